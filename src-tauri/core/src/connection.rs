@@ -1,0 +1,246 @@
+//! The connection file: one customer application; its directory, its sign-in, its policy. No secret inside.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Coloured everywhere it can be touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "lowercase")]
+#[ts(export)]
+pub enum Environment {
+    Production,
+    Staging,
+    #[default]
+    Development,
+}
+
+/// The file as it is written. What it means is in `Connection`, which only a valid file becomes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct ConnectionFile {
+    /// The application's name, as agents say it.
+    pub name: String,
+    pub environment: Environment,
+    pub directory: DirectoryPart,
+    pub sign_in: SignInPart,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_out: Option<RequestPart>,
+    #[serde(default, skip_serializing_if = "PolicyPart::is_default")]
+    pub policy: PolicyPart,
+}
+
+/// `[directory]`: where users are read from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct DirectoryPart {
+    /// `postgres://user@host:port/database` or `sqlite:///path/to/file.sqlite`; never with a password.
+    pub url: String,
+    /// Table or view, with its schema where it needs one: `public.users`.
+    pub table: String,
+    /// The column that identifies a user.
+    pub id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The column with the user's full name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    /// More columns to show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Columns that are searched beside the id; without it: e-mail and name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Vec<String>>,
+    /// How long one question may take, in milliseconds (100 to 60000).
+    #[serde(default = "default_timeout_ms", skip_serializing_if = "is_default_timeout_ms")]
+    pub timeout_ms: u32,
+}
+
+pub(crate) fn default_timeout_ms() -> u32 {
+    3000
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_default_timeout_ms(ms: &u32) -> bool {
+    *ms == default_timeout_ms()
+}
+
+/// How the session's window becomes the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum SignInKind {
+    /// A request that the session's own window sends, so that the cookies are set there.
+    #[default]
+    Webhook,
+}
+
+/// `[sign_in]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct SignInPart {
+    #[serde(default, skip_serializing_if = "is_webhook")]
+    pub kind: SignInKind,
+    /// The login endpoint; https, or http on loopback. A template.
+    pub url: String,
+    /// Default: POST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
+    /// Header values are templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The JSON body; its strings are templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
+    #[ts(type = "any")]
+    pub body: Option<serde_json::Value>,
+    /// What is said when it worked. A template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success: Option<String>,
+    /// Where the session begins; default: the root of `url`'s origin. A template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_to: Option<String>,
+    /// How long the application may take to answer, in milliseconds (1000 to 120000).
+    #[serde(default = "default_sign_in_timeout_ms", skip_serializing_if = "is_default_sign_in_timeout_ms")]
+    pub timeout_ms: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<VerifyPart>,
+}
+
+pub(crate) fn default_sign_in_timeout_ms() -> u32 {
+    30_000
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_default_sign_in_timeout_ms(ms: &u32) -> bool {
+    *ms == default_sign_in_timeout_ms()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_webhook(kind: &SignInKind) -> bool {
+    *kind == SignInKind::Webhook
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "UPPERCASE")]
+#[ts(export)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+/// `[sign_in.verify]`: who am I now? Asked before the page is shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct VerifyPart {
+    /// Of the same origin as the sign-in's. A template.
+    pub url: String,
+    /// An expression over `response.status`, `response.json` and `user` that must be true.
+    pub expect: String,
+}
+
+/// `[sign_out]`: sent when the session ends, whatever ended it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct RequestPart {
+    pub url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
+    #[ts(type = "any")]
+    pub body: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ReasonRule {
+    #[default]
+    Required,
+    Optional,
+}
+
+/// `[policy]`: who may be impersonated, whether a reason is due, for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(default, deny_unknown_fields)]
+#[ts(export)]
+pub struct PolicyPart {
+    pub reason: ReasonRule,
+    /// The session ends by itself after so many minutes (1 to 1440); absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_minutes: Option<u32>,
+    /// Expressions over `user`; where one is true, the user can never be impersonated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub protect: Vec<String>,
+}
+
+impl PolicyPart {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Origin {
+    /// The operator's own file.
+    Own,
+    /// Handed out by IT in the system-wide folder: shown locked.
+    System,
+    /// The demo, which lives while this process does.
+    Demo,
+}
+
+/// A connection as the rail shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ConnectionSummary {
+    /// The file's name without `.toml`; also the account prefix in the vault.
+    pub id: String,
+    pub name: String,
+    pub environment: Environment,
+    pub origin: Origin,
+    pub reason: ReasonRule,
+    /// Minutes after which a session ends by itself.
+    pub max_minutes: Option<u32>,
+    /// The engine, for people: "PostgreSQL", "SQLite".
+    pub engine: String,
+}
+
+/// A file in the connections folder that cannot be used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ConnectionProblem {
+    pub id: String,
+    pub path: String,
+    /// With line, column and key.
+    pub message: String,
+}
+
+/// A connection opened for editing: the same thing in two views.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ConnectionDraft {
+    /// The file's text, comments and all.
+    pub text: String,
+    /// What it says; `None` when the text cannot be parsed.
+    pub file: Option<ConnectionFile>,
+    pub origin: Origin,
+}
