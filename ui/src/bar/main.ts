@@ -1,0 +1,2 @@
+// The session bar's page.
+import "../styles/base.css";

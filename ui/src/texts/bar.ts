@@ -1,0 +1,2 @@
+// Texts of the session bar.
+export const bar = {};
