@@ -376,7 +376,6 @@ mod tests {
     use super::*;
     use crate::desktop::Desktop;
 
-    const MINI_BROWSER: &str = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
     const PAGE: &str = r#"<!doctype html><title>Mini</title>
         <button hidden>Save</button>
         <button aria-label="Save"><kbd aria-hidden="true">Ctrl S</kbd></button>
@@ -396,7 +395,10 @@ mod tests {
         let page = folder.path().join("page.html");
         std::fs::write(&page, PAGE)?;
 
-        let browser = Browser::launch(Path::new(MINI_BROWSER), &["--automation"], desktop.env()).await?;
+        // Comes with WebKitGTK itself.
+        let mini_browser =
+            format!("/usr/lib/{}-linux-gnu/webkit2gtk-4.1/MiniBrowser", std::env::consts::ARCH);
+        let browser = Browser::launch(Path::new(&mini_browser), &["--automation"], desktop.env()).await?;
         browser.goto(&format!("file://{}", page.display())).await?;
         let window = desktop.wait_for_window("Mini").await?;
 
