@@ -135,7 +135,8 @@ export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
 /** The global shortcut, or `understudy --search`. */
 export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);
 
-export const onBar = (tell: (bar: BarState) => void) => on("bar", tell);
+/** What {@link barState} gives has changed. */
+export const onBarChanged = (tell: () => void) => on<null>("bar_changed", tell);
 
 /** Files are dragged over the window (`over`: whether they still are) or dropped (`paths`). */
 export function onFileDrop(

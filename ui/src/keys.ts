@@ -28,3 +28,15 @@ export function isTextField(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
+
+/** The event presses this chord: `Mod+Shift+C`, `/`. */
+export function presses(event: KeyboardEvent, chord: string): boolean {
+  const parts = chord.split("+");
+  const key = parts.pop() ?? "";
+  const wantsMod = parts.includes("Mod");
+  if (wantsMod !== isMod(event)) return false;
+  if (!wantsMod && (event.ctrlKey || event.metaKey || event.altKey)) return false;
+  if (event.key.toLowerCase() !== key.toLowerCase()) return false;
+  // A sign such as ? or / may need Shift on this keyboard; a letter or a named key says so.
+  return /^[^\p{L}\p{N}]$/u.test(key) || parts.includes("Shift") === event.shiftKey;
+}

@@ -5,7 +5,6 @@ import { console } from "./texts/console";
 import { setup } from "./texts/setup";
 import { shared } from "./texts/shared";
 
-export const texts = { ...shared, ...console, setup, bar };
+export { locale } from "./texts/shared";
 
-/** Of the texts, and so of the numbers and times between them. */
-export const locale = "en-GB";
+export const texts = { ...shared, ...console, setup, bar };

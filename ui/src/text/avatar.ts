@@ -11,15 +11,20 @@ export function avatarHue(id: string): number {
   return ((hash ^ (hash >>> 16)) >>> 0) % HUES;
 }
 
-/** First letters of the first and the last word that begin with a letter or digit; "?" when there is none. */
-export function initials(name: string | null): string {
+/** First letters of the first and the last word that begin with a letter or digit; "?" when there is none. `most` letters of a single word. */
+export function initials(name: string | null, most = 1): string {
   const words = (name ?? "")
     .slice(0, 256)
+    .normalize("NFC")
     .split(/[\s\p{P}\p{Cc}\p{Cf}]+/u)
-    .map((word) => /^[\p{L}\p{N}]/u.exec(word.normalize("NFC"))?.[0])
-    .filter((letter) => letter !== undefined);
-  const first = words[0];
-  if (first === undefined) return "?";
-  const last = words.length > 1 ? words[words.length - 1] : "";
-  return (first + (last ?? "")).toLocaleUpperCase();
+    .filter((word) => /^[\p{L}\p{N}]/u.test(word));
+  const [first] = words;
+  const last = words.at(-1);
+  if (first === undefined || last === undefined) return "?";
+  const letters = words.length > 1 ? letter(first, 1) + letter(last, 1) : letter(first, most);
+  return letters.toLocaleUpperCase();
+}
+
+function letter(word: string, most: number): string {
+  return Array.from(word).slice(0, most).join("");
 }

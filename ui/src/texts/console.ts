@@ -1,8 +1,8 @@
 // Texts of the console: rail, search, grid, details, sessions, palette, keys.
 import type { Tier } from "../bindings/Tier";
+import { locale } from "./shared";
 
-const count = (n: number, one: string, many: string) =>
-  `${n.toLocaleString("en-GB")} ${n === 1 ? one : many}`;
+const count = (n: number, one: string, many: string) => `${n.toLocaleString(locale)} ${n === 1 ? one : many}`;
 
 export const console = {
   rail: {
@@ -10,8 +10,7 @@ export const console = {
     add: "New connection",
     settings: "Settings",
     keys: "Keys",
-    problem: "This file cannot be used",
-    problems: (n: number) => count(n, "connection file cannot be used", "connection files cannot be used"),
+    broken: (file: string) => `${file}.toml cannot be used`,
     position: (name: string, environment: string, index: number) =>
       index < 9 ? `${name}, ${environment} (${index + 1})` : `${name}, ${environment}`,
   },
@@ -31,6 +30,8 @@ export const console = {
     loading: "Loading users",
     more: "Loading more users",
     noName: "No name",
+    yes: "yes",
+    no: "no",
     nullValue: "No value (NULL)",
     cut: (more: number) => `… ${count(more, "more character", "more characters")}`,
     copied: (what: string, value: string) => `${what} copied: ${value}`,
@@ -41,15 +42,13 @@ export const console = {
   },
   empty: {
     title: (query: string) => `Nobody found for “${query}”`,
-    searched: (columns: string) => `Searched: ${columns}.`,
+    searched: (columns: string) => `Searched in ${columns}.`,
     widen: "What would widen it:",
-    shorter: "fewer letters, or the beginning of a name or an e-mail address",
+    shorter: "fewer letters, or only the beginning of a name or an e-mail address",
     whole: "the whole id or e-mail address, if you have it",
-    sorted: "the order “best match” instead of a sorted column",
-    columns: (columns: string) =>
-      `other columns to search: only ${columns} can be; the connection file's “search” says which`,
+    columns: "more columns to search: “search” in the connection file names them",
     noUsersTitle: "The directory is empty",
-    noUsers: (table: string) => `${table} was opened and holds no user.`,
+    noUsers: "It was opened, and there is no user in it.",
   },
   failed: {
     queryKept: "Your search is kept.",
@@ -90,7 +89,7 @@ export const console = {
     totalUnknown: (server: string) => server,
     opening: "Opening the directory…",
     failed: "Not connected",
-    shown: (n: number, more: boolean) => `${n.toLocaleString("en-GB")}${more ? "+" : ""} shown`,
+    shown: (n: number, more: boolean) => `${n.toLocaleString(locale)}${more ? "+" : ""} shown`,
     tiers: {
       all: "newest first",
       id: "by id",
@@ -175,6 +174,7 @@ export const console = {
     now: "just now",
     minutes: (n: number) => `${n} min ago`,
     hours: (n: number) => `${n} h ago`,
+    today: "today",
     yesterday: "yesterday",
     days: (n: number) => `${n} days ago`,
   },

@@ -2,6 +2,9 @@
 import type { Code } from "../bindings/Code";
 import type { Environment } from "../bindings/Environment";
 
+/** Of the texts, and so of the numbers and times between them. */
+export const locale = "en-GB";
+
 export const shared = {
   common: {
     application: "Understudy",
