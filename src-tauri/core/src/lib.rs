@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod check;
 pub mod connection;
+pub mod demo;
 pub mod directory;
 pub mod error;
 pub mod session;
