@@ -75,7 +75,7 @@ fn create(path: &Path) -> std::io::Result<()> {
 fn close_to_others(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 == 0 {
+    if mode & 0o777 == mode & 0o700 {
         return Ok(());
     }
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o700))
