@@ -10,3 +10,4 @@ pub mod directory;
 pub mod error;
 pub mod session;
 pub mod settings;
+pub mod vault;

@@ -4,5 +4,7 @@
 //! where a test can have them for itself, and ends them with it.
 
 pub mod desktop;
+#[cfg(target_os = "linux")]
+pub mod keyring;
 pub mod wait;
 pub mod webdriver;

@@ -10,7 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use crate::error::{Code, Error, Result};
 
-/// Marks the file as an audit log (`PRAGMA application_id`): "UAud".
+/// Marks the file as an audit log (`PRAGMA application_id`): the letters U, A, u, d.
 const APPLICATION_ID: i32 = 0x5541_7564;
 
 /// The format's history: step *n* leads from version *n* to *n + 1* (`PRAGMA user_version`).
