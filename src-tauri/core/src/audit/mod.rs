@@ -230,6 +230,16 @@ mod tests {
         )
     }
 
+    /// What "survives a power cut" rests on, as SQLite documents it for these two settings together.
+    #[tokio::test]
+    async fn an_entry_waits_for_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&log.pool).await.unwrap();
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&log.pool).await.unwrap();
+        assert_eq!((journal.as_str(), synchronous), ("delete", 3), "3 is EXTRA");
+    }
+
     /// The one fault that needs the log's own connection to bring about.
     #[tokio::test]
     async fn a_full_disk_refuses_the_entry_and_says_so() {
