@@ -43,7 +43,7 @@ export class Editor {
   saved: ConnectionSummary | null = $state.raw(null);
 
   /** The form was made from this file… */
-  #base: ConnectionFile = template;
+  #base: ConnectionFile = $state.raw(template);
   /** …which is this text; `null` while there is none. */
   #baseText: string | null = $state(null);
   #formThen = $state("");
@@ -61,13 +61,9 @@ export class Editor {
   );
   readonly secrets = $derived(this.view === "file" ? secretsOfText(this.text) : secretsOfForm(this.form));
   /** Closing now would lose something. */
-  readonly dirty = $derived(
-    !this.locked && (this.#changed || this.secrets.some((name) => this.typed[name])),
-  );
+  readonly dirty = $derived(!this.locked && (this.#changed || this.secrets.some((name) => this.typed[name])));
   readonly reportIsStale = $derived(
-    this.#reportOn !== null &&
-      this.#reportOn.view === this.view &&
-      this.#reportOn.content !== this.#content,
+    this.#reportOn !== null && this.#reportOn.view === this.view && this.#reportOn.content !== this.#content,
   );
 
   /** `thisRunOnly`: secrets are kept in memory, for want of a keyring. */
@@ -94,9 +90,8 @@ export class Editor {
   async replaceBy(path: string): Promise<void> {
     await this.#trying("loading", async () => {
       const draft = await ipc.readConnectionFile(path);
-      const then = this.#textThen;
       await this.#fill(draft);
-      this.#textThen = then ?? (this.connection === null ? draft.text : null);
+      if (this.connection === null) this.#textThen = draft.text;
     });
   }
 
@@ -186,6 +181,12 @@ export class Editor {
     this.form.directory.url = parts.url;
     this.typed[DATABASE_PASSWORD] = parts.password;
     this.passwordMoved = true;
+  }
+
+  /** The sign-out says more than the form shows. */
+  get moreOfSignOut(): boolean {
+    const { headers, body } = this.#base.sign_out ?? {};
+    return Object.keys(headers ?? {}).length > 0 || (body ?? null) !== null;
   }
 
   get #hasFaults(): boolean {

@@ -173,7 +173,8 @@ function headers(rows: Header[], faults: Faults): Record<string, string> {
     const name = row.name.trim();
     if (name === "" && row.value.trim() === "") continue;
     if (name === "") faults["sign_in.headers"] = texts.setup.editor.faults.headerName;
-    else if (seen.has(name.toLowerCase())) faults["sign_in.headers"] = texts.setup.editor.faults.headerTwice(name);
+    else if (seen.has(name.toLowerCase()))
+      faults["sign_in.headers"] = texts.setup.editor.faults.headerTwice(name);
     seen.add(name.toLowerCase());
     said[name] = row.value;
   }
@@ -200,7 +201,8 @@ function body(text: string, faults: Faults): unknown {
 
 /** A number in it that JavaScript cannot hold exactly. */
 function tooBig(value: unknown): number | null {
-  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value) ? value : null;
+  if (typeof value === "number")
+    return Number.isInteger(value) && !Number.isSafeInteger(value) ? value : null;
   if (typeof value !== "object" || value === null) return null;
   for (const inner of Object.values(value)) {
     const found = tooBig(inner);

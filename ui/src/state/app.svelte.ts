@@ -1,6 +1,7 @@
 // The console's state: what Rust told, which connection is current, and the verbs that the views, the keys and
 // the palette share. Data flows one way: Rust → here → views; views call verbs.
-import { createContext } from "svelte";
+import { createContext, tick } from "svelte";
+import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionProblem } from "../bindings/ConnectionProblem";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { Error } from "../bindings/Error";
@@ -139,8 +140,8 @@ export class App {
     }
   }
 
-  edit(connection: string | null): void {
-    this.layers.show({ kind: "editor", connection, draft: null });
+  edit(connection: string | null, draft: ConnectionDraft | null = null): void {
+    this.layers.show({ kind: "editor", connection, draft });
   }
 
   async openDropped(paths: string[]): Promise<void> {
@@ -181,8 +182,14 @@ export class App {
     const search = this.search;
     await search?.settled();
     if (!search?.row || this.search !== search) return;
-    this.detailsOpen = true;
-    this.focusDetails();
+    await this.#openDetails();
+  }
+
+  /** A user that the palette found: what found it goes into the search field, so that the list shows it. */
+  async showUser(text: string, user: string): Promise<void> {
+    const { search } = this;
+    await search?.show(text, user);
+    if (search && this.search === search && search.row?.id === user) await this.#openDetails();
   }
 
   /** The selected user's id or e-mail, to the clipboard. */
@@ -236,6 +243,13 @@ export class App {
       this.keyring = (await ipc.consoleState()).keyring;
       if (!this.keyring && this.search?.failure) this.search.retry();
     });
+  }
+
+  async #openDetails(): Promise<void> {
+    this.detailsOpen = true;
+    // The panel comes first, then it can be focused.
+    await tick();
+    this.focusDetails();
   }
 
   #connectionsChanged(connections: ConnectionSummary[], problems: ConnectionProblem[]): void {

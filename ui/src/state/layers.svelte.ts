@@ -9,6 +9,8 @@ export type Layer =
   | { kind: "palette" }
   | { kind: "keys" }
   | { kind: "settings" }
+  | { kind: "secrets"; connection: ConnectionSummary }
+  | { kind: "remove"; connection: ConnectionSummary }
   | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }
   | { kind: "impersonate"; connection: ConnectionSummary; columns: Column[]; row: Row };
 
