@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use understudy_core::audit::EndCause;
+use understudy_core::demo::{Delay, LoginAnswer, MeAnswer};
 use understudy_core::error::Code;
 use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
@@ -34,7 +35,7 @@ async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
         .application
         .journal()
         .into_iter()
-        .map(|one| (one.method, one.path, one.signed_in_as))
+        .map(|one| (one.method, one.path, one.signed_in_as.map(|id| id.to_string())))
         .collect();
     let who = Some(user.id.clone());
     let expected = [
@@ -108,7 +109,7 @@ async fn the_same_customer_again_brings_the_running_session_to_the_front() {
 #[tokio::test]
 async fn what_the_application_calls_somebody_else_is_never_shown() {
     let mut desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.me = understudy_core::demo::MeFault::WrongUser);
+    desk.demo.application.set(|faults| faults.me = MeAnswer::WrongUser);
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a").await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
@@ -123,7 +124,7 @@ async fn what_the_application_calls_somebody_else_is_never_shown() {
 #[tokio::test]
 async fn a_slow_application_can_be_given_up_on() {
     let desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.login_delay = Some(Duration::from_secs(3600)));
+    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a").await.expect("the window opens");
     desk.demo.application.wait_for(|one| one.path == "/login", PATIENCE).await.expect("the request left");
@@ -201,7 +202,7 @@ async fn quitting_signs_out_of_everything() {
 #[tokio::test]
 async fn a_sign_out_that_fails_closes_the_window_all_the_same_and_is_said() {
     let mut desk = Desk::new().await;
-    desk.demo.application.set(|faults| faults.logout_status = Some(500));
+    desk.demo.application.set(|faults| faults.logout = Some(500));
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
@@ -220,7 +221,7 @@ async fn the_admin_token_is_found_nowhere() {
     desk.until(&session.id, Phase::Active).await;
     desk.console.end_session(&session.id, EndCause::Operator).await;
     // A refusal whose answer repeats the token.
-    desk.demo.application.set(|faults| faults.login_echo = true);
+    desk.demo.application.set(|faults| faults.login = LoginAnswer::Echo);
     let session = desk.console.impersonate("shop", &user.id, "b").await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };

@@ -31,6 +31,8 @@ pub enum LoginAnswer {
     Redirect { status: u16, to: String },
     /// 200 and a page of a proxy in front; nobody is signed in.
     Html,
+    /// 500, and the whole request repeated with its token, as careless error pages do.
+    Echo,
     /// Signs in and answers one megabyte of JSON.
     Huge,
     /// Signs in and never stops answering.

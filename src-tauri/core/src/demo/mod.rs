@@ -56,6 +56,11 @@ impl Demo {
     }
 }
 
+/// Today in UTC, for [`Demo::start`].
+pub fn today() -> Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 /// The demo's connection file. It is commented, because it is the first one that many people read.
 ///
 /// `origin` is where the application runs, without a slash at its end; `directory` is the database file.
