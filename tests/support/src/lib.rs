@@ -7,6 +7,8 @@ pub mod browser;
 pub mod desktop;
 #[cfg(target_os = "linux")]
 pub mod keyring;
+#[cfg(unix)]
+pub mod postgres;
 #[cfg(target_os = "linux")]
 pub mod stage;
 pub mod wait;
