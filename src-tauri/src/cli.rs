@@ -32,6 +32,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// Bring the running console to the front with the search focused (bind this to a key on Wayland).
+    // A console always starts so, and one that runs already answers every start so: the flag is its name.
     #[arg(long)]
     search: bool,
 }
@@ -80,8 +81,8 @@ enum Secret {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
-        None => desktop::run(desktop::Start { demo: false, search: arguments.search }),
-        Some(Command::Demo) => desktop::run(desktop::Start { demo: true, search: arguments.search }),
+        None => desktop::run(desktop::Start { demo: false }),
+        Some(Command::Demo) => desktop::run(desktop::Start { demo: true }),
         Some(command) => in_terminal(command),
     };
     outcome.unwrap_or_else(|error| {

@@ -24,8 +24,6 @@ use crate::{CONSOLE, commands};
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
     pub demo: bool,
-    /// With the search focused.
-    pub search: bool,
 }
 
 /// Set once the end has begun, so that it is not begun twice.

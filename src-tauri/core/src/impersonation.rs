@@ -305,7 +305,7 @@ impl Impersonations {
         let sent = async {
             let (context, _) = self.with_secrets(running).await?;
             let Some(request) = sign_in::plan_sign_out(&running.request.connection, &context)? else {
-                return Ok(None);
+                return Ok::<_, Error>(None);
             };
             self.browser.leave_for_desk(&running.id, &request.url.origin()).await?;
             let answer = self.browser.send(&running.id, &request).await;

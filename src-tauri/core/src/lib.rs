@@ -20,5 +20,6 @@ pub mod policy;
 pub mod session;
 pub mod settings;
 pub mod sign_in;
+pub(crate) mod suggest;
 pub mod template;
 pub mod vault;

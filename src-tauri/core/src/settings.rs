@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::error::{Code, Error, Result};
+use crate::home::{Home, write_private};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -38,5 +41,27 @@ impl Default for Settings {
             shortcut: "CommandOrControl+Shift+U".into(),
             single_keys: true,
         }
+    }
+}
+
+impl Settings {
+    /// Reads the file; defaults when there is none. A faulty one is said with line and column.
+    pub fn load(home: &Home) -> Result<Self> {
+        let path = home.settings_file();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(cause) => return Err(Error::file("read", &path, &cause)),
+        };
+        toml::from_str(&text).map_err(|fault| {
+            Error::new(Code::SettingsInvalid, format!("{}: {fault}", path.display()))
+                .hint("Understudy goes on with its defaults; correct the file or save the settings anew.")
+        })
+    }
+
+    /// Writes the file, whole.
+    pub fn save(&self, home: &Home) -> Result<()> {
+        let text = toml::to_string_pretty(self).map_err(Error::internal)?;
+        write_private(&home.settings_file(), &text)
     }
 }

@@ -41,7 +41,10 @@ pub enum Report {
 #[serde(untagged)]
 enum Reported {
     Answer { status: u16, content_type: Option<String>, body: String },
-    TimedOut { timed_out: bool },
+    TimedOut {
+        #[serde(rename = "timed_out")]
+        _timed_out: bool,
+    },
     Failed { failed: String },
 }
 
@@ -74,7 +77,7 @@ pub fn report(url: &str, nonce: &str) -> Option<Report> {
             let json = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
             let answer = match serde_json::from_slice(&json).ok()? {
                 Reported::Answer { status, content_type, body } => Ok(Answer { status, content_type, body }),
-                Reported::TimedOut { timed_out: _ } => Err(Unanswered::TimedOut),
+                Reported::TimedOut { .. } => Err(Unanswered::TimedOut),
                 Reported::Failed { failed } => Err(Unanswered::Failed(failed)),
             };
             Some(Report::Answer(id, answer))

@@ -58,7 +58,7 @@ impl Demo {
 
 /// Today in UTC, for [`Demo::start`].
 pub fn today() -> Date {
-    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+    jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date()
 }
 
 /// The demo's connection file. It is commented, because it is the first one that many people read.

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::{Verify, mask};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
-use crate::error::Result;
 
 /// Characters of an answer that are shown and logged.
 const EXCERPT: usize = 600;
@@ -28,24 +27,21 @@ pub fn judge(
     })
 }
 
-/// Is the application's user the one that was meant? The outer error is a template's.
+/// Is the application's user the one that was meant?
 pub fn judge_verify(
     answer: &Result<Answer, Unanswered>,
     verify: &Verify,
     context: &Value,
     secrets: &[SecretString],
-) -> Result<Result<(), Refusal>> {
-    let answer = match answered(answer, &verify.request) {
-        Ok(answer) => answer,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+) -> Result<(), Refusal> {
+    let answer = answered(answer, &verify.request)?;
     let refuse = |title: String, hint: &str| {
-        Ok(Err(Refusal {
+        Err(Refusal {
             title,
             status: Some(answer.status).filter(|status| *status != 0),
             excerpt: excerpt(answer, secrets),
             hint: hint.into(),
-        }))
+        })
     };
     if answer.is_redirect() || !answer.is_success() {
         return refuse(
@@ -62,7 +58,7 @@ pub fn judge_verify(
     let mut context = context.clone();
     context["response"] = json!({ "status": answer.status, "json": body });
     match verify.expect.eval(&context) {
-        Ok(true) => Ok(Ok(())),
+        Ok(true) => Ok(()),
         Ok(false) => refuse(
             "The application signed in somebody else".into(),
             &format!(
