@@ -4,6 +4,7 @@ import {
   Copy,
   FlaskConical,
   Keyboard,
+  KeyRound,
   PanelRight,
   Pencil,
   Plus,
@@ -118,6 +119,14 @@ export const actions: Action[] = [
     chords: [],
     possible: (app) => app.connection !== null,
     run: (app) => app.edit(app.connection?.id ?? null),
+  },
+  {
+    id: "secrets",
+    label: texts.actions.secrets,
+    icon: KeyRound,
+    chords: [],
+    possible: (app) => app.connection !== null,
+    run: (app) => app.connection && app.layers.show({ kind: "secrets", connection: app.connection }),
   },
   {
     id: "demo",

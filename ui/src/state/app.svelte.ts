@@ -140,17 +140,18 @@ export class App {
     }
   }
 
+  /** `null`: a new one, which may begin from a file's `draft`. */
   edit(connection: string | null, draft: ConnectionDraft | null = null): void {
     this.layers.show({ kind: "editor", connection, draft });
   }
 
   async openDropped(paths: string[]): Promise<void> {
+    // The editor hears its own drops.
+    if (this.layers.open) return;
     const path = paths.find((one) => one.toLowerCase().endsWith(".toml"));
     if (path === undefined) return toasts.info(texts.drop.notToml);
-    if (this.layers.open) return;
     try {
-      const draft = await ipc.readConnectionFile(path);
-      this.layers.show({ kind: "editor", connection: null, draft });
+      this.edit(null, await ipc.readConnectionFile(path));
     } catch (cause) {
       toasts.failed(asFailure(cause));
     }
@@ -160,6 +161,11 @@ export class App {
 
   focusSearch(): void {
     if (!this.layers.open) this.focusSearchField();
+  }
+
+  searchFor(text: string): void {
+    this.search?.type(text);
+    this.focusSearch();
   }
 
   /** Asks for the reason to become the selected user, once what was typed is answered. */
@@ -241,7 +247,7 @@ export class App {
   async checkKeyring(): Promise<void> {
     await this.#orSay(async () => {
       this.keyring = (await ipc.consoleState()).keyring;
-      if (!this.keyring && this.search?.failure) this.search.retry();
+      if (!this.keyring) this.search?.retryFailed();
     });
   }
 

@@ -8,7 +8,9 @@ class Clock {
 
   /** Ticks until the returned function is called. */
   start(): () => void {
-    const tick = setInterval(() => (this.now = Date.now()), 1000);
+    const look = () => (this.now = Date.now());
+    look();
+    const tick = setInterval(look, 1000);
     return () => clearInterval(tick);
   }
 }

@@ -107,6 +107,11 @@ export class UserSearch {
     else void this.open();
   }
 
+  /** Asks again if the last question failed, such as for want of a secret that is there by now. */
+  retryFailed(): void {
+    if (this.failure) this.retry();
+  }
+
   /** Asks again when somebody else's search of this connection took this one's place. */
   resume(): void {
     if (this.#interrupted) this.retry();

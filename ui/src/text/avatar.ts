@@ -16,7 +16,7 @@ export function initials(name: string | null, most = 1): string {
   const words = (name ?? "")
     .slice(0, 256)
     .normalize("NFC")
-    .split(/[\s\p{P}\p{Cc}\p{Cf}]+/u)
+    .split(/[\s\p{P}\p{S}\p{Cc}\p{Cf}]+/u)
     .filter((word) => /^[\p{L}\p{N}]/u.test(word));
   const [first] = words;
   const last = words.at(-1);

@@ -104,7 +104,7 @@ const views: View[] = [
     name: "no-result",
     go: async (page) => {
       await field(page).fill("zzyzx");
-      await page.getByText("Nobody found").waitFor();
+      await page.getByRole("heading", { name: /Nobody found/ }).waitFor();
     },
   },
   {

@@ -28,6 +28,10 @@ export default async function setup(project: TestProject): Promise<() => void> {
   const dist = join(import.meta.dirname, "../../dist");
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? "/", "http://x").pathname);
+    if (path === "/favicon.ico") {
+      response.writeHead(204).end();
+      return;
+    }
     readFile(join(dist, path === "/" ? "index.html" : path)).then(
       (body) => {
         response.writeHead(200, {

@@ -1,0 +1,321 @@
+// The console: finding, looking, copying, sessions, and what it says when something is wrong.
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { SessionView } from "../../src/bindings/SessionView";
+import App from "../../src/App.svelte";
+import { hostile } from "../fake/people";
+import { installFake, type Fake } from "../fake/understudy";
+
+let fake: Fake;
+let user: UserEvent;
+const NOW = Date.parse("2026-11-18T15:30:00Z");
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"], now: NOW });
+  fake = installFake();
+  user = userEvent.setup();
+});
+afterEach(() => vi.useRealTimers());
+
+const field = () => screen.findByRole("searchbox", { name: "Search users" });
+const grid = () => screen.findByRole("grid", { name: "Users" });
+const selected = async () => {
+  const row = within(await grid()).getAllByRole("row", { selected: true });
+  expect(row).toHaveLength(1);
+  return row[0] as HTMLElement;
+};
+const session = (change: Partial<SessionView>): SessionView => ({
+  id: "s1",
+  connection: "acme",
+  connection_name: "Acme",
+  environment: "production",
+  user: { id: "1", name: "Ada Lindqvist", email: null },
+  reason: "",
+  phase: "active",
+  started_at: NOW - 65_000,
+  active_at: NOW - 65_000,
+  deadline: null,
+  ...change,
+});
+
+describe("finding", () => {
+  test("the field has the focus; arrows move in the list without leaving it", async () => {
+    render(App);
+    await grid();
+    expect(await field()).toHaveFocus();
+    await user.keyboard("{ArrowDown}{ArrowDown}{ArrowUp}");
+    expect(await field()).toHaveFocus();
+    expect(await selected()).toHaveTextContent("Andrés Ibáñez");
+    expect((await field()).getAttribute("aria-activedescendant")).toBe((await selected()).id);
+  });
+
+  test("the match is marked, whatever its accents", async () => {
+    render(App);
+    await user.type(await field(), "ang");
+    await waitFor(async () =>
+      expect([...(await grid()).querySelectorAll("mark")].map((mark) => mark.textContent)).toEqual([
+        "Áng",
+        "ang",
+      ]),
+    );
+  });
+
+  test("nobody found: says what was searched and what would widen it", async () => {
+    render(App);
+    await user.type(await field(), "zzyzx");
+    expect(await screen.findByRole("heading", { name: "Nobody found for “zzyzx”" })).toBeInTheDocument();
+    expect(screen.getByText("Searched in Id, E-mail, Name.")).toBeInTheDocument();
+    expect(screen.getByRole("status", { name: "Status" })).toHaveTextContent("nobody found");
+  });
+
+  test("hostile rows are text", async () => {
+    fake.rows = hostile;
+    render(App);
+    const text = (await grid()).textContent;
+    expect(text).toContain("<b>bold</b>");
+    expect(text).toContain("evil‹U+202E›txt.exe");
+    expect(text).toContain("bell␇ esc␛[31m nul␀");
+    expect((await grid()).querySelector("img, b")).toBeNull();
+    expect(text.length).toBeLessThan(3000);
+    expect(within(await grid()).getAllByText("twin@same.example")).toHaveLength(2);
+  });
+
+  test("single-letter keys move in the list, unless they are turned off", async () => {
+    render(App);
+    (await grid()).focus();
+    await user.keyboard("jj");
+    expect(await selected()).toHaveTextContent("Ángela Ruiz");
+    await user.keyboard("k/");
+    expect(await selected()).toHaveTextContent("Andrés Ibáñez");
+    expect(await field()).toHaveFocus();
+  });
+
+  test("turned off, they do nothing", async () => {
+    fake.state.settings = { ...fake.state.settings, single_keys: false };
+    render(App);
+    (await grid()).focus();
+    await user.keyboard("j?/");
+    expect(await selected()).toHaveTextContent("Anders Holm");
+    expect(screen.queryByRole("dialog")).toBeNull();
+    expect(await grid()).toHaveFocus();
+  });
+
+  test("a sortable header cycles, another one is no button", async () => {
+    render(App);
+    const header = within(await grid()).getByRole("columnheader", { name: "E-mail" });
+    const seen = [header.getAttribute("aria-sort")];
+    for (let i = 0; i < 3; i++) {
+      await user.click(within(header).getByRole("button"));
+      seen.push(header.getAttribute("aria-sort"));
+    }
+    expect(seen).toEqual(["none", "descending", "ascending", "none"]);
+    expect(within(screen.getByRole("columnheader", { name: "Plan" })).queryByRole("button")).toBeNull();
+  });
+});
+
+describe("Esc", () => {
+  test("goes back a layer at a time and never throws the query away", async () => {
+    render(App);
+    await user.type(await field(), "an");
+    await waitFor(async () => expect(await selected()).toHaveTextContent("Anders Holm"));
+    await user.keyboard("{Enter}");
+    const button = within(screen.getByRole("complementary", { name: "Details" })).getByRole("button", {
+      name: "Impersonate",
+    });
+    await waitFor(() => expect(button).toHaveFocus());
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("dialog", { name: "Command palette" });
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    await user.keyboard("{Escape}{Escape}{Escape}");
+    expect(await field()).toHaveFocus();
+    expect(await field()).toHaveValue("an");
+  });
+});
+
+describe("copying", () => {
+  test("Ctrl+C copies the id, with Shift the e-mail, and says so", async () => {
+    render(App);
+    await grid();
+    await user.keyboard("{Control>}c{/Control}{Control>}{Shift>}C{/Shift}{/Control}");
+    await waitFor(() => expect(fake.clipboard).toEqual(["48213903", "anders.holm@northwind.example"]));
+    const messages = screen.getByRole("status", { name: "Messages" });
+    expect(messages).toHaveTextContent("Id copied: 48213903");
+    expect(messages).toHaveTextContent("E-mail copied: anders.holm@northwind.example");
+  });
+
+  test("text that is selected in the field is left to the field", async () => {
+    render(App);
+    await user.type(await field(), "an");
+    ((await field()) as HTMLInputElement).setSelectionRange(0, 2);
+    await user.keyboard("{Control>}c{/Control}");
+    expect(fake.clipboard).toEqual([]);
+  });
+
+  test("a field of the details copies the whole value", async () => {
+    fake.rows = hostile.slice(1, 2);
+    render(App);
+    const details = await screen.findByRole("complementary", { name: "Details" });
+    await user.click(within(details).getByRole("button", { name: /^Copy Name:/ }));
+    await waitFor(() => expect(fake.clipboard[0]?.length).toBeGreaterThan(10_000));
+  });
+});
+
+describe("running sessions", () => {
+  test("count up, count down, are gone to and ended", async () => {
+    fake.state.sessions = [
+      session({}),
+      session({
+        id: "s2",
+        user: { id: "2", name: "Arjun Mehta", email: null },
+        deadline: NOW + 90_500,
+      }),
+    ];
+    render(App);
+    const running = await screen.findByRole("region", { name: "Running sessions" });
+    expect(within(running).getByText("01:05")).toBeInTheDocument();
+    expect(within(running).getByText("01:30 left")).toHaveAttribute("data-tone", "warn");
+    await user.click(within(running).getByRole("button", { name: "Go to Arjun Mehta" }));
+    expect(fake.called("focus_session").map(({ args }) => args)).toEqual([{ session: "s2" }]);
+    await user.click(within(running).getByRole("button", { name: "End the session of Ada Lindqvist" }));
+    await waitFor(() => expect(within(running).queryByText("Ada Lindqvist")).toBeNull());
+  });
+
+  test("follow what Rust tells", async () => {
+    render(App);
+    await grid();
+    expect(screen.queryByRole("region", { name: "Running sessions" })).toBeNull();
+    fake.emit("sessions", [session({ phase: "refused" })]);
+    expect(await screen.findByText("refused")).toBeInTheDocument();
+  });
+});
+
+describe("what Rust tells", () => {
+  test("a good message is a status, a bad one an alert that stays until it is dismissed", async () => {
+    render(App);
+    await grid();
+    fake.emit("toast", { kind: "good", text: "Impersonating user a@x", hint: null });
+    fake.emit("toast", { kind: "bad", text: "401 Unauthorized", hint: "Check the admin token." });
+    await waitFor(() => expect(screen.getByRole("status", { name: "Messages" })).toHaveTextContent("a@x"));
+    const alert = screen.getByRole("alert");
+    expect(alert).toHaveTextContent("Check the admin token.");
+    await user.click(within(alert).getByRole("button", { name: "Dismiss" }));
+    expect(alert.children).toHaveLength(0);
+  });
+
+  test("the global shortcut selects what stands in the search field", async () => {
+    render(App);
+    await user.type(await field(), "an");
+    (await grid()).focus();
+    fake.emit("focus_search", null);
+    const input = (await field()) as HTMLInputElement;
+    await waitFor(() => expect(input).toHaveFocus());
+    expect([input.selectionStart, input.selectionEnd]).toEqual([0, 2]);
+  });
+
+  test("a removed connection gives way to another one", async () => {
+    render(App);
+    await grid();
+    fake.emit("connections", { connections: fake.state.connections.slice(1), problems: [] });
+    expect(
+      await screen.findByRole("button", { name: "Acme, staging (1)", current: true }),
+    ).toBeInTheDocument();
+  });
+});
+
+describe("when it does not work", () => {
+  test("the directory does not answer: cause, next step, Retry; the search stays", async () => {
+    fake.refuse("directory_info", {
+      code: "directory_unreachable",
+      message: "db:5432 does not answer.",
+      hint: "Check the VPN.",
+    });
+    render(App);
+    const alert = await screen.findByText("db:5432 does not answer.");
+    expect(alert.closest("[role=alert]")).toHaveTextContent("Check the VPN.");
+    await user.click(screen.getByRole("button", { name: "Retry" }));
+    expect(await selected()).toHaveTextContent("Anders Holm");
+  });
+
+  test("the password is missing: it can be typed, and the list comes", async () => {
+    fake.refuse("directory_info", {
+      code: "secret_missing",
+      secret: { connection: "acme", name: "database_password" },
+    });
+    render(App);
+    await user.click(await screen.findByRole("button", { name: "Type “database_password”…" }));
+    const input = await waitFor(() => {
+      const found = document.querySelector<HTMLInputElement>("input[type=password]");
+      expect(found).toHaveFocus();
+      return found as HTMLInputElement;
+    });
+    await user.type(input, "pw{Enter}");
+    expect(await selected()).toHaveTextContent("Anders Holm");
+  });
+
+  test("no connection: the two ways to begin, and the demo is one of them", async () => {
+    fake.state.connections = [];
+    render(App);
+    await user.click(await screen.findByRole("button", { name: /demo/i }));
+    expect(await selected()).toHaveTextContent("Anders Holm");
+    expect(screen.getByRole("button", { name: "Demo, development (1)" })).toBeInTheDocument();
+  });
+
+  test("Understudy cannot start: says why, and tries again", async () => {
+    fake.refuse("console_state", { code: "internal", message: "The audit log is damaged." });
+    render(App);
+    expect(await screen.findByText("The audit log is damaged.")).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "Retry" }));
+    expect(await grid()).toBeInTheDocument();
+  });
+});
+
+describe("connections", () => {
+  test("are switched by Ctrl and a digit, and each keeps its search", async () => {
+    render(App);
+    await user.type(await field(), "bog");
+    await user.keyboard("{Control>}3{/Control}");
+    expect(
+      await screen.findByRole("button", { name: "Demo, development (3)", current: true }),
+    ).toBeInTheDocument();
+    expect(await field()).toHaveValue("");
+    expect(await field()).toHaveFocus();
+    await user.keyboard("{Control>}1{/Control}");
+    expect(await field()).toHaveValue("bog");
+  });
+});
+
+describe("the palette", () => {
+  test("finds users; Enter opens one, Ctrl+Enter becomes one", async () => {
+    render(App);
+    await grid();
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("combobox", { name: "Command palette" });
+    await user.keyboard("bogdan");
+    expect(await screen.findByRole("option", { name: /Bogdan Ionescu/, selected: true })).toBeInTheDocument();
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(await screen.findByRole("dialog", { name: "Become Bogdan Ionescu" })).toBeInTheDocument();
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("combobox", { name: "Command palette" });
+    await user.keyboard("anjali");
+    await screen.findByRole("option", { name: /Anjali Mehta/, selected: true });
+    await user.keyboard("{Enter}");
+    await waitFor(async () => expect(await selected()).toHaveTextContent("Anjali Mehta"));
+    expect(await field()).toHaveValue("anjali");
+  });
+
+  test("teaches keys and does what they do", async () => {
+    render(App);
+    await grid();
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("combobox", { name: "Command palette" });
+    await user.keyboard("all keys");
+    const option = await screen.findByRole("option", { name: "All keys", selected: true });
+    expect(option).toHaveTextContent("?");
+    await user.keyboard("{Enter}");
+    expect(await screen.findByRole("dialog", { name: "Keys" })).toBeInTheDocument();
+  });
+});
