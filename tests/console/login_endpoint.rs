@@ -50,8 +50,8 @@ async fn directory(folder: &std::path::Path) -> String {
     let file = folder.join("users.sqlite");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.expect("opens");
-    sqlx::query("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT)").execute(&pool).await.expect("made");
-    sqlx::query("INSERT INTO users VALUES (7, 'ada@example.com'), (8, 'root@example.com'), (9, 'gone@example.com')")
+    sqlx::query("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, full_name TEXT, plan TEXT, company_name TEXT, created_at TEXT)").execute(&pool).await.expect("made");
+    sqlx::query("INSERT INTO users (id, email) VALUES (7, 'ada@example.com'), (8, 'root@example.com'), (9, 'gone@example.com')")
         .execute(&pool)
         .await
         .expect("filled");
@@ -74,11 +74,7 @@ async fn the_endpoint_of_the_readme_signs_a_customer_in_and_refuses_the_rest() {
         .replace("postgres://readonly@db.acme.internal/acme", &url)
         .replace("public.users", "users")
         .replace("https://app.acme.com", origin);
-    let lines: Vec<&str> = connection
-        .lines()
-        .filter(|line| !["name = \"full_name\"", "created_at", "columns"].iter().any(|key| line.starts_with(key)))
-        .collect();
-    let mut desk = Desk::with_connection(|_| lines.join("\n")).await;
+    let mut desk = Desk::with_connection(|_| connection).await;
 
     let session = desk.console.impersonate("shop", "7", "ticket 12").await.expect("begins");
     desk.until(&session.id, Phase::Active).await;

@@ -220,10 +220,10 @@ impl Impersonations {
                     }
                     let refused = Event::Refused { status: refusal.status, cause: refusal.title.clone() };
                     self.log(running.then(refused)).await;
-                    self.tell();
                     if let Err(error) = self.browser.refuse(&running.id, &refusal).await {
                         self.notices.send(Notice::Toast(Toast::bad(&error)));
                     }
+                    self.tell();
                 }
             }
             tokio::select! {

@@ -113,9 +113,10 @@ impl Vault {
         .await
     }
 
-    /// The secret, or [`Code::SecretMissing`] with its name and the command that stores it.
+    /// The secret, or [`Code::SecretMissing`] with the command that stores it. Whatever is in the way, the
+    /// error names the secret, because typing it for this run always helps.
     pub async fn require(&self, name: &SecretName) -> Result<SecretString> {
-        self.get(name).await?.ok_or_else(|| {
+        self.get(name).await.map_err(|error| error.secret(name.clone()))?.ok_or_else(|| {
             let SecretName { connection, name: secret } = name;
             Error::new(
                 Code::SecretMissing,
