@@ -177,7 +177,7 @@ export class Editor {
   /** A password that was pasted with the address goes to where it belongs. */
   takePassword(): void {
     const parts = withoutPassword(this.form.directory.url);
-    if (!parts) return;
+    if (!parts || this.locked) return;
     this.form.directory.url = parts.url;
     this.typed[DATABASE_PASSWORD] = parts.password;
     this.passwordMoved = true;
@@ -231,6 +231,8 @@ export class Editor {
   /** `null` when the form holds what no file can say: {@link faults} tells. */
   async #toText(): Promise<string | null> {
     if (this.view === "file") return this.text;
+    // With a key, the field may never have been left.
+    this.takePassword();
     if (this.#formNow === this.#formThen && this.#baseText !== null) {
       this.faults = {};
       return this.#baseText;

@@ -58,7 +58,7 @@ function next(lines: string[]): number {
 
 /** Takes the password out of an address that was pasted with one; `null` when there is none in it. */
 export function withoutPassword(url: string): { url: string; password: string } | null {
-  const parts = /^(\s*[a-z][a-z0-9+]*:\/\/[^/?#@:]*):([^@]*)@(.*)$/is.exec(url);
+  const parts = /^(\s*[a-z][a-z0-9+]*:\/\/[^/?#@:]*):([^/?#]*)@(.*)$/is.exec(url);
   if (!parts || parts[2] === "") return null;
   const [, before = "", written = "", after = ""] = parts;
   return { url: `${before}@${after}`, password: decoded(written) };

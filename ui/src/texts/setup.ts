@@ -147,7 +147,7 @@ export const setup = {
     reason: "Reason",
     reasons: { required: "Required", optional: "Optional" },
     fields,
-    example: "for example",
+    example: "E.g.",
     methodDefault: "POST (default)",
     methods: ["GET", "POST", "PUT", "PATCH", "DELETE"] satisfies Method[],
     headerName: (n: number) => `Name of header ${n}`,

@@ -1,0 +1,154 @@
+// The session bar at the widths a window can have, in light and in dark: photographed, without a violation of axe,
+// never higher than its 46 px, and with the way out always in sight.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launch, openPage, picture, themes, violations, type Opening } from "./browser";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+const HEIGHT = 46;
+const end = (page: Page) => page.getByRole("button", { name: "End session", exact: true });
+
+interface Bar {
+  name: string;
+  width: number;
+  prepare: Opening["prepare"];
+}
+
+const active: Opening["prepare"] = (fake, { NOW }) => {
+  fake.bar = {
+    session: {
+      id: "1",
+      connection: "acme",
+      connection_name: "Acme",
+      environment: "production",
+      user: { id: "48213907", name: "Anna Svensson", email: "anna.svensson@fjallbo.example" },
+      reason: "Ticket 88240: cannot see invoice",
+      phase: "active",
+      started_at: NOW - 110_000,
+      active_at: NOW - 108_000,
+      deadline: NOW + 58 * 60_000 + 12_000,
+    },
+    can_go_back: true,
+    can_go_forward: false,
+    zoom: 1,
+    location: "https://app.acme.example",
+  };
+};
+
+const soon: Opening["prepare"] = (fake, { NOW }) => {
+  fake.bar = {
+    session: {
+      id: "1",
+      connection: "acme",
+      connection_name: "Acme",
+      environment: "staging",
+      user: { id: "5", name: null, email: "ada@northwind.example" },
+      reason: "",
+      phase: "active",
+      started_at: NOW - 3_500_000,
+      active_at: NOW - 3_500_000,
+      deadline: NOW + 107_000,
+    },
+    can_go_back: true,
+    can_go_forward: true,
+    zoom: 1.1,
+    location: "https://staging.acme.example",
+  };
+};
+
+const hostile: Opening["prepare"] = (fake, { NOW }) => {
+  fake.bar = {
+    session: {
+      id: "1",
+      connection: "acme",
+      connection_name: "A very long application name that somebody thought was a good idea",
+      environment: "development",
+      user: {
+        id: "9",
+        name: "evil\u202etxt.exe <b>bold</b> " + "x".repeat(10_000),
+        email: "a@" + "b".repeat(300),
+      },
+      reason: "because ".repeat(80),
+      phase: "active",
+      started_at: NOW - 36_000_000,
+      active_at: NOW - 36_000_000,
+      deadline: null,
+    },
+    can_go_back: false,
+    can_go_forward: false,
+    zoom: 3,
+    location: "http://127.0.0.1:4000",
+  };
+};
+
+const opening: Opening["prepare"] = (fake, { NOW }) => {
+  fake.bar = {
+    session: {
+      id: "1",
+      connection: "demo",
+      connection_name: "Demo",
+      environment: "development",
+      user: { id: "7", name: "مريم العلي", email: "maryam@example.com" },
+      reason: "Showing a colleague",
+      phase: "opening",
+      started_at: NOW - 1000,
+      active_at: null,
+      deadline: null,
+    },
+    can_go_back: false,
+    can_go_forward: false,
+    zoom: 1,
+    location: "",
+  };
+};
+
+const gone: Opening["prepare"] = (fake) =>
+  fake.refuse(
+    "bar_state",
+    { code: "session_unknown", message: "This session has ended.", hint: "Its window can be closed." },
+    99,
+  );
+
+const bars: Bar[] = [
+  ...[1280, 960, 700, 420].map((width) => ({ name: `active-${width}`, width, prepare: active })),
+  { name: "soon", width: 1000, prepare: soon },
+  ...[1280, 420].map((width) => ({ name: `hostile-${width}`, width, prepare: hostile })),
+  { name: "opening", width: 1280, prepare: opening },
+  { name: "gone", width: 800, prepare: gone },
+];
+
+describe.each(themes)("in %s", (theme) => {
+  test.each(bars)("$name", async ({ name, width, prepare }) => {
+    const opened = await openPage(browser, {
+      theme,
+      width,
+      height: HEIGHT,
+      page: "bar.html",
+      label: "bar-1",
+      prepare,
+    });
+    const { page } = opened;
+    await (prepare === gone ? page.getByRole("alert") : end(page)).waitFor();
+    await page.evaluate(() => document.fonts.ready);
+    await picture(page, `bar-${name}-${theme}`);
+
+    const bar = await page.getByRole("main").boundingBox();
+    expect(bar).toEqual({ x: 0, y: 0, width, height: HEIGHT });
+    const scrolls =
+      "document.documentElement.scrollWidth > innerWidth || document.querySelector('main').scrollWidth > innerWidth";
+    expect(await page.evaluate(scrolls)).toBe(false);
+    if (prepare !== gone) {
+      const button = await end(page).boundingBox();
+      expect(button && button.x >= 0 && button.x + button.width <= width).toBe(true);
+      const name = await page.getByRole("heading").boundingBox();
+      expect(name?.width).toBeGreaterThan(40);
+    }
+    expect(await violations(page)).toEqual([]);
+    await opened.close();
+  });
+});

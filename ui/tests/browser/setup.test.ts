@@ -1,0 +1,346 @@
+// Everything that is for setting up, in light and in dark: photographed, and without a violation of axe.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launch, openPage, picture, themes, violations, type Opening } from "./browser";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+interface View {
+  name: string;
+  opening?: Opening;
+  go: (page: Page) => Promise<void>;
+}
+
+const DIALOGS = "[role=dialog], [role=alertdialog]";
+const dialog = (page: Page) => page.getByRole("dialog");
+const newConnection = (page: Page) => page.getByRole("button", { name: "New connection" }).click();
+const menuOf = (page: Page, name: RegExp) =>
+  page
+    .getByRole("navigation", { name: "Connections" })
+    .getByRole("button", { name })
+    .click({ button: "right" });
+
+const nobody: Opening = {
+  prepare: (fake) => {
+    fake.state.connections = [];
+  },
+};
+
+const views: View[] = [
+  {
+    name: "first-run",
+    opening: nobody,
+    go: (page) => page.getByRole("button", { name: "Try the demo" }).waitFor(),
+  },
+  {
+    name: "first-run-making",
+    opening: {
+      prepare: (fake) => {
+        fake.state.connections = [];
+        fake.hold("start_demo");
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: "Try the demo" }).click();
+      await page.getByText("Making 100,000 users").waitFor();
+    },
+  },
+  {
+    name: "first-run-failed",
+    opening: {
+      width: 640,
+      height: 400,
+      prepare: (fake) => {
+        fake.state.connections = [];
+        fake.refuse("start_demo", {
+          code: "file_failed",
+          message: "The demo's directory cannot be written: the disk is full.",
+          hint: "Free 40 MB and try again.",
+        });
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: "Try the demo" }).click();
+      await page.getByText("Free 40 MB").scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: "editor-new",
+    go: async (page) => {
+      await newConnection(page);
+      await page.getByLabel("Name", { exact: true }).waitFor();
+    },
+  },
+  {
+    name: "editor-tested",
+    opening: {
+      prepare: (fake) => {
+        fake.answers["check_connection"] = () => ({
+          ok: false,
+          steps: [
+            { title: "Connection file", status: "ok", detail: "Acme · production", hint: null },
+            {
+              title: "Secrets",
+              status: "warning",
+              detail: "Not stored yet: admin_token",
+              hint: "Store with: understudy secret set acme admin_token",
+            },
+            { title: "Directory", status: "ok", detail: "PostgreSQL 15.18, read only", hint: null },
+            {
+              title: "Users",
+              status: "ok",
+              detail: "about 1204331 users; newest read in 1.3 ms",
+              hint: null,
+            },
+            {
+              title: "Sign-in",
+              status: "failed",
+              detail: "`sign_in.body.userId`: user has no column “uid”.",
+              hint: "The columns are id, full_name, email, plan.",
+            },
+          ],
+          info: {
+            server: "PostgreSQL 15.18",
+            columns: fake.columns,
+            estimated_total: 1_204_331,
+            total_is_exact: false,
+          },
+          sample: fake.rows.slice(0, 5),
+        });
+      },
+    },
+    go: async (page) => {
+      await menuOf(page, /^Acme, production/);
+      await page.getByRole("menuitem", { name: "Edit…" }).click();
+      await page.getByLabel("Login endpoint").scrollIntoViewIfNeeded();
+      await page.getByRole("button", { name: "Test" }).click();
+      await page.getByText("1 step failed").waitFor();
+    },
+  },
+  {
+    name: "editor-faults",
+    go: async (page) => {
+      await newConnection(page);
+      await page.getByLabel("Name", { exact: true }).fill("Acme");
+      await page.getByLabel("Database", { exact: true }).fill("postgres://kim:s3cret@db.acme.example/acme");
+      await page.getByLabel("Login endpoint").fill("https://app.acme.example/login");
+      await page.getByLabel("Body, as JSON").fill("{ userId: {{ user.id }} }");
+      await page.getByRole("button", { name: "Add a header" }).click();
+      await page.getByLabel("Value of header 1").fill("{{ operator.email }}");
+      await page.getByRole("button", { name: /^Save/ }).click();
+      await page.getByText("2 fields need another look").waitFor();
+    },
+  },
+  {
+    name: "editor-file",
+    opening: {
+      prepare: (fake) => {
+        fake.answers["draft_text"] = () =>
+          '# Handed out in November\nname        = "Acme"\nenvironment = "production"\n\n[directory]\nurl    = "postgres://readonly@db.acme.example/acme"\ntabel  = "public.users"\nid     = "id"\n\n[sign_in]\nurl    = "https://app.acme.example/login"\nmethod = "POST"\nbody   = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }\n';
+        fake.refuse("parse_draft", {
+          code: "connection_invalid",
+          message: "line 7, column 1: unknown key “tabel” in [directory]; did you mean “table”?",
+          hint: "The keys are url, table, id, email, name, created_at, columns, search, timeout_ms.",
+        });
+      },
+    },
+    go: async (page) => {
+      await newConnection(page);
+      await page.getByRole("button", { name: "File", exact: true }).click();
+      await page.getByRole("textbox", { name: "Connection file" }).waitFor();
+      await page.getByRole("button", { name: "Form", exact: true }).click();
+      await page.getByText("did you mean “table”?").waitFor();
+    },
+  },
+  {
+    name: "editor-locked",
+    opening: {
+      prepare: (fake) => {
+        const first = fake.state.connections[0];
+        if (first) fake.state.connections = [{ ...first, origin: "system" }];
+      },
+    },
+    go: async (page) => {
+      await menuOf(page, /^Acme/);
+      await page.getByRole("menuitem", { name: "View…" }).click();
+      await page.getByText("Handed out by IT, so").waitFor();
+    },
+  },
+  {
+    name: "editor-leave",
+    go: async (page) => {
+      await newConnection(page);
+      await page.getByLabel("Name", { exact: true }).fill("Acme");
+      await page.keyboard.press("Escape");
+      await page.getByRole("alertdialog").waitFor();
+    },
+  },
+  {
+    name: "editor-secret-failed",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse("store_secret", {
+          code: "vault_locked",
+          message: "The keyring is locked, and the prompt to unlock it was dismissed.",
+          hint: "Unlock it in Passwords and Keys, then retry.",
+        }),
+    },
+    go: async (page) => {
+      await newConnection(page);
+      await page.getByLabel("Name", { exact: true }).fill("Acme");
+      await page.getByLabel("admin_token").fill("canary");
+      await page.getByRole("button", { name: /^Save/ }).click();
+      await page.getByRole("button", { name: "Keep for this run only" }).waitFor();
+    },
+  },
+  {
+    name: "editor-zoomed",
+    opening: { width: 640, height: 400 },
+    go: async (page) => {
+      await newConnection(page);
+      await page.getByLabel("Name", { exact: true }).waitFor();
+    },
+  },
+  {
+    name: "connection-menu",
+    go: async (page) => {
+      await menuOf(page, /^Acme, production/);
+      await page.getByRole("menuitem", { name: "Remove…" }).waitFor();
+    },
+  },
+  {
+    name: "connection-remove",
+    go: async (page) => {
+      await menuOf(page, /^Acme, production/);
+      await page.getByRole("menuitem", { name: "Remove…" }).click();
+      await page.getByRole("alertdialog").waitFor();
+    },
+  },
+  {
+    name: "secrets",
+    opening: {
+      prepare: (fake) => {
+        fake.secrets = [
+          { name: "database_password", state: "this_run" },
+          { name: "admin_token", state: "stored" },
+          { name: "tenant_key", state: "missing" },
+        ];
+      },
+    },
+    go: async (page) => {
+      await menuOf(page, /^Acme, production/);
+      await page.getByRole("menuitem", { name: "Secrets…" }).click();
+      await page.getByText("tenant_key", { exact: true }).waitFor();
+    },
+  },
+  {
+    name: "secret",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse(
+          "directory_info",
+          {
+            code: "secret_missing",
+            message: "The password of readonly@db.acme.example is not in the keyring.",
+            hint: null,
+            secret: { connection: "acme", name: "database_password" },
+          },
+          99,
+        ),
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: /Type “database_password”/ }).click();
+      await page.getByLabel("Secret", { exact: true }).waitFor();
+    },
+  },
+  {
+    name: "secret-no-keyring",
+    opening: {
+      prepare: (fake) => {
+        fake.state.keyring = {
+          code: "vault_unavailable",
+          message: "No keyring answers: there is no Secret Service on this session's D-Bus.",
+          hint: "Install gnome-keyring or KWallet and log in again.",
+          secret: null,
+        };
+        fake.refuse(
+          "directory_info",
+          {
+            code: "secret_missing",
+            message: "The password of readonly@db.acme.example is not known.",
+            hint: null,
+            secret: { connection: "acme", name: "database_password" },
+          },
+          99,
+        );
+        fake.refuse("store_secret", {
+          code: "connection_unknown",
+          message: "There is no connection “acme” any more.",
+          hint: "It may have been removed.",
+        });
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: /Type “database_password”/ }).click();
+      await page.getByLabel("Secret", { exact: true }).fill("s3cret");
+      await page.keyboard.press("Enter");
+      await page.getByText("There is no connection").waitFor();
+    },
+  },
+  {
+    name: "settings",
+    opening: {
+      prepare: (fake) => {
+        fake.state.settings = {
+          ...fake.state.settings,
+          operator_name: "Kim Larsen",
+          operator_email: "kim@acme.example",
+          shortcut: "CommandOrControl+Shift+U",
+        };
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: "Settings" }).click();
+      await dialog(page).waitFor();
+    },
+  },
+  {
+    name: "settings-wayland",
+    opening: {
+      prepare: (fake) => {
+        fake.state.wayland = true;
+        fake.refuse("save_settings", {
+          code: "settings_invalid",
+          message: "“kim” is not an e-mail address.",
+          hint: "Leave it empty if you have none.",
+        });
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: "Settings" }).click();
+      await page.getByRole("textbox", { name: "E-mail" }).fill("kim");
+      await page.getByRole("button", { name: "Save" }).click();
+      await dialog(page).getByRole("alert").waitFor();
+    },
+  },
+];
+
+describe.each(themes)("in %s", (theme) => {
+  test.each(views)("$name", async ({ name, opening, go }) => {
+    const opened = await openPage(browser, { ...opening, theme });
+    const { page } = opened;
+    await go(page);
+    await page.evaluate(() => document.fonts.ready);
+    await page.clock.runFor(400);
+    await picture(page, `setup-${name}-${theme}`);
+    if ((await page.locator(DIALOGS).count()) > 0) {
+      expect(await page.locator(DIALOGS).last().locator("*:focus").count()).toBe(1);
+    }
+    expect(await violations(page)).toEqual([]);
+    await opened.close();
+  });
+});

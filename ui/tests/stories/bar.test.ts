@@ -1,0 +1,165 @@
+// The session bar: what it says, what its buttons and keys ask for.
+import { render, screen, waitFor } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import Bar from "../../src/bar/Bar.svelte";
+import type { BarState } from "../../src/bindings/BarState";
+import type { SessionView } from "../../src/bindings/SessionView";
+import { clock } from "../../src/state/clock.svelte";
+import { installFake, type Fake } from "../fake/understudy";
+
+const NOW = Date.parse("2026-11-18T15:30:00Z");
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date"], now: NOW });
+  clock.now = NOW;
+  fake = installFake({}, "bar-1");
+  fake.bar = state({});
+  user = userEvent.setup();
+});
+afterEach(() => vi.useRealTimers());
+
+function state(session: Partial<SessionView>, change: Partial<BarState> = {}): BarState {
+  return {
+    session: {
+      id: "1",
+      connection: "acme",
+      connection_name: "Acme",
+      environment: "production",
+      user: { id: "5", name: "Anna Svensson", email: "anna@fjallbo.example" },
+      reason: "Ticket 88240",
+      phase: "active",
+      started_at: NOW - 66_000,
+      active_at: NOW - 65_000,
+      deadline: null,
+      ...session,
+    },
+    can_go_back: true,
+    can_go_forward: false,
+    zoom: 1,
+    location: "https://app.acme.example",
+    ...change,
+  };
+}
+
+const button = (name: string) => screen.findByRole("button", { name });
+const asked = () => fake.called("bar_act").map(({ args }) => args["action"]);
+
+describe("what it says", () => {
+  test("who, where, why, and how long already", async () => {
+    render(Bar);
+    expect(await screen.findByRole("heading", { name: "Anna Svensson" })).toBeInTheDocument();
+    expect(screen.getByText("anna@fjallbo.example")).toBeInTheDocument();
+    expect(screen.getByText("production", { exact: false })).toHaveTextContent("Acme · production");
+    expect(screen.getByTitle("Reason: Ticket 88240")).toBeInTheDocument();
+    expect(screen.getByRole("timer", { name: "Running for 01:05" })).toHaveTextContent("01:05");
+  });
+
+  test("how long it still may, and when that is nearly over", async () => {
+    fake.bar = state({ deadline: NOW + 121_000 });
+    render(Bar);
+    expect(await screen.findByRole("timer", { name: "Ends by itself in 02:01" })).toBeInTheDocument();
+    expect(screen.queryByText("Less than two minutes left.")).toBeNull();
+    clock.now = NOW + 2000;
+    expect(await screen.findByRole("timer", { name: "Ends by itself in 01:59" })).toBeInTheDocument();
+    expect(screen.getByText("Less than two minutes left.")).toBeInTheDocument();
+  });
+
+  test.each([
+    ["opening", "Signing in…"],
+    ["refused", "Sign-in refused"],
+    ["ending", "Ending…"],
+  ] as const)("while it is %s: %s, and nowhere to go", async (phase, words) => {
+    fake.bar = state({ phase, active_at: null });
+    render(Bar);
+    expect((await screen.findAllByText(words)).length).toBeGreaterThan(0);
+    expect(screen.queryByRole("timer")).toBeNull();
+    for (const name of ["Back", "Forward", "Reload"]) expect(await button(name)).toBeDisabled();
+    const end = await button("End session");
+    if (phase === "ending") expect(end).toBeDisabled();
+    else expect(end).toBeEnabled();
+  });
+
+  test("asks again whenever something changed", async () => {
+    fake.bar = state({ phase: "opening" });
+    render(Bar);
+    await screen.findAllByText("Signing in…");
+    fake.bar = state({}, { can_go_forward: true, zoom: 1.1 });
+    fake.emit("bar_changed", null);
+    expect(await screen.findByRole("button", { name: "110 %: back to 100 %" })).toBeInTheDocument();
+    expect(await button("Forward")).toBeEnabled();
+  });
+
+  test("an older answer does not overwrite a newer one", async () => {
+    render(Bar);
+    await button("End session");
+    const held = fake.hold("bar_state");
+    let zoom = 1.1;
+    fake.answers["bar_state"] = () => state({}, { zoom: (zoom += 0.1) });
+    fake.emit("bar_changed", null);
+    fake.emit("bar_changed", null);
+    await waitFor(() => expect(held.waiting()).toBe(2));
+    held.stop();
+    expect(await screen.findByText("130 %")).toBeInTheDocument();
+    expect(screen.queryByText("120 %")).toBeNull();
+  });
+
+  test("a name that tries is text", async () => {
+    fake.bar = state({ user: { id: "1", name: "<b>x</b>\u202etxt", email: null } });
+    render(Bar);
+    expect(await screen.findByRole("heading")).toHaveTextContent("<b>x</b>‹U+202E›txt");
+  });
+
+  test("that the session is over, when Rust no longer knows it", async () => {
+    fake.refuse("bar_state", { code: "session_unknown", message: "There is no such session.", hint: null });
+    render(Bar);
+    expect(await screen.findByRole("alert")).toHaveTextContent("There is no such session.");
+    await user.click(await button("Retry"));
+    expect(await button("End session")).toBeInTheDocument();
+  });
+});
+
+describe("what it asks for", () => {
+  test("by its buttons", async () => {
+    fake.bar = state({}, { can_go_forward: true, zoom: 0.9 });
+    render(Bar);
+    for (const name of [
+      "Back",
+      "Forward",
+      "Reload",
+      "Zoom in",
+      "Zoom out",
+      "90 %: back to 100 %",
+      "End session",
+    ]) {
+      await user.click(await button(name));
+    }
+    expect(asked()).toEqual(["back", "forward", "reload", "zoom_in", "zoom_out", "zoom_reset", "end"]);
+  });
+
+  test("by its keys", async () => {
+    render(Bar);
+    await button("End session");
+    await user.keyboard("{Alt>}{ArrowLeft}{ArrowRight}{/Alt}{F12}{F5}");
+    await user.keyboard("{Control>}r+-0w{/Control}");
+    expect(asked()).toEqual([
+      "back",
+      "forward",
+      "inspect",
+      "reload",
+      "reload",
+      "zoom_in",
+      "zoom_out",
+      "zoom_reset",
+      "end",
+    ]);
+  });
+
+  test("and says when it could not be done", async () => {
+    fake.refuse("bar_act", { code: "window_failed", message: "The page does not answer." });
+    render(Bar);
+    await user.click(await button("Reload"));
+    expect(await screen.findByRole("alert")).toHaveTextContent("The page does not answer.");
+  });
+});

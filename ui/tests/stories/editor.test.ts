@@ -1,0 +1,349 @@
+// Writing a connection: form and file, testing, saving, secrets, and nothing lost on the way.
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import App from "../../src/App.svelte";
+import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
+import { connectionFile } from "../fake/people";
+import { installFake, type Fake } from "../fake/understudy";
+
+// A form of thirty fields, typed in as people do, on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000 });
+
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  fake = installFake();
+  user = userEvent.setup();
+  // A text that says all that the file says, below its comments.
+  fake.answers["draft_text"] = ({ file, text }) =>
+    `${String(text ?? "# new").split("\n")[0]}\n${JSON.stringify(file)}`;
+  fake.answers["parse_draft"] = ({ text }) => JSON.parse(String(text).split("\n")[1] ?? "") as unknown;
+  fake.answers["read_connection"] = () => ({
+    text: `# by hand\n${JSON.stringify(connectionFile)}`,
+    file: connectionFile,
+    origin: "own",
+  });
+});
+
+const sheet = () => screen.findByRole("dialog");
+const alert = async () => within(await sheet()).findByRole("alert");
+const field = (name: string) => screen.findByLabelText<HTMLInputElement>(name);
+const secret = (name: string) => screen.findByLabelText<HTMLInputElement>(name);
+const press = async (name: string | RegExp) => user.click(await screen.findByRole("button", { name }));
+const save = () => press(/^Save/);
+const closed = () => waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+const savedFile = () =>
+  JSON.parse(
+    String(fake.called("save_connection").at(-1)?.args["text"]).split("\n")[1] ?? "",
+  ) as ConnectionFile;
+
+async function fill(name: string, text: string) {
+  const input = await field(name);
+  await user.clear(input);
+  await user.click(input);
+  await user.paste(text);
+}
+
+async function startNew() {
+  render(App);
+  await press("New connection");
+  await sheet();
+}
+
+async function startEdit() {
+  render(App);
+  await user.pointer({
+    keys: "[MouseRight]",
+    target: await screen.findByRole("button", { name: /^Acme, production/ }),
+  });
+  await user.click(await screen.findByRole("menuitem", { name: "Edit…" }));
+  await field("Login endpoint");
+}
+
+describe("a new connection", () => {
+  test("starts from a template, and is saved with its secrets", async () => {
+    await startNew();
+    expect(await field("Name")).toHaveFocus();
+    await fill("Name", "Acme");
+    await fill("Database", "postgres://readonly@db.acme.example/acme");
+    await fill("Login endpoint", "https://app.acme.example/login");
+    await user.click(screen.getByRole("radio", { name: "staging" }));
+    await user.type(await secret("admin_token"), "canary-token");
+    await user.type(await secret("Database password"), "canary-password");
+    await save();
+    await closed();
+
+    expect(fake.called("save_connection")[0]?.args["connection"]).toBeNull();
+    expect(savedFile()).toMatchObject({
+      name: "Acme",
+      environment: "staging",
+      directory: { url: "postgres://readonly@db.acme.example/acme", table: "users", id: "id" },
+      sign_in: {
+        url: "https://app.acme.example/login",
+        body: { adminToken: "{{ secret.admin_token }}", userId: "{{ user.id }}" },
+      },
+    });
+    expect(fake.called("store_secret").map(({ args }) => args)).toEqual([
+      { connection: "new", name: "database_password", value: "canary-password", thisRunOnly: false },
+      { connection: "new", name: "admin_token", value: "canary-token", thisRunOnly: false },
+    ]);
+    // They went to the vault and nowhere else.
+    const elsewhere = fake.calls.filter(({ command }) => command !== "store_secret");
+    expect(JSON.stringify(elsewhere)).not.toContain("canary");
+    expect(document.body.innerHTML).not.toContain("canary");
+  });
+
+  test("takes a pasted password out of the address", async () => {
+    await startNew();
+    await fill("Database", "postgres://kim:s3cret@db.acme.example/acme");
+    await user.tab();
+    expect(await field("Database")).toHaveValue("postgres://kim@db.acme.example/acme");
+    expect(await secret("Database password")).toHaveValue("s3cret");
+    expect(screen.getByText(/was taken out of the address/)).toBeInTheDocument();
+  });
+
+  test("has a field for each secret that its templates name", async () => {
+    await startNew();
+    await fill("Body, as JSON", '{ "key": "{{ secret.other }}" }');
+    expect(await secret("other")).toBeInTheDocument();
+    expect(screen.queryByLabelText("admin_token")).toBeNull();
+  });
+
+  test("keeps secrets for this run where there is no keyring", async () => {
+    fake.state.keyring = {
+      code: "vault_unavailable",
+      message: "No keyring answers.",
+      hint: null,
+      secret: null,
+    };
+    await startNew();
+    expect(screen.getByText(/kept in memory until Understudy quits/)).toBeInTheDocument();
+    await user.type(await secret("admin_token"), "x");
+    await save();
+    await closed();
+    expect(fake.called("store_secret")[0]?.args["thisRunOnly"]).toBe(true);
+  });
+});
+
+describe("form and file", () => {
+  test("are two views of the same thing, comments kept", async () => {
+    await startEdit();
+    await fill("Table", "public.customers");
+    await press("File");
+    const text = await field("Connection file");
+    expect(fake.called("draft_text")[0]?.args["text"]).toMatch(/^# by hand/);
+    expect(text.value).toContain("public.customers");
+
+    await fill(
+      "Connection file",
+      text.value.replace("# by hand", "# changed").replace("customers", "people"),
+    );
+    await press("Form");
+    expect(await field("Table")).toHaveValue("public.people");
+    await save();
+    await closed();
+    expect(fake.called("save_connection")[0]?.args).toMatchObject({
+      connection: "acme",
+      text: expect.stringMatching(/^# changed\n.*public\.people/) as string,
+    });
+  });
+
+  test("a text that cannot be parsed says where, and stays as it is", async () => {
+    await startEdit();
+    await press("File");
+    await fill("Connection file", "name = ");
+    fake.refuse("parse_draft", {
+      code: "connection_invalid",
+      message: "line 1, column 8: a value is missing",
+    });
+    await press("Form");
+    expect(await alert()).toHaveTextContent("line 1, column 8");
+    expect(await field("Connection file")).toHaveValue("name = ");
+    expect(screen.getByRole("button", { name: "File" })).toHaveAttribute("aria-pressed", "true");
+  });
+
+  test("a file that is broken opens as text, with what is wrong", async () => {
+    fake.state.problems = [{ id: "broken", path: "/x/broken.toml", message: "line 7" }];
+    fake.answers["read_connection"] = () => ({ text: "tabel = 1", file: null, origin: "own" });
+    fake.refuse("parse_draft", { code: "connection_invalid", message: "line 1: unknown key “tabel”" });
+    render(App);
+    await press(/broken/);
+    expect(await field("Connection file")).toHaveValue("tabel = 1");
+    expect(screen.getByText(/unknown key “tabel”/)).toBeInTheDocument();
+  });
+
+  test("a body that is not JSON keeps the form, and the focus goes there", async () => {
+    await startEdit();
+    await fill("Body, as JSON", "{ userId: 1 }");
+    await press("File");
+    expect(await screen.findByText(/This is not JSON/)).toBeInTheDocument();
+    expect(await field("Body, as JSON")).toHaveFocus();
+    expect(fake.called("draft_text")).toEqual([]);
+  });
+});
+
+describe("testing", () => {
+  test("uses what is typed, and shows each step and the newest users", async () => {
+    await startEdit();
+    await user.type(await secret("admin_token"), "typed");
+    await press("Test");
+    expect(await screen.findByText("It works")).toBeInTheDocument();
+    expect(fake.called("check_connection")[0]?.args).toMatchObject({
+      connection: "acme",
+      secrets: { admin_token: "typed" },
+    });
+    expect(screen.getByText("PostgreSQL 15.18", { selector: "p" })).toBeInTheDocument();
+    const sample = within(screen.getByRole("table", { name: "Newest users" }));
+    expect(sample.getByText("Anders Holm")).toBeInTheDocument();
+
+    expect(screen.queryByText("You changed something since.")).toBeNull();
+    await fill("Table", "other");
+    expect(await screen.findByText("You changed something since.")).toBeInTheDocument();
+  });
+
+  test("says how to go on where a step failed", async () => {
+    fake.answers["check_connection"] = () => ({
+      ok: false,
+      steps: [
+        {
+          title: "Directory",
+          status: "failed",
+          detail: "No route to db.acme.example.",
+          hint: "Check the VPN.",
+        },
+      ],
+      info: null,
+      sample: [],
+    });
+    await startEdit();
+    await press("Test");
+    expect(await screen.findByText("1 step failed")).toBeInTheDocument();
+    expect(screen.getByText("Check the VPN.")).toBeInTheDocument();
+  });
+});
+
+describe("saving", () => {
+  test("a refusal is shown, and nothing is lost", async () => {
+    await startEdit();
+    await fill("Table", "nowhere");
+    fake.refuse("save_connection", {
+      code: "connection_invalid",
+      message: "directory.url: a password must not stand here.",
+      hint: "Store it with: understudy secret set acme database_password",
+    });
+    await user.keyboard("{Control>}s{/Control}");
+    expect(await alert()).toHaveTextContent("a password must not stand here");
+    expect(await field("Table")).toHaveValue("nowhere");
+    await save();
+    await closed();
+  });
+
+  test("a secret that the keyring refuses is kept here, and may be kept for this run", async () => {
+    await startEdit();
+    await user.type(await secret("admin_token"), "canary");
+    fake.refuse("store_secret", {
+      code: "vault_locked",
+      message: "The keyring is locked.",
+      hint: "Unlock it.",
+    });
+    await save();
+    expect(await alert()).toHaveTextContent("The connection is saved");
+    expect(await secret("admin_token")).toHaveValue("canary");
+    await press("Keep for this run only");
+    await closed();
+    expect(fake.called("store_secret").at(-1)?.args).toEqual({
+      connection: "acme",
+      name: "admin_token",
+      value: "canary",
+      thisRunOnly: true,
+    });
+  });
+});
+
+describe("leaving", () => {
+  test("at once when nothing was typed", async () => {
+    await startEdit();
+    await user.keyboard("{Escape}");
+    await closed();
+  });
+
+  test("asks when something was", async () => {
+    await startEdit();
+    await user.type(await secret("admin_token"), "x");
+    await user.keyboard("{Escape}");
+    const question = await screen.findByRole("alertdialog", { name: "Close without saving?" });
+    expect(within(question).getByRole("button", { name: "Keep editing" })).toHaveFocus();
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(screen.queryByRole("alertdialog")).toBeNull());
+    expect(await secret("admin_token")).toHaveValue("x");
+    await user.keyboard("{Escape}");
+    await press("Discard");
+    await closed();
+    expect(fake.called("save_connection")).toEqual([]);
+  });
+});
+
+describe("files from elsewhere", () => {
+  const drop = (path: string) => fake.emit("tauri://drag-drop", { paths: [path], position: { x: 1, y: 1 } });
+
+  test("a dropped one opens in the form", async () => {
+    render(App);
+    await screen.findByRole("grid", { name: "Users" });
+    drop("/home/kim/acme.toml");
+    expect(await field("Login endpoint")).toHaveValue("https://app.acme.example/login");
+    await save();
+    await closed();
+    expect(fake.called("save_connection")[0]?.args["connection"]).toBeNull();
+  });
+
+  test("over what is being typed it asks first", async () => {
+    await startNew();
+    await fill("Name", "Mine");
+    drop("/home/kim/acme.toml");
+    await screen.findByRole("alertdialog", { name: "Replace what you typed?" });
+    await press("Keep editing");
+    expect(await field("Name")).toHaveValue("Mine");
+    drop("/home/kim/acme.toml");
+    await press("Replace");
+    await waitFor(async () => expect(await field("Name")).toHaveValue("Acme"));
+  });
+
+  test("one chosen in the dialog, too", async () => {
+    fake.chosenPath = "/home/kim/acme.toml";
+    await startNew();
+    await press("Open a file…");
+    await waitFor(async () => expect(await field("Name")).toHaveValue("Acme"));
+  });
+});
+
+describe("one that was handed out by IT", () => {
+  test("can be looked at and duplicated, not changed", async () => {
+    const [first] = fake.state.connections;
+    if (!first) throw new Error("the fake has a connection");
+    fake.state.connections = [{ ...first, origin: "system" }];
+    fake.answers["read_connection"] = ({ connection }) => ({
+      text: "# it",
+      file: connectionFile,
+      origin: connection === "acme" ? "system" : "own",
+    });
+    render(App);
+    await user.pointer({
+      keys: "[MouseRight]",
+      target: await screen.findByRole("button", { name: /^Acme, production/ }),
+    });
+    expect(await screen.findByRole("menuitem", { name: /cannot be removed/ })).toHaveAttribute(
+      "aria-disabled",
+      "true",
+    );
+    await user.click(screen.getByRole("menuitem", { name: "View…" }));
+    expect(await screen.findByText(/Handed out by IT/)).toBeInTheDocument();
+    expect(await field("Table")).toHaveAttribute("readonly");
+    expect(screen.queryByRole("button", { name: /^Save/ })).toBeNull();
+
+    await press("Duplicate");
+    await screen.findByRole("button", { name: /^Save/ });
+    expect(fake.called("read_connection").at(-1)?.args["connection"]).toBe("acme-2");
+    expect(await field("Table")).not.toHaveAttribute("readonly");
+  });
+});

@@ -1,0 +1,57 @@
+// Which secrets a connection names, and passwords that stand where they must not.
+import { expect, test } from "vitest";
+import { toForm } from "../../src/editor/form";
+import { secretsIn, secretsOfForm, secretsOfText, withoutPassword } from "../../src/editor/secrets";
+import { connectionFile } from "../fake/people";
+
+test.each([
+  ["{{ secret.admin_token }}", ["admin_token"]],
+  ["Bearer {{secret.a}} {{ secret.b | upper }} {{ secret.a }}", ["a", "b"]],
+  ['{{ secret["odd name"] }}', ["odd name"]],
+  ['{ "x": "{{ secret[\\"quoted\\"] }}" }', ["quoted"]],
+  ["{% if secret.flag %}x{% endif %}", ["flag"]],
+  ["secret.not_a_template, {{ user.secret_plan }}", []],
+])("%s names %j", (text, names) => {
+  expect(secretsIn(text)).toEqual(names);
+});
+
+test("a form names its templates' secrets and, over a network, the database's password", () => {
+  const form = toForm(connectionFile);
+  expect(secretsOfForm(form)).toEqual(["database_password", "admin_token"]);
+  form.directory.url = "sqlite:///srv/app.sqlite";
+  form.sign_in.headers.push({ name: "authorization", value: "Bearer {{ secret.key }}" });
+  expect(secretsOfForm(form)).toEqual(["key", "admin_token"]);
+});
+
+test("a text names them too; its comments do not", () => {
+  const text = `# {{ secret.old }}
+[directory]
+url = "postgres://readonly@db/acme"
+[sign_in]
+url = "https://app.acme.example/login"
+body = { token = "{{ secret.admin_token }}" }`;
+  expect(secretsOfText(text)).toEqual(["database_password", "admin_token"]);
+  expect(secretsOfText(text.replace("postgres://readonly@db", "sqlite:///x"))).toEqual(["admin_token"]);
+});
+
+test.each([
+  ["postgres://kim:s3cret@db/acme", "postgres://kim@db/acme", "s3cret"],
+  [
+    "postgres://kim:p%40ss@db:5432/acme?sslmode=require",
+    "postgres://kim@db:5432/acme?sslmode=require",
+    "p@ss",
+  ],
+  ["mysql://kim:50%@db/acme", "mysql://kim@db/acme", "50%"],
+])("%s is written without its password", (url, clean, password) => {
+  expect(withoutPassword(url)).toEqual({ url: clean, password });
+});
+
+test.each([
+  "postgres://kim@db:5432/acme",
+  "postgres://db:5432/a@b",
+  "postgres://kim:@db/acme",
+  "sqlite:///a:b@c",
+  "",
+])("%s holds no password", (url) => {
+  expect(withoutPassword(url)).toBeNull();
+});
