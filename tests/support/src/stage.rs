@@ -97,6 +97,11 @@ pub struct Console<'a> {
 }
 
 impl Console<'_> {
+    /// Turns the driver to the console's page; its other pages are bars.
+    pub async fn turn_to(&self) -> Result<()> {
+        self.ui.switch_where("the console's page", |url| !url.contains("bar.html")).await
+    }
+
     /// The console's own window on the desktop.
     pub async fn window(&self) -> Result<Window> {
         let windows = self.stage.desktop.windows().await?;
@@ -105,7 +110,7 @@ impl Console<'_> {
 
     /// Types into the search field and waits until the first row shows `expected`.
     pub async fn search(&self, text: &str, expected: &str) -> Result<()> {
-        self.ui.switch_to("index.html").await?;
+        self.turn_to().await?;
         let field = self.ui.by_role("searchbox", "Search users").await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(text).await?;
@@ -124,10 +129,8 @@ impl Console<'_> {
 
     /// Searches for one user by its id and becomes it.
     pub async fn become_user(&self, id: &str, reason: &str) -> Result<()> {
-        let field = {
-            self.ui.switch_to("index.html").await?;
-            self.ui.by_role("searchbox", "Search users").await?
-        };
+        self.turn_to().await?;
+        let field = self.ui.by_role("searchbox", "Search users").await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(id).await?;
         self.ui
@@ -149,7 +152,7 @@ impl Console<'_> {
 
     /// Waits until as many sessions run as `phases` names, in these phases, oldest first.
     pub async fn wait_for_phases(&self, phases: &[&str]) -> Result<()> {
-        self.ui.switch_to("index.html").await?;
+        self.turn_to().await?;
         let expected = serde_json::to_string(phases)?;
         self.ui
             .wait_for(
