@@ -8,5 +8,8 @@ pub mod check;
 pub mod connection;
 pub mod directory;
 pub mod error;
+pub mod home;
 pub mod session;
 pub mod settings;
+pub(crate) mod suggest;
+pub mod template;

@@ -1,0 +1,181 @@
+//! Where things are on this machine, and how they are put there: folders for their owner only,
+//! files as a whole or not at all. What is in the files belongs to the rooms that write them.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Code, Error, Result};
+
+/// The folders of one operator on one machine.
+///
+/// `UNDERSTUDY_HOME` moves all of them into one folder (tests, portable installs); otherwise they
+/// are where the platform keeps configuration and data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    config: PathBuf,
+    data: PathBuf,
+    system_connections: PathBuf,
+}
+
+impl Home {
+    /// Fails when the platform knows no folder for this operator's files.
+    pub fn locate() -> Result<Self> {
+        match std::env::var_os("UNDERSTUDY_HOME").filter(|folder| !folder.is_empty()) {
+            Some(folder) => {
+                let folder = PathBuf::from(folder);
+                let absolute = std::path::absolute(&folder)
+                    .map_err(|cause| Error::file("find UNDERSTUDY_HOME at", &folder, &cause))?;
+                Ok(Self::at(absolute))
+            }
+            None => Ok(Self {
+                config: platform_folder(dirs::config_dir(), "configuration")?,
+                // Not the roaming folder of Windows: the audit log belongs to this machine.
+                data: platform_folder(dirs::data_local_dir(), "data")?,
+                system_connections: system_connections(),
+            }),
+        }
+    }
+
+    /// Everything under one folder, what IT hands out included.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        let config = folder.into();
+        Self {
+            data: config.join("data"),
+            system_connections: config.join("system").join("connections"),
+            config,
+        }
+    }
+
+    /// The operator's own connections. The folder is made when it is not there yet, as those below are.
+    pub fn connections_dir(&self) -> Result<PathBuf> {
+        made(self.config.join("connections"))
+    }
+
+    /// Connections handed out by IT. Only read, never made.
+    pub fn system_connections_dir(&self) -> &Path {
+        &self.system_connections
+    }
+
+    pub fn settings_file(&self) -> PathBuf {
+        self.config.join("settings.toml")
+    }
+
+    pub fn audit_file(&self) -> Result<PathBuf> {
+        Ok(made(self.data.clone())?.join("audit.sqlite"))
+    }
+
+    pub fn demo_dir(&self) -> Result<PathBuf> {
+        made(self.data.join("demo"))
+    }
+
+    pub fn log_dir(&self) -> Result<PathBuf> {
+        made(self.data.join("logs"))
+    }
+}
+
+fn made(folder: PathBuf) -> Result<PathBuf> {
+    private_folder(&folder)?;
+    Ok(folder)
+}
+
+fn platform_folder(base: Option<PathBuf>, what: &str) -> Result<PathBuf> {
+    base.map(|base| base.join("understudy")).ok_or_else(|| {
+        Error::new(Code::FileFailed, format!("This system names no folder for your {what} files."))
+            .hint("Set HOME, or set UNDERSTUDY_HOME to the folder that Understudy may use.")
+    })
+}
+
+fn system_connections() -> PathBuf {
+    if cfg!(windows) {
+        let program_data =
+            std::env::var_os("ProgramData").map_or_else(|| PathBuf::from(r"C:\ProgramData"), PathBuf::from);
+        program_data.join("Understudy").join("connections")
+    } else if cfg!(target_os = "macos") {
+        PathBuf::from("/Library/Application Support/Understudy/connections")
+    } else {
+        PathBuf::from("/etc/understudy/connections")
+    }
+}
+
+/// Makes a folder, and those above it, where they do not exist yet: for their owner only (0700 on Unix).
+pub fn private_folder(folder: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|cause| Error::file("make the folder", folder, &cause))
+}
+
+/// Writes a file for its owner only (0600 on Unix), in the place of an older one: whoever reads it,
+/// even after a power cut, sees the old text or the new one, never a part.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    private_folder(folder)?;
+    let failed = |cause: &std::io::Error| Error::file("write", path, cause);
+    // The temporary file is made 0600 and replaces `path` by a rename within its folder.
+    let mut file = tempfile::Builder::new()
+        .prefix(".understudy-")
+        .tempfile_in(folder)
+        .map_err(|cause| failed(&cause))?;
+    file.write_all(text.as_bytes()).map_err(|cause| failed(&cause))?;
+    file.as_file().sync_all().map_err(|cause| failed(&cause))?;
+    file.persist(path).map_err(|error| failed(&error.error))?;
+    // The rename itself is safe once the folder is on the disk; other systems cannot open one.
+    #[cfg(unix)]
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|cause| failed(&cause))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_folder_holds_everything_and_is_made_on_demand() {
+        let base = tempfile::tempdir().unwrap();
+        let home = Home::at(base.path().join("portable"));
+        assert!(!base.path().join("portable").exists());
+        for folder in [home.connections_dir(), home.demo_dir(), home.log_dir()] {
+            let folder = folder.unwrap();
+            assert!(folder.starts_with(base.path()) && folder.is_dir(), "{}", folder.display());
+        }
+        assert!(home.audit_file().unwrap().parent().unwrap().is_dir());
+        assert!(home.settings_file().starts_with(base.path()));
+        assert!(home.system_connections_dir().starts_with(base.path()));
+        assert!(!home.system_connections_dir().exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_and_files_are_their_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("a/b/settings.toml");
+        write_private(&file, "one").unwrap();
+        assert_eq!(mode(&base.path().join("a")), 0o700);
+        assert_eq!(mode(&base.path().join("a/b")), 0o700);
+        assert_eq!(mode(&file), 0o600);
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_is_left() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("settings.toml");
+        write_private(&file, "one").unwrap();
+        write_private(&file, "two").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+        assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("taken");
+        std::fs::write(&file, "").unwrap();
+        let error = write_private(&file.join("settings.toml"), "one").unwrap_err();
+        assert_eq!(error.code, Code::FileFailed);
+        assert!(error.message.starts_with("Could not make the folder"), "{error}");
+        assert!(error.message.contains("taken"), "{error}");
+    }
+}

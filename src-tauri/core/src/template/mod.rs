@@ -1,0 +1,306 @@
+//! Templates and expressions of the connection file: strict, over JSON, in MiniJinja's language.
+//!
+//! What is wrong with the text is found when it is parsed, against the [`Scope`] of its place: a
+//! template that exists uses known names only. What is wrong with a user's values is found when it is
+//! rendered. Faults and errors tell keys and names, never values. No I/O here, and no clock.
+//!
+//! Here are the kinds of template; `engine` is MiniJinja's side, `scope` the names, `url` the
+//! templates that become a URL.
+
+mod engine;
+mod scope;
+mod url;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use minijinja::value::{Serde, Value as Rendered, ValueKind};
+use minijinja::{Error as EngineError, ErrorKind};
+use serde_json::Value;
+
+use crate::error::{Code, Error, Result};
+use engine::{Flavour, engine, names_of_expression, names_of_template, try_out};
+pub use scope::Scope;
+pub use url::is_loopback;
+
+/// Why a template cannot be what it says; completes "`<key>`: …".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateFault {
+    pub message: String,
+}
+
+impl TemplateFault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+impl std::fmt::Display for TemplateFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// What all templates know of themselves. The text is compiled again when it is rendered, which
+/// takes microseconds; that it compiles, and which names it uses, is known from parsing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Source {
+    /// Where it stands in the connection file: `sign_in.body.userId`.
+    key: String,
+    text: String,
+    names: BTreeSet<String>,
+}
+
+impl Source {
+    fn secrets(&self) -> BTreeSet<String> {
+        self.names.iter().filter_map(|name| name.strip_prefix("secret.")).map(str::to_owned).collect()
+    }
+
+    /// Says which key failed and, from the names that it uses, why; the engine's own text may hold
+    /// values and is not used.
+    fn failed(&self, context: &Value, cause: &EngineError) -> Error {
+        let absent: Vec<String> = self
+            .names
+            .iter()
+            .filter(|name| {
+                name.split('.').try_fold(context, |value, part| value.get(part)).is_none_or(Value::is_null)
+            })
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let key = &self.key;
+        if absent.is_empty() || cause.kind() == ErrorKind::OutOfFuel {
+            return Error::new(
+                Code::TemplateFailed,
+                format!("{key} could not be evaluated: {}.", cause.kind()),
+            )
+            .hint("Correct it in the connection file.");
+        }
+        let (names, have) = (absent.join(", "), if absent.len() == 1 { "has" } else { "have" });
+        Error::new(Code::TemplateFailed, format!("{key} could not be evaluated: {names} {have} no value."))
+            .hint("If that is allowed, say in the connection file what stands in for it: `{{ user.email or 'none' }}`.")
+    }
+}
+
+/// Text with `{{ … }}` in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    source: Source,
+    flavour: Flavour,
+    /// Of a URL's template.
+    origin: Option<::url::Origin>,
+}
+
+impl Template {
+    /// For a program to read: a value that is absent (null) fails the rendering.
+    pub fn parse(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
+        Self::with_flavour(Flavour::Exact, key, text, scope)
+    }
+
+    /// For a person to read: a value that is absent (null) is shown as a dash.
+    pub fn parse_words(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
+        Self::with_flavour(Flavour::Words, key, text, scope)
+    }
+
+    fn with_flavour(flavour: Flavour, key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
+        let names = names_of_template(flavour, text)?;
+        scope.check(&names)?;
+        try_out(&names, |context| engine(flavour).render_str(text, context).map(drop))?;
+        Ok(Self { source: Source { key: key.into(), text: text.into(), names }, flavour, origin: None })
+    }
+
+    /// Fails with [`Code::TemplateFailed`] when a value is absent or does not fit.
+    pub fn render(&self, context: &Value) -> Result<String> {
+        let rendered = engine(self.flavour)
+            .render_str(&self.source.text, Rendered::from(Serde(context)))
+            .map_err(|cause| self.source.failed(context, &cause))?;
+        if let Some(origin) = &self.origin {
+            self.check_rendered_url(origin, &rendered)?;
+        }
+        Ok(rendered)
+    }
+
+    /// As it stands in the file.
+    pub fn source(&self) -> &str {
+        &self.source.text
+    }
+
+    /// The names behind `secret.`; a template uses no other secret.
+    pub fn secrets(&self) -> BTreeSet<String> {
+        self.source.secrets()
+    }
+
+    /// Uses no name at all: always renders to the same text.
+    pub fn is_literal(&self) -> bool {
+        self.source.names.is_empty()
+    }
+}
+
+/// JSON whose strings are templates. A string that is one whole `{{ … }}` becomes the value with its
+/// JSON type; keys, numbers, booleans and null stay as they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JsonTemplate(Node);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Node {
+    /// A number, a boolean or null.
+    Plain(Value),
+    Text(Template),
+    /// The inside of a whole `{{ … }}`.
+    Whole(Source),
+    Array(Vec<Node>),
+    Object(Vec<(String, Node)>),
+}
+
+impl JsonTemplate {
+    /// All faults, each with the key it stands at: `sign_in.body.user.id`, `sign_in.body.ids[0]`.
+    pub fn parse(key: &str, json: &Value, scope: &Scope) -> Result<Self, Vec<(String, TemplateFault)>> {
+        let mut faults = Vec::new();
+        let node = Node::parse(key, json, scope, &mut faults);
+        if faults.is_empty() { Ok(Self(node)) } else { Err(faults) }
+    }
+
+    /// Fails with [`Code::TemplateFailed`] when a value is absent or cannot be JSON.
+    pub fn render(&self, context: &Value) -> Result<Value> {
+        self.0.render(context)
+    }
+
+    pub fn secrets(&self) -> BTreeSet<String> {
+        let mut secrets = BTreeSet::new();
+        self.0.secrets(&mut secrets);
+        secrets
+    }
+}
+
+impl Node {
+    fn parse(key: &str, json: &Value, scope: &Scope, faults: &mut Vec<(String, TemplateFault)>) -> Self {
+        match json {
+            Value::Null | Value::Bool(_) | Value::Number(_) => Self::Plain(json.clone()),
+            Value::String(text) => match Self::parse_text(key, text, scope) {
+                Ok(node) => node,
+                Err(fault) => {
+                    faults.push((key.to_owned(), fault));
+                    Self::Plain(Value::Null)
+                }
+            },
+            Value::Array(items) => Self::Array(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| Self::parse(&format!("{key}[{at}]"), item, scope, faults))
+                    .collect(),
+            ),
+            Value::Object(fields) => Self::Object(
+                fields
+                    .iter()
+                    .map(|(name, value)| {
+                        let key = format!("{key}.{name}");
+                        if name.contains("{{") || name.contains("{%") {
+                            faults.push((
+                                key.clone(),
+                                TemplateFault::new("a key is sent as it is and cannot be a template"),
+                            ));
+                        }
+                        (name.clone(), Self::parse(&key, value, scope, faults))
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    fn parse_text(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
+        // Whether the text is one `{{ … }}` or begins with one and ends with another is for the
+        // engine to say: only the inside of one is an expression.
+        let inside = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+        if let Some(inside) = inside {
+            let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
+            let inside = inside.strip_suffix(['-', '+']).unwrap_or(inside);
+            if let Ok(names) = names_of_expression(inside) {
+                scope.check(&names)?;
+                try_out(&names, |context| evaluate(inside, context).map(drop))?;
+                return Ok(Self::Whole(Source { key: key.into(), text: inside.into(), names }));
+            }
+        }
+        Template::parse(key, text, scope).map(Self::Text)
+    }
+
+    fn render(&self, context: &Value) -> Result<Value> {
+        Ok(match self {
+            Self::Plain(value) => value.clone(),
+            Self::Text(template) => Value::String(template.render(context)?),
+            Self::Whole(source) => evaluate(&source.text, Rendered::from(Serde(context)))
+                .and_then(|value| exactly_as_json(&value))
+                .map_err(|cause| source.failed(context, &cause))?,
+            Self::Array(items) => {
+                Value::Array(items.iter().map(|item| item.render(context)).collect::<Result<_>>()?)
+            }
+            Self::Object(fields) => Value::Object(
+                fields
+                    .iter()
+                    .map(|(name, node)| Ok((name.clone(), node.render(context)?)))
+                    .collect::<Result<_>>()?,
+            ),
+        })
+    }
+
+    fn secrets(&self, found: &mut BTreeSet<String>) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Text(template) => found.extend(template.secrets()),
+            Self::Whole(source) => found.extend(source.secrets()),
+            Self::Array(items) => items.iter().for_each(|item| item.secrets(found)),
+            Self::Object(fields) => fields.iter().for_each(|(_, node)| node.secrets(found)),
+        }
+    }
+}
+
+/// An expression that is true or false: `user.plan == 'pro'`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expression(Source);
+
+impl Expression {
+    pub fn parse(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
+        if text.trim_start().starts_with("{{") {
+            return Err(TemplateFault::new("an expression is written without `{{` and `}}`"));
+        }
+        let names = names_of_expression(text)?;
+        scope.check(&names)?;
+        try_out(&names, |context| evaluate(text, context).map(drop))?;
+        Ok(Self(Source { key: key.into(), text: text.into(), names }))
+    }
+
+    /// As it stands in the file.
+    pub fn source(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Fails with [`Code::TemplateFailed`] when a value is missing, or the result is neither true
+    /// nor false.
+    pub fn eval(&self, context: &Value) -> Result<bool> {
+        let value = evaluate(&self.0.text, Rendered::from(Serde(context)))
+            .map_err(|cause| self.0.failed(context, &cause))?;
+        bool::try_from(value.clone()).ok().filter(|_| value.kind() == ValueKind::Bool).ok_or_else(|| {
+            let kind = match value.kind() {
+                ValueKind::Number => "a number",
+                ValueKind::String => "text",
+                ValueKind::None | ValueKind::Undefined => "nothing",
+                ValueKind::Seq | ValueKind::Iterable => "a list",
+                _ => "a value",
+            };
+            Error::new(Code::TemplateFailed, format!("{} is {kind}; it has to be true or false.", self.0.key))
+                .hint("Compare the value with something, as in `user.plan == 'pro'`.")
+        })
+    }
+}
+
+fn evaluate(expression: &str, context: Rendered) -> Result<Rendered, EngineError> {
+    let value = engine(Flavour::Exact).compile_expression(expression)?.eval(context)?;
+    if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(value) }
+}
+
+/// Refuses what JSON cannot hold: numbers beyond 64 bits, infinity and "not a number".
+fn exactly_as_json(value: &Rendered) -> Result<Value, EngineError> {
+    let json = serde_json::to_value(value).map_err(|_| EngineError::from(ErrorKind::BadSerialization))?;
+    if json.is_null() && !value.is_none() { Err(ErrorKind::BadSerialization.into()) } else { Ok(json) }
+}

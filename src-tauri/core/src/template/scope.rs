@@ -1,0 +1,148 @@
+//! Which names a template may use: a tree, so that a misspelt name is refused when the file is loaded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::TemplateFault;
+use crate::suggest::closest;
+
+/// What stands behind a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Names {
+    /// One value: text, a number, true or false, or nothing.
+    Value,
+    /// A group of values that cannot be used as a whole: what is sent is named in the file.
+    Group(BTreeMap<String, Names>),
+    /// The vault: any name, one level deep.
+    Secrets,
+    /// Somebody else's JSON: may be used as a whole and by any path.
+    Json,
+}
+
+/// The names that are known at one place of the connection file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    names: BTreeMap<String, Names>,
+    /// Why secrets are not among them, where they are not.
+    no_secrets: &'static str,
+}
+
+impl Scope {
+    /// `user`, with these values: for `[policy] protect`.
+    pub fn user(fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let scope = Self { names: BTreeMap::new(), no_secrets: "a secret has no use in an expression" };
+        scope.group("user", fields)
+    }
+
+    /// Everything that is known when a session begins, but for secrets; `why` they are missing
+    /// completes the sentence "…, so secrets are not available here".
+    pub fn session(fields: impl IntoIterator<Item = impl Into<String>>, why: &'static str) -> Self {
+        let mut scope = Self::user(fields)
+            .group("operator", ["name", "email"])
+            .group("session", ["id"])
+            .group("connection", ["id", "name", "environment"]);
+        scope.names.insert("reason".into(), Names::Value);
+        scope.no_secrets = why;
+        scope
+    }
+
+    /// The same, with `secret.<any name>`.
+    #[must_use]
+    pub fn with_secrets(mut self) -> Self {
+        self.names.insert("secret".into(), Names::Secrets);
+        self
+    }
+
+    /// The same, with `response.status` and `response.json.<anything>`: for `[sign_in.verify]`.
+    #[must_use]
+    pub fn with_response(mut self) -> Self {
+        let response = BTreeMap::from([("status".into(), Names::Value), ("json".into(), Names::Json)]);
+        self.names.insert("response".into(), Names::Group(response));
+        self
+    }
+
+    fn group(mut self, name: &str, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let fields = fields.into_iter().map(|field| (field.into(), Names::Value)).collect();
+        self.names.insert(name.into(), Names::Group(fields));
+        self
+    }
+
+    /// Checks names given in full (`user.id`); all unknown ones are told at once.
+    pub(super) fn check(&self, names: &BTreeSet<String>) -> Result<(), TemplateFault> {
+        let faults: Vec<String> = names.iter().filter_map(|name| self.fault(name)).collect();
+        if faults.is_empty() { Ok(()) } else { Err(TemplateFault::new(faults.join("; "))) }
+    }
+
+    /// What is wrong with one name; `None`: nothing.
+    fn fault(&self, name: &str) -> Option<String> {
+        if name.split('.').next() == Some("secret") && !self.names.contains_key("secret") {
+            return Some(format!("{}, so `{name}` is not available here", self.no_secrets));
+        }
+        let mut fields = &self.names;
+        let mut rest = name;
+        loop {
+            let (part, after) =
+                rest.split_once('.').map_or((rest, None), |(part, after)| (part, Some(after)));
+            let above = &name[..name.len() - rest.len()];
+            match (fields.get(part), after) {
+                (None, _) => return Some(self.unknown(name, above, part, fields)),
+                (Some(Names::Value), None) | (Some(Names::Json), _) => return None,
+                (Some(Names::Value), Some(after)) => {
+                    return Some(format!(
+                        "unknown name `{name}`: `{above}{part}` is a single value; \
+                         a filter is written `{above}{part}|{after}`"
+                    ));
+                }
+                (Some(Names::Group(inner)), None) => {
+                    let inner: Vec<String> =
+                        inner.keys().map(|key| format!("`{above}{part}.{key}`")).collect();
+                    return Some(format!(
+                        "`{name}` cannot be used as a whole; name one of {}",
+                        inner.join(", ")
+                    ));
+                }
+                (Some(Names::Group(inner)), Some(after)) => {
+                    fields = inner;
+                    rest = after;
+                }
+                (Some(Names::Secrets), after) => return secret_fault(after),
+            }
+        }
+    }
+
+    /// `part` is not among `fields`, which stand below `above` (`user.`).
+    fn unknown(&self, name: &str, above: &str, part: &str, fields: &BTreeMap<String, Names>) -> String {
+        let suggested = closest(part, fields.keys().map(String::as_str))
+            .map(|close| format!("{above}{close}{}", &name[above.len() + part.len()..]))
+            .filter(|close| self.fault(close).is_none())
+            .or_else(|| {
+                // `email` alone means `user.email`; backwards, to find the user's before the operator's.
+                let group = fields.iter().rev().find_map(|(group, names)| match names {
+                    Names::Group(inner) if inner.contains_key(name) => Some(group),
+                    _ => None,
+                });
+                group.map(|group| format!("{group}.{name}"))
+            });
+        match suggested {
+            Some(close) => format!("unknown name `{name}`; did you mean `{close}`?"),
+            None => {
+                let known: Vec<String> = fields.keys().map(|key| format!("`{above}{key}`")).collect();
+                format!("unknown name `{name}`; known are {}", known.join(", "))
+            }
+        }
+    }
+}
+
+/// `after` is what stands behind `secret.`.
+fn secret_fault(after: Option<&str>) -> Option<String> {
+    match after {
+        None => Some("a secret is named as `secret.<name>`; `secret` has no other use".into()),
+        Some("database_password") => Some(
+            "`secret.database_password` is for the directory alone and is never sent; \
+             give the application's secret a name of its own"
+                .into(),
+        ),
+        Some(name) => name.split_once('.').map(|(name, filter)| {
+            format!("`secret.{name}` is a single value; a filter is written `secret.{name}|{filter}`")
+        }),
+    }
+}

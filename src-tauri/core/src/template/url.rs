@@ -1,0 +1,92 @@
+//! A template that becomes a URL. Its origin is written out, so that no user's data can choose the
+//! host that secrets are sent to; every value in the rest is percent-encoded.
+
+use ::url::{Host, Origin, Url};
+
+use super::engine::Flavour;
+use super::{Scope, Template, TemplateFault};
+use crate::error::{Code, Error, Result};
+
+impl Template {
+    /// For a URL: absolute, https (http on loopback), with its origin written out. Values are
+    /// percent-encoded; one that is absent (null) fails the rendering.
+    pub fn parse_url(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
+        let origin = literal_origin(text)?;
+        let template = Self::with_flavour(Flavour::Url, key, text, scope)?;
+        Ok(Self { origin: Some(origin), ..template })
+    }
+
+    /// Scheme, host and port of a URL's template, the same for all users; `None` for other templates.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// The origin is literal and values are encoded; this is the belt to those braces.
+    pub(super) fn check_rendered_url(&self, origin: &Origin, rendered: &str) -> Result<()> {
+        let url = Url::parse(rendered).ok();
+        if url.is_some_and(|url| url.origin() == *origin && !has_credentials(&url)) {
+            return Ok(());
+        }
+        let message =
+            format!("{} does not become a URL of {}.", self.source.key, origin.ascii_serialization());
+        Err(Error::new(Code::TemplateFailed, message).hint("Correct it in the connection file."))
+    }
+}
+
+/// Checks everything about a URL that does not depend on values. Nothing of the URL but its scheme
+/// and host is repeated in a fault: the rest may hold what should not be there.
+fn literal_origin(text: &str) -> Result<Origin, TemplateFault> {
+    let fault = |message: &str| Err(TemplateFault::new(message));
+    let literal = ["{{", "{%", "{#"].iter().filter_map(|mark| text.find(mark)).min();
+    let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains('{')) else {
+        return fault("has to be an absolute URL, like `https://app.example.com/login`");
+    };
+    if text.trim() != text || text.chars().any(char::is_control) {
+        return fault("has white space around it or control characters in it");
+    }
+    let authority = rest.find(['/', '?', '#', '\\']).map_or(text.len(), |end| scheme.len() + 3 + end);
+    if authority == scheme.len() + 3 {
+        return fault("names no host");
+    }
+    if literal.is_some_and(|literal| literal < authority || authority == text.len()) {
+        return fault(
+            "scheme, host and port have to be written out, followed by a `/`; templates can stand only after them",
+        );
+    }
+    let url = match Url::parse(&text[..literal.unwrap_or(text.len())]) {
+        Ok(url) => url,
+        Err(cause) => return Err(TemplateFault::new(format!("is no valid URL: {cause}"))),
+    };
+    if has_credentials(&url) {
+        return fault(
+            "has a user name or password in it, which no browser sends from a page; \
+             use a header with a `{{ secret.<name> }}` instead",
+        );
+    }
+    match url.scheme() {
+        "https" => Ok(url.origin()),
+        "http" if is_loopback(&url) => Ok(url.origin()),
+        "http" => Err(TemplateFault::new(format!(
+            "has to be https, as {} is not this machine: over http anybody on the way can read the secret and the cookies",
+            url.host_str().unwrap_or_default()
+        ))),
+        other => Err(TemplateFault::new(format!("has to be https, not {other}"))),
+    }
+}
+
+fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// This machine: `localhost` and names below it (RFC 6761), 127.0.0.0/8, ::1.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
