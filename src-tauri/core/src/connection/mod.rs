@@ -1,10 +1,30 @@
 //! The connection file: one customer application; its directory, its sign-in, its policy. No secret inside.
+//!
+//! Here are the types of the file and of what is told about it. `parse` turns a text into a valid
+//! [`Connection`] (`shape`: keys and types; `rules`: what they mean; `faults`: what is said of them),
+//! `edit` writes the form's values into a text, `store` keeps the files, `schema` describes them.
+
+mod edit;
+mod faults;
+mod parse;
+mod rules;
+mod schema;
+mod shape;
+mod store;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+
+pub use edit::write_into;
+pub use parse::{Connection, DATABASE_PASSWORD, Policy, Request, SignIn, Verify, id_for, is_id, read_file};
+pub use schema::schema;
+pub use store::Connections;
 
 /// Coloured everywhere it can be touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
@@ -24,9 +44,11 @@ pub enum Environment {
 pub struct ConnectionFile {
     /// The application's name, as agents say it.
     pub name: String,
+    /// Which of the application's installations this is; it gives everything its colour.
     pub environment: Environment,
     pub directory: DirectoryPart,
     pub sign_in: SignInPart,
+    /// `[sign_out]`: sent when the session ends, whatever ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_out: Option<RequestPart>,
     #[serde(default, skip_serializing_if = "PolicyPart::is_default")]
@@ -44,11 +66,13 @@ pub struct DirectoryPart {
     pub table: String,
     /// The column that identifies a user.
     pub id: String,
+    /// The column with the user's e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The column with the user's full name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The column with the time the user was made; the newest are shown first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
     /// More columns to show.
@@ -58,6 +82,7 @@ pub struct DirectoryPart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Vec<String>>,
     /// How long one question may take, in milliseconds (100 to 60000).
+    #[schemars(range(min = 100, max = 60_000))]
     #[serde(default = "default_timeout_ms", skip_serializing_if = "is_default_timeout_ms")]
     pub timeout_ms: u32,
 }
@@ -86,6 +111,7 @@ pub enum SignInKind {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SignInPart {
+    /// Default: webhook.
     #[serde(default, skip_serializing_if = "is_webhook")]
     pub kind: SignInKind,
     /// The login endpoint; https, or http on loopback. A template.
@@ -108,8 +134,10 @@ pub struct SignInPart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_to: Option<String>,
     /// How long the application may take to answer, in milliseconds (1000 to 120000).
+    #[schemars(range(min = 1000, max = 120_000))]
     #[serde(default = "default_sign_in_timeout_ms", skip_serializing_if = "is_default_sign_in_timeout_ms")]
     pub timeout_ms: u32,
+    /// `[sign_in.verify]`: who am I now? Asked before the page is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<VerifyPart>,
 }
@@ -155,11 +183,15 @@ pub struct VerifyPart {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct RequestPart {
+    /// https, or http on loopback. A template.
     pub url: String,
+    /// Default: POST.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
+    /// Header values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// The JSON body; its strings are templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
@@ -180,13 +212,39 @@ pub enum ReasonRule {
 #[serde(default, deny_unknown_fields)]
 #[ts(export)]
 pub struct PolicyPart {
+    /// Whether the operator has to say why. Default: required.
     pub reason: ReasonRule,
     /// The session ends by itself after so many minutes (1 to 1440); absent: no limit.
+    #[schemars(range(min = 1, max = 1440))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_minutes: Option<u32>,
     /// Expressions over `user`; where one is true, the user can never be impersonated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<String>,
+}
+
+impl Environment {
+    /// As it is written in the file, and in `{{ connection.environment }}`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Development => "development",
+        }
+    }
+}
+
+impl Method {
+    /// As HTTP writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
 }
 
 impl PolicyPart {

@@ -1,0 +1,349 @@
+//! The form's values written into a connection's text: what did not change stays as it was written,
+//! comments, order and spacing included.
+
+use serde_json::Value as Json;
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+
+use super::parse::without_bom;
+use super::{ConnectionFile, read_file};
+use crate::error::{Code, Error, Result};
+
+/// Tables that always have a heading of their own.
+const SECTIONS: &[&str] = &["directory", "sign_in", "sign_in.verify", "sign_out", "policy"];
+
+/// Other tables are written as `{ … }` up to so many bytes, and with a heading beyond.
+const INLINE: usize = 100;
+
+/// The text of `file`; written into `text`, if there is one. Two laws hold: reading the result gives
+/// `file`, and a text that says `file` already is not touched.
+///
+/// Fails with [`Code::ConnectionInvalid`] when `text` cannot be read, or when the body holds what
+/// TOML cannot: a null, or a whole number beyond 64 bits with a sign.
+pub fn write_into(text: Option<&str>, file: &ConnectionFile) -> Result<String> {
+    let wanted = Wanted::new(file)?;
+    let Some(text) = text.filter(|text| !without_bom(text).trim().is_empty()) else {
+        return Ok(wanted.fresh());
+    };
+    let current = as_json(&read_file("the text", text)?);
+    if current == wanted.json {
+        return Ok(text.to_owned());
+    }
+    let plain = without_bom(text);
+    let Ok(mut document) = plain.parse::<DocumentMut>() else { return Ok(wanted.fresh()) };
+    merge(document.as_table_mut(), &current, &wanted.json, wanted.items.as_table(), "");
+    let mut edited = document.to_string();
+    if plain.contains("\r\n") {
+        edited = edited.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
+    // A form whose values are not what is saved would be worse than lost comments.
+    if !read_file("the text", &edited).is_ok_and(|read| as_json(&read) == wanted.json) {
+        return Ok(wanted.fresh());
+    }
+    Ok(if plain.len() == text.len() { edited } else { format!("\u{feff}{edited}") })
+}
+
+/// What is to be written: as JSON to compare, as TOML in the order of the types to take from.
+struct Wanted {
+    json: Json,
+    items: DocumentMut,
+}
+
+impl Wanted {
+    fn new(file: &ConnectionFile) -> Result<Self> {
+        let json = as_json(file);
+        // TOML's serialiser would leave a null out, and then the form would not say what is sent.
+        if let Some(key) = find_null(&json, "") {
+            return Err(Error::new(
+                Code::ConnectionInvalid,
+                format!("{key}: TOML, the language of the file, knows no null."),
+            )
+            .hint("Write `\"{{ none }}\"` instead: it is sent as null."));
+        }
+        let items = toml_edit::ser::to_document(file).map_err(|_| {
+            Error::new(Code::ConnectionInvalid, "The body has a number that is too large for the file.")
+                .hint("Write it as text, in quotes.")
+        })?;
+        Ok(Self { json, items })
+    }
+
+    fn fresh(&self) -> String {
+        let mut document = DocumentMut::new();
+        for (key, item) in self.items.iter() {
+            document.insert(key, styled(key, key, item));
+        }
+        document.to_string()
+    }
+}
+
+/// Brings `table` from `current` to `wanted`. Only what differs between the two is touched: what the
+/// text says beyond `current` (a default written out, an empty table) stays.
+fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn TableLike, path: &str) {
+    for (key, item) in items.iter() {
+        if current[key] == wanted[key] {
+            continue;
+        }
+        let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match (table.get_mut(key), item.as_table_like()) {
+            (Some(old), Some(items)) if current[key].is_object() && old.is_table_like() => {
+                if let Some(inner) = old.as_table_like_mut() {
+                    merge(inner, &current[key], &wanted[key], items, &path);
+                }
+                tidy(old, &current[key], &wanted[key]);
+            }
+            (Some(Item::Value(old)), _) => {
+                // The comment behind a value, and the space around it, stay.
+                let decor = old.decor().clone();
+                if let Ok(mut value) = item.clone().into_value() {
+                    *value.decor_mut() = decor;
+                    *old = value;
+                }
+            }
+            _ => {
+                table.insert(key, styled(key, &path, item));
+            }
+        }
+    }
+    for key in current.as_object().into_iter().flat_map(serde_json::Map::keys) {
+        if wanted.get(key).is_none() {
+            table.remove(key);
+        }
+    }
+}
+
+/// An inline table that has gained or lost keys is spaced anew: `{ a = 1, b = 2 }`.
+fn tidy(item: &mut Item, current: &Json, wanted: &Json) {
+    let keys = |json: &Json| json.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
+    if let Some(table) = item.as_inline_table_mut()
+        && keys(current) != keys(wanted)
+    {
+        table.fmt();
+    }
+}
+
+/// A new value as a person would write it.
+fn styled(key: &str, path: &str, item: &Item) -> Item {
+    let Some(items) = item.as_table_like() else { return item.clone() };
+    let section = SECTIONS.contains(&path);
+    if !section && key.len() + item.to_string().len() <= INLINE {
+        let mut value = item.clone().into_value().unwrap_or_else(|_| Value::from(""));
+        value.decor_mut().clear();
+        return Item::Value(value);
+    }
+    let mut table = Table::new();
+    for (key, item) in items.iter() {
+        // Below the body everything stays inline: its keys are the application's, not headings.
+        let item = if section { styled(key, &format!("{path}.{key}"), item) } else { item.clone() };
+        table.insert(key, item);
+    }
+    Item::Table(table)
+}
+
+fn as_json(file: &ConnectionFile) -> Json {
+    serde_json::to_value(file).expect("a connection's file is plain JSON")
+}
+
+fn find_null(json: &Json, key: &str) -> Option<String> {
+    match json {
+        Json::Null => Some(key.to_owned()),
+        Json::Object(fields) => fields.iter().find_map(|(name, value)| {
+            find_null(value, &if key.is_empty() { name.clone() } else { format!("{key}.{name}") })
+        }),
+        Json::Array(items) => {
+            items.iter().enumerate().find_map(|(at, item)| find_null(item, &format!("{key}[{at}]")))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::*;
+    use super::write_into;
+
+    const WRITTEN: &str = r#"# Ours since 2019
+name        = "Acme"   # as agents say it
+environment = "production"
+
+[directory]
+url = "postgres://readonly@db/acme"
+table = "users"
+id = "id"
+timeout_ms = 3000      # the default, written out
+
+# How we sign in
+[sign_in]
+url     = "https://app.acme.com/login"
+headers = { "x-operator" = "{{ operator.email }}" } # for the log
+body    = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }
+
+[policy]
+"#;
+
+    fn read(text: &str) -> ConnectionFile {
+        read_file("acme.toml", text).unwrap()
+    }
+
+    #[test]
+    fn a_change_in_the_form_leaves_the_rest_as_it_was_written() {
+        let mut file = read(WRITTEN);
+        file.name = "Acme Inc.".into();
+        file.directory.email = Some("email".into());
+        file.sign_in.headers.insert("x-reason".into(), "{{ reason }}".into());
+        file.sign_out = Some(RequestPart {
+            url: "https://app.acme.com/logout".into(),
+            method: None,
+            headers: BTreeMap::new(),
+            body: None,
+        });
+        let expected = WRITTEN
+            .replace("\"Acme\"", "\"Acme Inc.\"")
+            .replace("# the default, written out\n", "# the default, written out\nemail = \"email\"\n")
+            .replace("operator.email }}\" }", "operator.email }}\", x-reason = \"{{ reason }}\" }")
+            + "\n[sign_out]\nurl = \"https://app.acme.com/logout\"\n";
+        let edited = write_into(Some(WRITTEN), &file).unwrap();
+        assert_eq!(edited, expected);
+        assert_eq!(write_into(Some(&edited), &read(WRITTEN)).unwrap(), WRITTEN);
+    }
+
+    #[test]
+    fn a_new_file_is_laid_out_like_the_handbook() {
+        let mut file = read(WRITTEN);
+        file.sign_in.verify = Some(VerifyPart {
+            url: "https://app.acme.com/api/me".into(),
+            expect: "response.json.id == user.id".into(),
+        });
+        file.policy.max_minutes = Some(60);
+        assert_eq!(
+            write_into(None, &file).unwrap(),
+            r#"name = "Acme"
+environment = "production"
+
+[directory]
+url = "postgres://readonly@db/acme"
+table = "users"
+id = "id"
+
+[sign_in]
+url = "https://app.acme.com/login"
+headers = { x-operator = "{{ operator.email }}" }
+body = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }
+
+[sign_in.verify]
+url = "https://app.acme.com/api/me"
+expect = "response.json.id == user.id"
+
+[policy]
+reason = "required"
+max_minutes = 60
+"#
+        );
+    }
+
+    #[test]
+    fn windows_line_ends_and_mark_stay() {
+        let text = format!("\u{feff}{}", WRITTEN.replace('\n', "\r\n"));
+        let mut file = read(&text);
+        file.name = "Other".into();
+        let edited = write_into(Some(&text), &file).unwrap();
+        assert_eq!(edited, text.replace("\"Acme\"", "\"Other\""));
+    }
+
+    #[test]
+    fn null_in_a_body_is_refused_with_what_to_write() {
+        let mut file = read(WRITTEN);
+        file.sign_in.body = Some(json!({ "a": [1, null] }));
+        let error = write_into(None, &file).unwrap_err();
+        assert_eq!(error.message, "sign_in.body.a[1]: TOML, the language of the file, knows no null.");
+        assert!(error.hint.unwrap().contains("{{ none }}"));
+    }
+
+    fn body() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(serde_json::Value::from),
+            any::<i64>().prop_map(serde_json::Value::from),
+            any::<f64>()
+                .prop_filter("JSON has no other", |n| n.is_finite())
+                .prop_map(serde_json::Value::from),
+            ".*".prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                prop::collection::btree_map(".*", inner, 0..4)
+                    .prop_map(|map| map.into_iter().collect::<serde_json::Value>()),
+            ]
+        })
+    }
+
+    prop_compose! {
+        fn request()(
+            url in ".*",
+            method in prop::option::of(prop_oneof![Just(Method::Get), Just(Method::Put)]),
+            headers in prop::collection::btree_map(".*", ".*", 0..3),
+            body in prop::option::of(body()),
+        ) -> RequestPart {
+            RequestPart { url, method, headers, body }
+        }
+    }
+
+    prop_compose! {
+        fn directory()(
+            url in ".*", table in ".*", id in ".*",
+            email in prop::option::of(".*"), name in prop::option::of(".*"), created_at in prop::option::of(".*"),
+            columns in prop::collection::vec(".*", 0..3),
+            search in prop::option::of(prop::collection::vec(".*", 0..3)),
+            timeout_ms in prop_oneof![Just(3000_u32), 100..60_000_u32],
+        ) -> DirectoryPart {
+            DirectoryPart { url, table, id, email, name, created_at, columns, search, timeout_ms }
+        }
+    }
+
+    prop_compose! {
+        fn any_file()(
+            name in ".*",
+            environment in prop_oneof![Just(Environment::Production), Just(Environment::Development)],
+            directory in directory(),
+            sign_in in request(),
+            (success, redirect_to) in (prop::option::of(".*"), prop::option::of(".*")),
+            timeout_ms in prop_oneof![Just(30_000_u32), 1000..120_000_u32],
+            verify in prop::option::of((".*", ".*")),
+            sign_out in prop::option::of(request()),
+            reason in prop_oneof![Just(ReasonRule::Required), Just(ReasonRule::Optional)],
+            max_minutes in prop::option::of(1..1440_u32),
+            protect in prop::collection::vec(".*", 0..3),
+        ) -> ConnectionFile {
+            let RequestPart { url, method, headers, body } = sign_in;
+            let verify = verify.map(|(url, expect)| VerifyPart { url, expect });
+            ConnectionFile {
+                name, environment, directory, sign_out,
+                sign_in: SignInPart {
+                    kind: SignInKind::Webhook, url, method, headers, body, success, redirect_to, timeout_ms, verify,
+                },
+                policy: PolicyPart { reason, max_minutes, protect },
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn what_is_written_is_what_is_read(before in any_file(), after in any_file()) {
+            let fresh = write_into(None, &before).unwrap();
+            prop_assert_eq!(&read(&fresh), &before);
+            prop_assert_eq!(&write_into(Some(&fresh), &before).unwrap(), &fresh);
+            let commented = format!("# kept\n{fresh}");
+            let edited = write_into(Some(&commented), &after).unwrap();
+            prop_assert_eq!(&read(&edited), &after);
+            prop_assert!(edited.starts_with("# kept\n"), "{}", edited);
+            let windows = write_into(Some(&WRITTEN.replace('\n', "\r\n")), &after).unwrap();
+            prop_assert_eq!(&read(&windows), &after);
+            prop_assert!(windows.starts_with("# Ours since 2019\r\n"), "{}", windows);
+        }
+    }
+}

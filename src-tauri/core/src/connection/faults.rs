@@ -1,0 +1,80 @@
+//! What is wrong with a file, said so that its writer finds the place: `acme.toml:12:3: directory.tabel: …`.
+//!
+//! Faults name keys and places and never quote a line: any value may be a secret that should not be there.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::error::{Code, Error};
+
+/// How many are told; whoever has more starts with these.
+const TOLD: usize = 20;
+
+/// The faults of one file, and where its keys are.
+pub(super) struct Faults<'text> {
+    file: String,
+    text: &'text str,
+    /// Key in full (`sign_in.body.ids[0]`) → byte offset of its value.
+    places: BTreeMap<String, usize>,
+    found: Vec<Fault>,
+}
+
+struct Fault {
+    offset: usize,
+    key: String,
+    what: String,
+}
+
+impl<'text> Faults<'text> {
+    /// `file` is the name that people know the file by.
+    pub(super) fn new(file: impl Into<String>, text: &'text str) -> Self {
+        Self { file: file.into(), text, places: BTreeMap::new(), found: Vec::new() }
+    }
+
+    /// Remembers where a key's value stands.
+    pub(super) fn place(&mut self, key: &str, span: Range<usize>) {
+        self.places.insert(key.to_owned(), span.start);
+    }
+
+    /// A fault of the key's value; of a key that is not there, at the table that lacks it.
+    pub(super) fn add(&mut self, key: &str, what: impl Into<String>) {
+        let mut at = key;
+        let offset = loop {
+            if let Some(offset) = self.places.get(at) {
+                break *offset;
+            }
+            match at.rfind(['.', '[']) {
+                Some(end) => at = &at[..end],
+                None => break 0,
+            }
+        };
+        self.add_at(offset, key, what);
+    }
+
+    /// A fault at a byte offset; the key may be empty.
+    pub(super) fn add_at(&mut self, offset: usize, key: &str, what: impl Into<String>) {
+        self.found.push(Fault { offset, key: key.to_owned(), what: what.into() });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// One line per fault, in the order of the file. The columns count characters, from 1.
+    pub(super) fn into_error(mut self) -> Error {
+        self.found.sort_by_key(|fault| fault.offset);
+        let mut lines: Vec<String> = self.found.iter().take(TOLD).map(|fault| self.line(fault)).collect();
+        if self.found.len() > TOLD {
+            lines.push(format!("… and {} more.", self.found.len() - TOLD));
+        }
+        Error::new(Code::ConnectionInvalid, lines.join("\n"))
+    }
+
+    fn line(&self, fault: &Fault) -> String {
+        let before = self.text.get(..fault.offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let key = if fault.key.is_empty() { String::new() } else { format!("{}: ", fault.key) };
+        format!("{}:{line}:{column}: {key}{}", self.file, fault.what)
+    }
+}

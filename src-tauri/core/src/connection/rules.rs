@@ -1,0 +1,299 @@
+//! What a file may say beyond keys and types: where users are read from, what a page can send, and
+//! that no secret stands in it. A fault never repeats a value that could be one.
+
+use serde_json::Value;
+use url::Url;
+
+use super::faults::Faults;
+use super::{DirectoryPart, Method};
+use crate::template::{Scope, Template};
+
+/// Header fields that a page's `fetch` does not set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
+const FORBIDDEN_HEADERS: &[&str] = &[
+    "accept-charset",
+    "accept-encoding",
+    "access-control-request-headers",
+    "access-control-request-method",
+    "access-control-request-private-network",
+    "connection",
+    "content-length",
+    "cookie",
+    "cookie2",
+    "date",
+    "dnt",
+    "expect",
+    "host",
+    "keep-alive",
+    "origin",
+    "referer",
+    "set-cookie",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+/// How names of things that hold a secret end, without their separators: `adminToken`, `X-API-Key`.
+const SECRET_NAMES: &[&str] = &[
+    "authorization",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "credential",
+    "apikey",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+    "signingkey",
+    "authkey",
+    "xauth",
+    "bearer",
+    "jwt",
+];
+
+/// `[directory]`. `id` is the connection's, for the command that stores the password.
+pub(super) fn directory(part: &DirectoryPart, id: &str, faults: &mut Faults) {
+    let named = [("table", Some(&part.table)), ("id", Some(&part.id))].into_iter().chain(
+        [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)]
+            .map(|(key, value)| (key, value.as_ref())),
+    );
+    for (key, value) in named {
+        if value.is_some_and(|value| value.trim().is_empty()) {
+            faults.add(&format!("directory.{key}"), "cannot be empty");
+        }
+    }
+    for (key, list) in [("columns", &part.columns), ("search", part.search.as_ref().unwrap_or(&Vec::new()))] {
+        for (at, _) in list.iter().enumerate().filter(|(_, column)| column.trim().is_empty()) {
+            faults.add(&format!("directory.{key}[{at}]"), "cannot be empty");
+        }
+    }
+    if let Some(what) = directory_url(&part.url, id) {
+        faults.add("directory.url", what);
+    }
+}
+
+fn directory_url(text: &str, id: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    match scheme {
+        "postgres" | "postgresql" => {}
+        "sqlite" => {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            return if rest.contains('?') {
+                Some("takes no options for SQLite: the file is always opened for reading only".into())
+            } else if !path.starts_with('/') || path.len() == 1 {
+                Some("has to name the file by its whole path: `sqlite:///home/olga/users.sqlite`".into())
+            } else {
+                None
+            };
+        }
+        "mysql" | "mariadb" | "mongodb" | "mongodb+srv" => {
+            return Some(format!(
+                "this version of Understudy reads postgres:// and sqlite://, not {scheme}://"
+            ));
+        }
+        _ => {
+            return Some(
+                "has to be a URL: `postgres://user@host/database`, or `sqlite:///path/to/file.sqlite`".into(),
+            );
+        }
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(cause) => return Some(format!("is no valid URL: {cause}")),
+    };
+    let secret_option = |key: &str| key.to_lowercase().contains("password") || key == "passfile";
+    if url.password().is_some() || url.query_pairs().any(|(key, _)| secret_option(&key)) {
+        return Some(format!(
+            "holds a password, which does not belong in a file. Take it out (`postgres://user@host/database`) \
+             and store it with `understudy secret set {id} {}`",
+            super::DATABASE_PASSWORD
+        ));
+    }
+    None
+}
+
+/// A header field's name and value, as far as they are known from the file.
+pub(super) fn header(key: &str, name: &str, value: &str, faults: &mut Faults) {
+    // RFC 9110, 5.6.2: token.
+    let is_token = !name.is_empty()
+        && name.chars().all(|char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char));
+    let lower = name.to_lowercase();
+    if !is_token {
+        faults.add(key, "is no name for a header: letters, digits and `-` are");
+    } else if FORBIDDEN_HEADERS.contains(&lower.as_str())
+        || lower.starts_with("proxy-")
+        || lower.starts_with("sec-")
+    {
+        let cause = "is a header that a browser sets itself and lets no page set";
+        faults.add(
+            key,
+            match lower.as_str() {
+                "cookie" => {
+                    format!("{cause}; the session begins without cookies and gets them from the answer")
+                }
+                "origin" | "referer" | "host" => format!("{cause}; it will be that of the URL"),
+                _ => format!("{cause}; leave it out"),
+            },
+        );
+    }
+    // What `fetch` takes is a ByteString without line breaks.
+    if value.chars().any(|char| char.is_control() && char != '\t' || u32::from(char) > 0xFF) {
+        faults.add(key, "has a line break or a character in it that headers cannot carry");
+    }
+}
+
+/// A GET or a body: `fetch` refuses both together.
+pub(super) fn body_allowed(key: &str, method: Method, has_body: bool, faults: &mut Faults) {
+    if has_body && method == Method::Get {
+        faults.add(key, "a GET request cannot have a body; use POST, or put the values into the URL");
+    }
+}
+
+/// `value` stands under `name` in the file: is it a secret, written out?
+pub(super) fn no_secret_in_text(
+    key: &str,
+    name: &str,
+    value: &str,
+    id: &str,
+    scope: &Scope,
+    faults: &mut Faults,
+) {
+    let scheme = value.split_once(' ').is_some_and(|(scheme, rest)| {
+        !rest.trim().is_empty() && ["bearer", "basic"].contains(&scheme.to_lowercase().as_str())
+    });
+    if value.trim().is_empty() || !(scheme || names_a_secret(name)) {
+        return;
+    }
+    // With a name in it, it is a template for a secret; a template without one is just quoted text.
+    let literal = !value.contains("{{")
+        || Template::parse(key, value, scope).is_ok_and(|template| template.is_literal());
+    if literal {
+        let secret = snake_case(name);
+        faults.add(
+            key,
+            format!(
+                "holds a secret, which does not belong in a file. Write `{{{{ secret.{secret} }}}}` in its place \
+                 and store it with `understudy secret set {id} {secret}`"
+            ),
+        );
+    }
+}
+
+/// The same for all strings of a body; an item of a list stands under the list's name.
+pub(super) fn no_secret_in_json(
+    key: &str,
+    name: &str,
+    json: &Value,
+    id: &str,
+    scope: &Scope,
+    faults: &mut Faults,
+) {
+    match json {
+        Value::String(text) => no_secret_in_text(key, name, text, id, scope, faults),
+        Value::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                no_secret_in_json(&format!("{key}[{at}]"), name, item, id, scope, faults);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                no_secret_in_json(&format!("{key}.{name}"), name, value, id, scope, faults);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The same for a URL's query, where no secret can stand at all.
+pub(super) fn no_secret_in_query(key: &str, url: &str, faults: &mut Faults) {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let held = query
+        .split(['&', '#'])
+        .filter_map(|pair| pair.split_once('='))
+        .any(|(name, value)| names_a_secret(name) && !value.is_empty() && !value.contains("{{"));
+    if held {
+        faults.add(
+            key,
+            "holds a secret in its query, and URLs are written to logs and histories. \
+             Send it in a header or in the body, as `{{ secret.<name> }}`",
+        );
+    }
+}
+
+fn names_a_secret(name: &str) -> bool {
+    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    let plain = plain.strip_suffix('s').unwrap_or(&plain);
+    SECRET_NAMES.iter().any(|ending| plain.ends_with(ending))
+}
+
+/// A name for the vault: `adminToken` and `Admin-Token` become `admin_token`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    let mut before = ' ';
+    for char in name.chars() {
+        if char.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit()) {
+            snake.push('_');
+        }
+        if char.is_ascii_alphanumeric() {
+            snake.push(char.to_ascii_lowercase());
+        } else if !snake.is_empty() && !snake.ends_with('_') {
+            snake.push('_');
+        }
+        before = char;
+    }
+    let snake = snake.trim_end_matches('_');
+    // In a template, a name cannot begin with a digit.
+    match snake.chars().next() {
+        Some(first) if first.is_ascii_alphabetic() => snake.to_owned(),
+        _ => "token".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_by_the_name_it_stands_under() {
+        for name in [
+            "adminToken",
+            "Authorization",
+            "X-API-Key",
+            "client_secret",
+            "PASSWORD",
+            "api.keys",
+            "access-token",
+        ] {
+            assert!(names_a_secret(name), "{name}");
+        }
+        for name in [
+            "userId",
+            "token_type",
+            "tokenTtl",
+            "grant_type",
+            "passwordReset",
+            "key",
+            "x-operator",
+            "secretary",
+        ] {
+            assert!(!names_a_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_vault_gets_a_name_in_its_own_style() {
+        for (name, expected) in [
+            ("adminToken", "admin_token"),
+            ("X-API-Key", "x_api_key"),
+            ("token", "token"),
+            ("2faSecret", "token"),
+            ("--", "token"),
+        ] {
+            assert_eq!(snake_case(name), expected);
+        }
+    }
+}

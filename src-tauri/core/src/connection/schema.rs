@@ -1,0 +1,70 @@
+//! The JSON schema of the connection file: what editors complete and check by, what the application
+//! ships, and what [`super::shape`] holds a file against. It is made from the types.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::ConnectionFile;
+
+/// JSON Schema, draft 2020-12.
+pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    let mut schema = schemars::schema_for!(ConnectionFile).to_value();
+    without_null(&mut schema);
+    let title = "An Understudy connection: one customer application, its directory, its sign-in, its policy. No secret inside.";
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("title".into(), "Understudy connection".into());
+        schema.insert("description".into(), title.into());
+    }
+    schema
+});
+
+/// TOML knows no null: what is optional is left out, and no editor should offer anything else.
+fn without_null(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Array(types)) = fields.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    fields.insert("type".into(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = fields.get_mut("anyOf") {
+                choices.retain(|choice| choice["type"] != "null");
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    fields.remove("anyOf");
+                    fields.extend(only);
+                }
+            }
+            fields.values_mut().for_each(without_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
+
+/// The same, as the text of a file.
+pub fn schema() -> String {
+    let mut text = serde_json::to_string_pretty(&*SCHEMA).expect("a schema is plain JSON");
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    /// Set UPDATE to write the committed file anew.
+    #[test]
+    fn the_committed_schema_is_the_one_of_the_types() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../connection.schema.json");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, super::schema()).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default().replace("\r\n", "\n");
+        assert!(
+            committed == super::schema(),
+            "src-tauri/connection.schema.json is out of date: run this test with UPDATE=1"
+        );
+    }
+}

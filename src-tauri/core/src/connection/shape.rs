@@ -1,0 +1,205 @@
+//! Keys and types of a file, held against the schema: every unknown key, missing key and wrong type
+//! with its place. What the values mean is for `rules`.
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
+
+use super::ConnectionFile;
+use super::faults::Faults;
+use super::schema::SCHEMA;
+use crate::suggest::closest;
+
+/// The file as it is written; `None` when there are faults.
+pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        // These messages name TOML's own tokens, never what stands in the file.
+        faults.add_at(error.span().map_or(0, |span| span.start), "", error.message());
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    table("", document.get_ref(), &SCHEMA, faults);
+    if !faults.is_empty() {
+        return None;
+    }
+    match ConnectionFile::deserialize(Deserializer::from(document)) {
+        Ok(file) => Some(file),
+        // The schema has let through what the types do not hold. Serde's message would quote the value.
+        Err(error) => {
+            faults.add_at(
+                error.span().map_or(0, |span| span.start),
+                "",
+                "has a value that does not fit here",
+            );
+            None
+        }
+    }
+}
+
+fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut Faults) {
+    static NONE: LazyLock<serde_json::Map<String, Value>> = LazyLock::new(serde_json::Map::new);
+    let properties = schema["properties"].as_object().unwrap_or(&NONE);
+    // A key that is there by a wrong name is not missing as well.
+    let mut meant = Vec::new();
+    for (name, value) in table {
+        let inner = below(key, name.get_ref());
+        faults.place(&inner, value.span());
+        let property = properties.get(name.get_ref().as_ref()).unwrap_or(&schema["additionalProperties"]);
+        if *property == Value::Bool(false) {
+            let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+            let close = closest(name.get_ref(), known.iter().copied());
+            faults.add_at(name.span().start, &inner, unknown_key(key, name.get_ref(), close, &known));
+            meant.extend(close);
+        } else {
+            check(&inner, value, property, faults);
+        }
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !table.contains_key(name) && !meant.contains(&name) {
+            let what = match properties[name]["description"].as_str() {
+                Some(description) if !description.starts_with('`') => {
+                    format!("is missing. {description}")
+                }
+                _ => "is missing".to_owned(),
+            };
+            faults.add(&below(key, name), what);
+        }
+    }
+}
+
+fn unknown_key(table: &str, name: &str, close: Option<&str>, known: &[&str]) -> String {
+    if let Some(close) = close {
+        return format!("unknown key; did you mean `{close}`?");
+    }
+    let table = if table.is_empty() { "the top of the file".to_owned() } else { format!("[{table}]") };
+    format!("this version of Understudy does not know `{name}`; {table} can have {}", known.join(", "))
+}
+
+fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut Faults) {
+    let schema = resolved(schema);
+    if let Some(words) = words(schema) {
+        return one_of(key, value.get_ref(), &words, faults);
+    }
+    match (schema["type"].as_str(), value.get_ref()) {
+        (Some("string"), DeValue::String(_)) => {}
+        (Some("object"), DeValue::Table(inner)) => table(key, inner, schema, faults),
+        (Some("array"), DeValue::Array(items)) => {
+            for (at, item) in items.iter().enumerate() {
+                let inner = format!("{key}[{at}]");
+                faults.place(&inner, item.span());
+                check(&inner, item, &schema["items"], faults);
+            }
+        }
+        (Some("integer"), DeValue::Integer(number)) => {
+            let number = i64::from_str_radix(number.as_str(), number.radix());
+            let (min, max) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
+            let fits = number.is_ok_and(|number| {
+                min.is_none_or(|min| min <= number) && max.is_none_or(|max| number <= max)
+            });
+            if !fits {
+                let (min, max) = (min.unwrap_or(0), max.unwrap_or(i64::from(u32::MAX)));
+                faults.add(key, format!("has to be from {min} to {max}"));
+            }
+        }
+        (Some(wanted), found) => {
+            let wanted = match wanted {
+                "string" => "text in quotes",
+                "object" => "a table",
+                "array" => "a list in brackets",
+                _ => "a whole number",
+            };
+            faults.add(key, format!("has to be {wanted}, not {}", kind(found)));
+        }
+        (None, _) => json(key, value, faults),
+    }
+}
+
+/// Follows a reference into `$defs`.
+fn resolved(schema: &Value) -> &Value {
+    match schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#')) {
+        Some(pointer) => SCHEMA.pointer(pointer).unwrap_or(schema),
+        None => schema,
+    }
+}
+
+/// The words of an enumeration, in either of the forms that schemars writes.
+fn words(schema: &Value) -> Option<Vec<&str>> {
+    if let Some(words) = schema["enum"].as_array() {
+        return Some(words.iter().filter_map(Value::as_str).collect());
+    }
+    let choices = schema["oneOf"].as_array()?;
+    Some(choices.iter().filter_map(|choice| choice["const"].as_str()).collect())
+}
+
+fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut Faults) {
+    let known = words.join(", ");
+    let DeValue::String(word) = value else {
+        return faults.add(key, format!("has to be one of {known}, in quotes, not {}", kind(value)));
+    };
+    if words.contains(&word.as_ref()) {
+        return;
+    }
+    // A short plain word is a word; anything else is not repeated.
+    let plain = word.len() <= 20 && word.chars().all(|char| char.is_ascii_alphabetic() || char == '_');
+    let said = if plain { format!("`{word}`") } else { "this value".to_owned() };
+    faults.add(
+        key,
+        match closest(word, words.iter().copied()) {
+            Some(close) => format!("{said} is not one of {known}; did you mean `{close}`?"),
+            None => format!("this version of Understudy does not know {said}; it knows {known}"),
+        },
+    );
+}
+
+/// Anything that JSON can hold, as it will be sent as JSON.
+fn json(key: &str, value: &Spanned<DeValue>, faults: &mut Faults) {
+    match value.get_ref() {
+        DeValue::String(_) | DeValue::Boolean(_) => {}
+        DeValue::Integer(number) => {
+            let (text, radix) = (number.as_str(), number.radix());
+            if i64::from_str_radix(text, radix).is_err() && u64::from_str_radix(text, radix).is_err() {
+                faults.add(key, "is beyond 64 bits; send it as text, in quotes");
+            }
+        }
+        DeValue::Float(number) => {
+            if !number.as_str().parse::<f64>().is_ok_and(f64::is_finite) {
+                faults.add(key, "is no number that JSON knows; send it as text, in quotes");
+            }
+        }
+        DeValue::Datetime(_) => faults.add(key, "JSON knows no dates and times; send it as text, in quotes"),
+        DeValue::Array(items) => {
+            for (at, item) in items.iter().enumerate() {
+                let inner = format!("{key}[{at}]");
+                faults.place(&inner, item.span());
+                json(&inner, item, faults);
+            }
+        }
+        DeValue::Table(table) => {
+            for (name, value) in table {
+                let inner = below(key, name.get_ref());
+                faults.place(&inner, value.span());
+                json(&inner, value, faults);
+            }
+        }
+    }
+}
+
+fn kind(value: &DeValue) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+fn below(key: &str, name: &str) -> String {
+    if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
+}

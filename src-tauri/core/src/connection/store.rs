@@ -1,0 +1,390 @@
+//! The files: the operator's own connections and those handed out by IT, read, saved, copied, removed.
+//! Secrets are not here; they are in the vault, under the connection's id.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::parse::{id_for, is_id, read_file};
+use super::{Connection, ConnectionDraft, ConnectionProblem, Origin, write_into};
+use crate::error::{Code, Error, Result};
+use crate::home::{Home, write_private};
+
+/// The demo has this id while it runs; no file gets it.
+const DEMO: &str = "demo";
+
+/// The two folders of connection files.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    home: Home,
+}
+
+impl Connections {
+    pub fn new(home: Home) -> Self {
+        Self { home }
+    }
+
+    /// All connections by name, and the files that cannot be used. A file from IT wins over one's own
+    /// of the same id, so that what was handed out cannot be changed by a copy.
+    pub fn load(&self) -> (Vec<Connection>, Vec<ConnectionProblem>) {
+        let mut connections: Vec<Connection> = Vec::new();
+        let mut problems = Vec::new();
+        let own_folder = self.home.connections_dir();
+        if let Err(error) = &own_folder {
+            problems.push(problem("", &PathBuf::new(), error));
+        }
+        let system = (Origin::System, Some(self.home.system_connections_dir().to_path_buf()));
+        let mut handed_out = BTreeSet::new();
+        for (origin, folder) in [system, (Origin::Own, own_folder.ok())] {
+            let Some(folder) = folder else { continue };
+            let files = files(&folder).unwrap_or_else(|error| {
+                problems.push(problem("", &folder, &error));
+                Vec::new()
+            });
+            for (id, path) in files {
+                if origin == Origin::System {
+                    handed_out.insert(id.clone());
+                } else if handed_out.contains(&id) {
+                    let error = Error::new(
+                        Code::ConnectionLocked,
+                        format!("{id}.toml: not used, as a connection of this name was handed out by IT."),
+                    )
+                    .hint("Rename the file to keep both, or remove it.");
+                    problems.push(problem(&id, &path, &error));
+                    continue;
+                }
+                let parsed =
+                    read(&path).and_then(|text| Connection::parse(&id, &text, origin, Some(path.clone())));
+                match parsed {
+                    Ok(connection) => connections.push(connection),
+                    Err(error) => problems.push(problem(&id, &path, &error)),
+                }
+            }
+        }
+        connections.sort_by_cached_key(|one| (one.file.name.to_lowercase(), one.id.clone()));
+        (connections, problems)
+    }
+
+    /// One connection, opened for editing, even when it cannot be used as it is.
+    pub fn draft(&self, id: &str) -> Result<ConnectionDraft> {
+        let (origin, path) = self.find(id)?;
+        Ok(draft(read(&path)?, origin))
+    }
+
+    /// A file from anywhere, for a new connection.
+    pub fn draft_file(path: &Path) -> Result<ConnectionDraft> {
+        Ok(draft(read(path)?, Origin::Own))
+    }
+
+    /// Saves a text that is a valid connection; without an `id` as a new one, whose id comes from its name.
+    ///
+    /// Fails with [`Code::ConnectionInvalid`], [`Code::ConnectionLocked`] for one handed out by IT and
+    /// [`Code::ConnectionUnknown`]; the file is then as it was.
+    pub fn save(&self, id: Option<&str>, text: &str) -> Result<Connection> {
+        let (id, path) = match id {
+            Some(id) => (id.to_owned(), self.find_own(id)?),
+            None => self.free(&read_file("the connection", text)?.name)?,
+        };
+        write(&id, &path, text)
+    }
+
+    /// Removes the file. The connection's secrets stay in the vault: removing them is the caller's.
+    pub fn remove(&self, id: &str) -> Result<()> {
+        let path = self.find_own(id)?;
+        std::fs::remove_file(&path).map_err(|cause| Error::file("remove", &path, &cause))
+    }
+
+    /// A copy of one's own, of any connection: "Acme copy". Its secrets are not copied.
+    pub fn duplicate(&self, id: &str) -> Result<Connection> {
+        let (origin, path) = self.find(id)?;
+        let text = read(&path)?;
+        let mut file = Connection::parse(id, &text, origin, Some(path))?.file;
+        let names: BTreeSet<String> = self.load().0.into_iter().map(|one| one.file.name).collect();
+        let copy = format!("{} copy", file.name);
+        file.name = std::iter::once(copy.clone())
+            .chain((2..=u32::MAX).map(|number| format!("{copy} {number}")))
+            .find(|name| !names.contains(name))
+            .expect("numbers do not run out");
+        let (id, path) = self.free(&file.name)?;
+        write(&id, &path, &write_into(Some(&text), &file)?)
+    }
+
+    /// Writes the file as it is to another place, for a colleague. There is no secret in it.
+    pub fn export(&self, id: &str, to: &Path) -> Result<()> {
+        let text = read(&self.find(id)?.1)?;
+        std::fs::write(to, text).map_err(|cause| Error::file("write", to, &cause))
+    }
+
+    /// Takes a file into the operator's folder, under its own name or, where that cannot be an id,
+    /// under one made from the connection's name. Adding the very same file again changes nothing.
+    pub fn add(&self, path: &Path) -> Result<Connection> {
+        let text = read(path)?;
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let id = if is_id(&stem) && stem != DEMO {
+            stem
+        } else {
+            // Faults name the file as its giver knows it.
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            id_for(&read_file(&name, &text)?.name, |id| id == DEMO)
+        };
+        let connection = Connection::parse(&id, &text, Origin::Own, Some(path.to_path_buf()))?;
+        match self.find(&id) {
+            Err(_) => write(&id, &self.own_path(&id)?, &text),
+            Ok((Origin::Own, taken)) if read(&taken).is_ok_and(|old| old == text) => {
+                Ok(Connection { path: Some(taken), ..connection })
+            }
+            Ok((_, taken)) => Err(Error::new(
+                Code::ConnectionInvalid,
+                format!("There is a connection `{id}` already: {}.", taken.display()),
+            )
+            .hint("Rename your file to add it beside that one, or remove that one first.")),
+        }
+    }
+
+    fn own_path(&self, id: &str) -> Result<PathBuf> {
+        Ok(self.home.connections_dir()?.join(format!("{id}.toml")))
+    }
+
+    /// The file of this id that is in use.
+    fn find(&self, id: &str) -> Result<(Origin, PathBuf)> {
+        // An id also comes from the UI: only a plain name becomes part of a path.
+        if is_id(id) {
+            let system = self.home.system_connections_dir().join(format!("{id}.toml"));
+            if system.exists() {
+                return Ok((Origin::System, system));
+            }
+            let own = self.own_path(id)?;
+            if own.exists() {
+                return Ok((Origin::Own, own));
+            }
+        }
+        Err(Error::new(Code::ConnectionUnknown, format!("There is no connection `{id}`."))
+            .hint("It may have been removed or renamed meanwhile."))
+    }
+
+    fn find_own(&self, id: &str) -> Result<PathBuf> {
+        match self.find(id)? {
+            (Origin::Own, path) => Ok(path),
+            _ => Err(Error::new(
+                Code::ConnectionLocked,
+                format!("The connection `{id}` was handed out by IT and cannot be changed here."),
+            )
+            .hint("Duplicate it to have one of your own.")),
+        }
+    }
+
+    fn free(&self, name: &str) -> Result<(String, PathBuf)> {
+        let id = id_for(name, |id| id == DEMO || self.find(id).is_ok());
+        let path = self.own_path(&id)?;
+        Ok((id, path))
+    }
+}
+
+fn write(id: &str, path: &Path, text: &str) -> Result<Connection> {
+    let connection = Connection::parse(id, text, Origin::Own, Some(path.to_path_buf()))?;
+    write_private(path, text)?;
+    Ok(connection)
+}
+
+fn draft(text: String, origin: Origin) -> ConnectionDraft {
+    let file = read_file("the connection", &text).ok();
+    ConnectionDraft { text, file, origin }
+}
+
+/// Ids and paths of the `.toml` files of a folder, in the order of their names; none when there is no folder.
+fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) => return Err(Error::file("read the folder", folder, &cause)),
+    };
+    let mut files: Vec<(String, PathBuf)> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter_map(|path| Some((path.file_stem()?.to_string_lossy().into_owned(), path)))
+        .filter(|(id, _)| !id.starts_with('.'))
+        .collect();
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|cause| Error::file("read", path, &cause))
+}
+
+fn problem(id: &str, path: &Path, error: &Error) -> ConnectionProblem {
+    ConnectionProblem { id: id.to_owned(), path: path.display().to_string(), message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(name: &str) -> String {
+        format!(
+            "# ours\nname = \"{name}\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite:///u.db\"\n\
+             table = \"users\"\nid = \"id\"\n[sign_in]\nurl = \"https://app.acme.com/login\"\n"
+        )
+    }
+
+    struct Desk {
+        base: tempfile::TempDir,
+        connections: Connections,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let base = tempfile::tempdir().unwrap();
+            let connections = Connections::new(Home::at(base.path()));
+            Self { base, connections }
+        }
+
+        /// A file that appears in one of the folders without Understudy.
+        fn put(&self, file: &str, text: &str) -> PathBuf {
+            let path = self.base.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path
+        }
+
+        fn ids(&self) -> Vec<String> {
+            self.connections.load().0.into_iter().map(|one| one.id).collect()
+        }
+    }
+
+    #[test]
+    fn a_connection_is_saved_changed_copied_exported_and_removed() {
+        let desk = Desk::new();
+        assert_eq!(desk.ids(), Vec::<String>::new());
+        let saved = desk.connections.save(None, &text("Acme GmbH")).unwrap();
+        assert_eq!(saved.id, "acme-gmbh");
+        assert_eq!(saved.path, Some(desk.base.path().join("connections/acme-gmbh.toml")));
+        assert_eq!(desk.connections.save(None, &text("Acme GmbH")).unwrap().id, "acme-gmbh-2");
+
+        let changed = desk.connections.save(Some("acme-gmbh"), &text("Zeta")).unwrap();
+        assert_eq!((changed.id.as_str(), changed.file.name.as_str()), ("acme-gmbh", "Zeta"));
+        assert_eq!(desk.ids(), ["acme-gmbh-2", "acme-gmbh"], "by name");
+
+        let names = |id| desk.connections.duplicate(id).map(|copy| (copy.id, copy.file.name));
+        assert_eq!(names("acme-gmbh").unwrap(), ("zeta-copy".into(), "Zeta copy".into()));
+        assert_eq!(names("acme-gmbh").unwrap(), ("zeta-copy-2".into(), "Zeta copy 2".into()));
+        let draft = desk.connections.draft("zeta-copy").unwrap();
+        assert_eq!(draft.text, text("Zeta copy"), "with its comments");
+        assert_eq!((draft.file.unwrap().name.as_str(), draft.origin), ("Zeta copy", Origin::Own));
+
+        let exported = desk.base.path().join("for-a-colleague.toml");
+        desk.connections.export("acme-gmbh", &exported).unwrap();
+        assert_eq!(Connections::draft_file(&exported).unwrap().text, text("Zeta"));
+
+        desk.connections.remove("acme-gmbh").unwrap();
+        assert_eq!(desk.connections.draft("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
+        assert_eq!(desk.connections.remove("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_saved_file_is_its_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let desk = Desk::new();
+        let path = desk.connections.save(None, &text("Acme")).unwrap().path.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn what_is_not_valid_is_not_saved() {
+        let desk = Desk::new();
+        let path = desk.connections.save(None, &text("Acme")).unwrap().path.unwrap();
+        let error = desk.connections.save(Some("acme"), &text("Acme").replace("https", "http")).unwrap_err();
+        assert_eq!(error.code, Code::ConnectionInvalid);
+        assert!(error.message.starts_with("acme.toml:9:7: sign_in.url: has to be https"), "{error}");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text("Acme"));
+        assert_eq!(
+            desk.connections.save(Some("other"), &text("A")).unwrap_err().code,
+            Code::ConnectionUnknown
+        );
+    }
+
+    #[test]
+    fn one_faulty_file_does_not_hide_the_others() {
+        let desk = Desk::new();
+        desk.put("connections/good.toml", &text("Good"));
+        desk.put("connections/bad.toml", &text("Bad").replace("table", "tabel"));
+        desk.put("connections/Bad Name.toml", &text("Bad"));
+        desk.put("connections/notes.txt", "not a connection");
+        let (connections, problems) = desk.connections.load();
+        assert_eq!(connections.len(), 1);
+        let told: Vec<(&str, &str)> =
+            problems.iter().map(|problem| (problem.id.as_str(), problem.message.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "Bad Name",
+                    "`Bad Name` cannot be a connection's name: small letters, digits, `-` and `_` can, at most 64.\n\
+                     Name the file `bad-name.toml`, for example."
+                ),
+                ("bad", "bad.toml:6:1: directory.tabel: unknown key; did you mean `table`?"),
+            ]
+        );
+        // It can be opened for repair all the same.
+        let draft = desk.connections.draft("bad").unwrap();
+        assert!(draft.file.is_none() && draft.text.contains("tabel"));
+        desk.connections.save(Some("bad"), &text("Bad")).unwrap();
+        assert_eq!(desk.ids(), ["bad", "good"]);
+    }
+
+    #[test]
+    fn what_it_hands_out_is_locked_and_wins() {
+        let desk = Desk::new();
+        desk.put("system/connections/acme.toml", &text("Acme of IT"));
+        desk.put("connections/acme.toml", &text("Acme of mine"));
+        let (connections, problems) = desk.connections.load();
+        let [connection] = connections.as_slice() else { panic!("{connections:?}") };
+        assert_eq!((connection.file.name.as_str(), connection.origin), ("Acme of IT", Origin::System));
+        assert_eq!(
+            problems[0].message,
+            "acme.toml: not used, as a connection of this name was handed out by IT.\n\
+             Rename the file to keep both, or remove it."
+        );
+        assert_eq!(desk.connections.draft("acme").unwrap().origin, Origin::System);
+        for refused in
+            [desk.connections.save(Some("acme"), &text("X")).err(), desk.connections.remove("acme").err()]
+        {
+            assert_eq!(refused.unwrap().code, Code::ConnectionLocked);
+        }
+        assert_eq!(desk.connections.duplicate("acme").unwrap().origin, Origin::Own);
+        assert_eq!(desk.ids(), ["acme", "acme-of-it-copy"]);
+    }
+
+    #[test]
+    fn a_file_is_added_under_its_own_name() {
+        let desk = Desk::new();
+        let given = desk.put("given/acme-eu.toml", &text("Acme"));
+        assert_eq!(desk.connections.add(&given).unwrap().id, "acme-eu");
+        let again = desk.connections.add(&given).unwrap();
+        assert_eq!(again.path, Some(desk.base.path().join("connections/acme-eu.toml")));
+        desk.put("given/acme-eu.toml", &text("Another"));
+        let error = desk.connections.add(&given).unwrap_err();
+        assert!(error.message.starts_with("There is a connection `acme-eu` already: "), "{error}");
+        let spaced = desk.put("given/For You (1).toml", &text("Beta"));
+        assert_eq!(desk.connections.add(&spaced).unwrap().id, "beta");
+        let demo = desk.put("given/demo.toml", &text("Demo"));
+        assert_eq!(desk.connections.add(&demo).unwrap().id, "demo-2", "the demo's own id is kept free");
+        let faulty = desk.put("given/Faulty File.toml", &text("X").replace("table", "tabel"));
+        let error = desk.connections.add(&faulty).unwrap_err();
+        assert!(error.message.starts_with("Faulty File.toml:6:1: directory.tabel"), "{error}");
+        assert_eq!(desk.connections.add(Path::new("/nowhere/x.toml")).unwrap_err().code, Code::FileFailed);
+    }
+
+    #[test]
+    fn an_id_from_outside_never_leaves_the_folder() {
+        let desk = Desk::new();
+        let secret = desk.put("secret.toml", &text("Secret"));
+        desk.connections.save(None, &text("Acme")).unwrap();
+        for id in ["../secret", "..", "", "/etc/passwd", "acme/../../secret"] {
+            assert_eq!(desk.connections.draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
+            assert_eq!(desk.connections.remove(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
+        }
+        assert!(secret.exists());
+    }
+}
