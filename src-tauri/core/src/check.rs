@@ -1,9 +1,18 @@
 //! What a connection is worth before anybody relies on it: `understudy check` and the form's test button.
 
+use std::collections::HashMap;
+
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::directory::{Info, Row};
+use crate::connection::{Connection, DATABASE_PASSWORD, Origin};
+use crate::directory::{self, Directory, FieldKind, Info, Query, Role, Row};
+use crate::error::{Code, Error, SecretName};
+use crate::sign_in;
+use crate::vault::{SecretState, Vault};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -39,4 +48,194 @@ pub struct Report {
     pub info: Option<Info>,
     /// The newest few users, as a preview.
     pub sample: Vec<Row>,
+}
+
+/// Rows of [`Report::sample`].
+const SAMPLE: u16 = 5;
+
+impl Report {
+    fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
+        self.ok &= status != Status::Failed;
+        self.steps.push(Step { title: title.into(), status, detail: detail.into(), hint });
+    }
+
+    fn fail(&mut self, title: &str, error: Error) {
+        self.say(title, Status::Failed, error.message, error.hint);
+    }
+}
+
+/// Tries everything of a connection that can be tried without signing in as anybody: reads the file,
+/// looks for the secrets, opens the directory, reads a few users, renders the sign-in for the first.
+/// `typed` are secrets that are not stored yet; they are used from memory.
+pub async fn check(id: &str, text: &str, vault: &Vault, typed: &HashMap<String, SecretString>) -> Report {
+    let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
+    let connection = match Connection::parse(id, text, Origin::Own, None) {
+        Ok(connection) => connection,
+        Err(error) => {
+            report.fail("Connection file", error);
+            return report;
+        }
+    };
+    let file = &connection.file;
+    report.say(
+        "Connection file",
+        Status::Ok,
+        format!("{} · {}", file.name, json!(file.environment).as_str().unwrap_or_default()),
+        None,
+    );
+    check_secrets(&connection, vault, typed, &mut report).await;
+    if let Some(directory) = open(&connection, vault, typed, &mut report).await {
+        read_some(&*directory, &mut report).await;
+        check_sign_in(&connection, directory.info(), &mut report);
+        directory.close().await;
+    }
+    report
+}
+
+async fn check_secrets(
+    connection: &Connection,
+    vault: &Vault,
+    typed: &HashMap<String, SecretString>,
+    report: &mut Report,
+) {
+    let names = connection.secrets();
+    if names.is_empty() {
+        report.say("Secrets", Status::Ok, "The sign-in needs none.", None);
+        return;
+    }
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for name in names {
+        if typed.contains_key(&name) {
+            found.push(format!("{name} (typed, not stored yet)"));
+            continue;
+        }
+        match vault.state(&SecretName { connection: connection.id.clone(), name: name.clone() }).await {
+            Ok(SecretState::Stored) => found.push(format!("{name} (in the keyring)")),
+            Ok(SecretState::ThisRun) => found.push(format!("{name} (for this run)")),
+            Ok(SecretState::Missing) => missing.push(name),
+            Err(error) => return report.fail("Secrets", error),
+        }
+    }
+    if missing.is_empty() {
+        report.say("Secrets", Status::Ok, found.join(", "), None);
+    } else {
+        let commands: Vec<String> =
+            missing.iter().map(|name| format!("understudy secret set {} {name}", connection.id)).collect();
+        report.say(
+            "Secrets",
+            Status::Warning,
+            format!("Not stored yet: {}", missing.join(", ")),
+            Some(format!("Store with: {}", commands.join("; "))),
+        );
+    }
+}
+
+async fn open(
+    connection: &Connection,
+    vault: &Vault,
+    typed: &HashMap<String, SecretString>,
+    report: &mut Report,
+) -> Option<std::sync::Arc<dyn Directory>> {
+    let password = match typed.get(DATABASE_PASSWORD) {
+        Some(password) => Some(password.clone()),
+        None if connection.may_need_password() => match vault.get(&connection.database_secret()).await {
+            Ok(password) => password,
+            // Many databases want none: the database says whether that was a problem.
+            Err(_) => None,
+        },
+        None => None,
+    };
+    match directory::open(&connection.file.directory, password.as_ref()).await {
+        Ok(directory) => {
+            let info = directory.info();
+            report.say("Directory", Status::Ok, format!("{}, read only", info.server), None);
+            report.info = Some(info.clone());
+            Some(directory)
+        }
+        Err(error) => {
+            let error = match error.code {
+                Code::DirectoryRefused if password.is_none() && error.hint.is_none() => error.hint(format!(
+                    "If it wants a password: understudy secret set {} {DATABASE_PASSWORD}",
+                    connection.id
+                )),
+                _ => error,
+            };
+            report.fail("Directory", error);
+            None
+        }
+    }
+}
+
+async fn read_some(directory: &dyn Directory, report: &mut Report) {
+    let info = directory.info();
+    let columns: Vec<String> = info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
+    report.say("Columns", Status::Ok, columns.join(", "), None);
+    let unordered = info.columns.iter().find(|column| column.role == Role::CreatedAt && !column.sortable);
+    if let Some(column) = unordered {
+        report.say(
+            "Order",
+            Status::Warning,
+            format!("`{}` has no index: listing the newest users reads the whole table.", column.name),
+            Some(format!("An index on `{}` makes it instant.", column.name)),
+        );
+    }
+    let newest = Query { text: String::new(), sort: None, after: None, limit: SAMPLE };
+    match directory.search(&newest, &CancellationToken::new()).await {
+        Ok(page) if page.rows.is_empty() => report.say(
+            "Users",
+            Status::Warning,
+            "The table is empty.",
+            Some("Check that `directory.table` and the database are the right ones.".into()),
+        ),
+        Ok(page) => {
+            let total = match (info.estimated_total, info.total_is_exact) {
+                (Some(total), true) => format!("{total} users"),
+                (Some(total), false) => format!("about {total} users"),
+                (None, _) => "users are there; how many is not known".into(),
+            };
+            report.say("Users", Status::Ok, format!("{total}; newest read in {:.1} ms", page.how.elapsed_ms), None);
+            report.sample = page.rows;
+        }
+        Err(error) => report.fail("Users", error),
+    }
+}
+
+/// Renders the sign-in for the first user, with stand-ins for the secrets. Nothing is sent.
+fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
+    let Some(row) = report.sample.first() else { return };
+    let mut secrets = json!({});
+    for name in connection.secrets() {
+        secrets[name] = "secret".into();
+    }
+    let context = json!({
+        "user": info.user_context(row),
+        "operator": { "name": "operator", "email": "operator@example.com" },
+        "secret": secrets,
+        "reason": "check",
+        "session": { "id": "check" },
+        "connection": { "id": connection.id, "name": connection.file.name, "environment": connection.file.environment },
+    });
+    match sign_in::plan(connection, &context) {
+        Ok(plan) => {
+            let verify = if plan.verify.is_some() { ", verified" } else { "" };
+            report.say(
+                "Sign-in",
+                if plan.verify.is_some() { Status::Ok } else { Status::Warning },
+                format!("{} {}{verify}, then {}", plan.request.method.as_str(), plan.request.url, plan.redirect_to),
+                plan.verify.is_none().then(|| {
+                    "Without `[sign_in.verify]` nobody checks that the application signed in the right user.".into()
+                }),
+            );
+        }
+        Err(error) => report.fail("Sign-in", error),
+    }
+}
+
+fn describe(role: Role, name: &str, kind: FieldKind) -> String {
+    let kind = json!(kind);
+    let kind = kind.as_str().unwrap_or_default();
+    match role {
+        Role::Other => format!("{name} ({kind})"),
+        role => format!("{} = {name} ({kind})", json!(role).as_str().unwrap_or_default()),
+    }
 }

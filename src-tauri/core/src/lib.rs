@@ -1,15 +1,25 @@
 //! The console without a screen: everything Understudy does, in a crate that does not know Tauri.
 //!
-//! `impersonation` tells the story and asks `policy`, `sign_in`, `session`, `audit`, `vault` and
-//! `directory`; all of them speak [`error::Error`]; nothing points back.
+//! [`console`] is what a window or a command line asks. [`impersonation`] tells the story and asks
+//! `policy`, `sign_in`, `session`, `audit`, `vault` and `directory`; all of them speak [`error::Error`];
+//! nothing points back. Session windows are the desktop's: the core knows them as [`browser::Browser`].
 
 pub mod audit;
+pub mod browser;
 pub mod check;
+pub mod clock;
 pub mod connection;
+pub mod console;
+pub mod demo;
 pub mod directory;
 pub mod error;
 pub mod home;
+pub mod impersonation;
+pub mod notice;
+pub mod policy;
 pub mod session;
 pub mod settings;
+pub mod sign_in;
 pub(crate) mod suggest;
 pub mod template;
+pub mod vault;

@@ -1,7 +1,25 @@
 //! What happened: append-only, in an embedded SQLite file. No entry, no session.
+//!
+//! Here is the log and its verbs; what an entry holds is in [`entry`], the file and its format in
+//! `file`. The rules that nobody may skip (nothing changed, nothing removed, nothing before *begun*,
+//! nothing after *ended*) are triggers inside the file, so that they bind every program.
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::{AssertSqlSafe, Row};
 use ts_rs::TS;
+
+use crate::error::{Error, Result};
+
+pub mod entry;
+mod file;
+
+pub use entry::{EndCause, Entry, Event, Subject, Who};
+
+/// How many of an operator's latest sessions are looked through for reasons to offer again.
+const REASONS_FROM: u32 = 500;
 
 /// How a session came out, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -30,4 +48,220 @@ pub struct PastSession {
     /// Milliseconds since the Unix epoch.
     #[ts(type = "number | null")]
     pub ended_at: Option<i64>,
+}
+
+/// The log, open for appending. Cheap to clone; all clones write to the one file.
+#[derive(Debug, Clone)]
+pub struct AuditLog {
+    pool: SqlitePool,
+}
+
+impl AuditLog {
+    /// Opens the log at `path`, or begins one (its folder too, readable by the owner alone), and
+    /// proves that it can be written.
+    ///
+    /// Fails with [`crate::error::Code::AuditFailed`] when the file cannot be created, read or written, is no audit
+    /// log, is damaged, or was written by a newer Understudy. It never repairs or replaces a file.
+    pub async fn open(path: &Path) -> Result<Self> {
+        Ok(Self { pool: file::open(path).await? })
+    }
+
+    /// Writes one entry; when this returns it survives a crash and a power cut.
+    ///
+    /// Fails with [`crate::error::Code::AuditFailed`] when it cannot be written, and when it breaks the order of a
+    /// session: *begun* exactly once and first, *ended* at most once and last.
+    pub async fn append(&self, entry: Entry) -> Result<()> {
+        let (status, detail) = entry.event.detail();
+        sqlx::query(
+            "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
+                connection, connection_name, environment, user_id, user_name, user_email,
+                reason, status, detail, app_version)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(entry.at_ms)
+        .bind(&entry.session)
+        .bind(entry.event.word())
+        .bind(&entry.who.operator_name)
+        .bind(&entry.who.operator_email)
+        .bind(&entry.who.os_user)
+        .bind(&entry.who.host)
+        .bind(&entry.whom.connection)
+        .bind(&entry.whom.connection_name)
+        .bind(entry::environment_word(entry.whom.environment))
+        .bind(&entry.whom.user_id)
+        .bind(&entry.whom.user_name)
+        .bind(&entry.whom.user_email)
+        .bind(&entry.reason)
+        .bind(status)
+        .bind(detail)
+        .bind(&entry.app_version)
+        .execute(&self.pool)
+        .await
+        .map_err(|cause| file::failed("write to the audit log", &cause))?;
+        Ok(())
+    }
+
+    /// The sessions of one user (`user_id` in connection `connection`), newest first, at most `limit`.
+    pub async fn past_sessions(
+        &self,
+        connection: &str,
+        user_id: &str,
+        limit: u32,
+    ) -> Result<Vec<PastSession>> {
+        let rows = sqlx::query(
+            "SELECT session, operator, reason, at_ms AS started_at,
+                (SELECT at_ms FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS ended_at,
+                EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'active') AS signed_in
+             FROM entries AS b
+             WHERE event = 'begun' AND connection = ? AND user_id = ?
+             ORDER BY id DESC LIMIT ?",
+        )
+        .bind(connection)
+        .bind(user_id)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(reading)?;
+        rows.iter().map(|row| past_session(row).map_err(reading)).collect()
+    }
+
+    /// The reasons this operator gave last in this connection, each once, newest first, at most `limit`.
+    /// `operator` is what [`Who::operator`] gives.
+    pub async fn recent_reasons(&self, connection: &str, operator: &str, limit: u32) -> Result<Vec<String>> {
+        sqlx::query_scalar(
+            "SELECT reason FROM (
+                SELECT id, reason FROM entries
+                WHERE event = 'begun' AND connection = ? AND operator = ? AND reason <> ''
+                ORDER BY id DESC LIMIT ?)
+             GROUP BY reason ORDER BY max(id) DESC LIMIT ?",
+        )
+        .bind(connection)
+        .bind(operator)
+        .bind(REASONS_FROM)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(reading)
+    }
+
+    /// Closes what a crash left open: every session that began, did not end and is not among `running`
+    /// gets *ended* with [`EndCause::Crash`] at `at_ms` (when it was found, not when it happened).
+    /// Returns the ids of those sessions.
+    pub async fn close_unfinished(&self, at_ms: i64, running: &[String]) -> Result<Vec<String>> {
+        let running = serde_json::to_string(running).map_err(Error::internal)?;
+        sqlx::query_scalar(
+            "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
+                connection, connection_name, environment, user_id, user_name, user_email,
+                reason, detail, app_version)
+             SELECT ?, session, 'ended', operator_name, operator_email, os_user, host,
+                connection, connection_name, environment, user_id, user_name, user_email, reason, ?, ?
+             FROM entries AS b
+             WHERE event = 'begun'
+                AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')
+                AND session NOT IN (SELECT value FROM json_each(?))
+             ORDER BY id
+             RETURNING session",
+        )
+        .bind(at_ms)
+        .bind(EndCause::Crash.word())
+        .bind(env!("CARGO_PKG_VERSION"))
+        .bind(running)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|cause| file::failed("close unfinished sessions in the audit log", &cause))
+    }
+
+    /// The latest entries, newest first, at most `limit`.
+    pub async fn entries(&self, limit: u32) -> Result<Vec<Entry>> {
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {} FROM entries ORDER BY id DESC LIMIT ?",
+            entry::COLUMNS
+        )))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(reading)?;
+        rows.iter().map(entry::read).collect()
+    }
+}
+
+fn past_session(row: &SqliteRow) -> sqlx::Result<PastSession> {
+    let ended_at: Option<i64> = row.try_get("ended_at")?;
+    let signed_in: bool = row.try_get("signed_in")?;
+    Ok(PastSession {
+        session: row.try_get("session")?,
+        operator: row.try_get("operator")?,
+        reason: row.try_get("reason")?,
+        outcome: match (ended_at, signed_in) {
+            (None, _) => Outcome::Running,
+            (Some(_), true) => Outcome::Ended,
+            (Some(_), false) => Outcome::Refused,
+        },
+        started_at: row.try_get("started_at")?,
+        ended_at,
+    })
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn reading(cause: sqlx::Error) -> Error {
+    file::failed("read the audit log", &cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Environment;
+    use crate::error::Code;
+
+    fn begun(session: &str) -> Entry {
+        Entry::begun(
+            1,
+            session,
+            Who::new("Ada", "ada@example.org"),
+            Subject {
+                connection: "acme".into(),
+                connection_name: "Acme".into(),
+                environment: Environment::Production,
+                user_id: "7".into(),
+                user_name: None,
+                user_email: None,
+            },
+            "r".repeat(2000),
+        )
+    }
+
+    /// What "survives a power cut" rests on, as SQLite documents it for these two settings together.
+    #[tokio::test]
+    async fn an_entry_waits_for_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&log.pool).await.unwrap();
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&log.pool).await.unwrap();
+        assert_eq!((journal.as_str(), synchronous), ("delete", 3), "3 is EXTRA");
+    }
+
+    /// The one fault that needs the log's own connection to bring about.
+    #[tokio::test]
+    async fn a_full_disk_refuses_the_entry_and_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&log.pool).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 4)))
+            .execute(&log.pool)
+            .await
+            .unwrap();
+
+        let mut written = 0;
+        let error = loop {
+            match log.append(begun(&format!("s{written}"))).await {
+                Ok(()) => written += 1,
+                Err(error) => break error,
+            }
+            assert!(written < 100, "the disk never became full");
+        };
+        assert_eq!(error.code, Code::AuditFailed);
+        assert!(error.message.contains("full"), "{error}");
+        assert!(error.hint.as_deref().unwrap_or_default().contains("space"), "{error}");
+        assert_eq!(log.entries(1000).await.unwrap().len(), written, "the refused entry left a trace");
+    }
 }

@@ -2,12 +2,25 @@
 //!
 //! One trait, one small file per engine. A directory is read only, always.
 
+mod catalogue;
+mod cursor;
+mod mapping;
+mod postgres;
+mod sql;
+mod sqlite;
+mod time;
+mod user_context;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::error::Result;
+use crate::connection::DirectoryPart;
+use crate::error::{Code, Error, Result};
 
 /// What a mapped column is to Understudy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -87,7 +100,7 @@ pub struct Query {
 }
 
 /// How a page's first row was found; tiers are answered in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Tier {
@@ -148,4 +161,56 @@ pub trait Directory: Send + Sync {
 
     /// Lets go of all connections to the database.
     async fn close(&self);
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Engine {
+    Postgres,
+    Sqlite,
+}
+
+impl Engine {
+    fn of(url: &str) -> Option<Self> {
+        let (scheme, _) = url.split_once(':')?;
+        match scheme.to_ascii_lowercase().as_str() {
+            "postgres" | "postgresql" => Some(Self::Postgres),
+            "sqlite" => Some(Self::Sqlite),
+            _ => None,
+        }
+    }
+}
+
+/// The engine behind a directory's URL, for people; `None` when there is none for its scheme.
+pub fn engine_name(url: &str) -> Option<&'static str> {
+    Engine::of(url).map(|engine| match engine {
+        Engine::Postgres => "PostgreSQL",
+        Engine::Sqlite => "SQLite",
+    })
+}
+
+/// Opens the directory that `part` describes: connects, and finds the table and every column it names.
+///
+/// Fails with [`Code::ConnectionInvalid`] (a URL that cannot be used), [`Code::DirectoryUnreachable`],
+/// [`Code::DirectoryRefused`] (password, permission, TLS), [`Code::DirectoryTimeout`] or
+/// [`Code::DirectoryMismatch`] (no such database, table or column).
+pub async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
+    match Engine::of(&part.url) {
+        Some(Engine::Postgres) => Ok(Arc::new(postgres::PostgresDirectory::open(part, password).await?)),
+        Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(part).await?)),
+        None => Err(Error::new(
+            Code::ConnectionInvalid,
+            "directory.url does not begin with the name of a database that can be read.",
+        )
+        .hint("Use postgres://user@host/database or sqlite:///path/to/file.sqlite")),
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(Code::Cancelled, "A newer search took this one's place.")
+}
+
+fn timed_out(part: &DirectoryPart) -> Error {
+    let seconds = f64::from(part.timeout_ms) / 1000.0;
+    Error::new(Code::DirectoryTimeout, format!("The directory did not answer within {seconds} s."))
+        .hint("Search for more letters or for an id; an index on the searched columns helps, or a longer directory.timeout_ms.")
 }

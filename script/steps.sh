@@ -1,0 +1,44 @@
+# Sourced by the other scripts: where they stand, how they say what they do, and how they end when it fails.
+# shellcheck shell=bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Node, where script/bootstrap had to bring one of its own; Rust, where the shell has not been restarted since.
+export PATH="$PWD/target/tools/node/bin:$PATH:$HOME/.cargo/bin"
+
+# Where cargo puts what it builds.
+# shellcheck disable=SC2034
+target=${CARGO_TARGET_DIR:-target}
+
+steps_total=0 steps_begun=0 step_now='' step_began=0
+
+# Prints "== 3/9 title" and runs the command; without a total, "== title".
+step() { # title, command…
+  step_now=$1 step_began=$SECONDS
+  steps_begun=$((steps_begun + 1))
+  shift
+  if [ "$steps_total" -gt 0 ]; then printf '\n== %d/%d %s\n' "$steps_begun" "$steps_total" "$step_now"
+  else printf '\n== %s\n' "$step_now"; fi
+  "$@"
+  printf '   %d s\n' "$((SECONDS - step_began))"
+  step_now=''
+}
+
+# The cause goes on the last lines, after whatever a tool has printed.
+fail() { # sentence…
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  step_now=''
+  exit 1
+}
+
+say_where_it_ended() {
+  local status=$?
+  if [ "$status" -ne 0 ] && [ -n "$step_now" ]; then
+    printf '\n== failed: %s, after %d s (exit code %d). The cause is in the lines above.\n' \
+      "$step_now" "$((SECONDS - step_began))" "$status" >&2
+  fi
+}
+trap say_where_it_ended EXIT
+
+# A desktop to open windows on?
+has_display() { [ "$(uname)" != Linux ] || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; }

@@ -1,0 +1,232 @@
+//! One entry of the audit log: who, whom, why, and what happened. Plain data and its words in the file.
+
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::connection::Environment;
+use crate::error::{Code, Error, Result};
+
+/// Everything that is kept of an event. Holds no secret: neither field ever carries one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// Id of the session.
+    pub session: String,
+    pub event: Event,
+    pub who: Who,
+    pub whom: Subject,
+    /// As the operator gave it; empty when the policy did not ask.
+    pub reason: String,
+    /// The Understudy that wrote it.
+    pub app_version: String,
+}
+
+impl Entry {
+    /// The first entry of a session, due before anything else happens.
+    pub fn begun(
+        at_ms: i64,
+        session: impl Into<String>,
+        who: Who,
+        whom: Subject,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            at_ms,
+            session: session.into(),
+            event: Event::Begun,
+            who,
+            whom,
+            reason: reason.into(),
+            app_version: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+
+    /// What happened next in the same session.
+    #[must_use]
+    pub fn then(&self, at_ms: i64, event: Event) -> Self {
+        Self { at_ms, event, ..self.clone() }
+    }
+}
+
+/// What happened to a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// About to be opened; nothing has been sent yet.
+    Begun,
+    /// Signed in as the user.
+    Active,
+    /// The application said no; Retry may still make it active.
+    Refused {
+        /// The HTTP status of its answer; `None` when there was no answer.
+        status: Option<u16>,
+        /// One short sentence; cut at [`CAUSE_CHARS`] characters. Never the answer itself.
+        cause: String,
+    },
+    Ended(EndCause),
+}
+
+/// Longest cause of a refusal that is kept, in characters.
+pub const CAUSE_CHARS: usize = 300;
+
+impl Event {
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Active => "active",
+            Self::Refused { .. } => "refused",
+            Self::Ended(_) => "ended",
+        }
+    }
+
+    /// The columns `status` and `detail`.
+    pub(super) fn detail(&self) -> (Option<u16>, String) {
+        match self {
+            Self::Begun | Self::Active => (None, String::new()),
+            Self::Refused { status, cause } => (*status, cause.chars().take(CAUSE_CHARS).collect()),
+            Self::Ended(cause) => (None, cause.word().into()),
+        }
+    }
+}
+
+/// What ended a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCause {
+    /// The End button, or its key.
+    Operator,
+    /// The window was closed.
+    WindowClosed,
+    /// Understudy was quit.
+    Quit,
+    /// The policy's time was up.
+    Deadline,
+    /// It began, but its window never came up.
+    NeverOpened,
+    /// Found unfinished at a later start.
+    Crash,
+}
+
+impl EndCause {
+    const ALL: [Self; 6] =
+        [Self::Operator, Self::WindowClosed, Self::Quit, Self::Deadline, Self::NeverOpened, Self::Crash];
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::WindowClosed => "window_closed",
+            Self::Quit => "quit",
+            Self::Deadline => "deadline",
+            Self::NeverOpened => "never_opened",
+            Self::Crash => "crash",
+        }
+    }
+}
+
+/// The operator and where they sat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// As they call themselves in the settings; may be empty.
+    pub operator_name: String,
+    /// As they call themselves in the settings; may be empty.
+    pub operator_email: String,
+    /// The account they are logged in with, which they cannot choose in the settings.
+    pub os_user: String,
+    pub host: String,
+}
+
+impl Who {
+    /// Name and e-mail from the settings; account and host from the system.
+    pub fn new(operator_name: impl Into<String>, operator_email: impl Into<String>) -> Self {
+        Self {
+            operator_name: operator_name.into(),
+            operator_email: operator_email.into(),
+            os_user: whoami::username().unwrap_or_else(|_| "unknown".into()),
+            host: whoami::hostname().unwrap_or_else(|_| "unknown".into()),
+        }
+    }
+
+    /// The one word for them in lists: the name, else the e-mail, else the account.
+    pub fn operator(&self) -> &str {
+        [&self.operator_name, &self.operator_email]
+            .into_iter()
+            .find(|word| !word.is_empty())
+            .unwrap_or(&self.os_user)
+    }
+}
+
+/// The user who is impersonated, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Id of the connection.
+    pub connection: String,
+    /// The connection's name when it happened; it may be called otherwise today.
+    pub connection_name: String,
+    pub environment: Environment,
+    pub user_id: String,
+    pub user_name: Option<String>,
+    pub user_email: Option<String>,
+}
+
+/// What [`read`] wants selected.
+pub(super) const COLUMNS: &str = "at_ms, session, event, operator_name, operator_email, os_user, host, \
+     connection, connection_name, environment, user_id, user_name, user_email, reason, status, detail, app_version";
+
+/// One row of `SELECT COLUMNS`.
+pub(super) fn read(row: &SqliteRow) -> Result<Entry> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(|e| damaged(&e));
+    let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|e| damaged(&e));
+    let event = match text("event")?.as_str() {
+        "begun" => Event::Begun,
+        "active" => Event::Active,
+        "refused" => {
+            Event::Refused { status: row.try_get("status").map_err(|e| damaged(&e))?, cause: text("detail")? }
+        }
+        "ended" => {
+            let word = text("detail")?;
+            let cause = EndCause::ALL.into_iter().find(|cause| cause.word() == word);
+            Event::Ended(cause.ok_or_else(|| damaged(&format!("unknown cause \"{word}\"")))?)
+        }
+        word => return Err(damaged(&format!("unknown event \"{word}\""))),
+    };
+    let word = text("environment")?;
+    let environment = [Environment::Production, Environment::Staging, Environment::Development]
+        .into_iter()
+        .find(|environment| environment_word(*environment) == word)
+        .ok_or_else(|| damaged(&format!("unknown environment \"{word}\"")))?;
+    Ok(Entry {
+        at_ms: row.try_get("at_ms").map_err(|e| damaged(&e))?,
+        session: text("session")?,
+        event,
+        who: Who {
+            operator_name: text("operator_name")?,
+            operator_email: text("operator_email")?,
+            os_user: text("os_user")?,
+            host: text("host")?,
+        },
+        whom: Subject {
+            connection: text("connection")?,
+            connection_name: text("connection_name")?,
+            environment,
+            user_id: text("user_id")?,
+            user_name: maybe("user_name")?,
+            user_email: maybe("user_email")?,
+        },
+        reason: text("reason")?,
+        app_version: text("app_version")?,
+    })
+}
+
+pub(super) fn environment_word(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Production => "production",
+        Environment::Staging => "staging",
+        Environment::Development => "development",
+    }
+}
+
+fn damaged(cause: &dyn std::fmt::Display) -> Error {
+    Error::new(Code::AuditFailed, format!("Could not read the audit log: an entry is damaged ({cause})."))
+        .hint("Keep the file as it is and show it to whoever reviews the log.")
+}

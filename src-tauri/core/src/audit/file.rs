@@ -1,0 +1,171 @@
+//! The audit log's file: where it is made, its format and the format's history, and what can go wrong with it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, SqliteConnection};
+
+use crate::error::{Code, Error, Result};
+
+/// Marks the file as an audit log (`PRAGMA application_id`): the letters U, A, u, d.
+const APPLICATION_ID: i32 = 0x5541_7564;
+
+/// The format's history: step *n* leads from version *n* to *n + 1* (`PRAGMA user_version`).
+/// A step that was ever released is never edited; a later format is a further step.
+const STEPS: &[&str] = &[include_str!("v1.sql")];
+
+/// How long another process may hold the file before an entry is given up.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Opens or creates the file, brings its format up to date and proves that it can be written.
+pub(super) async fn open(path: &Path) -> Result<SqlitePool> {
+    create(path).map_err(|cause| {
+        Error::new(Code::AuditFailed, format!("Could not open the audit log {}: {cause}.", path.display()))
+            .hint("Nobody can be impersonated without it. Check that you may write to this folder.")
+    })?;
+    // A rollback journal instead of WAL: the log stays one file that can be copied while in use and
+    // that works on a network home. EXTRA also syncs the folder, so a committed entry survives a power cut.
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Delete)
+        .synchronous(SqliteSynchronous::Extra)
+        .busy_timeout(BUSY);
+    let doing = format!("open the audit log {}", path.display());
+    // One connection: entries are few, and SQLite has one writer anyhow.
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await
+        .map_err(|cause| failed(&doing, &cause))?;
+    let mut connection = pool.acquire().await.map_err(|cause| failed(&doing, &cause))?;
+    migrate(&mut connection, path, &doing).await?;
+    drop(connection);
+    Ok(pool)
+}
+
+/// Makes the folder and an empty file where they are missing, for the owner alone.
+fn create(path: &Path) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new();
+    // Never opens a file that is there: closing it would drop SQLite's locks in this process.
+    file.write(true).create_new(true);
+    let mut folders = std::fs::DirBuilder::new();
+    folders.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        folders.mode(0o700);
+        file.mode(0o600);
+    }
+    if let Some(folder) = path.parent() {
+        folders.create(folder)?;
+    }
+    match file.open(path) {
+        Ok(_) => Ok(()),
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => close_to_others(path),
+        Err(cause) => Err(cause),
+    }
+}
+
+/// Takes back what others were allowed; SQLite gives its journal the same mode.
+#[cfg(unix)]
+fn close_to_others(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o777 == mode & 0o700 {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o700))
+}
+
+/// Elsewhere the data folder itself is the user's own.
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "the shape of its Unix sibling")]
+fn close_to_others(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+async fn migrate(connection: &mut SqliteConnection, path: &Path, doing: &str) -> Result<()> {
+    let fail = |cause: sqlx::Error| failed(doing, &cause);
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
+    let application: i32 =
+        sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *transaction).await.map_err(fail)?;
+    let version: i64 =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(fail)?;
+    let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(fail)?;
+
+    let fresh = application == 0 && version == 0 && tables == 0;
+    if application != APPLICATION_ID && !fresh {
+        return Err(Error::new(
+            Code::AuditFailed,
+            format!("{} is a database, but not an audit log.", path.display()),
+        )
+        .hint("Move the file to another place; Understudy then begins a new log."));
+    }
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    if done > STEPS.len() {
+        return Err(Error::new(
+            Code::AuditFailed,
+            format!(
+                "The audit log {} was written by a newer Understudy: its format is {version}, this one knows {}.",
+                path.display(),
+                STEPS.len()
+            ),
+        )
+        .hint("Update Understudy on this machine."));
+    }
+    for step in &STEPS[done..] {
+        sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(fail)?;
+    }
+    // Written even when nothing changed: a folder that takes no journal, or a disk without room, shows
+    // now and not when somebody is about to be impersonated.
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
+        STEPS.len()
+    )))
+    .execute(&mut *transaction)
+    .await
+    .map_err(fail)?;
+    transaction.commit().await.map_err(fail)
+}
+
+/// Says what SQLite's refusal means. `doing` completes "Could not …".
+pub(super) fn failed(doing: &str, cause: &sqlx::Error) -> Error {
+    let (why, next) = match cause {
+        sqlx::Error::Database(fault) => {
+            // https://sqlite.org/rescode.html: the low byte is the primary code.
+            let code = fault.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default() & 0xff;
+            match code {
+                3 | 8 | 14 | 23 => (
+                    format!("it may not be written here ({})", fault.message()),
+                    "Check that you may write to the file and its folder.",
+                ),
+                5 | 6 => (
+                    "another program holds it".into(),
+                    "Close other programs that have the log open, then try again.",
+                ),
+                10 => (
+                    format!("the disk reports a fault ({})", fault.message()),
+                    "Check the disk and its free space.",
+                ),
+                11 | 26 => (
+                    format!("the file is damaged or not an audit log ({})", fault.message()),
+                    "Keep it as evidence: move it to another place. Understudy then begins a new log.",
+                ),
+                13 => ("the disk is full".into(), "Free some space, then try again."),
+                // Our own triggers say it in words.
+                19 => (fault.message().to_owned(), "Please report this with the steps that led here."),
+                _ => (fault.message().to_owned(), "Check the file and its folder."),
+            }
+        }
+        other => (other.to_string(), "Check the file and its folder."),
+    };
+    Error::new(Code::AuditFailed, format!("Could not {doing}: {why}."))
+        .hint(format!("Nobody can be impersonated without the audit log. {next}"))
+}

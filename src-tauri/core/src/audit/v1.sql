@@ -1,0 +1,50 @@
+-- Format 1 of the audit log. One row per event, in the order of id.
+CREATE TABLE entries (
+    id              INTEGER PRIMARY KEY,
+    at_ms           INTEGER NOT NULL,
+    session         TEXT NOT NULL,
+    event           TEXT NOT NULL CHECK (event IN ('begun', 'active', 'refused', 'ended')),
+    operator_name   TEXT NOT NULL,
+    operator_email  TEXT NOT NULL,
+    os_user         TEXT NOT NULL,
+    host            TEXT NOT NULL,
+    connection      TEXT NOT NULL,
+    connection_name TEXT NOT NULL,
+    environment     TEXT NOT NULL,
+    user_id         TEXT NOT NULL,
+    user_name       TEXT,
+    user_email      TEXT,
+    reason          TEXT NOT NULL,
+    status          INTEGER,
+    detail          TEXT NOT NULL,
+    app_version     TEXT NOT NULL,
+    -- The one word for the operator in lists.
+    operator        TEXT NOT NULL AS (coalesce(nullif(operator_name, ''), nullif(operator_email, ''), os_user))
+) STRICT;
+
+CREATE INDEX entries_of_session ON entries (session, event);
+CREATE INDEX sessions_of_user ON entries (connection, user_id, id) WHERE event = 'begun';
+CREATE INDEX sessions_of_operator ON entries (connection, operator, id) WHERE event = 'begun';
+
+CREATE TRIGGER entries_never_change BEFORE UPDATE ON entries
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be changed'); END;
+
+CREATE TRIGGER entries_never_go BEFORE DELETE ON entries
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be removed'); END;
+
+-- INSERT OR REPLACE removes rows without asking the trigger above.
+CREATE TRIGGER entries_never_replaced BEFORE INSERT ON entries
+WHEN EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be replaced'); END;
+
+CREATE TRIGGER begun_is_first BEFORE INSERT ON entries
+WHEN NEW.event <> 'begun' AND NOT EXISTS (SELECT 1 FROM entries WHERE session = NEW.session AND event = 'begun')
+BEGIN SELECT RAISE(ABORT, 'this session was never begun'); END;
+
+CREATE TRIGGER begun_is_once BEFORE INSERT ON entries
+WHEN NEW.event = 'begun' AND EXISTS (SELECT 1 FROM entries WHERE session = NEW.session)
+BEGIN SELECT RAISE(ABORT, 'this session was begun before'); END;
+
+CREATE TRIGGER ended_is_last BEFORE INSERT ON entries
+WHEN NEW.event <> 'begun' AND EXISTS (SELECT 1 FROM entries WHERE session = NEW.session AND event = 'ended')
+BEGIN SELECT RAISE(ABORT, 'this session has ended'); END;

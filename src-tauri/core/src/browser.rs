@@ -1,0 +1,102 @@
+//! What the core asks of a session's window. The desktop implements it; tests have a fake of their own.
+//!
+//! The window shows one of two things: a *desk*, a page of Understudy's that has the application's
+//! origin and sends requests when told to, or the application itself.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use url::{Origin, Url};
+
+use crate::connection::Method;
+use crate::error::Result;
+use crate::session::SessionView;
+
+/// A request to be sent by the session's own webview, so that its cookies are set there.
+pub struct PlannedRequest {
+    pub method: Method,
+    /// Of the desk's origin.
+    pub url: Url,
+    /// Values may hold secrets.
+    pub headers: Vec<(String, SecretString)>,
+    /// JSON text; may hold secrets.
+    pub body: Option<SecretString>,
+    pub timeout: Duration,
+}
+
+/// What the application answered, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status; 0 for a redirect, which the webview does not follow and tells nothing about.
+    pub status: u16,
+    pub content_type: Option<String>,
+    /// The first 64 KiB of the body.
+    pub body: String,
+}
+
+impl Answer {
+    pub fn is_redirect(&self) -> bool {
+        self.status == 0
+    }
+
+    /// The application took it: 2xx, or a redirect.
+    pub fn is_success(&self) -> bool {
+        self.is_redirect() || (200..300).contains(&self.status)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unanswered {
+    /// No connection, TLS refused, or the webview would not send it; in the webview's words.
+    Failed(String),
+    /// Longer than [`PlannedRequest::timeout`].
+    TimedOut,
+    /// The window is gone.
+    Closed,
+}
+
+/// What is shown in the session's window when the sign-in did not work. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// One line: what happened.
+    pub title: String,
+    /// HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// The first part of the answer, as text.
+    pub excerpt: Option<String>,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// Session windows.
+#[async_trait]
+pub trait Browser: Send + Sync {
+    /// Opens a window for `session` with nothing in it but a desk of `origin`; no request is made.
+    /// Returns when the desk can send.
+    async fn open(&self, session: &SessionView, origin: &Origin) -> Result<()>;
+
+    /// Puts a desk of `origin` where the application's page was, with the session's cookies at hand.
+    /// Returns when it can send.
+    async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()>;
+
+    /// Sends a request from the desk.
+    async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered>;
+
+    /// Shows on the desk what went wrong, with Retry and Close.
+    async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()>;
+
+    /// Shows on the desk that it tries again.
+    async fn retrying(&self, session: &str) -> Result<()>;
+
+    /// Replaces the desk by the application; the desk is left nowhere in history.
+    async fn show(&self, session: &str, url: &Url) -> Result<()>;
+
+    /// Brings the window to the front.
+    async fn focus(&self, session: &str) -> Result<()>;
+
+    /// Closes the window; its cookies and everything else it kept are gone. Never fails: what is
+    /// gone already is closed.
+    async fn close(&self, session: &str);
+}

@@ -1,0 +1,395 @@
+//! The console as a whole: its connections, their directories, the vault, the audit log, the sessions.
+//!
+//! What a window or a command line can ask for, in the words of the product. Each method is one thing
+//! a person does.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use secrecy::SecretString;
+use serde::Serialize;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+use uuid::Uuid;
+
+use crate::audit::{AuditLog, EndCause, PastSession, Who};
+use crate::browser::Browser;
+use crate::check::{self, Report};
+use crate::connection::{
+    Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD, Origin,
+};
+use crate::demo::Demo;
+use crate::directory::{self, Directory, Info, Page, Query, Row};
+use crate::error::{Code, Error, Result, SecretName};
+use crate::home::Home;
+use crate::impersonation::{Impersonations, Request};
+use crate::notice::{ConnectionList, Notice, Notices};
+use crate::session::SessionView;
+use crate::settings::Settings;
+use crate::vault::{Keep, SecretStatus, Vault};
+use crate::{clock, demo};
+
+/// Id of the demo's connection.
+pub const DEMO: &str = "demo";
+
+/// A user with what the console knows beside the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct UserDetails {
+    pub row: Row,
+    /// Newest first.
+    pub past: Vec<PastSession>,
+}
+
+type Opening = Arc<OnceCell<Arc<dyn Directory>>>;
+
+pub struct Console {
+    home: Home,
+    files: Connections,
+    connections: RwLock<BTreeMap<String, Arc<Connection>>>,
+    problems: RwLock<Vec<ConnectionProblem>>,
+    demo: tokio::sync::Mutex<Option<Demo>>,
+    directories: Mutex<HashMap<String, Opening>>,
+    /// The search under way, by connection.
+    searches: Mutex<HashMap<String, CancellationToken>>,
+    settings: RwLock<Settings>,
+    vault: Vault,
+    audit: AuditLog,
+    notices: Notices,
+    impersonations: Arc<Impersonations>,
+}
+
+impl Console {
+    /// Opens the console: settings and connections are read, the audit log is opened, what a crash
+    /// left unfinished there is closed. Faults in settings and connection files are told, not fatal.
+    pub async fn open(home: Home, vault: Vault, browser: Arc<dyn Browser>, notices: Notices) -> Result<Arc<Self>> {
+        let settings = Settings::load(&home).unwrap_or_else(|error| {
+            notices.send(Notice::Toast(crate::notice::Toast::bad(&error)));
+            Settings::default()
+        });
+        let audit = AuditLog::open(&home.audit_file()?).await?;
+        audit.close_unfinished(clock::now_ms(), &[]).await?;
+        let impersonations = Impersonations::new(vault.clone(), audit.clone(), browser, notices.clone());
+        let console = Arc::new(Self {
+            files: Connections::new(home.clone()),
+            home,
+            connections: RwLock::default(),
+            problems: RwLock::default(),
+            demo: tokio::sync::Mutex::default(),
+            directories: Mutex::default(),
+            searches: Mutex::default(),
+            settings: RwLock::new(settings),
+            vault,
+            audit,
+            notices,
+            impersonations,
+        });
+        console.load_connections();
+        Ok(console)
+    }
+
+    // ── connections ────────────────────────────────────────────────────────────────────────────
+
+    /// Reads the connection files again and tells what is there now.
+    pub fn load_connections(&self) -> ConnectionList {
+        let (loaded, problems) = self.files.load();
+        let changed = {
+            let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+            let demo = connections.remove(DEMO).filter(|connection| connection.origin == Origin::Demo);
+            let before = std::mem::take(&mut *connections);
+            connections.extend(loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))));
+            if let Some(demo) = demo {
+                connections.insert(DEMO.into(), demo);
+            }
+            before
+                .into_iter()
+                .filter(|(id, old)| connections.get(id).is_none_or(|new| new.file != old.file))
+                .map(|(id, _)| id)
+                .collect::<Vec<_>>()
+        };
+        *self.problems.write().unwrap_or_else(PoisonError::into_inner) = problems;
+        for id in changed {
+            self.let_go_of_directory(&id);
+        }
+        let list = self.connection_list();
+        self.notices.send(Notice::Connections(list.clone()));
+        list
+    }
+
+    pub fn connection_list(&self) -> ConnectionList {
+        let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
+        let mut connections: Vec<ConnectionSummary> =
+            connections.values().map(|connection| connection.summary()).collect();
+        connections.sort_by_key(|connection| (connection.name.to_lowercase(), connection.id.clone()));
+        let problems = self.problems.read().unwrap_or_else(PoisonError::into_inner).clone();
+        ConnectionList { connections, problems }
+    }
+
+    pub fn connection(&self, id: &str) -> Result<Arc<Connection>> {
+        let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
+        connections.get(id).cloned().ok_or_else(|| {
+            Error::new(Code::ConnectionUnknown, format!("There is no connection `{id}`."))
+                .hint("It may have been removed or renamed; `understudy add FILE` adds one.")
+        })
+    }
+
+    pub fn draft(&self, id: &str) -> Result<ConnectionDraft> {
+        let connection = self.connection(id)?;
+        if connection.origin == Origin::Demo {
+            return Ok(ConnectionDraft {
+                text: connection.text.clone(),
+                file: Some(connection.file.clone()),
+                origin: Origin::Demo,
+            });
+        }
+        self.files.draft(id)
+    }
+
+    /// Saves a connection; `id` is `None` for a new one.
+    pub fn save_connection(&self, id: Option<&str>, text: &str) -> Result<ConnectionSummary> {
+        let connection = self.files.save(id, text)?;
+        self.load_connections();
+        Ok(connection.summary())
+    }
+
+    pub fn duplicate_connection(&self, id: &str) -> Result<ConnectionSummary> {
+        let connection = self.files.duplicate(id)?;
+        self.load_connections();
+        Ok(connection.summary())
+    }
+
+    pub fn export_connection(&self, id: &str, path: &Path) -> Result<()> {
+        if self.connection(id)?.origin == Origin::Demo {
+            let text = &self.connection(id)?.text;
+            return std::fs::write(path, text).map_err(|cause| Error::file("write", path, &cause));
+        }
+        self.files.export(id, path)
+    }
+
+    pub fn add_connection(&self, path: &Path) -> Result<ConnectionSummary> {
+        let connection = self.files.add(path)?;
+        self.load_connections();
+        Ok(connection.summary())
+    }
+
+    /// Removes a connection and, if wanted, its secrets. Its running sessions end first.
+    pub async fn remove_connection(&self, id: &str, forget_secrets: bool) -> Result<()> {
+        let connection = self.connection(id)?;
+        for session in self.sessions().into_iter().filter(|session| session.connection == id) {
+            self.end_session(&session.id, EndCause::Operator).await;
+        }
+        if forget_secrets {
+            for name in secret_names(&connection) {
+                self.vault.forget(&secret(id, &name)).await?;
+            }
+        }
+        self.files.remove(id)?;
+        self.load_connections();
+        Ok(())
+    }
+
+    /// What the connection is worth: everything is tried that can be tried without signing in.
+    /// `typed` are secrets that stand in a form and are not stored yet.
+    pub async fn check_connection(
+        &self,
+        id: Option<&str>,
+        text: &str,
+        typed: HashMap<String, SecretString>,
+    ) -> Report {
+        check::check(id.unwrap_or("new"), text, &self.vault, &typed).await
+    }
+
+    // ── secrets ────────────────────────────────────────────────────────────────────────────────
+
+    /// The secrets that the connection names, and where each one is.
+    pub async fn secret_status(&self, id: &str) -> Result<Vec<SecretStatus>> {
+        let mut status = Vec::new();
+        for name in secret_names(&*self.connection(id)?) {
+            let state = self.vault.state(&secret(id, &name)).await?;
+            status.push(SecretStatus { name, state });
+        }
+        Ok(status)
+    }
+
+    pub async fn store_secret(&self, id: &str, name: &str, value: SecretString, keep: Keep) -> Result<()> {
+        self.vault.store(&secret(id, name), value, keep).await?;
+        if name == DATABASE_PASSWORD {
+            self.let_go_of_directory(id);
+        }
+        Ok(())
+    }
+
+    pub async fn forget_secret(&self, id: &str, name: &str) -> Result<bool> {
+        self.vault.forget(&secret(id, name)).await
+    }
+
+    /// Why the keyring cannot be used, if it cannot.
+    pub async fn keyring_problem(&self) -> Option<Error> {
+        self.vault.probe().await.err()
+    }
+
+    // ── users ──────────────────────────────────────────────────────────────────────────────────
+
+    pub async fn directory_info(&self, id: &str) -> Result<Info> {
+        Ok(self.directory(id).await?.info().clone())
+    }
+
+    /// Searches; an older search of the same connection is cancelled, on the server too.
+    pub async fn search(&self, id: &str, query: &Query) -> Result<Page> {
+        let cancel = CancellationToken::new();
+        let older = self.searches().insert(id.to_owned(), cancel.clone());
+        if let Some(older) = older {
+            older.cancel();
+        }
+        let directory = tokio::select! {
+            () = cancel.cancelled() => return Err(Error::new(Code::Cancelled, "A newer search took this one's place.")),
+            directory = self.directory(id) => directory?,
+        };
+        directory.search(query, &cancel).await
+    }
+
+    pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
+        let row = self.directory(id).await?.user(user).await?.ok_or_else(|| {
+            Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
+                .hint("It may have been deleted: search again.")
+        })?;
+        let past = self.audit.past_sessions(id, user, 20).await?;
+        Ok(UserDetails { row, past })
+    }
+
+    /// The operator's last reasons for this connection, newest first.
+    pub async fn recent_reasons(&self, id: &str) -> Result<Vec<String>> {
+        self.audit.recent_reasons(id, self.operator().operator(), 5).await
+    }
+
+    // ── sessions ───────────────────────────────────────────────────────────────────────────────
+
+    /// Becomes a user; all that comes from outside is the connection, the user's id and the reason.
+    pub async fn impersonate(&self, id: &str, user: &str, reason: &str) -> Result<SessionView> {
+        let request = Request {
+            connection: self.connection(id)?,
+            directory: self.directory(id).await?,
+            user: user.to_owned(),
+            reason: reason.to_owned(),
+            operator: self.operator(),
+        };
+        self.impersonations.begin(request).await
+    }
+
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.impersonations.sessions()
+    }
+
+    pub fn session(&self, session: &str) -> Result<SessionView> {
+        self.impersonations.session(session)
+    }
+
+    pub async fn focus_session(&self, session: &str) -> Result<()> {
+        self.impersonations.focus(session).await
+    }
+
+    pub fn retry_session(&self, session: &str) -> Result<()> {
+        self.impersonations.retry(session)
+    }
+
+    pub async fn end_session(&self, session: &str, cause: EndCause) {
+        self.impersonations.end(session, cause).await;
+    }
+
+    /// Ends everything, before the process does.
+    pub async fn shut_down(&self) {
+        self.impersonations.end_all(EndCause::Quit).await;
+        let directories: Vec<Opening> =
+            self.directories.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, one)| one).collect();
+        for directory in directories.iter().filter_map(|opening| opening.get()) {
+            directory.close().await;
+        }
+    }
+
+    // ── settings and the demo ──────────────────────────────────────────────────────────────────
+
+    pub fn settings(&self) -> Settings {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn save_settings(&self, settings: Settings) -> Result<Settings> {
+        settings.save(&self.home)?;
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
+        Ok(settings)
+    }
+
+    /// Starts the demo, once: a directory of invented users and a customer application on loopback,
+    /// with an admin token that is new each time and kept in the vault.
+    pub async fn start_demo(&self) -> Result<ConnectionSummary> {
+        let mut demo = self.demo.lock().await;
+        if demo.is_none() {
+            let token = SecretString::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
+            let name = secret(DEMO, "admin_token");
+            if let Err(error) = self.vault.store(&name, token.clone(), Keep::Stored).await {
+                tracing::info!(code = ?error.code, "the demo's token stays in memory");
+                self.vault.store(&name, token.clone(), Keep::ThisRun).await?;
+            }
+            let started = Demo::start(&self.home.demo_dir()?, token, demo::today()).await?;
+            let connection = Connection::parse(DEMO, &started.connection_text, Origin::Demo, None)?;
+            self.connections
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(DEMO.into(), Arc::new(connection));
+            *demo = Some(started);
+            self.notices.send(Notice::Connections(self.connection_list()));
+        }
+        Ok(self.connection(DEMO)?.summary())
+    }
+
+    fn operator(&self) -> Who {
+        let settings = self.settings();
+        Who::new(settings.operator_name.trim(), settings.operator_email.trim())
+    }
+
+    fn searches(&self) -> std::sync::MutexGuard<'_, HashMap<String, CancellationToken>> {
+        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection's directory; opened at first use, by one caller while the others wait. A failed
+    /// opening is forgotten, so that the next question tries again.
+    async fn directory(&self, id: &str) -> Result<Arc<dyn Directory>> {
+        let connection = self.connection(id)?;
+        let opening = Arc::clone(
+            self.directories.lock().unwrap_or_else(PoisonError::into_inner).entry(id.to_owned()).or_default(),
+        );
+        opening.get_or_try_init(|| open_directory(&connection, &self.vault)).await.cloned()
+    }
+
+    fn let_go_of_directory(&self, id: &str) {
+        let gone = self.directories.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        if let Some(directory) = gone.and_then(|opening| opening.get().cloned()) {
+            tokio::spawn(async move { directory.close().await });
+        }
+    }
+}
+
+async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<dyn Directory>> {
+    let name = connection.database_secret();
+    let password = match connection.may_need_password() {
+        true => vault.get(&name).await?,
+        false => None,
+    };
+    directory::open(&connection.file.directory, password.as_ref()).await.map_err(|error| {
+        if error.code == Code::DirectoryRefused { error.secret(name) } else { error }
+    })
+}
+
+/// All secrets that the connection can use: those of its templates, and the database's password.
+fn secret_names(connection: &Connection) -> Vec<String> {
+    let mut names = connection.secrets();
+    if connection.may_need_password() {
+        names.insert(0, DATABASE_PASSWORD.into());
+    }
+    names
+}
+
+fn secret(connection: &str, name: &str) -> SecretName {
+    SecretName { connection: connection.to_owned(), name: name.to_owned() }
+}

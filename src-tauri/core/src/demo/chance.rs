@@ -1,0 +1,34 @@
+//! Numbers that look random and are the same everywhere and always.
+
+/// `SplitMix64` (Steele, Lea, Flood 2014). Our own few lines, because the people must stay who they
+/// are when a dependency changes its generator. Never for secrets.
+pub(super) struct Chance(u64);
+
+impl Chance {
+    pub fn from(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// From 0 to one below `bound`. A remainder's bias is far below what anybody could see here.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// True `share` times in a hundred.
+    pub fn percent(&mut self, share: u64) -> bool {
+        self.below(100) < share
+    }
+
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        let place = self.below(from.len() as u64);
+        &from[usize::try_from(place).expect("a place in a list")]
+    }
+}

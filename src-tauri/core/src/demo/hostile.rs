@@ -1,0 +1,45 @@
+//! A customer's page that attacks whoever shows it: the proof that a session's page can reach nothing.
+//!
+//! Its script is `pages/hostile.js`. It reports to `/hostile/report`, which the journal keeps; a page
+//! that was left on purpose to somewhere forbidden reports that too, from its `pagehide`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::Html;
+use axum::routing::{get, post};
+
+use super::application::Shared;
+
+/// No Content-Security-Policy here: nothing but the console's own walls stands in the attacker's way.
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/hostile", get(async || Html(page("top"))))
+        .route("/hostile/child", get(async || Html(page("child"))))
+        .route("/hostile/frame", get(async || Html(page("frame"))))
+        .route("/hostile/harmless", get(async || Html("<!doctype html><title>Harmless</title><p>harmless")))
+        .route("/hostile/hostile.js", get(script))
+        .route("/hostile/report", post(async || StatusCode::NO_CONTENT))
+}
+
+async fn script() -> ([(header::HeaderName, &'static str); 1], &'static str) {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("pages/hostile.js"))
+}
+
+/// `place` is where the page stands: at the top, in a window it opened itself, or in a frame.
+fn page(place: &str) -> String {
+    format!(
+        r#"<!doctype html>
+<html lang="en" data-place="{place}">
+<head><meta charset="utf-8"><title>Hostile page</title></head>
+<body>
+<h1>Hostile page</h1>
+<p>It tries what it must not be able to do. Lines that begin with “allowed” are holes, except for the controls.</p>
+<ol id="results"></ol>
+<script src="/hostile/hostile.js"></script>
+</body>
+</html>
+"#
+    )
+}

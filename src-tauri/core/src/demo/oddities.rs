@@ -1,0 +1,65 @@
+//! Pages that ask something unusual of a browser: new windows, downloads, an answer that never comes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse};
+use axum::routing::{get, post};
+
+use super::application::Shared;
+use super::faults::Delay;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/slow", get(slow))
+        .route("/download", get(download))
+        .route("/popup", get(async || Html(POPUP)))
+        .route("/set-cookie-check", get(async || Html(SET_COOKIE_CHECK)))
+        .route("/set-cookie-check/report", post(async || StatusCode::NO_CONTENT))
+}
+
+/// Answers when [`super::Application::release`] says so.
+async fn slow(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    shared.gate.wait(Delay::UntilReleased).await;
+    Html("<!doctype html><title>Slow</title><h1>Here at last</h1>")
+}
+
+async fn download() -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"invoices.csv\""),
+    ];
+    (headers, "number,client,total\r\n2026-0001,Example & Daughters,120.00\r\n")
+}
+
+/// The ways to another window: a link, a script, a form. Each has an id to click on.
+const POPUP: &str = r#"<!doctype html>
+<html lang="en">
+<title>Other windows</title>
+<h1>Other windows</h1>
+<p><a id="link" href="/invoices" target="_blank">A link to a new window</a>
+<p><a id="opener" href="/invoices" target="_blank" rel="opener">The same, which keeps its opener</a>
+<p><a id="elsewhere" href="http://elsewhere.example/" target="_blank">A link to another site</a>
+<p><button id="script" onclick="window.open('/team')">window.open</button>
+<p><button id="sized" onclick="window.open('/team', 'sized', 'width=400,height=300')">window.open with a size</button>
+<form action="/invoices" target="_blank"><p><button id="form">A form to a new window</button></form>
+<p><a id="download" href="/download">A download</a>
+</html>
+"#;
+
+/// Reports which cookies a script can see; `HttpOnly` ones must not be among them.
+const SET_COOKIE_CHECK: &str = r#"<!doctype html>
+<html lang="en">
+<title>Cookies</title>
+<h1>Cookies that a script can see</h1>
+<pre id="seen"></pre>
+<script>
+  const names = document.cookie.split("; ").filter(Boolean).map((pair) => pair.split("=")[0]);
+  document.getElementById("seen").textContent = names.join("\n");
+  fetch("/api/me").then((answer) => answer.status).then((me) =>
+    fetch("/set-cookie-check/report", { method: "POST", body: JSON.stringify({ names, me }) }));
+</script>
+</html>
+"#;

@@ -1,0 +1,342 @@
+//! Ledgerline's pages, as their customers see them. Only the signed-in customer's own things are on them.
+//!
+//! The templates are in `pages/`; every value in them is escaped. The pages live under a strict
+//! Content-Security-Policy, as a careful application's do.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header, request::Parts};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum::{Form, Router};
+use jiff::civil::Date;
+use minijinja::value::{Serde, Value as Filled};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::application::{Shared, unpoisoned};
+use super::books::{self, Invoice, Line, Market, Profile, Status};
+use super::customers::Customer;
+use super::sign_in::Support;
+
+const POLICY: &str =
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/", get(overview))
+        .route("/invoices", get(invoices))
+        .route("/invoices/{number}", get(invoice))
+        .route("/team", get(team))
+        .route("/settings", get(settings).post(save_settings))
+        .route("/login", get(login))
+        .layer(map_response(with_policy))
+        .route(
+            "/assets/ledgerline.css",
+            get(async || asset("text/css", include_str!("pages/ledgerline.css"))),
+        )
+        .route("/assets/icon.svg", get(async || asset("image/svg+xml", include_str!("pages/icon.svg"))))
+}
+
+async fn with_policy(mut page: Response) -> Response {
+    let headers = page.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    page
+}
+
+fn asset(media_type: &'static str, content: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, media_type)], content)
+}
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut templates = Environment::new();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.set_auto_escape_callback(|_| AutoEscape::Html);
+    for (name, source) in [
+        ("layout", include_str!("pages/layout.html")),
+        ("overview", include_str!("pages/overview.html")),
+        ("invoices", include_str!("pages/invoices.html")),
+        ("invoice", include_str!("pages/invoice.html")),
+        ("team", include_str!("pages/team.html")),
+        ("settings", include_str!("pages/settings.html")),
+        ("login", include_str!("pages/login.html")),
+        ("not_found", include_str!("pages/not_found.html")),
+    ] {
+        templates.add_template(name, source).expect("the templates are part of the program and its tests");
+    }
+    templates
+});
+
+/// The signed-in customer, without whom there is only the login page.
+struct Visitor {
+    customer: Customer,
+    by: Support,
+    market: Market,
+    profile: Profile,
+}
+
+impl FromRequestParts<Arc<Shared>> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Response> {
+        let to_login = || Redirect::to("/login").into_response();
+        let session = shared.sessions.of(&parts.headers).ok_or_else(to_login)?;
+        let customer = shared.customers.find(session.user).await.map_err(|_| broken())?;
+        let customer = customer.ok_or_else(to_login)?;
+        let chosen = unpoisoned(&shared.profiles).get(&customer.id).copied();
+        Ok(Self {
+            by: session.by,
+            market: Market::of(&customer),
+            profile: chosen.unwrap_or_else(|| Profile::first_of(&customer)),
+            customer,
+        })
+    }
+}
+
+impl Visitor {
+    /// `content` is what the template needs beside the customer's own data.
+    fn page(&self, section: &str, template: &str, content: Value) -> Response {
+        let customer = &self.customer;
+        let mut filled = json!({
+            "id": customer.id.to_string(),
+            "called": customer.called(),
+            "email": customer.email,
+            "company": customer.company_name.as_deref().unwrap_or(customer.called()),
+            "plan": customer.plan,
+            "role": customer.role,
+            "locale": customer.locale,
+            "since": readable(&customer.created_at),
+            "vat_missing": self.profile == Profile::Default,
+            "vat_number": self.market.vat_number(customer),
+            "vat_percent": self.market.vat_percent,
+        });
+        if let (Value::Object(filled), Value::Object(content)) = (&mut filled, content) {
+            filled.extend(content);
+        }
+        let visitor = json!({
+            "called": customer.called(),
+            "initials": initials(customer.called()),
+            "operator": self.by.operator,
+            "reason": self.by.reason,
+        });
+        render(StatusCode::OK, section, template, &filled, &visitor)
+    }
+
+    fn rows(&self, today: Date) -> Vec<Row> {
+        books::invoices(&self.customer, today).iter().map(|invoice| self.row(invoice)).collect()
+    }
+
+    /// An invoice with its amounts and dates as people read them.
+    fn row(&self, invoice: &Invoice) -> Row {
+        let line = |line: &Line| LineRow {
+            what: line.what,
+            quantity: line.quantity,
+            each: self.market.money(line.each),
+            amount: self.market.money(line.amount),
+        };
+        Row {
+            number: invoice.number.clone(),
+            client: invoice.client,
+            issued: day(invoice.issued),
+            due: day(invoice.due),
+            status: invoice.status,
+            lines: invoice.lines.iter().map(line).collect(),
+            net: self.market.money(invoice.net),
+            vat: self.market.money(invoice.vat),
+            total: self.market.money(invoice.total),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Row {
+    number: String,
+    client: &'static str,
+    issued: String,
+    due: String,
+    status: Status,
+    lines: Vec<LineRow>,
+    net: String,
+    vat: String,
+    total: String,
+}
+
+#[derive(Serialize)]
+struct LineRow {
+    what: &'static str,
+    quantity: u64,
+    each: String,
+    amount: String,
+}
+
+async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
+    let all = books::invoices(&visitor.customer, shared.today);
+    let with = |status: Status| {
+        let these: Vec<&Invoice> = all.iter().filter(|invoice| invoice.status == status).collect();
+        let total = these.iter().map(|invoice| invoice.total).sum();
+        json!({ "count": these.len(), "total": visitor.market.money(total) })
+    };
+    let (_, used) = match colleagues(&shared, &visitor.customer).await {
+        Ok(colleagues) => colleagues,
+        Err(answer) => return answer,
+    };
+    let (months, most) = months(&all, visitor.market, shared.today);
+    let latest: Vec<Row> = all.iter().take(6).map(|invoice| visitor.row(invoice)).collect();
+    let content = json!({
+        "sent": all.len(),
+        "open": with(Status::Open),
+        "overdue": with(Status::Overdue),
+        "paid": with(Status::Paid),
+        "latest": latest,
+        "seats_used": used,
+        "seats": books::seats(&visitor.customer.plan, used),
+        "months": months,
+        "most": most,
+    });
+    visitor.page("Overview", "overview", content)
+}
+
+/// The chart's six months, oldest first, and the largest of them in words.
+fn months(invoices: &[Invoice], market: Market, today: Date) -> (Vec<Value>, String) {
+    const TALLEST: u64 = 128;
+    let months: Vec<(String, u64)> = (0..6)
+        .rev()
+        .map(|back| {
+            let first = today.first_of_month().saturating_sub(jiff::Span::new().months(back));
+            let in_it = invoices.iter().filter(|it| it.issued.first_of_month() == first);
+            (first.strftime("%b").to_string(), in_it.map(|invoice| invoice.total).sum())
+        })
+        .collect();
+    let most = months.iter().map(|(_, total)| *total).max().unwrap_or_default();
+    let bars = months.into_iter().map(|(name, total)| {
+        let height = (total * TALLEST).checked_div(most).unwrap_or_default();
+        json!({ "name": name, "total": market.money(total), "height": height })
+    });
+    (bars.collect(), market.money(most))
+}
+
+async fn invoices(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
+    visitor.page("Invoices", "invoices", json!({ "invoices": visitor.rows(shared.today) }))
+}
+
+async fn invoice(
+    State(shared): State<Arc<Shared>>,
+    visitor: Visitor,
+    Path(number): Path<String>,
+) -> Response {
+    let Some(row) = visitor.rows(shared.today).into_iter().find(|row| row.number == number) else {
+        return not_found().await;
+    };
+    let profile = if visitor.profile == Profile::Default { "Default" } else { "Head office" };
+    visitor.page("Invoices", "invoice", json!({ "invoice": row, "profile": profile }))
+}
+
+async fn team(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
+    let (listed, used) = match colleagues(&shared, &visitor.customer).await {
+        Ok(colleagues) => colleagues,
+        Err(answer) => return answer,
+    };
+    let more = usize::try_from(used).unwrap_or(usize::MAX).saturating_sub(listed.len());
+    let members: Vec<Value> = listed
+        .iter()
+        .map(|member| {
+            json!({
+                "called": member.called(),
+                "initials": initials(member.called()),
+                "email": member.email,
+                "role": member.role,
+                "last_seen": member.last_login_at.as_deref().map_or("never".to_owned(), readable),
+                "you": member.id == visitor.customer.id,
+            })
+        })
+        .collect();
+    let seats = books::seats(&visitor.customer.plan, used);
+    let content = json!({ "members": members, "more": more, "seats": seats, "seats_used": used });
+    visitor.page("Team", "team", content)
+}
+
+/// The team, the visitor first, and how many they are.
+async fn colleagues(shared: &Shared, customer: &Customer) -> Result<(Vec<Customer>, u32), Response> {
+    let Some(company) = &customer.company_name else { return Ok((vec![customer.clone()], 1)) };
+    let (mut listed, all) = shared.customers.colleagues(company).await.map_err(|_| broken())?;
+    listed.retain(|member| member.id != customer.id);
+    listed.insert(0, customer.clone());
+    Ok((listed, all))
+}
+
+#[derive(Deserialize)]
+struct Saved {
+    saved: Option<String>,
+}
+
+async fn settings(visitor: Visitor, Query(query): Query<Saved>) -> Response {
+    visitor.page("Settings", "settings", json!({ "saved": query.saved.is_some() }))
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    profile: String,
+}
+
+/// Kept while the application runs; the directory is never written to.
+async fn save_settings(
+    State(shared): State<Arc<Shared>>,
+    visitor: Visitor,
+    Form(chosen): Form<Settings>,
+) -> Response {
+    let Some(profile) = Profile::named(&chosen.profile) else {
+        return StatusCode::UNPROCESSABLE_ENTITY.into_response();
+    };
+    unpoisoned(&shared.profiles).insert(visitor.customer.id, profile);
+    Redirect::to("/settings?saved").into_response()
+}
+
+async fn login() -> Response {
+    render(StatusCode::OK, "Signed out", "login", &json!({}), &Value::Null)
+}
+
+pub(super) async fn not_found() -> Response {
+    with_policy(render(StatusCode::NOT_FOUND, "No such page", "not_found", &json!({}), &Value::Null)).await
+}
+
+fn broken() -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, "The customers cannot be read.").into_response()
+}
+
+fn render(status: StatusCode, section: &str, template: &str, content: &Value, visitor: &Value) -> Response {
+    let page = TEMPLATES.get_template(template);
+    let rendered = page.and_then(|page| page.render(Serde(content))).and_then(|body| {
+        let body = Filled::from_safe_string(body);
+        let visitor = Filled::from(Serde(visitor));
+        TEMPLATES.get_template("layout")?.render(context! { title => section, section, visitor, body })
+    });
+    match rendered {
+        Ok(page) => (status, Html(page)).into_response(),
+        Err(cause) => {
+            tracing::error!(%template, %cause, "a page of the demo application could not be rendered");
+            (StatusCode::INTERNAL_SERVER_ERROR, "This page is broken.").into_response()
+        }
+    }
+}
+
+/// `18 Nov 2026`.
+fn day(date: Date) -> String {
+    date.strftime("%-d %b %Y").to_string()
+}
+
+/// The day of a point in time that the directory holds as text.
+fn readable(time: &str) -> String {
+    time.get(..10).and_then(|date| date.parse().ok()).map_or_else(|| time.to_owned(), day)
+}
+
+/// The first letters of the first and the last word.
+fn initials(name: &str) -> String {
+    let mut letters = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let first = letters.next();
+    first.into_iter().chain(letters.next_back()).flat_map(char::to_uppercase).collect()
+}

@@ -1,0 +1,306 @@
+// What a malicious page of a customer application would try against the console that shows it.
+//
+// Every attempt ends as one line: "refused: why", "allowed: what it gave", or "sent" where the page
+// cannot know (a forged message: whoever may have heard it must be looked at). The controls are
+// things any page may do; a control that is refused means that the attempts beside it prove nothing.
+"use strict";
+
+const place = document.documentElement.dataset.place; // "top", "child" (a window of top's), "frame"
+const PATIENCE = 1500; // ms for one attempt
+
+// ---- The data: what is tried -------------------------------------------------------------------
+
+// Commands with arguments they would accept, so that a refusal is about permission and nothing else.
+const QUERY = { text: "", sort: null, after: null, limit: 5 };
+const COMMANDS = [
+  ["console_state", {}],
+  ["directory_info", { connection: "demo" }],
+  ["search_users", { connection: "demo", query: QUERY }],
+  ["user_details", { connection: "demo", user: "10000600" }],
+  ["impersonate", { connection: "demo", user: "10000600", reason: "hostile page" }],
+  ["end_session", { session: "any" }],
+  ["secret_status", { connection: "demo" }],
+  ["store_secret", { connection: "demo", name: "admin_token", value: "stolen", thisRunOnly: true }],
+  ["forget_secret", { connection: "demo", name: "admin_token" }],
+  ["read_connection", { connection: "demo" }],
+  ["read_connection_file", { path: "/etc/passwd" }],
+  ["check_connection", { connection: "demo", text: "", secrets: {} }],
+  ["save_connection", { connection: null, text: "" }],
+  ["start_demo", {}],
+  ["bar_state", {}],
+  ["bar_act", { action: "end" }],
+  ["plugin:event|listen", { event: "sessions", target: { kind: "Any" }, handler: 1 }],
+  ["plugin:event|emit", { event: "toast", payload: { kind: "bad", text: "forged", hint: null } }],
+  ["plugin:event|emit_to", { target: { kind: "Any" }, event: "focus_search", payload: null }],
+  ["plugin:webview|create_webview", { windowLabel: "console", label: "evil", options: { url: "index.html", x: 0, y: 0, width: 9, height: 9 } }],
+  ["plugin:webview|create_webview_window", { options: { label: "evil", url: "index.html" } }],
+  ["plugin:webview|get_all_webviews", {}],
+  ["plugin:window|get_all_windows", {}],
+  ["plugin:window|close", { label: "console" }],
+  ["plugin:clipboard-manager|write_text", { text: "forged" }],
+  ["plugin:clipboard-manager|read_text", {}],
+  ["plugin:dialog|open", { options: {} }],
+  ["plugin:app|version", {}],
+  ["plugin:path|resolve_directory", { directory: 1 }],
+  ["plugin:resources|close", { rid: 0 }],
+];
+
+// The commands again, past `invoke`, straight at what carries it.
+const RAW_COMMANDS = [COMMANDS[0], COMMANDS[2], ["plugin:event|emit", { event: "toast", payload: "forged" }]];
+const IPC_ADDRESSES = ["ipc://localhost/", "http://ipc.localhost/", "https://ipc.localhost/"];
+
+// The console's own pages, the machine's files, and addresses that stand for either.
+const FORBIDDEN_PAGES = [
+  "tauri://localhost/index.html",
+  "tauri://localhost/bar.html",
+  "http://tauri.localhost/index.html",
+  "https://tauri.localhost/index.html",
+  "asset://localhost/etc/passwd",
+  "http://asset.localhost/etc/passwd",
+  "file:///etc/passwd",
+];
+
+// Reports that only the sign-in page may give, with guesses at the nonce.
+const FORGED_REPORTS = [
+  "understudy-report:",
+  "understudy-report:signed-in",
+  "understudy-report://localhost/00000000-0000-0000-0000-000000000000?status=200",
+  "understudy-report://report/0?ok=true",
+  "http://understudy-report.localhost/0?ok=true",
+];
+
+const MESSAGES = [
+  { kind: "bar_act", action: "end" },
+  { type: "signed_in", user: "10000600" },
+  { event: "bar", payload: { can_go_back: true, zoom: 5, location: "https://forged.example" } },
+  { cmd: "console_state", callback: 1, error: 2, payload: {} },
+  JSON.stringify({ cmd: "bar_act", callback: 1, error: 2, action: "end" }),
+];
+const EVENTS = ["sessions", "connections", "toast", "focus_search", "bar", "tauri://focus", "tauri://close-requested"];
+const HANDLERS = ["ipc", "tauri", "external", "understudy", "report", "bar", "console", "signIn", "wry"];
+
+// ---- How each is tried: give what was gained, or throw --------------------------------------------
+
+const internals = window.__TAURI_INTERNALS__;
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+const show = (value) => String(typeof value === "string" ? value : (JSON.stringify(value) ?? value)).slice(0, 200);
+
+const invoke = (command, given) => {
+  if (!internals?.invoke) throw "there is no invoke";
+  return internals.invoke(command, given);
+};
+
+// Tauri signs calls with a key that it keeps in a closure; but its call passes through our fetch.
+async function stealKey() {
+  const own = window.fetch;
+  let key;
+  window.fetch = (...request) => {
+    key ??= new Headers(request[1]?.headers).get("Tauri-Invoke-Key");
+    return own(...request);
+  };
+  try {
+    await Promise.race([invoke("console_state", {}), pause(300)]);
+  } catch {
+    // The call is only there to be overheard.
+  } finally {
+    window.fetch = own;
+  }
+  return key;
+}
+
+async function callByFetch(address, command, given, key) {
+  const answer = await fetch(address + encodeURIComponent(command), {
+    method: "POST",
+    headers: {
+      "Content-Type": "application/json",
+      "Tauri-Callback": "1",
+      "Tauri-Error": "2",
+      "Tauri-Invoke-Key": key ?? "guessed",
+    },
+    body: JSON.stringify(given),
+  });
+  const text = await answer.text();
+  if (!answer.ok || answer.headers.get("Tauri-Response") === "error") throw `${answer.status} ${text}`;
+  return text;
+}
+
+function callByHandler(handler, command, given, key) {
+  if (!handler) throw "there is no such handler";
+  return new Promise((gained, refused) => {
+    const callback = internals?.transformCallback?.(gained) ?? 1;
+    const error = internals?.transformCallback?.(refused) ?? 2;
+    const call = { cmd: command, callback, error, payload: given, options: {}, __TAURI_INVOKE_KEY__: key ?? "guessed" };
+    handler.postMessage(JSON.stringify(call));
+  });
+}
+
+// What a frame or window holds after it was sent somewhere.
+function contentOf(view) {
+  let address;
+  try {
+    address = view.location.href;
+  } catch {
+    return "a document of another origin was opened";
+  }
+  if (address === "about:blank") throw "it stayed blank";
+  return `${address} ${view.document.body?.innerText.slice(0, 100)}`;
+}
+
+async function inFrame(address) {
+  const frame = document.createElement("iframe");
+  frame.hidden = true;
+  frame.src = address;
+  document.body.append(frame);
+  try {
+    await Promise.race([new Promise((loaded) => (frame.onload = loaded)), pause(PATIENCE / 2)]);
+    // A frame that was refused tells so with a load event too, of the blank page it keeps.
+    await pause(100);
+    return contentOf(frame.contentWindow);
+  } finally {
+    frame.remove();
+  }
+}
+
+async function inWindow(address) {
+  const opened = window.open(address, "_blank", "width=320,height=200");
+  if (!opened) throw "no window was given";
+  try {
+    await pause(PATIENCE / 2);
+    return contentOf(opened);
+  } finally {
+    opened.close();
+  }
+}
+
+function clickLink(address, target) {
+  const link = document.createElement("a");
+  link.href = address;
+  link.target = target;
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+// ---- The attempts, one after the other ----------------------------------------------------------
+
+const results = [];
+
+function note(name, outcome) {
+  results.push({ name, outcome });
+  const line = document.createElement("li");
+  line.textContent = `${name} — ${outcome}`;
+  document.getElementById("results").append(line);
+}
+
+async function attempt(name, deed) {
+  try {
+    const silence = pause(PATIENCE).then(() => Promise.reject(`no answer in ${PATIENCE} ms`));
+    note(name, `allowed: ${show(await Promise.race([deed(), silence]))}`);
+  } catch (why) {
+    note(name, `refused: ${show(why instanceof Error ? why.message : why)}`);
+  }
+}
+
+function send(name, deed) {
+  try {
+    deed();
+    note(name, "sent");
+  } catch (why) {
+    note(name, `refused: ${show(why.message ?? why)}`);
+  }
+}
+
+async function attack() {
+  await attempt("control: own page by fetch", async () => (await fetch("/hostile/harmless")).status);
+  if (place === "top") await attempt("control: own page in a frame", () => inFrame("/hostile/harmless"));
+
+  for (const [command, given] of COMMANDS) {
+    await attempt(`invoke ${command}`, async () => invoke(command, given));
+  }
+
+  const key = await stealKey();
+  note("key of calls", key ? "overheard, and used from here on" : "not overheard");
+  for (const [command, given] of RAW_COMMANDS) {
+    for (const address of IPC_ADDRESSES) {
+      await attempt(`fetch ${address}${command}`, () => callByFetch(address, command, given, key));
+    }
+    await attempt(`window.ipc ${command}`, async () => callByHandler(window.ipc, command, given, key));
+    const handler = window.webkit?.messageHandlers?.ipc ?? window.chrome?.webview;
+    await attempt(`native handler ${command}`, async () => callByHandler(handler, command, given, key));
+  }
+
+  for (const address of FORBIDDEN_PAGES) {
+    await attempt(`fetch ${address}`, async () => (await fetch(address)).text());
+    if (place === "top") await attempt(`frame ${address}`, () => inFrame(address));
+  }
+  await attempt("top document", async () => {
+    if (window.top === window) throw "this is the top";
+    return window.top.document.title;
+  });
+
+  const others = { parent: window.parent, top: window.top, opener: window.opener };
+  for (const [who, other] of Object.entries(others)) {
+    if (!other) continue;
+    for (const message of MESSAGES) send(`message to ${who}: ${show(message)}`, () => other.postMessage(message, "*"));
+  }
+  const names = new Set([...HANDLERS, ...Object.getOwnPropertyNames(window.webkit?.messageHandlers ?? {})]);
+  for (const name of names) {
+    const handler = window.webkit?.messageHandlers?.[name];
+    if (!handler) continue;
+    for (const message of MESSAGES) send(`handler ${name}: ${show(message)}`, () => handler.postMessage(message));
+  }
+  for (const name of EVENTS) {
+    send(`event ${name}`, () => window.dispatchEvent(new CustomEvent(name, { detail: { payload: "forged" } })));
+    send(`event for listeners ${name}`, () => new BroadcastChannel(name).postMessage("forged"));
+  }
+
+  if (place === "top") {
+    await attempt("window /hostile/child", () => inWindow("/hostile/child"));
+    for (const address of FORBIDDEN_PAGES) await attempt(`window ${address}`, () => inWindow(address));
+    for (const address of FORBIDDEN_PAGES) send(`link to a new window ${address}`, () => clickLink(address, "_blank"));
+  }
+}
+
+// Last, because a success ends the page: it must still be here after each of them.
+async function depart() {
+  let leavingFor;
+  window.addEventListener("pagehide", () => {
+    note(leavingFor, "allowed: the page was left");
+    navigator.sendBeacon("/hostile/report", JSON.stringify({ place, done: true, results }));
+  });
+  const ways = {
+    "location to": (address) => (window.location.href = address),
+    "top.location to": (address) => (window.top.location = address),
+    "link to": (address) => clickLink(address, "_self"),
+  };
+  for (const address of [...FORBIDDEN_PAGES, ...FORGED_REPORTS]) {
+    for (const [way, go] of Object.entries(ways)) {
+      leavingFor = `${way} ${address}`;
+      await attempt(leavingFor, async () => {
+        go(address);
+        await pause(400);
+        throw "still here";
+      });
+    }
+  }
+  leavingFor = "something else";
+}
+
+const report = (done) =>
+  fetch("/hostile/report", { method: "POST", body: JSON.stringify({ place, done, results }) });
+
+(async () => {
+  if (place === "top") {
+    const frame = document.createElement("iframe");
+    frame.hidden = true;
+    frame.src = "/hostile/frame";
+    document.body.append(frame);
+  }
+  await attack();
+  if (place === "top") {
+    await report(false);
+    await depart();
+  }
+  await report(true);
+  document.title = "Hostile page: done";
+})();

@@ -1,0 +1,238 @@
+//! Ledgerline's doors: the login webhook, who am I, logout. What they open is in [`super::pages`].
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::application::{Shared, unpoisoned};
+use super::customers::Customer;
+use super::faults::{LoginAnswer, MeAnswer, SameSite};
+use super::journal::{SignedIn, cookies};
+
+/// The cookie that is the session.
+const SESSION: &str = "ledgerline_session";
+/// Sent to `/api` only, and with a date of expiry: two more attributes that a webview must keep.
+const API: &str = "ledgerline_api";
+/// The one that scripts may read.
+const LOOK: &str = "ledgerline_look";
+const LIFETIME: Duration = Duration::from_hours(1);
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/login", post(login)).route("/logout", post(logout)).route("/api/me", get(me))
+}
+
+/// Who is signed in, by the session cookie's value.
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<HashMap<String, Session>>);
+
+#[derive(Clone)]
+pub(super) struct Session {
+    pub user: i64,
+    pub by: Support,
+    began: Instant,
+}
+
+/// The support agent who signed in as the user.
+#[derive(Clone, Default)]
+pub(super) struct Support {
+    pub operator: Option<String>,
+    pub reason: Option<String>,
+}
+
+impl Sessions {
+    /// The session that a request's cookie names.
+    pub fn of(&self, headers: &HeaderMap) -> Option<Session> {
+        let key = cookies(headers).remove(SESSION)?;
+        unpoisoned(&self.0).get(&key).filter(|session| session.began.elapsed() < LIFETIME).cloned()
+    }
+
+    fn begin(&self, user: i64, by: Support) -> String {
+        let key = Uuid::new_v4().simple().to_string();
+        let mut sessions = unpoisoned(&self.0);
+        sessions.retain(|_, session| session.began.elapsed() < LIFETIME);
+        sessions.insert(key.clone(), Session { user, by, began: Instant::now() });
+        key
+    }
+
+    fn end(&self, headers: &HeaderMap) {
+        if let Some(key) = cookies(headers).remove(SESSION) {
+            unpoisoned(&self.0).remove(&key);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoginBody {
+    admin_token: String,
+    /// A number, or a string with one.
+    user_id: Value,
+    reason: Option<String>,
+    operator: Option<String>,
+}
+
+/// The webhook: whoever knows the admin token becomes the user of their choice.
+async fn login(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    let faults = shared.faults();
+    shared.gate.wait(faults.login_delay).await;
+    match faults.login {
+        LoginAnswer::Status(status @ 300..) => {
+            return refuse(status, "The application was told to answer this.");
+        }
+        LoginAnswer::Html => return proxy_page(),
+        LoginAnswer::Echo => return (StatusCode::INTERNAL_SERVER_ERROR, body).into_response(),
+        _ => {}
+    }
+    let (customer, by) = match checked(&shared, &headers, &body).await {
+        Ok(checked) => checked,
+        Err(refusal) => return refusal,
+    };
+    // A session that was there before must not live on beside the new one.
+    shared.sessions.end(&headers);
+    let key = shared.sessions.begin(customer.id, by);
+    let answer = match faults.login {
+        LoginAnswer::Status(204) => StatusCode::NO_CONTENT.into_response(),
+        LoginAnswer::Status(status) => (code(status), Json(json!({ "ok": true }))).into_response(),
+        LoginAnswer::Redirect { status, to } => (code(status), [(header::LOCATION, to)]).into_response(),
+        LoginAnswer::Huge => Json(json!({ "ok": true, "padding": "x".repeat(1024 * 1024) })).into_response(),
+        LoginAnswer::Endless => endless(&shared),
+        LoginAnswer::Usual | LoginAnswer::Html | LoginAnswer::Echo => Json(json!({ "ok": true })).into_response(),
+    };
+    let mut answer = (AppendHeaders(begin_cookies(&key, faults.same_site)), answer).into_response();
+    answer.extensions_mut().insert(SignedIn(customer.id));
+    answer
+}
+
+/// Who is to be signed in and by whom; or the answer that says why nobody is.
+async fn checked(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(Customer, Support), Response> {
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // A form of a foreign page can send text, but not this type.
+    if !media_type.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json")) {
+        return Err(refuse(415, "Send the body as application/json."));
+    }
+    let body: LoginBody = serde_json::from_slice(body).map_err(|_| {
+        refuse(400, "The body needs adminToken (a string) and userId (a number or a string).")
+    })?;
+    if !shared.journal.is_admin_token(&body.admin_token) {
+        return Err(refuse(401, "The admin token is wrong."));
+    }
+    let id = match &body.user_id {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let unknown = || refuse(404, "There is no user with this id.");
+    let customer = find(shared, id.ok_or_else(unknown)?).await?.ok_or_else(unknown)?;
+    Ok((customer, Support { operator: body.operator, reason: body.reason }))
+}
+
+async fn find(shared: &Shared, id: i64) -> Result<Option<Customer>, Response> {
+    shared.customers.find(id).await.map_err(|_| refuse(500, "The users cannot be read."))
+}
+
+fn begin_cookies(key: &str, same_site: SameSite) -> [(header::HeaderName, String); 3] {
+    let seconds = LIFETIME.as_secs();
+    let expires = Timestamp::now() + SignedDuration::from_secs(seconds.cast_signed());
+    let expires = rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&expires)
+        .expect("a year of four digits can be printed");
+    let api = Uuid::new_v4().simple();
+    let same_site = same_site.attribute();
+    [
+        format!("{SESSION}={key}; Path=/; Max-Age={seconds}; HttpOnly{same_site}"),
+        format!("{API}={api}; Path=/api; Expires={expires}; HttpOnly{same_site}"),
+        format!("{LOOK}=auto; Path=/; SameSite=Lax"),
+    ]
+    .map(|cookie| (header::SET_COOKIE, cookie))
+}
+
+fn end_cookies() -> [(header::HeaderName, HeaderValue); 2] {
+    [
+        "ledgerline_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict",
+        "ledgerline_api=; Path=/api; Max-Age=0; HttpOnly; SameSite=Strict",
+    ]
+    .map(|cookie| (header::SET_COOKIE, HeaderValue::from_static(cookie)))
+}
+
+/// Who am I now?
+async fn me(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let faults = shared.faults();
+    shared.gate.wait(faults.me_delay).await;
+    match faults.me {
+        MeAnswer::Status(status) => return refuse(status, "The application was told to answer this."),
+        MeAnswer::Html => return proxy_page(),
+        MeAnswer::Usual | MeAnswer::WrongUser => {}
+    }
+    let Some(session) = shared.sessions.of(&headers) else { return refuse(401, "Nobody is signed in.") };
+    let customer = match find(&shared, session.user).await {
+        Ok(Some(customer)) => customer,
+        Ok(None) => return refuse(401, "This user is gone."),
+        Err(refusal) => return refusal,
+    };
+    let off = i64::from(faults.me == MeAnswer::WrongUser);
+    Json(json!({
+        "id": customer.id + off,
+        "email": customer.email,
+        "name": customer.full_name,
+        "plan": customer.plan,
+        "company": customer.company_name,
+        "impersonated_by": session.by.operator,
+    }))
+    .into_response()
+}
+
+/// Ends the session here and takes the cookies back.
+async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
+    let faults = shared.faults();
+    shared.gate.wait(faults.logout_delay).await;
+    if let Some(status) = faults.logout {
+        return refuse(status, "The application was told to answer this.");
+    }
+    shared.sessions.end(&headers);
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let answer = if accept.contains("text/html") {
+        // A person pressed the button.
+        Redirect::to("/login").into_response()
+    } else {
+        Json(json!({ "ok": true })).into_response()
+    };
+    (AppendHeaders(end_cookies()), answer).into_response()
+}
+
+fn refuse(status: u16, why: &str) -> Response {
+    (code(status), Json(json!({ "error": why }))).into_response()
+}
+
+fn code(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// What stands in front of many applications answers when they do not.
+fn proxy_page() -> Response {
+    Html("<!doctype html><title>Maintenance</title><h1>We’ll be right back</h1><p>Ledgerline is being updated.")
+        .into_response()
+}
+
+fn endless(shared: &Shared) -> Response {
+    let chunk = Bytes::from_static(&[b'x'; 16 * 1024]);
+    let chunks = stream::repeat_with(move || Ok::<_, std::convert::Infallible>(chunk.clone()));
+    let stopped = shared.stopping.clone().cancelled_owned();
+    Body::from_stream(chunks.take_until(stopped)).into_response()
+}

@@ -1,0 +1,117 @@
+//! What a database says it holds: tables, columns, types, indexes; and the one place where a name
+//! becomes SQL text.
+//!
+//! A [`CatalogueName`] can only be made by this module's children, which read catalogues, so
+//! nothing that a person wrote can reach SQL other than as a bound value.
+
+pub(super) mod postgres;
+pub(super) mod sqlite;
+
+use super::FieldKind;
+
+/// A name that was read from the database's catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CatalogueName(String);
+
+impl CatalogueName {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A name as SQL text: the only place where an identifier is quoted (SQL-92 5.2: in double quotes,
+/// a double quote doubled).
+pub(super) fn quoted(name: &CatalogueName) -> String {
+    format!("\"{}\"", name.0.replace('"', "\"\""))
+}
+
+/// The table or view that holds the users. `T` is what an engine wants to know of a column's type.
+#[derive(Debug)]
+pub(super) struct Table<T> {
+    pub(super) schema: CatalogueName,
+    pub(super) name: CatalogueName,
+    pub(super) columns: Vec<TableColumn<T>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct TableColumn<T> {
+    pub(super) name: CatalogueName,
+    pub(super) kind: FieldKind,
+    pub(super) nullable: bool,
+    /// An index leads with it, so that ordering by it reads no more rows than are shown.
+    pub(super) sortable: bool,
+    /// What the engine's own SQL needs to know of the type.
+    pub(super) db_type: T,
+}
+
+/// A table's name as a person wrote it, in the connection file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct WrittenName {
+    pub(super) schema: Option<String>,
+    pub(super) name: String,
+}
+
+/// Every way to read `written`: `public.users` is a schema and a table, `"Users"` is a quoted name,
+/// and a table may have a dot or quotes in its own name.
+pub(super) fn readings(written: &str) -> Vec<WrittenName> {
+    let mut parts = vec![String::new()];
+    let mut in_quotes = false;
+    let mut chars = written.trim().chars().peekable();
+    while let Some(char) = chars.next() {
+        let part = parts.last_mut().expect("there is always a part");
+        match char {
+            '"' if in_quotes && chars.peek() == Some(&'"') => {
+                chars.next();
+                part.push('"');
+            }
+            '"' => in_quotes = !in_quotes,
+            '.' if !in_quotes => parts.push(String::new()),
+            other => part.push(other),
+        }
+    }
+    let mut readings = Vec::new();
+    match <[String; 2]>::try_from(parts) {
+        Ok([schema, name]) => readings.push(WrittenName { schema: Some(schema), name }),
+        Err(mut parts) if parts.len() == 1 => {
+            readings.push(WrittenName { schema: None, name: parts.remove(0) });
+        }
+        Err(_) => {}
+    }
+    let whole = WrittenName { schema: None, name: written.trim().to_owned() };
+    if !readings.contains(&whole) {
+        readings.push(whole);
+    }
+    readings
+}
+
+/// Names from the catalogue for tests of pure code; real ones come from a database.
+#[cfg(test)]
+pub(super) fn name_for_test(name: &str) -> CatalogueName {
+    CatalogueName(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(schema: Option<&str>, name: &str) -> WrittenName {
+        WrittenName { schema: schema.map(str::to_owned), name: name.to_owned() }
+    }
+
+    #[test]
+    fn a_table_can_be_written_plain_qualified_or_quoted() {
+        assert_eq!(readings("users"), [written(None, "users")]);
+        assert_eq!(readings("Users"), [written(None, "Users")]);
+        assert_eq!(readings("\"Users\"")[0], written(None, "Users"));
+        assert_eq!(readings("public.users")[0], written(Some("public"), "users"));
+        assert_eq!(readings("\"My App\".\"a.b\"\"c\"")[0], written(Some("My App"), "a.b\"c"));
+        assert!(readings("odd.name").contains(&written(None, "odd.name")));
+        assert_eq!(readings("a.b.c"), [written(None, "a.b.c")]);
+    }
+
+    #[test]
+    fn a_quoted_name_cannot_end_its_own_quotes() {
+        assert_eq!(quoted(&name_for_test("Users")), "\"Users\"");
+        assert_eq!(quoted(&name_for_test("x\"; DROP TABLE users; --")), "\"x\"\"; DROP TABLE users; --\"");
+    }
+}

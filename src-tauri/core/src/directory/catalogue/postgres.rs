@@ -1,0 +1,200 @@
+//! PostgreSQL's catalogue: `pg_class`, `pg_attribute`, `pg_type`, `pg_index`, and what this user may read.
+//!
+//! Everything comes as text (or a truth as `true`/`false`), so that no decoder depends on a version.
+
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::{CatalogueName, Table, TableColumn, readings};
+use crate::connection::DirectoryPart;
+use crate::directory::FieldKind;
+use crate::directory::mapping::table_missing;
+use crate::directory::postgres::errors;
+use crate::error::{Code, Error, Result};
+
+/// A column's type as SQL names it; a domain's is the type below it.
+#[derive(Debug, Clone)]
+pub(in crate::directory) struct PgType {
+    pub(in crate::directory) schema: CatalogueName,
+    pub(in crate::directory) name: CatalogueName,
+}
+
+/// What was found, and what is known of its size.
+pub(in crate::directory) struct Found {
+    pub(in crate::directory) table: Table<PgType>,
+    /// The planner's estimate; `None`: never analysed, or a view.
+    pub(in crate::directory) estimated_rows: Option<u64>,
+}
+
+/// Tables, partitioned tables, foreign tables, views and materialised views that are nobody's partition.
+const RELATIONS: &str = "
+    SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
+           pg_table_is_visible(c.oid) AS visible,
+           has_schema_privilege(n.oid, 'USAGE') AS usable,
+           CASE WHEN c.relkind IN ('r', 'm') THEN c.reltuples
+                WHEN c.relkind = 'p' THEN (SELECT sum(leaf.reltuples) FROM pg_inherits i
+                                           JOIN pg_class leaf ON leaf.oid = i.inhrelid
+                                           WHERE i.inhparent = c.oid
+                                           HAVING min(leaf.reltuples) >= 0 AND bool_and(leaf.relkind = 'r'))
+           END::float8::text AS estimate
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND NOT c.relispartition
+      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'";
+
+const COLUMNS: &str = "
+    WITH RECURSIVE plain AS (
+        SELECT a.attnum, a.atttypid AS type FROM pg_attribute a
+        WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT plain.attnum, t.typbasetype FROM plain JOIN pg_type t ON t.oid = plain.type
+        WHERE t.typtype = 'd'
+    )
+    SELECT a.attname::text AS name, tn.nspname::text AS type_schema, t.typname::text AS type_name,
+           NOT a.attnotnull AS nullable,
+           has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
+           EXISTS (SELECT FROM pg_index i
+                   JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am am ON am.oid = ic.relam
+                   JOIN pg_opclass o ON o.oid = i.indclass[0]
+                   WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid
+                     AND i.indpred IS NULL AND am.amname = 'btree' AND o.opcdefault
+                     AND i.indcollation[0] IN (0, a.attcollation)) AS indexed
+    FROM pg_attribute a
+    JOIN plain ON plain.attnum = a.attnum
+    JOIN pg_type t ON t.oid = plain.type AND t.typtype <> 'd'
+    JOIN pg_namespace tn ON tn.oid = t.typnamespace
+    WHERE a.attrelid = $1::oid
+    ORDER BY a.attnum";
+
+/// Finds the table that `part` names, and makes sure that this user may read every column it names.
+pub(in crate::directory) async fn read(
+    connection: &mut PgConnection,
+    part: &DirectoryPart,
+    role: &str,
+) -> Result<Found> {
+    let failed = |error| errors::from_sqlx(error, part);
+    let relations =
+        sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await.map_err(failed)?;
+    let relation = chosen(&relations, &part.table).map_err(failed)?;
+    let Some(relation) = relation else {
+        return Err(table_missing(&part.table, &names(&relations).map_err(failed)?));
+    };
+    let schema: String = relation.try_get("schema").map_err(failed)?;
+    let name: String = relation.try_get("name").map_err(failed)?;
+    if !relation.try_get::<bool, _>("usable").map_err(failed)? {
+        return Err(Error::new(
+            Code::DirectoryRefused,
+            format!("The database user `{role}` may not use the schema `{schema}`."),
+        )
+        .hint(format!(
+            "Let the database's administrator run: GRANT USAGE ON SCHEMA \"{schema}\" TO \"{role}\""
+        )));
+    }
+
+    let oid: String = relation.try_get("oid").map_err(failed)?;
+    let rows =
+        sqlx::query(COLUMNS).bind(oid).persistent(false).fetch_all(&mut *connection).await.map_err(failed)?;
+    let mut columns = Vec::with_capacity(rows.len());
+    let mut unreadable = Vec::new();
+    for row in &rows {
+        let column = column(row).map_err(failed)?;
+        if !row.try_get::<bool, _>("readable").map_err(failed)? && is_used(part, column.name.as_str()) {
+            unreadable.push(column.name.as_str().to_owned());
+        }
+        columns.push(column);
+    }
+    if !unreadable.is_empty() {
+        let quoted: Vec<String> = unreadable.iter().map(|name| format!("\"{name}\"")).collect();
+        return Err(Error::new(
+            Code::DirectoryRefused,
+            format!(
+                "The database user `{role}` may not read {} of {}.",
+                unreadable.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+                part.table
+            ),
+        )
+        .hint(format!(
+            "Let the database's administrator run: GRANT SELECT ({}) ON \"{schema}\".\"{name}\" TO \"{role}\"",
+            quoted.join(", ")
+        )));
+    }
+
+    let estimate: Option<String> = relation.try_get("estimate").map_err(failed)?;
+    Ok(Found {
+        table: Table { schema: CatalogueName(schema), name: CatalogueName(name), columns },
+        estimated_rows: estimate.as_deref().and_then(whole_rows),
+    })
+}
+
+/// The relation that `written` means: the one its schema names, or that the search path finds, or
+/// that is the only one of its name.
+fn chosen<'a>(relations: &'a [PgRow], written: &str) -> Result<Option<&'a PgRow>, sqlx::Error> {
+    for reading in readings(written) {
+        let mut named = Vec::new();
+        for row in relations {
+            let schema: String = row.try_get("schema")?;
+            if row.try_get::<String, _>("name")? == reading.name
+                && reading.schema.as_ref().is_none_or(|wanted| *wanted == schema)
+            {
+                named.push(row);
+            }
+        }
+        for row in &named {
+            if reading.schema.is_some() || row.try_get("visible")? {
+                return Ok(Some(row));
+            }
+        }
+        if let [only] = named[..] {
+            return Ok(Some(only));
+        }
+    }
+    Ok(None)
+}
+
+/// All relations as a connection file would name them.
+fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
+    let mut names = Vec::with_capacity(relations.len());
+    for row in relations {
+        let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
+        names.push(if row.try_get("visible")? { name } else { format!("{schema}.{name}") });
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
+    let type_name: String = row.try_get("type_name")?;
+    Ok(TableColumn {
+        name: CatalogueName(row.try_get("name")?),
+        kind: kind(&type_name),
+        nullable: row.try_get("nullable")?,
+        sortable: row.try_get("indexed")?,
+        db_type: PgType {
+            schema: CatalogueName(row.try_get("type_schema")?),
+            name: CatalogueName(type_name),
+        },
+    })
+}
+
+fn kind(type_name: &str) -> FieldKind {
+    match type_name {
+        "int2" | "int4" | "int8" | "oid" => FieldKind::Integer,
+        "numeric" | "float4" | "float8" => FieldKind::Number,
+        "bool" => FieldKind::Boolean,
+        "timestamptz" | "timestamp" | "date" => FieldKind::Time,
+        "uuid" => FieldKind::Uuid,
+        "json" | "jsonb" => FieldKind::Json,
+        _ => FieldKind::Text,
+    }
+}
+
+fn is_used(part: &DirectoryPart, name: &str) -> bool {
+    [&part.email, &part.name, &part.created_at].into_iter().flatten().any(|used| used == name)
+        || part.id == name
+        || part.columns.iter().chain(part.search.iter().flatten()).any(|used| used == name)
+}
+
+/// `reltuples` as a count: -1, or 0 before `PostgreSQL` 14, means that nobody knows.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and an estimate")]
+fn whole_rows(estimate: &str) -> Option<u64> {
+    estimate.parse::<f64>().ok().filter(|rows| *rows >= 1.0).map(|rows| rows as u64)
+}

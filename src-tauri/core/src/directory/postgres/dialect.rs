@@ -1,0 +1,130 @@
+//! What SQL calls things in PostgreSQL. Every value is bound as text and cast by the database.
+
+use crate::directory::FieldKind;
+use crate::directory::catalogue::postgres::PgType;
+use crate::directory::catalogue::{TableColumn, quoted};
+use crate::directory::cursor::Value;
+use crate::directory::sql::{CELL_CHARS, Dialect, Match, Statement, qualified};
+
+type Column = TableColumn<PgType>;
+
+pub(super) struct Postgres;
+
+impl Dialect for Postgres {
+    type Type = PgType;
+
+    fn cell(column: &Column) -> String {
+        let name = qualified(column);
+        match (column.kind, column.db_type.name.as_str()) {
+            (FieldKind::Integer | FieldKind::Boolean | FieldKind::Time | FieldKind::Uuid, _) => {
+                format!("{name}::text")
+            }
+            // Cut before it becomes text: two digits per byte.
+            (_, "bytea") => {
+                format!(r"'\x' || encode(substring({name} from 1 for {}), 'hex')", CELL_CHARS / 2)
+            }
+            _ => format!("left({name}::text, {CELL_CHARS})"),
+        }
+    }
+
+    fn key(column: &Column) -> String {
+        // Exact: see the settings of a transaction in `reading`.
+        format!("{}::text", qualified(column))
+    }
+
+    fn bind_key(statement: &mut Statement, column: &Column, key: Value) -> String {
+        typed(statement, column, key)
+    }
+
+    fn id_equals(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
+        let name = qualified(id);
+        let same_text = |statement: &mut Statement| {
+            let text = statement.bind('$', Value::Text(text.to_owned()));
+            format!("{name}::text = {text}")
+        };
+        Some(match (id.kind, id.db_type.name.as_str()) {
+            (FieldKind::Integer, _) => {
+                let number: i64 = text.parse().ok()?;
+                // As a bigint whatever the width: an index serves it, and nothing overflows.
+                let number = statement.bind('$', Value::Text(number.to_string()));
+                format!("{name} = {number}::int8")
+            }
+            (FieldKind::Uuid, _) => {
+                let uuid: uuid::Uuid = text.parse().ok()?;
+                format!("{name} = {}", typed(statement, id, Value::Text(uuid.to_string())))
+            }
+            (_, "text" | "varchar" | "bpchar" | "citext") => {
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
+            _ => same_text(statement),
+        })
+    }
+
+    fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
+        // The first finds it by the index, the second makes sure: 007 is not 7, and citext is no text.
+        let found = Self::id_equals(statement, id, text)?;
+        let text = statement.bind('$', Value::Text(text.to_owned()));
+        Some(format!("{found} AND {}::text = {text}", qualified(id)))
+    }
+
+    fn email_equals(statement: &mut Statement, email: &Column, text: &str) -> String {
+        let name = qualified(email);
+        if email.db_type.name.as_str() == "citext" {
+            return format!("{name} = {}", typed(statement, email, Value::Text(text.to_owned())));
+        }
+        let text = statement.bind('$', Value::Text(text.to_owned()));
+        format!("lower({}) = lower({text})", as_text(email))
+    }
+
+    fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
+        // No ESCAPE: the backslash is the default, and pg_trgm indexes serve the plain operator.
+        let pattern = statement.bind('$', Value::Text(how.pattern(text)));
+        format!("{} ILIKE {pattern}", as_text(column))
+    }
+}
+
+/// The column as text, without a cast where it is one: a cast would lose the index.
+fn as_text(column: &Column) -> String {
+    match column.db_type.name.as_str() {
+        "text" | "varchar" | "bpchar" | "citext" => qualified(column),
+        _ => format!("{}::text", qualified(column)),
+    }
+}
+
+/// A bound text, cast to the column's type.
+fn typed(statement: &mut Statement, column: &Column, value: Value) -> String {
+    let placeholder = statement.bind('$', value);
+    let PgType { schema, name } = &column.db_type;
+    format!("{placeholder}::{}.{}", quoted(schema), quoted(name))
+}
+
+/// A time as RFC 3339 from PostgreSQL's ISO form in UTC: `2024-01-02 03:04:05.6+00` becomes
+/// `2024-01-02T03:04:05.6Z`. What has no such form (infinity, years BC, plain dates) stays.
+pub(super) fn rfc3339(text: String) -> String {
+    match text.split_once(' ') {
+        Some((date, time)) if !time.contains(' ') => {
+            let time = time.strip_suffix("+00").map_or_else(|| time.to_owned(), |time| format!("{time}Z"));
+            format!("{date}T{time}")
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rfc3339;
+
+    #[test]
+    fn times_become_rfc_3339_where_they_can() {
+        for (postgres, expected) in [
+            ("2024-01-02 03:04:05.678901+00", "2024-01-02T03:04:05.678901Z"),
+            ("2024-01-02 03:04:05", "2024-01-02T03:04:05"),
+            ("9999-12-31 23:59:59.999999+00", "9999-12-31T23:59:59.999999Z"),
+            ("2024-01-02", "2024-01-02"),
+            ("infinity", "infinity"),
+            ("0044-03-15 00:00:00+00 BC", "0044-03-15 00:00:00+00 BC"),
+        ] {
+            assert_eq!(rfc3339(postgres.to_owned()), expected);
+        }
+    }
+}

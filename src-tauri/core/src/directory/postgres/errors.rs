@@ -1,0 +1,93 @@
+//! What PostgreSQL and the way to it say, as Understudy's errors.
+//!
+//! By SQLSTATE, never by sentence: servers speak many languages.
+//! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+
+use sqlx::error::DatabaseError;
+
+use crate::connection::DirectoryPart;
+use crate::directory::timed_out;
+use crate::error::{Code, Error};
+
+/// Any failure but those that only connecting knows (see [`connecting`]).
+pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
+    match error {
+        sqlx::Error::Database(error) => from_database(error.as_ref(), part),
+        sqlx::Error::Tls(cause) => Error::new(
+            Code::DirectoryRefused,
+            format!("No secure connection to {}: {cause}.", place(part)),
+        )
+        .hint(
+            "Check the server's certificate and host name. The URL may say sslrootcert=/path/to/ca.pem for a \
+             private authority, or another sslmode.",
+        ),
+        sqlx::Error::Io(cause) => unreachable(part, &cause.to_string()),
+        // A server that goes away in the middle of an answer is seen as one that breaks the protocol.
+        sqlx::Error::Protocol(cause) => unreachable(part, &cause),
+        sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
+        sqlx::Error::Configuration(cause) => {
+            Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
+                .hint("It looks like postgres://user@host:5432/database")
+        }
+        other => Error::internal(other),
+    }
+}
+
+fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
+    let said = error.message();
+    let refused = |message: String| Error::new(Code::DirectoryRefused, message);
+    let code = error.code().unwrap_or_default();
+    match code.as_ref() {
+        "28P01" | "28000" => refused(format!("{} refused the login: {said}.", place(part)))
+            .hint("Check the user name in directory.url and the stored database password."),
+        "3D000" => Error::new(Code::DirectoryMismatch, format!("{}: {said}.", place(part)))
+            .hint("Check the database name at the end of directory.url."),
+        "42501" => refused(format!("The database user may not read {}: {said}.", part.table))
+            .hint("Let the database's administrator grant SELECT on the columns that the connection names."),
+        // Class 42: what a statement names is not there. It was when the directory was opened.
+        "42P01" | "42703" | "3F000" => Error::new(
+            Code::DirectoryMismatch,
+            format!("{} has changed since the directory was opened: {said}.", part.table),
+        )
+        .hint("Check the connection; its table or columns were renamed or removed."),
+        "57014" => timed_out(part),
+        "25006" => refused(format!("{} tried to write to the database: {said}.", part.table))
+            .hint("Understudy only reads. Name a table or view that can be read without writing."),
+        "53300" => refused(format!("{} takes no more connections: {said}.", place(part)))
+            .hint("Try again in a moment, or raise the connection limit of this database user."),
+        // Shut down, crashed, starting up; class 08: the connection broke.
+        "57P01" | "57P02" | "57P03" => unreachable(part, said),
+        code if code.starts_with("08") => unreachable(part, said),
+        _ => refused(format!("The database could not answer: {said} (SQLSTATE {code})."))
+            .hint("This comes from the table or view itself; its owner can tell more."),
+    }
+}
+
+/// The server wants a password and none is stored.
+pub(super) fn is_login(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("28P01" | "28000"))
+}
+
+pub(super) fn password_missing(part: &DirectoryPart) -> Error {
+    Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
+        .hint("Store the database password of this connection.")
+}
+
+pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
+    Error::new(Code::DirectoryUnreachable, format!("{} does not answer: {cause}.", place(part)))
+        .hint("Check that the database runs, that the host and port are right, and the VPN if it needs one.")
+}
+
+/// Host and port of the URL, and nothing else of it.
+pub(super) fn place(directory: &DirectoryPart) -> String {
+    let url = url::Url::parse(&directory.url).ok();
+    let host = url.as_ref().and_then(url::Url::host_str).filter(|host| !host.is_empty());
+    match host {
+        Some(host) => {
+            let port = url.as_ref().and_then(url::Url::port);
+            format!("The database at {host}:{}", port.unwrap_or(5432))
+        }
+        None => "The database".to_owned(),
+    }
+}

@@ -1,0 +1,168 @@
+//! The PostgreSQL directory.
+
+mod connect;
+mod dialect;
+pub(super) mod errors;
+mod reading;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row as _};
+use tokio_util::sync::CancellationToken;
+
+use self::dialect::{Postgres, rfc3339};
+use self::reading::{Reading, Server};
+use super::catalogue::{
+    self,
+    postgres::{Found, PgType},
+};
+use super::mapping::Mapping;
+use super::sql::{Fetched, Paging, Statement, one_user, the_one};
+use super::{Directory, FieldKind, Info, Page, Query, Row, cancelled, timed_out};
+use crate::connection::DirectoryPart;
+use crate::error::Result;
+
+/// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// Counting is a nicety: rows and time it may take.
+const COUNTED_ROWS: u64 = 100_000;
+const COUNT_LIMIT_MS: u64 = 1000;
+
+#[derive(Debug)]
+pub(super) struct PostgresDirectory {
+    server: Arc<Server>,
+    part: DirectoryPart,
+    mapping: Mapping<PgType>,
+    info: Info,
+}
+
+impl PostgresDirectory {
+    pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
+        let options = connect::options(part, password)?;
+        let server = Server::new(options, part, password.is_some());
+        server.probe().await?;
+        let mut reading = Reading::begin(&server, OPEN_LIMIT).await?;
+        let read = async {
+            let version = sqlx::raw_sql("SHOW server_version").fetch_one(reading.connection()).await;
+            let version: String =
+                version.and_then(|row| row.try_get(0)).map_err(|error| server.failed(error))?;
+            let found = catalogue::postgres::read(reading.connection(), part, server.user()).await?;
+            let mapping = Mapping::new(part, &found.table)?;
+            let (estimated_total, total_is_exact) = total(&mut reading, &found, &mapping).await;
+            // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
+            let version = version.split(' ').next().unwrap_or_default();
+            let info = Info {
+                server: format!("PostgreSQL {version}"),
+                columns: mapping.columns.clone(),
+                estimated_total,
+                total_is_exact,
+            };
+            Ok((mapping, info))
+        };
+        let read = read.await;
+        reading.finish().await;
+        match read {
+            Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
+            Err(error) => {
+                server.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `ask` in a read-only transaction, within the connection's time.
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<T> {
+        let limit = Duration::from_millis(self.part.timeout_ms.into());
+        let mut reading = Reading::begin(&self.server, limit).await?;
+        // The server's limit is per statement; this one is for all of them. When it strikes, or
+        // whoever waits for us goes away, dropping `reading` stops the server.
+        let answer =
+            tokio::time::timeout(limit, ask(&mut reading)).await.map_err(|_| timed_out(&self.part))?;
+        reading.finish().await;
+        answer
+    }
+
+    async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {
+        let rows = reading.fetch(statement).await?;
+        rows.iter()
+            .map(|row| self.decoded(row))
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.server.failed(error))
+    }
+
+    fn decoded(&self, row: &PgRow) -> Result<Fetched, sqlx::Error> {
+        let shown = &self.mapping.shown;
+        let mut cells = Vec::with_capacity(shown.len());
+        for (at, column) in shown.iter().enumerate() {
+            let text = reading::text(row, at)?;
+            cells.push(if column.kind == FieldKind::Time { text.map(rfc3339) } else { text });
+        }
+        let has_key = row.len() > shown.len() + 1;
+        Ok(Fetched {
+            cells,
+            id: reading::value(row, shown.len())?,
+            key: has_key.then(|| reading::value(row, shown.len() + 1)).transpose()?,
+        })
+    }
+}
+
+#[async_trait]
+impl Directory for PostgresDirectory {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+        let started = Instant::now();
+        let mut paging = Paging::<Postgres>::new(&self.mapping, query)?;
+        let answered = self.read(async |reading: &mut Reading| {
+            while let Some(statement) = paging.next_statement() {
+                let rows = self.fetch(reading, statement).await?;
+                paging.take(rows);
+            }
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(cancelled()),
+            answered = answered => answered?,
+        }
+        Ok(paging.page(started.elapsed()))
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<Row>> {
+        let Some(statement) = one_user::<Postgres>(&self.mapping, id) else {
+            return Ok(None);
+        };
+        let rows = self.read(async |reading: &mut Reading| self.fetch(reading, statement).await).await?;
+        the_one(rows, id)
+    }
+
+    async fn close(&self) {
+        self.server.close().await;
+    }
+}
+
+/// How many users there are: the planner's estimate, or else a count that gives up early.
+async fn total(reading: &mut Reading, found: &Found, mapping: &Mapping<PgType>) -> (Option<u64>, bool) {
+    if found.estimated_rows.is_some() {
+        return (found.estimated_rows, false);
+    }
+    // The last statement of its transaction: it may fail.
+    let count = format!(
+        "SET LOCAL statement_timeout = {COUNT_LIMIT_MS}; \
+         SELECT count(*)::text FROM (SELECT FROM {} LIMIT {}) AS counted",
+        mapping.table,
+        COUNTED_ROWS + 1
+    );
+    let counted = sqlx::raw_sql(AssertSqlSafe(count)).fetch_one(reading.connection()).await;
+    let count = counted.ok().and_then(|row| row.try_get::<String, _>(0).ok()?.parse().ok());
+    match count {
+        Some(count) if count <= COUNTED_ROWS => (Some(count), true),
+        _ => (None, false),
+    }
+}

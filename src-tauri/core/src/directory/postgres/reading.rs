@@ -1,0 +1,204 @@
+//! One read-only transaction on a pooled connection, that nothing can leave running on the server.
+//!
+//! A future that is dropped does not stop PostgreSQL. So whoever drops a [`Reading`] before its
+//! end (a cancelled search, a deadline, a closed window) leaves a task behind that asks the server to
+//! cancel over a second connection, and lets the first one go only when it is idle again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, Connection, Postgres, Row, ValueRef};
+
+use super::errors;
+use crate::connection::DirectoryPart;
+use crate::directory::cursor::Value;
+use crate::directory::sql::Statement;
+use crate::error::Result;
+
+/// How long connecting may take, and anything else that is quick when the network works.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An agent who reads a page leaves no connection behind for longer than this.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The connections of one directory.
+#[derive(Debug)]
+pub(super) struct Server {
+    pool: PgPool,
+    /// Cancels what runs on `pool`; a connection of its own, as those may all be busy.
+    canceller: PgPool,
+    options: sqlx::postgres::PgConnectOptions,
+    part: DirectoryPart,
+    has_password: bool,
+}
+
+impl Server {
+    pub(super) fn new(
+        options: sqlx::postgres::PgConnectOptions,
+        part: &DirectoryPart,
+        has_password: bool,
+    ) -> Arc<Self> {
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(CONNECT_TIMEOUT)
+                .idle_timeout(IDLE_TIMEOUT)
+                .connect_lazy_with(options.clone())
+        };
+        Arc::new(Self { pool: pool(2), canceller: pool(1), options, part: part.clone(), has_password })
+    }
+
+    pub(super) fn user(&self) -> &str {
+        self.options.get_username()
+    }
+
+    /// Connects once and at once, to learn why it cannot be done: the pool would try again and
+    /// again, and then only say that time is up.
+    pub(super) async fn probe(&self) -> Result<()> {
+        match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&self.options)).await {
+            Ok(Ok(connection)) => {
+                // It was only a question; how it ends does not matter.
+                let _ = connection.close().await;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.failed(error)),
+            Err(_) => Err(errors::unreachable(
+                &self.part,
+                &format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()),
+            )),
+        }
+    }
+
+    pub(super) fn failed(&self, error: sqlx::Error) -> crate::error::Error {
+        if !self.has_password && errors::is_login(&error) {
+            return errors::password_missing(&self.part);
+        }
+        errors::from_sqlx(error, &self.part)
+    }
+
+    pub(super) async fn close(&self) {
+        self.pool.close().await;
+        self.canceller.close().await;
+    }
+}
+
+/// A read-only transaction with a time limit per statement.
+pub(super) struct Reading {
+    server: Arc<Server>,
+    /// `None` once the connection went back.
+    connection: Option<PoolConnection<Postgres>>,
+    /// The server process to cancel, once it is known.
+    backend: Option<i32>,
+}
+
+impl Reading {
+    pub(super) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
+        let connection = match server.pool.acquire().await {
+            Ok(connection) => connection,
+            Err(sqlx::Error::PoolTimedOut) => {
+                // Either the server does not answer, or both connections are busy.
+                server.probe().await?;
+                return Err(crate::directory::timed_out(&server.part));
+            }
+            Err(error) => return Err(server.failed(error)),
+        };
+        let mut reading = Self { server: Arc::clone(server), connection: Some(connection), backend: None };
+        // One round trip. The tiers of a search see one state of the table (repeatable read). The
+        // settings make ::text exact and in UTC, whatever the server's or the role's defaults are,
+        // and all of it ends with the transaction, which is what poolers need.
+        let settings = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+             SET LOCAL statement_timeout = {}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
+             SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; \
+             SELECT pg_backend_pid()::text",
+            limit.as_millis()
+        );
+        let begun = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_one(reading.connection()).await;
+        match begun.and_then(|row| row.try_get::<String, _>(0)) {
+            Ok(backend) => {
+                reading.backend = backend.parse().ok();
+                Ok(reading)
+            }
+            Err(error) => {
+                reading.discard();
+                Err(server.failed(error))
+            }
+        }
+    }
+
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().expect("only the end of a reading takes its connection")
+    }
+
+    pub(super) async fn fetch(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
+        // Constants and catalogue names only: see `sql` and `catalogue`.
+        let mut query = sqlx::query(AssertSqlSafe(statement.sql));
+        for value in statement.binds {
+            query = query.bind(value.into_text());
+        }
+        query.fetch_all(self.connection()).await.map_err(|error| self.server.failed(error))
+    }
+
+    /// Ends the transaction and gives the connection back, after an answer or an error of the database's.
+    pub(super) async fn finish(mut self) {
+        let ended = sqlx::raw_sql("ROLLBACK").execute(self.connection()).await;
+        if ended.is_err() {
+            self.discard();
+        }
+        self.connection = None;
+    }
+
+    /// The connection is broken: it never goes back.
+    fn discard(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => {
+                runtime.spawn(stop(connection, self.backend, Arc::clone(&self.server)));
+            }
+            // The program ends; statement_timeout bounds what is left.
+            Err(_) => drop(connection.detach()),
+        }
+    }
+}
+
+/// Cancels what runs on `connection`. It is held meanwhile: while it lives, its process id means it
+/// and nobody else.
+async fn stop(mut connection: PoolConnection<Postgres>, backend: Option<i32>, server: Arc<Server>) {
+    let stopped = async {
+        if let Some(backend) = backend {
+            let cancel = format!("SELECT pg_cancel_backend({backend})");
+            let mut canceller = server.canceller.acquire().await?;
+            sqlx::raw_sql(AssertSqlSafe(cancel)).execute(&mut *canceller).await?;
+        }
+        // Waits for the cancelled statement's end first. When this works, the cancellation has
+        // also arrived, and cannot hit a later search.
+        sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await
+    };
+    if !matches!(tokio::time::timeout(CONNECT_TIMEOUT, stopped).await, Ok(Ok(_))) {
+        drop(connection.detach());
+    }
+}
+
+/// A cell's text. Servers with an encoding of `SQL_ASCII` may send bytes that are not UTF-8.
+pub(super) fn text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+    let value = row.try_get_raw(at)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let bytes = value.as_bytes().map_err(sqlx::Error::Decode)?;
+    Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
+}
+
+/// A cursor's value, exact.
+pub(super) fn value(row: &PgRow, at: usize) -> Result<Value, sqlx::Error> {
+    Ok(text(row, at)?.map_or(Value::Null, Value::Text))
+}

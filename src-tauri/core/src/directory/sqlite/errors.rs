@@ -1,0 +1,73 @@
+//! What SQLite says, as Understudy's errors. By result code: <https://www.sqlite.org/rescode.html>
+
+use std::path::Path;
+
+use crate::connection::DirectoryPart;
+use crate::directory::timed_out;
+use crate::error::{Code, Error};
+
+pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
+    let database = match error {
+        sqlx::Error::Database(error) => error,
+        sqlx::Error::Configuration(cause) => {
+            return Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
+                .hint("It looks like sqlite:///path/to/file.sqlite");
+        }
+        sqlx::Error::PoolTimedOut => return timed_out(part),
+        sqlx::Error::PoolClosed => {
+            return Error::new(Code::DirectoryUnreachable, "The directory was closed.").hint("Try again.");
+        }
+        other => return Error::internal(other),
+    };
+    let said = database.message();
+    // The low byte is the primary code, whatever the extended one adds.
+    let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
+    match code {
+        9 => timed_out(part),
+        5 | 6 => Error::new(Code::DirectoryTimeout, format!("The database file stayed locked: {said}."))
+            .hint("Another program is writing to it. Try again in a moment."),
+        14 | 10 => {
+            Error::new(Code::DirectoryUnreachable, format!("The database file cannot be read: {said}."))
+                .hint("Check the file, and the -wal and -shm files beside it if there are any.")
+        }
+        11 | 26 => Error::new(Code::DirectoryRefused, format!("This is no usable SQLite database: {said}."))
+            .hint("Check that directory.url names an SQLite file that is neither encrypted nor damaged."),
+        8 => Error::new(
+            Code::DirectoryRefused,
+            format!("{} tried to write to the database: {said}.", part.table),
+        )
+        .hint("Understudy only reads. Name a table or view that can be read without writing."),
+        1 if said.starts_with("no such table") || said.starts_with("no such column") => Error::new(
+            Code::DirectoryMismatch,
+            format!("{} has changed since the directory was opened: {said}.", part.table),
+        )
+        .hint("Check the connection; its table or columns were renamed or removed."),
+        _ => Error::new(Code::DirectoryRefused, format!("The database could not answer: {said}."))
+            .hint("This comes from the table or view itself; its owner can tell more."),
+    }
+}
+
+/// Why the file at `path` cannot be opened, when the system knows.
+pub(super) fn file(path: &Path) -> Option<Error> {
+    use std::io::ErrorKind;
+    let shown = path.display();
+    let cause = match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            return Some(
+                Error::new(Code::DirectoryUnreachable, format!("{shown} is not a file."))
+                    .hint("directory.url names the database file itself."),
+            );
+        }
+        Ok(_) => std::fs::File::open(path).err()?,
+        Err(cause) => cause,
+    };
+    Some(match cause.kind() {
+        ErrorKind::NotFound => Error::new(Code::DirectoryUnreachable, format!("There is no file {shown}."))
+            .hint("Check the path in directory.url: sqlite:///path/to/file.sqlite"),
+        ErrorKind::PermissionDenied => {
+            Error::new(Code::DirectoryRefused, format!("You may not read the file {shown}."))
+                .hint("Ask for permission to read it.")
+        }
+        _ => Error::file("open", path, &cause),
+    })
+}

@@ -1,0 +1,265 @@
+//! The SQLite directory: a file, opened to be read only.
+
+mod dialect;
+pub(super) mod errors;
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef};
+use tokio_util::sync::CancellationToken;
+
+use self::dialect::Sqlite;
+use super::catalogue::{self, Table, quoted};
+use super::cursor::{Value, hex};
+use super::mapping::Mapping;
+use super::sql::{Fetched, Paging, Statement, one_user, the_one};
+use super::{Directory, FieldKind, Info, Page, Query, Row, cancelled, time};
+use crate::connection::DirectoryPart;
+use crate::error::Result;
+
+/// Instructions of SQLite's machine between two looks at the clock: about every 0.1 ms.
+const INSTRUCTIONS: i32 = 2000;
+/// Counting is a nicety: 100,000 users take a millisecond, ten million this long.
+const COUNT_LIMIT: Duration = Duration::from_millis(250);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+#[derive(Debug)]
+pub(super) struct SqliteDirectory {
+    pool: SqlitePool,
+    part: DirectoryPart,
+    mapping: Mapping<()>,
+    info: Info,
+}
+
+impl SqliteDirectory {
+    pub(super) async fn open(part: &DirectoryPart) -> Result<Self> {
+        let failed = |error| errors::from_sqlx(error, part);
+        let limit = limit(part);
+        let options = SqliteConnectOptions::from_str(&part.url).map_err(failed)?;
+        let path = local_path(options.get_filename());
+        let options = options
+            .filename(&path)
+            .in_memory(false)
+            .read_only(true)
+            .create_if_missing(false)
+            // Never on a file that others write to: SQLite would read torn pages.
+            .immutable(false)
+            .busy_timeout(limit)
+            .pragma("query_only", "ON")
+            .disable_statement_logging();
+        if let Some(error) = errors::file(&path) {
+            return Err(error);
+        }
+        let pool = SqlitePoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(limit.max(Duration::from_secs(5)))
+            .idle_timeout(IDLE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(failed)?;
+
+        let mut connection = pool.acquire().await.map_err(failed)?;
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed)?;
+        let table = catalogue::sqlite::read(&mut connection, part).await?;
+        let mapping = Mapping::new(part, &table)?;
+        let (estimated_total, total_is_exact) = total(&mut connection, &table).await.map_err(failed)?;
+        drop(connection);
+        let info = Info {
+            server: format!("SQLite {version}"),
+            columns: mapping.columns.clone(),
+            estimated_total,
+            total_is_exact,
+        };
+        Ok(Self { pool, part: part.clone(), mapping, info })
+    }
+
+    /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops
+    /// the work.
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<T> {
+        let failed = |error| errors::from_sqlx(error, &self.part);
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
+        // The tiers of a search see one state of the file.
+        let mut transaction = connection.begin().await.map_err(failed)?;
+        // After the transaction, so that it is dropped first and the end of the transaction need
+        // not wait for the statement.
+        let stop = StopOnDrop(stop);
+        let answer = ask(&mut transaction).await;
+        // Nothing was written that could fail to be undone.
+        let _ = transaction.rollback().await;
+        drop(stop);
+        answer
+    }
+
+    async fn fetch(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<Fetched>> {
+        let failed = |error| errors::from_sqlx(error, &self.part);
+        // Constants and catalogue names only: see `sql` and `catalogue`.
+        let mut query = sqlx::query(AssertSqlSafe(statement.sql));
+        for value in statement.binds {
+            query = match value {
+                Value::Null => query.bind(None::<String>),
+                Value::Integer(integer) => query.bind(integer),
+                Value::Real(bits) => query.bind(f64::from_bits(bits)),
+                Value::Text(text) => query.bind(text),
+                Value::BrokenText(bytes) | Value::Blob(bytes) => query.bind(bytes),
+            };
+        }
+        let rows = query.fetch_all(connection).await.map_err(failed)?;
+        rows.iter().map(|row| self.decoded(row)).collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn decoded(&self, row: &SqliteRow) -> Result<Fetched, sqlx::Error> {
+        let shown = &self.mapping.shown;
+        let cells = shown.iter().enumerate().map(|(at, column)| Ok(cell(value(row, at)?, column.kind)));
+        let has_key = row.len() > shown.len() + 1;
+        Ok(Fetched {
+            cells: cells.collect::<Result<_, sqlx::Error>>()?,
+            id: value(row, shown.len())?,
+            key: has_key.then(|| value(row, shown.len() + 1)).transpose()?,
+        })
+    }
+}
+
+#[async_trait]
+impl Directory for SqliteDirectory {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+        let started = Instant::now();
+        let mut paging = Paging::<Sqlite>::new(&self.mapping, query)?;
+        let answered = self.read(async |connection: &mut SqliteConnection| {
+            while let Some(statement) = paging.next_statement() {
+                let rows = self.fetch(connection, statement).await?;
+                paging.take(rows);
+            }
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(cancelled()),
+            answered = answered => answered?,
+        }
+        Ok(paging.page(started.elapsed()))
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<Row>> {
+        let Some(statement) = one_user::<Sqlite>(&self.mapping, id) else {
+            return Ok(None);
+        };
+        let rows = self
+            .read(async |connection: &mut SqliteConnection| self.fetch(connection, statement).await)
+            .await?;
+        the_one(rows, id)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Stops what its connection's worker is doing.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// From now on `connection` works until `deadline`, or until the flag is set. It replaces the limit
+/// of whoever had the connection before.
+async fn limited(
+    connection: &mut SqliteConnection,
+    deadline: Instant,
+) -> Result<Arc<AtomicBool>, sqlx::Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS, move || {
+        !stopped.load(Ordering::Relaxed) && Instant::now() < deadline
+    });
+    Ok(stop)
+}
+
+fn limit(part: &DirectoryPart) -> Duration {
+    Duration::from_millis(part.timeout_ms.into())
+}
+
+/// `sqlite:///C:/users.sqlite` names `C:/users.sqlite` where drives have letters.
+fn local_path(path: &std::path::Path) -> std::path::PathBuf {
+    let text = path.to_string_lossy();
+    match text.strip_prefix('/') {
+        Some(rest) if cfg!(windows) && rest.as_bytes().get(1) == Some(&b':') => rest.into(),
+        _ => path.to_owned(),
+    }
+}
+
+fn value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
+    let raw = row.try_get_raw(at)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    let holds = raw.type_info().name().to_owned();
+    Ok(match holds.as_str() {
+        "INTEGER" => Value::Integer(row.try_get_unchecked(at)?),
+        "REAL" => Value::Real(row.try_get_unchecked::<f64, _>(at)?.to_bits()),
+        "BLOB" => Value::Blob(row.try_get_unchecked(at)?),
+        // Whatever it is, its bytes can be had.
+        _ => match String::from_utf8(row.try_get_unchecked(at)?) {
+            Ok(text) => Value::Text(text),
+            Err(broken) => Value::BrokenText(broken.into_bytes()),
+        },
+    })
+}
+
+/// A value for people. SQLite has neither booleans nor times: the declared type tells what a number means.
+fn cell(value: Value, kind: FieldKind) -> Option<String> {
+    match (kind, value) {
+        (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
+        (FieldKind::Time, Value::Integer(since_epoch)) => Some(time::from_epoch(since_epoch)),
+        (FieldKind::Time, Value::Text(text)) => Some(time::with_t(text)),
+        (_, Value::Blob(bytes)) => Some(hex(&bytes)),
+        (_, value) => value.into_text(),
+    }
+}
+
+/// How many users there are: counted when that is quick, or else as ANALYZE or the rowids tell.
+async fn total(
+    connection: &mut SqliteConnection,
+    table: &Table<()>,
+) -> Result<(Option<u64>, bool), sqlx::Error> {
+    let from = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
+    let count = format!("SELECT count(*) FROM {from}");
+    limited(connection, Instant::now() + COUNT_LIMIT).await?;
+    let counted: Result<i64, _> = sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *connection).await;
+    let mut rows = counted.ok();
+    let exact = rows.is_some();
+    if rows.is_none() {
+        limited(connection, Instant::now() + COUNT_LIMIT).await?;
+        // `stat` begins with the number of rows. There is no such table before the first ANALYZE.
+        let analysed: Result<String, _> =
+            sqlx::query_scalar("SELECT stat FROM main.sqlite_stat1 WHERE tbl = ?1 LIMIT 1")
+                .bind(table.name.as_str())
+                .fetch_one(&mut *connection)
+                .await;
+        rows = analysed.ok().and_then(|stat| stat.split(' ').next()?.parse().ok());
+    }
+    if rows.is_none() {
+        // A guess from above: rowids of deleted rows are not used again. Views have none.
+        let highest = format!("SELECT max(rowid) FROM {from}");
+        let highest: Result<Option<i64>, _> =
+            sqlx::query_scalar(AssertSqlSafe(highest)).fetch_one(&mut *connection).await;
+        rows = highest.ok().flatten();
+    }
+    connection.lock_handle().await?.remove_progress_handler();
+    Ok((rows.and_then(|rows| u64::try_from(rows).ok()), exact))
+}

@@ -1,0 +1,114 @@
+//! What templates and expressions see as `user`: a row, with the types of its columns.
+
+use serde_json::{Map, Number, Value};
+
+use super::{FieldKind, Info, Role, Row};
+
+impl Info {
+    /// `user` for templates: `id`, and `email`, `name` and `created_at` where they are mapped, then
+    /// every column by its own name where that is still free.
+    ///
+    /// Whole numbers stay whole numbers of up to 64 bits, other finite numbers and booleans become
+    /// JSON's, NULL becomes null; everything else is text, as the row shows it.
+    pub fn user_context(&self, row: &Row) -> Map<String, Value> {
+        let mut user = Map::new();
+        let cells = || self.columns.iter().zip(&row.cells);
+        for (column, cell) in cells() {
+            let key = match column.role {
+                Role::Id => "id",
+                Role::Email => "email",
+                Role::Name => "name",
+                Role::CreatedAt => "created_at",
+                Role::Other => continue,
+            };
+            user.insert(key.to_owned(), typed(cell.as_deref(), column.kind));
+        }
+        for (column, cell) in cells() {
+            user.entry(&column.name).or_insert_with(|| typed(cell.as_deref(), column.kind));
+        }
+        user
+    }
+}
+
+fn typed(cell: Option<&str>, kind: FieldKind) -> Value {
+    let Some(text) = cell else { return Value::Null };
+    let whole =
+        || text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok();
+    let number = match kind {
+        FieldKind::Integer => whole(),
+        FieldKind::Number => whole().or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64)),
+        FieldKind::Boolean => return text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
+        FieldKind::Time | FieldKind::Uuid | FieldKind::Json | FieldKind::Text => None,
+    };
+    number.map_or_else(|| Value::from(text), Value::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Column;
+    use super::*;
+
+    fn user(columns: &[(&str, Role, FieldKind, Option<&str>)]) -> Value {
+        let info = Info {
+            server: "SQLite".into(),
+            columns: columns
+                .iter()
+                .map(|&(name, role, kind, _)| Column {
+                    name: name.into(),
+                    label: name.into(),
+                    role,
+                    kind,
+                    sortable: false,
+                })
+                .collect(),
+            estimated_total: None,
+            total_is_exact: false,
+        };
+        let cells = columns.iter().map(|(.., cell)| cell.map(str::to_owned)).collect();
+        Value::Object(info.user_context(&Row { id: "1".into(), cells }))
+    }
+
+    #[test]
+    fn roles_have_fixed_names_and_columns_their_own() {
+        let seen = user(&[
+            ("user_id", Role::Id, FieldKind::Integer, Some("7")),
+            ("full_name", Role::Name, FieldKind::Text, Some("Ada")),
+            ("plan", Role::Other, FieldKind::Text, None),
+        ]);
+        assert_eq!(seen, json!({ "id": 7, "name": "Ada", "user_id": 7, "full_name": "Ada", "plan": null }));
+    }
+
+    #[test]
+    fn a_role_wins_over_a_column_of_its_name() {
+        let seen = user(&[
+            ("uid", Role::Id, FieldKind::Text, Some("a")),
+            ("id", Role::Other, FieldKind::Integer, Some("9")),
+        ]);
+        assert_eq!(seen, json!({ "id": "a", "uid": "a" }));
+    }
+
+    #[test]
+    fn values_keep_their_types_exactly() {
+        for (kind, text, expected) in [
+            (FieldKind::Integer, "9007199254740993", json!(9_007_199_254_740_993_i64)),
+            (FieldKind::Integer, "-9223372036854775808", json!(i64::MIN)),
+            (FieldKind::Integer, "18446744073709551615", json!(u64::MAX)),
+            (FieldKind::Integer, "many", json!("many")),
+            (FieldKind::Number, "12.5", json!(12.5)),
+            (FieldKind::Number, "9007199254740993", json!(9_007_199_254_740_993_i64)),
+            (FieldKind::Number, "NaN", json!("NaN")),
+            (FieldKind::Number, "Infinity", json!("Infinity")),
+            (FieldKind::Boolean, "true", json!(true)),
+            (FieldKind::Boolean, "2", json!("2")),
+            (FieldKind::Text, "42", json!("42")),
+            (FieldKind::Time, "2024-01-02T03:04:05Z", json!("2024-01-02T03:04:05Z")),
+            (FieldKind::Json, "{\"a\":1}", json!("{\"a\":1}")),
+        ] {
+            let seen = user(&[("id", Role::Id, kind, Some(text))]);
+            assert_eq!(seen["id"], expected, "{kind:?} {text}");
+            assert_eq!(seen["id"].to_string(), expected.to_string());
+        }
+    }
+}

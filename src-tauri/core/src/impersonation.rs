@@ -1,0 +1,424 @@
+//! The story of one impersonation, from the agent's keystroke to the closed window.
+//!
+//! The user is read again → policy → audit *begun* → secrets → plan → window → the window sends the
+//! sign-in → verified → the application is shown → … → sign-out → window closed → audit *ended*.
+//! Every way of ending comes through [`Impersonations::end`].
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::audit::{AuditLog, EndCause, Entry, Event, Subject, Who};
+use crate::browser::{Browser, Refusal};
+use crate::connection::Connection;
+use crate::directory::{Directory, Info, Row};
+use crate::error::{Code, Error, Result, SecretName};
+use crate::notice::{Notice, Notices, Toast};
+use crate::session::{Phase, Session, SessionView, UserLabel};
+use crate::vault::Vault;
+use crate::{clock, policy, sign_in};
+
+/// A deadline is looked at by the wall clock at least this often, because timers stand still while
+/// the machine sleeps.
+const DEADLINE_LOOK: Duration = Duration::from_secs(20);
+
+/// All running sessions, and what they need.
+pub struct Impersonations {
+    vault: Vault,
+    audit: AuditLog,
+    browser: Arc<dyn Browser>,
+    notices: Notices,
+    running: Mutex<BTreeMap<String, Arc<Running>>>,
+    /// One at a time per window system: two quick keystrokes must not open two windows of one user.
+    beginning: tokio::sync::Mutex<()>,
+}
+
+/// Who, of which connection, why: all that is needed to begin.
+pub struct Request {
+    pub connection: Arc<Connection>,
+    pub directory: Arc<dyn Directory>,
+    /// [`Row::id`] of the user.
+    pub user: String,
+    pub reason: String,
+    pub operator: Who,
+}
+
+struct Running {
+    id: String,
+    request: Request,
+    /// The audit log's first entry of this session, which the later ones repeat.
+    begun: Entry,
+    session: Mutex<Session>,
+    /// What templates see; without secrets. Replaced at each attempt.
+    context: Mutex<Value>,
+    retry: Notify,
+    stop: CancellationToken,
+    /// `true` once the end is complete.
+    ended: watch::Sender<bool>,
+}
+
+impl Running {
+    fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().expect("no holder of this lock panics")
+    }
+
+    fn view(&self) -> SessionView {
+        self.session().view().clone()
+    }
+
+    /// What happened next, for the audit log.
+    fn then(&self, event: Event) -> Entry {
+        self.begun.then(clock::now_ms(), event)
+    }
+}
+
+impl Impersonations {
+    pub fn new(vault: Vault, audit: AuditLog, browser: Arc<dyn Browser>, notices: Notices) -> Arc<Self> {
+        Arc::new(Self {
+            vault,
+            audit,
+            browser,
+            notices,
+            running: Mutex::default(),
+            beginning: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Sessions that run, oldest first.
+    pub fn sessions(&self) -> Vec<SessionView> {
+        let mut views: Vec<_> = self.running().values().map(|running| running.view()).collect();
+        views.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
+        views
+    }
+
+    /// One session that runs.
+    pub fn session(&self, id: &str) -> Result<SessionView> {
+        Ok(self.find(id)?.view())
+    }
+
+    /// Begins an impersonation and returns as soon as its window is open; the sign-in goes on from
+    /// there. The same user of the same connection again: its running session comes to the front.
+    pub async fn begin(self: &Arc<Self>, request: Request) -> Result<SessionView> {
+        let _one_at_a_time = self.beginning.lock().await;
+        if let Some(view) = self.running_for(&request.connection.id, &request.user) {
+            self.browser.focus(&view.id).await?;
+            return Ok(view);
+        }
+        let row = read_user(&request).await?;
+        let info = request.directory.info();
+        let id = Uuid::now_v7().to_string();
+        let reason = request.reason.trim().to_owned();
+        let context = context(&request, info, &row, &reason, &id);
+        policy::decide(&request.connection.policy, &reason, &context)?;
+
+        let connection = &request.connection;
+        let view = SessionView {
+            id: id.clone(),
+            connection: connection.id.clone(),
+            connection_name: connection.file.name.clone(),
+            environment: connection.file.environment,
+            user: user_label(&context, &row),
+            reason,
+            phase: Phase::Opening,
+            started_at: clock::now_ms(),
+            active_at: None,
+            deadline: None,
+        };
+        let max_minutes = connection.policy.max_minutes;
+        let running = Arc::new(Running {
+            id: id.clone(),
+            begun: Entry::begun(view.started_at, &id, request.operator.clone(), subject(&view), &view.reason),
+            session: Mutex::new(Session::opening(view.clone(), max_minutes)),
+            context: Mutex::new(context),
+            request,
+            retry: Notify::new(),
+            stop: CancellationToken::new(),
+            ended: watch::Sender::new(false),
+        });
+
+        // The entry comes first: without it, no secret is read and no window opens.
+        self.audit.append(running.begun.clone()).await?;
+        let opened = async {
+            let (plan, _) = self.plan(&running).await?;
+            self.running().insert(id.clone(), Arc::clone(&running));
+            self.browser.open(&view, &plan.origin).await
+        }
+        .await;
+        if let Err(error) = opened {
+            self.running().remove(&id);
+            self.browser.close(&id).await;
+            self.log(running.then(Event::Ended(EndCause::NeverOpened))).await;
+            return Err(error);
+        }
+        self.tell();
+        tokio::spawn(Arc::clone(self).sign_in_until_done(Arc::clone(&running)));
+        Ok(view)
+    }
+
+    /// Tries a refused sign-in again, with the user and the secrets as they are now.
+    pub fn retry(&self, id: &str) -> Result<()> {
+        self.find(id)?.retry.notify_one();
+        Ok(())
+    }
+
+    /// Brings a session's window to the front.
+    pub async fn focus(&self, id: &str) -> Result<()> {
+        self.find(id)?;
+        self.browser.focus(id).await
+    }
+
+    /// Ends a session: signs out, closes its window, writes the audit log. Whoever calls while it is
+    /// ending waits for that end; a session that is not there has ended.
+    pub async fn end(&self, id: &str, cause: EndCause) {
+        let Ok(running) = self.find(id) else { return };
+        if !running.session().ending() {
+            let mut ended = running.ended.subscribe();
+            // The sender lives in `running`, which is held here.
+            let _ = ended.wait_for(|ended| *ended).await;
+            return;
+        }
+        running.stop.cancel();
+        self.tell();
+        self.sign_out(&running).await;
+        self.browser.close(id).await;
+        self.running().remove(id);
+        self.log(running.then(Event::Ended(cause))).await;
+        self.tell();
+        running.ended.send_replace(true);
+    }
+
+    /// Ends all sessions, side by side.
+    pub async fn end_all(self: &Arc<Self>, cause: EndCause) {
+        let ids: Vec<String> = self.running().keys().cloned().collect();
+        let mut ends = JoinSet::new();
+        for id in ids {
+            let this = Arc::clone(self);
+            ends.spawn(async move { this.end(&id, cause).await });
+        }
+        ends.join_all().await;
+    }
+
+    /// The attempts of one session, until one works or the session ends.
+    async fn sign_in_until_done(self: Arc<Self>, running: Arc<Running>) {
+        loop {
+            let attempt = tokio::select! {
+                () = running.stop.cancelled() => return,
+                attempt = self.attempt(&running) => attempt,
+            };
+            match attempt {
+                Ok(()) => break,
+                Err(refusal) => {
+                    if running.session().refused().is_err() {
+                        return;
+                    }
+                    let refused = Event::Refused { status: refusal.status, cause: refusal.title.clone() };
+                    self.log(running.then(refused)).await;
+                    self.tell();
+                    if let Err(error) = self.browser.refuse(&running.id, &refusal).await {
+                        self.notices.send(Notice::Toast(Toast::bad(&error)));
+                    }
+                }
+            }
+            tokio::select! {
+                () = running.stop.cancelled() => return,
+                () = running.retry.notified() => {}
+            }
+            if running.session().retried().is_err() {
+                return;
+            }
+            self.tell();
+            let _ = self.browser.retrying(&running.id).await;
+        }
+        self.keep_deadline(&running).await;
+    }
+
+    /// Signs in once. A refusal leaves the window on its desk.
+    async fn attempt(&self, running: &Arc<Running>) -> Result<(), Refusal> {
+        let in_words = |error: Error| Refusal {
+            title: error.message,
+            status: None,
+            excerpt: None,
+            hint: error.hint.unwrap_or_default(),
+        };
+        // The first attempt's user was read a moment ago; a retry wants the user as it is now.
+        if running.session().may_be_signed_in() {
+            let row = read_user(&running.request).await.map_err(in_words)?;
+            let info = running.request.directory.info();
+            let view = running.view();
+            *running.context.lock().expect("no holder panics") =
+                context(&running.request, info, &row, &view.reason, &running.id);
+        }
+        let (plan, secrets) = self.plan(running).await.map_err(in_words)?;
+        let context = running.context.lock().expect("no holder panics").clone();
+        running.session().sending();
+        let answer = self.browser.send(&running.id, &plan.request).await;
+        sign_in::judge(&answer, &plan.request, &secrets)?;
+        if let Some(verify) = &plan.verify {
+            let answer = self.browser.send(&running.id, &verify.request).await;
+            sign_in::judge_verify(&answer, verify, &context, &secrets)?;
+        }
+        // Active is written before the page is shown: what the log does not know did not happen.
+        self.audit.append(running.then(Event::Active)).await.map_err(in_words)?;
+        running.session().active(clock::now_ms()).map_err(in_words)?;
+        self.browser.show(&running.id, &plan.redirect_to).await.map_err(in_words)?;
+        self.tell();
+        self.notices.send(Notice::Toast(Toast::good(plan.success)));
+        Ok(())
+    }
+
+    /// Renders the sign-in with the secrets as the vault has them now; gives those back for masking.
+    async fn plan(&self, running: &Running) -> Result<(sign_in::Plan, Vec<SecretString>)> {
+        let connection = &running.request.connection;
+        let (context, secrets) = self.with_secrets(running).await?;
+        let plan = sign_in::plan(connection, &context).map_err(|error| explain(error, running))?;
+        Ok((plan, secrets))
+    }
+
+    async fn with_secrets(&self, running: &Running) -> Result<(Value, Vec<SecretString>)> {
+        let connection = &running.request.connection;
+        let mut context = running.context.lock().expect("no holder panics").clone();
+        let mut secrets = Vec::new();
+        for name in connection.secrets() {
+            let secret = self
+                .vault
+                .require(&SecretName { connection: connection.id.clone(), name: name.clone() })
+                .await?;
+            context["secret"][name] = secret.expose_secret().into();
+            secrets.push(secret);
+        }
+        Ok((context, secrets))
+    }
+
+    /// Sends the sign-out from the session's own cookies, if there may be something to sign out of.
+    /// That it failed is said and stops nothing.
+    async fn sign_out(&self, running: &Running) {
+        if running.request.connection.sign_out.is_none() || !running.session().may_be_signed_in() {
+            return;
+        }
+        let sent = async {
+            let (context, _) = self.with_secrets(running).await?;
+            let Some(request) = sign_in::plan_sign_out(&running.request.connection, &context)? else {
+                return Ok::<_, Error>(None);
+            };
+            self.browser.leave_for_desk(&running.id, &request.url.origin()).await?;
+            let answer = self.browser.send(&running.id, &request).await;
+            Ok(sign_in::judge(&answer, &request, &[]).err())
+        };
+        let limit = sign_in::SIGN_OUT_TIMEOUT + Duration::from_secs(2);
+        let failure = match tokio::time::timeout(limit, sent).await {
+            Ok(Ok(None)) => return,
+            Ok(Ok(Some(refusal))) => refusal.title,
+            Ok(Err(error)) => error.message,
+            Err(_) => "the window did not answer in time".into(),
+        };
+        self.notices.send(Notice::Toast(Toast::info(
+            format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
+            "The window and its cookies are gone; the application may keep its side until it expires.",
+        )));
+    }
+
+    async fn keep_deadline(&self, running: &Arc<Running>) {
+        let Some(deadline) = running.view().deadline else { return };
+        loop {
+            let left = Duration::from_millis(u64::try_from(deadline - clock::now_ms()).unwrap_or(0));
+            if left.is_zero() {
+                break;
+            }
+            tokio::select! {
+                () = running.stop.cancelled() => return,
+                () = tokio::time::sleep(left.min(DEADLINE_LOOK)) => {}
+            }
+        }
+        self.end(&running.id, EndCause::Deadline).await;
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Running>>> {
+        self.running.lock().expect("no holder of this lock panics")
+    }
+
+    fn find(&self, id: &str) -> Result<Arc<Running>> {
+        self.running()
+            .get(id)
+            .cloned()
+            .ok_or_else(|| Error::new(Code::SessionUnknown, "This session has ended."))
+    }
+
+    fn running_for(&self, connection: &str, user: &str) -> Option<SessionView> {
+        self.sessions()
+            .into_iter()
+            .find(|view| view.connection == connection && view.user.id == user && view.phase != Phase::Ending)
+    }
+
+    /// Writes what cannot stop anything any more; a failure is said aloud instead.
+    async fn log(&self, entry: Entry) {
+        if let Err(error) = self.audit.append(entry).await {
+            tracing::error!(code = ?error.code, "audit log: {}", error.message);
+            self.notices.send(Notice::Toast(Toast::bad(&error)));
+        }
+    }
+
+    fn tell(&self) {
+        self.notices.send(Notice::Sessions(self.sessions()));
+    }
+}
+
+async fn read_user(request: &Request) -> Result<Row> {
+    request.directory.user(&request.user).await?.ok_or_else(|| {
+        Error::new(Code::UserNotFound, format!("No user has the id {} any more.", request.user))
+            .hint("It may have been deleted or renamed: search again.")
+    })
+}
+
+/// What templates and expressions see, without secrets.
+fn context(request: &Request, info: &Info, row: &Row, reason: &str, session: &str) -> Value {
+    let connection = &request.connection;
+    let who = &request.operator;
+    let mut operator = json!({ "name": who.operator() });
+    if !who.operator_email.is_empty() {
+        operator["email"] = who.operator_email.clone().into();
+    }
+    json!({
+        "user": info.user_context(row),
+        "operator": operator,
+        "reason": reason,
+        "session": { "id": session },
+        "connection": {
+            "id": connection.id,
+            "name": connection.file.name,
+            "environment": connection.file.environment,
+        },
+        "secret": {},
+    })
+}
+
+fn user_label(context: &Value, row: &Row) -> UserLabel {
+    let text = |key: &str| context["user"][key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    UserLabel { id: row.id.clone(), name: text("name"), email: text("email") }
+}
+
+/// A failed template that wanted the operator's e-mail is the operator's to mend, not the lead's.
+fn explain(error: Error, running: &Running) -> Error {
+    if error.code == Code::TemplateFailed && running.request.operator.operator_email.is_empty() {
+        let hint = "If the connection uses {{ operator.email }}: say yours in Settings.";
+        return Error { hint: Some(hint.into()), ..error };
+    }
+    error
+}
+
+fn subject(view: &SessionView) -> Subject {
+    Subject {
+        connection: view.connection.clone(),
+        connection_name: view.connection_name.clone(),
+        environment: view.environment,
+        user_id: view.user.id.clone(),
+        user_name: view.user.name.clone(),
+        user_email: view.user.email.clone(),
+    }
+}

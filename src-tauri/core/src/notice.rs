@@ -1,0 +1,78 @@
+//! What the core tells whoever shows it: one stream, one way.
+
+use serde::Serialize;
+use tokio::sync::broadcast;
+use ts_rs::TS;
+
+use crate::connection::{ConnectionProblem, ConnectionSummary};
+use crate::error::Error;
+use crate::session::SessionView;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ToastKind {
+    Good,
+    Bad,
+    Info,
+}
+
+/// A sentence that appears and goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct Toast {
+    pub kind: ToastKind,
+    pub text: String,
+    pub hint: Option<String>,
+}
+
+impl Toast {
+    pub fn good(text: impl Into<String>) -> Self {
+        Self { kind: ToastKind::Good, text: text.into(), hint: None }
+    }
+
+    pub fn info(text: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind: ToastKind::Info, text: text.into(), hint: Some(hint.into()) }
+    }
+
+    pub fn bad(error: &Error) -> Self {
+        Self { kind: ToastKind::Bad, text: error.message.clone(), hint: error.hint.clone() }
+    }
+}
+
+/// The connections as they are now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct ConnectionList {
+    pub connections: Vec<ConnectionSummary>,
+    pub problems: Vec<ConnectionProblem>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// All running sessions, whenever one changed.
+    Sessions(Vec<SessionView>),
+    Toast(Toast),
+    Connections(ConnectionList),
+}
+
+/// Where notices are sent and listened for. Cheap to clone; nobody listening is fine.
+#[derive(Debug, Clone)]
+pub struct Notices(broadcast::Sender<Notice>);
+
+impl Default for Notices {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(256))
+    }
+}
+
+impl Notices {
+    pub fn send(&self, notice: Notice) {
+        // An error only says that nobody listens.
+        let _ = self.0.send(notice);
+    }
+
+    pub fn listen(&self) -> broadcast::Receiver<Notice> {
+        self.0.subscribe()
+    }
+}

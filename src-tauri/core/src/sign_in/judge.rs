@@ -1,0 +1,187 @@
+//! What an answer means: signed in, or a refusal that says what to do next.
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{Verify, mask};
+use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
+
+/// Characters of an answer that are shown and logged.
+const EXCERPT: usize = 600;
+
+/// Did the application take the sign-in?
+pub fn judge(
+    answer: &Result<Answer, Unanswered>,
+    request: &PlannedRequest,
+    secrets: &[SecretString],
+) -> Result<(), Refusal> {
+    let answer = answered(answer, request)?;
+    if answer.is_success() {
+        return Ok(());
+    }
+    Err(Refusal {
+        title: format!("The application refused the sign-in: {}", status_words(answer.status)),
+        status: Some(answer.status),
+        excerpt: excerpt(answer, secrets),
+        hint: hint_for(answer.status).into(),
+    })
+}
+
+/// Is the application's user the one that was meant?
+pub fn judge_verify(
+    answer: &Result<Answer, Unanswered>,
+    verify: &Verify,
+    context: &Value,
+    secrets: &[SecretString],
+) -> Result<(), Refusal> {
+    let answer = answered(answer, &verify.request)?;
+    let refuse = |title: String, hint: &str| {
+        Err(Refusal {
+            title,
+            status: Some(answer.status).filter(|status| *status != 0),
+            excerpt: excerpt(answer, secrets),
+            hint: hint.into(),
+        })
+    };
+    if answer.is_redirect() || !answer.is_success() {
+        return refuse(
+            format!("The sign-in was answered, but {} says nobody is signed in", verify.request.url.path()),
+            "Check that the login endpoint sets its session cookie for this origin, and that `sign_in.verify.url` is right.",
+        );
+    }
+    let Ok(body) = serde_json::from_str::<Value>(&answer.body) else {
+        return refuse(
+            format!("{} did not answer with JSON", verify.request.url.path()),
+            "It may be a login page: check `sign_in.verify.url`, and that the login endpoint really signs in.",
+        );
+    };
+    let mut context = context.clone();
+    context["response"] = json!({ "status": answer.status, "json": body });
+    match verify.expect.eval(&context) {
+        Ok(true) => Ok(()),
+        Ok(false) => refuse(
+            "The application signed in somebody else".into(),
+            &format!(
+                "`{}` is not true for this answer. The page is not shown; check the login endpoint, or the expression.",
+                verify.source
+            ),
+        ),
+        // What the expression asks for is not in this answer: the answer is to blame as often as the file.
+        Err(error) => refuse(
+            format!("{} answered with something unexpected", verify.request.url.path()),
+            &format!("`{}` could not be decided: {}", verify.source, error.message),
+        ),
+    }
+}
+
+fn answered<'a>(
+    answer: &'a Result<Answer, Unanswered>,
+    request: &PlannedRequest,
+) -> Result<&'a Answer, Refusal> {
+    let origin = request.url.origin().ascii_serialization();
+    let refusal = |title: String, hint: &str| Refusal { title, status: None, excerpt: None, hint: hint.into() };
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(Unanswered::TimedOut) => Err(refusal(
+            format!("{origin} did not answer within {} s", request.timeout.as_secs()),
+            "Try again; if the endpoint is known to be slow, raise `sign_in.timeout_ms`.",
+        )),
+        Err(Unanswered::Failed(words)) => Err(refusal(
+            format!("{origin} could not be reached ({words})"),
+            "Check the network or VPN, that the application runs, and that its certificate is trusted here.",
+        )),
+        Err(Unanswered::Closed) => Err(refusal("The window was closed".into(), "Impersonate again.")),
+    }
+}
+
+fn excerpt(answer: &Answer, secrets: &[SecretString]) -> Option<String> {
+    let masked = mask(answer.body.trim(), secrets);
+    let mut short: String = masked.chars().take(EXCERPT).collect();
+    if short.len() < masked.len() {
+        short.push('…');
+    }
+    (!short.is_empty()).then_some(short)
+}
+
+fn status_words(status: u16) -> String {
+    let words = match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => return status.to_string(),
+    };
+    format!("{status} {words}")
+}
+
+fn hint_for(status: u16) -> &'static str {
+    match status {
+        400 | 415 | 422 => "It did not understand the request: compare `[sign_in]` with what its login endpoint expects.",
+        401 | 403 => "It did not accept the credentials: check the secrets of this connection, and that this user may be impersonated.",
+        404 => "It does not know this address or this user: check `sign_in.url`, and that both sides look at the same database.",
+        405 => "It does not take this method at this address: check `sign_in.method` and `sign_in.url`.",
+        429 => "It asks to slow down: wait a moment and try again.",
+        500..=599 => "The application itself failed: try again, and show this to whoever runs it.",
+        _ => "Check `[sign_in]` of this connection, or try again.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn request() -> PlannedRequest {
+        PlannedRequest {
+            method: crate::connection::Method::Post,
+            url: "https://app.example/login".parse().expect("a URL"),
+            headers: vec![],
+            body: None,
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    fn answer(status: u16, body: &str) -> Result<Answer, Unanswered> {
+        Ok(Answer { status, content_type: None, body: body.into() })
+    }
+
+    #[test]
+    fn two_hundreds_and_redirects_are_a_yes() {
+        for status in [200, 201, 204, 0] {
+            assert!(judge(&answer(status, ""), &request(), &[]).is_ok(), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_status_answer_and_next_step_without_the_secret() {
+        let secrets = [SecretString::from("s3cret-token")];
+        let refusal = judge(&answer(401, "bad token s3cret-token"), &request(), &secrets).unwrap_err();
+        assert_eq!(refusal.title, "The application refused the sign-in: 401 Unauthorized");
+        assert_eq!(refusal.status, Some(401));
+        assert_eq!(refusal.excerpt.as_deref(), Some("bad token ••••"));
+        assert!(refusal.hint.contains("secrets of this connection"));
+    }
+
+    #[test]
+    fn a_long_answer_is_cut() {
+        let refusal = judge(&answer(500, &"x".repeat(1 << 20)), &request(), &[]).unwrap_err();
+        assert_eq!(refusal.excerpt.expect("an excerpt").chars().count(), EXCERPT + 1);
+    }
+
+    #[test]
+    fn no_answer_names_the_origin() {
+        let refusal = judge(&Err(Unanswered::TimedOut), &request(), &[]).unwrap_err();
+        assert_eq!(refusal.title, "https://app.example did not answer within 30 s");
+        let refusal = judge(&Err(Unanswered::Failed("refused".into())), &request(), &[]).unwrap_err();
+        assert!(refusal.title.contains("could not be reached (refused)"));
+    }
+}

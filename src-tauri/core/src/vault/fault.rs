@@ -1,0 +1,198 @@
+//! What the keyring's refusals mean: absent, locked or denied, and what the operator can do about it.
+//!
+//! Only texts that cannot hold a secret get into a message: a fault that carries the entry's bytes is
+//! told without them.
+
+use std::time::Duration;
+
+use keyring_core::Error as Fault;
+
+use crate::error::{Code, Error, SecretName};
+
+/// The keyring could not be opened.
+pub(super) fn opening(cause: &Fault) -> Error {
+    match classify(cause).unwrap_or(Code::VaultUnavailable) {
+        Code::VaultDenied => denied("open it", &words(cause)),
+        _ => unavailable(&words(cause)),
+    }
+}
+
+/// The keyring could not do something with one secret. `verb` completes "could not …".
+pub(super) fn using(verb: &str, name: &SecretName, cause: &Fault) -> Error {
+    match classify(cause).unwrap_or(Code::VaultDenied) {
+        Code::VaultLocked => locked("was not unlocked"),
+        Code::VaultUnavailable => unavailable(&words(cause)),
+        _ => denied(&format!("{verb} \"{}/{}\"", name.connection, name.name), &words(cause)),
+    }
+}
+
+/// The entry's value is not text, so Understudy did not write it.
+pub(super) fn not_text(name: &SecretName) -> Error {
+    let SecretName { connection, name } = name;
+    Error::new(Code::VaultDenied, format!("The keyring's entry \"{connection}/{name}\" is not text."))
+        .hint(format!("Store it again: understudy secret set {connection} {name}"))
+}
+
+/// The time for the operator was up.
+pub(super) fn nobody_unlocked(after: Duration) -> Error {
+    locked(&format!("nobody unlocked it within {} s", after.as_secs_f32().round()))
+}
+
+/// The time for the service was up.
+pub(super) fn no_answer(after: Duration) -> Error {
+    unavailable(&format!("it did not answer within {} s", after.as_secs()))
+}
+
+/// The Secret Service itself refused.
+#[cfg(target_os = "linux")]
+pub(super) fn looking(cause: secret_service::Error) -> Error {
+    match service_code(&cause) {
+        Some(Code::VaultLocked) => locked("it has to be unlocked first"),
+        Some(Code::VaultDenied) => denied("be looked at", &cause.to_string()),
+        _ => unavailable(&words(&Fault::PlatformFailure(Box::new(cause)))),
+    }
+}
+
+fn locked(how: &str) -> Error {
+    Error::new(Code::VaultLocked, format!("The keyring is locked: {how}.")).hint(next_step(
+        "Enter its password in the window that asks for it (or unlock it in \"Passwords and Keys\" or \
+         KDE Wallet), then try again. Or type the secret for this run only.",
+        "Unlock the login keychain in Keychain Access, then try again. Or type the secret for this run only.",
+        "Log in to Windows again, then try again. Or type the secret for this run only.",
+    ))
+}
+
+fn unavailable(why: &str) -> Error {
+    Error::new(Code::VaultUnavailable, format!("There is no keyring to keep secrets in: {why}.")).hint(
+        next_step(
+            "Start a keyring service (GNOME Keyring, KDE Wallet or KeePassXC) in this session and give it a \
+         default keyring; no restart is needed. Or type the secret for this run only.",
+            "Check the login keychain in Keychain Access. Or type the secret for this run only.",
+            "Start Understudy in a desktop session: Credential Manager does not serve services and remote \
+         shells. Or type the secret for this run only.",
+        ),
+    )
+}
+
+fn denied(doing: &str, why: &str) -> Error {
+    Error::new(Code::VaultDenied, format!("The keyring refused to {doing}: {why}.")).hint(next_step(
+        "Allow Understudy in the settings of your keyring, then try again.",
+        "Choose \"Always Allow\" when macOS asks, or allow Understudy under \"Access Control\" of the entry \
+         in Keychain Access.",
+        "Check in Credential Manager that your account may keep generic credentials.",
+    ))
+}
+
+const fn next_step(linux: &'static str, macos: &'static str, windows: &'static str) -> &'static str {
+    if cfg!(target_os = "macos") {
+        macos
+    } else if cfg!(windows) {
+        windows
+    } else {
+        linux
+    }
+}
+
+/// The cause in words that hold no secret.
+fn words(cause: &Fault) -> String {
+    match cause {
+        // These carry the bytes of the entry, and their texts may show them.
+        Fault::BadEncoding(_) | Fault::BadDataFormat(..) => "the entry is damaged".into(),
+        Fault::Ambiguous(entries) => format!(
+            "it holds {} entries of this name; remove all but one in the keyring's own application",
+            entries.len()
+        ),
+        Fault::PlatformFailure(cause) | Fault::NoStorageAccess(cause) => platform_words(cause.as_ref()),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn platform_words(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    use secret_service::Error as Service;
+    match cause.downcast_ref::<Service>() {
+        Some(Service::NoResult) => "there is no default keyring".into(),
+        Some(cause) if service_code(cause) == Some(Code::VaultUnavailable) => {
+            format!("no Secret Service answers on the session's D-Bus ({cause})")
+        }
+        _ => cause.to_string(),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn platform_words(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    cause.to_string()
+}
+
+/// Which of the three it is, where that can be told.
+fn classify(cause: &Fault) -> Option<Code> {
+    match cause {
+        Fault::NoDefaultStore => Some(Code::VaultUnavailable),
+        // keyring-core: "typically because of access rules; for example, the store is locked". On Windows
+        // it is the lack of a logon session.
+        Fault::NoStorageAccess(cause) => Some(platform_code(cause.as_ref()).unwrap_or(if cfg!(windows) {
+            Code::VaultUnavailable
+        } else {
+            Code::VaultLocked
+        })),
+        Fault::PlatformFailure(cause) => platform_code(cause.as_ref()),
+        _ => None,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn platform_code(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Code> {
+    cause.downcast_ref().and_then(service_code)
+}
+
+#[cfg(target_os = "linux")]
+fn service_code(cause: &secret_service::Error) -> Option<Code> {
+    use secret_service::Error as Service;
+    use zbus::DBusError;
+    match cause {
+        Service::Locked | Service::Prompt => Some(Code::VaultLocked),
+        Service::NoResult | Service::Unavailable | Service::PromptDisconnected => {
+            Some(Code::VaultUnavailable)
+        }
+        Service::Zbus(zbus::Error::InputOutput(_)) => Some(Code::VaultUnavailable),
+        Service::Zbus(zbus::Error::MethodError(name, ..)) => bus_code(name),
+        Service::Zbus(zbus::Error::FDO(cause)) => bus_code(&cause.name()),
+        Service::ZbusFdo(cause) => bus_code(&cause.name()),
+        _ => None,
+    }
+}
+
+/// The names are those of the D-Bus specification ("Message Bus Messages") and of the Secret Service's ("Errors").
+#[cfg(target_os = "linux")]
+fn bus_code(name: &str) -> Option<Code> {
+    match name {
+        "org.freedesktop.Secret.Error.IsLocked" => Some(Code::VaultLocked),
+        "org.freedesktop.DBus.Error.AccessDenied" | "org.freedesktop.DBus.Error.AuthFailed" => {
+            Some(Code::VaultDenied)
+        }
+        "org.freedesktop.Secret.Error.NoSession"
+        | "org.freedesktop.DBus.Error.ServiceUnknown"
+        | "org.freedesktop.DBus.Error.NameHasNoOwner"
+        | "org.freedesktop.DBus.Error.NoReply"
+        | "org.freedesktop.DBus.Error.Disconnected"
+        | "org.freedesktop.DBus.Error.TimedOut" => Some(Code::VaultUnavailable),
+        name if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => Some(Code::VaultUnavailable),
+        _ => None,
+    }
+}
+
+/// The numbers are those of Apple's `SecBase.h`.
+#[cfg(target_os = "macos")]
+fn platform_code(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Code> {
+    match cause.downcast_ref::<security_framework::base::Error>()?.code() {
+        -25308 => Some(Code::VaultLocked), // errSecInteractionNotAllowed: locked, and it may not ask
+        -25291 | -25294 | -25295 | -25307 => Some(Code::VaultUnavailable), // not available; no (valid, default) keychain
+        -61 | -128 | -25244 | -25292 | -25293 => Some(Code::VaultDenied), // not permitted, cancelled, read-only, wrong password
+        _ => None,
+    }
+}
+
+#[cfg(windows)]
+fn platform_code(_: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Code> {
+    None
+}

@@ -1,0 +1,119 @@
+//! The keyring behind the vault: which entry is whose, and what can be asked without a window.
+//!
+//! A store is opened for each question. That costs a few milliseconds on D-Bus and nothing elsewhere,
+//! and spares every case of a kept connection that went stale (daemon restarted, bus gone, a question
+//! still waiting for the operator).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use keyring_core::{CredentialStore, Entry};
+
+use super::fault;
+use crate::error::{Result, SecretName};
+
+/// The service that all of Understudy's entries carry.
+const SERVICE: &str = "understudy";
+
+/// The longest secret this system's keyring takes, in bytes.
+pub(super) const LIMIT: Option<usize> = if cfg!(windows) { Some(2560) } else { None };
+
+/// The account of an entry. A connection's id is a file's name, so the first slash divides.
+fn account(name: &SecretName) -> String {
+    format!("{}/{}", name.connection, name.name)
+}
+
+/// What the vault asks of a keyring. Everything blocks.
+pub(super) trait Keyring: Send + Sync {
+    /// The entry of a secret, whether it exists or not. Opens the keyring.
+    fn entry(&self, name: &SecretName) -> Result<Entry>;
+
+    /// Whether the secret exists. Opens no window.
+    fn holds(&self, name: &SecretName) -> Result<bool> {
+        match self.entry(name)?.get_credential() {
+            Ok(_) => Ok(true),
+            Err(keyring_core::Error::NoEntry) => Ok(false),
+            Err(cause) => Err(fault::using("look for", name, &cause)),
+        }
+    }
+
+    /// Whether secrets could be read and stored now. Opens no window.
+    fn ready(&self) -> Result<()> {
+        // An answer about an entry that nobody makes is an answer.
+        self.holds(&SecretName { connection: String::new(), name: "probe".into() }).map(drop)
+    }
+}
+
+/// A store that somebody else opens.
+pub(super) struct Given(pub Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>);
+
+impl Keyring for Given {
+    fn entry(&self, name: &SecretName) -> Result<Entry> {
+        let store = (self.0)().map_err(|cause| fault::opening(&cause))?;
+        store.build(SERVICE, &account(name), None).map_err(|cause| fault::using("address", name, &cause))
+    }
+}
+
+/// The operating system's own.
+pub(super) struct System;
+
+impl System {
+    fn build(store: &CredentialStore, name: &SecretName, modifiers: &[(&str, &str)]) -> Result<Entry> {
+        let modifiers: HashMap<_, _> = modifiers.iter().copied().collect();
+        store
+            .build(SERVICE, &account(name), Some(&modifiers))
+            .map_err(|cause| fault::using("address", name, &cause))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Keyring for System {
+    fn entry(&self, name: &SecretName) -> Result<Entry> {
+        let store =
+            zbus_secret_service_keyring_store::Store::new().map_err(|cause| fault::opening(&cause))?;
+        Self::build(&*store, name, &[("label", &format!("Understudy: {}", account(name)))])
+    }
+
+    /// The store's own search unlocks what it finds; the service's does not have to.
+    fn holds(&self, name: &SecretName) -> Result<bool> {
+        let account = account(name);
+        let attributes = HashMap::from([("service", SERVICE), ("username", account.as_str())]);
+        let service = look()?;
+        let found = service.search_items(attributes).map_err(fault::looking)?;
+        Ok(!found.unlocked.is_empty() || !found.locked.is_empty())
+    }
+
+    fn ready(&self) -> Result<()> {
+        let service = look()?;
+        let locked = service.get_default_collection().and_then(|collection| collection.is_locked());
+        if locked.map_err(fault::looking)? {
+            return Err(fault::looking(secret_service::Error::Locked));
+        }
+        Ok(())
+    }
+}
+
+/// The Secret Service for questions whose answers hold no secret, so the session needs no encryption.
+#[cfg(target_os = "linux")]
+fn look() -> Result<secret_service::blocking::SecretService<'static>> {
+    secret_service::blocking::SecretService::connect(secret_service::EncryptionType::Plain)
+        .map_err(fault::looking)
+}
+
+#[cfg(target_os = "macos")]
+impl Keyring for System {
+    fn entry(&self, name: &SecretName) -> Result<Entry> {
+        let store =
+            apple_native_keyring_store::keychain::Store::new().map_err(|cause| fault::opening(&cause))?;
+        Self::build(&*store, name, &[])
+    }
+}
+
+#[cfg(windows)]
+impl Keyring for System {
+    fn entry(&self, name: &SecretName) -> Result<Entry> {
+        let store = windows_native_keyring_store::Store::new().map_err(|cause| fault::opening(&cause))?;
+        // The default roams to other machines with the profile; an admin token should not.
+        Self::build(&*store, name, &[("persistence", "Local")])
+    }
+}

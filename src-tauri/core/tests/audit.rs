@@ -1,0 +1,393 @@
+//! The audit log as its readers and its enemies meet it: through the API and through the file.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection};
+use tempfile::TempDir;
+use understudy_core::audit::{AuditLog, EndCause, Entry, Event, Outcome, Subject, Who};
+use understudy_core::connection::Environment;
+use understudy_core::error::{Code, Error};
+
+struct Desk {
+    dir: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("data").join("audit.sqlite")
+    }
+
+    async fn log(&self) -> AuditLog {
+        AuditLog::open(&self.path()).await.unwrap()
+    }
+
+    /// The file as any other program would open it.
+    async fn raw(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.path()).create_if_missing(true);
+        SqliteConnection::connect_with(&options).await.unwrap()
+    }
+
+    async fn refusal(&self) -> Error {
+        refusal(&self.path()).await
+    }
+}
+
+async fn refusal(path: &Path) -> Error {
+    let error = AuditLog::open(path).await.expect_err("the log opened");
+    assert_eq!(error.code, Code::AuditFailed);
+    assert!(error.hint.is_some(), "no next step in: {error}");
+    error
+}
+
+fn begun(at_ms: i64, session: &str, user: &str, reason: &str) -> Entry {
+    Entry::begun(
+        at_ms,
+        session,
+        Who {
+            operator_name: "Ada".into(),
+            operator_email: "ada@example.org".into(),
+            os_user: "ada".into(),
+            host: "desk-4".into(),
+        },
+        Subject {
+            connection: "acme".into(),
+            connection_name: "Acme".into(),
+            environment: Environment::Production,
+            user_id: user.into(),
+            user_name: Some("Zoë <b>".into()),
+            user_email: None,
+        },
+        reason,
+    )
+}
+
+#[tokio::test]
+async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
+    let desk = Desk::new();
+    let first = begun(1_000, "s1", "7", "Ticket 4711: cannot see the button");
+    let refused = first.then(1_200, Event::Refused { status: Some(401), cause: "unauthorised".into() });
+    let active = first.then(1_500, Event::Active);
+    let ended = first.then(9_000, Event::Ended(EndCause::WindowClosed));
+
+    let log = desk.log().await;
+    for entry in [&first, &refused, &active, &ended] {
+        log.append(entry.clone()).await.unwrap();
+    }
+    drop(log);
+
+    let log = desk.log().await;
+    assert_eq!(log.entries(10).await.unwrap(), [ended.clone(), active, refused, first]);
+    assert_eq!(log.entries(1).await.unwrap(), [ended]);
+}
+
+#[tokio::test]
+async fn an_entry_is_in_the_file_alone_when_append_returns() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    log.append(begun(1, "s1", "7", "why")).await.unwrap();
+
+    // What a crash would leave: the file as it is now, with no sidecar beside it.
+    let names: Vec<_> = std::fs::read_dir(desk.path().parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["audit.sqlite"], "part of the log lives outside the file");
+    let copy = desk.dir.path().join("copy.sqlite");
+    std::fs::copy(desk.path(), &copy).unwrap();
+    let copied = AuditLog::open(&copy).await.unwrap();
+    assert_eq!(copied.entries(10).await.unwrap(), log.entries(10).await.unwrap());
+}
+
+#[tokio::test]
+async fn the_order_of_a_session_is_kept() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let first = begun(1, "s1", "7", "why");
+
+    let refused = |result: Result<(), Error>, word: &str| {
+        let error = result.expect_err("the entry was taken");
+        assert_eq!(error.code, Code::AuditFailed);
+        assert!(error.message.contains(word), "{error}");
+    };
+    refused(log.append(first.then(2, Event::Active)).await, "never begun");
+    log.append(first.clone()).await.unwrap();
+    refused(log.append(first.clone()).await, "begun before");
+    log.append(first.then(3, Event::Ended(EndCause::Operator))).await.unwrap();
+    refused(log.append(first.then(4, Event::Active)).await, "has ended");
+    refused(log.append(first.then(4, Event::Ended(EndCause::Quit))).await, "has ended");
+    refused(log.append(first.clone()).await, "begun before");
+    assert_eq!(log.entries(10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn no_other_program_can_change_remove_or_replace_an_entry() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    log.append(begun(1, "s1", "7", "why")).await.unwrap();
+    let before = log.entries(10).await.unwrap();
+
+    let mut raw = desk.raw().await;
+    for attack in [
+        "UPDATE entries SET reason = 'nothing to see'",
+        "DELETE FROM entries",
+        "INSERT OR REPLACE INTO entries (id, at_ms, session, event, operator_name, operator_email, os_user, host,
+            connection, connection_name, environment, user_id, reason, detail, app_version)
+         VALUES (1, 1, 's2', 'begun', '', '', '', '', '', '', 'staging', '', '', '', '')",
+    ] {
+        let error = sqlx::raw_sql(attack).execute(&mut raw).await.expect_err(attack);
+        assert!(error.to_string().contains("append-only"), "{attack}: {error}");
+    }
+    assert_eq!(log.entries(10).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn two_processes_may_write_at_the_same_time() {
+    let desk = Desk::new();
+    let (one, other) = (desk.log().await, desk.log().await);
+    let write = |log: AuditLog, name: &'static str| async move {
+        for n in 0..20 {
+            log.append(begun(n, &format!("{name}{n}"), "7", "why")).await.unwrap();
+        }
+    };
+    tokio::join!(write(one.clone(), "a"), write(other, "b"));
+    assert_eq!(one.entries(100).await.unwrap().len(), 40);
+}
+
+#[tokio::test]
+async fn past_sessions_are_the_users_own_newest_first_and_say_how_they_came_out() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let good = begun(10, "good", "7", "first");
+    let bad = begun(20, "bad", "7", "second");
+    let unopened = begun(25, "unopened", "7", "");
+    let running = begun(30, "running", "7", "third");
+    for entry in [
+        good.clone(),
+        good.then(11, Event::Active),
+        good.then(19, Event::Ended(EndCause::Operator)),
+        begun(15, "other user", "8", "not mine"),
+        bad.clone(),
+        bad.then(21, Event::Refused { status: None, cause: "no answer".into() }),
+        bad.then(22, Event::Ended(EndCause::WindowClosed)),
+        unopened.clone(),
+        unopened.then(26, Event::Ended(EndCause::NeverOpened)),
+        running.clone(),
+        running.then(31, Event::Active),
+    ] {
+        log.append(entry).await.unwrap();
+    }
+
+    let past = log.past_sessions("acme", "7", 10).await.unwrap();
+    let told: Vec<_> = past
+        .iter()
+        .map(|s| (s.session.as_str(), s.outcome, s.started_at, s.ended_at, s.reason.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("running", Outcome::Running, 30, None, "third"),
+            ("unopened", Outcome::Refused, 25, Some(26), ""),
+            ("bad", Outcome::Refused, 20, Some(22), "second"),
+            ("good", Outcome::Ended, 10, Some(19), "first"),
+        ]
+    );
+    assert!(past.iter().all(|s| s.operator == "Ada"));
+    assert_eq!(log.past_sessions("acme", "7", 2).await.unwrap(), past[..2]);
+    assert!(log.past_sessions("other", "7", 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn recent_reasons_are_the_operators_own_each_once_newest_first() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    for (at_ms, reason) in (0..).zip(["billing", "login", "billing", "", "export"]) {
+        log.append(begun(at_ms, &format!("s{at_ms}"), "7", reason)).await.unwrap();
+    }
+    let mut nameless = begun(9, "nameless", "7", "somebody else's");
+    nameless.who.operator_name.clear();
+    log.append(nameless.clone()).await.unwrap();
+
+    assert_eq!(log.recent_reasons("acme", "Ada", 10).await.unwrap(), ["export", "billing", "login"]);
+    assert_eq!(log.recent_reasons("acme", "Ada", 1).await.unwrap(), ["export"]);
+    assert!(log.recent_reasons("other", "Ada", 10).await.unwrap().is_empty());
+    // The file and the type agree on who an operator without a name is.
+    assert_eq!(log.recent_reasons("acme", nameless.who.operator(), 10).await.unwrap(), ["somebody else's"]);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_open_is_closed_once_and_running_sessions_are_left_alone() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let done = begun(1, "done", "7", "why");
+    for entry in [
+        done.clone(),
+        done.then(2, Event::Ended(EndCause::Operator)),
+        begun(3, "lost", "7", "why"),
+        begun(4, "alive", "8", "why"),
+    ] {
+        log.append(entry).await.unwrap();
+    }
+    drop(log);
+
+    let log = desk.log().await;
+    assert_eq!(log.close_unfinished(50, &["alive".into()]).await.unwrap(), ["lost"]);
+    let newest = &log.entries(1).await.unwrap()[0];
+    assert_eq!(*newest, begun(3, "lost", "7", "why").then(50, Event::Ended(EndCause::Crash)));
+    assert!(log.close_unfinished(60, &["alive".into()]).await.unwrap().is_empty());
+    assert_eq!(log.close_unfinished(70, &[]).await.unwrap(), ["alive"]);
+}
+
+#[tokio::test]
+async fn a_damaged_foreign_or_newer_file_is_refused_and_left_as_it_is() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path().parent().unwrap()).unwrap();
+
+    std::fs::write(desk.path(), b"Dear diary, today nobody impersonated anybody at all. ".repeat(40))
+        .unwrap();
+    let before = std::fs::read(desk.path()).unwrap();
+    assert!(desk.refusal().await.message.contains("damaged"));
+    assert_eq!(std::fs::read(desk.path()).unwrap(), before, "the damaged file was touched");
+    std::fs::remove_file(desk.path()).unwrap();
+
+    let mut foreign = desk.raw().await;
+    sqlx::raw_sql("CREATE TABLE recipes (name TEXT)").execute(&mut foreign).await.unwrap();
+    foreign.close().await.unwrap();
+    let before = std::fs::read(desk.path()).unwrap();
+    assert!(desk.refusal().await.message.contains("not an audit log"));
+    assert_eq!(std::fs::read(desk.path()).unwrap(), before, "the foreign file was touched");
+    std::fs::remove_file(desk.path()).unwrap();
+
+    desk.log().await.append(begun(1, "s1", "7", "why")).await.unwrap();
+    let mut raw = desk.raw().await;
+    sqlx::raw_sql("PRAGMA user_version = 99").execute(&mut raw).await.unwrap();
+    raw.close().await.unwrap();
+    let error = desk.refusal().await;
+    assert!(error.message.contains("newer") && error.message.contains("99"), "{error}");
+    assert!(error.hint.unwrap().contains("Update"));
+}
+
+#[tokio::test]
+async fn a_page_that_went_bad_is_an_error_not_a_shorter_log() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    for n in 0..50 {
+        log.append(begun(n, &format!("s{n}"), "7", &"why ".repeat(200))).await.unwrap();
+    }
+    drop(log);
+    let mut bytes = std::fs::read(desk.path()).unwrap();
+    bytes[4096..].fill(0xa5);
+    std::fs::write(desk.path(), bytes).unwrap();
+
+    let error = match AuditLog::open(&desk.path()).await {
+        Err(error) => error,
+        Ok(log) => log.entries(100).await.expect_err("a damaged log was read as if it were whole"),
+    };
+    assert_eq!(error.code, Code::AuditFailed);
+    assert!(error.message.contains("damaged"), "{error}");
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_written_says_so_when_opened() {
+    let desk = Desk::new();
+    // A file where the folder should be stops everybody, root included.
+    std::fs::write(desk.dir.path().join("data"), "").unwrap();
+    assert!(desk.refusal().await.message.contains("audit.sqlite"));
+
+    // A folder where the file should be.
+    let folder = desk.dir.path().join("log.sqlite");
+    std::fs::create_dir(&folder).unwrap();
+    refusal(&folder).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_read_only_folder_or_file_says_so_when_opened() {
+    use std::os::unix::fs::PermissionsExt;
+    let chmod = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let desk = Desk::new();
+    desk.log().await.append(begun(1, "s1", "7", "why")).await.unwrap();
+    let folder = desk.path().parent().unwrap().to_owned();
+    chmod(&folder, 0o500);
+    // Permission bits do not bind root, who gets a file system that refuses everybody instead.
+    let bound = std::fs::write(folder.join("probe"), "").is_err();
+    let errors = if bound {
+        let of_folder = desk.refusal().await;
+        chmod(&folder, 0o700);
+        chmod(&desk.path(), 0o400);
+        [of_folder, desk.refusal().await]
+    } else {
+        chmod(&folder, 0o700);
+        [refusal(Path::new("/proc/understudy/audit.sqlite")).await, refusal(Path::new("/proc/version")).await]
+    };
+    for error in errors {
+        assert!(error.message.starts_with("Could not open the audit log /"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_log_is_readable_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let log = desk.log().await;
+    log.append(begun(1, "s1", "7", "why")).await.unwrap();
+    assert_eq!(mode(&desk.path()), 0o600);
+    assert_eq!(mode(desk.path().parent().unwrap()), 0o700);
+    drop(log);
+
+    std::fs::set_permissions(desk.path(), std::fs::Permissions::from_mode(0o644)).unwrap();
+    desk.log().await;
+    assert_eq!(mode(&desk.path()), 0o600, "what others were allowed was not taken back");
+}
+
+#[tokio::test]
+async fn every_lookup_uses_an_index_so_a_long_log_stays_fast() {
+    let desk = Desk::new();
+    desk.log().await;
+    let mut raw = desk.raw().await;
+    for (question, index) in [
+        ("event = 'begun' AND connection = ? AND user_id = ? ORDER BY id DESC", "sessions_of_user"),
+        ("event = 'begun' AND connection = ? AND operator = ? ORDER BY id DESC", "sessions_of_operator"),
+        ("session = ? AND event = 'ended'", "entries_of_session"),
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(format!(
+            "EXPLAIN QUERY PLAN SELECT reason FROM entries WHERE {question}"
+        )))
+        .fetch_all(&mut raw)
+        .await
+        .unwrap();
+        let plan: Vec<_> = plan.into_iter().map(|(_, _, _, step)| step).collect();
+        assert!(plan.iter().any(|step| step.contains(index)), "{question}: {plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{question} sorts: {plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_answer_is_not_kept_whole() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let first = begun(1, "s1", "7", "why");
+    log.append(first.clone()).await.unwrap();
+    log.append(first.then(2, Event::Refused { status: Some(500), cause: "ü".repeat(10_000) })).await.unwrap();
+    match &log.entries(1).await.unwrap()[0].event {
+        Event::Refused { status: Some(500), cause } => assert_eq!(cause.chars().count(), 300),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_operator_without_a_name_is_their_email_or_account() {
+    let who = Who::new("", "");
+    assert!(!who.os_user.is_empty() && !who.host.is_empty());
+    assert_eq!(who.operator(), who.os_user);
+    assert_eq!(Who::new("", "ada@example.org").operator(), "ada@example.org");
+    assert_eq!(Who::new("Ada", "ada@example.org").operator(), "Ada");
+}

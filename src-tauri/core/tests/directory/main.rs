@@ -1,0 +1,25 @@
+//! The directory engines against real databases: one story that each must pass, and what only one of
+//! them can do wrong.
+
+mod people;
+#[cfg(unix)]
+mod postgres;
+mod sqlite;
+mod story;
+
+use understudy_core::connection::DirectoryPart;
+
+/// The connection file's part for the story's table; tests change what they need.
+pub fn part(url: String) -> DirectoryPart {
+    DirectoryPart {
+        url,
+        table: "Users".into(),
+        id: "id".into(),
+        email: Some("email".into()),
+        name: Some("full_name".into()),
+        created_at: Some("createdAt".into()),
+        columns: vec!["plan".into(), "score".into(), "active".into()],
+        search: None,
+        timeout_ms: 20_000,
+    }
+}

@@ -1,0 +1,539 @@
+//! PostgreSQL: the story against a real server, and what only a server can do.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use tokio_util::sync::CancellationToken;
+use understudy_core::connection::DirectoryPart;
+use understudy_core::directory::{self, Directory, FieldKind, Query, Sort, Tier};
+use understudy_core::error::{Code, Error};
+use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
+
+use crate::people::people;
+use crate::story::{self, pages, query, search};
+
+const READER: &str = "reader";
+const READER_PASSWORD: &str = "r3ad:er/p@ss word";
+
+fn password() -> SecretString {
+    READER_PASSWORD.into()
+}
+
+/// A database of its own for a step, that `reader` may read.
+fn database(server: &PostgresServer, name: &str, script: &str) -> String {
+    server.sql("postgres", &format!("CREATE DATABASE {name}"));
+    server.sql(name, script);
+    server.sql(name, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader");
+    server.url(READER, name)
+}
+
+fn server() -> PostgresServer {
+    let server = PostgresServer::start();
+    server.sql("postgres", &format!("CREATE ROLE {READER} LOGIN PASSWORD '{READER_PASSWORD}'"));
+    server
+}
+
+fn part(url: &str, table: &str) -> DirectoryPart {
+    DirectoryPart {
+        table: table.into(),
+        email: None,
+        name: None,
+        created_at: None,
+        columns: vec![],
+        ..crate::part(url.into())
+    }
+}
+
+async fn open(part: &DirectoryPart) -> Arc<dyn Directory> {
+    directory::open(part, Some(&password())).await.unwrap()
+}
+
+async fn opening_fails(part: &DirectoryPart, password: Option<&str>) -> Error {
+    let password = password.map(SecretString::from);
+    match directory::open(part, password.as_ref()).await {
+        Ok(_) => panic!("{part:?} was opened"),
+        Err(error) => {
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains(READER_PASSWORD) && !text.contains("wr0ng"), "{text}");
+            error
+        }
+    }
+}
+
+fn timestamp(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).unwrap().to_string()
+}
+
+async fn users(server: &PostgresServer, name: &str) -> String {
+    let url = database(
+        server,
+        name,
+        r#"CREATE TABLE "Users" (id bigint PRIMARY KEY, email varchar(255), full_name text, plan text,
+                                 score double precision, active boolean, "createdAt" timestamptz,
+                                 password_hash text NOT NULL DEFAULT 'secret');
+           CREATE INDEX ON "Users" (full_name);
+           CREATE INDEX ON "Users" (score);
+           CREATE INDEX ON "Users" ("createdAt");
+           CREATE INDEX ON "Users" (plan) WHERE plan IS NOT NULL;
+           CREATE INDEX ON "Users" (email varchar_pattern_ops);"#,
+    );
+    let options = PgConnectOptions::new_without_pgpass()
+        .host("127.0.0.1")
+        .port(server.port())
+        .username(ADMIN)
+        .password(ADMIN_PASSWORD)
+        .database(name);
+    let mut connection = PgConnection::connect_with(&options).await.unwrap();
+    let people = people();
+    sqlx::query(
+        r#"INSERT INTO "Users" (id, email, full_name, plan, score, active, "createdAt")
+           SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::float8[], $6::bool[], $7::text[]::timestamptz[])"#,
+    )
+    .bind(people.iter().map(|person| person.id).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.email.clone()).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.name.clone()).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.plan.clone()).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.score).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.active).collect::<Vec<_>>())
+    .bind(people.iter().map(|person| person.created_at.map(timestamp)).collect::<Vec<_>>())
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    connection.close().await.unwrap();
+    url
+}
+
+#[tokio::test]
+async fn the_story_on_postgres() {
+    let server = server();
+    let url = users(&server, "acme").await;
+    let directory = open(&crate::part(url.clone())).await;
+    assert!(directory.info().server.starts_with("PostgreSQL 1"), "{}", directory.info().server);
+    assert!(directory.info().total_is_exact, "never analysed, so counted");
+    story::told(&*directory).await;
+    directory.close().await;
+
+    server.sql("acme", "ANALYZE");
+    let directory = open(&crate::part(url)).await;
+    assert_eq!(directory.info().estimated_total, Some(5000));
+    assert!(!directory.info().total_is_exact, "the planner's estimate");
+
+    values_of_every_type_are_shown(&server).await;
+    lists_by_any_ordered_type_hold_everyone_once(&server).await;
+    ids_of_every_kind_find_their_user(&server).await;
+    tables_are_found_by_their_exact_names(&server).await;
+    nothing_can_be_written(&server).await;
+    refusals_are_told_apart(&server).await;
+}
+
+async fn values_of_every_type_are_shown(server: &PostgresServer) {
+    let url = database(
+        server,
+        "kinds",
+        r#"CREATE EXTENSION citext;
+           CREATE TYPE mood AS ENUM ('sad', 'happy');
+           CREATE DOMAIN level AS int CHECK (VALUE > 0);
+           CREATE DOMAIN higher AS level;
+           CREATE TYPE pair AS (a int, b text);
+           CREATE TABLE kinds (id int PRIMARY KEY, email citext, mood mood, level higher, tags text[], extra jsonb,
+               raw json, amount numeric, precise timestamptz, wall timestamp, day date, hour time, bytes bytea,
+               ratio real, pair pair, address inet, span interval, long text, letter "char", owner oid, fixed char(5));
+           INSERT INTO kinds VALUES
+             (1, 'Ada@Example.com', 'happy', 7, '{a,"b c"}', '{"a": [1, null]}', '{"b" :2}', 'NaN', '2024-01-02 03:04:05.678901+02',
+              '2024-01-02 03:04:05', '2024-01-02', '03:04:05', '\x00ff', 0.1, (1,'x'), '10.0.0.1/8', '1 day', 'short', 'x', 4294967295, 'ab'),
+             (2, NULL, NULL, NULL, NULL, NULL, NULL, 123456789012345678901234567890.5, 'infinity', '-infinity', '9999-12-31', NULL,
+              decode(repeat('ab', 1000000), 'hex'), 'Infinity', NULL, NULL, NULL, repeat('ä', 1000000), NULL, NULL, NULL),
+             (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '9999-12-31 23:59:59.999999+00', '0044-03-15 00:00:00 BC', 'infinity',
+              NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);"#,
+    );
+    // Whatever the role's own settings are, what is shown does not change.
+    server.sql(
+        "kinds",
+        "ALTER ROLE reader SET TimeZone = 'Asia/Kathmandu'; ALTER ROLE reader SET DateStyle = 'SQL, DMY';
+         ALTER ROLE reader SET extra_float_digits = 0; ALTER ROLE reader SET bytea_output = 'escape'",
+    );
+    let names = [
+        "mood", "level", "tags", "extra", "raw", "amount", "precise", "wall", "day", "hour", "bytes",
+        "ratio", "pair", "address", "span", "long", "letter", "owner", "fixed",
+    ];
+    let part = DirectoryPart {
+        email: Some("email".into()),
+        columns: names.map(str::to_owned).to_vec(),
+        search: Some(["email", "mood", "extra", "amount"].map(str::to_owned).to_vec()),
+        ..part(&url, "kinds")
+    };
+    let directory = open(&part).await;
+    let shown = async |id: &str| -> Vec<String> {
+        let row = directory.user(id).await.unwrap().expect("the row is there");
+        row.cells.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect()
+    };
+    assert_eq!(
+        shown("1").await,
+        [
+            "1",
+            "Ada@Example.com",
+            "happy",
+            "7",
+            "{a,\"b c\"}",
+            "{\"a\": [1, null]}",
+            "{\"b\" :2}",
+            "NaN",
+            "2024-01-02T01:04:05.678901Z",
+            "2024-01-02T03:04:05",
+            "2024-01-02",
+            "03:04:05",
+            "\\x00ff",
+            "0.1",
+            "(1,x)",
+            "10.0.0.1/8",
+            "1 day",
+            "short",
+            "x",
+            "4294967295",
+            "ab",
+        ]
+    );
+    let two = shown("2").await;
+    assert_eq!(two[7], "123456789012345678901234567890.5");
+    assert_eq!(two[8..11], ["infinity", "-infinity", "9999-12-31"]);
+    assert_eq!(two[12].len(), 2 + 10_000, "a megabyte was cut");
+    assert_eq!(two[13], "Infinity");
+    assert_eq!(two[17].chars().count(), 10_000, "a megabyte was cut");
+    let three = shown("3").await;
+    assert_eq!(three[8..11], ["9999-12-31T23:59:59.999999Z", "0044-03-15 00:00:00 BC", "infinity"]);
+    let kinds: Vec<FieldKind> = directory.info().columns.iter().map(|column| column.kind).collect();
+    assert_eq!(kinds[3], FieldKind::Integer, "a domain over a domain over int");
+    assert_eq!(kinds[5], FieldKind::Json);
+
+    for (text, tier) in [
+        ("ADA@example.com", Tier::Email),
+        ("HAP", Tier::Prefix),
+        ("null]", Tier::Contains),
+        ("nan", Tier::Prefix),
+        ("1", Tier::Id),
+    ] {
+        let page = search(&*directory, &query(text)).await;
+        assert_eq!(page.rows[0].id, "1", "{text}");
+        assert_eq!(page.how.tier, tier, "{text}");
+    }
+    server.sql("kinds", "ALTER ROLE reader RESET ALL");
+}
+
+async fn lists_by_any_ordered_type_hold_everyone_once(server: &PostgresServer) {
+    let url = database(
+        server,
+        "ordered",
+        r#"CREATE EXTENSION citext;
+           CREATE TABLE ordered (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), t timestamptz(3), w timestamp, d date, n numeric,
+                                 f real, c citext, v varchar(20) COLLATE "C", b boolean, a int[]);
+           INSERT INTO ordered (t, w, d, n, f, c, v, b, a)
+             SELECT CASE WHEN i % 5 = 0 THEN NULL WHEN i % 7 = 0 THEN 'infinity' ELSE '2024-01-01'::timestamptz + i % 11 * interval '1 ms' END,
+                    CASE WHEN i % 5 = 0 THEN '-infinity' ELSE '2024-01-01'::timestamp - i % 3000 * interval '1 year' - i % 13 * interval '1 us' END,
+                    CASE WHEN i % 3 = 0 THEN NULL ELSE '2024-01-01'::date + i % 4 END,
+                    CASE WHEN i % 6 = 0 THEN 'NaN' ELSE (i % 17) / 7.0 END,
+                    CASE WHEN i % 6 = 0 THEN '-Infinity' ELSE (i % 17) / 7.0 END,
+                    (ARRAY['ada', 'ADA', 'Bob', NULL, ''])[i % 5 + 1], (ARRAY['ada', 'ADA', 'é', NULL, ' '])[i % 5 + 1],
+                    (ARRAY[true, false, NULL])[i % 3 + 1], ARRAY[i % 4, NULL]
+             FROM generate_series(1, 400) i;
+           CREATE INDEX ON ordered (t); CREATE INDEX ON ordered (w); CREATE INDEX ON ordered (d); CREATE INDEX ON ordered (n);
+           CREATE INDEX ON ordered (f); CREATE INDEX ON ordered (c); CREATE INDEX ON ordered (v); CREATE INDEX ON ordered (b);
+           CREATE INDEX ON ordered (a);"#,
+    );
+    let names = ["w", "d", "n", "f", "c", "v", "b", "a"];
+    let part = DirectoryPart {
+        created_at: Some("t".into()),
+        columns: names.map(str::to_owned).to_vec(),
+        ..part(&url, "ordered")
+    };
+    let directory = open(&part).await;
+    for column in ["t", "id"].into_iter().chain(names) {
+        for descending in [false, true] {
+            let direction = if descending { "DESC" } else { "ASC" };
+            let ids = server.sql(
+                "ordered",
+                &format!("SELECT id FROM ordered ORDER BY {column} {direction} NULLS LAST, id {direction}"),
+            );
+            let sort = Some(Sort { column: column.into(), descending });
+            let pages = pages(&*directory, Query { sort, limit: 23, ..query("") }).await;
+            let found: Vec<&str> =
+                pages.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
+            assert_eq!(found, ids.lines().collect::<Vec<_>>(), "by {column} {direction}");
+        }
+    }
+}
+
+async fn ids_of_every_kind_find_their_user(server: &PostgresServer) {
+    let url = database(
+        server,
+        "ids",
+        r"CREATE EXTENSION citext;
+          CREATE TABLE uuids (id uuid PRIMARY KEY); INSERT INTO uuids VALUES ('0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11');
+          CREATE TABLE texts (id text PRIMARY KEY); INSERT INTO texts VALUES ('Ada'), ('007'), ('100%_''\');
+          CREATE TABLE folded (id citext PRIMARY KEY); INSERT INTO folded VALUES ('Ada');
+          CREATE TABLE small (id smallint PRIMARY KEY); INSERT INTO small VALUES (7);
+          CREATE TABLE numbers (id numeric PRIMARY KEY); INSERT INTO numbers VALUES (123456789012345678901234567890), (1.50);
+          CREATE TABLE padded (id char(8) PRIMARY KEY); INSERT INTO padded VALUES ('ab');
+          CREATE VIEW doubled AS SELECT 7 AS id UNION ALL SELECT 7;
+          CREATE VIEW nobody AS SELECT NULL::int AS id UNION ALL SELECT 7;",
+    );
+    for (table, id) in [
+        ("uuids", "0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11"),
+        ("texts", "Ada"),
+        ("texts", "007"),
+        ("texts", "100%_'\\"),
+        ("folded", "Ada"),
+        ("small", "7"),
+        ("numbers", "123456789012345678901234567890"),
+        ("numbers", "1.50"),
+        ("padded", "ab"),
+        ("nobody", "7"),
+    ] {
+        let directory = open(&part(&url, table)).await;
+        assert_eq!(directory.user(id).await.unwrap().expect(table).id, id);
+        let page = search(&*directory, &query(&format!(" {id} "))).await;
+        assert_eq!(page.rows[0].id, id, "{table}");
+        assert_eq!(page.how.tier, Tier::Id);
+        // What cannot be an id of this type finds nobody, and fails nothing.
+        for other in ["ADA", "ada", "70000", "99999999999999999999", "0x7", "7 ", "1.5", "{", "é\u{7}"] {
+            assert_eq!(directory.user(other).await.unwrap(), None, "{table} {other:?}");
+            search(&*directory, &query(other)).await;
+        }
+    }
+    // However a UUID was copied.
+    let uuids = open(&part(&url, "uuids")).await;
+    for spelled in ["0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11", "0b5a2a3e6f0e4a569f3c5d1a9f1f7c11"] {
+        assert_eq!(search(&*uuids, &query(spelled)).await.rows.len(), 1);
+    }
+    let doubled = open(&part(&url, "doubled")).await;
+    assert_eq!(doubled.user("7").await.unwrap_err().code, Code::DirectoryMismatch);
+    let nobody = open(&part(&url, "nobody")).await;
+    assert_eq!(search(&*nobody, &query("")).await.rows.len(), 1);
+}
+
+async fn tables_are_found_by_their_exact_names(server: &PostgresServer) {
+    let url = database(
+        server,
+        "names",
+        r#"CREATE SCHEMA "My App"; GRANT USAGE ON SCHEMA "My App" TO reader;
+           CREATE TABLE "My App"."we""ird. name" ("i""d" int PRIMARY KEY, "; DROP TABLE x" text);
+           INSERT INTO "My App"."we""ird. name" VALUES (1, 'here'); GRANT SELECT ON "My App"."we""ird. name" TO reader;
+           CREATE TABLE "Users" (id int PRIMARY KEY); CREATE TABLE orders (id int);
+           CREATE TABLE parts (id int, "createdAt" date NOT NULL, PRIMARY KEY (id, "createdAt")) PARTITION BY RANGE ("createdAt");
+           CREATE TABLE parts_2024 PARTITION OF parts FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+           INSERT INTO parts SELECT i, '2024-01-01' FROM generate_series(1, 10) i;
+           CREATE MATERIALIZED VIEW matview AS SELECT id FROM parts; CREATE VIEW view AS SELECT id FROM parts;"#,
+    );
+    for (table, id) in [
+        ("\"My App\".\"we\"\"ird. name\"", "i\"d"),
+        ("Users", "id"),
+        ("\"Users\"", "id"),
+        ("public.Users", "id"),
+    ] {
+        open(&DirectoryPart { id: id.into(), ..part(&url, table) }).await;
+    }
+    let weird = DirectoryPart {
+        id: "i\"d".into(),
+        name: Some("; DROP TABLE x".into()),
+        ..part(&url, "\"My App\".\"we\"\"ird. name\"")
+    };
+    assert_eq!(search(&*open(&weird).await, &query("HERE")).await.rows.len(), 1);
+    for table in ["parts", "matview", "view"] {
+        let directory = open(&part(&url, table)).await;
+        assert_eq!(search(&*directory, &query("")).await.rows.len(), 10, "{table}");
+        assert_eq!(directory.info().estimated_total, Some(10), "{table}");
+        assert_eq!(directory.info().columns[0].sortable, table == "parts", "{table}");
+    }
+
+    let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryMismatch);
+    assert!(error.message.contains("Did you mean `Users`?"), "{error}");
+    let hint = error.hint.unwrap();
+    assert!(hint.contains("`orders`") && hint.contains("My App.") && !hint.contains("parts_2024"), "{hint}");
+
+    let wrong = DirectoryPart { columns: vec!["id".into(), "plan".into()], ..part(&url, "Users") };
+    let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryMismatch);
+    assert!(error.message.starts_with("directory.columns[1]: Users has no column `plan`"), "{error}");
+}
+
+async fn nothing_can_be_written(server: &PostgresServer) {
+    let url = database(
+        server,
+        "written",
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1), (2); CREATE TABLE seen (id int);
+         CREATE FUNCTION note(id int) RETURNS text LANGUAGE sql VOLATILE SECURITY DEFINER
+           AS 'INSERT INTO seen VALUES (id) RETURNING ''noted''';
+         CREATE VIEW noting AS SELECT id, note(id) AS note FROM users;
+         CREATE VIEW escaping AS SELECT id, set_config('transaction_read_only', 'off', false) || note(id) AS note FROM users;",
+    );
+    for view in ["noting", "escaping"] {
+        let directory = open(&DirectoryPart { columns: vec!["note".into()], ..part(&url, view) }).await;
+        let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+        assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+        assert_eq!(directory.user("1").await.unwrap_err().code, Code::DirectoryRefused);
+    }
+    assert_eq!(server.sql("written", "SELECT count(*) FROM seen"), "0");
+}
+
+async fn refusals_are_told_apart(server: &PostgresServer) {
+    let url = database(
+        server,
+        "refused",
+        "CREATE TABLE users (id int PRIMARY KEY, email text, password_hash text)",
+    );
+    server.sql("refused", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id, email) ON users TO reader");
+    let users = part(&url, "users");
+    let told = DirectoryPart { email: Some("email".into()), ..users.clone() };
+    open(&told).await;
+
+    let secret = DirectoryPart { columns: vec!["password_hash".into()], ..users.clone() };
+    let error = opening_fails(&secret, Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused);
+    assert!(error.message.contains("`password_hash`"), "{error}");
+    let hint = error.hint.unwrap();
+    assert!(hint.ends_with(r#"GRANT SELECT ("password_hash") ON "public"."users" TO "reader""#), "{hint}");
+
+    let error = opening_fails(&users, Some("wr0ng")).await;
+    assert_eq!(error.code, Code::DirectoryRefused);
+    assert!(error.message.contains("127.0.0.1"), "{error}");
+    let error = opening_fails(&users, None).await;
+    assert_eq!(error.code, Code::DirectoryRefused);
+    assert!(error.message.contains("none is stored"), "{error}");
+    let error = opening_fails(&part(&server.url("nobody", "refused"), "users"), Some("wr0ng")).await;
+    assert_eq!(error.code, Code::DirectoryRefused);
+    let error = opening_fails(&part(&server.url(READER, "missing"), "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryMismatch, "{error}");
+    let error = opening_fails(&part(&format!("{url}?sslmode=require"), "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    let error =
+        opening_fails(&part("postgres://reader@no-such-host.invalid/acme", "users"), Some(READER_PASSWORD))
+            .await;
+    assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
+    assert!(error.message.contains("no-such-host.invalid"));
+
+    // What changes after the directory was opened is told as well.
+    let directory = open(&told).await;
+    server.sql("refused", "REVOKE SELECT (email) ON users FROM reader");
+    let failed = async || directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(failed().await.code, Code::DirectoryRefused);
+    server.sql("refused", "GRANT SELECT ON users TO reader; ALTER TABLE users RENAME COLUMN email TO mail");
+    assert_eq!(failed().await.code, Code::DirectoryMismatch);
+    server.sql("refused", "DROP TABLE users");
+    assert_eq!(failed().await.code, Code::DirectoryMismatch);
+    server.sql(
+        "refused",
+        "CREATE TABLE users (id int PRIMARY KEY, email int); GRANT SELECT ON users TO reader;",
+    );
+    assert_eq!(search(&*directory, &query("")).await.rows, [], "and when it is back, so is the directory");
+}
+
+/// Waits until the server says so; asking it takes long enough to not be in its way.
+fn wait_for(server: &PostgresServer, question: &str, answer: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let said = server.sql("postgres", question);
+        if said == answer {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{question} is {said}, not {answer}");
+    }
+}
+
+const NAPPING: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = 'understudy' AND state = 'active' AND wait_event = 'PgSleep'";
+const STUCK: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE application_name = 'understudy' AND state <> 'idle'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_running_and_a_restart_is_survived() {
+    let mut server = server();
+    let url = database(
+        &server,
+        "slow",
+        "CREATE TABLE users (id int PRIMARY KEY, email text); INSERT INTO users VALUES (1, 'ada@example.com');
+         CREATE VIEW napping AS SELECT id, (SELECT 'awake' FROM pg_sleep(600) OFFSET 0) AS email FROM users;
+         CREATE VIEW cross_joined AS SELECT a.i AS id, a.i::text AS email
+           FROM generate_series(1, 100000) AS a(i), generate_series(1, 100000) AS b(i) WHERE a.i + b.i < 0;",
+    );
+    let view = |table: &str, timeout_ms| DirectoryPart {
+        email: Some("email".into()),
+        timeout_ms,
+        ..part(&url, table)
+    };
+    a_cancelled_search_stops_on_the_server(&server, &view("napping", 60_000)).await;
+    a_forgotten_search_stops_on_the_server(&server, &view("napping", 60_000)).await;
+    a_search_ends_when_its_time_is_up(&server, &view("napping", 200)).await;
+    a_search_ends_when_its_time_is_up(&server, &view("cross_joined", 200)).await;
+
+    let directory = open(&view("users", 3000)).await;
+    assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
+    server.stop();
+    let error = directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
+    assert!(error.message.contains(&server.port().to_string()), "{error}");
+    assert_eq!(
+        opening_fails(&view("users", 3000), Some(READER_PASSWORD)).await.code,
+        Code::DirectoryUnreachable
+    );
+    server.start_again();
+    assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1, "it reconnects by itself");
+
+    // Even when the session is ended under it between two questions.
+    server.sql(
+        "slow",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'understudy'",
+    );
+    assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
+    directory.close().await;
+    wait_for(&server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'", "0");
+}
+
+async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryPart) {
+    let directory = open(part).await;
+    // More often than there are connections: each must have become free again.
+    for _ in 0..4 {
+        let cancel = CancellationToken::new();
+        let searching = tokio::spawn({
+            let (directory, cancel) = (Arc::clone(&directory), cancel.clone());
+            async move { directory.search(&query(""), &cancel).await }
+        });
+        wait_for(server, NAPPING, "1");
+        cancel.cancel();
+        assert_eq!(searching.await.unwrap().unwrap_err().code, Code::Cancelled);
+        wait_for(server, STUCK, "0");
+    }
+    // A token that fired before the question was asked.
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    assert_eq!(directory.search(&query(""), &cancel).await.unwrap_err().code, Code::Cancelled);
+    directory.close().await;
+}
+
+async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryPart) {
+    let directory = open(part).await;
+    for _ in 0..3 {
+        let searching = tokio::spawn({
+            let directory = Arc::clone(&directory);
+            async move { directory.user("1").await }
+        });
+        wait_for(server, NAPPING, "1");
+        searching.abort();
+        assert!(searching.await.unwrap_err().is_cancelled());
+        wait_for(server, STUCK, "0");
+    }
+    directory.close().await;
+}
+
+async fn a_search_ends_when_its_time_is_up(server: &PostgresServer, part: &DirectoryPart) {
+    let directory = open(part).await;
+    for _ in 0..3 {
+        let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+        assert_eq!(error.code, Code::DirectoryTimeout);
+        assert!(error.message.contains("0.2 s") && error.hint.is_some(), "{error}");
+    }
+    wait_for(server, STUCK, "0");
+    directory.close().await;
+}

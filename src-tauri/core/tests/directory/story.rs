@@ -1,0 +1,240 @@
+//! The story: what an agent and the console do with a directory, whatever the engine.
+
+use tokio_util::sync::CancellationToken;
+use understudy_core::directory::{Directory, FieldKind, Page, Query, Role, Row, Sort, Tier};
+use understudy_core::error::Code;
+
+use crate::people::{BEYOND_DOUBLE, Person, expected, people};
+
+pub fn query(text: &str) -> Query {
+    Query { text: text.into(), sort: None, after: None, limit: 50 }
+}
+
+pub async fn search(directory: &dyn Directory, query: &Query) -> Page {
+    directory.search(query, &CancellationToken::new()).await.expect("the search is answered")
+}
+
+/// All pages of a question, one after the other.
+pub async fn pages(directory: &dyn Directory, mut query: Query) -> Vec<Page> {
+    let mut pages = Vec::new();
+    loop {
+        let page = search(directory, &query).await;
+        assert!(page.rows.len() <= usize::from(query.limit));
+        query.after.clone_from(&page.next);
+        let full = page.rows.len() == usize::from(query.limit);
+        pages.push(page);
+        if query.after.is_none() {
+            return pages;
+        }
+        assert!(full, "a page that is followed by another is full");
+    }
+}
+
+pub async fn told(directory: &dyn Directory) {
+    let people = people();
+    what_was_found(directory, &people);
+    all_users_newest_first(directory, &people).await;
+    searches_answer_in_tiers(directory, &people).await;
+    lists_are_ordered_both_ways(directory, &people).await;
+    hostile_rows_are_shown_as_they_are(directory, &people).await;
+    a_user_is_read_again_by_its_id(directory, &people).await;
+    wrong_questions_are_refused(directory).await;
+}
+
+fn what_was_found(directory: &dyn Directory, people: &[Person]) {
+    let info = directory.info();
+    let columns: Vec<_> = info
+        .columns
+        .iter()
+        .map(|column| {
+            (column.name.as_str(), column.label.as_str(), column.role, column.kind, column.sortable)
+        })
+        .collect();
+    assert_eq!(
+        columns,
+        [
+            ("id", "ID", Role::Id, FieldKind::Integer, true),
+            ("full_name", "Full name", Role::Name, FieldKind::Text, true),
+            ("email", "Email", Role::Email, FieldKind::Text, false),
+            ("plan", "Plan", Role::Other, FieldKind::Text, false),
+            ("score", "Score", Role::Other, FieldKind::Number, true),
+            ("active", "Active", Role::Other, FieldKind::Boolean, false),
+            ("createdAt", "Created at", Role::CreatedAt, FieldKind::Time, true),
+        ]
+    );
+    let total = info.estimated_total.expect("something is known of so few users");
+    assert_eq!(total, people.len() as u64);
+}
+
+async fn all_users_newest_first(directory: &dyn Directory, people: &[Person]) {
+    let expected: Vec<String> = ids(&expected(people, "", None));
+    for limit in [1, 137, 500] {
+        let people = if limit == 1 { 120 } else { people.len() };
+        let mut walked = Vec::new();
+        let mut question = Query { limit, ..query("  ") };
+        while walked.len() < people {
+            let page = search(directory, &question).await;
+            assert_eq!(page.how.tier, Tier::All);
+            assert!(page.how.elapsed_ms > 0.0);
+            walked.extend(page.rows.into_iter().map(|row| row.id));
+            question.after = page.next;
+            if question.after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(walked, expected[..people], "in pages of {limit}");
+    }
+}
+
+async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person]) {
+    let texts = [
+        "ann",
+        "ANN",
+        "anna",
+        "joann",
+        "  ann ferrari  ",
+        "nothing like this",
+        "shared@example.com",
+        "SHARED@EXAMPLE.COM",
+        "@example.com",
+        "ann11@example.com",
+        "100",
+        "0100",
+        "5102",
+        "-5",
+        "007",
+        "9007199254740993",
+        "9223372036854775807",
+        "99999999999999999999",
+        "1e3",
+        "%",
+        "_",
+        "\\",
+        "%%",
+        "_real_",
+        "100%",
+        "\\back",
+        "percent%under_score\\@EXAMPLE.com",
+        "'",
+        "drop table",
+        "'; DROP TABLE \"Users\"; --",
+        "<script",
+        "onerror=",
+        "x",
+        "xxxxxxxxxx",
+        "👩‍👩‍👧‍👦",
+        "🏳️‍🌈",
+        "łukasz",
+        "ÅNGSTRÖM",
+        "مرحبا",
+        "\u{202e}",
+        "\u{1b}[31m",
+        "{{",
+        "$1",
+        "?1",
+        "zoë",
+        "müller",
+        "ber't",
+    ];
+    for text in texts {
+        let expected = expected(people, text, None);
+        for limit in [7, 500] {
+            let few = Query { limit, ..query(text) };
+            if limit == 7 && expected.len() > 150 {
+                continue; // the same law, at a greater price
+            }
+            let pages = pages(directory, few).await;
+            let found: Vec<&str> =
+                pages.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
+            assert_eq!(found, ids(&expected), "{text:?} in pages of {limit}");
+            let mut at = 0;
+            for page in &pages {
+                if let Some((tier, _)) = expected.get(at) {
+                    assert_eq!(page.how.tier, *tier, "{text:?} at {at}");
+                }
+                at += page.rows.len();
+            }
+        }
+    }
+    assert!(expected(people, "ann", None).len() > 500, "the story searches for something common");
+}
+
+async fn lists_are_ordered_both_ways(directory: &dyn Directory, people: &[Person]) {
+    for column in ["id", "full_name", "score", "createdAt"] {
+        for descending in [false, true] {
+            for text in ["", "ann", "-5", "shared@example.com"] {
+                let sort = Sort { column: column.into(), descending };
+                let question = Query { sort: Some(sort.clone()), limit: 333, ..query(text) };
+                let pages = pages(directory, question).await;
+                let expected = expected(people, text, Some(&sort));
+                let found: Vec<&str> =
+                    pages.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
+                assert_eq!(found, ids(&expected), "{text:?} by {sort:?}");
+                assert_eq!(pages[0].how.tier, if text.is_empty() { Tier::All } else { Tier::Contains });
+            }
+        }
+    }
+}
+
+async fn hostile_rows_are_shown_as_they_are(directory: &dyn Directory, people: &[Person]) {
+    for person in people.iter().take(100) {
+        let row = directory.user(&person.id.to_string()).await.unwrap().expect("the person is there");
+        let cut = |text: &String| text.chars().take(10_000).collect::<String>();
+        assert_eq!(row.cells[1], person.name.as_ref().map(cut));
+        assert_eq!(row.cells[2], person.email);
+        assert_eq!(row.cells[3], person.plan);
+        assert_eq!(row.cells[4].as_ref().map(|score| score.parse().unwrap()), person.score);
+        assert_eq!(row.cells[5], person.active.map(|active| active.to_string()));
+        match (&row.cells[6], person.created_at) {
+            (Some(shown), Some(micros)) => {
+                // SQLite's texts have no zone; the story wrote UTC.
+                let shown = if shown.ends_with('Z') { shown.clone() } else { format!("{shown}Z") };
+                let shown: jiff::Timestamp = shown.parse().expect("RFC 3339");
+                assert_eq!(shown.as_microsecond(), micros);
+            }
+            (shown, created_at) => assert_eq!((shown, created_at), (&None, None)),
+        }
+    }
+}
+
+async fn a_user_is_read_again_by_its_id(directory: &dyn Directory, people: &[Person]) {
+    let beyond = BEYOND_DOUBLE.to_string();
+    let row = directory.user(&beyond).await.unwrap().expect("an id of 2^53 + 1");
+    assert_eq!(row.id, beyond);
+    assert_eq!(directory.info().user_context(&row)["id"], serde_json::json!(BEYOND_DOUBLE));
+    let other: Row = directory.user(&(BEYOND_DOUBLE - 1).to_string()).await.unwrap().expect("its neighbour");
+    assert_ne!(other.cells, row.cells);
+
+    let known = people[0].id;
+    assert!(directory.user(&known.to_string()).await.unwrap().is_some());
+    let spelled = [format!("0{known}"), format!(" {known}"), format!("+{known}"), format!("{known}.0")];
+    let never = ["", "1", "ann", "99999999999999999999", "1 OR 1=1", "100\0", "%", "'"];
+    for id in spelled.iter().map(String::as_str).chain(never) {
+        assert_eq!(directory.user(id).await.unwrap(), None, "{id:?}");
+    }
+}
+
+async fn wrong_questions_are_refused(directory: &dyn Directory) {
+    let refused = async |question: Query| {
+        let error = directory.search(&question, &CancellationToken::new()).await.unwrap_err();
+        assert_eq!(error.code, Code::QueryInvalid, "{question:?}: {error}");
+    };
+    let by = |column: &str| Some(Sort { column: column.into(), descending: false });
+    refused(Query { limit: 0, ..query("") }).await;
+    refused(Query { limit: 501, ..query("") }).await;
+    refused(query(&"long ".repeat(1000))).await;
+    for column in ["plan", "email", "password", "id; DROP TABLE \"Users\"", "\"id\"", ""] {
+        refused(Query { sort: by(column), ..query("") }).await;
+    }
+    let next = search(directory, &query("ann")).await.next.expect("more than a page of them");
+    for after in ["", "nonsense", &next[1..], &format!("{next}A")] {
+        refused(Query { after: Some(after.into()), ..query("ann") }).await;
+    }
+    refused(Query { after: Some(next.clone()), ..query("bob") }).await;
+    refused(Query { after: Some(next.clone()), sort: by("id"), ..query("ann") }).await;
+    search(directory, &Query { after: Some(next), ..query("ann") }).await;
+}
+
+fn ids(found: &[(Tier, &Person)]) -> Vec<String> {
+    found.iter().map(|(_, person)| person.id.to_string()).collect()
+}

@@ -1,0 +1,374 @@
+//! The vault on a real keyring, on a keyring that fails as told, and on none at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use keyring_core::api::CredentialStoreApi;
+use keyring_core::{CredentialStore, Error as Fault, mock};
+use secrecy::{ExposeSecret, SecretString};
+use understudy_core::error::{Code, Error, Result, SecretName};
+use understudy_core::vault::{Keep, SecretState, Vault};
+
+/// Must never be seen anywhere but where a secret is asked for.
+const CANARY: &str = "canary-7c1f9b-ünïcode";
+
+fn name() -> SecretName {
+    SecretName { connection: "acme".into(), name: "admin_token".into() }
+}
+
+fn canary() -> SecretString {
+    CANARY.into()
+}
+
+async fn read(vault: &Vault) -> Result<Option<String>> {
+    Ok(vault.get(&name()).await?.map(|secret| secret.expose_secret().to_owned()))
+}
+
+#[track_caller]
+fn refused<T>(result: Result<T>, code: Code) -> Error {
+    let Err(error) = result else { panic!("it worked") };
+    assert_eq!(error.code, code, "{error}");
+    assert!(error.hint.is_some(), "no next step in: {error}");
+    assert!(!format!("{error} {error:?}").contains(CANARY), "the secret is in an error");
+    error
+}
+
+/// A store that keeps secrets in memory, can be unreachable, and can fail at the next question.
+#[derive(Clone)]
+struct Fickle {
+    store: Arc<mock::Store>,
+    reachable: Arc<AtomicBool>,
+}
+
+impl Fickle {
+    fn new() -> Self {
+        Self { store: mock::Store::new().unwrap(), reachable: Arc::new(AtomicBool::new(true)) }
+    }
+
+    fn vault(&self) -> Vault {
+        let this = self.clone();
+        Vault::with_store(Arc::new(move || {
+            if this.reachable.load(Ordering::SeqCst) {
+                Ok(Arc::clone(&this.store) as Arc<CredentialStore>)
+            } else {
+                Err(Fault::PlatformFailure("the store is out".into()))
+            }
+        }))
+    }
+
+    fn fail_next(&self, fault: Fault) {
+        let entry = self.store.build("understudy", "acme/admin_token", None).unwrap();
+        entry.as_any().downcast_ref::<mock::Cred>().unwrap().set_error(fault);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_stored_replaced_read_and_forgotten() {
+    let vault = Fickle::new().vault();
+    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+    assert!(!vault.forget(&name()).await.unwrap());
+
+    vault.store(&name(), "old".into(), Keep::Stored).await.unwrap();
+    vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+    assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+
+    assert!(vault.forget(&name()).await.unwrap());
+    assert_eq!(read(&vault).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_missing_secret_names_itself_and_the_command_that_stores_it() {
+    let error = refused(Fickle::new().vault().require(&name()).await, Code::SecretMissing);
+    assert_eq!(error.secret, Some(name()));
+    assert!(error.hint.unwrap().contains("understudy secret set acme admin_token"));
+}
+
+#[tokio::test]
+async fn what_is_typed_for_this_run_comes_first_and_stays_in_memory() {
+    let keyring = Fickle::new();
+    let vault = keyring.vault();
+    vault.store(&name(), "stored".into(), Keep::Stored).await.unwrap();
+    vault.clone().store(&name(), canary(), Keep::ThisRun).await.unwrap();
+    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::ThisRun);
+    assert_eq!(vault.require(&name()).await.unwrap().expose_secret(), CANARY);
+    // Another run sees only what was stored.
+    assert_eq!(read(&keyring.vault()).await.unwrap().as_deref(), Some("stored"));
+
+    // Storing a new one is the newer word.
+    vault.store(&name(), "newer".into(), Keep::Stored).await.unwrap();
+    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+    assert_eq!(read(&vault).await.unwrap().as_deref(), Some("newer"));
+
+    vault.store(&name(), canary(), Keep::ThisRun).await.unwrap();
+    assert!(vault.forget(&name()).await.unwrap());
+    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing, "only one place was forgotten");
+}
+
+#[tokio::test]
+async fn an_empty_secret_is_refused() {
+    let vault = Fickle::new().vault();
+    for keep in [Keep::Stored, Keep::ThisRun] {
+        refused(vault.store(&name(), "".into(), keep).await, Code::SettingsInvalid);
+        assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+    }
+}
+
+#[tokio::test]
+async fn without_a_keyring_a_typed_secret_works_and_a_failed_start_is_not_remembered() {
+    let keyring = Fickle::new();
+    let vault = keyring.vault();
+    keyring.reachable.store(false, Ordering::SeqCst);
+    refused(vault.probe().await, Code::VaultUnavailable);
+    refused(vault.require(&name()).await, Code::VaultUnavailable);
+    refused(vault.store(&name(), canary(), Keep::Stored).await, Code::VaultUnavailable);
+    refused(vault.state(&name()).await, Code::VaultUnavailable);
+    refused(vault.forget(&name()).await, Code::VaultUnavailable);
+
+    vault.store(&name(), canary(), Keep::ThisRun).await.unwrap();
+    assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+    assert!(vault.forget(&name()).await.unwrap());
+
+    keyring.reachable.store(true, Ordering::SeqCst);
+    vault.probe().await.unwrap();
+    assert_eq!(read(&vault).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_apart_and_carries_no_secret() {
+    let keyring = Fickle::new();
+    let vault = keyring.vault();
+    vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+
+    keyring.fail_next(Fault::PlatformFailure("not for you".into()));
+    let error = refused(vault.get(&name()).await, Code::VaultDenied);
+    assert!(error.message.contains("acme/admin_token") && error.message.contains("not for you"), "{error}");
+
+    keyring.fail_next(Fault::BadEncoding(CANARY.into()));
+    refused(vault.get(&name()).await, Code::VaultDenied);
+    keyring.fail_next(Fault::BadDataFormat(CANARY.into(), format!("cannot parse {CANARY}").into()));
+    refused(vault.get(&name()).await, Code::VaultDenied);
+
+    keyring.fail_next(Fault::NoDefaultStore);
+    refused(vault.get(&name()).await, Code::VaultUnavailable);
+
+    // A refused removal or change leaves the secret.
+    keyring.fail_next(Fault::PlatformFailure("read only".into()));
+    refused(vault.forget(&name()).await, Code::VaultDenied);
+    keyring.fail_next(Fault::PlatformFailure("read only".into()));
+    refused(vault.store(&name(), "other".into(), Keep::Stored).await, Code::VaultDenied);
+    assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+}
+
+#[tokio::test]
+async fn an_entry_that_is_not_text_is_an_error_and_not_a_wrong_secret() {
+    let keyring = Fickle::new();
+    let entry = keyring.store.build("understudy", "acme/admin_token", None).unwrap();
+    entry.set_secret(&[0xff, 0xfe, 0x00]).unwrap();
+    refused(keyring.vault().get(&name()).await, Code::VaultDenied);
+}
+
+#[tokio::test]
+async fn printing_a_vault_shows_nothing_of_what_it_holds() {
+    let vault = Fickle::new().vault();
+    vault.store(&name(), canary(), Keep::ThisRun).await.unwrap();
+    let secret = vault.require(&name()).await.unwrap();
+    let printed = format!("{vault:?} {secret:?}");
+    assert!(!printed.contains(CANARY) && !printed.contains("admin_token"), "{printed}");
+}
+
+/// The same on the operating system's keyring, which here is GNOME's.
+#[cfg(target_os = "linux")]
+mod gnome_keyring {
+    use std::process::Command;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use understudy_test_support::keyring::{Keyring, alone};
+
+    use super::*;
+
+    /// As any other program of the operator reads it.
+    fn secret_tool(args: &[&str]) -> (bool, String) {
+        let output = Command::new("secret-tool").args(args).output().expect("secret-tool is installed");
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// All that this process logs, whichever crate and level.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Log {
+        fn everything() -> Self {
+            let log = Self::default();
+            let writer = log.clone();
+            tracing_subscriber::fmt()
+                .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+                .with_ansi(false)
+                .with_writer(move || writer.clone())
+                .init();
+            log
+        }
+
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_secret_lives_in_the_keyring_under_the_documented_name() {
+        alone(
+            "gnome_keyring::a_secret_lives_in_the_keyring_under_the_documented_name",
+            async |mut keyring| {
+                keyring.start_bus().await.unwrap();
+                keyring.start_daemon().await.unwrap();
+                let log = Log::everything();
+                let vault = Vault::system();
+                vault.probe().await.unwrap();
+                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+                refused(vault.require(&name()).await, Code::SecretMissing);
+
+                vault.store(&name(), "old".into(), Keep::Stored).await.unwrap();
+                vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+                assert_eq!(read(&Vault::system()).await.unwrap().as_deref(), Some(CANARY));
+                assert_eq!(
+                    keyring.count(&[("service", "understudy")]).await.unwrap(),
+                    1,
+                    "replacing made a second entry"
+                );
+
+                let lookup = ["lookup", "service", "understudy", "username", "acme/admin_token"];
+                assert_eq!(secret_tool(&lookup), (true, CANARY.into()));
+
+                assert!(vault.forget(&name()).await.unwrap());
+                assert!(!vault.forget(&name()).await.unwrap());
+                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+                assert_eq!(keyring.count(&[("service", "understudy")]).await.unwrap(), 0);
+
+                let log = log.text();
+                assert!(log.contains("acme/admin_token"), "the log was not kept: {log}");
+                assert!(!log.contains(CANARY) && !log.contains(&format!("{:?}", CANARY.as_bytes())));
+            },
+        );
+    }
+
+    #[test]
+    fn a_secret_that_another_program_stored_is_found() {
+        alone("gnome_keyring::a_secret_that_another_program_stored_is_found", async |mut keyring| {
+            keyring.start_bus().await.unwrap();
+            keyring.start_daemon().await.unwrap();
+            let mut store = Command::new("secret-tool")
+                .args(["store", "--label=By IT", "service", "understudy", "username", "acme/admin_token"])
+                .stdin(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            std::io::Write::write_all(&mut store.stdin.take().unwrap(), CANARY.as_bytes()).unwrap();
+            assert!(store.wait().unwrap().success());
+            assert_eq!(read(&Vault::system()).await.unwrap().as_deref(), Some(CANARY));
+        });
+    }
+
+    #[test]
+    fn a_locked_keyring_is_told_from_a_missing_secret_and_works_once_unlocked() {
+        alone(
+            "gnome_keyring::a_locked_keyring_is_told_from_a_missing_secret_and_works_once_unlocked",
+            async |mut keyring| {
+                keyring.start_bus().await.unwrap();
+                keyring.start_daemon().await.unwrap();
+                let vault = Vault::system();
+                vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+
+                keyring.lock().await.unwrap();
+                refused(vault.probe().await, Code::VaultLocked);
+                // No prompter: the keyring's window is dismissed at once, as by Cancel.
+                refused(vault.require(&name()).await, Code::VaultLocked);
+                refused(vault.store(&name(), "other".into(), Keep::Stored).await, Code::VaultLocked);
+                refused(vault.forget(&name()).await, Code::VaultLocked);
+                // What is there can be said without opening it.
+                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+
+                keyring.stop_daemon().await.unwrap();
+                keyring.start_daemon().await.unwrap();
+                assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+            },
+        );
+    }
+
+    #[test]
+    fn a_prompt_that_nobody_answers_does_not_hold_the_caller_forever() {
+        alone(
+            "gnome_keyring::a_prompt_that_nobody_answers_does_not_hold_the_caller_forever",
+            async |mut keyring| {
+                keyring.start_bus().await.unwrap();
+                keyring.start_daemon().await.unwrap();
+                let vault = Vault::system();
+                vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+                keyring.lock().await.unwrap();
+                let mut prompts = keyring.ignore_prompts().await.unwrap();
+
+                let patient = vault.clone();
+                let waiting = tokio::spawn(async move { read(&patient).await });
+                prompts.asked().await.unwrap();
+                // A second question waits for the first one's window and opens none of its own.
+                let hasty = vault.clone().patience(Duration::from_millis(100));
+                let error = refused(hasty.forget(&name()).await, Code::VaultLocked);
+                assert!(error.message.contains("nobody unlocked it"), "{error}");
+                // What needs no window works meanwhile.
+                assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+                refused(vault.probe().await, Code::VaultLocked);
+                assert_eq!(prompts.count(), 1, "the keyring asked more than once");
+
+                // Whoever gives up makes room for the next.
+                waiting.abort();
+                refused(hasty.get(&name()).await, Code::VaultLocked);
+                keyring.stop_daemon().await.unwrap();
+                keyring.start_daemon().await.unwrap();
+                assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+            },
+        );
+    }
+
+    #[test]
+    fn no_bus_no_keyring_then_both_appear_and_go_and_come_back() {
+        alone(
+            "gnome_keyring::no_bus_no_keyring_then_both_appear_and_go_and_come_back",
+            async |mut keyring: Keyring| {
+                let vault = Vault::system();
+                let absent = async || {
+                    refused(vault.probe().await, Code::VaultUnavailable);
+                    refused(vault.state(&name()).await, Code::VaultUnavailable);
+                    refused(vault.store(&name(), canary(), Keep::Stored).await, Code::VaultUnavailable);
+                    refused(vault.require(&name()).await, Code::VaultUnavailable)
+                };
+                absent().await;
+                keyring.start_bus().await.unwrap();
+                absent().await;
+                keyring.start_daemon().await.unwrap();
+                vault.probe().await.unwrap();
+                vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+                assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+
+                keyring.stop().await.unwrap();
+                absent().await;
+                keyring.start_bus().await.unwrap();
+                keyring.start_daemon().await.unwrap();
+                assert_eq!(
+                    read(&vault).await.unwrap().as_deref(),
+                    Some(CANARY),
+                    "the keyring lost the secret"
+                );
+            },
+        );
+    }
+}

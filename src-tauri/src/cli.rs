@@ -1,0 +1,251 @@
+//! The command line: what can be done without a window, and how one is opened.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use secrecy::SecretString;
+use understudy_core::check::{Report, Status};
+use understudy_core::connection::{Connection, Connections, DATABASE_PASSWORD, Origin};
+use understudy_core::error::{Code, Error, Result, SecretName};
+use understudy_core::home::Home;
+use understudy_core::vault::{Keep, SecretState, Vault};
+use understudy_core::{check, console};
+
+use crate::desktop;
+
+/// Find a customer, be signed in as them.
+///
+/// Without a command, opens the console.
+#[derive(Debug, Parser)]
+#[command(name = "understudy", version, after_help = "\
+A first look:           understudy demo
+Your own application:   write a connection file, then
+                          understudy check acme.toml
+                          understudy add acme.toml
+                          understudy secret set acme database_password
+                          understudy secret set acme admin_token
+Where things are:       the platform's config and data folders, or all of it below $UNDERSTUDY_HOME.
+")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Bring the running console to the front with the search focused (bind this to a key on Wayland).
+    // A console always starts so, and one that runs already answers every start so: the flag is its name.
+    #[arg(long)]
+    search: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open the console on 100,000 invented users and a small customer application on this machine.
+    Demo,
+    /// Check a connection file and copy it to the connections folder.
+    Add { file: PathBuf },
+    /// Connect, resolve the columns and say what was found and what is wrong. Signs in as nobody.
+    ///
+    /// Exits with 0 when everything is right, with 1 when something is not.
+    Check {
+        /// A connection file, or the name of a connection that was added.
+        file: PathBuf,
+        /// Print the report as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Store, forget and list the secrets of a connection. They live in the system's keyring.
+    #[command(subcommand)]
+    Secret(Secret),
+    /// Print the JSON schema of connection files, for editors.
+    Schema,
+}
+
+#[derive(Debug, Subcommand)]
+enum Secret {
+    /// Store a secret, asked for without echo or read from standard input: never an argument.
+    Set {
+        connection: String,
+        /// The name in `{{ secret.NAME }}`, or `database_password`.
+        name: String,
+    },
+    /// Remove a secret from the keyring.
+    Forget { connection: String, name: String },
+    /// Say which secrets a connection needs and which are stored. Values are never shown.
+    List {
+        connection: String,
+        /// Only this one; exits with 1 when it is missing.
+        name: Option<String>,
+    },
+}
+
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        None => desktop::run(desktop::Start { demo: false }),
+        Some(Command::Demo) => desktop::run(desktop::Start { demo: true }),
+        Some(command) => in_terminal(command),
+    };
+    outcome.unwrap_or_else(|error| {
+        say_wrong(&error);
+        ExitCode::FAILURE
+    })
+}
+
+fn in_terminal(command: Command) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
+    let home = Home::locate()?;
+    runtime.block_on(async {
+        match command {
+            Command::Demo => Ok(ExitCode::SUCCESS),
+            Command::Add { file } => add(&home, &file),
+            Command::Check { file, json } => check(&home, &file, json).await,
+            Command::Secret(secret) => on_secret(&home, secret).await,
+            Command::Schema => {
+                say(&understudy_core::connection::schema());
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    })
+}
+
+fn add(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
+    let connection = Connections::new(home.clone()).add(file)?;
+    say(&format!("Added {} as `{}`.", connection.file.name, connection.id));
+    for name in needed(&connection) {
+        say(&format!("Store its secret with: understudy secret set {} {name}", connection.id));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn check(home: &Home, file: &std::path::Path, json: bool) -> Result<ExitCode> {
+    let (id, text) = if file.exists() {
+        let id = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("connection").to_lowercase();
+        (id, std::fs::read_to_string(file).map_err(|cause| Error::file("read", file, &cause))?)
+    } else {
+        let id = file.to_string_lossy().into_owned();
+        let draft = Connections::new(home.clone()).draft(&id).map_err(|_| {
+            Error::new(Code::ConnectionUnknown, format!("`{id}` is neither a file nor a connection that was added."))
+                .hint("Give the path of a connection file, or the name of one in the connections folder.")
+        })?;
+        (id, draft.text)
+    };
+    let report = check::check(&id, &text, &Vault::system(), &std::collections::HashMap::default()).await;
+    if json {
+        say(&serde_json::to_string_pretty(&report).map_err(Error::internal)?);
+    } else {
+        say_report(&report);
+    }
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn say_report(report: &Report) {
+    let width = report.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0);
+    for step in &report.steps {
+        let mark = match step.status {
+            Status::Ok => "ok  ",
+            Status::Warning => "warn",
+            Status::Failed => "FAIL",
+        };
+        let indent = format!("\n{:1$}", "", width + 8);
+        say(&format!("{mark}  {:width$}  {}", step.title, step.detail.replace('\n', &indent)));
+        if let Some(hint) = &step.hint {
+            say(&format!("{:1$}→ {hint}", "", width + 8));
+        }
+    }
+    if let Some(info) = &report.info {
+        for row in &report.sample {
+            let cells: Vec<String> = info
+                .columns
+                .iter()
+                .zip(&row.cells)
+                .map(|(column, cell)| format!("{}={}", column.name, printable(cell.as_deref().unwrap_or("NULL"))))
+                .collect();
+            say(&format!("      {}", cells.join("  ")));
+        }
+    }
+}
+
+/// A cell on one line of a terminal: no control characters, not endless.
+fn printable(cell: &str) -> String {
+    let mut short: String = cell.chars().take(60).map(|c| if c.is_control() { '·' } else { c }).collect();
+    if short.len() < cell.len() {
+        short.push('…');
+    }
+    short
+}
+
+async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
+    let vault = Vault::system();
+    let connection_of = |id: &str| -> Result<Connection> {
+        if id == console::DEMO {
+            return Err(Error::new(Code::ConnectionUnknown, "The demo makes its own secret, anew at each start."));
+        }
+        let draft = Connections::new(home.clone()).draft(id)?;
+        Connection::parse(id, &draft.text, Origin::Own, None)
+    };
+    match secret {
+        Secret::Set { connection, name } => {
+            let known = needed(&connection_of(&connection)?);
+            if !known.contains(&name) {
+                return Err(Error::new(Code::SecretMissing, format!("`{connection}` uses no secret `{name}`."))
+                    .hint(format!("It uses: {}", if known.is_empty() { "none".into() } else { known.join(", ") })));
+            }
+            let value = read_secret(&format!("{name} of {connection}: "))?;
+            vault.store(&SecretName { connection: connection.clone(), name: name.clone() }, value, Keep::Stored).await?;
+            say(&format!("Stored {name} of {connection} in the keyring."));
+            Ok(ExitCode::SUCCESS)
+        }
+        Secret::Forget { connection, name } => {
+            let was_there = vault.forget(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
+            say(&if was_there {
+                format!("Forgot {name} of {connection}.")
+            } else {
+                format!("There was no {name} of {connection} in the keyring.")
+            });
+            Ok(ExitCode::SUCCESS)
+        }
+        Secret::List { connection, name } => {
+            let names = match &name {
+                Some(name) => vec![name.clone()],
+                None => needed(&connection_of(&connection)?),
+            };
+            let mut missing = false;
+            for name in names {
+                let state = vault.state(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
+                missing |= state == SecretState::Missing;
+                say(&format!("{name}: {}", if state == SecretState::Missing { "missing" } else { "stored" }));
+            }
+            Ok(if name.is_some() && missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+    }
+}
+
+fn needed(connection: &Connection) -> Vec<String> {
+    let mut names = connection.secrets();
+    if connection.may_need_password() {
+        names.insert(0, DATABASE_PASSWORD.into());
+    }
+    names
+}
+
+/// Asks without echo at a terminal; otherwise takes the first line of standard input.
+fn read_secret(prompt: &str) -> Result<SecretString> {
+    let value = if std::io::stdin().is_terminal() {
+        rpassword::prompt_password(prompt)
+    } else {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
+    };
+    value
+        .map(SecretString::from)
+        .map_err(|cause| Error::new(Code::FileFailed, format!("Could not read the secret: {cause}")))
+}
+
+fn say(text: &str) {
+    // A closed pipe is the reader's business.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn say_wrong(error: &Error) {
+    let _ = writeln!(std::io::stderr(), "understudy: {error}");
+}

@@ -1,0 +1,187 @@
+//! What the windows may ask for: unpack, call the core, convert. One function per command.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::Serialize;
+use tauri::{AppHandle, State, Webview};
+use ts_rs::TS;
+use understudy_core::audit::EndCause;
+use understudy_core::check::Report;
+use understudy_core::connection::{ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections};
+use understudy_core::console::{Console, UserDetails};
+use understudy_core::directory::{Info, Page, Query};
+use understudy_core::error::{Error, Result};
+use understudy_core::session::SessionView;
+use understudy_core::settings::Settings;
+use understudy_core::vault::{Keep, SecretStatus};
+
+use crate::desktop;
+use crate::session_window::{BarAction, BarState, SessionWindows, session_of_bar};
+
+type Core<'a> = State<'a, Arc<Console>>;
+
+/// Everything the console's window starts with.
+#[derive(Debug, Serialize, TS)]
+#[ts(export)]
+pub struct ConsoleState {
+    connections: Vec<ConnectionSummary>,
+    problems: Vec<ConnectionProblem>,
+    sessions: Vec<SessionView>,
+    settings: Settings,
+    version: String,
+    /// Why the keyring cannot be used; `null` when it can.
+    keyring: Option<Error>,
+    /// Global shortcuts cannot be had here; `understudy --search` can be bound to a key instead.
+    wayland: bool,
+}
+
+#[tauri::command]
+pub async fn console_state(core: Core<'_>) -> Result<ConsoleState> {
+    let list = core.connection_list();
+    Ok(ConsoleState {
+        connections: list.connections,
+        problems: list.problems,
+        sessions: core.sessions(),
+        settings: core.settings(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        keyring: core.keyring_problem().await,
+        wayland: desktop::is_wayland(),
+    })
+}
+
+#[tauri::command]
+pub async fn directory_info(core: Core<'_>, connection: String) -> Result<Info> {
+    core.directory_info(&connection).await
+}
+
+#[tauri::command]
+pub async fn search_users(core: Core<'_>, connection: String, query: Query) -> Result<Page> {
+    core.search(&connection, &query).await
+}
+
+#[tauri::command]
+pub async fn user_details(core: Core<'_>, connection: String, user: String) -> Result<UserDetails> {
+    core.user_details(&connection, &user).await
+}
+
+#[tauri::command]
+pub async fn recent_reasons(core: Core<'_>, connection: String) -> Result<Vec<String>> {
+    core.recent_reasons(&connection).await
+}
+
+#[tauri::command]
+pub async fn impersonate(core: Core<'_>, connection: String, user: String, reason: String) -> Result<SessionView> {
+    core.impersonate(&connection, &user, &reason).await
+}
+
+#[tauri::command]
+pub async fn end_session(core: Core<'_>, session: String) -> Result<()> {
+    core.end_session(&session, EndCause::Operator).await;
+    Ok(())
+}
+
+#[tauri::command]
+pub async fn focus_session(core: Core<'_>, session: String) -> Result<()> {
+    core.focus_session(&session).await
+}
+
+#[tauri::command]
+pub async fn secret_status(core: Core<'_>, connection: String) -> Result<Vec<SecretStatus>> {
+    core.secret_status(&connection).await
+}
+
+#[tauri::command]
+pub async fn store_secret(
+    core: Core<'_>,
+    connection: String,
+    name: String,
+    value: SecretString,
+    this_run_only: bool,
+) -> Result<()> {
+    let keep = if this_run_only { Keep::ThisRun } else { Keep::Stored };
+    core.store_secret(&connection, &name, value, keep).await
+}
+
+#[tauri::command]
+pub async fn forget_secret(core: Core<'_>, connection: String, name: String) -> Result<bool> {
+    core.forget_secret(&connection, &name).await
+}
+
+#[tauri::command]
+pub async fn start_demo(core: Core<'_>) -> Result<ConnectionSummary> {
+    core.start_demo().await
+}
+
+#[tauri::command]
+pub async fn read_connection(core: Core<'_>, connection: String) -> Result<ConnectionDraft> {
+    core.draft(&connection)
+}
+
+#[tauri::command]
+pub async fn read_connection_file(path: PathBuf) -> Result<ConnectionDraft> {
+    Connections::draft_file(&path)
+}
+
+#[tauri::command]
+pub async fn draft_text(file: ConnectionFile, text: Option<String>) -> Result<String> {
+    understudy_core::connection::write_into(text.as_deref(), &file)
+}
+
+#[tauri::command]
+pub async fn parse_draft(text: String) -> Result<ConnectionFile> {
+    understudy_core::connection::read_file("connection", &text)
+}
+
+#[tauri::command]
+pub async fn check_connection(
+    core: Core<'_>,
+    connection: Option<String>,
+    text: String,
+    secrets: HashMap<String, SecretString>,
+) -> Result<Report> {
+    Ok(core.check_connection(connection.as_deref(), &text, secrets).await)
+}
+
+#[tauri::command]
+pub async fn save_connection(core: Core<'_>, connection: Option<String>, text: String) -> Result<ConnectionSummary> {
+    core.save_connection(connection.as_deref(), &text)
+}
+
+#[tauri::command]
+pub async fn remove_connection(core: Core<'_>, connection: String, forget_secrets: bool) -> Result<()> {
+    core.remove_connection(&connection, forget_secrets).await
+}
+
+#[tauri::command]
+pub async fn duplicate_connection(core: Core<'_>, connection: String) -> Result<ConnectionSummary> {
+    core.duplicate_connection(&connection)
+}
+
+#[tauri::command]
+pub async fn export_connection(core: Core<'_>, connection: String, path: PathBuf) -> Result<()> {
+    core.export_connection(&connection, &path)
+}
+
+#[tauri::command]
+pub async fn save_settings(app: AppHandle, core: Core<'_>, settings: Settings) -> Result<Settings> {
+    desktop::apply_settings(&app, &settings)?;
+    core.save_settings(settings)
+}
+
+#[tauri::command]
+pub async fn bar_state(
+    core: Core<'_>,
+    windows: State<'_, Arc<SessionWindows>>,
+    webview: Webview,
+) -> Result<BarState> {
+    let session = core.session(session_of_bar(webview.label()).unwrap_or_default())?;
+    windows.bar_state(session).await
+}
+
+#[tauri::command]
+pub async fn bar_act(windows: State<'_, Arc<SessionWindows>>, webview: Webview, action: BarAction) -> Result<()> {
+    windows.act(session_of_bar(webview.label()).unwrap_or_default(), action).await
+}

@@ -1,0 +1,259 @@
+//! The composition root: puts the core, the session windows and the console's window together, and
+//! takes them apart again.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
+use tauri_plugin_window_state::StateFlags;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc::UnboundedReceiver;
+use understudy_core::console::Console;
+use understudy_core::error::{Code, Error, Result};
+use understudy_core::home::Home;
+use understudy_core::notice::{Notice, Notices};
+use understudy_core::settings::{Settings, Theme};
+use understudy_core::vault::Vault;
+
+use crate::session_window::{SessionWindows, Wish, bar_label};
+use crate::{CONSOLE, commands};
+
+/// How the console is to start.
+#[derive(Debug, Clone, Copy)]
+pub struct Start {
+    pub demo: bool,
+}
+
+/// Set once the end has begun, so that it is not begun twice.
+#[derive(Default)]
+struct Quitting(AtomicBool);
+
+/// Opens the console and stays until it is closed.
+pub fn run(start: Start) -> Result<ExitCode> {
+    log_to_stderr();
+    let home = Home::locate()?;
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::internal)?;
+    tauri::async_runtime::set(runtime.handle().clone());
+    let app = tauri::Builder::default()
+        .plugin(tauri_plugin_single_instance::init(|app, arguments, _| {
+            let app = app.clone();
+            tauri::async_runtime::spawn(async move { again(&app, &arguments).await });
+        }))
+        .plugin(
+            tauri_plugin_window_state::Builder::default()
+                .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
+                .with_filter(|label| label == CONSOLE)
+                .build(),
+        )
+        .plugin(tauri_plugin_clipboard_manager::init())
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(
+            tauri_plugin_global_shortcut::Builder::new()
+                .with_handler(|app, _, event| {
+                    if event.state() == ShortcutState::Pressed {
+                        to_front(app);
+                    }
+                })
+                .build(),
+        )
+        .invoke_handler(tauri::generate_handler![
+            commands::console_state,
+            commands::directory_info,
+            commands::search_users,
+            commands::user_details,
+            commands::recent_reasons,
+            commands::impersonate,
+            commands::end_session,
+            commands::focus_session,
+            commands::secret_status,
+            commands::store_secret,
+            commands::forget_secret,
+            commands::start_demo,
+            commands::read_connection,
+            commands::read_connection_file,
+            commands::draft_text,
+            commands::parse_draft,
+            commands::check_connection,
+            commands::save_connection,
+            commands::remove_connection,
+            commands::duplicate_connection,
+            commands::export_connection,
+            commands::save_settings,
+            commands::bar_state,
+            commands::bar_act,
+        ])
+        .manage(Quitting::default())
+        .setup(move |app| Ok(set_up(app.handle(), home, start)?))
+        .build(tauri::generate_context!())
+        .map_err(|cause| {
+            Error::new(Code::WindowFailed, format!("The console cannot open its window: {cause}"))
+                .hint("A graphical desktop is needed; `understudy --help` lists what works without one.")
+        })?;
+    app.run(|app, event| match event {
+        RunEvent::ExitRequested { api, .. } if !app.state::<Quitting>().0.load(Ordering::SeqCst) => {
+            api.prevent_exit();
+            quit(app);
+        }
+        _ => {}
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
+    let notices = Notices::default();
+    let listening = notices.listen();
+    let (windows, wishes) = SessionWindows::new(app.clone());
+    let console = tauri::async_runtime::block_on(async {
+        let console = Console::open(home, Vault::system(), windows.clone(), notices).await?;
+        if start.demo {
+            console.start_demo().await?;
+        }
+        Ok::<_, Error>(console)
+    })?;
+    app.manage(windows);
+    app.manage(Arc::clone(&console));
+    if let Err(error) = apply_settings(app, &console.settings()) {
+        tracing::warn!("{error}");
+    }
+    tauri::async_runtime::spawn(pass_on(app.clone(), listening));
+    tauri::async_runtime::spawn(fulfil(Arc::clone(&console), wishes));
+    tauri::async_runtime::spawn(quit_on_signal(app.clone()));
+    let window = WebviewWindowBuilder::new(app, CONSOLE, WebviewUrl::App("index.html".into()))
+        .title("Understudy")
+        .inner_size(1280.0, 800.0)
+        .min_inner_size(560.0, 360.0)
+        .build()
+        .map_err(|cause| Error::new(Code::WindowFailed, format!("The console's window cannot be opened: {cause}")))?;
+    let handle = app.clone();
+    window.on_window_event(move |event| {
+        if let WindowEvent::CloseRequested { api, .. } = event {
+            api.prevent_close();
+            quit(&handle);
+        }
+    });
+    Ok(())
+}
+
+/// Ends all sessions, then the process. The console's window goes first, so that nobody waits for it.
+pub fn quit(app: &AppHandle) {
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        if app.state::<Quitting>().0.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        app.state::<Arc<Console>>().shut_down().await;
+        app.exit(0);
+    });
+}
+
+async fn quit_on_signal(app: AppHandle) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            return;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    quit(&app);
+}
+
+/// Passes what the core tells on to the windows, as events.
+async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<Notice>) {
+    loop {
+        let told = match notices.recv().await {
+            Ok(Notice::Sessions(sessions)) => {
+                for session in &sessions {
+                    let _ = app.emit_to(bar_label(&session.id), "bar_changed", ());
+                }
+                app.emit_to(CONSOLE, "sessions", sessions)
+            }
+            Ok(Notice::Toast(toast)) => app.emit_to(CONSOLE, "toast", toast),
+            Ok(Notice::Connections(list)) => app.emit_to(CONSOLE, "connections", list),
+            Err(RecvError::Lagged(_)) => app.emit_to(CONSOLE, "sessions", app.state::<Arc<Console>>().sessions()),
+            Err(RecvError::Closed) => return,
+        };
+        if let Err(error) = told {
+            tracing::debug!("an event found no window: {error}");
+        }
+    }
+}
+
+/// Does what the operator wants in a session's window.
+async fn fulfil(console: Arc<Console>, mut wishes: UnboundedReceiver<Wish>) {
+    while let Some(wish) = wishes.recv().await {
+        let console = Arc::clone(&console);
+        // Ending waits for the application's sign-out; the next wish does not wait for that.
+        tokio::spawn(async move {
+            match wish {
+                Wish::Retry(session) => {
+                    let _ = console.retry_session(&session);
+                }
+                Wish::End(session, cause) => console.end_session(&session, cause).await,
+            }
+        });
+    }
+}
+
+/// `understudy` was started once more: this one answers.
+async fn again(app: &AppHandle, arguments: &[String]) {
+    if arguments.iter().any(|argument| argument == "demo") {
+        let console = app.state::<Arc<Console>>();
+        if let Err(error) = console.start_demo().await {
+            let _ = app.emit_to(CONSOLE, "toast", understudy_core::notice::Toast::bad(&error));
+        }
+    }
+    to_front(app);
+}
+
+/// Brings the console to the front with the search focused.
+fn to_front(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(CONSOLE) {
+        let _ = window.unminimize();
+        let _ = window.show();
+        let _ = window.set_focus();
+        let _ = app.emit_to(CONSOLE, "focus_search", ());
+    }
+}
+
+/// Makes the settings true for the running application.
+pub fn apply_settings(app: &AppHandle, settings: &Settings) -> Result<()> {
+    app.set_theme(match settings.theme {
+        Theme::System => None,
+        Theme::Light => Some(tauri::Theme::Light),
+        Theme::Dark => Some(tauri::Theme::Dark),
+    });
+    let shortcuts = app.global_shortcut();
+    let _ = shortcuts.unregister_all();
+    if settings.shortcut.is_empty() || is_wayland() {
+        return Ok(());
+    }
+    shortcuts.register(settings.shortcut.as_str()).map_err(|cause| {
+        Error::new(Code::SettingsInvalid, format!("The shortcut {} cannot be had: {cause}", settings.shortcut))
+            .hint("Another program may hold it: choose another one, or none.")
+    })
+}
+
+/// Wayland gives no program keys of other programs.
+pub fn is_wayland() -> bool {
+    cfg!(target_os = "linux")
+        && std::env::var_os("WAYLAND_DISPLAY").is_some_and(|name| !name.is_empty())
+        && std::env::var("GDK_BACKEND").is_ok_and(|backend| backend == "x11") == false
+}
+
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("UNDERSTUDY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

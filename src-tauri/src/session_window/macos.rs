@@ -1,0 +1,93 @@
+//! Session windows on macOS: WKWebView. Type-checked only; never run by the authors.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use objc2::runtime::NSObjectProtocol;
+use objc2_foundation::{NSString, NSURL};
+use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
+use understudy_core::error::Result;
+use wry::dpi::{LogicalPosition, LogicalSize};
+use wry::{Rect, WebView, WebViewBuilder, WebViewExtMacOS};
+
+use super::desk::Desk;
+use super::{BAR_HEIGHT, BarAction};
+
+/// What a session's window notices. Keys come through the menu here, and pages cannot close themselves.
+#[allow(dead_code, reason = "the enum is the same on every system")]
+pub enum Heard {
+    Key(BarAction),
+    History,
+    Gone,
+    MayLeave(Rc<Cell<bool>>),
+}
+
+/// Nothing is kept on disk here.
+pub fn sweep(_app: &AppHandle) {}
+
+/// The system decides on processes.
+pub fn share_process<'a>(
+    builder: WebviewWindowBuilder<'a, Wry, AppHandle>,
+    _console: &WebviewWindow,
+) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
+    builder
+}
+
+/// Lays the page over the window below the bar. Incognito is a non-persistent data store of its own.
+pub fn attach(
+    window: &WebviewWindow,
+    _session: &str,
+    configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
+) -> std::result::Result<WebView, String> {
+    configure(WebViewBuilder::new())
+        .with_bounds(below_bar(window))
+        .build_as_child(window)
+        .map_err(|error| error.to_string())
+}
+
+pub fn fit(window: &WebviewWindow, page: &WebView) {
+    let _ = page.set_bounds(below_bar(window));
+}
+
+pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
+    let base = NSURL::URLWithString(&NSString::from_str(&desk.base));
+    // SAFETY: called on the main thread with a live web view and valid strings.
+    #[allow(unsafe_code, reason = "loadHTMLString:baseURL: has no safe wrapper with a base")]
+    unsafe {
+        page.webview().loadHTMLString_baseURL(&NSString::from_str(&desk.html), base.as_deref());
+    }
+    Ok(())
+}
+
+/// Whether the web inspector may be opened.
+pub fn set_inspectable(page: &WebView, inspectable: bool) {
+    if !inspectable {
+        page.close_devtools();
+    }
+    let view = page.webview();
+    // The property came with macOS 13.3.
+    if view.respondsToSelector(objc2::sel!(setInspectable:)) {
+        // SAFETY: called on the main thread; the web view answers to the selector.
+        #[allow(unsafe_code, reason = "setInspectable: has no safe wrapper")]
+        unsafe {
+            view.setInspectable(inspectable);
+        }
+    }
+}
+
+pub fn listen(_window: &WebviewWindow, _page: &WebView, _heard: impl Fn(Heard) + 'static) {}
+
+/// The data store goes with its last web view.
+pub fn forget(_app: &AppHandle, _session: &str, page: WebView) {
+    drop(page);
+}
+
+fn below_bar(window: &WebviewWindow) -> Rect {
+    let scale = window.scale_factor().unwrap_or(1.0);
+    let size = window.inner_size().unwrap_or_default().to_logical::<f64>(scale);
+    let bar = f64::from(BAR_HEIGHT);
+    Rect {
+        position: LogicalPosition::new(0.0, bar).into(),
+        size: LogicalSize::new(size.width, (size.height - bar).max(0.0)).into(),
+    }
+}

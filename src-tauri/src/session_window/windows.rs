@@ -1,0 +1,216 @@
+//! Session windows on Windows: WebView2. Type-checked only; never run by the authors.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
+use understudy_core::error::Result;
+use uuid::Uuid;
+use webview2_com::Microsoft::Web::WebView2::Win32::{
+    COREWEBVIEW2_KEY_EVENT_KIND, COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN, COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN,
+    COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT,
+};
+use webview2_com::{
+    AcceleratorKeyPressedEventHandler, HistoryChangedEventHandler, WebResourceRequestedEventHandler,
+    WindowCloseRequestedEventHandler, take_pwstr,
+};
+use windows::Win32::UI::Input::KeyboardAndMouse::{GetKeyState, VIRTUAL_KEY, VK_CONTROL, VK_MENU, VK_SHIFT};
+use windows::Win32::UI::Shell::SHCreateMemStream;
+use windows::core::{HSTRING, PWSTR};
+use wry::dpi::{LogicalPosition, LogicalSize};
+use wry::{Rect, WebContext, WebView, WebViewBuilder, WebViewExtWindows};
+
+use super::desk::Desk;
+use super::{BAR_HEIGHT, BarAction, failed};
+
+/// What a session's window notices.
+#[allow(dead_code, reason = "the enum is the same on every system")]
+pub enum Heard {
+    Key(BarAction),
+    History,
+    Gone,
+    MayLeave(Rc<Cell<bool>>),
+}
+
+/// Removes what sessions of a crashed run left on disk.
+pub fn sweep(app: &AppHandle) {
+    if let Some(folder) = folder(app) {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+/// The system decides on processes.
+pub fn share_process<'a>(
+    builder: WebviewWindowBuilder<'a, Wry, AppHandle>,
+    _console: &WebviewWindow,
+) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
+    builder
+}
+
+/// Lays the page over the window below the bar. Incognito webviews of one data folder may share their
+/// cookies, so every session has a folder of its own.
+pub fn attach(
+    window: &WebviewWindow,
+    session: &str,
+    configure: impl FnOnce(WebViewBuilder<'_>) -> WebViewBuilder<'_>,
+) -> std::result::Result<WebView, String> {
+    let mut context = WebContext::new(folder(window.app_handle()).map(|folder| folder.join(session)));
+    configure(WebViewBuilder::new_with_web_context(&mut context))
+        .with_bounds(below_bar(window))
+        .build_as_child(window)
+        .map_err(|error| error.to_string())
+}
+
+pub fn fit(window: &WebviewWindow, page: &WebView) {
+    let _ = page.set_bounds(below_bar(window));
+}
+
+/// `NavigateToString` knows no origin, so one random path of the origin is answered here instead: the
+/// request for it never leaves the machine.
+pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
+    let url = format!("{}{}", desk.base, Uuid::new_v4().simple());
+    let (webview, environment) = (page.webview(), page.environment());
+    let (html, wanted) = (desk.html.clone(), url.clone());
+    let answer = WebResourceRequestedEventHandler::create(Box::new(move |_, arguments| {
+        let Some(arguments) = arguments else { return Ok(()) };
+        // SAFETY: COM calls on the thread that owns the web view, with pointers that live through them.
+        #[allow(unsafe_code, reason = "WebView2 is COM")]
+        unsafe {
+            let mut uri = PWSTR::null();
+            arguments.Request()?.Uri(&mut uri)?;
+            if take_pwstr(uri) == wanted {
+                let body = SHCreateMemStream(Some(html.as_bytes()));
+                let response = environment.CreateWebResourceResponse(
+                    body.as_ref(),
+                    200,
+                    &HSTRING::from("OK"),
+                    &HSTRING::from("content-type: text/html; charset=utf-8\r\ncache-control: no-store"),
+                )?;
+                arguments.SetResponse(&response)?;
+            }
+        }
+        Ok(())
+    }));
+    let url = HSTRING::from(url);
+    let mut token = 0;
+    // SAFETY: as above.
+    #[allow(unsafe_code, reason = "WebView2 is COM")]
+    unsafe {
+        #[allow(deprecated, reason = "the newer one only adds workers and frames, and a desk has none")]
+        webview.AddWebResourceRequestedFilter(&url, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT).map_err(failed)?;
+        webview.add_WebResourceRequested(&answer, &mut token).map_err(failed)?;
+        webview.Navigate(&url).map_err(failed)
+    }
+}
+
+/// Whether the developer tools may be opened.
+pub fn set_inspectable(page: &WebView, inspectable: bool) {
+    // SAFETY: COM calls on the thread that owns the web view.
+    #[allow(unsafe_code, reason = "WebView2 is COM")]
+    unsafe {
+        if let Ok(settings) = page.webview().Settings() {
+            let _ = settings.SetAreDevToolsEnabled(inspectable);
+        }
+    }
+}
+
+pub fn listen(_window: &WebviewWindow, page: &WebView, heard: impl Fn(Heard) + 'static) {
+    let heard = Rc::new(heard);
+    let mut token = 0;
+    let on_key = Rc::clone(&heard);
+    let keys = AcceleratorKeyPressedEventHandler::create(Box::new(move |_, arguments| {
+        let Some(arguments) = arguments else { return Ok(()) };
+        // SAFETY: COM calls on the thread that owns the web view, with pointers that live through them.
+        #[allow(unsafe_code, reason = "WebView2 is COM")]
+        unsafe {
+            let mut kind = COREWEBVIEW2_KEY_EVENT_KIND::default();
+            let mut key = 0;
+            arguments.KeyEventKind(&mut kind)?;
+            arguments.VirtualKey(&mut key)?;
+            let pressed = [COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN, COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN];
+            if pressed.contains(&kind)
+                && let Some(action) = action(key)
+            {
+                arguments.SetHandled(true)?;
+                on_key(Heard::Key(action));
+            }
+        }
+        Ok(())
+    }));
+    let on_history = Rc::clone(&heard);
+    let history = HistoryChangedEventHandler::create(Box::new(move |_, _| {
+        on_history(Heard::History);
+        Ok(())
+    }));
+    let gone = WindowCloseRequestedEventHandler::create(Box::new(move |_, _| {
+        heard(Heard::Gone);
+        Ok(())
+    }));
+    // SAFETY: COM calls on the thread that owns the web view.
+    #[allow(unsafe_code, reason = "WebView2 is COM")]
+    unsafe {
+        let _ = page.controller().add_AcceleratorKeyPressed(&keys, &mut token);
+        let _ = page.webview().add_HistoryChanged(&history, &mut token);
+        let _ = page.webview().add_WindowCloseRequested(&gone, &mut token);
+    }
+}
+
+/// The session's data folder goes when its browser process has let go of it, at the latest at the next start.
+pub fn forget(app: &AppHandle, session: &str, page: WebView) {
+    let _ = page.clear_all_browsing_data();
+    drop(page);
+    if let Some(folder) = folder(app) {
+        let folder = folder.join(session);
+        tauri::async_runtime::spawn_blocking(move || {
+            for _ in 0..50 {
+                if std::fs::remove_dir_all(&folder).is_ok() || !folder.exists() {
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+        });
+    }
+}
+
+fn folder(app: &AppHandle) -> Option<PathBuf> {
+    app.path().app_local_data_dir().ok().map(|folder| folder.join("sessions"))
+}
+
+fn below_bar(window: &WebviewWindow) -> Rect {
+    let scale = window.scale_factor().unwrap_or(1.0);
+    let size = window.inner_size().unwrap_or_default().to_logical::<f64>(scale);
+    let bar = f64::from(BAR_HEIGHT);
+    Rect {
+        position: LogicalPosition::new(0.0, bar).into(),
+        size: LogicalSize::new(size.width, (size.height - bar).max(0.0)).into(),
+    }
+}
+
+fn action(key: u32) -> Option<BarAction> {
+    const F5: u32 = 0x74;
+    const F12: u32 = 0x7B;
+    const LEFT: u32 = 0x25;
+    const RIGHT: u32 = 0x27;
+    let (control, alt, shift) = (is_down(VK_CONTROL), is_down(VK_MENU), is_down(VK_SHIFT));
+    Some(match key {
+        F12 => BarAction::Inspect,
+        0x49 if control && shift => BarAction::Inspect,
+        F5 => BarAction::Reload,
+        0x52 if control => BarAction::Reload,
+        0x57 if control => BarAction::End,
+        LEFT if alt => BarAction::Back,
+        RIGHT if alt => BarAction::Forward,
+        0xBB | 0x6B if control => BarAction::ZoomIn,
+        0xBD | 0x6D if control => BarAction::ZoomOut,
+        0x30 | 0x60 if control => BarAction::ZoomReset,
+        _ => return None,
+    })
+}
+
+fn is_down(key: VIRTUAL_KEY) -> bool {
+    // SAFETY: reads the state of a key.
+    #[allow(unsafe_code, reason = "the Windows API is foreign")]
+    let state = unsafe { GetKeyState(i32::from(key.0)) };
+    state < 0
+}

@@ -1,0 +1,128 @@
+//! What every story starts from: a console on the demo's directory and customer application.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::sync::broadcast::Receiver;
+use understudy_core::connection::Origin;
+use understudy_core::console::Console;
+use understudy_core::demo::{self, Demo};
+use understudy_core::directory::{Query, Row};
+use understudy_core::error::SecretName;
+use understudy_core::home::Home;
+use understudy_core::notice::{Notice, Notices, Toast};
+use understudy_core::session::{Phase, SessionView};
+use understudy_core::vault::{Keep, Vault};
+use understudy_test_support::browser::PlainBrowser;
+
+/// The canary: this text may be found nowhere but in the vault and in the login request.
+pub const TOKEN: &str = "canary-7f3d9a51-admin-token";
+
+pub struct Desk {
+    pub console: Arc<Console>,
+    pub browser: Arc<PlainBrowser>,
+    pub demo: Demo,
+    pub vault: Vault,
+    pub home: TempDir,
+    notices: Receiver<Notice>,
+    /// All that was told, for the search after the canary.
+    pub told: Vec<String>,
+}
+
+impl Desk {
+    /// The connection `shop`, its text passed through `edit` first.
+    pub async fn with_connection(edit: impl FnOnce(String) -> String) -> Self {
+        let home = tempfile::tempdir().expect("a folder");
+        let place = Home::at(home.path());
+        let token = SecretString::from(TOKEN);
+        let demo = Demo::start(&demo_folder(), token.clone(), demo::today()).await.expect("the demo starts");
+        let file = place.connections_dir().expect("a folder").join("shop.toml");
+        std::fs::write(&file, edit(demo.connection_text.clone())).expect("the connection is written");
+        let vault = Vault::system();
+        let name = SecretName { connection: "shop".into(), name: "admin_token".into() };
+        vault.store(&name, token, Keep::ThisRun).await.expect("kept in memory");
+        let notices = Notices::default();
+        let listening = notices.listen();
+        let browser = Arc::new(PlainBrowser::default());
+        let console =
+            Console::open(place, vault.clone(), browser.clone(), notices).await.expect("the console opens");
+        let list = console.connection_list();
+        assert!(list.problems.is_empty(), "{:?}", list.problems);
+        Self { console, browser, demo, vault, home, notices: listening, told: Vec::new() }
+    }
+
+    pub async fn new() -> Self {
+        Self::with_connection(|text| text).await
+    }
+
+    pub async fn set_token(&self, value: &str) {
+        let name = SecretName { connection: "shop".into(), name: "admin_token".into() };
+        self.vault.store(&name, SecretString::from(value), Keep::ThisRun).await.expect("kept in memory");
+    }
+
+    /// The newest users that the search finds.
+    pub async fn find(&self, text: &str) -> Vec<Row> {
+        let query = Query { text: text.into(), sort: None, after: None, limit: 20 };
+        self.console.search("shop", &query).await.expect("the directory answers").rows
+    }
+
+    /// Waits until the session is in `phase`; fails with what was told when it does not come.
+    pub async fn until(&mut self, session: &str, phase: Phase) -> SessionView {
+        self.told(|notice| match notice {
+            Notice::Sessions(sessions) => {
+                sessions.iter().find(|view| view.id == session && view.phase == phase).cloned()
+            }
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn toast(&mut self) -> Toast {
+        self.told(|notice| match notice {
+            Notice::Toast(toast) => Some(toast.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn told<T>(&mut self, wanted: impl Fn(&Notice) -> Option<T>) -> T {
+        let told = &mut self.told;
+        let notices = &mut self.notices;
+        let waiting = async {
+            loop {
+                let notice = notices.recv().await.expect("the console lives");
+                told.push(format!("{notice:?}"));
+                if let Some(found) = wanted(&notice) {
+                    return found;
+                }
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(20), waiting).await {
+            Ok(found) => found,
+            Err(_) => panic!("it was not told; instead: {:#?}", self.told),
+        }
+    }
+}
+
+/// One directory of invented users for all stories: making it takes a second.
+fn demo_folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo")
+}
+
+/// The connection of a story that wants to change one line of it.
+pub fn replace_line(text: &str, starts: &str, with: &str) -> String {
+    assert!(text.lines().any(|line| line.starts_with(starts)), "no line starts with {starts}: {text}");
+    text.lines()
+        .map(|line| if line.starts_with(starts) { with } else { line })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_demos_connection_is_a_valid_one() {
+    let text = demo::connection_text("http://127.0.0.1:1", Path::new("/tmp/demo.sqlite"));
+    understudy_core::connection::Connection::parse("demo", &text, Origin::Demo, None).expect("valid");
+}

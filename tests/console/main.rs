@@ -1,0 +1,6 @@
+//! The story of an impersonation with the real core, a real directory and the real customer application;
+//! only the window is a plain HTTP client with a cookie jar.
+
+mod desk_of_support;
+mod login_endpoint;
+mod story;

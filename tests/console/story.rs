@@ -1,0 +1,247 @@
+//! Find a customer, be signed in as them, leave: and all that may go wrong on the way.
+
+use std::time::Duration;
+
+use understudy_core::audit::EndCause;
+use understudy_core::demo::{Delay, LoginAnswer, MeAnswer};
+use understudy_core::error::Code;
+use understudy_core::session::Phase;
+use understudy_test_support::browser::Shown;
+
+use crate::desk_of_support::{Desk, TOKEN, replace_line};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
+    let mut desk = Desk::new().await;
+    let user = desk.find("an").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, " Ticket 1: no button ").await.expect("begins");
+    assert_eq!(session.phase, Phase::Opening);
+    assert_eq!(session.reason, "Ticket 1: no button");
+
+    let active = desk.until(&session.id, Phase::Active).await;
+    assert!(active.active_at >= Some(session.started_at));
+    assert!(desk.toast().await.text.starts_with("Impersonating "));
+    let Some(Shown::Page(page)) = desk.browser.shown(&session.id) else { panic!("the application is shown") };
+    assert!(page.contains("Signed in as"), "{page}");
+
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(desk.browser.shown(&session.id), None, "the window is closed");
+    assert!(desk.console.sessions().is_empty());
+
+    let received: Vec<_> = desk
+        .demo
+        .application
+        .journal()
+        .into_iter()
+        .map(|one| (one.method, one.path, one.signed_in_as.map(|id| id.to_string())))
+        .collect();
+    let who = Some(user.id.clone());
+    let expected = [
+        ("POST", "/login", who.clone()),
+        ("GET", "/api/me", who.clone()),
+        ("GET", "/", who.clone()),
+        ("POST", "/logout", who),
+    ];
+    let expected = expected.map(|(method, path, who)| (method.to_owned(), path.to_owned(), who));
+    assert_eq!(received, expected, "the first request is the webhook, the last one the sign-out");
+
+    let past = desk.console.user_details("shop", &user.id).await.expect("details").past;
+    assert_eq!(past.len(), 1);
+    assert_eq!(past[0].reason, "Ticket 1: no button");
+    assert!(past[0].ended_at.is_some());
+    assert_eq!(desk.console.recent_reasons("shop").await.expect("reasons"), ["Ticket 1: no button"]);
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_says_why_and_works_when_tried_again() {
+    let mut desk = Desk::new().await;
+    desk.set_token("a wrong token").await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "why not").await.expect("the window opens");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
+    assert_eq!(refusal.title, "The application refused the sign-in: 401 Unauthorized");
+    assert!(!format!("{refusal:?}").contains("a wrong token"));
+
+    desk.set_token(TOKEN).await;
+    desk.console.retry_session(&session.id).expect("it can be tried again");
+    desk.until(&session.id, Phase::Active).await;
+}
+
+#[tokio::test]
+async fn two_customers_at_once_do_not_see_each_other() {
+    let mut desk = Desk::new().await;
+    let users = desk.find("").await;
+    let one = desk.console.impersonate("shop", &users[0].id, "a").await.expect("begins");
+    let other = desk.console.impersonate("shop", &users[1].id, "b").await.expect("begins");
+    for session in [&one, &other] {
+        if desk.console.session(&session.id).expect("runs").phase != Phase::Active {
+            desk.until(&session.id, Phase::Active).await;
+        }
+    }
+    let me = desk.demo.application.origin().to_owned() + "/api/me";
+    for (session, user) in [(&one, &users[0]), (&other, &users[1])] {
+        let answer = desk.browser.visit(&session.id, &me).await;
+        let json: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
+        assert_eq!(json["id"].to_string(), user.id);
+    }
+    // One leaves; the other stays signed in.
+    desk.console.end_session(&one.id, EndCause::Operator).await;
+    assert_eq!(desk.browser.visit(&other.id, &me).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_same_customer_again_brings_the_running_session_to_the_front() {
+    let desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    let (first, second) = tokio::join!(
+        desk.console.impersonate("shop", &user.id, "a"),
+        desk.console.impersonate("shop", &user.id, "a")
+    );
+    let (first, second) = (first.expect("begins"), second.expect("is the same"));
+    assert_eq!(first.id, second.id);
+    assert_eq!(desk.browser.opened.lock().expect("no panic").len(), 1);
+    assert_eq!(*desk.browser.focused.lock().expect("no panic"), [first.id]);
+}
+
+#[tokio::test]
+async fn what_the_application_calls_somebody_else_is_never_shown() {
+    let mut desk = Desk::new().await;
+    desk.demo.application.set(|faults| faults.me = MeAnswer::WrongUser);
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("the window opens");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
+    assert_eq!(refusal.title, "The application signed in somebody else");
+    assert!(desk.demo.application.journal().iter().all(|one| one.path != "/"));
+    // What may be signed in is signed out of.
+    desk.console.end_session(&session.id, EndCause::WindowClosed).await;
+    assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"));
+}
+
+#[tokio::test]
+async fn a_slow_application_can_be_given_up_on() {
+    let desk = Desk::new().await;
+    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("the window opens");
+    desk.demo.application.wait_for(|one| one.path == "/login", PATIENCE).await.expect("the request left");
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(desk.browser.shown(&session.id), None);
+}
+
+#[tokio::test]
+async fn policy_comes_before_everything() {
+    let desk = Desk::with_connection(|text| {
+        replace_line(&text, "reason ", "reason = \"required\"\nprotect = [\"user.role in ['admin', 'owner', 'member', 'viewer', 'billing']\"]")
+    })
+    .await;
+    let user = desk.find("").await.remove(0);
+    let error = desk.console.impersonate("shop", &user.id, "  ").await.unwrap_err();
+    assert_eq!(error.code, Code::ReasonRequired);
+    let error = desk.console.impersonate("shop", &user.id, "a reason").await.unwrap_err();
+    assert_eq!(error.code, Code::PolicyRefused);
+    assert!(error.message.contains("user.role in"), "{error}");
+    assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
+    assert!(desk.browser.opened.lock().expect("no panic").is_empty(), "no window opened");
+}
+
+#[tokio::test]
+async fn without_an_audit_entry_there_is_no_session() {
+    let desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    // The log's table is gone: every append fails.
+    let file = understudy_core::home::Home::at(desk.home.path()).audit_file().expect("a path");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.expect("opens");
+    let table: String = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' LIMIT 1")
+        .fetch_one(&pool)
+        .await
+        .expect("a table");
+    sqlx::query(sqlx::AssertSqlSafe(format!("ALTER TABLE {table} RENAME TO away"))).execute(&pool).await.expect("renamed");
+    pool.close().await;
+    let error = desk.console.impersonate("shop", &user.id, "a").await.unwrap_err();
+    assert_eq!(error.code, Code::AuditFailed);
+    assert!(desk.demo.application.journal().is_empty());
+    assert!(desk.browser.opened.lock().expect("no panic").is_empty());
+    assert!(desk.console.sessions().is_empty());
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_named_and_nothing_is_sent() {
+    let desk = Desk::with_connection(|text| text.replace("secret.admin_token", "secret.other_token")).await;
+    let user = desk.find("").await.remove(0);
+    let error = desk.console.impersonate("shop", &user.id, "a").await.unwrap_err();
+    let secret = error.secret.clone().unwrap_or_else(|| panic!("names the secret: {error:?}"));
+    assert_eq!((secret.connection.as_str(), secret.name.as_str()), ("shop", "other_token"));
+    assert!(desk.demo.application.journal().is_empty());
+    assert!(desk.console.sessions().is_empty());
+}
+
+#[tokio::test]
+async fn a_user_who_is_gone_is_said_to_be_gone() {
+    let desk = Desk::new().await;
+    let error = desk.console.impersonate("shop", "1", "a").await.unwrap_err();
+    assert_eq!(error.code, Code::UserNotFound);
+}
+
+#[tokio::test]
+async fn quitting_signs_out_of_everything() {
+    let mut desk = Desk::new().await;
+    let users = desk.find("").await;
+    for user in &users[..3] {
+        let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+        desk.until(&session.id, Phase::Active).await;
+    }
+    desk.console.shut_down().await;
+    let outs = desk.demo.application.journal().iter().filter(|one| one.path == "/logout").count();
+    assert_eq!(outs, 3);
+}
+
+#[tokio::test]
+async fn a_sign_out_that_fails_closes_the_window_all_the_same_and_is_said() {
+    let mut desk = Desk::new().await;
+    desk.demo.application.set(|faults| faults.logout = Some(500));
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    desk.toast().await;
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(desk.browser.shown(&session.id), None);
+    let toast = desk.toast().await;
+    assert!(toast.text.contains("did not go through"), "{toast:?}");
+}
+
+#[tokio::test]
+async fn the_admin_token_is_found_nowhere() {
+    let mut desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    // A refusal whose answer repeats the token.
+    desk.demo.application.set(|faults| faults.login = LoginAnswer::Echo);
+    let session = desk.console.impersonate("shop", &user.id, "b").await.expect("the window opens");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
+    assert!(format!("{refusal:?}").contains("••••"), "the application did repeat it: {refusal:?}");
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    desk.console.shut_down().await;
+
+    assert!(!format!("{refusal:?} {:?}", desk.told).contains(TOKEN));
+    for file in files_below(desk.home.path()) {
+        let content = std::fs::read(&file).expect("readable");
+        let found = content.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
+        assert!(!found, "the token is in {}", file.display());
+    }
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files
+}

@@ -1,0 +1,117 @@
+//! What an application may answer to a sign-in, in a real webview.
+
+use anyhow::Result;
+use understudy_core::demo::{Delay, LoginAnswer, MeAnswer};
+
+use crate::shop::Shop;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_of_saying_yes_signs_in() -> Result<()> {
+    let shop = Shop::open().await?;
+    let elsewhere = shop.demo.application.other_origin().to_owned();
+    let console = shop.stage.open(&[]).await?;
+    let answers = [
+        LoginAnswer::Usual,
+        LoginAnswer::Status(201),
+        LoginAnswer::Status(204),
+        LoginAnswer::Redirect { status: 302, to: "/".into() },
+        // Followed by nobody: the session begins where the connection says.
+        LoginAnswer::Redirect { status: 302, to: format!("{elsewhere}/stolen") },
+        LoginAnswer::Redirect { status: 307, to: format!("{elsewhere}/stolen") },
+        LoginAnswer::Huge,
+        LoginAnswer::Endless,
+    ];
+    for (answer, customer) in answers.into_iter().zip(&shop.customers) {
+        shop.demo.application.set(|faults| faults.login = answer.clone());
+        console.become_user(customer, "an answer").await?;
+        console.wait_for_phases(&["active"]).await.map_err(|error| error.context(format!("{answer:?}")))?;
+        let id = console.ask("console_state", "{}").await?["sessions"][0]["id"].clone();
+        console.ask("end_session", &format!("{{ session: {id} }}")).await?;
+        console.wait_for_phases(&[]).await?;
+    }
+    assert!(
+        shop.demo.application.journal().iter().all(|one| !one.path.contains("stolen")),
+        "the request with the token was sent on to nobody"
+    );
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -> Result<()> {
+    let shop = Shop::open().await?;
+    let console = shop.stage.open(&[]).await?;
+    let faults: [(&str, Box<dyn Fn(&mut understudy_core::demo::Faults)>); 8] = [
+        ("401", Box::new(|faults| faults.login = LoginAnswer::Status(401))),
+        ("403", Box::new(|faults| faults.login = LoginAnswer::Status(403))),
+        ("404", Box::new(|faults| faults.login = LoginAnswer::Status(404))),
+        ("500", Box::new(|faults| faults.login = LoginAnswer::Status(500))),
+        ("a proxy's page, 200", Box::new(|faults| faults.login = LoginAnswer::Html)),
+        ("somebody else", Box::new(|faults| faults.me = MeAnswer::WrongUser)),
+        ("a page for JSON", Box::new(|faults| faults.me = MeAnswer::Html)),
+        ("nobody signed in", Box::new(|faults| faults.me = MeAnswer::Status(401))),
+    ];
+    for ((what, fault), customer) in faults.iter().zip(&shop.customers) {
+        shop.demo.application.set(|all| {
+            *all = understudy_core::demo::Faults::default();
+            fault(all);
+        });
+        console.become_user(customer, what).await?;
+        console.wait_for_phases(&["refused"]).await.map_err(|error| error.context((*what).to_owned()))?;
+        let pages = shop.count("GET", "/");
+
+        // Mended on the other side; Retry has the focus.
+        shop.demo.application.set(|all| *all = understudy_core::demo::Faults::default());
+        let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
+        shop.stage.desktop.press(&window, &["Return"]).await?;
+        console.wait_for_phases(&["active"]).await.map_err(|error| error.context((*what).to_owned()))?;
+        assert_eq!(pages, shop.count("GET", "/").min(pages), "{what}: no page was shown before");
+
+        let id = console.ask("console_state", "{}").await?["sessions"][0]["id"].clone();
+        console.ask("end_session", &format!("{{ session: {id} }}")).await?;
+        console.wait_for_phases(&[]).await?;
+    }
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_application_is_waited_for_and_can_be_given_up_on() -> Result<()> {
+    let shop = Shop::open().await?;
+    let console = shop.stage.open(&[]).await?;
+    shop.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    console.become_user(&shop.customers[0], "slow").await?;
+    shop.received(|one| one.path == "/login").await?;
+    console.wait_for_phases(&["opening"]).await?;
+    shop.demo.application.release();
+    console.wait_for_phases(&["active"]).await?;
+
+    shop.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    console.become_user(&shop.customers[1], "too slow").await?;
+    shop.received(|one| one.path == "/login" && one.json()["reason"] == "too slow").await?;
+    console.wait_for_phases(&["active", "opening"]).await?;
+    let title = console.ask("console_state", "{}").await?["sessions"][1]["user"]["name"].clone();
+    let window = shop.stage.desktop.wait_for_window(title.as_str().unwrap_or("— Understudy")).await?;
+    shop.stage.desktop.press(&window, &["Escape"]).await?;
+    console.wait_for_phases(&["active"]).await?;
+    let login = shop.received(|one| one.json()["reason"] == "too slow" && one.cut_off).await?;
+    assert_eq!(login.status, None, "whoever asked went away");
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_is_down_is_said_to_be_unreachable() -> Result<()> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let shop = Shop::with_connection(|text| {
+        let origin = text.split('"').find(|part| part.starts_with("http://127")).expect("an origin").to_owned();
+        let origin = origin.trim_end_matches("/login").to_owned();
+        text.replace(&origin, &format!("http://127.0.0.1:{port}"))
+    })
+    .await?;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "down").await?;
+    console.wait_for_phases(&["refused"]).await?;
+    // Esc closes; there was nothing to sign out of that answers, and that holds nobody up.
+    let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
+    shop.stage.desktop.press(&window, &["Escape"]).await?;
+    console.wait_for_phases(&[]).await?;
+    console.ui.quit().await
+}

@@ -1,0 +1,11 @@
+//! End to end: the real application on a desktop, driven as a person drives it, with a real keyring.
+//!
+//! What a session's window shows is no driver's business (that is the point of it): it is asked from
+//! the customer application that the window talks to.
+
+mod answers;
+mod canary;
+mod endings;
+mod hostile;
+mod journey;
+mod shop;

@@ -1,0 +1,59 @@
+//! A customer application and a console that knows it as the connection `shop`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use secrecy::SecretString;
+use understudy_core::demo::{Demo, Received};
+use understudy_core::directory::{self, Query};
+use understudy_test_support::stage::Stage;
+use understudy_test_support::wait::PATIENCE;
+
+/// The canary: it may be found nowhere but in the keyring and in the login request.
+pub const TOKEN: &str = "canary-51c0ffee-admin-token";
+
+pub struct Shop {
+    pub demo: Demo,
+    pub stage: Stage,
+    /// Ids of some customers, the newest first.
+    pub customers: Vec<String>,
+}
+
+impl Shop {
+    /// The connection's text goes through `edit` first.
+    pub async fn with_connection(edit: impl FnOnce(String) -> String) -> Result<Self> {
+        // One file of invented users for all tests.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
+        let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_core::demo::today()).await?;
+        let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
+        let text = edit(demo.connection_text.clone());
+        stage.connection("shop", &text)?;
+        stage.secret("shop", "admin_token", TOKEN).await?;
+        let file = understudy_core::connection::read_file("shop", &text)?;
+        let directory = directory::open(&file.directory, None).await?;
+        let newest = Query { text: String::new(), sort: None, after: None, limit: 20 };
+        let page = directory.search(&newest, &Default::default()).await?;
+        let customers = page.rows.into_iter().map(|row| row.id).collect();
+        Ok(Self { demo, stage, customers })
+    }
+
+    pub async fn open() -> Result<Self> {
+        Self::with_connection(|text| text).await
+    }
+
+    /// Waits for a request that the application received.
+    pub async fn received(&self, wanted: impl Fn(&Received) -> bool) -> Result<Received> {
+        Ok(self.demo.application.wait_for(wanted, PATIENCE).await?)
+    }
+
+    /// Method and path of everything received so far, in order, without pictures and styles.
+    pub fn story(&self) -> Vec<String> {
+        let journal = self.demo.application.journal();
+        let pages = journal.iter().filter(|one| !one.path.contains('.'));
+        pages.map(|one| format!("{} {}", one.method, one.path)).collect()
+    }
+
+    pub fn count(&self, method: &str, path: &str) -> usize {
+        self.demo.application.journal().iter().filter(|one| one.method == method && one.path == path).count()
+    }
+}

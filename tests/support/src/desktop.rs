@@ -1,0 +1,221 @@
+//! A desktop of a test's own: an X server without a screen (Xvfb) and a window manager (openbox).
+//!
+//! What an operator does with hands and eyes is here: look at windows, press keys, click, close, take
+//! a picture. What happens inside a page is `webdriver`'s business. Everything started here ends with
+//! the value, and with the test's process if that is killed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::wait::{PATIENCE, until};
+
+/// Width and height of the screen, in pixels.
+pub const SCREEN: (u32, u32) = (1600, 1000);
+
+/// A running X server with a window manager.
+pub struct Desktop {
+    display: String,
+    _window_manager: Child,
+    _server: Child,
+    _log: TempDir,
+}
+
+/// A top-level window as the window manager lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// X11's number of the window.
+    pub id: u32,
+    pub title: String,
+}
+
+impl Desktop {
+    /// Starts both on a free display and returns when windows can be opened on it.
+    pub async fn start() -> Result<Self> {
+        let log = tempfile::tempdir()?;
+        let server_log = log.path().join("xvfb.log");
+        let screen = format!("{}x{}x24", SCREEN.0, SCREEN.1);
+        let mut server = dies_with_us("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", &screen, "-dpi", "96", "-nolisten", "tcp", "-noreset"])
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(&server_log)?)
+            .spawn()
+            .context("Xvfb cannot be started: script/bootstrap installs it")?;
+
+        // Xvfb chooses a free number and writes it when it is ready for clients.
+        let mut number = String::new();
+        let mut stdout = BufReader::new(server.stdout.take().expect("stdout is piped"));
+        tokio::time::timeout(PATIENCE, stdout.read_line(&mut number))
+            .await
+            .context("Xvfb did not get ready")??;
+        let number = number.trim();
+        if number.is_empty() {
+            bail!("Xvfb ended at once: {}", std::fs::read_to_string(&server_log).unwrap_or_default().trim());
+        }
+        let display = format!(":{number}");
+
+        let window_manager = dies_with_us("openbox")
+            .arg("--sm-disable")
+            .env("DISPLAY", &display)
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(log.path().join("openbox.log"))?)
+            .spawn()
+            .context("openbox cannot be started: script/bootstrap installs it")?;
+
+        let desktop = Self { display, _window_manager: window_manager, _server: server, _log: log };
+        until("openbox to manage windows", async || {
+            // EWMH 1.5, "_NET_SUPPORTING_WM_CHECK": set on the root window once a manager runs.
+            let answer = desktop.x("xprop", &["-root", "_NET_SUPPORTING_WM_CHECK"]).await?;
+            Ok(answer.contains("window id").then_some(()))
+        })
+        .await?;
+        Ok(desktop)
+    }
+
+    /// What a program needs in its environment to open its windows here.
+    pub fn env(&self) -> BTreeMap<String, String> {
+        [
+            ("DISPLAY", self.display.as_str()),
+            // Not the developer's own Wayland desktop, whatever WAYLAND_DISPLAY says.
+            ("GDK_BACKEND", "x11"),
+            // No accessibility bus: GTK would wait for one and complain.
+            ("NO_AT_BRIDGE", "1"),
+            // Xvfb has no GPU to share buffers with.
+            ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    /// All windows now, the oldest first.
+    pub async fn windows(&self) -> Result<Vec<Window>> {
+        // One line each: number, workspace, host, title.
+        let list = self.x("wmctrl", &["-u", "-l"]).await?;
+        Ok(list
+            .lines()
+            .filter_map(|line| {
+                let mut parts = line.splitn(2, char::is_whitespace);
+                let id = u32::from_str_radix(parts.next()?.trim_start_matches("0x"), 16).ok()?;
+                let (_workspace, rest) = parts.next()?.trim_start().split_once(' ')?;
+                let title = rest.trim_start().split_once(' ').map_or("", |(_host, title)| title);
+                Some(Window { id, title: title.to_owned() })
+            })
+            .collect())
+    }
+
+    /// The first window whose title contains `title`, as soon as there is one.
+    pub async fn wait_for_window(&self, title: &str) -> Result<Window> {
+        let found = until(&format!("a window titled {title:?}"), async || {
+            Ok(self.windows().await?.into_iter().find(|window| window.title.contains(title)))
+        })
+        .await;
+        match found {
+            Ok(window) => Ok(window),
+            Err(error) => Err(error.context(format!("open windows: {:?}", self.windows().await?))),
+        }
+    }
+
+    /// Returns when no window's title contains `title` any more.
+    pub async fn wait_until_gone(&self, title: &str) -> Result<()> {
+        until(&format!("the window titled {title:?} to be gone"), async || {
+            Ok(self.windows().await?.iter().all(|window| !window.title.contains(title)).then_some(()))
+        })
+        .await
+    }
+
+    /// The window that has the keyboard, if one has.
+    pub async fn active_window(&self) -> Result<Option<Window>> {
+        let answer = self.x("xprop", &["-root", "-notype", "32x", " $0", "_NET_ACTIVE_WINDOW"]).await?;
+        let id =
+            answer.split_whitespace().find_map(|word| u32::from_str_radix(word.strip_prefix("0x")?, 16).ok());
+        Ok(self.windows().await?.into_iter().find(|window| Some(window.id) == id))
+    }
+
+    /// Brings the window to the front and waits until it has the keyboard.
+    pub async fn focus(&self, window: &Window) -> Result<()> {
+        self.x("wmctrl", &["-i", "-a", &format!("{:#x}", window.id)]).await?;
+        until(&format!("{:?} to have the keyboard", window.title), async || {
+            Ok(self.active_window().await?.filter(|active| active.id == window.id).map(|_| ()))
+        })
+        .await
+    }
+
+    /// Presses keys one after another in the window, named as xdotool names them: `ctrl+Return`, `Escape`, `Down`.
+    pub async fn press(&self, window: &Window, keys: &[&str]) -> Result<()> {
+        self.focus(window).await?;
+        self.x("xdotool", &[&["key", "--clearmodifiers"], keys].concat()).await?;
+        Ok(())
+    }
+
+    /// Types text into whatever has the keyboard in the window.
+    pub async fn type_text(&self, window: &Window, text: &str) -> Result<()> {
+        self.focus(window).await?;
+        // Faster than this, letters that need another keyboard layout get lost on the way.
+        self.x("xdotool", &["type", "--clearmodifiers", "--delay", "12", "--", text]).await?;
+        Ok(())
+    }
+
+    /// Clicks with the left button at a point measured from the window's content, in pixels.
+    pub async fn click(&self, window: &Window, x: u32, y: u32) -> Result<()> {
+        self.focus(window).await?;
+        let (id, x, y) = (window.id.to_string(), x.to_string(), y.to_string());
+        self.x("xdotool", &["mousemove", "--sync", "--window", &id, &x, &y, "click", "1"]).await?;
+        Ok(())
+    }
+
+    /// Closes the window as its close button would (`WM_DELETE_WINDOW`); the application decides what happens.
+    pub async fn close(&self, window: &Window) -> Result<()> {
+        self.x("wmctrl", &["-i", "-c", &format!("{:#x}", window.id)]).await?;
+        Ok(())
+    }
+
+    /// Returns when the window shows a page: more than a few colours below the session's bar.
+    pub async fn wait_until_painted(&self, window: &Window) -> Result<()> {
+        until(&format!("{:?} to be painted", window.title), async || {
+            let id = window.id.to_string();
+            let colours = self
+                .x("import", &["-window", &id, "-crop", "+0+60", "+repage", "-format", "%k", "info:"])
+                .await?;
+            Ok(colours.trim().parse::<u32>().is_ok_and(|colours| colours > 16).then_some(()))
+        })
+        .await
+    }
+
+    /// A PNG of the whole screen, or of one window without its frame.
+    pub async fn screenshot(&self, of: Option<&Window>, path: &Path) -> Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let target = of.map_or_else(|| "root".to_owned(), |window| window.id.to_string());
+        let path = path.to_str().context("a path in UTF-8")?;
+        self.x("import", &["-window", &target, path]).await?;
+        Ok(())
+    }
+
+    /// Runs one X client to its end on this display and returns what it printed.
+    async fn x(&self, program: &str, args: &[&str]) -> Result<String> {
+        let output = Command::new(program)
+            .args(args)
+            .env("DISPLAY", &self.display)
+            .output()
+            .await
+            .with_context(|| format!("{program} cannot be started: script/bootstrap installs it"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        // wmctrl fails on a desktop without windows, which is an answer too.
+        let empty = program == "wmctrl" && args.contains(&"-l") && said.contains("client list");
+        ensure!(output.status.success() || empty, "{program} {} failed: {}", args.join(" "), said.trim());
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+/// A command whose process ends with the value, and with this process even if that is killed.
+pub(crate) fn dies_with_us(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--", program]).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}

@@ -1,0 +1,212 @@
+//! A throwaway PostgreSQL server: its own data, socket and loopback port, gone when it is dropped.
+//!
+//! It dies with the thread that started it, so that a killed test leaves no server behind: start it
+//! in the test itself, not in a task.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// The administrator, who may do anything over the socket and has this password over TCP.
+pub const ADMIN: &str = "postgres";
+pub const ADMIN_PASSWORD: &str = "admin's pass/word";
+
+/// A running server.
+pub struct PostgresServer {
+    bin: PathBuf,
+    directory: TempDir,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl PostgresServer {
+    /// Makes a cluster and starts it; takes about two seconds. Panics, saying why, where it cannot.
+    pub fn start() -> Self {
+        let directory = tempfile::Builder::new().prefix("understudy-postgres-").tempdir().expect("a folder");
+        if let Some((uid, gid)) = other_user() {
+            chown(directory.path(), Some(uid), Some(gid)).expect("the folder becomes the server's own");
+        }
+        let mut server = Self { bin: installation(), directory, port: 0, server: None };
+        let password_file = server.path("password");
+        std::fs::write(&password_file, ADMIN_PASSWORD).expect("the password is written");
+        if let Some((uid, gid)) = other_user() {
+            chown(&password_file, Some(uid), Some(gid)).expect("the password becomes the server's own");
+        }
+        let initialised = server
+            .command("initdb")
+            .args(["--username", ADMIN, "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"])
+            .args(["--auth-local", "trust", "--auth-host", "scram-sha-256"])
+            .arg("--pwfile")
+            .arg(&password_file)
+            .arg("--pgdata")
+            .arg(server.path("data"))
+            .output()
+            .expect("initdb runs");
+        assert!(initialised.status.success(), "initdb: {}", String::from_utf8_lossy(&initialised.stderr));
+        server.port = free_port();
+        server.run();
+        server
+    }
+
+    /// Stops it as an administrator would: sessions are told and closed.
+    pub fn stop(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        let stopped = self
+            .command("pg_ctl")
+            .args(["stop", "--wait", "--mode", "fast", "--pgdata"])
+            .arg(self.path("data"))
+            .output()
+            .expect("pg_ctl runs");
+        assert!(stopped.status.success(), "pg_ctl: {}", String::from_utf8_lossy(&stopped.stderr));
+        server.wait().expect("the server ends");
+    }
+
+    /// Starts it again after [`Self::stop`], on the same port with the same data.
+    pub fn start_again(&mut self) {
+        assert!(self.server.is_none(), "the server is still running");
+        self.run();
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What a connection file says: no password in it.
+    pub fn url(&self, user: &str, database: &str) -> String {
+        format!("postgres://{user}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Runs SQL as the administrator and gives what it answers: a line per row, `|` between columns.
+    pub fn sql(&self, database: &str, script: &str) -> String {
+        let mut psql = self.command("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"])
+            .args(["--username", ADMIN, "--dbname", database, "--port", &self.port.to_string(), "--host"])
+            .arg(self.directory.path())
+            .args(["--file", "-"]);
+        let mut running = psql
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("psql runs");
+        let mut input = running.stdin.take().expect("psql reads");
+        let script = script.to_owned();
+        // On a thread: psql answers while it still reads.
+        let writing = std::thread::spawn(move || std::io::Write::write_all(&mut input, script.as_bytes()));
+        let answered = running.wait_with_output().expect("psql ends");
+        let written = writing.join().expect("the script is written");
+        assert!(
+            answered.status.success() && written.is_ok(),
+            "psql: {}",
+            String::from_utf8_lossy(&answered.stderr)
+        );
+        String::from_utf8(answered.stdout).expect("psql answers in UTF-8").trim_end().to_owned()
+    }
+
+    fn run(&mut self) {
+        let mut server = self
+            .command("postgres")
+            .arg("-D")
+            .arg(self.path("data"))
+            .arg("-k")
+            .arg(self.directory.path())
+            .args(["-p", &self.port.to_string()])
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off"])
+            .args(["-c", "synchronous_commit=off", "-c", "autovacuum=off", "-c", "max_connections=20"])
+            .args(["-c", "shared_buffers=32MB", "-c", "lc_messages=C", "-c", "logging_collector=off"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("postgres runs");
+        let log = BufReader::new(server.stderr.take().expect("postgres logs"));
+        let (ready, is_ready) = mpsc::channel();
+        // To the end: a server whose log nobody reads stops when the pipe is full.
+        std::thread::spawn(move || {
+            let mut said = Vec::new();
+            for line in log.lines().map_while(Result::ok) {
+                if line.contains("ready to accept connections") {
+                    let _ = ready.send(());
+                    said.clear();
+                }
+                said.push(line);
+            }
+            said
+        });
+        self.server = Some(server);
+        is_ready.recv_timeout(Duration::from_secs(30)).expect("PostgreSQL starts within 30 s");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A program of the installation, as a user that PostgreSQL accepts (it refuses root), that ends
+    /// with this thread.
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "QUIT"]);
+        if let Some((uid, gid)) = other_user() {
+            command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string(), "--clear-groups"]);
+        }
+        command.arg(self.bin.join(program)).current_dir(self.directory.path());
+        for name in ["PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS"] {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = self
+                .command("pg_ctl")
+                .args(["stop", "--wait", "--mode", "immediate", "--pgdata"])
+                .arg(self.path("data"))
+                .output();
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+/// Where Debian and others put the newest PostgreSQL's programs.
+fn installation() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse::<u32>().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .filter(|(_, bin)| bin.join("initdb").exists())
+        .max();
+    match newest {
+        Some((_, bin)) => bin,
+        None if Path::new("/usr/bin/initdb").exists() => "/usr/bin".into(),
+        None => panic!("PostgreSQL is not installed: script/bootstrap installs it"),
+    }
+}
+
+/// For root: the user `postgres`, that comes with the installation.
+fn other_user() -> Option<(u32, u32)> {
+    let this_user = std::fs::metadata("/proc/self").expect("a Linux system").uid();
+    if this_user != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").expect("the list of users");
+    let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let postgres = fields.into_iter().find(|fields| fields[0] == ADMIN).expect("a user `postgres`");
+    Some((postgres[2].parse().expect("a user id"), postgres[3].parse().expect("a group id")))
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}

@@ -1,0 +1,165 @@
+//! The real application, as its user has it: on a desktop, with a keyring, in a home of its own.
+//!
+//! The console and the bars are driven by WebDriver, the application's page by the keyboard, and what it
+//! did is asked from the customer application.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use understudy_core::home::Home;
+
+use crate::desktop::{Desktop, Window};
+use crate::keyring::Keyring;
+use crate::webdriver::Browser;
+
+/// A desktop with a keyring and a home; the application is not started yet.
+pub struct Stage {
+    pub desktop: Desktop,
+    pub keyring: Keyring,
+    home: TempDir,
+    binary: PathBuf,
+}
+
+impl Stage {
+    pub async fn set(binary: &Path) -> Result<Self> {
+        let (desktop, keyring) = tokio::try_join!(Desktop::start(), Keyring::start())?;
+        Ok(Self { desktop, keyring, home: tempfile::tempdir()?, binary: binary.to_owned() })
+    }
+
+    /// Where this application keeps everything.
+    pub fn home(&self) -> Home {
+        Home::at(self.home.path())
+    }
+
+    pub fn home_path(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Writes a connection file `<id>.toml`.
+    pub fn connection(&self, id: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.home().connections_dir()?.join(format!("{id}.toml")), text)?)
+    }
+
+    /// Writes the settings file.
+    pub fn settings(&self, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.home().settings_file(), text)?)
+    }
+
+    /// Runs the program in a terminal with `input` on its standard input; gives what it printed.
+    pub async fn run(&self, args: &[&str], input: &str) -> Result<(i32, String)> {
+        let mut child = Command::new(&self.binary)
+            .args(args)
+            .envs(self.env())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stdin = child.stdin.take().context("piped")?;
+        // A program that does not read is free not to.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        let output = child.wait_with_output().await?;
+        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        Ok((output.status.code().unwrap_or(-1), said))
+    }
+
+    /// Stores a secret as a person would: by the command line, from standard input.
+    pub async fn secret(&self, connection: &str, name: &str, value: &str) -> Result<()> {
+        let (code, said) = self.run(&["secret", "set", connection, name], &format!("{value}\n")).await?;
+        ensure!(code == 0, "{said}");
+        Ok(())
+    }
+
+    /// Opens the console and returns when it can be driven.
+    pub async fn open(&self, args: &[&str]) -> Result<Console<'_>> {
+        let ui = Browser::launch(&self.binary, args, self.env()).await?;
+        Ok(Console { stage: self, ui })
+    }
+
+    pub fn env(&self) -> BTreeMap<String, String> {
+        let mut env = self.desktop.env();
+        env.extend(self.keyring.env());
+        env.insert("UNDERSTUDY_HOME".into(), self.home.path().display().to_string());
+        env
+    }
+}
+
+/// The running console, and the verbs of whoever sits at it.
+pub struct Console<'a> {
+    stage: &'a Stage,
+    pub ui: Browser,
+}
+
+impl Console<'_> {
+    /// The console's own window on the desktop.
+    pub async fn window(&self) -> Result<Window> {
+        let windows = self.stage.desktop.windows().await?;
+        windows.into_iter().find(|window| window.title == "Understudy").context("the console's window is open")
+    }
+
+    /// Types into the search field and waits until the first row shows `expected`.
+    pub async fn search(&self, text: &str, expected: &str) -> Result<()> {
+        self.ui.switch_to("index.html").await?;
+        let field = self.ui.by_role("searchbox", "Search users").await?;
+        field.send_keys(Key::Control + "a").await?;
+        field.send_keys(text).await?;
+        self.ui.with_text("row", expected).await?;
+        Ok(())
+    }
+
+    /// From the selected row to an open session window: Ctrl+Enter, the reason, Ctrl+Enter.
+    pub async fn impersonate(&self, reason: &str) -> Result<()> {
+        self.ui.press(Key::Control + Key::Enter).await?;
+        let field = self.ui.by_role("textbox", "Reason").await?;
+        field.send_keys(reason).await?;
+        field.send_keys(Key::Control + Key::Enter).await?;
+        self.ui.wait_until_gone("textbox", "Reason").await
+    }
+
+    /// Searches for one user by its id and becomes it.
+    pub async fn become_user(&self, id: &str, reason: &str) -> Result<()> {
+        let field = {
+            self.ui.switch_to("index.html").await?;
+            self.ui.by_role("searchbox", "Search users").await?
+        };
+        field.send_keys(Key::Control + "a").await?;
+        field.send_keys(id).await?;
+        self.ui
+            .wait_for(
+                "the one row that has this id",
+                &format!(
+                    "const rows = document.querySelectorAll('[role=grid] [role=row][aria-selected]'); \
+                     return rows.length === 1 && rows[0].dataset.id === '{id}'"
+                ),
+            )
+            .await?;
+        self.impersonate(reason).await
+    }
+
+    /// Asks the core, as the page does.
+    pub async fn ask(&self, command: &str, arguments: &str) -> Result<serde_json::Value> {
+        self.ui.evaluate(&format!("return window.__TAURI_INTERNALS__.invoke('{command}', {arguments})")).await
+    }
+
+    /// Waits until as many sessions run as `phases` names, in these phases, oldest first.
+    pub async fn wait_for_phases(&self, phases: &[&str]) -> Result<()> {
+        self.ui.switch_to("index.html").await?;
+        let expected = serde_json::to_string(phases)?;
+        self.ui
+            .wait_for(
+                &format!("sessions in the phases {expected}"),
+                &format!(
+                    "return window.__TAURI_INTERNALS__.invoke('console_state').then(state => \
+                     JSON.stringify(state.sessions.map(one => one.phase)) === '{expected}')"
+                ),
+            )
+            .await?;
+        Ok(())
+    }
+}

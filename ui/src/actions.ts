@@ -1,0 +1,147 @@
+// What can be done, with the key that does it: the keyboard and the command palette read the same list.
+import {
+  AtSign,
+  Copy,
+  FlaskConical,
+  Keyboard,
+  PanelRight,
+  Pencil,
+  Plus,
+  RefreshCw,
+  Search,
+  Settings,
+  TextSearch,
+  VenetianMask,
+} from "@lucide/svelte";
+import type { App } from "./state/app.svelte";
+import { texts } from "./texts";
+
+export interface Action {
+  id: string;
+  label: string;
+  icon: typeof Search;
+  /** `Mod+Enter`, `/`; the first one is shown. */
+  chords: string[];
+  /** A key without modifiers: works outside text fields, unless it is turned off. */
+  single?: boolean;
+  /** Left out of the palette, such as the palette itself. */
+  keyOnly?: boolean;
+  possible: (app: App) => boolean;
+  run: (app: App) => void;
+}
+
+const always = () => true;
+const hasUser = (app: App) => app.search?.row !== null && app.search?.row !== undefined;
+const hasSearch = (app: App) => app.search !== null;
+
+export const actions: Action[] = [
+  {
+    id: "impersonate",
+    label: texts.actions.impersonate,
+    icon: VenetianMask,
+    chords: ["Mod+Enter"],
+    // While a question is under way its answer decides whether there is somebody.
+    possible: (app) => hasUser(app) || app.search?.asking === true,
+    run: (app) => void app.impersonateSelected(),
+  },
+  {
+    id: "details",
+    label: texts.actions.details,
+    icon: PanelRight,
+    chords: ["Enter"],
+    possible: hasUser,
+    run: (app) => void app.showDetails(),
+  },
+  {
+    id: "copy-id",
+    label: texts.actions.copyId,
+    icon: Copy,
+    chords: ["Mod+C"],
+    possible: hasUser,
+    run: (app) => void app.copySelected("id"),
+  },
+  {
+    id: "copy-email",
+    label: texts.actions.copyEmail,
+    icon: AtSign,
+    chords: ["Mod+Shift+C"],
+    possible: hasUser,
+    run: (app) => void app.copySelected("email"),
+  },
+  {
+    id: "search",
+    label: texts.actions.focusSearch,
+    icon: Search,
+    chords: ["Mod+F"],
+    possible: hasSearch,
+    run: (app) => app.focusSearch(),
+  },
+  {
+    id: "search-single",
+    label: texts.actions.focusSearch,
+    icon: Search,
+    chords: ["/"],
+    single: true,
+    keyOnly: true,
+    possible: hasSearch,
+    run: (app) => app.focusSearch(),
+  },
+  {
+    id: "retry",
+    label: texts.actions.retry,
+    icon: RefreshCw,
+    chords: [],
+    possible: hasSearch,
+    run: (app) => app.search?.retry(),
+  },
+  {
+    id: "palette",
+    label: texts.actions.palette,
+    icon: TextSearch,
+    chords: ["Mod+K"],
+    keyOnly: true,
+    possible: always,
+    run: (app) => app.layers.show({ kind: "palette" }),
+  },
+  {
+    id: "new-connection",
+    label: texts.actions.newConnection,
+    icon: Plus,
+    chords: [],
+    possible: always,
+    run: (app) => app.edit(null),
+  },
+  {
+    id: "edit-connection",
+    label: texts.actions.editConnection,
+    icon: Pencil,
+    chords: [],
+    possible: (app) => app.connection !== null,
+    run: (app) => app.edit(app.connection?.id ?? null),
+  },
+  {
+    id: "demo",
+    label: texts.actions.demo,
+    icon: FlaskConical,
+    chords: [],
+    possible: (app) => !app.connections.some(({ origin }) => origin === "demo"),
+    run: (app) => void app.startDemo(),
+  },
+  {
+    id: "settings",
+    label: texts.actions.settings,
+    icon: Settings,
+    chords: ["Mod+,"],
+    possible: always,
+    run: (app) => app.layers.show({ kind: "settings" }),
+  },
+  {
+    id: "keys",
+    label: texts.actions.keys,
+    icon: Keyboard,
+    chords: ["?"],
+    single: true,
+    possible: always,
+    run: (app) => app.layers.show({ kind: "keys" }),
+  },
+];

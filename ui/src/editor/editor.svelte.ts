@@ -1,0 +1,271 @@
+// A connection being edited: one thing in two views, the form and the file's text. Whichever is seen is what
+// counts; the other is made from it when it is asked for. Nothing typed is lost by an error.
+import type { ConnectionDraft } from "../bindings/ConnectionDraft";
+import type { ConnectionFile } from "../bindings/ConnectionFile";
+import type { ConnectionSummary } from "../bindings/ConnectionSummary";
+import type { Origin } from "../bindings/Origin";
+import type { Report } from "../bindings/Report";
+import type { SecretStatus } from "../bindings/SecretStatus";
+import { asFailure, type Failure } from "../errors";
+import * as ipc from "../ipc";
+import { type ConnectionForm, type Faults, template, toFile, toForm } from "./form";
+import { DATABASE_PASSWORD, secretsOfForm, secretsOfText, withoutPassword } from "./secrets";
+
+export type EditorView = "form" | "file";
+export type Busy = "loading" | "testing" | "saving" | "converting" | "duplicating";
+
+export class Editor {
+  /** `null` until it is saved for the first time. */
+  connection: string | null = $state(null);
+  origin: Origin = $state("own");
+  view: EditorView = $state("form");
+  form: ConnectionForm = $state(toForm(template));
+  text = $state("");
+
+  busy: Busy | null = $state(null);
+  /** Why it could not be opened at all. */
+  loadFailure: Failure | null = $state.raw(null);
+  /** Why the last thing that was asked for did not work. */
+  failure: Failure | null = $state.raw(null);
+  faults: Faults = $state.raw({});
+
+  /** What was typed for each secret, by name. Leaves as soon as it is stored. */
+  typed: Record<string, string> = $state({});
+  status: SecretStatus[] = $state.raw([]);
+  /** The connection is saved, and this secret of it could not be stored. */
+  secretFailure: { name: string; failure: Failure } | null = $state.raw(null);
+  passwordMoved = $state(false);
+
+  report: Report | null = $state.raw(null);
+  #reportOn: { view: EditorView; content: string } | null = $state.raw(null);
+
+  /** What was saved last, in this editor. */
+  saved: ConnectionSummary | null = $state.raw(null);
+
+  /** The form was made from this file… */
+  #base: ConnectionFile = $state.raw(template);
+  /** …which is this text; `null` while there is none. */
+  #baseText: string | null = $state(null);
+  #formThen = $state("");
+  /** The text as it was opened or saved last; `null` for a new connection. */
+  #textThen: string | null = $state(null);
+  #thisRunOnly: () => boolean;
+
+  readonly locked = $derived(this.origin !== "own");
+  readonly #formNow = $derived(JSON.stringify(this.form));
+  readonly #content = $derived(this.view === "file" ? this.text : this.#formNow);
+  readonly #changed = $derived(
+    this.view === "file"
+      ? this.text !== this.#textThen
+      : this.#formNow !== this.#formThen || this.#baseText !== this.#textThen,
+  );
+  readonly secrets = $derived(this.view === "file" ? secretsOfText(this.text) : secretsOfForm(this.form));
+  /** Closing now would lose something. */
+  readonly dirty = $derived(!this.locked && (this.#changed || this.secrets.some((name) => this.typed[name])));
+  readonly reportIsStale = $derived(
+    this.#reportOn !== null && this.#reportOn.view === this.view && this.#reportOn.content !== this.#content,
+  );
+
+  /** `thisRunOnly`: secrets are kept in memory, for want of a keyring. */
+  constructor(thisRunOnly: () => boolean) {
+    this.#thisRunOnly = thisRunOnly;
+    this.#formThen = JSON.stringify(toForm(template));
+  }
+
+  async open(connection: string | null, draft: ConnectionDraft | null): Promise<void> {
+    if (draft) return this.#show(connection, draft);
+    if (connection === null) return;
+    this.loadFailure = null;
+    this.busy = "loading";
+    try {
+      await this.#show(connection, await ipc.readConnection(connection));
+    } catch (cause) {
+      this.loadFailure = asFailure(cause);
+    } finally {
+      this.busy = null;
+    }
+  }
+
+  /** Puts a file's content in the place of what is here; it is not saved. */
+  async replaceBy(path: string): Promise<void> {
+    await this.#trying("loading", async () => {
+      const draft = await ipc.readConnectionFile(path);
+      await this.#fill(draft);
+      if (this.connection === null) this.#textThen = draft.text;
+    });
+  }
+
+  async showFile(): Promise<void> {
+    await this.#trying("converting", async () => {
+      const untouched = this.#textThen === null && !this.#changed;
+      const text = await this.#toText();
+      if (text === null) return;
+      this.text = text;
+      if (untouched) this.#textThen = text;
+      this.view = "file";
+    });
+  }
+
+  async showForm(): Promise<void> {
+    await this.#trying("converting", async () => {
+      const file = await ipc.parseDraft(this.text);
+      this.#makeForm(file, this.text);
+      this.view = "form";
+    });
+  }
+
+  async test(): Promise<void> {
+    await this.#trying("testing", async () => {
+      const on = { view: this.view, content: this.#content };
+      const text = await this.#toText();
+      if (text === null) return;
+      this.report = await ipc.checkConnection(this.connection, text, this.#typedSecrets());
+      this.#reportOn = on;
+    });
+  }
+
+  /** Whether all is done: the file is saved and no secret waits. */
+  async save(): Promise<boolean> {
+    await this.#trying("saving", async () => {
+      const text = await this.#toText();
+      if (text === null) return;
+      const summary = await ipc.saveConnection(this.connection, text);
+      this.connection = summary.id;
+      this.saved = summary;
+      this.text = text;
+      this.#textThen = text;
+      if (this.view === "form") {
+        const { file } = toFile(this.form, this.#base);
+        this.#base = file;
+        this.#baseText = text;
+        this.#formThen = this.#formNow;
+      }
+      await this.storeSecrets(this.#thisRunOnly());
+    });
+    return this.saved !== null && !this.failure && !this.secretFailure && !this.#hasFaults && !this.dirty;
+  }
+
+  /** Stores what was typed, and empties each field as it is stored. The connection has to be saved. */
+  async storeSecrets(thisRunOnly: boolean): Promise<boolean> {
+    const connection = this.connection;
+    if (connection === null) return false;
+    this.secretFailure = null;
+    for (const [name, value] of Object.entries(this.#typedSecrets())) {
+      try {
+        await ipc.storeSecret(connection, name, value, thisRunOnly);
+        this.typed[name] = "";
+      } catch (cause) {
+        this.secretFailure = { name, failure: asFailure(cause) };
+        break;
+      }
+    }
+    await this.#askStatus();
+    return this.secretFailure === null;
+  }
+
+  /** Makes the operator's own copy and goes on with that. */
+  async duplicate(): Promise<void> {
+    const connection = this.connection;
+    if (connection === null) return;
+    await this.#trying("duplicating", async () => {
+      const summary = await ipc.duplicateConnection(connection);
+      this.saved = summary;
+      await this.#show(summary.id, await ipc.readConnection(summary.id));
+    });
+  }
+
+  /** A password that was pasted with the address goes to where it belongs. */
+  takePassword(): void {
+    const parts = withoutPassword(this.form.directory.url);
+    if (!parts) return;
+    this.form.directory.url = parts.url;
+    this.typed[DATABASE_PASSWORD] = parts.password;
+    this.passwordMoved = true;
+  }
+
+  /** The sign-out says more than the form shows. */
+  get moreOfSignOut(): boolean {
+    const { headers, body } = this.#base.sign_out ?? {};
+    return Object.keys(headers ?? {}).length > 0 || (body ?? null) !== null;
+  }
+
+  get #hasFaults(): boolean {
+    return Object.keys(this.faults).length > 0;
+  }
+
+  async #show(connection: string | null, draft: ConnectionDraft): Promise<void> {
+    this.connection = connection;
+    this.origin = connection === null ? "own" : draft.origin;
+    await this.#fill(draft);
+    this.#textThen = draft.text;
+    await this.#askStatus();
+  }
+
+  async #fill(draft: ConnectionDraft): Promise<void> {
+    this.text = draft.text;
+    this.report = null;
+    this.faults = {};
+    this.failure = null;
+    if (draft.file) {
+      this.#makeForm(draft.file, draft.text);
+      this.view = "form";
+      return;
+    }
+    // It cannot be a form: the text is shown, and what is wrong with it.
+    this.view = "file";
+    try {
+      await ipc.parseDraft(draft.text);
+    } catch (cause) {
+      this.failure = asFailure(cause);
+    }
+  }
+
+  #makeForm(file: ConnectionFile, text: string): void {
+    this.#base = file;
+    this.#baseText = text;
+    this.form = toForm(file);
+    this.#formThen = JSON.stringify(this.form);
+    this.faults = {};
+  }
+
+  /** `null` when the form holds what no file can say: {@link faults} tells. */
+  async #toText(): Promise<string | null> {
+    if (this.view === "file") return this.text;
+    if (this.#formNow === this.#formThen && this.#baseText !== null) {
+      this.faults = {};
+      return this.#baseText;
+    }
+    const { file, faults } = toFile(this.form, this.#base);
+    this.faults = faults;
+    if (this.#hasFaults) return null;
+    return ipc.draftText(file, this.#baseText);
+  }
+
+  #typedSecrets(): Record<string, string> {
+    const used = this.secrets.filter((name) => this.typed[name]);
+    return Object.fromEntries(used.map((name) => [name, this.typed[name] ?? ""]));
+  }
+
+  async #askStatus(): Promise<void> {
+    if (this.connection === null) return;
+    try {
+      this.status = await ipc.secretStatus(this.connection);
+    } catch {
+      // A file that cannot be used has none, and an unusable keyring is told where it matters: on storing.
+      this.status = [];
+    }
+  }
+
+  async #trying(what: Busy, work: () => Promise<void>): Promise<void> {
+    if (this.busy) return;
+    this.busy = what;
+    this.failure = null;
+    try {
+      await work();
+    } catch (cause) {
+      this.failure = asFailure(cause);
+    } finally {
+      this.busy = null;
+    }
+  }
+}

@@ -1,0 +1,169 @@
+// The boundary to Rust: one function per command and per event, and the sole caller of invoke.
+// What they take and give is in bindings/; every refusal is thrown as a Failure (errors.ts).
+import { invoke } from "@tauri-apps/api/core";
+import type { UnlistenFn } from "@tauri-apps/api/event";
+import { getCurrentWebview } from "@tauri-apps/api/webview";
+import { writeText } from "@tauri-apps/plugin-clipboard-manager";
+import { open, save } from "@tauri-apps/plugin-dialog";
+import type { BarAction } from "./bindings/BarAction";
+import type { BarState } from "./bindings/BarState";
+import type { ConnectionDraft } from "./bindings/ConnectionDraft";
+import type { ConnectionFile } from "./bindings/ConnectionFile";
+import type { ConnectionProblem } from "./bindings/ConnectionProblem";
+import type { ConnectionSummary } from "./bindings/ConnectionSummary";
+import type { ConsoleState } from "./bindings/ConsoleState";
+import type { Info } from "./bindings/Info";
+import type { Page } from "./bindings/Page";
+import type { Query } from "./bindings/Query";
+import type { Report } from "./bindings/Report";
+import type { SecretStatus } from "./bindings/SecretStatus";
+import type { SessionView } from "./bindings/SessionView";
+import type { Settings } from "./bindings/Settings";
+import type { Toast } from "./bindings/Toast";
+import type { UserDetails } from "./bindings/UserDetails";
+import { asFailure } from "./errors";
+import { texts } from "./texts";
+
+async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
+  return refusing(() => invoke<T>(command, args));
+}
+
+async function refusing<T>(what: () => Promise<T>): Promise<T> {
+  try {
+    return await what();
+  } catch (cause) {
+    throw asFailure(cause);
+  }
+}
+
+// Reading
+
+export const consoleState = () => call<ConsoleState>("console_state");
+
+/** Opens the directory if need be: may take as long as the connection's timeout. */
+export const directoryInfo = (connection: string) => call<Info>("directory_info", { connection });
+
+/** A newer search of the same connection makes this one reject with `cancelled`. */
+export const searchUsers = (connection: string, query: Query) =>
+  call<Page>("search_users", { connection, query });
+
+export const userDetails = (connection: string, user: string) =>
+  call<UserDetails>("user_details", { connection, user });
+
+/** Newest first, at most five. */
+export const recentReasons = (connection: string) => call<string[]>("recent_reasons", { connection });
+
+// Sessions
+
+/** Resolves as soon as the window is open (phase `opening`); what follows comes with {@link onSessions}. */
+export const impersonate = (connection: string, user: string, reason: string) =>
+  call<SessionView>("impersonate", { connection, user, reason });
+
+export const endSession = (session: string) => call<null>("end_session", { session });
+export const focusSession = (session: string) => call<null>("focus_session", { session });
+
+// Secrets: they go in, and never come out
+
+export const secretStatus = (connection: string) => call<SecretStatus[]>("secret_status", { connection });
+
+/** `thisRunOnly`: kept in memory until the application quits, not in the keyring. */
+export const storeSecret = (connection: string, name: string, value: string, thisRunOnly: boolean) =>
+  call<null>("store_secret", { connection, name, value, thisRunOnly });
+
+export const forgetSecret = (connection: string, name: string) =>
+  call<null>("forget_secret", { connection, name });
+
+// Connections
+
+/** The first start makes the demo's users and may take two seconds. */
+export const startDemo = () => call<ConnectionSummary>("start_demo");
+
+export const readConnection = (connection: string) =>
+  call<ConnectionDraft>("read_connection", { connection });
+
+/** Reads a dropped or chosen `.toml` without adding it. */
+export const readConnectionFile = (path: string) => call<ConnectionDraft>("read_connection_file", { path });
+
+/** The form's values written into `text`, whose comments are kept; `null` begins a new text. */
+export const draftText = (file: ConnectionFile, text: string | null) =>
+  call<string>("draft_text", { file, text });
+
+/** Rejects with `connection_invalid`, its message naming line, column and key. */
+export const parseDraft = (text: string) => call<ConnectionFile>("parse_draft", { text });
+
+/** `secrets`: typed in the form, by name; used in memory only. */
+export const checkConnection = (connection: string | null, text: string, secrets: Record<string, string>) =>
+  call<Report>("check_connection", { connection, text, secrets });
+
+/** `connection`: `null` saves a new one. */
+export const saveConnection = (connection: string | null, text: string) =>
+  call<ConnectionSummary>("save_connection", { connection, text });
+
+export const removeConnection = (connection: string, forgetSecrets: boolean) =>
+  call<null>("remove_connection", { connection, forgetSecrets });
+
+export const duplicateConnection = (connection: string) =>
+  call<ConnectionSummary>("duplicate_connection", { connection });
+
+export const exportConnection = (connection: string, path: string) =>
+  call<null>("export_connection", { connection, path });
+
+export const saveSettings = (settings: Settings) => call<Settings>("save_settings", { settings });
+
+// The session bar
+
+export const barState = () => call<BarState>("bar_state");
+export const barAct = (action: BarAction) => call<null>("bar_act", { action });
+
+// Events
+
+/** Hears what is sent to everybody and to this webview, never what is sent to another one. */
+function on<T>(topic: string, tell: (payload: T) => void): Promise<UnlistenFn> {
+  return refusing(() => getCurrentWebview().listen<T>(topic, (event) => tell(event.payload)));
+}
+
+/** The whole list, on every change. */
+export const onSessions = (tell: (sessions: SessionView[]) => void) => on("sessions", tell);
+
+/** A connection file appeared, changed or went away. */
+export const onConnections = (
+  tell: (changed: { connections: ConnectionSummary[]; problems: ConnectionProblem[] }) => void,
+) => on("connections", tell);
+
+export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
+
+/** The global shortcut, or `understudy --search`. */
+export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);
+
+/** What {@link barState} gives has changed. */
+export const onBarChanged = (tell: () => void) => on<null>("bar_changed", tell);
+
+/** Files are dragged over the window (`over`: whether they still are) or dropped (`paths`). */
+export function onFileDrop(
+  tell: (drop: { over: boolean; paths: string[] | null }) => void,
+): Promise<UnlistenFn> {
+  return refusing(() =>
+    getCurrentWebview().onDragDropEvent(({ payload }) =>
+      tell({
+        over: payload.type === "enter" || payload.type === "over",
+        paths: payload.type === "drop" ? payload.paths : null,
+      }),
+    ),
+  );
+}
+
+// Plugins
+
+export const copyText = (text: string) => refusing(() => writeText(text));
+
+/** A connection file to read; `null` when the agent changed their mind. */
+export const chooseConnectionFile = () =>
+  refusing(() =>
+    open({ multiple: false, filters: [{ name: texts.common.connectionFile, extensions: ["toml"] }] }),
+  );
+
+/** A place to write a connection file to; `null` when the agent changed their mind. */
+export const choosePlaceForConnectionFile = (suggested: string) =>
+  refusing(() =>
+    save({ defaultPath: suggested, filters: [{ name: texts.common.connectionFile, extensions: ["toml"] }] }),
+  );

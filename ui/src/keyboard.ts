@@ -1,0 +1,79 @@
+// Keys that work anywhere in the console while nothing lies over it. A layer's own keys are the layer's; moving in
+// the list from the search field and the grid is here too, so that both move alike.
+import { actions } from "./actions";
+import { isMod, isTextField, presses } from "./keys";
+import type { App } from "./state/app.svelte";
+
+/** How far PageUp and PageDown go: told by the grid, in rows. */
+export interface Reach {
+  page: number;
+}
+
+export function onKeydown(event: KeyboardEvent, app: App, reach: Reach): void {
+  if (event.defaultPrevented || event.isComposing || app.layers.open) return;
+  if (switchesConnection(event, app) || moves(event, app, reach) || acts(event, app)) event.preventDefault();
+}
+
+function switchesConnection(event: KeyboardEvent, app: App): boolean {
+  if (!isMod(event) || event.shiftKey || !/^[1-9]$/.test(event.key)) return false;
+  const connection = app.connections[Number(event.key) - 1];
+  if (connection) app.goTo(connection.id);
+  return true;
+}
+
+function acts(event: KeyboardEvent, app: App): boolean {
+  for (const action of actions) {
+    if (!action.chords.some((chord) => presses(event, chord))) continue;
+    if (action.single && (!app.settings.single_keys || isTextField(event.target))) continue;
+    if (action.id === "details" && !inList(event.target)) continue;
+    if (action.id.startsWith("copy-") && textIsSelected(event.target)) continue;
+    if (!action.possible(app)) continue;
+    action.run(app);
+    return true;
+  }
+  return false;
+}
+
+function moves(event: KeyboardEvent, app: App, reach: Reach): boolean {
+  const { search } = app;
+  if (!search || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return false;
+  const list = inList(event.target);
+  const letters = app.settings.single_keys && !isTextField(event.target) && !inOtherControl(event.target);
+  const last = search.rows.length - 1;
+  const to: Record<string, number | false> = {
+    ArrowDown: list && search.selected + 1,
+    ArrowUp: list && search.selected - 1,
+    PageDown: list && search.selected + reach.page,
+    PageUp: list && search.selected - reach.page,
+    Home: list === "grid" && 0,
+    End: list === "grid" && last,
+    j: letters && search.selected + 1,
+    k: letters && search.selected - 1,
+  };
+  const target = to[event.key];
+  if (target === undefined || target === false) return false;
+  search.select(target);
+  if (search.selected >= last) void search.more();
+  return true;
+}
+
+/** Where the keys of the list work: in the search field, in the grid, or nowhere in particular. */
+function inList(target: EventTarget | null): "field" | "grid" | false {
+  if (!(target instanceof HTMLElement) || target === document.body) return "grid";
+  if (target.getAttribute("role") === "searchbox") return "field";
+  return target.getAttribute("role") === "grid" ? "grid" : false;
+}
+
+/** Typing ahead belongs to menus and lists of choices. */
+function inOtherControl(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && target.closest("[role=menu], [role=listbox], [role=dialog]") !== null
+  );
+}
+
+function textIsSelected(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) {
+    return target.selectionStart !== target.selectionEnd;
+  }
+  return window.getSelection()?.isCollapsed === false;
+}

@@ -1,0 +1,312 @@
+// The console's state: what Rust told, which connection is current, and the verbs that the views, the keys and
+// the palette share. Data flows one way: Rust → here → views; views call verbs.
+import { createContext, tick } from "svelte";
+import type { ConnectionDraft } from "../bindings/ConnectionDraft";
+import type { ConnectionProblem } from "../bindings/ConnectionProblem";
+import type { ConnectionSummary } from "../bindings/ConnectionSummary";
+import type { Error } from "../bindings/Error";
+import type { Row } from "../bindings/Row";
+import type { SessionView } from "../bindings/SessionView";
+import type { Settings } from "../bindings/Settings";
+import { asFailure, type Failure } from "../errors";
+import * as ipc from "../ipc";
+import { cellOf, shortName } from "../text/user";
+import { texts } from "../texts";
+import { Details } from "./details.svelte";
+import { Layers } from "./layers.svelte";
+import { UserSearch } from "./search.svelte";
+import { toasts } from "./toasts.svelte";
+
+const LAST_CONNECTION = "connection";
+
+export class App {
+  /** Rust has answered; until then there is nothing to show. */
+  ready = $state(false);
+  startFailure: Failure | null = $state.raw(null);
+
+  connections: ConnectionSummary[] = $state.raw([]);
+  problems: ConnectionProblem[] = $state.raw([]);
+  sessions: SessionView[] = $state.raw([]);
+  settings: Settings = $state.raw({
+    theme: "system",
+    operator_name: "",
+    operator_email: "",
+    shortcut: "",
+    single_keys: true,
+  });
+  /** Why the keyring cannot be used; `null` when it can. */
+  keyring: Error | null = $state.raw(null);
+  wayland = $state(false);
+  version = $state("");
+
+  readonly layers = new Layers();
+  readonly details = new Details();
+  /** The details panel is shown; beside the list where there is room, else over it. */
+  detailsOpen = $state(false);
+  startingDemo = $state(false);
+  demoFailure: Failure | null = $state.raw(null);
+
+  #currentId: string | null = $state(null);
+  readonly connection: ConnectionSummary | null = $derived(
+    this.connections.find(({ id }) => id === this.#currentId) ?? null,
+  );
+  // Not reactive: what is looked at is #search.
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  readonly #searches = new Map<string, UserSearch>();
+  #search: UserSearch | null = $state.raw(null);
+
+  /** Set by the views that can do it. */
+  focusSearchField: () => void = () => {};
+  focusDetails: () => void = () => {};
+
+  /** Of the current connection. */
+  get search(): UserSearch | null {
+    return this.connection ? this.#search : null;
+  }
+
+  async start(): Promise<void> {
+    this.startFailure = null;
+    try {
+      const state = await ipc.consoleState();
+      this.connections = state.connections;
+      this.problems = state.problems;
+      this.sessions = state.sessions;
+      this.settings = state.settings;
+      this.keyring = state.keyring;
+      this.wayland = state.wayland;
+      this.version = state.version;
+      this.ready = true;
+      if (!this.connection) this.#goToSome(remembered());
+    } catch (cause) {
+      this.startFailure = asFailure(cause);
+    }
+  }
+
+  /** Hears what Rust tells until the returned function is called. */
+  async listen(): Promise<() => void> {
+    const unlisten = await Promise.all([
+      ipc.onSessions((sessions) => (this.sessions = sessions)),
+      ipc.onConnections(({ connections, problems }) => this.#connectionsChanged(connections, problems)),
+      ipc.onToast((toast) => toasts.show(toast)),
+      ipc.onFocusSearch(() => this.focusSearch()),
+      ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
+    ]);
+    return () => unlisten.forEach((stop) => stop());
+  }
+
+  // Connections
+
+  goTo(connection: string): void {
+    if (!this.connections.some(({ id }) => id === connection)) return;
+    this.#currentId = connection;
+    remember(connection);
+    const search = this.#searchOf(connection);
+    this.#search = search;
+    if (search.untouched) void search.open();
+  }
+
+  /** A connection was saved, duplicated or made. */
+  saved(summary: ConnectionSummary): void {
+    const known = this.connections.some(({ id }) => id === summary.id);
+    this.connections = known
+      ? this.connections.map((one) => (one.id === summary.id ? summary : one))
+      : [...this.connections, summary];
+    this.problems = this.problems.filter(({ id }) => id !== summary.id);
+    if (known) this.#reopen(summary.id);
+    this.goTo(summary.id);
+    this.focusSearch();
+  }
+
+  removed(connection: string): void {
+    this.connections = this.connections.filter(({ id }) => id !== connection);
+    this.problems = this.problems.filter(({ id }) => id !== connection);
+    this.#searches.delete(connection);
+    if (!this.connection) this.#goToSome(null);
+  }
+
+  async startDemo(): Promise<void> {
+    if (this.startingDemo) return;
+    this.startingDemo = true;
+    this.demoFailure = null;
+    try {
+      const demo = await ipc.startDemo();
+      this.layers.close();
+      this.saved(demo);
+    } catch (cause) {
+      this.demoFailure = asFailure(cause);
+      if (this.connections.length > 0) toasts.failed(this.demoFailure);
+    } finally {
+      this.startingDemo = false;
+    }
+  }
+
+  edit(connection: string | null, draft: ConnectionDraft | null = null): void {
+    this.layers.show({ kind: "editor", connection, draft });
+  }
+
+  async openDropped(paths: string[]): Promise<void> {
+    const path = paths.find((one) => one.toLowerCase().endsWith(".toml"));
+    if (path === undefined) return toasts.info(texts.drop.notToml);
+    if (this.layers.open) return;
+    try {
+      const draft = await ipc.readConnectionFile(path);
+      this.layers.show({ kind: "editor", connection: null, draft });
+    } catch (cause) {
+      toasts.failed(asFailure(cause));
+    }
+  }
+
+  // Users
+
+  focusSearch(): void {
+    if (!this.layers.open) this.focusSearchField();
+  }
+
+  /** Asks for the reason to become the selected user, once what was typed is answered. */
+  async impersonateSelected(): Promise<void> {
+    const { search, connection } = this;
+    if (!search || !connection || this.layers.open) return;
+    await search.settled();
+    if (this.search !== search || search.answered?.text !== search.text.trim() || this.layers.open) return;
+    if (search.row) this.impersonate(search.row);
+  }
+
+  /** Asks for the reason to become this user of the current connection. */
+  impersonate(row: Row): void {
+    const { connection, search } = this;
+    if (!connection || !search?.info) return;
+    this.layers.show({ kind: "impersonate", connection, columns: search.info.columns, row });
+  }
+
+  async showDetails(): Promise<void> {
+    const search = this.search;
+    await search?.settled();
+    if (!search?.row || this.search !== search) return;
+    await this.#openDetails();
+  }
+
+  /** A user that the palette found: what found it goes into the search field, so that the list shows it. */
+  async showUser(text: string, user: string): Promise<void> {
+    const { search } = this;
+    await search?.show(text, user);
+    if (search && this.search === search && search.row?.id === user) await this.#openDetails();
+  }
+
+  /** The selected user's id or e-mail, to the clipboard. */
+  async copySelected(what: "id" | "email"): Promise<void> {
+    const { search } = this;
+    if (!search?.row || !search.info) return;
+    const value = what === "id" ? search.row.id : cellOf(search.info.columns, search.row, "email");
+    if (value === null) return toasts.info(texts.users.noEmail);
+    await this.copy(what === "id" ? texts.users.id : texts.users.email, value);
+  }
+
+  async copy(label: string, value: string): Promise<void> {
+    try {
+      await ipc.copyText(value);
+      toasts.good(texts.users.copied(label, shortName(value)));
+    } catch (cause) {
+      toasts.failed(asFailure(cause));
+    }
+  }
+
+  // Sessions
+
+  /** The window is open; what becomes of it is told by events. */
+  began(session: SessionView): void {
+    const known = this.sessions.some(({ id }) => id === session.id);
+    if (!known) this.sessions = [...this.sessions, session];
+  }
+
+  /** It failed after its dialog was closed: then it is said here. */
+  failedUnseen(cause: unknown): void {
+    toasts.failed(asFailure(cause));
+  }
+
+  async endSession(session: string): Promise<void> {
+    await this.#orSay(() => ipc.endSession(session));
+  }
+
+  async focusSession(session: string): Promise<void> {
+    await this.#orSay(() => ipc.focusSession(session));
+  }
+
+  // Settings
+
+  async saveSettings(settings: Settings): Promise<void> {
+    this.settings = await ipc.saveSettings(settings);
+  }
+
+  /** Whether the keyring can be used by now. */
+  async checkKeyring(): Promise<void> {
+    await this.#orSay(async () => {
+      this.keyring = (await ipc.consoleState()).keyring;
+      if (!this.keyring && this.search?.failure) this.search.retry();
+    });
+  }
+
+  async #openDetails(): Promise<void> {
+    this.detailsOpen = true;
+    // The panel comes first, then it can be focused.
+    await tick();
+    this.focusDetails();
+  }
+
+  #connectionsChanged(connections: ConnectionSummary[], problems: ConnectionProblem[]): void {
+    this.connections = connections;
+    this.problems = problems;
+    for (const id of [...this.#searches.keys()]) {
+      if (!connections.some((one) => one.id === id)) this.#searches.delete(id);
+      else this.#reopen(id);
+    }
+    if (!this.connection) this.#goToSome(null);
+  }
+
+  /** Its file changed: the current one is read again at once, another one when it is gone to. */
+  #reopen(connection: string): void {
+    if (connection === this.#currentId) void this.#searchOf(connection).open();
+    else this.#searches.delete(connection);
+  }
+
+  #goToSome(wanted: string | null): void {
+    const first = this.connections.find(({ id }) => id === wanted) ?? this.connections[0];
+    this.#currentId = null;
+    if (first) this.goTo(first.id);
+  }
+
+  #searchOf(connection: string): UserSearch {
+    let search = this.#searches.get(connection);
+    if (!search) {
+      search = new UserSearch(connection);
+      this.#searches.set(connection, search);
+    }
+    return search;
+  }
+
+  async #orSay(what: () => Promise<unknown>): Promise<void> {
+    try {
+      await what();
+    } catch (cause) {
+      toasts.failed(asFailure(cause));
+    }
+  }
+}
+
+/** Which connection was open last; a convenience, so failing to keep it is nothing. */
+function remember(connection: string): void {
+  try {
+    localStorage.setItem(LAST_CONNECTION, connection);
+  } catch {
+    // Storage may be turned off.
+  }
+}
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(LAST_CONNECTION);
+  } catch {
+    return null;
+  }
+}
+
+export const [useApp, provideApp] = createContext<App>();

@@ -1,0 +1,47 @@
+// The user in the details panel, read again from the directory, and who became them before.
+import type { UserDetails } from "../bindings/UserDetails";
+import { asFailure, type Failure } from "../errors";
+import * as ipc from "../ipc";
+
+/** Moving through the list with a held key reads nobody; resting on a user does. */
+const REST_MS = 120;
+
+export class Details {
+  /** Of the user last asked for; `null` until it is there. */
+  found: UserDetails | null = $state.raw(null);
+  failure: Failure | null = $state.raw(null);
+
+  #turn = 0;
+  #rest: ReturnType<typeof setTimeout> | undefined;
+  #shown = "";
+
+  /** Reads this user. What is shown of another one goes at once; of the same one it stays until the answer is there. */
+  show(connection: string, user: string): void {
+    const key = JSON.stringify([connection, user]);
+    if (key !== this.#shown) this.clear();
+    this.#shown = key;
+    const turn = ++this.#turn;
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => void this.#read(turn, connection, user), REST_MS);
+  }
+
+  clear(): void {
+    this.#turn++;
+    clearTimeout(this.#rest);
+    this.#shown = "";
+    this.found = null;
+    this.failure = null;
+  }
+
+  async #read(turn: number, connection: string, user: string): Promise<void> {
+    try {
+      const found = await ipc.userDetails(connection, user);
+      if (turn !== this.#turn) return;
+      this.found = found;
+      this.failure = null;
+    } catch (cause) {
+      const failure = asFailure(cause);
+      if (turn === this.#turn && failure.code !== "cancelled") this.failure = failure;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+// What lies over the console: one layer at a time, and a question for a secret on top of it.
+import type { Column } from "../bindings/Column";
+import type { ConnectionDraft } from "../bindings/ConnectionDraft";
+import type { ConnectionSummary } from "../bindings/ConnectionSummary";
+import type { Row } from "../bindings/Row";
+import type { SecretName } from "../bindings/SecretName";
+
+export type Layer =
+  | { kind: "palette" }
+  | { kind: "keys" }
+  | { kind: "settings" }
+  | { kind: "secrets"; connection: ConnectionSummary }
+  | { kind: "remove"; connection: ConnectionSummary }
+  | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }
+  | { kind: "impersonate"; connection: ConnectionSummary; columns: Column[]; row: Row };
+
+export class Layers {
+  current: Layer | null = $state.raw(null);
+  /** The secret that is asked for, and what goes on once it is stored. */
+  secret: { name: SecretName; stored: () => void } | null = $state.raw(null);
+
+  get open(): boolean {
+    return this.current !== null || this.secret !== null;
+  }
+
+  show(layer: Layer): void {
+    this.current = layer;
+  }
+
+  /** `kind`: only when that is what lies there. */
+  close(kind?: Layer["kind"]): void {
+    if (kind === undefined || this.current?.kind === kind) this.current = null;
+  }
+
+  askSecret(name: SecretName, stored: () => void): void {
+    this.secret = { name, stored };
+  }
+
+  secretStored(): void {
+    const stored = this.secret?.stored;
+    this.secret = null;
+    stored?.();
+  }
+
+  closeSecret(): void {
+    this.secret = null;
+  }
+}

@@ -1,0 +1,37 @@
+// The users that the command palette finds in the current connection.
+import type { Row } from "../bindings/Row";
+import { asFailure, type Failure } from "../errors";
+import * as ipc from "../ipc";
+
+const AT_MOST = 6;
+
+export class PaletteUsers {
+  rows: Row[] = $state.raw([]);
+  failure: Failure | null = $state.raw(null);
+  /** What {@link rows} answer. */
+  answered = $state("");
+  #turn = 0;
+
+  /** Rows stay until the newer ones are there; asking anew is what cancels the question before. */
+  async ask(connection: string, text: string): Promise<void> {
+    const turn = ++this.#turn;
+    if (text === "") {
+      this.rows = [];
+      this.answered = "";
+      this.failure = null;
+      return;
+    }
+    try {
+      const page = await ipc.searchUsers(connection, { text, sort: null, after: null, limit: AT_MOST });
+      if (turn !== this.#turn) return;
+      this.rows = page.rows;
+      this.answered = text;
+      this.failure = null;
+    } catch (cause) {
+      const failure = asFailure(cause);
+      if (turn !== this.#turn || failure.code === "cancelled") return;
+      this.rows = [];
+      this.failure = failure;
+    }
+  }
+}

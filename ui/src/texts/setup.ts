@@ -1,0 +1,303 @@
+// Texts of setting things up: first run, connection editor, secrets, settings, a connection's menu.
+import type { Method } from "../bindings/Method";
+import type { Origin } from "../bindings/Origin";
+import type { SecretStatus } from "../bindings/SecretStatus";
+import type { Status } from "../bindings/Status";
+import type { Theme } from "../bindings/Theme";
+import { locale } from "./shared";
+
+const count = (n: number, one: string, many: string) => `${n.toLocaleString(locale)} ${n === 1 ? one : many}`;
+
+/** A field of the connection form: what it is called, what it is for, and how one looks. */
+export interface FieldWords {
+  label: string;
+  hint: string;
+  example?: string;
+}
+
+const fields = {
+  name: { label: "Name", hint: "What your team calls the application.", example: "Acme" },
+  "directory.url": {
+    label: "Database",
+    hint: "A user that can only read is best. The password goes into the keyring, not in here.",
+    example: "postgres://readonly@db.acme.internal/acme",
+  },
+  "directory.table": {
+    label: "Table",
+    hint: "The table or view with one row per user.",
+    example: "public.users",
+  },
+  "directory.id": { label: "Id column", hint: "Identifies a user.", example: "id" },
+  "directory.email": { label: "E-mail column", hint: "May be left empty.", example: "email" },
+  "directory.name": { label: "Name column", hint: "May be left empty.", example: "full_name" },
+  "directory.created_at": {
+    label: "Created column",
+    hint: "Newest users come first by it. May be left empty.",
+    example: "created_at",
+  },
+  "directory.columns": {
+    label: "More columns to show",
+    hint: "Separated by commas.",
+    example: "plan, company_name, last_login_at",
+  },
+  "directory.search": {
+    label: "Columns to search",
+    hint: "Beside the id. Empty: e-mail and name.",
+    example: "email, full_name",
+  },
+  "directory.timeout_ms": {
+    label: "Time limit of a search, in milliseconds",
+    hint: "100 to 60,000. Empty: 3000.",
+  },
+  "sign_in.url": {
+    label: "Login endpoint",
+    hint: "The session's window sends this request, and receives its cookies.",
+    example: "https://app.acme.com/login",
+  },
+  "sign_in.method": { label: "Method", hint: "POST, unless your application says otherwise." },
+  "sign_in.headers": { label: "Headers", hint: "Values may be templates." },
+  "sign_in.body": {
+    label: "Body, as JSON",
+    hint: "Strings may be templates over user, operator, secret and session. Empty: no body.",
+    example: '{ "userId": "{{ user.id }}" }',
+  },
+  "sign_in.success": {
+    label: "Message when it worked",
+    hint: "May be left empty.",
+    example: "Impersonating user {{ user.email }}",
+  },
+  "sign_in.redirect_to": {
+    label: "First page",
+    hint: "Where the session begins. Empty: the start page of the login endpoint's site.",
+    example: "https://app.acme.com/",
+  },
+  "sign_in.timeout_ms": {
+    label: "Time limit of the sign-in, in milliseconds",
+    hint: "1000 to 120,000. Empty: 30,000.",
+  },
+  "verify.url": {
+    label: "Who am I?",
+    hint: "An address of the same site that tells who is signed in, as JSON.",
+    example: "https://app.acme.com/api/me",
+  },
+  "verify.expect": {
+    label: "Is it the right user?",
+    hint: "An expression that must be true before the page is shown.",
+    example: "response.json.id == user.id",
+  },
+  "sign_out.url": {
+    label: "Logout endpoint",
+    hint: "Called when the session ends, whatever ended it. Empty: none.",
+    example: "https://app.acme.com/logout",
+  },
+  "sign_out.method": { label: "Method", hint: "POST, unless your application says otherwise." },
+  "policy.max_minutes": {
+    label: "Longest session, in minutes",
+    hint: "Then it ends by itself. 1 to 1440; empty: no limit.",
+    example: "60",
+  },
+  "policy.protect": {
+    label: "Users that can never be impersonated",
+    hint: "One expression per line; a user for whom one is true is refused.",
+    example: "user.role in ['admin', 'staff']",
+  },
+} satisfies Record<string, FieldWords>;
+
+export type FieldName = keyof typeof fields;
+
+export const setup = {
+  firstRun: {
+    title: "See what your customer sees",
+    text: "Understudy finds a customer in your application's database and signs you in as them, in a window of its own. It reads the database and never writes to it, and every session is in the audit log.",
+    connect: "Connect a directory",
+    connectText: "Your application's users, and how to sign in as one. Test it before anything is saved.",
+    demo: "Try the demo",
+    demoText: "100,000 invented users and a small application to look at, on this computer only.",
+    demoBusy: "Making 100,000 users…",
+    demoFailed: "The demo could not start",
+    file: "Open a connection file…",
+    drop: "Got a connection file from your team? Drop it here, or",
+    dropNow: "Drop the connection file",
+  },
+
+  editor: {
+    newTitle: "New connection",
+    title: (name: string) => name || "Connection",
+    description: "Where the users are, how to become one, and who may not be.",
+    view: "View",
+    views: { form: "Form", file: "File" },
+    open: "Open a file…",
+    loading: "Reading the connection…",
+    file: "Connection file",
+    fileHint: "TOML, as it is kept on disk. Comments stay. No secret belongs in here.",
+    application: "Application",
+    environment: "Environment",
+    environmentHint: "Its colour is on every window that touches this application.",
+    directory: "Directory",
+    directoryText: "Where users are read from. It is never written to.",
+    signIn: "Sign-in",
+    signInText: "One request that answers with the session cookie of the user.",
+    verify: "Check",
+    verifyText: "Optional: asked before the page is shown, so that nobody works as the wrong user.",
+    signOut: "Sign-out",
+    signOutText: "Optional: ends the session in your application too.",
+    signOutMore: "Its headers and body are in the File view and stay as they are.",
+    policy: "Policy",
+    policyText: "Who may be impersonated, and for how long.",
+    reason: "Reason",
+    reasons: { required: "Required", optional: "Optional" },
+    fields,
+    example: "for example",
+    methodDefault: "POST (default)",
+    methods: ["GET", "POST", "PUT", "PATCH", "DELETE"] satisfies Method[],
+    headerName: (n: number) => `Name of header ${n}`,
+    headerValue: (n: number) => `Value of header ${n}`,
+    addHeader: "Add a header",
+    removeHeader: (name: string) => (name ? `Remove header ${name}` : "Remove this header"),
+    faults: {
+      whole: (least: number, most: number) =>
+        `A whole number from ${least.toLocaleString(locale)} to ${most.toLocaleString(locale)}.`,
+      json: (why: string) => `This is not JSON: ${why}`,
+      bigNumber: (n: string) =>
+        `${n} is too large a number to stay exact here: put it in quotes, or write it in the File view.`,
+      headerName: "This header has a value but no name.",
+      headerTwice: (name: string) => `The header ${name} stands here twice.`,
+      some: (n: number) =>
+        `${count(n, "field needs", "fields need")} another look. Nothing you typed is lost.`,
+    },
+    passwordMoved:
+      "The password was taken out of the address: it stands under Secrets now, and goes into the keyring when you save.",
+    secrets: "Secrets",
+    secretsText: "They go to the keyring when you save, never into the file.",
+    secretsTextThisRun: "There is no usable keyring: they are kept in memory until Understudy quits.",
+    noSecrets: "This connection uses none.",
+    test: "Test",
+    testText: "Opens the directory, reads a few users, prepares the sign-in. Nobody is signed in.",
+    testing: "Testing…",
+    tested: (failed: number, warnings: number) =>
+      failed > 0
+        ? `${count(failed, "step", "steps")} failed`
+        : warnings > 0
+          ? `It works, with ${count(warnings, "warning", "warnings")}`
+          : "It works",
+    stale: "You changed something since.",
+    statuses: { ok: "OK", warning: "Warning", failed: "Failed" } satisfies Record<Status, string>,
+    sample: "Newest users",
+    save: "Save",
+    saving: "Saving…",
+    locked: {
+      system: "Handed out by IT, so it cannot be changed here. A duplicate is your own.",
+      demo: "The demo makes this one itself, so it cannot be changed. A duplicate is your own.",
+    } satisfies Record<Exclude<Origin, "own">, string>,
+    duplicate: "Duplicate",
+    duplicated: (name: string) => `This is ${name}, your own copy.`,
+    leave: {
+      title: "Close without saving?",
+      text: "What you typed since the last save is lost.",
+      yes: "Discard",
+      no: "Keep editing",
+    },
+    replace: {
+      title: "Replace what you typed?",
+      text: "The file takes the place of everything in this form.",
+      yes: "Replace",
+      no: "Keep editing",
+    },
+    secretFailed: (name: string) =>
+      `The connection is saved, but the secret “${name}” is not stored. What you typed is still here.`,
+    thisRun: "Keep for this run only",
+    close: "Close",
+  },
+
+  secrets: {
+    states: { stored: "In the keyring", this_run: "For this run", missing: "Missing" } satisfies Record<
+      SecretStatus["state"],
+      string
+    >,
+    names: (name: string) => (name === "database_password" ? "Database password" : name),
+    database: "The password of the database user.",
+    template: (name: string) => `Used as {{ secret.${name} }}.`,
+    replace: "Type to replace it",
+    title: (connection: string) => `Secrets of ${connection}`,
+    description: "What they are is not shown, only where they are.",
+    loading: "Asking the keyring…",
+    set: "Set…",
+    setOf: (name: string) => `Set ${name}`,
+    forget: "Forget",
+    forgetOf: (name: string) => `Forget ${name}`,
+    forgetTitle: (name: string) => `Forget “${name}”?`,
+    forgetText: "It is taken out of the keyring. The connection asks for it again when it is needed.",
+    forgotten: (name: string) => `${name} is forgotten`,
+    stored: (name: string) => `${name} is stored`,
+    none: "This connection uses no secret.",
+    ask: {
+      title: "A secret is needed",
+      database: (connection: string) => `The database password of ${connection}.`,
+      template: (connection: string, name: string) => `“${name}” of ${connection}.`,
+      label: "Secret",
+      keep: "Where it is kept",
+      keyring: "In the keyring",
+      keyringText: "Of this computer: it is asked for once.",
+      thisRun: "Only for this run",
+      thisRunText: "In memory, until Understudy quits.",
+      unusable: "The keyring cannot be used now, so this is kept in memory until Understudy quits.",
+      never: "It is never shown, logged or sent anywhere but to your application.",
+      empty: "Type the secret first.",
+      store: "Store",
+      storing: "Storing…",
+    },
+  },
+
+  menu: {
+    label: (name: string) => `${name}: what to do`,
+    edit: "Edit…",
+    look: "View…",
+    duplicate: "Duplicate",
+    exportTo: "Export…",
+    secrets: "Secrets…",
+    remove: "Remove…",
+    removeYes: "Remove",
+    locked: {
+      own: "",
+      system: "Handed out by IT: cannot be removed",
+      demo: "Goes away when Understudy quits",
+    } satisfies Record<Origin, string>,
+    duplicated: (name: string) => `${name} is your own copy`,
+    exported: (path: string) => `Exported to ${path}. No secret is in it.`,
+    removeTitle: (name: string) => `Remove ${name}?`,
+    removeText: "Its file is deleted. The application, its users and the audit log stay as they are.",
+    forgetSecrets: "Forget its secrets too",
+    removed: (name: string) => `${name} is removed`,
+  },
+
+  settings: {
+    title: "Settings",
+    theme: "Theme",
+    themes: { system: "System", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
+    operator: "You",
+    operatorText: "Written to the audit log with every session, and available to sign-ins as a template.",
+    operatorName: "Name",
+    operatorEmail: "E-mail",
+    nameTemplate: "{{ operator.name }}",
+    emailTemplate: "{{ operator.email }}",
+    shortcut: "Global shortcut",
+    shortcutText: "Brings the console to the front from anywhere, search focused.",
+    shortcutRecord: "Press the new shortcut…",
+    shortcutNone: "None",
+    shortcutChange: (now: string) => `Global shortcut: ${now}. Press to change`,
+    shortcutClear: "Clear",
+    shortcutWeak: "Hold Ctrl, Alt or the system key with it; F-keys work alone.",
+    shortcutWeakMac: "Hold ⌘, ⌃ or ⌥ with it; F-keys work alone.",
+    shortcutUnknown: "This key cannot be part of a shortcut.",
+    waylandText:
+      "This desktop (Wayland) lets no application listen for keys. Bind this command to a key in your desktop's keyboard settings; it does the same:",
+    waylandCommand: "understudy --search",
+    copyCommand: "Copy the command",
+    copied: "Copied",
+    keys: "Keys",
+    singleKeys: "Single-letter keys",
+    singleKeysText: "j, k, / and ? act on the list. Turn them off if you dictate, or press keys by accident.",
+    save: "Save",
+    saving: "Saving…",
+  },
+};

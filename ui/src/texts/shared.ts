@@ -1,0 +1,54 @@
+// Texts that more than one part of the UI says.
+import type { Code } from "../bindings/Code";
+import type { Environment } from "../bindings/Environment";
+
+/** Of the texts, and so of the numbers and times between them. */
+export const locale = "en-GB";
+
+export const shared = {
+  common: {
+    application: "Understudy",
+    cancel: "Cancel",
+    close: "Close",
+    retry: "Retry",
+    copy: "Copy",
+    connectionFile: "Connection file",
+    nothing: "—",
+  },
+  environments: {
+    production: "production",
+    staging: "staging",
+    development: "development",
+  } satisfies Record<Environment, string>,
+  place: (connection: string, environment: string) => `${connection} · ${environment}`,
+  errors: {
+    unexpected: (what: string) => `Understudy ran into a fault of its own: ${what}`,
+    report: "Please report this with the steps that led here.",
+    titles: {
+      connection_invalid: "The connection file cannot be used",
+      connection_unknown: "This connection is gone",
+      connection_locked: "This connection was handed out by IT",
+      directory_unreachable: "The directory does not answer",
+      directory_refused: "The directory refused",
+      directory_mismatch: "The directory does not match the connection",
+      directory_timeout: "The directory took too long",
+      cancelled: "Cancelled",
+      query_invalid: "The directory cannot answer this",
+      user_not_found: "This user is gone",
+      reason_required: "A reason is needed",
+      policy_refused: "The policy forbids this",
+      secret_missing: "A secret is missing",
+      vault_locked: "The keyring is locked",
+      vault_unavailable: "There is no keyring",
+      vault_denied: "The keyring refused",
+      template_failed: "The sign-in cannot be prepared for this user",
+      sign_in_refused: "The application refused the sign-in",
+      audit_failed: "The audit log cannot be written",
+      session_unknown: "This session is over",
+      window_failed: "The window could not be opened",
+      settings_invalid: "This setting cannot be used",
+      file_failed: "The file could not be used",
+      internal: "Something went wrong in Understudy",
+    } satisfies Record<Code, string>,
+  },
+};

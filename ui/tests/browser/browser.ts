@@ -1,0 +1,93 @@
+// A Chromium with the console in it: opened on the fake, watched for errors, judged by axe, photographed.
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { expect, inject } from "vitest";
+import type * as Understudy from "../fake/page";
+
+export type Theme = "light" | "dark";
+export const themes: Theme[] = ["light", "dark"];
+
+/** Where chromium is; Debian's by default. */
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+const PICTURES = join(import.meta.dirname, "../../test-results");
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+}
+
+export interface Opening {
+  theme?: Theme;
+  width?: number;
+  height?: number;
+  page?: "index.html" | "bar.html";
+  label?: string;
+  /** Runs in the page before it loads; it may change the fake. */
+  prepare?: (fake: Understudy.Fake, understudy: typeof Understudy) => void;
+}
+
+export interface Opened {
+  page: Page;
+  /** Runs in the page with the fake. */
+  fake<T, A>(what: (fake: Understudy.Fake, arg: A) => T, arg: A): Promise<T>;
+  fake<T>(what: (fake: Understudy.Fake) => T): Promise<T>;
+  /** Fails when the page complained: errors, refused by the content security policy. */
+  close(): Promise<void>;
+}
+
+export async function openPage(browser: Browser, opening: Opening = {}): Promise<Opened> {
+  const {
+    theme = "light",
+    width = 1280,
+    height = 800,
+    page: file = "index.html",
+    label = "console",
+  } = opening;
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme,
+    reducedMotion: "reduce",
+    locale: "en-GB",
+    timezoneId: "Europe/Stockholm",
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  await page.clock.install({ time: new Date("2026-11-18T15:30:00Z") });
+  const prepare = opening.prepare ? `(${opening.prepare.toString()})(fake, Understudy);` : "";
+  await page.addInitScript({
+    content: `${inject("fake")}\n{ const fake = Understudy.installFake({}, ${JSON.stringify(label)}); ${prepare} }`,
+  });
+  await page.goto(`${inject("origin")}/${file}`);
+  return {
+    page,
+    fake: (what: (fake: Understudy.Fake, arg: never) => unknown, arg?: unknown) =>
+      page.evaluate(`(${what.toString()})(window.understudy, ${JSON.stringify(arg)})`) as never,
+    async close() {
+      await context.close();
+      expect(complaints).toEqual([]);
+    },
+  };
+}
+
+export async function picture(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(PICTURES, `${name}.png`) });
+}
+
+let axe: string | undefined;
+
+/** What axe finds wrong, in a few words each. */
+export async function violations(page: Page): Promise<string[]> {
+  axe ??= await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  await page.evaluate(axe);
+  const found = (await page.evaluate(
+    "axe.run(document, { resultTypes: ['violations'], rules: { 'color-contrast-enhanced': { enabled: false } } })",
+  )) as { violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[] };
+  return found.violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary ?? ""}`),
+  );
+}

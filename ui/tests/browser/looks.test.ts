@@ -1,0 +1,298 @@
+// Every view in light and in dark: photographed, and without a violation of axe.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launch, openPage, picture, themes, violations, type Opening } from "./browser";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+interface View {
+  name: string;
+  opening?: Opening;
+  go?: (page: Page) => Promise<void>;
+}
+
+const grid = (page: Page) => page.getByRole("grid", { name: "Users" });
+const field = (page: Page) => page.getByRole("searchbox", { name: "Search users" });
+
+const views: View[] = [
+  {
+    name: "console",
+    opening: {
+      prepare: (fake, { NOW }) => {
+        const one = {
+          connection: "acme",
+          connection_name: "Acme",
+          environment: "production" as const,
+          reason: "Ticket 1",
+          phase: "active" as const,
+        };
+        const user = (id: string, name: string) => ({ id, name, email: null });
+        fake.state.sessions = [
+          {
+            ...one,
+            id: "a",
+            user: user("5", "Ada Lindqvist"),
+            started_at: NOW - 2_468_000,
+            active_at: NOW - 2_468_000,
+            deadline: null,
+          },
+          {
+            ...one,
+            id: "b",
+            user: user("6", "Arjun Mehta"),
+            started_at: NOW - 3_493_000,
+            active_at: NOW - 3_493_000,
+            deadline: NOW + 107_000,
+          },
+          {
+            ...one,
+            id: "c",
+            user: user("7", "Ines Duarte"),
+            started_at: NOW - 3000,
+            active_at: null,
+            deadline: null,
+            phase: "opening",
+            environment: "staging",
+            connection_name: "Acme",
+          },
+          {
+            ...one,
+            id: "d",
+            user: user("8", "Tomás Ruiz"),
+            started_at: NOW - 9000,
+            active_at: null,
+            deadline: null,
+            phase: "refused",
+            environment: "development",
+            connection_name: "Demo",
+          },
+        ];
+        fake.past = [
+          {
+            session: "1",
+            operator: "you",
+            reason: "Invoice total wrong, ticket 88121",
+            outcome: "ended",
+            started_at: NOW - 15 * 86_400_000,
+            ended_at: NOW - 15 * 86_400_000 + 724_000,
+          },
+          {
+            session: "2",
+            operator: "Jonas",
+            reason: "",
+            outcome: "refused",
+            started_at: NOW - 28 * 86_400_000,
+            ended_at: NOW - 28 * 86_400_000 + 3000,
+          },
+        ];
+      },
+    },
+    go: async (page) => {
+      await field(page).fill("an");
+      await expect.poll(() => grid(page).locator("mark").count()).toBeGreaterThan(5);
+      for (let i = 0; i < 4; i++) await page.keyboard.press("ArrowDown");
+      await page.clock.runFor(300);
+      await page.getByText("Invoice total wrong, ticket 88121").waitFor();
+    },
+  },
+  { name: "hostile", opening: { prepare: (fake, { hostile }) => void (fake.rows = hostile) } },
+  {
+    name: "no-result",
+    go: async (page) => {
+      await field(page).fill("zzyzx");
+      await page.getByText("Nobody found").waitFor();
+    },
+  },
+  {
+    name: "unreachable",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse(
+          "directory_info",
+          {
+            code: "directory_unreachable",
+            message: "db.acme.example:5432 does not answer (connection refused).",
+            hint: "Check the VPN, then retry.",
+          },
+          99,
+        ),
+    },
+    go: (page) => page.getByRole("alert").getByRole("button", { name: "Retry" }).waitFor(),
+  },
+  {
+    name: "password-missing",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse(
+          "directory_info",
+          {
+            code: "secret_missing",
+            message: "The password of readonly@db.acme.example is not in the keyring.",
+            hint: "Type it, or run: understudy secret set acme database_password",
+            secret: { connection: "acme", name: "database_password" },
+          },
+          99,
+        ),
+    },
+    go: (page) => page.getByRole("button", { name: /Type “database_password”/ }).waitFor(),
+  },
+  {
+    name: "loading",
+    opening: { prepare: (fake) => void fake.hold("directory_info") },
+    go: (page) => page.getByRole("progressbar").waitFor(),
+  },
+  {
+    name: "keyring-locked",
+    opening: {
+      prepare: (fake, { columns }) => {
+        void columns;
+        fake.state.keyring = {
+          code: "vault_locked",
+          message: "The keyring is locked, and the prompt to unlock it was dismissed.",
+          hint: "Unlock it in Passwords and Keys, then retry.",
+          secret: null,
+        };
+        fake.state.problems = [
+          {
+            id: "broken",
+            path: "/home/kim/.config/understudy/connections/broken.toml",
+            message: "line 7, column 3: unknown key “tabel”; did you mean “table”?",
+          },
+        ];
+      },
+    },
+    go: (page) => page.getByText("The keyring is locked", { exact: true }).waitFor(),
+  },
+  {
+    name: "impersonate",
+    go: async (page) => {
+      await grid(page)
+        .getByRole("row", { name: /Anna Svensson/ })
+        .click();
+      await page.keyboard.press("Control+Enter");
+      await page.getByRole("textbox", { name: "Reason" }).waitFor();
+      await page.getByText("Reproducing a bug").waitFor();
+    },
+  },
+  {
+    name: "impersonate-refused",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse("impersonate", {
+          code: "audit_failed",
+          message: "The audit log cannot be written: the disk is full.",
+          hint: "Free some space and try again.",
+        }),
+    },
+    go: async (page) => {
+      await page.keyboard.press("Control+Enter");
+      await page.getByRole("textbox", { name: "Reason" }).fill("Ticket 88240: cannot see invoice");
+      await page.keyboard.press("Control+Enter");
+      await page.getByText("Free some space").waitFor();
+    },
+  },
+  {
+    name: "palette",
+    opening: {
+      prepare: (fake, { NOW }) => {
+        fake.state.sessions = [
+          {
+            id: "a",
+            connection: "acme",
+            connection_name: "Acme",
+            environment: "production",
+            user: { id: "5", name: "Anna Lindqvist", email: null },
+            reason: "",
+            phase: "active",
+            started_at: NOW,
+            active_at: NOW,
+            deadline: null,
+          },
+        ];
+      },
+    },
+    go: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.keyboard.type("an");
+      await page.getByRole("option", { name: /Anna Svensson/ }).waitFor();
+    },
+  },
+  {
+    name: "palette-empty",
+    go: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("option", { name: /Settings/ }).waitFor();
+    },
+  },
+  {
+    name: "keys",
+    go: async (page) => {
+      await grid(page).focus();
+      await page.keyboard.press("?");
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  {
+    name: "row-menu",
+    go: async (page) => {
+      await grid(page)
+        .getByRole("row", { name: /Anna Svensson/ })
+        .click({ button: "right" });
+      await page.getByRole("menuitem", { name: "Copy id" }).waitFor();
+    },
+  },
+  {
+    name: "toasts",
+    go: async (page) => {
+      await field(page).waitFor();
+      await page.evaluate(() => {
+        window.understudy?.emit("toast", {
+          kind: "good",
+          text: "Impersonating user anna.svensson@fjallbo.example",
+          hint: null,
+        });
+        window.understudy?.emit("toast", {
+          kind: "bad",
+          text: "The application refused the sign-in: 401 Unauthorized.",
+          hint: "Check the admin token.",
+        });
+      });
+      await page.getByText("401 Unauthorized").waitFor();
+    },
+  },
+  {
+    name: "zoomed",
+    opening: { width: 640, height: 400 },
+    go: async (page) => {
+      await grid(page).waitFor();
+    },
+  },
+  {
+    name: "zoomed-details",
+    opening: { width: 640, height: 400 },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.press("Enter");
+      await page.getByRole("complementary", { name: "Details" }).waitFor();
+    },
+  },
+];
+
+describe.each(themes)("in %s", (theme) => {
+  test.each(views)("$name", async ({ name, opening, go }) => {
+    const opened = await openPage(browser, { ...opening, theme });
+    const { page } = opened;
+    await page.locator("#app > *").first().waitFor();
+    if (go) await go(page);
+    else await grid(page).waitFor();
+    await page.evaluate(() => document.fonts.ready);
+    await page.clock.runFor(400);
+    await picture(page, `${name}-${theme}`);
+    expect(await violations(page)).toEqual([]);
+    await opened.close();
+  });
+});

@@ -1,0 +1,3 @@
+// What a browser test's page gets: the fake and its people.
+export * from "./people";
+export * from "./understudy";

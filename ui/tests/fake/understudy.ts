@@ -1,0 +1,332 @@
+// A fake of Rust at the boundary that Tauri puts on `window`, for stories (jsdom) and for the built pages
+// (Chromium) alike. It knows the shapes of the commands and nothing of Tauri's UI packages. A test may make any
+// command fail or wait, and reads what was called.
+import type { BarState } from "../../src/bindings/BarState";
+import type { Column } from "../../src/bindings/Column";
+import type { ConnectionDraft } from "../../src/bindings/ConnectionDraft";
+import type { ConnectionSummary } from "../../src/bindings/ConnectionSummary";
+import type { ConsoleState } from "../../src/bindings/ConsoleState";
+import type { Error as BoundaryError } from "../../src/bindings/Error";
+import type { Info } from "../../src/bindings/Info";
+import type { Page } from "../../src/bindings/Page";
+import type { PastSession } from "../../src/bindings/PastSession";
+import type { Query } from "../../src/bindings/Query";
+import type { Row } from "../../src/bindings/Row";
+import type { SecretStatus } from "../../src/bindings/SecretStatus";
+import type { SessionView } from "../../src/bindings/SessionView";
+import { columns as defaultColumns, connectionFile, draftOf, rows as defaultRows } from "./people";
+
+type Args = Record<string, unknown>;
+type Answer = (args: Args) => unknown;
+
+export interface Call {
+  command: string;
+  args: Args;
+}
+
+/** What a test sees and steers. */
+export interface Fake {
+  state: ConsoleState;
+  columns: Column[];
+  rows: Row[];
+  past: PastSession[];
+  reasons: string[];
+  secrets: SecretStatus[];
+  bar: BarState | null;
+  /** Rows of a page at the most, whatever is asked for. */
+  pageSize: number;
+  /** Total that the directory estimates. */
+  total: number | null;
+  calls: Call[];
+  /** What was copied, newest last. */
+  clipboard: string[];
+  /** What the file dialogs answer. */
+  chosenPath: string | null;
+  /** Overrides a command's answer; thrown values reject. */
+  answers: Record<string, Answer>;
+  /** Makes the next `times` calls of a command reject. */
+  refuse(
+    command: string,
+    error: Partial<BoundaryError> & { code: BoundaryError["code"] },
+    times?: number,
+  ): void;
+  /** Holds every answer of a command back until the returned function lets the oldest go. */
+  hold(command: string): { release(): void; waiting(): number; stop(): void };
+  emit(event: string, payload: unknown): void;
+  called(command: string): Call[];
+}
+
+declare global {
+  interface Window {
+    understudy?: Fake;
+  }
+}
+
+interface Internals {
+  invoke(command: string, args?: Args): Promise<unknown>;
+  transformCallback(callback: (payload: unknown) => void, once?: boolean): number;
+  unregisterCallback(id: number): void;
+  runCallback(id: number, payload: unknown): void;
+  convertFileSrc(path: string): string;
+  metadata: unknown;
+}
+
+/** Puts the fake on `window`, under `label`: `console` or `bar-…`. */
+export function installFake(change: Partial<Fake> = {}, label = "console"): Fake {
+  const callbacks = new Map<number, (payload: unknown) => void>();
+  const listeners = new Map<number, { event: string; handler: number }>();
+  const refusals = new Map<string, { error: BoundaryError; times: number }>();
+  const held = new Map<string, (() => void)[]>();
+  let next = 1;
+
+  const fake: Fake = {
+    state: consoleState(),
+    columns: defaultColumns,
+    rows: defaultRows,
+    past: [],
+    reasons: ["Ticket 88121: invoice total wrong", "Reproducing a bug"],
+    secrets: [
+      { name: "admin_token", state: "stored" },
+      { name: "database_password", state: "stored" },
+    ],
+    bar: null,
+    pageSize: 500,
+    total: 1_204_331,
+    calls: [],
+    clipboard: [],
+    chosenPath: null,
+    answers: {},
+    refuse(command, error, times = 1) {
+      refusals.set(command, { error: { message: "It failed.", hint: null, secret: null, ...error }, times });
+    },
+    hold(command) {
+      const queue: (() => void)[] = [];
+      held.set(command, queue);
+      return {
+        release: () => queue.shift()?.(),
+        waiting: () => queue.length,
+        stop: () => {
+          held.delete(command);
+          for (const let_go of queue.splice(0)) let_go();
+        },
+      };
+    },
+    emit(event, payload) {
+      for (const [id, listener] of listeners) {
+        if (listener.event === event) callbacks.get(listener.handler)?.({ event, id, payload });
+      }
+    },
+    called: (command) => fake.calls.filter((call) => call.command === command),
+    ...change,
+  };
+
+  const answers: Record<string, Answer> = { ...commands(fake), ...plugins(fake, listeners, () => next++) };
+
+  const internals: Internals = {
+    async invoke(command, args = {}) {
+      if (!command.startsWith("plugin:event|")) fake.calls.push({ command, args });
+      const queue = held.get(command);
+      if (queue) await new Promise<void>((resolve) => queue.push(resolve));
+      const refusal = refusals.get(command);
+      if (refusal && refusal.times > 0) {
+        refusal.times--;
+        throw refusal.error;
+      }
+      const answer = fake.answers[command] ?? answers[command];
+      if (!answer) throw `Command ${command} not found`;
+      return structuredClone((await answer(args)) ?? null);
+    },
+    transformCallback(callback, once = false) {
+      const id = next++;
+      callbacks.set(id, (payload) => {
+        if (once) callbacks.delete(id);
+        callback(payload);
+      });
+      return id;
+    },
+    unregisterCallback: (id) => callbacks.delete(id),
+    runCallback: (id, payload) => callbacks.get(id)?.(payload),
+    convertFileSrc: (path) => path,
+    metadata: { currentWindow: { label }, currentWebview: { windowLabel: label, label } },
+  };
+  const host = window as unknown as Record<string, unknown>;
+  host["__TAURI_INTERNALS__"] = internals;
+  host["__TAURI_EVENT_PLUGIN_INTERNALS__"] = {
+    unregisterListener: (_event: string, id: number) => listeners.delete(id),
+  };
+  window.understudy = fake;
+  return fake;
+}
+
+function commands(fake: Fake): Record<string, Answer> {
+  return {
+    console_state: () => fake.state,
+    directory_info: (): Info => ({
+      server: "PostgreSQL 15.18",
+      columns: fake.columns,
+      estimated_total: fake.total,
+      total_is_exact: false,
+    }),
+    search_users: ({ query }) => search(fake, query as Query),
+    user_details: ({ user }) => {
+      const row = fake.rows.find(({ id }) => id === user);
+      if (!row) throw refusal("user_not_found", `No user has the id ${String(user)} any more.`);
+      return { row, past: fake.past };
+    },
+    recent_reasons: () => fake.reasons,
+    impersonate: ({ connection, user, reason }) =>
+      begin(fake, String(connection), String(user), String(reason)),
+    end_session: ({ session }) => {
+      fake.state.sessions = fake.state.sessions.filter(({ id }) => id !== session);
+      fake.emit("sessions", fake.state.sessions);
+    },
+    focus_session: () => null,
+    secret_status: () => fake.secrets,
+    store_secret: ({ name, thisRunOnly }) => {
+      const state = thisRunOnly === true ? "this_run" : "stored";
+      fake.secrets = fake.secrets.map((one) => (one.name === name ? { ...one, state } : one));
+    },
+    forget_secret: ({ name }) => {
+      fake.secrets = fake.secrets.map((one) => (one.name === name ? { ...one, state: "missing" } : one));
+    },
+    start_demo: (): ConnectionSummary => ({
+      ...summary("demo", "Demo", "development"),
+      origin: "demo",
+      engine: "SQLite",
+    }),
+    read_connection: ({ connection }): ConnectionDraft => {
+      const known = fake.state.connections.find(({ id }) => id === connection);
+      return draftOf({ ...connectionFile, name: known?.name ?? String(connection) }, known?.origin ?? "own");
+    },
+    read_connection_file: () => draftOf(connectionFile, "own"),
+    draft_text: ({ file }) => draftOf(file as typeof connectionFile, "own").text,
+    parse_draft: () => connectionFile,
+    check_connection: () => ({
+      ok: true,
+      steps: [
+        { title: "Connection file", status: "ok", detail: "It can be used.", hint: null },
+        { title: "Directory", status: "ok", detail: "PostgreSQL 15.18", hint: null },
+      ],
+      info: {
+        server: "PostgreSQL 15.18",
+        columns: fake.columns,
+        estimated_total: fake.total,
+        total_is_exact: false,
+      },
+      sample: fake.rows.slice(0, 3),
+    }),
+    save_connection: ({ connection }) => {
+      const known = fake.state.connections.find(({ id }) => id === connection);
+      return known ?? summary("new", "New", "staging");
+    },
+    remove_connection: () => null,
+    duplicate_connection: ({ connection }) => {
+      const known = fake.state.connections.find(({ id }) => id === connection);
+      return { ...(known ?? summary("copy", "Copy", "staging")), id: `${String(connection)}-2` };
+    },
+    export_connection: () => null,
+    save_settings: ({ settings }) => settings,
+    bar_state: () => fake.bar,
+    bar_act: () => null,
+  };
+}
+
+function plugins(
+  fake: Fake,
+  listeners: Map<number, { event: string; handler: number }>,
+  id: () => number,
+): Record<string, Answer> {
+  return {
+    "plugin:event|listen": ({ event, handler }) => {
+      const listener = id();
+      listeners.set(listener, { event: String(event), handler: Number(handler) });
+      return listener;
+    },
+    "plugin:event|unlisten": ({ eventId }) => void listeners.delete(Number(eventId)),
+    "plugin:clipboard-manager|write_text": ({ text }) => void fake.clipboard.push(String(text)),
+    "plugin:dialog|open": () => fake.chosenPath,
+    "plugin:dialog|save": () => fake.chosenPath,
+  };
+}
+
+function refusal(code: BoundaryError["code"], message: string): BoundaryError {
+  return { code, message, hint: null, secret: null };
+}
+
+function fold(text: string): string {
+  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+/** Contains, over id, name and e-mail; the cursor is the place of the next row. */
+function search(fake: Fake, { text, sort, after, limit }: Query): Page {
+  const wanted = fold(text);
+  const place = (role: string) => fake.columns.findIndex((column) => column.role === role);
+  const searched = [place("id"), place("name"), place("email")].filter((index) => index >= 0);
+  let found = fake.rows.filter(
+    (row) => wanted === "" || searched.some((index) => fold(row.cells[index] ?? "").includes(wanted)),
+  );
+  if (sort) {
+    const at = fake.columns.findIndex(({ name }) => name === sort.column);
+    const sign = sort.descending ? -1 : 1;
+    found = [...found].sort((a, b) => sign * (a.cells[at] ?? "").localeCompare(b.cells[at] ?? ""));
+  }
+  const from = Number(after ?? 0);
+  const to = from + Math.min(limit, fake.pageSize);
+  return {
+    rows: found.slice(from, to),
+    next: to < found.length ? String(to) : null,
+    how: { tier: text === "" ? "all" : found.length > 0 ? "prefix" : "contains", elapsed_ms: 1.3 },
+  };
+}
+
+function begin(fake: Fake, connection: string, user: string, reason: string): SessionView {
+  const { name, environment } =
+    fake.state.connections.find(({ id }) => id === connection) ?? summary("x", "X", "staging");
+  const row = fake.rows.find(({ id }) => id === user);
+  const cell = (role: string) => row?.cells[fake.columns.findIndex((column) => column.role === role)] ?? null;
+  const session: SessionView = {
+    id: `s${fake.state.sessions.length + 1}`,
+    connection,
+    connection_name: name,
+    environment,
+    user: { id: user, name: cell("name"), email: cell("email") },
+    reason,
+    phase: "opening",
+    started_at: Date.now(),
+    active_at: null,
+    deadline: null,
+  };
+  fake.state.sessions = [...fake.state.sessions, session];
+  return session;
+}
+
+export function summary(
+  id: string,
+  name: string,
+  environment: ConnectionSummary["environment"],
+): ConnectionSummary {
+  return { id, name, environment, origin: "own", reason: "required", max_minutes: 60, engine: "PostgreSQL" };
+}
+
+export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
+  return {
+    connections: [
+      summary("acme", "Acme", "production"),
+      summary("acme-staging", "Acme", "staging"),
+      { ...summary("demo", "Demo", "development"), origin: "demo", reason: "optional", max_minutes: null },
+    ],
+    problems: [],
+    sessions: [],
+    settings: {
+      theme: "system",
+      operator_name: "Kim",
+      operator_email: "kim@acme.example",
+      shortcut: "CommandOrControl+Shift+U",
+      single_keys: true,
+    },
+    version: "0.1.0",
+    keyring: null,
+    wayland: false,
+    ...change,
+  };
+}

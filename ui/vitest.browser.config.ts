@@ -1,0 +1,13 @@
+// Tests of the built pages (dist/) in a real Chromium.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    environment: "node",
+    include: ["tests/browser/**/*.test.ts"],
+    globalSetup: ["tests/browser/pages.ts"],
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

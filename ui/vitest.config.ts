@@ -1,0 +1,13 @@
+// Unit tests and stories: jsdom, with a fake at the boundary that Tauri puts on `window`.
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { svelteTesting } from "@testing-library/svelte/vite";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  plugins: [svelte(), svelteTesting()],
+  test: {
+    environment: "jsdom",
+    include: ["tests/unit/**/*.test.ts", "tests/stories/**/*.test.ts"],
+    setupFiles: ["tests/setup.ts"],
+  },
+});
