@@ -45,7 +45,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the file; defaults when there is none. A faulty one is said with line and column.
+    /// The operator's settings; the defaults where there is no file.
+    ///
+    /// Fails with [`Code::SettingsInvalid`], with line and column, when the file cannot be used; the
+    /// application then goes on with the defaults.
     pub fn load(home: &Home) -> Result<Self> {
         let path = home.settings_file();
         let text = match std::fs::read_to_string(&path) {
@@ -53,15 +56,64 @@ impl Settings {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(cause) => return Err(Error::file("read", &path, &cause)),
         };
-        toml::from_str(&text).map_err(|fault| {
-            Error::new(Code::SettingsInvalid, format!("{}: {fault}", path.display()))
-                .hint("Understudy goes on with its defaults; correct the file or save the settings anew.")
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        toml::from_str(text).map_err(|fault| {
+            let before = fault.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            Error::new(Code::SettingsInvalid, format!("settings.toml:{line}:{column}: {}", fault.message()))
+                .hint(format!("Correct or remove {}; until then the defaults are used.", path.display()))
         })
     }
 
-    /// Writes the file, whole.
+    /// Replaces the file as a whole.
     pub fn save(&self, home: &Home) -> Result<()> {
         let text = toml::to_string_pretty(self).map_err(Error::internal)?;
         write_private(&home.settings_file(), &text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_chosen_is_there_the_next_time() {
+        let base = tempfile::tempdir().unwrap();
+        let home = Home::at(base.path());
+        assert_eq!(Settings::load(&home).unwrap(), Settings::default());
+        let chosen = Settings {
+            theme: Theme::Dark,
+            operator_name: "Ol\"ga".into(),
+            shortcut: String::new(),
+            ..Settings::default()
+        };
+        chosen.save(&home).unwrap();
+        assert_eq!(Settings::load(&home).unwrap(), chosen);
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_default() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::write(base.path().join("settings.toml"), "\u{feff}theme = \"light\"\r\n").unwrap();
+        let settings = Settings::load(&Home::at(base.path())).unwrap();
+        assert_eq!(settings, Settings { theme: Theme::Light, ..Settings::default() });
+    }
+
+    #[test]
+    fn a_faulty_file_is_told_with_its_place() {
+        let base = tempfile::tempdir().unwrap();
+        let home = Home::at(base.path());
+        for (text, expected) in [
+            ("theme = 'light'\nthmee = 1", "settings.toml:2:1: unknown field `thmee`, expected one of"),
+            ("theme = 'pink'", "settings.toml:1:9: unknown variant `pink`, expected one of"),
+            ("single_keys = ", "settings.toml:1:"),
+        ] {
+            std::fs::write(home.settings_file(), text).unwrap();
+            let error = Settings::load(&home).unwrap_err();
+            assert_eq!(error.code, Code::SettingsInvalid);
+            assert!(error.message.starts_with(expected), "{error}");
+            assert!(error.hint.unwrap().contains("the defaults are used"));
+        }
     }
 }

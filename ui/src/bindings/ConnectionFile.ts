@@ -12,4 +12,12 @@ export type ConnectionFile = {
 /**
  * The application's name, as agents say it.
  */
-name: string, environment: Environment, directory: DirectoryPart, sign_in: SignInPart, sign_out?: RequestPart | null, policy?: PolicyPart, };
+name: string, 
+/**
+ * Which of the application's installations this is; it gives everything its colour.
+ */
+environment: Environment, directory: DirectoryPart, sign_in: SignInPart, 
+/**
+ * `[sign_out]`: sent when the session ends, whatever ended it.
+ */
+sign_out?: RequestPart | null, policy?: PolicyPart, };

@@ -15,11 +15,19 @@ table: string,
 /**
  * The column that identifies a user.
  */
-id: string, email?: string | null, 
+id: string, 
+/**
+ * The column with the user's e-mail address.
+ */
+email?: string | null, 
 /**
  * The column with the user's full name.
  */
-name?: string | null, created_at?: string | null, 
+name?: string | null, 
+/**
+ * The column with the time the user was made; the newest are shown first.
+ */
+created_at?: string | null, 
 /**
  * More columns to show.
  */

@@ -4,7 +4,11 @@ import type { ReasonRule } from "./ReasonRule";
 /**
  * `[policy]`: who may be impersonated, whether a reason is due, for how long.
  */
-export type PolicyPart = { reason: ReasonRule, 
+export type PolicyPart = { 
+/**
+ * Whether the operator has to say why. Default: required.
+ */
+reason: ReasonRule, 
 /**
  * The session ends by itself after so many minutes (1 to 1440); absent: no limit.
  */

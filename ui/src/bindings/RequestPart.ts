@@ -4,4 +4,20 @@ import type { Method } from "./Method";
 /**
  * `[sign_out]`: sent when the session ends, whatever ended it.
  */
-export type RequestPart = { url: string, method?: Method | null, headers?: { [key in string]: string }, body?: any, };
+export type RequestPart = { 
+/**
+ * https, or http on loopback. A template.
+ */
+url: string, 
+/**
+ * Default: POST.
+ */
+method?: Method | null, 
+/**
+ * Header values are templates.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * The JSON body; its strings are templates.
+ */
+body?: any, };

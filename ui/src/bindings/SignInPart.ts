@@ -6,7 +6,11 @@ import type { VerifyPart } from "./VerifyPart";
 /**
  * `[sign_in]`.
  */
-export type SignInPart = { kind?: SignInKind, 
+export type SignInPart = { 
+/**
+ * Default: webhook.
+ */
+kind?: SignInKind, 
 /**
  * The login endpoint; https, or http on loopback. A template.
  */
@@ -34,4 +38,8 @@ redirect_to?: string | null,
 /**
  * How long the application may take to answer, in milliseconds (1000 to 120000).
  */
-timeout_ms?: number, verify?: VerifyPart | null, };
+timeout_ms?: number, 
+/**
+ * `[sign_in.verify]`: who am I now? Asked before the page is shown.
+ */
+verify?: VerifyPart | null, };

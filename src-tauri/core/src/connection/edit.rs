@@ -207,10 +207,7 @@ body    = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }
             + "\n[sign_out]\nurl = \"https://app.acme.com/logout\"\n";
         let edited = write_into(Some(WRITTEN), &file).unwrap();
         assert_eq!(edited, expected);
-        assert_eq!(
-            write_into(Some(&edited), &read(WRITTEN)).unwrap().replace("x-operator", "\"x-operator\""),
-            WRITTEN.replace("\"\"", "\"")
-        );
+        assert_eq!(write_into(Some(&edited), &read(WRITTEN)).unwrap(), WRITTEN);
     }
 
     #[test]

@@ -196,7 +196,10 @@ pub fn id_for(name: &str, taken: impl Fn(&str) -> bool) -> String {
     if !taken(id) {
         return id.to_owned();
     }
-    (2_u32..).map(|number| format!("{id}-{number}")).find(|id| !taken(id)).expect("numbers do not run out")
+    (2..=u32::MAX)
+        .map(|number| format!("{id}-{number}"))
+        .find(|id| !taken(id))
+        .expect("numbers do not run out")
 }
 
 /// What `user` has in templates: the roles that are mapped, and every mapped column by its own name.
@@ -287,7 +290,9 @@ impl Parts<'_> {
             rules::no_secret_in_json(&body_key, "", json, self.id, &scope, &mut self.faults);
             JsonTemplate::parse(&body_key, json, &scope)
                 .map_err(|found| {
-                    found.iter().for_each(|(key, fault)| self.faults.add(key, fault.message.clone()))
+                    for (key, fault) in found {
+                        self.faults.add(&key, fault.message);
+                    }
                 })
                 .ok()
         });

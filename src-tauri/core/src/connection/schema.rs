@@ -11,11 +11,13 @@ use super::ConnectionFile;
 pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let mut schema = schemars::schema_for!(ConnectionFile).to_value();
     without_null(&mut schema);
-    let title = "An Understudy connection: one customer application, its directory, its sign-in, its policy. No secret inside.";
+    let description = "An Understudy connection: one customer application, its directory, its sign-in, its policy. No secret inside.";
     if let Some(schema) = schema.as_object_mut() {
         schema.insert("title".into(), "Understudy connection".into());
-        schema.insert("description".into(), title.into());
+        schema.insert("description".into(), description.into());
     }
+    // The order of JSON's keys depends on what else is built into the program; the file must not.
+    schema.sort_all_objects();
     schema
 });
 

@@ -44,20 +44,23 @@ pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
 fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut Faults) {
     static NONE: LazyLock<serde_json::Map<String, Value>> = LazyLock::new(serde_json::Map::new);
     let properties = schema["properties"].as_object().unwrap_or(&NONE);
+    // A key that is there by a wrong name is not missing as well.
+    let mut meant = Vec::new();
     for (name, value) in table {
         let inner = below(key, name.get_ref());
         faults.place(&inner, value.span());
-        match (properties.get(name.get_ref().as_ref()), &schema["additionalProperties"]) {
-            (Some(property), _) => check(&inner, value, property, faults),
-            (None, Value::Bool(false)) => {
-                let known = properties.keys().map(String::as_str);
-                faults.add_at(name.span().start, &inner, unknown_key(key, name.get_ref(), known));
-            }
-            (None, property) => check(&inner, value, property, faults),
+        let property = properties.get(name.get_ref().as_ref()).unwrap_or(&schema["additionalProperties"]);
+        if *property == Value::Bool(false) {
+            let known: Vec<&str> = properties.keys().map(String::as_str).collect();
+            let close = closest(name.get_ref(), known.iter().copied());
+            faults.add_at(name.span().start, &inner, unknown_key(key, name.get_ref(), close, &known));
+            meant.extend(close);
+        } else {
+            check(&inner, value, property, faults);
         }
     }
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        if !table.contains_key(name) {
+        if !table.contains_key(name) && !meant.contains(&name) {
             let what = match properties[name]["description"].as_str() {
                 Some(description) if !description.starts_with('`') => {
                     format!("is missing. {description}")
@@ -69,12 +72,11 @@ fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut Faults) {
     }
 }
 
-fn unknown_key<'a>(table: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    if let Some(close) = closest(name, known.clone()) {
+fn unknown_key(table: &str, name: &str, close: Option<&str>, known: &[&str]) -> String {
+    if let Some(close) = close {
         return format!("unknown key; did you mean `{close}`?");
     }
     let table = if table.is_empty() { "the top of the file".to_owned() } else { format!("[{table}]") };
-    let known: Vec<&str> = known.collect();
     format!("this version of Understudy does not know `{name}`; {table} can have {}", known.join(", "))
 }
 

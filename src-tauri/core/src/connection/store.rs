@@ -84,7 +84,7 @@ impl Connections {
             Some(id) => (id.to_owned(), self.find_own(id)?),
             None => self.free(&read_file("the connection", text)?.name)?,
         };
-        write(&id, path, text)
+        write(&id, &path, text)
     }
 
     /// Removes the file. The connection's secrets stay in the vault: removing them is the caller's.
@@ -101,11 +101,11 @@ impl Connections {
         let names: BTreeSet<String> = self.load().0.into_iter().map(|one| one.file.name).collect();
         let copy = format!("{} copy", file.name);
         file.name = std::iter::once(copy.clone())
-            .chain((2_u32..).map(|number| format!("{copy} {number}")))
+            .chain((2..=u32::MAX).map(|number| format!("{copy} {number}")))
             .find(|name| !names.contains(name))
             .expect("numbers do not run out");
         let (id, path) = self.free(&file.name)?;
-        write(&id, path, &write_into(Some(&text), &file)?)
+        write(&id, &path, &write_into(Some(&text), &file)?)
     }
 
     /// Writes the file as it is to another place, for a colleague. There is no secret in it.
@@ -128,7 +128,7 @@ impl Connections {
         };
         let connection = Connection::parse(&id, &text, Origin::Own, Some(path.to_path_buf()))?;
         match self.find(&id) {
-            Err(_) => write(&id, self.own_path(&id)?, &text),
+            Err(_) => write(&id, &self.own_path(&id)?, &text),
             Ok((Origin::Own, taken)) if read(&taken).is_ok_and(|old| old == text) => {
                 Ok(Connection { path: Some(taken), ..connection })
             }
@@ -179,9 +179,9 @@ impl Connections {
     }
 }
 
-fn write(id: &str, path: PathBuf, text: &str) -> Result<Connection> {
-    let connection = Connection::parse(id, text, Origin::Own, Some(path.clone()))?;
-    write_private(&path, text)?;
+fn write(id: &str, path: &Path, text: &str) -> Result<Connection> {
+    let connection = Connection::parse(id, text, Origin::Own, Some(path.to_path_buf()))?;
+    write_private(path, text)?;
     Ok(connection)
 }
 
@@ -213,4 +213,178 @@ fn read(path: &Path) -> Result<String> {
 
 fn problem(id: &str, path: &Path, error: &Error) -> ConnectionProblem {
     ConnectionProblem { id: id.to_owned(), path: path.display().to_string(), message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(name: &str) -> String {
+        format!(
+            "# ours\nname = \"{name}\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite:///u.db\"\n\
+             table = \"users\"\nid = \"id\"\n[sign_in]\nurl = \"https://app.acme.com/login\"\n"
+        )
+    }
+
+    struct Desk {
+        base: tempfile::TempDir,
+        connections: Connections,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let base = tempfile::tempdir().unwrap();
+            let connections = Connections::new(Home::at(base.path()));
+            Self { base, connections }
+        }
+
+        /// A file that appears in one of the folders without Understudy.
+        fn put(&self, file: &str, text: &str) -> PathBuf {
+            let path = self.base.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            path
+        }
+
+        fn ids(&self) -> Vec<String> {
+            self.connections.load().0.into_iter().map(|one| one.id).collect()
+        }
+    }
+
+    #[test]
+    fn a_connection_is_saved_changed_copied_exported_and_removed() {
+        let desk = Desk::new();
+        assert_eq!(desk.ids(), Vec::<String>::new());
+        let saved = desk.connections.save(None, &text("Acme GmbH")).unwrap();
+        assert_eq!(saved.id, "acme-gmbh");
+        assert_eq!(saved.path, Some(desk.base.path().join("connections/acme-gmbh.toml")));
+        assert_eq!(desk.connections.save(None, &text("Acme GmbH")).unwrap().id, "acme-gmbh-2");
+
+        let changed = desk.connections.save(Some("acme-gmbh"), &text("Zeta")).unwrap();
+        assert_eq!((changed.id.as_str(), changed.file.name.as_str()), ("acme-gmbh", "Zeta"));
+        assert_eq!(desk.ids(), ["acme-gmbh-2", "acme-gmbh"], "by name");
+
+        let names = |id| desk.connections.duplicate(id).map(|copy| (copy.id, copy.file.name));
+        assert_eq!(names("acme-gmbh").unwrap(), ("zeta-copy".into(), "Zeta copy".into()));
+        assert_eq!(names("acme-gmbh").unwrap(), ("zeta-copy-2".into(), "Zeta copy 2".into()));
+        let draft = desk.connections.draft("zeta-copy").unwrap();
+        assert_eq!(draft.text, text("Zeta copy"), "with its comments");
+        assert_eq!((draft.file.unwrap().name.as_str(), draft.origin), ("Zeta copy", Origin::Own));
+
+        let exported = desk.base.path().join("for-a-colleague.toml");
+        desk.connections.export("acme-gmbh", &exported).unwrap();
+        assert_eq!(Connections::draft_file(&exported).unwrap().text, text("Zeta"));
+
+        desk.connections.remove("acme-gmbh").unwrap();
+        assert_eq!(desk.connections.draft("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
+        assert_eq!(desk.connections.remove("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_saved_file_is_its_owners_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let desk = Desk::new();
+        let path = desk.connections.save(None, &text("Acme")).unwrap().path.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn what_is_not_valid_is_not_saved() {
+        let desk = Desk::new();
+        let path = desk.connections.save(None, &text("Acme")).unwrap().path.unwrap();
+        let error = desk.connections.save(Some("acme"), &text("Acme").replace("https", "http")).unwrap_err();
+        assert_eq!(error.code, Code::ConnectionInvalid);
+        assert!(error.message.starts_with("acme.toml:9:7: sign_in.url: has to be https"), "{error}");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text("Acme"));
+        assert_eq!(
+            desk.connections.save(Some("other"), &text("A")).unwrap_err().code,
+            Code::ConnectionUnknown
+        );
+    }
+
+    #[test]
+    fn one_faulty_file_does_not_hide_the_others() {
+        let desk = Desk::new();
+        desk.put("connections/good.toml", &text("Good"));
+        desk.put("connections/bad.toml", &text("Bad").replace("table", "tabel"));
+        desk.put("connections/Bad Name.toml", &text("Bad"));
+        desk.put("connections/notes.txt", "not a connection");
+        let (connections, problems) = desk.connections.load();
+        assert_eq!(connections.len(), 1);
+        let told: Vec<(&str, &str)> =
+            problems.iter().map(|problem| (problem.id.as_str(), problem.message.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (
+                    "Bad Name",
+                    "`Bad Name` cannot be a connection's name: small letters, digits, `-` and `_` can, at most 64.\n\
+                     Name the file `bad-name.toml`, for example."
+                ),
+                ("bad", "bad.toml:6:1: directory.tabel: unknown key; did you mean `table`?"),
+            ]
+        );
+        // It can be opened for repair all the same.
+        let draft = desk.connections.draft("bad").unwrap();
+        assert!(draft.file.is_none() && draft.text.contains("tabel"));
+        desk.connections.save(Some("bad"), &text("Bad")).unwrap();
+        assert_eq!(desk.ids(), ["bad", "good"]);
+    }
+
+    #[test]
+    fn what_it_hands_out_is_locked_and_wins() {
+        let desk = Desk::new();
+        desk.put("system/connections/acme.toml", &text("Acme of IT"));
+        desk.put("connections/acme.toml", &text("Acme of mine"));
+        let (connections, problems) = desk.connections.load();
+        let [connection] = connections.as_slice() else { panic!("{connections:?}") };
+        assert_eq!((connection.file.name.as_str(), connection.origin), ("Acme of IT", Origin::System));
+        assert_eq!(
+            problems[0].message,
+            "acme.toml: not used, as a connection of this name was handed out by IT.\n\
+             Rename the file to keep both, or remove it."
+        );
+        assert_eq!(desk.connections.draft("acme").unwrap().origin, Origin::System);
+        for refused in
+            [desk.connections.save(Some("acme"), &text("X")).err(), desk.connections.remove("acme").err()]
+        {
+            assert_eq!(refused.unwrap().code, Code::ConnectionLocked);
+        }
+        assert_eq!(desk.connections.duplicate("acme").unwrap().origin, Origin::Own);
+        assert_eq!(desk.ids(), ["acme", "acme-of-it-copy"]);
+    }
+
+    #[test]
+    fn a_file_is_added_under_its_own_name() {
+        let desk = Desk::new();
+        let given = desk.put("given/acme-eu.toml", &text("Acme"));
+        assert_eq!(desk.connections.add(&given).unwrap().id, "acme-eu");
+        let again = desk.connections.add(&given).unwrap();
+        assert_eq!(again.path, Some(desk.base.path().join("connections/acme-eu.toml")));
+        desk.put("given/acme-eu.toml", &text("Another"));
+        let error = desk.connections.add(&given).unwrap_err();
+        assert!(error.message.starts_with("There is a connection `acme-eu` already: "), "{error}");
+        let spaced = desk.put("given/For You (1).toml", &text("Beta"));
+        assert_eq!(desk.connections.add(&spaced).unwrap().id, "beta");
+        let demo = desk.put("given/demo.toml", &text("Demo"));
+        assert_eq!(desk.connections.add(&demo).unwrap().id, "demo-2", "the demo's own id is kept free");
+        let faulty = desk.put("given/Faulty File.toml", &text("X").replace("table", "tabel"));
+        let error = desk.connections.add(&faulty).unwrap_err();
+        assert!(error.message.starts_with("Faulty File.toml:6:1: directory.tabel"), "{error}");
+        assert_eq!(desk.connections.add(Path::new("/nowhere/x.toml")).unwrap_err().code, Code::FileFailed);
+    }
+
+    #[test]
+    fn an_id_from_outside_never_leaves_the_folder() {
+        let desk = Desk::new();
+        let secret = desk.put("secret.toml", &text("Secret"));
+        desk.connections.save(None, &text("Acme")).unwrap();
+        for id in ["../secret", "..", "", "/etc/passwd", "acme/../../secret"] {
+            assert_eq!(desk.connections.draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
+            assert_eq!(desk.connections.remove(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
+        }
+        assert!(secret.exists());
+    }
 }

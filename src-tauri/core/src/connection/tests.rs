@@ -1,1 +1,435 @@
+//! A lead writes a file: what is accepted, and every sentence they read when it is not.
 
+use serde_json::json;
+
+use super::*;
+use crate::error::{Code, Error};
+
+/// The example of the handbook, but for the policy's `mode` and `origins`, which this version does
+/// not know, and with `role` among the columns, as `protect` reads it.
+const EXAMPLE: &str = r#"
+name        = "Acme"
+environment = "production"          # production | staging | development: coloured everywhere
+
+[directory]
+url    = "postgres://readonly@db.acme.internal/acme"  # the password is in the vault
+table  = "public.users"
+id     = "id"
+email  = "email"                    # optional, as is every field but id
+name   = "full_name"
+created_at = "created_at"
+columns = ["plan", "company_name", "last_login_at", "role"]   # also shown
+search  = ["email", "full_name"]    # also searched (id always is)
+timeout_ms = 3000
+
+[sign_in]                           # kind = "webhook" is the default
+url     = "https://app.acme.com/login"
+method  = "POST"
+headers = { "x-operator" = "{{ operator.email }}" }
+body    = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }
+success = "Impersonating user {{ user.email }}"
+redirect_to = "https://app.acme.com/"
+
+[sign_in.verify]                    # who am I now? asked before the page is shown
+url    = "https://app.acme.com/api/me"
+expect = "response.json.id == user.id"
+
+[sign_out]                          # sent when the session ends, whatever ended it
+url    = "https://app.acme.com/logout"
+method = "POST"
+
+[policy]
+reason      = "required"            # or "optional"
+max_minutes = 60
+protect     = ["user.role in ['admin', 'staff']"]     # these can never be impersonated
+"#;
+
+fn parse(text: &str) -> Result<Connection, Error> {
+    Connection::parse("acme", text, Origin::Own, None)
+}
+
+/// The messages for a minimal file with these lines in its parts.
+fn faults(top: &str, directory: &str, sign_in: &str, rest: &str) -> Vec<String> {
+    let or = |given: &str, usual: &str| if given.is_empty() { usual.to_owned() } else { given.to_owned() };
+    let text = format!(
+        "{}\n[directory]\n{}\n[sign_in]\n{}\n{rest}\n",
+        or(top, "name = 'Acme'\nenvironment = 'staging'"),
+        or(directory, "url = 'sqlite:///u.db'\ntable = 'users'\nid = 'id'\nname = 'name'"),
+        or(sign_in, "url = 'https://app.acme.com/login'"),
+    );
+    match parse(&text) {
+        Ok(_) => Vec::new(),
+        Err(error) => {
+            assert_eq!(error.code, Code::ConnectionInvalid);
+            let told = format!("{error} {error:?}");
+            assert!(!told.contains("canary"), "a secret is told: {told}");
+            error.message.lines().map(str::to_owned).collect()
+        }
+    }
+}
+
+#[test]
+fn the_example_of_the_handbook_can_be_used() {
+    let connection = parse(EXAMPLE).unwrap();
+    assert_eq!(connection.secrets(), ["admin_token"]);
+    assert_eq!(connection.database_secret().name, "database_password");
+    assert!(connection.may_need_password());
+    let summary = connection.summary();
+    assert_eq!(
+        (summary.engine.as_str(), summary.max_minutes, summary.origin),
+        ("PostgreSQL", Some(60), Origin::Own)
+    );
+
+    let context = json!({
+        "user": { "id": 7, "email": "ada@example.com", "role": "customer" },
+        "operator": { "name": "Olga", "email": "olga@acme.com" },
+        "secret": { "admin_token": "s3cr3t" },
+    });
+    let request = &connection.sign_in.request;
+    assert_eq!(request.url.render(&context).unwrap(), "https://app.acme.com/login");
+    assert_eq!(request.method, Method::Post);
+    assert_eq!(request.headers[0].0, "x-operator");
+    assert_eq!(request.headers[0].1.render(&context).unwrap(), "olga@acme.com");
+    assert_eq!(
+        request.body.as_ref().unwrap().render(&context).unwrap(),
+        json!({ "adminToken": "s3cr3t", "userId": 7 })
+    );
+    assert_eq!(
+        connection.sign_in.success.as_ref().unwrap().render(&context).unwrap(),
+        "Impersonating user ada@example.com"
+    );
+    let (text, expression) = &connection.policy.protect[0];
+    assert_eq!(text, "user.role in ['admin', 'staff']");
+    assert!(!expression.eval(&context).unwrap());
+    assert_eq!(connection.sign_out.unwrap().method, Method::Post);
+}
+
+#[test]
+fn the_smallest_file_has_sensible_defaults() {
+    assert_eq!(faults("", "", "", ""), Vec::<String>::new());
+    let connection = parse("name='A'\nenvironment='staging'\ndirectory={url='sqlite:///u.db',table='u',id='id'}\nsign_in.url='http://localhost:3000/login'").unwrap();
+    assert_eq!(connection.sign_in.timeout, std::time::Duration::from_secs(30));
+    assert_eq!(connection.sign_in.request.method, Method::Post);
+    assert!(connection.sign_in.redirect_to.is_none() && connection.sign_out.is_none());
+    assert_eq!(connection.policy.reason, ReasonRule::Required);
+    assert!(!connection.may_need_password());
+    assert_eq!(connection.summary().engine, "SQLite");
+}
+
+#[test]
+fn windows_files_are_read_and_their_lines_counted() {
+    let text = format!("\u{feff}{}", EXAMPLE.replace('\n', "\r\n"));
+    assert_eq!(parse(&text).unwrap().file, parse(EXAMPLE).unwrap().file);
+    let error = parse(&text.replace("table  =", "tabel  =")).unwrap_err();
+    assert!(
+        error.message.starts_with("acme.toml:7:1: directory.tabel: unknown key; did you mean `table`?"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_wrong_key_or_type_is_told_with_its_place() {
+    for (parts, expected) in [
+        (
+            ["nmae = 'x'\nname = 'Acme'\nenvironment = 'staging'", "", "", ""],
+            vec!["acme.toml:1:1: nmae: unknown key; did you mean `name`?"],
+        ),
+        (
+            ["environment = 'prod'", "", "", ""],
+            vec![
+                "acme.toml:1:1: name: is missing. The application's name, as agents say it.",
+                "acme.toml:1:15: environment: `prod` is not one of production, staging, development; did you mean `production`?",
+            ],
+        ),
+        (
+            ["name = 3\nenvironment = ['canary']", "", "", ""],
+            vec![
+                "acme.toml:1:8: name: has to be text in quotes, not a number",
+                "acme.toml:2:15: environment: has to be one of production, staging, development, in quotes, not a list",
+            ],
+        ),
+        (
+            ["name = 'A'\nenvironment = 'canary hunter2'", "", "", ""],
+            vec![
+                "acme.toml:2:15: environment: this version of Understudy does not know this value; it knows production, staging, development",
+            ],
+        ),
+        (
+            ["", "url = 'sqlite:///u.db'\ntable = 'users'", "", ""],
+            vec!["acme.toml:3:1: directory.id: is missing. The column that identifies a user."],
+        ),
+        (
+            [
+                "",
+                "url = 'sqlite:///u.db'\ntable = 'users'\nid = 'id'\ncolumns = ['a', 7]\ntimeout_ms = 50",
+                "",
+                "",
+            ],
+            vec![
+                "acme.toml:7:17: directory.columns[1]: has to be text in quotes, not a number",
+                "acme.toml:8:14: directory.timeout_ms: has to be from 100 to 60000",
+            ],
+        ),
+        (
+            ["", "", "kind = 'oauth'\nurl = 'https://a.com/'\nmethod = 'post'\nheader = { a = 'b' }", ""],
+            vec![
+                "acme.toml:9:8: sign_in.kind: this version of Understudy does not know `oauth`; it knows webhook",
+                "acme.toml:11:10: sign_in.method: `post` is not one of GET, POST, PUT, PATCH, DELETE; did you mean `POST`?",
+                "acme.toml:12:1: sign_in.header: unknown key; did you mean `headers`?",
+            ],
+        ),
+        (
+            [
+                "",
+                "",
+                "url = 'https://a.com/'\nheaders = { a = 1 }\nbody = { at = 2024-01-01, n = nan, big = 99999999999999999999 }\ntimeout_ms = 1e3",
+                "",
+            ],
+            vec![
+                "acme.toml:10:17: sign_in.headers.a: has to be text in quotes, not a number",
+                "acme.toml:11:15: sign_in.body.at: JSON knows no dates and times; send it as text, in quotes",
+                "acme.toml:11:31: sign_in.body.n: is no number that JSON knows; send it as text, in quotes",
+                "acme.toml:11:42: sign_in.body.big: is beyond 64 bits; send it as text, in quotes",
+                "acme.toml:12:14: sign_in.timeout_ms: has to be a whole number, not a number",
+            ],
+        ),
+        (
+            ["", "", "", "[policy]\nmode = 'read_only'\norigins = ['https://*.acme.com']\nmax_minutes = 0"],
+            vec![
+                "acme.toml:11:1: policy.mode: this version of Understudy does not know `mode`; [policy] can have max_minutes, protect, reason",
+                "acme.toml:12:1: policy.origins: this version of Understudy does not know `origins`; [policy] can have max_minutes, protect, reason",
+                "acme.toml:13:15: policy.max_minutes: has to be from 1 to 1440",
+            ],
+        ),
+        (
+            ["", "", "", "[sing_out]\nurl = 'https://a.com'"],
+            vec!["acme.toml:10:2: sing_out: unknown key; did you mean `sign_out`?"],
+        ),
+        (["name = 'A", "", "", ""], vec!["acme.toml:1:10: invalid literal string, expected `'`"]),
+        (
+            ["name = canary\nname = 'B'\nenvironment = 'staging'", "", "", ""],
+            vec![
+                "acme.toml:1:8: string values must be quoted, expected literal string",
+                "acme.toml:2:1: duplicate key",
+            ],
+        ),
+    ] {
+        let [top, directory, sign_in, rest] = parts;
+        assert_eq!(faults(top, directory, sign_in, rest), expected);
+    }
+}
+
+#[test]
+fn where_users_are_read_from_is_checked_without_asking() {
+    let password = "acme.toml:4:7: directory.url: holds a password, which does not belong in a file. Take it out \
+        (`postgres://user@host/database`) and store it with `understudy secret set acme database_password`";
+    let url = "acme.toml:4:7: directory.url: has to be a URL: `postgres://user@host/database`, or `sqlite:///path/to/file.sqlite`";
+    let path = "acme.toml:4:7: directory.url: has to name the file by its whole path: `sqlite:///home/olga/users.sqlite`";
+    for (given, expected) in [
+        ("postgres://u:canary@db/acme", Some(password)),
+        ("postgresql://u@db/acme?password=canary", Some(password)),
+        ("postgres://u@db/acme?sslpassword=canary", Some(password)),
+        (
+            "postgres://u:can ary@db:port/acme",
+            Some("acme.toml:4:7: directory.url: is no valid URL: invalid port number"),
+        ),
+        (
+            "mysql://u:canary@db/acme",
+            Some(
+                "acme.toml:4:7: directory.url: this version of Understudy reads postgres:// and sqlite://, not mysql://",
+            ),
+        ),
+        ("canary", Some(url)),
+        ("https://db/", Some(url)),
+        ("sqlite://users.db", Some(path)),
+        ("sqlite:users.db", Some(path)),
+        ("sqlite::memory:", Some(path)),
+        (
+            "sqlite:///u.db?mode=rwc",
+            Some(
+                "acme.toml:4:7: directory.url: takes no options for SQLite: the file is always opened for reading only",
+            ),
+        ),
+        ("postgres://readonly@db.acme.internal:5433/acme?sslmode=require", None),
+        ("postgresql:///acme?host=/var/run/postgresql", None),
+        ("sqlite:///C:/data/users.db", None),
+    ] {
+        let found = faults("", &format!("url = '{given}'\ntable = 'users'\nid = 'id'"), "", "");
+        assert_eq!(found.first().map(String::as_str), expected, "{given}");
+    }
+    assert_eq!(
+        faults(
+            "name = ' '\nenvironment = 'staging'",
+            "url = 'sqlite:///u'\ntable = ''\nid = ' '\ncolumns = ['']",
+            "",
+            ""
+        ),
+        [
+            "acme.toml:1:8: name: cannot be empty",
+            "acme.toml:5:9: directory.table: cannot be empty",
+            "acme.toml:6:6: directory.id: cannot be empty",
+            "acme.toml:7:12: directory.columns[0]: cannot be empty",
+        ]
+    );
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_with_the_command_that_stores_it() {
+    let told = |key: &str, secret: &str| {
+        format!(
+            "{key}: holds a secret, which does not belong in a file. Write `{{{{ secret.{secret} }}}}` in its place \
+             and store it with `understudy secret set acme {secret}`"
+        )
+    };
+    for (line, expected) in [
+        (
+            "headers = { Authorization = 'Bearer canary' }",
+            Some(told("acme.toml:10:29: sign_in.headers.Authorization", "authorization")),
+        ),
+        (
+            "headers = { x-any = 'bearer canary' }",
+            Some(told("acme.toml:10:21: sign_in.headers.x-any", "x_any")),
+        ),
+        (
+            "headers = { X-API-Key = 'canary' }",
+            Some(told("acme.toml:10:25: sign_in.headers.X-API-Key", "x_api_key")),
+        ),
+        (
+            "body = { adminToken = 'canary' }",
+            Some(told("acme.toml:10:23: sign_in.body.adminToken", "admin_token")),
+        ),
+        (
+            "body = { a = [{ password = \"{{ 'canary' }}\" }] }",
+            Some(told("acme.toml:10:28: sign_in.body.a[0].password", "password")),
+        ),
+        ("body = { tokens = ['canary'] }", Some(told("acme.toml:10:20: sign_in.body.tokens[0]", "tokens"))),
+        (
+            "body = { token = '{{ secret.t }}', token_type = 'bearer', resetPassword = false, password = '' }",
+            None,
+        ),
+        ("success = 'canary'", None),
+    ] {
+        let found = faults("", "", &format!("url = 'https://app.acme.com/login'\n{line}"), "");
+        assert_eq!(found.first(), expected.as_ref(), "{line}");
+    }
+    let found = faults("", "", "url = 'https://app.acme.com/login?api_token=canary&x=1'", "");
+    assert!(found[0].starts_with("acme.toml:9:7: sign_in.url: holds a secret in its query"), "{found:?}");
+    let found = faults("", "", "url = 'https://olga:canary@app.acme.com/login'", "");
+    assert!(found[0].contains("has a user name or password in it"), "{found:?}");
+    // A secret that was pasted where it makes the file unreadable is not told either.
+    for line in [
+        "body = { adminToken = canary }",
+        "body = { adminToken = 'canary }",
+        "canary",
+        "headers = 'canary'",
+        "timeout_ms = 'canary'",
+        "method = 'canary-4711'",
+    ] {
+        assert!(
+            !faults("", "", &format!("url = 'https://app.acme.com/login'\n{line}"), "").is_empty(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn what_a_page_cannot_send_is_refused() {
+    for (line, expected) in [
+        (
+            "headers = { cookie = 'a=b' }",
+            "acme.toml:10:22: sign_in.headers.cookie: is a header that a browser sets itself and lets no page set; the session begins without cookies and gets them from the answer",
+        ),
+        (
+            "headers = { Origin = 'x' }",
+            "acme.toml:10:22: sign_in.headers.Origin: is a header that a browser sets itself and lets no page set; it will be that of the URL",
+        ),
+        (
+            "headers = { Sec-Fetch-Site = 'x' }",
+            "acme.toml:10:30: sign_in.headers.Sec-Fetch-Site: is a header that a browser sets itself and lets no page set; leave it out",
+        ),
+        (
+            "headers = { 'x y' = 'x' }",
+            "acme.toml:10:21: sign_in.headers.x y: is no name for a header: letters, digits and `-` are",
+        ),
+        (
+            "headers = { x-a = \"a\\nb\" }",
+            "acme.toml:10:19: sign_in.headers.x-a: has a line break or a character in it that headers cannot carry",
+        ),
+        (
+            "headers = { x-a = 'a', X-A = 'b' }",
+            "acme.toml:10:19: sign_in.headers.x-a: is there twice: upper and lower case do not count in a header's name",
+        ),
+        (
+            "method = 'GET'\nbody = { a = 1 }",
+            "acme.toml:11:8: sign_in.body: a GET request cannot have a body; use POST, or put the values into the URL",
+        ),
+        (
+            "redirect_to = 'http://app.acme.com/'",
+            "acme.toml:10:15: sign_in.redirect_to: has to be https, as app.acme.com is not this machine: over http anybody on the way can read the secret and the cookies",
+        ),
+        (
+            "redirect_to = 'https://app.acme.com/?t={{ secret.t }}'",
+            "acme.toml:10:15: sign_in.redirect_to: a URL is written to logs and histories, so `secret.t` is not available here",
+        ),
+        (
+            "success = 'Hello {{ secret.t }}'",
+            "acme.toml:10:11: sign_in.success: this text is shown to people, so `secret.t` is not available here",
+        ),
+        (
+            "[sign_in.verify]\nurl = 'https://www.acme.com/me'\nexpect = 'true'",
+            "acme.toml:11:7: sign_in.verify.url: has to begin with https://app.acme.com, as sign_in.url does: only there the session's cookies are sent",
+        ),
+    ] {
+        let found = faults("", "", &format!("url = 'https://app.acme.com/login'\n{line}"), "");
+        assert_eq!(found, [expected], "{line}");
+    }
+}
+
+#[test]
+fn all_faults_of_the_meaning_are_told_at_once() {
+    let found = faults(
+        "",
+        "url = 'sqlite:///u.db'\ntable = 'users'\nid = 'user_id'\nname = 'full_name'",
+        "url = 'https://app.acme.com/{{ user.idd }}'\nbody = { a = '{{ user.nmae }}', b = ['{{ user.email }}'], c = '{{ user.user_id' }\n\
+         headers = { x-a = '{{ operator.mail }}' }\n[sign_in.verify]\nurl = 'https://app.acme.com/me'\nexpect = 'response.jsn.id == user.id'",
+        "[sign_out]\nurl = 'http://app.acme.com/logout'\n[policy]\nprotect = ['user.role == 1', 'user.full_name']",
+    );
+    assert_eq!(
+        found,
+        [
+            "acme.toml:9:7: sign_in.url: unknown name `user.idd`; did you mean `user.id`?",
+            "acme.toml:10:14: sign_in.body.a: unknown name `user.nmae`; did you mean `user.name`?",
+            "acme.toml:10:38: sign_in.body.b[0]: unknown name `user.email`; known are `user.full_name`, `user.id`, `user.name`, `user.user_id`",
+            "acme.toml:10:63: sign_in.body.c: syntax error: unexpected end of input, expected end of variable block",
+            "acme.toml:11:19: sign_in.headers.x-a: unknown name `operator.mail`; did you mean `operator.email`?",
+            "acme.toml:14:10: sign_in.verify.expect: unknown name `response.jsn.id`; did you mean `response.json.id`?",
+            "acme.toml:16:7: sign_out.url: has to be https, as app.acme.com is not this machine: over http anybody on the way can read the secret and the cookies",
+            "acme.toml:18:12: policy.protect[0]: unknown name `user.role`; known are `user.full_name`, `user.id`, `user.name`, `user.user_id`",
+        ]
+    );
+}
+
+#[test]
+fn ids_are_plain_names() {
+    for good in ["a", "acme", "acme-eu_2", "0", &"a".repeat(64)] {
+        assert!(is_id(good), "{good}");
+    }
+    for bad in ["", "-a", "_a", "Acme", "a.b", "a/b", "..", "ä", "a b", &"a".repeat(65)] {
+        assert!(!is_id(bad), "{bad}");
+        assert_eq!(
+            Connection::parse(bad, EXAMPLE, Origin::Own, None).unwrap_err().code,
+            Code::ConnectionInvalid
+        );
+    }
+    let taken = |id: &str| ["acme", "acme-2"].contains(&id);
+    for (name, expected) in [
+        ("Acme", "acme-3"),
+        ("Acme GmbH & Co.", "acme-gmbh-co"),
+        ("!!", "connection"),
+        ("東京", "connection"),
+        ("ACME  EU", "acme-eu"),
+    ] {
+        assert_eq!(id_for(name, taken), expected);
+    }
+    assert!(is_id(&id_for(&"x y".repeat(99), |id| id.len() < 58)));
+}

@@ -141,13 +141,13 @@ pub(super) fn try_out(
             place(&mut context, name, &sample);
         }
         if let Err(error) = run(Value::from(Serde(&context))) {
-            let named = error.detail().and_then(|detail| detail.split(' ').nth(1)).unwrap_or_default();
+            let unknown = error.detail().and_then(|detail| detail.split(' ').nth(1)).unwrap_or_default();
             match error.kind() {
                 ErrorKind::UnknownFilter => {
-                    return Err(TemplateFault::new(format!("unknown filter `{named}`")));
+                    return Err(TemplateFault::new(format!("unknown filter `{unknown}`")));
                 }
                 ErrorKind::UnknownTest => {
-                    return Err(TemplateFault::new(format!("unknown test `{named}`")));
+                    return Err(TemplateFault::new(format!("unknown test `{unknown}`")));
                 }
                 ErrorKind::OutOfFuel => {
                     return Err(TemplateFault::new("does more work than one request may cost"));

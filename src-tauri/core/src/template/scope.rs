@@ -122,13 +122,11 @@ impl Scope {
                 });
                 group.map(|group| format!("{group}.{name}"))
             });
-        match suggested {
-            Some(close) => format!("unknown name `{name}`; did you mean `{close}`?"),
-            None => {
-                let known: Vec<String> = fields.keys().map(|key| format!("`{above}{key}`")).collect();
-                format!("unknown name `{name}`; known are {}", known.join(", "))
-            }
+        if let Some(close) = suggested {
+            return format!("unknown name `{name}`; did you mean `{close}`?");
         }
+        let known: Vec<String> = fields.keys().map(|key| format!("`{above}{key}`")).collect();
+        format!("unknown name `{name}`; known are {}", known.join(", "))
     }
 }
 

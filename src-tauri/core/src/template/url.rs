@@ -78,7 +78,7 @@ fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
-/// This machine: `localhost` and names below it (RFC 6761), 127.0.0.0/8, ::1.
+/// This machine: `localhost` and names below it (RFC 6761), 127.0.0.0/8, `::1`.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
