@@ -46,6 +46,8 @@ export class App {
   startingDemo = $state(false);
   demoFailure: Failure | null = $state.raw(null);
 
+  /** How often the sessions were told. */
+  #sessionsTold = 0;
   #currentId: string | null = $state(null);
   readonly connection: ConnectionSummary | null = $derived(
     this.connections.find(({ id }) => id === this.#currentId) ?? null,
@@ -56,7 +58,7 @@ export class App {
   #search: UserSearch | null = $state.raw(null);
 
   /** Set by the views that can do it. */
-  focusSearchField: () => void = () => {};
+  focusSearchField: (select: boolean) => void = () => {};
   focusDetails: () => void = () => {};
 
   /** Of the current connection. */
@@ -85,7 +87,7 @@ export class App {
   /** Hears what Rust tells until the returned function is called. */
   async listen(): Promise<() => void> {
     const unlisten = await Promise.all([
-      ipc.onSessions((sessions) => (this.sessions = sessions)),
+      ipc.onSessions((sessions) => this.#sessionsChanged(sessions)),
       ipc.onConnections(({ connections, problems }) => this.#connectionsChanged(connections, problems)),
       ipc.onToast((toast) => toasts.show(toast)),
       ipc.onFocusSearch(() => this.focusSearch()),
@@ -159,8 +161,9 @@ export class App {
 
   // Users
 
-  focusSearch(): void {
-    if (!this.layers.open) this.focusSearchField();
+  /** To the search field; what stands in it is selected, so that it can be typed over, unless `select` is false. */
+  focusSearch(select = true): void {
+    if (!this.layers.open) this.focusSearchField(select);
   }
 
   searchFor(text: string): void {
@@ -218,10 +221,13 @@ export class App {
 
   // Sessions
 
-  /** The window is open; what becomes of it is told by events. */
-  began(session: SessionView): void {
+  /** Opens a session; what becomes of it is told by events. */
+  async become(connection: string, user: string, reason: string): Promise<void> {
+    const told = this.#sessionsTold;
+    const session = await ipc.impersonate(connection, user, reason);
+    // What was told meanwhile is newer than this answer: the session may be over already.
     const known = this.sessions.some(({ id }) => id === session.id);
-    if (!known) this.sessions = [...this.sessions, session];
+    if (told === this.#sessionsTold && !known) this.sessions = [...this.sessions, session];
   }
 
   /** It failed after its dialog was closed: then it is said here. */
@@ -249,6 +255,11 @@ export class App {
       this.keyring = (await ipc.consoleState()).keyring;
       if (!this.keyring) this.search?.retryFailed();
     });
+  }
+
+  #sessionsChanged(sessions: SessionView[]): void {
+    this.#sessionsTold++;
+    this.sessions = sessions;
   }
 
   async #openDetails(): Promise<void> {

@@ -49,6 +49,8 @@ export class UserSearch {
   #next: string | null = $state(null);
   #turn = 0;
   #interrupted = false;
+  /** Loading on waits for {@link resume}: asking again at once would take the place of who took this one's. */
+  #moreInterrupted = $state(false);
   #waiting: (() => void)[] = [];
 
   constructor(connection: string) {
@@ -114,12 +116,14 @@ export class UserSearch {
 
   /** Asks again when somebody else's search of this connection took this one's place. */
   resume(): void {
+    this.#moreInterrupted = false;
     if (this.#interrupted) this.retry();
   }
 
   /** Loads the next page, unless that is under way, there is none, or a question is. */
   async more(): Promise<void> {
-    if (this.#next === null || this.asking || this.loadingMore || this.failure) return;
+    if (this.#next === null || this.asking || this.loadingMore || this.failure || this.#moreInterrupted)
+      return;
     const turn = this.#turn;
     this.loadingMore = true;
     this.moreFailure = null;
@@ -130,7 +134,9 @@ export class UserSearch {
       this.#next = page.next;
     } catch (cause) {
       const failure = asFailure(cause);
-      if (turn === this.#turn && failure.code !== "cancelled") this.moreFailure = failure;
+      if (turn !== this.#turn) return;
+      if (failure.code === "cancelled") this.#moreInterrupted = true;
+      else this.moreFailure = failure;
     } finally {
       if (turn === this.#turn) this.loadingMore = false;
     }
@@ -158,6 +164,7 @@ export class UserSearch {
     const turn = ++this.#turn;
     this.asking = true;
     this.#interrupted = false;
+    this.#moreInterrupted = false;
     this.loadingMore = false;
     this.moreFailure = null;
     const patience = setTimeout(() => {

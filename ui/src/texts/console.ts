@@ -8,6 +8,7 @@ export const console = {
   rail: {
     title: "Connections",
     add: "New connection",
+    handedOut: "handed out by IT",
     settings: "Settings",
     keys: "Keys",
     broken: (file: string) => `${file}.toml cannot be used`,

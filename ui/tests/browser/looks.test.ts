@@ -165,7 +165,7 @@ const views: View[] = [
         ];
       },
     },
-    go: (page) => page.getByText("The keyring is locked", { exact: true }).waitFor(),
+    go: (page) => page.getByText(/The keyring is locked, and/).waitFor(),
   },
   {
     name: "impersonate",

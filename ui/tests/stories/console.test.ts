@@ -190,6 +190,21 @@ describe("running sessions", () => {
   });
 });
 
+describe("a session that is over before it is answered for", () => {
+  test("does not come back", async () => {
+    render(App);
+    await grid();
+    fake.answers["impersonate"] = () => {
+      fake.emit("sessions", []);
+      return session({ id: "s9", phase: "opening" });
+    };
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await user.type(await screen.findByRole("textbox", { name: "Reason" }), "Ticket 1{Enter}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(screen.queryByRole("region", { name: "Running sessions" })).toBeNull();
+  });
+});
+
 describe("what Rust tells", () => {
   test("a good message is a status, a bad one an alert that stays until it is dismissed", async () => {
     render(App);

@@ -151,6 +151,17 @@ describe("paging", () => {
     expect(search.rows).toHaveLength(1);
   });
 
+  test("a page that the palette's question took the place of waits until that is done", async () => {
+    fake.refuse("search_users", { code: "cancelled" });
+    await search.more();
+    await search.more();
+    expect(search.rows).toHaveLength(100);
+    expect(search.moreFailure).toBeNull();
+    search.resume();
+    await search.more();
+    expect(search.rows).toHaveLength(200);
+  });
+
   test("a page that fails says so and keeps what is there", async () => {
     fake.refuse("search_users", { code: "directory_unreachable" });
     await search.more();

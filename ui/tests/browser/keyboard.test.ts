@@ -1,0 +1,201 @@
+// The built console in a real browser, driven by keys alone; and at 200 % zoom.
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launch, openPage, picture, type Opened } from "./browser";
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launch();
+});
+afterAll(() => browser.close());
+
+const grid = (page: Page) => page.getByRole("grid", { name: "Users" });
+const field = (page: Page) => page.getByRole("searchbox", { name: "Search users" });
+const reason = (page: Page) => page.getByRole("textbox", { name: "Reason" });
+const chosen = (page: Page) => grid(page).getByRole("row", { selected: true });
+const focused = (page: Page) => page.locator(":focus");
+
+const begun = (opened: Opened) => opened.fake((fake) => fake.called("impersonate").map(({ args }) => args));
+
+describe("keys alone", () => {
+  test("lead from the search to a session", async () => {
+    const opened = await openPage(browser);
+    const { page } = opened;
+    await grid(page).waitFor();
+    // No wait between the keys: the answer to what was typed is what Ctrl+Enter acts on.
+    await page.keyboard.type("bogdan");
+    await page.keyboard.press("Control+Enter");
+    await page.getByRole("dialog", { name: "Become Bogdan Ionescu" }).waitFor();
+    await page.keyboard.type("Ticket 88240");
+    await page.keyboard.press("Control+Enter");
+    await page.getByRole("region", { name: "Running sessions" }).getByText("Bogdan Ionescu").waitFor();
+    expect(await begun(opened)).toEqual([{ connection: "acme", user: "48213914", reason: "Ticket 88240" }]);
+    // And the focus is back where the next search begins.
+    await expect.poll(() => field(page).evaluate((node) => node === document.activeElement)).toBe(true);
+    await opened.close();
+  });
+
+  test("lead from the details to a session and back, without losing the query", async () => {
+    const opened = await openPage(browser);
+    const { page } = opened;
+    await grid(page).waitFor();
+    await page.keyboard.type("anna");
+    await expect.poll(() => grid(page).getByRole("row").count()).toBe(3);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => focused(page).innerText()).toMatch(/^Impersonate/);
+    await page.keyboard.press("Enter");
+    await reason(page).waitFor();
+    await page.keyboard.press("Escape");
+    await reason(page).waitFor({ state: "detached" });
+    await expect.poll(() => focused(page).innerText()).toMatch(/^Impersonate/);
+    await page.keyboard.press("Escape");
+    await expect.poll(() => field(page).evaluate((node) => node === document.activeElement)).toBe(true);
+    expect(await field(page).inputValue()).toBe("anna");
+    await opened.close();
+  });
+
+  test("reach every control by Tab, each with a visible focus", async () => {
+    const opened = await openPage(browser);
+    const { page } = opened;
+    await grid(page).waitFor();
+    await page.getByText("Past sessions").waitFor();
+    const names: string[] = [];
+    const unseen: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      const { name, ring } = await page.evaluate(() => {
+        const node = document.activeElement ?? document.body;
+        const style = getComputedStyle(node);
+        return {
+          name: (node.getAttribute("aria-label") ?? node.textContent ?? "").trim(),
+          ring: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+        };
+      });
+      // Past the last control the focus is the browser's.
+      if (await page.evaluate(() => document.activeElement === document.body)) break;
+      names.push(name);
+      if (!ring) unseen.push(name);
+      await page.keyboard.press("Tab");
+    }
+    expect(unseen).toEqual([]);
+    for (const wanted of ["Search users", "Users", "E-mail", "Created", "Close details"]) {
+      expect(names).toContain(wanted);
+    }
+    await opened.close();
+  });
+});
+
+describe("the list", () => {
+  test("draws only what is in sight of thousands, and loads on as it is scrolled", async () => {
+    const opened = await openPage(browser, {
+      prepare: (fake, { crowd }) => {
+        fake.rows = crowd(5000);
+        fake.pageSize = 100;
+      },
+    });
+    const { page } = opened;
+    await grid(page).waitFor();
+    expect(await grid(page).getByRole("row").count()).toBeLessThan(60);
+    for (let i = 0; i < 40; i++) await page.keyboard.press("PageDown");
+    await expect.poll(() => opened.fake((fake) => fake.called("search_users").length)).toBeGreaterThan(4);
+    await expect.poll(() => chosen(page).getAttribute("aria-rowindex").then(Number)).toBeGreaterThan(400);
+    await expect.poll(() => chosen(page).isVisible()).toBe(true);
+    const box = await chosen(page).boundingBox();
+    const frame = await grid(page).boundingBox();
+    expect(box && frame && box.y >= frame.y + 32 && box.y + box.height <= frame.y + frame.height + 1).toBe(
+      true,
+    );
+    expect(await grid(page).getByRole("row").count()).toBeLessThan(60);
+    await opened.close();
+  });
+
+  test("goes to the first and the last from the grid", async () => {
+    const opened = await openPage(browser, { prepare: (fake, { crowd }) => void (fake.rows = crowd(300)) });
+    const { page } = opened;
+    await grid(page).focus();
+    await page.keyboard.press("End");
+    await expect.poll(() => chosen(page).innerText()).toContain("Person 000100");
+    // What comes after it is loaded meanwhile.
+    await expect.poll(() => grid(page).getByText("Person 000101").count()).toBe(1);
+    await page.keyboard.press("End");
+    await expect.poll(() => chosen(page).innerText()).toContain("Person 000200");
+    await page.keyboard.press("Home");
+    await expect.poll(() => chosen(page).innerText()).toContain("Person 000001");
+    await expect.poll(() => grid(page).evaluate((node) => node.scrollTop)).toBe(0);
+    await opened.close();
+  });
+
+  test("a hostile name runs nothing and breaks out of nothing", async () => {
+    const opened = await openPage(browser, { prepare: (fake, { hostile }) => void (fake.rows = hostile) });
+    const { page } = opened;
+    await grid(page).waitFor();
+    for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowDown");
+    expect(await page.title()).toBe("Understudy");
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+    expect(wide).toBe(false);
+    await opened.close();
+  });
+
+  test("the row's menu opens from the keyboard too", async () => {
+    const opened = await openPage(browser);
+    const { page } = opened;
+    await grid(page).focus();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Shift+F10");
+    await page.getByRole("menuitem", { name: "Copy id" }).waitFor();
+    // The first entry is chosen when the menu is opened by key.
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => opened.fake((fake) => fake.clipboard)).toEqual(["48213904"]);
+    await opened.close();
+  });
+});
+
+describe("at 200 % zoom", () => {
+  const small = { width: 640, height: 400 };
+
+  test("everything can be done: find, look, become, end", async () => {
+    const opened = await openPage(browser, small);
+    const { page } = opened;
+    await grid(page).waitFor();
+    await page.keyboard.type("anna");
+    await expect.poll(() => grid(page).getByRole("row").count()).toBe(3);
+    await page.keyboard.press("Enter");
+    await page.getByRole("complementary", { name: "Details" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("complementary", { name: "Details" }).waitFor({ state: "detached" });
+    await page.keyboard.press("Control+Enter");
+    await reason(page).fill("Ticket 1");
+    const submit = page.getByRole("dialog").getByRole("button", { name: "Impersonate" });
+    await submit.scrollIntoViewIfNeeded();
+    await picture(page, "zoomed-impersonate-light");
+    await submit.click();
+    const running = page.getByRole("region", { name: "Running sessions" });
+    await running.getByText("Anna Svensson").waitFor();
+    expect(await grid(page).evaluate((node) => node.clientHeight)).toBeGreaterThan(120);
+    await picture(page, "zoomed-running-light");
+    await running.getByRole("button", { name: "End the session of Anna Svensson" }).click();
+    await running.waitFor({ state: "detached" });
+    await opened.close();
+  });
+
+  test("nothing is wider than the window", async () => {
+    const opened = await openPage(browser, small);
+    const { page } = opened;
+    await grid(page).waitFor();
+    for (const open of [
+      () => Promise.resolve(),
+      () => page.keyboard.press("Control+k"),
+      async () => {
+        await page.keyboard.press("Escape");
+        await grid(page).focus();
+        await page.keyboard.press("?");
+      },
+    ]) {
+      await open();
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(640);
+    }
+    await opened.close();
+  });
+});
