@@ -59,7 +59,9 @@ export class Editor {
       ? this.text !== this.#textThen
       : this.#formNow !== this.#formThen || this.#baseText !== this.#textThen,
   );
-  readonly secrets = $derived(this.view === "file" ? secretsOfText(this.text) : secretsOfForm(this.form));
+  readonly secrets = $derived(
+    this.view === "file" ? secretsOfText(this.text) : secretsOfForm(this.form, this.#base.sign_out ?? null),
+  );
   /** Closing now would lose something. */
   readonly dirty = $derived(!this.locked && (this.#changed || this.secrets.some((name) => this.typed[name])));
   readonly reportIsStale = $derived(

@@ -1,5 +1,6 @@
 // Which secrets a connection names, read from what is typed: so that a field for each is there at once.
 // What really is used is decided by Rust.
+import type { RequestPart } from "../bindings/RequestPart";
 import type { ConnectionForm } from "./form";
 
 export const DATABASE_PASSWORD = "database_password";
@@ -25,17 +26,14 @@ export function mayNeedPassword(url: string): boolean {
   return /^\s*[a-z][a-z0-9+]*:/i.test(url) && !/^\s*sqlite:/i.test(url);
 }
 
-export function secretsOfForm(form: ConnectionForm): string[] {
-  const { sign_in, sign_out, verify } = form;
+/** `hidden`: what the form does not show of the sign-out. Secrets may stand in headers and bodies only. */
+export function secretsOfForm(form: ConnectionForm, hidden: RequestPart | null): string[] {
+  const { sign_in, sign_out } = form;
+  const signOut = hidden && sign_out.url.trim() !== "" ? [hidden.headers ?? {}, hidden.body ?? null] : [];
   const named = secretsIn(
-    sign_in.url,
     ...sign_in.headers.map(({ value }) => value),
     sign_in.body,
-    sign_in.success,
-    sign_in.redirect_to,
-    verify.url,
-    verify.expect,
-    sign_out.url,
+    ...signOut.map((part) => JSON.stringify(part)),
   );
   return mayNeedPassword(form.directory.url) ? [DATABASE_PASSWORD, ...named] : named;
 }

@@ -58,7 +58,7 @@ const fields = {
   "sign_in.headers": { label: "Headers", hint: "Values may be templates." },
   "sign_in.body": {
     label: "Body, as JSON",
-    hint: "Strings may be templates over user, operator, secret and session. Empty: no body.",
+    hint: "Strings may be templates: user, operator, reason, session, connection, secret. Empty: no body.",
     example: '{ "userId": "{{ user.id }}" }',
   },
   "sign_in.success": {

@@ -17,10 +17,18 @@ test.each([
 
 test("a form names its templates' secrets and, over a network, the database's password", () => {
   const form = toForm(connectionFile);
-  expect(secretsOfForm(form)).toEqual(["database_password", "admin_token"]);
+  expect(secretsOfForm(form, null)).toEqual(["database_password", "admin_token"]);
   form.directory.url = "sqlite:///srv/app.sqlite";
   form.sign_in.headers.push({ name: "authorization", value: "Bearer {{ secret.key }}" });
-  expect(secretsOfForm(form)).toEqual(["key", "admin_token"]);
+  expect(secretsOfForm(form, null)).toEqual(["key", "admin_token"]);
+});
+
+test("a sign-out names those of the headers that the form does not show, while there is one", () => {
+  const form = toForm(connectionFile);
+  const hidden = { url: "x", headers: { authorization: "Bearer {{ secret.bye }}" } };
+  expect(secretsOfForm(form, hidden)).not.toContain("bye");
+  form.sign_out.url = "https://app.acme.example/logout";
+  expect(secretsOfForm(form, hidden)).toContain("bye");
 });
 
 test("a text names them too; its comments do not", () => {
