@@ -19,7 +19,10 @@ use crate::desktop;
 ///
 /// Without a command, opens the console.
 #[derive(Debug, Parser)]
-#[command(name = "understudy", version, after_help = "\
+#[command(
+    name = "understudy",
+    version,
+    after_help = "\
 A first look:           understudy demo
 Your own application:   write a connection file, then
                           understudy check acme.toml
@@ -27,7 +30,8 @@ Your own application:   write a connection file, then
                           understudy secret set acme database_password
                           understudy secret set acme admin_token
 Where things are:       the platform's config and data folders, or all of it below $UNDERSTUDY_HOME.
-")]
+"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -92,7 +96,8 @@ pub fn main() -> ExitCode {
 }
 
 fn in_terminal(command: Command) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
     let home = Home::locate()?;
     runtime.block_on(async {
         match command {
@@ -124,8 +129,11 @@ async fn check(home: &Home, file: &std::path::Path, json: bool) -> Result<ExitCo
     } else {
         let id = file.to_string_lossy().into_owned();
         let draft = Connections::new(home.clone()).draft(&id).map_err(|_| {
-            Error::new(Code::ConnectionUnknown, format!("`{id}` is neither a file nor a connection that was added."))
-                .hint("Give the path of a connection file, or the name of one in the connections folder.")
+            Error::new(
+                Code::ConnectionUnknown,
+                format!("`{id}` is neither a file nor a connection that was added."),
+            )
+            .hint("Give the path of a connection file, or the name of one in the connections folder.")
         })?;
         (id, draft.text)
     };
@@ -158,7 +166,9 @@ fn say_report(report: &Report) {
                 .columns
                 .iter()
                 .zip(&row.cells)
-                .map(|(column, cell)| format!("{}={}", column.name, printable(cell.as_deref().unwrap_or("NULL"))))
+                .map(|(column, cell)| {
+                    format!("{}={}", column.name, printable(cell.as_deref().unwrap_or("NULL")))
+                })
                 .collect();
             say(&format!("      {}", cells.join("  ")));
         }
@@ -178,7 +188,10 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
     let vault = Vault::system();
     let connection_of = |id: &str| -> Result<Connection> {
         if id == console::DEMO {
-            return Err(Error::new(Code::ConnectionUnknown, "The demo makes its own secret, anew at each start."));
+            return Err(Error::new(
+                Code::ConnectionUnknown,
+                "The demo makes its own secret, anew at each start.",
+            ));
         }
         let draft = Connections::new(home.clone()).draft(id)?;
         Connection::parse(id, &draft.text, Origin::Own, None)
@@ -187,16 +200,29 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
         Secret::Set { connection, name } => {
             let known = needed(&connection_of(&connection)?);
             if !known.contains(&name) {
-                return Err(Error::new(Code::SecretMissing, format!("`{connection}` uses no secret `{name}`."))
-                    .hint(format!("It uses: {}", if known.is_empty() { "none".into() } else { known.join(", ") })));
+                return Err(Error::new(
+                    Code::SecretMissing,
+                    format!("`{connection}` uses no secret `{name}`."),
+                )
+                .hint(format!(
+                    "It uses: {}",
+                    if known.is_empty() { "none".into() } else { known.join(", ") }
+                )));
             }
             let value = read_secret(&format!("{name} of {connection}: "))?;
-            vault.store(&SecretName { connection: connection.clone(), name: name.clone() }, value, Keep::Stored).await?;
+            vault
+                .store(
+                    &SecretName { connection: connection.clone(), name: name.clone() },
+                    value,
+                    Keep::Stored,
+                )
+                .await?;
             say(&format!("Stored {name} of {connection} in the keyring."));
             Ok(ExitCode::SUCCESS)
         }
         Secret::Forget { connection, name } => {
-            let was_there = vault.forget(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
+            let was_there =
+                vault.forget(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
             say(&if was_there {
                 format!("Forgot {name} of {connection}.")
             } else {
@@ -211,7 +237,8 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             };
             let mut missing = false;
             for name in names {
-                let state = vault.state(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
+                let state =
+                    vault.state(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
                 missing |= state == SecretState::Missing;
                 say(&format!("{name}: {}", if state == SecretState::Missing { "missing" } else { "stored" }));
             }

@@ -10,7 +10,9 @@ use tauri::{AppHandle, State, Webview};
 use ts_rs::TS;
 use understudy_core::audit::EndCause;
 use understudy_core::check::Report;
-use understudy_core::connection::{ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections};
+use understudy_core::connection::{
+    ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections,
+};
 use understudy_core::console::{Console, UserDetails};
 use understudy_core::directory::{Info, Page, Query};
 use understudy_core::error::{Error, Result};
@@ -73,7 +75,12 @@ pub async fn recent_reasons(core: Core<'_>, connection: String) -> Result<Vec<St
 }
 
 #[tauri::command]
-pub async fn impersonate(core: Core<'_>, connection: String, user: String, reason: String) -> Result<SessionView> {
+pub async fn impersonate(
+    core: Core<'_>,
+    connection: String,
+    user: String,
+    reason: String,
+) -> Result<SessionView> {
     core.impersonate(&connection, &user, &reason).await
 }
 
@@ -146,7 +153,11 @@ pub async fn check_connection(
 }
 
 #[tauri::command]
-pub async fn save_connection(core: Core<'_>, connection: Option<String>, text: String) -> Result<ConnectionSummary> {
+pub async fn save_connection(
+    core: Core<'_>,
+    connection: Option<String>,
+    text: String,
+) -> Result<ConnectionSummary> {
     core.save_connection(connection.as_deref(), &text)
 }
 
@@ -182,6 +193,10 @@ pub async fn bar_state(
 }
 
 #[tauri::command]
-pub async fn bar_act(windows: State<'_, Arc<SessionWindows>>, webview: Webview, action: BarAction) -> Result<()> {
+pub async fn bar_act(
+    windows: State<'_, Arc<SessionWindows>>,
+    webview: Webview,
+    action: BarAction,
+) -> Result<()> {
     windows.act(session_of_bar(webview.label()).unwrap_or_default(), action).await
 }

@@ -125,7 +125,9 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
         .inner_size(1280.0, 800.0)
         .min_inner_size(560.0, 360.0)
         .build()
-        .map_err(|cause| Error::new(Code::WindowFailed, format!("The console's window cannot be opened: {cause}")))?;
+        .map_err(|cause| {
+            Error::new(Code::WindowFailed, format!("The console's window cannot be opened: {cause}"))
+        })?;
     let handle = app.clone();
     window.on_window_event(move |event| {
         if let WindowEvent::CloseRequested { api, .. } = event {
@@ -181,7 +183,9 @@ async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<N
             }
             Ok(Notice::Toast(toast)) => app.emit_to(CONSOLE, "toast", toast),
             Ok(Notice::Connections(list)) => app.emit_to(CONSOLE, "connections", list),
-            Err(RecvError::Lagged(_)) => app.emit_to(CONSOLE, "sessions", app.state::<Arc<Console>>().sessions()),
+            Err(RecvError::Lagged(_)) => {
+                app.emit_to(CONSOLE, "sessions", app.state::<Arc<Console>>().sessions())
+            }
             Err(RecvError::Closed) => return,
         };
         if let Err(error) = told {
@@ -240,8 +244,11 @@ pub fn apply_settings(app: &AppHandle, settings: &Settings) -> Result<()> {
         return Ok(());
     }
     shortcuts.register(settings.shortcut.as_str()).map_err(|cause| {
-        Error::new(Code::SettingsInvalid, format!("The shortcut {} cannot be had: {cause}", settings.shortcut))
-            .hint("Another program may hold it: choose another one, or none.")
+        Error::new(
+            Code::SettingsInvalid,
+            format!("The shortcut {} cannot be had: {cause}", settings.shortcut),
+        )
+        .hint("Another program may hold it: choose another one, or none.")
     })
 }
 

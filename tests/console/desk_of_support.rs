@@ -116,10 +116,7 @@ fn demo_folder() -> std::path::PathBuf {
 /// The connection of a story that wants to change one line of it.
 pub fn replace_line(text: &str, starts: &str, with: &str) -> String {
     assert!(text.lines().any(|line| line.starts_with(starts)), "no line starts with {starts}: {text}");
-    text.lines()
-        .map(|line| if line.starts_with(starts) { with } else { line })
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(|line| if line.starts_with(starts) { with } else { line }).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -27,7 +27,10 @@ impl Endpoint {
             .expect("node runs");
         let mut log = BufReader::new(child.stdout.take().expect("piped"));
         let line = next_line(&mut log);
-        let origin = line["listening"].as_str().unwrap_or_else(|| panic!("run `npm ci` in {folder}: {line}")).to_owned();
+        let origin = line["listening"]
+            .as_str()
+            .unwrap_or_else(|| panic!("run `npm ci` in {folder}: {line}"))
+            .to_owned();
         Self { child, origin, log }
     }
 }

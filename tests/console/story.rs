@@ -155,11 +155,16 @@ async fn without_an_audit_entry_there_is_no_session() {
     // The log's table is gone: every append fails.
     let file = understudy_core::home::Home::at(desk.home.path()).audit_file().expect("a path");
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.expect("opens");
-    let table: String = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' LIMIT 1")
-        .fetch_one(&pool)
+    let table: String = sqlx::query_scalar(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' LIMIT 1",
+    )
+    .fetch_one(&pool)
+    .await
+    .expect("a table");
+    sqlx::query(sqlx::AssertSqlSafe(format!("ALTER TABLE {table} RENAME TO away")))
+        .execute(&pool)
         .await
-        .expect("a table");
-    sqlx::query(sqlx::AssertSqlSafe(format!("ALTER TABLE {table} RENAME TO away"))).execute(&pool).await.expect("renamed");
+        .expect("renamed");
     pool.close().await;
     let error = desk.console.impersonate("shop", &user.id, "a").await.unwrap_err();
     assert_eq!(error.code, Code::AuditFailed);

@@ -101,7 +101,8 @@ async fn a_slow_application_is_waited_for_and_can_be_given_up_on() -> Result<()>
 async fn an_application_that_is_down_is_said_to_be_unreachable() -> Result<()> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let shop = Shop::with_connection(|text| {
-        let origin = text.split('"').find(|part| part.starts_with("http://127")).expect("an origin").to_owned();
+        let origin =
+            text.split('"').find(|part| part.starts_with("http://127")).expect("an origin").to_owned();
         let origin = origin.trim_end_matches("/login").to_owned();
         text.replace(&origin, &format!("http://127.0.0.1:{port}"))
     })

@@ -70,7 +70,8 @@ fn descendants(pid: u32) -> Vec<PathBuf> {
     let mut all = vec![pid];
     let mut index = 0;
     while let Some(parent) = all.get(index).copied() {
-        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        let children =
+            std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
         all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
         index += 1;
     }

@@ -22,7 +22,7 @@ async fn the_button_the_list_the_key_and_the_windows_own_button_all_sign_out() -
             "the console's list" => {
                 let name = console.ask("console_state", "{}").await?["sessions"][0]["user"]["name"].clone();
                 let name = name.as_str().unwrap_or_default().to_owned();
-                console.ui.by_role("button", &format!("End session of {name}")).await?.click().await?;
+                console.ui.by_role("button", &format!("End the session of {name}")).await?.click().await?;
             }
             "Ctrl+W" => shop.stage.desktop.press(&window, &["ctrl+w"]).await?,
             _ => shop.stage.desktop.close(&window).await?,
@@ -30,7 +30,8 @@ async fn the_button_the_list_the_key_and_the_windows_own_button_all_sign_out() -
         console.wait_for_phases(&[]).await.map_err(|error| error.context(way))?;
         shop.stage.desktop.wait_until_gone("development — Understudy").await?;
         assert_eq!(shop.count("POST", "/logout"), index + 1, "{way}");
-        let past = console.ask("user_details", &format!("{{ connection: 'shop', user: '{customer}' }}")).await?;
+        let past =
+            console.ask("user_details", &format!("{{ connection: 'shop', user: '{customer}' }}")).await?;
         assert_eq!(past["past"][0]["outcome"], "ended", "{way}");
     }
     console.ui.quit().await

@@ -9,7 +9,11 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
     let shop = Shop::with_connection(|text| {
         text.lines()
             .map(|line| {
-                if line.starts_with("redirect_to") { line.replace("/\"", "/hostile\"") } else { line.to_owned() }
+                if line.starts_with("redirect_to") {
+                    line.replace("/\"", "/hostile\"")
+                } else {
+                    line.to_owned()
+                }
             })
             .collect::<Vec<_>>()
             .join("\n")
@@ -29,7 +33,10 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
     // The session runs on under its bar, and the console is where it was.
     console.wait_for_phases(&["active"]).await?;
     let addresses = console.ui.addresses().await?;
-    assert!(addresses.iter().all(|url| !url.contains("127.0.0.1")), "no page of the application is Tauri's: {addresses:?}");
+    assert!(
+        addresses.iter().all(|url| !url.contains("127.0.0.1")),
+        "no page of the application is Tauri's: {addresses:?}"
+    );
     assert_eq!(addresses.len(), 2, "the console and one bar: {addresses:?}");
     let windows = shop.stage.desktop.windows().await?;
     assert_eq!(windows.len(), 2, "no window was opened by the page: {windows:?}");

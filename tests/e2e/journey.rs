@@ -26,7 +26,11 @@ async fn by_keyboard_alone_from_search_to_signed_in_and_back() -> Result<()> {
     assert!(login.admin_token_ok);
     assert!(login.cookies.is_empty(), "a session starts with no cookie");
     assert_eq!(login.headers["content-type"], "application/json");
-    assert_eq!(login.headers["origin"], shop.demo.application.origin(), "it comes from the application's own origin");
+    assert_eq!(
+        login.headers["origin"],
+        shop.demo.application.origin(),
+        "it comes from the application's own origin"
+    );
     // A numeric id stays a number, and no user data became anything else.
     assert_eq!(login.json()["userId"].to_string(), *customer);
     assert_eq!(login.json()["reason"], "Ticket 7: cannot see the button");
@@ -35,7 +39,10 @@ async fn by_keyboard_alone_from_search_to_signed_in_and_back() -> Result<()> {
     let me = shop.received(|one| one.path == "/api/me" && one.status == Some(200)).await?;
     let page = shop.received(|one| one.path == "/" && one.status == Some(200)).await?;
     assert_eq!(page.signed_in_as.map(|id| id.to_string()).as_ref(), Some(customer));
-    assert!(me.cookies.len() > page.cookies.len(), "the cookie of /api is sent to /api only: {me:?} {page:?}");
+    assert!(
+        me.cookies.len() > page.cookies.len(),
+        "the cookie of /api is sent to /api only: {me:?} {page:?}"
+    );
     assert!(login.set_cookies.iter().all(|name| me.cookies.contains_key(name)));
 
     let window = shop.stage.desktop.wait_for_window("— Understudy").await?;
@@ -60,8 +67,10 @@ async fn two_customers_side_by_side_share_nothing_and_a_new_session_starts_clean
     for (index, customer) in shop.customers[..2].iter().enumerate() {
         console.become_user(customer, "side by side").await?;
         console.wait_for_phases(&vec!["active"; index + 1]).await?;
-        shop.received(|one| one.path == "/" && one.signed_in_as.map(|id| id.to_string()).as_ref() == Some(customer))
-            .await?;
+        shop.received(|one| {
+            one.path == "/" && one.signed_in_as.map(|id| id.to_string()).as_ref() == Some(customer)
+        })
+        .await?;
     }
     let logins: Vec<_> =
         shop.demo.application.journal().into_iter().filter(|one| one.path == "/login").collect();
@@ -78,7 +87,8 @@ async fn two_customers_side_by_side_share_nothing_and_a_new_session_starts_clean
     console.ask("end_session", &format!("{{ session: {first} }}")).await?;
     console.become_user(&shop.customers[0], "anew").await?;
     console.wait_for_phases(&["active", "active"]).await?;
-    let last = shop.demo.application.journal().into_iter().rfind(|one| one.path == "/login").expect("a login");
+    let last =
+        shop.demo.application.journal().into_iter().rfind(|one| one.path == "/login").expect("a login");
     assert!(last.cookies.is_empty(), "an ended session's cookies are sent by nobody");
     console.ui.quit().await
 }

@@ -168,7 +168,8 @@ async fn open(
 
 async fn read_some(directory: &dyn Directory, report: &mut Report) {
     let info = directory.info();
-    let columns: Vec<String> = info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
+    let columns: Vec<String> =
+        info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
     report.say("Columns", Status::Ok, columns.join(", "), None);
     let unordered = info.columns.iter().find(|column| column.role == Role::CreatedAt && !column.sortable);
     if let Some(column) = unordered {
@@ -193,7 +194,12 @@ async fn read_some(directory: &dyn Directory, report: &mut Report) {
                 (Some(total), false) => format!("about {total} users"),
                 (None, _) => "users are there; how many is not known".into(),
             };
-            report.say("Users", Status::Ok, format!("{total}; newest read in {:.1} ms", page.how.elapsed_ms), None);
+            report.say(
+                "Users",
+                Status::Ok,
+                format!("{total}; newest read in {:.1} ms", page.how.elapsed_ms),
+                None,
+            );
             report.sample = page.rows;
         }
         Err(error) => report.fail("Users", error),

@@ -64,7 +64,12 @@ pub struct Console {
 impl Console {
     /// Opens the console: settings and connections are read, the audit log is opened, what a crash
     /// left unfinished there is closed. Faults in settings and connection files are told, not fatal.
-    pub async fn open(home: Home, vault: Vault, browser: Arc<dyn Browser>, notices: Notices) -> Result<Arc<Self>> {
+    pub async fn open(
+        home: Home,
+        vault: Vault,
+        browser: Arc<dyn Browser>,
+        notices: Notices,
+    ) -> Result<Arc<Self>> {
         let settings = Settings::load(&home).unwrap_or_else(|error| {
             notices.send(Notice::Toast(crate::notice::Toast::bad(&error)));
             Settings::default()
@@ -99,7 +104,8 @@ impl Console {
             let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
             let demo = connections.remove(DEMO).filter(|connection| connection.origin == Origin::Demo);
             let before = std::mem::take(&mut *connections);
-            connections.extend(loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))));
+            connections
+                .extend(loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))));
             if let Some(demo) = demo {
                 connections.insert(DEMO.into(), demo);
             }
@@ -301,8 +307,13 @@ impl Console {
     /// Ends everything, before the process does.
     pub async fn shut_down(&self) {
         self.impersonations.end_all(EndCause::Quit).await;
-        let directories: Vec<Opening> =
-            self.directories.lock().unwrap_or_else(PoisonError::into_inner).drain().map(|(_, one)| one).collect();
+        let directories: Vec<Opening> = self
+            .directories
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain()
+            .map(|(_, one)| one)
+            .collect();
         for directory in directories.iter().filter_map(|opening| opening.get()) {
             directory.close().await;
         }
@@ -376,9 +387,9 @@ async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<dy
         true => vault.get(&name).await?,
         false => None,
     };
-    directory::open(&connection.file.directory, password.as_ref()).await.map_err(|error| {
-        if error.code == Code::DirectoryRefused { error.secret(name) } else { error }
-    })
+    directory::open(&connection.file.directory, password.as_ref())
+        .await
+        .map_err(|error| if error.code == Code::DirectoryRefused { error.secret(name) } else { error })
 }
 
 /// All secrets that the connection can use: those of its templates, and the database's password.

@@ -11,8 +11,9 @@ pub const REASON_MAX: usize = 500;
 /// Decides. `context` holds `user`, as templates see it; `reason` comes trimmed.
 pub fn decide(policy: &Policy, reason: &str, context: &Value) -> Result<()> {
     if policy.reason == ReasonRule::Required && reason.is_empty() {
-        return Err(Error::new(Code::ReasonRequired, "This connection asks for a reason.")
-            .hint("Say in a few words why, for example the ticket's number: it is written to the audit log."));
+        return Err(Error::new(Code::ReasonRequired, "This connection asks for a reason.").hint(
+            "Say in a few words why, for example the ticket's number: it is written to the audit log.",
+        ));
     }
     if reason.chars().count() > REASON_MAX {
         return Err(Error::new(Code::ReasonRequired, "The reason is too long.")

@@ -40,12 +40,18 @@ pub enum Report {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Reported {
-    Answer { status: u16, content_type: Option<String>, body: String },
+    Answer {
+        status: u16,
+        content_type: Option<String>,
+        body: String,
+    },
     TimedOut {
         #[serde(rename = "timed_out")]
         _timed_out: bool,
     },
-    Failed { failed: String },
+    Failed {
+        failed: String,
+    },
 }
 
 impl Desk {
@@ -98,11 +104,7 @@ pub fn send(id: u64, request: &PlannedRequest) -> String {
     let fetch = Fetch {
         method: request.method.as_str(),
         url: request.url.as_str(),
-        headers: request
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.expose_secret()))
-            .collect(),
+        headers: request.headers.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect(),
         body: request.body.as_ref().map(ExposeSecret::expose_secret),
         timeout: request.timeout.as_millis(),
     };
@@ -128,7 +130,11 @@ fn script_json(value: &impl Serialize) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('{', "&#123;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('{', "&#123;")
 }
 
 #[cfg(test)]
@@ -172,7 +178,11 @@ mod tests {
         assert_eq!(report(&url, "n"), Some(Report::Answer(7, Ok(expected))));
         let late = format!("{SCHEME}:n/answer/8#{}", BASE64_URL_SAFE_NO_PAD.encode(r#"{"timed_out":true}"#));
         assert_eq!(report(&late, "n"), Some(Report::Answer(8, Err(Unanswered::TimedOut))));
-        assert_eq!(report(&format!("{SCHEME}:n/answer/9#???"), "n"), None, "what cannot be read is not heard");
+        assert_eq!(
+            report(&format!("{SCHEME}:n/answer/9#???"), "n"),
+            None,
+            "what cannot be read is not heard"
+        );
     }
 
     #[test]

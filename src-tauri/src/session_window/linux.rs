@@ -7,7 +7,7 @@ use gtk::gdk::keys::constants as key;
 use gtk::gdk::{EventKey, ModifierType};
 use gtk::glib::{self, Propagation};
 use gtk::prelude::*;
-use tauri::{AppHandle, Wry, WebviewWindow, WebviewWindowBuilder};
+use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::error::Result;
 use webkit2gtk::{ScriptDialogType, SettingsExt, WebViewExt};
 use wry::{WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
@@ -113,7 +113,8 @@ pub fn forget(_app: &AppHandle, _session: &str, page: WebView) {
 }
 
 fn action(event: &EventKey) -> Option<BarAction> {
-    let state = event.state() & (ModifierType::CONTROL_MASK | ModifierType::MOD1_MASK | ModifierType::SHIFT_MASK);
+    let state =
+        event.state() & (ModifierType::CONTROL_MASK | ModifierType::MOD1_MASK | ModifierType::SHIFT_MASK);
     let (control, alt, shift) = (
         state.contains(ModifierType::CONTROL_MASK),
         state.contains(ModifierType::MOD1_MASK),

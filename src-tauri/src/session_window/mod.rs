@@ -162,7 +162,8 @@ impl SessionWindows {
 
     async fn run(&self, session: &str, script: String) -> Result<()> {
         let id = session.to_owned();
-        self.on_main(move || with_page(&id, |page| page.view.evaluate_script(&script).map_err(failed))).await??
+        self.on_main(move || with_page(&id, |page| page.view.evaluate_script(&script).map_err(failed)))
+            .await??
     }
 }
 
@@ -342,7 +343,9 @@ fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebV
 fn may_navigate(open: &Open, url: &str) -> bool {
     let mut stage = lock(&open.stage);
     match &mut *stage {
-        Stage::Application => is_web(url) || ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme)),
+        Stage::Application => {
+            is_web(url) || ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme))
+        }
         Stage::Desk { nonce, ready } => {
             match desk::report(url, nonce) {
                 Some(Report::Ready) => {
@@ -390,7 +393,11 @@ fn act(open: &Open, action: BarAction) {
             BarAction::Forward => view.go_forward(),
             BarAction::Reload => view.reload(),
             BarAction::Inspect => {
-                if view.is_devtools_open() { view.close_devtools() } else { view.open_devtools() }
+                if view.is_devtools_open() {
+                    view.close_devtools()
+                } else {
+                    view.open_devtools()
+                }
                 Ok(())
             }
             BarAction::ZoomIn | BarAction::ZoomOut | BarAction::ZoomReset => {
@@ -475,7 +482,12 @@ mod tests {
         for url in ["https://app.example/", "http://127.0.0.1:1/x", "about:blank", "blob:https://a/1"] {
             assert!(may_navigate(&open, url), "{url}");
         }
-        for url in ["tauri://localhost/index.html", "ipc://localhost/x", "file:///etc/passwd", "understudy-desk:n/close"] {
+        for url in [
+            "tauri://localhost/index.html",
+            "ipc://localhost/x",
+            "file:///etc/passwd",
+            "understudy-desk:n/close",
+        ] {
             assert!(!may_navigate(&open, url), "{url}");
         }
     }

@@ -8,8 +8,8 @@ use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::error::Result;
 use uuid::Uuid;
 use webview2_com::Microsoft::Web::WebView2::Win32::{
-    COREWEBVIEW2_KEY_EVENT_KIND, COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN, COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN,
-    COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT,
+    COREWEBVIEW2_KEY_EVENT_KIND, COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN,
+    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT,
 };
 use webview2_com::{
     AcceleratorKeyPressedEventHandler, HistoryChangedEventHandler, WebResourceRequestedEventHandler,
@@ -98,7 +98,9 @@ pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
     #[allow(unsafe_code, reason = "WebView2 is COM")]
     unsafe {
         #[allow(deprecated, reason = "the newer one only adds workers and frames, and a desk has none")]
-        webview.AddWebResourceRequestedFilter(&url, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT).map_err(failed)?;
+        webview
+            .AddWebResourceRequestedFilter(&url, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT)
+            .map_err(failed)?;
         webview.add_WebResourceRequested(&answer, &mut token).map_err(failed)?;
         webview.Navigate(&url).map_err(failed)
     }

@@ -77,7 +77,10 @@ impl Browser for PlainBrowser {
             .build()
             .map_err(Error::internal)?;
         self.opened.lock().expect("no panic").push(session.id.clone());
-        self.windows.lock().expect("no panic").insert(session.id.clone(), Window { client, shown: Shown::Desk });
+        self.windows
+            .lock()
+            .expect("no panic")
+            .insert(session.id.clone(), Window { client, shown: Shown::Desk });
         Ok(())
     }
 

@@ -65,7 +65,8 @@ impl Stage {
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
         let output = child.wait_with_output().await?;
-        let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        let said =
+            [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         Ok((output.status.code().unwrap_or(-1), said))
     }
 
@@ -105,7 +106,10 @@ impl Console<'_> {
     /// The console's own window on the desktop.
     pub async fn window(&self) -> Result<Window> {
         let windows = self.stage.desktop.windows().await?;
-        windows.into_iter().find(|window| window.title == "Understudy").context("the console's window is open")
+        windows
+            .into_iter()
+            .find(|window| window.title == "Understudy")
+            .context("the console's window is open")
     }
 
     /// Types into the search field and waits until the first row shows `expected`.

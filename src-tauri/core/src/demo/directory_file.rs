@@ -26,8 +26,8 @@ const TABLE: &str = "
         company_name  TEXT COLLATE NOCASE,
         role          TEXT NOT NULL,
         locale        TEXT NOT NULL,
-        created_at    TEXT NOT NULL,
-        last_login_at TEXT
+        created_at    DATETIME NOT NULL,
+        last_login_at DATETIME
     )";
 
 /// Made after the rows, which is several times faster than keeping them in order meanwhile.

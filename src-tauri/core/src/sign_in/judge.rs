@@ -79,7 +79,8 @@ fn answered<'a>(
     request: &PlannedRequest,
 ) -> Result<&'a Answer, Refusal> {
     let origin = request.url.origin().ascii_serialization();
-    let refusal = |title: String, hint: &str| Refusal { title, status: None, excerpt: None, hint: hint.into() };
+    let refusal =
+        |title: String, hint: &str| Refusal { title, status: None, excerpt: None, hint: hint.into() };
     match answer {
         Ok(answer) => Ok(answer),
         Err(Unanswered::TimedOut) => Err(refusal(
@@ -125,9 +126,15 @@ fn status_words(status: u16) -> String {
 
 fn hint_for(status: u16) -> &'static str {
     match status {
-        400 | 415 | 422 => "It did not understand the request: compare `[sign_in]` with what its login endpoint expects.",
-        401 | 403 => "It did not accept the credentials: check the secrets of this connection, and that this user may be impersonated.",
-        404 => "It does not know this address or this user: check `sign_in.url`, and that both sides look at the same database.",
+        400 | 415 | 422 => {
+            "It did not understand the request: compare `[sign_in]` with what its login endpoint expects."
+        }
+        401 | 403 => {
+            "It did not accept the credentials: check the secrets of this connection, and that this user may be impersonated."
+        }
+        404 => {
+            "It does not know this address or this user: check `sign_in.url`, and that both sides look at the same database."
+        }
         405 => "It does not take this method at this address: check `sign_in.method` and `sign_in.url`.",
         429 => "It asks to slow down: wait a moment and try again.",
         500..=599 => "The application itself failed: try again, and show this to whoever runs it.",

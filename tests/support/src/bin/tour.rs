@@ -30,6 +30,14 @@ async fn main() -> Result<()> {
 
 async fn walk(binary: &Path, folder: &Path, theme: &str) -> Result<()> {
     let stage = Stage::set(binary).await?;
+    let walked = walk_on(&stage, folder, theme).await;
+    if walked.is_err() {
+        stage.desktop.screenshot(None, &folder.join(format!("failed-{theme}.png"))).await?;
+    }
+    walked
+}
+
+async fn walk_on(stage: &Stage, folder: &Path, theme: &str) -> Result<()> {
     stage.settings(&format!("theme = \"{theme}\"\noperator_name = \"Robin Agent\"\n"))?;
     let started = Instant::now();
     let console = stage.open(&["demo"]).await?;
@@ -93,7 +101,8 @@ async fn received(origin: &str) -> Result<Vec<Value>> {
 }
 
 fn line(one: &Value) -> String {
-    let set: Vec<&str> = one["set_cookies"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let set: Vec<&str> =
+        one["set_cookies"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     format!(
         "  {:4} {:28} {}  {}{}",
         one["method"].as_str().unwrap_or_default(),
