@@ -108,7 +108,9 @@ async fn login(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
         LoginAnswer::Redirect { status, to } => (code(status), [(header::LOCATION, to)]).into_response(),
         LoginAnswer::Huge => Json(json!({ "ok": true, "padding": "x".repeat(1024 * 1024) })).into_response(),
         LoginAnswer::Endless => endless(&shared),
-        LoginAnswer::Usual | LoginAnswer::Html | LoginAnswer::Echo => Json(json!({ "ok": true })).into_response(),
+        LoginAnswer::Usual | LoginAnswer::Html | LoginAnswer::Echo => {
+            Json(json!({ "ok": true })).into_response()
+        }
     };
     let mut answer = (AppendHeaders(begin_cookies(&key, faults.same_site)), answer).into_response();
     answer.extensions_mut().insert(SignedIn(customer.id));
