@@ -9,7 +9,6 @@ use reqwest::{Client, Response, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use tempfile::TempDir;
 use understudy_core::connection::ConnectionFile;
 use understudy_core::demo::{
     Application, Delay, Demo, LoginAnswer, MeAnswer, Options, SameSite, connection_text, write_directory,
@@ -19,19 +18,31 @@ const TODAY: Date = date(2026, 11, 23);
 const TOKEN: &str = "canary-4d7e\"quoted\"-token";
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An application with a directory of its own, and a browser's part in talking to it.
+/// A directory for all who only read it: making one takes seconds of an unoptimised build. It is made anew
+/// after each build of these tests, and moved to its place, so that they can run side by side.
+async fn shared_directory() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let shared = folder.join("ledgerline.sqlite");
+    let made = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+    if made(&shared) < made(&std::env::current_exe().unwrap()) {
+        let own = tempfile::tempdir_in(folder).unwrap();
+        let making = own.path().join("ledgerline.sqlite");
+        write_directory(&making, TODAY).await.unwrap();
+        std::fs::rename(&making, &shared).unwrap();
+    }
+    shared
+}
+
+/// A running application, and a browser's part in talking to it.
 struct Stage {
     application: Application,
     directory: PathBuf,
     client: Client,
-    _folder: TempDir,
 }
 
 impl Stage {
     async fn set() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let directory = folder.path().join("ledgerline.sqlite");
-        write_directory(&directory, TODAY).await.unwrap();
+        let directory = shared_directory().await;
         let options = Options {
             admin_token: SecretString::from(TOKEN),
             directory: directory.clone(),
@@ -41,7 +52,7 @@ impl Stage {
         let application = Application::start(options).await.unwrap();
         // Redirects are looked at, not followed.
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { application, directory, client, _folder: folder }
+        Self { application, directory, client }
     }
 
     fn url(&self, path: &str) -> String {

@@ -241,7 +241,7 @@ fn invoice(chance: &mut Chance, market: Market, issued: Date, n: u32, today: Dat
         .map(|_| {
             let (what, euros) = *chance.pick(&WORK);
             let quantity = 1 + chance.below(6);
-            let each = euros * 10_u64.pow(market.decimals.into()) * market.per_ten_euros / 10;
+            let each = euros * market.per_ten_euros / 10 * 10_u64.pow(market.decimals.into());
             Line { what, quantity, each, amount: quantity * each }
         })
         .collect();

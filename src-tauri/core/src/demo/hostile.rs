@@ -35,7 +35,7 @@ fn page(place: &str) -> String {
 <head><meta charset="utf-8"><title>Hostile page</title></head>
 <body>
 <h1>Hostile page</h1>
-<p>It tries what it must not be able to do. Lines that begin with “allowed” are holes, except for the controls.</p>
+<p>It tries what it must not be able to do. What it says of each attempt goes to the journal.</p>
 <ol id="results"></ol>
 <script src="/hostile/hostile.js"></script>
 </body>

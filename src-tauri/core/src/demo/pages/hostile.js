@@ -1,8 +1,9 @@
 // What a malicious page of a customer application would try against the console that shows it.
 //
-// Every attempt ends as one line: "refused: why", "allowed: what it gave", or "sent" where the page
-// cannot know (a forged message: whoever may have heard it must be looked at). The controls are
-// things any page may do; a control that is refused means that the attempts beside it prove nothing.
+// It reports { place, done, attempts, sent, controls }. Each entry has a name and an outcome:
+//   attempts  "refused: why" or "allowed: what it gave". One that is allowed is a hole.
+//   sent      forged messages, whose effect the page cannot see: look at who may have heard them.
+//   controls  what any page may do. One that is refused means that the attempts prove nothing.
 "use strict";
 
 const place = document.documentElement.dataset.place; // "top", "child" (a window of top's), "frame"
@@ -49,24 +50,28 @@ const COMMANDS = [
 const RAW_COMMANDS = [COMMANDS[0], COMMANDS[2], ["plugin:event|emit", { event: "toast", payload: "forged" }]];
 const IPC_ADDRESSES = ["ipc://localhost/", "http://ipc.localhost/", "https://ipc.localhost/"];
 
-// The console's own pages, the machine's files, and addresses that stand for either.
-const FORBIDDEN_PAGES = [
-  "tauri://localhost/index.html",
-  "tauri://localhost/bar.html",
-  "http://tauri.localhost/index.html",
-  "https://tauri.localhost/index.html",
-  "asset://localhost/etc/passwd",
-  "http://asset.localhost/etc/passwd",
-  "file:///etc/passwd",
-];
+// The console's own pages and the machine's files. WebView2 knows custom schemes as hosts; elsewhere
+// such a host is a website like any other, and to go there proves nothing.
+const ON_WINDOWS = navigator.userAgent.includes("Windows");
+const FORBIDDEN_PAGES = ON_WINDOWS
+  ? [
+      "http://tauri.localhost/index.html",
+      "https://tauri.localhost/index.html",
+      "http://tauri.localhost/bar.html",
+      "http://asset.localhost/C:/Windows/win.ini",
+      "file:///C:/Windows/win.ini",
+    ]
+  : ["tauri://localhost/index.html", "tauri://localhost/bar.html", "asset://localhost/etc/passwd", "file:///etc/passwd"];
 
 // Reports that only the sign-in page may give, with guesses at the nonce.
+const ANSWER = btoa(JSON.stringify({ status: 200, content_type: "application/json", body: "{}" }));
 const FORGED_REPORTS = [
-  "understudy-report:",
-  "understudy-report:signed-in",
-  "understudy-report://localhost/00000000-0000-0000-0000-000000000000?status=200",
-  "understudy-report://report/0?ok=true",
-  "http://understudy-report.localhost/0?ok=true",
+  "understudy-desk:",
+  "understudy-desk:/close",
+  `understudy-desk:${"0".repeat(32)}/close`,
+  `understudy-desk:${"0".repeat(32)}/retry`,
+  `understudy-desk:${"0".repeat(32)}/answer/1#${ANSWER}`,
+  "understudy-report:close",
 ];
 
 const MESSAGES = [
@@ -183,43 +188,43 @@ function clickLink(address, target) {
 
 // ---- The attempts, one after the other ----------------------------------------------------------
 
-const results = [];
+const report = { place, done: false, attempts: [], sent: [], controls: [] };
 
-function note(name, outcome) {
-  results.push({ name, outcome });
+function note(kind, name, outcome) {
+  report[kind].push({ name, outcome });
   const line = document.createElement("li");
   line.textContent = `${name} — ${outcome}`;
   document.getElementById("results").append(line);
 }
 
-async function attempt(name, deed) {
+async function attempt(name, deed, kind = "attempts") {
   try {
     const silence = pause(PATIENCE).then(() => Promise.reject(`no answer in ${PATIENCE} ms`));
-    note(name, `allowed: ${show(await Promise.race([deed(), silence]))}`);
+    note(kind, name, `allowed: ${show(await Promise.race([deed(), silence]))}`);
   } catch (why) {
-    note(name, `refused: ${show(why instanceof Error ? why.message : why)}`);
+    note(kind, name, `refused: ${show(why instanceof Error ? why.message : why)}`);
   }
 }
 
 function send(name, deed) {
   try {
     deed();
-    note(name, "sent");
+    note("sent", name, "sent");
   } catch (why) {
-    note(name, `refused: ${show(why.message ?? why)}`);
+    note("sent", name, `refused: ${show(why.message ?? why)}`);
   }
 }
 
 async function attack() {
-  await attempt("control: own page by fetch", async () => (await fetch("/hostile/harmless")).status);
-  if (place === "top") await attempt("control: own page in a frame", () => inFrame("/hostile/harmless"));
+  await attempt("own page by fetch", async () => (await fetch("/hostile/harmless")).status, "controls");
+  await attempt("own page in a frame", () => inFrame("/hostile/harmless"), "controls");
 
   for (const [command, given] of COMMANDS) {
     await attempt(`invoke ${command}`, async () => invoke(command, given));
   }
 
   const key = await stealKey();
-  note("key of calls", key ? "overheard, and used from here on" : "not overheard");
+  note("sent", "key of calls", key ? "overheard, and used from here on" : "not overheard");
   for (const [command, given] of RAW_COMMANDS) {
     for (const address of IPC_ADDRESSES) {
       await attempt(`fetch ${address}${command}`, () => callByFetch(address, command, given, key));
@@ -233,11 +238,6 @@ async function attack() {
     await attempt(`fetch ${address}`, async () => (await fetch(address)).text());
     if (place === "top") await attempt(`frame ${address}`, () => inFrame(address));
   }
-  await attempt("top document", async () => {
-    if (window.top === window) throw "this is the top";
-    return window.top.document.title;
-  });
-
   const others = { parent: window.parent, top: window.top, opener: window.opener };
   for (const [who, other] of Object.entries(others)) {
     if (!other) continue;
@@ -255,7 +255,6 @@ async function attack() {
   }
 
   if (place === "top") {
-    await attempt("window /hostile/child", () => inWindow("/hostile/child"));
     for (const address of FORBIDDEN_PAGES) await attempt(`window ${address}`, () => inWindow(address));
     for (const address of FORBIDDEN_PAGES) send(`link to a new window ${address}`, () => clickLink(address, "_blank"));
   }
@@ -264,10 +263,11 @@ async function attack() {
 // Last, because a success ends the page: it must still be here after each of them.
 async function depart() {
   let leavingFor;
-  window.addEventListener("pagehide", () => {
-    note(leavingFor, "allowed: the page was left");
-    navigator.sendBeacon("/hostile/report", JSON.stringify({ place, done: true, results }));
-  });
+  const left = () => {
+    note("attempts", leavingFor, "allowed: the page was left");
+    navigator.sendBeacon("/hostile/report", JSON.stringify({ ...report, done: true }));
+  };
+  window.addEventListener("pagehide", left);
   const ways = {
     "location to": (address) => (window.location.href = address),
     "top.location to": (address) => (window.top.location = address),
@@ -283,11 +283,13 @@ async function depart() {
       });
     }
   }
-  leavingFor = "something else";
+  window.removeEventListener("pagehide", left);
 }
 
-const report = (done) =>
-  fetch("/hostile/report", { method: "POST", body: JSON.stringify({ place, done, results }) });
+function tell(done) {
+  report.done = done;
+  return fetch("/hostile/report", { method: "POST", body: JSON.stringify(report) });
+}
 
 (async () => {
   if (place === "top") {
@@ -298,9 +300,11 @@ const report = (done) =>
   }
   await attack();
   if (place === "top") {
-    await report(false);
+    await tell(false);
     await depart();
   }
-  await report(true);
+  await tell(true);
   document.title = "Hostile page: done";
+  // After the report, as the console may show it in this very window. The child reports for itself.
+  if (place === "top") window.open("/hostile/child");
 })();
