@@ -8,4 +8,5 @@ mod canary;
 mod endings;
 mod hostile;
 mod journey;
+mod setup;
 mod shop;

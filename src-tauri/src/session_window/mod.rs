@@ -282,7 +282,10 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
         .title(format!("{} — {} — Understudy", session.user.best(), place(session)))
         .inner_size(1280.0, 860.0)
         .min_inner_size(420.0, 280.0)
-        .focused(true);
+        .focused(true)
+        // Shown when the page is in it: WebKitGTK never paints a page that joins a window on screen
+        // whose other view shares the console's process (2.50, seen under X11).
+        .visible(false);
     let builder = match app.get_webview_window(CONSOLE) {
         Some(console) => platform::share_process(builder, &console),
         None => builder,
@@ -312,6 +315,7 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
     });
     platform::set_inspectable(&view, false);
     platform::load_desk(&view, desk)?;
+    window.show().map_err(failed)?;
     PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), Page { view, window }));
     Ok(())
 }

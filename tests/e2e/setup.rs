@@ -1,0 +1,72 @@
+//! From nothing to signed in: the connection is written in the form, tested and saved, its secret goes to
+//! the keyring, and what was written works.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use secrecy::SecretString;
+use thirtyfour::prelude::*;
+use understudy_core::demo::Demo;
+use understudy_test_support::stage::{Console, Stage};
+use understudy_test_support::wait::PATIENCE;
+
+use crate::shop::TOKEN;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<()> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
+    let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_core::demo::today()).await?;
+    let known = understudy_core::connection::read_file("demo", &demo.connection_text)?;
+    let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
+    let console = stage.open(&[]).await?;
+
+    press(&console, "Connect a directory").await?;
+    fill(&console, "Name", "My shop").await?;
+    fill(&console, "Database", &known.directory.url).await?;
+    fill(&console, "Table", &known.directory.table).await?;
+    for (field, column) in [
+        ("Id column", Some(&known.directory.id)),
+        ("Name column", known.directory.name.as_ref()),
+        ("E-mail column", known.directory.email.as_ref()),
+        ("Created column", known.directory.created_at.as_ref()),
+    ] {
+        fill(&console, field, column.context("the demo maps every column")?).await?;
+    }
+    fill(&console, "Login endpoint", &known.sign_in.url).await?;
+    console.ui.session().find(By::Css("input[type=password]")).await?.send_keys(TOKEN).await?;
+
+    press(&console, "Test").await?;
+    let found = console.ui.with_text("status", "Sign-in").await?.text().await?;
+    ensure!(found.contains("It works"), "{found}");
+    // To the file's text and back: nothing changes.
+    press(&console, "File").await?;
+    console.ui.by_role("textbox", "Connection file").await?;
+    press(&console, "Form").await?;
+    console.ui.by_role("textbox", "Login endpoint").await?;
+    console.ui.press(Key::Control + "s").await?;
+    console.ui.with_text("row", "@").await?;
+
+    let file = std::fs::read_to_string(stage.home().connections_dir()?.join("my-shop.toml"))?;
+    assert!(!file.contains(TOKEN), "{file}");
+    assert!(file.contains("{{ secret.admin_token }}"), "{file}");
+    let status = console.ask("secret_status", "{ connection: 'my-shop' }").await?;
+    assert_eq!(status, serde_json::json!([{ "name": "admin_token", "state": "stored" }]));
+
+    console.impersonate("The form's own proof").await?;
+    let login =
+        demo.application.wait_for(|one| one.path == "/login" && one.status.is_some(), PATIENCE).await?;
+    assert!(login.admin_token_ok);
+    console.wait_for_phases(&["active"]).await?;
+    assert!(console.ui.console_errors().await?.is_empty(), "{:?}", console.ui.console_errors().await?);
+    console.ui.quit().await
+}
+
+async fn press(console: &Console<'_>, button: &str) -> Result<()> {
+    Ok(console.ui.by_role("button", button).await?.click().await?)
+}
+
+async fn fill(console: &Console<'_>, field: &str, text: &str) -> Result<()> {
+    let field = console.ui.by_role("textbox", field).await?;
+    field.send_keys(Key::Control + "a").await?;
+    Ok(field.send_keys(text).await?)
+}
