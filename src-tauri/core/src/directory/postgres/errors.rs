@@ -63,15 +63,15 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
     }
 }
 
-/// The server wants a password and none is stored.
+/// The server did not let this user in.
 pub(super) fn is_login(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("28P01" | "28000"))
 }
 
+/// Without a hint: where a password can be stored is known to whoever asked for the directory.
 pub(super) fn password_missing(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
-        .hint("Store the database password of this connection.")
 }
 
 pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
