@@ -4,7 +4,9 @@
 
 mod catalogue;
 mod cursor;
+mod label;
 mod mapping;
+mod paging;
 mod postgres;
 mod sql;
 mod sqlite;
