@@ -7,7 +7,7 @@ pub mod browser;
 pub mod desktop;
 #[cfg(target_os = "linux")]
 pub mod keyring;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub mod postgres;
 #[cfg(target_os = "linux")]
 pub mod stage;

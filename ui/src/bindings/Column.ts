@@ -3,7 +3,7 @@ import type { FieldKind } from "./FieldKind";
 import type { Role } from "./Role";
 
 /**
- * A mapped column, in the order of a row's cells: id, name, e-mail, the others, created_at.
+ * A mapped column, in the order of a row's cells: id, name, e-mail, the others, `created_at`.
  */
 export type Column = { 
 /**

@@ -4,7 +4,9 @@
 
 mod catalogue;
 mod cursor;
+mod label;
 mod mapping;
+mod paging;
 mod postgres;
 mod sql;
 mod sqlite;
@@ -53,7 +55,7 @@ pub enum FieldKind {
     Text,
 }
 
-/// A mapped column, in the order of a row's cells: id, name, e-mail, the others, created_at.
+/// A mapped column, in the order of a row's cells: id, name, e-mail, the others, `created_at`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Column {

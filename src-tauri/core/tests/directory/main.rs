@@ -2,7 +2,7 @@
 //! them can do wrong.
 
 mod people;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod postgres;
 mod sqlite;
 mod story;

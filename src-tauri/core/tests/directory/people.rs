@@ -136,14 +136,6 @@ pub fn expected<'a>(people: &'a [Person], text: &str, sort: Option<&Sort>) -> Ve
 /// NULLs last either way; ties by id, in the direction of the order.
 fn by_column(left: &Person, right: &Person, sort: &Sort) -> Ordering {
     let directed = |order: Ordering| if sort.descending { order.reverse() } else { order };
-    fn nulls_last<T>(left: Option<T>, right: Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
-        match (left, right) {
-            (Some(left), Some(right)) => compare(&left, &right),
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(_), None) => Ordering::Less,
-        }
-    }
     let order = match sort.column.as_str() {
         "createdAt" => nulls_last(left.created_at, right.created_at, |left, right| directed(left.cmp(right))),
         "full_name" => {
@@ -154,4 +146,13 @@ fn by_column(left: &Person, right: &Person, sort: &Sort) -> Ordering {
         other => panic!("the story sorts by no {other}"),
     };
     order.then_with(|| directed(left.id.cmp(&right.id)))
+}
+
+fn nulls_last<T>(left: Option<T>, right: Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
+    match (left, right) {
+        (Some(left), Some(right)) => compare(&left, &right),
+        (None, None) => Ordering::Equal,
+        (None, Some(_)) => Ordering::Greater,
+        (Some(_), None) => Ordering::Less,
+    }
 }

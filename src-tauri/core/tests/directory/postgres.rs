@@ -414,6 +414,10 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
     assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
     assert!(error.message.contains("no-such-host.invalid"));
 
+    let error = opening_fails(&part(&impostor(), "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    assert!(error.message.contains("secure") && error.hint.unwrap().contains("sslrootcert"));
+
     // What changes after the directory was opened is told as well.
     let directory = open(&told).await;
     server.sql("refused", "REVOKE SELECT (email) ON users FROM reader");
@@ -428,6 +432,23 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
         "CREATE TABLE users (id int PRIMARY KEY, email int); GRANT SELECT ON users TO reader;",
     );
     assert_eq!(search(&*directory, &query("")).await.rows, [], "and when it is back, so is the directory");
+}
+
+/// A server that agrees to TLS and then speaks something else. It must never see the password.
+fn impostor() -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        let mut asked = [0; 8];
+        peer.read_exact(&mut asked).unwrap();
+        peer.write_all(b"SHTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        let mut rest = Vec::new();
+        let _ = peer.read_to_end(&mut rest);
+        assert!(!String::from_utf8_lossy(&rest).contains(READER));
+    });
+    format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=verify-full")
 }
 
 /// Waits until the server says so; asking it takes long enough to not be in its way.

@@ -3,24 +3,23 @@
 //! By SQLSTATE, never by sentence: servers speak many languages.
 //! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
+use std::io::ErrorKind;
+
 use sqlx::error::DatabaseError;
 
 use crate::connection::DirectoryPart;
 use crate::directory::timed_out;
 use crate::error::{Code, Error};
 
-/// Any failure but those that only connecting knows (see [`connecting`]).
+/// Any failure of a connection or a statement.
 pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
     match error {
         sqlx::Error::Database(error) => from_database(error.as_ref(), part),
-        sqlx::Error::Tls(cause) => Error::new(
-            Code::DirectoryRefused,
-            format!("No secure connection to {}: {cause}.", place(part)),
-        )
-        .hint(
-            "Check the server's certificate and host name. The URL may say sslrootcert=/path/to/ca.pem for a \
-             private authority, or another sslmode.",
-        ),
+        sqlx::Error::Tls(cause) => insecure(part, &cause.to_string()),
+        // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
+        sqlx::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
+            insecure(part, &cause.to_string())
+        }
         sqlx::Error::Io(cause) => unreachable(part, &cause.to_string()),
         // A server that goes away in the middle of an answer is seen as one that breaks the protocol.
         sqlx::Error::Protocol(cause) => unreachable(part, &cause),
@@ -63,15 +62,22 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
     }
 }
 
-/// The server wants a password and none is stored.
+fn insecure(part: &DirectoryPart, cause: &str) -> Error {
+    Error::new(Code::DirectoryRefused, format!("{} gave no secure connection: {cause}.", place(part))).hint(
+        "Check the server's certificate and host name. The URL may say sslrootcert=/path/to/ca.pem for a private \
+         authority, or another sslmode.",
+    )
+}
+
+/// The server did not let this user in.
 pub(super) fn is_login(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("28P01" | "28000"))
 }
 
+/// Without a hint: where a password can be stored is known to whoever asked for the directory.
 pub(super) fn password_missing(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
-        .hint("Store the database password of this connection.")
 }
 
 pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {

@@ -21,7 +21,8 @@ use super::catalogue::{
     postgres::{Found, PgType},
 };
 use super::mapping::Mapping;
-use super::sql::{Fetched, Paging, Statement, one_user, the_one};
+use super::paging::Paging;
+use super::sql::{Fetched, Statement, one_user, the_one};
 use super::{Directory, FieldKind, Info, Page, Query, Row, cancelled, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
@@ -32,7 +33,6 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 const COUNTED_ROWS: u64 = 100_000;
 const COUNT_LIMIT_MS: u64 = 1000;
 
-#[derive(Debug)]
 pub(super) struct PostgresDirectory {
     server: Arc<Server>,
     part: DirectoryPart,
@@ -63,7 +63,10 @@ impl PostgresDirectory {
             };
             Ok((mapping, info))
         };
-        let read = read.await;
+        // The limit is per statement; a network that fell silent keeps none.
+        let read = tokio::time::timeout(OPEN_LIMIT, read)
+            .await
+            .unwrap_or_else(|_| Err(errors::unreachable(part, "the catalogue could not be read in time")));
         reading.finish().await;
         match read {
             Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),

@@ -19,11 +19,12 @@ use crate::error::Result;
 
 /// How long connecting may take, and anything else that is quick when the network works.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// From here on somebody waits who may as well learn why.
+const SLOW: Duration = Duration::from_millis(300);
 /// An agent who reads a page leaves no connection behind for longer than this.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The connections of one directory.
-#[derive(Debug)]
+/// The connections of one directory. Not `Debug`: the options hold the password, and show it.
 pub(super) struct Server {
     pool: PgPool,
     /// Cancels what runs on `pool`; a connection of its own, as those may all be busy.
@@ -42,7 +43,8 @@ impl Server {
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(CONNECT_TIMEOUT)
+                // Later than a probe gives up, which knows the reason.
+                .acquire_timeout(CONNECT_TIMEOUT + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(options.clone())
         };
@@ -70,6 +72,21 @@ impl Server {
         }
     }
 
+    /// A connection, or at once why there is none. The pool alone would go on trying while the
+    /// server refuses, and then say no more than that time is up.
+    async fn acquire(&self) -> Result<PoolConnection<Postgres>> {
+        let acquired = tokio::select! {
+            acquired = self.pool.acquire() => acquired,
+            Err(error) = async { tokio::time::sleep(SLOW).await; self.probe().await } => return Err(error),
+        };
+        match acquired {
+            Ok(connection) => Ok(connection),
+            // The server answers, so the other searches are what takes so long.
+            Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part)),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
     pub(super) fn failed(&self, error: sqlx::Error) -> crate::error::Error {
         if !self.has_password && errors::is_login(&error) {
             return errors::password_missing(&self.part);
@@ -94,15 +111,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
-        let connection = match server.pool.acquire().await {
-            Ok(connection) => connection,
-            Err(sqlx::Error::PoolTimedOut) => {
-                // Either the server does not answer, or both connections are busy.
-                server.probe().await?;
-                return Err(crate::directory::timed_out(&server.part));
-            }
-            Err(error) => return Err(server.failed(error)),
-        };
+        let connection = server.acquire().await?;
         let mut reading = Self { server: Arc::clone(server), connection: Some(connection), backend: None };
         // One round trip. The tiers of a search see one state of the table (repeatable read). The
         // settings make ::text exact and in UTC, whatever the server's or the role's defaults are,
@@ -114,15 +123,21 @@ impl Reading {
              SELECT pg_backend_pid()::text",
             limit.as_millis()
         );
-        let begun = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_one(reading.connection()).await;
-        match begun.and_then(|row| row.try_get::<String, _>(0)) {
+        let begun = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_one(reading.connection());
+        let begun = match tokio::time::timeout(CONNECT_TIMEOUT, begun).await {
+            Ok(begun) => {
+                begun.and_then(|row| row.try_get::<String, _>(0)).map_err(|error| server.failed(error))
+            }
+            Err(_) => Err(errors::unreachable(&server.part, "the connection went silent")),
+        };
+        match begun {
             Ok(backend) => {
                 reading.backend = backend.parse().ok();
                 Ok(reading)
             }
             Err(error) => {
                 reading.discard();
-                Err(server.failed(error))
+                Err(error)
             }
         }
     }
@@ -142,11 +157,12 @@ impl Reading {
 
     /// Ends the transaction and gives the connection back, after an answer or an error of the database's.
     pub(super) async fn finish(mut self) {
-        let ended = sqlx::raw_sql("ROLLBACK").execute(self.connection()).await;
-        if ended.is_err() {
+        let ended = sqlx::raw_sql("ROLLBACK").execute(self.connection());
+        if matches!(tokio::time::timeout(CONNECT_TIMEOUT, ended).await, Ok(Ok(_))) {
+            self.connection = None;
+        } else {
             self.discard();
         }
-        self.connection = None;
     }
 
     /// The connection is broken: it never goes back.
