@@ -6,6 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Node, where script/bootstrap had to bring one of its own; Rust, where the shell has not been restarted since.
 export PATH="$PWD/target/tools/node/bin:$PATH:$HOME/.cargo/bin"
 
+# An error says what, why and what to do; a stack of our own frames below it would only hide that.
+export RUST_LIB_BACKTRACE="${RUST_LIB_BACKTRACE:-0}"
+
 # Where cargo puts what it builds.
 # shellcheck disable=SC2034
 target=${CARGO_TARGET_DIR:-target}
