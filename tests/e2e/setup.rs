@@ -44,6 +44,7 @@ async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<(
     press(&console, "Form").await?;
     console.ui.by_role("textbox", "Login endpoint").await?;
     console.ui.press(Key::Control + "s").await?;
+    console.ui.wait_until_gone("textbox", "Login endpoint").await?;
     console.ui.with_text("row", "@").await?;
 
     let file = std::fs::read_to_string(stage.home().connections_dir()?.join("my-shop.toml"))?;

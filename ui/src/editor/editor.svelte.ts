@@ -168,7 +168,7 @@ export class Editor {
   /** Makes the operator's own copy and goes on with that. */
   async duplicate(): Promise<void> {
     const connection = this.connection;
-    if (connection === null) return;
+    if (connection === null || this.loadFailure) return;
     await this.#trying("duplicating", async () => {
       const summary = await ipc.duplicateConnection(connection);
       this.saved = summary;

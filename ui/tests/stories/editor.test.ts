@@ -141,7 +141,9 @@ describe("form and file", () => {
     );
     await press("Form");
     expect(await field("Table")).toHaveValue("public.people");
-    await save();
+    // The focus was not lost on the way: the sheet still hears its keys.
+    expect(screen.getByRole("button", { name: "Form" })).toHaveFocus();
+    await user.keyboard("{Control>}s{/Control}");
     await closed();
     expect(fake.called("save_connection")[0]?.args).toMatchObject({
       connection: "acme",
