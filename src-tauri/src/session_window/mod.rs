@@ -234,7 +234,7 @@ impl Browser for SessionWindows {
             with_page(&id, |page| {
                 page.view.evaluate_script(&script).map_err(failed)?;
                 platform::set_inspectable(&page.view, true);
-                Ok(())
+                page.view.focus().map_err(failed)
             })
         })
         .await??
@@ -316,6 +316,7 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
     platform::set_inspectable(&view, false);
     platform::load_desk(&view, desk)?;
     window.show().map_err(failed)?;
+    view.focus().map_err(failed)?;
     PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), Page { view, window }));
     Ok(())
 }

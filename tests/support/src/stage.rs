@@ -10,12 +10,14 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use thirtyfour::prelude::*;
+use thirtyfour::WindowHandle;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use understudy_core::home::Home;
 
 use crate::desktop::{Desktop, Window};
 use crate::keyring::Keyring;
+use crate::wait::until;
 use crate::webdriver::Browser;
 
 /// A desktop with a keyring and a home; the application is not started yet.
@@ -80,7 +82,8 @@ impl Stage {
     /// Opens the console and returns when it can be driven.
     pub async fn open(&self, args: &[&str]) -> Result<Console<'_>> {
         let ui = Browser::launch(&self.binary, args, self.env()).await?;
-        Ok(Console { stage: self, ui })
+        let page = ui.session().window().await?;
+        Ok(Console { stage: self, ui, page })
     }
 
     pub fn env(&self) -> BTreeMap<String, String> {
@@ -95,12 +98,15 @@ impl Stage {
 pub struct Console<'a> {
     stage: &'a Stage,
     pub ui: Browser,
+    /// The console's page, as the driver calls it.
+    page: WindowHandle,
 }
 
 impl Console<'_> {
-    /// Turns the driver to the console's page; its other pages are bars.
+    /// Turns the driver to the console's page. It does not look through the others on the way: to turn to a
+    /// bar is to give it the keyboard.
     pub async fn turn_to(&self) -> Result<()> {
-        self.ui.switch_where("the console's page", |url| !url.contains("bar.html")).await
+        Ok(self.ui.session().switch_to_window(self.page.clone()).await?)
     }
 
     /// The console's own window on the desktop.
@@ -116,6 +122,9 @@ impl Console<'_> {
     pub async fn search(&self, text: &str, expected: &str) -> Result<()> {
         self.turn_to().await?;
         let field = self.ui.by_role("searchbox", "Search users").await?;
+        // Nobody types before there is a list to search.
+        self.ui.wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null").await?;
+        field.click().await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(text).await?;
         self.ui.with_text("row", expected).await?;
@@ -135,6 +144,9 @@ impl Console<'_> {
     pub async fn become_user(&self, id: &str, reason: &str) -> Result<()> {
         self.turn_to().await?;
         let field = self.ui.by_role("searchbox", "Search users").await?;
+        // Nobody types before there is a list to search.
+        self.ui.wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null").await?;
+        field.click().await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(id).await?;
         self.ui
@@ -157,16 +169,16 @@ impl Console<'_> {
     /// Waits until as many sessions run as `phases` names, in these phases, oldest first.
     pub async fn wait_for_phases(&self, phases: &[&str]) -> Result<()> {
         self.turn_to().await?;
-        let expected = serde_json::to_string(phases)?;
-        self.ui
-            .wait_for(
-                &format!("sessions in the phases {expected}"),
-                &format!(
-                    "return window.__TAURI_INTERNALS__.invoke('console_state').then(state => \
-                     JSON.stringify(state.sessions.map(one => one.phase)) === '{expected}')"
-                ),
-            )
-            .await?;
-        Ok(())
+        let waited = until(&format!("sessions in the phases {phases:?}"), async || {
+            let state = self.ask("console_state", "{}").await?;
+            let now: Vec<&str> =
+                state["sessions"].as_array().into_iter().flatten().filter_map(|one| one["phase"].as_str()).collect();
+            Ok((now == phases).then_some(()))
+        })
+        .await;
+        match waited {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(format!("instead: {}", self.ask("console_state", "{}").await?["sessions"]))),
+        }
     }
 }

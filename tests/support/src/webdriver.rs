@@ -179,14 +179,8 @@ impl Browser {
 
     /// Turns to the webview whose address contains `part`, as soon as there is one.
     pub async fn switch_to(&self, part: &str) -> Result<()> {
-        self.switch_where(&format!("a webview at {part:?}"), |url| url.contains(part)).await
-    }
-
-    /// Turns to the webview whose address `is_it` says yes to, as soon as there is one. `what` completes
-    /// "waited for …".
-    pub async fn switch_where(&self, what: &str, is_it: impl Fn(&str) -> bool) -> Result<()> {
         let mut seen = Vec::new();
-        let found = until(what, async || {
+        let found = until(&format!("a webview at {part:?}"), async || {
             seen.clear();
             for handle in self.session.windows().await? {
                 // A webview may close between the listing and the turning to it.
@@ -194,7 +188,7 @@ impl Browser {
                     continue;
                 }
                 let Ok(url) = self.session.current_url().await else { continue };
-                if is_it(url.as_str()) {
+                if url.as_str().contains(part) {
                     return Ok(Some(()));
                 }
                 seen.push(url.to_string());
