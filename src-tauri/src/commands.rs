@@ -1,6 +1,5 @@
 //! What the windows may ask for: unpack, call the core, convert. One function per command.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use serde::Serialize;
 use tauri::{AppHandle, State, Webview};
 use ts_rs::TS;
 use understudy_core::audit::EndCause;
-use understudy_core::check::Report;
+use understudy_core::check::{Report, Typed};
 use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections,
 };
@@ -147,7 +146,7 @@ pub async fn check_connection(
     core: Core<'_>,
     connection: Option<String>,
     text: String,
-    secrets: HashMap<String, SecretString>,
+    secrets: Typed,
 ) -> Result<Report> {
     Ok(core.check_connection(connection.as_deref(), &text, secrets).await)
 }

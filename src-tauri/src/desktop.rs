@@ -256,7 +256,7 @@ pub fn apply_settings(app: &AppHandle, settings: &Settings) -> Result<()> {
 pub fn is_wayland() -> bool {
     cfg!(target_os = "linux")
         && std::env::var_os("WAYLAND_DISPLAY").is_some_and(|name| !name.is_empty())
-        && std::env::var("GDK_BACKEND").is_ok_and(|backend| backend == "x11") == false
+        && !std::env::var("GDK_BACKEND").is_ok_and(|backend| backend == "x11")
 }
 
 fn log_to_stderr() {

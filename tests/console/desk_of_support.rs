@@ -103,7 +103,7 @@ impl Desk {
         };
         match tokio::time::timeout(Duration::from_secs(20), waiting).await {
             Ok(found) => found,
-            Err(_) => panic!("it was not told; instead: {:#?}", self.told),
+            Err(late) => panic!("it was not told ({late}); instead: {:#?}", self.told),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! What an application may answer to a sign-in, in a real webview.
 
 use anyhow::Result;
-use understudy_core::demo::{Delay, LoginAnswer, MeAnswer};
+use understudy_core::demo::{Delay, Faults, LoginAnswer, MeAnswer};
 
 use crate::shop::Shop;
+
+/// Makes the application misbehave in one way.
+type Fault = fn(&mut Faults);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_of_saying_yes_signs_in() -> Result<()> {
@@ -40,19 +43,19 @@ async fn every_way_of_saying_yes_signs_in() -> Result<()> {
 async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -> Result<()> {
     let shop = Shop::open().await?;
     let console = shop.stage.open(&[]).await?;
-    let faults: [(&str, Box<dyn Fn(&mut understudy_core::demo::Faults)>); 8] = [
-        ("401", Box::new(|faults| faults.login = LoginAnswer::Status(401))),
-        ("403", Box::new(|faults| faults.login = LoginAnswer::Status(403))),
-        ("404", Box::new(|faults| faults.login = LoginAnswer::Status(404))),
-        ("500", Box::new(|faults| faults.login = LoginAnswer::Status(500))),
-        ("a proxy's page, 200", Box::new(|faults| faults.login = LoginAnswer::Html)),
-        ("somebody else", Box::new(|faults| faults.me = MeAnswer::WrongUser)),
-        ("a page for JSON", Box::new(|faults| faults.me = MeAnswer::Html)),
-        ("nobody signed in", Box::new(|faults| faults.me = MeAnswer::Status(401))),
+    let faults: [(&str, Fault); 8] = [
+        ("401", |faults| faults.login = LoginAnswer::Status(401)),
+        ("403", |faults| faults.login = LoginAnswer::Status(403)),
+        ("404", |faults| faults.login = LoginAnswer::Status(404)),
+        ("500", |faults| faults.login = LoginAnswer::Status(500)),
+        ("a proxy's page, 200", |faults| faults.login = LoginAnswer::Html),
+        ("somebody else", |faults| faults.me = MeAnswer::WrongUser),
+        ("a page for JSON", |faults| faults.me = MeAnswer::Html),
+        ("nobody signed in", |faults| faults.me = MeAnswer::Status(401)),
     ];
     for ((what, fault), customer) in faults.iter().zip(&shop.customers) {
         shop.demo.application.set(|all| {
-            *all = understudy_core::demo::Faults::default();
+            *all = Faults::default();
             fault(all);
         });
         console.become_user(customer, what).await?;
@@ -60,7 +63,7 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
         let pages = shop.count("GET", "/");
 
         // Mended on the other side; Retry has the focus.
-        shop.demo.application.set(|all| *all = understudy_core::demo::Faults::default());
+        shop.demo.application.set(|all| *all = Faults::default());
         let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
         shop.stage.desktop.press(&window, &["Return"]).await?;
         console.wait_for_phases(&["active"]).await.map_err(|error| error.context((*what).to_owned()))?;

@@ -24,7 +24,8 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "what does it try").await?;
     // The page's own frame tries and reports too; the last word is the page's.
-    let done = |one: &Received| one.path == "/hostile/report" && one.status.is_some() && one.json()["done"] == true;
+    let done =
+        |one: &Received| one.path == "/hostile/report" && one.status.is_some() && one.json()["done"] == true;
     let report = shop.received(|one| done(one) && one.json()["place"] == "top").await?.json();
     let reports = shop.demo.application.journal().into_iter().filter(|one| one.path == "/hostile/report");
     for report in reports.map(|one| one.json()) {
@@ -56,5 +57,8 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
 }
 
 fn says(attempt: &Value, word: &str) -> bool {
-    attempt["outcome"].as_str().or(attempt["result"].as_str()).is_some_and(|outcome| outcome.starts_with(word))
+    attempt["outcome"]
+        .as_str()
+        .or(attempt["result"].as_str())
+        .is_some_and(|outcome| outcome.starts_with(word))
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 use understudy_core::demo::{Demo, Received};
 use understudy_core::directory::{self, Query};
 use understudy_test_support::stage::Stage;
@@ -32,7 +33,7 @@ impl Shop {
         let file = understudy_core::connection::read_file("shop", &text)?;
         let directory = directory::open(&file.directory, None).await?;
         let newest = Query { text: String::new(), sort: None, after: None, limit: 20 };
-        let page = directory.search(&newest, &Default::default()).await?;
+        let page = directory.search(&newest, &CancellationToken::new()).await?;
         let customers = page.rows.into_iter().map(|row| row.id).collect();
         Ok(Self { demo, stage, customers })
     }

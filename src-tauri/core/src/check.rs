@@ -50,6 +50,9 @@ pub struct Report {
     pub sample: Vec<Row>,
 }
 
+/// Secrets that stand in a form and are not stored yet, by name.
+pub type Typed = HashMap<String, SecretString>;
+
 /// Rows of [`Report::sample`].
 const SAMPLE: u16 = 5;
 
@@ -67,7 +70,7 @@ impl Report {
 /// Tries everything of a connection that can be tried without signing in as anybody: reads the file,
 /// looks for the secrets, opens the directory, reads a few users, renders the sign-in for the first.
 /// `typed` are secrets that are not stored yet; they are used from memory.
-pub async fn check(id: &str, text: &str, vault: &Vault, typed: &HashMap<String, SecretString>) -> Report {
+pub async fn check(id: &str, text: &str, vault: &Vault, typed: &Typed) -> Report {
     let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
     let connection = match Connection::parse(id, text, Origin::Own, None) {
         Ok(connection) => connection,
@@ -92,12 +95,7 @@ pub async fn check(id: &str, text: &str, vault: &Vault, typed: &HashMap<String, 
     report
 }
 
-async fn check_secrets(
-    connection: &Connection,
-    vault: &Vault,
-    typed: &HashMap<String, SecretString>,
-    report: &mut Report,
-) {
+async fn check_secrets(connection: &Connection, vault: &Vault, typed: &Typed, report: &mut Report) {
     let names = connection.secrets();
     if names.is_empty() {
         report.say("Secrets", Status::Ok, "The sign-in needs none.", None);
@@ -133,16 +131,15 @@ async fn check_secrets(
 async fn open(
     connection: &Connection,
     vault: &Vault,
-    typed: &HashMap<String, SecretString>,
+    typed: &Typed,
     report: &mut Report,
 ) -> Option<std::sync::Arc<dyn Directory>> {
     let password = match typed.get(DATABASE_PASSWORD) {
         Some(password) => Some(password.clone()),
-        None if connection.may_need_password() => match vault.get(&connection.database_secret()).await {
-            Ok(password) => password,
-            // Many databases want none: the database says whether that was a problem.
-            Err(_) => None,
-        },
+        // Many databases want none: where the vault has no answer, the database says whether that was a problem.
+        None if connection.may_need_password() => {
+            vault.get(&connection.database_secret()).await.unwrap_or_default()
+        }
         None => None,
     };
     match directory::open(&connection.file.directory, password.as_ref()).await {

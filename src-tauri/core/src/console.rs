@@ -198,12 +198,7 @@ impl Console {
 
     /// What the connection is worth: everything is tried that can be tried without signing in.
     /// `typed` are secrets that stand in a form and are not stored yet.
-    pub async fn check_connection(
-        &self,
-        id: Option<&str>,
-        text: &str,
-        typed: HashMap<String, SecretString>,
-    ) -> Report {
+    pub async fn check_connection(&self, id: Option<&str>, text: &str, typed: check::Typed) -> Report {
         check::check(id.unwrap_or("new"), text, &self.vault, &typed).await
     }
 
@@ -383,10 +378,7 @@ impl Console {
 
 async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<dyn Directory>> {
     let name = connection.database_secret();
-    let password = match connection.may_need_password() {
-        true => vault.get(&name).await?,
-        false => None,
-    };
+    let password = if connection.may_need_password() { vault.get(&name).await? } else { None };
     directory::open(&connection.file.directory, password.as_ref())
         .await
         .map_err(|error| if error.code == Code::DirectoryRefused { error.secret(name) } else { error })

@@ -64,6 +64,7 @@ pub fn attach(
 /// GTK lays out.
 pub fn fit(_window: &WebviewWindow, _page: &WebView) {}
 
+#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
 pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
     page.webview().load_html(&desk.html, Some(&desk.base));
     Ok(())

@@ -399,9 +399,9 @@ fn act(open: &Open, action: BarAction) {
             BarAction::Reload => view.reload(),
             BarAction::Inspect => {
                 if view.is_devtools_open() {
-                    view.close_devtools()
+                    view.close_devtools();
                 } else {
-                    view.open_devtools()
+                    view.open_devtools();
                 }
                 Ok(())
             }

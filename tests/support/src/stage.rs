@@ -9,8 +9,8 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
-use thirtyfour::prelude::*;
 use thirtyfour::WindowHandle;
+use thirtyfour::prelude::*;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use understudy_core::home::Home;
@@ -123,7 +123,9 @@ impl Console<'_> {
         self.turn_to().await?;
         let field = self.ui.by_role("searchbox", "Search users").await?;
         // Nobody types before there is a list to search.
-        self.ui.wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null").await?;
+        self.ui
+            .wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null")
+            .await?;
         field.click().await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(text).await?;
@@ -145,7 +147,9 @@ impl Console<'_> {
         self.turn_to().await?;
         let field = self.ui.by_role("searchbox", "Search users").await?;
         // Nobody types before there is a list to search.
-        self.ui.wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null").await?;
+        self.ui
+            .wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null")
+            .await?;
         field.click().await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(id).await?;
@@ -171,14 +175,20 @@ impl Console<'_> {
         self.turn_to().await?;
         let waited = until(&format!("sessions in the phases {phases:?}"), async || {
             let state = self.ask("console_state", "{}").await?;
-            let now: Vec<&str> =
-                state["sessions"].as_array().into_iter().flatten().filter_map(|one| one["phase"].as_str()).collect();
+            let now: Vec<&str> = state["sessions"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|one| one["phase"].as_str())
+                .collect();
             Ok((now == phases).then_some(()))
         })
         .await;
         match waited {
             Ok(()) => Ok(()),
-            Err(error) => Err(error.context(format!("instead: {}", self.ask("console_state", "{}").await?["sessions"]))),
+            Err(error) => {
+                Err(error.context(format!("instead: {}", self.ask("console_state", "{}").await?["sessions"])))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 import type { SessionView } from "./SessionView";
 
 /**
- * What a session's bar shows.
+ * What the bar shows.
  */
 export type BarState = { session: SessionView, can_go_back: boolean, can_go_forward: boolean, 
 /**
@@ -10,6 +10,6 @@ export type BarState = { session: SessionView, can_go_back: boolean, can_go_forw
  */
 zoom: number, 
 /**
- * Origin of the page.
+ * Origin of the page that is shown.
  */
 location: string, };

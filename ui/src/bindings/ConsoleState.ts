@@ -6,14 +6,14 @@ import type { SessionView } from "./SessionView";
 import type { Settings } from "./Settings";
 
 /**
- * All that the console needs to draw itself.
+ * Everything the console's window starts with.
  */
 export type ConsoleState = { connections: Array<ConnectionSummary>, problems: Array<ConnectionProblem>, sessions: Array<SessionView>, settings: Settings, version: string, 
 /**
- * Why the keyring cannot be used; `None` when it can.
+ * Why the keyring cannot be used; `null` when it can.
  */
 keyring: Error | null, 
 /**
- * A global shortcut cannot be registered here.
+ * Global shortcuts cannot be had here; `understudy --search` can be bound to a key instead.
  */
 wayland: boolean, };

@@ -3,6 +3,10 @@ import type { PastSession } from "./PastSession";
 import type { Row } from "./Row";
 
 /**
- * One user, read again, and who became them before.
+ * A user with what the console knows beside the directory.
  */
-export type UserDetails = { row: Row, past: Array<PastSession>, };
+export type UserDetails = { row: Row, 
+/**
+ * Newest first.
+ */
+past: Array<PastSession>, };

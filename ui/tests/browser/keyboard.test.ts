@@ -143,9 +143,15 @@ describe("the list", () => {
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Shift+F10");
     await page.getByRole("menuitem", { name: "Copy id" }).waitFor();
-    // The first entry is chosen when the menu is opened by key.
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("ArrowDown");
+    // Down the menu until the entry is chosen: where the choice begins is the menu's own business.
+    const copy = page.getByRole("menuitem", { name: "Copy id" });
+    await expect
+      .poll(async () => {
+        const chosen = (await copy.getAttribute("data-highlighted")) !== null;
+        if (!chosen) await page.keyboard.press("ArrowDown");
+        return chosen;
+      })
+      .toBe(true);
     await page.keyboard.press("Enter");
     await expect.poll(() => opened.fake((fake) => fake.clipboard)).toEqual(["48213904"]);
     await opened.close();

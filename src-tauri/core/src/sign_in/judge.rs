@@ -157,6 +157,7 @@ mod tests {
         }
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "what judge takes")]
     fn answer(status: u16, body: &str) -> Result<Answer, Unanswered> {
         Ok(Answer { status, content_type: None, body: body.into() })
     }
