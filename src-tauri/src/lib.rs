@@ -1,6 +1,6 @@
 //! The desktop: the only code that names Tauri.
 //!
-//! `main` reads the arguments ([`cli`]) and either answers in the terminal or calls [`desktop::run`],
+//! `main` reads the arguments (`cli`) and either answers in the terminal or calls `desktop::run`,
 //! which puts the house together: the core's `Console`, with `session_window` as its browser, behind
 //! `commands`, one per thing the UI asks for. What the core has to tell comes out as notices and is
 //! passed on to the windows as events.

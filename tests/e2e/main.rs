@@ -3,6 +3,8 @@
 //! What a session's window shows is no driver's business (that is the point of it): it is asked from
 //! the customer application that the window talks to.
 
+#![cfg(target_os = "linux")]
+
 mod answers;
 mod canary;
 mod endings;

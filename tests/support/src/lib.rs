@@ -3,7 +3,10 @@
 //! Nothing here is shipped, and nothing here stands in for a part of Understudy: it starts real programs
 //! where a test can have them for itself, and ends them with it.
 
+#[cfg(target_os = "linux")]
+pub mod bench;
 pub mod browser;
+#[cfg(target_os = "linux")]
 pub mod desktop;
 #[cfg(target_os = "linux")]
 pub mod keyring;
@@ -11,5 +14,8 @@ pub mod keyring;
 pub mod postgres;
 #[cfg(target_os = "linux")]
 pub mod stage;
+#[cfg(target_os = "linux")]
+pub mod tour;
 pub mod wait;
+#[cfg(target_os = "linux")]
 pub mod webdriver;

@@ -135,21 +135,26 @@ impl Console<'_> {
 
     /// From the selected row to an open session window: Ctrl+Enter, the reason, Ctrl+Enter.
     pub async fn impersonate(&self, reason: &str) -> Result<()> {
+        self.give_reason(reason).await?;
         self.ui.press(Key::Control + Key::Enter).await?;
-        let field = self.ui.by_role("textbox", "Reason").await?;
-        field.send_keys(reason).await?;
-        field.send_keys(Key::Control + Key::Enter).await?;
         self.ui.wait_until_gone("textbox", "Reason").await
     }
 
     /// Searches for one user by its id and becomes it.
     pub async fn become_user(&self, id: &str, reason: &str) -> Result<()> {
+        self.prepare(id, reason).await?;
+        self.ui.press(Key::Control + Key::Enter).await?;
+        self.ui.wait_until_gone("textbox", "Reason").await
+    }
+
+    /// All of it but the last keystroke: the user is found by its id and the reason is given.
+    pub async fn prepare(&self, id: &str, reason: &str) -> Result<()> {
         self.turn_to().await?;
-        let field = self.ui.by_role("searchbox", "Search users").await?;
         // Nobody types before there is a list to search.
         self.ui
             .wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null")
             .await?;
+        let field = self.ui.by_role("searchbox", "Search users").await?;
         field.click().await?;
         field.send_keys(Key::Control + "a").await?;
         field.send_keys(id).await?;
@@ -162,7 +167,13 @@ impl Console<'_> {
                 ),
             )
             .await?;
-        self.impersonate(reason).await
+        self.give_reason(reason).await
+    }
+
+    async fn give_reason(&self, reason: &str) -> Result<()> {
+        self.ui.press(Key::Control + Key::Enter).await?;
+        self.ui.by_role("textbox", "Reason").await?.send_keys(reason).await?;
+        Ok(())
     }
 
     /// Asks the core, as the page does.
