@@ -59,8 +59,8 @@ pub async fn directory_info(core: Core<'_>, connection: String) -> Result<Info> 
 }
 
 #[tauri::command]
-pub async fn search_users(core: Core<'_>, connection: String, query: Query) -> Result<Page> {
-    core.search(&connection, &query).await
+pub async fn search_users(core: Core<'_>, connection: String, query: Query, turn: u64) -> Result<Page> {
+    core.search(&connection, &query, turn).await
 }
 
 #[tauri::command]

@@ -67,7 +67,7 @@ impl Desk {
     /// The newest users that the search finds.
     pub async fn find(&self, text: &str) -> Vec<Row> {
         let query = Query { text: text.into(), sort: None, after: None, limit: 20 };
-        self.console.search("shop", &query).await.expect("the directory answers").rows
+        self.console.search("shop", &query, 0).await.expect("the directory answers").rows
     }
 
     /// Waits until the session is in `phase`; fails with what was told when it does not come.

@@ -31,6 +31,7 @@ async fn every_way_of_saying_yes_signs_in() -> Result<()> {
         let id = console.ask("console_state", "{}").await?["sessions"][0]["id"].clone();
         console.ask("end_session", &format!("{{ session: {id} }}")).await?;
         console.wait_for_phases(&[]).await?;
+        shop.stage.desktop.wait_until_gone("development — Understudy").await?;
     }
     assert!(
         shop.demo.application.journal().iter().all(|one| !one.path.contains("stolen")),
@@ -65,13 +66,16 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
         // Mended on the other side; Retry has the focus.
         shop.demo.application.set(|all| *all = Faults::default());
         let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
-        shop.stage.desktop.press(&window, &["Return"]).await?;
-        console.wait_for_phases(&["active"]).await.map_err(|error| error.context((*what).to_owned()))?;
+        console
+            .press_until(&window, "Return", &["active"])
+            .await
+            .map_err(|error| error.context((*what).to_owned()))?;
         assert_eq!(pages, shop.count("GET", "/").min(pages), "{what}: no page was shown before");
 
         let id = console.ask("console_state", "{}").await?["sessions"][0]["id"].clone();
         console.ask("end_session", &format!("{{ session: {id} }}")).await?;
         console.wait_for_phases(&[]).await?;
+        shop.stage.desktop.wait_until_gone("development — Understudy").await?;
     }
     console.ui.quit().await
 }
@@ -93,8 +97,7 @@ async fn a_slow_application_is_waited_for_and_can_be_given_up_on() -> Result<()>
     console.wait_for_phases(&["active", "opening"]).await?;
     let title = console.ask("console_state", "{}").await?["sessions"][1]["user"]["name"].clone();
     let window = shop.stage.desktop.wait_for_window(title.as_str().unwrap_or("— Understudy")).await?;
-    shop.stage.desktop.press(&window, &["Escape"]).await?;
-    console.wait_for_phases(&["active"]).await?;
+    console.press_until(&window, "Escape", &["active"]).await?;
     let login = shop.received(|one| one.json()["reason"] == "too slow" && one.cut_off).await?;
     assert_eq!(login.status, None, "whoever asked went away");
     console.ui.quit().await
@@ -115,7 +118,6 @@ async fn an_application_that_is_down_is_said_to_be_unreachable() -> Result<()> {
     console.wait_for_phases(&["refused"]).await?;
     // Esc closes; there was nothing to sign out of that answers, and that holds nobody up.
     let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
-    shop.stage.desktop.press(&window, &["Escape"]).await?;
-    console.wait_for_phases(&[]).await?;
+    console.press_until(&window, "Escape", &[]).await?;
     console.ui.quit().await
 }

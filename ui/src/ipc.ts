@@ -43,9 +43,12 @@ export const consoleState = () => call<ConsoleState>("console_state");
 /** Opens the directory if need be: may take as long as the connection's timeout. */
 export const directoryInfo = (connection: string) => call<Info>("directory_info", { connection });
 
-/** A newer search of the same connection makes this one reject with `cancelled`. */
+let turn = 0;
+
+/** A newer search of the same connection makes this one reject with `cancelled`. Which one is newer is said
+ * here: what is sent first need not arrive first. */
 export const searchUsers = (connection: string, query: Query) =>
-  call<Page>("search_users", { connection, query });
+  call<Page>("search_users", { connection, query, turn: ++turn });
 
 export const userDetails = (connection: string, user: string) =>
   call<UserDetails>("user_details", { connection, user });

@@ -52,8 +52,8 @@ pub struct Console {
     problems: RwLock<Vec<ConnectionProblem>>,
     demo: tokio::sync::Mutex<Option<Demo>>,
     directories: Mutex<HashMap<String, Opening>>,
-    /// The search under way, by connection.
-    searches: Mutex<HashMap<String, CancellationToken>>,
+    /// The search under way and its turn, by connection.
+    searches: Mutex<HashMap<String, (u64, CancellationToken)>>,
     settings: RwLock<Settings>,
     vault: Vault,
     audit: AuditLog,
@@ -237,15 +237,21 @@ impl Console {
         Ok(self.directory(id).await?.info().clone())
     }
 
-    /// Searches; an older search of the same connection is cancelled, on the server too.
-    pub async fn search(&self, id: &str, query: &Query) -> Result<Page> {
+    /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
+    /// one is older, because what was asked first need not arrive first.
+    pub async fn search(&self, id: &str, query: &Query, turn: u64) -> Result<Page> {
         let cancel = CancellationToken::new();
-        let older = self.searches().insert(id.to_owned(), cancel.clone());
-        if let Some(older) = older {
-            older.cancel();
+        {
+            let mut searches = self.searches();
+            match searches.get(id) {
+                Some((newer, _)) if *newer > turn => return Err(taken_over()),
+                Some((_, older)) => older.cancel(),
+                None => {}
+            }
+            searches.insert(id.to_owned(), (turn, cancel.clone()));
         }
         let directory = tokio::select! {
-            () = cancel.cancelled() => return Err(Error::new(Code::Cancelled, "A newer search took this one's place.")),
+            () = cancel.cancelled() => return Err(taken_over()),
             directory = self.directory(id) => directory?,
         };
         directory.search(query, &cancel).await
@@ -354,7 +360,7 @@ impl Console {
         Who::new(settings.operator_name.trim(), settings.operator_email.trim())
     }
 
-    fn searches(&self) -> std::sync::MutexGuard<'_, HashMap<String, CancellationToken>> {
+    fn searches(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u64, CancellationToken)>> {
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -391,6 +397,10 @@ fn secret_names(connection: &Connection) -> Vec<String> {
         names.insert(0, DATABASE_PASSWORD.into());
     }
     names
+}
+
+fn taken_over() -> Error {
+    Error::new(Code::Cancelled, "A newer search took this one's place.")
 }
 
 fn secret(connection: &str, name: &str) -> SecretName {

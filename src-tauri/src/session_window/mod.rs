@@ -219,7 +219,14 @@ impl Browser for SessionWindows {
     }
 
     async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()> {
-        self.run(session, desk::refuse(refusal)).await
+        let (id, script) = (session.to_owned(), desk::refuse(refusal));
+        // Retry has the focus in the page; the page has it in the window, whatever had it before.
+        self.on_main(move || {
+            with_page(&id, |page| {
+                page.view.evaluate_script(&script).and_then(|()| page.view.focus()).map_err(failed)
+            })
+        })
+        .await??
     }
 
     async fn retrying(&self, session: &str) -> Result<()> {

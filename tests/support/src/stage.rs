@@ -155,18 +155,21 @@ impl Console<'_> {
             .wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null")
             .await?;
         let field = self.ui.by_role("searchbox", "Search users").await?;
-        field.click().await?;
-        field.send_keys(Key::Control + "a").await?;
-        field.send_keys(id).await?;
-        self.ui
-            .wait_for(
-                "the one row that has this id",
-                &format!(
-                    "const rows = document.querySelectorAll('[role=grid] [role=row][aria-selected]'); \
-                     return rows.length === 1 && rows[0].dataset.id === '{id}'"
-                ),
-            )
-            .await?;
+        let found = format!(
+            "const rows = document.querySelectorAll('[role=grid] [role=row][aria-selected]'); \
+             return rows.length === 1 && rows[0].dataset.id === '{id}'"
+        );
+        // A window that opens elsewhere on the desktop may take the keyboard away between two letters: a
+        // person looks at what is in the field, and types again.
+        until(&format!("the one row with the id {id}"), async || {
+            if field.prop("value").await?.as_deref() != Some(id) {
+                field.click().await?;
+                field.send_keys(Key::Control + "a").await?;
+                field.send_keys(id).await?;
+            }
+            Ok((self.ui.evaluate(&found).await? == true).then_some(()))
+        })
+        .await?;
         self.give_reason(reason).await
     }
 
@@ -179,6 +182,17 @@ impl Console<'_> {
     /// Asks the core, as the page does.
     pub async fn ask(&self, command: &str, arguments: &str) -> Result<serde_json::Value> {
         self.ui.evaluate(&format!("return window.__TAURI_INTERNALS__.invoke('{command}', {arguments})")).await
+    }
+
+    /// Presses a key in a session's window until the sessions are in these phases. Once is enough, unless
+    /// another window takes the keyboard just then.
+    pub async fn press_until(&self, window: &Window, key: &str, phases: &[&str]) -> Result<()> {
+        until(&format!("{key} to lead to {phases:?}"), async || {
+            self.stage.desktop.press(window, &[key]).await?;
+            let short = tokio::time::timeout(std::time::Duration::from_secs(4), self.wait_for_phases(phases));
+            Ok(short.await.is_ok_and(|waited| waited.is_ok()).then_some(()))
+        })
+        .await
     }
 
     /// Waits until as many sessions run as `phases` names, in these phases, oldest first.
