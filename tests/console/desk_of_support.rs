@@ -66,7 +66,7 @@ impl Desk {
 
     /// The newest users that the search finds.
     pub async fn find(&self, text: &str) -> Vec<Row> {
-        let query = Query { text: text.into(), sort: None, after: None, limit: 20 };
+        let query = Query::first(text, 20);
         self.console.search("shop", &query, 0).await.expect("the directory answers").rows
     }
 

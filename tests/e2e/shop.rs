@@ -32,7 +32,7 @@ impl Shop {
         stage.secret("shop", "admin_token", TOKEN).await?;
         let file = understudy_core::connection::read_file("shop", &text)?;
         let directory = directory::open(&file.directory, None).await?;
-        let newest = Query { text: String::new(), sort: None, after: None, limit: 20 };
+        let newest = Query::first("", 20);
         let page = directory.search(&newest, &CancellationToken::new()).await?;
         let customers = page.rows.into_iter().map(|row| row.id).collect();
         Ok(Self { demo, stage, customers })

@@ -177,7 +177,7 @@ async fn read_some(directory: &dyn Directory, report: &mut Report) {
             Some(format!("An index on `{}` makes it instant.", column.name)),
         );
     }
-    let newest = Query { text: String::new(), sort: None, after: None, limit: SAMPLE };
+    let newest = Query::first("", SAMPLE);
     match directory.search(&newest, &CancellationToken::new()).await {
         Ok(page) if page.rows.is_empty() => report.say(
             "Users",

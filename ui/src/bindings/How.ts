@@ -10,6 +10,10 @@ export type How = {
  */
 tier: Tier, 
 /**
+ * The column in whose order that tier's rows come; `None`: newest first.
+ */
+by: string | null, 
+/**
  * Milliseconds from question to decoded rows.
  */
 elapsed_ms: number, };

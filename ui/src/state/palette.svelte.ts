@@ -22,7 +22,13 @@ export class PaletteUsers {
       return;
     }
     try {
-      const page = await ipc.searchUsers(connection, { text, sort: null, after: null, limit: AT_MOST });
+      const page = await ipc.searchUsers(connection, {
+        text,
+        sort: null,
+        place: "start",
+        limit: AT_MOST,
+        everywhere: false,
+      });
       if (turn !== this.#turn) return;
       this.rows = page.rows;
       this.answered = text;

@@ -2,6 +2,7 @@
 // another connection, so that coming back finds everything as it was.
 import type { How } from "../bindings/How";
 import type { Info } from "../bindings/Info";
+import type { Place } from "../bindings/Place";
 import type { Query } from "../bindings/Query";
 import type { Row } from "../bindings/Row";
 import type { Sort } from "../bindings/Sort";
@@ -128,7 +129,7 @@ export class UserSearch {
     this.loadingMore = true;
     this.moreFailure = null;
     try {
-      const page = await ipc.searchUsers(this.connection, this.#query(this.#next));
+      const page = await ipc.searchUsers(this.connection, this.#query({ after: this.#next }));
       if (turn !== this.#turn) return;
       this.rows = [...this.rows, ...page.rows];
       this.#next = page.next;
@@ -152,8 +153,8 @@ export class UserSearch {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #query(after: string | null): Query {
-    return { text: this.text.trim(), sort: this.sort, after, limit: PAGE };
+  #query(place: Place): Query {
+    return { text: this.text.trim(), sort: this.sort, place, limit: PAGE, everywhere: false };
   }
 
   /** Asks the first page; `keep` is selected if it is still there, else the first row. Only the newest turn counts. */
@@ -181,7 +182,7 @@ export class UserSearch {
           this.sort = null;
         }
       }
-      const query = this.#query(null);
+      const query = this.#query("start");
       const page = await ipc.searchUsers(this.connection, query);
       if (turn !== this.#turn) return;
       this.rows = page.rows;

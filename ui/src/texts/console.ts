@@ -96,6 +96,7 @@ export const console = {
       email: "by exact e-mail",
       prefix: "by prefix",
       contains: "by part of a word",
+      words: "by several words",
     } satisfies Record<Tier, string>,
     sortedBy: (column: string, descending: boolean) =>
       `by ${column}, ${descending ? "descending" : "ascending"}`,

@@ -108,6 +108,8 @@ const views: View[] = [
             columns: fake.columns,
             estimated_total: 1_204_331,
             total_is_exact: false,
+            services: [],
+            reader: [],
           },
           sample: fake.rows.slice(0, 5),
         });

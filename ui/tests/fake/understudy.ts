@@ -166,6 +166,8 @@ function commands(fake: Fake): Record<string, Answer> {
       columns: fake.columns,
       estimated_total: fake.total,
       total_is_exact: false,
+      services: [],
+      reader: [],
     }),
     search_users: ({ query }) => search(fake, query as Query),
     user_details: ({ user }) => {
@@ -212,6 +214,8 @@ function commands(fake: Fake): Record<string, Answer> {
         columns: fake.columns,
         estimated_total: fake.total,
         total_is_exact: false,
+        services: [],
+        reader: [],
       },
       sample: fake.rows.slice(0, 3),
     }),
@@ -257,8 +261,8 @@ function fold(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-/** Contains, over id, name and e-mail; the cursor is the place of the next row. */
-function search(fake: Fake, { text, sort, after, limit }: Query): Page {
+/** Contains, over id, name and e-mail; a cursor is the place of the row behind it. */
+function search(fake: Fake, { text, sort, place: from, limit }: Query): Page {
   const wanted = fold(text);
   const place = (role: string) => fake.columns.findIndex((column) => column.role === role);
   const searched = [place("id"), place("name"), place("email")].filter((index) => index >= 0);
@@ -270,12 +274,25 @@ function search(fake: Fake, { text, sort, after, limit }: Query): Page {
     const sign = sort.descending ? -1 : 1;
     found = [...found].sort((a, b) => sign * (a.cells[at] ?? "").localeCompare(b.cells[at] ?? ""));
   }
-  const from = Number(after ?? 0);
-  const to = from + Math.min(limit, fake.pageSize);
+  const size = Math.min(limit, fake.pageSize);
+  let begin = 0;
+  let end = size;
+  if (from === "end") [begin, end] = [found.length - size, found.length];
+  else if (typeof from === "object" && "after" in from)
+    [begin, end] = [Number(from.after), Number(from.after) + size];
+  else if (typeof from === "object") [begin, end] = [Number(from.before) - size, Number(from.before)];
+  begin = Math.max(begin, 0);
+  end = Math.min(end, found.length);
   return {
-    rows: found.slice(from, to),
-    next: to < found.length ? String(to) : null,
-    how: { tier: text === "" ? "all" : found.length > 0 ? "prefix" : "contains", elapsed_ms: 1.3 },
+    rows: found.slice(begin, end),
+    previous: begin > 0 ? String(begin) : null,
+    next: end < found.length ? String(end) : null,
+    how: {
+      tier: text === "" ? "all" : found.length > 0 ? "prefix" : "contains",
+      by: null,
+      elapsed_ms: 1.3,
+    },
+    left_out: null,
   };
 }
 

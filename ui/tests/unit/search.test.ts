@@ -32,8 +32,10 @@ describe("typing", () => {
     fake.answers["search_users"] = () => new Promise((resolve) => waiting.push(resolve));
     const page = (id: string) => ({
       rows: [{ id, cells: [id] }],
+      previous: null,
       next: null,
-      how: { tier: "prefix", elapsed_ms: 1 },
+      how: { tier: "prefix", by: null, elapsed_ms: 1 },
+      left_out: null,
     });
     search.type("a");
     search.type("an");

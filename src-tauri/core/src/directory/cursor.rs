@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use super::{Query, Tier};
+use super::Query;
 use crate::error::{Code, Error, Result};
 
 /// A database value, exactly: what is bound into a statement, and what a cursor remembers.
@@ -48,13 +48,16 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The last row of a page, by what orders it.
+/// The first or last row of a page, by what orders it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Cursor {
-    pub(super) tier: Tier,
-    /// The value of the column that orders the list: `None` where only the id does (there is no
-    /// such column, or this part of the list has NULL in it).
-    pub(super) key: Option<Value>,
+    /// Which segment of the list the row stands in.
+    pub(super) segment: usize,
+    /// How many segments the list has: another number is another plan, made from other indexes.
+    pub(super) segments: usize,
+    /// The value of the column that orders the list; [`Value::Null`] where only the id does (there is
+    /// no such column, or this part of the list has NULL in it).
+    pub(super) key: Value,
     pub(super) id: Value,
 }
 
@@ -93,6 +96,7 @@ fn checksum(cursor: &Cursor, query: &Query) -> u64 {
     cursor.hash(&mut hasher);
     query.text.trim().hash(&mut hasher);
     query.sort.as_ref().map(|sort| (&sort.column, sort.descending)).hash(&mut hasher);
+    query.everywhere.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -103,7 +107,7 @@ mod tests {
     use super::*;
 
     fn query(text: &str) -> Query {
-        Query { text: text.to_owned(), sort: None, after: None, limit: 50 }
+        Query::first(text, 50)
     }
 
     fn any_value() -> impl Strategy<Value = Value> {
@@ -118,12 +122,8 @@ mod tests {
     }
 
     fn any_cursor() -> impl Strategy<Value = Cursor> {
-        let tier = prop::sample::select(vec![Tier::All, Tier::Id, Tier::Email, Tier::Prefix, Tier::Contains]);
-        (tier, prop::option::of(any_value()), any_value()).prop_map(|(tier, key, id)| Cursor {
-            tier,
-            key,
-            id,
-        })
+        (any::<usize>(), any::<usize>(), any_value(), any_value())
+            .prop_map(|(segment, segments, key, id)| Cursor { segment, segments, key, id })
     }
 
     proptest! {
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_search_is_refused() {
-        let cursor = Cursor { tier: Tier::Prefix, key: None, id: Value::Integer(1) };
+        let cursor = Cursor { segment: 1, segments: 2, key: Value::Null, id: Value::Integer(1) };
         let encoded = cursor.encode(&query("ada"));
         assert!(Cursor::decode(&encoded, &query(" ada ")).is_ok());
         assert_eq!(Cursor::decode(&encoded, &query("bob")).unwrap_err().code, Code::QueryInvalid);

@@ -65,7 +65,7 @@ impl<T: Clone> Mapping<T> {
                 label: label(name),
                 role,
                 kind: column.kind,
-                sortable: column.sortable,
+                sortable: column.access.order.is_some(),
             });
             shown.push(column);
         }
@@ -200,7 +200,7 @@ mod tests {
             name: name_for_test(name),
             kind: FieldKind::Text,
             nullable: true,
-            sortable: false,
+            access: super::super::catalogue::Access::default(),
             db_type: (),
         };
         Table {

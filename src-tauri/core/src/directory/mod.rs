@@ -7,7 +7,9 @@ mod cursor;
 mod label;
 mod mapping;
 mod paging;
+mod plan;
 mod postgres;
+mod services;
 mod sql;
 mod sqlite;
 mod time;
@@ -65,7 +67,8 @@ pub struct Column {
     pub label: String,
     pub role: Role,
     pub kind: FieldKind,
-    /// The directory can order by it without reading the whole table first.
+    /// The directory can order by it without reading the whole table first; by others after asking
+    /// ([`Query::everywhere`]).
     pub sortable: bool,
 }
 
@@ -87,6 +90,21 @@ pub struct Sort {
     pub descending: bool,
 }
 
+/// Where a page begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Place {
+    #[default]
+    Start,
+    /// The list's last page.
+    End,
+    /// Behind [`Page::next`] of another page.
+    After(String),
+    /// Before [`Page::previous`] of another page.
+    Before(String),
+}
+
 /// A question to the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -95,10 +113,18 @@ pub struct Query {
     pub text: String,
     /// `None`: best match first, newest first within a tier.
     pub sort: Option<Sort>,
-    /// [`Page::next`] of the page before.
-    pub after: Option<String>,
+    pub place: Place,
     /// Rows at the most, 1 to 500.
     pub limit: u16,
+    /// Also what no index serves, as long as the connection's time limit allows.
+    pub everywhere: bool,
+}
+
+impl Query {
+    /// The first rows for `text`, best match first.
+    pub fn first(text: impl Into<String>, limit: u16) -> Self {
+        Self { text: text.into(), sort: None, place: Place::Start, limit, everywhere: false }
+    }
 }
 
 /// How a page's first row was found; tiers are answered in this order.
@@ -112,6 +138,8 @@ pub enum Tier {
     Email,
     Prefix,
     Contains,
+    /// Every word somewhere, in any order.
+    Words,
 }
 
 /// How a page was answered, for the status line.
@@ -120,8 +148,23 @@ pub enum Tier {
 pub struct How {
     /// The tier that gave the page's first row (the last one asked, when there is none).
     pub tier: Tier,
+    /// The column in whose order that tier's rows come; `None`: newest first.
+    pub by: Option<String>,
     /// Milliseconds from question to decoded rows.
     pub elapsed_ms: f64,
+}
+
+/// What was not searched, because no index serves it and reading would be a burden.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct LeftOut {
+    /// About how many rows would have to be read; `None`: not known.
+    #[ts(type = "number | null")]
+    pub rows: Option<u64>,
+    /// How long that may take at the most, in milliseconds.
+    pub limit_ms: u32,
+    /// So many of the newest rows were looked at nonetheless.
+    pub looked_at: Option<u32>,
 }
 
 /// Some rows, and where the next ones begin.
@@ -129,9 +172,47 @@ pub struct How {
 #[ts(export)]
 pub struct Page {
     pub rows: Vec<Row>,
+    /// Opaque; `None` when there is nothing before.
+    pub previous: Option<String>,
     /// Opaque; `None` when there is nothing more.
     pub next: Option<String>,
     pub how: How,
+    /// `None`: everything was searched. Else the same question with [`Query::everywhere`] searches it.
+    pub left_out: Option<LeftOut>,
+}
+
+/// How many users a question finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Count {
+    #[ts(type = "number")]
+    pub users: u64,
+    /// There are more; counting stopped here.
+    pub capped: bool,
+}
+
+impl Count {
+    fn of(users: u64, cap: Option<u64>) -> Self {
+        match cap {
+            Some(cap) if users > cap => Self { users: cap, capped: true },
+            _ => Self { users, capped: false },
+        }
+    }
+}
+
+/// What serves one tier of the search in one column, or what would.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Service {
+    pub tier: Tier,
+    /// The column's name; all searched ones, joined by a comma, where they are answered together.
+    pub column: String,
+    /// The index; `None`: there is none, and the whole table would have to be read.
+    pub index: Option<String>,
+    /// What the index cannot do, for people: "only as typed or in lower case".
+    pub note: Option<String>,
+    /// The statement that lets an index serve it (fully).
+    pub advice: Option<String>,
 }
 
 /// What was found when the directory was opened.
@@ -146,6 +227,11 @@ pub struct Info {
     pub estimated_total: Option<u64>,
     /// `true` when `estimated_total` was counted rather than estimated.
     pub total_is_exact: bool,
+    /// The search plan: what serves each tier.
+    pub services: Vec<Service>,
+    /// The statements that make a role that can read the mapped columns and nothing else; empty where the
+    /// engine knows no roles.
+    pub reader: Vec<String>,
 }
 
 /// Where users are read from. Implementations never write.
@@ -157,6 +243,9 @@ pub trait Directory: Send + Sync {
     /// Answers one question. When `cancel` fires, stops the work on the server too and fails with
     /// [`crate::error::Code::Cancelled`].
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page>;
+
+    /// Counts what `text` finds: all users exactly when it is empty, else up to a thousand.
+    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count>;
 
     /// Reads one user by the exact text of its id, as [`Row::id`] gave it; `None` when there is none.
     async fn user(&self, id: &str) -> Result<Option<Row>>;

@@ -1,18 +1,21 @@
-//! How a list becomes SQL, and rows become pages: keyset paging over tiers, without I/O.
+//! How a list becomes SQL, and rows become pages: keyset paging over findings, both ways, without I/O.
 //!
-//! An engine drives [`Paging`]: it asks for the next [`Statement`], runs it, hands the rows back, and
-//! takes the page at the end.
+//! An engine drives [`Paging`]: it asks for the next [`Step`], runs it, hands the rows back, and takes
+//! the page at the end.
 //!
-//! A list is answered in *segments*: one per tier, and each cut in two where the ordering column
-//! may be NULL: first the rows with a value, in order, then those without, by id. So no statement
-//! ever orders or compares NULLs, "NULLs last" costs nothing, and a plain index can serve the order.
+//! A list is answered in *segments*: one per finding of the [`super::plan`], and a quick one cut in two
+//! where the ordering column may be NULL: first the rows with a value, in order, then those without,
+//! by id. So "NULLs last" costs nothing, and a plain index serves the order. Quick segments are asked
+//! for together, in one statement.
 
 use std::time::Duration;
 
-use super::cursor::Cursor;
+use super::catalogue::{Form, TableColumn};
+use super::cursor::{Cursor, Value};
 use super::mapping::Mapping;
-use super::sql::{Dialect, Fetched, Match, Statement, qualified, selecting};
-use super::{How, Page, Query, Tier};
+use super::plan::{Finding, LOOKED_AT, Order, Plan, Planning, Reach, Size, Test};
+use super::sql::{Dialect, Fetched, Ordering, Statement, qualified, selected, selecting};
+use super::{How, Page, Place, Query, Tier};
 use crate::error::{Code, Error, Result};
 
 /// Longer texts in the search field are a mistake (a pasted page), and patterns have limits.
@@ -20,257 +23,498 @@ const QUERY_CHARS: usize = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// All rows of the tier, by id.
+    /// All rows of the finding, by id.
     ById,
     /// Those with a value in the ordering column, by it and then by id.
     Valued,
     /// Those without, by id.
     Null,
+    /// First those with, then those without: for rows that are ordered once they are found.
+    Mixed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Segment {
-    tier: Tier,
+    /// Its place in the list.
+    at: usize,
+    /// Its finding's place in the plan.
+    finding: usize,
     part: Part,
 }
+
+/// What to ask the database next.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) statement: Statement,
+    /// The same among the newest rows only: enough, when it fills the page.
+    pub(super) newest: Option<Statement>,
+    pub(super) reach: Reach,
+    /// Rows that fill the page, and one more.
+    pub(super) wanted: usize,
+}
+
+/// The column that orders a segment beside the id, and the form of its index.
+type Key<'a, D> = (&'a TableColumn<<D as Dialect>::Type>, Form);
 
 /// One question on its way to a page.
 pub(super) struct Paging<'a, D: Dialect> {
     mapping: &'a Mapping<D::Type>,
     query: &'a Query,
-    /// The query's text as it is searched: trimmed.
-    text: String,
-    /// Where in the mapping the ordering column is, and which way it goes.
-    key: Option<usize>,
-    descending: bool,
+    plan: Plan,
     /// The segments not yet asked, the next one last.
     segments: Vec<Segment>,
-    /// The tiers of the question, in order; later ones leave out what earlier ones found.
-    tiers: Vec<Tier>,
-    after: Option<Cursor>,
-    asking: Option<Segment>,
-    found: Vec<(Segment, Fetched)>,
-    last_tier: Tier,
+    /// How many there are in all.
+    count: usize,
+    /// From the list's end towards its beginning.
+    backward: bool,
+    from: Option<Cursor>,
+    found: Vec<Fetched>,
+    /// Which finding gives each segment.
+    findings: Vec<usize>,
+    asked: usize,
 }
 
 impl<'a, D: Dialect> Paging<'a, D> {
-    pub(super) fn new(mapping: &'a Mapping<D::Type>, query: &'a Query) -> Result<Self> {
+    pub(super) fn new(mapping: &'a Mapping<D::Type>, query: &'a Query, size: Size) -> Result<Self> {
         if !(1..=500).contains(&query.limit) {
             return Err(Error::new(
                 Code::QueryInvalid,
                 format!("A page has 1 to 500 rows; {} were asked for.", query.limit),
             ));
         }
-        // No database text holds NUL, and PostgreSQL takes none.
-        let text = query.text.trim().replace('\0', "");
-        if text.chars().count() > QUERY_CHARS {
-            return Err(Error::new(
-                Code::QueryInvalid,
-                format!("The search text is longer than {QUERY_CHARS} characters."),
-            )
-            .hint("Search for an id, an e-mail address or a part of a name."));
+        let text = searched(&query.text)?;
+        let sorted = sorted(mapping, query)?;
+        let may_be_id = D::id_equals(&mut Statement::default(), mapping.id(), &text).is_some();
+        let plan = Planning::new(mapping, query, &text, size, may_be_id).plan(sorted);
+
+        let mut segments: Vec<Segment> = Vec::new();
+        for (at, finding) in plan.findings.iter().enumerate() {
+            for &part in parts(mapping, finding) {
+                segments.push(Segment { at: segments.len(), finding: at, part });
+            }
         }
-        let (key, descending) = order(mapping, query)?;
-        let tiers = tiers::<D>(mapping, query, &text);
-        let mut segments: Vec<Segment> =
-            tiers.iter().flat_map(|&tier| segments_of(mapping, tier, key)).collect();
-        let after = query.after.as_deref().map(|text| Cursor::decode(text, query)).transpose()?;
-        if let Some(cursor) = &after {
-            let begins = segments.iter().position(|segment| segment.holds(cursor)).ok_or_else(|| {
-                Error::new(Code::QueryInvalid, "The place to continue from is not in this list.")
-                    .hint("Search again from the beginning.")
-            })?;
-            segments.drain(..begins);
+        let (count, findings) = (segments.len(), segments.iter().map(|segment| segment.finding).collect());
+        let (backward, from) = match &query.place {
+            Place::Start => (false, None),
+            Place::End => (true, None),
+            Place::After(cursor) => (false, Some(Cursor::decode(cursor, query)?)),
+            Place::Before(cursor) => (true, Some(Cursor::decode(cursor, query)?)),
+        };
+        if let Some(cursor) = &from {
+            let known = segments.get(cursor.segment).filter(|segment| segment.holds(cursor));
+            if known.is_none() || cursor.segments != count {
+                return Err(Error::new(
+                    Code::QueryInvalid,
+                    "The place to continue from is not in this list.",
+                )
+                .hint("Search again from the beginning."));
+            }
+            segments.retain(|segment| {
+                if backward { segment.at <= cursor.segment } else { segment.at >= cursor.segment }
+            });
         }
-        segments.reverse();
-        let last_tier = after.as_ref().map(|cursor| cursor.tier).or(tiers.first().copied());
-        Ok(Self {
-            mapping,
-            query,
-            text,
-            key,
-            descending,
-            segments,
-            tiers,
-            after,
-            asking: None,
-            found: Vec::new(),
-            last_tier: last_tier.unwrap_or(Tier::Id),
-        })
+        if !backward {
+            segments.reverse();
+        }
+        let asked = segments.last().map_or(0, |segment| segment.finding);
+        Ok(Self { mapping, query, plan, segments, count, backward, from, found: Vec::new(), findings, asked })
     }
 
     /// What to ask the database next; `None` when the page is full or there is nothing more.
-    pub(super) fn next_statement(&mut self) -> Option<Statement> {
+    pub(super) fn next_step(&mut self) -> Option<Step> {
         // One row more than the page has tells whether another page follows.
-        let missing = usize::from(self.query.limit) + 1 - self.found.len();
-        if missing == 0 {
-            return None;
+        let wanted =
+            (usize::from(self.query.limit) + 1).checked_sub(self.found.len()).filter(|&more| more > 0)?;
+        let first = self.segments.pop()?;
+        let mut together = vec![first];
+        let reach = self.plan.findings[first.finding].reach;
+        while reach == Reach::Quick
+            && self.segments.last().is_some_and(|next| self.plan.findings[next.finding].reach == Reach::Quick)
+        {
+            together.extend(self.segments.pop());
         }
-        let segment = self.segments.pop()?;
-        self.asking = Some(segment);
-        self.last_tier = segment.tier;
-        let after = self.after.take();
-        Some(self.statement(segment, after, missing))
+        self.asked = first.finding;
+        let from = self.from.take();
+        let newest = (reach == Reach::Gathered).then(|| self.newest(first, from.as_ref(), wanted)).flatten();
+        let mut statement = Statement::default();
+        if reach == Reach::Newest {
+            statement = self.newest(first, from.as_ref(), wanted)?;
+        } else if let [only] = together[..] {
+            statement.sql = self.select(only, from.as_ref(), wanted, &mut statement);
+        } else {
+            // One after the other, and none more once the page is full.
+            let mut from = from.as_ref();
+            let branches: Vec<String> = together
+                .iter()
+                .map(|&segment| {
+                    let select = self.select(segment, from.take(), wanted, &mut statement);
+                    format!("SELECT * FROM ({select}) AS s{}", segment.at)
+                })
+                .collect();
+            statement.sql = format!("{} LIMIT {wanted}", branches.join(" UNION ALL "));
+        }
+        Some(Step { statement, newest, reach, wanted })
     }
 
-    /// The rows that the last [`Self::next_statement`] asked for.
-    pub(super) fn take(&mut self, rows: Vec<Fetched>) {
-        let segment = self.asking.take().expect("rows are answers to a statement");
-        self.found.extend(rows.into_iter().map(|row| (segment, row)));
+    /// The rows that the last [`Self::next_step`] asked for.
+    pub(super) fn take(&mut self, mut rows: Vec<Fetched>) {
+        // The branches of a statement come in order; SQL only does not promise it.
+        rows.sort_by_key(|row| if self.backward { self.count - row.segment } else { row.segment });
+        self.found.extend(rows);
     }
 
     pub(super) fn page(mut self, elapsed: Duration) -> Page {
         let limit = usize::from(self.query.limit);
         let more = self.found.len() > limit;
         self.found.truncate(limit);
-        let next = self.found.last().filter(|_| more).map(|(segment, row)| {
-            Cursor { tier: segment.tier, key: row.key.clone(), id: row.id.clone() }.encode(self.query)
+        if self.backward {
+            self.found.reverse();
+        }
+        let cursor = |row: &Fetched| {
+            Cursor { segment: row.segment, segments: self.count, key: row.key.clone(), id: row.id.clone() }
+                .encode(self.query)
+        };
+        // Where the page begins in the middle, there is something at the other side of its edge.
+        let came_from = matches!(self.query.place, Place::After(_) | Place::Before(_));
+        let (before, behind) = if self.backward { (more, came_from) } else { (came_from, more) };
+        let previous = self.found.first().filter(|_| before).map(cursor);
+        let next = self.found.last().filter(|_| behind).map(cursor);
+        let finding = self.found.first().map_or(self.asked, |row| self.findings[row.segment]);
+        let finding = self.plan.findings.get(finding);
+        let by = finding.and_then(|finding| match finding.order {
+            Order::Searched(at, _) => Some(self.mapping.search[at].name.as_str().to_owned()),
+            _ => None,
         });
-        let tier = self.found.first().map_or(self.last_tier, |(segment, _)| segment.tier);
-        let rows = self.found.into_iter().filter_map(|(_, row)| row.shown()).collect();
-        Page { rows, next, how: How { tier, elapsed_ms: elapsed.as_secs_f64() * 1000.0 } }
+        let how = How {
+            tier: finding.map_or(Tier::All, |finding| finding.tier),
+            by,
+            elapsed_ms: elapsed.as_secs_f64() * 1000.0,
+        };
+        let left_out = self.plan.left_out.filter(|_| next.is_none());
+        let rows = self.found.into_iter().filter_map(Fetched::shown).collect();
+        Page { rows, previous, next, how, left_out }
     }
 
-    fn statement(&self, segment: Segment, after: Option<Cursor>, limit: usize) -> Statement {
-        let id = self.mapping.id();
-        let key = self.key.filter(|_| segment.part == Part::Valued).map(|at| &self.mapping.shown[at]);
-        let mut statement = Statement::default();
-        let mut conditions = self.conditions(segment, &mut statement);
-        if let Some(cursor) = after {
-            let beyond = if self.descending { '<' } else { '>' };
-            let after_id = |statement: &mut Statement, cursor_id| D::bind_key(statement, id, cursor_id);
-            conditions.push(match (key, cursor.key) {
-                (Some(key), Some(value)) => {
-                    let value = D::bind_key(&mut statement, key, value);
-                    let after_id = after_id(&mut statement, cursor.id);
-                    format!("({}, {}) {beyond} ({value}, {after_id})", qualified(key), qualified(id))
-                }
-                _ => format!("{} {beyond} {}", qualified(id), after_id(&mut statement, cursor.id)),
-            });
-        }
-        let direction = if self.descending { "DESC" } else { "ASC" };
-        let order = key.into_iter().chain([id]);
-        let order: Vec<String> = order.map(|column| format!("{} {direction}", qualified(column))).collect();
-        statement.sql = format!(
+    /// One segment's rows, from its own edge or from `from` on.
+    fn select(
+        &self,
+        segment: Segment,
+        from: Option<&Cursor>,
+        limit: usize,
+        statement: &mut Statement,
+    ) -> String {
+        let (finding, key) = self.keyed(segment);
+        let mut conditions = self.conditions(segment, key, statement);
+        conditions.extend(from.map(|cursor| self.beyond(segment, cursor, statement)));
+        format!(
             "{}{} ORDER BY {} LIMIT {limit}",
-            selecting::<D>(self.mapping, key),
-            if conditions.is_empty() {
-                String::new()
-            } else {
-                format!(" WHERE {}", conditions.join(" AND "))
-            },
-            order.join(", "),
+            selecting::<D>(self.mapping, segment.at, key),
+            all_of(&conditions),
+            self.order_by(segment.part, finding, key),
+        )
+    }
+
+    /// A segment's rows among the newest ones from `from` on; `None` where there is no such thing.
+    fn newest(&self, segment: Segment, from: Option<&Cursor>, limit: usize) -> Option<Statement> {
+        let (finding, key) = self.keyed(segment);
+        let ordered_by = key.map_or_else(|| self.mapping.id(), |(column, _)| column);
+        let among_valued = from.is_none_or(|cursor| key.is_none() || cursor.key != Value::Null);
+        if ordered_by.access.order.is_none() || !among_valued {
+            return None;
+        }
+        let part = if key.is_some() { Part::Valued } else { Part::ById };
+        let valued = Segment { part, ..segment };
+        let mut statement = Statement::default();
+        let mut inner = Vec::new();
+        inner.extend(key.filter(|(column, _)| column.nullable).map(|(column, _)| is_not_null(column)));
+        inner.extend(from.map(|cursor| self.beyond(valued, cursor, &mut statement)));
+        let mut names: Vec<String> = Vec::new();
+        for column in self.mapping.shown.iter().chain(&self.mapping.search) {
+            let name = qualified(column);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let order = self.order_by(part, finding, key);
+        let newest = format!(
+            "SELECT {} FROM {} AS u{} ORDER BY {order} LIMIT {LOOKED_AT}",
+            names.join(", "),
+            self.mapping.table,
+            all_of(&inner),
         );
-        statement
+        let conditions = self.conditions(valued, None, &mut statement);
+        statement.sql = format!(
+            "SELECT {} FROM ({newest}) AS u{} ORDER BY {order} LIMIT {limit}",
+            selected::<D>(self.mapping, segment.at, key),
+            all_of(&conditions),
+        );
+        Some(statement)
+    }
+
+    /// A segment's finding, and the column that orders its rows beside the id.
+    fn keyed(&self, segment: Segment) -> (&Finding, Option<Key<'_, D>>) {
+        let finding = &self.plan.findings[segment.finding];
+        let by_value = matches!(segment.part, Part::Valued | Part::Mixed);
+        (finding, key(self.mapping, finding.order).filter(|_| by_value))
+    }
+
+    fn order_by(&self, part: Part, finding: &Finding, key: Option<Key<'_, D>>) -> String {
+        let down = finding.descending != self.backward;
+        let mut order = Vec::new();
+        if let Some((column, form)) = key {
+            let ordering = D::ordering(column, form);
+            if part == Part::Mixed {
+                let nulls = if self.backward { "DESC" } else { "ASC" };
+                order.push(format!("({} IS NULL) {nulls}", ordering.expression));
+            }
+            order.push(format!("{} {}", ordering.expression, if down { ordering.down } else { ordering.up }));
+        }
+        order.push(format!("{} {}", qualified(self.mapping.id()), if down { "DESC" } else { "ASC" }));
+        order.join(", ")
     }
 
     /// What a row must be to stand in `segment`.
-    fn conditions(&self, segment: Segment, statement: &mut Statement) -> Vec<String> {
+    fn conditions(
+        &self,
+        segment: Segment,
+        key: Option<Key<'_, D>>,
+        statement: &mut Statement,
+    ) -> Vec<String> {
         let mut conditions = Vec::new();
-        let own = self.found_by(segment.tier, statement);
-        conditions.extend(own);
-        for tier in self.tiers.iter().take_while(|tier| **tier != segment.tier) {
-            if let Some(earlier) = self.found_by(*tier, statement) {
+        conditions.extend(self.found_by(&self.plan.findings[segment.finding], statement));
+        for earlier in &self.plan.findings[..segment.finding] {
+            if let Some(earlier) = self.found_by(earlier, statement) {
                 conditions.push(format!("({earlier}) IS NOT TRUE"));
             }
         }
-        if let Some(key) = self.key.map(|at| &self.mapping.shown[at]) {
-            match segment.part {
-                Part::Valued if key.nullable => conditions.push(format!("{} IS NOT NULL", qualified(key))),
-                Part::Null => conditions.push(format!("{} IS NULL", qualified(key))),
-                Part::Valued | Part::ById => {}
+        match (segment.part, key) {
+            (Part::Valued, Some((column, _))) if column.nullable => conditions.push(is_not_null(column)),
+            (Part::Null, _) => {
+                let column = key_of_null(self.mapping, &self.plan.findings[segment.finding]);
+                conditions.push(format!("{} IS NULL", qualified(column)));
             }
+            _ => {}
         }
         if self.mapping.id().nullable {
             // Nobody can be found again, or impersonated, without an id.
-            conditions.push(format!("{} IS NOT NULL", qualified(self.mapping.id())));
+            conditions.push(is_not_null(self.mapping.id()));
         }
         conditions
     }
 
-    /// The condition under which `tier` finds a row; `None`: always.
-    fn found_by(&self, tier: Tier, statement: &mut Statement) -> Option<String> {
+    /// The condition under which `finding` finds a row; `None`: always.
+    fn found_by(&self, finding: &Finding, statement: &mut Statement) -> Option<String> {
+        let tests: Option<Vec<String>> =
+            finding.tests.iter().map(|test| self.passes(test, statement)).collect();
+        tests.map(|tests| any_of(&tests))
+    }
+
+    fn passes(&self, test: &Test, statement: &mut Statement) -> Option<String> {
         let mapping = self.mapping;
-        let any_column = |how, statement: &mut Statement| -> Vec<String> {
-            mapping.search.iter().map(|column| D::matches(statement, column, how, &self.text)).collect()
+        Some(match test {
+            Test::Everything => return None,
+            Test::Id(wanted) => {
+                D::id_equals(statement, mapping.id(), wanted).unwrap_or_else(|| NEVER.to_owned())
+            }
+            Test::Email(wanted, form) => {
+                let email = &mapping.shown[mapping.searched_email?];
+                D::equals(statement, email, wanted, *form)
+            }
+            Test::Begins { column, text: wanted, form } => {
+                D::begins(statement, &mapping.search[*column], wanted, *form)
+            }
+            Test::Any { columns, how, text: wanted, or_id } => {
+                let mut any: Vec<String> = columns
+                    .iter()
+                    .map(|&at| D::matches(statement, &mapping.search[at], *how, wanted))
+                    .collect();
+                if *or_id {
+                    any.extend(D::id_equals(statement, mapping.id(), wanted));
+                }
+                any_of(&any)
+            }
+            Test::Words { columns, words } => {
+                let mut all = Vec::with_capacity(words.len());
+                for word in words {
+                    let any: Vec<String> = columns
+                        .iter()
+                        .map(|&at| {
+                            D::matches(statement, &mapping.search[at], super::sql::Match::Contains, word)
+                        })
+                        .collect();
+                    all.push(any_of(&any));
+                }
+                format!("({})", all.join(" AND "))
+            }
+        })
+    }
+
+    /// The rows behind the cursor, in the direction of the list.
+    fn beyond(&self, segment: Segment, cursor: &Cursor, statement: &mut Statement) -> String {
+        let finding = &self.plan.findings[segment.finding];
+        let down = finding.descending != self.backward;
+        let id = self.mapping.id();
+        let id_order = Ordering::plain(qualified(id));
+        let behind = |ordering: &Ordering| if down { ordering.less } else { ordering.greater };
+        let by_id = |statement: &mut Statement| {
+            let value = D::bind_key(statement, id, cursor.id.clone());
+            format!("{} {} {value}", id_order.expression, behind(&id_order))
         };
-        match tier {
-            Tier::All => None,
-            Tier::Id => D::id_equals(statement, mapping.id(), &self.text),
-            Tier::Email => {
-                mapping.searched_email.map(|at| D::email_equals(statement, &mapping.shown[at], &self.text))
-            }
-            Tier::Prefix => Some(format!("({})", any_column(Match::Prefix, statement).join(" OR "))),
-            Tier::Contains => {
-                let mut any = any_column(Match::Contains, statement);
-                if self.query.sort.is_some() {
-                    // One list of all matches: what begins with the text or is it contains it too.
-                    any.extend(D::id_equals(statement, mapping.id(), &self.text));
-                }
-                if any.is_empty() {
-                    return Some("1 = 0".to_owned());
-                }
-                Some(format!("({})", any.join(" OR ")))
-            }
+        let Some((column, form)) =
+            key(self.mapping, finding.order).filter(|_| matches!(segment.part, Part::Valued | Part::Mixed))
+        else {
+            return by_id(statement);
+        };
+        let ordering = D::ordering(column, form);
+        if cursor.key == Value::Null {
+            // Behind one that has no value: others that have none, or on the way back all that have one.
+            let by_id = by_id(statement);
+            let null = format!("{} IS NULL", ordering.expression);
+            return if self.backward {
+                format!("(({null} AND {by_id}) OR {} IS NOT NULL)", ordering.expression)
+            } else {
+                format!("({null} AND {by_id})")
+            };
+        }
+        let comparison = behind(&ordering);
+        let valued = if D::ROW_VALUES && comparison.len() == 1 {
+            let value = D::bind_key(statement, column, cursor.key.clone());
+            let id_value = D::bind_key(statement, id, cursor.id.clone());
+            format!("({}, {}) {comparison} ({value}, {id_value})", ordering.expression, id_order.expression)
+        } else {
+            // An index serves the first comparison; the rest tells ties apart.
+            let within = D::bind_key(statement, column, cursor.key.clone());
+            let beyond = D::bind_key(statement, column, cursor.key.clone());
+            let by_id = by_id(statement);
+            let opposite = if down { ordering.greater } else { ordering.less };
+            format!(
+                "(NOT ({0} {opposite} {within}) AND ({0} {comparison} {beyond} OR {by_id}))",
+                ordering.expression
+            )
+        };
+        // On the way back those without a value lie behind already.
+        if segment.part == Part::Mixed && !self.backward {
+            format!("({valued} OR {} IS NULL)", ordering.expression)
+        } else {
+            valued
         }
     }
 }
 
+/// How many users a text finds, as a statement with one row: all of them when it is empty, else
+/// counting stops behind the cap.
+pub(super) struct Counting {
+    pub(super) statement: Statement,
+    pub(super) cap: Option<u64>,
+}
+
+/// Hits beyond these are "1,000+".
+const COUNTED_HITS: u64 = 1000;
+
+pub(super) fn counting<D: Dialect>(mapping: &Mapping<D::Type>, text: &str, size: Size) -> Result<Counting> {
+    let query = Query::first(text, 1);
+    let paging = Paging::<D>::new(mapping, &query, size)?;
+    let mut statement = Statement::default();
+    let tests: Vec<String> = paging
+        .plan
+        .findings
+        .iter()
+        .filter(|finding| finding.reach != Reach::Newest)
+        .filter_map(|finding| paging.found_by(finding, &mut statement))
+        .collect();
+    let everything = paging.plan.findings.iter().any(|finding| finding.tests == [Test::Everything]);
+    let cap = (!everything).then_some(COUNTED_HITS);
+    let mut conditions = if everything { Vec::new() } else { vec![any_of(&tests)] };
+    if mapping.id().nullable {
+        conditions.push(is_not_null(mapping.id()));
+    }
+    let limit = cap.map(|cap| format!(" LIMIT {}", cap + 1)).unwrap_or_default();
+    let counted = format!("SELECT 1 AS one FROM {} AS u{}{limit}", mapping.table, all_of(&conditions));
+    statement.sql = format!("SELECT {} AS counted FROM ({counted}) AS counted", D::COUNT);
+    Ok(Counting { statement, cap })
+}
+
+/// A condition that no row meets.
+const NEVER: &str = "1 = 0";
+
 impl Segment {
     fn holds(self, cursor: &Cursor) -> bool {
-        self.tier == cursor.tier && (self.part == Part::Valued) == cursor.key.is_some()
+        match self.part {
+            Part::Valued => cursor.key != Value::Null,
+            Part::ById | Part::Null => cursor.key == Value::Null,
+            Part::Mixed => true,
+        }
     }
 }
 
-/// The column that orders the list (`None`: the id does), and whether it goes down.
-fn order<T: Clone>(mapping: &Mapping<T>, query: &Query) -> Result<(Option<usize>, bool)> {
-    let Some(sort) = &query.sort else {
-        return Ok((mapping.created_at, true));
-    };
+/// The text as it is searched.
+fn searched(text: &str) -> Result<String> {
+    // No database text holds NUL, and PostgreSQL takes none.
+    let text = text.trim().replace('\0', "");
+    if text.chars().count() > QUERY_CHARS {
+        return Err(Error::new(
+            Code::QueryInvalid,
+            format!("The search text is longer than {QUERY_CHARS} characters."),
+        )
+        .hint("Search for an id, an e-mail address or a part of a name."));
+    }
+    Ok(text)
+}
+
+/// The column that the operator orders by (`None`: the id), and whether downwards.
+fn sorted<T: Clone>(mapping: &Mapping<T>, query: &Query) -> Result<Option<(Option<usize>, bool)>> {
+    let Some(sort) = &query.sort else { return Ok(None) };
     let at = mapping.columns.iter().position(|column| column.name == sort.column).ok_or_else(|| {
         let names: Vec<String> = mapping.columns.iter().map(|column| format!("`{}`", column.name)).collect();
         Error::new(Code::QueryInvalid, format!("There is no column `{}` to order by.", sort.column))
             .hint(format!("The columns are {}.", names.join(", ")))
     })?;
-    if !mapping.columns[at].sortable {
-        return Err(Error::new(
-            Code::QueryInvalid,
-            format!("The directory cannot order by `{}` without reading all of it.", sort.column),
-        )
-        .hint("An index that begins with this column makes it possible."));
-    }
     let by_id = mapping.shown[at].name == mapping.id().name;
-    Ok(((!by_id).then_some(at), sort.descending))
+    Ok(Some(((!by_id).then_some(at), sort.descending)))
 }
 
-fn tiers<D: Dialect>(mapping: &Mapping<D::Type>, query: &Query, text: &str) -> Vec<Tier> {
-    if text.is_empty() {
-        return vec![Tier::All];
+/// The column of an order beside the id, and the form of its index.
+fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, Form)> {
+    match order {
+        Order::Id => None,
+        Order::Shown(at) => {
+            let column = &mapping.shown[at];
+            Some((column, Form::default()))
+        }
+        Order::Searched(at, form) => Some((&mapping.search[at], form)),
     }
-    if query.sort.is_some() {
-        return vec![Tier::Contains];
-    }
-    let mut tiers = Vec::new();
-    if D::id_equals(&mut Statement::default(), mapping.id(), text).is_some() {
-        tiers.push(Tier::Id);
-    }
-    // Without an @ it is no whole address; its matches still come first among the prefixes' or so.
-    if mapping.searched_email.is_some() && text.contains('@') {
-        tiers.push(Tier::Email);
-    }
-    if !mapping.search.is_empty() {
-        tiers.extend([Tier::Prefix, Tier::Contains]);
-    }
-    tiers
 }
 
-fn segments_of<T>(mapping: &Mapping<T>, tier: Tier, key: Option<usize>) -> Vec<Segment> {
-    let segment = |part| Segment { tier, part };
-    match key.map(|at| &mapping.shown[at]) {
-        // One row at the most: nothing to order.
-        _ if tier == Tier::Id => vec![segment(Part::ById)],
-        None => vec![segment(Part::ById)],
-        Some(column) if column.nullable => vec![segment(Part::Valued), segment(Part::Null)],
-        Some(_) => vec![segment(Part::Valued)],
+fn key_of_null<'a, T>(mapping: &'a Mapping<T>, finding: &Finding) -> &'a TableColumn<T> {
+    key(mapping, finding.order).expect("only an ordering column has NULLs in a segment of their own").0
+}
+
+fn parts<T>(mapping: &Mapping<T>, finding: &Finding) -> &'static [Part] {
+    match (key(mapping, finding.order), finding.order) {
+        (None, _) => &[Part::ById],
+        // It begins with a text, so it has one.
+        (Some(_), Order::Searched(..)) => &[Part::Valued],
+        (Some((column, _)), _) if !column.nullable => &[Part::Valued],
+        (Some(_), _) if finding.reach == Reach::Newest => &[Part::Valued],
+        (Some(_), _) if finding.reach == Reach::Quick && finding.tier == Tier::All => {
+            &[Part::Valued, Part::Null]
+        }
+        (Some(_), _) => &[Part::Mixed],
+    }
+}
+
+fn is_not_null<T>(column: &TableColumn<T>) -> String {
+    format!("{} IS NOT NULL", qualified(column))
+}
+
+fn all_of(conditions: &[String]) -> String {
+    if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
+}
+
+fn any_of(conditions: &[String]) -> String {
+    match conditions {
+        [] => NEVER.to_owned(),
+        [one] => one.clone(),
+        several => format!("({})", several.join(" OR ")),
     }
 }

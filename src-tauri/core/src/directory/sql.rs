@@ -2,7 +2,7 @@
 //! of one user. How lists are asked for is in `paging`.
 
 use super::Row;
-use super::catalogue::{TableColumn, quoted};
+use super::catalogue::{Form, TableColumn, quoted};
 use super::cursor::Value;
 use super::mapping::Mapping;
 use crate::error::{Code, Error, Result};
@@ -25,13 +25,15 @@ impl Statement {
     }
 }
 
-/// One row as an engine decoded it: a cell per shown column, then what a cursor needs.
+/// One row as an engine decoded it: the segment of the list that it stands in, a cell per shown
+/// column, then what a cursor needs.
 #[derive(Debug)]
 pub(super) struct Fetched {
+    pub(super) segment: usize,
     pub(super) cells: Vec<Option<String>>,
     pub(super) id: Value,
-    /// The ordering column's value, when the statement selected it.
-    pub(super) key: Option<Value>,
+    /// The ordering column's value; [`Value::Null`] also where there is no such column.
+    pub(super) key: Value,
 }
 
 impl Fetched {
@@ -66,24 +68,57 @@ impl Match {
     }
 }
 
+/// An SQL expression that orders a list, and the words that go with it.
+#[derive(Debug, Clone)]
+pub(super) struct Ordering {
+    pub(super) expression: String,
+    /// "Comes before" and "comes behind" as operators.
+    pub(super) less: &'static str,
+    pub(super) greater: &'static str,
+    /// What stands behind the expression in ORDER BY, upwards and downwards.
+    pub(super) up: &'static str,
+    pub(super) down: &'static str,
+}
+
+impl Ordering {
+    pub(super) fn plain(expression: String) -> Self {
+        Self { expression, less: "<", greater: ">", up: "ASC", down: "DESC" }
+    }
+}
+
 /// What SQL calls things in one engine. All functions give SQL expressions; columns are qualified
-/// with `u`, so that an output column can never be mistaken for them.
+/// with `u`, so that an output column can never be mistaken for them. Values are bound in the order
+/// in which their placeholders stand in the text.
 pub(super) trait Dialect: Sync {
     /// What the engine wants to know of a column's type.
     type Type: Clone + Send + Sync;
 
+    /// `(a, b) < (x, y)` is served by an index on a.
+    const ROW_VALUES: bool;
+    /// The number of rows, as text.
+    const COUNT: &'static str;
+
     /// The column as people see it, cut to [`CELL_CHARS`].
     fn cell(column: &TableColumn<Self::Type>) -> String;
-    /// The column's value exactly, as a cursor remembers it.
-    fn key(column: &TableColumn<Self::Type>) -> String;
-    /// A remembered value, to be compared with the column.
+    /// The value that orders by the column in this form, exactly, as a cursor remembers it.
+    fn key(column: &TableColumn<Self::Type>, form: Form) -> String;
+    /// A remembered value, to be compared with what [`Self::ordering`] orders by.
     fn bind_key(statement: &mut Statement, column: &TableColumn<Self::Type>, key: Value) -> String;
+    /// How the column orders a list; with the form of the index that serves it, where one has to be named.
+    fn ordering(column: &TableColumn<Self::Type>, form: Form) -> Ordering;
     /// The id is what `text` says; `None` when it cannot be.
     fn id_equals(statement: &mut Statement, id: &TableColumn<Self::Type>, text: &str) -> Option<String>;
     /// The id's text, as rows show it, is exactly `text`.
     fn id_shown_as(statement: &mut Statement, id: &TableColumn<Self::Type>, text: &str) -> Option<String>;
-    /// The e-mail is `text`, whatever the case.
-    fn email_equals(statement: &mut Statement, email: &TableColumn<Self::Type>, text: &str) -> String;
+    /// The column is `text`: in the form that its index serves, or without one whatever the case.
+    fn equals(
+        statement: &mut Statement,
+        column: &TableColumn<Self::Type>,
+        text: &str,
+        form: Option<Form>,
+    ) -> String;
+    /// The column begins with `text`, in the order that an index of this form has.
+    fn begins(statement: &mut Statement, column: &TableColumn<Self::Type>, text: &str, form: Form) -> String;
     /// The column's text begins with or contains `text`, whatever the case.
     fn matches(statement: &mut Statement, column: &TableColumn<Self::Type>, how: Match, text: &str)
     -> String;
@@ -102,7 +137,7 @@ pub(super) fn one_user<D: Dialect>(mapping: &Mapping<D::Type>, id: &str) -> Opti
     }
     let mut statement = Statement::default();
     let condition = D::id_shown_as(&mut statement, mapping.id(), id)?;
-    statement.sql = format!("{} WHERE {condition} LIMIT 2", selecting::<D>(mapping, None));
+    statement.sql = format!("{} WHERE {condition} LIMIT 2", selecting::<D>(mapping, 0, None));
     Some(statement)
 }
 
@@ -120,15 +155,47 @@ pub(super) fn the_one(rows: Vec<Fetched>, id: &str) -> Result<Option<Row>> {
     Ok(rows.into_iter().next().and_then(Fetched::shown))
 }
 
-/// The beginning of every statement: the cells, the id, and the ordering column's value if there is one.
+/// The beginning of every statement: the segment's number, the cells, the id, and what orders the list.
 pub(super) fn selecting<D: Dialect>(
     mapping: &Mapping<D::Type>,
-    key: Option<&TableColumn<D::Type>>,
+    segment: usize,
+    key: Option<(&TableColumn<D::Type>, Form)>,
 ) -> String {
-    let mut expressions: Vec<String> = mapping.shown.iter().map(D::cell).collect();
-    expressions.push(D::key(mapping.id()));
-    expressions.extend(key.map(D::key));
-    format!("SELECT {} FROM {} AS u", expressions.join(", "), mapping.table)
+    format!("SELECT {} FROM {} AS u", selected::<D>(mapping, segment, key), mapping.table)
+}
+
+/// What every statement selects.
+pub(super) fn selected<D: Dialect>(
+    mapping: &Mapping<D::Type>,
+    segment: usize,
+    key: Option<(&TableColumn<D::Type>, Form)>,
+) -> String {
+    // As text, like everything that is selected.
+    let mut expressions = vec![format!("'{segment}' AS list_segment")];
+    expressions
+        .extend(mapping.shown.iter().enumerate().map(|(at, column)| format!("{} AS c{at}", D::cell(column))));
+    expressions.push(format!("{} AS list_id", D::key(mapping.id(), Form::default())));
+    let key = key.map_or_else(|| "NULL".to_owned(), |(column, form)| D::key(column, form));
+    expressions.push(format!("{key} AS list_key"));
+    expressions.join(", ")
+}
+
+/// The smallest text that is greater, byte by byte, than every text that begins with `prefix`; `None`
+/// when there is none.
+pub(super) fn behind(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // UTF-8 orders like code points do; the surrogates between U+D7FF and U+E000 are no characters.
+        let next = match last {
+            '\u{d7ff}' => Some('\u{e000}'),
+            last => char::from_u32(u32::from(last) + 1),
+        };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -159,6 +226,16 @@ mod tests {
             let matches = |how: Match| like(&chars(&searched), &chars(&how.pattern(&text)));
             prop_assert_eq!(matches(Match::Prefix), searched.starts_with(&text));
             prop_assert_eq!(matches(Match::Contains), searched.contains(&text));
+        }
+
+        #[test]
+        fn what_begins_with_a_text_is_from_it_on_and_before_what_is_behind(prefix in ".{1,3}", text in ".*") {
+            let within = |text: &str| {
+                text >= prefix.as_str() && behind(&prefix).is_none_or(|behind| text < behind.as_str())
+            };
+            prop_assert_eq!(within(&text), text.starts_with(&prefix));
+            let longer = format!("{prefix}{text}");
+            prop_assert!(within(&longer));
         }
     }
 }

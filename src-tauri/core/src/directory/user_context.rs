@@ -65,6 +65,8 @@ mod tests {
                 .collect(),
             estimated_total: None,
             total_is_exact: false,
+            services: Vec::new(),
+            reader: Vec::new(),
         };
         let cells = columns.iter().map(|(.., cell)| cell.map(str::to_owned)).collect();
         Value::Object(info.user_context(&Row { id: "1".into(), cells }))

@@ -89,9 +89,79 @@ pub fn people() -> Vec<Person> {
         .collect()
 }
 
+/// What the table's indexes make of the order in which a search finds people.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Indexed {
+    /// An index on the e-mail minds the case: addresses as typed and in lower case come first.
+    pub email: bool,
+    /// Indexes that find what begins with a text, in the order in which they are asked.
+    pub prefix: &'static [PrefixIndex],
+    /// Columns that an index gives in their order.
+    pub sortable: &'static [&'static str],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct PrefixIndex {
+    pub column: &'static str,
+    /// It does not mind the case.
+    pub folds: bool,
+}
+
+impl Indexed {
+    /// Which index finds a person whose e-mail or name begins with `typed`, and where in it they stand;
+    /// `None`: none does.
+    fn place(&self, person: &Person, typed: &str) -> Option<(usize, Vec<u8>)> {
+        let mut at = 0;
+        for index in self.prefix {
+            let (value, is_email) = match index.column {
+                "email" => (person.email.as_ref(), true),
+                "full_name" => (person.name.as_ref(), false),
+                other => panic!("the story searches no {other}"),
+            };
+            let titled = || {
+                let mut inside = false;
+                let titled = typed.chars().flat_map(|char| {
+                    let char: Vec<char> =
+                        if inside { char.to_lowercase().collect() } else { char.to_uppercase().collect() };
+                    inside = char.iter().all(|char| char.is_alphanumeric());
+                    char
+                });
+                titled.collect::<String>()
+            };
+            let mut spellings = vec![typed.to_owned(), typed.to_lowercase(), titled(), typed.to_uppercase()];
+            spellings.truncate(if index.folds {
+                1
+            } else if is_email {
+                2
+            } else {
+                4
+            });
+            let mut known: Vec<String> = Vec::new();
+            for spelling in spellings {
+                if known.contains(&spelling) {
+                    continue;
+                }
+                let fold = |text: &str| if index.folds { text.to_lowercase() } else { text.to_owned() };
+                if let Some(value) = value.filter(|value| fold(value).starts_with(&fold(&spelling))) {
+                    return Some((at, fold(value).into_bytes()));
+                }
+                known.push(spelling);
+                at += 1;
+            }
+        }
+        None
+    }
+}
+
 /// What a search must find, in order, each with the tier that finds it.
-pub fn expected<'a>(people: &'a [Person], text: &str, sort: Option<&Sort>) -> Vec<(Tier, &'a Person)> {
-    let text = text.trim().to_lowercase();
+pub fn expected<'a>(
+    people: &'a [Person],
+    text: &str,
+    sort: Option<&Sort>,
+    indexed: Indexed,
+) -> Vec<(Tier, &'a Person)> {
+    let typed = text.trim().to_owned();
+    let text = typed.to_lowercase();
     let searched = |person: &Person| -> Vec<String> {
         [&person.email, &person.name].into_iter().flatten().map(|value| value.to_lowercase()).collect()
     };
@@ -108,6 +178,10 @@ pub fn expected<'a>(people: &'a [Person], text: &str, sort: Option<&Sort>) -> Ve
             Some(Tier::Prefix)
         } else if values.iter().any(|value| value.contains(&text)) {
             Some(Tier::Contains)
+        } else if text.split_whitespace().count() > 1
+            && text.split_whitespace().all(|word| values.iter().any(|value| value.contains(word)))
+        {
+            Some(Tier::Words)
         } else {
             None
         }
@@ -122,12 +196,29 @@ pub fn expected<'a>(people: &'a [Person], text: &str, sort: Option<&Sort>) -> Ve
     } else {
         let newest = Sort { column: "createdAt".into(), descending: true };
         let rank = |tier: Tier| {
-            [Tier::All, Tier::Id, Tier::Email, Tier::Prefix, Tier::Contains]
+            [Tier::All, Tier::Id, Tier::Email, Tier::Prefix, Tier::Contains, Tier::Words]
                 .iter()
                 .position(|known| *known == tier)
         };
         found.sort_by(|(left_tier, left), (right_tier, right)| {
-            rank(*left_tier).cmp(&rank(*right_tier)).then_with(|| by_column(left, right, &newest))
+            let by_time = || by_column(left, right, &newest);
+            rank(*left_tier).cmp(&rank(*right_tier)).then_with(|| match left_tier {
+                Tier::Email if indexed.email => {
+                    let as_typed = |person: &Person| {
+                        person.email.as_ref().is_some_and(|email| *email == typed || *email == text)
+                    };
+                    as_typed(right).cmp(&as_typed(left)).then_with(by_time)
+                }
+                Tier::Prefix => match (indexed.place(left, &typed), indexed.place(right, &typed)) {
+                    (Some(left_place), Some(right_place)) => {
+                        left_place.cmp(&right_place).then(left.id.cmp(&right.id))
+                    }
+                    (Some(_), None) => Ordering::Less,
+                    (None, Some(_)) => Ordering::Greater,
+                    (None, None) => by_time(),
+                },
+                _ => by_time(),
+            })
         });
     }
     found
@@ -142,6 +233,9 @@ fn by_column(left: &Person, right: &Person, sort: &Sort) -> Ordering {
             nulls_last(left.name.as_ref(), right.name.as_ref(), |left, right| directed(left.cmp(right)))
         }
         "score" => nulls_last(left.score, right.score, |left, right| directed(left.total_cmp(right))),
+        "plan" => {
+            nulls_last(left.plan.as_ref(), right.plan.as_ref(), |left, right| directed(left.cmp(right)))
+        }
         "id" => Ordering::Equal,
         other => panic!("the story sorts by no {other}"),
     };

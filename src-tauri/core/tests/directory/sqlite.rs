@@ -12,8 +12,15 @@ use understudy_core::connection::DirectoryPart;
 use understudy_core::directory::{self, FieldKind, Query, Sort};
 use understudy_core::error::{Code, Error};
 
-use crate::people::people;
+use crate::people::{Indexed, PrefixIndex, people};
 use crate::story::{self, pages, query, search};
+
+/// The story's index on the name minds the case.
+const INDEXED: Indexed = Indexed {
+    email: false,
+    prefix: &[PrefixIndex { column: "full_name", folds: false }],
+    sortable: &["id", "full_name", "score", "createdAt"],
+};
 
 fn url(path: &Path) -> String {
     format!("sqlite://{}", path.display())
@@ -72,7 +79,7 @@ async fn the_story_on_sqlite() {
     let directory = directory::open(&crate::part(url), None).await.unwrap();
     assert!(directory.info().server.starts_with("SQLite 3."));
     assert!(directory.info().total_is_exact);
-    story::told(&*directory).await;
+    story::told(&*directory, INDEXED).await;
     directory.close().await;
 }
 

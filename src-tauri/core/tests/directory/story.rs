@@ -1,13 +1,13 @@
 //! The story: what an agent and the console do with a directory, whatever the engine.
 
 use tokio_util::sync::CancellationToken;
-use understudy_core::directory::{Directory, FieldKind, Page, Query, Role, Row, Sort, Tier};
+use understudy_core::directory::{Directory, FieldKind, Page, Place, Query, Role, Row, Sort, Tier};
 use understudy_core::error::Code;
 
-use crate::people::{BEYOND_DOUBLE, Person, expected, people};
+use crate::people::{BEYOND_DOUBLE, Indexed, Person, expected, people};
 
 pub fn query(text: &str) -> Query {
-    Query { text: text.into(), sort: None, after: None, limit: 50 }
+    Query::first(text, 50)
 }
 
 pub async fn search(directory: &dyn Directory, query: &Query) -> Page {
@@ -20,54 +20,68 @@ pub async fn pages(directory: &dyn Directory, mut query: Query) -> Vec<Page> {
     loop {
         let page = search(directory, &query).await;
         assert!(page.rows.len() <= usize::from(query.limit));
-        query.after.clone_from(&page.next);
+        assert!(page.left_out.is_none(), "so few users are searched as a whole");
+        let next = page.next.clone();
         let full = page.rows.len() == usize::from(query.limit);
         pages.push(page);
-        if query.after.is_none() {
-            return pages;
-        }
+        let Some(next) = next else { return pages };
+        query.place = Place::After(next);
         assert!(full, "a page that is followed by another is full");
     }
 }
 
-pub async fn told(directory: &dyn Directory) {
+/// All rows of a question from its last page to its first, in the order of the list.
+pub async fn backwards(directory: &dyn Directory, mut query: Query) -> Vec<Row> {
+    query.place = Place::End;
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        let page = search(directory, &query).await;
+        assert!(page.rows.len() <= usize::from(query.limit));
+        rows.splice(..0, page.rows);
+        let Some(previous) = page.previous else { return rows };
+        query.place = Place::Before(previous);
+    }
+}
+
+pub async fn told(directory: &dyn Directory, indexed: Indexed) {
     let people = people();
-    what_was_found(directory, &people);
+    what_was_found(directory, &people, indexed);
     all_users_newest_first(directory, &people).await;
-    searches_answer_in_tiers(directory, &people).await;
+    searches_answer_in_tiers(directory, &people, indexed).await;
+    users_are_counted(directory, &people).await;
     lists_are_ordered_both_ways(directory, &people).await;
     hostile_rows_are_shown_as_they_are(directory, &people).await;
     a_user_is_read_again_by_its_id(directory, &people).await;
     wrong_questions_are_refused(directory).await;
 }
 
-fn what_was_found(directory: &dyn Directory, people: &[Person]) {
+fn what_was_found(directory: &dyn Directory, people: &[Person], indexed: Indexed) {
     let info = directory.info();
     let columns: Vec<_> = info
         .columns
         .iter()
-        .map(|column| {
-            (column.name.as_str(), column.label.as_str(), column.role, column.kind, column.sortable)
-        })
+        .map(|column| (column.name.as_str(), column.label.as_str(), column.role, column.kind))
         .collect();
     assert_eq!(
         columns,
         [
-            ("id", "ID", Role::Id, FieldKind::Integer, true),
-            ("full_name", "Full name", Role::Name, FieldKind::Text, true),
-            ("email", "Email", Role::Email, FieldKind::Text, false),
-            ("plan", "Plan", Role::Other, FieldKind::Text, false),
-            ("score", "Score", Role::Other, FieldKind::Number, true),
-            ("active", "Active", Role::Other, FieldKind::Boolean, false),
-            ("createdAt", "Created at", Role::CreatedAt, FieldKind::Time, true),
+            ("id", "ID", Role::Id, FieldKind::Integer),
+            ("full_name", "Full name", Role::Name, FieldKind::Text),
+            ("email", "Email", Role::Email, FieldKind::Text),
+            ("plan", "Plan", Role::Other, FieldKind::Text),
+            ("score", "Score", Role::Other, FieldKind::Number),
+            ("active", "Active", Role::Other, FieldKind::Boolean),
+            ("createdAt", "Created at", Role::CreatedAt, FieldKind::Time),
         ]
     );
+    let sortable = info.columns.iter().filter(|column| column.sortable).map(|column| column.name.as_str());
+    assert_eq!(sortable.collect::<Vec<_>>(), indexed.sortable);
     let total = info.estimated_total.expect("something is known of so few users");
     assert_eq!(total, people.len() as u64);
 }
 
 async fn all_users_newest_first(directory: &dyn Directory, people: &[Person]) {
-    let expected: Vec<String> = ids(&expected(people, "", None));
+    let expected: Vec<String> = ids(&expected(people, "", None, Indexed::default()));
     for limit in [1, 137, 500] {
         let people = if limit == 1 { 40 } else { people.len() };
         let mut walked = Vec::new();
@@ -77,22 +91,34 @@ async fn all_users_newest_first(directory: &dyn Directory, people: &[Person]) {
             assert_eq!(page.how.tier, Tier::All);
             assert!(page.how.elapsed_ms > 0.0);
             walked.extend(page.rows.into_iter().map(|row| row.id));
-            question.after = page.next;
-            if question.after.is_none() {
-                break;
-            }
+            let Some(next) = page.next else { break };
+            question.place = Place::After(next);
         }
         assert_eq!(walked, expected[..people], "in pages of {limit}");
     }
 }
 
-async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person]) {
+async fn users_are_counted(directory: &dyn Directory, people: &[Person]) {
+    let count = async |text: &str| {
+        let count = directory.count(text, &CancellationToken::new()).await.expect("it is counted");
+        (count.users, count.capped)
+    };
+    assert_eq!(count("").await, (people.len() as u64, false));
+    assert_eq!(count("nothing like this").await, (0, false));
+    let okafors = expected(people, "ann okafor", None, Indexed::default()).len() as u64;
+    assert_eq!(count("ann okafor").await, (okafors, false));
+    assert_eq!(count("example").await, (1000, true), "counting stops where nobody cares any more");
+}
+
+async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person], indexed: Indexed) {
     let texts = [
         "ann",
         "ANN",
         "anna",
         "joann",
         "  ann ferrari  ",
+        "ferrari ann",
+        "example ann okafor",
         "nothing like this",
         "shared@example.com",
         "SHARED@EXAMPLE.COM",
@@ -137,16 +163,19 @@ async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person]) 
         "ber't",
     ];
     for text in texts {
-        let expected = expected(people, text, None);
+        let expected = expected(people, text, None, indexed);
         for limit in [7, 500] {
             let few = Query { limit, ..query(text) };
             if limit == 7 && expected.len() > 60 {
                 continue; // the same law, at a greater price
             }
+            let back = backwards(directory, few.clone()).await;
             let pages = pages(directory, few).await;
+            let back: Vec<&str> = back.iter().map(|row| row.id.as_str()).collect();
             let found: Vec<&str> =
                 pages.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
             assert_eq!(found, ids(&expected), "{text:?} in pages of {limit}");
+            assert_eq!(back, found, "{text:?} backwards in pages of {limit}");
             let mut at = 0;
             for page in &pages {
                 if let Some((tier, _)) = expected.get(at) {
@@ -156,17 +185,20 @@ async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person]) 
             }
         }
     }
-    assert!(expected(people, "ann", None).len() > 500, "the story searches for something common");
+    assert!(expected(people, "ann", None, indexed).len() > 500, "the story searches for something common");
 }
 
 async fn lists_are_ordered_both_ways(directory: &dyn Directory, people: &[Person]) {
-    for column in ["id", "full_name", "score", "createdAt"] {
+    for column in ["id", "full_name", "score", "plan", "createdAt"] {
         for descending in [false, true] {
             for text in ["", "ann", "-5"] {
                 let sort = Sort { column: column.into(), descending };
                 let question = Query { sort: Some(sort.clone()), limit: 450, ..query(text) };
+                let back: Vec<String> =
+                    backwards(directory, question.clone()).await.into_iter().map(|row| row.id).collect();
                 let pages = pages(directory, question).await;
-                let expected = expected(people, text, Some(&sort));
+                let expected = expected(people, text, Some(&sort), Indexed::default());
+                assert_eq!(back, ids(&expected), "{text:?} by {sort:?}, backwards");
                 let found: Vec<&str> =
                     pages.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
                 assert_eq!(found, ids(&expected), "{text:?} by {sort:?}");
@@ -223,16 +255,17 @@ async fn wrong_questions_are_refused(directory: &dyn Directory) {
     refused(Query { limit: 0, ..query("") }).await;
     refused(Query { limit: 501, ..query("") }).await;
     refused(query(&"long ".repeat(1000))).await;
-    for column in ["plan", "email", "password", "id; DROP TABLE \"Users\"", "\"id\"", ""] {
+    for column in ["password", "id; DROP TABLE \"Users\"", "\"id\"", ""] {
         refused(Query { sort: by(column), ..query("") }).await;
     }
     let next = search(directory, &query("ann")).await.next.expect("more than a page of them");
     for after in ["", "nonsense", &next[1..], &format!("{next}A")] {
-        refused(Query { after: Some(after.into()), ..query("ann") }).await;
+        refused(Query { place: Place::After(after.into()), ..query("ann") }).await;
     }
-    refused(Query { after: Some(next.clone()), ..query("bob") }).await;
-    refused(Query { after: Some(next.clone()), sort: by("id"), ..query("ann") }).await;
-    search(directory, &Query { after: Some(next), ..query("ann") }).await;
+    refused(Query { place: Place::After(next.clone()), ..query("bob") }).await;
+    refused(Query { place: Place::Before(next.clone()), ..query("bob") }).await;
+    refused(Query { place: Place::After(next.clone()), sort: by("id"), ..query("ann") }).await;
+    search(directory, &Query { place: Place::After(next), ..query("ann") }).await;
 }
 
 fn ids(found: &[(Tier, &Person)]) -> Vec<String> {

@@ -38,10 +38,52 @@ pub(super) struct TableColumn<T> {
     pub(super) name: CatalogueName,
     pub(super) kind: FieldKind,
     pub(super) nullable: bool,
-    /// An index leads with it, so that ordering by it reads no more rows than are shown.
-    pub(super) sortable: bool,
+    /// What the table's indexes can do for it.
+    pub(super) access: Access,
     /// What the engine's own SQL needs to know of the type.
     pub(super) db_type: T,
+}
+
+/// What the table's indexes can do for a column: each time the best one, or `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Access {
+    /// Finds the rows with a value.
+    pub(super) equals: Option<Served>,
+    /// Finds the rows whose text begins with something, in the text's order.
+    pub(super) prefix: Option<Served>,
+    /// Finds the rows whose text contains something, in no order.
+    pub(super) contains: Option<Served>,
+    /// Gives all rows in the column's order.
+    pub(super) order: Option<Served>,
+}
+
+/// An index that serves something, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Served {
+    /// Its name, for people.
+    pub(super) index: String,
+    pub(super) form: Form,
+}
+
+/// How a condition has to be written so that an index serves it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
+pub(super) struct Form {
+    /// The index is on `lower(column)`.
+    pub(super) lower: bool,
+    /// It compares byte by byte, by operators of its own (PostgreSQL's `text_pattern_ops`).
+    pub(super) pattern: bool,
+    /// The column's own comparison does not mind the case (citext, NOCASE, `_ci`).
+    pub(super) folds: bool,
+    /// … but knows only the letters of ASCII (SQLite).
+    pub(super) ascii: bool,
+}
+
+impl Form {
+    /// Whether `text` is found whatever its case.
+    pub(super) fn any_case(self, text: &str) -> bool {
+        (self.lower || self.folds) && (!self.ascii || text.is_ascii())
+    }
 }
 
 /// A table's name as a person wrote it, in the connection file.

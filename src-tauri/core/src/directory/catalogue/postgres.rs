@@ -5,7 +5,7 @@
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::{CatalogueName, Table, TableColumn, readings};
+use super::{Access, CatalogueName, Table, TableColumn, readings};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
@@ -17,6 +17,8 @@ use crate::error::{Code, Error, Result};
 pub(in crate::directory) struct PgType {
     pub(in crate::directory) schema: CatalogueName,
     pub(in crate::directory) name: CatalogueName,
+    /// Its plain operators compare texts byte by byte (the collation is C).
+    pub(in crate::directory) bytewise: bool,
 }
 
 /// What was found, and what is known of its size.
@@ -24,12 +26,14 @@ pub(in crate::directory) struct Found {
     pub(in crate::directory) table: Table<PgType>,
     /// The planner's estimate; `None`: never analysed, or a view.
     pub(in crate::directory) estimated_rows: Option<u64>,
+    /// A view, or another server's table: it has no indexes of its own.
+    pub(in crate::directory) is_view: bool,
 }
 
 /// Tables, partitioned tables, foreign tables, views and materialised views that are nobody's partition.
 const RELATIONS: &str = "
     SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
-           pg_table_is_visible(c.oid) AS visible,
+           c.relkind IN ('v', 'f') AS is_view, pg_table_is_visible(c.oid) AS visible,
            has_schema_privilege(n.oid, 'USAGE') AS usable,
            CASE WHEN c.relkind IN ('r', 'm') THEN c.reltuples
                 WHEN c.relkind = 'p' THEN (SELECT sum(leaf.reltuples) FROM pg_inherits i
@@ -52,16 +56,14 @@ const COLUMNS: &str = "
     SELECT a.attname::text AS name, tn.nspname::text AS type_schema, t.typname::text AS type_name,
            NOT a.attnotnull AS nullable,
            has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
-           EXISTS (SELECT FROM pg_index i
-                   JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am am ON am.oid = ic.relam
-                   JOIN pg_opclass o ON o.oid = i.indclass[0]
-                   WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid
-                     AND i.indpred IS NULL AND am.amname = 'btree' AND o.opcdefault
-                     AND i.indcollation[0] IN (0, a.attcollation)) AS indexed
+           (c.collname IN ('C', 'POSIX') OR c.collname = 'default' AND d.datcollate IN ('C', 'POSIX')
+             AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c') IS TRUE AS bytewise
     FROM pg_attribute a
     JOIN plain ON plain.attnum = a.attnum
     JOIN pg_type t ON t.oid = plain.type AND t.typtype <> 'd'
     JOIN pg_namespace tn ON tn.oid = t.typnamespace
+    JOIN pg_database d ON d.datname = current_database()
+    LEFT JOIN pg_collation c ON c.oid = a.attcollation
     WHERE a.attrelid = $1::oid
     ORDER BY a.attnum";
 
@@ -122,6 +124,7 @@ pub(in crate::directory) async fn read(
     Ok(Found {
         table: Table { schema: CatalogueName(schema), name: CatalogueName(name), columns },
         estimated_rows: estimate.as_deref().and_then(whole_rows),
+        is_view: relation.try_get("is_view").map_err(failed)?,
     })
 }
 
@@ -167,10 +170,12 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
         name: CatalogueName(row.try_get("name")?),
         kind: kind(&type_name),
         nullable: row.try_get("nullable")?,
-        sortable: row.try_get("indexed")?,
+        // What indexes can do is asked of the planner: see `postgres::served`.
+        access: Access::default(),
         db_type: PgType {
             schema: CatalogueName(row.try_get("type_schema")?),
             name: CatalogueName(type_name),
+            bytewise: row.try_get("bytewise")?,
         },
     })
 }

@@ -1,9 +1,9 @@
-//! SQLite's catalogue: `sqlite_schema`, and what the query planner says about orders.
+//! SQLite's catalogue: `sqlite_schema` and the columns of a table.
 
+use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row};
 
-use super::{CatalogueName, Table, TableColumn, quoted, readings};
+use super::{Access, CatalogueName, Table, TableColumn, readings};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
@@ -53,23 +53,9 @@ pub(in crate::directory) async fn read(
             kind: kind(&declared),
             // SQLite lets NULLs into most primary keys, but never into the rowid.
             nullable: !(not_null || in_key && declared.eq_ignore_ascii_case("INTEGER")),
-            sortable: false,
+            access: Access::default(),
             db_type: (),
         });
-    }
-    for column in &mut columns {
-        // Views and all, whatever the collation: the planner knows whether it would have to sort.
-        let explain = format!(
-            "EXPLAIN QUERY PLAN SELECT 1 FROM {}.{} AS u ORDER BY u.{}",
-            quoted(&CatalogueName(SCHEMA.to_owned())),
-            quoted(&name),
-            quoted(&column.name)
-        );
-        let plan = sqlx::query(AssertSqlSafe(explain)).fetch_all(&mut *connection).await.map_err(failed)?;
-        let sorts = plan.iter().any(|step| {
-            step.try_get::<String, _>("detail").is_ok_and(|detail| detail.contains("TEMP B-TREE"))
-        });
-        column.sortable = !sorts;
     }
     Ok(Table { schema: CatalogueName(SCHEMA.to_owned()), name, columns })
 }

@@ -2,9 +2,9 @@
 
 use crate::directory::FieldKind;
 use crate::directory::catalogue::postgres::PgType;
-use crate::directory::catalogue::{TableColumn, quoted};
+use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
-use crate::directory::sql::{CELL_CHARS, Dialect, Match, Statement, qualified};
+use crate::directory::sql::{CELL_CHARS, Dialect, Match, Ordering, Statement, behind, qualified};
 
 type Column = TableColumn<PgType>;
 
@@ -12,6 +12,9 @@ pub(super) struct Postgres;
 
 impl Dialect for Postgres {
     type Type = PgType;
+
+    const ROW_VALUES: bool = true;
+    const COUNT: &'static str = "count(*)::text";
 
     fn cell(column: &Column) -> String {
         let name = qualified(column);
@@ -27,13 +30,22 @@ impl Dialect for Postgres {
         }
     }
 
-    fn key(column: &Column) -> String {
+    fn key(column: &Column, form: Form) -> String {
         // Exact: see the settings of a transaction in `reading`.
-        format!("{}::text", qualified(column))
+        format!("{}::text", expression(column, form))
     }
 
     fn bind_key(statement: &mut Statement, column: &Column, key: Value) -> String {
         typed(statement, column, key)
+    }
+
+    fn ordering(column: &Column, form: Form) -> Ordering {
+        let plain = Ordering::plain(expression(column, form));
+        if form.pattern {
+            Ordering { less: "~<~", greater: "~>~", up: "USING ~<~", down: "USING ~>~", ..plain }
+        } else {
+            plain
+        }
     }
 
     fn id_equals(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
@@ -67,20 +79,54 @@ impl Dialect for Postgres {
         Some(format!("{found} AND {}::text = {text}", qualified(id)))
     }
 
-    fn email_equals(statement: &mut Statement, email: &Column, text: &str) -> String {
-        let name = qualified(email);
-        if email.db_type.name.as_str() == "citext" {
-            return format!("{name} = {}", typed(statement, email, Value::Text(text.to_owned())));
+    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
+        match form {
+            Some(form) if form.folds => {
+                let name = qualified(column);
+                format!("{name} = {}", typed(statement, column, Value::Text(text.to_owned())))
+            }
+            Some(form) if !form.lower => {
+                // The index minds the case: as it was typed, and as addresses are mostly kept.
+                let mut texts = vec![text.to_owned(), text.to_lowercase()];
+                texts.dedup();
+                let texts: Vec<String> =
+                    texts.into_iter().map(|text| typed(statement, column, Value::Text(text))).collect();
+                format!("{} IN ({})", qualified(column), texts.join(", "))
+            }
+            _ => {
+                let text = statement.bind('$', Value::Text(text.to_owned()));
+                format!("lower({}) = lower({text})", as_text(column))
+            }
         }
-        let text = statement.bind('$', Value::Text(text.to_owned()));
-        format!("lower({}) = lower({text})", as_text(email))
+    }
+
+    fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
+        let expression = expression(column, form);
+        let (from, before) = if form.pattern { ("~>=~", "~<~") } else { (">=", "<") };
+        let first = statement.bind('$', Value::Text(text.to_owned()));
+        let mut condition = format!("{expression} {from} {first}");
+        if let Some(behind) = behind(text) {
+            let behind = statement.bind('$', Value::Text(behind));
+            condition = format!("({condition} AND {expression} {before} {behind})");
+        }
+        condition
     }
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
         // No ESCAPE: the backslash is the default, and pg_trgm indexes serve the plain operator.
+        let form = column.access.contains.as_ref().map(|served| served.form).unwrap_or_default();
+        if form.lower {
+            let pattern = statement.bind('$', Value::Text(how.pattern(&text.to_lowercase())));
+            return format!("{} LIKE {pattern}", expression(column, form));
+        }
         let pattern = statement.bind('$', Value::Text(how.pattern(text)));
         format!("{} ILIKE {pattern}", as_text(column))
     }
+}
+
+/// What an index of this form is on.
+pub(super) fn expression(column: &Column, form: Form) -> String {
+    if form.lower { format!("lower({})", as_text(column)) } else { qualified(column) }
 }
 
 /// The column as text, without a cast where it is one: a cast would lose the index.
@@ -94,7 +140,7 @@ fn as_text(column: &Column) -> String {
 /// A bound text, cast to the column's type.
 fn typed(statement: &mut Statement, column: &Column, value: Value) -> String {
     let placeholder = statement.bind('$', value);
-    let PgType { schema, name } = &column.db_type;
+    let PgType { schema, name, .. } = &column.db_type;
     format!("{placeholder}::{}.{}", quoted(schema), quoted(name))
 }
 

@@ -1,9 +1,11 @@
 //! The PostgreSQL directory.
 
+mod advice;
 mod connect;
 mod dialect;
 pub(super) mod errors;
 mod reading;
+mod served;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,9 +23,10 @@ use super::catalogue::{
     postgres::{Found, PgType},
 };
 use super::mapping::Mapping;
-use super::paging::Paging;
+use super::paging::{Paging, Step, counting};
+use super::plan::{Reach, Size};
 use super::sql::{Fetched, Statement, one_user, the_one};
-use super::{Directory, FieldKind, Info, Page, Query, Row, cancelled, timed_out};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -51,7 +54,8 @@ impl PostgresDirectory {
             let version: String =
                 version.and_then(|row| row.try_get(0)).map_err(|error| server.failed(error))?;
             let found = catalogue::postgres::read(reading.connection(), part, server.user()).await?;
-            let mapping = Mapping::new(part, &found.table)?;
+            let mut mapping = Mapping::new(part, &found.table)?;
+            served::find(&mut reading, &mut mapping).await;
             let (estimated_total, total_is_exact) = total(&mut reading, &found, &mapping).await;
             // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
             let version = version.split(' ').next().unwrap_or_default();
@@ -60,6 +64,8 @@ impl PostgresDirectory {
                 columns: mapping.columns.clone(),
                 estimated_total,
                 total_is_exact,
+                services: advice::services(&mapping, found.is_view),
+                reader: advice::reader(&mapping, &found.table, server.database()),
             };
             Ok((mapping, info))
         };
@@ -77,15 +83,27 @@ impl PostgresDirectory {
         }
     }
 
+    fn limit(&self) -> Duration {
+        Duration::from_millis(self.part.timeout_ms.into())
+    }
+
+    fn size(&self) -> Size {
+        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+    }
+
     /// Runs `ask` in a read-only transaction, within the connection's time.
     async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<T> {
-        let limit = Duration::from_millis(self.part.timeout_ms.into());
+        let limit = self.limit();
         let mut reading = Reading::begin(&self.server, limit).await?;
         // The server's limit is per statement; this one is for all of them. When it strikes, or
         // whoever waits for us goes away, dropping `reading` stops the server.
         let answer =
             tokio::time::timeout(limit, ask(&mut reading)).await.map_err(|_| timed_out(&self.part))?;
-        reading.finish().await;
+        match &answer {
+            // Nobody waits for the end of a transaction that only read.
+            Ok(_) => drop(tokio::spawn(reading.finish())),
+            Err(_) => reading.finish().await,
+        }
         answer
     }
 
@@ -97,18 +115,54 @@ impl PostgresDirectory {
             .map_err(|error| self.server.failed(error))
     }
 
+    /// Answers one step of a search.
+    async fn step(&self, reading: &mut Reading, step: Step) -> Result<Vec<Fetched>> {
+        let gathers = step.reach == Reach::Gathered;
+        if gathers {
+            reading.gather(true).await?;
+        }
+        let rows = match step.newest {
+            // Two ways to the same rows: by an index that has to gather all of them before it can order
+            // them, and through the newest ones, which is quicker exactly when there are many.
+            Some(newest) => {
+                let newest = self.newest(newest, step.wanted);
+                tokio::select! {
+                    rows = self.fetch(reading, step.statement) => rows?,
+                    Some(rows) = newest => {
+                        // The other statement still runs: the transaction cannot go on.
+                        reading.abandon();
+                        return Ok(rows);
+                    }
+                }
+            }
+            None => self.fetch(reading, step.statement).await?,
+        };
+        if gathers {
+            reading.gather(false).await?;
+        }
+        Ok(rows)
+    }
+
+    /// The rows of `statement` when they fill the page; on a second connection, if one is idle.
+    async fn newest(&self, statement: Statement, wanted: usize) -> Option<Vec<Fetched>> {
+        let mut reading = Reading::try_begin(&self.server, self.limit()).await?;
+        let rows = self.fetch(&mut reading, statement).await.ok();
+        drop(tokio::spawn(reading.finish()));
+        rows.filter(|rows| rows.len() >= wanted)
+    }
+
     fn decoded(&self, row: &PgRow) -> Result<Fetched, sqlx::Error> {
         let shown = &self.mapping.shown;
         let mut cells = Vec::with_capacity(shown.len());
         for (at, column) in shown.iter().enumerate() {
-            let text = reading::text(row, at)?;
+            let text = reading::text(row, at + 1)?;
             cells.push(if column.kind == FieldKind::Time { text.map(rfc3339) } else { text });
         }
-        let has_key = row.len() > shown.len() + 1;
         Ok(Fetched {
+            segment: reading::text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
             cells,
-            id: reading::value(row, shown.len())?,
-            key: has_key.then(|| reading::value(row, shown.len() + 1)).transpose()?,
+            id: reading::value(row, shown.len() + 1)?,
+            key: reading::value(row, shown.len() + 2)?,
         })
     }
 }
@@ -121,10 +175,10 @@ impl Directory for PostgresDirectory {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let started = Instant::now();
-        let mut paging = Paging::<Postgres>::new(&self.mapping, query)?;
+        let mut paging = Paging::<Postgres>::new(&self.mapping, query, self.size())?;
         let answered = self.read(async |reading: &mut Reading| {
-            while let Some(statement) = paging.next_statement() {
-                let rows = self.fetch(reading, statement).await?;
+            while let Some(step) = paging.next_step() {
+                let rows = self.step(reading, step).await?;
                 paging.take(rows);
             }
             Ok(())
@@ -135,6 +189,20 @@ impl Directory for PostgresDirectory {
             answered = answered => answered?,
         }
         Ok(paging.page(started.elapsed()))
+    }
+
+    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
+        let counting = counting::<Postgres>(&self.mapping, text, self.size())?;
+        let (sql, cap) = (counting.statement, counting.cap);
+        let counted = self.read(async |reading: &mut Reading| reading.fetch(sql).await);
+        let rows = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(cancelled()),
+            counted = counted => counted?,
+        };
+        let text = rows.first().map(|row| reading::text(row, 0)).transpose();
+        let text = text.map_err(|error| self.server.failed(error))?.flatten().unwrap_or_default();
+        Ok(Count::of(text.parse().unwrap_or_default(), cap))
     }
 
     async fn user(&self, id: &str) -> Result<Option<Row>> {

@@ -55,6 +55,10 @@ impl Server {
         self.options.get_username()
     }
 
+    pub(super) fn database(&self) -> Option<&str> {
+        self.options.get_database()
+    }
+
     /// Connects once and at once, to learn why it cannot be done: the pool would try again and
     /// again, and then only say that time is up.
     pub(super) async fn probe(&self) -> Result<()> {
@@ -107,19 +111,46 @@ pub(super) struct Reading {
     connection: Option<PoolConnection<Postgres>>,
     /// The server process to cancel, once it is known.
     backend: Option<i32>,
+    /// A statement may still run, and nobody wants its answer.
+    abandoned: bool,
 }
 
 impl Reading {
     pub(super) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
         let connection = server.acquire().await?;
-        let mut reading = Self { server: Arc::clone(server), connection: Some(connection), backend: None };
+        Self::begin_on(connection, server, limit).await
+    }
+
+    /// On a connection that is idle now; `None` when there is none, or it fails.
+    pub(super) async fn try_begin(server: &Arc<Server>, limit: Duration) -> Option<Self> {
+        let connection = match server.pool.try_acquire() {
+            Some(connection) => connection,
+            None => tokio::time::timeout(SLOW, server.pool.acquire()).await.ok()?.ok()?,
+        };
+        Self::begin_on(connection, server, limit).await.ok()
+    }
+
+    async fn begin_on(
+        connection: PoolConnection<Postgres>,
+        server: &Arc<Server>,
+        limit: Duration,
+    ) -> Result<Self> {
+        let mut reading = Self {
+            server: Arc::clone(server),
+            connection: Some(connection),
+            backend: None,
+            abandoned: false,
+        };
         // One round trip. The tiers of a search see one state of the table (repeatable read). The
-        // settings make ::text exact and in UTC, whatever the server's or the role's defaults are,
-        // and all of it ends with the transaction, which is what poolers need.
+        // settings make ::text exact and in UTC, whatever the server's or the role's defaults are;
+        // a search takes one of the server's processors, and never spends its time on compiling. All
+        // of it ends with the transaction, which is what poolers need.
         let settings = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
              SET LOCAL statement_timeout = {}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
              SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; \
+             SET LOCAL jit = off; \
+             SET LOCAL max_parallel_workers_per_gather = 0; \
              SELECT pg_backend_pid()::text",
             limit.as_millis()
         );
@@ -155,8 +186,28 @@ impl Reading {
         query.fetch_all(self.connection()).await.map_err(|error| self.server.failed(error))
     }
 
+    /// From here on (`true`) statements find rows by an index that gathers them, or no longer.
+    ///
+    /// Left alone the planner expects to meet enough matches early in the list's own order, and walks
+    /// through all of a large table when there are few (measured: 10 million rows, PostgreSQL 15).
+    pub(super) async fn gather(&mut self, gathers: bool) -> Result<()> {
+        let other_ways = if gathers { "off" } else { "on" };
+        let settings =
+            format!("SET LOCAL enable_seqscan = {other_ways}; SET LOCAL enable_indexscan = {other_ways}");
+        let set = sqlx::raw_sql(AssertSqlSafe(settings)).execute(self.connection()).await;
+        set.map(drop).map_err(|error| self.server.failed(error))
+    }
+
+    /// Nobody wants the answer that is still on its way.
+    pub(super) fn abandon(&mut self) {
+        self.abandoned = true;
+    }
+
     /// Ends the transaction and gives the connection back, after an answer or an error of the database's.
     pub(super) async fn finish(mut self) {
+        if self.abandoned {
+            return; // dropping it stops the server
+        }
         let ended = sqlx::raw_sql("ROLLBACK").execute(self.connection());
         if matches!(tokio::time::timeout(CONNECT_TIMEOUT, ended).await, Ok(Ok(_))) {
             self.connection = None;

@@ -1,9 +1,10 @@
 //! What SQL calls things in SQLite. Any column may hold a value of any type; each is bound as it is.
 
 use crate::directory::FieldKind;
-use crate::directory::catalogue::TableColumn;
+use crate::directory::catalogue::{Form, TableColumn};
 use crate::directory::cursor::Value;
-use crate::directory::sql::{CELL_CHARS, Dialect, Match, Statement, qualified};
+use crate::directory::plan::spellings;
+use crate::directory::sql::{CELL_CHARS, Dialect, Match, Ordering, Statement, behind, qualified};
 
 type Column = TableColumn<()>;
 
@@ -11,6 +12,9 @@ pub(super) struct Sqlite;
 
 impl Dialect for Sqlite {
     type Type = ();
+
+    const ROW_VALUES: bool = true;
+    const COUNT: &'static str = "CAST(count(*) AS TEXT)";
 
     fn cell(column: &Column) -> String {
         let name = qualified(column);
@@ -21,8 +25,8 @@ impl Dialect for Sqlite {
         )
     }
 
-    fn key(column: &Column) -> String {
-        qualified(column)
+    fn key(column: &Column, form: Form) -> String {
+        if form.lower { expression(column, form) } else { qualified(column) }
     }
 
     fn bind_key(statement: &mut Statement, _: &Column, key: Value) -> String {
@@ -31,6 +35,10 @@ impl Dialect for Sqlite {
         // Bytes that are no UTF-8 can only be bound as a blob. The plus takes away the affinity that
         // the cast brought, and that would change what the column's numbers compare like.
         if broken { format!("+CAST({placeholder} AS TEXT)") } else { placeholder }
+    }
+
+    fn ordering(column: &Column, form: Form) -> Ordering {
+        Ordering::plain(expression(column, form))
     }
 
     fn id_equals(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
@@ -60,15 +68,33 @@ impl Dialect for Sqlite {
         ))
     }
 
-    fn email_equals(statement: &mut Statement, email: &Column, text: &str) -> String {
-        let same = cases(text).into_iter().map(|text| {
-            format!("{} = {} COLLATE NOCASE", qualified(email), statement.bind('?', Value::Text(text)))
+    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
+        let folds = Form { folds: true, ascii: true, ..Form::default() };
+        let form = form.unwrap_or(folds);
+        let same = cases(text, form).into_iter().map(|text| {
+            let text = statement.bind('?', Value::Text(text));
+            format!("{} = {text}", expression(column, form))
         });
         format!("({})", same.collect::<Vec<_>>().join(" OR "))
     }
 
+    fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
+        let expression = expression(column, form);
+        // NOCASE compares as if all were in lower case.
+        let text = if form.folds { text.to_ascii_lowercase() } else { text.to_owned() };
+        let mut range = vec![format!("{expression} >= {}", statement.bind('?', Value::Text(text.clone())))];
+        range.extend(
+            behind(&text).map(|text| format!("{expression} < {}", statement.bind('?', Value::Text(text)))),
+        );
+        // What is behind may fold into what is within, and other types compare with texts too.
+        let pattern = statement.bind('?', Value::Text(Match::Prefix.pattern(&text)));
+        range.push(format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column)));
+        format!("({})", range.join(" AND "))
+    }
+
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
-        let like = cases(text).into_iter().map(|text| {
+        let folds = Form { folds: true, ascii: true, ..Form::default() };
+        let like = spellings(text, folds).into_iter().map(|text| {
             let pattern = statement.bind('?', Value::Text(how.pattern(&text)));
             format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column))
         });
@@ -76,28 +102,26 @@ impl Dialect for Sqlite {
     }
 }
 
-/// SQLite knows no case beyond ASCII: for other letters, the text as it is likely to be written.
-fn cases(text: &str) -> Vec<String> {
-    if text.is_ascii() {
-        return vec![text.to_owned()];
+/// What an index of this form is on.
+pub(super) fn expression(column: &Column, form: Form) -> String {
+    let name = qualified(column);
+    if form.lower {
+        format!("lower({name})")
+    } else if form.folds {
+        format!("{name} COLLATE NOCASE")
+    } else if column.kind == FieldKind::Text {
+        format!("{name} COLLATE BINARY")
+    } else {
+        name
     }
-    let mut titled = String::with_capacity(text.len());
-    let mut inside = false;
-    for char in text.chars() {
-        if inside {
-            titled.extend(char.to_lowercase());
-        } else {
-            titled.extend(char.to_uppercase());
-        }
-        inside = char.is_alphanumeric();
+}
+
+/// How a whole value may be written that is to be found by this form.
+fn cases(text: &str, form: Form) -> Vec<String> {
+    if form.lower {
+        return vec![text.to_ascii_lowercase()];
     }
-    let mut cases = Vec::new();
-    for case in [text.to_owned(), text.to_lowercase(), text.to_uppercase(), titled] {
-        if !cases.contains(&case) {
-            cases.push(case);
-        }
-    }
-    cases
+    spellings(text, form)
 }
 
 /// The bytes of a blob that is written as people see it: `\x0a1b`.
@@ -112,13 +136,6 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn letters_beyond_ascii_are_searched_in_their_likely_cases() {
-        assert_eq!(cases("ada"), ["ada"]);
-        assert_eq!(cases("märz"), ["märz", "MÄRZ", "März"]);
-        assert_eq!(cases("Østergård"), ["Østergård", "østergård", "ØSTERGÅRD"]);
-    }
 
     #[test]
     fn a_blob_is_read_as_it_is_shown() {

@@ -2,6 +2,7 @@
 
 mod dialect;
 pub(super) mod errors;
+mod served;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -17,9 +18,11 @@ use self::dialect::Sqlite;
 use super::catalogue::{self, Table, quoted};
 use super::cursor::{Value, hex};
 use super::mapping::Mapping;
-use super::paging::Paging;
+use super::paging::{Paging, counting};
+use super::plan::Size;
+use super::services::services;
 use super::sql::{Fetched, Statement, one_user, the_one};
-use super::{Directory, FieldKind, Info, Page, Query, Row, cancelled, time};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, time};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -70,7 +73,8 @@ impl SqliteDirectory {
             .await
             .map_err(failed)?;
         let table = catalogue::sqlite::read(&mut connection, part).await?;
-        let mapping = Mapping::new(part, &table)?;
+        let mut mapping = Mapping::new(part, &table)?;
+        served::find(&mut connection, &mut mapping).await.map_err(failed)?;
         let (estimated_total, total_is_exact) = total(&mut connection, &table).await.map_err(failed)?;
         drop(connection);
         let info = Info {
@@ -78,6 +82,9 @@ impl SqliteDirectory {
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
+            services: services(&mapping, &served::Indexes { table: &table.name }),
+            // A file has no roles: who may read it is for the system to say.
+            reader: Vec::new(),
         };
         Ok(Self { pool, part: part.clone(), mapping, info })
     }
@@ -102,31 +109,41 @@ impl SqliteDirectory {
 
     async fn fetch(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<Fetched>> {
         let failed = |error| errors::from_sqlx(error, &self.part);
-        // Constants and catalogue names only: see `sql` and `catalogue`.
-        let mut query = sqlx::query(AssertSqlSafe(statement.sql));
-        for value in statement.binds {
-            query = match value {
-                Value::Null => query.bind(None::<String>),
-                Value::Integer(integer) => query.bind(integer),
-                Value::Real(bits) => query.bind(f64::from_bits(bits)),
-                Value::Text(text) => query.bind(text),
-                Value::BrokenText(bytes) | Value::Blob(bytes) => query.bind(bytes),
-            };
-        }
-        let rows = query.fetch_all(connection).await.map_err(failed)?;
+        let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
         rows.iter().map(|row| self.decoded(row)).collect::<Result<_, _>>().map_err(failed)
+    }
+
+    fn size(&self) -> Size {
+        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
     }
 
     fn decoded(&self, row: &SqliteRow) -> Result<Fetched, sqlx::Error> {
         let shown = &self.mapping.shown;
-        let cells = shown.iter().enumerate().map(|(at, column)| Ok(cell(value(row, at)?, column.kind)));
-        let has_key = row.len() > shown.len() + 1;
+        let cells = shown.iter().enumerate().map(|(at, column)| Ok(cell(value(row, at + 1)?, column.kind)));
+        let segment = value(row, 0)?.into_text().and_then(|text| text.parse().ok());
         Ok(Fetched {
+            segment: segment.unwrap_or_default(),
             cells: cells.collect::<Result<_, sqlx::Error>>()?,
-            id: value(row, shown.len())?,
-            key: has_key.then(|| value(row, shown.len() + 1)).transpose()?,
+            id: value(row, shown.len() + 1)?,
+            key: value(row, shown.len() + 2)?,
         })
     }
+}
+
+/// A statement with its values.
+fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+    // Constants and catalogue names only: see `sql` and `catalogue`.
+    let mut query = sqlx::query(AssertSqlSafe(statement.sql));
+    for value in statement.binds {
+        query = match value {
+            Value::Null => query.bind(None::<String>),
+            Value::Integer(integer) => query.bind(integer),
+            Value::Real(bits) => query.bind(f64::from_bits(bits)),
+            Value::Text(text) => query.bind(text),
+            Value::BrokenText(bytes) | Value::Blob(bytes) => query.bind(bytes),
+        };
+    }
+    query
 }
 
 #[async_trait]
@@ -137,10 +154,18 @@ impl Directory for SqliteDirectory {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let started = Instant::now();
-        let mut paging = Paging::<Sqlite>::new(&self.mapping, query)?;
+        let mut paging = Paging::<Sqlite>::new(&self.mapping, query, self.size())?;
         let answered = self.read(async |connection: &mut SqliteConnection| {
-            while let Some(statement) = paging.next_statement() {
-                let rows = self.fetch(connection, statement).await?;
+            while let Some(step) = paging.next_step() {
+                let mut rows = None;
+                if let Some(newest) = step.newest {
+                    let found = self.fetch(connection, newest).await?;
+                    rows = Some(found).filter(|rows| rows.len() >= step.wanted);
+                }
+                let rows = match rows {
+                    Some(rows) => rows,
+                    None => self.fetch(connection, step.statement).await?,
+                };
                 paging.take(rows);
             }
             Ok(())
@@ -151,6 +176,21 @@ impl Directory for SqliteDirectory {
             answered = answered => answered?,
         }
         Ok(paging.page(started.elapsed()))
+    }
+
+    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
+        let counting = counting::<Sqlite>(&self.mapping, text, self.size())?;
+        let (statement, cap) = (counting.statement, counting.cap);
+        let counted = self.read(async |connection: &mut SqliteConnection| {
+            let row = bound(statement).fetch_one(connection).await;
+            row.and_then(|row| value(&row, 0)).map_err(|error| errors::from_sqlx(error, &self.part))
+        });
+        let users = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(cancelled()),
+            counted = counted => counted?,
+        };
+        Ok(Count::of(users.into_text().and_then(|text| text.parse().ok()).unwrap_or_default(), cap))
     }
 
     async fn user(&self, id: &str) -> Result<Option<Row>> {

@@ -1,0 +1,139 @@
+//! What the table's indexes can do, asked of the planner itself: views and all, whatever the collation.
+//! <https://www.sqlite.org/eqp.html>
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::dialect::expression;
+use crate::directory::catalogue::{Form, Served, TableColumn, quoted};
+use crate::directory::mapping::Mapping;
+use crate::directory::services::Advise;
+use crate::directory::sql::qualified;
+use crate::directory::{FieldKind, Tier};
+
+type Column = TableColumn<()>;
+
+/// Without ANALYZE's numbers the planner knows no sizes; with them it may read a table of a few rows
+/// rather than its index, which is as good.
+pub(super) async fn find(
+    connection: &mut SqliteConnection,
+    mapping: &mut Mapping<()>,
+) -> Result<(), sqlx::Error> {
+    let table = mapping.table.clone();
+    for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
+        column.access.order = ordered(connection, &table, column).await?;
+        for form in forms(column) {
+            let expression = expression(column, form);
+            let served = |index: Option<String>| index.map(|index| Served { index, form });
+            if column.access.equals.is_none() {
+                let condition = format!("{expression} = 'probe'");
+                column.access.equals = served(searched(connection, &table, &condition).await?);
+            }
+            if column.access.prefix.is_none() && column.kind == FieldKind::Text {
+                let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
+                let index = searched(connection, &table, &condition).await?;
+                column.access.prefix = served(index);
+            }
+        }
+    }
+    for (shown, column) in mapping.shown.iter().zip(&mut mapping.columns) {
+        column.sortable = shown.access.order.is_some();
+    }
+    Ok(())
+}
+
+fn is_text(column: &Column) -> bool {
+    column.kind == FieldKind::Text
+}
+
+/// The best comes first.
+fn forms(column: &Column) -> Vec<Form> {
+    let plain = Form::default();
+    if !is_text(column) {
+        return vec![plain];
+    }
+    vec![Form { folds: true, ascii: true, ..plain }, Form { lower: true, ascii: true, ..plain }, plain]
+}
+
+async fn ordered(
+    connection: &mut SqliteConnection,
+    table: &str,
+    column: &Column,
+) -> Result<Option<Served>, sqlx::Error> {
+    let steps =
+        plan(connection, &format!("SELECT 1 FROM {table} AS u ORDER BY {}", qualified(column))).await?;
+    if steps.iter().any(|step| step.contains("TEMP B-TREE")) {
+        return Ok(None);
+    }
+    let index = steps.iter().find_map(|step| index_of(step)).unwrap_or_else(|| "rowid".to_owned());
+    Ok(Some(Served { index, form: Form::default() }))
+}
+
+/// The index through which rows are found that meet `condition`; `None` when they are not.
+async fn searched(
+    connection: &mut SqliteConnection,
+    table: &str,
+    condition: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    let steps = plan(connection, &format!("SELECT * FROM {table} AS u WHERE {condition}")).await?;
+    Ok(steps.iter().find(|step| step.starts_with("SEARCH")).and_then(|step| index_of(step)))
+}
+
+async fn plan(connection: &mut SqliteConnection, select: &str) -> Result<Vec<String>, sqlx::Error> {
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {select}"));
+    let rows = sqlx::query(explain).fetch_all(&mut *connection).await?;
+    rows.iter().map(|row| row.try_get("detail")).collect()
+}
+
+/// `SEARCH u USING COVERING INDEX by_email (email>? AND email<?)`: `by_email`.
+fn index_of(step: &str) -> Option<String> {
+    if step.contains("USING INTEGER PRIMARY KEY") {
+        return Some("rowid".to_owned());
+    }
+    let name = step.split_once("INDEX ")?.1;
+    let end = name.rfind(" (").unwrap_or(name.len());
+    Some(name[..end].to_owned())
+}
+
+/// What SQLite would need to serve the search.
+pub(super) struct Indexes<'a> {
+    /// As the catalogue has it.
+    pub(super) table: &'a super::super::catalogue::CatalogueName,
+}
+
+impl Advise<()> for Indexes<'_> {
+    const CONTAINS_NOTE: &'static str = "from three letters on";
+
+    fn index(&self, tier: Tier, columns: &[&Column]) -> Option<String> {
+        let table = quoted(self.table);
+        let name = quoted(&columns.first()?.name);
+        let by = |columns: &[&Column]| format!("\"by_{}\"", columns[0].name.as_str().replace('"', "\"\""));
+        Some(match tier {
+            // SQLite wants a name for every index.
+            Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by(columns)),
+            Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by(columns)),
+            Tier::Email | Tier::Prefix => {
+                format!("CREATE INDEX {} ON {table} ({name} COLLATE NOCASE)", by(columns))
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::index_of;
+
+    #[test]
+    fn an_index_is_read_from_its_step() {
+        for (step, expected) in [
+            ("SEARCH u USING INDEX by_email (email>? AND email<?)", Some("by_email")),
+            ("SEARCH u USING COVERING INDEX odd (name) (email=?)", Some("odd (name)")),
+            ("SEARCH u USING INTEGER PRIMARY KEY (rowid=?)", Some("rowid")),
+            ("SCAN u USING INDEX by_time", Some("by_time")),
+            ("SCAN u", None),
+        ] {
+            assert_eq!(index_of(step).as_deref(), expected, "{step}");
+        }
+    }
+}
