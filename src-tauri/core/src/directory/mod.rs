@@ -2,6 +2,7 @@
 //!
 //! One trait, one small file per engine. A directory is read only, always.
 
+mod asked;
 mod catalogue;
 mod cursor;
 mod label;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
+pub use self::asked::{Chip, Fault, Reading, Suggestion, UnknownColumn, complete, reading};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result};
 

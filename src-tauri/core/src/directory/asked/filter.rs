@@ -1,0 +1,245 @@
+//! A value as written becomes tests of its column's own type, or the fault it has.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use jiff::Timestamp;
+
+use super::super::{Column, FieldKind, Role};
+use super::lexer::{Value, Written};
+use super::operand::{self, Extent, including};
+use super::{Bound, Operand, Test};
+
+/// Why there is no filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is still being typed.
+    Incomplete,
+    /// It does not fit the column.
+    Misfit {
+        /// Where, in bytes.
+        span: Range<usize>,
+        message: String,
+        hint: String,
+    },
+}
+
+type Read<T> = Result<T, Unread>;
+
+#[derive(Debug, Clone, Copy)]
+enum Comparison {
+    Above,
+    From,
+    Below,
+    UpTo,
+    Equal,
+}
+
+/// What `value` asks of `column`, which the text calls `name`; one of the tests is enough.
+pub(super) fn tests(column: &Column, name: &str, value: &Value, now: Timestamp) -> Read<Vec<Test>> {
+    let reader = Reader { column, name, now };
+    let mut any: Vec<Test> = Vec::new();
+    for written in value.operands() {
+        let test = reader.test(written)?;
+        if any.contains(&test) {
+            continue;
+        }
+        // All that is equality becomes one test, which is one IN for a database.
+        let known =
+            any.iter_mut().find_map(|test| if let Test::Is(known) = test { Some(known) } else { None });
+        match (test, known) {
+            (Test::Is(more), Some(known)) => {
+                for operand in more {
+                    if !known.contains(&operand) {
+                        known.push(operand);
+                    }
+                }
+            }
+            (test, _) => any.push(test),
+        }
+    }
+    if value.ends_in_open_quote() { Err(Unread::Incomplete) } else { Ok(any) }
+}
+
+/// `value` for people: `> 2026-01`, `pro, free`, `last 7d`.
+pub(super) fn said(column: &Column, value: &Value) -> String {
+    let ago = |text: &str| {
+        column.kind == FieldKind::Time
+            && text.len() > 1
+            && text.ends_with(['h', 'd', 'w', 'm', 'y', 'H', 'D', 'W', 'M', 'Y'])
+            && text.starts_with(|char: char| char.is_ascii_digit())
+    };
+    let said = |written: Written| match comparison(written) {
+        _ if written.bare().is_some_and(|text| !text.is_empty() && text.chars().all(|char| char == '*')) => {
+            "any".to_owned()
+        }
+        Some((comparison, rest)) => {
+            let text = rest.text();
+            let ago = if ago(&text) { " ago" } else { "" };
+            format!("{} {text}{ago}", comparison.sign()).trim_end().to_owned()
+        }
+        None if written.around_dots().is_none() && ago(&written.text()) => format!("last {}", written.text()),
+        None => written.text(),
+    };
+    value.operands().map(said).collect::<Vec<_>>().join(", ")
+}
+
+struct Reader<'a> {
+    column: &'a Column,
+    name: &'a str,
+    now: Timestamp,
+}
+
+impl Reader<'_> {
+    fn test(&self, written: Written) -> Read<Test> {
+        if written.is_empty() {
+            return Err(Unread::Incomplete);
+        }
+        match written.bare() {
+            Some(bare) if bare.eq_ignore_ascii_case("none") => return Ok(Test::Null),
+            Some(bare) if bare.chars().all(|char| char == '*') => return Ok(Test::NotNull),
+            _ => {}
+        }
+        match self.column.kind {
+            FieldKind::Text => self.text(written),
+            // Nothing else can be empty and yet there.
+            _ if written.text().is_empty() => Ok(Test::Null),
+            FieldKind::Json => self.text(written),
+            FieldKind::Boolean | FieldKind::Uuid => {
+                let extent = self.extent(written.strip_start('=').unwrap_or(written), true)?;
+                Ok(Test::Is(vec![extent.first]))
+            }
+            FieldKind::Integer | FieldKind::Number | FieldKind::Time => self.scaled(written),
+        }
+    }
+
+    fn text(&self, written: Written) -> Read<Test> {
+        let json = self.column.kind == FieldKind::Json;
+        let is = |text: String| Test::Is(vec![Operand::Text(text)]);
+        match comparison(written) {
+            Some((Comparison::Equal, rest)) if rest.is_empty() => return Err(Unread::Incomplete),
+            Some((Comparison::Equal, rest)) if json && rest.text().is_empty() => return Ok(Test::Null),
+            // JSON has no one spelling that could be equal.
+            Some((Comparison::Equal, rest)) if json => return Ok(Test::Contains(rest.text())),
+            Some((Comparison::Equal, rest)) => return Ok(is(rest.text())),
+            None => {}
+            Some(_) => {
+                return Err(misfit(
+                    written,
+                    format!("`{}` holds text, which `<` and `>` cannot compare.", self.name),
+                    format!("Quotes search for the signs themselves: {}:\"{}\".", self.name, written.text()),
+                ));
+            }
+        }
+        let open_end = written.strip_end('*');
+        let open_start = open_end.unwrap_or(written).strip_start('*');
+        let text = open_start.or(open_end).unwrap_or(written).text();
+        let contains = json || matches!(self.column.role, Role::Email | Role::Name);
+        Ok(match (open_start, open_end) {
+            (None, None) if text.is_empty() => is(text),
+            _ if text.is_empty() => Test::NotNull,
+            _ if json => Test::Contains(text),
+            (Some(_), Some(_)) => Test::Contains(text),
+            (None, Some(_)) => Test::BeginsWith(text),
+            (Some(_), None) => Test::EndsWith(text),
+            (None, None) if contains => Test::Contains(text),
+            (None, None) => is(text),
+        })
+    }
+
+    fn scaled(&self, written: Written) -> Read<Test> {
+        if let Some((comparison, rest)) = comparison(written) {
+            let alone = matches!(comparison, Comparison::Equal);
+            let Extent { first, last } = self.extent(rest, alone)?;
+            let beyond = |bound: Bound| Bound { inclusive: !bound.inclusive, ..bound };
+            let (from, to) = match comparison {
+                Comparison::Above => (Some(beyond(last)), None),
+                Comparison::From => (Some(including(first)), None),
+                Comparison::Below => (None, Some(beyond(including(first)))),
+                Comparison::UpTo => (None, Some(last)),
+                Comparison::Equal => return Ok(within(first, last)),
+            };
+            return Ok(Test::Range { from, to });
+        }
+        let Some((from, to)) = written.around_dots() else {
+            let Extent { first, last } = self.extent(written, true)?;
+            return Ok(within(first, last));
+        };
+        let end = |written: Written| (!written.is_empty()).then(|| self.extent(written, false)).transpose();
+        let (from, to) =
+            (end(from)?.map(|extent| including(extent.first)), end(to)?.map(|extent| extent.last));
+        match (&from, &to) {
+            (None, None) => Err(Unread::Incomplete),
+            (Some(from), Some(to)) if is_backwards(from, to) => Err(misfit(
+                written,
+                format!("`{}` ends before it begins.", written.text()),
+                "Put the smaller or earlier one first.".to_owned(),
+            )),
+            _ => Ok(Test::Range { from, to }),
+        }
+    }
+
+    /// One value. `alone` when neither compared nor the end of a range.
+    fn extent(&self, written: Written, alone: bool) -> Read<Extent> {
+        let kind = self.column.kind;
+        let text = written.text();
+        let text = text.trim();
+        operand::extent(kind, text, alone, self.now).ok_or_else(|| {
+            if operand::is_beginning(kind, text, self.now) {
+                return Unread::Incomplete;
+            }
+            let hint = format!("`{}` takes {}.", self.name, operand::takes(kind));
+            misfit(written, format!("`{text}` is {}.", operand::not_one(kind)), hint)
+        })
+    }
+}
+
+fn misfit(written: Written, message: String, hint: String) -> Unread {
+    let span = written.span().expect("nothing written is incomplete, not at fault");
+    Unread::Misfit { span, message, hint }
+}
+
+impl Comparison {
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Above => ">",
+            Self::From => "≥",
+            Self::Below => "<",
+            Self::UpTo => "≤",
+            Self::Equal => "=",
+        }
+    }
+}
+
+/// The comparison that `written` begins with, and what stands behind it.
+fn comparison(written: Written<'_>) -> Option<(Comparison, Written<'_>)> {
+    if let Some(rest) = written.strip_start('>') {
+        return Some(
+            rest.strip_start('=').map_or((Comparison::Above, rest), |rest| (Comparison::From, rest)),
+        );
+    }
+    if let Some(rest) = written.strip_start('<') {
+        return Some(
+            rest.strip_start('=').map_or((Comparison::Below, rest), |rest| (Comparison::UpTo, rest)),
+        );
+    }
+    written.strip_start('=').map(|rest| (Comparison::Equal, rest))
+}
+
+/// Everything from `first` to `last`.
+fn within(first: Operand, last: Bound) -> Test {
+    if matches!(first, Operand::Time(_)) {
+        return Test::Range { from: Some(including(first)), to: Some(last) };
+    }
+    Test::Is(vec![first])
+}
+
+fn is_backwards(from: &Bound, to: &Bound) -> bool {
+    let order = match (&from.value, &to.value) {
+        (Operand::Integer(from), Operand::Integer(to)) => from.cmp(to),
+        (Operand::Number(from), Operand::Number(to)) => from.to_f64().total_cmp(&to.to_f64()),
+        (Operand::Time(from), Operand::Time(to)) => from.cmp(to),
+        _ => Ordering::Less,
+    };
+    order == Ordering::Greater || order == Ordering::Equal && !(from.inclusive && to.inclusive)
+}

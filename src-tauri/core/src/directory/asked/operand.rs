@@ -1,0 +1,91 @@
+//! One value of a column's own type: what it covers, and what is said when it does not fit.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::super::FieldKind;
+use super::dates::{self, Dated};
+use super::{Bound, Decimal, Operand};
+
+/// What one operand covers: a number itself, a month from its first moment to before the next.
+pub(super) struct Extent {
+    pub(super) first: Operand,
+    pub(super) last: Bound,
+}
+
+/// Reads `text` as a value of `kind`. `alone` when neither compared nor the end of a range: `7d` is
+/// then everything since.
+pub(super) fn extent(kind: FieldKind, text: &str, alone: bool, now: Timestamp) -> Option<Extent> {
+    let operand = match kind {
+        FieldKind::Integer => Operand::Integer(text.parse().ok()?),
+        FieldKind::Number => Operand::Number(Decimal::parse(text)?),
+        FieldKind::Boolean => Operand::Boolean(boolean(text)?),
+        FieldKind::Uuid => Operand::Uuid(Uuid::try_parse(text).ok()?),
+        FieldKind::Time => match dates::read(text, now)? {
+            Dated::Stretch(first, end) => {
+                let last = Bound { value: Operand::Time(end), inclusive: false };
+                return Some(Extent { first: Operand::Time(first), last });
+            }
+            Dated::Ago(then) if alone => {
+                return Some(Extent { first: Operand::Time(then), last: including(Operand::Time(now)) });
+            }
+            Dated::Instant(then) | Dated::Ago(then) => Operand::Time(then),
+        },
+        FieldKind::Json | FieldKind::Text => Operand::Text(text.to_owned()),
+    };
+    Some(Extent { first: operand.clone(), last: including(operand) })
+}
+
+/// `text`, which does not fit, may yet become something that does.
+pub(super) fn is_beginning(kind: FieldKind, text: &str, now: Timestamp) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let of = |words: &[&str]| words.iter().any(|word| word.starts_with(&lower));
+    // The first point of `5..10`, or of `5.25`.
+    let before_point = || text.strip_suffix('.').is_some_and(|text| extent(kind, text, false, now).is_some());
+    of(&["none"])
+        || match kind {
+            FieldKind::Integer | FieldKind::Number => text == "-" || before_point(),
+            FieldKind::Boolean => of(&["true", "false", "yes", "no"]),
+            FieldKind::Time => dates::is_beginning(text, now) || before_point(),
+            FieldKind::Uuid => {
+                text.len() < 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+            }
+            FieldKind::Json | FieldKind::Text => false,
+        }
+}
+
+/// What a text that does not fit is: "`soonish` is no date".
+pub(super) fn not_one(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Integer => "no whole number of up to 64 bits",
+        FieldKind::Number => "no number",
+        FieldKind::Boolean => "neither true nor false",
+        FieldKind::Time => "no date",
+        FieldKind::Uuid => "no UUID",
+        FieldKind::Json | FieldKind::Text => "no text",
+    }
+}
+
+/// What fits: "`created` takes a date".
+pub(super) fn takes(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Integer => "whole numbers: 5, >5, <=5 or 5..10",
+        FieldKind::Number => "numbers: 5, 2.5, >5, <=5 or 5..10",
+        FieldKind::Boolean => "true or false",
+        FieldKind::Time => "a date: 2026-01, 2026-01-31, today, 7d, >2026-01 or 2026-01..2026-03",
+        FieldKind::Uuid => "a whole UUID, like 550e8400-e29b-41d4-a716-446655440000",
+        FieldKind::Json | FieldKind::Text => "text",
+    }
+}
+
+pub(super) fn including(value: Operand) -> Bound {
+    Bound { value, inclusive: true }
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Some(true),
+        "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
