@@ -5,6 +5,7 @@
 mod asked;
 mod catalogue;
 mod cursor;
+mod filters;
 mod label;
 mod mapping;
 mod paging;

@@ -10,8 +10,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::asked::Asked;
 use super::catalogue::{Form, TableColumn};
 use super::cursor::{Cursor, Value};
+use super::filters;
 use super::mapping::Mapping;
 use super::plan::{Finding, LOOKED_AT, Order, Plan, Planning, Reach, Size, Test};
 use super::sql::{Dialect, Fetched, Ordering, Statement, qualified, selected, selecting};
@@ -75,17 +79,23 @@ pub(super) struct Paging<'a, D: Dialect> {
 }
 
 impl<'a, D: Dialect> Paging<'a, D> {
-    pub(super) fn new(mapping: &'a Mapping<D::Type>, query: &'a Query, size: Size) -> Result<Self> {
+    pub(super) fn new(
+        mapping: &'a Mapping<D::Type>,
+        query: &'a Query,
+        size: Size,
+        now: Timestamp,
+    ) -> Result<Self> {
         if !(1..=500).contains(&query.limit) {
             return Err(Error::new(
                 Code::QueryInvalid,
                 format!("A page has 1 to 500 rows; {} were asked for.", query.limit),
             ));
         }
-        let text = searched(&query.text)?;
+        let asked = asked(mapping, query, now)?;
         let sorted = sorted(mapping, query)?;
-        let may_be_id = D::id_equals(&mut Statement::default(), mapping.id(), &text).is_some();
-        let plan = Planning::new(mapping, query, &text, size, may_be_id).plan(sorted);
+        let ids = asked.identities.iter().map(|identity| identity.as_str().to_owned());
+        let ids = ids.filter(|text| D::id_equals(&mut Statement::default(), mapping.id(), text).is_some());
+        let plan = Planning::new(mapping, query, &asked, size, ids.collect()).plan(sorted);
 
         let mut segments: Vec<Segment> = Vec::new();
         for (at, finding) in plan.findings.iter().enumerate() {
@@ -218,7 +228,12 @@ impl<'a, D: Dialect> Paging<'a, D> {
     fn newest(&self, segment: Segment, from: Option<&Cursor>, limit: usize) -> Option<Statement> {
         let (finding, key) = self.keyed(segment);
         let ordered_by = key.map_or_else(|| self.mapping.id(), |(column, _)| column);
-        let among_valued = from.is_none_or(|cursor| key.is_none() || cursor.key != Value::Null);
+        // Rows without a value stand at the list's end.
+        let among_valued = match (key, from) {
+            (None, _) => true,
+            (Some(_), Some(cursor)) => cursor.key != Value::Null,
+            (Some((column, _)), None) => !(self.backward && column.nullable),
+        };
         if ordered_by.access.order.is_none() || !among_valued {
             return None;
         }
@@ -287,6 +302,10 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 conditions.push(format!("({earlier}) IS NOT TRUE"));
             }
         }
+        for filter in &self.plan.filters {
+            let column = &self.mapping.shown[filter.column];
+            conditions.push(filters::condition::<D>(statement, column, filter));
+        }
         match (segment.part, key) {
             (Part::Valued, Some((column, _))) if column.nullable => conditions.push(is_not_null(column)),
             (Part::Null, _) => {
@@ -323,14 +342,11 @@ impl<'a, D: Dialect> Paging<'a, D> {
             Test::Begins { column, text: wanted, form } => {
                 D::begins(statement, &mapping.search[*column], wanted, *form)
             }
-            Test::Any { columns, how, text: wanted, or_id } => {
-                let mut any: Vec<String> = columns
+            Test::Any { columns, how, text: wanted } => {
+                let any: Vec<String> = columns
                     .iter()
                     .map(|&at| D::matches(statement, &mapping.search[at], *how, wanted))
                     .collect();
-                if *or_id {
-                    any.extend(D::id_equals(statement, mapping.id(), wanted));
-                }
                 any_of(&any)
             }
             Test::Words { columns, words } => {
@@ -411,9 +427,14 @@ pub(super) struct Counting {
 /// Hits beyond these are "1,000+".
 const COUNTED_HITS: u64 = 1000;
 
-pub(super) fn counting<D: Dialect>(mapping: &Mapping<D::Type>, text: &str, size: Size) -> Result<Counting> {
+pub(super) fn counting<D: Dialect>(
+    mapping: &Mapping<D::Type>,
+    text: &str,
+    size: Size,
+    now: Timestamp,
+) -> Result<Counting> {
     let query = Query::first(text, 1);
-    let paging = Paging::<D>::new(mapping, &query, size)?;
+    let paging = Paging::<D>::new(mapping, &query, size, now)?;
     let mut statement = Statement::default();
     let tests: Vec<String> = paging
         .plan
@@ -423,8 +444,13 @@ pub(super) fn counting<D: Dialect>(mapping: &Mapping<D::Type>, text: &str, size:
         .filter_map(|finding| paging.found_by(finding, &mut statement))
         .collect();
     let everything = paging.plan.findings.iter().any(|finding| finding.tests == [Test::Everything]);
-    let cap = (!everything).then_some(COUNTED_HITS);
+    let all = everything && paging.plan.filters.is_empty();
+    let cap = (!all).then_some(COUNTED_HITS);
     let mut conditions = if everything { Vec::new() } else { vec![any_of(&tests)] };
+    for filter in &paging.plan.filters {
+        let column = &mapping.shown[filter.column];
+        conditions.push(filters::condition::<D>(&mut statement, column, filter));
+    }
     if mapping.id().nullable {
         conditions.push(is_not_null(mapping.id()));
     }
@@ -447,18 +473,21 @@ impl Segment {
     }
 }
 
-/// The text as it is searched.
-fn searched(text: &str) -> Result<String> {
-    // No database text holds NUL, and PostgreSQL takes none.
-    let text = text.trim().replace('\0', "");
-    if text.chars().count() > QUERY_CHARS {
+/// What the text asks for. A filter that cannot be is refused: without it, the answer were another's.
+fn asked<T>(mapping: &Mapping<T>, query: &Query, now: Timestamp) -> Result<Asked> {
+    if query.text.chars().count() > QUERY_CHARS {
         return Err(Error::new(
             Code::QueryInvalid,
             format!("The search text is longer than {QUERY_CHARS} characters."),
         )
         .hint("Search for an id, an e-mail address or a part of a name."));
     }
-    Ok(text)
+    // No database text holds NUL, and PostgreSQL takes none.
+    let asked = Asked::read(&query.text.replace('\0', ""), &mapping.columns, now);
+    match asked.reading.faults.first() {
+        Some(fault) => Err(Error::new(Code::QueryInvalid, fault.message.clone()).hint(fault.hint.clone())),
+        None => Ok(asked),
+    }
 }
 
 /// The column that the operator orders by (`None`: the id), and whether downwards.

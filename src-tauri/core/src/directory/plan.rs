@@ -4,7 +4,9 @@
 //! serves runs at once. What none does is read from the table when the table is small, or when the
 //! operator asked for it; else only the newest rows are looked at, and that is said.
 
+use super::asked::{self, Asked, Filter};
 use super::catalogue::{Form, TableColumn};
+use super::filters;
 use super::mapping::Mapping;
 use super::sql::Match;
 use super::{LeftOut, Query, Tier};
@@ -33,12 +35,11 @@ pub(super) enum Test {
         text: String,
         form: Form,
     },
-    /// One of the columns begins with or contains the text, or (if so said) the id is it.
+    /// One of the columns begins with or contains the text.
     Any {
         columns: Vec<usize>,
         how: Match,
         text: String,
-        or_id: bool,
     },
     /// Each word is contained in one of the columns.
     Words {
@@ -100,6 +101,8 @@ impl Size {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) findings: Vec<Finding>,
+    /// Every row passes them, whatever finds it.
+    pub(super) filters: Vec<Filter>,
     /// Told with the last page: what was not searched.
     pub(super) left_out: Option<LeftOut>,
 }
@@ -108,29 +111,28 @@ pub(super) struct Plan {
 pub(super) struct Planning<'a, T> {
     mapping: &'a Mapping<T>,
     query: &'a Query,
-    text: &'a str,
+    asked: &'a Asked,
     size: Size,
-    /// The id can read so.
-    may_be_id: bool,
+    /// What the text may identify that can be an id of this directory.
+    ids: Vec<String>,
     may_read: bool,
 }
 
 impl<'a, T: Clone> Planning<'a, T> {
-    /// `text` is the query's, trimmed; `may_be_id`: some id could read so.
     pub(super) fn new(
         mapping: &'a Mapping<T>,
         query: &'a Query,
-        text: &'a str,
+        asked: &'a Asked,
         size: Size,
-        may_be_id: bool,
+        ids: Vec<String>,
     ) -> Self {
         let may_read = query.everywhere || size.is_small();
-        Self { mapping, query, text, size, may_be_id, may_read }
+        Self { mapping, query, asked, size, ids, may_read }
     }
 
     /// `sorted`: the shown column that the operator orders by (`None`: the id), and whether downwards.
     pub(super) fn plan(&self, sorted: Option<(Option<usize>, bool)>) -> Plan {
-        let findings = match (self.text.is_empty(), sorted) {
+        let mut findings = match (self.asked.text.is_empty(), sorted) {
             (true, Some((column, descending))) => {
                 let served = column.is_none_or(|at| self.mapping.shown[at].access.order.is_some());
                 let order = column.map_or(Order::Id, Order::Shown);
@@ -143,41 +145,73 @@ impl<'a, T: Clone> Planning<'a, T> {
             (false, Some((column, descending))) => self.in_one_order(column, descending),
             (false, None) => self.in_tiers(),
         };
+        self.filtered(&mut findings);
         self.guarded(findings)
+    }
+
+    /// What the filters make of the reach: an index that serves one finds few enough rows to test them
+    /// for the rest; a list of everything, filtered, has to go far for its next row.
+    fn filtered(&self, findings: &mut [Finding]) {
+        let mut filters = self.asked.filters.iter().peekable();
+        if filters.peek().is_none() {
+            return;
+        }
+        let column = |filter: &Filter| &self.mapping.shown[filter.column];
+        let served = filters.clone().any(|filter| filters::is_served(column(filter), filter));
+        for finding in findings {
+            let along_the_order = || {
+                self.asked.filters.iter().all(|filter| {
+                    let ranges = filter.any.iter().all(|test| matches!(test, asked::Test::Range { .. }));
+                    finding.order == Order::Shown(filter.column)
+                        && ranges
+                        && filters::is_served(column(filter), filter)
+                })
+            };
+            let everything = finding.tests == [Test::Everything];
+            if finding.reach == Reach::Read && served || everything && served && !along_the_order() {
+                finding.reach = Reach::Gathered;
+            } else if everything && !served {
+                finding.reach = Reach::Read;
+            }
+        }
     }
 
     /// All matches as one list, in the operator's order.
     fn in_one_order(&self, column: Option<usize>, descending: bool) -> Vec<Finding> {
         let columns: Vec<usize> = (0..self.mapping.search.len()).collect();
-        let served = columns.iter().all(|&at| self.serves_contains(at)) && has_trigram(self.text);
-        let any = Test::Any {
-            columns,
-            how: Match::Contains,
-            text: self.text.to_owned(),
-            // What is it or begins with it contains it too.
-            or_id: self.may_be_id,
-        };
+        let text = &self.asked.text;
+        let served = columns.iter().all(|&at| self.serves_contains(at)) && has_trigram(text);
+        // What is it or begins with it contains it too.
+        let any = Test::Any { columns, how: Match::Contains, text: text.clone() };
+        let tests = std::iter::once(any).chain(self.ids.iter().cloned().map(Test::Id)).collect();
         let order = column.map_or(Order::Id, Order::Shown);
-        vec![finding(Tier::Contains, any, reach(served, Reach::Gathered), order, descending)]
+        let reach = reach(served, Reach::Gathered);
+        vec![Finding { tier: Tier::Contains, tests, reach, order, descending }]
     }
 
     fn in_tiers(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        let typed = || self.text.to_owned();
         let newest = self.newest();
-        if self.may_be_id {
-            let served = self.mapping.id().access.equals.is_some();
-            findings.push(finding(Tier::Id, Test::Id(typed()), reach(served, Reach::Quick), Order::Id, true));
-        }
-        // Without an @ it is no whole address; its matches still come first among the prefixes' or so.
-        if let Some(at) = self.mapping.searched_email.filter(|_| self.text.contains('@')) {
+        let either = |tier, tests: Vec<Test>, reach, order| {
+            (!tests.is_empty()).then_some(Finding { tier, tests, reach, order, descending: true })
+        };
+        let served = self.mapping.id().access.equals.is_some();
+        let ids = self.ids.iter().cloned().map(Test::Id).collect();
+        findings.extend(either(Tier::Id, ids, reach(served, Reach::Quick), Order::Id));
+        if let Some(at) = self.mapping.searched_email {
             let form = self.mapping.shown[at].access.equals.as_ref().map(|served| served.form);
-            if let Some(form) = form {
-                let test = Test::Email(typed(), Some(form));
-                findings.push(finding(Tier::Email, test, Reach::Quick, newest, true));
+            let emails = |form| {
+                let addresses = self.asked.identities.iter().filter_map(|identity| match identity {
+                    asked::Identity::Email(address) => Some(Test::Email(address.clone(), form)),
+                    asked::Identity::Id(_) => None,
+                });
+                addresses.collect::<Vec<_>>()
+            };
+            if form.is_some() {
+                findings.extend(either(Tier::Email, emails(form), Reach::Quick, newest));
             }
-            if !form.is_some_and(|form| form.any_case(self.text)) {
-                findings.push(finding(Tier::Email, Test::Email(typed(), None), Reach::Read, newest, true));
+            if !form.is_some_and(|form| form.any_case(self.text())) {
+                findings.extend(either(Tier::Email, emails(None), Reach::Read, newest));
             }
         }
 
@@ -185,7 +219,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         for (at, column) in self.mapping.search.iter().enumerate() {
             let form = column.access.prefix.as_ref().map(|served| served.form);
             if let Some(form) = form {
-                let mut spellings = spellings(self.text, form);
+                let mut spellings = spellings(self.text(), form);
                 if self
                     .mapping
                     .searched_email
@@ -198,16 +232,16 @@ impl<'a, T: Clone> Planning<'a, T> {
                     finding(Tier::Prefix, test, Reach::Quick, Order::Searched(at, form), false)
                 }));
             }
-            if !form.is_some_and(|form| form.any_case(self.text)) {
+            if !form.is_some_and(|form| form.any_case(self.text())) {
                 unordered.push(at);
             }
         }
-        let begins = self.text.chars().next().is_some_and(char::is_alphanumeric);
+        let begins = self.text().chars().next().is_some_and(char::is_alphanumeric);
         findings.extend(self.anywhere(Tier::Prefix, &unordered, begins));
         let all: Vec<usize> = (0..self.mapping.search.len()).collect();
-        findings.extend(self.anywhere(Tier::Contains, &all, has_trigram(self.text)));
+        findings.extend(self.anywhere(Tier::Contains, &all, has_trigram(self.text())));
 
-        let words: Vec<String> = self.text.split_whitespace().map(str::to_owned).collect();
+        let words = self.asked.words.clone();
         if words.len() > 1 && !all.is_empty() {
             let served =
                 all.iter().all(|&at| self.serves_contains(at)) && words.iter().any(|word| has_trigram(word));
@@ -227,7 +261,7 @@ impl<'a, T: Clone> Planning<'a, T> {
             .into_iter()
             .filter(|(columns, _)| !columns.is_empty())
             .map(|(columns, reach)| {
-                let test = Test::Any { columns, how, text: self.text.to_owned(), or_id: false };
+                let test = Test::Any { columns, how, text: self.text().to_owned() };
                 finding(tier, test, reach, self.newest(), true)
             })
             .collect()
@@ -235,13 +269,17 @@ impl<'a, T: Clone> Planning<'a, T> {
 
     /// Where the table is not to be read: only its newest rows are looked at, last of all.
     fn guarded(&self, findings: Vec<Finding>) -> Plan {
+        let filters = self.asked.filters.clone();
         if self.may_read {
-            return Plan { findings, left_out: None };
+            return Plan { findings, filters, left_out: None };
         }
         let (unserved, mut findings): (Vec<Finding>, Vec<Finding>) =
             findings.into_iter().partition(|finding| finding.reach == Reach::Read);
-        let Some(last) = unserved.last() else { return Plan { findings, left_out: None } };
-        let walks = last.tests != [Test::Everything] && self.query.sort.is_none() && self.newest_is_served();
+        let Some(last) = unserved.last() else {
+            return Plan { findings, filters, left_out: None };
+        };
+        let all_of_it = last.tests == [Test::Everything] && self.asked.filters.is_empty();
+        let walks = !all_of_it && self.query.sort.is_none() && self.newest_is_served();
         if walks {
             let tests = unserved.iter().flat_map(|finding| finding.tests.clone()).collect();
             findings.push(Finding {
@@ -257,7 +295,7 @@ impl<'a, T: Clone> Planning<'a, T> {
             limit_ms: self.size.limit_ms,
             looked_at: walks.then_some(LOOKED_AT),
         };
-        Plan { findings, left_out: Some(left_out) }
+        Plan { findings, filters, left_out: Some(left_out) }
     }
 
     /// By the time of creation, where that does not mean to order the whole of a large table; else by id.
@@ -276,6 +314,10 @@ impl<'a, T: Clone> Planning<'a, T> {
         column.access.order.is_some()
     }
 
+    fn text(&self) -> &str {
+        &self.asked.text
+    }
+
     fn serves_contains(&self, at: usize) -> bool {
         self.mapping.search[at].access.contains.is_some()
     }
@@ -290,7 +332,7 @@ fn reach(served: bool, by: Reach) -> Reach {
 }
 
 /// An index of trigrams finds nothing by fewer letters: <https://www.postgresql.org/docs/current/pgtrgm.html>
-fn has_trigram(text: &str) -> bool {
+pub(super) fn has_trigram(text: &str) -> bool {
     text.split(|char: char| !char.is_alphanumeric()).any(|run| run.chars().nth(2).is_some())
 }
 

@@ -2,6 +2,7 @@
 //! of one user. How lists are asked for is in `paging`.
 
 use super::Row;
+use super::asked::Operand;
 use super::catalogue::{Form, TableColumn, quoted};
 use super::cursor::Value;
 use super::mapping::Mapping;
@@ -48,13 +49,14 @@ impl Fetched {
 pub(super) enum Match {
     Prefix,
     Contains,
+    Suffix,
 }
 
 impl Match {
     /// `text` as a LIKE pattern in which it stands for itself only; the escape character is `\`.
     pub(super) fn pattern(self, text: &str) -> String {
         let mut pattern = String::with_capacity(text.len() + 2);
-        if self == Self::Contains {
+        if self != Self::Prefix {
             pattern.push('%');
         }
         for char in text.chars() {
@@ -63,7 +65,9 @@ impl Match {
             }
             pattern.push(char);
         }
-        pattern.push('%');
+        if self != Self::Suffix {
+            pattern.push('%');
+        }
         pattern
     }
 }
@@ -119,7 +123,15 @@ pub(super) trait Dialect: Sync {
     ) -> String;
     /// The column begins with `text`, in the order that an index of this form has.
     fn begins(statement: &mut Statement, column: &TableColumn<Self::Type>, text: &str, form: Form) -> String;
-    /// The column's text begins with or contains `text`, whatever the case.
+    /// The column's value stands in this relation (`=`, `<`, `<=`, `>`, `>=`) to `value`, which is of its
+    /// kind and no text.
+    fn compare(
+        statement: &mut Statement,
+        column: &TableColumn<Self::Type>,
+        relation: &str,
+        value: &Operand,
+    ) -> String;
+    /// The column's text begins or ends with or contains `text`, whatever the case.
     fn matches(statement: &mut Statement, column: &TableColumn<Self::Type>, how: Match, text: &str)
     -> String;
 }
@@ -226,6 +238,7 @@ mod tests {
             let matches = |how: Match| like(&chars(&searched), &chars(&how.pattern(&text)));
             prop_assert_eq!(matches(Match::Prefix), searched.starts_with(&text));
             prop_assert_eq!(matches(Match::Contains), searched.contains(&text));
+            prop_assert_eq!(matches(Match::Suffix), searched.ends_with(&text));
         }
 
         #[test]

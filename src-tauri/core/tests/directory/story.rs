@@ -49,6 +49,7 @@ pub async fn told(directory: &dyn Directory, indexed: Indexed) {
     all_users_newest_first(directory, &people).await;
     searches_answer_in_tiers(directory, &people, indexed).await;
     users_are_counted(directory, &people).await;
+    filters_narrow_the_list(directory, &people).await;
     lists_are_ordered_both_ways(directory, &people).await;
     hostile_rows_are_shown_as_they_are(directory, &people).await;
     a_user_is_read_again_by_its_id(directory, &people).await;
@@ -98,6 +99,70 @@ async fn all_users_newest_first(directory: &dyn Directory, people: &[Person]) {
     }
 }
 
+async fn filters_narrow_the_list(directory: &dyn Directory, people: &[Person]) {
+    type Passes = fn(&Person) -> bool;
+    let cases: [(&str, Passes); 22] = [
+        ("plan:pro", |one| one.plan.as_deref() == Some("pro")),
+        ("PLAN:PRO", |one| one.plan.as_deref() == Some("pro")),
+        ("plan:pro,free", |one| one.plan.is_some()),
+        ("-plan:free", |one| one.plan.as_deref() != Some("free")),
+        ("plan:none", |one| one.plan.is_none()),
+        ("plan:*", |one| one.plan.is_some()),
+        ("plan:pr*", |one| one.plan.as_deref() == Some("pro")),
+        ("score:>1", |one| one.score.is_some_and(|score| score > 1.0)),
+        ("score:-0.5..0.5", |one| one.score.is_some_and(|score| (-0.5..=0.5).contains(&score))),
+        ("active:yes", |one| one.active == Some(true)),
+        ("active:false", |one| one.active == Some(false)),
+        ("-active:yes", |one| one.active != Some(true)),
+        ("id:>5000", |one| one.id > 5000),
+        ("id:-5", |one| one.id == -5),
+        ("id:9007199254740993", |one| one.id == BEYOND_DOUBLE),
+        ("email:@example.com plan:pro", |one| {
+            one.plan.as_deref() == Some("pro") && has(one.email.as_deref(), "@example.com")
+        }),
+        ("full_name:\"ann okafor\"", |one| has(one.name.as_deref(), "ann okafor")),
+        ("full_name:\"; drop table\"", |one| has(one.name.as_deref(), "; drop table")),
+        ("full_name:100%", |one| has(one.name.as_deref(), "100%")),
+        ("created:2023-11-14", |one| one.created_at.is_some_and(|at| at < NEXT_DAY)),
+        ("created:>2023-11-14", |one| one.created_at.is_some_and(|at| at >= NEXT_DAY)),
+        ("created:>=2023-11-14T22:20:00Z", |one| {
+            one.created_at.is_some_and(|at| at >= 1_700_000_400_000_000)
+        }),
+    ];
+    for (text, passes) in cases {
+        let expected: Vec<String> = expected(people, "", None, Indexed::default())
+            .into_iter()
+            .filter(|(_, person)| passes(person))
+            .map(|(_, person)| person.id.to_string())
+            .collect();
+        let question = Query { limit: 500, ..query(text) };
+        let back: Vec<String> =
+            backwards(directory, question.clone()).await.into_iter().map(|row| row.id).collect();
+        let pages = pages(directory, question).await;
+        let found: Vec<&str> = pages.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
+        assert_eq!(found, expected, "{text}");
+        assert_eq!(back, expected, "{text}, backwards");
+    }
+    // Beside a text, they narrow each of its tiers.
+    let narrowed = search(directory, &Query { limit: 500, ..query("okafor plan:pro -active:yes") }).await;
+    let expected = people.iter().filter(|one| {
+        has(one.name.as_deref(), "okafor") && one.plan.as_deref() == Some("pro") && one.active != Some(true)
+    });
+    assert_eq!(narrowed.rows.len(), expected.count());
+    for (text, said) in [("created:soonish", "date"), ("score:many", "number"), ("id:x", "number")] {
+        let error = directory.search(&query(text), &CancellationToken::new()).await.unwrap_err();
+        assert_eq!(error.code, Code::QueryInvalid);
+        assert!(error.to_string().contains(said) && error.hint.is_some(), "{error:?}");
+    }
+}
+
+/// 2023-11-15, in microseconds.
+const NEXT_DAY: i64 = 1_700_006_400_000_000;
+
+fn has(value: Option<&str>, text: &str) -> bool {
+    value.is_some_and(|value| value.to_lowercase().contains(text))
+}
+
 async fn users_are_counted(directory: &dyn Directory, people: &[Person]) {
     let count = async |text: &str| {
         let count = directory.count(text, &CancellationToken::new()).await.expect("it is counted");
@@ -143,7 +208,6 @@ async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person], 
         "percent%under_score\\@EXAMPLE.com",
         "'",
         "drop table",
-        "'; DROP TABLE \"Users\"; --",
         "<script",
         "onerror=",
         "x",
@@ -185,6 +249,9 @@ async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person], 
             }
         }
     }
+    // Quotes hold words together, and hostile ones find whom they stand for like any other.
+    let quoted = search(directory, &query("'; DROP TABLE \"Users\"; --")).await;
+    assert_eq!((quoted.rows.len(), quoted.how.tier), (1, Tier::Words));
     assert!(expected(people, "ann", None, indexed).len() > 500, "the story searches for something common");
 }
 

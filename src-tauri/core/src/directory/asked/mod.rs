@@ -109,7 +109,6 @@ impl Decimal {
     }
 
     /// For databases that read decimal digits.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no engine binds numbers yet"))]
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

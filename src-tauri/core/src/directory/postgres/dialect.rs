@@ -1,6 +1,7 @@
 //! What SQL calls things in PostgreSQL. Every value is bound as text and cast by the database.
 
 use crate::directory::FieldKind;
+use crate::directory::asked::Operand;
 use crate::directory::catalogue::postgres::PgType;
 use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
@@ -110,6 +111,23 @@ impl Dialect for Postgres {
             condition = format!("({condition} AND {expression} {before} {behind})");
         }
         condition
+    }
+
+    fn compare(statement: &mut Statement, column: &Column, relation: &str, value: &Operand) -> String {
+        let zoned = column.db_type.name.as_str() == "timestamptz";
+        // Each as a type that the column's own compares with, so that an index serves it.
+        let (text, cast) = match value {
+            Operand::Integer(number) => (number.to_string(), "int8"),
+            Operand::Number(number) => (number.as_str().to_owned(), "numeric"),
+            Operand::Boolean(truth) => (truth.to_string(), "bool"),
+            Operand::Uuid(uuid) => (uuid.to_string(), "uuid"),
+            Operand::Text(text) => (text.clone(), "text"),
+            Operand::Time(time) if zoned => (time.to_string(), "timestamptz"),
+            // Without a zone it is taken for UTC, as it is shown.
+            Operand::Time(time) => (time.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(), "timestamp"),
+        };
+        let text = statement.bind('$', Value::Text(text));
+        format!("{} {relation} {text}::{cast}", qualified(column))
     }
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -175,7 +176,7 @@ impl Directory for PostgresDirectory {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let started = Instant::now();
-        let mut paging = Paging::<Postgres>::new(&self.mapping, query, self.size())?;
+        let mut paging = Paging::<Postgres>::new(&self.mapping, query, self.size(), Timestamp::now())?;
         let answered = self.read(async |reading: &mut Reading| {
             while let Some(step) = paging.next_step() {
                 let rows = self.step(reading, step).await?;
@@ -192,7 +193,7 @@ impl Directory for PostgresDirectory {
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let counting = counting::<Postgres>(&self.mapping, text, self.size())?;
+        let counting = counting::<Postgres>(&self.mapping, text, self.size(), Timestamp::now())?;
         let (sql, cap) = (counting.statement, counting.cap);
         let counted = self.read(async |reading: &mut Reading| reading.fetch(sql).await);
         let rows = tokio::select! {

@@ -1,6 +1,7 @@
 //! What SQL calls things in SQLite. Any column may hold a value of any type; each is bound as it is.
 
 use crate::directory::FieldKind;
+use crate::directory::asked::Operand;
 use crate::directory::catalogue::{Form, TableColumn};
 use crate::directory::cursor::Value;
 use crate::directory::plan::spellings;
@@ -92,6 +93,25 @@ impl Dialect for Sqlite {
         format!("({})", range.join(" AND "))
     }
 
+    fn compare(statement: &mut Statement, column: &Column, relation: &str, value: &Operand) -> String {
+        let name = qualified(column);
+        let value = match value {
+            Operand::Time(time) => return compare_time(statement, &name, relation, *time),
+            Operand::Integer(number) => Value::Integer(*number),
+            Operand::Number(number) => Value::Real(number.to_f64().to_bits()),
+            Operand::Boolean(truth) => Value::Integer((*truth).into()),
+            Operand::Uuid(uuid) => Value::Text(uuid.to_string()),
+            Operand::Text(text) => Value::Text(text.clone()),
+        };
+        let texts = matches!(value, Value::Text(_));
+        let value = statement.bind('?', value);
+        if texts {
+            return format!("{name} {relation} {value} COLLATE NOCASE");
+        }
+        // A text is greater than every number.
+        format!("(typeof({name}) <> 'text' AND {name} {relation} {value})")
+    }
+
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
         let folds = Form { folds: true, ascii: true, ..Form::default() };
         let like = spellings(text, folds).into_iter().map(|text| {
@@ -114,6 +134,24 @@ pub(super) fn expression(column: &Column, form: Form) -> String {
     } else {
         name
     }
+}
+
+/// Times are kept as texts or as numbers: <https://www.sqlite.org/lang_datefunc.html>. Texts compare like the
+/// times they mean, but for the letter between date and time.
+fn compare_time(statement: &mut Statement, name: &str, relation: &str, time: jiff::Timestamp) -> String {
+    let midnight = time.as_second().rem_euclid(86_400) == 0 && time.subsec_nanosecond() == 0;
+    let (kept, text) = if midnight {
+        // Every time of a day is greater than the day's own text, so an index serves it.
+        (name.to_owned(), time.strftime("%Y-%m-%d"))
+    } else {
+        (format!("replace(substr({name}, 1, 19), 'T', ' ')"), time.strftime("%Y-%m-%d %H:%M:%S"))
+    };
+    let text = statement.bind('?', Value::Text(text.to_string()));
+    let seconds = statement.bind('?', Value::Integer(time.as_second()));
+    format!(
+        "((typeof({name}) = 'text' AND {kept} {relation} {text}) OR (typeof({name}) IN ('integer', 'real') \
+         AND (CASE WHEN abs({name}) < 100000000000 THEN {name} ELSE {name} / 1000 END) {relation} {seconds}))"
+    )
 }
 
 /// How a whole value may be written that is to be found by this form.

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef};
 use tokio_util::sync::CancellationToken;
@@ -154,7 +155,7 @@ impl Directory for SqliteDirectory {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let started = Instant::now();
-        let mut paging = Paging::<Sqlite>::new(&self.mapping, query, self.size())?;
+        let mut paging = Paging::<Sqlite>::new(&self.mapping, query, self.size(), Timestamp::now())?;
         let answered = self.read(async |connection: &mut SqliteConnection| {
             while let Some(step) = paging.next_step() {
                 let mut rows = None;
@@ -179,7 +180,7 @@ impl Directory for SqliteDirectory {
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let counting = counting::<Sqlite>(&self.mapping, text, self.size())?;
+        let counting = counting::<Sqlite>(&self.mapping, text, self.size(), Timestamp::now())?;
         let (statement, cap) = (counting.statement, counting.cap);
         let counted = self.read(async |connection: &mut SqliteConnection| {
             let row = bound(statement).fetch_one(connection).await;
