@@ -9,6 +9,8 @@ pub mod browser;
 #[cfg(target_os = "linux")]
 pub mod desktop;
 #[cfg(target_os = "linux")]
+pub mod directory_bench;
+#[cfg(target_os = "linux")]
 pub mod keyring;
 #[cfg(target_os = "linux")]
 pub mod postgres;

@@ -22,17 +22,24 @@ pub struct PostgresServer {
     bin: PathBuf,
     directory: TempDir,
     port: u16,
+    settings: Vec<String>,
     server: Option<Child>,
 }
 
 impl PostgresServer {
     /// Makes a cluster and starts it; takes about two seconds. Panics, saying why, where it cannot.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with settings of its own, such as `shared_buffers=1GB`.
+    pub fn start_with(settings: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("understudy-postgres-").tempdir().expect("a folder");
         if let Some((uid, gid)) = other_user() {
             chown(directory.path(), Some(uid), Some(gid)).expect("the folder becomes the server's own");
         }
-        let mut server = Self { bin: installation(), directory, port: 0, server: None };
+        let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let mut server = Self { bin: installation(), directory, port: 0, settings, server: None };
         let password_file = server.path("password");
         std::fs::write(&password_file, ADMIN_PASSWORD).expect("the password is written");
         if let Some((uid, gid)) = other_user() {
@@ -120,6 +127,7 @@ impl PostgresServer {
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off"])
             .args(["-c", "synchronous_commit=off", "-c", "autovacuum=off", "-c", "max_connections=20"])
             .args(["-c", "shared_buffers=32MB", "-c", "lc_messages=C", "-c", "logging_collector=off"])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -58,6 +58,7 @@ pub(super) struct Cursor {
     /// The value of the column that orders the list; [`Value::Null`] where only the id does (there is
     /// no such column, or this part of the list has NULL in it).
     pub(super) key: Value,
+    /// [`Value::Null`]: before the segment's first row.
     pub(super) id: Value,
 }
 

@@ -3,6 +3,8 @@
 //! An engine drives [`Paging`]: it asks for the next [`Step`], runs it, hands the rows back, and takes
 //! the page at the end.
 //!
+//! Whoever was named exactly is shown at once: such a page may be short, and the next one goes on.
+//!
 //! A list is answered in *segments*: one per finding of the [`super::plan`], and a quick one cut in two
 //! where the ordering column may be NULL: first the rows with a value, in order, then those without,
 //! by id. So "NULLs last" costs nothing, and a plain index serves the order. Quick segments are asked
@@ -132,6 +134,9 @@ impl<'a, D: Dialect> Paging<'a, D> {
 
     /// What to ask the database next; `None` when the page is full or there is nothing more.
     pub(super) fn next_step(&mut self) -> Option<Step> {
+        if self.has_named_one() {
+            return None;
+        }
         // One row more than the page has tells whether another page follows.
         let wanted =
             (usize::from(self.query.limit) + 1).checked_sub(self.found.len()).filter(|&more| more > 0)?;
@@ -188,7 +193,15 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let came_from = matches!(self.query.place, Place::After(_) | Place::Before(_));
         let (before, behind) = if self.backward { (more, came_from) } else { (came_from, more) };
         let previous = self.found.first().filter(|_| before).map(cursor);
-        let next = self.found.last().filter(|_| behind).map(cursor);
+        let mut next = self.found.last().filter(|_| behind).map(cursor);
+        if next.is_none()
+            && self.has_named_one()
+            && let Some(segment) = self.segments.last()
+        {
+            let edge =
+                Cursor { segment: segment.at, segments: self.count, key: Value::Null, id: Value::Null };
+            next = Some(edge.encode(self.query));
+        }
         let finding = self.found.first().map_or(self.asked, |row| self.findings[row.segment]);
         let finding = self.plan.findings.get(finding);
         let by = finding.and_then(|finding| match finding.order {
@@ -205,6 +218,14 @@ impl<'a, D: Dialect> Paging<'a, D> {
         Page { rows, previous, next, how, left_out }
     }
 
+    /// The text named somebody who was found: nobody waits for those who only resemble them.
+    fn has_named_one(&self) -> bool {
+        self.query.place == Place::Start
+            && self.found.iter().any(|row| {
+                matches!(self.plan.findings[self.findings[row.segment]].tier, Tier::Id | Tier::Email)
+            })
+    }
+
     /// One segment's rows, from its own edge or from `from` on.
     fn select(
         &self,
@@ -215,6 +236,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
     ) -> String {
         let (finding, key) = self.keyed(segment);
         let mut conditions = self.conditions(segment, key, statement);
+        let from = from.filter(|cursor| cursor.id != Value::Null);
         conditions.extend(from.map(|cursor| self.beyond(segment, cursor, statement)));
         format!(
             "{}{} ORDER BY {} LIMIT {limit}",
@@ -231,12 +253,13 @@ impl<'a, D: Dialect> Paging<'a, D> {
         // Rows without a value stand at the list's end.
         let among_valued = match (key, from) {
             (None, _) => true,
-            (Some(_), Some(cursor)) => cursor.key != Value::Null,
+            (Some(_), Some(cursor)) => cursor.key != Value::Null || cursor.id == Value::Null,
             (Some((column, _)), None) => !(self.backward && column.nullable),
         };
         if ordered_by.access.order.is_none() || !among_valued {
             return None;
         }
+        let from = from.filter(|cursor| cursor.id != Value::Null);
         let part = if key.is_some() { Part::Valued } else { Part::ById };
         let valued = Segment { part, ..segment };
         let mut statement = Statement::default();
@@ -465,6 +488,9 @@ const NEVER: &str = "1 = 0";
 
 impl Segment {
     fn holds(self, cursor: &Cursor) -> bool {
+        if cursor.id == Value::Null {
+            return cursor.key == Value::Null;
+        }
         match self.part {
             Part::Valued => cursor.key != Value::Null,
             Part::ById | Part::Null => cursor.key == Value::Null,

@@ -33,6 +33,8 @@ use crate::error::Result;
 
 /// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// An index that finds few rows has them by then, on one connection.
+const HEAD_START: Duration = Duration::from_millis(2);
 /// Counting is a nicety: rows and time it may take.
 const COUNTED_ROWS: u64 = 100_000;
 const COUNT_LIMIT_MS: u64 = 1000;
@@ -118,30 +120,24 @@ impl PostgresDirectory {
 
     /// Answers one step of a search.
     async fn step(&self, reading: &mut Reading, step: Step) -> Result<Vec<Fetched>> {
-        let gathers = step.reach == Reach::Gathered;
-        if gathers {
-            reading.gather(true).await?;
-        }
-        let rows = match step.newest {
-            // Two ways to the same rows: by an index that has to gather all of them before it can order
-            // them, and through the newest ones, which is quicker exactly when there are many.
-            Some(newest) => {
-                let newest = self.newest(newest, step.wanted);
-                tokio::select! {
-                    rows = self.fetch(reading, step.statement) => rows?,
-                    Some(rows) = newest => {
-                        // The other statement still runs: the transaction cannot go on.
-                        reading.abandon();
-                        return Ok(rows);
-                    }
-                }
-            }
-            None => self.fetch(reading, step.statement).await?,
+        reading.gather(step.reach == Reach::Gathered).await?;
+        let Some(newest) = step.newest else {
+            return self.fetch(reading, step.statement).await;
         };
-        if gathers {
-            reading.gather(false).await?;
+        // Two ways to the same rows: by an index that has to gather all of them before it can order
+        // them, and through the newest ones, which is quicker exactly when there are many.
+        let newest = async {
+            tokio::time::sleep(HEAD_START).await;
+            self.newest(newest, step.wanted).await
+        };
+        tokio::select! {
+            rows = self.fetch(reading, step.statement) => rows,
+            Some(rows) = newest => {
+                // The other statement still runs: the transaction cannot go on.
+                reading.abandon();
+                Ok(rows)
+            }
         }
-        Ok(rows)
     }
 
     /// The rows of `statement` when they fill the page; on a second connection, if one is idle.

@@ -15,8 +15,11 @@ use super::errors;
 use crate::connection::DirectoryPart;
 use crate::directory::cursor::Value;
 use crate::directory::sql::Statement;
-use crate::error::Result;
+use crate::error::{Code, Result};
 
+/// Connections at the most: a search has one, and a second for a moment. The database is somebody's
+/// production.
+const POOL: u32 = 2;
 /// How long connecting may take, and anything else that is quick when the network works.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From here on somebody waits who may as well learn why.
@@ -43,12 +46,14 @@ impl Server {
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
+                // A round trip per search; `Reading::begin` finds out as well.
+                .test_before_acquire(false)
                 // Later than a probe gives up, which knows the reason.
                 .acquire_timeout(CONNECT_TIMEOUT + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(options.clone())
         };
-        Arc::new(Self { pool: pool(2), canceller: pool(1), options, part: part.clone(), has_password })
+        Arc::new(Self { pool: pool(POOL), canceller: pool(1), options, part: part.clone(), has_password })
     }
 
     pub(super) fn user(&self) -> &str {
@@ -113,12 +118,22 @@ pub(super) struct Reading {
     backend: Option<i32>,
     /// A statement may still run, and nobody wants its answer.
     abandoned: bool,
+    gathers: bool,
 }
 
 impl Reading {
     pub(super) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
-        let connection = server.acquire().await?;
-        Self::begin_on(connection, server, limit).await
+        let mut begun = Self::begin_on(server.acquire().await?, server, limit).await;
+        // Idle connections may be of a server that was restarted since: each is thrown away, once.
+        for _ in 0..POOL {
+            match begun {
+                Err(error) if error.code == Code::DirectoryUnreachable => {
+                    begun = Self::begin_on(server.acquire().await?, server, limit).await;
+                }
+                begun => return begun,
+            }
+        }
+        begun
     }
 
     /// On a connection that is idle now; `None` when there is none, or it fails.
@@ -140,6 +155,7 @@ impl Reading {
             connection: Some(connection),
             backend: None,
             abandoned: false,
+            gathers: false,
         };
         // One round trip. The tiers of a search see one state of the table (repeatable read). The
         // settings make ::text exact and in UTC, whatever the server's or the role's defaults are;
@@ -150,7 +166,7 @@ impl Reading {
              SET LOCAL statement_timeout = {}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
              SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; \
              SET LOCAL jit = off; \
-             SET LOCAL max_parallel_workers_per_gather = 0; \
+             SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_bitmapscan = off; \
              SELECT pg_backend_pid()::text",
             limit.as_millis()
         );
@@ -186,15 +202,23 @@ impl Reading {
         query.fetch_all(self.connection()).await.map_err(|error| self.server.failed(error))
     }
 
-    /// From here on (`true`) statements find rows by an index that gathers them, or no longer.
+    /// From here on (`true`) statements find rows by an index that gathers them, or (`false`, as in the
+    /// beginning) by one that gives them in order.
     ///
     /// Left alone the planner expects to meet enough matches early in the list's own order, and walks
-    /// through all of a large table when there are few (measured: 10 million rows, PostgreSQL 15).
+    /// through all of a large table when there are few; or gathers thousands to show fifty of them
+    /// (measured: 1 and 10 million rows, PostgreSQL 15).
     pub(super) async fn gather(&mut self, gathers: bool) -> Result<()> {
-        let other_ways = if gathers { "off" } else { "on" };
-        let settings =
-            format!("SET LOCAL enable_seqscan = {other_ways}; SET LOCAL enable_indexscan = {other_ways}");
+        if self.gathers == gathers {
+            return Ok(());
+        }
+        let (gathering, other_ways) = if gathers { ("on", "off") } else { ("off", "on") };
+        let settings = format!(
+            "SET LOCAL enable_bitmapscan = {gathering}; SET LOCAL enable_seqscan = {other_ways}; \
+             SET LOCAL enable_indexscan = {other_ways}"
+        );
         let set = sqlx::raw_sql(AssertSqlSafe(settings)).execute(self.connection()).await;
+        self.gathers = gathers;
         set.map(drop).map_err(|error| self.server.failed(error))
     }
 
