@@ -17,7 +17,7 @@ use understudy_core::notice::{Notice, Notices};
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
-use crate::session_window::{SessionWindows, Wish, bar_label};
+use crate::session_window::{self, SessionWindows, Wish, bar_label, remembered_as};
 use crate::{CONSOLE, commands};
 
 /// How the console is to start.
@@ -44,7 +44,9 @@ pub fn run(start: Start) -> Result<ExitCode> {
         .plugin(
             tauri_plugin_window_state::Builder::default()
                 .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
-                .with_filter(|label| label == CONSOLE)
+                .map_label(remembered_as)
+                // A session's window takes back its size without its place: it does so itself.
+                .skip_initial_state(session_window::REMEMBERED)
                 .build(),
         )
         .plugin(tauri_plugin_clipboard_manager::init())
