@@ -131,11 +131,17 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
             Error::new(Code::WindowFailed, format!("The console's window cannot be opened: {cause}"))
         })?;
     let handle = app.clone();
-    window.on_window_event(move |event| {
-        if let WindowEvent::CloseRequested { api, .. } = event {
+    window.on_window_event(move |event| match event {
+        WindowEvent::CloseRequested { api, .. } => {
             api.prevent_close();
             quit(&handle);
         }
+        // Whoever comes back to the console may have edited a connection elsewhere, or added one.
+        WindowEvent::Focused(true) => {
+            let console = Arc::clone(&console);
+            tauri::async_runtime::spawn_blocking(move || console.load_connections());
+        }
+        _ => {}
     });
     Ok(())
 }

@@ -13,7 +13,7 @@ use understudy_core::demo::{self, Demo};
 use understudy_core::directory::{Query, Row};
 use understudy_core::error::SecretName;
 use understudy_core::home::Home;
-use understudy_core::notice::{Notice, Notices, Toast};
+use understudy_core::notice::{ConnectionList, Notice, Notices, Toast};
 use understudy_core::session::{Phase, SessionView};
 use understudy_core::vault::{Keep, Vault};
 use understudy_test_support::browser::PlainBrowser;
@@ -87,6 +87,19 @@ impl Desk {
             _ => None,
         })
         .await
+    }
+
+    pub async fn connections(&mut self) -> ConnectionList {
+        self.told(|notice| match notice {
+            Notice::Connections(list) => Some(list.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Whether everything that was told has been heard.
+    pub fn is_quiet(&self) -> bool {
+        self.notices.is_empty()
     }
 
     async fn told<T>(&mut self, wanted: impl Fn(&Notice) -> Option<T>) -> T {

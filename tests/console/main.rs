@@ -2,5 +2,6 @@
 //! only the window is a plain HTTP client with a cookie jar.
 
 mod desk_of_support;
+mod files;
 mod login_endpoint;
 mod story;
