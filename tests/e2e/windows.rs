@@ -34,3 +34,25 @@ async fn session_windows_take_the_size_that_the_last_one_was_given() -> Result<(
     desktop.wait_for_size(&third, SIZE).await?;
     console.ui.quit().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_global_shortcut_brings_the_console_to_the_front_with_the_search_focused() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "working in it").await?;
+    console.wait_for_phases(&["active"]).await?;
+    // What was searched last is still there, and the focus is elsewhere.
+    console.ui.evaluate("document.activeElement.blur(); return true").await?;
+    let session = desktop.wait_for_window("development — Understudy").await?;
+
+    desktop.press(&session, &["ctrl+shift+u"]).await?;
+    let whole = console.window().await?;
+    desktop.wait_until_active(&whole).await?;
+    let focused = "return document.activeElement.getAttribute('role') === 'searchbox'";
+    console.ui.wait_for("the search field to be focused", focused).await?;
+    // Whoever types now searches for somebody else.
+    desktop.type_text(&whole, "anna").await?;
+    console.ui.with_text("row", "nna").await?;
+    console.ui.quit().await
+}
