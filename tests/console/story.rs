@@ -51,6 +51,7 @@ async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
     assert_eq!(past.len(), 1);
     assert_eq!(past[0].reason, "Ticket 1: no button");
     assert!(past[0].ended_at.is_some());
+    assert_eq!(past[0].sign_out_failed, None);
     assert_eq!(desk.console.recent_reasons("shop").await.expect("reasons"), ["Ticket 1: no button"]);
 }
 
@@ -205,7 +206,7 @@ async fn quitting_signs_out_of_everything() {
 }
 
 #[tokio::test]
-async fn a_sign_out_that_fails_closes_the_window_all_the_same_and_is_said() {
+async fn a_sign_out_that_fails_closes_the_window_all_the_same_is_said_and_stays_in_the_log() {
     let mut desk = Desk::new().await;
     desk.demo.application.set(|faults| faults.logout = Some(500));
     let user = desk.find("").await.remove(0);
@@ -215,7 +216,10 @@ async fn a_sign_out_that_fails_closes_the_window_all_the_same_and_is_said() {
     desk.console.end_session(&session.id, EndCause::Operator).await;
     assert_eq!(desk.browser.shown(&session.id), None);
     let toast = desk.toast().await;
-    assert!(toast.text.contains("did not go through"), "{toast:?}");
+    let why = "it was answered with 500 Internal Server Error";
+    assert!(toast.text.ends_with(&format!("did not go through: {why}")), "{toast:?}");
+    let past = desk.console.user_details("shop", &user.id).await.expect("details").past;
+    assert_eq!(past[0].sign_out_failed.as_deref(), Some(why));
 }
 
 #[tokio::test]

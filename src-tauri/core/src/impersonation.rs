@@ -154,7 +154,7 @@ impl Impersonations {
         if let Err(error) = opened {
             self.running().remove(&id);
             self.browser.close(&id).await;
-            self.log(running.then(Event::Ended(EndCause::NeverOpened))).await;
+            self.log(running.then(EndCause::NeverOpened.into())).await;
             return Err(error);
         }
         self.tell();
@@ -186,10 +186,10 @@ impl Impersonations {
         }
         running.stop.cancel();
         self.tell();
-        self.sign_out(&running).await;
+        let sign_out_failed = self.sign_out(&running).await.err();
         self.browser.close(id).await;
         self.running().remove(id);
-        self.log(running.then(Event::Ended(cause))).await;
+        self.log(running.then(Event::Ended { cause, sign_out_failed })).await;
         self.tell();
         running.ended.send_replace(true);
     }
@@ -297,31 +297,33 @@ impl Impersonations {
     }
 
     /// Sends the sign-out from the session's own cookies, if there may be something to sign out of.
-    /// That it failed is said and stops nothing.
-    async fn sign_out(&self, running: &Running) {
+    /// That it failed, and why, is said and stops nothing.
+    async fn sign_out(&self, running: &Running) -> Result<(), String> {
         if running.request.connection.sign_out.is_none() || !running.session().may_be_signed_in() {
-            return;
+            return Ok(());
         }
         let sent = async {
             let (context, _) = self.with_secrets(running).await?;
             let Some(request) = sign_in::plan_sign_out(&running.request.connection, &context)? else {
-                return Ok::<_, Error>(None);
+                return Ok::<_, Error>(Ok(()));
             };
             self.browser.leave_for_desk(&running.id, &request.url.origin()).await?;
             let answer = self.browser.send(&running.id, &request).await;
-            Ok(sign_in::judge(&answer, &request, &[]).err())
+            Ok(sign_in::judge_sign_out(&answer, &request))
         };
         let limit = sign_in::SIGN_OUT_TIMEOUT + Duration::from_secs(2);
-        let failure = match tokio::time::timeout(limit, sent).await {
-            Ok(Ok(None)) => return,
-            Ok(Ok(Some(refusal))) => refusal.title,
-            Ok(Err(error)) => error.message,
-            Err(_) => "the window did not answer in time".into(),
+        let outcome = match tokio::time::timeout(limit, sent).await {
+            Ok(Ok(judged)) => judged,
+            Ok(Err(error)) => Err(error.message),
+            Err(_) => Err("the window did not answer in time".into()),
         };
-        self.notices.send(Notice::Toast(Toast::info(
-            format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
-            "The window and its cookies are gone; the application may keep its side until it expires.",
-        )));
+        if let Err(failure) = &outcome {
+            self.notices.send(Notice::Toast(Toast::info(
+                format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
+                "The window and its cookies are gone; the application may keep its side until it expires.",
+            )));
+        }
+        outcome
     }
 
     async fn keep_deadline(&self, running: &Arc<Running>) {
