@@ -10,6 +10,7 @@ use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
 use tauri_plugin_window_state::StateFlags;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::UnboundedReceiver;
+use understudy_core::clock::Clock;
 use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
@@ -108,7 +109,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     let listening = notices.listen();
     let (windows, wishes) = SessionWindows::new(app.clone());
     let console = tauri::async_runtime::block_on(async {
-        let console = Console::open(home, Vault::system(), windows.clone(), notices).await?;
+        let console = Console::open(home, Vault::system(), windows.clone(), notices, Clock::wall()).await?;
         if start.demo {
             console.start_demo().await?;
         }

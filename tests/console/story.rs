@@ -206,6 +206,25 @@ async fn quitting_signs_out_of_everything() {
 }
 
 #[tokio::test]
+async fn a_session_whose_time_is_up_ends_by_itself_and_signs_out() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 60\n")).await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+    let active = desk.until(&session.id, Phase::Active).await;
+    assert_eq!(active.deadline, active.active_at.map(|at| at + 3_600_000));
+
+    desk.clock.forward(MINUTE * 59);
+    assert_eq!(desk.console.session(&session.id).expect("it runs").phase, Phase::Active);
+    desk.clock.forward(MINUTE);
+    desk.until_gone(&session.id).await;
+    assert_eq!(desk.browser.shown(&session.id), None, "the window is closed");
+    assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"));
+    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    assert_eq!((last.event, last.at_ms), (EndCause::Deadline.into(), active.deadline.expect("a deadline")));
+}
+
+#[tokio::test]
 async fn a_sign_out_that_fails_closes_the_window_all_the_same_is_said_and_stays_in_the_log() {
     let mut desk = Desk::new().await;
     desk.demo.application.set(|faults| faults.logout = Some(500));

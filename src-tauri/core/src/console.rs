@@ -17,10 +17,11 @@ use uuid::Uuid;
 use crate::audit::{AuditLog, EndCause, PastSession, Who};
 use crate::browser::Browser;
 use crate::check::{self, Report};
+use crate::clock::Clock;
 use crate::connection::{
     Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD, Origin,
 };
-use crate::demo::Demo;
+use crate::demo::{self, Demo};
 use crate::directory::{self, Directory, Info, Page, Query, Row};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
@@ -29,7 +30,6 @@ use crate::notice::{ConnectionList, Notice, Notices};
 use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::vault::{Keep, SecretStatus, Vault};
-use crate::{clock, demo};
 
 /// Id of the demo's connection.
 pub const DEMO: &str = "demo";
@@ -71,14 +71,16 @@ impl Console {
         vault: Vault,
         browser: Arc<dyn Browser>,
         notices: Notices,
+        clock: Clock,
     ) -> Result<Arc<Self>> {
         let settings = Settings::load(&home).unwrap_or_else(|error| {
             notices.send(Notice::Toast(crate::notice::Toast::bad(&error)));
             Settings::default()
         });
         let audit = AuditLog::open(&home.audit_file()?).await?;
-        audit.close_unfinished(clock::now_ms(), &[]).await?;
-        let impersonations = Impersonations::new(vault.clone(), audit.clone(), browser, notices.clone());
+        audit.close_unfinished(clock.now_ms(), &[]).await?;
+        let impersonations =
+            Impersonations::new(vault.clone(), audit.clone(), browser, notices.clone(), clock);
         let console = Arc::new(Self {
             files: Connections::new(home.clone()),
             home,
