@@ -4,4 +4,6 @@
 mod desk_of_support;
 mod files;
 mod login_endpoint;
+#[cfg(target_os = "linux")]
+mod postgres;
 mod story;

@@ -14,7 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
-    let mut desk = Desk::new().await;
+    find_become_and_leave(Desk::new().await).await;
+}
+
+/// The whole of it, whatever the directory is.
+pub async fn find_become_and_leave(mut desk: Desk) {
     let user = desk.find("an").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, " Ticket 1: no button ").await.expect("begins");
     assert_eq!(session.phase, Phase::Opening);
