@@ -10,6 +10,7 @@ use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
 use tauri_plugin_window_state::StateFlags;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::UnboundedReceiver;
+use understudy_core::clock::Clock;
 use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
@@ -17,7 +18,7 @@ use understudy_core::notice::{Notice, Notices};
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
-use crate::session_window::{SessionWindows, Wish, bar_label};
+use crate::session_window::{self, SessionWindows, Wish, bar_label, remembered_as};
 use crate::{CONSOLE, commands};
 
 /// How the console is to start.
@@ -44,7 +45,9 @@ pub fn run(start: Start) -> Result<ExitCode> {
         .plugin(
             tauri_plugin_window_state::Builder::default()
                 .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
-                .with_filter(|label| label == CONSOLE)
+                .map_label(remembered_as)
+                // A session's window takes back its size without its place: it does so itself.
+                .skip_initial_state(session_window::REMEMBERED)
                 .build(),
         )
         .plugin(tauri_plugin_clipboard_manager::init())
@@ -106,7 +109,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     let listening = notices.listen();
     let (windows, wishes) = SessionWindows::new(app.clone());
     let console = tauri::async_runtime::block_on(async {
-        let console = Console::open(home, Vault::system(), windows.clone(), notices).await?;
+        let console = Console::open(home, Vault::system(), windows.clone(), notices, Clock::wall()).await?;
         if start.demo {
             console.start_demo().await?;
         }
@@ -129,11 +132,17 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
             Error::new(Code::WindowFailed, format!("The console's window cannot be opened: {cause}"))
         })?;
     let handle = app.clone();
-    window.on_window_event(move |event| {
-        if let WindowEvent::CloseRequested { api, .. } = event {
+    window.on_window_event(move |event| match event {
+        WindowEvent::CloseRequested { api, .. } => {
             api.prevent_close();
             quit(&handle);
         }
+        // Whoever comes back to the console may have edited a connection elsewhere, or added one.
+        WindowEvent::Focused(true) => {
+            let console = Arc::clone(&console);
+            tauri::async_runtime::spawn_blocking(move || console.load_connections());
+        }
+        _ => {}
     });
     Ok(())
 }

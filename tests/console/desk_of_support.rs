@@ -7,13 +7,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::sync::broadcast::Receiver;
+use understudy_core::audit::AuditLog;
+use understudy_core::clock::Clock;
 use understudy_core::connection::Origin;
 use understudy_core::console::Console;
 use understudy_core::demo::{self, Demo};
 use understudy_core::directory::{Query, Row};
 use understudy_core::error::SecretName;
 use understudy_core::home::Home;
-use understudy_core::notice::{Notice, Notices, Toast};
+use understudy_core::notice::{ConnectionList, Notice, Notices, Toast};
 use understudy_core::session::{Phase, SessionView};
 use understudy_core::vault::{Keep, Vault};
 use understudy_test_support::browser::PlainBrowser;
@@ -21,11 +23,16 @@ use understudy_test_support::browser::PlainBrowser;
 /// The canary: this text may be found nowhere but in the vault and in the login request.
 pub const TOKEN: &str = "canary-7f3d9a51-admin-token";
 
+/// When every story happens: 2026-03-02, 12:00 UTC.
+const NOON: i64 = 1_772_452_800_000;
+
 pub struct Desk {
     pub console: Arc<Console>,
     pub browser: Arc<PlainBrowser>,
     pub demo: Demo,
     pub vault: Vault,
+    /// Stands still until a story puts it forward.
+    pub clock: Clock,
     pub home: TempDir,
     notices: Receiver<Notice>,
     /// All that was told, for the search after the canary.
@@ -48,11 +55,13 @@ impl Desk {
         let notices = Notices::default();
         let listening = notices.listen();
         let browser = Arc::new(PlainBrowser::default());
-        let console =
-            Console::open(place, vault.clone(), browser.clone(), notices).await.expect("the console opens");
+        let clock = Clock::by_hand(NOON);
+        let console = Console::open(place, vault.clone(), browser.clone(), notices, clock.clone())
+            .await
+            .expect("the console opens");
         let list = console.connection_list();
         assert!(list.problems.is_empty(), "{:?}", list.problems);
-        Self { console, browser, demo, vault, home, notices: listening, told: Vec::new() }
+        Self { console, browser, demo, vault, clock, home, notices: listening, told: Vec::new() }
     }
 
     pub async fn new() -> Self {
@@ -81,12 +90,40 @@ impl Desk {
         .await
     }
 
+    /// Waits until the session is over and its window closed.
+    pub async fn until_gone(&mut self, session: &str) {
+        self.told(|notice| match notice {
+            Notice::Sessions(sessions) => sessions.iter().all(|view| view.id != session).then_some(()),
+            _ => None,
+        })
+        .await;
+    }
+
+    /// The audit log, as another program reads it.
+    pub async fn audit(&self) -> AuditLog {
+        let file = Home::at(self.home.path()).audit_file().expect("a path");
+        AuditLog::open(&file).await.expect("it opens")
+    }
+
     pub async fn toast(&mut self) -> Toast {
         self.told(|notice| match notice {
             Notice::Toast(toast) => Some(toast.clone()),
             _ => None,
         })
         .await
+    }
+
+    pub async fn connections(&mut self) -> ConnectionList {
+        self.told(|notice| match notice {
+            Notice::Connections(list) => Some(list.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Whether everything that was told has been heard.
+    pub fn is_quiet(&self) -> bool {
+        self.notices.is_empty()
     }
 
     async fn told<T>(&mut self, wanted: impl Fn(&Notice) -> Option<T>) -> T {

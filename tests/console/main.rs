@@ -2,5 +2,8 @@
 //! only the window is a plain HTTP client with a cookie jar.
 
 mod desk_of_support;
+mod files;
 mod login_endpoint;
+#[cfg(target_os = "linux")]
+mod postgres;
 mod story;

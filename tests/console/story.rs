@@ -14,7 +14,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
-    let mut desk = Desk::new().await;
+    find_become_and_leave(Desk::new().await).await;
+}
+
+/// The whole of it, whatever the directory is.
+pub async fn find_become_and_leave(mut desk: Desk) {
     let user = desk.find("an").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, " Ticket 1: no button ").await.expect("begins");
     assert_eq!(session.phase, Phase::Opening);
@@ -51,6 +55,7 @@ async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
     assert_eq!(past.len(), 1);
     assert_eq!(past[0].reason, "Ticket 1: no button");
     assert!(past[0].ended_at.is_some());
+    assert_eq!(past[0].sign_out_failed, None);
     assert_eq!(desk.console.recent_reasons("shop").await.expect("reasons"), ["Ticket 1: no button"]);
 }
 
@@ -205,7 +210,26 @@ async fn quitting_signs_out_of_everything() {
 }
 
 #[tokio::test]
-async fn a_sign_out_that_fails_closes_the_window_all_the_same_and_is_said() {
+async fn a_session_whose_time_is_up_ends_by_itself_and_signs_out() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 60\n")).await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+    let active = desk.until(&session.id, Phase::Active).await;
+    assert_eq!(active.deadline, active.active_at.map(|at| at + 3_600_000));
+
+    desk.clock.forward(MINUTE * 59);
+    assert_eq!(desk.console.session(&session.id).expect("it runs").phase, Phase::Active);
+    desk.clock.forward(MINUTE);
+    desk.until_gone(&session.id).await;
+    assert_eq!(desk.browser.shown(&session.id), None, "the window is closed");
+    assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"));
+    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    assert_eq!((last.event, last.at_ms), (EndCause::Deadline.into(), active.deadline.expect("a deadline")));
+}
+
+#[tokio::test]
+async fn a_sign_out_that_fails_closes_the_window_all_the_same_is_said_and_stays_in_the_log() {
     let mut desk = Desk::new().await;
     desk.demo.application.set(|faults| faults.logout = Some(500));
     let user = desk.find("").await.remove(0);
@@ -215,7 +239,10 @@ async fn a_sign_out_that_fails_closes_the_window_all_the_same_and_is_said() {
     desk.console.end_session(&session.id, EndCause::Operator).await;
     assert_eq!(desk.browser.shown(&session.id), None);
     let toast = desk.toast().await;
-    assert!(toast.text.contains("did not go through"), "{toast:?}");
+    let why = "it was answered with 500 Internal Server Error";
+    assert!(toast.text.ends_with(&format!("did not go through: {why}")), "{toast:?}");
+    let past = desk.console.user_details("shop", &user.id).await.expect("details").past;
+    assert_eq!(past[0].sign_out_failed.as_deref(), Some(why));
 }
 
 #[tokio::test]

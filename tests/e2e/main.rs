@@ -12,3 +12,4 @@ mod hostile;
 mod journey;
 mod setup;
 mod shop;
+mod windows;

@@ -10,7 +10,7 @@ use understudy_core::demo::Demo;
 use understudy_test_support::stage::{Console, Stage};
 use understudy_test_support::wait::PATIENCE;
 
-use crate::shop::TOKEN;
+use crate::shop::{Shop, TOKEN};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<()> {
@@ -59,6 +59,26 @@ async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<(
     assert!(login.admin_token_ok);
     console.wait_for_phases(&["active"]).await?;
     assert!(console.ui.console_errors().await?.is_empty(), "{:?}", console.ui.console_errors().await?);
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_added_in_a_terminal_is_there_when_one_comes_back_to_the_console() -> Result<()> {
+    let shop = Shop::open().await?;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "meanwhile").await?;
+    console.wait_for_phases(&["active"]).await?;
+    // The session's window has the keyboard; elsewhere somebody adds a connection.
+    let session = shop.stage.desktop.wait_for_window("development — Understudy").await?;
+    shop.stage.desktop.focus(&session).await?;
+    let file = shop.stage.home_path().join("other-shop.toml");
+    std::fs::write(&file, shop.demo.connection_text.replace("\"Demo\"", "\"Other shop\""))?;
+    let (code, said) = shop.stage.run(&["add", file.to_str().context("UTF-8")?], "").await?;
+    ensure!(code == 0, "{said}");
+    shop.stage.desktop.focus(&console.window().await?).await?;
+    console.turn_to().await?;
+    let in_the_rail = "return document.querySelector('nav').textContent.includes('Other shop')";
+    console.ui.wait_for("the connection in the rail", in_the_rail).await?;
     console.ui.quit().await
 }
 

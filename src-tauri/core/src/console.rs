@@ -17,10 +17,11 @@ use uuid::Uuid;
 use crate::audit::{AuditLog, EndCause, PastSession, Who};
 use crate::browser::Browser;
 use crate::check::{self, Report};
+use crate::clock::Clock;
 use crate::connection::{
     Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD, Origin,
 };
-use crate::demo::Demo;
+use crate::demo::{self, Demo};
 use crate::directory::{self, Directory, Info, Page, Query, Row};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
@@ -29,7 +30,6 @@ use crate::notice::{ConnectionList, Notice, Notices};
 use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::vault::{Keep, SecretStatus, Vault};
-use crate::{clock, demo};
 
 /// Id of the demo's connection.
 pub const DEMO: &str = "demo";
@@ -50,6 +50,8 @@ pub struct Console {
     files: Connections,
     connections: RwLock<BTreeMap<String, Arc<Connection>>>,
     problems: RwLock<Vec<ConnectionProblem>>,
+    /// Held while the files are read and put in place.
+    loading: Mutex<()>,
     demo: tokio::sync::Mutex<Option<Demo>>,
     directories: Mutex<HashMap<String, Opening>>,
     /// The search under way and its turn, by connection.
@@ -69,19 +71,22 @@ impl Console {
         vault: Vault,
         browser: Arc<dyn Browser>,
         notices: Notices,
+        clock: Clock,
     ) -> Result<Arc<Self>> {
         let settings = Settings::load(&home).unwrap_or_else(|error| {
             notices.send(Notice::Toast(crate::notice::Toast::bad(&error)));
             Settings::default()
         });
         let audit = AuditLog::open(&home.audit_file()?).await?;
-        audit.close_unfinished(clock::now_ms(), &[]).await?;
-        let impersonations = Impersonations::new(vault.clone(), audit.clone(), browser, notices.clone());
+        audit.close_unfinished(clock.now_ms(), &[]).await?;
+        let impersonations =
+            Impersonations::new(vault.clone(), audit.clone(), browser, notices.clone(), clock);
         let console = Arc::new(Self {
             files: Connections::new(home.clone()),
             home,
             connections: RwLock::default(),
             problems: RwLock::default(),
+            loading: Mutex::default(),
             demo: tokio::sync::Mutex::default(),
             directories: Mutex::default(),
             searches: Mutex::default(),
@@ -97,30 +102,43 @@ impl Console {
 
     // ── connections ────────────────────────────────────────────────────────────────────────────
 
-    /// Reads the connection files again and tells what is there now.
+    /// Reads the connection files again; tells what is there now when it is not what was there before.
     pub fn load_connections(&self) -> ConnectionList {
+        // The files are read inside: what was read first must not be put in place last.
+        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let (loaded, problems) = self.files.load();
-        let changed = {
+        let loaded: BTreeMap<_, _> =
+            loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))).collect();
+        let (changed, appeared) = {
             let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
             let demo = connections.remove(DEMO).filter(|connection| connection.origin == Origin::Demo);
-            let before = std::mem::take(&mut *connections);
-            connections
-                .extend(loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))));
+            let before = std::mem::replace(&mut *connections, loaded);
+            let changed: Vec<String> = before
+                .iter()
+                .filter(|(id, old)| {
+                    let now = connections.get(*id).map(|new| (&new.file, new.origin));
+                    now != Some((&old.file, old.origin))
+                })
+                .map(|(id, _)| id.clone())
+                .collect();
+            let appeared = connections.keys().any(|id| !before.contains_key(id));
             if let Some(demo) = demo {
                 connections.insert(DEMO.into(), demo);
             }
-            before
-                .into_iter()
-                .filter(|(id, old)| connections.get(id).is_none_or(|new| new.file != old.file))
-                .map(|(id, _)| id)
-                .collect::<Vec<_>>()
+            (changed, appeared)
         };
-        *self.problems.write().unwrap_or_else(PoisonError::into_inner) = problems;
+        let problems_before = std::mem::replace(
+            &mut *self.problems.write().unwrap_or_else(PoisonError::into_inner),
+            problems.clone(),
+        );
+        let tell = !changed.is_empty() || appeared || problems != problems_before;
         for id in changed {
             self.let_go_of_directory(&id);
         }
         let list = self.connection_list();
-        self.notices.send(Notice::Connections(list.clone()));
+        if tell {
+            self.notices.send(Notice::Connections(list.clone()));
+        }
         list
     }
 

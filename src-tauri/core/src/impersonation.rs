@@ -17,17 +17,14 @@ use uuid::Uuid;
 
 use crate::audit::{AuditLog, EndCause, Entry, Event, Subject, Who};
 use crate::browser::{Browser, Refusal};
+use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::directory::{Directory, Info, Row};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::notice::{Notice, Notices, Toast};
 use crate::session::{Phase, Session, SessionView, UserLabel};
 use crate::vault::Vault;
-use crate::{clock, policy, sign_in};
-
-/// A deadline is looked at by the wall clock at least this often, because timers stand still while
-/// the machine sleeps.
-const DEADLINE_LOOK: Duration = Duration::from_secs(20);
+use crate::{policy, sign_in};
 
 /// All running sessions, and what they need.
 pub struct Impersonations {
@@ -35,6 +32,7 @@ pub struct Impersonations {
     audit: AuditLog,
     browser: Arc<dyn Browser>,
     notices: Notices,
+    clock: Clock,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
     /// One at a time per window system: two quick keystrokes must not open two windows of one user.
     beginning: tokio::sync::Mutex<()>,
@@ -72,20 +70,22 @@ impl Running {
     fn view(&self) -> SessionView {
         self.session().view().clone()
     }
-
-    /// What happened next, for the audit log.
-    fn then(&self, event: Event) -> Entry {
-        self.begun.then(clock::now_ms(), event)
-    }
 }
 
 impl Impersonations {
-    pub fn new(vault: Vault, audit: AuditLog, browser: Arc<dyn Browser>, notices: Notices) -> Arc<Self> {
+    pub fn new(
+        vault: Vault,
+        audit: AuditLog,
+        browser: Arc<dyn Browser>,
+        notices: Notices,
+        clock: Clock,
+    ) -> Arc<Self> {
         Arc::new(Self {
             vault,
             audit,
             browser,
             notices,
+            clock,
             running: Mutex::default(),
             beginning: tokio::sync::Mutex::default(),
         })
@@ -127,7 +127,7 @@ impl Impersonations {
             user: user_label(&context, &row),
             reason,
             phase: Phase::Opening,
-            started_at: clock::now_ms(),
+            started_at: self.clock.now_ms(),
             active_at: None,
             deadline: None,
         };
@@ -154,7 +154,7 @@ impl Impersonations {
         if let Err(error) = opened {
             self.running().remove(&id);
             self.browser.close(&id).await;
-            self.log(running.then(Event::Ended(EndCause::NeverOpened))).await;
+            self.log(&running, EndCause::NeverOpened.into()).await;
             return Err(error);
         }
         self.tell();
@@ -186,10 +186,10 @@ impl Impersonations {
         }
         running.stop.cancel();
         self.tell();
-        self.sign_out(&running).await;
+        let sign_out_failed = self.sign_out(&running).await.err();
         self.browser.close(id).await;
         self.running().remove(id);
-        self.log(running.then(Event::Ended(cause))).await;
+        self.log(&running, Event::Ended { cause, sign_out_failed }).await;
         self.tell();
         running.ended.send_replace(true);
     }
@@ -219,7 +219,7 @@ impl Impersonations {
                         return;
                     }
                     let refused = Event::Refused { status: refusal.status, cause: refusal.title.clone() };
-                    self.log(running.then(refused)).await;
+                    self.log(&running, refused).await;
                     if let Err(error) = self.browser.refuse(&running.id, &refusal).await {
                         self.notices.send(Notice::Toast(Toast::bad(&error)));
                     }
@@ -265,8 +265,8 @@ impl Impersonations {
             sign_in::judge_verify(&answer, verify, &context, &secrets)?;
         }
         // Active is written before the page is shown: what the log does not know did not happen.
-        self.audit.append(running.then(Event::Active)).await.map_err(in_words)?;
-        running.session().active(clock::now_ms()).map_err(in_words)?;
+        self.audit.append(self.then(running, Event::Active)).await.map_err(in_words)?;
+        running.session().active(self.clock.now_ms()).map_err(in_words)?;
         self.browser.show(&running.id, &plan.redirect_to).await.map_err(in_words)?;
         self.tell();
         self.notices.send(Notice::Toast(Toast::good(plan.success)));
@@ -297,46 +297,41 @@ impl Impersonations {
     }
 
     /// Sends the sign-out from the session's own cookies, if there may be something to sign out of.
-    /// That it failed is said and stops nothing.
-    async fn sign_out(&self, running: &Running) {
+    /// That it failed, and why, is said and stops nothing.
+    async fn sign_out(&self, running: &Running) -> Result<(), String> {
         if running.request.connection.sign_out.is_none() || !running.session().may_be_signed_in() {
-            return;
+            return Ok(());
         }
         let sent = async {
             let (context, _) = self.with_secrets(running).await?;
             let Some(request) = sign_in::plan_sign_out(&running.request.connection, &context)? else {
-                return Ok::<_, Error>(None);
+                return Ok::<_, Error>(Ok(()));
             };
             self.browser.leave_for_desk(&running.id, &request.url.origin()).await?;
             let answer = self.browser.send(&running.id, &request).await;
-            Ok(sign_in::judge(&answer, &request, &[]).err())
+            Ok(sign_in::judge_sign_out(&answer, &request))
         };
         let limit = sign_in::SIGN_OUT_TIMEOUT + Duration::from_secs(2);
-        let failure = match tokio::time::timeout(limit, sent).await {
-            Ok(Ok(None)) => return,
-            Ok(Ok(Some(refusal))) => refusal.title,
-            Ok(Err(error)) => error.message,
-            Err(_) => "the window did not answer in time".into(),
+        let outcome = match tokio::time::timeout(limit, sent).await {
+            Ok(Ok(judged)) => judged,
+            Ok(Err(error)) => Err(error.message),
+            Err(_) => Err("the window did not answer in time".into()),
         };
-        self.notices.send(Notice::Toast(Toast::info(
-            format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
-            "The window and its cookies are gone; the application may keep its side until it expires.",
-        )));
+        if let Err(failure) = &outcome {
+            self.notices.send(Notice::Toast(Toast::info(
+                format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
+                "The window and its cookies are gone; the application may keep its side until it expires.",
+            )));
+        }
+        outcome
     }
 
     async fn keep_deadline(&self, running: &Arc<Running>) {
         let Some(deadline) = running.view().deadline else { return };
-        loop {
-            let left = Duration::from_millis(u64::try_from(deadline - clock::now_ms()).unwrap_or(0));
-            if left.is_zero() {
-                break;
-            }
-            tokio::select! {
-                () = running.stop.cancelled() => return,
-                () = tokio::time::sleep(left.min(DEADLINE_LOOK)) => {}
-            }
+        tokio::select! {
+            () = running.stop.cancelled() => {}
+            () = self.clock.until(deadline) => self.end(&running.id, EndCause::Deadline).await,
         }
-        self.end(&running.id, EndCause::Deadline).await;
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Running>>> {
@@ -356,9 +351,14 @@ impl Impersonations {
             .find(|view| view.connection == connection && view.user.id == user && view.phase != Phase::Ending)
     }
 
+    /// What happened next in a session, for the audit log.
+    fn then(&self, running: &Running, event: Event) -> Entry {
+        running.begun.then(self.clock.now_ms(), event)
+    }
+
     /// Writes what cannot stop anything any more; a failure is said aloud instead.
-    async fn log(&self, entry: Entry) {
-        if let Err(error) = self.audit.append(entry).await {
+    async fn log(&self, running: &Running, event: Event) {
+        if let Err(error) = self.audit.append(self.then(running, event)).await {
             tracing::error!(code = ?error.code, "audit log: {}", error.message);
             self.notices.send(Notice::Toast(Toast::bad(&error)));
         }

@@ -72,7 +72,7 @@ async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
     let first = begun(1_000, "s1", "7", "Ticket 4711: cannot see the button");
     let refused = first.then(1_200, Event::Refused { status: Some(401), cause: "unauthorised".into() });
     let active = first.then(1_500, Event::Active);
-    let ended = first.then(9_000, Event::Ended(EndCause::WindowClosed));
+    let ended = first.then(9_000, EndCause::WindowClosed.into());
 
     let log = desk.log().await;
     for entry in [&first, &refused, &active, &ended] {
@@ -83,6 +83,46 @@ async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
     let log = desk.log().await;
     assert_eq!(log.entries(10).await.unwrap(), [ended.clone(), active, refused, first]);
     assert_eq!(log.entries(1).await.unwrap(), [ended]);
+}
+
+#[tokio::test]
+async fn an_end_says_why_its_sign_out_did_not_go_through() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let first = begun(1, "s1", "7", "why");
+    let failed = |why: String| Event::Ended { cause: EndCause::Deadline, sign_out_failed: Some(why) };
+    log.append(first.clone()).await.unwrap();
+    log.append(first.then(2, failed("ü".repeat(10_000)))).await.unwrap();
+    assert_eq!(log.entries(1).await.unwrap()[0].event, failed("ü".repeat(300)));
+    let past = log.past_sessions("acme", "7", 10).await.unwrap();
+    assert_eq!(past[0].sign_out_failed, Some("ü".repeat(300)));
+}
+
+#[tokio::test]
+async fn a_log_of_format_1_is_read_and_goes_on() {
+    let desk = Desk::new();
+    std::fs::create_dir(desk.path().parent().unwrap()).unwrap();
+    let mut raw = desk.raw().await;
+    sqlx::raw_sql(concat!(
+        include_str!("../src/audit/v1.sql"),
+        "PRAGMA application_id = 0x55417564; PRAGMA user_version = 1;
+         INSERT INTO entries (id, at_ms, session, event, operator_name, operator_email, os_user, host,
+            connection, connection_name, environment, user_id, reason, detail, app_version)
+         VALUES (1, 1, 'old', 'begun', 'Ada', '', 'ada', 'desk-4', 'acme', 'Acme', 'staging', '7', 'why', '', '0.1.0'),
+            (2, 2, 'old', 'ended', 'Ada', '', 'ada', 'desk-4', 'acme', 'Acme', 'staging', '7', 'why', 'quit', '0.1.0')",
+    ))
+    .execute(&mut raw)
+    .await
+    .unwrap();
+    raw.close().await.unwrap();
+
+    let log = desk.log().await;
+    assert_eq!(log.entries(1).await.unwrap()[0].event, EndCause::Quit.into());
+    log.append(begun(3, "new", "7", "why")).await.unwrap();
+    let past = log.past_sessions("acme", "7", 10).await.unwrap();
+    let told: Vec<_> = past.iter().map(|one| (one.session.as_str(), one.ended_at)).collect();
+    assert_eq!(told, [("new", None), ("old", Some(2))]);
+    assert!(past.iter().all(|one| one.sign_out_failed.is_none()));
 }
 
 #[tokio::test]
@@ -117,9 +157,9 @@ async fn the_order_of_a_session_is_kept() {
     refused(log.append(first.then(2, Event::Active)).await, "never begun");
     log.append(first.clone()).await.unwrap();
     refused(log.append(first.clone()).await, "begun before");
-    log.append(first.then(3, Event::Ended(EndCause::Operator))).await.unwrap();
+    log.append(first.then(3, EndCause::Operator.into())).await.unwrap();
     refused(log.append(first.then(4, Event::Active)).await, "has ended");
-    refused(log.append(first.then(4, Event::Ended(EndCause::Quit))).await, "has ended");
+    refused(log.append(first.then(4, EndCause::Quit.into())).await, "has ended");
     refused(log.append(first.clone()).await, "begun before");
     assert_eq!(log.entries(10).await.unwrap().len(), 2);
 }
@@ -169,13 +209,13 @@ async fn past_sessions_are_the_users_own_newest_first_and_say_how_they_came_out(
     for entry in [
         good.clone(),
         good.then(11, Event::Active),
-        good.then(19, Event::Ended(EndCause::Operator)),
+        good.then(19, EndCause::Operator.into()),
         begun(15, "other user", "8", "not mine"),
         bad.clone(),
         bad.then(21, Event::Refused { status: None, cause: "no answer".into() }),
-        bad.then(22, Event::Ended(EndCause::WindowClosed)),
+        bad.then(22, EndCause::WindowClosed.into()),
         unopened.clone(),
-        unopened.then(26, Event::Ended(EndCause::NeverOpened)),
+        unopened.then(26, EndCause::NeverOpened.into()),
         running.clone(),
         running.then(31, Event::Active),
     ] {
@@ -226,7 +266,7 @@ async fn what_a_crash_left_open_is_closed_once_and_running_sessions_are_left_alo
     let done = begun(1, "done", "7", "why");
     for entry in [
         done.clone(),
-        done.then(2, Event::Ended(EndCause::Operator)),
+        done.then(2, EndCause::Operator.into()),
         begun(3, "lost", "7", "why"),
         begun(4, "alive", "8", "why"),
     ] {
@@ -237,7 +277,7 @@ async fn what_a_crash_left_open_is_closed_once_and_running_sessions_are_left_alo
     let log = desk.log().await;
     assert_eq!(log.close_unfinished(50, &["alive".into()]).await.unwrap(), ["lost"]);
     let newest = &log.entries(1).await.unwrap()[0];
-    assert_eq!(*newest, begun(3, "lost", "7", "why").then(50, Event::Ended(EndCause::Crash)));
+    assert_eq!(*newest, begun(3, "lost", "7", "why").then(50, EndCause::Crash.into()));
     assert!(log.close_unfinished(60, &["alive".into()]).await.unwrap().is_empty());
     assert_eq!(log.close_unfinished(70, &[]).await.unwrap(), ["alive"]);
 }

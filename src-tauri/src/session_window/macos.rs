@@ -1,4 +1,4 @@
-//! Session windows on macOS: WKWebView. Written against the released API; never run by the authors.
+//! Session windows on macOS: WKWebView. Type-checked; never run by the authors.
 
 use std::cell::Cell;
 use std::rc::Rc;

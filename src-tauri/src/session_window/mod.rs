@@ -24,6 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
+use tauri_plugin_window_state::{StateFlags, WindowExt};
 use tokio::sync::{mpsc, oneshot};
 use ts_rs::TS;
 use understudy_core::audit::EndCause;
@@ -38,6 +39,9 @@ use crate::CONSOLE;
 
 /// Height of the bar, in logical pixels; `ui/src/bar` draws itself into it.
 pub const BAR_HEIGHT: i32 = 46;
+
+/// What [`remembered_as`] calls every session window.
+pub const REMEMBERED: &str = "session";
 
 /// A desk is there within this time or never: it is a local page.
 const DESK_LIMIT: Duration = Duration::from_secs(20);
@@ -264,7 +268,8 @@ impl Browser for SessionWindows {
             .on_main(move || {
                 if let Some(Page { view, window }) = PAGES.with_borrow_mut(|pages| pages.remove(&id)) {
                     platform::forget(&app, &id, view);
-                    let _ = window.destroy();
+                    // Asked to close, not destroyed: only then is it noted that it filled the screen.
+                    let _ = window.close();
                 }
             })
             .await;
@@ -298,11 +303,14 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
         None => builder,
     };
     let window = builder.build().map_err(failed)?;
+    // Not the place: windows of several customers would hide each other.
+    let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
     let view = platform::attach(&window, &session.id, |bare| page(bare, app, open)).map_err(failed)?;
 
     let (wishes, id) = (open.wishes.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
-        WindowEvent::CloseRequested { api, .. } => {
+        // A window whose page is gone is one that `Browser::close` closes.
+        WindowEvent::CloseRequested { api, .. } if with_page(&id, |_| ()).is_ok() => {
             api.prevent_close();
             let _ = wishes.send(Wish::End(id.clone(), EndCause::WindowClosed));
         }
@@ -452,6 +460,11 @@ pub fn bar_label(session: &str) -> String {
 /// The session whose bar has this label.
 pub fn session_of_bar(label: &str) -> Option<&str> {
     label.strip_prefix("bar-")
+}
+
+/// The name under which a window's size is remembered: all session windows have one size together.
+pub fn remembered_as(label: &str) -> &str {
+    if session_of_bar(label).is_some() { REMEMBERED } else { label }
 }
 
 fn place(session: &SessionView) -> String {

@@ -1,4 +1,4 @@
-//! Session windows on Windows: WebView2. Written against the released API; never run by the authors.
+//! Session windows on Windows: WebView2. Type-checked; never run by the authors.
 
 use std::cell::Cell;
 use std::path::PathBuf;

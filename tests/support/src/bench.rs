@@ -2,16 +2,21 @@
 //!
 //! Times run from the keystroke that begins an impersonation to the webhook's arrival at the application, to
 //! the page being asked for, and to the page being on screen. Memory is proportional set size (PSS) of the
-//! process and all that it started, so that shared pages count once.
+//! process and all that it started, so that shared pages count once. What a session costs is compared with what
+//! one more bare webview costs that shows the same page (`bare`): nothing that shows a page can cost less.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::desktop::dies_with_us;
 use crate::stage::{Console, Stage};
 use crate::wait::PATIENCE;
 use anyhow::{Context, Result};
 use secrecy::SecretString;
+use serde_json::json;
 use thirtyfour::prelude::*;
+use tokio::io::AsyncWriteExt;
 use understudy_core::demo::{self, Demo};
 use understudy_core::directory::{self, Query};
 
@@ -33,7 +38,7 @@ pub async fn main() -> Result<()> {
     let console = stage.open(&[]).await?;
     console.ui.with_text("row", "@").await?;
     let root = console.ui.driver_pid();
-    let alone = Memory::of(root);
+    let alone = Memory::at_rest(|| Memory::below(root)).await;
     say(&format!(
         "console, list shown: {:.0} MB PSS in {} processes",
         alone.megabytes(),
@@ -41,10 +46,10 @@ pub async fn main() -> Result<()> {
     ));
     say("session  webhook ms  page ms  painted ms  total MB  its own processes MB  the rest MB");
 
-    let mut before = alone;
+    let mut before = alone.clone();
     for (index, customer) in customers.iter().enumerate() {
         let times = become_and_time(&stage, &console, &demo, customer, index + 1).await?;
-        let now = Memory::of(root);
+        let now = Memory::at_rest(|| Memory::below(root)).await;
         let own = now.not_in(&before);
         let total = now.megabytes() - before.megabytes();
         say(&format!(
@@ -57,7 +62,41 @@ pub async fn main() -> Result<()> {
         ));
         before = now;
     }
-    console.ui.quit().await
+    let ours = before.more_than(&alone, customers.len());
+    console.ui.quit().await?;
+
+    let floor = floor(&stage, &demo, token, &customers).await?;
+    say(&format!("a session costs {ours:.1} MB, one more bare webview with the same page {floor:.1} MB"));
+    say(&format!("difference {:.1} MB, ratio {:.2}", ours - floor, ours / floor));
+    Ok(())
+}
+
+/// Megabytes that one more bare webview costs, signed in as each of the customers in turn. The first one is not
+/// counted: it stands for the console, whose program and first web process are there before any session.
+async fn floor(stage: &Stage, demo: &Demo, token: &str, customers: &[String]) -> Result<f64> {
+    let program = std::env::current_exe()?.with_file_name("bare");
+    let program = program.to_str().context("a path in UTF-8")?;
+    let mut bare = dies_with_us(program)
+        .envs(stage.env())
+        .stdin(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{program} cannot be started: script/bench builds it"))?;
+    let root = bare.id().context("the bare webviews run")?;
+    let mut input = bare.stdin.take().context("piped")?;
+    let mut first = None;
+    let mut last = None;
+    for (index, customer) in customers.iter().take(1).chain(customers).enumerate() {
+        let title = format!("bare webview {index}");
+        let login = json!({ "adminToken": token, "userId": customer.parse::<i64>()?, "reason": title });
+        let line = format!("{title}\t{}\t{login}\n", demo.application.origin());
+        input.write_all(line.as_bytes()).await?;
+        stage.desktop.wait_until_painted(&stage.desktop.wait_for_window(&title).await?).await?;
+        let now = Memory::at_rest(|| Memory::of(root)).await;
+        first.get_or_insert_with(|| now.clone());
+        last = Some(now);
+    }
+    let (first, last) = first.zip(last).context("there are customers")?;
+    Ok(last.more_than(&first, customers.len()))
 }
 
 /// Milliseconds from the keystroke.
@@ -104,13 +143,36 @@ async fn customers(demo: &Demo, count: usize) -> Result<Vec<String>> {
     Ok(page.rows.into_iter().map(|row| row.id).collect())
 }
 
+#[derive(Clone)]
 struct Memory {
     /// Process id and PSS in kilobytes.
     processes: Vec<(u32, u64)>,
 }
 
 impl Memory {
-    /// Of `root` and everything it started, without the driver itself.
+    /// Of everything that `root` started, without itself: what a driver drives.
+    fn below(root: u32) -> Self {
+        let mut all = Self::of(root);
+        all.processes.retain(|(pid, _)| *pid != root);
+        all
+    }
+
+    /// The first reading that the next one, half a second later, hardly differs from; the last one when it does
+    /// not come to rest.
+    async fn at_rest(read: impl Fn() -> Self) -> Self {
+        let mut before = read();
+        for _ in 0..20 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let now = read();
+            if (now.megabytes() - before.megabytes()).abs() < 0.5 {
+                return now;
+            }
+            before = now;
+        }
+        before
+    }
+
+    /// Of `root` and everything it started.
     fn of(root: u32) -> Self {
         let mut processes = vec![root];
         let mut index = 0;
@@ -122,11 +184,17 @@ impl Memory {
             }
             index += 1;
         }
-        Self { processes: processes.into_iter().skip(1).map(|pid| (pid, pss(pid))).collect() }
+        Self { processes: processes.into_iter().map(|pid| (pid, pss(pid))).collect() }
     }
 
     fn megabytes(&self) -> f64 {
         megabytes(self.processes.iter().map(|(_, kilobytes)| kilobytes).sum())
+    }
+
+    /// Megabytes more than `before`, each of `count` things alike.
+    #[allow(clippy::cast_precision_loss, reason = "a handful of sessions")]
+    fn more_than(&self, before: &Self, count: usize) -> f64 {
+        (self.megabytes() - before.megabytes()) / count as f64
     }
 
     /// Of the processes that were not there `before`.

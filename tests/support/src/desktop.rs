@@ -144,6 +144,11 @@ impl Desktop {
     /// Brings the window to the front and waits until it has the keyboard.
     pub async fn focus(&self, window: &Window) -> Result<()> {
         self.x("wmctrl", &["-i", "-a", &format!("{:#x}", window.id)]).await?;
+        self.wait_until_active(window).await
+    }
+
+    /// Returns when the window has the keyboard, whoever gave it to it.
+    pub async fn wait_until_active(&self, window: &Window) -> Result<()> {
         until(&format!("{:?} to have the keyboard", window.title), async || {
             Ok(self.active_window().await?.filter(|active| active.id == window.id).map(|_| ()))
         })
@@ -177,6 +182,23 @@ impl Desktop {
     pub async fn close(&self, window: &Window) -> Result<()> {
         self.x("wmctrl", &["-i", "-c", &format!("{:#x}", window.id)]).await?;
         Ok(())
+    }
+
+    /// Gives the window's content another size, in pixels, as dragging its frame would.
+    pub async fn resize(&self, window: &Window, size: (u32, u32)) -> Result<()> {
+        let (id, width, height) = (window.id.to_string(), size.0.to_string(), size.1.to_string());
+        self.x("xdotool", &["windowsize", &id, &width, &height]).await?;
+        self.wait_for_size(window, size).await
+    }
+
+    /// Returns when the window's content is this large, in pixels.
+    pub async fn wait_for_size(&self, window: &Window, size: (u32, u32)) -> Result<()> {
+        let wanted = format!("WIDTH={}\nHEIGHT={}\n", size.0, size.1);
+        until(&format!("{:?} to be {} by {} pixels large", window.title, size.0, size.1), async || {
+            let said = self.x("xdotool", &["getwindowgeometry", "--shell", &window.id.to_string()]).await?;
+            Ok(said.contains(&wanted).then_some(()))
+        })
+        .await
     }
 
     /// Returns when the window shows a page: as many colours as a page has, and a desk has not, below the session's bar.

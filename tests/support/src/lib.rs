@@ -4,6 +4,8 @@
 //! where a test can have them for itself, and ends them with it.
 
 #[cfg(target_os = "linux")]
+pub mod bare;
+#[cfg(target_os = "linux")]
 pub mod bench;
 pub mod browser;
 #[cfg(target_os = "linux")]

@@ -12,4 +12,9 @@ started_at: number,
 /**
  * Milliseconds since the Unix epoch.
  */
-ended_at: number | null, };
+ended_at: number | null, 
+/**
+ * Why the application may still hold it, in one sentence; `None` when the sign-out went through, and when
+ * there was nothing to sign out of.
+ */
+sign_out_failed: string | null, };

@@ -66,6 +66,7 @@ export const console = {
     noReason: "No reason given",
     refused: "refused",
     running: "running",
+    signOutFailed: (why: string) => `Sign-out did not go through: ${why}`,
     failed: "The details could not be read",
     gone: "This user is no longer in the directory.",
   },

@@ -79,6 +79,7 @@ const views: View[] = [
             outcome: "ended",
             started_at: NOW - 15 * 86_400_000,
             ended_at: NOW - 15 * 86_400_000 + 724_000,
+            sign_out_failed: null,
           },
           {
             session: "2",
@@ -87,6 +88,7 @@ const views: View[] = [
             outcome: "refused",
             started_at: NOW - 28 * 86_400_000,
             ended_at: NOW - 28 * 86_400_000 + 3000,
+            sign_out_failed: null,
           },
         ];
       },

@@ -159,6 +159,25 @@ describe("copying", () => {
     await user.click(within(details).getByRole("button", { name: /^Copy Name:/ }));
     await waitFor(() => expect(fake.clipboard[0]?.length).toBeGreaterThan(10_000));
   });
+
+  test("a past session says that its sign-out did not go through", async () => {
+    const past = {
+      operator: "Robin",
+      reason: "Ticket 7",
+      outcome: "ended" as const,
+      started_at: NOW - 90_000,
+      ended_at: NOW - 60_000,
+    };
+    fake.past = [
+      { ...past, session: "s2", sign_out_failed: "it was answered with 500 Internal Server Error" },
+      { ...past, session: "s1", sign_out_failed: null },
+    ];
+    render(App);
+    const details = await screen.findByRole("complementary", { name: "Details" });
+    const [second, first] = await within(details).findAllByRole("listitem");
+    expect(second).toHaveTextContent("Sign-out did not go through: it was answered with 500");
+    expect(first).not.toHaveTextContent("Sign-out");
+  });
 });
 
 describe("running sessions", () => {

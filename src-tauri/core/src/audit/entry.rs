@@ -64,10 +64,16 @@ pub enum Event {
         /// One short sentence; cut at [`CAUSE_CHARS`] characters. Never the answer itself.
         cause: String,
     },
-    Ended(EndCause),
+    Ended {
+        cause: EndCause,
+        /// Why the application may still hold the session: one short sentence, cut at [`CAUSE_CHARS`] characters.
+        /// `None` when the sign-out went through, when there was nothing to sign out of, and where nobody knows:
+        /// after [`EndCause::Crash`], and in entries of format 1.
+        sign_out_failed: Option<String>,
+    },
 }
 
-/// Longest cause of a refusal that is kept, in characters.
+/// Longest cause of a refusal or of a failed sign-out that is kept, in characters.
 pub const CAUSE_CHARS: usize = 300;
 
 impl Event {
@@ -76,7 +82,7 @@ impl Event {
             Self::Begun => "begun",
             Self::Active => "active",
             Self::Refused { .. } => "refused",
-            Self::Ended(_) => "ended",
+            Self::Ended { .. } => "ended",
         }
     }
 
@@ -84,10 +90,22 @@ impl Event {
     pub(super) fn detail(&self) -> (Option<u16>, String) {
         match self {
             Self::Begun | Self::Active => (None, String::new()),
-            Self::Refused { status, cause } => (*status, cause.chars().take(CAUSE_CHARS).collect()),
-            Self::Ended(cause) => (None, cause.word().into()),
+            Self::Refused { status, cause } => (*status, cut(cause)),
+            Self::Ended { cause, .. } => (None, cause.word().into()),
         }
     }
+
+    /// The column `sign_out_failed`.
+    pub(super) fn sign_out_failed(&self) -> Option<String> {
+        match self {
+            Self::Ended { sign_out_failed, .. } => sign_out_failed.as_deref().map(cut),
+            _ => None,
+        }
+    }
+}
+
+fn cut(sentence: &str) -> String {
+    sentence.chars().take(CAUSE_CHARS).collect()
 }
 
 /// What ended a session.
@@ -106,6 +124,13 @@ pub enum EndCause {
     NeverOpened,
     /// Found unfinished at a later start.
     Crash,
+}
+
+impl From<EndCause> for Event {
+    /// An end with nothing to say about its sign-out.
+    fn from(cause: EndCause) -> Self {
+        Self::Ended { cause, sign_out_failed: None }
+    }
 }
 
 impl EndCause {
@@ -171,7 +196,8 @@ pub struct Subject {
 
 /// What [`read`] wants selected.
 pub(super) const COLUMNS: &str = "at_ms, session, event, operator_name, operator_email, os_user, host, \
-     connection, connection_name, environment, user_id, user_name, user_email, reason, status, detail, app_version";
+     connection, connection_name, environment, user_id, user_name, user_email, reason, status, detail, \
+     sign_out_failed, app_version";
 
 /// One row of `SELECT COLUMNS`.
 pub(super) fn read(row: &SqliteRow) -> Result<Entry> {
@@ -186,7 +212,10 @@ pub(super) fn read(row: &SqliteRow) -> Result<Entry> {
         "ended" => {
             let word = text("detail")?;
             let cause = EndCause::ALL.into_iter().find(|cause| cause.word() == word);
-            Event::Ended(cause.ok_or_else(|| damaged(&format!("unknown cause \"{word}\"")))?)
+            Event::Ended {
+                cause: cause.ok_or_else(|| damaged(&format!("unknown cause \"{word}\"")))?,
+                sign_out_failed: maybe("sign_out_failed")?,
+            }
         }
         word => return Err(damaged(&format!("unknown event \"{word}\""))),
     };

@@ -48,6 +48,9 @@ pub struct PastSession {
     /// Milliseconds since the Unix epoch.
     #[ts(type = "number | null")]
     pub ended_at: Option<i64>,
+    /// Why the application may still hold it, in one sentence; `None` when the sign-out went through, and when
+    /// there was nothing to sign out of.
+    pub sign_out_failed: Option<String>,
 }
 
 /// The log, open for appending. Cheap to clone; all clones write to the one file.
@@ -72,11 +75,12 @@ impl AuditLog {
     /// session: *begun* exactly once and first, *ended* at most once and last.
     pub async fn append(&self, entry: Entry) -> Result<()> {
         let (status, detail) = entry.event.detail();
+        let sign_out_failed = entry.event.sign_out_failed();
         sqlx::query(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
-                reason, status, detail, app_version)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                reason, status, detail, sign_out_failed, app_version)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(entry.at_ms)
         .bind(&entry.session)
@@ -94,6 +98,7 @@ impl AuditLog {
         .bind(&entry.reason)
         .bind(status)
         .bind(detail)
+        .bind(sign_out_failed)
         .bind(&entry.app_version)
         .execute(&self.pool)
         .await
@@ -111,6 +116,8 @@ impl AuditLog {
         let rows = sqlx::query(
             "SELECT session, operator, reason, at_ms AS started_at,
                 (SELECT at_ms FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS ended_at,
+                (SELECT sign_out_failed FROM entries AS e
+                 WHERE e.session = b.session AND e.event = 'ended') AS sign_out_failed,
                 EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'active') AS signed_in
              FROM entries AS b
              WHERE event = 'begun' AND connection = ? AND user_id = ?
@@ -199,6 +206,7 @@ fn past_session(row: &SqliteRow) -> sqlx::Result<PastSession> {
         },
         started_at: row.try_get("started_at")?,
         ended_at,
+        sign_out_failed: row.try_get("sign_out_failed")?,
     })
 }
 

@@ -27,6 +27,15 @@ pub fn judge(
     })
 }
 
+/// Did the application take the sign-out? If not: why, to go after a colon.
+pub fn judge_sign_out(answer: &Result<Answer, Unanswered>, request: &PlannedRequest) -> Result<(), String> {
+    let answer = answered(answer, request).map_err(|refusal| refusal.title)?;
+    if answer.is_success() {
+        return Ok(());
+    }
+    Err(format!("it was answered with {}", status_words(answer.status)))
+}
+
 /// Is the application's user the one that was meant?
 pub fn judge_verify(
     answer: &Result<Answer, Unanswered>,
@@ -177,6 +186,14 @@ mod tests {
         assert_eq!(refusal.status, Some(401));
         assert_eq!(refusal.excerpt.as_deref(), Some("bad token ••••"));
         assert!(refusal.hint.contains("secrets of this connection"));
+    }
+
+    #[test]
+    fn a_sign_out_that_failed_is_not_called_a_sign_in() {
+        assert_eq!(judge_sign_out(&answer(0, ""), &request()), Ok(()), "to a login page, most often");
+        let why = |answer| judge_sign_out(&answer, &request()).unwrap_err();
+        assert_eq!(why(answer(500, "token")), "it was answered with 500 Internal Server Error");
+        assert_eq!(why(Err(Unanswered::TimedOut)), "https://app.example did not answer within 30 s");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::{Origin, Url};
 
-pub use judge::{judge, judge_verify};
+pub use judge::{judge, judge_sign_out, judge_verify};
 
 use crate::browser::PlannedRequest;
 use crate::connection::{Connection, Request};

@@ -1,0 +1,58 @@
+//! The same story with the customers in PostgreSQL, read by a role that may only read.
+
+use secrecy::SecretString;
+use understudy_core::connection::DATABASE_PASSWORD;
+use understudy_core::error::SecretName;
+use understudy_core::vault::Keep;
+use understudy_test_support::postgres::PostgresServer;
+
+use crate::desk_of_support::{Desk, replace_line};
+use crate::story;
+
+const PASSWORD: &str = "r3ad:er/p@ss word";
+
+#[tokio::test]
+async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
+    let server = PostgresServer::start();
+    let mut file = String::new();
+    let desk = Desk::with_connection(|text| {
+        file = read_between(&text, "\"sqlite://", "\"").to_owned();
+        let url = format!("url = \"{}\"", server.url("support", "postgres"));
+        replace_line(&text, "url        =", &url)
+    })
+    .await;
+    server.sql("postgres", &some_customers(&file).await);
+    let name = SecretName { connection: "shop".into(), name: DATABASE_PASSWORD.into() };
+    desk.vault.store(&name, SecretString::from(PASSWORD), Keep::ThisRun).await.expect("kept in memory");
+    let info = desk.console.directory_info("shop").await.expect("it opens");
+    assert!(info.server.starts_with("PostgreSQL"), "{}", info.server);
+
+    story::find_become_and_leave(desk).await;
+}
+
+/// Some of the demo's customers, whom its application knows, as SQL that PostgreSQL understands too.
+async fn some_customers(file: &str) -> String {
+    let demo = sqlx::SqlitePool::connect(&format!("sqlite://{file}?mode=ro")).await.expect("opens");
+    let rows: Vec<String> = sqlx::query_scalar(
+        "SELECT 'INSERT INTO users VALUES (' || id || ',' || quote(email) || ',' || quote(full_name) || ','
+            || quote(plan) || ',' || quote(company_name) || ',' || quote(role) || ',' || quote(locale) || ','
+            || quote(created_at) || ',' || quote(last_login_at) || ');'
+         FROM users WHERE email LIKE 'an%' ORDER BY id LIMIT 50",
+    )
+    .fetch_all(&demo)
+    .await
+    .expect("customers");
+    assert_eq!(rows.len(), 50);
+    format!(
+        "CREATE TABLE users (id BIGINT PRIMARY KEY, email TEXT NOT NULL, full_name TEXT, plan TEXT, company_name TEXT,
+            role TEXT, locale TEXT, created_at TIMESTAMPTZ, last_login_at TIMESTAMPTZ);
+         {}
+         CREATE ROLE support LOGIN PASSWORD '{PASSWORD}'; GRANT SELECT ON users TO support",
+        rows.join("\n")
+    )
+}
+
+fn read_between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).expect("it begins");
+    rest.split_once(after).expect("it ends").0
+}

@@ -1,0 +1,58 @@
+//! How large the windows are, and which one is in front.
+
+use anyhow::Result;
+
+use crate::shop::Shop;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_windows_take_the_size_that_the_last_one_was_given() -> Result<()> {
+    const SIZE: (u32, u32) = (900, 640);
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "made smaller").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let first = desktop.wait_for_window("development — Understudy").await?;
+    desktop.resize(&first, SIZE).await?;
+
+    // Another customer, beside the first.
+    console.become_user(&shop.customers[1], "as large").await?;
+    console.wait_for_phases(&["active", "active"]).await?;
+    let windows = desktop.windows().await?;
+    let second = windows.iter().find(|window| window.title.contains("— Understudy") && window.id != first.id);
+    desktop.wait_for_size(second.expect("the second customer's window"), SIZE).await?;
+    let whole = console.window().await?;
+    desktop.wait_for_size(&whole, (1280, 800)).await?;
+
+    // And the next time.
+    desktop.close(&whole).await?;
+    desktop.wait_until_gone("Understudy").await?;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[2], "the next day").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let third = desktop.wait_for_window("development — Understudy").await?;
+    desktop.wait_for_size(&third, SIZE).await?;
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_global_shortcut_brings_the_console_to_the_front_with_the_search_focused() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "working in it").await?;
+    console.wait_for_phases(&["active"]).await?;
+    // What was searched last is still there, and the focus is elsewhere.
+    console.ui.evaluate("document.activeElement.blur(); return true").await?;
+    let session = desktop.wait_for_window("development — Understudy").await?;
+
+    desktop.press(&session, &["ctrl+shift+u"]).await?;
+    let whole = console.window().await?;
+    desktop.wait_until_active(&whole).await?;
+    let focused = "return document.activeElement.getAttribute('role') === 'searchbox'";
+    console.ui.wait_for("the search field to be focused", focused).await?;
+    // Whoever types now searches for somebody else.
+    desktop.type_text(&whole, "anna").await?;
+    console.ui.with_text("row", "nna").await?;
+    console.ui.quit().await
+}
