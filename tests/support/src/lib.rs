@@ -15,6 +15,8 @@ pub mod directory_bench;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 #[cfg(target_os = "linux")]
+pub mod mariadb;
+#[cfg(target_os = "linux")]
 pub mod postgres;
 #[cfg(target_os = "linux")]
 pub mod stage;

@@ -16,6 +16,6 @@ id: string, name: string, environment: Environment, origin: Origin, reason: Reas
  */
 max_minutes: number | null, 
 /**
- * The engine, for people: "PostgreSQL", "SQLite".
+ * The engine, for people: "PostgreSQL", "MySQL", "SQLite".
  */
 engine: string, };

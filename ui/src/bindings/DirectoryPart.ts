@@ -5,7 +5,8 @@
  */
 export type DirectoryPart = { 
 /**
- * `postgres://user@host:port/database` or `sqlite:///path/to/file.sqlite`; never with a password.
+ * `postgres://user@host:port/database`, `mysql://user@host:port/database` or
+ * `sqlite:///path/to/file.sqlite`; never with a password.
  */
 url: string, 
 /**

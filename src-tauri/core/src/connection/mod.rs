@@ -60,7 +60,8 @@ pub struct ConnectionFile {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct DirectoryPart {
-    /// `postgres://user@host:port/database` or `sqlite:///path/to/file.sqlite`; never with a password.
+    /// `postgres://user@host:port/database`, `mysql://user@host:port/database` or
+    /// `sqlite:///path/to/file.sqlite`; never with a password.
     pub url: String,
     /// Table or view, with its schema where it needs one: `public.users`.
     pub table: String,
@@ -278,7 +279,7 @@ pub struct ConnectionSummary {
     pub reason: ReasonRule,
     /// Minutes after which a session ends by itself.
     pub max_minutes: Option<u32>,
-    /// The engine, for people: "PostgreSQL", "SQLite".
+    /// The engine, for people: "PostgreSQL", "MySQL", "SQLite".
     pub engine: String,
 }
 

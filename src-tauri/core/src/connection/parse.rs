@@ -137,6 +137,15 @@ impl Connection {
         !self.file.directory.url.starts_with("sqlite:")
     }
 
+    fn engine(&self) -> &'static str {
+        match self.file.directory.url.split(':').next() {
+            Some("sqlite") => "SQLite",
+            Some("mysql") => "MySQL",
+            Some("mariadb") => "MariaDB",
+            _ => "PostgreSQL",
+        }
+    }
+
     pub fn summary(&self) -> ConnectionSummary {
         ConnectionSummary {
             id: self.id.clone(),
@@ -145,7 +154,7 @@ impl Connection {
             origin: self.origin,
             reason: self.policy.reason,
             max_minutes: self.policy.max_minutes,
-            engine: if self.may_need_password() { "PostgreSQL" } else { "SQLite" }.to_owned(),
+            engine: self.engine().to_owned(),
         }
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn directory(part: &DirectoryPart, id: &str, faults: &mut Faults) {
 fn directory_url(text: &str, id: &str) -> Option<String> {
     let (scheme, rest) = text.split_once(':').unwrap_or_default();
     match scheme {
-        "postgres" | "postgresql" => {}
+        "postgres" | "postgresql" | "mysql" | "mariadb" => {}
         "sqlite" => {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             return if rest.contains('?') {
@@ -90,14 +90,16 @@ fn directory_url(text: &str, id: &str) -> Option<String> {
                 None
             };
         }
-        "mysql" | "mariadb" | "mongodb" | "mongodb+srv" => {
+        "mongodb" | "mongodb+srv" => {
             return Some(format!(
-                "this version of Understudy reads postgres:// and sqlite://, not {scheme}://"
+                "this version of Understudy reads postgres://, mysql:// and sqlite://, not {scheme}://"
             ));
         }
         _ => {
             return Some(
-                "has to be a URL: `postgres://user@host/database`, or `sqlite:///path/to/file.sqlite`".into(),
+                "has to be a URL: `postgres://user@host/database`, `mysql://user@host/database`, or \
+                 `sqlite:///path/to/file.sqlite`"
+                    .into(),
             );
         }
     }
@@ -108,10 +110,13 @@ fn directory_url(text: &str, id: &str) -> Option<String> {
     let secret_option = |key: &str| key.to_lowercase().contains("password") || key == "passfile";
     if url.password().is_some() || url.query_pairs().any(|(key, _)| secret_option(&key)) {
         return Some(format!(
-            "holds a password, which does not belong in a file. Take it out (`postgres://user@host/database`) \
+            "holds a password, which does not belong in a file. Take it out (`{scheme}://user@host/database`) \
              and store it with `understudy secret set {id} {}`",
             super::DATABASE_PASSWORD
         ));
+    }
+    if matches!(scheme, "mysql" | "mariadb") && url.username().is_empty() {
+        return Some(format!("has to name the database user: `{scheme}://user@host/database`"));
     }
     None
 }

@@ -223,20 +223,31 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
 fn where_users_are_read_from_is_checked_without_asking() {
     let password = "acme.toml:4:7: directory.url: holds a password, which does not belong in a file. Take it out \
         (`postgres://user@host/database`) and store it with `understudy secret set acme database_password`";
-    let url = "acme.toml:4:7: directory.url: has to be a URL: `postgres://user@host/database`, or `sqlite:///path/to/file.sqlite`";
+    let postgresql_password = password.replace("postgres://", "postgresql://");
+    let mysql_password = password.replace("postgres://", "mysql://");
+    let url = "acme.toml:4:7: directory.url: has to be a URL: `postgres://user@host/database`, \
+        `mysql://user@host/database`, or `sqlite:///path/to/file.sqlite`";
     let path = "acme.toml:4:7: directory.url: has to name the file by its whole path: `sqlite:///home/olga/users.sqlite`";
     for (given, expected) in [
         ("postgres://u:canary@db/acme", Some(password)),
-        ("postgresql://u@db/acme?password=canary", Some(password)),
+        ("postgresql://u@db/acme?password=canary", Some(&postgresql_password)),
         ("postgres://u@db/acme?sslpassword=canary", Some(password)),
         (
             "postgres://u:can ary@db:port/acme",
             Some("acme.toml:4:7: directory.url: is no valid URL: invalid port number"),
         ),
+        ("mysql://u:canary@db/acme", Some(&mysql_password)),
         (
-            "mysql://u:canary@db/acme",
+            "mariadb://db/acme",
             Some(
-                "acme.toml:4:7: directory.url: this version of Understudy reads postgres:// and sqlite://, not mysql://",
+                "acme.toml:4:7: directory.url: has to name the database user: `mariadb://user@host/database`",
+            ),
+        ),
+        (
+            "mongodb://u:canary@db/acme",
+            Some(
+                "acme.toml:4:7: directory.url: this version of Understudy reads postgres://, mysql:// and sqlite://, \
+                 not mongodb://",
             ),
         ),
         ("canary", Some(url)),
@@ -252,6 +263,8 @@ fn where_users_are_read_from_is_checked_without_asking() {
         ),
         ("postgres://readonly@db.acme.internal:5433/acme?sslmode=require", None),
         ("postgresql:///acme?host=/var/run/postgresql", None),
+        ("mysql://readonly@db.acme.internal:3307/acme?ssl-mode=REQUIRED", None),
+        ("mariadb://readonly@localhost/acme?socket=/run/mysqld/mysqld.sock", None),
         ("sqlite:///C:/data/users.db", None),
     ] {
         let found = faults("", &format!("url = '{given}'\ntable = 'users'\nid = 'id'"), "", "");

@@ -163,7 +163,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 .iter()
                 .map(|&segment| {
                     let select = self.select(segment, from.take(), wanted, &mut statement);
-                    format!("SELECT * FROM ({select}) AS s{}", segment.at)
+                    D::branch(&select, segment.at)
                 })
                 .collect();
             statement.sql = format!("{} LIMIT {wanted}", branches.join(" UNION ALL "));

@@ -102,6 +102,10 @@ pub(super) trait Dialect: Sync {
     /// The number of rows, as text.
     const COUNT: &'static str;
 
+    /// A statement of a list as one branch of several that are asked together; its own order has to hold.
+    fn branch(select: &str, segment: usize) -> String {
+        format!("SELECT * FROM ({select}) AS s{segment}")
+    }
     /// The column as people see it, cut to [`CELL_CHARS`].
     fn cell(column: &TableColumn<Self::Type>) -> String;
     /// The value that orders by the column in this form, exactly, as a cursor remembers it.

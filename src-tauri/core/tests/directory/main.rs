@@ -1,6 +1,8 @@
 //! The directory engines against real databases: one story that each must pass, and what only one of
 //! them can do wrong.
 
+#[cfg(target_os = "linux")]
+mod mysql;
 mod people;
 #[cfg(target_os = "linux")]
 mod postgres;

@@ -4,6 +4,7 @@
 //! A [`CatalogueName`] can only be made by this module's children, which read catalogues, so
 //! nothing that a person wrote can reach SQL other than as a bound value.
 
+pub(super) mod mysql;
 pub(super) mod postgres;
 pub(super) mod sqlite;
 
@@ -11,18 +12,40 @@ use super::FieldKind;
 
 /// A name that was read from the database's catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CatalogueName(String);
+pub(super) struct CatalogueName {
+    name: String,
+    /// What its database puts around it.
+    quote: Quote,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quote {
+    /// SQL-92, 5.2.
+    Double,
+    /// <https://dev.mysql.com/doc/refman/8.4/en/identifiers.html>
+    Backtick,
+}
 
 impl CatalogueName {
+    fn double_quoted(name: String) -> Self {
+        Self { name, quote: Quote::Double }
+    }
+
+    fn in_backticks(name: String) -> Self {
+        Self { name, quote: Quote::Backtick }
+    }
+
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
 }
 
-/// A name as SQL text: the only place where an identifier is quoted (SQL-92 5.2: in double quotes,
-/// a double quote doubled).
+/// A name as SQL text: the only place where an identifier is quoted. A quote within it is doubled.
 pub(super) fn quoted(name: &CatalogueName) -> String {
-    format!("\"{}\"", name.0.replace('"', "\"\""))
+    match name.quote {
+        Quote::Double => format!("\"{}\"", name.name.replace('"', "\"\"")),
+        Quote::Backtick => format!("`{}`", name.name.replace('`', "``")),
+    }
 }
 
 /// The table or view that holds the users. `T` is what an engine wants to know of a column's type.
@@ -129,7 +152,7 @@ pub(super) fn readings(written: &str) -> Vec<WrittenName> {
 /// Names from the catalogue for tests of pure code; real ones come from a database.
 #[cfg(test)]
 pub(super) fn name_for_test(name: &str) -> CatalogueName {
-    CatalogueName(name.to_owned())
+    CatalogueName::double_quoted(name.to_owned())
 }
 
 #[cfg(test)]
@@ -154,6 +177,8 @@ mod tests {
     #[test]
     fn a_quoted_name_cannot_end_its_own_quotes() {
         assert_eq!(quoted(&name_for_test("Users")), "\"Users\"");
+        let ticked = CatalogueName::in_backticks("x`; DROP TABLE users; --\"".to_owned());
+        assert_eq!(quoted(&ticked), "`x``; DROP TABLE users; --\"`");
         assert_eq!(quoted(&name_for_test("x\"; DROP TABLE users; --")), "\"x\"\"; DROP TABLE users; --\"");
     }
 }

@@ -122,7 +122,11 @@ pub(in crate::directory) async fn read(
 
     let estimate: Option<String> = relation.try_get("estimate").map_err(failed)?;
     Ok(Found {
-        table: Table { schema: CatalogueName(schema), name: CatalogueName(name), columns },
+        table: Table {
+            schema: CatalogueName::double_quoted(schema),
+            name: CatalogueName::double_quoted(name),
+            columns,
+        },
         estimated_rows: estimate.as_deref().and_then(whole_rows),
         is_view: relation.try_get("is_view").map_err(failed)?,
     })
@@ -167,14 +171,14 @@ fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
 fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
     let type_name: String = row.try_get("type_name")?;
     Ok(TableColumn {
-        name: CatalogueName(row.try_get("name")?),
+        name: CatalogueName::double_quoted(row.try_get("name")?),
         kind: kind(&type_name),
         nullable: row.try_get("nullable")?,
         // What indexes can do is asked of the planner: see `postgres::served`.
         access: Access::default(),
         db_type: PgType {
-            schema: CatalogueName(row.try_get("type_schema")?),
-            name: CatalogueName(type_name),
+            schema: CatalogueName::double_quoted(row.try_get("type_schema")?),
+            name: CatalogueName::double_quoted(type_name),
             bytewise: row.try_get("bytewise")?,
         },
     })

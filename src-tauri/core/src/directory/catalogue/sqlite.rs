@@ -30,7 +30,7 @@ pub(in crate::directory) async fn read(
         .into_iter()
         .filter(|reading| reading.schema.as_deref().is_none_or(|schema| schema == SCHEMA))
         .find(|reading| names.contains(&reading.name))
-        .map(|reading| CatalogueName(reading.name));
+        .map(|reading| CatalogueName::double_quoted(reading.name));
     let Some(name) = name else {
         return Err(table_missing(&part.table, &names));
     };
@@ -49,7 +49,7 @@ pub(in crate::directory) async fn read(
         let not_null: bool = row.try_get("notnull").map_err(failed)?;
         let in_key = row.try_get::<i64, _>("pk").map_err(failed)? > 0;
         columns.push(TableColumn {
-            name: CatalogueName(row.try_get("name").map_err(failed)?),
+            name: CatalogueName::double_quoted(row.try_get("name").map_err(failed)?),
             kind: kind(&declared),
             // SQLite lets NULLs into most primary keys, but never into the rowid.
             nullable: !(not_null || in_key && declared.eq_ignore_ascii_case("INTEGER")),
@@ -57,7 +57,7 @@ pub(in crate::directory) async fn read(
             db_type: (),
         });
     }
-    Ok(Table { schema: CatalogueName(SCHEMA.to_owned()), name, columns })
+    Ok(Table { schema: CatalogueName::double_quoted(SCHEMA.to_owned()), name, columns })
 }
 
 /// By the declared type, much like SQLite's own affinities: <https://www.sqlite.org/datatype3.html>

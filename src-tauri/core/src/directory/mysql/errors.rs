@@ -1,0 +1,132 @@
+//! What MySQL, MariaDB and the way to them say, as Understudy's errors.
+//!
+//! By error number, never by sentence: servers speak many languages.
+//! <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>,
+//! <https://mariadb.com/kb/en/mariadb-error-code-reference/>
+
+use std::io::ErrorKind;
+
+use sqlx::mysql::MySqlDatabaseError;
+
+use super::connect::EXAMPLE;
+use crate::connection::DirectoryPart;
+use crate::directory::timed_out;
+use crate::error::{Code, Error};
+
+/// Any failure of a connection or a statement.
+pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
+    match error {
+        sqlx::Error::Database(error) => {
+            let error = error.downcast_ref::<MySqlDatabaseError>();
+            from_number(error.number(), error.message(), part)
+        }
+        sqlx::Error::Tls(cause) => insecure(part, &cause.to_string()),
+        // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
+        sqlx::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
+            insecure(part, &cause.to_string())
+        }
+        sqlx::Error::Io(cause) => unreachable(part, &cause.to_string()),
+        // A server that goes away in the middle of an answer is seen as one that breaks the protocol.
+        sqlx::Error::Protocol(cause) => unreachable(part, &cause),
+        sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
+        // The only cause after the URL was read: a password that would have to cross a wire in the open.
+        sqlx::Error::Configuration(cause) if cause.to_string().contains("RSA") => {
+            insecure(part, "it has no TLS, and its login plugin takes a password over nothing less")
+        }
+        sqlx::Error::Configuration(cause) => {
+            Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
+                .hint(EXAMPLE)
+        }
+        other => Error::internal(other),
+    }
+}
+
+fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
+    let refused = |message: String| Error::new(Code::DirectoryRefused, message);
+    match number {
+        // Wrong password; no password given; password expired; a login plugin that neither side has.
+        1045 | 1698 | 1820 | 1862 | 1251 | 1524 => {
+            refused(format!("{} refused the login: {said}.", place(part)))
+                .hint("Check the user name in directory.url and the stored database password.")
+        }
+        // This machine's address is not allowed, or was blocked after too many errors.
+        1129 | 1130 => refused(format!("{} takes no connection from here: {said}.", place(part))).hint(
+            "Let the database's administrator allow this user from this machine's address ('user'@'%' is from \
+             anywhere).",
+        ),
+        1044 => refused(format!("{} does not let this user into the database: {said}.", place(part))).hint(
+            "Check the database name at the end of directory.url, or let the database's administrator grant \
+             SELECT on a table of it.",
+        ),
+        1049 | 1046 => Error::new(Code::DirectoryMismatch, format!("{}: {said}.", place(part)))
+            .hint("Check the database name at the end of directory.url."),
+        // A table, a column, or what a view or a function of theirs needs.
+        1142 | 1143 | 1227 | 1370 => refused(format!("The database user may not read {}: {said}.", part.table))
+            .hint("Let the database's administrator grant SELECT on the columns that the connection names."),
+        // What a statement names is not there, or a view's own table is not. It was when the directory was opened.
+        1054 | 1146 | 1356 => Error::new(
+            Code::DirectoryMismatch,
+            format!("{} has changed since the directory was opened: {said}.", part.table),
+        )
+        .hint("Check the connection; its table or columns were renamed or removed."),
+        // Interrupted; MySQL's max_execution_time; MariaDB's max_statement_time; a lock.
+        1317 | 3024 | 1969 | 1205 => timed_out(part),
+        1792 | 1290 | 1836 => {
+            refused(format!("{} tried to write to the database: {said}.", part.table))
+                .hint("Understudy only reads. Name a table or view that can be read without writing.")
+        }
+        1040 | 1203 | 1226 => refused(format!("{} takes no more connections: {said}.", place(part)))
+            .hint("Try again in a moment, or raise the connection limit of this database user."),
+        // Shutting down; killed; the connection broke.
+        1053 | 1077 | 1079 | 1080 | 1152..=1161 | 1184 | 1927 | 3169 => unreachable(part, said),
+        _ => refused(format!("The database could not answer: {said} (error {number})."))
+            .hint("This comes from the table or view itself; its owner can tell more."),
+    }
+}
+
+fn insecure(part: &DirectoryPart, cause: &str) -> Error {
+    Error::new(Code::DirectoryRefused, format!("{} gave no secure connection: {cause}.", place(part))).hint(
+        "Check the server's certificate and host name. The URL may say ssl-ca=/path/to/ca.pem for a private \
+         authority, or another ssl-mode.",
+    )
+}
+
+fn number_of(error: &sqlx::Error) -> Option<u16> {
+    Some(error.as_database_error()?.downcast_ref::<MySqlDatabaseError>().number())
+}
+
+/// The server did not let this user in.
+pub(super) fn is_login(error: &sqlx::Error) -> bool {
+    matches!(number_of(error), Some(1045 | 1698))
+}
+
+/// A KILL QUERY arrived.
+pub(super) fn is_interruption(error: &sqlx::Error) -> bool {
+    number_of(error) == Some(1317)
+}
+
+/// Without a hint: where a password can be stored is known to whoever asked for the directory.
+pub(super) fn password_missing(part: &DirectoryPart) -> Error {
+    Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
+}
+
+pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
+    Error::new(Code::DirectoryUnreachable, format!("{} does not answer: {cause}.", place(part)))
+        .hint("Check that the database runs, that the host and port are right, and the VPN if it needs one.")
+}
+
+/// Socket, or host and port of the URL, and nothing else of it.
+pub(super) fn place(directory: &DirectoryPart) -> String {
+    let url = url::Url::parse(&directory.url).ok();
+    let socket =
+        url.as_ref().and_then(|url| url.query_pairs().find(|(key, _)| key == "socket").map(|(_, path)| path));
+    let host = url.as_ref().and_then(url::Url::host_str).filter(|host| !host.is_empty());
+    match (socket, host) {
+        (Some(path), _) => format!("The database at {path}"),
+        (None, Some(host)) => {
+            let port = url.as_ref().and_then(url::Url::port);
+            format!("The database at {host}:{}", port.unwrap_or(3306))
+        }
+        (None, None) => "The database".to_owned(),
+    }
+}

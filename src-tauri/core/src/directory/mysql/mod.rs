@@ -1,0 +1,221 @@
+//! The MySQL and MariaDB directory.
+
+mod advice;
+mod connect;
+mod dialect;
+mod errors;
+pub(super) mod reading;
+pub(super) mod served;
+mod server;
+pub(super) mod types;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use sqlx::mysql::MySqlRow;
+use sqlx::{Row as _, TypeInfo, ValueRef};
+use tokio_util::sync::CancellationToken;
+
+use self::dialect::MySql;
+use self::reading::{Reading, text};
+use self::server::Server;
+use self::types::{MyType, rfc3339};
+use super::catalogue::mysql::{self as catalogue, Found};
+use super::cursor::Value;
+use super::mapping::Mapping;
+use super::paging::{Paging, counting};
+use super::plan::Size;
+use super::sql::{Dialect, Fetched, Statement, one_user, the_one};
+use super::{Count, Directory, Info, Page, Query, Row, cancelled, timed_out};
+use crate::connection::DirectoryPart;
+use crate::error::Result;
+
+/// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// Counting is a nicety: rows and time it may take.
+const COUNTED_ROWS: u64 = 100_000;
+const COUNT_LIMIT: Duration = Duration::from_secs(1);
+
+pub(super) struct MySqlDirectory {
+    server: Arc<Server>,
+    part: DirectoryPart,
+    mapping: Mapping<MyType>,
+    info: Info,
+}
+
+impl MySqlDirectory {
+    pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
+        let options = connect::options(part, password)?;
+        let server = Server::connect(options, part, password.is_some()).await?;
+        match Self::read_catalogue(&server, part).await {
+            Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
+            Err(error) => {
+                server.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn read_catalogue(server: &Arc<Server>, part: &DirectoryPart) -> Result<(Mapping<MyType>, Info)> {
+        let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
+        let read = async {
+            let found = catalogue::read(&mut reading, part).await?;
+            let mapping = Mapping::new(part, &found.table)?;
+            Ok((found, mapping))
+        };
+        // The limit is per statement; a network that fell silent keeps none.
+        let (found, mapping) = tokio::time::timeout(OPEN_LIMIT, read)
+            .await
+            .unwrap_or_else(|_| Err(errors::unreachable(part, "the catalogue could not be read in time")))?;
+        reading.finish().await;
+        let (estimated_total, total_is_exact) = total(server, &found, &mapping).await;
+        let info = Info {
+            server: server.name(),
+            columns: mapping.columns.clone(),
+            estimated_total,
+            total_is_exact,
+            services: advice::services(&mapping, &found, server.flavour),
+            reader: advice::reader(&mapping),
+        };
+        Ok((mapping, info))
+    }
+
+    fn size(&self) -> Size {
+        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+    }
+
+    /// Runs `ask` in a read-only transaction, within the connection's time.
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<T> {
+        let limit = Duration::from_millis(self.part.timeout_ms.into());
+        let mut reading = Reading::begin(&self.server, limit).await?;
+        // The server's limit is per statement; this one is for all of them. When it strikes, or
+        // whoever waits for us goes away, dropping `reading` stops the server.
+        let answer =
+            tokio::time::timeout(limit, ask(&mut reading)).await.map_err(|_| timed_out(&self.part))?;
+        match &answer {
+            // Nobody waits for the end of a transaction that only read.
+            Ok(_) => drop(tokio::spawn(reading.finish())),
+            Err(_) => reading.finish().await,
+        }
+        answer
+    }
+
+    async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {
+        let rows = reading.fetch(statement).await?;
+        rows.iter()
+            .map(|row| self.decoded(row))
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.server.failed(error))
+    }
+
+    fn decoded(&self, row: &MySqlRow) -> Result<Fetched, sqlx::Error> {
+        let shown = &self.mapping.shown;
+        let mut cells = Vec::with_capacity(shown.len());
+        for (at, column) in shown.iter().enumerate() {
+            let text = text(row, at + 1)?;
+            cells.push(match column.db_type {
+                MyType::Timestamp => text.map(|text| rfc3339(text, true)),
+                MyType::DateTime => text.map(|text| rfc3339(text, false)),
+                _ => text,
+            });
+        }
+        Ok(Fetched {
+            segment: text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
+            cells,
+            id: value(row, shown.len() + 1)?,
+            key: value(row, shown.len() + 2)?,
+        })
+    }
+}
+
+#[async_trait]
+impl Directory for MySqlDirectory {
+    fn info(&self) -> &Info {
+        &self.info
+    }
+
+    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+        let started = Instant::now();
+        let mut paging = Paging::<MySql>::new(&self.mapping, query, self.size(), Timestamp::now())?;
+        let answered = self.read(async |reading: &mut Reading| {
+            while let Some(step) = paging.next_step() {
+                let rows = self.fetch(reading, step.statement).await?;
+                paging.take(rows);
+            }
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(cancelled()),
+            answered = answered => answered?,
+        }
+        Ok(paging.page(started.elapsed()))
+    }
+
+    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
+        let counting = counting::<MySql>(&self.mapping, text, self.size(), Timestamp::now())?;
+        let (statement, cap) = (counting.statement, counting.cap);
+        let counted = self.read(async |reading: &mut Reading| reading.fetch(statement).await);
+        let rows = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(cancelled()),
+            counted = counted => counted?,
+        };
+        Ok(Count::of(number(&rows).unwrap_or_default(), cap))
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<Row>> {
+        let Some(statement) = one_user::<MySql>(&self.mapping, id) else {
+            return Ok(None);
+        };
+        let rows = self.read(async |reading: &mut Reading| self.fetch(reading, statement).await).await?;
+        the_one(rows, id)
+    }
+
+    async fn close(&self) {
+        self.server.close().await;
+    }
+}
+
+/// A cursor's value, exact.
+fn value(row: &MySqlRow, at: usize) -> Result<Value, sqlx::Error> {
+    let is_double = row.try_get_raw(at)?.type_info().name() == "DOUBLE";
+    if is_double {
+        let number: Option<f64> = row.try_get_unchecked(at)?;
+        return Ok(number.map_or(Value::Null, |number| Value::Real(number.to_bits())));
+    }
+    Ok(text(row, at)?.map_or(Value::Null, Value::Text))
+}
+
+/// The one number that a statement asked for.
+fn number(rows: &[MySqlRow]) -> Option<u64> {
+    text(rows.first()?, 0).ok()??.parse().ok()
+}
+
+/// How many users there are: counted while they are few, else as the storage engine guesses.
+async fn total(server: &Arc<Server>, found: &Found, mapping: &Mapping<MyType>) -> (Option<u64>, bool) {
+    // The guess may be half or double of the truth.
+    if found.estimated_rows.is_some_and(|rows| rows > COUNTED_ROWS) {
+        return (found.estimated_rows, false);
+    }
+    let sql = format!(
+        "SELECT {} FROM (SELECT 1 FROM {} LIMIT {}) AS counted",
+        MySql::COUNT,
+        mapping.table,
+        COUNTED_ROWS + 1
+    );
+    let counted = async {
+        let mut reading = Reading::begin(server, COUNT_LIMIT).await?;
+        let rows = reading.fetch(Statement { sql, binds: Vec::new() }).await;
+        reading.finish().await;
+        rows
+    };
+    let rows = tokio::time::timeout(COUNT_LIMIT, counted).await.ok().and_then(Result::ok).unwrap_or_default();
+    match number(&rows) {
+        Some(count) if count <= COUNTED_ROWS => (Some(count), true),
+        _ => (found.estimated_rows, false),
+    }
+}

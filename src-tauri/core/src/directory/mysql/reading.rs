@@ -1,0 +1,209 @@
+//! One read-only transaction on a pooled connection, that nothing can leave running on the server.
+//!
+//! A future that is dropped stops neither the server nor the exchange that it was in the middle of. So
+//! every statement runs in a task that holds the connection until the answer is complete. Whoever
+//! drops a [`Reading`] before its end (a cancelled search, a deadline, a closed window) leaves another
+//! one behind that has the statement killed over a second connection, and gives the first one back only
+//! when it is idle again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, Row};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::errors;
+use super::server::{CONNECT_TIMEOUT, Flavour, Loan, Server};
+use crate::directory::cursor::Value;
+use crate::directory::sql::Statement;
+use crate::error::{Error, Result};
+
+/// A killed statement ends at once; one that was not there yet to be killed is killed again.
+const KILLED_AGAIN: Duration = Duration::from_millis(50);
+
+type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
+
+/// A read-only transaction with a time limit per statement.
+pub(in crate::directory) struct Reading {
+    server: Arc<Server>,
+    connection: Held,
+    /// The server's number for the connection.
+    thread: u64,
+}
+
+enum Held {
+    Idle(Loan),
+    Asking(JoinHandle<(Loan, Answer)>),
+    /// It went back, or broke.
+    Gone,
+}
+
+impl Reading {
+    pub(super) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
+        let mut loan = server.lend().await?;
+        // One round trip. The tiers of a search see one state of the table. The modes of the server's
+        // administrator would change what our SQL means; the rest of the session is set by `connect`.
+        let limit = match server.flavour {
+            Flavour::MySql => format!("max_execution_time = {}", limit.as_millis().max(1)),
+            Flavour::MariaDb => format!("max_statement_time = {:.3}", limit.as_secs_f64()),
+        };
+        let settings = format!(
+            "SET SESSION sql_mode = '', {limit}; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; SELECT CAST(CONNECTION_ID() AS CHAR)"
+        );
+        let begun = async {
+            let rows = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_all(loan.connection()).await?;
+            let thread = rows.first().map(|row| text(row, 0)).transpose()?.flatten();
+            thread.and_then(|thread| thread.parse().ok()).ok_or(sqlx::Error::RowNotFound)
+        };
+        let thread = match timeout(CONNECT_TIMEOUT, begun).await {
+            Ok(thread) => thread.map_err(|error| server.failed(error))?,
+            Err(_) => return Err(errors::unreachable(server.part(), "the connection went silent")),
+        };
+        Ok(Self { server: Arc::clone(server), connection: Held::Idle(loan), thread })
+    }
+
+    pub(in crate::directory) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// All rows of `statement`, whose placeholders are numbered as [`Statement::bind`] does.
+    pub(in crate::directory) async fn fetch(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
+        let Held::Idle(mut loan) = std::mem::replace(&mut self.connection, Held::Gone) else {
+            return Err(Error::internal("a directory was asked twice at a time"));
+        };
+        let asking = tokio::spawn(async move {
+            let answer = answered(&mut loan, statement).await;
+            (loan, answer)
+        });
+        // Remembered before it is awaited: this future may be dropped there.
+        self.connection = Held::Asking(asking);
+        let Held::Asking(asking) = &mut self.connection else { unreachable!("it was just put there") };
+        let (loan, answer) = asking.await.map_err(Error::internal)?;
+        self.connection = Held::Idle(loan);
+        answer.map_err(|error| self.server.failed(error))
+    }
+
+    /// Ends the transaction and gives the connection back, after an answer or an error of the database's.
+    pub(super) async fn finish(mut self) {
+        if let Held::Idle(loan) = std::mem::replace(&mut self.connection, Held::Gone) {
+            rolled_back(loan).await;
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let held = std::mem::replace(&mut self.connection, Held::Gone);
+        // Without a runtime the program ends; the statement's time limit bounds what is left.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        match held {
+            Held::Idle(loan) => drop(runtime.spawn(rolled_back(loan))),
+            Held::Asking(asking) => drop(runtime.spawn(stop(asking, self.thread, Arc::clone(&self.server)))),
+            Held::Gone => {}
+        }
+    }
+}
+
+async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
+    let (sql, binds) = positional(statement);
+    // Constants and catalogue names only: see `sql` and `catalogue`.
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for value in binds {
+        query = match value {
+            Value::Real(bits) => query.bind(f64::from_bits(bits)),
+            value => query.bind(value.into_text()),
+        };
+    }
+    query.fetch_all(loan.connection()).await
+}
+
+/// Kills what is being asked. The connection is held meanwhile: while it lives, `thread` means it and
+/// nobody else.
+async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<Server>) {
+    let stopped = async {
+        let mut canceller = server.canceller().await?;
+        loop {
+            let kill = format!("KILL QUERY {thread}");
+            sqlx::raw_sql(AssertSqlSafe(kill)).execute(canceller.connection()).await?;
+            if let Ok(ended) = timeout(KILLED_AGAIN, &mut asking).await {
+                canceller.give_back();
+                return Ok::<_, sqlx::Error>(ended);
+            }
+        }
+    };
+    match timeout(CONNECT_TIMEOUT, stopped).await {
+        Ok(Ok(Ok((loan, _)))) => rolled_back(loan).await,
+        // Its connection is closed with it.
+        _ => asking.abort(),
+    }
+}
+
+/// Gives the connection back if it answers: then it is idle, and no interruption is under way to it.
+async fn rolled_back(mut loan: Loan) {
+    let ended = async {
+        for _ in 0..2 {
+            match sqlx::raw_sql("ROLLBACK").execute(loan.connection()).await {
+                Ok(_) => return true,
+                // One that was meant for the statement before.
+                Err(error) if errors::is_interruption(&error) => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    };
+    if timeout(CONNECT_TIMEOUT, ended).await.unwrap_or(false) {
+        loan.give_back();
+    }
+}
+
+/// MySQL's placeholders have no numbers: `?2 … ?1` becomes `? … ?`, and the values come in that order.
+fn positional(statement: Statement) -> (String, Vec<Value>) {
+    let Statement { sql, binds } = statement;
+    let mut positional = String::with_capacity(sql.len());
+    let mut values = Vec::with_capacity(binds.len());
+    let mut quote = None;
+    let mut chars = sql.chars().peekable();
+    while let Some(char) = chars.next() {
+        positional.push(char);
+        match quote {
+            Some(open) if open == char => quote = None,
+            None if matches!(char, '`' | '\'') => quote = Some(char),
+            None if char == '?' => {
+                let mut number = 0;
+                while let Some(digit) = chars.peek().and_then(|char| char.to_digit(10)) {
+                    number = number * 10 + digit as usize;
+                    chars.next();
+                }
+                values.push(binds[number - 1].clone());
+            }
+            Some(_) | None => {}
+        }
+    }
+    (positional, values)
+}
+
+/// A value's text. Columns may hold bytes that are no text in their own character set.
+pub(in crate::directory) fn text(row: &MySqlRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+    // Unchecked: what is cast to text comes under several names for it.
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(at)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_put_where_they_are_asked_for() {
+        let statement = Statement {
+            sql: "SELECT `a?1``?`, '?2', ?2 FROM t WHERE a = ?1 AND (b > ?10 OR b = ?2)".into(),
+            binds: (1..=10).map(Value::Integer).collect(),
+        };
+        let (sql, values) = positional(statement);
+        assert_eq!(sql, "SELECT `a?1``?`, '?2', ? FROM t WHERE a = ? AND (b > ? OR b = ?)");
+        assert_eq!(values, [2, 1, 10, 2].map(Value::Integer));
+    }
+}

@@ -1,0 +1,242 @@
+//! A throwaway MariaDB server: its own data, socket, certificate and loopback port, gone when it is dropped.
+//!
+//! It dies with the thread that started it, so that a killed test leaves no server behind: start it
+//! in the test itself, not in a task.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// The administrator, who may do anything over the socket and needs no password there.
+pub const ADMIN: &str = "root";
+
+/// A running server.
+pub struct MariaDbServer {
+    directory: TempDir,
+    port: u16,
+    server: Option<Child>,
+}
+
+impl MariaDbServer {
+    /// Makes a data folder and starts a server on it; takes about two seconds. Panics, saying why,
+    /// where it cannot.
+    pub fn start() -> Self {
+        let directory = tempfile::Builder::new().prefix("understudy-mariadb-").tempdir().expect("a folder");
+        if let Some((uid, gid)) = other_user() {
+            chown(directory.path(), Some(uid), Some(gid)).expect("the folder becomes the server's own");
+        }
+        let mut server = Self { directory, port: free_port(), server: None };
+        server.certify();
+        let installed = server
+            .command(&program("mariadb-install-db", "/usr/bin"))
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
+            .arg(format!("--datadir={}", server.path("data").display()))
+            .output()
+            .expect("mariadb-install-db runs");
+        assert!(
+            installed.status.success(),
+            "mariadb-install-db: {}{}",
+            String::from_utf8_lossy(&installed.stdout),
+            String::from_utf8_lossy(&installed.stderr)
+        );
+        server.run();
+        server
+    }
+
+    /// Stops it as an administrator would: sessions are told and closed.
+    pub fn stop(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
+        self.sql("mysql", "SHUTDOWN");
+        let mut server = self.server.take().expect("it was running");
+        server.wait().expect("the server ends");
+    }
+
+    /// Starts it again after [`Self::stop`], on the same port with the same data.
+    pub fn start_again(&mut self) {
+        assert!(self.server.is_none(), "the server is still running");
+        self.run();
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.path("socket")
+    }
+
+    /// The authority that signed the server's certificate, which names `localhost`.
+    pub fn authority(&self) -> PathBuf {
+        self.path("ca.pem")
+    }
+
+    /// What a connection file says: no password in it.
+    pub fn url(&self, user: &str, database: &str) -> String {
+        format!("mysql://{user}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Runs SQL as the administrator and gives what it answers: a line per row, tabs between columns.
+    pub fn sql(&self, database: &str, script: &str) -> String {
+        let mut client = self.command(&program("mariadb", "/usr/bin"));
+        client
+            .args([
+                "--no-defaults",
+                "--batch",
+                "--raw",
+                "--skip-column-names",
+                "--default-character-set=utf8mb4",
+            ])
+            .args(["--user", ADMIN, "--database", database, "--socket"])
+            .arg(self.socket());
+        let mut running = client
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("mariadb runs");
+        let mut input = running.stdin.take().expect("mariadb reads");
+        let script = script.to_owned();
+        // On a thread: the client answers while it still reads.
+        let writing = std::thread::spawn(move || std::io::Write::write_all(&mut input, script.as_bytes()));
+        let answered = running.wait_with_output().expect("mariadb ends");
+        let written = writing.join().expect("the script is written");
+        assert!(
+            answered.status.success() && written.is_ok(),
+            "mariadb: {}",
+            String::from_utf8_lossy(&answered.stderr)
+        );
+        String::from_utf8(answered.stdout).expect("mariadb answers in UTF-8").trim_end().to_owned()
+    }
+
+    fn run(&mut self) {
+        let mut server = self
+            .command(&program("mariadbd", "/usr/sbin"))
+            .arg("--no-defaults")
+            .arg(format!("--datadir={}", self.path("data").display()))
+            .arg(format!("--socket={}", self.socket().display()))
+            .arg(format!("--pid-file={}", self.path("pid").display()))
+            .arg(format!("--tmpdir={}", self.directory.path().display()))
+            .arg(format!("--ssl-ca={}", self.authority().display()))
+            .arg(format!("--ssl-cert={}", self.path("server.pem").display()))
+            .arg(format!("--ssl-key={}", self.path("server.key").display()))
+            .arg(format!("--port={}", self.port))
+            .args([
+                "--bind-address=127.0.0.1",
+                "--skip-name-resolve",
+                "--skip-log-bin",
+                "--max-connections=20",
+            ])
+            .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
+            .args(["--innodb-flush-method=nosync", "--sync-frm=0", "--thread-stack=512K"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("mariadbd runs");
+        let log = BufReader::new(server.stderr.take().expect("mariadbd logs"));
+        let (line_read, lines) = mpsc::channel();
+        // To the end: a server whose log nobody reads stops when the pipe is full.
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                let _ = line_read.send(line);
+            }
+        });
+        self.server = Some(server);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut said = Vec::new();
+        while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if line.contains("ready for connections") {
+                return;
+            }
+            said.push(line);
+        }
+        panic!("MariaDB does not start within 30 s:\n{}", said.join("\n"));
+    }
+
+    /// An authority of the server's own, and a certificate for `localhost` that it signed.
+    fn certify(&self) {
+        self.openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Understudy-Test-CA \
+             -keyout ca.key -out ca.pem",
+        );
+        self.openssl(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
+             -keyout server.key -out server.csr",
+        );
+        std::fs::write(self.path("names"), "subjectAltName=DNS:localhost\n").expect("the name is written");
+        self.openssl(
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names \
+             -out server.pem",
+        );
+    }
+
+    fn openssl(&self, arguments: &str) {
+        let made = self
+            .command(Path::new("openssl"))
+            .args(arguments.split_whitespace())
+            .output()
+            .expect("openssl runs");
+        assert!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A program in the server's folder, as a user that MariaDB accepts (it refuses root), that ends
+    /// with this thread.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        if let Some((uid, gid)) = other_user() {
+            command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string(), "--clear-groups"]);
+        }
+        command.arg(program).current_dir(self.directory.path());
+        for name in ["MYSQL_HOST", "MYSQL_TCP_PORT", "MYSQL_UNIX_PORT", "MYSQL_PWD"] {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+impl Drop for MariaDbServer {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            // Nobody needs the data any more.
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+/// Where Debian and others put `name`.
+fn program(name: &str, folder: &str) -> PathBuf {
+    let path = Path::new(folder).join(name);
+    assert!(path.exists(), "MariaDB's {name} is not installed: script/bootstrap installs it");
+    path
+}
+
+/// For root: `nobody`. MariaDB's programs come without a user of their own.
+fn other_user() -> Option<(u32, u32)> {
+    let this_user = std::fs::metadata("/proc/self").expect("a Linux system").uid();
+    if this_user != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").expect("the list of users");
+    let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let nobody = fields.into_iter().find(|fields| fields[0] == "nobody").expect("a user `nobody`");
+    Some((nobody[2].parse().expect("a user id"), nobody[3].parse().expect("a group id")))
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
