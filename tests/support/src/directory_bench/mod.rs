@@ -102,8 +102,14 @@ async fn down(directory: &dyn Directory, rows: usize) -> Result<Place> {
     Ok(query.place)
 }
 
-fn heading(engine: &str, server: &str, rows: u64, indexes: &str) {
-    say(&format!("\n### {engine}: {server}, {rows} rows, {indexes}\n"));
+fn heading(directory: &dyn Directory, rows: u64, indexes: &str) {
+    let info = directory.info();
+    say(&format!("\n### {}, {rows} rows, {indexes}\n", info.server));
+    let served = info
+        .services
+        .iter()
+        .map(|one| format!("{:?} {}: {}", one.tier, one.column, one.index.as_deref().unwrap_or("nothing")));
+    say(&format!("Served by {}.\n", served.collect::<Vec<_>>().join("; ")));
     say("| case | raw p50 ms | raw p95 | ours p50 ms | ours p95 | ours − 2 × raw | rows | |");
     say("|---|---|---|---|---|---|---|---|");
 }

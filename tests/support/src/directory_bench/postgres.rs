@@ -121,7 +121,7 @@ async fn cases(
     } else {
         "with a typical application's indexes"
     };
-    heading("PostgreSQL", &directory.info().server, rows, indexes);
+    heading(&*directory, rows, indexes);
     let opened = opening.elapsed().as_secs_f64() * 1000.0;
     let directory = &*directory;
     let some = user(rows / 3, rows);

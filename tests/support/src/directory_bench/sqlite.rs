@@ -82,7 +82,7 @@ async fn cases(connection: &mut SqliteConnection, url: &str, rows: u64, advised:
     } else {
         "with a typical application's indexes"
     };
-    heading("SQLite", &directory.info().server, rows, indexes);
+    heading(&*directory, rows, indexes);
     let directory = &*directory;
     let some = user(rows / 3, rows);
     let newest = "ORDER BY created_at DESC, id DESC LIMIT 51";

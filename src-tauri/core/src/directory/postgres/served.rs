@@ -160,7 +160,7 @@ async fn explained(
     probes: &[(CatalogueName, Probe)],
 ) -> Result<Vec<Json>, Box<dyn std::error::Error + Send + Sync>> {
     // Not SET: older servers do not know all of them.
-    let settings = "SAVEPOINT probes; SELECT set_config(name, 'off', true) FROM pg_settings \
+    let settings = "SAVEPOINT probes; SET LOCAL enable_bitmapscan = on; SELECT set_config(name, 'off', true) FROM pg_settings \
                     WHERE name IN ('enable_seqscan', 'enable_sort', 'enable_incremental_sort', 'jit')";
     sqlx::raw_sql(settings).fetch_all(reading.connection()).await?;
     let sql: Vec<&str> = probes.iter().map(|(_, probe)| probe.sql.as_str()).collect();
