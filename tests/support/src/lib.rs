@@ -17,6 +17,8 @@ pub mod keyring;
 #[cfg(target_os = "linux")]
 pub mod mariadb;
 #[cfg(target_os = "linux")]
+pub mod mongod;
+#[cfg(target_os = "linux")]
 pub mod postgres;
 #[cfg(target_os = "linux")]
 pub mod stage;

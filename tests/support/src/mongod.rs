@@ -1,0 +1,152 @@
+//! A throwaway MongoDB server: its own data and loopback port, gone when it is dropped.
+//!
+//! It dies with the thread that started it, so that a killed test leaves no server behind: start it
+//! in the test itself, not in a task.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use mongodb::bson::{Document, doc};
+use mongodb::options::{ClientOptions, Credential, ServerAddress};
+use mongodb::{Client, Database};
+use tempfile::TempDir;
+
+/// The administrator, who may do anything.
+pub const ADMIN: &str = "admin";
+pub const ADMIN_PASSWORD: &str = "admin's pass/word";
+
+/// A running server that lets nobody in without a password.
+pub struct MongoServer {
+    program: PathBuf,
+    directory: TempDir,
+    port: u16,
+    server: Option<Child>,
+    admin: Option<Client>,
+}
+
+impl MongoServer {
+    /// Starts it and makes the administrator; takes about two seconds. Panics, saying why, where it cannot.
+    pub async fn start() -> Self {
+        let directory = tempfile::Builder::new().prefix("understudy-mongodb-").tempdir().expect("a folder");
+        let mut server = Self { program: program(), directory, port: free_port(), server: None, admin: None };
+        server.run();
+        // The first user may be made by anybody on this machine, and by nobody afterwards.
+        let anybody = Client::with_options(server.options(None)).expect("a client");
+        anybody
+            .database("admin")
+            .run_command(doc! { "createUser": ADMIN, "pwd": ADMIN_PASSWORD, "roles": ["root"] })
+            .await
+            .expect("the administrator is made");
+        anybody.shutdown().immediate(true).await;
+        let options = server.options(Some((ADMIN, ADMIN_PASSWORD)));
+        server.admin = Some(Client::with_options(options).expect("a client"));
+        server
+    }
+
+    /// Stops it as an administrator would.
+    pub fn stop(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        let told = Command::new("kill").args(["-TERM", &server.id().to_string()]).status();
+        assert!(told.expect("kill runs").success(), "the server is told to stop");
+        server.wait().expect("the server ends");
+    }
+
+    /// Starts it again after [`Self::stop`], on the same port with the same data.
+    pub fn start_again(&mut self) {
+        assert!(self.server.is_none(), "the server is still running");
+        self.run();
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What a connection file says: no password in it.
+    pub fn url(&self, user: &str, database: &str) -> String {
+        format!("mongodb://{user}@127.0.0.1:{}/{database}?authSource=admin", self.port)
+    }
+
+    /// A database, as the administrator.
+    pub fn database(&self, name: &str) -> Database {
+        self.admin.as_ref().expect("the server was started").database(name)
+    }
+
+    /// Runs a command as the administrator.
+    pub async fn command(&self, database: &str, command: Document) -> Document {
+        let said = self.database(database).run_command(command.clone()).await;
+        said.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Makes a user with these roles; they are known in `admin`.
+    pub async fn user(&self, name: &str, password: &str, roles: Vec<Document>) {
+        self.command("admin", doc! { "createUser": name, "pwd": password, "roles": roles }).await;
+    }
+
+    fn options(&self, who: Option<(&str, &str)>) -> ClientOptions {
+        let mut options = ClientOptions::default();
+        options.hosts = vec![ServerAddress::Tcp { host: "127.0.0.1".into(), port: Some(self.port) }];
+        options.direct_connection = Some(true);
+        options.server_selection_timeout = Some(Duration::from_secs(20));
+        options.credential = who.map(|(name, password)| {
+            Credential::builder().username(name.to_owned()).password(password.to_owned()).build()
+        });
+        options
+    }
+
+    fn run(&mut self) {
+        let mut server = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(&self.program)
+            .arg("--dbpath")
+            .arg(self.directory.path())
+            .args(["--bind_ip", "127.0.0.1", "--port", &self.port.to_string(), "--nounixsocket", "--auth"])
+            .args(["--wiredTigerCacheSizeGB", "0.25"])
+            .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("mongod runs");
+        let log = BufReader::new(server.stdout.take().expect("mongod logs"));
+        let (ready, is_ready) = mpsc::channel();
+        // To the end: a server whose log nobody reads stops when the pipe is full.
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                if line.contains("Waiting for connections") {
+                    let _ = ready.send(());
+                }
+            }
+        });
+        self.server = Some(server);
+        is_ready.recv_timeout(Duration::from_secs(30)).expect("MongoDB starts within 30 s");
+    }
+}
+
+impl Drop for MongoServer {
+    fn drop(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+/// Where script/bootstrap has put it.
+fn program() -> PathBuf {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/mongodb/mongod");
+    assert!(
+        program.exists(),
+        "MongoDB is not installed in target/tools: script/bootstrap puts it there on x86-64 Linux; elsewhere, \
+         link a mongod of 4.4 or newer to target/tools/mongodb/mongod"
+    );
+    program
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
