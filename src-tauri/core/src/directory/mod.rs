@@ -8,6 +8,7 @@ mod cursor;
 mod filters;
 mod label;
 mod mapping;
+mod mongodb;
 mod mysql;
 mod paging;
 mod plan;
@@ -260,6 +261,7 @@ pub trait Directory: Send + Sync {
 
 #[derive(Debug, Clone, Copy)]
 enum Engine {
+    MongoDb,
     MySql,
     Postgres,
     Sqlite,
@@ -272,6 +274,7 @@ impl Engine {
             "mysql" | "mariadb" => Some(Self::MySql),
             "postgres" | "postgresql" => Some(Self::Postgres),
             "sqlite" => Some(Self::Sqlite),
+            "mongodb" | "mongodb+srv" => Some(Self::MongoDb),
             _ => None,
         }
     }
@@ -283,6 +286,7 @@ pub fn engine_name(url: &str) -> Option<&'static str> {
         Engine::MySql => "MySQL",
         Engine::Postgres => "PostgreSQL",
         Engine::Sqlite => "SQLite",
+        Engine::MongoDb => "MongoDB",
     })
 }
 
@@ -299,12 +303,14 @@ pub async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Resu
         Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(part, password).await?)),
         Some(Engine::Postgres) => Ok(Arc::new(postgres::PostgresDirectory::open(part, password).await?)),
         Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(part).await?)),
+        Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(part, password).await?)),
         None => Err(Error::new(
             Code::ConnectionInvalid,
             "directory.url does not begin with the name of a database that can be read.",
         )
         .hint(
-            "Use postgres://user@host/database, mysql://user@host/database or sqlite:///path/to/file.sqlite",
+            "Use postgres://user@host/database, mysql://user@host/database, mongodb://user@host/database or \
+             sqlite:///path/to/file.sqlite",
         )),
     }
 }

@@ -500,7 +500,7 @@ impl Segment {
 }
 
 /// What the text asks for. A filter that cannot be is refused: without it, the answer were another's.
-fn asked<T>(mapping: &Mapping<T>, query: &Query, now: Timestamp) -> Result<Asked> {
+pub(super) fn asked<T>(mapping: &Mapping<T>, query: &Query, now: Timestamp) -> Result<Asked> {
     if query.text.chars().count() > QUERY_CHARS {
         return Err(Error::new(
             Code::QueryInvalid,
@@ -517,7 +517,7 @@ fn asked<T>(mapping: &Mapping<T>, query: &Query, now: Timestamp) -> Result<Asked
 }
 
 /// The column that the operator orders by (`None`: the id), and whether downwards.
-fn sorted<T: Clone>(mapping: &Mapping<T>, query: &Query) -> Result<Option<(Option<usize>, bool)>> {
+pub(super) fn sorted<T: Clone>(mapping: &Mapping<T>, query: &Query) -> Result<Option<(Option<usize>, bool)>> {
     let Some(sort) = &query.sort else { return Ok(None) };
     let at = mapping.columns.iter().position(|column| column.name == sort.column).ok_or_else(|| {
         let names: Vec<String> = mapping.columns.iter().map(|column| format!("`{}`", column.name)).collect();

@@ -2,6 +2,8 @@
 //! them can do wrong.
 
 #[cfg(target_os = "linux")]
+mod mongodb;
+#[cfg(target_os = "linux")]
 mod mysql;
 mod people;
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@
 //! A [`CatalogueName`] can only be made by this module's children, which read catalogues, so
 //! nothing that a person wrote can reach SQL other than as a bound value.
 
+pub(super) mod mongodb;
 pub(super) mod mysql;
 pub(super) mod postgres;
 pub(super) mod sqlite;

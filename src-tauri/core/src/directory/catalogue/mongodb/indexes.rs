@@ -1,0 +1,150 @@
+//! A collection's indexes, and what each can do for a path.
+
+use bson::{Bson, Document, doc};
+use mongodb::options::Collation;
+
+use super::super::{Access, Form, Served, TableColumn};
+use super::Field;
+use crate::connection::DirectoryPart;
+use crate::directory::mongodb::reading::Reading;
+use crate::directory::mongodb::{errors, paths};
+use crate::error::Result;
+
+/// An index of whole words.
+#[derive(Debug, Clone)]
+pub(in crate::directory) struct TextIndex {
+    pub(in crate::directory) name: String,
+    /// `$**` for all.
+    pub(super) paths: Vec<String>,
+}
+
+impl TextIndex {
+    pub(in crate::directory) fn covers(&self, columns: &[TableColumn<Field>]) -> bool {
+        let covered = |path: &str| self.paths.iter().any(|known| known == "$**" || known == path);
+        columns.iter().all(|column| covered(&paths::in_lists(column.name.as_str())))
+    }
+}
+
+/// An index, as far as it can serve a search.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub(super) name: String,
+    /// The first path and, if there is one, the second; each with its direction.
+    keys: Vec<(String, i64)>,
+    /// `None`: byte by byte.
+    collation: Option<Collation>,
+    /// A text index's paths.
+    pub(super) words: Option<Vec<String>>,
+}
+
+pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryPart) -> Result<Vec<Index>> {
+    let list = doc! { "listIndexes": &part.table, "cursor": { "batchSize": 1000 } };
+    let database = reading.database();
+    let listed =
+        reading.try_ask(async move |session, _| database.run_command(list).session(session).await).await?;
+    let listed = match listed {
+        Ok(listed) => listed,
+        // A view has none of its own; and who may only read the collection still may search it.
+        Err(error) if matches!(errors::code(&error), Some(13 | 26 | 166)) => return Ok(Vec::new()),
+        Err(error) => return Err(reading.failed(error)),
+    };
+    let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+    Ok(batch.into_iter().flatten().filter_map(|index| usable(index.as_document()?)).collect())
+}
+
+/// One that the planner uses for every document: neither hidden nor for some of them only.
+fn usable(index: &Document) -> Option<Index> {
+    if index.get_bool("hidden").unwrap_or(false) || index.contains_key("partialFilterExpression") {
+        return None;
+    }
+    let name = index.get_str("name").ok()?.to_owned();
+    let key = index.get_document("key").ok()?;
+    let collation = match index.get_document("collation") {
+        // The server writes more into it than the driver has to say.
+        Ok(collation) => Some(bson::deserialize_from_document(collation.clone()).ok()?),
+        Err(_) => None,
+    };
+    if key.values().any(|kind| kind.as_str() == Some("text")) {
+        let weights = index.get_document("weights").ok()?;
+        // Behind other paths it serves only those who ask for them too.
+        let alone = key.keys().next().is_some_and(|first| first == "_fts");
+        let words = alone.then(|| weights.keys().cloned().collect())?;
+        return Some(Index { name, keys: Vec::new(), collation: None, words: Some(words) });
+    }
+    let direction = |value: &Bson| match value {
+        Bson::Int32(number) => Some(i64::from(*number)),
+        Bson::Int64(number) => Some(*number),
+        Bson::Double(number) => Some(if *number < 0.0 { -1 } else { 1 }),
+        _ => None,
+    };
+    let mut keys = Vec::new();
+    for (path, value) in key.iter().take(2) {
+        let Some(direction) = direction(value).filter(|_| !path.contains("$**")) else { break };
+        keys.push((path.clone(), direction.signum()));
+    }
+    if keys.is_empty() {
+        return None;
+    }
+    Some(Index { name, keys, collation, words: None })
+}
+
+/// What the indexes can do for `path`; how they have to be asked is noted in `field`.
+pub(super) fn access(path: &str, part: &DirectoryPart, indexes: &[Index], field: &mut Field) -> Access {
+    let mut access = Access::default();
+    let through_lists = paths::in_lists(path);
+    let leads = |index: &&Index| {
+        index.keys.first().is_some_and(|(first, _)| *first == path || *first == through_lists)
+    };
+    for index in indexes.iter().filter(leads) {
+        let first = &index.keys[0].0;
+        let served =
+            |folds| Some(Served { index: index.name.clone(), form: Form { folds, ..Form::default() } });
+        match &index.collation {
+            None => {
+                access.equals = access.equals.or_else(|| served(false));
+                access.prefix = access.prefix.or_else(|| served(false));
+                if first == path && !field.has_lists {
+                    let with_id = index.keys.get(1).is_some_and(|(second, direction)| {
+                        *second == part.id && *direction == index.keys[0].1
+                    });
+                    if access.order.is_none() || with_id {
+                        access.order = served(false);
+                    }
+                    field.with_id |= with_id;
+                }
+            }
+            Some(collation) if folds(collation) => {
+                if field.equals_by.is_none() {
+                    access.equals = served(true);
+                    field.equals_by = Some(collation.clone());
+                    field.index_path.clone_from(first);
+                }
+                if field.begins_by.is_none() && orders_letters(collation) {
+                    access.prefix = served(true);
+                    field.begins_by = Some(collation.clone());
+                    field.index_path.clone_from(first);
+                }
+            }
+            Some(_) => {}
+        }
+        if field.equals_by.is_none() && field.begins_by.is_none() {
+            field.index_path.clone_from(first);
+        }
+    }
+    access
+}
+
+/// Upper and lower case are the same to it.
+fn folds(collation: &Collation) -> bool {
+    let strength = collation.strength.map(u32::from);
+    matches!(strength, Some(1 | 2)) && collation.case_level != Some(true)
+}
+
+/// What begins with a text stands together in its order: it takes no letters together, and no digits.
+fn orders_letters(collation: &Collation) -> bool {
+    // Those whose alphabets have no letter of two signs (as Czech has its "ch").
+    const LOCALES: [&str; 10] = ["en", "de", "fr", "es", "it", "pt", "nl", "sv", "fi", "nb"];
+    let language = collation.locale.split(['_', '@', '-']).next().unwrap_or_default();
+    let plain = !collation.locale.contains('@');
+    plain && LOCALES.contains(&language) && collation.numeric_ordering != Some(true)
+}

@@ -1,0 +1,242 @@
+//! What a MongoDB database tells of a collection: its name, its indexes, and of a sample of its
+//! newest documents what each path that is mapped holds.
+
+mod indexes;
+
+use std::time::Duration;
+
+use bson::{Bson, Document, doc};
+use mongodb::options::Collation;
+
+pub(in crate::directory) use self::indexes::TextIndex;
+use self::indexes::{Index, access, indexes};
+use super::{CatalogueName, Table, TableColumn};
+use crate::connection::DirectoryPart;
+use crate::directory::FieldKind;
+use crate::directory::mapping::table_missing;
+use crate::directory::mongodb::paths;
+use crate::directory::mongodb::reading::{Find, Reading};
+use crate::directory::mongodb::values::{self, Class};
+use crate::error::Result;
+
+/// So many of the newest documents tell what a path holds.
+const SAMPLE: usize = 200;
+/// How long a path may be searched for that none of the sample has.
+const SOUGHT: Duration = Duration::from_millis(500);
+
+/// What a path holds, and how its indexes have to be asked.
+#[derive(Debug, Clone)]
+pub(in crate::directory) struct Field {
+    /// What most of its values are. Others are listed behind them.
+    pub(in crate::directory) class: Class,
+    /// A list is on the way or at the end: it orders nothing.
+    pub(in crate::directory) has_lists: bool,
+    /// The collation of the index that finds a value whatever its case.
+    pub(in crate::directory) equals_by: Option<Collation>,
+    /// The same for the beginning of a text.
+    pub(in crate::directory) begins_by: Option<Collation>,
+    /// Indexes have it by this path, without places in lists.
+    pub(in crate::directory) index_path: String,
+    /// An index has the id behind it: it gives the list's order as it is.
+    pub(in crate::directory) with_id: bool,
+}
+
+/// What was found of the collection.
+pub(in crate::directory) struct Found {
+    pub(in crate::directory) table: Table<Field>,
+    pub(in crate::directory) estimated_rows: Option<u64>,
+    pub(in crate::directory) text_index: Option<TextIndex>,
+}
+
+/// Finds the collection that `part` names, and in it every path that it names.
+pub(in crate::directory) async fn read(
+    reading: &mut Reading,
+    part: &DirectoryPart,
+    database: &str,
+) -> Result<Found> {
+    collection(reading, part).await?;
+    let estimated_rows = reading.estimate().await.ok();
+    let indexes = indexes(reading, part).await?;
+    let (columns, missing) = sampled(reading, part, &indexes).await?;
+    let mut columns = columns;
+    if !missing.is_empty() {
+        // Only their names are asked for, so that an error can say what there is.
+        for name in names(reading).await.unwrap_or_default() {
+            if !columns.iter().any(|column| column.name.as_str() == name) {
+                columns.push(described(&name, part, &[], &[]));
+            }
+        }
+        columns.retain(|column| !missing.iter().any(|path| path == column.name.as_str()));
+        columns.sort_by(|left, right| left.name.as_str().cmp(right.name.as_str()));
+    }
+    let text_index = indexes.iter().find_map(|index| {
+        let paths = index.words.clone()?;
+        Some(TextIndex { name: index.name.clone(), paths })
+    });
+    let (schema, name) = (called(database), called(&part.table));
+    Ok(Found { table: Table { schema, name, columns }, estimated_rows, text_index })
+}
+
+/// Whatever it would be quoted with: it never becomes SQL.
+fn called(name: impl Into<String>) -> CatalogueName {
+    CatalogueName::double_quoted(name.into())
+}
+
+/// Fails when there is no such collection, or this user may not read it.
+async fn collection(reading: &mut Reading, part: &DirectoryPart) -> Result<()> {
+    let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
+    let listed = reading.command(list).await?;
+    let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+    let mut names: Vec<String> = batch
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.as_document()?.get_str("name").ok()?.to_owned()))
+        .filter(|name| !name.starts_with("system."))
+        .collect();
+    names.sort();
+    if names.contains(&part.table) {
+        return Ok(());
+    }
+    // It may be there and not be shown: then reading it is refused.
+    reading.find(Find { limit: 1, projection: doc! { "_id": 1 }, ..Find::default() }).await?;
+    Err(table_missing(&part.table, &names))
+}
+
+/// The columns that `part` names, and the names of those that no document has.
+async fn sampled(
+    reading: &mut Reading,
+    part: &DirectoryPart,
+    indexes: &[Index],
+) -> Result<(Vec<TableColumn<Field>>, Vec<String>)> {
+    let named = named(part);
+    let newest = Find {
+        projection: paths::projection(named.iter().copied()),
+        sort: doc! { "_id": -1 },
+        limit: SAMPLE,
+        ..Find::default()
+    };
+    let mut sample = reading.find(newest).await?;
+    let mut missing = Vec::new();
+    if !sample.is_empty() {
+        for path in &named {
+            if sample.iter().any(|document| paths::at(document, path).is_some()) {
+                continue;
+            }
+            match sought(reading, path).await {
+                Some(document) => sample.push(document),
+                None => missing.push((*path).to_owned()),
+            }
+        }
+    }
+    let columns = named.iter().map(|path| described(path, part, &sample, indexes)).collect();
+    Ok((columns, missing))
+}
+
+/// Any document that has something at `path`; none when it takes too long to find one.
+async fn sought(reading: &mut Reading, path: &str) -> Option<Document> {
+    let find = Find {
+        filter: doc! { path: { "$exists": true } },
+        projection: paths::projection(std::iter::once(path)),
+        limit: 1,
+        ..Find::default()
+    };
+    reading.find_within(SOUGHT, find).await.ok()?.pop()
+}
+
+/// Every path that the file names, once.
+fn named(part: &DirectoryPart) -> Vec<&str> {
+    let mut named: Vec<&str> = vec![&part.id];
+    let roles = [&part.name, &part.email, &part.created_at].into_iter().flatten();
+    let lists = part.columns.iter().chain(part.search.iter().flatten());
+    for path in roles.chain(lists) {
+        if !named.contains(&path.as_str()) {
+            named.push(path);
+        }
+    }
+    named
+}
+
+fn described(path: &str, part: &DirectoryPart, sample: &[Document], indexes: &[Index]) -> TableColumn<Field> {
+    let held: Vec<_> = sample.iter().filter_map(|document| paths::at(document, path)).collect();
+    let mut kinds: Vec<FieldKind> = Vec::new();
+    for kind in held.iter().filter_map(|value| values::kind(value)) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let kind = match kinds[..] {
+        [kind] => kind,
+        [FieldKind::Integer | FieldKind::Number, FieldKind::Integer | FieldKind::Number] => FieldKind::Number,
+        _ => FieldKind::Text,
+    };
+    let is_time = part.created_at.as_deref() == Some(path);
+    let is_list = |document: &Document| paths::goes_through_list(document, path);
+    let mut field = Field {
+        // Patterns are compared with nothing.
+        class: most(held.iter().filter_map(|value| Class::of(value)).filter(|class| *class != Class::Regex))
+            .unwrap_or(if is_time { Class::Date } else { Class::Text }),
+        has_lists: sample.iter().any(is_list),
+        equals_by: None,
+        begins_by: None,
+        index_path: path.to_owned(),
+        with_id: false,
+    };
+    let access = access(path, part, indexes, &mut field);
+    TableColumn {
+        name: called(path),
+        kind,
+        // `_id` is the one path that every document has.
+        nullable: path != "_id",
+        access,
+        db_type: field,
+    }
+}
+
+fn most(classes: impl Iterator<Item = Class>) -> Option<Class> {
+    let mut counted: Vec<(usize, Class)> = Vec::new();
+    for class in classes {
+        match counted.iter_mut().find(|(_, known)| *known == class) {
+            Some((count, _)) => *count += 1,
+            None => counted.push((1, class)),
+        }
+    }
+    counted.into_iter().max_by_key(|(count, _)| *count).map(|(_, class)| class)
+}
+
+/// The names in the newest documents, two levels deep; no value of theirs leaves the server.
+async fn names(reading: &mut Reading) -> Result<Vec<String>> {
+    let keys = |of: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": "$$this.k" } };
+    let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
+    let first = doc! { "$arrayElemAt": [{ "$cond": [is("$$this.v", "array"), "$$this.v", []] }, 0] };
+    let entry = doc! {
+        "k": "$$this.k",
+        "inner": { "$cond": [is("$$this.v", "object"), keys("$$this.v"), []] },
+        "listed": { "$let": {
+            "vars": { "first": first },
+            "in": { "$cond": [is("$$first", "object"), keys("$$first"), []] },
+        } },
+    };
+    let pipeline = vec![
+        doc! { "$sort": { "_id": -1 } },
+        doc! { "$limit": i64::try_from(SAMPLE).unwrap_or(i64::MAX) },
+        doc! { "$project": { "_id": 0, "names": { "$map": { "input": { "$objectToArray": "$$ROOT" }, "in": entry } } } },
+    ];
+    let mut found: Vec<String> = Vec::new();
+    let mut note = |name: String| {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    };
+    for document in reading.aggregate(pipeline, None).await? {
+        for entry in document.get_array("names").into_iter().flatten().filter_map(Bson::as_document) {
+            let name = entry.get_str("k").unwrap_or_default();
+            note(name.to_owned());
+            for (key, between) in [("inner", "."), ("listed", ".0.")] {
+                for inner in entry.get_array(key).into_iter().flatten().filter_map(Bson::as_str) {
+                    note(format!("{name}{between}{inner}"));
+                }
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,123 @@
+//! From `directory.url` and a password to how connections are made: servers, TLS, name, database.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mongodb::options::{
+    AuthMechanism, ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, ServerAddress, Tls,
+    TlsOptions,
+};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::errors;
+use crate::connection::DirectoryPart;
+use crate::error::{Code, Error, Result};
+
+/// How long connecting may take, and anything else that is quick when the network works.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Questions at the same time.
+pub(super) const QUESTIONS: u32 = 2;
+/// An agent who reads a page keeps no more connections open than the driver's own for longer than this.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How to reach the servers, and the database that the URL names.
+pub(super) async fn options(
+    part: &DirectoryPart,
+    password: Option<&SecretString>,
+) -> Result<(ClientOptions, String)> {
+    let unusable = |error| errors::from_driver(error, part, None);
+    let parsed = ConnectionString::parse(&part.url).map_err(unusable)?;
+    // For `mongodb+srv` this asks the DNS.
+    let parsed = tokio::time::timeout(CONNECT_TIMEOUT, ClientOptions::parse(parsed)).await;
+    let mut options = parsed
+        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+        .map_err(unusable)?;
+    let Some(database) = options.default_database.clone() else {
+        return Err(Error::new(Code::ConnectionInvalid, "directory.url names no database.")
+            .hint("Put it behind the host: mongodb://user@host/database"));
+    };
+    if options.tls.is_none() && !options.hosts.iter().all(is_local) {
+        // Within this machine nobody listens; anywhere else the server must prove who it is.
+        options.tls = Some(Tls::Enabled(TlsOptions::default()));
+    }
+    if let Some(credential) = &mut options.credential {
+        // The vault's or none: the URL cannot hold one.
+        credential.password = password.map(|password| password.expose_secret().to_owned());
+        let is_certificate = credential.mechanism == Some(AuthMechanism::MongoDbX509);
+        if credential.username.is_some() && password.is_none() && !is_certificate {
+            return Err(errors::password_missing(part));
+        }
+    }
+    options.app_name = Some("understudy".to_owned());
+    options.connect_timeout = Some(CONNECT_TIMEOUT);
+    options.server_selection_timeout = Some(CONNECT_TIMEOUT);
+    // One more than questions, so that one can always be stopped; and that one is open already.
+    options.max_pool_size = Some(QUESTIONS + 1);
+    options.min_pool_size = Some(2);
+    options.max_idle_time = Some(IDLE_TIMEOUT);
+    if options.selection_criteria.is_none() {
+        let secondary = ReadPreference::SecondaryPreferred { options: Option::default() };
+        options.selection_criteria = Some(SelectionCriteria::ReadPreference(secondary));
+    }
+    Ok((options, database))
+}
+
+fn is_local(address: &ServerAddress) -> bool {
+    match address {
+        ServerAddress::Tcp { host, .. } => {
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            host.eq_ignore_ascii_case("localhost")
+                || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        }
+        #[cfg(unix)]
+        ServerAddress::Unix { .. } => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(url: &str) -> DirectoryPart {
+        DirectoryPart {
+            url: url.into(),
+            table: "users".into(),
+            id: "_id".into(),
+            email: None,
+            name: None,
+            created_at: None,
+            columns: vec![],
+            search: None,
+            timeout_ms: 3000,
+        }
+    }
+
+    #[tokio::test]
+    async fn tls_is_verified_unless_the_server_is_this_machine_or_the_url_says_otherwise() {
+        for (url, expected) in [
+            ("mongodb://reader@db.acme.internal/acme", true),
+            ("mongodb://reader@10.0.0.7,localhost:27018/acme", true),
+            ("mongodb://reader@localhost/acme", false),
+            ("mongodb://reader@127.0.0.1:27018,[::1]:27019/acme", false),
+            ("mongodb://reader@db.acme.internal/acme?tls=false", false),
+            ("mongodb://reader@localhost/acme?tls=true", true),
+            ("mongodb://reader@localhost/acme?tlsCAFile=/etc/ca.pem&tls=true", true),
+        ] {
+            let (options, database) = options(&part(url), Some(&"s3cret".into())).await.unwrap();
+            assert_eq!(matches!(options.tls, Some(Tls::Enabled(_))), expected, "{url}");
+            assert_eq!(database, "acme");
+            assert_eq!(options.credential.unwrap().password.as_deref(), Some("s3cret"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_user_without_a_password_is_not_even_sent_there() {
+        let error = options(&part("mongodb://reader@localhost/acme"), None).await.unwrap_err();
+        assert_eq!(error.code, Code::DirectoryRefused);
+        assert!(error.message.contains("none is stored"), "{error}");
+        options(&part("mongodb://localhost/acme"), None).await.unwrap();
+        let error = options(&part("mongodb://localhost/"), None).await.unwrap_err();
+        assert_eq!(error.code, Code::ConnectionInvalid);
+    }
+}

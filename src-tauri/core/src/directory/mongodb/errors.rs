@@ -1,0 +1,114 @@
+//! What MongoDB, its driver and the way to it say, as Understudy's errors.
+//!
+//! By code, never by sentence: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>
+
+use std::io::ErrorKind as Io;
+
+use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
+
+use crate::connection::DirectoryPart;
+use crate::directory::timed_out;
+use crate::error::{Code, Error};
+
+/// Any failure of a connection or a command. `seen`: what the driver saw last when it looked after its
+/// servers, which says more than that none was found.
+pub(in crate::directory) fn from_driver(
+    error: DriverError,
+    part: &DirectoryPart,
+    seen: Option<DriverError>,
+) -> Error {
+    let hinted = |error: Error| error.hint("It looks like mongodb://user@host:27017/database");
+    match *error.kind {
+        ErrorKind::Command(error) => from_server(&error, part),
+        ErrorKind::Authentication { .. } => refused_login(part),
+        ErrorKind::ServerSelection { .. } => match seen {
+            Some(seen) if !matches!(*seen.kind, ErrorKind::ServerSelection { .. }) => {
+                from_driver(seen, part, None)
+            }
+            _ => unreachable(part, "no server that can be read from was found in time"),
+        },
+        // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
+        ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => insecure(part, &cause.to_string()),
+        ErrorKind::Io(cause) => unreachable(part, &cause.to_string()),
+        ErrorKind::InvalidTlsConfig { message, .. } => insecure(part, &message),
+        // A server that goes away in the middle of an answer.
+        ErrorKind::ConnectionPoolCleared { .. } => unreachable(part, "the connection was lost"),
+        ErrorKind::DnsResolve { message, .. } | ErrorKind::InvalidResponse { message, .. } => {
+            unreachable(part, &message)
+        }
+        ErrorKind::Shutdown => unreachable(part, "the connection was closed"),
+        ErrorKind::InvalidArgument { message, .. } => {
+            hinted(Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {message}.")))
+        }
+        ErrorKind::IncompatibleServer { message, .. } => {
+            Error::new(Code::DirectoryRefused, format!("{} is too old: {message}.", place(part)))
+                .hint("Understudy reads MongoDB 4.4 and newer.")
+        }
+        other => Error::internal(other),
+    }
+}
+
+fn from_server(error: &CommandError, part: &DirectoryPart) -> Error {
+    let said = error.message.trim_end_matches('.');
+    let refused = |message: String| Error::new(Code::DirectoryRefused, message);
+    match error.code {
+        // 8000 is Atlas' own.
+        18 | 8000 => refused_login(part),
+        13 => refused(format!("The database user may not read {}: {said}.", part.table))
+            .hint("Let the database's administrator grant `find` and `listIndexes` on the collection."),
+        50 | 262 => timed_out(part),
+        26 => Error::new(
+            Code::DirectoryMismatch,
+            format!("{} has changed since the directory was opened: {said}.", part.table),
+        )
+        .hint("Check the connection; its collection was renamed or removed."),
+        11601 | 237 | 46841 => refused("The question was stopped on the database's side.".to_owned())
+            .hint("Ask again, or ask the database's administrator."),
+        // Shutting down, recovering, no primary: each is over by itself.
+        91 | 189 | 10107 | 11600 | 11602 | 13435 | 13436 => unreachable(part, said),
+        code => refused(format!("The database could not answer: {said} (code {code})."))
+            .hint("This comes from the server or the collection itself; its owner can tell more."),
+    }
+}
+
+/// The code with which the server refused a command.
+pub(in crate::directory) fn code(error: &DriverError) -> Option<i32> {
+    match &*error.kind {
+        ErrorKind::Command(error) => Some(error.code),
+        _ => None,
+    }
+}
+
+fn refused_login(part: &DirectoryPart) -> Error {
+    Error::new(Code::DirectoryRefused, format!("{} refused the login.", place(part))).hint(
+        "Check the user name in directory.url and the stored database password. A user that another database \
+         knows needs its name there: ?authSource=admin",
+    )
+}
+
+fn insecure(part: &DirectoryPart, cause: &str) -> Error {
+    Error::new(Code::DirectoryRefused, format!("{} gave no secure connection: {cause}.", place(part))).hint(
+        "Check the server's certificate and host name. The URL may say tlsCAFile=/path/to/ca.pem for a private \
+         authority, or tls=false.",
+    )
+}
+
+/// Without a hint: where a password can be stored is known to whoever asked for the directory.
+pub(super) fn password_missing(part: &DirectoryPart) -> Error {
+    Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
+}
+
+pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
+    Error::new(Code::DirectoryUnreachable, format!("{} does not answer: {cause}.", place(part)))
+        .hint("Check that the database runs, that the host and port are right, and the VPN if it needs one.")
+}
+
+/// The hosts of the URL, and nothing else of it.
+fn place(part: &DirectoryPart) -> String {
+    let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.rsplit('@').next().unwrap_or_default() {
+        "" => "The database".to_owned(),
+        hosts => format!("The database at {hosts}"),
+    }
+}

@@ -1,0 +1,316 @@
+//! One question to the servers, that nothing can leave running there.
+//!
+//! A future that is dropped closes its connection, and a server looks for that twice a second. So each
+//! question is a session of its own; whoever drops a [`Reading`] before its end (a cancelled search, a
+//! deadline, a closed window) leaves a task behind that ends the session on the server that works for
+//! it, which everybody may do to their own.
+//! <https://www.mongodb.com/docs/manual/reference/command/killSessions/>
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, Document, Utf8Lossy, doc};
+use mongodb::error::Error as DriverError;
+use mongodb::event::EventHandler;
+use mongodb::event::command::CommandEvent;
+use mongodb::event::sdam::SdamEvent;
+use mongodb::options::{ClientOptions, Collation, SelectionCriteria, ServerAddress};
+use mongodb::{Client, ClientSession, Collection, Database, SessionCursor};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::connect::{CONNECT_TIMEOUT, QUESTIONS};
+use super::errors;
+use crate::connection::DirectoryPart;
+use crate::directory::timed_out;
+use crate::error::{Error, Result};
+
+/// So much later than its time a server may answer that time is up.
+const LATE: Duration = Duration::from_millis(250);
+
+/// Which server works for which session. Filled while a question runs.
+type Addresses = Arc<Mutex<HashMap<SessionId, Option<ServerAddress>>>>;
+/// The bytes of a session's UUID.
+type SessionId = Vec<u8>;
+
+/// The connections of one directory. Not `Debug`: the client's options hold the password.
+pub(super) struct Server {
+    pub(super) client: Client,
+    pub(super) part: DirectoryPart,
+    pub(super) database: String,
+    turns: Arc<Semaphore>,
+    addresses: Addresses,
+    /// Why the driver could not look after a server, when it last could not.
+    seen: Arc<Mutex<Option<DriverError>>>,
+}
+
+/// A `find`.
+#[derive(Debug, Default, Clone)]
+pub(in crate::directory) struct Find {
+    pub(in crate::directory) filter: Document,
+    pub(in crate::directory) projection: Document,
+    pub(in crate::directory) sort: Document,
+    pub(in crate::directory) collation: Option<Collation>,
+    pub(in crate::directory) skip: u64,
+    pub(in crate::directory) limit: usize,
+}
+
+impl Server {
+    pub(super) fn new(
+        mut options: ClientOptions,
+        part: &DirectoryPart,
+        database: String,
+    ) -> Result<Arc<Self>> {
+        let addresses = Addresses::default();
+        let seen: Arc<Mutex<Option<DriverError>>> = Arc::default();
+        options.command_event_handler = Some(EventHandler::callback({
+            let addresses = Arc::clone(&addresses);
+            move |event| {
+                if let CommandEvent::Started(event) = event
+                    && let Some(session) = event.command.get_document("lsid").ok().and_then(session_key)
+                    && let Some(address) = locked(&addresses).get_mut(&session)
+                {
+                    *address = Some(event.connection.address);
+                }
+            }
+        }));
+        options.sdam_event_handler = Some(EventHandler::callback({
+            let seen = Arc::clone(&seen);
+            move |event| {
+                if let SdamEvent::ServerDescriptionChanged(event) = event {
+                    *locked(&seen) = event.new_description.error().cloned();
+                }
+            }
+        }));
+        let client = Client::with_options(options).map_err(|error| errors::from_driver(error, part, None))?;
+        let turns = Arc::new(Semaphore::new(QUESTIONS as usize));
+        Ok(Arc::new(Self { client, part: part.clone(), database, turns, addresses, seen }))
+    }
+
+    pub(super) fn failed(&self, error: DriverError) -> Error {
+        let seen = locked(&self.seen).clone();
+        errors::from_driver(error, &self.part, seen)
+    }
+
+    pub(super) async fn close(&self) {
+        self.client.clone().shutdown().immediate(true).await;
+    }
+}
+
+/// One question, until its time is up.
+pub(in crate::directory) struct Reading {
+    server: Arc<Server>,
+    session: ClientSession,
+    key: SessionId,
+    deadline: Instant,
+    /// A command is on its way.
+    asking: bool,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Reading {
+    pub(super) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
+        let turn = Arc::clone(&server.turns).acquire_owned().await.expect("it is never closed");
+        // Not causally consistent: no secondary has to catch up before it answers.
+        let session = server.client.start_session().causal_consistency(false).await;
+        let session = session.map_err(|error| server.failed(error))?;
+        let key = session_key(session.id()).unwrap_or_default();
+        locked(&server.addresses).insert(key.clone(), None);
+        let deadline = Instant::now() + limit;
+        Ok(Self { server: Arc::clone(server), session, key, deadline, asking: false, _turn: turn })
+    }
+
+    /// The documents that a `find` gives; text that is no UTF-8 is repaired.
+    pub(in crate::directory) async fn find(&mut self, find: Find) -> Result<Vec<Document>> {
+        let collection = self.collection();
+        self.ask(async move |session, left| {
+            let limit = i64::try_from(find.limit).unwrap_or(i64::MAX);
+            let mut asked = collection
+                .find(find.filter)
+                .projection(find.projection)
+                .limit(limit)
+                .batch_size(u32::try_from(find.limit).unwrap_or(u32::MAX))
+                .max_time(left)
+                .collation(find.collation.unwrap_or_else(simple));
+            if !find.sort.is_empty() {
+                asked = asked.sort(find.sort);
+            }
+            if find.skip > 0 {
+                asked = asked.skip(find.skip);
+            }
+            let cursor = asked.session(&mut *session).await?;
+            all(cursor, session).await
+        })
+        .await
+    }
+
+    /// The same, within a part of the time.
+    pub(in crate::directory) async fn find_within(
+        &mut self,
+        limit: Duration,
+        find: Find,
+    ) -> Result<Vec<Document>> {
+        let deadline = self.deadline;
+        self.deadline = deadline.min(Instant::now() + limit);
+        let found = self.find(find).await;
+        self.deadline = deadline;
+        found
+    }
+
+    pub(in crate::directory) async fn aggregate(
+        &mut self,
+        pipeline: Vec<Document>,
+        collation: Option<Collation>,
+    ) -> Result<Vec<Document>> {
+        let collection = self.collection();
+        self.ask(async move |session, left| {
+            let cursor = collection
+                .aggregate(pipeline)
+                .with_type::<RawDocumentBuf>()
+                .max_time(left)
+                .collation(collation.unwrap_or_else(simple))
+                .session(&mut *session)
+                .await?;
+            all(cursor, session).await
+        })
+        .await
+    }
+
+    /// How many documents there are, as the server's own books say.
+    pub(in crate::directory) async fn estimate(&mut self) -> Result<u64> {
+        let count = doc! { "count": &self.server.part.table };
+        let said = self.command(count).await?;
+        let number = said.get("n").map(|number| match number {
+            Bson::Int32(number) => i64::from(*number),
+            Bson::Int64(number) => *number,
+            Bson::Double(number) => {
+                #[allow(clippy::cast_possible_truncation, reason = "a count")]
+                let number = *number as i64;
+                number
+            }
+            _ => 0,
+        });
+        Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+    }
+
+    /// A command of the directory's database, with the time that is left.
+    pub(in crate::directory) async fn command(&mut self, mut command: Document) -> Result<Document> {
+        let database = self.database();
+        let preference = database.selection_criteria().cloned();
+        self.ask(async move |session, left| {
+            command.insert("maxTimeMS", i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1));
+            let mut asked = database.run_command(command);
+            if let Some(preference) = preference {
+                asked = asked.selection_criteria(preference);
+            }
+            asked.session(session).await
+        })
+        .await
+    }
+
+    pub(in crate::directory) async fn ask<T>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut ClientSession, Duration) -> Result<T, DriverError>,
+    ) -> Result<T> {
+        self.try_ask(ask).await?.map_err(|error| self.server.failed(error))
+    }
+
+    /// The same, for whoever wants to know what the server said.
+    pub(in crate::directory) async fn try_ask<T>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut ClientSession, Duration) -> Result<T, DriverError>,
+    ) -> Result<Result<T, DriverError>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(timed_out(&self.server.part));
+        }
+        if let Some(address) = locked(&self.server.addresses).get_mut(&self.key) {
+            *address = None;
+        }
+        self.asking = true;
+        // The server keeps the time, but for what it cannot interrupt; a network that fell silent keeps none.
+        let mut answer = std::pin::pin!(ask(&mut self.session, left));
+        let mut answered = tokio::time::timeout(left + LATE, &mut answer).await;
+        if answered.is_err() {
+            if locked(&self.server.addresses).get(&self.key).is_some_and(Option::is_some) {
+                return Err(timed_out(&self.server.part));
+            }
+            // It has not even reached a server.
+            answered = tokio::time::timeout(CONNECT_TIMEOUT, answer).await;
+        }
+        let answer = answered
+            .map_err(|_| errors::unreachable(&self.server.part, "no connection could be made in time"))?;
+        self.asking = false;
+        Ok(answer)
+    }
+
+    pub(in crate::directory) fn database(&self) -> Database {
+        self.server.client.database(&self.server.database)
+    }
+
+    pub(in crate::directory) fn failed(&self, error: DriverError) -> Error {
+        self.server.failed(error)
+    }
+
+    fn collection(&self) -> Collection<RawDocumentBuf> {
+        self.database().collection(&self.server.part.table)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let address = locked(&self.server.addresses).remove(&self.key).flatten();
+        // Else the program ends; the time limit bounds what is left.
+        if self.asking
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(stop(self.server.client.clone(), self.session.id().clone(), address));
+        }
+    }
+}
+
+/// Ends the session, and with it what runs for it.
+async fn stop(client: Client, session: Document, address: Option<ServerAddress>) {
+    let admin = client.database("admin");
+    let mut kill = admin.run_command(doc! { "killSessions": [session] });
+    if let Some(working) = address {
+        kill = kill.selection_criteria(SelectionCriteria::Predicate(Arc::new(move |server| {
+            *server.address() == working
+        })));
+    }
+    // Where it cannot be done the closed connection does it, half a second later.
+    match tokio::time::timeout(CONNECT_TIMEOUT, kill).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::debug!("a session could not be ended: {error}"),
+        Err(_) => tracing::debug!("a session could not be ended in time"),
+    }
+}
+
+async fn all(
+    mut cursor: SessionCursor<RawDocumentBuf>,
+    session: &mut ClientSession,
+) -> Result<Vec<Document>, DriverError> {
+    let mut documents = Vec::new();
+    while let Some(document) = cursor.next(session).await {
+        let document: Utf8Lossy<Document> = document?.as_ref().try_into()?;
+        documents.push(document.0);
+    }
+    Ok(documents)
+}
+
+/// Byte by byte, whatever the collection's own default is.
+fn simple() -> Collation {
+    Collation::builder().locale("simple").build()
+}
+
+fn session_key(session: &Document) -> Option<SessionId> {
+    match session.get("id") {
+        Some(Bson::Binary(id)) => Some(id.bytes.clone()),
+        _ => None,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

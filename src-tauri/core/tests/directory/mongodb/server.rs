@@ -1,0 +1,186 @@
+//! What only a server can do: refuse, be slow, go away and come back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{Bson, Document, doc};
+use tokio_util::sync::CancellationToken;
+use understudy_core::connection::DirectoryPart;
+use understudy_core::error::Code;
+use understudy_test_support::mongod::MongoServer;
+
+use super::{DATABASE, READER, READER_PASSWORD, insert, open, opening_fails, part, server};
+use crate::story::{query, search};
+
+#[tokio::test]
+async fn refusals_are_told_apart() {
+    let server = server().await;
+    insert(&server, "users", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
+    insert(&server, "orders", vec![doc! { "_id": 1 }]).await;
+    let users = DirectoryPart { email: Some("email".into()), ..part(&server, "users") };
+    let directory = open(&users).await;
+
+    // The least that the directory asks for, as it says itself.
+    let reader = &directory.info().reader;
+    assert!(reader[0].contains(r#"actions: ["find", "listIndexes", "collStats"]"#), "{reader:?}");
+    let privilege = doc! {
+        "resource": { "db": DATABASE, "collection": "users" },
+        "actions": ["find", "listIndexes", "collStats"],
+    };
+    let role = doc! { "createRole": "understudy", "privileges": [privilege], "roles": [] };
+    server.command(DATABASE, role).await;
+    server.user("least", READER_PASSWORD, vec![doc! { "role": "understudy", "db": DATABASE }]).await;
+    let least = |table: &str| DirectoryPart { url: server.url("least", DATABASE), ..part(&server, table) };
+    let with_least = open(&least("users")).await;
+    assert_eq!(search(&*with_least, &query("1")).await.rows.len(), 1);
+    with_least.close().await;
+
+    let error = opening_fails(&least("orders"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    assert!(error.message.contains("orders") && error.hint.unwrap().contains("find"));
+    let error = opening_fails(&users, Some("wr0ng")).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    assert!(error.message.contains("127.0.0.1") && error.message.contains("login"), "{error}");
+    let error = opening_fails(&users, None).await;
+    assert_eq!(error.code, Code::DirectoryRefused);
+    assert!(error.message.contains("none is stored"), "{error}");
+    let nobody = DirectoryPart { url: server.url("nobody", DATABASE), ..users.clone() };
+    assert_eq!(opening_fails(&nobody, Some("wr0ng")).await.code, Code::DirectoryRefused);
+    let anonymous = users.url.replace(&format!("{READER}@"), "");
+    let error = opening_fails(&DirectoryPart { url: anonymous, ..users.clone() }, None).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    let other = DirectoryPart { url: server.url(READER, "missing"), ..users.clone() };
+    let error = opening_fails(&other, Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "this user may read another database: {error}");
+    let secure = DirectoryPart { url: format!("{}&tls=true", users.url), ..users.clone() };
+    let error = opening_fails(&secure, Some(READER_PASSWORD)).await;
+    assert!(matches!(error.code, Code::DirectoryRefused | Code::DirectoryUnreachable), "{error}");
+    let unknown = DirectoryPart { url: "mongodb://no-such-host.invalid/acme".into(), ..users.clone() };
+    let error = opening_fails(&unknown, None).await;
+    assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
+    assert!(error.message.contains("no-such-host.invalid"));
+
+    // What changes after the directory was opened is told as well.
+    server
+        .command(
+            "admin",
+            doc! { "revokeRolesFromUser": READER, "roles": [{ "role": "read", "db": DATABASE }] },
+        )
+        .await;
+    let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    server
+        .command("admin", doc! { "grantRolesToUser": READER, "roles": [{ "role": "read", "db": DATABASE }] })
+        .await;
+    assert_eq!(
+        search(&*directory, &query("")).await.rows.len(),
+        1,
+        "and when it is back, so is the directory"
+    );
+    directory.close().await;
+}
+
+/// What works for Understudy on the server right now.
+async fn running(server: &MongoServer) -> Vec<Document> {
+    let admin = server.database("admin");
+    let ours = doc! { "appName": "understudy", "active": true, "command.$db": DATABASE };
+    let current = doc! { "$currentOp": { "allUsers": true } };
+    let mut cursor = admin.aggregate([current, doc! { "$match": ours }]).await.unwrap();
+    let mut operations = Vec::new();
+    while cursor.advance().await.unwrap() {
+        operations.push(cursor.deserialize_current().unwrap());
+    }
+    operations
+}
+
+/// How long it takes until so many are running.
+async fn wait_for(server: &MongoServer, count: usize) -> Duration {
+    let started = Instant::now();
+    loop {
+        let operations = running(server).await;
+        if operations.len() == count {
+            return started.elapsed();
+        }
+        assert!(started.elapsed() < Duration::from_secs(20), "not {count}, but {operations:?}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Closing the connection alone would take half a second.
+const AT_ONCE: Duration = Duration::from_millis(300);
+
+/// A collection becomes a view that sleeps, under the eyes of an open directory.
+async fn fall_asleep(server: &MongoServer) {
+    server.command(DATABASE, doc! { "drop": "slow" }).await;
+    let nap = doc! { "$function": { "body": "function() { sleep(60000); return 'awake'; }", "args": [], "lang": "js" } };
+    let view = doc! { "create": "slow", "viewOn": "users", "pipeline": [{ "$addFields": { "email": nap } }] };
+    server.command(DATABASE, view).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_left_running_and_a_restart_is_survived() {
+    let mut server = server().await;
+    for collection in ["users", "slow"] {
+        insert(&server, collection, vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
+    }
+    let slow =
+        |timeout_ms| DirectoryPart { email: Some("email".into()), timeout_ms, ..part(&server, "slow") };
+    let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
+    fall_asleep(&server).await;
+
+    // More often than there are connections: each must have become free again.
+    for _ in 0..4 {
+        let cancel = CancellationToken::new();
+        let searching = tokio::spawn({
+            let (directory, cancel) = (Arc::clone(&patient), cancel.clone());
+            async move { directory.search(&query(""), &cancel).await }
+        });
+        wait_for(&server, 1).await;
+        cancel.cancel();
+        assert_eq!(searching.await.unwrap().unwrap_err().code, Code::Cancelled);
+        let stopped = wait_for(&server, 0).await;
+        assert!(stopped < AT_ONCE, "it ran on for {stopped:?}");
+    }
+    for _ in 0..3 {
+        let reading = tokio::spawn({
+            let directory = Arc::clone(&patient);
+            async move { directory.user("1").await }
+        });
+        wait_for(&server, 1).await;
+        reading.abort();
+        assert!(reading.await.unwrap_err().is_cancelled());
+        let stopped = wait_for(&server, 0).await;
+        assert!(stopped < AT_ONCE, "it ran on for {stopped:?}");
+    }
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    assert_eq!(patient.search(&query(""), &cancel).await.unwrap_err().code, Code::Cancelled);
+
+    for _ in 0..3 {
+        let error = hasty.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+        assert_eq!(error.code, Code::DirectoryTimeout, "{error}");
+        assert!(error.message.contains("0.2 s") && error.hint.is_some(), "{error}");
+    }
+    wait_for(&server, 0).await;
+    patient.close().await;
+    hasty.close().await;
+
+    let users = DirectoryPart { email: Some("email".into()), timeout_ms: 3000, ..part(&server, "users") };
+    let directory = open(&users).await;
+    assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
+    server.stop();
+    let error = directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
+    assert!(error.message.contains(&server.port().to_string()), "{error}");
+    assert_eq!(opening_fails(&users, Some(READER_PASSWORD)).await.code, Code::DirectoryUnreachable);
+    server.start_again();
+    assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1, "it reconnects by itself");
+    directory.close().await;
+    let left = server.command("admin", doc! { "currentOp": 1, "$all": true, "appName": "understudy" }).await;
+    assert_eq!(
+        left.get_array("inprog").map(Vec::len).ok(),
+        Some(0),
+        "{:?}",
+        left.get("inprog").map(Bson::to_string)
+    );
+}
