@@ -5,12 +5,13 @@
  */
 export type DirectoryPart = { 
 /**
- * `postgres://user@host:port/database`, `mysql://user@host:port/database` or
+ * `postgres://user@host:port/database`, `mysql://user@host:port/database`,
+ * `mongodb://user@host:port/database` or
  * `sqlite:///path/to/file.sqlite`; never with a password.
  */
 url: string, 
 /**
- * Table or view, with its schema where it needs one: `public.users`.
+ * Table or view, with its schema where it needs one: `public.users`. MongoDB's collection.
  */
 table: string, 
 /**

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::parse::without_bom;
+use super::schema::COLLECTION;
 use super::{ConnectionFile, read_file};
 use crate::error::{Code, Error, Result};
 
@@ -83,7 +84,10 @@ fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn T
             continue;
         }
         let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-        match (table.get_mut(key), item.as_table_like()) {
+        // A file that says `collection` goes on to say so.
+        let written =
+            if path == "directory.table" && table.contains_key(COLLECTION) { COLLECTION } else { key };
+        match (table.get_mut(written), item.as_table_like()) {
             (Some(old), Some(items)) if current[key].is_object() && old.is_table_like() => {
                 if let Some(inner) = old.as_table_like_mut() {
                     merge(inner, &current[key], &wanted[key], items, &path);

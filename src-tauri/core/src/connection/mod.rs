@@ -60,10 +60,11 @@ pub struct ConnectionFile {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct DirectoryPart {
-    /// `postgres://user@host:port/database`, `mysql://user@host:port/database` or
+    /// `postgres://user@host:port/database`, `mysql://user@host:port/database`,
+    /// `mongodb://user@host:port/database` or
     /// `sqlite:///path/to/file.sqlite`; never with a password.
     pub url: String,
-    /// Table or view, with its schema where it needs one: `public.users`.
+    /// Table or view, with its schema where it needs one: `public.users`. MongoDB's collection.
     pub table: String,
     /// The column that identifies a user.
     pub id: String,

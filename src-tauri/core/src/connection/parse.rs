@@ -142,6 +142,7 @@ impl Connection {
             Some("sqlite") => "SQLite",
             Some("mysql") => "MySQL",
             Some("mariadb") => "MariaDB",
+            Some("mongodb" | "mongodb+srv") => "MongoDB",
             _ => "PostgreSQL",
         }
     }

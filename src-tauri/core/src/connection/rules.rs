@@ -90,15 +90,11 @@ fn directory_url(text: &str, id: &str) -> Option<String> {
                 None
             };
         }
-        "mongodb" | "mongodb+srv" => {
-            return Some(format!(
-                "this version of Understudy reads postgres://, mysql:// and sqlite://, not {scheme}://"
-            ));
-        }
+        "mongodb" | "mongodb+srv" => return mongodb_url(scheme, rest, id),
         _ => {
             return Some(
-                "has to be a URL: `postgres://user@host/database`, `mysql://user@host/database`, or \
-                 `sqlite:///path/to/file.sqlite`"
+                "has to be a URL: `postgres://user@host/database`, `mysql://user@host/database`, \
+                 `mongodb://user@host/database`, or `sqlite:///path/to/file.sqlite`"
                     .into(),
             );
         }
@@ -109,16 +105,45 @@ fn directory_url(text: &str, id: &str) -> Option<String> {
     };
     let secret_option = |key: &str| key.to_lowercase().contains("password") || key == "passfile";
     if url.password().is_some() || url.query_pairs().any(|(key, _)| secret_option(&key)) {
-        return Some(format!(
-            "holds a password, which does not belong in a file. Take it out (`{scheme}://user@host/database`) \
-             and store it with `understudy secret set {id} {}`",
-            super::DATABASE_PASSWORD
-        ));
+        return Some(holds_password(scheme, id));
     }
     if matches!(scheme, "mysql" | "mariadb") && url.username().is_empty() {
         return Some(format!("has to name the database user: `{scheme}://user@host/database`"));
     }
     None
+}
+
+/// Read by hand: it may name several hosts, which no URL of the web's can.
+/// <https://www.mongodb.com/docs/manual/reference/connection-string/>
+fn mongodb_url(scheme: &str, rest: &str, id: &str) -> Option<String> {
+    let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let address = address.strip_prefix("//").unwrap_or(address);
+    // An @ or / of a password that should have been escaped must not make it look like something else.
+    let (user, place) = address.rsplit_once('@').unwrap_or(("", address));
+    let secret_option = |option: &str| {
+        let key = option.split('=').next().unwrap_or_default().to_lowercase();
+        // Its properties hold the token of a session.
+        key.contains("password") || key == "authmechanismproperties"
+    };
+    if user.contains(':') || options.split('&').any(secret_option) {
+        return Some(holds_password(scheme, id));
+    }
+    let (hosts, database) = place.split_once('/').unwrap_or((place, ""));
+    if hosts.split(',').any(str::is_empty) || !rest.starts_with("//") {
+        return Some(format!("names no host: `{scheme}://user@host/database`"));
+    }
+    if database.is_empty() {
+        return Some(format!("has to name the database behind the host: `{scheme}://user@host/database`"));
+    }
+    None
+}
+
+fn holds_password(scheme: &str, id: &str) -> String {
+    format!(
+        "holds a password, which does not belong in a file. Take it out (`{scheme}://user@host/database`) \
+         and store it with `understudy secret set {id} {}`",
+        super::DATABASE_PASSWORD
+    )
 }
 
 /// A header field's name and value, as far as they are known from the file.

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ConnectionFile;
 
@@ -47,9 +47,20 @@ fn without_null(schema: &mut Value) {
     }
 }
 
-/// The same, as the text of a file.
+/// What `[directory]` may call its `table` as well.
+pub(super) const COLLECTION: &str = "collection";
+
+/// The same, as the text of a file, with the other word for a table.
 pub fn schema() -> String {
-    let mut text = serde_json::to_string_pretty(&*SCHEMA).expect("a schema is plain JSON");
+    let mut schema = SCHEMA.clone();
+    let directory = &mut schema["$defs"]["DirectoryPart"];
+    directory["properties"][COLLECTION] = json!({ "type": "string", "description": "MongoDB's word for `table`: the collection that holds the users." });
+    if let Some(required) = directory["required"].as_array_mut() {
+        required.retain(|key| key != "table");
+    }
+    directory["oneOf"] = json!([{ "required": ["table"] }, { "required": [COLLECTION] }]);
+    schema.sort_all_objects();
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is plain JSON");
     text.push('\n');
     text
 }

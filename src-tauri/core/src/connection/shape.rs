@@ -10,12 +10,12 @@ use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::ConnectionFile;
 use super::faults::Faults;
-use super::schema::SCHEMA;
+use super::schema::{COLLECTION, SCHEMA};
 use crate::suggest::closest;
 
 /// The file as it is written; `None` when there are faults.
 pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
-    let (document, errors) = DeTable::parse_recoverable(text);
+    let (mut document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         // These messages name TOML's own tokens, never what stands in the file.
         faults.add_at(error.span().map_or(0, |span| span.start), "", error.message());
@@ -23,6 +23,7 @@ pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
     if !errors.is_empty() {
         return None;
     }
+    collection_is_table(document.get_mut(), faults);
     table("", document.get_ref(), &SCHEMA, faults);
     if !faults.is_empty() {
         return None;
@@ -39,6 +40,21 @@ pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
             None
         }
     }
+}
+
+/// MongoDB has collections where others have tables: the file may say either, and means the same.
+fn collection_is_table(document: &mut DeTable, faults: &mut Faults) {
+    let Some(DeValue::Table(directory)) = document.get_mut("directory").map(Spanned::get_mut) else { return };
+    let Some(value) = directory.remove(COLLECTION) else { return };
+    if directory.contains_key("table") {
+        faults.add_at(
+            value.span().start,
+            "directory.collection",
+            "is MongoDB's word for `table`, which is there too; keep one of them",
+        );
+        return;
+    }
+    directory.insert(Spanned::new(value.span(), "table".into()), value);
 }
 
 fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut Faults) {

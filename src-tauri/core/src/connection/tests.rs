@@ -226,7 +226,12 @@ fn where_users_are_read_from_is_checked_without_asking() {
     let postgresql_password = password.replace("postgres://", "postgresql://");
     let mysql_password = password.replace("postgres://", "mysql://");
     let url = "acme.toml:4:7: directory.url: has to be a URL: `postgres://user@host/database`, \
-        `mysql://user@host/database`, or `sqlite:///path/to/file.sqlite`";
+        `mysql://user@host/database`, `mongodb://user@host/database`, or `sqlite:///path/to/file.sqlite`";
+    let mongo_password = password.replace("postgres:", "mongodb:");
+    let srv_password = password.replace("postgres:", "mongodb+srv:");
+    let mongo_password = Some(mongo_password.as_str());
+    let host = "acme.toml:4:7: directory.url: names no host: `mongodb://user@host/database`";
+    let database = "acme.toml:4:7: directory.url: has to name the database behind the host: `mongodb://user@host/database`";
     let path = "acme.toml:4:7: directory.url: has to name the file by its whole path: `sqlite:///home/olga/users.sqlite`";
     for (given, expected) in [
         ("postgres://u:canary@db/acme", Some(password)),
@@ -241,13 +246,6 @@ fn where_users_are_read_from_is_checked_without_asking() {
             "mariadb://db/acme",
             Some(
                 "acme.toml:4:7: directory.url: has to name the database user: `mariadb://user@host/database`",
-            ),
-        ),
-        (
-            "mongodb://u:canary@db/acme",
-            Some(
-                "acme.toml:4:7: directory.url: this version of Understudy reads postgres://, mysql:// and sqlite://, \
-                 not mongodb://",
             ),
         ),
         ("canary", Some(url)),
@@ -266,6 +264,19 @@ fn where_users_are_read_from_is_checked_without_asking() {
         ("mysql://readonly@db.acme.internal:3307/acme?ssl-mode=REQUIRED", None),
         ("mariadb://readonly@localhost/acme?socket=/run/mysqld/mysqld.sock", None),
         ("sqlite:///C:/data/users.db", None),
+        ("mongodb://u:canary@db/acme", mongo_password),
+        ("mongodb://u:can@/ary@db/acme", mongo_password),
+        ("mongodb://:canary@a:27017,b:27018/acme", mongo_password),
+        ("mongodb+srv://u:canary@cluster0.abcde.mongodb.net/acme", Some(srv_password.as_str())),
+        ("mongodb://db/acme?tlsCertificateKeyFilePassword=canary", mongo_password),
+        ("mongodb://u@db/acme?authMechanismProperties=AWS_SESSION_TOKEN:canary", mongo_password),
+        ("mongodb:///acme", Some(host)),
+        ("mongodb://a,/acme", Some(host)),
+        ("mongodb:acme", Some(host)),
+        ("mongodb://u@db", Some(database)),
+        ("mongodb://u@db/?authSource=admin", Some(database)),
+        ("mongodb://u@a:27017,b:27018,[::1]:27019/acme?replicaSet=rs0&authSource=admin", None),
+        ("mongodb+srv://u@cluster0.abcde.mongodb.net/acme", None),
     ] {
         let found = faults("", &format!("url = '{given}'\ntable = 'users'\nid = 'id'"), "", "");
         assert_eq!(found.first().map(String::as_str), expected, "{given}");
@@ -282,6 +293,29 @@ fn where_users_are_read_from_is_checked_without_asking() {
             "acme.toml:5:9: directory.table: cannot be empty",
             "acme.toml:6:6: directory.id: cannot be empty",
             "acme.toml:7:12: directory.columns[0]: cannot be empty",
+        ]
+    );
+}
+
+#[test]
+fn a_collection_is_a_table_by_another_name() {
+    let text = "name='A'\nenvironment='staging'\nsign_in.url='http://localhost:3000/login'\n\n[directory]\n\
+        url = 'mongodb://u@db/acme'\ncollection = 'people' # of the shop\nid = '_id'\n";
+    let connection = parse(text).unwrap();
+    assert_eq!(connection.file.directory.table, "people");
+    assert_eq!(connection.summary().engine, "MongoDB");
+    assert!(connection.may_need_password());
+
+    let mut changed = connection.file.clone();
+    changed.directory.table = "users".into();
+    let edited = write_into(Some(text), &changed).unwrap();
+    assert!(edited.contains("collection = \"users\" # of the shop"), "{edited}");
+    assert_eq!(parse(&edited).unwrap().file, changed);
+
+    assert_eq!(
+        faults("", "url = 'mongodb://u@db/acme'\ntable = 'users'\ncollection = 'users'\nid = '_id'", "", ""),
+        [
+            "acme.toml:6:14: directory.collection: is MongoDB's word for `table`, which is there too; keep one of them"
         ]
     );
 }
