@@ -4,10 +4,13 @@ import type { How } from "../bindings/How";
 import type { Info } from "../bindings/Info";
 import type { Place } from "../bindings/Place";
 import type { Query } from "../bindings/Query";
+import type { Reading } from "../bindings/Reading";
 import type { Row } from "../bindings/Row";
 import type { Sort } from "../bindings/Sort";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { freeText } from "../text/filters";
+import { SearchReading } from "./reading.svelte";
 
 /** Rows asked for at once: four screens of an ordinary window. */
 const PAGE = 100;
@@ -17,6 +20,8 @@ const SLOW_MS = 200;
 /** The question that the rows on the screen answer. */
 export interface Answered {
   text: string;
+  /** The text without its filters: what is marked in the rows. */
+  free: string;
   sort: Sort | null;
   how: How;
 }
@@ -34,6 +39,9 @@ export class UserSearch {
   rows: Row[] = $state.raw([]);
   answered: Answered | null = $state.raw(null);
   failure: Failure | null = $state.raw(null);
+  /** Why what stands in the field is no question, such as for a filter's value. The rows stay: mostly it is not
+   * typed to its end yet. */
+  invalid: Failure | null = $state.raw(null);
 
   /** A question is under way. */
   asking = $state(false);
@@ -47,6 +55,8 @@ export class UserSearch {
   selected = $state(-1);
   readonly row: Row | null = $derived(this.rows[this.selected] ?? null);
 
+  readonly #reader: SearchReading;
+
   #next: string | null = $state(null);
   #turn = 0;
   #interrupted = false;
@@ -56,6 +66,17 @@ export class UserSearch {
 
   constructor(connection: string) {
     this.connection = connection;
+    this.#reader = new SearchReading(connection);
+  }
+
+  /** What stands in the field, read: its filters and what is wrong with them. */
+  get reading(): Reading {
+    return this.#reader.of(this.text);
+  }
+
+  /** How many rows the list has, as far as it is known. */
+  get count(): number {
+    return this.rows.length;
   }
 
   /** There are more rows than are loaded. */
@@ -84,7 +105,8 @@ export class UserSearch {
   type(text: string): void {
     const same = text.trim() === this.text.trim();
     this.text = text;
-    if (same && this.answered && !this.failure) return;
+    if (this.info) void this.#reader.read(text);
+    if (same && this.answered && !this.failure && !this.invalid) return;
     if (this.info) void this.#ask(null, null);
     else void this.open();
   }
@@ -183,18 +205,24 @@ export class UserSearch {
         }
       }
       const query = this.#query("start");
-      const page = await ipc.searchUsers(this.connection, query);
+      const text = this.text;
+      const [page, reading] = await Promise.all([
+        ipc.searchUsers(this.connection, query),
+        this.#reader.read(text),
+      ]);
       if (turn !== this.#turn) return;
       this.rows = page.rows;
       this.#next = page.next;
-      this.answered = { text: query.text, sort: query.sort, how: page.how };
+      this.answered = { text: query.text, free: freeText(text, reading), sort: query.sort, how: page.how };
       this.failure = null;
+      this.invalid = null;
       const kept = keep === null ? -1 : page.rows.findIndex((row) => row.id === keep);
       this.selected = kept >= 0 ? kept : page.rows.length > 0 ? 0 : -1;
     } catch (cause) {
       if (turn !== this.#turn) return;
       const failure = asFailure(cause);
       if (failure.code === "cancelled") this.#interrupted = true;
+      else if (failure.code === "query_invalid" && this.answered && !this.failure) this.invalid = failure;
       else this.#fail(failure);
     } finally {
       clearTimeout(patience);
@@ -209,6 +237,7 @@ export class UserSearch {
   /** The rows go: they would answer another question. The text stays. */
   #fail(failure: Failure): void {
     this.failure = failure;
+    this.invalid = null;
     this.rows = [];
     this.#next = null;
     this.selected = -1;

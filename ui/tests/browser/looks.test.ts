@@ -108,6 +108,40 @@ const views: View[] = [
     },
   },
   {
+    name: "filters",
+    go: async (page) => {
+      await field(page).fill('an plan:Team -email:berg company_name:"North');
+      await page.getByRole("list", { name: "Filters" }).getByText("North").waitFor();
+      await field(page).press("End");
+    },
+  },
+  {
+    name: "filters-at-fault",
+    go: async (page) => {
+      await field(page).fill("an plan:Team created_at:yesterdy plna:Free");
+      await page.getByText("“yesterdy” is none").waitFor();
+      await page.getByRole("button", { name: "Did you mean “plan”?" }).waitFor();
+    },
+  },
+  {
+    name: "completion",
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("anna plan:Team created_at:");
+      await page.getByRole("option", { name: /7d/ }).waitFor();
+      await page.keyboard.press("ArrowDown");
+    },
+  },
+  {
+    name: "zoomed-filters",
+    opening: { width: 640, height: 400 },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("anna plan:Team company_name:Fjällbo created_at:>2026-01 em");
+      await page.getByRole("option", { name: /email/ }).waitFor();
+    },
+  },
+  {
     name: "unreachable",
     opening: {
       prepare: (fake) =>
