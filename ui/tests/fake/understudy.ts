@@ -9,6 +9,7 @@ import type { ConsoleState } from "../../src/bindings/ConsoleState";
 import type { Error as BoundaryError } from "../../src/bindings/Error";
 import type { Count } from "../../src/bindings/Count";
 import type { Info } from "../../src/bindings/Info";
+import type { LeftOut } from "../../src/bindings/LeftOut";
 import type { Page } from "../../src/bindings/Page";
 import type { PastSession } from "../../src/bindings/PastSession";
 import type { Query } from "../../src/bindings/Query";
@@ -37,6 +38,9 @@ export interface Fake {
   bar: BarState | null;
   /** Rows of a page at the most, whatever is asked for. */
   pageSize: number;
+  /** What no index serves is not searched by itself: text only in the first half of the rows, and no order of a
+   * column that is not sortable. */
+  guard: LeftOut | null;
   /** Total that the directory estimates. */
   total: number | null;
   calls: Call[];
@@ -93,6 +97,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     ],
     bar: null,
     pageSize: 500,
+    guard: null,
     total: 1_204_331,
     calls: [],
     clipboard: [],
@@ -288,8 +293,19 @@ function count(fake: Fake, text: string): Count {
 }
 
 /** A cursor is the place of the row behind it. */
-function search(fake: Fake, { text, sort, place: from, limit }: Query): Page {
+function search(fake: Fake, { text, sort, place: from, limit, everywhere }: Query): Page {
   let found = find(fake, text);
+  let leftOut: LeftOut | null = null;
+  if (fake.guard && !everywhere) {
+    if (sort && !fake.columns.some(({ name, sortable }) => sortable && name === sort.column)) {
+      found = [];
+      leftOut = { ...fake.guard, looked_at: null };
+    } else if (text !== "") {
+      const looked = new Set(fake.rows.slice(0, fake.rows.length / 2));
+      found = found.filter((row) => looked.has(row));
+      leftOut = fake.guard;
+    }
+  }
   if (sort) {
     const at = fake.columns.findIndex(({ name }) => name === sort.column);
     const sign = sort.descending ? -1 : 1;
@@ -313,7 +329,7 @@ function search(fake: Fake, { text, sort, place: from, limit }: Query): Page {
       by: null,
       elapsed_ms: 1.3,
     },
-    left_out: null,
+    left_out: end < found.length ? null : leftOut,
   };
 }
 
