@@ -13,7 +13,7 @@ use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections,
 };
 use understudy_core::console::{Console, UserDetails};
-use understudy_core::directory::{Info, Page, Query};
+use understudy_core::directory::{Count, Info, Page, Query, Reading, Suggestion};
 use understudy_core::error::{Error, Result};
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
@@ -61,6 +61,36 @@ pub async fn directory_info(core: Core<'_>, connection: String) -> Result<Info> 
 #[tauri::command]
 pub async fn search_users(core: Core<'_>, connection: String, query: Query, turn: u64) -> Result<Page> {
     core.search(&connection, &query, turn).await
+}
+
+#[tauri::command]
+pub async fn stop_search(core: Core<'_>, connection: String, turn: u64) -> Result<()> {
+    core.stop_search(&connection, turn)
+}
+
+#[tauri::command]
+pub async fn read_search(core: Core<'_>, connection: String, text: String) -> Result<Reading> {
+    core.read_search(&connection, &text).await
+}
+
+#[tauri::command]
+pub async fn complete_search(
+    core: Core<'_>,
+    connection: String,
+    text: String,
+    caret: usize,
+) -> Result<Vec<Suggestion>> {
+    core.complete_search(&connection, &text, caret).await
+}
+
+#[tauri::command]
+pub async fn count_users(core: Core<'_>, connection: String, text: String, turn: u64) -> Result<Count> {
+    core.count(&connection, &text, turn).await
+}
+
+#[tauri::command]
+pub async fn stop_count(core: Core<'_>, connection: String, turn: u64) -> Result<()> {
+    core.stop_count(&connection, turn)
 }
 
 #[tauri::command]

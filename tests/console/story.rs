@@ -287,3 +287,24 @@ async fn an_older_search_that_arrives_late_does_not_take_the_newer_ones_place() 
     let late = desk.console.search("shop", &query(""), 1).await.unwrap_err();
     assert_eq!(late.code, Code::Cancelled);
 }
+
+#[tokio::test]
+async fn the_search_text_is_read_completed_and_counted_as_the_directory_understands_it() {
+    let desk = Desk::new().await;
+    let console = &desk.console;
+    let reading = console.read_search("shop", "anna plan:pro plna:free").await.expect("it is read");
+    let chips: Vec<(&str, &str, bool)> =
+        reading.chips.iter().map(|chip| (chip.column.as_str(), chip.value.as_str(), chip.complete)).collect();
+    assert_eq!(chips, [("plan", "pro", true)]);
+    assert_eq!(reading.unknown[0].closest.as_deref(), Some("plan"));
+    let next = console.complete_search("shop", "anna pla", 8).await.expect("it is completed");
+    assert_eq!(next[0].insert, "plan:");
+
+    let all = console.count("shop", "", 1).await.expect("all are counted");
+    assert!(!all.capped && all.users > 1000, "{all:?}");
+    let found = console.count("shop", "anna", 2).await.expect("what is found is counted");
+    assert!(found.users > 0 && found.users < all.users, "{found:?}");
+    console.stop_count("shop", 4).expect("there is nothing newer");
+    let late = console.count("shop", "", 3).await.unwrap_err();
+    assert_eq!(late.code, Code::Cancelled, "what was stopped before it arrived is not begun");
+}

@@ -9,6 +9,7 @@ import {
   Pencil,
   Plus,
   RefreshCw,
+  ScanSearch,
   Search,
   Settings,
   TextSearch,
@@ -33,6 +34,7 @@ export interface Action {
 
 const always = () => true;
 const hasUser = (app: App) => app.search?.row !== null && app.search?.row !== undefined;
+const leavesOut = (app: App) => app.search !== null && app.search.leftOut !== null && !app.search.asking;
 const hasSearch = (app: App) => app.search !== null;
 
 export const actions: Action[] = [
@@ -86,6 +88,24 @@ export const actions: Action[] = [
     keyOnly: true,
     possible: hasSearch,
     run: (app) => app.focusSearch(),
+  },
+  {
+    id: "everywhere",
+    label: texts.actions.everywhere,
+    icon: ScanSearch,
+    chords: ["Mod+Shift+F"],
+    possible: leavesOut,
+    run: (app) => app.search?.searchEverywhere(),
+  },
+  {
+    // With nobody in the list there is nobody whose details Enter could open.
+    id: "everywhere-enter",
+    label: texts.actions.everywhere,
+    icon: ScanSearch,
+    chords: ["Enter"],
+    keyOnly: true,
+    possible: (app) => leavesOut(app) && app.search?.count === 0,
+    run: (app) => app.search?.searchEverywhere(),
   },
   {
     id: "retry",

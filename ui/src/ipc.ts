@@ -12,13 +12,16 @@ import type { ConnectionFile } from "./bindings/ConnectionFile";
 import type { ConnectionProblem } from "./bindings/ConnectionProblem";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { ConsoleState } from "./bindings/ConsoleState";
+import type { Count } from "./bindings/Count";
 import type { Info } from "./bindings/Info";
 import type { Page } from "./bindings/Page";
 import type { Query } from "./bindings/Query";
+import type { Reading } from "./bindings/Reading";
 import type { Report } from "./bindings/Report";
 import type { SecretStatus } from "./bindings/SecretStatus";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
+import type { Suggestion } from "./bindings/Suggestion";
 import type { Toast } from "./bindings/Toast";
 import type { UserDetails } from "./bindings/UserDetails";
 import { asFailure } from "./errors";
@@ -49,6 +52,24 @@ let turn = 0;
  * here: what is sent first need not arrive first. */
 export const searchUsers = (connection: string, query: Query) =>
   call<Page>("search_users", { connection, query, turn: ++turn });
+
+/** Makes the search under way reject with `cancelled`, on the server too. */
+export const stopSearch = (connection: string) => call<null>("stop_search", { connection, turn: ++turn });
+
+/** What a search text says; places are in UTF-16 code units, as here. */
+export const readSearch = (connection: string, text: string) =>
+  call<Reading>("read_search", { connection, text });
+
+/** What may be typed next, the likeliest first; at most eight. */
+export const completeSearch = (connection: string, text: string, caret: number) =>
+  call<Suggestion[]>("complete_search", { connection, text, caret });
+
+/** All users exactly for an empty text, else up to a thousand. A newer count of the same connection makes this
+ * one reject with `cancelled`. */
+export const countUsers = (connection: string, text: string) =>
+  call<Count>("count_users", { connection, text, turn: ++turn });
+
+export const stopCount = (connection: string) => call<null>("stop_count", { connection, turn: ++turn });
 
 export const userDetails = (connection: string, user: string) =>
   call<UserDetails>("user_details", { connection, user });

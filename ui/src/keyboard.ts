@@ -25,7 +25,7 @@ function acts(event: KeyboardEvent, app: App): boolean {
   for (const action of actions) {
     if (!action.chords.some((chord) => presses(event, chord))) continue;
     if (action.single && (!app.settings.single_keys || isTextField(event.target))) continue;
-    if (action.id === "details" && !inList(event.target)) continue;
+    if (action.chords[0] === "Enter" && !inList(event.target)) continue;
     if (action.id.startsWith("copy-") && textIsSelected(event.target)) continue;
     if (!action.possible(app)) continue;
     action.run(app);
@@ -39,21 +39,22 @@ function moves(event: KeyboardEvent, app: App, reach: Reach): boolean {
   if (!search || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return false;
   const list = inList(event.target);
   const letters = app.settings.single_keys && !isTextField(event.target) && !inOtherControl(event.target);
-  const last = search.rows.length - 1;
+  if (list === "grid" && (event.key === "Home" || event.key === "End")) {
+    if (event.key === "Home") search.first();
+    else search.last();
+    return true;
+  }
   const to: Record<string, number | false> = {
     ArrowDown: list && search.selected + 1,
     ArrowUp: list && search.selected - 1,
     PageDown: list && search.selected + reach.page,
     PageUp: list && search.selected - reach.page,
-    Home: list === "grid" && 0,
-    End: list === "grid" && last,
     j: letters && search.selected + 1,
     k: letters && search.selected - 1,
   };
   const target = to[event.key];
   if (target === undefined || target === false) return false;
   search.select(target);
-  if (search.selected >= last) void search.more();
   return true;
 }
 

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 use tokio::sync::OnceCell;
-use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 use uuid::Uuid;
 
@@ -22,13 +22,14 @@ use crate::connection::{
     Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD, Origin,
 };
 use crate::demo::{self, Demo};
-use crate::directory::{self, Directory, Info, Page, Query, Row};
+use crate::directory::{self, Count, Directory, Info, Page, Query, Reading, Row, Suggestion};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{Impersonations, Request};
 use crate::notice::{ConnectionList, Notice, Notices};
 use crate::session::SessionView;
 use crate::settings::Settings;
+use crate::turns::{Turns, taken_over};
 use crate::vault::{Keep, SecretStatus, Vault};
 
 /// Id of the demo's connection.
@@ -54,8 +55,8 @@ pub struct Console {
     loading: Mutex<()>,
     demo: tokio::sync::Mutex<Option<Demo>>,
     directories: Mutex<HashMap<String, Opening>>,
-    /// The search under way and its turn, by connection.
-    searches: Mutex<HashMap<String, (u64, CancellationToken)>>,
+    searches: Turns,
+    counts: Turns,
     settings: RwLock<Settings>,
     vault: Vault,
     audit: AuditLog,
@@ -89,7 +90,8 @@ impl Console {
             loading: Mutex::default(),
             demo: tokio::sync::Mutex::default(),
             directories: Mutex::default(),
-            searches: Mutex::default(),
+            searches: Turns::default(),
+            counts: Turns::default(),
             settings: RwLock::new(settings),
             vault,
             audit,
@@ -258,21 +260,45 @@ impl Console {
     /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
     /// one is older, because what was asked first need not arrive first.
     pub async fn search(&self, id: &str, query: &Query, turn: u64) -> Result<Page> {
-        let cancel = CancellationToken::new();
-        {
-            let mut searches = self.searches();
-            match searches.get(id) {
-                Some((newer, _)) if *newer > turn => return Err(taken_over()),
-                Some((_, older)) => older.cancel(),
-                None => {}
-            }
-            searches.insert(id.to_owned(), (turn, cancel.clone()));
-        }
+        let cancel = self.searches.take(id, turn)?;
         let directory = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
             directory = self.directory(id) => directory?,
         };
         directory.search(query, &cancel).await
+    }
+
+    /// Stops the search under way, if it is older than `turn`.
+    pub fn stop_search(&self, id: &str, turn: u64) -> Result<()> {
+        self.searches.take(id, turn).map(drop)
+    }
+
+    /// Counts what `text` finds. As with [`Self::search`], a newer count takes an older one's place; the
+    /// search goes on beside it.
+    pub async fn count(&self, id: &str, text: &str, turn: u64) -> Result<Count> {
+        let cancel = self.counts.take(id, turn)?;
+        let directory = tokio::select! {
+            () = cancel.cancelled() => return Err(taken_over()),
+            directory = self.directory(id) => directory?,
+        };
+        directory.count(text, &cancel).await
+    }
+
+    /// Stops the count under way, if it is older than `turn`.
+    pub fn stop_count(&self, id: &str, turn: u64) -> Result<()> {
+        self.counts.take(id, turn).map(drop)
+    }
+
+    /// What a search text says: its filters, and what is wrong with them.
+    pub async fn read_search(&self, id: &str, text: &str) -> Result<Reading> {
+        let directory = self.directory(id).await?;
+        Ok(directory::reading(text, &directory.info().columns, Timestamp::now()))
+    }
+
+    /// What may be typed next at `caret`, in UTF-16 code units.
+    pub async fn complete_search(&self, id: &str, text: &str, caret: usize) -> Result<Vec<Suggestion>> {
+        let directory = self.directory(id).await?;
+        Ok(directory::complete(text, caret, &directory.info().columns, Timestamp::now()))
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
@@ -378,10 +404,6 @@ impl Console {
         Who::new(settings.operator_name.trim(), settings.operator_email.trim())
     }
 
-    fn searches(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u64, CancellationToken)>> {
-        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The connection's directory; opened at first use, by one caller while the others wait. A failed
     /// opening is forgotten, so that the next question tries again.
     async fn directory(&self, id: &str) -> Result<Arc<dyn Directory>> {
@@ -415,10 +437,6 @@ fn secret_names(connection: &Connection) -> Vec<String> {
         names.insert(0, DATABASE_PASSWORD.into());
     }
     names
-}
-
-fn taken_over() -> Error {
-    Error::new(Code::Cancelled, "A newer search took this one's place.")
 }
 
 fn secret(connection: &str, name: &str) -> SecretName {

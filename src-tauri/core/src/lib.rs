@@ -22,4 +22,5 @@ pub mod settings;
 pub mod sign_in;
 pub(crate) mod suggest;
 pub mod template;
+pub(crate) mod turns;
 pub mod vault;

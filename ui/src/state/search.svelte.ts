@@ -2,38 +2,76 @@
 // another connection, so that coming back finds everything as it was.
 import type { How } from "../bindings/How";
 import type { Info } from "../bindings/Info";
+import type { LeftOut } from "../bindings/LeftOut";
+import type { Page } from "../bindings/Page";
 import type { Place } from "../bindings/Place";
 import type { Query } from "../bindings/Query";
+import type { Reading } from "../bindings/Reading";
 import type { Row } from "../bindings/Row";
 import type { Sort } from "../bindings/Sort";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { freeText } from "../text/filters";
+import { Counting } from "./count.svelte";
+import { Pages } from "./pages.svelte";
+import { SearchReading } from "./reading.svelte";
 
 /** Rows asked for at once: four screens of an ordinary window. */
 const PAGE = 100;
 /** A wait shorter than this is not shown. */
 const SLOW_MS = 200;
+/** Rows that are loaded before they are scrolled to. */
+const AHEAD = 30;
 
 /** The question that the rows on the screen answer. */
 export interface Answered {
   text: string;
+  /** The text without its filters: what is marked in the rows. */
+  free: string;
   sort: Sort | null;
+  /** Also what no index serves was searched. */
+  everywhere: boolean;
   how: How;
+}
+
+/** How a question is asked. */
+interface Asking {
+  /** Opens the directory first. */
+  opening?: boolean;
+  sort?: Sort | null;
+  everywhere?: boolean;
+  place?: Place;
+  /** Selected if it is still there, else the first row; with the list's end, the last one. */
+  keep?: string | null;
+  /** An order was asked for: an answer that says what it would take is no answer yet. */
+  ordering?: boolean;
 }
 
 export class UserSearch {
   readonly connection: string;
 
   text = $state("");
-  sort: Sort | null = $state(null);
+  sort: Sort | null = $state.raw(null);
 
   info: Info | null = $state.raw(null);
   /** Names of the searched columns; `null` when the connection does not tell. */
   searched: string[] | null = $state.raw(null);
 
-  rows: Row[] = $state.raw([]);
+  readonly pages = new Pages();
   answered: Answered | null = $state.raw(null);
   failure: Failure | null = $state.raw(null);
+  /** Why what stands in the field is no question, such as for a filter's value. The rows stay: mostly it is not
+   * typed to its end yet. */
+  invalid: Failure | null = $state.raw(null);
+
+  /** What the rows leave out, because no index serves it; told at the list's end. */
+  leftOut: LeftOut | null = $state.raw(null);
+  /** An order that reads all rows, waiting for a yes. */
+  costly: { sort: Sort; leftOut: LeftOut } | null = $state.raw(null);
+  /** All rows are being read: since when, and how long that may take, in milliseconds. */
+  readingAll: { since: number; limit: number } | null = $state.raw(null);
+  /** Why reading all rows came to no end; the rows that were there still are. */
+  allFailure: Failure | null = $state.raw(null);
 
   /** A question is under way. */
   asking = $state(false);
@@ -45,22 +83,70 @@ export class UserSearch {
 
   /** Place of the selected row; -1 when there is no row. */
   selected = $state(-1);
-  readonly row: Row | null = $derived(this.rows[this.selected] ?? null);
+  /** The selected row; kept when its page is let go of. */
+  row: Row | null = $state.raw(null);
+  /** How often the selection was moved, or put somewhere by an answer: then it has to be in sight. */
+  moves = $state(0);
 
-  #next: string | null = $state(null);
+  readonly total: Counting;
+  readonly found: Counting;
+  readonly #reader: SearchReading;
+
   #turn = 0;
   #interrupted = false;
   /** Loading on waits for {@link resume}: asking again at once would take the place of who took this one's. */
   #moreInterrupted = $state(false);
+  /** What stood on the screen last, and so has to be loaded. */
+  #sight = { first: 0, last: 0 };
+  /** How long reading all rows may take, in milliseconds: the connection's time limit, once it was told. */
+  #limit = 3000;
   #waiting: (() => void)[] = [];
 
   constructor(connection: string) {
     this.connection = connection;
+    this.#reader = new SearchReading(connection);
+    this.total = new Counting(connection);
+    this.found = new Counting(connection);
   }
 
-  /** There are more rows than are loaded. */
+  /** What stands in the field, read: its filters and what is wrong with them. */
+  get reading(): Reading {
+    return this.#reader.of(this.text);
+  }
+
+  /** How many rows the list has, as far as it is known. */
+  get count(): number {
+    return this.pages.count;
+  }
+
+  /** Those that are loaded. */
+  get rows(): Row[] {
+    return this.pages.loaded;
+  }
+
+  /** There are more rows behind those that are known. */
   get hasMore(): boolean {
-    return this.#next !== null;
+    return this.pages.next !== null;
+  }
+
+  /** There are more rows before those that are known. */
+  get hasBefore(): boolean {
+    return this.pages.previous !== null;
+  }
+
+  /** The length of the whole list; `null` as long as nobody counted it. */
+  get length(): number | null {
+    if (!this.hasMore && !this.hasBefore) return this.count;
+    if (!this.answered || this.leftOut) return null;
+    const { text } = this.answered;
+    const count = (text === "" ? this.total : this.found).of(text);
+    if (count) return count.capped ? null : count.users;
+    return text === "" && this.info?.total_is_exact === true ? this.info.estimated_total : null;
+  }
+
+  /** Rows before those that have a place, as far as that is known. */
+  get rowsBefore(): number {
+    return this.hasBefore && this.length !== null ? Math.max(0, this.length - this.count) : 0;
   }
 
   /** Nothing was asked yet. */
@@ -70,44 +156,65 @@ export class UserSearch {
 
   /** Opens the directory and asks what stands in the field; again after a failure or a change of the connection. */
   async open(): Promise<void> {
-    await this.#ask(async () => {
-      const [info, searched] = await Promise.all([
-        ipc.directoryInfo(this.connection),
-        // Only words of the empty state hang on this: that it cannot be read is said elsewhere.
-        ipc.readConnection(this.connection).then(searchedColumns, () => null),
-      ]);
-      return { info, searched };
-    }, this.row?.id ?? null);
+    this.total.forget();
+    this.found.forget();
+    await this.#ask({ opening: true, keep: this.row?.id ?? null });
   }
 
   /** A keystroke: the rows stay until the answer is there. */
   type(text: string): void {
     const same = text.trim() === this.text.trim();
     this.text = text;
-    if (same && this.answered && !this.failure) return;
-    if (this.info) void this.#ask(null, null);
-    else void this.open();
+    if (this.info) void this.#reader.read(text);
+    if (same && this.answered && !this.failure && !this.invalid) return;
+    // An order that reads all rows was said yes to for one question, not for each letter.
+    const sort = this.sort && this.#isSortable(this.sort.column) ? this.sort : null;
+    void this.#ask({ opening: !this.info, sort });
   }
 
   /** Shows what `text` finds, with that user selected. */
   async show(text: string, user: string): Promise<void> {
     this.text = text;
-    this.sort = null;
-    await this.#ask(null, user);
+    if (this.info) void this.#reader.read(text);
+    await this.#ask({ sort: null, keep: user });
   }
 
-  /** Descending, ascending, not at all. */
+  /** Descending, ascending, not at all. An order that no index gives may have to be said yes to. */
   sortBy(column: string): void {
     const mine = this.sort?.column === column ? this.sort : null;
-    this.sort =
+    const sort =
       mine === null ? { column, descending: true } : mine.descending ? { column, descending: false } : null;
-    void this.#ask(null, null);
+    // The other way round costs what was said yes to already.
+    const everywhere = mine !== null && sort !== null && this.#everywhere;
+    void this.#ask({ sort, everywhere, ordering: true });
+  }
+
+  /** Orders by {@link costly}, whatever it takes. */
+  sortAnyway(): void {
+    if (this.costly) void this.#ask({ sort: this.costly.sort, everywhere: true });
+  }
+
+  /** Asks the same also of what no index serves. */
+  searchEverywhere(): void {
+    if (this.leftOut && !this.asking) void this.#ask({ everywhere: true, keep: this.row?.id ?? null });
+  }
+
+  /** Gives up reading all rows, or the order that would. */
+  stopReadingAll(): void {
+    this.costly = null;
+    this.allFailure = null;
+    if (!this.readingAll) return;
+    this.#turn++;
+    this.sort = this.answered?.sort ?? null;
+    this.#settle();
+    ipc.stopSearch(this.connection).catch(() => {});
   }
 
   /** Asks again, opening the directory if that was what failed. */
   retry(): void {
-    if (this.info && this.failure?.code !== "connection_unknown") void this.#ask(null, this.row?.id ?? null);
-    else void this.open();
+    const opening = !this.info || this.failure?.code === "connection_unknown";
+    const same = this.answered?.text === this.text.trim();
+    void this.#ask({ opening, everywhere: same && this.#everywhere, keep: this.row?.id ?? null });
   }
 
   /** Asks again if the last question failed, such as for want of a secret that is there by now. */
@@ -119,32 +226,63 @@ export class UserSearch {
   resume(): void {
     this.#moreInterrupted = false;
     if (this.#interrupted) this.retry();
+    else void this.#load();
   }
 
-  /** Loads the next page, unless that is under way, there is none, or a question is. */
-  async more(): Promise<void> {
-    if (this.#next === null || this.asking || this.loadingMore || this.failure || this.#moreInterrupted)
-      return;
-    const turn = this.#turn;
-    this.loadingMore = true;
+  /** These rows stand on the screen: what is missing of them, and what comes next to them, is loaded. */
+  look(first: number, last: number): void {
+    // The list may have become shorter than what was looked at.
+    const end = Math.max(0, this.count - 1);
+    this.#sight = { first: Math.min(first, end), last: Math.min(last, end) };
+    void this.#load();
+  }
+
+  /** Loads the next page, unless that is under way, there is none, or a question is. Whether it did. */
+  async more(): Promise<boolean> {
+    const { next } = this.pages;
+    if (next === null) return false;
+    const place = { after: next };
+    return this.#loadPage(place, (page) => {
+      this.pages.append(place, page);
+      if (page.next === null) this.#leave(page.left_out);
+    });
+  }
+
+  /** Loads the page before the first one, likewise. */
+  async before(): Promise<boolean> {
+    const { previous } = this.pages;
+    if (previous === null) return false;
+    const place = { before: previous };
+    return this.#loadPage(place, (page) => {
+      this.pages.prepend(place, page);
+      const by = page.rows.length;
+      if (this.selected >= 0) this.selected += by;
+      this.#sight = { first: this.#sight.first + by, last: this.#sight.last + by };
+    });
+  }
+
+  /** Tries again what could not be loaded. */
+  loadAgain(): void {
     this.moreFailure = null;
-    try {
-      const page = await ipc.searchUsers(this.connection, this.#query({ after: this.#next }));
-      if (turn !== this.#turn) return;
-      this.rows = [...this.rows, ...page.rows];
-      this.#next = page.next;
-    } catch (cause) {
-      const failure = asFailure(cause);
-      if (turn !== this.#turn) return;
-      if (failure.code === "cancelled") this.#moreInterrupted = true;
-      else this.moreFailure = failure;
-    } finally {
-      if (turn === this.#turn) this.loadingMore = false;
-    }
+    void this.#load();
   }
 
   select(index: number): void {
-    this.selected = this.rows.length === 0 ? -1 : Math.min(Math.max(index, 0), this.rows.length - 1);
+    this.selected = this.count === 0 ? -1 : Math.min(Math.max(index, 0), this.count - 1);
+    this.row = this.pages.at(this.selected);
+    this.moves++;
+  }
+
+  /** To the first row of all. */
+  first(): void {
+    if (this.hasBefore) void this.#ask({ everywhere: this.#everywhere, place: "start" });
+    else this.select(0);
+  }
+
+  /** To the last row of all. */
+  last(): void {
+    if (this.hasMore) void this.#ask({ everywhere: this.#everywhere, place: "end" });
+    else this.select(this.count - 1);
   }
 
   /** When what stands in the field has been answered: acting on a row then means the row that was asked for. */
@@ -153,17 +291,73 @@ export class UserSearch {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #query(place: Place): Query {
-    return { text: this.text.trim(), sort: this.sort, place, limit: PAGE, everywhere: false };
+  /** The list is one of everything. */
+  get #everywhere(): boolean {
+    return this.answered?.everywhere === true;
   }
 
-  /** Asks the first page; `keep` is selected if it is still there, else the first row. Only the newest turn counts. */
-  async #ask(
-    before: (() => Promise<{ info: Info; searched: string[] | null }>) | null,
-    keep: string | null,
-  ): Promise<void> {
+  #isSortable(column: string): boolean {
+    return this.info?.columns.some(({ name, sortable }) => sortable && name === column) ?? false;
+  }
+
+  /** One page at a time: first what is looked at, then what comes next to it. */
+  async #load(): Promise<void> {
+    for (let loaded = true; loaded;) {
+      const { first, last } = this.#sight;
+      const place = this.pages.missing(first - AHEAD, last + AHEAD);
+      if (place !== null) loaded = await this.#loadPage(place, (page) => this.#refill(place, page));
+      else if (last >= this.count - AHEAD && this.hasMore) loaded = await this.more();
+      else if (first < AHEAD && this.hasBefore) loaded = await this.before();
+      else loaded = false;
+    }
+  }
+
+  /** Unless a page is under way, or a question is: it would take that one's place. */
+  async #loadPage(place: Place, put: (page: Page) => void): Promise<boolean> {
+    const { answered } = this;
+    if (!answered || this.asking || this.loadingMore || this.failure || this.#moreInterrupted) return false;
+    const turn = this.#turn;
+    this.loadingMore = true;
+    this.moreFailure = null;
+    try {
+      const { text, sort, everywhere } = answered;
+      const page = await ipc.searchUsers(this.connection, { text, sort, place, limit: PAGE, everywhere });
+      if (turn !== this.#turn) return false;
+      put(page);
+      this.pages.letGo(this.#sight.first, this.#sight.last);
+      return true;
+    } catch (cause) {
+      const failure = asFailure(cause);
+      if (turn !== this.#turn) return false;
+      if (failure.code === "cancelled") this.#moreInterrupted = true;
+      else this.moreFailure = failure;
+      return false;
+    } finally {
+      if (turn === this.#turn) this.loadingMore = false;
+    }
+  }
+
+  #refill(place: Place, page: Page): void {
+    this.pages.refill(place, page);
+    const chosen = this.pages.at(this.selected);
+    if (this.row === null) this.row = chosen;
+    else if (chosen && chosen.id !== this.row.id) {
+      // Somebody came or went: the user stays selected, not the place.
+      const place = this.pages.placeOf(this.row.id);
+      if (place >= 0) this.selected = place;
+    }
+  }
+
+  /** Asks a question anew. Only the newest turn counts. */
+  async #ask(asking: Asking): Promise<void> {
+    const { opening = false, everywhere = false, place = "start", keep = null, ordering = false } = asking;
     const turn = ++this.#turn;
+    const before = this.sort;
+    if (asking.sort !== undefined) this.sort = asking.sort;
     this.asking = true;
+    this.readingAll = everywhere ? { since: Date.now(), limit: this.#limit } : null;
+    this.costly = null;
+    this.allFailure = null;
     this.#interrupted = false;
     this.#moreInterrupted = false;
     this.loadingMore = false;
@@ -172,46 +366,75 @@ export class UserSearch {
       if (turn === this.#turn) this.slow = true;
     }, SLOW_MS);
     try {
-      if (before) {
-        const { info, searched } = await before();
+      if (opening) {
+        const [info, searched] = await Promise.all([
+          ipc.directoryInfo(this.connection),
+          // Only words of the empty state hang on this: that it cannot be read is said elsewhere.
+          ipc.readConnection(this.connection).then(searchedColumns, () => null),
+        ]);
         if (turn !== this.#turn && this.info) return;
         this.info = info;
         this.searched = searched;
         if (turn !== this.#turn) return;
-        if (this.sort && !info.columns.some(({ name, sortable }) => sortable && name === this.sort?.column)) {
-          this.sort = null;
-        }
+        if (this.sort && !this.#isSortable(this.sort.column)) this.sort = null;
       }
-      const query = this.#query("start");
-      const page = await ipc.searchUsers(this.connection, query);
+      const { text, sort } = this;
+      const query: Query = { text: text.trim(), sort, place, limit: PAGE, everywhere };
+      const [page, reading] = await Promise.all([
+        ipc.searchUsers(this.connection, query),
+        this.#reader.read(text),
+      ]);
       if (turn !== this.#turn) return;
-      this.rows = page.rows;
-      this.#next = page.next;
-      this.answered = { text: query.text, sort: query.sort, how: page.how };
+      if (ordering && sort && page.left_out && page.rows.length === 0) {
+        this.sort = before;
+        this.costly = { sort, leftOut: page.left_out };
+        this.#limit = page.left_out.limit_ms;
+        return;
+      }
+      this.pages.begin(place, page);
+      this.#leave(page.left_out);
+      const edge = place === "end" ? this.count - 1 : 0;
+      this.#sight = { first: edge, last: edge };
+      this.answered = { text: query.text, free: freeText(text, reading), sort, everywhere, how: page.how };
       this.failure = null;
-      const kept = keep === null ? -1 : page.rows.findIndex((row) => row.id === keep);
-      this.selected = kept >= 0 ? kept : page.rows.length > 0 ? 0 : -1;
+      this.invalid = null;
+      const kept = keep === null ? -1 : this.pages.placeOf(keep);
+      this.select(kept >= 0 ? kept : edge);
     } catch (cause) {
       if (turn !== this.#turn) return;
       const failure = asFailure(cause);
       if (failure.code === "cancelled") this.#interrupted = true;
-      else this.#fail(failure);
+      else if (failure.code === "query_invalid" && this.answered && !this.failure) this.invalid = failure;
+      else if (this.readingAll) {
+        // The rows answer the same question, as far as indexes do.
+        this.sort = before;
+        this.allFailure = failure;
+      } else this.#fail(failure);
     } finally {
       clearTimeout(patience);
-      if (turn === this.#turn) {
-        this.slow = false;
-        this.asking = false;
-        for (const resolve of this.#waiting.splice(0)) resolve();
-      }
+      if (turn === this.#turn) this.#settle();
     }
+  }
+
+  #leave(leftOut: LeftOut | null): void {
+    this.leftOut = leftOut;
+    if (leftOut) this.#limit = leftOut.limit_ms;
+  }
+
+  #settle(): void {
+    this.slow = false;
+    this.asking = false;
+    this.readingAll = null;
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   /** The rows go: they would answer another question. The text stays. */
   #fail(failure: Failure): void {
     this.failure = failure;
-    this.rows = [];
-    this.#next = null;
-    this.selected = -1;
+    this.invalid = null;
+    this.leftOut = null;
+    this.pages.clear();
+    this.select(-1);
   }
 }
 

@@ -4,6 +4,14 @@ import { locale } from "./shared";
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString(locale)} ${n === 1 ? one : many}`;
 
+/** To two digits: 950,000, 1.2 M, 10 M. */
+function about(n: number): string {
+  const rounded = Number(n.toPrecision(2));
+  return rounded < 1_000_000
+    ? rounded.toLocaleString(locale)
+    : `${(rounded / 1_000_000).toLocaleString(locale)} M`;
+}
+
 export const console = {
   rail: {
     title: "Connections",
@@ -17,13 +25,23 @@ export const console = {
   },
   search: {
     label: "Search users",
-    placeholder: "Name, e-mail or id",
+    placeholder: "Name, e-mail, id, or a filter such as plan:pro",
     busy: "Searching",
+    filters: "Filters",
+    not: "not",
+    removeFilter: (label: string, value: string) => `Remove the filter ${label}: ${value}`,
+    unknown: (name: string) => `There is no column “${name}”: it is searched as text.`,
+    didYouMean: (name: string) => `Did you mean “${name}”?`,
+    completions: "Suggestions",
+    suggested: (n: number) => count(n, "suggestion", "suggestions"),
+    completionKeys: "Tab takes, ↑↓ choose, Esc closes",
     openPalette: "Open the command palette",
   },
   users: {
     label: "Users",
     sortBy: (column: string) => `Sort by ${column}`,
+    sortByAll: (column: string) => `Sort by ${column}: no index serves it, so all rows are read`,
+    loadingRow: "Loading",
     openDetails: "Open details",
     impersonate: "Impersonate",
     copyId: "Copy id",
@@ -41,11 +59,27 @@ export const console = {
     id: "Id",
     email: "E-mail",
   },
+  everywhere: {
+    label: "What was not searched",
+    leftOut: (rows: number | null, lookedAt: number | null) =>
+      `Not searched: ${rows === null ? "most rows" : `about ${about(rows)} rows`}, as no index serves this` +
+      (lookedAt === null ? "." : ` (the newest ${lookedAt.toLocaleString(locale)} were looked at).`),
+    costly: (column: string, rows: number | null) =>
+      `Sorting by ${column} reads ${rows === null ? "all rows" : `about ${about(rows)} rows`}, as no index serves it.`,
+    search: "Search everywhere",
+    sort: "Sort anyway",
+    again: "Try again",
+    dismiss: "Dismiss",
+    under: (seconds: string) => `Reading all rows: up to ${seconds} s`,
+    progress: "Reading all rows",
+  },
   empty: {
+    notFoundYet: (query: string) => `Nobody found for “${query}” yet`,
     title: (query: string) => `Nobody found for “${query}”`,
     searched: (columns: string) => `Searched in ${columns}.`,
     widen: "What would widen it:",
     shorter: "fewer letters, or only the beginning of a name or an e-mail address",
+    filters: "one filter less: each has a cross above",
     whole: "the whole id or e-mail address, if you have it",
     columns: "more columns to search: “search” in the connection file names them",
     noUsersTitle: "The directory is empty",
@@ -91,8 +125,15 @@ export const console = {
     opening: "Opening the directory…",
     failed: "Not connected",
     shown: (n: number, more: boolean) => `${n.toLocaleString(locale)}${more ? "+" : ""} shown`,
+    found: (n: number, more: boolean) => `${n.toLocaleString(locale)}${more ? "+" : ""} found`,
+    countTotal: "Count exactly",
+    countFound: "Count what is found",
+    counting: "counting…",
+    stopCounting: "Stop counting",
+    newest: "newest first",
+    by: (tier: string, column: string) => `${tier}, by ${column}`,
     tiers: {
-      all: "newest first",
+      all: "all",
       id: "by id",
       email: "by exact e-mail",
       prefix: "by prefix",
@@ -148,6 +189,7 @@ export const console = {
     demo: "Try the demo",
     palette: "Command palette",
     retry: "Ask the directory again",
+    everywhere: "Search everywhere, also what no index serves",
   },
   keys: {
     title: "Keys",
@@ -159,6 +201,7 @@ export const console = {
     page: "Move by a page",
     ends: "To the first, to the last",
     details: "Open the details",
+    everywhere: "Search everywhere, also what no index serves",
     impersonate: "Impersonate",
     palette: "Command palette",
     connection: "Switch connection",

@@ -11,6 +11,13 @@ export function rowId(index: number): string {
   return `${GRID_ID}-${index}`;
 }
 
+export const COMPLETIONS_ID = "completions";
+
+/** The id of a suggestion's element, for aria-activedescendant. */
+export function completionId(index: number): string {
+  return `${COMPLETIONS_ID}-${index}`;
+}
+
 interface Width {
   least: number;
   share: number;

@@ -110,18 +110,72 @@ describe("the list", () => {
   });
 
   test("goes to the first and the last from the grid", async () => {
-    const opened = await openPage(browser, { prepare: (fake, { crowd }) => void (fake.rows = crowd(300)) });
+    const opened = await openPage(browser, { prepare: (fake, { crowd }) => void (fake.rows = crowd(3000)) });
     const { page } = opened;
     await grid(page).focus();
     await page.keyboard.press("End");
-    await expect.poll(() => chosen(page).innerText()).toContain("Person 000100");
-    // What comes after it is loaded meanwhile.
-    await expect.poll(() => grid(page).getByText("Person 000101").count()).toBe(1);
-    await page.keyboard.press("End");
-    await expect.poll(() => chosen(page).innerText()).toContain("Person 000200");
+    await expect.poll(() => chosen(page).innerText()).toContain("Person 003000");
+    await expect.poll(() => chosen(page).isVisible()).toBe(true);
     await page.keyboard.press("Home");
     await expect.poll(() => chosen(page).innerText()).toContain("Person 000001");
     await expect.poll(() => grid(page).evaluate((node) => node.scrollTop)).toBe(0);
+    await opened.close();
+  });
+
+  test("goes up from its end without a jump, and what is in sight stays there", async () => {
+    const opened = await openPage(browser, { prepare: (fake, { crowd }) => void (fake.rows = crowd(3000)) });
+    const { page } = opened;
+    await grid(page).focus();
+    await page.keyboard.press("End");
+    await expect.poll(() => chosen(page).innerText()).toContain("Person 003000");
+    for (let i = 0; i < 60; i++) await page.keyboard.press("PageUp");
+    await expect.poll(() => chosen(page).innerText()).toMatch(/Person 00(1|20)/);
+    await expect.poll(() => chosen(page).isVisible()).toBe(true);
+    const box = await chosen(page).boundingBox();
+    const frame = await grid(page).boundingBox();
+    expect(box && frame && box.y >= frame.y + 31 && box.y + box.height <= frame.y + frame.height + 1).toBe(
+      true,
+    );
+
+    // By the wheel: row by row, each where the one before it was.
+    const top = () =>
+      grid(page).evaluate((node) => {
+        const edge = node.getBoundingClientRect().top + 32;
+        const rows = [...node.querySelectorAll("[data-index]")];
+        const first = rows
+          .map((row) => ({ row, at: row.getBoundingClientRect().top - edge }))
+          .filter(({ at }) => at > -38)
+          .sort((a, b) => a.at - b.at)[0];
+        return Number(/Person (\d+)/.exec(first?.row.textContent ?? "")?.[1]) - (first?.at ?? 0) / 38;
+      });
+    await page.mouse.move(400, 400);
+    let last = await top();
+    for (let i = 0; i < 60; i++) {
+      await page.mouse.wheel(0, -380);
+      await page.waitForTimeout(60);
+      const now = await top();
+      expect(Math.abs(now - last)).toBeLessThan(25);
+      last = now;
+    }
+    expect(last).toBeLessThan(1800);
+    await opened.close();
+  });
+
+  test("keeps no more than a window of a hundred thousand, and any part of it can be scrolled to", async () => {
+    const opened = await openPage(browser, {
+      prepare: (fake, { crowd }) => void (fake.rows = crowd(20_000)),
+    });
+    const { page } = opened;
+    await grid(page).waitFor();
+    for (let i = 0; i < 150; i++) {
+      await grid(page).evaluate((node) => (node.scrollTop = node.scrollHeight));
+      await page.waitForTimeout(25);
+    }
+    const height = await grid(page).evaluate((node) => node.scrollHeight);
+    expect(height).toBeGreaterThan(38 * 5000);
+    await grid(page).evaluate((node) => (node.scrollTop = 32 + 38 * 2500));
+    await expect.poll(() => grid(page).getByText("Person 002510").count()).toBe(1);
+    expect(await grid(page).evaluate((node) => node.scrollHeight)).toBe(height);
     await opened.close();
   });
 
@@ -154,6 +208,49 @@ describe("the list", () => {
       .toBe(true);
     await page.keyboard.press("Enter");
     await expect.poll(() => opened.fake((fake) => fake.clipboard)).toEqual(["48213904"]);
+    await opened.close();
+  });
+});
+
+describe("what no index serves", () => {
+  const guarded = (fake: { guard: unknown }) =>
+    void (fake.guard = { rows: 10_000_000, limit_ms: 3000, looked_at: 5000 });
+
+  test("is searched by Enter where nobody was found, and Esc gives it up", async () => {
+    const opened = await openPage(browser, { prepare: guarded });
+    const { page } = opened;
+    await grid(page).waitFor();
+    await page.keyboard.type("bogdan");
+    await page.getByRole("heading", { name: "Nobody found for “bogdan” yet" }).waitFor();
+    await opened.fake((fake) => void fake.hold("search_users"));
+    await page.keyboard.press("Enter");
+    await page.getByRole("progressbar").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("progressbar").waitFor({ state: "detached" });
+    expect(await field(page).inputValue()).toBe("bogdan");
+    await opened.close();
+  });
+
+  test("is searched by a key of its own where somebody was found", async () => {
+    const opened = await openPage(browser, { prepare: guarded });
+    const { page } = opened;
+    await grid(page).waitFor();
+    await page.keyboard.type("an");
+    await page.getByText("Not searched: about 10 M rows").waitFor();
+    await expect.poll(() => grid(page).getByRole("row").count()).toBe(7);
+    await page.keyboard.press("Control+Shift+F");
+    await expect.poll(() => grid(page).getByRole("row").count()).toBe(13);
+    await opened.close();
+  });
+
+  test("an order that reads all rows asks first", async () => {
+    const opened = await openPage(browser, { prepare: guarded });
+    const { page } = opened;
+    await grid(page).getByRole("button", { name: "Plan" }).click();
+    await page.getByText("Sorting by Plan reads about 10 M rows").waitFor();
+    await expect.poll(() => focused(page).innerText()).toBe("Sort anyway");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => chosen(page).innerText()).toContain("Team");
     await opened.close();
   });
 });

@@ -110,6 +110,138 @@ const views: View[] = [
     },
   },
   {
+    name: "filters",
+    go: async (page) => {
+      await field(page).fill('an plan:Team -email:berg company_name:"North');
+      await page.getByRole("list", { name: "Filters" }).getByText("North").waitFor();
+      await field(page).press("End");
+    },
+  },
+  {
+    name: "filters-at-fault",
+    go: async (page) => {
+      await field(page).fill("an plan:Team created_at:yesterdy plna:Free");
+      await page.getByText("“yesterdy” is none").waitFor();
+      await page.getByRole("button", { name: "Did you mean “plan”?" }).waitFor();
+    },
+  },
+  {
+    name: "completion",
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("anna plan:Team created_at:");
+      await page.getByRole("option", { name: /7d/ }).waitFor();
+      await page.keyboard.press("ArrowDown");
+    },
+  },
+  {
+    name: "zoomed-filters",
+    opening: { width: 640, height: 400 },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("anna plan:Team company_name:Fjällbo created_at:>2026-01 em");
+      await page.getByRole("option", { name: /email/ }).waitFor();
+    },
+  },
+  {
+    name: "left-out",
+    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("an");
+      await page.getByText(/Not searched/).waitFor();
+    },
+  },
+  {
+    name: "left-out-nobody",
+    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("bogdan");
+      await page.getByRole("button", { name: /Search everywhere/ }).waitFor();
+    },
+  },
+  {
+    name: "reading-all",
+    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("an");
+      await page.getByText(/Not searched/).waitFor();
+      await page.evaluate(() => void window.understudy?.hold("search_users"));
+      await page.keyboard.press("Control+Shift+F");
+      await page.getByRole("progressbar").waitFor();
+      await page.clock.runFor(1000);
+    },
+  },
+  {
+    name: "reading-all-nobody",
+    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("bogdan");
+      await page.getByRole("button", { name: /Search everywhere/ }).waitFor();
+      await page.evaluate(() => void window.understudy?.hold("search_users"));
+      await page.keyboard.press("Enter");
+      await page.getByRole("progressbar").waitFor();
+    },
+  },
+  {
+    name: "reading-all-failed",
+    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("an");
+      await page.getByText(/Not searched/).waitFor();
+      await page.evaluate(() =>
+        window.understudy?.refuse("search_users", {
+          code: "directory_timeout",
+          message: "The directory did not answer within 3 s.",
+          hint: "Search for more letters or for an id; an index on the searched columns helps, or a longer directory.timeout_ms.",
+        }),
+      );
+      await page.keyboard.press("Control+Shift+F");
+      await page.getByText(/within 3 s/).waitFor();
+    },
+  },
+  {
+    name: "costly-order",
+    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    go: async (page) => {
+      await grid(page).getByRole("button", { name: "Company" }).click();
+      await page.getByRole("button", { name: "Sort anyway" }).waitFor();
+    },
+  },
+  {
+    name: "counting",
+    opening: {
+      prepare: (fake, { crowd }) => {
+        fake.rows = crowd(3000);
+        fake.hold("count_users");
+      },
+    },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("person");
+      const count = page.getByRole("button", { name: /\d+\+ found/ });
+      await count.click();
+      await page.waitForTimeout(300);
+    },
+  },
+  {
+    name: "zoomed-left-out",
+    opening: {
+      width: 640,
+      height: 400,
+      prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }),
+    },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("an");
+      await page.getByText(/Not searched/).waitFor();
+    },
+  },
+  {
     name: "unreachable",
     opening: {
       prepare: (fake) =>

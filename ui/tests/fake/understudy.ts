@@ -7,13 +7,16 @@ import type { ConnectionDraft } from "../../src/bindings/ConnectionDraft";
 import type { ConnectionSummary } from "../../src/bindings/ConnectionSummary";
 import type { ConsoleState } from "../../src/bindings/ConsoleState";
 import type { Error as BoundaryError } from "../../src/bindings/Error";
+import type { Count } from "../../src/bindings/Count";
 import type { Info } from "../../src/bindings/Info";
+import type { LeftOut } from "../../src/bindings/LeftOut";
 import type { Page } from "../../src/bindings/Page";
 import type { PastSession } from "../../src/bindings/PastSession";
 import type { Query } from "../../src/bindings/Query";
 import type { Row } from "../../src/bindings/Row";
 import type { SecretStatus } from "../../src/bindings/SecretStatus";
 import type { SessionView } from "../../src/bindings/SessionView";
+import { complete, filtered, free, read } from "./filters";
 import { columns as defaultColumns, connectionFile, draftOf, rows as defaultRows } from "./people";
 
 type Args = Record<string, unknown>;
@@ -35,6 +38,9 @@ export interface Fake {
   bar: BarState | null;
   /** Rows of a page at the most, whatever is asked for. */
   pageSize: number;
+  /** What no index serves is not searched by itself: text only in the first half of the rows, and no order of a
+   * column that is not sortable. */
+  guard: LeftOut | null;
   /** Total that the directory estimates. */
   total: number | null;
   calls: Call[];
@@ -91,6 +97,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     ],
     bar: null,
     pageSize: 500,
+    guard: null,
     total: 1_204_331,
     calls: [],
     clipboard: [],
@@ -170,6 +177,11 @@ function commands(fake: Fake): Record<string, Answer> {
       reader: [],
     }),
     search_users: ({ query }) => search(fake, query as Query),
+    stop_search: () => null,
+    read_search: ({ text }) => read(String(text), fake.columns),
+    complete_search: ({ text, caret }) => complete(String(text), Number(caret), fake.columns),
+    count_users: ({ text }) => count(fake, String(text)),
+    stop_count: () => null,
     user_details: ({ user }) => {
       const row = fake.rows.find(({ id }) => id === user);
       if (!row) throw refusal("user_not_found", `No user has the id ${String(user)} any more.`);
@@ -261,14 +273,39 @@ function fold(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
-/** Contains, over id, name and e-mail; a cursor is the place of the row behind it. */
-function search(fake: Fake, { text, sort, place: from, limit }: Query): Page {
-  const wanted = fold(text);
+/** Contains, over id, name and e-mail, of the rows that pass the filters. */
+function find(fake: Fake, text: string): Row[] {
+  const reading = read(text, fake.columns);
+  const fault = reading.faults[0];
+  if (fault) throw { ...refusal("query_invalid", fault.message), hint: fault.hint };
+  const wanted = fold(free(text, reading));
   const place = (role: string) => fake.columns.findIndex((column) => column.role === role);
   const searched = [place("id"), place("name"), place("email")].filter((index) => index >= 0);
-  let found = fake.rows.filter(
+  return filtered(fake.rows, fake.columns, reading).filter(
     (row) => wanted === "" || searched.some((index) => fold(row.cells[index] ?? "").includes(wanted)),
   );
+}
+
+function count(fake: Fake, text: string): Count {
+  if (text === "") return { users: fake.total ?? fake.rows.length, capped: false };
+  const users = find(fake, text).length;
+  return { users: Math.min(users, 1000), capped: users > 1000 };
+}
+
+/** A cursor is the place of the row behind it. */
+function search(fake: Fake, { text, sort, place: from, limit, everywhere }: Query): Page {
+  let found = find(fake, text);
+  let leftOut: LeftOut | null = null;
+  if (fake.guard && !everywhere) {
+    if (sort && !fake.columns.some(({ name, sortable }) => sortable && name === sort.column)) {
+      found = [];
+      leftOut = { ...fake.guard, looked_at: null };
+    } else if (text !== "") {
+      const looked = new Set(fake.rows.slice(0, fake.rows.length / 2));
+      found = found.filter((row) => looked.has(row));
+      leftOut = fake.guard;
+    }
+  }
   if (sort) {
     const at = fake.columns.findIndex(({ name }) => name === sort.column);
     const sign = sort.descending ? -1 : 1;
@@ -292,7 +329,7 @@ function search(fake: Fake, { text, sort, place: from, limit }: Query): Page {
       by: null,
       elapsed_ms: 1.3,
     },
-    left_out: null,
+    left_out: end < found.length ? null : leftOut,
   };
 }
 

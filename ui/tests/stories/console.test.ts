@@ -100,7 +100,7 @@ describe("finding", () => {
     expect(await grid()).toHaveFocus();
   });
 
-  test("a sortable header cycles, another one is no button", async () => {
+  test("a header cycles", async () => {
     render(App);
     const header = within(await grid()).getByRole("columnheader", { name: "E-mail" });
     const seen = [header.getAttribute("aria-sort")];
@@ -109,7 +109,6 @@ describe("finding", () => {
       seen.push(header.getAttribute("aria-sort"));
     }
     expect(seen).toEqual(["none", "descending", "ascending", "none"]);
-    expect(within(screen.getByRole("columnheader", { name: "Plan" })).queryByRole("button")).toBeNull();
   });
 });
 

@@ -207,3 +207,200 @@ describe("choosing", () => {
     ]);
   });
 });
+
+describe("a long list", () => {
+  const PAGES = 60;
+  const place = (search: UserSearch) => search.row?.cells[1];
+
+  beforeEach(async () => {
+    fake.rows = crowd(PAGES * 100);
+    fake.pageSize = 100;
+    await search.open();
+  });
+
+  const idle = () =>
+    vi.waitFor(() => expect(search.loadingMore || search.asking).toBe(false), { interval: 1 });
+  /** As the grid does while it is scrolled. */
+  async function scrollTo(first: number) {
+    search.look(first, first + 20);
+    await idle();
+  }
+
+  test("keeps the pages near what is looked at, and its length", async () => {
+    for (let at = 0; at < PAGES * 100; at += 90) await scrollTo(at);
+    expect(search.count).toBe(PAGES * 100);
+    expect(search.rows.length).toBeLessThanOrEqual(2000);
+    expect(search.pages.at(PAGES * 100 - 1)?.cells[1]).toBe("Person 006000");
+    expect(search.pages.at(0)).toBeNull();
+  });
+
+  test("what was let go of is loaded when it is looked at, in its old place", async () => {
+    for (let at = 0; at < PAGES * 100; at += 90) await scrollTo(at);
+    await scrollTo(1234);
+    expect(search.pages.at(1234)?.cells[1]).toBe("Person 001235");
+    expect(search.count).toBe(PAGES * 100);
+    expect(search.rows.length).toBeLessThanOrEqual(2000);
+  });
+
+  test("the selected user stays selected while its page is gone", async () => {
+    search.select(7);
+    for (let at = 0; at < PAGES * 100; at += 90) await scrollTo(at);
+    expect(search.pages.at(7)).toBeNull();
+    expect(place(search)).toBe("Person 000008");
+    await scrollTo(0);
+    expect(search.pages.at(search.selected)?.id).toBe(search.row?.id);
+  });
+
+  test("End asks for the last page alone, and pages come before it", async () => {
+    const before = fake.called("search_users").length;
+    search.last();
+    await search.settled();
+    expect(fake.called("search_users")).toHaveLength(before + 1);
+    expect(place(search)).toBe("Person 006000");
+    expect(search.count).toBe(100);
+    expect([search.hasBefore, search.hasMore]).toEqual([true, false]);
+
+    await scrollTo(5);
+    expect(search.count).toBe(200);
+    expect(search.pages.moved).toBe(100);
+    expect(search.selected).toBe(199);
+    expect(search.pages.at(0)?.cells[1]).toBe("Person 005801");
+    expect(search.pages.at(search.selected)?.id).toBe(search.row?.id);
+  });
+
+  test("Home leads back to the first row of all", async () => {
+    search.last();
+    await search.settled();
+    search.first();
+    await search.settled();
+    expect(place(search)).toBe("Person 000001");
+    expect([search.hasBefore, search.hasMore]).toEqual([false, true]);
+  });
+
+  test("paging upwards to the beginning lets go of the end", async () => {
+    search.last();
+    await search.settled();
+    for (let i = 0; i < PAGES * 2 && search.hasBefore; i++) await scrollTo(0);
+    expect(search.hasBefore).toBe(false);
+    expect(search.count).toBe(PAGES * 100);
+    expect(search.rows.length).toBeLessThanOrEqual(2000);
+    expect(search.pages.at(0)?.cells[1]).toBe("Person 000001");
+    expect(search.length).toBe(PAGES * 100);
+  });
+
+  test("a row's place is known from the end once all are counted", async () => {
+    fake.total = PAGES * 100;
+    search.last();
+    await search.settled();
+    expect(search.rowsBefore).toBe(0);
+    await search.total.toggle("");
+    expect(search.rowsBefore).toBe(PAGES * 100 - 100);
+  });
+});
+
+describe("what no index serves", () => {
+  beforeEach(() => {
+    fake.guard = { rows: 10_000_000, limit_ms: 3000, looked_at: 5000 };
+  });
+  const asked = () => fake.called("search_users").at(-1)?.args["query"];
+
+  test("is left out, and searched when it is asked for", async () => {
+    search.type("bog");
+    await search.settled();
+    expect(search.rows).toEqual([]);
+    expect(search.leftOut?.looked_at).toBe(5000);
+    search.searchEverywhere();
+    expect(search.readingAll?.limit).toBe(3000);
+    await search.settled();
+    expect(asked()).toMatchObject({ text: "bog", everywhere: true });
+    expect(names()).toEqual(["Bogdan Ionescu"]);
+    expect([search.leftOut, search.readingAll]).toEqual([null, null]);
+  });
+
+  test("the old rows stay meanwhile, and when it is given up", async () => {
+    search.type("an");
+    await search.settled();
+    const before = names();
+    const held = fake.hold("search_users");
+    search.searchEverywhere();
+    await vi.waitFor(() => expect(held.waiting()).toBe(1));
+    expect(names()).toEqual(before);
+    search.stopReadingAll();
+    expect(search.asking).toBe(false);
+    expect(fake.called("stop_search")).toHaveLength(1);
+    held.stop();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(names()).toEqual(before);
+    expect(search.leftOut).not.toBeNull();
+  });
+
+  test("that takes too long keeps the rows and the text, and says so", async () => {
+    search.type("an");
+    await search.settled();
+    const before = names();
+    fake.refuse("search_users", { code: "directory_timeout" });
+    search.searchEverywhere();
+    await search.settled();
+    expect(search.allFailure?.code).toBe("directory_timeout");
+    expect([names(), search.text, search.failure]).toEqual([before, "an", null]);
+  });
+
+  test("a new letter asks the ordinary question again", async () => {
+    search.type("bog");
+    await search.settled();
+    search.searchEverywhere();
+    await search.settled();
+    search.type("bogd");
+    await search.settled();
+    expect(asked()).toMatchObject({ text: "bogd", everywhere: false });
+  });
+
+  test("an order that reads all rows is said yes to first, once for both directions", async () => {
+    const before = names();
+    search.sortBy("plan");
+    await search.settled();
+    expect(search.costly?.leftOut.rows).toBe(10_000_000);
+    expect([names(), search.sort]).toEqual([before, null]);
+    search.sortAnyway();
+    await search.settled();
+    expect(search.answered?.sort).toEqual({ column: "plan", descending: true });
+    search.sortBy("plan");
+    await search.settled();
+    expect(search.answered?.sort).toEqual({ column: "plan", descending: false });
+    search.type("an");
+    await search.settled();
+    expect(search.answered).toMatchObject({ sort: null, everywhere: false });
+  });
+
+  test("on a small table it is just done", async () => {
+    fake.guard = null;
+    search.sortBy("plan");
+    await search.settled();
+    expect(search.costly).toBeNull();
+    expect(search.answered?.sort?.column).toBe("plan");
+  });
+});
+
+describe("counting", () => {
+  test("is stopped by asking again, and what comes late is not taken", async () => {
+    const held = fake.hold("count_users");
+    const counting = search.total.toggle("");
+    expect(search.total.under).toBe(true);
+    await search.total.toggle("");
+    expect(search.total.under).toBe(false);
+    expect(fake.called("stop_count")).toHaveLength(1);
+    held.stop();
+    await counting;
+    expect(search.total.of("")).toBeNull();
+    await search.total.toggle("");
+    expect(search.total.of("")).toEqual({ users: 1_204_331, capped: false });
+  });
+
+  test("counts for one text", async () => {
+    search.type("an");
+    await search.settled();
+    await search.found.toggle("an");
+    expect(search.found.of("an")?.users).toBe(12);
+    expect(search.found.of("anna")).toBeNull();
+  });
+});

@@ -1,0 +1,51 @@
+//! Whose turn it is: of several questions of one kind to a connection, only the newest is answered.
+//!
+//! The window numbers its questions, because what was asked first need not arrive first.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Code, Error, Result};
+
+/// The newest turn of each connection, and what stops its work.
+#[derive(Debug, Default)]
+pub(crate) struct Turns(Mutex<HashMap<String, (u64, CancellationToken)>>);
+
+impl Turns {
+    /// Takes the turn: the older question of the connection is cancelled, and the token tells when this
+    /// one is. Fails with [`Code::Cancelled`] when a newer one has come already.
+    pub(crate) fn take(&self, connection: &str, turn: u64) -> Result<CancellationToken> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match turns.get(connection) {
+            Some((newer, _)) if *newer > turn => return Err(taken_over()),
+            Some((_, older)) => older.cancel(),
+            None => {}
+        }
+        let cancel = CancellationToken::new();
+        turns.insert(connection.to_owned(), (turn, cancel.clone()));
+        Ok(cancel)
+    }
+}
+
+pub(crate) fn taken_over() -> Error {
+    Error::new(Code::Cancelled, "A newer search took this one's place.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_turn_wins_whatever_arrives_first() {
+        let turns = Turns::default();
+        let first = turns.take("shop", 1).unwrap();
+        let third = turns.take("shop", 3).unwrap();
+        assert!(first.is_cancelled());
+        assert_eq!(turns.take("shop", 2).unwrap_err().code, Code::Cancelled);
+        assert!(!third.is_cancelled());
+        let elsewhere = turns.take("other", 1).unwrap();
+        assert!(!third.is_cancelled() && !elsewhere.is_cancelled());
+    }
+}

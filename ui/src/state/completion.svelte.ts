@@ -1,0 +1,58 @@
+// What may be typed next in the search field: open only while there is something to take.
+import type { Suggestion } from "../bindings/Suggestion";
+import * as ipc from "../ipc";
+
+/** A word that may become a column's name is mostly just a word: only a pause in it asks. */
+const REST_MS = 180;
+
+export class Completion {
+  readonly #connection: string;
+  suggestions: Suggestion[] = $state.raw([]);
+  /** Place of the chosen one; -1 as long as no arrow was pressed, so that Enter stays the list's. */
+  chosen = $state(-1);
+
+  #turn = 0;
+  #rest: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(connection: string) {
+    this.#connection = connection;
+  }
+
+  get open(): boolean {
+    return this.suggestions.length > 0;
+  }
+
+  /** The text was typed so far, with the caret there. */
+  async ask(text: string, caret: number): Promise<void> {
+    const turn = ++this.#turn;
+    clearTimeout(this.#rest);
+    let found: Suggestion[] = [];
+    try {
+      found = await ipc.completeSearch(this.#connection, text, caret);
+    } catch {
+      // Help that does not come is none.
+    }
+    if (turn !== this.#turn) return;
+    const isName = found.some(({ insert }) => insert.endsWith(":"));
+    if (!isName || this.open) return this.#show(found);
+    this.#rest = setTimeout(() => this.#show(found), REST_MS);
+  }
+
+  close(): void {
+    this.#turn++;
+    clearTimeout(this.#rest);
+    this.#show([]);
+  }
+
+  /** Beyond the first one is none again. */
+  move(by: 1 | -1): void {
+    const last = this.suggestions.length - 1;
+    this.chosen =
+      this.chosen === -1 && by === -1 ? last : this.chosen === last && by === 1 ? -1 : this.chosen + by;
+  }
+
+  #show(suggestions: Suggestion[]): void {
+    this.suggestions = suggestions;
+    this.chosen = -1;
+  }
+}

@@ -1,0 +1,34 @@
+// What the search text says, asked of Rust at each keystroke: its filters, their faults, names that are nobody's.
+import type { Reading } from "../bindings/Reading";
+import * as ipc from "../ipc";
+import { carried, NOTHING_READ } from "../text/filters";
+
+export class SearchReading {
+  readonly #connection: string;
+  #read: { text: string; reading: Reading } = $state.raw({ text: "", reading: NOTHING_READ });
+  #under: { text: string; reading: Promise<Reading> } | null = null;
+
+  constructor(connection: string) {
+    this.#connection = connection;
+  }
+
+  /** As far as it is known: what was read before goes along with the edit until the text is read. */
+  of(text: string): Reading {
+    return carried(this.#read.reading, this.#read.text, text);
+  }
+
+  /** Reads `text`; one and the same text once. A reading is help: that it fails takes nothing from the search. */
+  async read(text: string): Promise<Reading> {
+    // What is no filter has no colon, and most searches have none.
+    if (this.#under?.text !== text) {
+      const reading = text.includes(":")
+        ? ipc.readSearch(this.#connection, text).catch(() => NOTHING_READ)
+        : Promise.resolve(NOTHING_READ);
+      this.#under = { text, reading };
+    }
+    const under = this.#under;
+    const reading = await under.reading;
+    if (this.#under === under) this.#read = { text, reading };
+    return reading;
+  }
+}
