@@ -136,6 +136,85 @@ async fn the_story_on_postgres() {
     refusals_are_told_apart(&server).await;
 }
 
+/// More users than may be read at every keystroke; the searched columns have no index that serves a text.
+const MANY: &str = r"CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL, full_name text, plan text,
+                     created_at timestamptz NOT NULL DEFAULT now(), password_hash text NOT NULL DEFAULT 'secret');
+   INSERT INTO users SELECT i, 'Mail' || i || '@example.com', 'Person ' || i, 'pro', now() - (120000 - i) * interval '1 s'
+     FROM generate_series(1, 120000) i;
+   UPDATE users SET full_name = 'Zora Neale' WHERE id IN (7, 119990);
+   CREATE UNIQUE INDEX ON users (email); CREATE INDEX ON users (created_at); ANALYZE users;";
+
+#[tokio::test]
+async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
+    let server = server();
+    let url = database(&server, "many", MANY);
+    let part = DirectoryPart {
+        email: Some("email".into()),
+        name: Some("full_name".into()),
+        created_at: Some("created_at".into()),
+        columns: vec!["plan".into()],
+        timeout_ms: 1000,
+        ..part(&url, "users")
+    };
+    let directory = open(&part).await;
+    let info = directory.info();
+    let served = |tier, column: &str| {
+        let service = info.services.iter().find(|one| one.tier == tier && one.column.contains(column));
+        service.expect("each tier is told").index.is_some()
+    };
+    assert!(served(Tier::All, "created_at") && served(Tier::Id, "id") && served(Tier::Email, "email"));
+    assert!(!served(Tier::Prefix, "email") && !served(Tier::Prefix, "full_name"));
+    assert!(!served(Tier::Contains, "email") && !served(Tier::Contains, "full_name"));
+
+    // Whoever is named exactly is found at once, and nothing is left out of that page.
+    let page = search(&*directory, &query("MAIL77@example.com")).await;
+    assert!(page.rows.is_empty() && page.left_out.is_some(), "an index that minds the case may miss them");
+    let page = search(&*directory, &query("Mail77@example.com")).await;
+    assert_eq!((page.rows.len(), page.how.tier, page.left_out.as_ref()), (1, Tier::Email, None));
+    assert_eq!(search(&*directory, &query("77")).await.rows[0].id, "77");
+
+    // Who is new is found among the newest; who is old is found when all are asked for.
+    let page = search(&*directory, &query("neale")).await;
+    assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["119990"]);
+    let left_out = page.left_out.expect("the others were not read");
+    assert_eq!((left_out.looked_at, left_out.limit_ms), (Some(5000), 1000));
+    assert!(left_out.rows.is_some_and(|rows| rows > 100_000));
+    let everywhere = Query { everywhere: true, ..query("neale") };
+    let page = search(&*directory, &everywhere).await;
+    assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["119990", "7"]);
+    assert_eq!(page.left_out, None);
+    let by_plan = Some(Sort { column: "plan".into(), descending: false });
+    let page = search(&*directory, &Query { sort: by_plan, ..query("") }).await;
+    assert!(
+        page.rows.is_empty() && page.left_out.is_some(),
+        "an order without an index waits to be asked for"
+    );
+
+    // What is advised is carried out to the letter, and then everything is served.
+    let advice: Vec<String> = info.services.iter().filter_map(|one| one.advice.clone()).collect();
+    let reader: Vec<String> = info.reader.iter().filter(|line| !line.starts_with('\\')).cloned().collect();
+    directory.close().await;
+    for statements in advice.iter().chain(&reader) {
+        server.sql("many", statements);
+    }
+    server.sql("many", &format!("ANALYZE users; ALTER ROLE understudy PASSWORD '{READER_PASSWORD}'"));
+    let part = DirectoryPart { url: server.url("understudy", "many"), ..part };
+    let directory = open(&part).await;
+    for service in &directory.info().services {
+        assert!(service.index.is_some() && service.advice.is_none(), "{service:?}");
+    }
+    for text in ["neale", "NEALE", "zora n", "neale zora", "mail77@EXAMPLE.com", "mail7777", "nobody at all"]
+    {
+        let page = search(&*directory, &query(text)).await;
+        assert_eq!(page.left_out, None, "{text}");
+        assert_eq!(page.rows.is_empty(), text == "nobody at all", "{text}");
+    }
+    directory.close().await;
+    let too_much = DirectoryPart { columns: vec!["password_hash".into()], ..part };
+    let error = opening_fails(&too_much, Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "the advised role reads what is mapped and no more");
+}
+
 async fn values_of_every_type_are_shown(server: &PostgresServer) {
     let url = database(
         server,

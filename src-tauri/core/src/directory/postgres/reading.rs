@@ -195,7 +195,9 @@ impl Reading {
 
     pub(super) async fn fetch(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
         // Constants and catalogue names only: see `sql` and `catalogue`.
-        let mut query = sqlx::query(AssertSqlSafe(statement.sql));
+        // Not persistent: nothing would ever close a named statement on the server, and behind a pooler
+        // its name may be somebody else's.
+        let mut query = sqlx::query(AssertSqlSafe(statement.sql)).persistent(false);
         for value in statement.binds {
             query = query.bind(value.into_text());
         }
