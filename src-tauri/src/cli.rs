@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use secrecy::SecretString;
 use understudy_core::check::{Report, Status};
 use understudy_core::connection::{Connection, Connections, DATABASE_PASSWORD, Origin};
+use understudy_core::directory::Info;
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
 use understudy_core::vault::{Keep, SecretState, Vault};
@@ -171,6 +172,43 @@ fn say_report(report: &Report) {
                 })
                 .collect();
             say(&format!("      {}", cells.join("  ")));
+        }
+        say_plan(info);
+    }
+}
+
+/// What serves the search, when there is something to do about it; and a role of just the rights needed.
+fn say_plan(info: &Info) {
+    let cells: Vec<[String; 3]> = info
+        .services
+        .iter()
+        .map(|service| {
+            let note = service.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+            let index = service.index.as_deref().unwrap_or("no index");
+            [service.tier.words().into(), service.column.clone(), format!("{index}{note}")]
+        })
+        .collect();
+    let width = |at: usize| cells.iter().map(|cells| cells[at].chars().count()).max().unwrap_or(0);
+    let (tiers, columns) = (width(0), width(1));
+    if info.services.iter().any(|service| service.advice.is_some() || service.index.is_none()) {
+        say("\nSearch plan");
+        let mut said: Vec<&str> = Vec::new();
+        for (service, [tier, column, index]) in info.services.iter().zip(&cells) {
+            let mark = if service.index.is_some() { "ok  " } else { "--  " };
+            say(&format!("{mark}  {tier:tiers$}  {column:columns$}  {index}"));
+            // One index may serve several ways.
+            if let Some(advice) = service.advice.as_deref().filter(|advice| !said.contains(advice)) {
+                said.push(advice);
+                say(&format!("{:1$}→ {advice};", "", tiers + 8));
+            }
+        }
+    }
+    if !info.reader.is_empty() {
+        say("\nA role that can read just this");
+        for statement in &info.reader {
+            // Commands of psql end with their line.
+            let end = if statement.starts_with('\\') { "" } else { ";" };
+            say(&format!("      {statement}{end}"));
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::connection::{Connection, DATABASE_PASSWORD, Origin};
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, Origin};
 use crate::directory::{self, Directory, FieldKind, Info, Query, Role, Row};
 use crate::error::{Code, Error, SecretName};
 use crate::sign_in;
@@ -28,7 +28,7 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Step {
-    /// "Connection file", "Secrets", "Directory", "Columns", "Users", "Sign-in".
+    /// "Connection file", "Secrets", "Directory", "Columns", "Search", "Users", "Sign-in".
     pub title: String,
     pub status: Status,
     /// What was found.
@@ -88,7 +88,7 @@ pub async fn check(id: &str, text: &str, vault: &Vault, typed: &Typed) -> Report
     );
     check_secrets(&connection, vault, typed, &mut report).await;
     if let Some(directory) = open(&connection, vault, typed, &mut report).await {
-        read_some(&*directory, &mut report).await;
+        read_some(&*directory, &connection.file.directory, &mut report).await;
         check_sign_in(&connection, directory.info(), &mut report);
         directory.close().await;
     }
@@ -163,20 +163,12 @@ async fn open(
     }
 }
 
-async fn read_some(directory: &dyn Directory, report: &mut Report) {
+async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) {
     let info = directory.info();
     let columns: Vec<String> =
         info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
     report.say("Columns", Status::Ok, columns.join(", "), None);
-    let unordered = info.columns.iter().find(|column| column.role == Role::CreatedAt && !column.sortable);
-    if let Some(column) = unordered {
-        report.say(
-            "Order",
-            Status::Warning,
-            format!("`{}` has no index: listing the newest users reads the whole table.", column.name),
-            Some(format!("An index on `{}` makes it instant.", column.name)),
-        );
-    }
+    check_search(info, part, report);
     let newest = Query::first("", SAMPLE);
     match directory.search(&newest, &CancellationToken::new()).await {
         Ok(page) if page.rows.is_empty() => report.say(
@@ -200,6 +192,40 @@ async fn read_some(directory: &dyn Directory, report: &mut Report) {
             report.sample = page.rows;
         }
         Err(error) => report.fail("Users", error),
+    }
+}
+
+/// Whether every way to search has its index. Each one's, or the statement that makes it, is in
+/// [`Info::services`].
+fn check_search(info: &Info, part: &DirectoryPart, report: &mut Report) {
+    let unserved: Vec<String> = info
+        .services
+        .iter()
+        .filter(|service| service.index.is_none())
+        .map(|service| format!("{} ({})", service.tier.words(), service.column))
+        .collect();
+    if unserved.is_empty() {
+        report.say("Search", Status::Ok, "An index serves every way to search.", None);
+    } else if info.is_small(part) {
+        let detail =
+            format!("The table is small enough to be read where no index serves: {}", unserved.join("; "));
+        report.say("Search", Status::Ok, detail, None);
+    } else {
+        let advice = info.services.iter().any(|service| service.advice.is_some());
+        report.say(
+            "Search",
+            Status::Warning,
+            format!("No index serves: {}", unserved.join("; ")),
+            Some(
+                if advice {
+                    "There, a search sees the newest users only, until it is asked to read the whole table. \
+                     The search plan has the statements that change that."
+                } else {
+                    "There, a search sees the newest users only, until it is asked to read the whole table."
+                }
+                .into(),
+            ),
+        );
     }
 }
 
@@ -240,5 +266,50 @@ fn describe(role: Role, name: &str, kind: FieldKind) -> String {
     match role {
         Role::Other => format!("{name} ({kind})"),
         role => format!("{} = {name} ({kind})", json!(role).as_str().unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::{Service, Tier};
+
+    fn searched(rows: u64, index: Option<&str>) -> (Status, String, Option<String>) {
+        let part: DirectoryPart = toml::from_str(
+            "url = \"sqlite:///users.sqlite\"\ntable = \"users\"\nid = \"id\"\ntimeout_ms = 3000",
+        )
+        .unwrap();
+        let service = Service {
+            tier: Tier::Prefix,
+            column: "name".into(),
+            index: index.map(str::to_owned),
+            note: None,
+            advice: index.is_none().then(|| "CREATE INDEX".into()),
+        };
+        let info = Info {
+            server: "SQLite".into(),
+            columns: Vec::new(),
+            estimated_total: Some(rows),
+            total_is_exact: true,
+            services: vec![service],
+            reader: Vec::new(),
+        };
+        let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
+        check_search(&info, &part, &mut report);
+        let step = report.steps.pop().unwrap();
+        (step.status, step.detail, step.hint)
+    }
+
+    #[test]
+    fn what_no_index_serves_is_a_warning_where_the_table_is_large() {
+        let (status, detail, hint) = searched(10_000_000, None);
+        assert_eq!((status, detail.as_str()), (Status::Warning, "No index serves: by prefix (name)"));
+        assert!(hint.is_some_and(|hint| hint.contains("search plan")));
+        assert_eq!(searched(20_000, None).0, Status::Ok, "a small table is simply read");
+        let (status, detail, hint) = searched(10_000_000, Some("by_name"));
+        assert_eq!(
+            (status, detail.as_str(), hint),
+            (Status::Ok, "An index serves every way to search.", None)
+        );
     }
 }

@@ -133,7 +133,7 @@ export const console = {
     newest: "newest first",
     by: (tier: string, column: string) => `${tier}, by ${column}`,
     tiers: {
-      all: "all",
+      all: "newest first",
       id: "by id",
       email: "by exact e-mail",
       prefix: "by prefix",

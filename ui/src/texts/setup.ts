@@ -183,6 +183,14 @@ export const setup = {
     stale: "You changed something since.",
     statuses: { ok: "OK", warning: "Warning", failed: "Failed" } satisfies Record<Status, string>,
     sample: "Newest users",
+    copied: "Copied",
+    plan: {
+      title: "Search plan",
+      serves: (tier: string, column: string) => `${tier} (${column})`,
+      none: "no index",
+      advice: (way: string) => `Statement for the search ${way}`,
+      reader: "A role that can read just this",
+    },
     save: "Save",
     saving: "Saving…",
     locked: {

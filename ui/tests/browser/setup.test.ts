@@ -124,6 +124,41 @@ const views: View[] = [
     },
   },
   {
+    name: "editor-search-plan",
+    opening: {
+      prepare: (fake, { services, reader }) => {
+        fake.answers["check_connection"] = () => ({
+          ok: true,
+          steps: [
+            { title: "Directory", status: "ok", detail: "PostgreSQL 15.18, read only", hint: null },
+            {
+              title: "Search",
+              status: "warning",
+              detail: "No index serves: by part of a word (email, full_name)",
+              hint: "There, a search sees the newest users only, until it is asked to read the whole table. The search plan has the statements that change that.",
+            },
+          ],
+          info: {
+            server: "PostgreSQL 15.18",
+            columns: fake.columns,
+            estimated_total: 1_204_331,
+            total_is_exact: false,
+            services,
+            reader,
+          },
+          sample: fake.rows.slice(0, 2),
+        });
+      },
+    },
+    go: async (page) => {
+      await menuOf(page, /^Acme, production/);
+      await page.getByRole("menuitem", { name: "Edit…" }).click();
+      await page.getByRole("button", { name: "Test" }).click();
+      await page.getByText("A role that can read just this", { exact: true }).click();
+      await page.getByText("CREATE ROLE understudy").waitFor();
+    },
+  },
+  {
     name: "editor-faults",
     go: async (page) => {
       await newConnection(page);

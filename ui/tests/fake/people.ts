@@ -3,6 +3,7 @@ import type { Column } from "../../src/bindings/Column";
 import type { ConnectionDraft } from "../../src/bindings/ConnectionDraft";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
 import type { Row } from "../../src/bindings/Row";
+import type { Service } from "../../src/bindings/Service";
 
 export const columns: Column[] = [
   { name: "id", label: "Id", role: "id", kind: "integer", sortable: true },
@@ -41,6 +42,36 @@ export const rows: Row[] = known.map(([name, email, plan, company, seen], at) =>
     cells: [id, name, email, plan, company, seen === null ? null : time(seen), time(at * 0.7 * DAY)],
   };
 });
+
+/** A search plan with something left to do, and a role for it. */
+export const services: Service[] = [
+  { tier: "all", column: "created_at", index: "users_created_at_idx", note: null, advice: null },
+  { tier: "id", column: "id", index: "users_pkey", note: null, advice: null },
+  {
+    tier: "email",
+    column: "email",
+    index: "users_email_key",
+    note: "as typed and in its usual spellings",
+    advice: 'CREATE INDEX CONCURRENTLY ON "public"."users" (lower("email") text_pattern_ops)',
+  },
+  { tier: "prefix", column: "full_name", index: "users_full_name_trgm_idx", note: null, advice: null },
+  {
+    tier: "contains",
+    column: "email, full_name",
+    index: null,
+    note: null,
+    advice:
+      'CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE INDEX CONCURRENTLY ON "public"."users" USING gin ("email" gin_trgm_ops, "full_name" gin_trgm_ops)',
+  },
+];
+export const reader = [
+  "CREATE ROLE understudy LOGIN CONNECTION LIMIT 10",
+  "\\password understudy",
+  'GRANT CONNECT ON DATABASE "acme" TO understudy',
+  'GRANT USAGE ON SCHEMA "public" TO understudy',
+  'GRANT SELECT ("id", "email", "full_name", "created_at", "plan") ON "public"."users" TO understudy',
+  "ALTER ROLE understudy SET default_transaction_read_only = on",
+];
 
 /** Rows that try: markup, length, direction, controls, nothing, twins. */
 export const hostile: Row[] = [

@@ -4,7 +4,8 @@ import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
-import { connectionFile } from "../fake/people";
+import type { Service } from "../../src/bindings/Service";
+import { connectionFile, reader, services } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
 
 // A form of thirty fields, typed in as people do, on a machine that may be busy.
@@ -222,6 +223,44 @@ describe("testing", () => {
     await press("Test");
     expect(await screen.findByText("1 step failed")).toBeInTheDocument();
     expect(screen.getByText("Check the VPN.")).toBeInTheDocument();
+  });
+});
+
+describe("the search plan", () => {
+  const tested = async (plan: Service[]) => {
+    fake.answers["check_connection"] = () => ({
+      ok: true,
+      steps: [],
+      info: {
+        server: "PostgreSQL 15.18",
+        columns: fake.columns,
+        estimated_total: null,
+        total_is_exact: false,
+        services: plan,
+        reader,
+      },
+      sample: [],
+    });
+    await startEdit();
+    await press("Test");
+    return (await screen.findByText("Search plan")).closest("details");
+  };
+
+  test("has the statement that is missing, and copies it", async () => {
+    expect(await tested(services)).toHaveAttribute("open");
+    await user.click(
+      screen.getByRole("button", {
+        name: "Copy: Statement for the search by part of a word (email, full_name)",
+      }),
+    );
+    await waitFor(() => expect(fake.clipboard.at(-1)).toMatch(/^CREATE EXTENSION .*gin_trgm_ops\);$/));
+  });
+
+  test("is folded while nothing is missing; the role is copied whole", async () => {
+    expect(await tested(services.slice(0, 2))).not.toHaveAttribute("open");
+    await user.click(screen.getByText("A role that can read just this"));
+    await user.click(screen.getByRole("button", { name: "Copy: A role that can read just this" }));
+    await waitFor(() => expect(fake.clipboard.at(-1)).toContain("LIMIT 10;\n\\password understudy\nGRANT"));
   });
 });
 

@@ -147,6 +147,20 @@ pub enum Tier {
     Words,
 }
 
+impl Tier {
+    /// For people, as in "no index serves … by prefix".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::All => "newest first",
+            Self::Id => "by id",
+            Self::Email => "by exact e-mail",
+            Self::Prefix => "by prefix",
+            Self::Contains => "by part of a word",
+            Self::Words => "by several words",
+        }
+    }
+}
+
 /// How a page was answered, for the status line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -237,6 +251,14 @@ pub struct Info {
     /// The statements that make a role that can read the mapped columns and nothing else; empty where the
     /// engine knows no roles.
     pub reader: Vec<String>,
+}
+
+impl Info {
+    /// What no index serves is read at each keystroke all the same; in a larger table it waits for
+    /// [`Query::everywhere`].
+    pub fn is_small(&self, part: &DirectoryPart) -> bool {
+        plan::Size { rows: self.estimated_total, limit_ms: part.timeout_ms }.is_small()
+    }
 }
 
 /// Where users are read from. Implementations never write.

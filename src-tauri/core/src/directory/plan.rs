@@ -92,7 +92,7 @@ pub(super) struct Size {
 
 impl Size {
     /// Reading all of it at every keystroke burdens nobody.
-    fn is_small(self) -> bool {
+    pub(super) fn is_small(self) -> bool {
         self.rows.is_some_and(|rows| rows <= u64::from(self.limit_ms) / PART_OF_LIMIT * ROWS_PER_MS)
     }
 }

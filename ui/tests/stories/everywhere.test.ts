@@ -1,0 +1,123 @@
+// What was not searched, orders that read everything, and counts: asked for by hand, and given up by hand.
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { beforeEach, describe, expect, test } from "vitest";
+import App from "../../src/App.svelte";
+import { crowd } from "../fake/people";
+import { installFake, type Fake } from "../fake/understudy";
+
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  fake = installFake();
+  fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 };
+  user = userEvent.setup();
+});
+
+const field = () => screen.findByRole("searchbox", { name: "Search users" });
+const grid = () => screen.findByRole("grid", { name: "Users" });
+const rows = async () => within(await grid()).getAllByRole("row").length - 1;
+const status = () => screen.getByRole("status", { name: "Status" });
+
+describe("searching everywhere", () => {
+  test("is offered under the rows, and finds the rest", async () => {
+    render(App);
+    await user.type(await field(), "an");
+    expect(await screen.findByText(/^Not searched: about 10 M rows.*newest 5,000/)).toBeInTheDocument();
+    expect(await rows()).toBe(6);
+    await user.click(screen.getByRole("button", { name: "Search everywhere" }));
+    await waitFor(async () => expect(await rows()).toBe(12));
+    expect(screen.queryByText(/Not searched/)).toBeNull();
+    expect(await field()).toHaveFocus();
+  });
+
+  test("Enter is for the details where there is somebody, else it searches everywhere", async () => {
+    render(App);
+    await user.type(await field(), "bogdan");
+    await screen.findByRole("heading", { name: "Nobody found for “bogdan” yet" });
+    await user.keyboard("{Enter}");
+    await waitFor(async () => expect(await rows()).toBe(1));
+    expect(fake.called("search_users").at(-1)?.args["query"]).toMatchObject({ everywhere: true });
+  });
+
+  test("Esc gives it up first, and leaves text and rows", async () => {
+    render(App);
+    await user.type(await field(), "an");
+    await screen.findByText(/Not searched/);
+    const held = fake.hold("search_users");
+    await user.keyboard("{Control>}{Shift>}F{/Shift}{/Control}");
+    expect(await screen.findByRole("progressbar", { name: "Reading all rows" })).toBeInTheDocument();
+    expect(screen.getByText("Reading all rows: up to 3 s")).toBeInTheDocument();
+    await user.keyboard("{Escape}");
+    expect(screen.queryByRole("progressbar")).toBeNull();
+    held.stop();
+    expect(await field()).toHaveValue("an");
+    expect(await rows()).toBe(6);
+  });
+
+  test("what takes too long is said, the rows stay, and it can be tried again", async () => {
+    render(App);
+    await user.type(await field(), "an");
+    await screen.findByText(/Not searched/);
+    fake.refuse("search_users", { code: "directory_timeout", message: "Not within 3 s." });
+    await user.click(screen.getByRole("button", { name: "Search everywhere" }));
+    expect(await screen.findByText("Not within 3 s.")).toBeInTheDocument();
+    expect(await rows()).toBe(6);
+    await user.click(screen.getByRole("button", { name: "Try again" }));
+    await waitFor(async () => expect(await rows()).toBe(12));
+  });
+});
+
+describe("an order that no index gives", () => {
+  const plan = async () => within(await grid()).getByRole("columnheader", { name: "Plan" });
+
+  test("is asked about when the table is large", async () => {
+    render(App);
+    await user.click(within(await plan()).getByRole("button"));
+    await waitFor(() => expect(screen.getByRole("button", { name: "Sort anyway" })).toHaveFocus());
+    expect(await plan()).toHaveAttribute("aria-sort", "none");
+    await user.keyboard("{Enter}");
+    await waitFor(async () => expect(await plan()).toHaveAttribute("aria-sort", "descending"));
+  });
+
+  test("Esc says no", async () => {
+    render(App);
+    await user.click(within(await plan()).getByRole("button"));
+    await screen.findByRole("button", { name: "Sort anyway" });
+    await user.keyboard("{Escape}");
+    expect(screen.queryByRole("button", { name: "Sort anyway" })).toBeNull();
+    expect(await plan()).toHaveAttribute("aria-sort", "none");
+  });
+});
+
+describe("counting", () => {
+  beforeEach(() => {
+    fake.guard = null;
+    fake.rows = crowd(1500);
+  });
+
+  test("the estimate becomes exact by a click", async () => {
+    render(App);
+    await user.click(await screen.findByRole("button", { name: "≈ 1,204,331 users" }));
+    expect(await screen.findByRole("button", { name: "1,204,331 users" })).toBeInTheDocument();
+  });
+
+  test("what a search finds is counted up to a thousand, and another click stops it", async () => {
+    render(App);
+    await user.type(await field(), "person");
+    const held = fake.hold("count_users");
+    await user.click(await screen.findByRole("button", { name: /^\d+\+ found$/ }));
+    expect(await screen.findByText("counting…")).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: /found/ }));
+    expect(screen.queryByText("counting…")).toBeNull();
+    held.stop();
+    await user.click(screen.getByRole("button", { name: /found/ }));
+    expect(await screen.findByRole("button", { name: "1,000+ found" })).toBeInTheDocument();
+  });
+
+  test("a short list needs no counting", async () => {
+    render(App);
+    await user.type(await field(), "person 00001");
+    await waitFor(() => expect(status()).toHaveTextContent("10 found · by prefix, newest first"));
+  });
+});
