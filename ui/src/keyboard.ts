@@ -36,7 +36,9 @@ function acts(event: KeyboardEvent, app: App): boolean {
 
 function moves(event: KeyboardEvent, app: App, reach: Reach): boolean {
   const { search } = app;
-  if (!search || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return false;
+  // A menu takes the focus a moment after it is seen.
+  if (!search || app.layers.menu || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey)
+    return false;
   const list = inList(event.target);
   const letters = app.settings.single_keys && !isTextField(event.target) && !inOtherControl(event.target);
   if (list === "grid" && (event.key === "Home" || event.key === "End")) {

@@ -18,6 +18,8 @@ export class Layers {
   current: Layer | null = $state.raw(null);
   /** The secret that is asked for, and what goes on once it is stored. */
   secret: { name: SecretName; stored: () => void } | null = $state.raw(null);
+  /** The menu of a row is open: the row it is for stays the selected one. */
+  menu = $state(false);
 
   get open(): boolean {
     return this.current !== null || this.secret !== null;
