@@ -238,12 +238,37 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let mut conditions = self.conditions(segment, key, statement);
         let from = from.filter(|cursor| cursor.id != Value::Null);
         conditions.extend(from.map(|cursor| self.beyond(segment, cursor, statement)));
+        let order = self.order_by(segment.part, finding, key);
+        if let Some((column, form)) = key.filter(|(_, form)| form.ties) {
+            let ordering = D::ordering(column, form);
+            let direction = if finding.descending == self.backward { ordering.up } else { ordering.down };
+            let first = format!(
+                "SELECT {} FROM {} AS u{} ORDER BY {} {direction} FETCH FIRST {limit} ROWS WITH TIES",
+                self.columns(),
+                self.mapping.table,
+                all_of(&conditions),
+                ordering.expression,
+            );
+            let selected = selected::<D>(self.mapping, segment.at, key);
+            return format!("SELECT {selected} FROM ({first}) AS u ORDER BY {order} LIMIT {limit}");
+        }
         format!(
-            "{}{} ORDER BY {} LIMIT {limit}",
+            "{}{} ORDER BY {order} LIMIT {limit}",
             selecting::<D>(self.mapping, segment.at, key),
             all_of(&conditions),
-            self.order_by(segment.part, finding, key),
         )
+    }
+
+    /// The mapped columns, each once, as the table has them.
+    fn columns(&self) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for column in self.mapping.shown.iter().chain(&self.mapping.search) {
+            let name = qualified(column);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.join(", ")
     }
 
     /// A segment's rows among the newest ones from `from` on; `None` where there is no such thing.
@@ -266,17 +291,10 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let mut inner = Vec::new();
         inner.extend(key.filter(|(column, _)| column.nullable).map(|(column, _)| is_not_null(column)));
         inner.extend(from.map(|cursor| self.beyond(valued, cursor, &mut statement)));
-        let mut names: Vec<String> = Vec::new();
-        for column in self.mapping.shown.iter().chain(&self.mapping.search) {
-            let name = qualified(column);
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
         let order = self.order_by(part, finding, key);
         let newest = format!(
             "SELECT {} FROM {} AS u{} ORDER BY {order} LIMIT {LOOKED_AT}",
-            names.join(", "),
+            self.columns(),
             self.mapping.table,
             all_of(&inner),
         );

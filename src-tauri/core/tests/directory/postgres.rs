@@ -1,5 +1,6 @@
 //! PostgreSQL: the story against a real server, and what only a server can do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio_util::sync::CancellationToken;
 use understudy_core::connection::DirectoryPart;
-use understudy_core::directory::{self, Directory, FieldKind, Query, Sort, Tier};
+use understudy_core::directory::{self, Directory, FieldKind, Place, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 
@@ -212,9 +213,39 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
         assert_eq!(page.rows.is_empty(), text == "nobody at all", "{text}");
     }
     directory.close().await;
+    // Where rows have to be gathered first, the newest are read beside them.
+    let (page, newest) = (500, 6000);
+    for (text, place, most) in [
+        ("", Place::Start, page),
+        ("", Place::End, page),
+        ("mail1", Place::Start, page),
+        ("mail77@example.com", Place::Start, page),
+        ("7777", Place::Start, page),
+        ("neale", Place::Start, newest),
+        ("nobody at all", Place::Start, newest),
+    ] {
+        let asked = format!("{text:?} from {place:?}");
+        let read = examined(&server, &part, Query { place, ..query(text) }).await;
+        assert!(read < most, "{asked} read {read} rows of 120,000");
+    }
     let too_much = DirectoryPart { columns: vec!["password_hash".into()], ..part };
     let error = opening_fails(&too_much, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused, "the advised role reads what is mapped and no more");
+}
+
+/// How many rows of `part`'s table the server reads for one question. It tells when the session is over.
+async fn examined(server: &PostgresServer, part: &DirectoryPart, query: Query) -> i64 {
+    let so_far = || -> i64 {
+        let read =
+            "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables";
+        server.sql("many", read).parse().unwrap()
+    };
+    let before = so_far();
+    let directory = open(part).await;
+    directory.search(&query, &CancellationToken::new()).await.unwrap();
+    directory.close().await;
+    wait_for(server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'", "0");
+    so_far() - before
 }
 
 async fn values_of_every_type_are_shown(server: &PostgresServer) {
@@ -603,7 +634,8 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
 
 async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryPart) {
     let directory = open(part).await;
-    // More often than there are connections: each must have become free again.
+    let mut sessions = BTreeSet::new();
+    // More often than there are connections: each must have become free again, and be the same one.
     for _ in 0..4 {
         let cancel = CancellationToken::new();
         let searching = tokio::spawn({
@@ -611,10 +643,12 @@ async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &
             async move { directory.search(&query(""), &cancel).await }
         });
         wait_for(server, NAPPING, "1");
+        sessions.insert(server.sql("postgres", &NAPPING.replace("count(*)", "pid")));
         cancel.cancel();
         assert_eq!(searching.await.unwrap().unwrap_err().code, Code::Cancelled);
         wait_for(server, STUCK, "0");
     }
+    assert!(sessions.len() <= 2, "a cancelled search costs no connection: {sessions:?}");
     // A token that fired before the question was asked.
     let cancel = CancellationToken::new();
     cancel.cancel();

@@ -101,6 +101,9 @@ pub(super) struct Form {
     pub(super) folds: bool,
     /// … but knows only the letters of ASCII (SQLite).
     pub(super) ascii: bool,
+    /// The first rows are asked for with all that tie with the last of them (PostgreSQL 13), and only those
+    /// are put in order: the planner, left to order by the id as well, may sort all rows that match.
+    pub(super) ties: bool,
 }
 
 impl Form {

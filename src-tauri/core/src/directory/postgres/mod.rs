@@ -58,10 +58,10 @@ impl PostgresDirectory {
                 version.and_then(|row| row.try_get(0)).map_err(|error| server.failed(error))?;
             let found = catalogue::postgres::read(reading.connection(), part, server.user()).await?;
             let mut mapping = Mapping::new(part, &found.table)?;
-            served::find(&mut reading, &mut mapping).await;
-            let (estimated_total, total_is_exact) = total(&mut reading, &found, &mapping).await;
             // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
             let version = version.split(' ').next().unwrap_or_default();
+            served::find(&mut reading, &mut mapping, version).await;
+            let (estimated_total, total_is_exact) = total(&mut reading, &found, &mapping).await;
             let info = Info {
                 server: format!("PostgreSQL {version}"),
                 columns: mapping.columns.clone(),

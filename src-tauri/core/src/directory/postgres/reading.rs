@@ -272,9 +272,12 @@ async fn stop(mut connection: PoolConnection<Postgres>, backend: Option<i32>, se
             let mut canceller = server.canceller.acquire().await?;
             sqlx::raw_sql(AssertSqlSafe(cancel)).execute(&mut *canceller).await?;
         }
-        // Waits for the cancelled statement's end first. When this works, the cancellation has
-        // also arrived, and cannot hit a later search.
-        sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await
+        // Waits for the cancelled statement's end first, and meets its error. Once it is met, the
+        // cancellation has arrived, and cannot hit a later search.
+        match sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await {
+            Err(sqlx::Error::Database(_)) => sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await,
+            ended => ended,
+        }
     };
     if !matches!(tokio::time::timeout(CONNECT_TIMEOUT, stopped).await, Ok(Ok(_))) {
         drop(connection.detach());

@@ -21,6 +21,9 @@ type Column = TableColumn<PgType>;
 /// A text that stands in no table, and that a plan repeats where it compares with it.
 const PROBE: &str = "understudy probe";
 
+/// The first version with `FETCH FIRST … WITH TIES`.
+const WITH_TIES_SINCE: u32 = 13;
+
 /// One condition or order to be explained, and what it means when an index serves it.
 struct Probe {
     sql: String,
@@ -39,7 +42,9 @@ enum Means {
 }
 
 /// Finds out what serves each column of `mapping`. Where the planner does not tell, nothing is served.
-pub(super) async fn find(reading: &mut Reading, mapping: &mut Mapping<PgType>) {
+/// `version`: the server's, `15.18`.
+pub(super) async fn find(reading: &mut Reading, mapping: &mut Mapping<PgType>, version: &str) {
+    let ties = version.split('.').next().and_then(|major| major.parse().ok()) >= Some(WITH_TIES_SINCE);
     let mut asked: Vec<(CatalogueName, Probe)> = Vec::new();
     let searched = |column: &Column| mapping.search.iter().any(|known| known.name == column.name);
     for (at, column) in mapping.shown.iter().chain(&mapping.search).enumerate() {
@@ -66,7 +71,8 @@ pub(super) async fn find(reading: &mut Reading, mapping: &mut Mapping<PgType>) {
                 Means::Order => &mut column.access.order,
             };
             // The best form comes first.
-            place.get_or_insert_with(|| Served { index: index.clone(), form: probe.form });
+            let form = Form { ties: ties && probe.means == Means::Prefix, ..probe.form };
+            place.get_or_insert_with(|| Served { index: index.clone(), form });
         }
     }
     for (shown, column) in mapping.shown.iter().zip(&mut mapping.columns) {
