@@ -1,11 +1,13 @@
 //! What a search costs, beside what the database itself needs for it:
-//! `bench_directory [postgres|sqlite] [ROWS]...`
+//! `bench_directory [postgres|mariadb|mongod|sqlite] [ROWS]...`
 //!
 //! For each engine, size and case: the best statement there is, prepared, through the bare driver; and
-//! the same question through `Directory::search`, decoding included; as p50 and p95 of one run, and
-//! their ratio. Once with the indexes that a typical application has, once with those that
+//! the same question through `Directory::search`, decoding included; as p50 and p95 of one run, beside
+//! the rows that the server read for ours. Once with the indexes that a typical application has, once with those that
 //! `understudy check` advises.
 
+mod mariadb;
+mod mongod;
 mod population;
 mod postgres;
 mod sqlite;
@@ -13,13 +15,20 @@ mod sqlite;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use understudy_core::directory::{Directory, Place, Query};
+use understudy_core::connection::DirectoryPart;
+use understudy_core::directory::{self, Directory, Place, Query};
+
+use self::population::{User, user};
 
 /// Times that a case is asked.
 const ROUNDS: usize = 40;
 /// Rows of a page, as the console asks for them.
 const PAGE: u16 = 50;
+
+/// What can be measured, in the order in which it is.
+const ENGINES: [&str; 4] = ["postgres", "mariadb", "mongod", "sqlite"];
 
 /// The whole program `bench_directory`.
 pub async fn main() -> Result<()> {
@@ -30,16 +39,175 @@ pub async fn main() -> Result<()> {
     if sizes.is_empty() {
         sizes = vec![10_000, 1_000_000];
     }
-    for engine in if engines.is_empty() { vec!["postgres", "sqlite"] } else { engines } {
+    for engine in if engines.is_empty() { ENGINES.to_vec() } else { engines } {
         for &rows in &sizes {
             match engine {
                 "postgres" => postgres::measure(rows).await?,
+                "mariadb" => mariadb::measure(rows).await?,
+                "mongod" => mongod::measure(rows).await?,
                 "sqlite" => sqlite::measure(rows).await?,
-                other => anyhow::bail!("no engine {other}: postgres and sqlite can be measured"),
+                other => anyhow::bail!("no engine {other}: {} can be measured", ENGINES.join(", ")),
             }
         }
     }
     Ok(())
+}
+
+/// What is asked.
+enum Asked {
+    First,
+    /// Behind this user, so many rows down.
+    Down(User, usize),
+    Last,
+    Email(String),
+    Id(i64),
+    Prefix(&'static str),
+    Contains(&'static str),
+    /// As an agent types it, without a raw statement beside it.
+    Text(&'static str),
+    Total,
+}
+
+/// An engine's own driver.
+trait Bare {
+    /// Asks by the best statement there is and gives the number of values; `None` where no index serves one.
+    async fn ask(&mut self, asked: &Asked, advised: bool) -> Result<Option<usize>>;
+    /// Rows (documents) that the server has read for anybody so far; `None` where it does not tell.
+    async fn examined(&mut self) -> Result<Option<i64>>;
+}
+
+/// All cases in the directory that `part` describes, as a table.
+async fn measure(
+    bare: &mut impl Bare,
+    part: &DirectoryPart,
+    password: &str,
+    rows: u64,
+    advised: bool,
+) -> Result<()> {
+    let password = SecretString::from(password);
+    let some = user(rows / 3, rows);
+    let deep = 50_000.min(usize::try_from(rows)? / 2);
+    let edge = user(rows - u64::try_from(deep)?, rows);
+    let cases = [
+        Asked::First,
+        Asked::Down(edge, deep),
+        Asked::Last,
+        Asked::Email(some.email),
+        Asked::Id(some.id),
+        Asked::Prefix("anna.s"),
+        Asked::Contains("rson4"),
+        Asked::Contains("son"),
+        Asked::Contains("zqxjk nobody"),
+        Asked::Text("rs"),
+        Asked::Text("schmidt anna"),
+        Asked::Text("plan:pro"),
+        Asked::Total,
+    ];
+    let opening = Instant::now();
+    let directory = directory::open(part, Some(&password)).await?;
+    heading(&*directory, rows, advised);
+    let opened = opening.elapsed().as_secs_f64() * 1000.0;
+    let mut queries = Vec::new();
+    for case in &cases {
+        queries.push(question(&*directory, case).await?);
+    }
+    // Servers count a session's rows when it ends.
+    directory.close().await;
+    let mut examined = Vec::new();
+    let opening = examined_for(bare, part, &password, None).await?;
+    for (case, query) in cases.iter().zip(&queries) {
+        let asked = if matches!(case, Asked::Total) { None } else { Some(query) };
+        let read = examined_for(bare, part, &password, asked).await?;
+        examined.push(
+            read.zip(opening).map(|(read, opening)| (read - opening).max(0)).filter(|_| asked.is_some()),
+        );
+    }
+    let directory = directory::open(part, Some(&password)).await?;
+    for ((case, query), examined) in cases.iter().zip(&queries).zip(examined) {
+        let raw = match bare.ask(case, advised).await? {
+            None => None,
+            Some(_) => Some(rounds(async || Ok(bare.ask(case, advised).await?.unwrap_or_default())).await?.0),
+        };
+        let ours = match case {
+            Asked::Total => {
+                let count = async || {
+                    let count = directory.count("", &CancellationToken::new()).await?;
+                    Ok(usize::try_from(count.users)?)
+                };
+                rounds(count).await.map(|(times, rows)| (times, rows, String::new()))
+            }
+            _ => ours(&*directory, query).await,
+        };
+        match ours {
+            Ok((times, rows, said)) => line(&case.called(), raw, times, examined, rows, &said),
+            Err(error) => say(&format!("| {} | | | | | | | | {error} |", case.called())),
+        }
+    }
+    say(&format!("\nopening the directory, with the search plan: {opened:.0} ms"));
+    directory.close().await;
+    Ok(())
+}
+
+impl Asked {
+    fn called(&self) -> String {
+        match self {
+            Self::First => "first page".into(),
+            Self::Down(_, deep) => format!("{deep} rows down"),
+            Self::Last => "last page".into(),
+            Self::Email(_) => "exact e-mail".into(),
+            Self::Id(_) => "id".into(),
+            Self::Prefix(text) => format!("prefix `{text}`"),
+            Self::Contains("son") => "contains `son` (common)".into(),
+            Self::Contains(text) if text.contains(' ') => "no match".into(),
+            Self::Contains(text) => format!("contains `{text}`"),
+            Self::Text(text) => format!("`{text}`"),
+            Self::Total => "total, exact (asked for)".into(),
+        }
+    }
+}
+
+/// The same as an agent asks it.
+async fn question(directory: &dyn Directory, asked: &Asked) -> Result<Query> {
+    Ok(match asked {
+        Asked::First | Asked::Total => Query::first("", PAGE),
+        Asked::Down(_, deep) => Query { place: down(directory, *deep).await?, ..Query::first("", PAGE) },
+        Asked::Last => Query { place: Place::End, ..Query::first("", PAGE) },
+        Asked::Email(email) => Query::first(email, PAGE),
+        Asked::Id(id) => Query::first(id.to_string(), PAGE),
+        Asked::Prefix(text) | Asked::Contains(text) | Asked::Text(text) => Query::first(*text, PAGE),
+    })
+}
+
+/// Rows that the server reads for a directory that is opened, asked this once (if anything), and closed.
+async fn examined_for(
+    bare: &mut impl Bare,
+    part: &DirectoryPart,
+    password: &SecretString,
+    query: Option<&Query>,
+) -> Result<Option<i64>> {
+    let before = bare.examined().await?;
+    let directory = directory::open(part, Some(password)).await?;
+    if let Some(query) = query {
+        // Where it fails, the measurement says so.
+        let _ = directory.search(query, &CancellationToken::new()).await;
+    }
+    directory.close().await;
+    Ok(bare.examined().await?.zip(before).map(|(after, before)| after - before))
+}
+
+/// How all engines' tables are mapped.
+fn part(url: String) -> DirectoryPart {
+    DirectoryPart {
+        url,
+        table: "users".into(),
+        id: "id".into(),
+        email: Some("email".into()),
+        name: Some("full_name".into()),
+        created_at: Some("created_at".into()),
+        columns: vec!["plan".into(), "company".into()],
+        search: None,
+        timeout_ms: 3000,
+    }
 }
 
 /// p50 and p95, in milliseconds.
@@ -71,11 +239,6 @@ async fn rounds(mut ask: impl AsyncFnMut() -> Result<usize>) -> Result<(Times, u
     Ok((Times::of(times), rows))
 }
 
-/// A question as an agent asks it.
-fn question(text: &str) -> Query {
-    Query::first(text, PAGE)
-}
-
 async fn ours(directory: &dyn Directory, query: &Query) -> Result<(Times, usize, String)> {
     let mut said = String::new();
     let (times, rows) = rounds(async || {
@@ -102,19 +265,25 @@ async fn down(directory: &dyn Directory, rows: usize) -> Result<Place> {
     Ok(query.place)
 }
 
-fn heading(directory: &dyn Directory, rows: u64, indexes: &str) {
+fn heading(directory: &dyn Directory, rows: u64, advised: bool) {
     let info = directory.info();
+    let indexes = if advised {
+        "with the indexes that `check` advises"
+    } else {
+        "with a typical application's indexes"
+    };
     say(&format!("\n### {}, {rows} rows, {indexes}\n", info.server));
     let served = info
         .services
         .iter()
         .map(|one| format!("{:?} {}: {}", one.tier, one.column, one.index.as_deref().unwrap_or("nothing")));
     say(&format!("Served by {}.\n", served.collect::<Vec<_>>().join("; ")));
-    say("| case | raw p50 ms | raw p95 | ours p50 ms | ours p95 | ours − 2 × raw | rows | |");
-    say("|---|---|---|---|---|---|---|---|");
+    say("| case | raw p50 ms | raw p95 | ours p50 ms | ours p95 | ours − 2 × raw | read | rows | |");
+    say("|---|---|---|---|---|---|---|---|---|");
 }
 
-fn line(case: &str, raw: Option<Times>, ours: Times, rows: usize, said: &str) {
+fn line(case: &str, raw: Option<Times>, ours: Times, examined: Option<i64>, rows: usize, said: &str) {
+    let read = examined.map_or_else(|| "–".into(), |read| read.to_string());
     let (raw_p50, raw_p95, over) = match raw {
         Some(raw) => (
             format!("{:.2}", raw.p50),
@@ -124,7 +293,7 @@ fn line(case: &str, raw: Option<Times>, ours: Times, rows: usize, said: &str) {
         None => ("–".into(), "–".into(), "–".into()),
     };
     say(&format!(
-        "| {case} | {raw_p50} | {raw_p95} | {:.2} | {:.2} | {over} | {rows} | {said} |",
+        "| {case} | {raw_p50} | {raw_p95} | {:.2} | {:.2} | {over} | {read} | {rows} | {said} |",
         ours.p50, ours.p95
     ));
 }

@@ -48,6 +48,35 @@ pub fn user(number: u64, count: u64) -> User {
     }
 }
 
+/// The first text of ASCII that comes behind all that begin with `prefix`.
+pub fn behind(prefix: &str) -> String {
+    let mut bytes = prefix.as_bytes().to_vec();
+    if let Some(last) = bytes.last_mut() {
+        *last += 1;
+    }
+    String::from_utf8(bytes).expect("ASCII")
+}
+
+/// A time as SQL writes it, in UTC.
+pub fn time(seconds: i64) -> String {
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    format!("1970-01-01 {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+        .replace("1970-01-01", &date(days))
+}
+
+/// Howard Hinnant's `civil_from_days`: <https://howardhinnant.github.io/date_algorithms.html>
+fn date(days: i64) -> String {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,15 +4,11 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use anyhow::Result;
-use secrecy::SecretString;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
-use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
-use understudy_core::directory::{self, Directory, Place, Query};
 
-use super::population::user;
-use super::{down, heading, line, ours, question, rounds, say};
+use super::population::{behind, time, user};
+use super::{Asked, part, say};
 use crate::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 
 const TABLE: &str = "CREATE TABLE users (id bigint NOT NULL, email text NOT NULL, full_name text NOT NULL,
@@ -46,11 +42,13 @@ pub async fn measure(rows: u64) -> Result<()> {
     fill(&mut connection, rows).await?;
     sqlx::raw_sql(TYPICAL).execute(&mut connection).await?;
     say(&format!("\n{rows} rows were made in {:.0} s", began.elapsed().as_secs_f64()));
-    cases(&mut connection, &server, rows, false).await?;
+    let part = part(server.url(ADMIN, "postgres"));
+    let mut bare = Bare { connection, gathers: false };
+    super::measure(&mut bare, &part, ADMIN_PASSWORD, rows, false).await?;
     let began = Instant::now();
-    sqlx::raw_sql(ADVISED).execute(&mut connection).await?;
+    sqlx::raw_sql(ADVISED).execute(&mut bare.connection).await?;
     say(&format!("\nthe advised indexes were made in {:.0} s", began.elapsed().as_secs_f64()));
-    cases(&mut connection, &server, rows, true).await
+    super::measure(&mut bare, &part, ADMIN_PASSWORD, rows, true).await
 }
 
 async fn fill(connection: &mut PgConnection, rows: u64) -> Result<()> {
@@ -78,131 +76,54 @@ async fn fill(connection: &mut PgConnection, rows: u64) -> Result<()> {
     Ok(())
 }
 
-fn time(seconds: i64) -> String {
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    format!("1970-01-01 {:02}:{:02}:{:02}+00", second / 3600, second / 60 % 60, second % 60)
-        .replace("1970-01-01", &date(days))
+struct Bare {
+    connection: PgConnection,
+    /// Another user's session does not wait for anybody.
+    gathers: bool,
 }
 
-/// Howard Hinnant's `civil_from_days`: <https://howardhinnant.github.io/date_algorithms.html>
-fn date(days: i64) -> String {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    format!("{:04}-{month:02}-{day:02}", year + era * 400 + carry)
-}
-
-async fn cases(
-    connection: &mut PgConnection,
-    server: &PostgresServer,
-    rows: u64,
-    advised: bool,
-) -> Result<()> {
-    let part = DirectoryPart {
-        url: server.url(ADMIN, "postgres"),
-        table: "users".into(),
-        id: "id".into(),
-        email: Some("email".into()),
-        name: Some("full_name".into()),
-        created_at: Some("created_at".into()),
-        columns: vec!["plan".into(), "company".into()],
-        search: None,
-        timeout_ms: 3000,
-    };
-    let opening = Instant::now();
-    let directory = directory::open(&part, Some(&SecretString::from(ADMIN_PASSWORD))).await?;
-    let indexes = if advised {
-        "with the indexes that `check` advises"
-    } else {
-        "with a typical application's indexes"
-    };
-    heading(&*directory, rows, indexes);
-    let opened = opening.elapsed().as_secs_f64() * 1000.0;
-    let directory = &*directory;
-    let some = user(rows / 3, rows);
-    let newest = "ORDER BY u.created_at DESC, u.id DESC LIMIT 51";
-
-    compare(connection, directory, "first page", Some(&format!("{SELECT} {newest}")), &question("")).await?;
-    let deep = 50_000.min(usize::try_from(rows)? / 2);
-    let edge = user(rows - u64::try_from(deep)?, rows);
-    let after = Query { place: down(directory, deep).await?, ..question("") };
-    let raw = format!(
-        "{SELECT} WHERE (u.created_at, u.id) < ('{}'::timestamptz, {}) {newest}",
-        time(edge.created_at),
-        edge.id
-    );
-    compare(connection, directory, &format!("{deep} rows down"), Some(&raw), &after).await?;
-    let last = Query { place: Place::End, ..question("") };
-    let raw = format!("{SELECT} ORDER BY u.created_at, u.id LIMIT 51");
-    compare(connection, directory, "last page", Some(&raw), &last).await?;
-    let raw = format!("{SELECT} WHERE email = '{}'", some.email);
-    compare(connection, directory, "exact e-mail", Some(&raw), &question(&some.email)).await?;
-    let raw = format!("{SELECT} WHERE u.id = {}", some.id);
-    compare(connection, directory, "id", Some(&raw), &question(&some.id.to_string())).await?;
-
-    let raw = format!(
-        "{SELECT} WHERE lower(email) ~>=~ 'anna.s' AND lower(email) ~<~ 'anna.t' ORDER BY lower(email) USING ~<~ LIMIT 51"
-    );
-    compare(connection, directory, "prefix `anna.s`", advised.then_some(raw.as_str()), &question("anna.s"))
-        .await?;
-    let gathered =
-        |text: &str| format!("{SELECT} WHERE email ILIKE '%{text}%' OR full_name ILIKE '%{text}%' {newest}");
-    if advised {
-        sqlx::raw_sql(GATHER).execute(&mut *connection).await?;
+impl super::Bare for Bare {
+    async fn ask(&mut self, asked: &Asked, advised: bool) -> Result<Option<usize>> {
+        const NEWEST: &str = "ORDER BY u.created_at DESC, u.id DESC LIMIT 51";
+        let gathers = advised && matches!(asked, Asked::Contains(_));
+        if gathers != self.gathers {
+            sqlx::raw_sql(if gathers { GATHER } else { "RESET ALL" }).execute(&mut self.connection).await?;
+            self.gathers = gathers;
+        }
+        let statement = match asked {
+            Asked::First => format!("{SELECT} {NEWEST}"),
+            Asked::Down(edge, _) => format!(
+                "{SELECT} WHERE (u.created_at, u.id) < ('{}'::timestamptz, {}) {NEWEST}",
+                time(edge.created_at),
+                edge.id
+            ),
+            Asked::Last => format!("{SELECT} ORDER BY u.created_at, u.id LIMIT 51"),
+            Asked::Email(email) => format!("{SELECT} WHERE email = '{email}'"),
+            Asked::Id(id) => format!("{SELECT} WHERE u.id = {id}"),
+            Asked::Prefix(text) if advised => format!(
+                "{SELECT} WHERE lower(email) ~>=~ '{text}' AND lower(email) ~<~ '{}' \
+                 ORDER BY lower(email) USING ~<~ LIMIT 51",
+                behind(text)
+            ),
+            // What is common is found at once by walking through the newest.
+            Asked::Contains(text) if advised && *text != "son" => {
+                format!("{SELECT} WHERE email ILIKE '%{text}%' OR full_name ILIKE '%{text}%' {NEWEST}")
+            }
+            Asked::Total => "SELECT count(*) FROM users".to_owned(),
+            Asked::Prefix(_) | Asked::Contains(_) | Asked::Text(_) => return Ok(None),
+        };
+        let rows = sqlx::query(AssertSqlSafe(statement)).fetch_all(&mut self.connection).await?;
+        Ok(Some(rows.iter().map(Row::len).sum()))
     }
-    for (case, text) in
-        [("contains `rson4`", "rson4"), ("contains `son` (common)", "son"), ("no match", "zqxjk nobody")]
-    {
-        // What is common is found at once by walking through the newest.
-        let raw = if text == "son" { None } else { advised.then(|| gathered(text)) };
-        compare(connection, directory, case, raw.as_deref(), &question(text)).await?;
+
+    async fn examined(&mut self) -> Result<Option<i64>> {
+        // Counted when a session has ended; this one's own now.
+        sqlx::raw_sql("SELECT pg_stat_force_next_flush()").execute(&mut self.connection).await?;
+        let others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'";
+        while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut self.connection).await? > 0 {
+            tokio::task::yield_now().await;
+        }
+        let read = "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int8 FROM pg_stat_user_tables";
+        Ok(Some(sqlx::query_scalar::<_, i64>(read).fetch_one(&mut self.connection).await?))
     }
-    sqlx::raw_sql("RESET ALL").execute(&mut *connection).await?;
-    compare(connection, directory, "two letters `rs`", None, &question("rs")).await?;
-    let words = question("schmidt anna");
-    compare(connection, directory, "words `schmidt anna`", None, &words).await?;
-    compare(connection, directory, "filter `plan:pro`", None, &question("plan:pro")).await?;
-
-    let (times, total) = rounds(async || {
-        let count = directory.count("", &CancellationToken::new()).await?;
-        Ok(usize::try_from(count.users)?)
-    })
-    .await?;
-    let counted = self::raw(connection, "SELECT count(*) FROM users").await?;
-    line("total, exact (asked for)", Some(counted), times, total, "");
-    say(&format!("\nopening the directory, with the search plan: {opened:.0} ms"));
-    directory.close().await;
-    Ok(())
-}
-
-async fn compare(
-    connection: &mut PgConnection,
-    directory: &dyn Directory,
-    case: &str,
-    statement: Option<&str>,
-    query: &Query,
-) -> Result<()> {
-    let raw = match statement {
-        Some(statement) => Some(raw(connection, statement).await?),
-        None => None,
-    };
-    match ours(directory, query).await {
-        Ok((times, rows, said)) => line(case, raw, times, rows, &said),
-        Err(error) => say(&format!("| {case} | | | {error} | | | | |")),
-    }
-    Ok(())
-}
-
-async fn raw(connection: &mut PgConnection, statement: &str) -> Result<super::Times> {
-    let (times, _) = rounds(async || {
-        let rows = sqlx::query(AssertSqlSafe(statement.to_owned())).fetch_all(&mut *connection).await?;
-        Ok(rows.iter().map(Row::len).sum())
-    })
-    .await?;
-    Ok(times)
 }
