@@ -5,11 +5,12 @@
 //! process and all that it started, so that shared pages count once. What a session costs is compared with what
 //! one more bare webview costs that shows the same page (`bare`): nothing that shows a page can cost less.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::desktop::dies_with_us;
+use crate::memory::Memory;
 use crate::stage::{Console, Stage};
 use crate::wait::PATIENCE;
 use anyhow::{Context, Result};
@@ -141,78 +142,6 @@ async fn customers(demo: &Demo, count: usize) -> Result<Vec<String>> {
     let query = Query::first("anna", u16::try_from(count)?);
     let page = directory.search(&query, &tokio_util::sync::CancellationToken::new()).await?;
     Ok(page.rows.into_iter().map(|row| row.id).collect())
-}
-
-#[derive(Clone)]
-struct Memory {
-    /// Process id and PSS in kilobytes.
-    processes: Vec<(u32, u64)>,
-}
-
-impl Memory {
-    /// Of everything that `root` started, without itself: what a driver drives.
-    fn below(root: u32) -> Self {
-        let mut all = Self::of(root);
-        all.processes.retain(|(pid, _)| *pid != root);
-        all
-    }
-
-    /// The first reading that the next one, half a second later, hardly differs from; the last one when it does
-    /// not come to rest.
-    async fn at_rest(read: impl Fn() -> Self) -> Self {
-        let mut before = read();
-        for _ in 0..20 {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            let now = read();
-            if (now.megabytes() - before.megabytes()).abs() < 0.5 {
-                return now;
-            }
-            before = now;
-        }
-        before
-    }
-
-    /// Of `root` and everything it started.
-    fn of(root: u32) -> Self {
-        let mut processes = vec![root];
-        let mut index = 0;
-        while let Some(parent) = processes.get(index).copied() {
-            let children = Path::new("/proc").join(parent.to_string()).join("task");
-            for task in std::fs::read_dir(children).into_iter().flatten().flatten() {
-                let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-                processes.extend(text.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-            }
-            index += 1;
-        }
-        Self { processes: processes.into_iter().map(|pid| (pid, pss(pid))).collect() }
-    }
-
-    fn megabytes(&self) -> f64 {
-        megabytes(self.processes.iter().map(|(_, kilobytes)| kilobytes).sum())
-    }
-
-    /// Megabytes more than `before`, each of `count` things alike.
-    #[allow(clippy::cast_precision_loss, reason = "a handful of sessions")]
-    fn more_than(&self, before: &Self, count: usize) -> f64 {
-        (self.megabytes() - before.megabytes()) / count as f64
-    }
-
-    /// Of the processes that were not there `before`.
-    fn not_in(&self, before: &Self) -> f64 {
-        let new = self.processes.iter().filter(|(pid, _)| before.processes.iter().all(|(old, _)| old != pid));
-        megabytes(new.map(|(_, kilobytes)| kilobytes).sum())
-    }
-}
-
-fn pss(pid: u32) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-}
-
-#[allow(clippy::cast_precision_loss, reason = "kilobytes of a machine's memory fit a double")]
-fn megabytes(kilobytes: u64) -> f64 {
-    kilobytes as f64 / 1024.0
 }
 
 fn now() -> u64 {

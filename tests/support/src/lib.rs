@@ -15,7 +15,11 @@ pub mod directory_bench;
 #[cfg(target_os = "linux")]
 pub mod keyring;
 #[cfg(target_os = "linux")]
+pub mod list_bench;
+#[cfg(target_os = "linux")]
 pub mod mariadb;
+#[cfg(target_os = "linux")]
+pub mod memory;
 #[cfg(target_os = "linux")]
 pub mod mongod;
 #[cfg(target_os = "linux")]

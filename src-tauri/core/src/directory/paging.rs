@@ -239,23 +239,25 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let from = from.filter(|cursor| cursor.id != Value::Null);
         conditions.extend(from.map(|cursor| self.beyond(segment, cursor, statement)));
         let order = self.order_by(segment.part, finding, key);
-        if let Some((column, form)) = key.filter(|(_, form)| form.ties) {
-            let ordering = D::ordering(column, form);
-            let direction = if finding.descending == self.backward { ordering.up } else { ordering.down };
-            let first = format!(
-                "SELECT {} FROM {} AS u{} ORDER BY {} {direction} FETCH FIRST {limit} ROWS WITH TIES",
-                self.columns(),
-                self.mapping.table,
-                all_of(&conditions),
-                ordering.expression,
-            );
-            let selected = selected::<D>(self.mapping, segment.at, key);
-            return format!("SELECT {selected} FROM ({first}) AS u ORDER BY {order} LIMIT {limit}");
-        }
+        let found = all_of(&conditions);
+        let first = match key {
+            Some((column, form)) if form.ties => {
+                let Ordering { expression, up, down, .. } = D::ordering(column, form);
+                let direction = if finding.descending == self.backward { up } else { down };
+                format!("ORDER BY {expression} {direction} FETCH FIRST {limit} ROWS WITH TIES")
+            }
+            // Many rows may be found before they are put in order: only those of the page become text.
+            _ if finding.reach != Reach::Quick => format!("ORDER BY {order} LIMIT {limit}"),
+            _ => {
+                let selecting = selecting::<D>(self.mapping, segment.at, key);
+                return format!("{selecting}{found} ORDER BY {order} LIMIT {limit}");
+            }
+        };
         format!(
-            "{}{} ORDER BY {order} LIMIT {limit}",
-            selecting::<D>(self.mapping, segment.at, key),
-            all_of(&conditions),
+            "SELECT {} FROM (SELECT {} FROM {} AS u{found} {first}) AS u ORDER BY {order} LIMIT {limit}",
+            selected::<D>(self.mapping, segment.at, key),
+            self.columns(),
+            self.mapping.table,
         )
     }
 
@@ -325,7 +327,9 @@ impl<'a, D: Dialect> Paging<'a, D> {
             }
             order.push(format!("{} {}", ordering.expression, if down { ordering.down } else { ordering.up }));
         }
-        order.push(format!("{} {}", qualified(self.mapping.id()), if down { "DESC" } else { "ASC" }));
+        if part != Part::Valued || key.is_none_or(|(_, form)| !form.unique) {
+            order.push(format!("{} {}", qualified(self.mapping.id()), if down { "DESC" } else { "ASC" }));
+        }
         order.join(", ")
     }
 
@@ -552,7 +556,8 @@ fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, Form)>
         Order::Id => None,
         Order::Shown(at) => {
             let column = &mapping.shown[at];
-            Some((column, Form::default()))
+            let unique = column.access.order.as_ref().is_some_and(|served| served.form.unique);
+            Some((column, Form { unique, ..Form::default() }))
         }
         Order::Searched(at, form) => Some((&mapping.search[at], form)),
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_core::connection::DirectoryPart;
-use understudy_core::directory::{self, Directory, FieldKind, Query, Sort, Tier};
+use understudy_core::directory::{self, Directory, FieldKind, Place, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 use understudy_test_support::mariadb::MariaDbServer;
 
@@ -148,6 +148,49 @@ async fn the_story_on_mariadb() {
     nothing_can_be_written(&server).await;
     refusals_are_told_apart(&server).await;
     the_way_to_the_server_is_secure(&server).await;
+    a_page_reads_no_more_than_its_rows(&server).await;
+}
+
+/// Counted by the server. Left alone it sorts all rows that match, wherever it sees two columns to order by.
+async fn a_page_reads_no_more_than_its_rows(server: &MariaDbServer) {
+    let url = database(
+        server,
+        "many",
+        "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, full_name varchar(255) NOT NULL,
+                             created_at datetime NOT NULL, KEY (full_name), KEY (created_at));
+         INSERT INTO users SELECT seq, concat('mail', seq, '@example.com'), concat('Person ', seq % 97),
+                                  from_unixtime(1700000000 + seq DIV 300) FROM seq_1_to_20000;
+         ANALYZE TABLE users",
+    );
+    let part = DirectoryPart {
+        email: Some("email".into()),
+        name: Some("full_name".into()),
+        created_at: Some("created_at".into()),
+        ..part(&url, "users")
+    };
+    let directory = open(&part).await;
+    let read = || -> i64 {
+        let said = server.sql("mysql", "SHOW GLOBAL STATUS LIKE 'Handler\\_read%'");
+        said.lines().filter_map(|line| line.split_whitespace().nth(1)?.parse::<i64>().ok()).sum()
+    };
+    let by = |column: &str, descending| Some(Sort { column: column.into(), descending });
+    for query in [
+        query(""),
+        Query { place: Place::End, ..query("") },
+        Query { sort: by("email", false), ..query("") },
+        Query { sort: by("email", true), place: Place::End, ..query("") },
+        Query { sort: by("full_name", false), ..query("") },
+        query("mail1"),
+        query("person 1"),
+        query("mail77@example.com"),
+        query("7777"),
+    ] {
+        let before = read();
+        let page = search(&*directory, &query).await;
+        let read = read() - before;
+        assert!(!page.rows.is_empty() && read < 700, "{query:?} read {read} rows of 20,000");
+    }
+    directory.close().await;
 }
 
 fn what_would_help_is_told(directory: &dyn Directory) {

@@ -9,7 +9,7 @@
 mod mariadb;
 mod mongod;
 mod population;
-mod postgres;
+pub mod postgres;
 mod sqlite;
 
 use std::time::{Duration, Instant};
@@ -299,6 +299,6 @@ fn line(case: &str, raw: Option<Times>, ours: Times, examined: Option<i64>, rows
 }
 
 #[allow(clippy::print_stdout, reason = "this program's output is what it is for")]
-fn say(text: &str) {
+pub fn say(text: &str) {
     println!("{text}");
 }

@@ -28,6 +28,20 @@ const GATHER: &str = "SET enable_seqscan = off; SET enable_indexscan = off; SET 
 const SELECT: &str = "SELECT id::text, full_name, email, plan, company, created_at::text FROM users AS u";
 
 pub async fn measure(rows: u64) -> Result<()> {
+    let began = Instant::now();
+    let (server, connection) = users(rows).await?;
+    say(&format!("\n{rows} rows were made in {:.0} s", began.elapsed().as_secs_f64()));
+    let part = part(server.url(ADMIN, "postgres"));
+    let mut bare = Bare { connection, gathers: false };
+    super::measure(&mut bare, &part, ADMIN_PASSWORD, rows, false).await?;
+    let began = Instant::now();
+    advised(&mut bare.connection).await?;
+    say(&format!("\nthe advised indexes were made in {:.0} s", began.elapsed().as_secs_f64()));
+    super::measure(&mut bare, &part, ADMIN_PASSWORD, rows, true).await
+}
+
+/// A server with so many users in a table of the database `postgres`, indexed as a typical application does.
+pub async fn users(rows: u64) -> Result<(PostgresServer, PgConnection)> {
     let server =
         PostgresServer::start_with(&["shared_buffers=2GB", "max_wal_size=8GB", "maintenance_work_mem=1GB"]);
     let options = PgConnectOptions::new_without_pgpass()
@@ -37,18 +51,16 @@ pub async fn measure(rows: u64) -> Result<()> {
         .password(ADMIN_PASSWORD)
         .database("postgres");
     let mut connection = PgConnection::connect_with(&options).await?;
-    let began = Instant::now();
     sqlx::raw_sql(TABLE).execute(&mut connection).await?;
     fill(&mut connection, rows).await?;
     sqlx::raw_sql(TYPICAL).execute(&mut connection).await?;
-    say(&format!("\n{rows} rows were made in {:.0} s", began.elapsed().as_secs_f64()));
-    let part = part(server.url(ADMIN, "postgres"));
-    let mut bare = Bare { connection, gathers: false };
-    super::measure(&mut bare, &part, ADMIN_PASSWORD, rows, false).await?;
-    let began = Instant::now();
-    sqlx::raw_sql(ADVISED).execute(&mut bare.connection).await?;
-    say(&format!("\nthe advised indexes were made in {:.0} s", began.elapsed().as_secs_f64()));
-    super::measure(&mut bare, &part, ADMIN_PASSWORD, rows, true).await
+    Ok((server, connection))
+}
+
+/// The indexes that `check` advises.
+pub async fn advised(connection: &mut PgConnection) -> Result<()> {
+    sqlx::raw_sql(ADVISED).execute(connection).await?;
+    Ok(())
 }
 
 async fn fill(connection: &mut PgConnection, rows: u64) -> Result<()> {

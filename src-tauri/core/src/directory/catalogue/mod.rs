@@ -104,6 +104,8 @@ pub(super) struct Form {
     /// The first rows are asked for with all that tie with the last of them (PostgreSQL 13), and only those
     /// are put in order: the planner, left to order by the id as well, may sort all rows that match.
     pub(super) ties: bool,
+    /// No two rows have the same value: nothing is left to put in order (MySQL sorts all rows by the id else).
+    pub(super) unique: bool,
 }
 
 impl Form {

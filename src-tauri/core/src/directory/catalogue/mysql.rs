@@ -42,7 +42,8 @@ const OWN_COLUMN_RIGHTS: &str = "SELECT CAST(COUNT(*) AS CHAR) FROM information_
 
 /// All of a row: versions have columns of their own for what keeps an index from being used.
 const INDEXES: &str =
-    "SELECT CAST(s.sub_part AS CHAR) AS prefix_chars, CAST(s.seq_in_index AS CHAR) AS place, s.*
+    "SELECT CAST(s.sub_part AS CHAR) AS prefix_chars, CAST(s.seq_in_index AS CHAR) AS place,
+            CAST(s.non_unique AS CHAR) AS has_duplicates, s.*
     FROM information_schema.statistics AS s
     WHERE s.table_schema = ?1 AND s.table_name = ?2 ORDER BY s.index_name, s.seq_in_index";
 
@@ -303,6 +304,7 @@ fn part_of_index(row: &MySqlRow) -> Result<Option<IndexPart>, sqlx::Error> {
     }
     Ok(Some(IndexPart {
         index: named("index_name")?.unwrap_or_default(),
+        unique: named("has_duplicates")?.is_some_and(|has| has == "0"),
         place: named("place")?.and_then(|place| place.parse().ok()).unwrap_or_default(),
         column: named("column_name")?,
         expression: named("expression")?,

@@ -10,6 +10,8 @@ use crate::directory::catalogue::{Access, Form, Served, TableColumn};
 #[derive(Debug, Clone)]
 pub(in crate::directory) struct IndexPart {
     pub(in crate::directory) index: String,
+    /// No two rows have the same values in all columns of the index, NULL aside.
+    pub(in crate::directory) unique: bool,
     /// 1 is the leading one.
     pub(in crate::directory) place: u32,
     pub(in crate::directory) column: Option<String>,
@@ -40,7 +42,9 @@ impl Indexes<'_> {
         let ordered = |part: &&IndexPart| {
             part.method == "BTREE" && part.ascending && part.prefix_chars.is_none() && self.ends_in_id(part)
         };
-        let served = |form: Form, index: Option<String>| index.map(|index| Served { index, form });
+        let served = |form: Form, index: Option<String>| {
+            index.map(|index| Served { form: Form { unique: self.is_unique(&index), ..form }, index })
+        };
         let plain = Form::default();
         let equal = led(&|part| on_column(part) && matches!(part.method.as_str(), "BTREE" | "HASH"));
         let in_order = led(&|part| on_column(part) && ordered(part));
@@ -64,6 +68,12 @@ impl Indexes<'_> {
             contains: None,
             order: served(plain, order),
         }
+    }
+
+    /// On one column alone.
+    fn is_unique(&self, index: &str) -> bool {
+        let mut parts = self.parts.iter().filter(|part| part.index == index);
+        parts.next().is_some_and(|part| part.unique) && parts.next().is_none()
     }
 
     /// Rows of equal values come by id.
@@ -95,6 +105,7 @@ mod tests {
     fn part(index: &str, place: u32, column: &str) -> IndexPart {
         IndexPart {
             index: index.into(),
+            unique: false,
             place,
             column: Some(column.into()),
             expression: None,

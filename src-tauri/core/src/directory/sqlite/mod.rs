@@ -32,6 +32,9 @@ const INSTRUCTIONS: i32 = 2000;
 /// Counting is a nicety: 100,000 users take a millisecond, ten million this long.
 const COUNT_LIMIT: Duration = Duration::from_millis(250);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Pages of the file that a connection keeps from one question to the next: 32 MB.
+/// <https://sqlite.org/pragma.html#pragma_cache_size>
+const CACHE: &str = "-32000";
 
 #[derive(Debug)]
 pub(super) struct SqliteDirectory {
@@ -56,6 +59,7 @@ impl SqliteDirectory {
             .immutable(false)
             .busy_timeout(limit)
             .pragma("query_only", "ON")
+            .pragma("cache_size", CACHE)
             .disable_statement_logging();
         if let Some(error) = errors::file(&path) {
             return Err(error);

@@ -1,0 +1,11 @@
+//! See `understudy_test_support::list_bench`.
+
+#[cfg(target_os = "linux")]
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    understudy_test_support::list_bench::main().await
+}
+
+/// It stands on Xvfb and WebKitWebDriver, which only Linux has.
+#[cfg(not(target_os = "linux"))]
+fn main() {}
