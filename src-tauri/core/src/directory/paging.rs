@@ -20,7 +20,7 @@ use super::cursor::{Cursor, Value};
 use super::filters;
 use super::mapping::Mapping;
 use super::plan::{Finding, LOOKED_AT, Order, Plan, Planning, Reach, Size, Test};
-use super::sql::{Dialect, Fetched, Ordering, Statement, qualified, selected, selecting};
+use super::sql::{Dialect, Fetched, Ordering, Statement, qualified, read_columns, selected, selecting};
 use super::{How, Page, Place, Query, Tier};
 use crate::error::{Code, Error, Result};
 
@@ -266,13 +266,8 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let mut inner = Vec::new();
         inner.extend(key.filter(|(column, _)| column.nullable).map(|(column, _)| is_not_null(column)));
         inner.extend(from.map(|cursor| self.beyond(valued, cursor, &mut statement)));
-        let mut names: Vec<String> = Vec::new();
-        for column in self.mapping.shown.iter().chain(&self.mapping.search) {
-            let name = qualified(column);
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        let names: Vec<String> =
+            read_columns(self.mapping).into_iter().map(|name| format!("u.{name}")).collect();
         let order = self.order_by(part, finding, key);
         let newest = format!(
             "SELECT {} FROM {} AS u{} ORDER BY {order} LIMIT {LOOKED_AT}",

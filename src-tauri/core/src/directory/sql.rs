@@ -142,7 +142,19 @@ pub(super) trait Dialect: Sync {
 
 /// A column of the mapping, as SQL.
 pub(super) fn qualified<T>(column: &TableColumn<T>) -> String {
-    format!("u.{}", quoted(&column.name))
+    column.sql("u.")
+}
+
+/// The database's own columns that the mapping reads, each once, as SQL.
+pub(super) fn read_columns<T>(mapping: &Mapping<T>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for column in mapping.shown.iter().chain(&mapping.search) {
+        let name = quoted(column.own());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// The statement that reads one user by its id's text; `None` when no id can read so.

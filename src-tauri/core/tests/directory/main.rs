@@ -5,6 +5,7 @@
 mod mongodb;
 #[cfg(target_os = "linux")]
 mod mysql;
+mod paths;
 mod people;
 #[cfg(target_os = "linux")]
 mod postgres;

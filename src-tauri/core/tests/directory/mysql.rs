@@ -10,6 +10,7 @@ use understudy_core::directory::{self, Directory, FieldKind, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 use understudy_test_support::mariadb::MariaDbServer;
 
+use crate::paths;
 use crate::people::{Indexed, Person, PrefixIndex, people};
 use crate::story::{self, pages, query, search};
 
@@ -145,6 +146,7 @@ async fn the_story_on_mariadb() {
     ids_of_every_kind_find_their_user(&server).await;
     texts_of_other_character_sets_are_searched(&server).await;
     tables_are_found_by_their_exact_names(&server).await;
+    values_within_json_are_columns(&server).await;
     nothing_can_be_written(&server).await;
     refusals_are_told_apart(&server).await;
     the_way_to_the_server_is_secure(&server).await;
@@ -505,6 +507,27 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryMismatch);
     assert!(error.message.starts_with("directory.columns[1]: Users has no column `plan`"), "{error}");
+}
+
+async fn values_within_json_are_columns(server: &MariaDbServer) {
+    let url = database(
+        server,
+        "paths",
+        &format!(
+            "CREATE TABLE users (id int PRIMARY KEY, profile json, plan int); INSERT INTO users (id, profile) VALUES {};
+             CREATE TABLE texts (id int PRIMARY KEY, profile text CHARACTER SET utf8mb4);
+             INSERT INTO texts SELECT id, profile FROM users; UPDATE texts SET profile = 'no JSON' WHERE id = 4;",
+            paths::values(true)
+        ),
+    );
+    for table in ["users", "texts"] {
+        let directory = open(&paths::part(&url, table)).await;
+        paths::told(&*directory).await;
+        let grant = format!("GRANT SELECT (`id`, `profile`) ON `paths`.`{table}` TO 'understudy'@'%'");
+        assert!(directory.info().reader.contains(&grant), "{:?}", directory.info().reader);
+        directory.close().await;
+    }
+    paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", Some(&password())).await;
 }
 
 async fn nothing_can_be_written(server: &MariaDbServer) {

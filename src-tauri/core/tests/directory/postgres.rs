@@ -12,6 +12,7 @@ use understudy_core::directory::{self, Directory, FieldKind, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 
+use crate::paths;
 use crate::people::{Indexed, PrefixIndex, people};
 use crate::story::{self, pages, query, search};
 
@@ -132,6 +133,7 @@ async fn the_story_on_postgres() {
     lists_by_any_ordered_type_hold_everyone_once(&server).await;
     ids_of_every_kind_find_their_user(&server).await;
     tables_are_found_by_their_exact_names(&server).await;
+    values_within_json_are_columns(&server).await;
     nothing_can_be_written(&server).await;
     refusals_are_told_apart(&server).await;
 }
@@ -446,6 +448,95 @@ async fn tables_are_found_by_their_exact_names(server: &PostgresServer) {
     let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryMismatch);
     assert!(error.message.starts_with("directory.columns[1]: Users has no column `plan`"), "{error}");
+}
+
+async fn values_within_json_are_columns(server: &PostgresServer) {
+    let url = database(
+        server,
+        "paths",
+        &format!(
+            "CREATE TABLE users (id int PRIMARY KEY, profile jsonb, plan text, password_hash text);
+             INSERT INTO users VALUES {};
+             CREATE TABLE raw (id int PRIMARY KEY, profile json); INSERT INTO raw SELECT id, profile::json FROM users;
+             CREATE VIEW seen AS SELECT id, profile FROM users;",
+            paths::values(false)
+        ),
+    );
+    // Only what is needed may be read.
+    server.sql("paths", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id, profile) ON users TO reader");
+    for table in ["users", "raw", "seen"] {
+        let directory = open(&paths::part(&url, table)).await;
+        paths::told(&*directory).await;
+        let grant = format!(r#"GRANT SELECT ("id", "profile") ON "public"."{table}" TO understudy"#);
+        assert!(directory.info().reader.contains(&grant), "{:?}", directory.info().reader);
+        directory.close().await;
+    }
+    // Whatever a backslash means to the role.
+    server.sql("paths", "ALTER ROLE reader SET standard_conforming_strings = off");
+    paths::told(&*open(&paths::part(&url, "users")).await).await;
+    server.sql("paths", "ALTER ROLE reader RESET ALL; GRANT SELECT ON users TO reader");
+    paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", Some(&password())).await;
+    server.sql("paths", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id) ON users TO reader");
+    let error = opening_fails(&paths::part(&url, "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    assert!(error.hint.unwrap().contains(r#"GRANT SELECT ("profile") ON"#));
+}
+
+#[tokio::test]
+async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
+    let server = server();
+    let url = database(
+        &server,
+        "paths",
+        "CREATE TABLE users (id bigint PRIMARY KEY, profile jsonb NOT NULL, created_at timestamptz NOT NULL);
+         INSERT INTO users SELECT i, jsonb_build_object('name', 'Person ' || i, 'city', 'Town ' || i % 100,
+             'contact', jsonb_build_object('email', 'mail' || i || '@example.com')), now() - (120000 - i) * interval '1 s'
+           FROM generate_series(1, 120000) i;
+         UPDATE users SET profile = profile || '{\"name\": \"Zora Neale\"}' WHERE id IN (7, 119990);
+         CREATE INDEX ON users (created_at); CREATE INDEX by_city ON users ((profile ->> 'city')); ANALYZE users;",
+    );
+    let part = DirectoryPart {
+        name: Some("profile->>name".into()),
+        email: Some("profile->contact->>email".into()),
+        created_at: Some("created_at".into()),
+        columns: vec!["profile->>city".into()],
+        timeout_ms: 1000,
+        ..part(&url, "users")
+    };
+    let directory = open(&part).await;
+    let sortable: Vec<&str> =
+        directory.info().columns.iter().filter(|one| one.sortable).map(|one| one.name.as_str()).collect();
+    assert_eq!(sortable, ["id", "profile->>city", "created_at"]);
+    assert!(search(&*directory, &query("neale")).await.left_out.is_some(), "nothing serves it yet");
+    let page = search(&*directory, &query("profile.city:\"Town 17\"")).await;
+    assert_eq!((page.rows.len(), page.left_out), (50, None), "a filter that an index serves");
+
+    let advice: Vec<String> = directory.info().services.iter().filter_map(|one| one.advice.clone()).collect();
+    assert_eq!(
+        advice[0],
+        r#"CREATE INDEX CONCURRENTLY ON "public"."users" (lower(("profile" -> 'contact' ->> 'email')) text_pattern_ops)"#
+    );
+    directory.close().await;
+    for statements in &advice {
+        server.sql("paths", statements);
+    }
+    server.sql("paths", "ANALYZE users");
+    let directory = open(&part).await;
+    for service in &directory.info().services {
+        assert!(service.index.is_some() && service.advice.is_none(), "{service:?}");
+    }
+    for (text, found) in [
+        ("neale", 2),
+        ("NEALE zora", 2),
+        ("zora n", 2),
+        ("MAIL77@example.com", 1),
+        ("mail7777", 11),
+        ("person", 50),
+        ("nobody at all", 0),
+    ] {
+        let page = search(&*directory, &query(text)).await;
+        assert_eq!((page.rows.len(), page.left_out), (found, None), "{text}");
+    }
 }
 
 async fn nothing_can_be_written(server: &PostgresServer) {

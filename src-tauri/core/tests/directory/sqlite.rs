@@ -4,14 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use understudy_core::connection::DirectoryPart;
-use understudy_core::directory::{self, FieldKind, Query, Sort};
+use understudy_core::directory::{self, FieldKind, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 
+use crate::paths;
 use crate::people::{Indexed, PrefixIndex, people};
 use crate::story::{self, pages, query, search};
 
@@ -145,6 +146,58 @@ async fn values_of_any_type_in_any_column_are_shown() {
     let all = pages(&*directory, Query { limit: 1, ..query("") }).await;
     assert_eq!(all.len(), 4);
     assert_eq!(search(&*directory, &query("9223372036854775807")).await.rows.len(), 1);
+}
+
+#[tokio::test]
+async fn values_within_json_are_columns() {
+    let (_folder, url, mut connection) = database(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, profile TEXT, plan INTEGER);
+         CREATE TABLE packed (id INTEGER PRIMARY KEY, profile JSONB);",
+    )
+    .await;
+    let insert = format!(
+        "INSERT INTO users (id, profile) VALUES {}; INSERT INTO packed SELECT id, jsonb(profile) FROM users",
+        paths::values(false)
+    );
+    sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
+    let opened = async |table: &str| directory::open(&paths::part(&url, table), None).await.unwrap();
+    paths::told(&*opened("users").await).await;
+    paths::told(&*opened("packed").await).await;
+    paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", None).await;
+
+    // Where something else stands between the JSON, it has no values in it, and nobody else loses theirs.
+    sqlx::raw_sql("UPDATE users SET profile = 'no JSON' WHERE id = 4")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let directory = opened("users").await;
+    paths::told(&*directory).await;
+    let services = |directory: &dyn directory::Directory| {
+        let services = directory.info().services.clone().into_iter();
+        services.filter(|one| one.advice.is_some()).filter_map(|one| one.advice).collect::<Vec<_>>()
+    };
+    let advice = services(&*directory);
+    assert!(advice[0].contains("json_valid") && advice.len() == 3, "{advice:?}");
+    for statement in advice.iter().skip(1) {
+        sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut connection).await.unwrap();
+    }
+    let directory = opened("users").await;
+    assert_eq!(services(&*directory), [] as [String; 0], "what is advised serves it");
+    paths::told(&*directory).await;
+
+    // An index that somebody made is used as it is.
+    sqlx::raw_sql("CREATE INDEX by_name ON packed (json_extract(profile, '$.name') COLLATE NOCASE)")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let directory = opened("packed").await;
+    let by_name = directory
+        .info()
+        .services
+        .iter()
+        .find(|one| one.tier == Tier::Prefix && one.column == "profile->>name");
+    assert_eq!(by_name.unwrap().index.as_deref(), Some("by_name"));
+    paths::told(&*directory).await;
 }
 
 #[tokio::test]

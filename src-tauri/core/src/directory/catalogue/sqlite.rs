@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Access, CatalogueName, Table, TableColumn, readings};
+use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, readings};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
@@ -54,9 +54,14 @@ pub(in crate::directory) async fn read(
             // SQLite lets NULLs into most primary keys, but never into the rowid.
             nullable: !(not_null || in_key && declared.eq_ignore_ascii_case("INTEGER")),
             access: Access::default(),
+            within: None,
             db_type: (),
         });
     }
+    add_paths(&mut columns, part, Spelling::Sqlite { checked: true }, |column| {
+        // There is no type for it: it is text, or the blob that JSONB is.
+        matches!(column.kind, FieldKind::Text | FieldKind::Json).then_some(())
+    });
     Ok(Table { schema: CatalogueName::double_quoted(SCHEMA.to_owned()), name, columns })
 }
 

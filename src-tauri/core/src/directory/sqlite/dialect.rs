@@ -72,9 +72,13 @@ impl Dialect for Sqlite {
     fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
         let folds = Form { folds: true, ascii: true, ..Form::default() };
         let form = form.unwrap_or(folds);
-        let same = cases(text, form).into_iter().map(|text| {
-            let text = statement.bind('?', Value::Text(text));
-            format!("{} = {text}", expression(column, form))
+        let mut values: Vec<Value> = cases(text, form).into_iter().map(Value::Text).collect();
+        // Only what is taken out of JSON keeps its numbers apart from texts.
+        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+        values.extend(number.filter(|_| column.within.is_some()).map(Value::Integer));
+        let same = values.into_iter().map(|value| {
+            let value = statement.bind('?', value);
+            format!("{} = {value}", expression(column, form))
         });
         format!("({})", same.collect::<Vec<_>>().join(" OR "))
     }

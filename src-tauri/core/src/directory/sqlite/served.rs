@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::dialect::expression;
-use crate::directory::catalogue::{Form, Served, TableColumn, quoted};
+use crate::directory::catalogue::{Access, Form, Served, TableColumn, quoted};
 use crate::directory::mapping::Mapping;
 use crate::directory::services::Advise;
 use crate::directory::sql::qualified;
@@ -21,25 +21,41 @@ pub(super) async fn find(
 ) -> Result<(), sqlx::Error> {
     let table = mapping.table.clone();
     for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
-        column.access.order = ordered(connection, &table, column).await?;
-        for form in forms(column) {
-            let expression = expression(column, form);
-            let served = |index: Option<String>| index.map(|index| Served { index, form });
-            if column.access.equals.is_none() {
-                let condition = format!("{expression} = 'probe'");
-                column.access.equals = served(searched(connection, &table, &condition).await?);
-            }
-            if column.access.prefix.is_none() && column.kind == FieldKind::Text {
-                let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
-                let index = searched(connection, &table, &condition).await?;
-                column.access.prefix = served(index);
-            }
+        if let Some(within) = &mut column.within {
+            // An index on the plain expression has seen every value: all of them are JSON.
+            within.set_checked(false);
+        }
+        column.access = access(connection, &table, column).await?;
+        if let Some(within) = column.within.as_mut().filter(|_| column.access == Access::default()) {
+            within.set_checked(true);
+            column.access = access(connection, &table, column).await?;
         }
     }
     for (shown, column) in mapping.shown.iter().zip(&mut mapping.columns) {
         column.sortable = shown.access.order.is_some();
     }
     Ok(())
+}
+
+async fn access(
+    connection: &mut SqliteConnection,
+    table: &str,
+    column: &Column,
+) -> Result<Access, sqlx::Error> {
+    let mut access = Access { order: ordered(connection, table, column).await?, ..Access::default() };
+    for form in forms(column) {
+        let expression = expression(column, form);
+        let served = |index: Option<String>| index.map(|index| Served { index, form });
+        if access.equals.is_none() {
+            let condition = format!("{expression} = 'probe'");
+            access.equals = served(searched(connection, table, &condition).await?);
+        }
+        if access.prefix.is_none() && is_text(column) {
+            let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
+            access.prefix = served(searched(connection, table, &condition).await?);
+        }
+    }
+    Ok(access)
 }
 
 fn is_text(column: &Column) -> bool {
@@ -106,14 +122,15 @@ impl Advise<()> for Indexes<'_> {
 
     fn index(&self, tier: Tier, columns: &[&Column]) -> Option<String> {
         let table = quoted(self.table);
-        let name = quoted(&columns.first()?.name);
-        let by = |columns: &[&Column]| format!("\"by_{}\"", columns[0].name.as_str().replace('"', "\"\""));
+        let column = columns.first()?;
+        let name = column.sql("");
+        let by = || format!("\"by_{}\"", column.name.as_str().replace('"', "\"\""));
         Some(match tier {
             // SQLite wants a name for every index.
-            Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by(columns)),
-            Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by(columns)),
+            Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by()),
+            Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by()),
             Tier::Email | Tier::Prefix => {
-                format!("CREATE INDEX {} ON {table} ({name} COLLATE NOCASE)", by(columns))
+                format!("CREATE INDEX {} ON {table} ({name} COLLATE NOCASE)", by())
             }
             _ => return None,
         })

@@ -145,11 +145,9 @@ async fn sought(reading: &mut Reading, path: &str) -> Option<Document> {
 
 /// Every path that the file names, once.
 fn named(part: &DirectoryPart) -> Vec<&str> {
-    let mut named: Vec<&str> = vec![&part.id];
-    let roles = [&part.name, &part.email, &part.created_at].into_iter().flatten();
-    let lists = part.columns.iter().chain(part.search.iter().flatten());
-    for path in roles.chain(lists) {
-        if !named.contains(&path.as_str()) {
+    let mut named: Vec<&str> = Vec::new();
+    for path in part.column_names() {
+        if !named.contains(&path) {
             named.push(path);
         }
     }
@@ -188,6 +186,7 @@ fn described(path: &str, part: &DirectoryPart, sample: &[Document], indexes: &[I
         // `_id` is the one path that every document has.
         nullable: path != "_id",
         access,
+        within: None,
         db_type: field,
     }
 }
