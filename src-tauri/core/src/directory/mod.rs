@@ -83,7 +83,8 @@ pub struct Column {
 pub struct Row {
     pub id: String,
     /// In the order of [`Info::columns`]; `None` is NULL. Times are RFC 3339 when the database knows
-    /// them as times, booleans `true`/`false`.
+    /// them as times, booleans `true`/`false`. Texts of more than 2,000 characters are cut, with an
+    /// ellipsis behind them.
     pub cells: Vec<Option<String>>,
 }
 
@@ -339,6 +340,12 @@ pub async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Resu
 
 fn cancelled() -> Error {
     Error::new(Code::Cancelled, "A newer search took this one's place.")
+}
+
+/// Somebody else ended what we asked.
+fn stopped() -> Error {
+    Error::new(Code::DirectoryRefused, "The question was stopped on the database's side.")
+        .hint("Ask again, or ask the database's administrator.")
 }
 
 fn timed_out(part: &DirectoryPart) -> Error {

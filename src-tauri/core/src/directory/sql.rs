@@ -8,8 +8,26 @@ use super::cursor::Value;
 use super::mapping::Mapping;
 use crate::error::{Code, Error, Result};
 
-/// Cells are cut to so many characters, by the database.
-pub(super) const CELL_CHARS: usize = 10_000;
+/// Cells are cut to so many characters: a page of 500 rows stays light whatever the columns hold.
+pub(super) const CELL_CHARS: usize = 2000;
+/// The database gives one more, by which it is known that something was cut.
+pub(super) const CHARS_READ: usize = CELL_CHARS + 1;
+/// Stands behind what was cut.
+const CUT: char = '…';
+
+/// A cell as people see it.
+pub(super) fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(CELL_CHARS) {
+        text.truncate(end);
+        text.push(CUT);
+    }
+    text
+}
+
+/// Whether a cell is not the whole value.
+pub(super) fn is_cut(cell: &str) -> bool {
+    cell.ends_with(CUT) && cell.chars().nth(CELL_CHARS).is_some()
+}
 
 /// SQL text made of constants and catalogue names only, and the values bound into it.
 #[derive(Debug, Default)]
@@ -106,7 +124,7 @@ pub(super) trait Dialect: Sync {
     fn branch(select: &str, segment: usize) -> String {
         format!("SELECT * FROM ({select}) AS s{segment}")
     }
-    /// The column as people see it, cut to [`CELL_CHARS`].
+    /// The column as people see it; of long ones no more than [`CHARS_READ`], for [`shortened`].
     fn cell(column: &TableColumn<Self::Type>) -> String;
     /// The value that orders by the column in this form, exactly, as a cursor remembers it.
     fn key(column: &TableColumn<Self::Type>, form: Form) -> String;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::sql::is_cut;
 use super::{FieldKind, Info, Role, Row};
 use crate::json_path::dotted;
 
@@ -10,11 +11,14 @@ impl Info {
     /// every column by its own name where that is still free; a path is a value within groups, where its
     /// beginning is not a value itself.
     ///
+    /// A value that was cut is left out: a template that needs it fails rather than send a part of it.
+    ///
     /// Whole numbers stay whole numbers of up to 64 bits, other finite numbers and booleans become
     /// JSON's, NULL becomes null; everything else is text, as the row shows it.
     pub fn user_context(&self, row: &Row) -> Map<String, Value> {
         let mut user = Map::new();
-        let cells = || self.columns.iter().zip(&row.cells);
+        let is_whole = |cell: &Option<String>| !cell.as_deref().is_some_and(is_cut);
+        let cells = || self.columns.iter().zip(&row.cells).filter(|(_, cell)| is_whole(cell));
         for (column, cell) in cells() {
             let key = match column.role {
                 Role::Id => "id",
@@ -95,6 +99,16 @@ mod tests {
             ("plan", Role::Other, FieldKind::Text, None),
         ]);
         assert_eq!(seen, json!({ "id": 7, "name": "Ada", "user_id": 7, "full_name": "Ada", "plan": null }));
+    }
+
+    #[test]
+    fn what_was_cut_is_sent_to_nobody() {
+        let shown = super::super::sql::shortened("ä".repeat(3000));
+        let seen = user(&[("bio", Role::Other, FieldKind::Text, Some(&shown))]);
+        assert_eq!(seen, json!({}));
+        let whole = super::super::sql::shortened("ä".repeat(1999) + "…");
+        assert!(whole.ends_with("ä…") && whole.chars().count() == 2000);
+        assert_eq!(user(&[("bio", Role::Other, FieldKind::Text, Some(&whole))])["bio"], json!(whole));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The directory engines against real databases: one story that each must pass, and what only one of
 //! them can do wrong.
 
+mod faults;
 #[cfg(target_os = "linux")]
 mod mongodb;
 #[cfg(target_os = "linux")]

@@ -20,7 +20,7 @@ impl Dialect for Sqlite {
     fn cell(column: &Column) -> String {
         let name = qualified(column);
         format!(
-            "CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {CELL_CHARS}) \
+            "CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {CHARS_READ}) \
              WHEN 'blob' THEN substr({name}, 1, {}) ELSE {name} END",
             CELL_CHARS / 2
         )
@@ -122,7 +122,8 @@ impl Dialect for Sqlite {
             let pattern = statement.bind('?', Value::Text(how.pattern(&text)));
             format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column))
         });
-        format!("({})", like.collect::<Vec<_>>().join(" OR "))
+        let like = like.collect::<Vec<_>>().join(" OR ");
+        format!("({}({like}))", found.unwrap_or_default())
     }
 }
 

@@ -22,7 +22,7 @@ use super::mapping::Mapping;
 use super::paging::{Paging, counting};
 use super::plan::Size;
 use super::services::services;
-use super::sql::{Fetched, Statement, one_user, the_one};
+use super::sql::{Fetched, Statement, one_user, shortened, the_one};
 use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, time};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
@@ -269,8 +269,8 @@ fn cell(value: Value, kind: FieldKind) -> Option<String> {
         (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
         (FieldKind::Time, Value::Integer(since_epoch)) => Some(time::from_epoch(since_epoch)),
         (FieldKind::Time, Value::Text(text)) => Some(time::with_t(text)),
-        (_, Value::Blob(bytes)) => Some(hex(&bytes)),
-        (_, value) => value.into_text(),
+        (_, Value::Blob(bytes)) => Some(shortened(hex(&bytes))),
+        (_, value) => value.into_text().map(shortened),
     }
 }
 

@@ -54,7 +54,7 @@ pub(in crate::directory) async fn read(
     part: &DirectoryPart,
     database: &str,
 ) -> Result<Found> {
-    collection(reading, part).await?;
+    is_there(reading, part).await?;
     let estimated_rows = reading.estimate().await.ok();
     let indexes = indexes(reading, part).await?;
     let (columns, missing) = sampled(reading, part, &indexes).await?;
@@ -83,7 +83,7 @@ fn called(name: impl Into<String>) -> CatalogueName {
 }
 
 /// Fails when there is no such collection, or this user may not read it.
-async fn collection(reading: &mut Reading, part: &DirectoryPart) -> Result<()> {
+pub(in crate::directory) async fn is_there(reading: &mut Reading, part: &DirectoryPart) -> Result<()> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
     let listed = reading.command(list).await?;
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));

@@ -155,6 +155,11 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
+    /// Nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     pub(super) fn page(mut self, elapsed: Duration) -> Page {
         let limit = usize::from(self.query.limit);
         let more = self.found.len() > limit;
