@@ -275,6 +275,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
             self.mapping.table,
             all_of(&inner),
         );
+        statement.scans = true;
         let conditions = self.conditions(valued, None, &mut statement);
         statement.sql = format!(
             "SELECT {} FROM ({newest}) AS u{} ORDER BY {order} LIMIT {limit}",
@@ -315,11 +316,13 @@ impl<'a, D: Dialect> Paging<'a, D> {
     ) -> Vec<String> {
         let mut conditions = Vec::new();
         conditions.extend(self.found_by(&self.plan.findings[segment.finding], statement));
+        let scans = std::mem::replace(&mut statement.scans, true);
         for earlier in &self.plan.findings[..segment.finding] {
             if let Some(earlier) = self.found_by(earlier, statement) {
                 conditions.push(format!("({earlier}) IS NOT TRUE"));
             }
         }
+        statement.scans = scans;
         for filter in &self.plan.filters {
             let column = &self.mapping.shown[filter.column];
             conditions.push(filters::condition::<D>(statement, column, filter));

@@ -34,6 +34,8 @@ pub(super) fn is_cut(cell: &str) -> bool {
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) binds: Vec<Value>,
+    /// The rows are at hand: what is written now asks no index.
+    pub(super) scans: bool,
 }
 
 impl Statement {

@@ -138,7 +138,7 @@ pub(in crate::directory) fn index_name(table: &Table<MyType>, column: &TableColu
 
 async fn ask(reading: &mut Reading, sql: &str, binds: &[&str]) -> Result<Vec<MySqlRow>> {
     let binds = binds.iter().map(|&value| Value::Text(value.to_owned())).collect();
-    reading.fetch(Statement { sql: sql.to_owned(), binds }).await
+    reading.fetch(Statement { sql: sql.to_owned(), binds, ..Statement::default() }).await
 }
 
 /// Tables and views by a condition of ours.

@@ -209,7 +209,7 @@ async fn total(server: &Arc<Server>, found: &Found, mapping: &Mapping<MyType>) -
     );
     let counted = async {
         let mut reading = Reading::begin(server, COUNT_LIMIT).await?;
-        let rows = reading.fetch(Statement { sql, binds: Vec::new() }).await;
+        let rows = reading.fetch(Statement { sql, ..Statement::default() }).await;
         reading.finish().await;
         rows
     };

@@ -1,18 +1,20 @@
 //! What SQL calls things in SQLite. Any column may hold a value of any type; each is bound as it is.
 
+use super::trigrams;
 use crate::directory::FieldKind;
 use crate::directory::asked::Operand;
-use crate::directory::catalogue::{Form, TableColumn};
+use crate::directory::catalogue::sqlite::LiteType;
+use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
-use crate::directory::plan::spellings;
-use crate::directory::sql::{CELL_CHARS, Dialect, Match, Ordering, Statement, behind, qualified};
+use crate::directory::plan::{has_trigram, spellings};
+use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
 
-type Column = TableColumn<()>;
+type Column = TableColumn<LiteType>;
 
 pub(super) struct Sqlite;
 
 impl Dialect for Sqlite {
-    type Type = ();
+    type Type = LiteType;
 
     const ROW_VALUES: bool = true;
     const COUNT: &'static str = "CAST(count(*) AS TEXT)";
@@ -118,7 +120,19 @@ impl Dialect for Sqlite {
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
         let folds = Form { folds: true, ascii: true, ..Form::default() };
-        let like = spellings(text, folds).into_iter().map(|text| {
+        let spellings = spellings(text, folds);
+        let index = column.db_type.trigrams.as_ref().filter(|_| !statement.scans && has_trigram(text));
+        let found = index.map(|index| {
+            let matching = trigrams::matching(&column.name, &spellings);
+            let matching = statement.bind('?', Value::Text(matching));
+            let table = quoted(&index.table);
+            format!(
+                "u.{} IN (SELECT rowid FROM main.{table} WHERE {table} MATCH {matching}) AND ",
+                quoted(&index.id)
+            )
+        });
+        // The index finds no fewer: whether it is asked or not, the same is found.
+        let like = spellings.into_iter().map(|text| {
             let pattern = statement.bind('?', Value::Text(how.pattern(&text)));
             format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column))
         });

@@ -3,6 +3,7 @@
 mod dialect;
 pub(super) mod errors;
 mod served;
+pub(super) mod trigrams;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueR
 use tokio_util::sync::CancellationToken;
 
 use self::dialect::Sqlite;
+use super::catalogue::sqlite::LiteType;
 use super::catalogue::{self, Table, quoted};
 use super::cursor::{Value, hex};
 use super::mapping::Mapping;
@@ -37,7 +39,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) struct SqliteDirectory {
     pool: SqlitePool,
     part: DirectoryPart,
-    mapping: Mapping<()>,
+    mapping: Mapping<LiteType>,
     info: Info,
 }
 
@@ -73,17 +75,17 @@ impl SqliteDirectory {
             .fetch_one(&mut *connection)
             .await
             .map_err(failed)?;
-        let table = catalogue::sqlite::read(&mut connection, part).await?;
-        let mut mapping = Mapping::new(part, &table)?;
-        served::find(&mut connection, &mut mapping).await.map_err(failed)?;
-        let (estimated_total, total_is_exact) = total(&mut connection, &table).await.map_err(failed)?;
+        let found = catalogue::sqlite::read(&mut connection, part).await?;
+        let mut mapping = Mapping::new(part, &found.table)?;
+        served::find(&mut connection, &mut mapping, &found).await.map_err(failed)?;
+        let (estimated_total, total_is_exact) = total(&mut connection, &found.table).await.map_err(failed)?;
         drop(connection);
         let info = Info {
             server: format!("SQLite {version}"),
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
-            services: services(&mapping, &served::Indexes { table: &table.name }),
+            services: services(&mapping, &served::Indexes { users: &found }),
             // A file has no roles: who may read it is for the system to say.
             reader: Vec::new(),
         };
@@ -277,7 +279,7 @@ fn cell(value: Value, kind: FieldKind) -> Option<String> {
 /// How many users there are: counted when that is quick, or else as ANALYZE or the rowids tell.
 async fn total(
     connection: &mut SqliteConnection,
-    table: &Table<()>,
+    table: &Table<LiteType>,
 ) -> Result<(Option<u64>, bool), sqlx::Error> {
     let from = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
     let count = format!("SELECT count(*) FROM {from}");
