@@ -199,6 +199,9 @@ pub struct Page {
     pub how: How,
     /// `None`: everything was searched. Else the same question with [`Query::everywhere`] searches it.
     pub left_out: Option<LeftOut>,
+    /// An id that several rows have, so that it identifies none of them: a list may miss some, and none can
+    /// be impersonated.
+    pub doubled: Option<String>,
 }
 
 /// How many users a question finds.

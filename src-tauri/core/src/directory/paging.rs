@@ -20,7 +20,9 @@ use super::cursor::{Cursor, Value};
 use super::filters;
 use super::mapping::Mapping;
 use super::plan::{Finding, LOOKED_AT, Order, Plan, Planning, Reach, Size, Test};
-use super::sql::{Dialect, Fetched, Ordering, Statement, qualified, read_columns, selected, selecting};
+use super::sql::{
+    Dialect, Fetched, Ordering, Statement, doubled, qualified, read_columns, selected, selecting,
+};
 use super::{How, Page, Place, Query, Tier};
 use crate::error::{Code, Error, Result};
 
@@ -181,6 +183,9 @@ impl<'a, D: Dialect> Paging<'a, D> {
     pub(super) fn page(mut self, elapsed: Duration) -> Page {
         let limit = usize::from(self.query.limit);
         let more = self.found.len() > limit;
+        // With the one behind the page: those that differ in nothing stand beside each other, and the next
+        // page begins behind all of them.
+        let doubled = doubled(self.found.iter().map(|row| &row.id)).cloned().and_then(Value::into_text);
         self.found.truncate(limit);
         if self.backward {
             self.found.reverse();
@@ -215,7 +220,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         };
         let left_out = self.plan.left_out.filter(|_| next.is_none());
         let rows = self.found.into_iter().filter_map(Fetched::shown).collect();
-        Page { rows, previous, next, how, left_out }
+        Page { rows, previous, next, how, left_out, doubled }
     }
 
     /// The text named somebody who was found: nobody waits for those who only resemble them.

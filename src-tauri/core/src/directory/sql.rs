@@ -189,6 +189,12 @@ pub(super) fn one_user<D: Dialect>(mapping: &Mapping<D::Type>, id: &str) -> Opti
     Some(statement)
 }
 
+/// The first of `ids` that stands there twice.
+pub(super) fn doubled<T: std::hash::Hash + Eq>(ids: impl IntoIterator<Item = T>) -> Option<T> {
+    let mut known = std::collections::HashSet::new();
+    ids.into_iter().find_map(|id| known.replace(id))
+}
+
 /// What came back for [`one_user`].
 pub(super) fn the_one(rows: Vec<Fetched>, id: &str) -> Result<Option<Row>> {
     if rows.len() > 1 {

@@ -298,6 +298,10 @@ async fn ids_of_every_kind_find_their_user() {
     }
     let doubled = directory::open(&part(url, "doubled"), None).await.unwrap();
     assert_eq!(doubled.user("7").await.unwrap_err().code, Code::DirectoryMismatch);
+    for limit in [1, 50] {
+        let page = search(&*doubled, &Query { limit, ..query("") }).await;
+        assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
+    }
 }
 
 #[tokio::test]
