@@ -15,6 +15,7 @@ pub mod directory;
 pub mod error;
 pub mod home;
 pub mod impersonation;
+pub(crate) mod json_path;
 pub mod notice;
 pub mod policy;
 pub mod session;

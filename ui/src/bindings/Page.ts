@@ -18,4 +18,9 @@ next: string | null, how: How,
 /**
  * `None`: everything was searched. Else the same question with [`Query::everywhere`] searches it.
  */
-left_out: LeftOut | null, };
+left_out: LeftOut | null, 
+/**
+ * An id that several rows have, so that it identifies none of them: a list may miss some, and none can
+ * be impersonated.
+ */
+doubled: string | null, };

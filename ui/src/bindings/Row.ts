@@ -6,6 +6,7 @@
 export type Row = { id: string, 
 /**
  * In the order of [`Info::columns`]; `None` is NULL. Times are RFC 3339 when the database knows
- * them as times, booleans `true`/`false`.
+ * them as times, booleans `true`/`false`. Texts of more than 2,000 characters are cut, with an
+ * ellipsis behind them.
  */
 cells: Array<string | null>, };

@@ -66,6 +66,8 @@ export class UserSearch {
 
   /** What the rows leave out, because no index serves it; told at the list's end. */
   leftOut: LeftOut | null = $state.raw(null);
+  /** An id that several rows have: it identifies none of them. */
+  doubled: string | null = $state.raw(null);
   /** An order that reads all rows, waiting for a yes. */
   costly: { sort: Sort; leftOut: LeftOut } | null = $state.raw(null);
   /** All rows are being read: since when, and how long that may take, in milliseconds. */
@@ -245,6 +247,7 @@ export class UserSearch {
     return this.#loadPage(place, (page) => {
       this.pages.append(place, page);
       if (page.next === null) this.#leave(page.left_out);
+      this.doubled ??= page.doubled;
     });
   }
 
@@ -255,6 +258,7 @@ export class UserSearch {
     const place = { before: previous };
     return this.#loadPage(place, (page) => {
       this.pages.prepend(place, page);
+      this.doubled ??= page.doubled;
       const by = page.rows.length;
       if (this.selected >= 0) this.selected += by;
       this.#sight = { first: this.#sight.first + by, last: this.#sight.last + by };
@@ -393,6 +397,7 @@ export class UserSearch {
       }
       this.pages.begin(place, page);
       this.#leave(page.left_out);
+      this.doubled = page.doubled;
       const edge = place === "end" ? this.count - 1 : 0;
       this.#sight = { first: edge, last: edge };
       this.answered = { text: query.text, free: freeText(text, reading), sort, everywhere, how: page.how };

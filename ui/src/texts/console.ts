@@ -143,6 +143,7 @@ export const console = {
     sortedBy: (column: string, descending: boolean) =>
       `by ${column}, ${descending ? "descending" : "ascending"}`,
     none: "nobody found",
+    doubled: (id: string) => `several users have the id ${id}: the column of ids does not tell them apart`,
     elapsed: (ms: string) => `${ms} ms`,
     hints: { move: "move", details: "details", impersonate: "impersonate", keys: "all keys" },
   },

@@ -320,6 +320,7 @@ function search(fake: Fake, { text, sort, place: from, limit, everywhere }: Quer
   else if (typeof from === "object") [begin, end] = [Number(from.before) - size, Number(from.before)];
   begin = Math.max(begin, 0);
   end = Math.min(end, found.length);
+  const ids = found.slice(begin, end).map(({ id }) => id);
   return {
     rows: found.slice(begin, end),
     previous: begin > 0 ? String(begin) : null,
@@ -330,6 +331,7 @@ function search(fake: Fake, { text, sort, place: from, limit, everywhere }: Quer
       elapsed_ms: 1.3,
     },
     left_out: end < found.length ? null : leftOut,
+    doubled: ids.find((id, at) => ids.indexOf(id) < at) ?? null,
   };
 }
 

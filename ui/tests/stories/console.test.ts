@@ -49,6 +49,20 @@ describe("finding", () => {
     expect((await field()).getAttribute("aria-activedescendant")).toBe((await selected()).id);
   });
 
+  test("users that share an id are told, and shown in the list and the palette nonetheless", async () => {
+    const [first] = fake.rows;
+    if (first) fake.rows.push({ ...first });
+    render(App);
+    await grid();
+    const status = screen.getByRole("status", { name: "Status" });
+    await waitFor(() => expect(status).toHaveTextContent(`several users have the id ${first?.id}`));
+    await user.keyboard("{Control>}k{/Control}");
+    await user.keyboard(first?.cells[1] ?? "");
+    expect(
+      (await screen.findAllByRole("option", { name: new RegExp(first?.cells[1] ?? "") })).length,
+    ).toBeGreaterThan(1);
+  });
+
   test("the match is marked, whatever its accents", async () => {
     render(App);
     await user.type(await field(), "ang");

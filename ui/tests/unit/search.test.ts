@@ -36,6 +36,7 @@ describe("typing", () => {
       next: null,
       how: { tier: "prefix", by: null, elapsed_ms: 1 },
       left_out: null,
+      doubled: null,
     });
     search.type("a");
     search.type("an");

@@ -89,6 +89,15 @@ pub struct DirectoryPart {
     pub timeout_ms: u32,
 }
 
+impl DirectoryPart {
+    /// Every column that the file names, some of them more than once.
+    pub(crate) fn column_names(&self) -> impl Iterator<Item = &str> {
+        let roles = [&self.name, &self.email, &self.created_at].into_iter().flatten();
+        let named = std::iter::once(&self.id).chain(roles).chain(&self.columns);
+        named.chain(self.search.iter().flatten()).map(String::as_str)
+    }
+}
+
 pub(crate) fn default_timeout_ms() -> u32 {
     3000
 }

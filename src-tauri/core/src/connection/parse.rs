@@ -11,6 +11,7 @@ use super::{
     SignInPart, rules, shape,
 };
 use crate::error::{Code, Error, Result, SecretName};
+use crate::json_path::dotted;
 use crate::template::{Expression, JsonTemplate, Scope, Template};
 
 /// The secret that opens the directory; it is never sent to the application.
@@ -212,7 +213,8 @@ pub fn id_for(name: &str, taken: impl Fn(&str) -> bool) -> String {
         .expect("numbers do not run out")
 }
 
-/// What `user` has in templates: the roles that are mapped, and every mapped column by its own name.
+/// What `user` has in templates: the roles that are mapped, and every mapped column by its own name, in
+/// which paths have dots.
 fn user_fields(part: &DirectoryPart) -> Vec<String> {
     let roles = [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)];
     let mut fields = vec!["id".to_owned(), part.id.clone()];
@@ -220,7 +222,7 @@ fn user_fields(part: &DirectoryPart) -> Vec<String> {
         fields.extend(column.iter().flat_map(|column| [role.to_owned(), column.clone()]));
     }
     fields.extend(part.columns.iter().cloned());
-    fields
+    fields.iter().map(|field| dotted(field)).collect()
 }
 
 /// Compiles the parts of one file and collects their faults; a part with a fault is `None`

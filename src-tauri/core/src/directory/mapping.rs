@@ -8,6 +8,7 @@ use super::label::label;
 use super::{Column, Role};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result};
+use crate::json_path::JsonPath;
 
 /// A table's columns in their roles; everything SQL is written from.
 #[derive(Debug)]
@@ -41,6 +42,12 @@ impl<T: Clone> Mapping<T> {
                 .collect(),
         };
 
+        for (key, name) in [("id", Some(&part.id)), ("created_at", part.created_at.as_ref())] {
+            if let Some(name) = name.filter(|name| column(table, name).is_some_and(|it| it.within.is_some()))
+            {
+                return Err(within_json(key, name));
+            }
+        }
         let mut missing: Vec<(&str, &str)> = Vec::new();
         let names = wanted.iter().map(|(_, key, name)| (key.as_str(), *name));
         for (key, name) in names.chain(searched.iter().map(|(key, name)| (key.as_str(), *name))) {
@@ -128,10 +135,18 @@ fn column<'a, T>(table: &'a Table<T>, name: &str) -> Option<&'a TableColumn<T>> 
 }
 
 fn columns_missing<T>(part: &DirectoryPart, table: &Table<T>, missing: &[(&str, &str)]) -> Error {
-    let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    let names: Vec<&str> = table.own_columns().map(|column| column.name.as_str()).collect();
     let lines: Vec<String> = missing
         .iter()
         .map(|(key, name)| {
+            let path = JsonPath::read(name);
+            let name = path.as_ref().map_or(*name, |path| path.column.as_str());
+            if names.contains(&name) {
+                return format!(
+                    "{key}: `{name}` of {} holds no JSON, so nothing can be read within it.",
+                    part.table
+                );
+            }
             let close = match closest(name, &names).as_slice() {
                 [] => String::new(),
                 close => format!(" Did you mean {}?", either(close)),
@@ -141,6 +156,17 @@ fn columns_missing<T>(part: &DirectoryPart, table: &Table<T>, missing: &[(&str, 
         .collect();
     Error::new(Code::DirectoryMismatch, lines.join("\n"))
         .hint(format!("Its columns are {}. Upper and lower case count.", listed(&names)))
+}
+
+/// What is found or ordered all the time needs a column of the database's own, with a type.
+fn within_json(key: &str, name: &str) -> Error {
+    Error::new(
+        Code::DirectoryMismatch,
+        format!("directory.{key}: `{name}` is a value within JSON, and has to be a column of its own."),
+    )
+    .hint(
+        "Name another column, or a view of the table in which the value is a column with a type of its own.",
+    )
 }
 
 /// No table or view is called `written`; `names` are those that exist.
@@ -201,6 +227,7 @@ mod tests {
             kind: FieldKind::Text,
             nullable: true,
             access: super::super::catalogue::Access::default(),
+            within: None,
             db_type: (),
         };
         Table {

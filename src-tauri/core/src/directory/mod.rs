@@ -83,7 +83,8 @@ pub struct Column {
 pub struct Row {
     pub id: String,
     /// In the order of [`Info::columns`]; `None` is NULL. Times are RFC 3339 when the database knows
-    /// them as times, booleans `true`/`false`.
+    /// them as times, booleans `true`/`false`. Texts of more than 2,000 characters are cut, with an
+    /// ellipsis behind them.
     pub cells: Vec<Option<String>>,
 }
 
@@ -198,6 +199,9 @@ pub struct Page {
     pub how: How,
     /// `None`: everything was searched. Else the same question with [`Query::everywhere`] searches it.
     pub left_out: Option<LeftOut>,
+    /// An id that several rows have, so that it identifies none of them: a list may miss some, and none can
+    /// be impersonated.
+    pub doubled: Option<String>,
 }
 
 /// How many users a question finds.
@@ -339,6 +343,12 @@ pub async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Resu
 
 fn cancelled() -> Error {
     Error::new(Code::Cancelled, "A newer search took this one's place.")
+}
+
+/// Somebody else ended what we asked.
+fn stopped() -> Error {
+    Error::new(Code::DirectoryRefused, "The question was stopped on the database's side.")
+        .hint("Ask again, or ask the database's administrator.")
 }
 
 fn timed_out(part: &DirectoryPart) -> Error {

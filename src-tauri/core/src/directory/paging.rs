@@ -20,7 +20,9 @@ use super::cursor::{Cursor, Value};
 use super::filters;
 use super::mapping::Mapping;
 use super::plan::{Finding, LOOKED_AT, Order, Plan, Planning, Reach, Size, Test};
-use super::sql::{Dialect, Fetched, Ordering, Statement, qualified, selected, selecting};
+use super::sql::{
+    Dialect, Fetched, Ordering, Statement, doubled, qualified, read_columns, selected, selecting,
+};
 use super::{How, Page, Place, Query, Tier};
 use crate::error::{Code, Error, Result};
 
@@ -181,6 +183,9 @@ impl<'a, D: Dialect> Paging<'a, D> {
     pub(super) fn page(mut self, elapsed: Duration) -> Page {
         let limit = usize::from(self.query.limit);
         let more = self.found.len() > limit;
+        // With the one behind the page: those that differ in nothing stand beside each other, and the next
+        // page begins behind all of them.
+        let doubled = doubled(self.found.iter().map(|row| &row.id)).cloned().and_then(Value::into_text);
         self.found.truncate(limit);
         if self.backward {
             self.found.reverse();
@@ -215,7 +220,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         };
         let left_out = self.plan.left_out.filter(|_| next.is_none());
         let rows = self.found.into_iter().filter_map(Fetched::shown).collect();
-        Page { rows, previous, next, how, left_out }
+        Page { rows, previous, next, how, left_out, doubled }
     }
 
     /// The text named somebody who was found: nobody waits for those who only resemble them.
@@ -261,15 +266,10 @@ impl<'a, D: Dialect> Paging<'a, D> {
         )
     }
 
-    /// The mapped columns, each once, as the table has them.
+    /// What is read of the table, as the table has it.
     fn columns(&self) -> String {
-        let mut names: Vec<String> = Vec::new();
-        for column in self.mapping.shown.iter().chain(&self.mapping.search) {
-            let name = qualified(column);
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        let names: Vec<String> =
+            read_columns(self.mapping).into_iter().map(|name| format!("u.{name}")).collect();
         names.join(", ")
     }
 
@@ -300,6 +300,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
             self.mapping.table,
             all_of(&inner),
         );
+        statement.scans = true;
         let conditions = self.conditions(valued, None, &mut statement);
         statement.sql = format!(
             "SELECT {} FROM ({newest}) AS u{} ORDER BY {order} LIMIT {limit}",
@@ -342,11 +343,13 @@ impl<'a, D: Dialect> Paging<'a, D> {
     ) -> Vec<String> {
         let mut conditions = Vec::new();
         conditions.extend(self.found_by(&self.plan.findings[segment.finding], statement));
+        let scans = std::mem::replace(&mut statement.scans, true);
         for earlier in &self.plan.findings[..segment.finding] {
             if let Some(earlier) = self.found_by(earlier, statement) {
                 conditions.push(format!("({earlier}) IS NOT TRUE"));
             }
         }
+        statement.scans = scans;
         for filter in &self.plan.filters {
             let column = &self.mapping.shown[filter.column];
             conditions.push(filters::condition::<D>(statement, column, filter));

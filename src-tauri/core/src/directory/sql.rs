@@ -8,14 +8,34 @@ use super::cursor::Value;
 use super::mapping::Mapping;
 use crate::error::{Code, Error, Result};
 
-/// Cells are cut to so many characters, by the database.
-pub(super) const CELL_CHARS: usize = 10_000;
+/// Cells are cut to so many characters: a page of 500 rows stays light whatever the columns hold.
+pub(super) const CELL_CHARS: usize = 2000;
+/// The database gives one more, by which it is known that something was cut.
+pub(super) const CHARS_READ: usize = CELL_CHARS + 1;
+/// Stands behind what was cut.
+const CUT: char = '…';
+
+/// A cell as people see it.
+pub(super) fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(CELL_CHARS) {
+        text.truncate(end);
+        text.push(CUT);
+    }
+    text
+}
+
+/// Whether a cell is not the whole value.
+pub(super) fn is_cut(cell: &str) -> bool {
+    cell.ends_with(CUT) && cell.chars().nth(CELL_CHARS).is_some()
+}
 
 /// SQL text made of constants and catalogue names only, and the values bound into it.
 #[derive(Debug, Default)]
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) binds: Vec<Value>,
+    /// The rows are at hand: what is written now asks no index.
+    pub(super) scans: bool,
 }
 
 impl Statement {
@@ -106,7 +126,7 @@ pub(super) trait Dialect: Sync {
     fn branch(select: &str, segment: usize) -> String {
         format!("SELECT * FROM ({select}) AS s{segment}")
     }
-    /// The column as people see it, cut to [`CELL_CHARS`].
+    /// The column as people see it; of long ones no more than [`CHARS_READ`], for [`shortened`].
     fn cell(column: &TableColumn<Self::Type>) -> String;
     /// The value that orders by the column in this form, exactly, as a cursor remembers it.
     fn key(column: &TableColumn<Self::Type>, form: Form) -> String;
@@ -142,7 +162,19 @@ pub(super) trait Dialect: Sync {
 
 /// A column of the mapping, as SQL.
 pub(super) fn qualified<T>(column: &TableColumn<T>) -> String {
-    format!("u.{}", quoted(&column.name))
+    column.sql("u.")
+}
+
+/// The database's own columns that the mapping reads, each once, as SQL.
+pub(super) fn read_columns<T>(mapping: &Mapping<T>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for column in mapping.shown.iter().chain(&mapping.search) {
+        let name = quoted(column.own());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// The statement that reads one user by its id's text; `None` when no id can read so.
@@ -155,6 +187,12 @@ pub(super) fn one_user<D: Dialect>(mapping: &Mapping<D::Type>, id: &str) -> Opti
     let condition = D::id_shown_as(&mut statement, mapping.id(), id)?;
     statement.sql = format!("{} WHERE {condition} LIMIT 2", selecting::<D>(mapping, 0, None));
     Some(statement)
+}
+
+/// The first of `ids` that stands there twice.
+pub(super) fn doubled<T: std::hash::Hash + Eq>(ids: impl IntoIterator<Item = T>) -> Option<T> {
+    let mut known = std::collections::HashSet::new();
+    ids.into_iter().find_map(|id| known.replace(id))
 }
 
 /// What came back for [`one_user`].

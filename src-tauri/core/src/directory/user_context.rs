@@ -2,17 +2,23 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::sql::is_cut;
 use super::{FieldKind, Info, Role, Row};
+use crate::json_path::dotted;
 
 impl Info {
     /// `user` for templates: `id`, and `email`, `name` and `created_at` where they are mapped, then
-    /// every column by its own name where that is still free.
+    /// every column by its own name where that is still free; a path is a value within groups, where its
+    /// beginning is not a value itself.
+    ///
+    /// A value that was cut is left out: a template that needs it fails rather than send a part of it.
     ///
     /// Whole numbers stay whole numbers of up to 64 bits, other finite numbers and booleans become
     /// JSON's, NULL becomes null; everything else is text, as the row shows it.
     pub fn user_context(&self, row: &Row) -> Map<String, Value> {
         let mut user = Map::new();
-        let cells = || self.columns.iter().zip(&row.cells);
+        let is_whole = |cell: &Option<String>| !cell.as_deref().is_some_and(is_cut);
+        let cells = || self.columns.iter().zip(&row.cells).filter(|(_, cell)| is_whole(cell));
         for (column, cell) in cells() {
             let key = match column.role {
                 Role::Id => "id",
@@ -24,9 +30,22 @@ impl Info {
             user.insert(key.to_owned(), typed(cell.as_deref(), column.kind));
         }
         for (column, cell) in cells() {
-            user.entry(&column.name).or_insert_with(|| typed(cell.as_deref(), column.kind));
+            place(&mut user, &dotted(&column.name), typed(cell.as_deref(), column.kind));
         }
         user
+    }
+}
+
+fn place(group: &mut Map<String, Value>, name: &str, value: Value) {
+    let Some((first, rest)) = name.split_once('.') else {
+        // A group gives way: whoever maps a column as a whole gets it.
+        if group.get(name).is_none_or(Value::is_object) {
+            group.insert(name.to_owned(), value);
+        }
+        return;
+    };
+    if let Value::Object(inner) = group.entry(first).or_insert_with(|| Value::Object(Map::new())) {
+        place(inner, rest, value);
     }
 }
 
@@ -80,6 +99,35 @@ mod tests {
             ("plan", Role::Other, FieldKind::Text, None),
         ]);
         assert_eq!(seen, json!({ "id": 7, "name": "Ada", "user_id": 7, "full_name": "Ada", "plan": null }));
+    }
+
+    #[test]
+    fn what_was_cut_is_sent_to_nobody() {
+        let shown = super::super::sql::shortened("ä".repeat(3000));
+        let seen = user(&[("bio", Role::Other, FieldKind::Text, Some(&shown))]);
+        assert_eq!(seen, json!({}));
+        let whole = super::super::sql::shortened("ä".repeat(1999) + "…");
+        assert!(whole.ends_with("ä…") && whole.chars().count() == 2000);
+        assert_eq!(user(&[("bio", Role::Other, FieldKind::Text, Some(&whole))])["bio"], json!(whole));
+    }
+
+    #[test]
+    fn paths_are_values_within_groups() {
+        let seen = user(&[
+            ("_id", Role::Id, FieldKind::Text, Some("a")),
+            ("profile->>name", Role::Name, FieldKind::Text, Some("Ada")),
+            ("profile->address->>city", Role::Other, FieldKind::Text, Some("London")),
+            ("company.vat", Role::Other, FieldKind::Text, None),
+            ("tags->>0", Role::Other, FieldKind::Text, Some("x")),
+            ("tags", Role::Other, FieldKind::Json, Some("[\"x\"]")),
+        ]);
+        assert_eq!(
+            seen,
+            json!({
+                "id": "a", "_id": "a", "name": "Ada", "tags": "[\"x\"]", "company": { "vat": null },
+                "profile": { "name": "Ada", "address": { "city": "London" } },
+            })
+        );
     }
 
     #[test]

@@ -61,8 +61,11 @@ impl Scope {
     }
 
     fn group(mut self, name: &str, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let fields = fields.into_iter().map(|field| (field.into(), Names::Value)).collect();
-        self.names.insert(name.into(), Names::Group(fields));
+        let mut group = BTreeMap::new();
+        for field in fields {
+            place(&mut group, &field.into());
+        }
+        self.names.insert(name.into(), Names::Group(group));
         self
     }
 
@@ -142,5 +145,18 @@ fn secret_fault(after: Option<&str>) -> Option<String> {
         Some(name) => name.split_once('.').map(|(name, filter)| {
             format!("`secret.{name}` is a single value; a filter is written `secret.{name}|{filter}`")
         }),
+    }
+}
+
+/// Puts a field among `names`, in groups where it has dots. What has a name as a whole has it alone.
+fn place(names: &mut BTreeMap<String, Names>, field: &str) {
+    match field.split_once('.') {
+        None => drop(names.insert(field.to_owned(), Names::Value)),
+        Some((group, rest)) => {
+            let inner = names.entry(group.to_owned()).or_insert_with(|| Names::Group(BTreeMap::new()));
+            if let Names::Group(inner) = inner {
+                place(inner, rest);
+            }
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! The directory engines against real databases: one story that each must pass, and what only one of
 //! them can do wrong.
 
+mod faults;
 #[cfg(target_os = "linux")]
 mod mongodb;
 #[cfg(target_os = "linux")]
 mod mysql;
+mod paths;
 mod people;
 #[cfg(target_os = "linux")]
 mod postgres;

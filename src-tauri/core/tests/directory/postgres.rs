@@ -13,6 +13,8 @@ use understudy_core::directory::{self, Directory, FieldKind, Place, Query, Sort,
 use understudy_core::error::{Code, Error};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 
+use crate::faults::{self, Administrator, Overseer};
+use crate::paths;
 use crate::people::{Indexed, PrefixIndex, people};
 use crate::story::{self, pages, query, search};
 
@@ -133,6 +135,7 @@ async fn the_story_on_postgres() {
     lists_by_any_ordered_type_hold_everyone_once(&server).await;
     ids_of_every_kind_find_their_user(&server).await;
     tables_are_found_by_their_exact_names(&server).await;
+    values_within_json_are_columns(&server).await;
     nothing_can_be_written(&server).await;
     refusals_are_told_apart(&server).await;
 }
@@ -265,6 +268,8 @@ async fn values_of_every_type_are_shown(server: &PostgresServer) {
               '2024-01-02 03:04:05', '2024-01-02', '03:04:05', '\x00ff', 0.1, (1,'x'), '10.0.0.1/8', '1 day', 'short', 'x', 4294967295, 'ab'),
              (2, NULL, NULL, NULL, NULL, NULL, NULL, 123456789012345678901234567890.5, 'infinity', '-infinity', '9999-12-31', NULL,
               decode(repeat('ab', 1000000), 'hex'), 'Infinity', NULL, NULL, NULL, repeat('ä', 1000000), NULL, NULL, NULL),
+             (4, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '294276-12-31 23:59:59+00', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+              NULL, NULL),
              (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '9999-12-31 23:59:59.999999+00', '0044-03-15 00:00:00 BC', 'infinity',
               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);"#,
     );
@@ -318,11 +323,13 @@ async fn values_of_every_type_are_shown(server: &PostgresServer) {
     let two = shown("2").await;
     assert_eq!(two[7], "123456789012345678901234567890.5");
     assert_eq!(two[8..11], ["infinity", "-infinity", "9999-12-31"]);
-    assert_eq!(two[12].len(), 2 + 10_000, "a megabyte was cut");
+    assert_eq!(two[12].chars().count(), 2001, "a megabyte was cut");
     assert_eq!(two[13], "Infinity");
-    assert_eq!(two[17].chars().count(), 10_000, "a megabyte was cut");
+    assert_eq!(two[17].chars().count(), 2001, "a megabyte was cut");
+    assert!(two[12].ends_with('…') && two[17].ends_with('…'), "and it shows");
     let three = shown("3").await;
     assert_eq!(three[8..11], ["9999-12-31T23:59:59.999999Z", "0044-03-15 00:00:00 BC", "infinity"]);
+    assert_eq!(shown("4").await[8], "294276-12-31T23:59:59Z", "the last time there is");
     let kinds: Vec<FieldKind> = directory.info().columns.iter().map(|column| column.kind).collect();
     assert_eq!(kinds[3], FieldKind::Integer, "a domain over a domain over int");
     assert_eq!(kinds[5], FieldKind::Json);
@@ -428,6 +435,10 @@ async fn ids_of_every_kind_find_their_user(server: &PostgresServer) {
     }
     let doubled = open(&part(&url, "doubled")).await;
     assert_eq!(doubled.user("7").await.unwrap_err().code, Code::DirectoryMismatch);
+    for limit in [1, 50] {
+        let page = search(&*doubled, &Query { limit, ..query("") }).await;
+        assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
+    }
     let nobody = open(&part(&url, "nobody")).await;
     assert_eq!(search(&*nobody, &query("")).await.rows.len(), 1);
 }
@@ -477,6 +488,95 @@ async fn tables_are_found_by_their_exact_names(server: &PostgresServer) {
     let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryMismatch);
     assert!(error.message.starts_with("directory.columns[1]: Users has no column `plan`"), "{error}");
+}
+
+async fn values_within_json_are_columns(server: &PostgresServer) {
+    let url = database(
+        server,
+        "paths",
+        &format!(
+            "CREATE TABLE users (id int PRIMARY KEY, profile jsonb, plan text, password_hash text);
+             INSERT INTO users VALUES {};
+             CREATE TABLE raw (id int PRIMARY KEY, profile json); INSERT INTO raw SELECT id, profile::json FROM users;
+             CREATE VIEW seen AS SELECT id, profile FROM users;",
+            paths::values(false)
+        ),
+    );
+    // Only what is needed may be read.
+    server.sql("paths", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id, profile) ON users TO reader");
+    for table in ["users", "raw", "seen"] {
+        let directory = open(&paths::part(&url, table)).await;
+        paths::told(&*directory).await;
+        let grant = format!(r#"GRANT SELECT ("id", "profile") ON "public"."{table}" TO understudy"#);
+        assert!(directory.info().reader.contains(&grant), "{:?}", directory.info().reader);
+        directory.close().await;
+    }
+    // Whatever a backslash means to the role.
+    server.sql("paths", "ALTER ROLE reader SET standard_conforming_strings = off");
+    paths::told(&*open(&paths::part(&url, "users")).await).await;
+    server.sql("paths", "ALTER ROLE reader RESET ALL; GRANT SELECT ON users TO reader");
+    paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", Some(&password())).await;
+    server.sql("paths", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id) ON users TO reader");
+    let error = opening_fails(&paths::part(&url, "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    assert!(error.hint.unwrap().contains(r#"GRANT SELECT ("profile") ON"#));
+}
+
+#[tokio::test]
+async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
+    let server = server();
+    let url = database(
+        &server,
+        "paths",
+        "CREATE TABLE users (id bigint PRIMARY KEY, profile jsonb NOT NULL, created_at timestamptz NOT NULL);
+         INSERT INTO users SELECT i, jsonb_build_object('name', 'Person ' || i, 'city', 'Town ' || i % 100,
+             'contact', jsonb_build_object('email', 'mail' || i || '@example.com')), now() - (120000 - i) * interval '1 s'
+           FROM generate_series(1, 120000) i;
+         UPDATE users SET profile = profile || '{\"name\": \"Zora Neale\"}' WHERE id IN (7, 119990);
+         CREATE INDEX ON users (created_at); CREATE INDEX by_city ON users ((profile ->> 'city')); ANALYZE users;",
+    );
+    let part = DirectoryPart {
+        name: Some("profile->>name".into()),
+        email: Some("profile->contact->>email".into()),
+        created_at: Some("created_at".into()),
+        columns: vec!["profile->>city".into()],
+        timeout_ms: 1000,
+        ..part(&url, "users")
+    };
+    let directory = open(&part).await;
+    let sortable: Vec<&str> =
+        directory.info().columns.iter().filter(|one| one.sortable).map(|one| one.name.as_str()).collect();
+    assert_eq!(sortable, ["id", "profile->>city", "created_at"]);
+    assert!(search(&*directory, &query("neale")).await.left_out.is_some(), "nothing serves it yet");
+    let page = search(&*directory, &query("profile.city:\"Town 17\"")).await;
+    assert_eq!((page.rows.len(), page.left_out), (50, None), "a filter that an index serves");
+
+    let advice: Vec<String> = directory.info().services.iter().filter_map(|one| one.advice.clone()).collect();
+    assert_eq!(
+        advice[0],
+        r#"CREATE INDEX CONCURRENTLY ON "public"."users" (lower(("profile" -> 'contact' ->> 'email')) text_pattern_ops)"#
+    );
+    directory.close().await;
+    for statements in &advice {
+        server.sql("paths", statements);
+    }
+    server.sql("paths", "ANALYZE users");
+    let directory = open(&part).await;
+    for service in &directory.info().services {
+        assert!(service.index.is_some() && service.advice.is_none(), "{service:?}");
+    }
+    for (text, found) in [
+        ("neale", 2),
+        ("NEALE zora", 2),
+        ("zora n", 2),
+        ("MAIL77@example.com", 1),
+        ("mail7777", 11),
+        ("person", 50),
+        ("nobody at all", 0),
+    ] {
+        let page = search(&*directory, &query(text)).await;
+        assert_eq!((page.rows.len(), page.left_out), (found, None), "{text}");
+    }
 }
 
 async fn nothing_can_be_written(server: &PostgresServer) {
@@ -587,6 +687,55 @@ const NAPPING: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE application_name = 'understudy' AND state = 'active' AND wait_event = 'PgSleep'";
 const STUCK: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE application_name = 'understudy' AND state <> 'idle'";
+
+struct Admin<'a>(&'a PostgresServer);
+
+impl Administrator for Admin<'_> {
+    async fn rename(&mut self, table: &str, to: &str) {
+        self.0.sql("faults", &format!("ALTER TABLE {table} RENAME TO {to}"));
+    }
+}
+
+impl Overseer for Admin<'_> {
+    async fn runs(&self, questions: usize) {
+        wait_for(self.0, NAPPING, &questions.to_string());
+    }
+
+    async fn stop(&self) {
+        self.0.sql("faults", &NAPPING.replace("count(*)", "pg_cancel_backend(pid)"));
+    }
+
+    async fn hang_up(&self) {
+        self.0.sql("faults", &NAPPING.replace("count(*)", "pg_terminate_backend(pid)"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_are_told_and_gone_when_they_are_over() {
+    let server = server();
+    let url = database(
+        &server,
+        "faults",
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users SELECT generate_series(1, 40);
+         CREATE TABLE sleepers (id int PRIMARY KEY); INSERT INTO sleepers VALUES (1);
+         CREATE VIEW slow AS SELECT id, (SELECT 'awake' FROM pg_sleep(600) OFFSET 0) AS email FROM sleepers;",
+    );
+    let users = open(&part(&url, "users")).await;
+    let slow = |timeout_ms| DirectoryPart { email: Some("email".into()), timeout_ms, ..part(&url, "slow") };
+    let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
+    faults::a_table_that_is_renamed_comes_back(&*users, &mut Admin(&server)).await;
+    faults::a_question_that_is_ended_is_told(&patient, &*users, &Admin(&server), Code::DirectoryUnreachable)
+        .await;
+    faults::each_question_has_its_own_answer(&users).await;
+    faults::whoever_waits_for_a_connection_waits_no_longer_than_it_takes(&hasty).await;
+    wait_for(&server, STUCK, "0");
+
+    server.sql("postgres", "ALTER ROLE reader CONNECTION LIMIT 0");
+    let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+    assert!(error.message.contains("takes no more connections"), "{error}");
+    assert!(error.hint.unwrap().contains("connection limit"));
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_left_running_and_a_restart_is_survived() {

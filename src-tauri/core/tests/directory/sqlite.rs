@@ -4,14 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use understudy_core::connection::DirectoryPart;
-use understudy_core::directory::{self, FieldKind, Query, Sort};
+use understudy_core::directory::{self, FieldKind, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 
+use crate::faults::{self, Administrator};
+use crate::paths;
 use crate::people::{Indexed, PrefixIndex, people};
 use crate::story::{self, pages, query, search};
 
@@ -138,13 +140,134 @@ async fn values_of_any_type_in_any_column_are_shown() {
     );
     let two = shown("2").await;
     assert_eq!(two[..5], some(&["2", "-1", "inf", "false", "2024-01-02T03:04:05"]));
-    assert_eq!(two[5].as_ref().unwrap().len(), 2 + 10_000, "a megabyte was cut");
+    assert_eq!(two[5].as_ref().unwrap().chars().count(), 2001, "a megabyte was cut");
     // A row without an id is nobody; one whose id is no UTF-8 is shown, and ends no page.
     let ids: Vec<String> = search(&*directory, &query("")).await.rows.into_iter().map(|row| row.id).collect();
     assert_eq!(ids, ["odd", "i\u{fffd}d", "broken", "2"]);
     let all = pages(&*directory, Query { limit: 1, ..query("") }).await;
     assert_eq!(all.len(), 4);
     assert_eq!(search(&*directory, &query("9223372036854775807")).await.rows.len(), 1);
+}
+
+#[tokio::test]
+async fn values_within_json_are_columns() {
+    let (_folder, url, mut connection) = database(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, profile TEXT, plan INTEGER);
+         CREATE TABLE packed (id INTEGER PRIMARY KEY, profile JSONB);",
+    )
+    .await;
+    let insert = format!(
+        "INSERT INTO users (id, profile) VALUES {}; INSERT INTO packed SELECT id, jsonb(profile) FROM users",
+        paths::values(false)
+    );
+    sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
+    let opened = async |table: &str| directory::open(&paths::part(&url, table), None).await.unwrap();
+    paths::told(&*opened("users").await).await;
+    paths::told(&*opened("packed").await).await;
+    paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", None).await;
+
+    // Where something else stands between the JSON, it has no values in it, and nobody else loses theirs.
+    sqlx::raw_sql("UPDATE users SET profile = 'no JSON' WHERE id = 4")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let directory = opened("users").await;
+    paths::told(&*directory).await;
+    let services = |directory: &dyn directory::Directory| {
+        let services = directory.info().services.clone().into_iter();
+        services.filter(|one| one.advice.is_some()).filter_map(|one| one.advice).collect::<Vec<_>>()
+    };
+    let advice = services(&*directory);
+    assert!(advice[0].contains("json_valid") && advice.len() == 3, "{advice:?}");
+    for statement in advice.iter().skip(1) {
+        sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut connection).await.unwrap();
+    }
+    let directory = opened("users").await;
+    assert_eq!(services(&*directory), [] as [String; 0], "what is advised serves it");
+    paths::told(&*directory).await;
+
+    // An index that somebody made is used as it is.
+    sqlx::raw_sql("CREATE INDEX by_name ON packed (json_extract(profile, '$.name') COLLATE NOCASE)")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let directory = opened("packed").await;
+    let by_name = directory
+        .info()
+        .services
+        .iter()
+        .find(|one| one.tier == Tier::Prefix && one.column == "profile->>name");
+    assert_eq!(by_name.unwrap().index.as_deref(), Some("by_name"));
+    paths::told(&*directory).await;
+}
+
+/// More users than may be read at every keystroke.
+const MANY: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, full_name TEXT, created_at DATETIME);
+    INSERT INTO users WITH RECURSIVE ids(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids WHERE id < 120000)
+      SELECT id, 'mail' || id || '@example.com', 'Person ' || id, datetime(1700000000 + id, 'unixepoch') FROM ids;
+    UPDATE users SET full_name = 'Zora Neale' WHERE id IN (7, 119990);
+    CREATE INDEX by_time ON users (created_at);";
+
+#[tokio::test]
+async fn an_index_of_trigrams_serves_what_is_within_a_word() {
+    let (_folder, url, mut connection) = database(MANY).await;
+    let part = DirectoryPart {
+        email: Some("email".into()),
+        name: Some("full_name".into()),
+        created_at: Some("created_at".into()),
+        timeout_ms: 1000,
+        ..part(url, "users")
+    };
+    let opened = async || directory::open(&part, None).await.unwrap();
+    let contains = |directory: &dyn directory::Directory| {
+        let services = directory.info().services.clone().into_iter();
+        services.filter(|one| one.tier == Tier::Contains).collect::<Vec<_>>()
+    };
+    let found = async |directory: &dyn directory::Directory, text: &str| {
+        let page = search(directory, &query(text)).await;
+        let ids: Vec<String> = page.rows.into_iter().map(|row| row.id).collect();
+        (ids.join(" "), page.left_out.is_none())
+    };
+    let directory = opened().await;
+    assert_eq!(found(&*directory, "neale").await, ("119990".into(), false), "only the newest are looked at");
+    let [unserved] = &contains(&*directory)[..] else { panic!("both columns are told together") };
+    let advice = unserved.advice.clone().unwrap();
+    assert!(unserved.index.is_none() && advice.contains("tokenize='trigram'"), "{advice}");
+    directory.close().await;
+
+    // What is advised is carried out to the letter.
+    sqlx::raw_sql(AssertSqlSafe(advice)).execute(&mut connection).await.unwrap();
+    let directory = opened().await;
+    for service in contains(&*directory) {
+        assert_eq!((service.index.as_deref(), service.advice), (Some("users_search"), None));
+        assert_eq!(service.note.as_deref(), Some("from three letters on"));
+    }
+    assert_eq!(found(&*directory, "NEALE").await, ("119990 7".into(), true));
+    assert_eq!(found(&*directory, "neale zora").await, ("119990 7".into(), true));
+    assert_eq!(found(&*directory, "nobody at all").await, (String::new(), true));
+    assert_eq!(found(&*directory, "il7777@").await.0, "7777");
+    assert_eq!(found(&*directory, "name:neale").await, ("119990 7".into(), true), "filters ask it too");
+    assert!(!found(&*directory, "ne").await.1, "two letters are no trigram");
+
+    // The triggers keep it.
+    let changed = "UPDATE users SET full_name = 'Nobody' WHERE id = 7; DELETE FROM users WHERE id = 119990;
+                   INSERT INTO users VALUES (120001, 'n@example.com', 'neale again', '2030-01-01')";
+    sqlx::raw_sql(changed).execute(&mut connection).await.unwrap();
+    assert_eq!(found(&*directory, "neale").await, ("120001".into(), true));
+
+    // One that has missed something, or that nothing keeps, would hide users: it is not asked.
+    let missed = "DROP TRIGGER users_search_insert; INSERT INTO users VALUES (120002, NULL, 'missed', NULL);";
+    sqlx::raw_sql(missed).execute(&mut connection).await.unwrap();
+    let unserved = contains(&*opened().await);
+    assert!(unserved[0].index.is_none() && unserved[0].advice.as_ref().unwrap().contains("users_search2"));
+    for words in ["'unicode61'", "'trigram case_sensitive 1'"] {
+        let made = format!(
+            "DROP TABLE users_search; CREATE VIRTUAL TABLE users_search USING fts5(email, full_name, content='users',
+               content_rowid='id', tokenize={words}); INSERT INTO users_search(users_search) VALUES ('rebuild')"
+        );
+        sqlx::raw_sql(AssertSqlSafe(made)).execute(&mut connection).await.unwrap();
+        assert!(contains(&*opened().await)[0].index.is_none(), "{words}");
+    }
 }
 
 #[tokio::test]
@@ -175,6 +298,10 @@ async fn ids_of_every_kind_find_their_user() {
     }
     let doubled = directory::open(&part(url, "doubled"), None).await.unwrap();
     assert_eq!(doubled.user("7").await.unwrap_err().code, Code::DirectoryMismatch);
+    for limit in [1, 50] {
+        let page = search(&*doubled, &Query { limit, ..query("") }).await;
+        assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
+    }
 }
 
 #[tokio::test]
@@ -293,15 +420,27 @@ async fn the_file_is_never_written_to() {
     assert_eq!(beside, ["users.sqlite"]);
 }
 
+impl Administrator for SqliteConnection {
+    async fn rename(&mut self, table: &str, to: &str) {
+        let rename = format!("ALTER TABLE {table} RENAME TO {to}");
+        sqlx::raw_sql(AssertSqlSafe(rename)).execute(self).await.unwrap();
+    }
+}
+
 #[tokio::test]
-async fn a_renamed_table_is_told() {
-    let (_folder, url, mut connection) =
-        database("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);").await;
-    let directory = directory::open(&part(url, "users"), None).await.unwrap();
-    assert_eq!(search(&*directory, &query("")).await.rows, []);
-    sqlx::raw_sql("ALTER TABLE users RENAME TO people").execute(&mut connection).await.unwrap();
-    let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
-    assert_eq!(error.code, Code::DirectoryMismatch, "{error}");
+async fn faults_are_told_and_gone_when_they_are_over() {
+    let (_folder, url, mut connection) = database(
+        "CREATE TABLE users (id INTEGER PRIMARY KEY);
+         INSERT INTO users WITH RECURSIVE ids(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids WHERE id < 40) SELECT id FROM ids",
+    )
+    .await;
+    let users = directory::open(&part(url, "users"), None).await.unwrap();
+    faults::a_table_that_is_renamed_comes_back(&*users, &mut connection).await;
+    faults::each_question_has_its_own_answer(&users).await;
+    let (_folder, url, _connection) = database(ENDLESS).await;
+    let hasty = DirectoryPart { email: Some("email".into()), timeout_ms: 100, ..part(url, "endless") };
+    let hasty = directory::open(&hasty, None).await.unwrap();
+    faults::whoever_waits_for_a_connection_waits_no_longer_than_it_takes(&hasty).await;
 }
 
 /// A value of any of SQLite's types, as a literal.
@@ -356,6 +495,47 @@ proptest! {
     }
 
     /// A text finds the names that begin with it or contain it, and no others.
+    #[test]
+    fn an_index_of_trigrams_finds_what_reading_finds(
+        names in prop::collection::vec("[aAäÄßſİıKK\u{301}😀\"'*^(){}: OR-]{0,12}", 1..20),
+        text in "[aAäÄßſİıKk\u{301}😀\"'*^(){}: OR-]{3,6}",
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (_folder, url, mut connection) = database(
+                "CREATE TABLE plain (id INTEGER PRIMARY KEY, name TEXT, plan TEXT);
+                 CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, plan TEXT);
+                 CREATE VIRTUAL TABLE users_fts USING fts5(name, plan, content='users', content_rowid='id', tokenize='trigram');
+                 CREATE TRIGGER a AFTER INSERT ON users BEGIN
+                   INSERT INTO users_fts (rowid, name, plan) VALUES (new.id, new.name, new.plan); END;
+                 CREATE TRIGGER b AFTER DELETE ON users BEGIN INSERT INTO users_fts (users_fts) VALUES ('rebuild'); END;
+                 CREATE TRIGGER c AFTER UPDATE ON users BEGIN INSERT INTO users_fts (users_fts) VALUES ('rebuild'); END;",
+            )
+            .await;
+            for (at, name) in names.iter().enumerate() {
+                for table in ["plain", "users"] {
+                    let insert = format!("INSERT INTO {table} (name, plan) VALUES (?, ?)");
+                    let plan = names.get(at + 1);
+                    sqlx::query(AssertSqlSafe(insert)).bind(name).bind(plan).execute(&mut connection).await.unwrap();
+                }
+            }
+            let opened = async |table: &str| {
+                let search = Some(vec!["name".into(), "plan".into()]);
+                directory::open(&DirectoryPart { search, ..part(url.clone(), table) }, None).await.unwrap()
+            };
+            let (plain, users) = (opened("plain").await, opened("users").await);
+            let is_served = |one: &directory::Service| one.index.as_deref() == Some("users_fts");
+            prop_assert!(users.info().services.iter().any(is_served));
+            // Letters from the rows themselves, and others.
+            let within: String = names[0].chars().skip(1).take(4).collect();
+            for text in [text, within.to_uppercase(), within.to_lowercase(), within] {
+                let question = query(&text);
+                prop_assert_eq!(search(&*users, &question).await.rows, search(&*plain, &question).await.rows, "{}", text);
+            }
+            Ok(())
+        })?;
+    }
+
     #[test]
     fn a_search_is_no_pattern(names in prop::collection::vec("[a%_\\\\']{1,4}", 1..20), text in "[a%_\\\\']{1,3}") {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -279,7 +279,10 @@ async fn lists_are_ordered_both_ways(directory: &dyn Directory, people: &[Person
 async fn hostile_rows_are_shown_as_they_are(directory: &dyn Directory, people: &[Person]) {
     for person in people.iter().take(100) {
         let row = directory.user(&person.id.to_string()).await.unwrap().expect("the person is there");
-        let cut = |text: &String| text.chars().take(10_000).collect::<String>();
+        let cut = |text: &String| match text.char_indices().nth(2000) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text.clone(),
+        };
         assert_eq!(row.cells[1], person.name.as_ref().map(cut));
         assert_eq!(row.cells[2], person.email);
         assert_eq!(row.cells[3], person.plan);

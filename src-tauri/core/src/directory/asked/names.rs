@@ -1,10 +1,11 @@
 //! What people call the directory's columns.
 
 use super::super::{Column, Role};
+use crate::json_path::dotted;
 use crate::suggest::closest;
 
-/// The column that `written` names: by its exact name, then whatever its case, then by its role,
-/// then by its label.
+/// The column that `written` names: by its exact name (a path's may have dots for arrows), then whatever
+/// its case, then by its role, then by its label.
 pub(super) fn find(columns: &[Column], written: &str) -> Option<usize> {
     if written.is_empty() {
         return None;
@@ -12,8 +13,9 @@ pub(super) fn find(columns: &[Column], written: &str) -> Option<usize> {
     let plain = plain(written);
     let lower = written.to_lowercase();
     let in_role = |column: &Column| role_words(column.role).contains(&lower.as_str());
-    let exact = |column: &Column| column.name == written;
-    let alike = |column: &Column| column.name.to_lowercase() == lower;
+    let exact = |column: &Column| column.name == written || dotted(&column.name) == written;
+    let alike =
+        |column: &Column| column.name.to_lowercase() == lower || dotted(&column.name).to_lowercase() == lower;
     // One database column may have two roles: `email:` then means the e-mail.
     columns
         .iter()
@@ -30,7 +32,7 @@ pub(super) fn spellings(columns: &[Column], at: usize) -> Vec<String> {
     let column = &columns[at];
     let roles = role_words(column.role).iter().map(|&word| word.to_owned());
     let mut spellings: Vec<String> = Vec::new();
-    for word in roles.chain([column.name.clone(), plain(&column.label)]) {
+    for word in roles.chain([dotted(&column.name), column.name.clone(), plain(&column.label)]) {
         let typable =
             !word.starts_with(['-', '"']) && !word.contains(|char: char| char == ':' || char.is_whitespace());
         if typable && find(columns, &word) == Some(at) && !spellings.contains(&word) {
@@ -98,6 +100,24 @@ mod tests {
         columns[plan].name = "name".into();
         assert_eq!(find(&columns, "name"), Some(plan));
         assert_eq!(find(&columns, "full_name"), Some(1));
+    }
+
+    #[test]
+    fn a_path_is_typed_with_dots() {
+        let mut columns = columns();
+        let plan = columns.iter().position(|column| column.name == "plan").unwrap();
+        columns[plan].name = "profile->address->>city".into();
+        columns[plan].label = "Profile address city".into();
+        for written in [
+            "profile.address.city",
+            "Profile.Address.City",
+            "profile->address->>city",
+            "profile_address_city",
+        ] {
+            assert_eq!(find(&columns, written), Some(plan), "{written}");
+        }
+        assert_eq!(spellings(&columns, plan)[0], "profile.address.city");
+        assert_eq!(meant(&columns, "profile.adress.city").as_deref(), Some("profile.address.city"));
     }
 
     #[test]

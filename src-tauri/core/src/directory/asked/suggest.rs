@@ -67,9 +67,9 @@ fn column_names(typed: &str, columns: &[Column]) -> Vec<(String, String)> {
     if typed.chars().count() < LETTERS {
         return Vec::new();
     }
-    let inner = format!("_{typed}");
+    let inner = ["_", "."].map(|before| format!("{before}{typed}"));
     let begins = |word: &String| names::plain(word).starts_with(&typed);
-    let has = |word: &String| names::plain(word).contains(&inner);
+    let has = |word: &String| inner.iter().any(|inner| names::plain(word).contains(inner));
     let spellings: Vec<Vec<String>> = (0..columns.len()).map(|at| names::spellings(columns, at)).collect();
     let first = (0..columns.len()).map(|at| (at, spellings[at].iter().find(|word| begins(word))));
     let later = (0..columns.len())
@@ -128,6 +128,7 @@ fn values(kind: FieldKind, now: Timestamp) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Role;
     use super::super::stories::{columns, now};
     use super::*;
 
@@ -160,6 +161,20 @@ mod tests {
             ("xy|", &[]),
         ] {
             assert_eq!(labels(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_suggested_by_any_of_its_names() {
+        let mut columns = columns();
+        let path = super::super::stories::column("profile->address->>city", Role::Other, FieldKind::Text);
+        columns.push(path);
+        for typed in ["profile", "addr", "ci", "profile.ad"] {
+            let suggested = complete(typed, typed.len(), &columns, now());
+            assert!(
+                suggested.iter().any(|one| one.label == "profile.address.city:"),
+                "{typed}: {suggested:?}"
+            );
         }
     }
 

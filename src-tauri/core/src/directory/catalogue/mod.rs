@@ -2,13 +2,17 @@
 //! becomes SQL text.
 //!
 //! A [`CatalogueName`] can only be made by this module's children, which read catalogues, so
-//! nothing that a person wrote can reach SQL other than as a bound value.
+//! nothing that a person wrote can reach SQL other than as a bound value; but for the keys of a path
+//! into JSON, which `within` writes as literals.
 
 pub(super) mod mongodb;
 pub(super) mod mysql;
 pub(super) mod postgres;
 pub(super) mod sqlite;
+mod within;
 
+pub(super) use self::within::Within;
+use self::within::{Spelling, add_paths};
 use super::FieldKind;
 
 /// A name that was read from the database's catalogue.
@@ -59,13 +63,31 @@ pub(super) struct Table<T> {
 
 #[derive(Debug, Clone)]
 pub(super) struct TableColumn<T> {
+    /// As the connection file has it; the database's own name but for a value within a JSON column.
     pub(super) name: CatalogueName,
     pub(super) kind: FieldKind,
     pub(super) nullable: bool,
     /// What the table's indexes can do for it.
     pub(super) access: Access,
+    /// It is a value within this JSON column.
+    pub(super) within: Option<Within>,
     /// What the engine's own SQL needs to know of the type.
     pub(super) db_type: T,
+}
+
+impl<T> TableColumn<T> {
+    /// Its value as SQL; `of` stands before a column's name.
+    pub(super) fn sql(&self, of: &str) -> String {
+        match &self.within {
+            Some(within) => within.sql(of),
+            None => format!("{of}{}", quoted(&self.name)),
+        }
+    }
+
+    /// The column that the database has.
+    pub(super) fn own(&self) -> &CatalogueName {
+        self.within.as_ref().map_or(&self.name, Within::column)
+    }
 }
 
 /// What the table's indexes can do for a column: each time the best one, or `None`.

@@ -5,15 +5,16 @@
 use sqlx::mysql::MySqlRow;
 use sqlx::{Column as _, Row as _};
 
-use super::{Access, CatalogueName, Table, TableColumn, WrittenName, quoted, readings};
+use super::{Access, CatalogueName, Spelling, Table, TableColumn, WrittenName, add_paths, quoted, readings};
 use crate::connection::DirectoryPart;
 use crate::directory::cursor::Value;
 use crate::directory::mapping::table_missing;
 use crate::directory::mysql::reading::{Reading, text};
 use crate::directory::mysql::served::{IndexPart, Indexes};
-use crate::directory::mysql::types::{Declared, MyType};
+use crate::directory::mysql::types::{Declared, MyType, Text};
 use crate::directory::sql::Statement;
 use crate::error::{Code, Error, Result};
+use crate::json_path::JsonPath;
 
 /// What was found, and what is known of its size.
 pub(in crate::directory) struct Found {
@@ -112,6 +113,12 @@ pub(in crate::directory) async fn read(reading: &mut Reading, part: &DirectoryPa
     for column in &mut columns {
         column.access = indexes.access(column);
     }
+    add_paths(&mut columns, part, Spelling::MySql, |column| {
+        let utf8 = |name: &str| CatalogueName::in_backticks(name.to_owned());
+        let text = || Text { charset: utf8("utf8mb4"), collation: utf8("utf8mb4_bin"), chars: u64::MAX };
+        // MariaDB's JSON is a long text.
+        matches!(column.db_type, MyType::Json | MyType::Text(_)).then(|| MyType::Text(text()))
+    });
     Ok(Found {
         estimated_rows: relation.estimated_rows,
         is_view: relation.engine.is_none(),
@@ -132,7 +139,7 @@ pub(in crate::directory) fn index_name(table: &Table<MyType>, column: &TableColu
 
 async fn ask(reading: &mut Reading, sql: &str, binds: &[&str]) -> Result<Vec<MySqlRow>> {
     let binds = binds.iter().map(|&value| Value::Text(value.to_owned())).collect();
-    reading.fetch(Statement { sql: sql.to_owned(), binds }).await
+    reading.fetch(Statement { sql: sql.to_owned(), binds, ..Statement::default() }).await
 }
 
 /// Tables and views by a condition of ours.
@@ -227,9 +234,9 @@ async fn missing(
     Ok(error.hint(format!("{hint} A table that {} may not read is not listed.", quoted_account(account))))
 }
 
-fn unreadable_columns(part: &DirectoryPart, relation: &Relation, account: &str, names: &[&str]) -> Error {
+fn unreadable_columns(part: &DirectoryPart, relation: &Relation, account: &str, names: &[String]) -> Error {
     let account = quoted_account(account);
-    let listed = |names: &[&str]| {
+    let listed = |names: &[String]| {
         names.iter().map(|name| format!("`{}`", name.replace('`', "``"))).collect::<Vec<_>>().join(", ")
     };
     let message = format!(
@@ -240,8 +247,8 @@ fn unreadable_columns(part: &DirectoryPart, relation: &Relation, account: &str, 
     Error::new(Code::DirectoryRefused, message).hint(format!(
         "Let the database's administrator run: GRANT SELECT ({}) ON {}.{} TO {account}",
         listed(names),
-        listed(&[&relation.schema]),
-        listed(&[&relation.name])
+        listed(std::slice::from_ref(&relation.schema)),
+        listed(std::slice::from_ref(&relation.name))
     ))
 }
 
@@ -277,18 +284,15 @@ fn column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool), sqlx::Error> {
         kind: db_type.kind(),
         nullable: said(3)? != "NO",
         access: Access::default(),
+        within: None,
         db_type,
     };
     Ok((column, said(4)?.contains("select")))
 }
 
-fn used(part: &DirectoryPart) -> impl Iterator<Item = &str> {
-    let roles = [&part.email, &part.name, &part.created_at].into_iter().flatten();
-    std::iter::once(&part.id)
-        .chain(roles)
-        .chain(&part.columns)
-        .chain(part.search.iter().flatten())
-        .map(String::as_str)
+/// The columns that are read for what the file names.
+fn used(part: &DirectoryPart) -> impl Iterator<Item = String> {
+    part.column_names().map(|name| JsonPath::read(name).map_or_else(|| name.to_owned(), |path| path.column))
 }
 
 fn part_of_index(row: &MySqlRow) -> Result<Option<IndexPart>, sqlx::Error> {

@@ -5,12 +5,13 @@
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::{Access, CatalogueName, Table, TableColumn, readings};
+use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, readings};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
 use crate::directory::postgres::errors;
 use crate::error::{Code, Error, Result};
+use crate::json_path::JsonPath;
 
 /// A column's type as SQL names it; a domain's is the type below it.
 #[derive(Debug, Clone)]
@@ -120,6 +121,12 @@ pub(in crate::directory) async fn read(
         )));
     }
 
+    add_paths(&mut columns, part, Spelling::Postgres, |column| {
+        let catalogue = |name: &str| CatalogueName::double_quoted(name.to_owned());
+        // Of the database's collation, which may be bytewise: nothing is lost by not relying on it.
+        let text = || PgType { schema: catalogue("pg_catalog"), name: catalogue("text"), bytewise: false };
+        (column.kind == FieldKind::Json).then(text)
+    });
     let estimate: Option<String> = relation.try_get("estimate").map_err(failed)?;
     Ok(Found {
         table: Table {
@@ -176,6 +183,7 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
         nullable: row.try_get("nullable")?,
         // What indexes can do is asked of the planner: see `postgres::served`.
         access: Access::default(),
+        within: None,
         db_type: PgType {
             schema: CatalogueName::double_quoted(row.try_get("type_schema")?),
             name: CatalogueName::double_quoted(type_name),
@@ -197,9 +205,8 @@ fn kind(type_name: &str) -> FieldKind {
 }
 
 fn is_used(part: &DirectoryPart, name: &str) -> bool {
-    [&part.email, &part.name, &part.created_at].into_iter().flatten().any(|used| used == name)
-        || part.id == name
-        || part.columns.iter().chain(part.search.iter().flatten()).any(|used| used == name)
+    part.column_names()
+        .any(|used| used == name || JsonPath::read(used).is_some_and(|path| path.column == name))
 }
 
 /// `reltuples` as a count: -1, or 0 before `PostgreSQL` 14, means that nobody knows.

@@ -3,21 +3,52 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Access, CatalogueName, Table, TableColumn, readings};
+use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, readings};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
 use crate::directory::sqlite::errors;
+use crate::directory::sqlite::trigrams::Trigrams;
 use crate::error::Result;
 
 /// The one database of a connection; others cannot be attached through a file that is only read.
 const SCHEMA: &str = "main";
 
+/// What is known of a column beside its kind.
+#[derive(Debug, Clone, Default)]
+pub(in crate::directory) struct LiteType {
+    /// An index of trigrams has it.
+    pub(in crate::directory) trigrams: Option<Trigrams>,
+}
+
+/// What was found, and what stands beside it.
+#[derive(Debug)]
+pub(in crate::directory) struct Found {
+    pub(in crate::directory) table: Table<LiteType>,
+    /// The column that is the row's number.
+    pub(in crate::directory) rowid: Option<CatalogueName>,
+    pub(in crate::directory) virtual_tables: Vec<Virtual>,
+    /// The statements that made the table's triggers, in upper case.
+    pub(in crate::directory) triggers: Vec<String>,
+    /// Of all tables and views.
+    pub(in crate::directory) names: Vec<String>,
+}
+
+/// A virtual table of the file's.
+#[derive(Debug)]
+pub(in crate::directory) struct Virtual {
+    pub(in crate::directory) name: CatalogueName,
+    /// The statement that made it.
+    pub(in crate::directory) sql: String,
+    /// FTS5's own table with a row for each row of the index, if there is one.
+    pub(in crate::directory) sizes: Option<CatalogueName>,
+}
+
 /// Finds the table or view that `part` names.
 pub(in crate::directory) async fn read(
     connection: &mut SqliteConnection,
     part: &DirectoryPart,
-) -> Result<Table<()>> {
+) -> Result<Found> {
     let failed = |error| errors::from_sqlx(error, part);
     let names: Vec<String> = sqlx::query_scalar(
         "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
@@ -44,20 +75,55 @@ pub(in crate::directory) async fn read(
     .await
     .map_err(failed)?;
     let mut columns = Vec::with_capacity(rows.len());
+    let mut keys: Vec<(CatalogueName, bool)> = Vec::new();
     for row in rows {
         let declared: String = row.try_get("type").map_err(failed)?;
         let not_null: bool = row.try_get("notnull").map_err(failed)?;
         let in_key = row.try_get::<i64, _>("pk").map_err(failed)? > 0;
+        let name = CatalogueName::double_quoted(row.try_get("name").map_err(failed)?);
+        if in_key {
+            keys.push((name.clone(), declared.eq_ignore_ascii_case("INTEGER")));
+        }
         columns.push(TableColumn {
-            name: CatalogueName::double_quoted(row.try_get("name").map_err(failed)?),
+            name,
             kind: kind(&declared),
             // SQLite lets NULLs into most primary keys, but never into the rowid.
             nullable: !(not_null || in_key && declared.eq_ignore_ascii_case("INTEGER")),
             access: Access::default(),
-            db_type: (),
+            within: None,
+            db_type: LiteType::default(),
         });
     }
-    Ok(Table { schema: CatalogueName::double_quoted(SCHEMA.to_owned()), name, columns })
+    add_paths(&mut columns, part, Spelling::Sqlite { checked: true }, |column| {
+        // There is no type for it: it is text, or the blob that JSONB is.
+        matches!(column.kind, FieldKind::Text | FieldKind::Json).then(LiteType::default)
+    });
+    let made: Vec<(String, String, String)> = sqlx::query_as(
+        "SELECT type, name, sql FROM main.sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE VIRTUAL TABLE%' \
+         OR type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE AND sql IS NOT NULL ORDER BY name",
+    )
+    .bind(name.as_str())
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(failed)?;
+    let (triggers, tables): (Vec<_>, Vec<_>) = made.into_iter().partition(|(kind, ..)| kind == "trigger");
+    let virtual_table = |(_, name, sql): (String, String, String)| {
+        let sizes = Some(format!("{name}_docsize")).filter(|sizes| names.contains(sizes));
+        let sizes = sizes.map(CatalogueName::double_quoted);
+        Virtual { name: CatalogueName::double_quoted(name), sql, sizes }
+    };
+    let virtual_tables = tables.into_iter().map(virtual_table).collect();
+    let rowid = match &keys[..] {
+        [(key, true)] => Some(key.clone()),
+        _ => None,
+    };
+    Ok(Found {
+        table: Table { schema: CatalogueName::double_quoted(SCHEMA.to_owned()), name, columns },
+        rowid,
+        virtual_tables,
+        triggers: triggers.into_iter().map(|(_, _, sql)| sql.to_uppercase()).collect(),
+        names,
+    })
 }
 
 /// By the declared type, much like SQLite's own affinities: <https://www.sqlite.org/datatype3.html>

@@ -7,7 +7,7 @@ use std::io::ErrorKind as Io;
 use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
 
 use crate::connection::DirectoryPart;
-use crate::directory::timed_out;
+use crate::directory::{stopped, timed_out};
 use crate::error::{Code, Error};
 
 /// Any failure of a connection or a command. `seen`: what the driver saw last when it looked after its
@@ -62,8 +62,7 @@ fn from_server(error: &CommandError, part: &DirectoryPart) -> Error {
             format!("{} has changed since the directory was opened: {said}.", part.table),
         )
         .hint("Check the connection; its collection was renamed or removed."),
-        11601 | 237 | 46841 => refused("The question was stopped on the database's side.".to_owned())
-            .hint("Ask again, or ask the database's administrator."),
+        11601 | 237 | 46841 => stopped(),
         // Shutting down, recovering, no primary: each is over by itself.
         91 | 189 | 10107 | 11600 | 11602 | 13435 | 13436 => unreachable(part, said),
         code => refused(format!("The database could not answer: {said} (code {code})."))

@@ -123,7 +123,12 @@ impl Directory for MongoDirectory {
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let started = Instant::now();
         let mut listing = self.listing(query)?;
-        self.read(Some(cancel), async |reading: &mut Reading| listing.fill(reading).await).await?;
+        self.read(Some(cancel), async |reading: &mut Reading| {
+            listing.fill(reading).await?;
+            // A collection that is not there has no documents either.
+            if listing.is_empty() { catalogue::mongodb::is_there(reading, &self.part).await } else { Ok(()) }
+        })
+        .await?;
         let mut page = listing.page(started.elapsed());
         if let Some(left_out) = &mut page.left_out {
             left_out.rows = self.info.estimated_total;
@@ -151,7 +156,14 @@ impl Directory for MongoDirectory {
             limit: 50,
             ..Find::default()
         };
-        let documents = self.read(None, async |reading: &mut Reading| reading.find(find).await).await?;
+        let documents = self.read(None, async |reading: &mut Reading| {
+            let found = reading.find(find).await?;
+            if found.is_empty() {
+                catalogue::mongodb::is_there(reading, &self.part).await?;
+            }
+            Ok(found)
+        });
+        let documents = documents.await?;
         // What could be meant is not what it says: 007 is not 7.
         let rows = documents
             .iter()

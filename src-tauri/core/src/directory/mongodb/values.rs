@@ -5,7 +5,7 @@ use bson::{Binary, Bson, DateTime, Decimal128};
 
 use crate::directory::FieldKind;
 use crate::directory::cursor::hex;
-use crate::directory::sql::CELL_CHARS;
+use crate::directory::sql::{CELL_CHARS, shortened};
 
 /// Values that MongoDB compares with one another; in the order in which it sorts them.
 /// <https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/>
@@ -115,17 +115,11 @@ pub(in crate::directory) fn text(value: &Bson) -> Option<String> {
 
 /// The same for a cell: cut.
 pub(in crate::directory) fn cell(value: &Bson) -> Option<String> {
-    let mut text = match value {
+    Some(shortened(match value {
         // Cut before it becomes text: two digits per byte.
-        Bson::Binary(binary) if binary.bytes.len() > CELL_CHARS / 2 => {
-            return Some(hex(&binary.bytes[..CELL_CHARS / 2]));
-        }
+        Bson::Binary(binary) if binary.bytes.len() > CELL_CHARS / 2 => hex(&binary.bytes[..CELL_CHARS / 2]),
         value => text(value)?,
-    };
-    if let Some((end, _)) = text.char_indices().nth(CELL_CHARS) {
-        text.truncate(end);
-    }
-    Some(text)
+    }))
 }
 
 /// As JavaScript writes it: whole numbers without a point, as that is what most of them are.
@@ -220,8 +214,8 @@ mod tests {
                 }
             );
         }
-        assert_eq!(cell(&Bson::String("ä".repeat(20_000))).unwrap().chars().count(), 10_000);
-        assert_eq!(cell(&binary(BinarySubtype::Generic, &vec![0; 20_000])).unwrap().len(), 10_002);
+        assert_eq!(cell(&Bson::String("ä".repeat(20_000))).unwrap().chars().count(), 2001);
+        assert_eq!(cell(&binary(BinarySubtype::Generic, &vec![0; 20_000])).unwrap().chars().count(), 2001);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::directory::catalogue::mysql::{Found, index_name};
 use crate::directory::catalogue::{TableColumn, quoted};
 use crate::directory::mapping::Mapping;
 use crate::directory::services::{Advise, services as lines};
+use crate::directory::sql::read_columns;
 use crate::directory::{Service, Tier};
 
 struct Indexes<'a> {
@@ -56,13 +57,7 @@ pub(super) fn services(mapping: &Mapping<MyType>, found: &Found, flavour: Flavou
 /// The statements that make such an account. Its password is for whoever runs them to choose: as it
 /// stands, the first one is refused.
 pub(super) fn reader(mapping: &Mapping<MyType>) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for column in mapping.shown.iter().chain(&mapping.search) {
-        let name = quoted(&column.name);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let names = read_columns(mapping);
     vec![
         "CREATE USER 'understudy'@'%' IDENTIFIED BY <a password> WITH MAX_USER_CONNECTIONS 10".to_owned(),
         format!("GRANT SELECT ({}) ON {} TO 'understudy'@'%'", names.join(", "), mapping.table),

@@ -8,7 +8,7 @@ use super::types::{MyType, ORDERED_BYTES, ORDERED_CHARS, Text};
 use crate::directory::asked::Operand;
 use crate::directory::catalogue::{Form, TableColumn};
 use crate::directory::cursor::Value;
-use crate::directory::sql::{CELL_CHARS, Dialect, Match, Ordering, Statement, behind, qualified};
+use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
 
 type Column = TableColumn<MyType>;
 
@@ -32,8 +32,8 @@ impl Dialect for MySql {
             MyType::Boolean => format!(
                 "CASE {name} + 0 WHEN 0 THEN 'false' WHEN 1 THEN 'true' ELSE CAST({name} + 0 AS CHAR) END"
             ),
-            MyType::Text(_) => format!("LEFT({name}, {CELL_CHARS})"),
-            MyType::Json | MyType::Geometry => format!("LEFT({}, {CELL_CHARS})", as_text(column)),
+            MyType::Text(_) => format!("LEFT({name}, {CHARS_READ})"),
+            MyType::Json | MyType::Geometry => format!("LEFT({}, {CHARS_READ})", as_text(column)),
             // Cut before it becomes text: two digits per byte.
             MyType::Binary { .. } => hex(&format!("LEFT({name}, {})", CELL_CHARS / 2)),
             _ => as_text(column),

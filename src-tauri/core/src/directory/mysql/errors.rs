@@ -10,7 +10,7 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use super::connect::EXAMPLE;
 use crate::connection::DirectoryPart;
-use crate::directory::timed_out;
+use crate::directory::{stopped, timed_out};
 use crate::error::{Code, Error};
 
 /// Any failure of a connection or a statement.
@@ -69,8 +69,10 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
             format!("{} has changed since the directory was opened: {said}.", part.table),
         )
         .hint("Check the connection; its table or columns were renamed or removed."),
-        // Interrupted; MySQL's max_execution_time; MariaDB's max_statement_time; a lock.
-        1317 | 3024 | 1969 | 1205 => timed_out(part),
+        // MySQL's max_execution_time; MariaDB's max_statement_time; a lock.
+        3024 | 1969 | 1205 => timed_out(part),
+        // Interrupted, and not by us.
+        1317 => stopped(),
         1792 | 1290 | 1836 => {
             refused(format!("{} tried to write to the database: {said}.", part.table))
                 .hint("Understudy only reads. Name a table or view that can be read without writing.")

@@ -28,7 +28,7 @@ use super::cursor::Value;
 use super::mapping::Mapping;
 use super::paging::{Paging, counting};
 use super::plan::Size;
-use super::sql::{Dialect, Fetched, Statement, one_user, the_one};
+use super::sql::{Dialect, Fetched, Statement, one_user, shortened, the_one};
 use super::{Count, Directory, Info, Page, Query, Row, cancelled, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
@@ -119,7 +119,7 @@ impl MySqlDirectory {
             cells.push(match column.db_type {
                 MyType::Timestamp => text.map(|text| rfc3339(text, true)),
                 MyType::DateTime => text.map(|text| rfc3339(text, false)),
-                _ => text,
+                _ => text.map(shortened),
             });
         }
         Ok(Fetched {
@@ -209,7 +209,7 @@ async fn total(server: &Arc<Server>, found: &Found, mapping: &Mapping<MyType>) -
     );
     let counted = async {
         let mut reading = Reading::begin(server, COUNT_LIMIT).await?;
-        let rows = reading.fetch(Statement { sql, binds: Vec::new() }).await;
+        let rows = reading.fetch(Statement { sql, ..Statement::default() }).await;
         reading.finish().await;
         rows
     };

@@ -161,7 +161,7 @@ async fn rolled_back(mut loan: Loan) {
 
 /// MySQL's placeholders have no numbers: `?2 … ?1` becomes `? … ?`, and the values come in that order.
 fn positional(statement: Statement) -> (String, Vec<Value>) {
-    let Statement { sql, binds } = statement;
+    let Statement { sql, binds, .. } = statement;
     let mut positional = String::with_capacity(sql.len());
     let mut values = Vec::with_capacity(binds.len());
     let mut quote = None;
@@ -201,6 +201,7 @@ mod tests {
         let statement = Statement {
             sql: "SELECT `a?1``?`, '?2', ?2 FROM t WHERE a = ?1 AND (b > ?10 OR b = ?2)".into(),
             binds: (1..=10).map(Value::Integer).collect(),
+            ..Statement::default()
         };
         let (sql, values) = positional(statement);
         assert_eq!(sql, "SELECT `a?1``?`, '?2', ? FROM t WHERE a = ? AND (b > ? OR b = ?)");

@@ -130,6 +130,7 @@ mod tests {
             kind: db_type.kind(),
             nullable: true,
             access: Access::default(),
+            within: None,
             db_type,
         };
         let access = Indexes { parts, id: "id", is_clustered }.access(&column);

@@ -4,6 +4,7 @@ use crate::directory::catalogue::postgres::PgType;
 use crate::directory::catalogue::{Table, TableColumn, quoted};
 use crate::directory::mapping::Mapping;
 use crate::directory::services::{Advise, services as lines};
+use crate::directory::sql::read_columns;
 use crate::directory::{Service, Tier};
 
 struct Indexes<'a> {
@@ -24,7 +25,7 @@ impl Advise<PgType> for Indexes<'_> {
             matches!(column.db_type.name.as_str(), "text" | "varchar" | "bpchar" | "citext")
         };
         let table = self.table;
-        let names: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
+        let names: Vec<String> = columns.iter().map(|column| column.sql("")).collect();
         let name = names.first()?;
         Some(match tier {
             Tier::All => format!("CREATE INDEX CONCURRENTLY ON {table} ({name})"),
@@ -55,13 +56,7 @@ pub(super) fn reader(
     table: &Table<PgType>,
     database: Option<&str>,
 ) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for column in mapping.shown.iter().chain(&mapping.search) {
-        let name = quoted(&column.name);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let names = read_columns(mapping);
     let database = database.map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
     let mut statements = vec!["CREATE ROLE understudy LOGIN CONNECTION LIMIT 10".to_owned()];
     statements.push("\\password understudy".to_owned());

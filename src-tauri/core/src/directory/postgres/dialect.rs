@@ -5,7 +5,7 @@ use crate::directory::asked::Operand;
 use crate::directory::catalogue::postgres::PgType;
 use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
-use crate::directory::sql::{CELL_CHARS, Dialect, Match, Ordering, Statement, behind, qualified};
+use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
 
 type Column = TableColumn<PgType>;
 
@@ -27,7 +27,7 @@ impl Dialect for Postgres {
             (_, "bytea") => {
                 format!(r"'\x' || encode(substring({name} from 1 for {}), 'hex')", CELL_CHARS / 2)
             }
-            _ => format!("left({name}::text, {CELL_CHARS})"),
+            _ => format!("left({name}::text, {CHARS_READ})"),
         }
     }
 

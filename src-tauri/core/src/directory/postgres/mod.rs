@@ -26,10 +26,10 @@ use super::catalogue::{
 use super::mapping::Mapping;
 use super::paging::{Paging, Step, counting};
 use super::plan::{Reach, Size};
-use super::sql::{Fetched, Statement, one_user, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, timed_out};
+use super::sql::{Fetched, Statement, one_user, shortened, the_one};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, stopped, timed_out};
 use crate::connection::DirectoryPart;
-use crate::error::Result;
+use crate::error::{Code, Result};
 
 /// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
@@ -98,6 +98,7 @@ impl PostgresDirectory {
     async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<T> {
         let limit = self.limit();
         let mut reading = Reading::begin(&self.server, limit).await?;
+        let started = Instant::now();
         // The server's limit is per statement; this one is for all of them. When it strikes, or
         // whoever waits for us goes away, dropping `reading` stops the server.
         let answer =
@@ -107,7 +108,9 @@ impl PostgresDirectory {
             Ok(_) => drop(tokio::spawn(reading.finish())),
             Err(_) => reading.finish().await,
         }
-        answer
+        // One code for two causes: the limit, and somebody who stopped it before.
+        let early = started.elapsed() < limit.mul_f32(0.9);
+        answer.map_err(|error| if early && error.code == Code::DirectoryTimeout { stopped() } else { error })
     }
 
     async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {
@@ -153,7 +156,7 @@ impl PostgresDirectory {
         let mut cells = Vec::with_capacity(shown.len());
         for (at, column) in shown.iter().enumerate() {
             let text = reading::text(row, at + 1)?;
-            cells.push(if column.kind == FieldKind::Time { text.map(rfc3339) } else { text });
+            cells.push(if column.kind == FieldKind::Time { text.map(rfc3339) } else { text.map(shortened) });
         }
         Ok(Fetched {
             segment: reading::text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),

@@ -1,18 +1,20 @@
 //! What SQL calls things in SQLite. Any column may hold a value of any type; each is bound as it is.
 
+use super::trigrams;
 use crate::directory::FieldKind;
 use crate::directory::asked::Operand;
-use crate::directory::catalogue::{Form, TableColumn};
+use crate::directory::catalogue::sqlite::LiteType;
+use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
-use crate::directory::plan::spellings;
-use crate::directory::sql::{CELL_CHARS, Dialect, Match, Ordering, Statement, behind, qualified};
+use crate::directory::plan::{has_trigram, spellings};
+use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
 
-type Column = TableColumn<()>;
+type Column = TableColumn<LiteType>;
 
 pub(super) struct Sqlite;
 
 impl Dialect for Sqlite {
-    type Type = ();
+    type Type = LiteType;
 
     const ROW_VALUES: bool = true;
     const COUNT: &'static str = "CAST(count(*) AS TEXT)";
@@ -20,7 +22,7 @@ impl Dialect for Sqlite {
     fn cell(column: &Column) -> String {
         let name = qualified(column);
         format!(
-            "CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {CELL_CHARS}) \
+            "CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {CHARS_READ}) \
              WHEN 'blob' THEN substr({name}, 1, {}) ELSE {name} END",
             CELL_CHARS / 2
         )
@@ -72,9 +74,13 @@ impl Dialect for Sqlite {
     fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
         let folds = Form { folds: true, ascii: true, ..Form::default() };
         let form = form.unwrap_or(folds);
-        let same = cases(text, form).into_iter().map(|text| {
-            let text = statement.bind('?', Value::Text(text));
-            format!("{} = {text}", expression(column, form))
+        let mut values: Vec<Value> = cases(text, form).into_iter().map(Value::Text).collect();
+        // Only what is taken out of JSON keeps its numbers apart from texts.
+        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+        values.extend(number.filter(|_| column.within.is_some()).map(Value::Integer));
+        let same = values.into_iter().map(|value| {
+            let value = statement.bind('?', value);
+            format!("{} = {value}", expression(column, form))
         });
         format!("({})", same.collect::<Vec<_>>().join(" OR "))
     }
@@ -114,11 +120,24 @@ impl Dialect for Sqlite {
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
         let folds = Form { folds: true, ascii: true, ..Form::default() };
-        let like = spellings(text, folds).into_iter().map(|text| {
+        let spellings = spellings(text, folds);
+        let index = column.db_type.trigrams.as_ref().filter(|_| !statement.scans && has_trigram(text));
+        let found = index.map(|index| {
+            let matching = trigrams::matching(&column.name, &spellings);
+            let matching = statement.bind('?', Value::Text(matching));
+            let table = quoted(&index.table);
+            format!(
+                "u.{} IN (SELECT rowid FROM main.{table} WHERE {table} MATCH {matching}) AND ",
+                quoted(&index.id)
+            )
+        });
+        // The index finds no fewer: whether it is asked or not, the same is found.
+        let like = spellings.into_iter().map(|text| {
             let pattern = statement.bind('?', Value::Text(how.pattern(&text)));
             format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column))
         });
-        format!("({})", like.collect::<Vec<_>>().join(" OR "))
+        let like = like.collect::<Vec<_>>().join(" OR ");
+        format!("({}({like}))", found.unwrap_or_default())
     }
 }
 

@@ -3,6 +3,7 @@
 mod dialect;
 pub(super) mod errors;
 mod served;
+pub(super) mod trigrams;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -16,13 +17,14 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueR
 use tokio_util::sync::CancellationToken;
 
 use self::dialect::Sqlite;
+use super::catalogue::sqlite::LiteType;
 use super::catalogue::{self, Table, quoted};
 use super::cursor::{Value, hex};
 use super::mapping::Mapping;
 use super::paging::{Paging, counting};
 use super::plan::Size;
 use super::services::services;
-use super::sql::{Fetched, Statement, one_user, the_one};
+use super::sql::{Fetched, Statement, one_user, shortened, the_one};
 use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, time};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
@@ -40,7 +42,7 @@ const CACHE: &str = "-32000";
 pub(super) struct SqliteDirectory {
     pool: SqlitePool,
     part: DirectoryPart,
-    mapping: Mapping<()>,
+    mapping: Mapping<LiteType>,
     info: Info,
 }
 
@@ -77,17 +79,17 @@ impl SqliteDirectory {
             .fetch_one(&mut *connection)
             .await
             .map_err(failed)?;
-        let table = catalogue::sqlite::read(&mut connection, part).await?;
-        let mut mapping = Mapping::new(part, &table)?;
-        served::find(&mut connection, &mut mapping).await.map_err(failed)?;
-        let (estimated_total, total_is_exact) = total(&mut connection, &table).await.map_err(failed)?;
+        let found = catalogue::sqlite::read(&mut connection, part).await?;
+        let mut mapping = Mapping::new(part, &found.table)?;
+        served::find(&mut connection, &mut mapping, &found).await.map_err(failed)?;
+        let (estimated_total, total_is_exact) = total(&mut connection, &found.table).await.map_err(failed)?;
         drop(connection);
         let info = Info {
             server: format!("SQLite {version}"),
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
-            services: services(&mapping, &served::Indexes { table: &table.name }),
+            services: services(&mapping, &served::Indexes { users: &found }),
             // A file has no roles: who may read it is for the system to say.
             reader: Vec::new(),
         };
@@ -273,15 +275,15 @@ fn cell(value: Value, kind: FieldKind) -> Option<String> {
         (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
         (FieldKind::Time, Value::Integer(since_epoch)) => Some(time::from_epoch(since_epoch)),
         (FieldKind::Time, Value::Text(text)) => Some(time::with_t(text)),
-        (_, Value::Blob(bytes)) => Some(hex(&bytes)),
-        (_, value) => value.into_text(),
+        (_, Value::Blob(bytes)) => Some(shortened(hex(&bytes))),
+        (_, value) => value.into_text().map(shortened),
     }
 }
 
 /// How many users there are: counted when that is quick, or else as ANALYZE or the rowids tell.
 async fn total(
     connection: &mut SqliteConnection,
-    table: &Table<()>,
+    table: &Table<LiteType>,
 ) -> Result<(Option<u64>, bool), sqlx::Error> {
     let from = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
     let count = format!("SELECT count(*) FROM {from}");

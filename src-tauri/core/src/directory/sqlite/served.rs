@@ -4,35 +4,45 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::dialect::expression;
-use crate::directory::catalogue::{Form, Served, TableColumn, quoted};
+use super::dialect::{Sqlite, expression};
+use super::trigrams;
+use crate::directory::catalogue::sqlite::{Found, LiteType};
+use crate::directory::catalogue::{Access, CatalogueName, Form, Served, TableColumn, quoted};
 use crate::directory::mapping::Mapping;
 use crate::directory::services::Advise;
-use crate::directory::sql::qualified;
+use crate::directory::sql::{Dialect, Match, Statement, qualified};
 use crate::directory::{FieldKind, Tier};
 
-type Column = TableColumn<()>;
+type Column = TableColumn<LiteType>;
 
 /// Without ANALYZE's numbers the planner knows no sizes; with them it may read a table of a few rows
 /// rather than its index, which is as good.
 pub(super) async fn find(
     connection: &mut SqliteConnection,
-    mapping: &mut Mapping<()>,
+    mapping: &mut Mapping<LiteType>,
+    users: &Found,
 ) -> Result<(), sqlx::Error> {
     let table = mapping.table.clone();
+    let trigrams = trigrams::find(connection, users, &mapping.id().name.clone()).await?;
     for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
-        column.access.order = ordered(connection, &table, column).await?;
-        for form in forms(column) {
-            let expression = expression(column, form);
-            let served = |index: Option<String>| index.map(|index| Served { index, form });
-            if column.access.equals.is_none() {
-                let condition = format!("{expression} = 'probe'");
-                column.access.equals = served(searched(connection, &table, &condition).await?);
-            }
-            if column.access.prefix.is_none() && column.kind == FieldKind::Text {
-                let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
-                let index = searched(connection, &table, &condition).await?;
-                column.access.prefix = served(index);
+        if let Some(within) = &mut column.within {
+            // An index on the plain expression has seen every value: all of them are JSON.
+            within.set_checked(false);
+        }
+        column.access = access(connection, &table, column).await?;
+        if let Some(within) = column.within.as_mut().filter(|_| column.access == Access::default()) {
+            within.set_checked(true);
+            column.access = access(connection, &table, column).await?;
+        }
+        for (index, columns) in &trigrams {
+            let is_in_it = columns.iter().any(|name| name.eq_ignore_ascii_case(column.name.as_str()));
+            if column.access.contains.is_none() && is_text(column) && column.within.is_none() && is_in_it {
+                column.db_type.trigrams = Some(index.clone());
+                let mut statement = Statement::default();
+                statement.sql = Sqlite::matches(&mut statement, column, Match::Contains, "probe");
+                let found = searched(connection, &table, &statement.sql).await?.is_some();
+                let index = Served { index: index.table.as_str().to_owned(), form: Form::default() };
+                column.access.contains = Some(index).filter(|_| found);
             }
         }
     }
@@ -40,6 +50,27 @@ pub(super) async fn find(
         column.sortable = shown.access.order.is_some();
     }
     Ok(())
+}
+
+async fn access(
+    connection: &mut SqliteConnection,
+    table: &str,
+    column: &Column,
+) -> Result<Access, sqlx::Error> {
+    let mut access = Access { order: ordered(connection, table, column).await?, ..Access::default() };
+    for form in forms(column) {
+        let expression = expression(column, form);
+        let served = |index: Option<String>| index.map(|index| Served { index, form });
+        if access.equals.is_none() {
+            let condition = format!("{expression} = 'probe'");
+            access.equals = served(searched(connection, table, &condition).await?);
+        }
+        if access.prefix.is_none() && is_text(column) {
+            let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
+            access.prefix = served(searched(connection, table, &condition).await?);
+        }
+    }
+    Ok(access)
 }
 
 fn is_text(column: &Column) -> bool {
@@ -97,23 +128,27 @@ fn index_of(step: &str) -> Option<String> {
 
 /// What SQLite would need to serve the search.
 pub(super) struct Indexes<'a> {
-    /// As the catalogue has it.
-    pub(super) table: &'a super::super::catalogue::CatalogueName,
+    pub(super) users: &'a Found,
 }
 
-impl Advise<()> for Indexes<'_> {
+impl Advise<LiteType> for Indexes<'_> {
     const CONTAINS_NOTE: &'static str = "from three letters on";
 
     fn index(&self, tier: Tier, columns: &[&Column]) -> Option<String> {
-        let table = quoted(self.table);
-        let name = quoted(&columns.first()?.name);
-        let by = |columns: &[&Column]| format!("\"by_{}\"", columns[0].name.as_str().replace('"', "\"\""));
+        let table = quoted(&self.users.table.name);
+        let column = columns.first()?;
+        let name = column.sql("");
+        let by = || format!("\"by_{}\"", column.name.as_str().replace('"', "\"\""));
         Some(match tier {
             // SQLite wants a name for every index.
-            Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by(columns)),
-            Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by(columns)),
+            Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by()),
+            Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by()),
             Tier::Email | Tier::Prefix => {
-                format!("CREATE INDEX {} ON {table} ({name} COLLATE NOCASE)", by(columns))
+                format!("CREATE INDEX {} ON {table} ({name} COLLATE NOCASE)", by())
+            }
+            Tier::Contains if columns.iter().all(|column| is_text(column) && column.within.is_none()) => {
+                let columns: Vec<&CatalogueName> = columns.iter().map(|column| &column.name).collect();
+                return trigrams::advice(self.users, &columns);
             }
             _ => return None,
         })

@@ -10,6 +10,7 @@ use understudy_core::error::Code;
 use understudy_test_support::mongod::MongoServer;
 
 use super::{DATABASE, READER, READER_PASSWORD, insert, open, opening_fails, part, server};
+use crate::faults::{self, Administrator, Overseer};
 use crate::story::{query, search};
 
 #[tokio::test]
@@ -115,6 +116,50 @@ async fn fall_asleep(server: &MongoServer) {
     let nap = doc! { "$function": { "body": "function() { sleep(60000); return 'awake'; }", "args": [], "lang": "js" } };
     let view = doc! { "create": "slow", "viewOn": "users", "pipeline": [{ "$addFields": { "email": nap } }] };
     server.command(DATABASE, view).await;
+}
+
+struct Admin<'a>(&'a MongoServer);
+
+impl Administrator for Admin<'_> {
+    async fn rename(&mut self, table: &str, to: &str) {
+        let (from, to) = (format!("{DATABASE}.{table}"), format!("{DATABASE}.{to}"));
+        self.0.command("admin", doc! { "renameCollection": from, "to": to }).await;
+    }
+}
+
+impl Overseer for Admin<'_> {
+    async fn runs(&self, questions: usize) {
+        wait_for(self.0, questions).await;
+    }
+
+    async fn stop(&self) {
+        for operation in running(self.0).await {
+            let op = operation.get("opid").cloned().expect("each has a number");
+            self.0.command("admin", doc! { "killOp": 1, "op": op }).await;
+        }
+    }
+
+    /// A connection cannot be ended from here.
+    async fn hang_up(&self) {
+        self.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_are_told_and_gone_when_they_are_over() {
+    let server = server().await;
+    insert(&server, "users", (1..=40).map(|id| doc! { "_id": id }).collect()).await;
+    insert(&server, "slow", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
+    let users = open(&part(&server, "users")).await;
+    let slow =
+        |timeout_ms| DirectoryPart { email: Some("email".into()), timeout_ms, ..part(&server, "slow") };
+    let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
+    faults::a_table_that_is_renamed_comes_back(&*users, &mut Admin(&server)).await;
+    fall_asleep(&server).await;
+    faults::a_question_that_is_ended_is_told(&patient, &*users, &Admin(&server), Code::DirectoryRefused)
+        .await;
+    faults::each_question_has_its_own_answer(&users).await;
+    faults::whoever_waits_for_a_connection_waits_no_longer_than_it_takes(&hasty).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

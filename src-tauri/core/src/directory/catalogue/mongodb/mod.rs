@@ -54,7 +54,7 @@ pub(in crate::directory) async fn read(
     part: &DirectoryPart,
     database: &str,
 ) -> Result<Found> {
-    collection(reading, part).await?;
+    is_there(reading, part).await?;
     let estimated_rows = reading.estimate().await.ok();
     let indexes = indexes(reading, part).await?;
     let (columns, missing) = sampled(reading, part, &indexes).await?;
@@ -83,7 +83,7 @@ fn called(name: impl Into<String>) -> CatalogueName {
 }
 
 /// Fails when there is no such collection, or this user may not read it.
-async fn collection(reading: &mut Reading, part: &DirectoryPart) -> Result<()> {
+pub(in crate::directory) async fn is_there(reading: &mut Reading, part: &DirectoryPart) -> Result<()> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
     let listed = reading.command(list).await?;
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
@@ -145,11 +145,9 @@ async fn sought(reading: &mut Reading, path: &str) -> Option<Document> {
 
 /// Every path that the file names, once.
 fn named(part: &DirectoryPart) -> Vec<&str> {
-    let mut named: Vec<&str> = vec![&part.id];
-    let roles = [&part.name, &part.email, &part.created_at].into_iter().flatten();
-    let lists = part.columns.iter().chain(part.search.iter().flatten());
-    for path in roles.chain(lists) {
-        if !named.contains(&path.as_str()) {
+    let mut named: Vec<&str> = Vec::new();
+    for path in part.column_names() {
+        if !named.contains(&path) {
             named.push(path);
         }
     }
@@ -188,6 +186,7 @@ fn described(path: &str, part: &DirectoryPart, sample: &[Document], indexes: &[I
         // `_id` is the one path that every document has.
         nullable: path != "_id",
         access,
+        within: None,
         db_type: field,
     }
 }

@@ -19,6 +19,7 @@ use crate::directory::cursor::{Cursor, Value};
 use crate::directory::mapping::Mapping;
 use crate::directory::paging::{asked, sorted};
 use crate::directory::plan::{Finding, Order, Plan, Planning, Reach, Size, Test};
+use crate::directory::sql::doubled;
 use crate::directory::{How, Page, Place, Query, Row, Tier};
 use crate::error::{Code, Error, Result};
 
@@ -155,9 +156,15 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
+    /// Nothing was found.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     pub(super) fn page(mut self, elapsed: Duration) -> Page {
         let limit = usize::from(self.query.limit);
         let more = self.found.len() > limit;
+        let doubled = doubled(self.found.iter().map(|found| &found.row.id)).cloned();
         self.found.truncate(limit);
         if self.backward {
             self.found.reverse();
@@ -193,7 +200,7 @@ impl<'a> Listing<'a> {
         let how = How { tier, by, elapsed_ms: elapsed.as_secs_f64() * 1000.0 };
         let left_out = self.plan.left_out.filter(|_| next.is_none());
         let rows = self.found.into_iter().map(|found| found.row).collect();
-        Page { rows, previous, next, how, left_out }
+        Page { rows, previous, next, how, left_out, doubled }
     }
 
     /// The text named somebody who was found: nobody waits for those who only resemble them.
