@@ -54,7 +54,7 @@ pub struct Report {
 pub type Typed = HashMap<String, SecretString>;
 
 /// Rows of [`Report::sample`].
-const SAMPLE: u16 = 5;
+pub(crate) const SAMPLE: u16 = 5;
 
 impl Report {
     fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
@@ -128,20 +128,31 @@ async fn check_secrets(connection: &Connection, vault: &Vault, typed: &Typed, re
     }
 }
 
+/// The database's password: as it was typed, or else as the vault has it.
+pub(crate) async fn password(
+    id: &str,
+    part: &DirectoryPart,
+    vault: &Vault,
+    typed: &Typed,
+) -> Option<SecretString> {
+    if let Some(password) = typed.get(DATABASE_PASSWORD) {
+        return Some(password.clone());
+    }
+    if !part.may_need_password() {
+        return None;
+    }
+    // Many databases want none: where the vault has no answer, the database says whether that was a problem.
+    let name = SecretName { connection: id.to_owned(), name: DATABASE_PASSWORD.to_owned() };
+    vault.get(&name).await.unwrap_or_default()
+}
+
 async fn open(
     connection: &Connection,
     vault: &Vault,
     typed: &Typed,
     report: &mut Report,
 ) -> Option<std::sync::Arc<dyn Directory>> {
-    let password = match typed.get(DATABASE_PASSWORD) {
-        Some(password) => Some(password.clone()),
-        // Many databases want none: where the vault has no answer, the database says whether that was a problem.
-        None if connection.may_need_password() => {
-            vault.get(&connection.database_secret()).await.unwrap_or_default()
-        }
-        None => None,
-    };
+    let password = password(&connection.id, &connection.file.directory, vault, typed).await;
     match directory::open(&connection.file.directory, password.as_ref()).await {
         Ok(directory) => {
             let info = directory.info();

@@ -15,6 +15,7 @@ pub mod directory;
 pub mod error;
 pub mod home;
 pub mod impersonation;
+pub mod look;
 pub mod notice;
 pub mod policy;
 pub mod session;
