@@ -11,7 +11,11 @@ export type TableOffer = {
 /**
  * As `directory.table` has to name it.
  */
-name: string, kind: TableKind, 
+name: string, 
+/**
+ * As it may name it too: with its schema.
+ */
+qualified: string, kind: TableKind, 
 /**
  * As the database estimates; `None`: it does not, as for a view.
  */

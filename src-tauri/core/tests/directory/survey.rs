@@ -119,6 +119,7 @@ mod servers {
         assert_eq!(survey.left_out, 0);
         let users = offer(&survey, "Users");
         assert!(users.likely);
+        assert_eq!(users.qualified, "public.Users");
         assert_eq!((users.kind, users.estimated_rows), (TableKind::Table, Some(1)));
         assert_eq!(users.signs, [Sign::Name, Sign::Email, Sign::Password]);
         assert_eq!(

@@ -43,6 +43,7 @@ async fn collections(reading: &mut Reading) -> Result<Findings> {
         }
         findings.tables.push(Found {
             written: name.clone(),
+            qualified: name.clone(),
             name,
             kind: if entry.get_str("type").is_ok_and(|kind| kind == "view") {
                 TableKind::View

@@ -38,10 +38,12 @@ async fn tables(reading: &mut Reading) -> Result<Findings> {
     let mut schemas: HashMap<String, String> = HashMap::new();
     for relation in relations(reading, "1 = 1", &[]).await? {
         let at_hand = database.as_deref() == Some(relation.schema.as_str());
-        let written = written((!at_hand).then_some(relation.schema.as_str()), &relation.name);
+        let qualified = written(Some(&relation.schema), &relation.name);
+        let written = if at_hand { written(None, &relation.name) } else { qualified.clone() };
         schemas.insert(written.clone(), relation.schema);
         findings.tables.push(Found {
             written,
+            qualified,
             name: relation.name,
             kind: if relation.engine.is_some() { TableKind::Table } else { TableKind::View },
             estimated_rows: relation.estimated_rows,

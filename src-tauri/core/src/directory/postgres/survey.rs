@@ -83,6 +83,7 @@ fn table(row: &PgRow) -> Result<Found, sqlx::Error> {
     let estimate: Option<String> = row.try_get("estimate")?;
     Ok(Found {
         written: written((!at_hand).then_some(schema.as_str()), &name),
+        qualified: written(Some(&schema), &name),
         kind: match row.try_get("kind")? {
             "v" => TableKind::View,
             "m" => TableKind::MaterializedView,

@@ -37,6 +37,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Err
         let name: String = row.try_get(0)?;
         findings.tables.push(Found {
             written: written(None, &name),
+            qualified: written(Some("main"), &name),
             name,
             kind: if row.try_get(1)? { TableKind::View } else { TableKind::Table },
             estimated_rows: None,

@@ -70,6 +70,8 @@ pub struct ColumnOffer {
 pub struct TableOffer {
     /// As `directory.table` has to name it.
     pub name: String,
+    /// As it may name it too: with its schema.
+    pub qualified: String,
     pub kind: TableKind,
     /// As the database estimates; `None`: it does not, as for a view.
     #[ts(type = "number | null")]
@@ -101,6 +103,8 @@ pub struct Survey {
 pub(super) struct Found {
     /// As `directory.table` has to name it.
     pub(super) written: String,
+    /// The same with its schema, if there are schemas.
+    pub(super) qualified: String,
     /// Its own name, without a schema.
     pub(super) name: String,
     pub(super) kind: TableKind,
@@ -210,6 +214,7 @@ fn offer(table: Found) -> (i32, TableOffer) {
         - weigh(table.estimated_rows == Some(0), 3);
     let offer = TableOffer {
         name: table.written,
+        qualified: table.qualified,
         kind: table.kind,
         estimated_rows: table.estimated_rows,
         likely: score >= LIKELY && guess.id.is_some(),
@@ -231,6 +236,7 @@ mod tests {
     fn table(name: &str, rows: u64, columns: &[&str]) -> Found {
         Found {
             written: name.to_owned(),
+            qualified: name.to_owned(),
             name: last_part(name).to_owned(),
             kind: TableKind::Table,
             estimated_rows: Some(rows),
