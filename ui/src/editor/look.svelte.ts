@@ -101,6 +101,7 @@ export class Look {
   /** The form names a table that is not there. */
   readonly unknown = $derived(
     this.survey !== null &&
+      this.survey.tables.length > 0 &&
       this.survey.left_out === 0 &&
       this.mapping.table.trim() !== "" &&
       this.table === null,
@@ -115,6 +116,7 @@ export class Look {
   /** What a preview would be of; `null`: there is none to be had yet. */
   readonly previewable = $derived(
     this.survey !== null &&
+      this.survey.tables.length > 0 &&
       !this.unknown &&
       Object.keys(this.missing).length === 0 &&
       this.mapping.table.trim() !== "" &&
@@ -151,8 +153,9 @@ export class Look {
     const came = await this.tables.ask(this.#way, () =>
       ipc.surveyDirectory(this.#editor.connection, { ...directory, ...NO_TABLE }, this.#secrets()),
     );
+    if (!came) return;
     const first = this.survey?.tables[0];
-    if (came && first?.likely && this.#editor.untouched) {
+    if (first?.likely && this.#editor.untouched) {
       this.choose(first);
       this.byItself = true;
     }

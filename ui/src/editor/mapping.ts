@@ -69,12 +69,14 @@ export function missing(field: MappedField, value: string, offer: TableOffer): s
   );
 }
 
-/** Which of the table's columns a field may name, the likeliest first. */
+/** The table's columns for a field, the likeliest first. */
 export function fitting(field: MappedField, offer: TableOffer): ColumnOffer[] {
-  const fits = ({ kind }: ColumnOffer): boolean => {
-    if (field === "created_at") return kind === "time";
-    if (field === "email" || field === "name") return kind === "text";
-    return false;
+  const guessed = field === "columns" || field === "search" || field === "table" ? null : offer.guess[field];
+  const rank = ({ name, kind }: ColumnOffer): number => {
+    if (name === guessed) return 0;
+    if (field === "created_at") return kind === "time" ? 1 : 2;
+    if (field === "email" || field === "name") return kind === "text" ? 1 : 2;
+    return 1;
   };
-  return [...offer.columns].sort((a, b) => Number(fits(b)) - Number(fits(a)));
+  return [...offer.columns].sort((a, b) => rank(a) - rank(b));
 }

@@ -169,7 +169,6 @@ export const setup = {
         `${count(n, "field needs", "fields need")} another look. Nothing you typed is lost.`,
     },
     look: {
-      tables: "Choose the table",
       choose: (field: string) => `Choose: ${field}`,
       asking: "Looking at the tables…",
       known: (n: number) => `${count(n, "table", "tables")} to choose from, the likeliest first.`,
@@ -192,7 +191,7 @@ export const setup = {
       signs: {
         name: "named like users",
         email: "has e-mail addresses",
-        password: "people sign in with it",
+        password: "has passwords",
       } satisfies Record<Sign, string>,
       types: {
         integer: "whole number",
@@ -213,7 +212,6 @@ export const setup = {
     },
     preview: {
       title: "Preview",
-      text: "The newest users, as the list will show them.",
       asking: "Reading a few users…",
       users: (n: string, exact: boolean) => `${exact ? "" : "≈ "}${n} users`,
       empty: "The table has no row yet.",
