@@ -179,9 +179,10 @@ export class Look {
     this.byItself = false;
   }
 
-  async show(): Promise<void> {
+  /** Previews what is written; the same thing once, unless it is to be tried `again`. */
+  async show(again = false): Promise<void> {
     const about = this.previewable;
-    if (about === null || (about === this.preview.about && this.preview.failure === null)) return;
+    if (about === null || (about === this.preview.about && !again)) return;
     const { connection, directory } = this.#editor;
     await this.preview.ask(about, () => ipc.previewDirectory(connection, directory, this.#secrets()));
   }

@@ -176,6 +176,48 @@ const views: View[] = [
     },
   },
   {
+    name: "editor-tables-odd",
+    opening: {
+      width: 640,
+      height: 400,
+      prepare: (fake) => {
+        const [users, view] = fake.survey.tables;
+        if (!users || !view) return;
+        const odd = [
+          "<b>users</b>",
+          "evil\u202esresu",
+          "archive_2019.customer_accounts_with_a_very_long_name_that_never_ends_because_somebody_generated_it",
+          "مستخدمون",
+        ].map((name) => ({ ...users, name, qualified: name, estimated_rows: 9_007_199_254_740_991 }));
+        const many = Array.from({ length: 300 }, (_, at) => ({ ...view, name: `t_${at}`, qualified: `t_${at}` }));
+        fake.survey = { tables: [users, ...odd, ...many], unreadable: [], left_out: 1200 };
+      },
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      const table = page.getByRole("combobox", { name: "Table" });
+      await table.press("ArrowDown");
+      await table.press("PageDown");
+      await table.press("ArrowUp");
+      await table.press("ArrowUp");
+      await table.press("ArrowUp");
+      await page.getByRole("option", { name: /very_long_name/ }).waitFor();
+    },
+  },
+  {
+    name: "editor-looking",
+    opening: {
+      prepare: (fake) => {
+        fake.hold("survey_directory");
+      },
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.clock.runFor(300);
+      await page.getByText("Looking at the tables…").waitFor();
+    },
+  },
+  {
     name: "editor-preview",
     opening: {
       prepare: (fake, understudy) => {

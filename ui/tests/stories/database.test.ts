@@ -292,5 +292,6 @@ describe("a connection that is there", () => {
     expect(await shown.findByRole("alert", {}, PATIENT)).toHaveTextContent("did not answer within 3 s");
     await user.click(shown.getByRole("button", { name: "Retry" }));
     expect(await shown.findByText("Anders Holm", {}, PATIENT)).toBeInTheDocument();
+    expect(fake.called("preview_directory")).toHaveLength(2);
   });
 });
