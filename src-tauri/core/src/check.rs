@@ -176,9 +176,7 @@ async fn open(
 
 async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) {
     let info = directory.info();
-    let columns: Vec<String> =
-        info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
-    report.say("Columns", Status::Ok, columns.join(", "), None);
+    check_columns(info, report);
     check_search(info, part, report);
     let newest = Query::first("", SAMPLE);
     match directory.search(&newest, &CancellationToken::new()).await {
@@ -204,6 +202,27 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut
         }
         Err(error) => report.fail("Users", error),
     }
+}
+
+/// What the columns are, and whether one of them had better not be shown.
+fn check_columns(info: &Info, report: &mut Report) {
+    let columns: Vec<String> =
+        info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
+    let secrets: Vec<String> = info
+        .columns
+        .iter()
+        .filter(|column| column.role != Role::Id && directory::holds_secret(&column.name, column.kind))
+        .map(|column| format!("`{}`", column.name))
+        .collect();
+    let status = if secrets.is_empty() { Status::Ok } else { Status::Warning };
+    let hint = (!secrets.is_empty()).then(|| {
+        format!(
+            "By its name, {} holds a secret, and every agent will see it. Take it out of [directory] unless that is \
+             meant.",
+            secrets.join(" and ")
+        )
+    });
+    report.say("Columns", status, columns.join(", "), hint);
 }
 
 /// Whether every way to search has its index. Each one's, or the statement that makes it, is in
@@ -283,7 +302,7 @@ fn describe(role: Role, name: &str, kind: FieldKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::{Service, Tier};
+    use crate::directory::{Column, Service, Tier};
 
     fn searched(rows: u64, index: Option<&str>) -> (Status, String, Option<String>) {
         let part: DirectoryPart = toml::from_str(
@@ -322,5 +341,36 @@ mod tests {
             (status, detail.as_str(), hint),
             (Status::Ok, "An index serves every way to search.", None)
         );
+    }
+
+    #[test]
+    fn a_column_that_holds_a_secret_is_a_warning() {
+        let column = |role, name: &str, kind| Column {
+            name: name.into(),
+            label: String::new(),
+            role,
+            kind,
+            sortable: false,
+        };
+        let checked = |columns| {
+            let info = Info {
+                server: "SQLite".into(),
+                columns,
+                estimated_total: None,
+                total_is_exact: false,
+                services: Vec::new(),
+                reader: Vec::new(),
+            };
+            let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
+            check_columns(&info, &mut report);
+            assert!(report.ok, "it works all the same");
+            report.steps.pop().unwrap()
+        };
+        let id = column(Role::Id, "token", FieldKind::Text);
+        let when = column(Role::Other, "password_changed_at", FieldKind::Time);
+        assert_eq!(checked(vec![id.clone(), when]).status, Status::Ok);
+        let step = checked(vec![id, column(Role::Other, "password_hash", FieldKind::Text)]);
+        assert_eq!(step.status, Status::Warning);
+        assert!(step.hint.is_some_and(|hint| hint.contains("`password_hash` holds a secret")));
     }
 }

@@ -189,7 +189,11 @@ const views: View[] = [
           "archive_2019.customer_accounts_with_a_very_long_name_that_never_ends_because_somebody_generated_it",
           "مستخدمون",
         ].map((name) => ({ ...users, name, qualified: name, estimated_rows: 9_007_199_254_740_991 }));
-        const many = Array.from({ length: 300 }, (_, at) => ({ ...view, name: `t_${at}`, qualified: `t_${at}` }));
+        const many = Array.from({ length: 300 }, (_, at) => ({
+          ...view,
+          name: `t_${at}`,
+          qualified: `t_${at}`,
+        }));
         fake.survey = { tables: [users, ...odd, ...many], unreadable: [], left_out: 1200 };
       },
     },
@@ -198,6 +202,8 @@ const views: View[] = [
       const table = page.getByRole("combobox", { name: "Table" });
       await table.press("ArrowDown");
       await table.press("PageDown");
+      await table.press("ArrowUp");
+      await table.press("ArrowUp");
       await table.press("ArrowUp");
       await table.press("ArrowUp");
       await table.press("ArrowUp");
