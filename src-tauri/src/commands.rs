@@ -10,11 +10,12 @@ use ts_rs::TS;
 use understudy_core::audit::EndCause;
 use understudy_core::check::{Report, Typed};
 use understudy_core::connection::{
-    ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections,
+    ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryPart,
 };
 use understudy_core::console::{Console, UserDetails};
-use understudy_core::directory::{Count, Info, Page, Query, Reading, Suggestion};
+use understudy_core::directory::{Count, Info, Page, Query, Reading, Suggestion, Survey};
 use understudy_core::error::{Error, Result};
+use understudy_core::look::Preview;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
 use understudy_core::vault::{Keep, SecretStatus};
@@ -179,6 +180,33 @@ pub async fn check_connection(
     secrets: Typed,
 ) -> Result<Report> {
     Ok(core.check_connection(connection.as_deref(), &text, secrets).await)
+}
+
+#[tauri::command]
+pub async fn survey_directory(
+    core: Core<'_>,
+    connection: Option<String>,
+    directory: DirectoryPart,
+    secrets: Typed,
+    turn: u64,
+) -> Result<Survey> {
+    core.survey(connection.as_deref(), &directory, &secrets, turn).await
+}
+
+#[tauri::command]
+pub async fn preview_directory(
+    core: Core<'_>,
+    connection: Option<String>,
+    directory: DirectoryPart,
+    secrets: Typed,
+    turn: u64,
+) -> Result<Preview> {
+    core.preview(connection.as_deref(), &directory, &secrets, turn).await
+}
+
+#[tauri::command]
+pub async fn stop_looking(core: Core<'_>, turn: u64) -> Result<()> {
+    core.stop_looking(turn)
 }
 
 #[tauri::command]

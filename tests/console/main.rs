@@ -3,6 +3,7 @@
 
 mod desk_of_support;
 mod files;
+mod form;
 mod login_endpoint;
 #[cfg(target_os = "linux")]
 mod postgres;

@@ -23,15 +23,21 @@ async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<(
     press(&console, "Connect a directory").await?;
     fill(&console, "Name", "My shop").await?;
     fill(&console, "Database", &known.directory.url).await?;
-    fill(&console, "Table", &known.directory.table).await?;
-    for (field, column) in [
-        ("Id column", Some(&known.directory.id)),
-        ("Name column", known.directory.name.as_ref()),
-        ("E-mail column", known.directory.email.as_ref()),
-        ("Created column", known.directory.created_at.as_ref()),
+    // The rest of the directory is in the database itself: its table, its columns, and users as a proof.
+    console.ui.press(Key::Tab).await?;
+    console.ui.with_text("status", "looks most like your users").await?;
+    let directory = &known.directory;
+    for (field, expected) in [
+        ("Table", Some(&directory.table)),
+        ("Id column", Some(&directory.id)),
+        ("Name column", directory.name.as_ref()),
+        ("E-mail column", directory.email.as_ref()),
+        ("Created column", directory.created_at.as_ref()),
     ] {
-        fill(&console, field, column.context("the demo maps every column")?).await?;
+        let found = console.ui.by_role("combobox", field).await?.prop("value").await?;
+        ensure!(found.as_ref() == expected, "{field}: {found:?}, not {expected:?}");
     }
+    console.ui.with_text("region", "@").await?;
     fill(&console, "Login endpoint", &known.sign_in.url).await?;
     console.ui.session().find(By::Css("input[type=password]")).await?.send_keys(TOKEN).await?;
 

@@ -13,8 +13,10 @@ import type { ConnectionProblem } from "./bindings/ConnectionProblem";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { ConsoleState } from "./bindings/ConsoleState";
 import type { Count } from "./bindings/Count";
+import type { DirectoryPart } from "./bindings/DirectoryPart";
 import type { Info } from "./bindings/Info";
 import type { Page } from "./bindings/Page";
+import type { Preview } from "./bindings/Preview";
 import type { Query } from "./bindings/Query";
 import type { Reading } from "./bindings/Reading";
 import type { Report } from "./bindings/Report";
@@ -22,6 +24,7 @@ import type { SecretStatus } from "./bindings/SecretStatus";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
 import type { Suggestion } from "./bindings/Suggestion";
+import type { Survey } from "./bindings/Survey";
 import type { Toast } from "./bindings/Toast";
 import type { UserDetails } from "./bindings/UserDetails";
 import { asFailure } from "./errors";
@@ -118,6 +121,24 @@ export const parseDraft = (text: string) => call<ConnectionFile>("parse_draft", 
 /** `secrets`: typed in the form, by name; used in memory only. */
 export const checkConnection = (connection: string | null, text: string, secrets: Record<string, string>) =>
   call<Report>("check_connection", { connection, text, secrets });
+
+/** The tables of the database that a form names. A newer question of either kind makes the older one reject with
+ * `cancelled`. `secrets` as in {@link checkConnection}. */
+export const surveyDirectory = (
+  connection: string | null,
+  directory: DirectoryPart,
+  secrets: Record<string, string>,
+) => call<Survey>("survey_directory", { connection, directory, secrets, turn: ++turn });
+
+/** A few users of the table that a form names. */
+export const previewDirectory = (
+  connection: string | null,
+  directory: DirectoryPart,
+  secrets: Record<string, string>,
+) => call<Preview>("preview_directory", { connection, directory, secrets, turn: ++turn });
+
+/** The form is left: both stop, on the server too. */
+export const stopLooking = () => call<null>("stop_looking", { turn: ++turn });
 
 /** `connection`: `null` saves a new one. */
 export const saveConnection = (connection: string | null, text: string) =>

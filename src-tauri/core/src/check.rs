@@ -54,7 +54,7 @@ pub struct Report {
 pub type Typed = HashMap<String, SecretString>;
 
 /// Rows of [`Report::sample`].
-const SAMPLE: u16 = 5;
+pub(crate) const SAMPLE: u16 = 5;
 
 impl Report {
     fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
@@ -128,20 +128,31 @@ async fn check_secrets(connection: &Connection, vault: &Vault, typed: &Typed, re
     }
 }
 
+/// The database's password: as it was typed, or else as the vault has it.
+pub(crate) async fn password(
+    id: &str,
+    part: &DirectoryPart,
+    vault: &Vault,
+    typed: &Typed,
+) -> Option<SecretString> {
+    if let Some(password) = typed.get(DATABASE_PASSWORD) {
+        return Some(password.clone());
+    }
+    if !part.may_need_password() {
+        return None;
+    }
+    // Many databases want none: where the vault has no answer, the database says whether that was a problem.
+    let name = SecretName { connection: id.to_owned(), name: DATABASE_PASSWORD.to_owned() };
+    vault.get(&name).await.unwrap_or_default()
+}
+
 async fn open(
     connection: &Connection,
     vault: &Vault,
     typed: &Typed,
     report: &mut Report,
 ) -> Option<std::sync::Arc<dyn Directory>> {
-    let password = match typed.get(DATABASE_PASSWORD) {
-        Some(password) => Some(password.clone()),
-        // Many databases want none: where the vault has no answer, the database says whether that was a problem.
-        None if connection.may_need_password() => {
-            vault.get(&connection.database_secret()).await.unwrap_or_default()
-        }
-        None => None,
-    };
+    let password = password(&connection.id, &connection.file.directory, vault, typed).await;
     match directory::open(&connection.file.directory, password.as_ref()).await {
         Ok(directory) => {
             let info = directory.info();
@@ -165,9 +176,7 @@ async fn open(
 
 async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) {
     let info = directory.info();
-    let columns: Vec<String> =
-        info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
-    report.say("Columns", Status::Ok, columns.join(", "), None);
+    check_columns(info, report);
     check_search(info, part, report);
     let newest = Query::first("", SAMPLE);
     match directory.search(&newest, &CancellationToken::new()).await {
@@ -193,6 +202,27 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut
         }
         Err(error) => report.fail("Users", error),
     }
+}
+
+/// What the columns are, and whether one of them had better not be shown.
+fn check_columns(info: &Info, report: &mut Report) {
+    let columns: Vec<String> =
+        info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
+    let secrets: Vec<String> = info
+        .columns
+        .iter()
+        .filter(|column| column.role != Role::Id && directory::holds_secret(&column.name, column.kind))
+        .map(|column| format!("`{}`", column.name))
+        .collect();
+    let status = if secrets.is_empty() { Status::Ok } else { Status::Warning };
+    let hint = (!secrets.is_empty()).then(|| {
+        format!(
+            "By its name, {} holds a secret, and every agent will see it. Take it out of [directory] unless that is \
+             meant.",
+            secrets.join(" and ")
+        )
+    });
+    report.say("Columns", status, columns.join(", "), hint);
 }
 
 /// Whether every way to search has its index. Each one's, or the statement that makes it, is in
@@ -272,7 +302,7 @@ fn describe(role: Role, name: &str, kind: FieldKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::{Service, Tier};
+    use crate::directory::{Column, Service, Tier};
 
     fn searched(rows: u64, index: Option<&str>) -> (Status, String, Option<String>) {
         let part: DirectoryPart = toml::from_str(
@@ -311,5 +341,36 @@ mod tests {
             (status, detail.as_str(), hint),
             (Status::Ok, "An index serves every way to search.", None)
         );
+    }
+
+    #[test]
+    fn a_column_that_holds_a_secret_is_a_warning() {
+        let column = |role, name: &str, kind| Column {
+            name: name.into(),
+            label: String::new(),
+            role,
+            kind,
+            sortable: false,
+        };
+        let checked = |columns| {
+            let info = Info {
+                server: "SQLite".into(),
+                columns,
+                estimated_total: None,
+                total_is_exact: false,
+                services: Vec::new(),
+                reader: Vec::new(),
+            };
+            let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
+            check_columns(&info, &mut report);
+            assert!(report.ok, "it works all the same");
+            report.steps.pop().unwrap()
+        };
+        let id = column(Role::Id, "token", FieldKind::Text);
+        let when = column(Role::Other, "password_changed_at", FieldKind::Time);
+        assert_eq!(checked(vec![id.clone(), when]).status, Status::Ok);
+        let step = checked(vec![id, column(Role::Other, "password_hash", FieldKind::Text)]);
+        assert_eq!(step.status, Status::Warning);
+        assert!(step.hint.is_some_and(|hint| hint.contains("`password_hash` holds a secret")));
     }
 }

@@ -19,13 +19,15 @@ use crate::browser::Browser;
 use crate::check::{self, Report};
 use crate::clock::Clock;
 use crate::connection::{
-    Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD, Origin,
+    Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD,
+    DirectoryPart, Origin,
 };
 use crate::demo::{self, Demo};
-use crate::directory::{self, Count, Directory, Info, Page, Query, Reading, Row, Suggestion};
+use crate::directory::{self, Count, Directory, Info, Page, Query, Reading, Row, Suggestion, Survey};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{Impersonations, Request};
+use crate::look::{self, Preview};
 use crate::notice::{ConnectionList, Notice, Notices};
 use crate::session::SessionView;
 use crate::settings::Settings;
@@ -34,6 +36,8 @@ use crate::vault::{Keep, SecretStatus, Vault};
 
 /// Id of the demo's connection.
 pub const DEMO: &str = "demo";
+/// What the form's questions are kept under: there is one form.
+const FORM: &str = "form";
 
 /// A user with what the console knows beside the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
@@ -57,6 +61,8 @@ pub struct Console {
     directories: Mutex<HashMap<String, Opening>>,
     searches: Turns,
     counts: Turns,
+    surveys: Turns,
+    previews: Turns,
     settings: RwLock<Settings>,
     vault: Vault,
     audit: AuditLog,
@@ -92,6 +98,8 @@ impl Console {
             directories: Mutex::default(),
             searches: Turns::default(),
             counts: Turns::default(),
+            surveys: Turns::default(),
+            previews: Turns::default(),
             settings: RwLock::new(settings),
             vault,
             audit,
@@ -220,6 +228,46 @@ impl Console {
     /// `typed` are secrets that stand in a form and are not stored yet.
     pub async fn check_connection(&self, id: Option<&str>, text: &str, typed: check::Typed) -> Report {
         check::check(id.unwrap_or("new"), text, &self.vault, &typed).await
+    }
+
+    /// The tables of a database that a form names, before anything of it is saved. There is one form: a newer
+    /// survey takes an older one's place.
+    pub async fn survey(
+        &self,
+        id: Option<&str>,
+        part: &DirectoryPart,
+        typed: &check::Typed,
+        turn: u64,
+    ) -> Result<Survey> {
+        let cancel = self.surveys.take(FORM, turn)?;
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(taken_over()),
+            survey = look::survey(id.unwrap_or("new"), part, &self.vault, typed) => survey,
+        }
+    }
+
+    /// A few users of the table that a form names, in the columns that it names; as with [`Self::survey`], a
+    /// newer one takes an older one's place.
+    pub async fn preview(
+        &self,
+        id: Option<&str>,
+        part: &DirectoryPart,
+        typed: &check::Typed,
+        turn: u64,
+    ) -> Result<Preview> {
+        let cancel = self.previews.take(FORM, turn)?;
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(taken_over()),
+            preview = look::preview(id.unwrap_or("new"), part, &self.vault, typed) => preview,
+        }
+    }
+
+    /// The form is left: what it asked of a database stops, if it is older than `turn`.
+    pub fn stop_looking(&self, turn: u64) -> Result<()> {
+        self.surveys.take(FORM, turn)?;
+        self.previews.take(FORM, turn).map(drop)
     }
 
     // ── secrets ────────────────────────────────────────────────────────────────────────────────

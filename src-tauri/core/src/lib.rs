@@ -16,6 +16,7 @@ pub mod error;
 pub mod home;
 pub mod impersonation;
 pub(crate) mod json_path;
+pub mod look;
 pub mod notice;
 pub mod policy;
 pub mod session;

@@ -3,12 +3,15 @@
 import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionFile } from "../bindings/ConnectionFile";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
+import type { DirectoryPart } from "../bindings/DirectoryPart";
 import type { Origin } from "../bindings/Origin";
 import type { Report } from "../bindings/Report";
 import type { SecretStatus } from "../bindings/SecretStatus";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { type ConnectionForm, type Faults, template, toFile, toForm } from "./form";
+import { type ConnectionForm, type Faults, template, toDirectory, toFile, toForm } from "./form";
+import { Look } from "./look.svelte";
+import { mappingOf, same } from "./mapping";
 import { DATABASE_PASSWORD, secretsOfForm, secretsOfText, withoutPassword } from "./secrets";
 
 export type EditorView = "form" | "file";
@@ -67,6 +70,17 @@ export class Editor {
   readonly reportIsStale = $derived(
     this.#reportOn !== null && this.#reportOn.view === this.view && this.#reportOn.content !== this.#content,
   );
+
+  /** Where users are read from, as the form says it now. */
+  readonly directory: DirectoryPart = $derived(toDirectory(this.form, this.#base));
+  /** The database's, as it was typed. */
+  readonly password = $derived(this.typed[DATABASE_PASSWORD] || null);
+  /** Nobody has said yet which table has the users. */
+  readonly untouched = $derived(
+    this.#baseText === null && same(mappingOf(this.form.directory), mappingOf(toForm(template).directory)),
+  );
+  /** What the form sees of the database. */
+  readonly look = new Look(this);
 
   /** `thisRunOnly`: secrets are kept in memory, for want of a keyring. */
   constructor(thisRunOnly: () => boolean) {

@@ -1,6 +1,7 @@
 // A connection file as a form holds it: everything as it is typed. To a form and back, without losing what the
 // form does not show.
 import type { ConnectionFile } from "../bindings/ConnectionFile";
+import type { DirectoryPart } from "../bindings/DirectoryPart";
 import type { Environment } from "../bindings/Environment";
 import type { Method } from "../bindings/Method";
 import type { ReasonRule } from "../bindings/ReasonRule";
@@ -97,34 +98,13 @@ export function toForm(file: ConnectionFile): ConnectionForm {
 /** `base`: the file that the form was made from, for what the form does not show and for what was not touched. */
 export function toFile(form: ConnectionForm, base: ConnectionFile): { file: ConnectionFile; faults: Faults } {
   const faults: Faults = {};
-  const { directory, sign_in, verify, policy } = form;
+  const { sign_in, verify, policy } = form;
   const before = toForm(base);
-
-  const list = (now: string, then: string, was: string[] | null | undefined, separator: string) =>
-    now === then ? (was ?? null) : split(now, separator);
-  const whole = (field: FieldName, text: string, least: number, most: number): number | undefined => {
-    if (text.trim() === "") return undefined;
-    const number = Number(text.trim());
-    if (Number.isInteger(number) && number >= least && number <= most) return number;
-    faults[field] = texts.setup.editor.faults.whole(least, most);
-    return undefined;
-  };
 
   const file: ConnectionFile = {
     name: form.name.trim(),
     environment: form.environment,
-    directory: {
-      ...base.directory,
-      url: directory.url.trim(),
-      table: directory.table.trim(),
-      id: directory.id.trim(),
-      email: said(directory.email),
-      name: said(directory.name),
-      created_at: said(directory.created_at),
-      columns: list(directory.columns, before.directory.columns, base.directory.columns, ",") ?? [],
-      search: list(directory.search, before.directory.search, base.directory.search, ","),
-      timeout_ms: whole("directory.timeout_ms", directory.timeout_ms, 100, 60_000),
-    },
+    directory: toDirectory(form, base, faults),
     sign_in: {
       ...base.sign_in,
       url: sign_in.url.trim(),
@@ -133,7 +113,7 @@ export function toFile(form: ConnectionForm, base: ConnectionFile): { file: Conn
       body: body(sign_in.body, faults),
       success: said(sign_in.success),
       redirect_to: said(sign_in.redirect_to),
-      timeout_ms: whole("sign_in.timeout_ms", sign_in.timeout_ms, 1000, 120_000),
+      timeout_ms: whole("sign_in.timeout_ms", sign_in.timeout_ms, 1000, 120_000, faults),
       verify:
         said(verify.url) === null && said(verify.expect) === null
           ? null
@@ -142,11 +122,53 @@ export function toFile(form: ConnectionForm, base: ConnectionFile): { file: Conn
     sign_out: signOut(form.sign_out, base.sign_out ?? null),
     policy: {
       reason: policy.reason,
-      max_minutes: whole("policy.max_minutes", policy.max_minutes, 1, 1440) ?? null,
+      max_minutes: whole("policy.max_minutes", policy.max_minutes, 1, 1440, faults) ?? null,
       protect: list(policy.protect, before.policy.protect, base.policy?.protect, "\n") ?? [],
     },
   };
   return { file, faults };
+}
+
+/** The part of it that says where users are read from. */
+export function toDirectory(form: ConnectionForm, base: ConnectionFile, faults: Faults = {}): DirectoryPart {
+  const { directory } = form;
+  const before = toForm(base).directory;
+  return {
+    ...base.directory,
+    url: directory.url.trim(),
+    table: directory.table.trim(),
+    id: directory.id.trim(),
+    email: said(directory.email),
+    name: said(directory.name),
+    created_at: said(directory.created_at),
+    columns: list(directory.columns, before.columns, base.directory.columns, ",") ?? [],
+    search: list(directory.search, before.search, base.directory.search, ","),
+    timeout_ms: whole("directory.timeout_ms", directory.timeout_ms, 100, 60_000, faults),
+  };
+}
+
+/** What was not touched is as it was: an item may have the separator in it. */
+function list(
+  now: string,
+  then: string,
+  was: string[] | null | undefined,
+  separator: string,
+): string[] | null {
+  return now === then ? (was ?? null) : split(now, separator);
+}
+
+function whole(
+  field: FieldName,
+  text: string,
+  least: number,
+  most: number,
+  faults: Faults,
+): number | undefined {
+  if (text.trim() === "") return undefined;
+  const number = Number(text.trim());
+  if (Number.isInteger(number) && number >= least && number <= most) return number;
+  faults[field] = texts.setup.editor.faults.whole(least, most);
+  return undefined;
 }
 
 function said(text: string): string | null {

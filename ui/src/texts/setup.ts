@@ -1,8 +1,11 @@
 // Texts of setting things up: first run, connection editor, secrets, settings, a connection's menu.
+import type { FieldKind } from "../bindings/FieldKind";
 import type { Method } from "../bindings/Method";
 import type { Origin } from "../bindings/Origin";
 import type { SecretStatus } from "../bindings/SecretStatus";
+import type { Sign } from "../bindings/Sign";
 import type { Status } from "../bindings/Status";
+import type { TableKind } from "../bindings/TableKind";
 import type { Theme } from "../bindings/Theme";
 import { locale } from "./shared";
 
@@ -164,6 +167,56 @@ export const setup = {
       headerTwice: (name: string) => `The header ${name} stands here twice.`,
       some: (n: number) =>
         `${count(n, "field needs", "fields need")} another look. Nothing you typed is lost.`,
+    },
+    look: {
+      choose: (field: string) => `Choose: ${field}`,
+      asking: "Looking at the tables…",
+      known: (n: number) => `${count(n, "table", "tables")} to choose from, the likeliest first.`,
+      leftOut: (n: number) => `${count(n, "table more is", "tables more are")} not listed: type the name.`,
+      none: "The database has no table. Is it the right one?",
+      noneReadable:
+        "This database user may read no table of it. Let the database's administrator grant SELECT.",
+      unreadable: (names: string[]) => `This database user may not read: ${names.join(", ")}.`,
+      unknown: (table: string) =>
+        `Among the tables that this database user may read is no “${table}”. Upper and lower case count.`,
+      missing: (table: string, column: string) =>
+        `“${table}” has no column “${column}”. Upper and lower case count.`,
+      rows: (n: number) => `≈ ${count(n, "row", "rows")}`,
+      kinds: {
+        table: "table",
+        view: "view",
+        materialized_view: "materialised view",
+        collection: "collection",
+      } satisfies Record<TableKind, string>,
+      signs: {
+        name: "named like users",
+        email: "has e-mail addresses",
+        password: "has passwords",
+      } satisfies Record<Sign, string>,
+      types: {
+        integer: "whole number",
+        number: "number",
+        boolean: "true or false",
+        time: "time",
+        uuid: "UUID",
+        json: "JSON",
+        text: "text",
+      } satisfies Record<FieldKind, string>,
+      filled: (table: string) => `The columns of “${table}” are filled in, as far as their names tell.`,
+      byItself: (table: string) =>
+        `“${table}” looks most like your users: it is chosen, its columns filled in.`,
+      undo: "Undo",
+      withheld: (names: string[]) =>
+        `Not offered, because they hold secrets by their name: ${names.join(", ")}.`,
+      password: "Type the password",
+    },
+    preview: {
+      title: "Preview",
+      asking: "Reading a few users…",
+      users: (n: string, exact: boolean) => `${exact ? "" : "≈ "}${n} users`,
+      empty: "The table has no row yet.",
+      withheld: (names: string[]) =>
+        `${names.join(", ")}: not read for the preview, because ${names.length === 1 ? "its name says that it holds a secret" : "their names say that they hold secrets"}.`,
     },
     passwordMoved:
       "The password was taken out of the address: it stands under Secrets now, and goes into the keyring when you save.",

@@ -55,6 +55,42 @@ describe("keys alone", () => {
     await opened.close();
   });
 
+  test("lead from an address to a table, its columns and a preview", async () => {
+    const opened = await openPage(browser);
+    const { page } = opened;
+    await grid(page).waitFor();
+    await page.getByRole("button", { name: "New connection" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Name", { exact: true }).waitFor();
+    await page.getByLabel("Database", { exact: true }).focus();
+    await page.keyboard.type("postgres://readonly@db.acme.example/acme");
+    await page.keyboard.press("Tab");
+    await page.getByText("looks most like your users").waitFor();
+    await page.clock.runFor(100);
+    await page.getByRole("table", { name: "Newest users" }).waitFor();
+
+    const table = page.getByRole("combobox", { name: "Table" });
+    await expect.poll(() => table.evaluate((node) => node === document.activeElement)).toBe(true);
+    await page.keyboard.press("ArrowDown");
+    await page.getByRole("option", { name: /crm.customers/ }).waitFor();
+    // The first Escape is the list's, and only the next one the sheet's.
+    await page.keyboard.press("Escape");
+    await page.getByRole("listbox").waitFor({ state: "detached" });
+    await page.getByRole("dialog").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    expect(await table.inputValue()).toBe("crm.customers");
+    // The way back is the next thing there is.
+    await page.keyboard.press("Tab");
+    await expect.poll(() => focused(page).innerText()).toMatch(/Undo/);
+    await page.keyboard.press("Enter");
+    expect(await table.inputValue()).toBe("users");
+    await page.keyboard.press("Escape");
+    await page.getByRole("alertdialog").waitFor();
+    await opened.close();
+  });
+
   test("reach every control by Tab, each with a visible focus", async () => {
     const opened = await openPage(browser);
     const { page } = opened;

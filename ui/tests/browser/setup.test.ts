@@ -24,6 +24,15 @@ const menuOf = (page: Page, name: RegExp) =>
     .getByRole("button", { name })
     .click({ button: "right" });
 
+/** A new connection whose database has just been named. */
+async function typedUrl(page: Page): Promise<void> {
+  await newConnection(page);
+  const url = page.getByLabel("Database", { exact: true });
+  await url.fill("postgres://readonly@db.acme.example/acme");
+  await url.press("Tab");
+  await page.clock.runFor(50);
+}
+
 const nobody: Opening = {
   prepare: (fake) => {
     fake.state.connections = [];
@@ -156,6 +165,147 @@ const views: View[] = [
       await page.getByRole("button", { name: "Test" }).click();
       await page.getByText("A role that can read just this", { exact: true }).click();
       await page.getByText("CREATE ROLE understudy").waitFor();
+    },
+  },
+  {
+    name: "editor-tables",
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByRole("combobox", { name: "Table" }).press("ArrowDown");
+      await page.getByRole("option", { name: /crm.customers/ }).waitFor();
+    },
+  },
+  {
+    name: "editor-tables-odd",
+    opening: {
+      width: 640,
+      height: 400,
+      prepare: (fake) => {
+        const [users, view] = fake.survey.tables;
+        if (!users || !view) return;
+        const odd = [
+          "<b>users</b>",
+          "evil\u202esresu",
+          "archive_2019.customer_accounts_with_a_very_long_name_that_never_ends_because_somebody_generated_it",
+          "مستخدمون",
+        ].map((name) => ({ ...users, name, qualified: name, estimated_rows: 9_007_199_254_740_991 }));
+        const many = Array.from({ length: 300 }, (_, at) => ({
+          ...view,
+          name: `t_${at}`,
+          qualified: `t_${at}`,
+        }));
+        fake.survey = { tables: [users, ...odd, ...many], unreadable: [], left_out: 1200 };
+      },
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      const table = page.getByRole("combobox", { name: "Table" });
+      await table.press("ArrowDown");
+      await table.press("PageDown");
+      await table.press("ArrowUp");
+      await table.press("ArrowUp");
+      await table.press("ArrowUp");
+      await table.press("ArrowUp");
+      await table.press("ArrowUp");
+      await page.getByRole("option", { name: /very_long_name/ }).waitFor();
+    },
+  },
+  {
+    name: "editor-looking",
+    opening: {
+      prepare: (fake) => {
+        fake.hold("survey_directory");
+      },
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.clock.runFor(300);
+      await page.getByText("Looking at the tables…").waitFor();
+    },
+  },
+  {
+    name: "editor-preview",
+    opening: {
+      prepare: (fake, understudy) => {
+        const answer = fake.answers;
+        answer["preview_directory"] = () => ({
+          info: {
+            server: "PostgreSQL 15.18",
+            columns: fake.columns,
+            estimated_total: fake.total,
+            total_is_exact: false,
+            services: understudy.services,
+            reader: understudy.reader,
+          },
+          rows: fake.rows.slice(0, 5),
+          withheld: ["password_hash"],
+        });
+      },
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByRole("table", { name: "Newest users" }).scrollIntoViewIfNeeded();
+      await page.getByText("Preview", { exact: true }).evaluate((head) => head.scrollIntoView());
+    },
+  },
+  {
+    name: "editor-columns",
+    opening: { width: 640, height: 400 },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByRole("combobox", { name: "Created column" }).press("ArrowDown");
+      await page.getByRole("option", { name: /last_login_at/ }).waitFor();
+    },
+  },
+  {
+    name: "editor-column-missing",
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByRole("combobox", { name: "Name column" }).fill("fullname");
+      await page.getByText("has no column “fullname”").waitFor();
+    },
+  },
+  {
+    name: "editor-no-tables",
+    opening: {
+      prepare: (fake) => {
+        fake.survey = { tables: [], unreadable: ["users", "orders", "billing.invoices"], left_out: 0 };
+      },
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByText("may read no table").scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: "editor-tables-refused",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse("survey_directory", {
+          code: "directory_refused",
+          message: "The database at db.acme.example:5432 wants a password, and none is stored.",
+          hint: "Type the database password under Secrets.",
+          secret: { connection: "new", name: "database_password" },
+        }),
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByRole("button", { name: "Type the password" }).scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: "editor-preview-refused",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse("preview_directory", {
+          code: "directory_timeout",
+          message: "The directory did not answer within 3 s.",
+          hint: "An index on the searched columns helps, or a longer directory.timeout_ms.",
+        }),
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByText("did not answer within 3 s").scrollIntoViewIfNeeded();
     },
   },
   {

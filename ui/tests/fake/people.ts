@@ -4,6 +4,8 @@ import type { ConnectionDraft } from "../../src/bindings/ConnectionDraft";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
 import type { Row } from "../../src/bindings/Row";
 import type { Service } from "../../src/bindings/Service";
+import type { Survey } from "../../src/bindings/Survey";
+import type { TableOffer } from "../../src/bindings/TableOffer";
 
 export const columns: Column[] = [
   { name: "id", label: "Id", role: "id", kind: "integer", sortable: true },
@@ -72,6 +74,74 @@ export const reader = [
   'GRANT SELECT ("id", "email", "full_name", "created_at", "plan") ON "public"."users" TO understudy',
   "ALTER ROLE understudy SET default_transaction_read_only = on",
 ];
+
+const offer = (change: Partial<TableOffer> & { name: string }): TableOffer => ({
+  qualified: `public.${change.name}`,
+  kind: "table",
+  estimated_rows: null,
+  columns: [{ name: "id", kind: "integer" }],
+  withheld: [],
+  signs: [],
+  likely: false,
+  guess: { id: "id", name: null, email: null, created_at: null, columns: [], search: null },
+  ...change,
+});
+
+/** A database as the form sees it. */
+export const survey: Survey = {
+  tables: [
+    offer({
+      name: "users",
+      estimated_rows: 1_204_331,
+      columns: [
+        { name: "id", kind: "integer" },
+        { name: "email", kind: "text" },
+        { name: "full_name", kind: "text" },
+        { name: "plan", kind: "text" },
+        { name: "company_name", kind: "text" },
+        { name: "last_login_at", kind: "time" },
+        { name: "created_at", kind: "time" },
+        { name: "settings", kind: "json" },
+      ],
+      withheld: ["password_hash", "reset_token"],
+      signs: ["name", "email", "password"],
+      likely: true,
+      guess: {
+        id: "id",
+        name: "full_name",
+        email: "email",
+        created_at: "created_at",
+        columns: ["plan", "company_name", "last_login_at"],
+        search: null,
+      },
+    }),
+    offer({
+      name: "crm.customers",
+      qualified: "crm.customers",
+      kind: "view",
+      columns: [
+        { name: "customer_no", kind: "integer" },
+        { name: "mail", kind: "text" },
+        { name: "first_name", kind: "text" },
+        { name: "last_name", kind: "text" },
+      ],
+      signs: ["name", "email"],
+      likely: true,
+      guess: {
+        id: "customer_no",
+        name: "first_name",
+        email: "mail",
+        created_at: null,
+        columns: ["last_name"],
+        search: ["mail", "first_name", "last_name"],
+      },
+    }),
+    offer({ name: "orders", estimated_rows: 40_112_000 }),
+    offer({ name: "schema_migrations", estimated_rows: 212 }),
+  ],
+  unreadable: ["admin_users"],
+  left_out: 0,
+};
 
 /** Rows that try: markup, length, direction, controls, nothing, twins. */
 export const hostile: Row[] = [

@@ -16,8 +16,15 @@ import type { Query } from "../../src/bindings/Query";
 import type { Row } from "../../src/bindings/Row";
 import type { SecretStatus } from "../../src/bindings/SecretStatus";
 import type { SessionView } from "../../src/bindings/SessionView";
+import type { Survey } from "../../src/bindings/Survey";
 import { complete, filtered, free, read } from "./filters";
-import { columns as defaultColumns, connectionFile, draftOf, rows as defaultRows } from "./people";
+import {
+  columns as defaultColumns,
+  connectionFile,
+  draftOf,
+  rows as defaultRows,
+  survey as defaultSurvey,
+} from "./people";
 
 type Args = Record<string, unknown>;
 type Answer = (args: Args) => unknown;
@@ -43,6 +50,8 @@ export interface Fake {
   guard: LeftOut | null;
   /** Total that the directory estimates. */
   total: number | null;
+  /** What the form sees of a database. */
+  survey: Survey;
   calls: Call[];
   /** What was copied, newest last. */
   clipboard: string[];
@@ -99,6 +108,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     pageSize: 500,
     guard: null,
     total: 1_204_331,
+    survey: defaultSurvey,
     calls: [],
     clipboard: [],
     chosenPath: null,
@@ -231,6 +241,20 @@ function commands(fake: Fake): Record<string, Answer> {
       },
       sample: fake.rows.slice(0, 3),
     }),
+    survey_directory: () => fake.survey,
+    preview_directory: () => ({
+      info: {
+        server: "PostgreSQL 15.18",
+        columns: fake.columns,
+        estimated_total: fake.total,
+        total_is_exact: false,
+        services: [],
+        reader: [],
+      },
+      rows: fake.rows.slice(0, 5),
+      withheld: [],
+    }),
+    stop_looking: () => null,
     save_connection: ({ connection }) => {
       const known = fake.state.connections.find(({ id }) => id === connection);
       return known ?? summary("new", "New", "staging");

@@ -96,6 +96,16 @@ impl DirectoryPart {
         let named = std::iter::once(&self.id).chain(roles).chain(&self.columns);
         named.chain(self.search.iter().flatten()).map(String::as_str)
     }
+
+    /// A directory that is a file has no password.
+    pub(crate) fn may_need_password(&self) -> bool {
+        !self.url.starts_with("sqlite:")
+    }
+
+    /// What keeps [`Self::url`] from being used, for people; `id` is the connection's.
+    pub(crate) fn url_fault(&self, id: &str) -> Option<String> {
+        rules::directory_url(&self.url, id)
+    }
 }
 
 pub(crate) fn default_timeout_ms() -> u32 {

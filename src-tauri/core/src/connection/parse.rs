@@ -135,7 +135,7 @@ impl Connection {
 
     /// A directory that is a file has no password.
     pub fn may_need_password(&self) -> bool {
-        !self.file.directory.url.starts_with("sqlite:")
+        self.file.directory.may_need_password()
     }
 
     fn engine(&self) -> &'static str {

@@ -76,7 +76,7 @@ pub(super) fn directory(part: &DirectoryPart, id: &str, faults: &mut Faults) {
     }
 }
 
-fn directory_url(text: &str, id: &str) -> Option<String> {
+pub(super) fn directory_url(text: &str, id: &str) -> Option<String> {
     let (scheme, rest) = text.split_once(':').unwrap_or_default();
     match scheme {
         "postgres" | "postgresql" | "mysql" | "mariadb" => {}

@@ -5,6 +5,7 @@
 
 use super::catalogue::{Table, TableColumn, quoted};
 use super::label::label;
+use super::survey::likeness;
 use super::{Column, Role};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result};
@@ -172,7 +173,13 @@ fn within_json(key: &str, name: &str) -> Error {
 /// No table or view is called `written`; `names` are those that exist.
 pub(super) fn table_missing(written: &str, names: &[String]) -> Error {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let message = match closest(written, &names).as_slice() {
+    let mut close = closest(written, &names);
+    if close.is_empty() {
+        // Nothing is written like it: then one that is named as if it held users.
+        let weight = |name: &&&str| likeness(name.rsplit('.').next().unwrap_or(name));
+        close.extend(names.iter().filter(|name| weight(name) >= 3).max_by_key(weight).copied());
+    }
+    let message = match close.as_slice() {
         [] => format!("directory.table: the database has no table or view `{written}`."),
         close => format!(
             "directory.table: the database has no table or view `{written}`. Did you mean {}?",
@@ -284,6 +291,10 @@ mod tests {
         assert_eq!(error.code, Code::DirectoryMismatch);
         assert!(error.message.contains("Did you mean `public.users`?"), "{error}");
         assert!(error.hint.unwrap().contains("`public.orders`"));
+        let error = table_missing("users", &["invoices".into(), "auth_group".into(), "crm.customers".into()]);
+        assert!(error.message.contains("Did you mean `crm.customers`?"), "{error}");
+        let error = table_missing("users", &["invoices".into(), "orders".into()]);
+        assert!(!error.message.contains("Did you mean"), "{error}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod postgres;
 mod services;
 mod sql;
 mod sqlite;
+mod survey;
 mod time;
 mod user_context;
 
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 pub use self::asked::{Chip, Fault, Reading, Suggestion, UnknownColumn, complete, reading};
+pub use self::survey::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer, holds_secret, survey};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result};
 
@@ -322,23 +324,31 @@ pub fn engine_name(url: &str) -> Option<&'static str> {
 /// [`Code::DirectoryRefused`] (password, permission, TLS), [`Code::DirectoryTimeout`] or
 /// [`Code::DirectoryMismatch`] (no such database, table or column).
 pub async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
-    // Two implementations are linked, the HTTP client's and the drivers'. Whoever asks for the default one,
-    // as the drivers do where only the authority is to be verified, needs one to be chosen; chosen before is fine.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    choose_crypto();
     match Engine::of(&part.url) {
         Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(part, password).await?)),
         Some(Engine::Postgres) => Ok(Arc::new(postgres::PostgresDirectory::open(part, password).await?)),
         Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(part).await?)),
         Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(part, password).await?)),
-        None => Err(Error::new(
-            Code::ConnectionInvalid,
-            "directory.url does not begin with the name of a database that can be read.",
-        )
-        .hint(
-            "Use postgres://user@host/database, mysql://user@host/database, mongodb://user@host/database or \
-             sqlite:///path/to/file.sqlite",
-        )),
+        None => Err(no_engine()),
     }
+}
+
+/// Two implementations are linked, the HTTP client's and the drivers'. Whoever asks for the default one,
+/// as the drivers do where only the authority is to be verified, needs one to be chosen; chosen before is fine.
+fn choose_crypto() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+fn no_engine() -> Error {
+    Error::new(
+        Code::ConnectionInvalid,
+        "directory.url does not begin with the name of a database that can be read.",
+    )
+    .hint(
+        "Use postgres://user@host/database, mysql://user@host/database, mongodb://user@host/database or \
+         sqlite:///path/to/file.sqlite",
+    )
 }
 
 fn cancelled() -> Error {

@@ -12,6 +12,7 @@ mod people;
 mod postgres;
 mod sqlite;
 mod story;
+mod survey;
 
 use understudy_core::connection::DirectoryPart;
 

@@ -29,7 +29,7 @@ fn url(path: &Path) -> String {
 }
 
 /// A database in a folder of its own, made with `script`.
-async fn database(script: &'static str) -> (TempDir, String, SqliteConnection) {
+pub async fn database(script: &'static str) -> (TempDir, String, SqliteConnection) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sqlite");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);

@@ -177,6 +177,21 @@ pub(super) fn readings(written: &str) -> Vec<WrittenName> {
     readings
 }
 
+/// A table's name as a person has to write it, so that [`readings`] reads it back.
+pub(super) fn written(schema: Option<&str>, name: &str) -> String {
+    let part = |part: &str| {
+        if part.contains(['.', '"', '`']) || part.trim() != part || part.is_empty() {
+            format!("\"{}\"", part.replace('"', "\"\""))
+        } else {
+            part.to_owned()
+        }
+    };
+    match schema {
+        Some(schema) => format!("{}.{}", part(schema), part(name)),
+        None => part(name),
+    }
+}
+
 /// Names from the catalogue for tests of pure code; real ones come from a database.
 #[cfg(test)]
 pub(super) fn name_for_test(name: &str) -> CatalogueName {
@@ -200,6 +215,18 @@ mod tests {
         assert_eq!(readings("\"My App\".\"a.b\"\"c\"")[0], written(Some("My App"), "a.b\"c"));
         assert!(readings("odd.name").contains(&written(None, "odd.name")));
         assert_eq!(readings("a.b.c"), [written(None, "a.b.c")]);
+    }
+
+    #[test]
+    fn a_name_that_was_written_down_is_read_back() {
+        for name in ["users", "Users", "odd.name", "say \"hi\"", " padded ", "a.b.c", "`ticked`"] {
+            for schema in [None, Some("public"), Some("My.App")] {
+                let written = super::written(schema, name);
+                let expected = WrittenName { schema: schema.map(str::to_owned), name: name.to_owned() };
+                assert_eq!(readings(&written)[0], expected, "{written}");
+            }
+        }
+        assert_eq!(super::written(Some("public"), "Users"), "public.Users");
     }
 
     #[test]

@@ -31,11 +31,11 @@ pub(in crate::directory) struct Found {
 const SESSION: &str = "SELECT CAST(DATABASE() AS CHAR), CAST(CURRENT_USER() AS CHAR), \
      CAST(@@lower_case_table_names AS CHAR)";
 
-const COLUMNS: &str = "
-    SELECT CAST(column_name AS CHAR), CAST(data_type AS CHAR), CAST(column_type AS CHAR), CAST(is_nullable AS CHAR),
+/// What [`column`] reads of a row.
+pub(in crate::directory) const COLUMN: &str = "
+           CAST(column_name AS CHAR), CAST(data_type AS CHAR), CAST(column_type AS CHAR), CAST(is_nullable AS CHAR),
            CAST(privileges AS CHAR), CAST(character_set_name AS CHAR), CAST(collation_name AS CHAR),
-           CAST(character_maximum_length AS CHAR), CAST(numeric_precision AS CHAR), CAST(numeric_scale AS CHAR)
-    FROM information_schema.columns WHERE table_schema = ?1 AND table_name = ?2 ORDER BY ordinal_position";
+           CAST(character_maximum_length AS CHAR), CAST(numeric_precision AS CHAR), CAST(numeric_scale AS CHAR)";
 
 /// Only users whose rights are given column by column have rows here.
 const OWN_COLUMN_RIGHTS: &str = "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.column_privileges
@@ -49,12 +49,12 @@ const INDEXES: &str =
     WHERE s.table_schema = ?1 AND s.table_name = ?2 ORDER BY s.index_name, s.seq_in_index";
 
 /// A table or view that this user may see.
-struct Relation {
-    schema: String,
-    name: String,
-    estimated_rows: Option<u64>,
+pub(in crate::directory) struct Relation {
+    pub(in crate::directory) schema: String,
+    pub(in crate::directory) name: String,
+    pub(in crate::directory) estimated_rows: Option<u64>,
     /// The storage engine; views have none.
-    engine: Option<String>,
+    pub(in crate::directory) engine: Option<String>,
 }
 
 /// Finds the table that `part` names, and makes sure that this user may read every column it names.
@@ -69,7 +69,11 @@ pub(in crate::directory) async fn read(reading: &mut Reading, part: &DirectoryPa
         return Err(missing(reading, part, database.as_deref(), &account).await?);
     };
     let place = [relation.schema.as_str(), relation.name.as_str()];
-    let rows = ask(reading, COLUMNS, &place).await?;
+    let columns = format!(
+        "SELECT {COLUMN} FROM information_schema.columns WHERE table_schema = ?1 AND table_name = ?2 \
+         ORDER BY ordinal_position"
+    );
+    let rows = ask(reading, &columns, &place).await?;
     if rows.is_empty() {
         // A view that cannot be opened (it would write, or its tables are gone) has no columns: let the
         // server say why.
@@ -137,13 +141,21 @@ pub(in crate::directory) fn index_name(table: &Table<MyType>, column: &TableColu
     quoted(&CatalogueName::in_backticks(name.chars().take(64).collect()))
 }
 
-async fn ask(reading: &mut Reading, sql: &str, binds: &[&str]) -> Result<Vec<MySqlRow>> {
+pub(in crate::directory) async fn ask(
+    reading: &mut Reading,
+    sql: &str,
+    binds: &[&str],
+) -> Result<Vec<MySqlRow>> {
     let binds = binds.iter().map(|&value| Value::Text(value.to_owned())).collect();
     reading.fetch(Statement { sql: sql.to_owned(), binds, ..Statement::default() }).await
 }
 
 /// Tables and views by a condition of ours.
-async fn relations(reading: &mut Reading, condition: &str, binds: &[&str]) -> Result<Vec<Relation>> {
+pub(in crate::directory) async fn relations(
+    reading: &mut Reading,
+    condition: &str,
+    binds: &[&str],
+) -> Result<Vec<Relation>> {
     let sql = format!(
         "SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(table_rows AS CHAR), \
          CAST(engine AS CHAR) FROM information_schema.tables WHERE {condition} \
@@ -261,7 +273,7 @@ fn quoted_account(account: &str) -> String {
 }
 
 /// A column, and whether this user may read it.
-fn column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool), sqlx::Error> {
+pub(in crate::directory) fn column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool), sqlx::Error> {
     let said = |at| text(row, at).map(Option::unwrap_or_default);
     let (name, whole) = (said(1)?, said(2)?);
     let number = |at| said(at).map(|number| number.parse::<u64>().ok());

@@ -32,8 +32,9 @@ pub(in crate::directory) struct Found {
 }
 
 /// Tables, partitioned tables, foreign tables, views and materialised views that are nobody's partition.
-const RELATIONS: &str = "
-    SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name,
+pub(in crate::directory) const RELATIONS: &str = "
+    SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
+           has_any_column_privilege(c.oid, 'SELECT') AS readable,
            c.relkind IN ('v', 'f') AS is_view, pg_table_is_visible(c.oid) AS visible,
            has_schema_privilege(n.oid, 'USAGE') AS usable,
            CASE WHEN c.relkind IN ('r', 'm') THEN c.reltuples
@@ -192,7 +193,7 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
     })
 }
 
-fn kind(type_name: &str) -> FieldKind {
+pub(in crate::directory) fn kind(type_name: &str) -> FieldKind {
     match type_name {
         "int2" | "int4" | "int8" | "oid" => FieldKind::Integer,
         "numeric" | "float4" | "float8" => FieldKind::Number,
@@ -211,6 +212,6 @@ fn is_used(part: &DirectoryPart, name: &str) -> bool {
 
 /// `reltuples` as a count: -1, or 0 before `PostgreSQL` 14, means that nobody knows.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and an estimate")]
-fn whole_rows(estimate: &str) -> Option<u64> {
+pub(in crate::directory) fn whole_rows(estimate: &str) -> Option<u64> {
     estimate.parse::<f64>().ok().filter(|rows| *rows >= 1.0).map(|rows| rows as u64)
 }

@@ -127,7 +127,7 @@ pub(in crate::directory) async fn read(
 }
 
 /// By the declared type, much like SQLite's own affinities: <https://www.sqlite.org/datatype3.html>
-fn kind(declared: &str) -> FieldKind {
+pub(in crate::directory) fn kind(declared: &str) -> FieldKind {
     let declared = declared.to_ascii_uppercase();
     let says = |words: &[&str]| words.iter().any(|word| declared.contains(word));
     if says(&["BOOL"]) {

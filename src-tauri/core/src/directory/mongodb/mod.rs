@@ -8,6 +8,7 @@ mod listing;
 mod narrow;
 pub(super) mod paths;
 pub(super) mod reading;
+mod survey;
 pub(super) mod values;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::listing::Listing;
 use self::reading::{Find, Reading, Server};
+pub(super) use self::survey::survey;
 use super::catalogue::{
     self,
     mongodb::{Field, TextIndex},

@@ -7,6 +7,7 @@ mod errors;
 pub(super) mod reading;
 pub(super) mod served;
 mod server;
+mod survey;
 pub(super) mod types;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use self::dialect::MySql;
 use self::reading::{Reading, text};
 use self::server::Server;
+pub(super) use self::survey::survey;
 use self::types::{MyType, rfc3339};
 use super::catalogue::mysql::{self as catalogue, Found};
 use super::cursor::Value;

@@ -6,6 +6,7 @@ mod dialect;
 pub(super) mod errors;
 mod reading;
 mod served;
+mod survey;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::dialect::{Postgres, rfc3339};
 use self::reading::{Reading, Server};
+pub(super) use self::survey::survey;
 use super::catalogue::{
     self,
     postgres::{Found, PgType},

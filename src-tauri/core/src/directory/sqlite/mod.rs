@@ -3,6 +3,7 @@
 mod dialect;
 pub(super) mod errors;
 mod served;
+mod survey;
 pub(super) mod trigrams;
 
 use std::str::FromStr;
@@ -17,6 +18,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueR
 use tokio_util::sync::CancellationToken;
 
 use self::dialect::Sqlite;
+pub(super) use self::survey::survey;
 use super::catalogue::sqlite::LiteType;
 use super::catalogue::{self, Table, quoted};
 use super::cursor::{Value, hex};
@@ -49,31 +51,7 @@ pub(super) struct SqliteDirectory {
 impl SqliteDirectory {
     pub(super) async fn open(part: &DirectoryPart) -> Result<Self> {
         let failed = |error| errors::from_sqlx(error, part);
-        let limit = limit(part);
-        let options = SqliteConnectOptions::from_str(&part.url).map_err(failed)?;
-        let path = local_path(options.get_filename());
-        let options = options
-            .filename(&path)
-            .in_memory(false)
-            .read_only(true)
-            .create_if_missing(false)
-            // Never on a file that others write to: SQLite would read torn pages.
-            .immutable(false)
-            .busy_timeout(limit)
-            .pragma("query_only", "ON")
-            .pragma("cache_size", CACHE)
-            .disable_statement_logging();
-        if let Some(error) = errors::file(&path) {
-            return Err(error);
-        }
-        let pool = SqlitePoolOptions::new()
-            .max_connections(2)
-            .acquire_timeout(limit.max(Duration::from_secs(5)))
-            .idle_timeout(IDLE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
-
+        let pool = pool(part).await?;
         let mut connection = pool.acquire().await.map_err(failed)?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
             .fetch_one(&mut *connection)
@@ -135,6 +113,35 @@ impl SqliteDirectory {
             key: value(row, shown.len() + 2)?,
         })
     }
+}
+
+/// The file, opened to be read only.
+async fn pool(part: &DirectoryPart) -> Result<SqlitePool> {
+    let failed = |error| errors::from_sqlx(error, part);
+    let limit = limit(part);
+    let options = SqliteConnectOptions::from_str(&part.url).map_err(failed)?;
+    let path = local_path(options.get_filename());
+    let options = options
+        .filename(&path)
+        .in_memory(false)
+        .read_only(true)
+        .create_if_missing(false)
+        // Never on a file that others write to: SQLite would read torn pages.
+        .immutable(false)
+        .busy_timeout(limit)
+        .pragma("query_only", "ON")
+        .pragma("cache_size", CACHE)
+        .disable_statement_logging();
+    if let Some(error) = errors::file(&path) {
+        return Err(error);
+    }
+    SqlitePoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(limit.max(Duration::from_secs(5)))
+        .idle_timeout(IDLE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(failed)
 }
 
 /// A statement with its values.

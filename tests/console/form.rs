@@ -1,0 +1,76 @@
+//! A connection that is being written: what its form sees of the database before anything is saved.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use understudy_core::check::Typed;
+use understudy_core::connection::DirectoryPart;
+use understudy_core::error::Code;
+
+use crate::desk_of_support::Desk;
+
+fn part(desk: &Desk) -> DirectoryPart {
+    desk.console.connection("shop").expect("it is there").file.directory.clone()
+}
+
+#[tokio::test]
+async fn the_form_is_offered_the_users_and_shows_the_newest() {
+    let desk = Desk::new().await;
+    let written = part(&desk);
+    let blank = DirectoryPart { table: String::new(), id: String::new(), ..written.clone() };
+    let survey = desk.console.survey(None, &blank, &Typed::new(), 1).await.expect("the tables are listed");
+    let first = &survey.tables[0];
+    assert_eq!(first.name, written.table);
+    assert!(first.likely);
+    assert_eq!(
+        (first.guess.email.as_ref(), first.guess.name.as_ref()),
+        (written.email.as_ref(), written.name.as_ref())
+    );
+
+    let preview = desk.console.preview(None, &written, &Typed::new(), 1).await.expect("it opens");
+    let newest = desk.find("").await;
+    assert_eq!(preview.rows, newest[..5], "as the list shows them");
+    assert!(!preview.info.services.is_empty() && preview.withheld.is_empty());
+
+    let wrong = DirectoryPart { email: Some("emial".into()), ..written };
+    let error = desk.console.preview(None, &wrong, &Typed::new(), 2).await.expect_err("no such column");
+    assert!(error.message.contains("directory.email") && error.message.contains("Did you mean"), "{error}");
+    let pasted = DirectoryPart { url: "postgres://kim:canary@db.acme.example/acme".into(), ..blank };
+    let error = desk.console.survey(None, &pasted, &Typed::new(), 2).await.expect_err("it holds a password");
+    assert_eq!(error.code, Code::ConnectionInvalid);
+    assert!(!format!("{error}").contains("canary"), "{error}");
+}
+
+#[tokio::test]
+async fn only_the_newest_question_of_a_form_is_answered() {
+    let desk = Arc::new(Desk::new().await);
+    // A server that takes every connection and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("postgres://reader@{}/acme", silent.local_addr().expect("an address"));
+    let there = DirectoryPart { url, ..part(&desk) };
+    let typed = Typed::from([("database_password".to_owned(), SecretString::from("canary"))]);
+    let asked = |turn| {
+        let (desk, there, typed) = (Arc::clone(&desk), there.clone(), typed.clone());
+        tokio::spawn(async move { desk.console.survey(Some("shop"), &there, &typed, turn).await })
+    };
+
+    let first = asked(1);
+    let _first_connection = silent.accept().await.expect("it connects");
+    let second = asked(2);
+    let error = first.await.expect("it ends").expect_err("the second took its place");
+    assert_eq!(error.code, Code::Cancelled);
+    let _second_connection = silent.accept().await.expect("it connects");
+    assert_eq!(asked(1).await.expect("it ends").expect_err("it came too late").code, Code::Cancelled);
+
+    // The form is closed.
+    let preview = {
+        let (desk, there, typed) = (Arc::clone(&desk), there.clone(), typed.clone());
+        tokio::spawn(async move { desk.console.preview(None, &there, &typed, 3).await })
+    };
+    let _third_connection = silent.accept().await.expect("it connects");
+    desk.console.stop_looking(4).expect("nothing is newer");
+    for ended in [second.await.expect("it ends").err(), preview.await.expect("it ends").err()] {
+        assert_eq!(ended.expect("nobody waits any more").code, Code::Cancelled);
+    }
+}

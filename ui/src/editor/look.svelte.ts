@@ -1,0 +1,213 @@
+// What the form sees of its database: the tables to choose from, and a preview of what is written so far. Nothing is
+// asked of a database before somebody has typed its address or wants to see its tables: a file that was handed over
+// has to be read first.
+import type { DirectoryPart } from "../bindings/DirectoryPart";
+import type { Preview } from "../bindings/Preview";
+import type { Survey } from "../bindings/Survey";
+import type { TableOffer } from "../bindings/TableOffer";
+import { asFailure, type Failure } from "../errors";
+import * as ipc from "../ipc";
+import { template, toForm } from "./form";
+import { filledIn, type Mapping, MAPPED, mappingOf, missing, offered, same } from "./mapping";
+
+/** Waiting that is shorter goes unnoticed. */
+const SLOW_MS = 200;
+/** Of an address as it is typed: a host, or a file. */
+const COMPLETE = /^\s*[a-z][a-z0-9+]*:\/{2,3}[^\s/]+/i;
+
+/** Of the editor, what is needed here. */
+interface Form {
+  readonly connection: string | null;
+  readonly locked: boolean;
+  readonly form: { directory: Mapping & { url: string } };
+  readonly directory: DirectoryPart;
+  readonly password: string | null;
+  /** The mapping may be chosen without asking: nobody wrote one. */
+  readonly untouched: boolean;
+}
+
+/** One question to Rust, of which only the newest counts. */
+class Asking<T> {
+  answer: T | null = $state.raw(null);
+  failure: Failure | null = $state.raw(null);
+  busy = $state(false);
+  slow = $state(false);
+  /** What the newest question was about. */
+  about: string | null = $state(null);
+  #turn = 0;
+
+  /** Whether the answer came, and to the newest question. */
+  async ask(about: string, question: () => Promise<T>): Promise<boolean> {
+    const turn = ++this.#turn;
+    this.about = about;
+    this.busy = true;
+    this.slow = false;
+    const timer = setTimeout(() => turn === this.#turn && (this.slow = true), SLOW_MS);
+    try {
+      const answer = await question();
+      if (turn !== this.#turn) return false;
+      this.answer = answer;
+      this.failure = null;
+      return true;
+    } catch (cause) {
+      if (turn !== this.#turn) return false;
+      this.failure = asFailure(cause);
+      this.answer = null;
+      return false;
+    } finally {
+      clearTimeout(timer);
+      if (turn === this.#turn) this.busy = this.slow = false;
+    }
+  }
+
+  forget(): void {
+    this.#turn++;
+    this.about = this.answer = this.failure = null;
+    this.busy = this.slow = false;
+  }
+}
+
+export class Look {
+  readonly #editor: Form;
+  readonly tables = new Asking<Survey>();
+  readonly preview = new Asking<Preview>();
+  /** The last choice was made without asking. */
+  byItself = $state(false);
+
+  /** As it was filled in last, or as a new form begins: nobody wrote that. */
+  #filled: Mapping = mappingOf(toForm(template).directory);
+  /** What stood there before, and what was filled in. */
+  #fill: { before: Mapping; after: Mapping } | null = $state.raw(null);
+  /** The address as somebody has left it last. */
+  #left: string | null = null;
+  #passwordLeft: string | null = null;
+
+  constructor(editor: Form) {
+    this.#editor = editor;
+  }
+
+  /** How to get to the database, without what the form says of a table. */
+  readonly #way = $derived.by(() =>
+    JSON.stringify({ ...this.#editor.directory, ...NO_TABLE, timeout_ms: 0 }),
+  );
+  /** Of the database that the form names now. */
+  readonly survey = $derived(this.tables.about === this.#way ? this.tables.answer : null);
+  readonly failure = $derived(this.tables.about === this.#way ? this.tables.failure : null);
+  readonly mapping = $derived.by(() => mappingOf(this.#editor.form.directory));
+  /** The table that the form names, if it is there. */
+  readonly table: TableOffer | null = $derived(
+    this.survey === null ? null : offered(this.survey, this.mapping.table),
+  );
+  /** The form names a table that is not there. */
+  readonly unknown = $derived(
+    this.survey !== null &&
+      this.survey.tables.length > 0 &&
+      this.survey.left_out === 0 &&
+      this.mapping.table.trim() !== "" &&
+      this.table === null,
+  );
+  /** By field, what it names and the table does not have. */
+  readonly missing: Partial<Mapping> = $derived.by(() => {
+    const { table } = this;
+    if (table === null) return {};
+    const found = MAPPED.map((field) => [field, missing(field, this.mapping[field], table)] as const);
+    return Object.fromEntries(found.filter(([, name]) => name !== null));
+  });
+  /** What a preview would be of; `null`: there is none to be had yet. */
+  readonly previewable = $derived(
+    this.survey !== null &&
+      this.survey.tables.length > 0 &&
+      !this.unknown &&
+      Object.keys(this.missing).length === 0 &&
+      this.mapping.table.trim() !== "" &&
+      this.mapping.id.trim() !== ""
+      ? this.#way + JSON.stringify(this.mapping)
+      : null,
+  );
+  readonly canUndo = $derived(this.#fill !== null && same(this.#fill.after, this.mapping));
+
+  /** The address was left: if somebody typed it, its tables are looked up. */
+  leftUrl(before: string): void {
+    const { url } = this.#editor.form.directory;
+    if (url === before || url === this.#left) return;
+    this.#left = url;
+    if (COMPLETE.test(url)) void this.ask();
+  }
+
+  /** The password was typed: what failed for want of it is tried again. */
+  leftPassword(): void {
+    const { password } = this.#editor;
+    if (password === this.#passwordLeft) return;
+    this.#passwordLeft = password;
+    if (this.failure !== null) void this.ask();
+  }
+
+  /** Somebody wants to choose. */
+  want(): void {
+    if (this.survey === null && !(this.tables.busy && this.tables.about === this.#way)) void this.ask();
+  }
+
+  async ask(): Promise<void> {
+    if (this.#editor.locked) return;
+    const { directory } = this.#editor;
+    const came = await this.tables.ask(this.#way, () =>
+      ipc.surveyDirectory(this.#editor.connection, { ...directory, ...NO_TABLE }, this.#secrets()),
+    );
+    if (!came) return;
+    const first = this.survey?.tables[0];
+    if (first?.likely && this.#editor.untouched) {
+      this.choose(first);
+      this.byItself = true;
+    }
+  }
+
+  choose(offer: TableOffer): void {
+    const before = this.mapping;
+    const after = filledIn(before, offer, this.#filled);
+    this.byItself = false;
+    this.#fill = null;
+    if (same(before, after)) return;
+    Object.assign(this.#editor.form.directory, after);
+    this.#filled = after;
+    this.#fill = { before, after };
+  }
+
+  undo(): void {
+    if (this.#fill === null) return;
+    Object.assign(this.#editor.form.directory, this.#fill.before);
+    this.#fill = null;
+    this.byItself = false;
+  }
+
+  /** Previews what is written; the same thing once, unless it is to be tried `again`. */
+  async show(again = false): Promise<void> {
+    const about = this.previewable;
+    if (about === null || (about === this.preview.about && !again)) return;
+    const { connection, directory } = this.#editor;
+    await this.preview.ask(about, () => ipc.previewDirectory(connection, directory, this.#secrets()));
+  }
+
+  /** The form is left, or holds something else now. */
+  stop(): void {
+    const busy = this.tables.busy || this.preview.busy;
+    this.tables.forget();
+    this.preview.forget();
+    this.#fill = null;
+    if (busy) ipc.stopLooking().catch(() => {});
+  }
+
+  #secrets(): Record<string, string> {
+    const { password } = this.#editor;
+    return password === null ? {} : { database_password: password };
+  }
+}
+
+const NO_TABLE = {
+  table: "",
+  id: "",
+  email: null,
+  name: null,
+  created_at: null,
+  columns: [],
+  search: null,
+} satisfies Partial<DirectoryPart>;

@@ -1,0 +1,297 @@
+// The form knows the database: tables to choose from, columns filled in and corrected, a preview; and nothing is asked
+// of a database that nobody has named.
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import App from "../../src/App.svelte";
+import type { DirectoryPart } from "../../src/bindings/DirectoryPart";
+import { connectionFile, survey } from "../fake/people";
+import { installFake, type Fake } from "../fake/understudy";
+
+// A machine may be busy.
+vi.setConfig({ testTimeout: 30_000 });
+const PATIENT = { timeout: 10_000 };
+
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  fake = installFake();
+  user = userEvent.setup();
+  fake.answers["draft_text"] = ({ file }) => `# new\n${JSON.stringify(file)}`;
+  fake.answers["parse_draft"] = ({ text }) => JSON.parse(String(text).split("\n")[1] ?? "") as unknown;
+});
+
+const field = (name: string) => screen.findByLabelText<HTMLInputElement>(name);
+const press = async (name: string | RegExp) => user.click(await screen.findByRole("button", { name }));
+/** Of the list that is open, not of the form's menus. */
+const options = () =>
+  [...document.querySelectorAll("[role=listbox] [role=option]")].map((option) => option.textContent.trim());
+const asked = (command: string) =>
+  fake
+    .called(command)
+    .map(({ args }) => args as { directory: DirectoryPart; secrets: Record<string, string> });
+const values = async (...names: string[]) =>
+  Promise.all(names.map(async (name) => (await field(name)).value));
+const FIELDS = [
+  "Table",
+  "Id column",
+  "Name column",
+  "E-mail column",
+  "Created column",
+  "More columns to show",
+];
+const TEMPLATE = ["users", "id", "name", "email", "created_at", ""];
+const USERS = ["users", "id", "full_name", "email", "created_at", "plan, company_name, last_login_at"];
+
+async function paste(name: string, text: string) {
+  const input = await field(name);
+  await user.clear(input);
+  await user.click(input);
+  await user.paste(text);
+}
+
+async function nameDatabase(url = "postgres://readonly@db.acme.example/acme") {
+  await paste("Database", url);
+  await user.tab();
+}
+
+async function startNew() {
+  render(App);
+  await press("New connection");
+  await screen.findByRole("dialog");
+}
+
+async function startEdit() {
+  fake.answers["read_connection"] = () => ({ text: "# by hand", file: connectionFile, origin: "own" });
+  render(App);
+  const acme = await screen.findByRole("button", { name: /^Acme, production/ });
+  await user.pointer({ keys: "[MouseRight]", target: acme });
+  await user.click(await screen.findByRole("menuitem", { name: "Edit…" }));
+  await field("Login endpoint");
+}
+
+const preview = () => screen.findByRole("region", { name: "Preview" }, PATIENT);
+
+describe("a new connection", () => {
+  test("needs its address, and has its table, its columns and a preview", async () => {
+    await startNew();
+    await nameDatabase();
+    await screen.findByText(/“users” looks most like your users/);
+    expect(await values(...FIELDS)).toEqual(USERS);
+    const rows = within(await preview());
+    expect(await rows.findByText("Anders Holm", {}, PATIENT)).toBeInTheDocument();
+    expect(rows.getByText(/PostgreSQL 15.18 · ≈ 1,204,331 users/)).toBeInTheDocument();
+    // Which table is not part of the question for the tables.
+    expect(asked("survey_directory")[0]?.directory).toMatchObject({
+      url: "postgres://readonly@db.acme.example/acme",
+      table: "",
+      id: "",
+    });
+    expect(asked("preview_directory")[0]?.directory).toMatchObject({
+      table: "users",
+      name: "full_name",
+      columns: ["plan", "company_name", "last_login_at"],
+    });
+    expect(
+      screen.getByText(/Not offered, because they hold secrets by their name: password_hash, reset_token/),
+    ).toBeVisible();
+
+    // The file is the same thing in another view.
+    await press("File");
+    expect((await field("Connection file")).value).toContain('"name":"full_name"');
+    await press("Form");
+    await press("Undo");
+    expect(await values(...FIELDS)).toEqual(TEMPLATE);
+    expect(screen.queryByRole("button", { name: "Undo" })).toBeNull();
+  });
+
+  test("keeps what was written before the tables were known", async () => {
+    await startNew();
+    await paste("Name column", "company_name");
+    await nameDatabase();
+    await screen.findByText(/4 tables to choose from/);
+    expect(await values(...FIELDS)).toEqual(["users", "id", "company_name", "email", "created_at", ""]);
+    await user.click(await field("Table"));
+    await user.keyboard("{ArrowDown}{Enter}");
+    expect(await values("Table", "Name column", "More columns to show")).toEqual([
+      "users",
+      "company_name",
+      "plan, company_name, last_login_at",
+    ]);
+  });
+
+  test("chooses another table by keys, narrowed by what is typed", async () => {
+    await startNew();
+    await nameDatabase();
+    await screen.findByText(/looks most like your users/);
+    const table = await field("Table");
+    expect(table).toHaveFocus();
+    await user.keyboard("{ArrowDown}");
+    expect(table).toHaveAttribute("aria-expanded", "true");
+    expect(options()).toEqual([
+      expect.stringMatching(
+        /^users.*≈ 1,204,331 rows.*named like users · has e-mail addresses · has passwords$/,
+      ),
+      expect.stringMatching(/^crm.customers.*view · named like users · has e-mail addresses$/),
+      expect.stringMatching(/^orders.*≈ 40,112,000 rows$/),
+      expect.stringMatching(/^schema_migrations/),
+    ]);
+    // The one that is chosen already.
+    expect(table).toHaveAttribute("aria-activedescendant", document.querySelector("[role=option]")?.id);
+    await user.keyboard("{Escape}");
+    expect(options()).toEqual([]);
+    expect(screen.getByRole("dialog")).toBeInTheDocument();
+
+    await user.clear(table);
+    await user.type(table, "cust");
+    expect(options()).toHaveLength(1);
+    await user.keyboard("{ArrowDown}{Enter}");
+    expect(await values(...FIELDS, "Columns to search")).toEqual([
+      "crm.customers",
+      "customer_no",
+      "first_name",
+      "mail",
+      "",
+      "last_name",
+      "mail, first_name, last_name",
+    ]);
+    expect(table).toHaveFocus();
+    await waitFor(() => {
+      expect(asked("preview_directory").at(-1)?.directory).toMatchObject({ table: "crm.customers" });
+    }, PATIENT);
+  });
+
+  test("says in place what the table does not have, and asks nothing for it", async () => {
+    await startNew();
+    await nameDatabase();
+    await within(await preview()).findByText("Anders Holm", {}, PATIENT);
+    const before = asked("preview_directory").length;
+    await paste("E-mail column", "emial");
+    expect(screen.getByText(/“users” has no column “emial”/)).toBeInTheDocument();
+    expect(await field("E-mail column")).toHaveAttribute("aria-invalid", "true");
+    expect(screen.queryByRole("region", { name: "Preview" })).toBeNull();
+    await paste("Table", "user");
+    expect(screen.getByText(/is no “user”/)).toBeInTheDocument();
+    await paste("Table", "public.users");
+    await user.click(await field("E-mail column"));
+    await user.clear(await field("E-mail column"));
+    await user.keyboard("{ArrowDown}{Enter}");
+    expect(await values("E-mail column")).toEqual(["email"]);
+    await waitFor(() => expect(asked("preview_directory").length).toBeGreaterThan(before), PATIENT);
+    expect(asked("preview_directory").at(-1)?.directory).toMatchObject({
+      table: "public.users",
+      email: "email",
+    });
+  });
+
+  test("completes a list one column at a time", async () => {
+    await startNew();
+    await nameDatabase();
+    await screen.findByText(/looks most like your users/);
+    const columns = await field("More columns to show");
+    await user.click(columns);
+    await user.keyboard("{End},se");
+    expect(options()).toEqual([expect.stringMatching(/^settings/)]);
+    await user.keyboard("{ArrowDown}{Enter}");
+    expect(columns).toHaveValue("plan, company_name, last_login_at, settings");
+    // What stands there is not offered again.
+    await user.keyboard(",{ArrowDown}");
+    expect(options()[0]).toMatch(/^id/);
+    expect(options().some((option) => option.startsWith("plan"))).toBe(false);
+  });
+
+  test("asks for the password where the database wants one, and goes on with it", async () => {
+    await startNew();
+    fake.refuse("survey_directory", {
+      code: "directory_refused",
+      message: "The database at db.acme.example:5432 wants a password, and none is stored.",
+      hint: "Type the database password under Secrets.",
+      secret: { connection: "new", name: "database_password" },
+    });
+    await nameDatabase();
+    const sheet = within(screen.getByRole("dialog"));
+    expect(await sheet.findByRole("alert")).toHaveTextContent("wants a password");
+    await press("Type the password");
+    const password = await field("Database password");
+    expect(password).toHaveFocus();
+    await user.keyboard("canary");
+    await user.tab();
+    await screen.findByText(/looks most like your users/);
+    expect(sheet.queryByRole("alert")).toBeNull();
+    expect(asked("survey_directory").map(({ secrets }) => secrets)).toEqual([
+      {},
+      { database_password: "canary" },
+    ]);
+    expect(document.body.innerHTML).not.toContain("canary");
+  });
+
+  test("says when there is nothing to choose", async () => {
+    fake.survey = { tables: [], unreadable: ["users", "orders"], left_out: 0 };
+    await startNew();
+    await nameDatabase();
+    expect(await screen.findByText(/may read no table of it/)).toBeInTheDocument();
+    expect(screen.getByText(/may not read: users, orders/)).toBeInTheDocument();
+    fake.survey = { tables: [], unreadable: [], left_out: 0 };
+    await nameDatabase("postgres://readonly@db.acme.example/other");
+    expect(await screen.findByText(/The database has no table/)).toBeInTheDocument();
+  });
+
+  test("shows what the newest question found, whatever comes last", async () => {
+    await startNew();
+    const held = fake.hold("survey_directory");
+    await nameDatabase();
+    await waitFor(() => expect(held.waiting()).toBe(1));
+    await nameDatabase("postgres://readonly@other.example/acme");
+    await waitFor(() => expect(held.waiting()).toBe(2));
+    held.release();
+    await screen.findByText("Looking at the tables…");
+    expect(screen.queryByText(/tables to choose from/)).toBeNull();
+    fake.survey = { ...survey, tables: survey.tables.slice(0, 2) };
+    held.release();
+    expect(await screen.findByText(/2 tables to choose from/)).toBeInTheDocument();
+    // Another address, and nobody knows its tables yet.
+    await paste("Database", "postgres://readonly@third.example/acme");
+    expect(screen.queryByText(/tables to choose from/)).toBeNull();
+  });
+
+  test("stops looking when it is left", async () => {
+    await startNew();
+    const held = fake.hold("survey_directory");
+    await nameDatabase();
+    await waitFor(() => expect(held.waiting()).toBe(1));
+    await press("Cancel");
+    await press("Discard");
+    await waitFor(() => expect(fake.called("stop_looking")).toHaveLength(1));
+    held.stop();
+  });
+});
+
+describe("a connection that is there", () => {
+  test("is not looked into before somebody wants to choose", async () => {
+    await startEdit();
+    // Passing through is not typing.
+    await user.click(await field("Database"));
+    await user.tab();
+    expect(fake.called("survey_directory")).toHaveLength(0);
+    await user.keyboard("{ArrowDown}");
+    await waitFor(() => expect(options()).toHaveLength(4));
+    // By its schema it is the same table, and what the file says stays.
+    expect((await field("Table")).value).toBe("public.users");
+    expect(asked("survey_directory")[0]).toMatchObject({ connection: "acme" });
+    await user.keyboard("{Escape}");
+    expect(await within(await preview()).findByText("Anders Holm", {}, PATIENT)).toBeInTheDocument();
+    expect(screen.queryByRole("button", { name: "Undo" })).toBeNull();
+  });
+
+  test("a refused preview says why, and can be tried again", async () => {
+    await startEdit();
+    fake.refuse("preview_directory", { code: "directory_timeout", message: "It did not answer within 3 s." });
+    await user.click(await field("Table"));
+    await user.keyboard("{ArrowDown}{Escape}");
+    const shown = within(await preview());
+    expect(await shown.findByRole("alert", {}, PATIENT)).toHaveTextContent("did not answer within 3 s");
+    await user.click(shown.getByRole("button", { name: "Retry" }));
+    expect(await shown.findByText("Anders Holm", {}, PATIENT)).toBeInTheDocument();
+    expect(fake.called("preview_directory")).toHaveLength(2);
+  });
+});
