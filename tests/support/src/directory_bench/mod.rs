@@ -140,7 +140,10 @@ async fn measure(
         };
         match ours {
             Ok((times, rows, said)) => line(&case.called(), raw, times, examined, rows, &said),
-            Err(error) => say(&format!("| {} | | | | | | | | {error} |", case.called())),
+            Err(error) => {
+                let said = error.to_string().replace('\n', " ");
+                say(&format!("| {} | | | | | | | | {said} |", case.called()));
+            }
         }
     }
     say(&format!("\nopening the directory, with the search plan: {opened:.0} ms"));

@@ -215,9 +215,10 @@ impl Reading {
             return Ok(());
         }
         let (gathering, other_ways) = if gathers { ("on", "off") } else { ("off", "on") };
+        // A bitmap of ten million rows' pages; one that outgrows its memory has all rows of a page read.
         let settings = format!(
             "SET LOCAL enable_bitmapscan = {gathering}; SET LOCAL enable_seqscan = {other_ways}; \
-             SET LOCAL enable_indexscan = {other_ways}"
+             SET LOCAL enable_indexscan = {other_ways}; SET LOCAL work_mem = '16MB'"
         );
         let set = sqlx::raw_sql(AssertSqlSafe(settings)).execute(self.connection()).await;
         self.gathers = gathers;
