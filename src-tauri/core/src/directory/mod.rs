@@ -2,6 +2,7 @@
 //!
 //! One trait, one small file per engine. A directory is read only, always.
 
+mod answering;
 mod asked;
 mod catalogue;
 mod cursor;
@@ -364,5 +365,8 @@ fn stopped() -> Error {
 fn timed_out(part: &DirectoryPart) -> Error {
     let seconds = f64::from(part.timeout_ms) / 1000.0;
     Error::new(Code::DirectoryTimeout, format!("The directory did not answer within {seconds} s."))
-        .hint("Search for more letters or for an id; an index on the searched columns helps, or a longer directory.timeout_ms.")
+        .hint(
+            "Search for more letters, for an id or with another filter; an index on the searched columns helps, or a \
+             longer directory.timeout_ms.",
+        )
 }

@@ -705,6 +705,40 @@ const STUCK: &str =
     "SELECT count(*) FROM information_schema.processlist WHERE user = 'reader' AND command <> 'Sleep'";
 const CONNECTED: &str = "SELECT count(*) FROM information_schema.processlist WHERE user = 'reader'";
 
+#[tokio::test]
+async fn a_filter_that_most_users_pass_is_answered_from_the_newest() {
+    let server = server();
+    let url = database(
+        &server,
+        "many",
+        "CREATE TABLE users (id int PRIMARY KEY, plan varchar(20), created_at datetime NOT NULL, KEY (plan), KEY (created_at));
+         INSERT INTO users SELECT seq, IF(seq % 1000 = 0, 'free', IF(seq <= 3, 'old', 'pro')), '2024-01-01' + INTERVAL seq SECOND
+           FROM seq_1_to_120000; ANALYZE TABLE users;",
+    );
+    let part = DirectoryPart {
+        created_at: Some("created_at".into()),
+        columns: vec!["plan".into()],
+        timeout_ms: 1000,
+        ..part(&url, "users")
+    };
+    let directory = open(&part).await;
+    let few = Query { limit: 2, ..query("") };
+    for (text, expected) in [
+        ("plan:pro", ["119999", "119998", "119997", "119996"]),
+        ("plan:free", ["120000", "119000", "118000", "117000"]),
+        // None of them is among the newest.
+        ("plan:old", ["3", "2", "1", ""]),
+    ] {
+        let first = search(&*directory, &Query { text: text.into(), ..few.clone() }).await;
+        let place = Place::After(first.next.clone().expect("there are more"));
+        let second = search(&*directory, &Query { text: text.into(), place, ..few.clone() }).await;
+        let ids: Vec<&str> = first.rows.iter().chain(&second.rows).map(|row| row.id.as_str()).collect();
+        let expected: Vec<&str> = expected.into_iter().filter(|id| !id.is_empty()).collect();
+        assert_eq!(ids, expected, "{text}");
+        assert!(first.left_out.is_none() && second.left_out.is_none(), "{text}");
+    }
+}
+
 struct Admin<'a>(&'a MariaDbServer);
 
 impl Administrator for Admin<'_> {

@@ -12,7 +12,7 @@ use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, St
 
 type Column = TableColumn<MyType>;
 
-pub(super) struct MySql;
+pub(in crate::directory) struct MySql;
 
 impl Dialect for MySql {
     type Type = MyType;

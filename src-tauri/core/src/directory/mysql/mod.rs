@@ -11,10 +11,9 @@ mod survey;
 pub(super) mod types;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::mysql::MySqlRow;
 use sqlx::{Row as _, TypeInfo, ValueRef};
@@ -25,13 +24,13 @@ use self::reading::{Reading, text};
 use self::server::Server;
 pub(super) use self::survey::survey;
 use self::types::{MyType, rfc3339};
+use super::answering::{self, Answering};
 use super::catalogue::mysql::{self as catalogue, Found};
 use super::cursor::Value;
 use super::mapping::Mapping;
-use super::paging::{Paging, counting};
 use super::plan::Size;
 use super::sql::{Dialect, Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, Info, Page, Query, Row, cancelled, timed_out};
+use super::{Count, Directory, Info, Page, Query, Row, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -85,6 +84,34 @@ impl MySqlDirectory {
         Ok((mapping, info))
     }
 
+    fn decoded(&self, row: &MySqlRow) -> Result<Fetched, sqlx::Error> {
+        let shown = &self.mapping.shown;
+        let mut cells = Vec::with_capacity(shown.len());
+        for (at, column) in shown.iter().enumerate() {
+            let text = text(row, at + 1)?;
+            cells.push(match column.db_type {
+                MyType::Timestamp => text.map(|text| rfc3339(text, true)),
+                MyType::DateTime => text.map(|text| rfc3339(text, false)),
+                _ => text.map(shortened),
+            });
+        }
+        Ok(Fetched {
+            segment: text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
+            cells,
+            id: value(row, shown.len() + 1)?,
+            key: value(row, shown.len() + 2)?,
+        })
+    }
+}
+
+impl Answering for MySqlDirectory {
+    type Dialect = MySql;
+    type Reading = Reading;
+
+    fn mapping(&self) -> &Mapping<MyType> {
+        &self.mapping
+    }
+
     fn size(&self) -> Size {
         Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
     }
@@ -113,23 +140,8 @@ impl MySqlDirectory {
             .map_err(|error| self.server.failed(error))
     }
 
-    fn decoded(&self, row: &MySqlRow) -> Result<Fetched, sqlx::Error> {
-        let shown = &self.mapping.shown;
-        let mut cells = Vec::with_capacity(shown.len());
-        for (at, column) in shown.iter().enumerate() {
-            let text = text(row, at + 1)?;
-            cells.push(match column.db_type {
-                MyType::Timestamp => text.map(|text| rfc3339(text, true)),
-                MyType::DateTime => text.map(|text| rfc3339(text, false)),
-                _ => text.map(shortened),
-            });
-        }
-        Ok(Fetched {
-            segment: text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
-            cells,
-            id: value(row, shown.len() + 1)?,
-            key: value(row, shown.len() + 2)?,
-        })
+    async fn number(&self, reading: &mut Reading, statement: Statement) -> Result<u64> {
+        Ok(number(&reading.fetch(statement).await?).unwrap_or_default())
     }
 }
 
@@ -140,33 +152,11 @@ impl Directory for MySqlDirectory {
     }
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
-        let started = Instant::now();
-        let mut paging = Paging::<MySql>::new(&self.mapping, query, self.size(), Timestamp::now())?;
-        let answered = self.read(async |reading: &mut Reading| {
-            while let Some(step) = paging.next_step() {
-                let rows = self.fetch(reading, step.statement).await?;
-                paging.take(rows);
-            }
-            Ok(())
-        });
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(cancelled()),
-            answered = answered => answered?,
-        }
-        Ok(paging.page(started.elapsed()))
+        answering::search(self, query, cancel).await
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let counting = counting::<MySql>(&self.mapping, text, self.size(), Timestamp::now())?;
-        let (statement, cap) = (counting.statement, counting.cap);
-        let counted = self.read(async |reading: &mut Reading| reading.fetch(statement).await);
-        let rows = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(cancelled()),
-            counted = counted => counted?,
-        };
-        Ok(Count::of(number(&rows).unwrap_or_default(), cap))
+        answering::count(self, text, cancel).await
     }
 
     async fn user(&self, id: &str) -> Result<Option<Row>> {

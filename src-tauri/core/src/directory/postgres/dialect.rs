@@ -9,7 +9,7 @@ use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, St
 
 type Column = TableColumn<PgType>;
 
-pub(super) struct Postgres;
+pub(in crate::directory) struct Postgres;
 
 impl Dialect for Postgres {
     type Type = PgType;

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -21,15 +20,16 @@ use tokio_util::sync::CancellationToken;
 use self::dialect::{Postgres, rfc3339};
 use self::reading::{Reading, Server};
 pub(super) use self::survey::survey;
+use super::answering::{self, Answering};
 use super::catalogue::{
     self,
     postgres::{Found, PgType},
 };
 use super::mapping::Mapping;
-use super::paging::{Paging, Step, counting};
+use super::paging::Step;
 use super::plan::{Reach, Size};
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, stopped, timed_out};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, stopped, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
 
@@ -92,6 +92,38 @@ impl PostgresDirectory {
         Duration::from_millis(self.part.timeout_ms.into())
     }
 
+    /// The rows of `statement` when they fill the page; on a second connection, if one is idle.
+    async fn newest(&self, statement: Statement, wanted: usize) -> Option<Vec<Fetched>> {
+        let mut reading = Reading::try_begin(&self.server, self.limit()).await?;
+        let rows = self.fetch(&mut reading, statement).await.ok();
+        drop(tokio::spawn(reading.finish()));
+        rows.filter(|rows| rows.len() >= wanted)
+    }
+
+    fn decoded(&self, row: &PgRow) -> Result<Fetched, sqlx::Error> {
+        let shown = &self.mapping.shown;
+        let mut cells = Vec::with_capacity(shown.len());
+        for (at, column) in shown.iter().enumerate() {
+            let text = reading::text(row, at + 1)?;
+            cells.push(if column.kind == FieldKind::Time { text.map(rfc3339) } else { text.map(shortened) });
+        }
+        Ok(Fetched {
+            segment: reading::text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
+            cells,
+            id: reading::value(row, shown.len() + 1)?,
+            key: reading::value(row, shown.len() + 2)?,
+        })
+    }
+}
+
+impl Answering for PostgresDirectory {
+    type Dialect = Postgres;
+    type Reading = Reading;
+
+    fn mapping(&self) -> &Mapping<PgType> {
+        &self.mapping
+    }
+
     fn size(&self) -> Size {
         Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
     }
@@ -123,7 +155,13 @@ impl PostgresDirectory {
             .map_err(|error| self.server.failed(error))
     }
 
-    /// Answers one step of a search.
+    async fn number(&self, reading: &mut Reading, statement: Statement) -> Result<u64> {
+        let rows = reading.fetch(statement).await?;
+        let text = rows.first().map(|row| reading::text(row, 0)).transpose();
+        let text = text.map_err(|error| self.server.failed(error))?.flatten().unwrap_or_default();
+        Ok(text.parse().unwrap_or_default())
+    }
+
     async fn step(&self, reading: &mut Reading, step: Step) -> Result<Vec<Fetched>> {
         reading.gather(step.reach == Reach::Gathered).await?;
         let Some(newest) = step.newest else {
@@ -144,29 +182,6 @@ impl PostgresDirectory {
             }
         }
     }
-
-    /// The rows of `statement` when they fill the page; on a second connection, if one is idle.
-    async fn newest(&self, statement: Statement, wanted: usize) -> Option<Vec<Fetched>> {
-        let mut reading = Reading::try_begin(&self.server, self.limit()).await?;
-        let rows = self.fetch(&mut reading, statement).await.ok();
-        drop(tokio::spawn(reading.finish()));
-        rows.filter(|rows| rows.len() >= wanted)
-    }
-
-    fn decoded(&self, row: &PgRow) -> Result<Fetched, sqlx::Error> {
-        let shown = &self.mapping.shown;
-        let mut cells = Vec::with_capacity(shown.len());
-        for (at, column) in shown.iter().enumerate() {
-            let text = reading::text(row, at + 1)?;
-            cells.push(if column.kind == FieldKind::Time { text.map(rfc3339) } else { text.map(shortened) });
-        }
-        Ok(Fetched {
-            segment: reading::text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
-            cells,
-            id: reading::value(row, shown.len() + 1)?,
-            key: reading::value(row, shown.len() + 2)?,
-        })
-    }
 }
 
 #[async_trait]
@@ -176,35 +191,11 @@ impl Directory for PostgresDirectory {
     }
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
-        let started = Instant::now();
-        let mut paging = Paging::<Postgres>::new(&self.mapping, query, self.size(), Timestamp::now())?;
-        let answered = self.read(async |reading: &mut Reading| {
-            while let Some(step) = paging.next_step() {
-                let rows = self.step(reading, step).await?;
-                paging.take(rows);
-            }
-            Ok(())
-        });
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(cancelled()),
-            answered = answered => answered?,
-        }
-        Ok(paging.page(started.elapsed()))
+        answering::search(self, query, cancel).await
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let counting = counting::<Postgres>(&self.mapping, text, self.size(), Timestamp::now())?;
-        let (sql, cap) = (counting.statement, counting.cap);
-        let counted = self.read(async |reading: &mut Reading| reading.fetch(sql).await);
-        let rows = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(cancelled()),
-            counted = counted => counted?,
-        };
-        let text = rows.first().map(|row| reading::text(row, 0)).transpose();
-        let text = text.map_err(|error| self.server.failed(error))?.flatten().unwrap_or_default();
-        Ok(Count::of(text.parse().unwrap_or_default(), cap))
+        answering::count(self, text, cancel).await
     }
 
     async fn user(&self, id: &str) -> Result<Option<Row>> {

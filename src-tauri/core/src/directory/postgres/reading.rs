@@ -110,7 +110,7 @@ impl Server {
 }
 
 /// A read-only transaction with a time limit per statement.
-pub(super) struct Reading {
+pub(in crate::directory) struct Reading {
     server: Arc<Server>,
     /// `None` once the connection went back.
     connection: Option<PoolConnection<Postgres>>,

@@ -11,7 +11,7 @@ use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, St
 
 type Column = TableColumn<LiteType>;
 
-pub(super) struct Sqlite;
+pub(in crate::directory) struct Sqlite;
 
 impl Dialect for Sqlite {
     type Type = LiteType;

@@ -12,22 +12,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef};
 use tokio_util::sync::CancellationToken;
 
 use self::dialect::Sqlite;
 pub(super) use self::survey::survey;
+use super::answering::{self, Answering};
 use super::catalogue::sqlite::LiteType;
 use super::catalogue::{self, Table, quoted};
 use super::cursor::{Value, hex};
 use super::mapping::Mapping;
-use super::paging::{Paging, counting};
 use super::plan::Size;
 use super::services::services;
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, time};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, time};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -72,34 +71,6 @@ impl SqliteDirectory {
             reader: Vec::new(),
         };
         Ok(Self { pool, part: part.clone(), mapping, info })
-    }
-
-    /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops
-    /// the work.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<T> {
-        let failed = |error| errors::from_sqlx(error, &self.part);
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
-        // The tiers of a search see one state of the file.
-        let mut transaction = connection.begin().await.map_err(failed)?;
-        // After the transaction, so that it is dropped first and the end of the transaction need
-        // not wait for the statement.
-        let stop = StopOnDrop(stop);
-        let answer = ask(&mut transaction).await;
-        // Nothing was written that could fail to be undone.
-        let _ = transaction.rollback().await;
-        drop(stop);
-        answer
-    }
-
-    async fn fetch(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<Fetched>> {
-        let failed = |error| errors::from_sqlx(error, &self.part);
-        let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
-        rows.iter().map(|row| self.decoded(row)).collect::<Result<_, _>>().map_err(failed)
-    }
-
-    fn size(&self) -> Size {
-        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
     }
 
     fn decoded(&self, row: &SqliteRow) -> Result<Fetched, sqlx::Error> {
@@ -160,6 +131,50 @@ fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx
     query
 }
 
+impl Answering for SqliteDirectory {
+    type Dialect = Sqlite;
+    type Reading = SqliteConnection;
+
+    fn mapping(&self) -> &Mapping<LiteType> {
+        &self.mapping
+    }
+
+    fn size(&self) -> Size {
+        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+    }
+
+    /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops
+    /// the work.
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<T> {
+        let failed = |error| errors::from_sqlx(error, &self.part);
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
+        // The tiers of a search see one state of the file.
+        let mut transaction = connection.begin().await.map_err(failed)?;
+        // After the transaction, so that it is dropped first and the end of the transaction need
+        // not wait for the statement.
+        let stop = StopOnDrop(stop);
+        let answer = ask(&mut transaction).await;
+        // Nothing was written that could fail to be undone.
+        let _ = transaction.rollback().await;
+        drop(stop);
+        answer
+    }
+
+    async fn fetch(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<Fetched>> {
+        let failed = |error| errors::from_sqlx(error, &self.part);
+        let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
+        rows.iter().map(|row| self.decoded(row)).collect::<Result<_, _>>().map_err(failed)
+    }
+
+    async fn number(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<u64> {
+        let row = bound(statement).fetch_one(connection).await;
+        let number =
+            row.and_then(|row| value(&row, 0)).map_err(|error| errors::from_sqlx(error, &self.part))?;
+        Ok(number.into_text().and_then(|text| text.parse().ok()).unwrap_or_default())
+    }
+}
+
 #[async_trait]
 impl Directory for SqliteDirectory {
     fn info(&self) -> &Info {
@@ -167,44 +182,11 @@ impl Directory for SqliteDirectory {
     }
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
-        let started = Instant::now();
-        let mut paging = Paging::<Sqlite>::new(&self.mapping, query, self.size(), Timestamp::now())?;
-        let answered = self.read(async |connection: &mut SqliteConnection| {
-            while let Some(step) = paging.next_step() {
-                let mut rows = None;
-                if let Some(newest) = step.newest {
-                    let found = self.fetch(connection, newest).await?;
-                    rows = Some(found).filter(|rows| rows.len() >= step.wanted);
-                }
-                let rows = match rows {
-                    Some(rows) => rows,
-                    None => self.fetch(connection, step.statement).await?,
-                };
-                paging.take(rows);
-            }
-            Ok(())
-        });
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(cancelled()),
-            answered = answered => answered?,
-        }
-        Ok(paging.page(started.elapsed()))
+        answering::search(self, query, cancel).await
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let counting = counting::<Sqlite>(&self.mapping, text, self.size(), Timestamp::now())?;
-        let (statement, cap) = (counting.statement, counting.cap);
-        let counted = self.read(async |connection: &mut SqliteConnection| {
-            let row = bound(statement).fetch_one(connection).await;
-            row.and_then(|row| value(&row, 0)).map_err(|error| errors::from_sqlx(error, &self.part))
-        });
-        let users = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return Err(cancelled()),
-            counted = counted => counted?,
-        };
-        Ok(Count::of(users.into_text().and_then(|text| text.parse().ok()).unwrap_or_default(), cap))
+        answering::count(self, text, cancel).await
     }
 
     async fn user(&self, id: &str) -> Result<Option<Row>> {

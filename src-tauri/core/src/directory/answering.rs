@@ -1,0 +1,78 @@
+//! One search or count, from the question to the answer, for the engines that speak SQL.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::mapping::Mapping;
+use super::paging::{Paging, Step, counting};
+use super::plan::Size;
+use super::sql::{Dialect, Fetched, Statement};
+use super::{Count, Page, Query, cancelled};
+use crate::error::Result;
+
+/// Whoever runs statements.
+pub(super) trait Answering: Sync {
+    type Dialect: Dialect;
+    /// A transaction that only reads.
+    type Reading: Send;
+
+    fn mapping(&self) -> &Mapping<<Self::Dialect as Dialect>::Type>;
+
+    fn size(&self) -> Size;
+
+    /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops the work
+    /// in the database too.
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Self::Reading) -> Result<T>) -> Result<T>;
+
+    async fn fetch(&self, reading: &mut Self::Reading, statement: Statement) -> Result<Vec<Fetched>>;
+
+    /// The one number that `statement` asks for.
+    async fn number(&self, reading: &mut Self::Reading, statement: Statement) -> Result<u64>;
+
+    /// The rows of a step. Where an index has to gather all matches before it can order them, the newest rows
+    /// are looked at first: they fill the page exactly when there are many.
+    async fn step(&self, reading: &mut Self::Reading, step: Step) -> Result<Vec<Fetched>> {
+        if let Some(newest) = step.newest {
+            let rows = self.fetch(reading, newest).await?;
+            if rows.len() >= step.wanted {
+                return Ok(rows);
+            }
+        }
+        self.fetch(reading, step.statement).await
+    }
+}
+
+pub(super) async fn search<E: Answering>(
+    engine: &E,
+    query: &Query,
+    cancel: &CancellationToken,
+) -> Result<Page> {
+    let started = Instant::now();
+    let mut paging = Paging::<E::Dialect>::new(engine.mapping(), query, engine.size(), Timestamp::now())?;
+    let answered = engine.read(async |reading: &mut E::Reading| {
+        while let Some(step) = paging.next_step() {
+            let rows = engine.step(reading, step).await?;
+            paging.take(rows);
+        }
+        Ok(())
+    });
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Err(cancelled()),
+        answered = answered => answered?,
+    }
+    Ok(paging.page(started.elapsed()))
+}
+
+pub(super) async fn count<E: Answering>(engine: &E, text: &str, cancel: &CancellationToken) -> Result<Count> {
+    let counting = counting::<E::Dialect>(engine.mapping(), text, engine.size(), Timestamp::now())?;
+    let (statement, cap) = (counting.statement, counting.cap);
+    let counted = engine.read(async |reading: &mut E::Reading| engine.number(reading, statement).await);
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(cancelled()),
+        counted = counted => Ok(Count::of(counted?, cap)),
+    }
+}
