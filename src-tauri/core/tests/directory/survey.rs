@@ -51,7 +51,6 @@ fn columns(offer: &TableOffer) -> Vec<&str> {
 async fn newest(url: &str, offer: &TableOffer) -> Vec<Option<String>> {
     let guess = offer.guess.clone();
     let part = DirectoryPart {
-        url: url.into(),
         table: offer.name.clone(),
         id: guess.id.unwrap(),
         email: guess.email,
@@ -59,7 +58,7 @@ async fn newest(url: &str, offer: &TableOffer) -> Vec<Option<String>> {
         created_at: guess.created_at,
         columns: guess.columns,
         search: guess.search,
-        timeout_ms: 20_000,
+        ..crate::part(url.into())
     };
     let directory = directory::open(&part, Some(&READER_PASSWORD.into())).await.unwrap();
     let page = directory.search(&Query::first("", 5), &CancellationToken::new()).await.unwrap();

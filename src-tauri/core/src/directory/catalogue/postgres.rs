@@ -34,7 +34,7 @@ pub(in crate::directory) struct Found {
 /// Tables, partitioned tables, foreign tables, views and materialised views that are nobody's partition.
 pub(in crate::directory) const RELATIONS: &str = "
     SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
-           has_any_column_privilege(c.oid, 'SELECT') AS readable,
+           coalesce(has_any_column_privilege(c.oid, 'SELECT'), false) AS readable,
            c.relkind IN ('v', 'f') AS is_view, pg_table_is_visible(c.oid) AS visible,
            has_schema_privilege(n.oid, 'USAGE') AS usable,
            CASE WHEN c.relkind IN ('r', 'm') THEN c.reltuples
