@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Result};
 pub(super) const CELL_CHARS: usize = 10_000;
 
 /// SQL text made of constants and catalogue names only, and the values bound into it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) binds: Vec<Value>,

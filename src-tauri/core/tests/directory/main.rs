@@ -2,6 +2,10 @@
 //! them can do wrong.
 
 #[cfg(target_os = "linux")]
+mod certificates;
+#[cfg(target_os = "linux")]
+mod link;
+#[cfg(target_os = "linux")]
 mod mongodb;
 #[cfg(target_os = "linux")]
 mod mysql;
@@ -25,5 +29,7 @@ pub fn part(url: String) -> DirectoryPart {
         columns: vec!["plan".into(), "score".into(), "active".into()],
         search: None,
         timeout_ms: 20_000,
+        password_command: None,
+        ssh: None,
     }
 }

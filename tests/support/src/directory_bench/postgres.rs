@@ -113,6 +113,8 @@ async fn cases(
         columns: vec!["plan".into(), "company".into()],
         search: None,
         timeout_ms: 3000,
+        password_command: None,
+        ssh: None,
     };
     let opening = Instant::now();
     let directory = directory::open(&part, Some(&SecretString::from(ADMIN_PASSWORD))).await?;

@@ -75,6 +75,8 @@ async fn cases(connection: &mut SqliteConnection, url: &str, rows: u64, advised:
         columns: vec!["plan".into(), "company".into()],
         search: None,
         timeout_ms: 3000,
+        password_command: None,
+        ssh: None,
     };
     let directory = directory::open(&part, None).await?;
     let indexes = if advised {

@@ -25,11 +25,12 @@ use self::server::Server;
 use self::types::{MyType, rfc3339};
 use super::catalogue::mysql::{self as catalogue, Found};
 use super::cursor::Value;
+use super::link::Link;
 use super::mapping::Mapping;
 use super::paging::{Paging, counting};
 use super::plan::Size;
 use super::sql::{Dialect, Fetched, Statement, one_user, the_one};
-use super::{Count, Directory, Info, Page, Query, Row, cancelled, timed_out};
+use super::{Count, Directory, Info, Page, Query, Row, again, cancelled, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -48,9 +49,8 @@ pub(super) struct MySqlDirectory {
 
 impl MySqlDirectory {
     pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
-        let options = connect::options(part, password)?;
-        let server = Server::connect(options, part, password.is_some()).await?;
-        match Self::read_catalogue(&server, part).await {
+        let server = Server::connect(Link::new(part, password)?).await?;
+        match Self::read_catalogue(&server, &server.part()).await {
             Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
             Err(error) => {
                 server.close().await;
@@ -88,7 +88,7 @@ impl MySqlDirectory {
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<T> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<Result<T>> {
         let limit = Duration::from_millis(self.part.timeout_ms.into());
         let mut reading = Reading::begin(&self.server, limit).await?;
         // The server's limit is per statement; this one is for all of them. When it strikes, or
@@ -100,7 +100,19 @@ impl MySqlDirectory {
             Ok(_) => drop(tokio::spawn(reading.finish())),
             Err(_) => reading.finish().await,
         }
-        answer
+        Ok(answer)
+    }
+
+    async fn page(&self, query: &Query, now: Timestamp, started: Instant) -> Result<Result<Page>> {
+        let mut paging = Paging::<MySql>::new(&self.mapping, query, self.size(), now)?;
+        let answered = self.read(async |reading: &mut Reading| {
+            while let Some(step) = paging.next_step() {
+                let rows = self.fetch(reading, step.statement).await?;
+                paging.take(rows);
+            }
+            Ok(())
+        });
+        Ok(answered.await?.map(|()| paging.page(started.elapsed())))
     }
 
     async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {
@@ -139,26 +151,19 @@ impl Directory for MySqlDirectory {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let started = Instant::now();
-        let mut paging = Paging::<MySql>::new(&self.mapping, query, self.size(), Timestamp::now())?;
-        let answered = self.read(async |reading: &mut Reading| {
-            while let Some(step) = paging.next_step() {
-                let rows = self.fetch(reading, step.statement).await?;
-                paging.take(rows);
-            }
-            Ok(())
-        });
+        let now = Timestamp::now();
         tokio::select! {
             biased;
-            () = cancel.cancelled() => return Err(cancelled()),
-            answered = answered => answered?,
+            () = cancel.cancelled() => Err(cancelled()),
+            page = again(|| self.page(query, now, started)) => page,
         }
-        Ok(paging.page(started.elapsed()))
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
         let counting = counting::<MySql>(&self.mapping, text, self.size(), Timestamp::now())?;
         let (statement, cap) = (counting.statement, counting.cap);
-        let counted = self.read(async |reading: &mut Reading| reading.fetch(statement).await);
+        let counted =
+            again(|| self.read(async |reading: &mut Reading| reading.fetch(statement.clone()).await));
         let rows = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled()),
@@ -171,7 +176,8 @@ impl Directory for MySqlDirectory {
         let Some(statement) = one_user::<MySql>(&self.mapping, id) else {
             return Ok(None);
         };
-        let rows = self.read(async |reading: &mut Reading| self.fetch(reading, statement).await).await?;
+        let ask = || self.read(async |reading: &mut Reading| self.fetch(reading, statement.clone()).await);
+        let rows = again(ask).await?;
         the_one(rows, id)
     }
 

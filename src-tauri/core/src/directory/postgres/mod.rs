@@ -23,11 +23,12 @@ use super::catalogue::{
     self,
     postgres::{Found, PgType},
 };
+use super::link::Link;
 use super::mapping::Mapping;
 use super::paging::{Paging, Step, counting};
 use super::plan::{Reach, Size};
 use super::sql::{Fetched, Statement, one_user, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Query, Row, cancelled, timed_out};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, again, cancelled, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -48,27 +49,26 @@ pub(super) struct PostgresDirectory {
 
 impl PostgresDirectory {
     pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
-        let options = connect::options(part, password)?;
-        let server = Server::new(options, part, password.is_some());
-        server.probe().await?;
+        let server = Server::connect(Link::new(part, password)?).await?;
+        let part = &server.part();
         let mut reading = Reading::begin(&server, OPEN_LIMIT).await?;
         let read = async {
             let version = sqlx::raw_sql("SHOW server_version").fetch_one(reading.connection()).await;
             let version: String =
                 version.and_then(|row| row.try_get(0)).map_err(|error| server.failed(error))?;
-            let found = catalogue::postgres::read(reading.connection(), part, server.user()).await?;
+            let found = catalogue::postgres::read(reading.connection(), part, &server.user()).await?;
             let mut mapping = Mapping::new(part, &found.table)?;
             served::find(&mut reading, &mut mapping).await;
             let (estimated_total, total_is_exact) = total(&mut reading, &found, &mapping).await;
             // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
             let version = version.split(' ').next().unwrap_or_default();
             let info = Info {
-                server: format!("PostgreSQL {version}"),
+                server: format!("PostgreSQL {version}{}", server.place()),
                 columns: mapping.columns.clone(),
                 estimated_total,
                 total_is_exact,
                 services: advice::services(&mapping, found.is_view),
-                reader: advice::reader(&mapping, &found.table, server.database()),
+                reader: advice::reader(&mapping, &found.table, server.database().as_deref()),
             };
             Ok((mapping, info))
         };
@@ -95,7 +95,7 @@ impl PostgresDirectory {
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<T> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<Result<T>> {
         let limit = self.limit();
         let mut reading = Reading::begin(&self.server, limit).await?;
         // The server's limit is per statement; this one is for all of them. When it strikes, or
@@ -107,7 +107,19 @@ impl PostgresDirectory {
             Ok(_) => drop(tokio::spawn(reading.finish())),
             Err(_) => reading.finish().await,
         }
-        answer
+        Ok(answer)
+    }
+
+    async fn page(&self, query: &Query, now: Timestamp, started: Instant) -> Result<Result<Page>> {
+        let mut paging = Paging::<Postgres>::new(&self.mapping, query, self.size(), now)?;
+        let answered = self.read(async |reading: &mut Reading| {
+            while let Some(step) = paging.next_step() {
+                let rows = self.step(reading, step).await?;
+                paging.take(rows);
+            }
+            Ok(())
+        });
+        Ok(answered.await?.map(|()| paging.page(started.elapsed())))
     }
 
     async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {
@@ -172,26 +184,18 @@ impl Directory for PostgresDirectory {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let started = Instant::now();
-        let mut paging = Paging::<Postgres>::new(&self.mapping, query, self.size(), Timestamp::now())?;
-        let answered = self.read(async |reading: &mut Reading| {
-            while let Some(step) = paging.next_step() {
-                let rows = self.step(reading, step).await?;
-                paging.take(rows);
-            }
-            Ok(())
-        });
+        let now = Timestamp::now();
         tokio::select! {
             biased;
-            () = cancel.cancelled() => return Err(cancelled()),
-            answered = answered => answered?,
+            () = cancel.cancelled() => Err(cancelled()),
+            page = again(|| self.page(query, now, started)) => page,
         }
-        Ok(paging.page(started.elapsed()))
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
         let counting = counting::<Postgres>(&self.mapping, text, self.size(), Timestamp::now())?;
         let (sql, cap) = (counting.statement, counting.cap);
-        let counted = self.read(async |reading: &mut Reading| reading.fetch(sql).await);
+        let counted = again(|| self.read(async |reading: &mut Reading| reading.fetch(sql.clone()).await));
         let rows = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled()),
@@ -206,7 +210,8 @@ impl Directory for PostgresDirectory {
         let Some(statement) = one_user::<Postgres>(&self.mapping, id) else {
             return Ok(None);
         };
-        let rows = self.read(async |reading: &mut Reading| self.fetch(reading, statement).await).await?;
+        let ask = || self.read(async |reading: &mut Reading| self.fetch(reading, statement.clone()).await);
+        let rows = again(ask).await?;
         the_one(rows, id)
     }
 
