@@ -349,7 +349,8 @@ async fn listen(stderr: ChildStderr, saying: watch::Sender<Said>) {
         } else if !is_chatter && !line.is_empty() {
             saying.send_modify(|said| {
                 if let Some((_, why)) = line.split_once("open failed: ") {
-                    said.failed = (said.failed.0 + 1, why.trim_end_matches(": ").to_owned());
+                    let why = why.trim_start_matches("connect failed: ").trim_end_matches([':', ' ']);
+                    said.failed = (said.failed.0 + 1, why.to_owned());
                 }
                 said.lines.push(line);
                 let surplus = said.lines.len().saturating_sub(50);
