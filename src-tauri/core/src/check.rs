@@ -162,10 +162,14 @@ async fn open(
         }
         Err(error) => {
             let error = match error.code {
-                Code::DirectoryRefused if password.is_none() && error.hint.is_none() => error.hint(format!(
-                    "If it wants a password: understudy secret set {} {DATABASE_PASSWORD}",
-                    connection.id
-                )),
+                Code::DirectoryRefused
+                    if password.is_none() && error.hint.is_none() && connection.may_need_password() =>
+                {
+                    error.hint(format!(
+                        "If it wants a password: understudy secret set {} {DATABASE_PASSWORD}",
+                        connection.id
+                    ))
+                }
                 _ => error,
             };
             report.fail("Directory", error);

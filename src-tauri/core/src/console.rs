@@ -473,9 +473,11 @@ impl Console {
 async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<dyn Directory>> {
     let name = connection.database_secret();
     let password = if connection.may_need_password() { vault.get(&name).await? } else { None };
-    directory::open(&connection.file.directory, password.as_ref())
-        .await
-        .map_err(|error| if error.code == Code::DirectoryRefused { error.secret(name) } else { error })
+    directory::open(&connection.file.directory, password.as_ref()).await.map_err(|error| {
+        // Where the vault could have helped.
+        let from_vault = error.code == Code::DirectoryRefused && connection.may_need_password();
+        if from_vault { error.secret(name) } else { error }
+    })
 }
 
 /// All secrets that the connection can use: those of its templates, and the database's password.

@@ -9,6 +9,8 @@ pub mod bare;
 pub mod bench;
 pub mod browser;
 #[cfg(target_os = "linux")]
+pub mod certificates;
+#[cfg(target_os = "linux")]
 pub mod desktop;
 #[cfg(target_os = "linux")]
 pub mod directory_bench;
@@ -24,6 +26,8 @@ pub mod memory;
 pub mod mongod;
 #[cfg(target_os = "linux")]
 pub mod postgres;
+#[cfg(target_os = "linux")]
+pub mod sshd;
 #[cfg(target_os = "linux")]
 pub mod stage;
 #[cfg(target_os = "linux")]

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificate;
+
 /// The administrator, who may do anything over the socket and needs no password there.
 pub const ADMIN: &str = "root";
 
@@ -76,6 +78,17 @@ impl MariaDbServer {
     /// The authority that signed the server's certificate, which names `localhost`.
     pub fn authority(&self) -> PathBuf {
         self.path("ca.pem")
+    }
+
+    /// One that its authority signed.
+    pub fn client_certificate(&self, name: &str) -> Certificate {
+        self.sign("client", name);
+        let key = self.path("client.key");
+        let both = self.path("client.both");
+        let certificate = self.path("client.pem");
+        let read = |path: &Path| std::fs::read_to_string(path).expect("a PEM file");
+        std::fs::write(&both, [read(&certificate), read(&key)].concat()).expect("both are written");
+        Certificate { certificate, key, both }
     }
 
     /// What a connection file says: no password in it.
@@ -167,15 +180,19 @@ impl MariaDbServer {
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Understudy-Test-CA \
              -keyout ca.key -out ca.pem",
         );
-        self.openssl(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
-             -keyout server.key -out server.csr",
-        );
-        std::fs::write(self.path("names"), "subjectAltName=DNS:localhost\n").expect("the name is written");
-        self.openssl(
-            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names \
-             -out server.pem",
-        );
+        self.sign("server", "localhost");
+    }
+
+    fn sign(&self, file: &str, name: &str) {
+        self.openssl(&format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} \
+             -keyout {file}.key -out {file}.csr",
+        ));
+        std::fs::write(self.path("names"), format!("subjectAltName=DNS:{name}\n"))
+            .expect("the name is written");
+        self.openssl(&format!(
+            "x509 -req -in {file}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out {file}.pem",
+        ));
     }
 
     fn openssl(&self, arguments: &str) {

@@ -15,6 +15,8 @@ use mongodb::options::{ClientOptions, Credential, ServerAddress};
 use mongodb::{Client, Database};
 use tempfile::TempDir;
 
+use crate::certificates::Certificate;
+
 /// The administrator, who may do anything.
 pub const ADMIN: &str = "admin";
 pub const ADMIN_PASSWORD: &str = "admin's pass/word";
@@ -24,6 +26,7 @@ pub struct MongoServer {
     program: PathBuf,
     directory: TempDir,
     port: u16,
+    settings: Vec<String>,
     server: Option<Child>,
     admin: Option<Client>,
 }
@@ -32,7 +35,8 @@ impl MongoServer {
     /// Starts it and makes the administrator; takes about two seconds. Panics, saying why, where it cannot.
     pub async fn start() -> Self {
         let directory = tempfile::Builder::new().prefix("understudy-mongodb-").tempdir().expect("a folder");
-        let mut server = Self { program: program(), directory, port: free_port(), server: None, admin: None };
+        let (program, port, settings) = (program(), free_port(), Vec::new());
+        let mut server = Self { program, directory, port, settings, server: None, admin: None };
         server.run();
         // The first user may be made by anybody on this machine, and by nobody afterwards.
         let anybody = Client::with_options(server.options(None)).expect("a client");
@@ -59,6 +63,15 @@ impl MongoServer {
     pub fn start_again(&mut self) {
         assert!(self.server.is_none(), "the server is still running");
         self.run();
+    }
+
+    /// From the next start on it wants TLS, and a certificate of this authority from everybody. The administrator
+    /// has none.
+    pub fn certify(&mut self, certificate: &Certificate, authority: &Path) {
+        self.settings = ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile"].map(str::to_owned).into();
+        let files =
+            [certificate.both.display().to_string(), "--tlsCAFile".into(), authority.display().to_string()];
+        self.settings.extend(files);
     }
 
     pub fn port(&self) -> u16 {
@@ -104,6 +117,7 @@ impl MongoServer {
             .arg("--dbpath")
             .arg(self.directory.path())
             .args(["--bind_ip", "127.0.0.1", "--port", &self.port.to_string(), "--nounixsocket", "--auth"])
+            .args(&self.settings)
             .args(["--wiredTigerCacheSizeGB", "0.25"])
             .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
             .stdin(Stdio::null())

@@ -5,13 +5,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::certificates::Certificate;
 
 /// The administrator, who may do anything over the socket and has this password over TCP.
 pub const ADMIN: &str = "postgres";
@@ -61,6 +63,40 @@ impl PostgresServer {
         server
     }
 
+    /// A replica that streams from it, on a port of its own, with settings of its own.
+    #[must_use]
+    pub fn replica(&self, settings: &[&str]) -> Self {
+        let directory = tempfile::Builder::new().prefix("understudy-postgres-").tempdir().expect("a folder");
+        if let Some((uid, gid)) = other_user() {
+            chown(directory.path(), Some(uid), Some(gid)).expect("the folder becomes the server's own");
+        }
+        let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+        let mut replica = Self { bin: installation(), directory, port: 0, settings, server: None };
+        let copied = replica
+            .command("pg_basebackup")
+            .args(["--username", ADMIN, "--port", &self.port.to_string(), "--host"])
+            .arg(self.directory.path())
+            .args([
+                "--checkpoint=fast",
+                "--wal-method=stream",
+                "--write-recovery-conf",
+                "--no-sync",
+                "--pgdata",
+            ])
+            .arg(replica.path("data"))
+            .output()
+            .expect("pg_basebackup runs");
+        assert!(copied.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&copied.stderr));
+        replica.port = free_port();
+        replica.run();
+        replica
+    }
+
+    /// A replica becomes a server of its own.
+    pub fn promote(&self) {
+        assert_eq!(self.sql("postgres", "SELECT pg_promote()"), "t");
+    }
+
     /// Stops it as an administrator would: sessions are told and closed.
     pub fn stop(&mut self) {
         let Some(mut server) = self.server.take() else { return };
@@ -78,6 +114,36 @@ impl PostgresServer {
     pub fn start_again(&mut self) {
         assert!(self.server.is_none(), "the server is still running");
         self.run();
+    }
+
+    /// From the next start on it offers TLS with this certificate, and asks clients for one of this authority.
+    pub fn certify(&self, certificate: &Certificate, authority: &Path) {
+        for (name, from) in [
+            ("server.crt", &*certificate.certificate),
+            ("server.key", &*certificate.key),
+            ("root.crt", authority),
+        ] {
+            let to = self.path("data").join(name);
+            std::fs::copy(from, &to).expect("the certificate is copied");
+            if let Some((uid, gid)) = other_user() {
+                chown(&to, Some(uid), Some(gid)).expect("it becomes the server's own");
+            }
+            std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600))
+                .expect("nobody else reads it");
+        }
+        self.sql("postgres", "ALTER SYSTEM SET ssl = on");
+        self.sql("postgres", "ALTER SYSTEM SET ssl_ca_file = 'root.crt'");
+    }
+
+    /// From the next start on these lines say who is let in over TCP.
+    pub fn let_in(&self, lines: &str) {
+        let lines = format!(
+            "local all all trust
+local replication all trust
+{lines}
+"
+        );
+        std::fs::write(self.path("data").join("pg_hba.conf"), lines).expect("the rules are written");
     }
 
     pub fn port(&self) -> u16 {
@@ -139,7 +205,8 @@ impl PostgresServer {
         std::thread::spawn(move || {
             let mut said = Vec::new();
             for line in log.lines().map_while(Result::ok) {
-                if line.contains("ready to accept connections") {
+                if line.contains("ready to accept connections") || line.contains("ready to accept read-only")
+                {
                     let _ = ready.send(());
                     said.clear();
                 }

@@ -6,7 +6,13 @@ import { connectionFile } from "../fake/people";
 
 const full: ConnectionFile = {
   ...connectionFile,
-  directory: { ...connectionFile.directory, columns: ["plan", "odd, name"], timeout_ms: 5000 },
+  directory: {
+    ...connectionFile.directory,
+    columns: ["plan", "odd, name"],
+    timeout_ms: 5000,
+    password_command: ["pass", "show", "acme"],
+    ssh: { host: "bastion.acme.example", key: "~/.ssh/id_ed25519" },
+  },
   sign_in: {
     ...connectionFile.sign_in,
     headers: { "x-operator": "{{ operator.email }}" },

@@ -10,7 +10,7 @@ use super::{ConnectionFile, read_file};
 use crate::error::{Code, Error, Result};
 
 /// Tables that always have a heading of their own.
-const SECTIONS: &[&str] = &["directory", "sign_in", "sign_in.verify", "sign_out", "policy"];
+const SECTIONS: &[&str] = &["directory", "directory.ssh", "sign_in", "sign_in.verify", "sign_out", "policy"];
 
 /// Other tables are written as `{ … }` up to so many bytes, and with a heading beyond.
 const INLINE: usize = 100;
@@ -302,8 +302,21 @@ max_minutes = 60
             columns in prop::collection::vec(".*", 0..3),
             search in prop::option::of(prop::collection::vec(".*", 0..3)),
             timeout_ms in prop_oneof![Just(3000_u32), 100..60_000_u32],
+            password_command in prop::option::of(prop::collection::vec(".*", 0..3)),
+            ssh in prop::option::of(ssh()),
         ) -> DirectoryPart {
-            DirectoryPart { url, table, id, email, name, created_at, columns, search, timeout_ms }
+            DirectoryPart {
+                url, table, id, email, name, created_at, columns, search, timeout_ms, password_command, ssh,
+            }
+        }
+    }
+
+    prop_compose! {
+        fn ssh()(
+            host in ".*", user in prop::option::of(".*"), port in prop::option::of(1..=u16::MAX),
+            key in prop::option::of(".*"), host_key in prop::option::of(".*"),
+        ) -> SshPart {
+            SshPart { host, user, port, key, host_key }
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod edit;
 mod faults;
+mod hosts;
 mod parse;
 mod rules;
 mod schema;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use edit::write_into;
+pub(crate) use hosts::{Hosts, Wanted};
 pub use parse::{Connection, DATABASE_PASSWORD, Policy, Request, SignIn, Verify, id_for, is_id, read_file};
 pub use schema::schema;
 pub use store::Connections;
@@ -62,7 +64,8 @@ pub struct ConnectionFile {
 pub struct DirectoryPart {
     /// `postgres://user@host:port/database`, `mysql://user@host:port/database`,
     /// `mongodb://user@host:port/database` or
-    /// `sqlite:///path/to/file.sqlite`; never with a password.
+    /// `sqlite:///path/to/file.sqlite`; never with a password. Several hosts, separated by commas, are one
+    /// server and its replicas.
     pub url: String,
     /// Table or view, with its schema where it needs one: `public.users`. MongoDB's collection.
     pub table: String,
@@ -87,6 +90,36 @@ pub struct DirectoryPart {
     #[schemars(range(min = 100, max = 60_000))]
     #[serde(default = "default_timeout_ms", skip_serializing_if = "is_default_timeout_ms")]
     pub timeout_ms: u32,
+    /// A program and its arguments that print the password, for tokens that expire; no shell reads them. It is
+    /// run whenever a password is needed, and then none is taken from the vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_command: Option<Vec<String>>,
+    /// `[directory.ssh]`: the computer through which the database is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<SshPart>,
+}
+
+/// `[directory.ssh]`: the computer through which the database is reached, by the system's own `ssh`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct SshPart {
+    /// Its name or address, or a `Host` of `~/.ssh/config`.
+    pub host: String,
+    /// Default: what `~/.ssh/config` says, or the name of the account here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Default: what `~/.ssh/config` says, or 22.
+    #[schemars(range(min = 1, max = 65_535))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The whole path of the private key's file, or from `~/` on. Default: the keys of the agent and of
+    /// `~/.ssh/config`. One with a passphrase has to be in the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The computer's own public key, as in `ssh-ed25519 AAAA…`. Default: it has to be in `known_hosts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
 }
 
 impl DirectoryPart {
@@ -97,9 +130,9 @@ impl DirectoryPart {
         named.chain(self.search.iter().flatten()).map(String::as_str)
     }
 
-    /// A directory that is a file has no password.
+    /// A directory that is a file has no password, and a command gives its own.
     pub(crate) fn may_need_password(&self) -> bool {
-        !self.url.starts_with("sqlite:")
+        !self.url.starts_with("sqlite:") && self.password_command.is_none()
     }
 
     /// What keeps [`Self::url`] from being used, for people; `id` is the connection's.

@@ -133,7 +133,7 @@ impl Connection {
         SecretName { connection: self.id.clone(), name: DATABASE_PASSWORD.to_owned() }
     }
 
-    /// A directory that is a file has no password.
+    /// Whether the vault is asked for the directory's password: a file has none, and a command gives its own.
     pub fn may_need_password(&self) -> bool {
         self.file.directory.may_need_password()
     }

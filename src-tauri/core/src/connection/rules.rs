@@ -5,7 +5,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::faults::Faults;
-use super::{DirectoryPart, Method};
+use super::hosts::{Hosts, Wanted};
+use super::{DirectoryPart, Method, SshPart};
 use crate::template::{Scope, Template};
 
 /// Header fields that a page's `fetch` does not set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
@@ -74,6 +75,82 @@ pub(super) fn directory(part: &DirectoryPart, id: &str, faults: &mut Faults) {
     if let Some(what) = directory_url(&part.url, id) {
         faults.add("directory.url", what);
     }
+    let is_file = part.url.starts_with("sqlite:");
+    if let Some(words) = &part.password_command {
+        let key = "directory.password_command";
+        if is_file {
+            faults.add(key, "is for a server: a file of SQLite's has no password");
+        } else if words.first().is_none_or(|program| program.trim().is_empty()) {
+            faults.add(key, "has to name a program: `[\"aws\", \"rds\", \"generate-db-auth-token\", …]`");
+        } else if words.iter().any(|word| word.contains('\0')) {
+            faults.add(key, "has a character in it that no argument can have");
+        }
+    }
+    if let Some(ssh) = &part.ssh {
+        if is_file {
+            faults.add("directory.ssh", "is the way to a server; a file of SQLite's is opened where it is");
+        } else if has_socket(&part.url) {
+            faults.add(
+                "directory.url",
+                "names a local socket, which [directory.ssh] cannot reach: name host and port",
+            );
+        }
+        ssh_part(ssh, faults);
+    }
+}
+
+/// What `ssh` gets as an argument must not be one of its options, nor mean anything but itself.
+fn ssh_part(ssh: &SshPart, faults: &mut Faults) {
+    let odd = |text: &str| {
+        text.is_empty()
+            || text.starts_with('-')
+            || text
+                .chars()
+                .any(|char| char.is_whitespace() || char.is_control() || "\"'`\\$;&|<>(){}".contains(char))
+    };
+    if ssh.host.contains('@') {
+        faults.add("directory.ssh.host", "names the host alone; the part before the @ belongs in `user`");
+    } else if odd(&ssh.host) || ssh.host.contains(['/', '%']) {
+        faults
+            .add("directory.ssh.host", "has to be a computer's name or address, or a Host of ~/.ssh/config");
+    }
+    if ssh.user.as_deref().is_some_and(|user| odd(user) || user.contains('%')) {
+        faults.add("directory.ssh.user", "has to be the name of an account");
+    }
+    if let Some(key) = &ssh.key {
+        let whole = key.starts_with("~/") || std::path::Path::new(key).is_absolute();
+        if key.contains("PRIVATE KEY") {
+            faults.add(
+                "directory.ssh.key",
+                "holds a key, which does not belong in a file. Name the file that it is in",
+            );
+        } else if !whole || key.chars().any(char::is_control) {
+            faults.add("directory.ssh.key", "has to be a file's whole path, or one that begins with `~/`");
+        }
+    }
+    if let Some(key) = &ssh.host_key {
+        let mut words = key.split(' ');
+        let kind = words.next().unwrap_or_default();
+        let known = ["ssh-", "ecdsa-", "sk-"].iter().any(|start| kind.starts_with(start));
+        let base64 = |text: &str| {
+            text.len() > 30 && text.chars().all(|char| char.is_ascii_alphanumeric() || "+/=".contains(char))
+        };
+        if !known || !words.next().is_some_and(base64) || key.chars().any(char::is_control) {
+            faults.add(
+                "directory.ssh.host_key",
+                "has to be the computer's public key, `ssh-ed25519 AAAA…`: the line of its \
+                 /etc/ssh/ssh_host_ed25519_key.pub",
+            );
+        }
+    }
+}
+
+/// The options that name a socket of this machine.
+fn has_socket(url: &str) -> bool {
+    let options = url.split_once('?').map_or("", |(_, options)| options);
+    options.split('&').any(|option| {
+        option.starts_with("socket=") || option.starts_with("host=/") || option.starts_with("host=%2F")
+    })
 }
 
 pub(super) fn directory_url(text: &str, id: &str) -> Option<String> {
@@ -99,16 +176,31 @@ pub(super) fn directory_url(text: &str, id: &str) -> Option<String> {
             );
         }
     }
-    let url = match Url::parse(text) {
-        Ok(url) => url,
-        Err(cause) => return Some(format!("is no valid URL: {cause}")),
-    };
-    let secret_option = |key: &str| key.to_lowercase().contains("password") || key == "passfile";
-    if url.password().is_some() || url.query_pairs().any(|(key, _)| secret_option(&key)) {
-        return Some(holds_password(scheme, id));
+    let nowhere = || "has an empty place between its hosts: `host:port,host:port`".to_owned();
+    let named = Hosts::of(text);
+    let is_one = named.urls.len() == 1;
+    for url in &named.urls {
+        let url = match Url::parse(url) {
+            Ok(url) => url,
+            Err(url::ParseError::EmptyHost) if !is_one => return Some(nowhere()),
+            Err(cause) => return Some(format!("is no valid URL: {cause}")),
+        };
+        let secret_option = |key: &str| key.to_lowercase().contains("password") || key == "passfile";
+        if url.password().is_some() || url.query_pairs().any(|(key, _)| secret_option(&key)) {
+            return Some(holds_password(scheme, id));
+        }
+        if matches!(scheme, "mysql" | "mariadb") && url.username().is_empty() {
+            return Some(format!("has to name the database user: `{scheme}://user@host/database`"));
+        }
+        if !is_one && url.host_str().is_none_or(str::is_empty) {
+            return Some(nowhere());
+        }
     }
-    if matches!(scheme, "mysql" | "mariadb") && url.username().is_empty() {
-        return Some(format!("has to name the database user: `{scheme}://user@host/database`"));
+    if named.wanted.is_none() {
+        return Some(format!(
+            "says a target_session_attrs that this version of Understudy does not know; it knows {}",
+            Wanted::WORDS.map(|(word, _)| word).join(", ")
+        ));
     }
     None
 }

@@ -298,6 +298,119 @@ fn where_users_are_read_from_is_checked_without_asking() {
 }
 
 #[test]
+fn the_way_to_a_server_is_checked_before_it_is_gone() {
+    let with = |url: &str, lines: &str| {
+        faults("", &format!("url = '{url}'\ntable = 'users'\nid = 'id'\n{lines}"), "", "")
+    };
+    let postgres = "postgres://u@db/acme";
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJAy/0Vt8a1Jn5LkG8PBSM9r0n6sN2n4l1u4cQ9b4tDq";
+    for (url, lines) in [
+        (postgres, "password_command = ['aws', 'rds', '']"),
+        (postgres, "[directory.ssh]\nhost = 'bastion'"),
+        (
+            "mysql://u@a:1,b/acme",
+            &format!(
+                "ssh = {{ host = '::1', user = 'a', port = 1, key = '~/.ssh/a b', host_key = '{key}' }}"
+            ),
+        ),
+        ("postgres://u@a,b:5433/acme?target_session_attrs=any&sslmode=require", ""),
+    ] {
+        assert_eq!(with(url, lines), Vec::<String>::new(), "{url} {lines}");
+    }
+    for (url, lines, expected) in [
+        (
+            postgres,
+            "password_command = []",
+            "acme.toml:7:20: directory.password_command: has to name a program",
+        ),
+        (
+            postgres,
+            "password_command = 'pass show db'",
+            "acme.toml:7:20: directory.password_command: has to be a list in brackets, not text",
+        ),
+        (
+            postgres,
+            "pasword_command = ['pass']",
+            "acme.toml:7:1: directory.pasword_command: unknown key; did you mean `password_command`?",
+        ),
+        (
+            "sqlite:///u.db",
+            "password_command = ['pass']",
+            "acme.toml:7:20: directory.password_command: is for a server",
+        ),
+        ("sqlite:///u.db", "ssh.host = 'b'", "acme.toml:7:1: directory.ssh: is the way to a server"),
+        (
+            "mysql://u@db/acme?socket=/run/my.sock",
+            "ssh.host = 'b'",
+            "acme.toml:4:7: directory.url: names a local socket",
+        ),
+        (
+            postgres,
+            "ssh.host = '-oProxyCommand=x'",
+            "acme.toml:7:12: directory.ssh.host: has to be a computer's name",
+        ),
+        (postgres, "ssh.host = 'me@bastion'", "acme.toml:7:12: directory.ssh.host: names the host alone"),
+        (postgres, "ssh = {}", "acme.toml:7:7: directory.ssh.host: is missing"),
+        (
+            postgres,
+            "ssh = { host = 'b', user = '-l' }",
+            "acme.toml:7:28: directory.ssh.user: has to be the name of an account",
+        ),
+        (
+            postgres,
+            "ssh = { host = 'b', prot = 1 }",
+            "acme.toml:7:21: directory.ssh.prot: unknown key; did you mean `port`?",
+        ),
+        (
+            postgres,
+            "ssh = { host = 'b', port = 0 }",
+            "acme.toml:7:28: directory.ssh.port: has to be from 1 to 65535",
+        ),
+        (
+            postgres,
+            "ssh = { host = 'b', key = 'id' }",
+            "acme.toml:7:27: directory.ssh.key: has to be a file's whole path",
+        ),
+        (
+            postgres,
+            "ssh = { host = 'b', key = '-----BEGIN PRIVATE KEY canary' }",
+            "acme.toml:7:27: directory.ssh.key: holds a key",
+        ),
+        (
+            postgres,
+            "ssh = { host = 'b', host_key = 'AAAA' }",
+            "acme.toml:7:32: directory.ssh.host_key: has to be the computer's public key",
+        ),
+        ("postgres://u@a,/acme", "", "acme.toml:4:7: directory.url: has an empty place between its hosts"),
+        (
+            "postgres://u@a,b/acme?target_session_attrs=slave",
+            "",
+            "acme.toml:4:7: directory.url: says a target_session_attrs",
+        ),
+        ("postgres://u:canary@a,b/acme", "", "acme.toml:4:7: directory.url: holds a password"),
+    ] {
+        let found = with(url, lines);
+        let [found] = found.as_slice() else { panic!("{url} {lines}: {found:?}") };
+        assert!(found.starts_with(expected), "{url} {lines}: {found}");
+    }
+}
+
+#[test]
+fn the_form_keeps_the_way_to_a_server() {
+    let postgres = "postgres://u@db/acme";
+    let text = format!(
+        "name='A'\nenvironment='staging'\nsign_in.url='http://localhost:3000/login'\n[directory]\nurl='{postgres}'\n\
+         table='u'\nid='id'\npassword_command = ['pass'] # ours\n\n[directory.ssh]\nhost = 'b' # theirs\n"
+    );
+    let connection = parse(&text).unwrap();
+    assert!(!connection.may_need_password(), "the command's is used");
+    let mut changed = connection.file.clone();
+    changed.directory.ssh.as_mut().unwrap().port = Some(2222);
+    let edited = write_into(Some(&text), &changed).unwrap();
+    assert_eq!(edited, format!("{text}port = 2222\n"));
+}
+
+#[test]
 fn a_collection_is_a_table_by_another_name() {
     let text = "name='A'\nenvironment='staging'\nsign_in.url='http://localhost:3000/login'\n\n[directory]\n\
         url = 'mongodb://u@db/acme'\ncollection = 'people' # of the shop\nid = '_id'\n";

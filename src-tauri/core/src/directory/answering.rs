@@ -9,7 +9,7 @@ use super::mapping::Mapping;
 use super::paging::{Paging, Step, counting};
 use super::plan::Size;
 use super::sql::{Dialect, Fetched, Statement};
-use super::{Count, Page, Query, cancelled};
+use super::{Count, Page, Query, again, cancelled};
 use crate::error::Result;
 
 /// Whoever runs statements.
@@ -23,8 +23,8 @@ pub(super) trait Answering: Sync {
     fn size(&self) -> Size;
 
     /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops the work
-    /// in the database too.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Self::Reading) -> Result<T>) -> Result<T>;
+    /// in the database too. As [`again`] wants it: what was answered, or outside why nobody could be asked.
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Self::Reading) -> Result<T>) -> Result<Result<T>>;
 
     async fn fetch(&self, reading: &mut Self::Reading, statement: Statement) -> Result<Vec<Fetched>>;
 
@@ -49,27 +49,32 @@ pub(super) async fn search<E: Answering>(
     query: &Query,
     cancel: &CancellationToken,
 ) -> Result<Page> {
-    let started = Instant::now();
-    let mut paging = Paging::<E::Dialect>::new(engine.mapping(), query, engine.size(), Timestamp::now())?;
-    let answered = engine.read(async |reading: &mut E::Reading| {
-        while let Some(step) = paging.next_step() {
-            let rows = engine.step(reading, step).await?;
-            paging.take(rows);
-        }
-        Ok(())
+    let (started, now) = (Instant::now(), Timestamp::now());
+    let page = again(|| async {
+        let mut paging = Paging::<E::Dialect>::new(engine.mapping(), query, engine.size(), now)?;
+        let answered = engine.read(async |reading: &mut E::Reading| {
+            while let Some(step) = paging.next_step() {
+                let rows = engine.step(reading, step).await?;
+                paging.take(rows);
+            }
+            Ok(())
+        });
+        Ok(answered.await?.map(|()| paging.page(started.elapsed())))
     });
     tokio::select! {
         biased;
-        () = cancel.cancelled() => return Err(cancelled()),
-        answered = answered => answered?,
+        () = cancel.cancelled() => Err(cancelled()),
+        page = page => page,
     }
-    Ok(paging.page(started.elapsed()))
 }
 
 pub(super) async fn count<E: Answering>(engine: &E, text: &str, cancel: &CancellationToken) -> Result<Count> {
     let counting = counting::<E::Dialect>(engine.mapping(), text, engine.size(), Timestamp::now())?;
     let (statement, cap) = (counting.statement, counting.cap);
-    let counted = engine.read(async |reading: &mut E::Reading| engine.number(reading, statement).await);
+    let counted = again(|| {
+        let statement = statement.clone();
+        engine.read(async |reading: &mut E::Reading| engine.number(reading, statement).await)
+    });
     tokio::select! {
         biased;
         () = cancel.cancelled() => Err(cancelled()),

@@ -255,6 +255,8 @@ mod tests {
             columns: vec!["plan".into(), "company".into()],
             search: None,
             timeout_ms: 3000,
+            password_command: None,
+            ssh: None,
         }
     }
 

@@ -8,10 +8,12 @@ mod catalogue;
 mod cursor;
 mod filters;
 mod label;
+mod link;
 mod mapping;
 mod mongodb;
 mod mysql;
 mod paging;
+mod password_command;
 mod plan;
 mod postgres;
 mod services;
@@ -19,6 +21,8 @@ mod sql;
 mod sqlite;
 mod survey;
 mod time;
+mod tls;
+mod tunnel;
 mod user_context;
 
 use std::sync::Arc;
@@ -312,6 +316,9 @@ impl Engine {
 /// The engine behind a directory's URL, for people; `None` when there is none for its scheme.
 pub fn engine_name(url: &str) -> Option<&'static str> {
     Engine::of(url).map(|engine| match engine {
+        Engine::MySql if url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mariadb")) => {
+            "MariaDB"
+        }
         Engine::MySql => "MySQL",
         Engine::Postgres => "PostgreSQL",
         Engine::Sqlite => "SQLite",
@@ -350,6 +357,15 @@ fn no_engine() -> Error {
         "Use postgres://user@host/database, mysql://user@host/database, mongodb://user@host/database or \
          sqlite:///path/to/file.sqlite",
     )
+}
+
+/// Asks, and asks once more when the connection broke in the middle: the server was restarted, or another one has
+/// to answer in its place. Inside of `ask`'s result is what was answered; outside is why nobody could be asked.
+async fn again<T, F: Future<Output = Result<Result<T>>>>(ask: impl Fn() -> F) -> Result<T> {
+    match ask().await? {
+        Err(error) if error.code == Code::DirectoryUnreachable => ask().await?,
+        answer => answer,
+    }
 }
 
 fn cancelled() -> Error {

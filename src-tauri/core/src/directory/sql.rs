@@ -30,7 +30,7 @@ pub(super) fn is_cut(cell: &str) -> bool {
 }
 
 /// SQL text made of constants and catalogue names only, and the values bound into it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) binds: Vec<Value>,

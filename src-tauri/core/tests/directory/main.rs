@@ -1,7 +1,11 @@
 //! The directory engines against real databases: one story that each must pass, and what only one of
 //! them can do wrong.
 
+#[cfg(target_os = "linux")]
+mod certificates;
 mod faults;
+#[cfg(target_os = "linux")]
+mod link;
 #[cfg(target_os = "linux")]
 mod mongodb;
 #[cfg(target_os = "linux")]
@@ -28,5 +32,7 @@ pub fn part(url: String) -> DirectoryPart {
         columns: vec!["plan".into(), "score".into(), "active".into()],
         search: None,
         timeout_ms: 20_000,
+        password_command: None,
+        ssh: None,
     }
 }

@@ -341,6 +341,8 @@ async fn what_does_not_fit_is_told_with_what_there_is() {
     assert!(unknown.hint.unwrap().contains("postgres://"));
     assert_eq!(directory::engine_name("sqlite:///users.sqlite"), Some("SQLite"));
     assert_eq!(directory::engine_name("postgresql://db/acme"), Some("PostgreSQL"));
+    assert_eq!(directory::engine_name("mysql://db/a"), Some("MySQL"));
+    assert_eq!(directory::engine_name("MariaDB://db/acme"), Some("MariaDB"));
     assert_eq!(directory::engine_name("oracle://db"), None);
 }
 

@@ -210,6 +210,8 @@ fn part(url: String) -> DirectoryPart {
         columns: vec!["plan".into(), "company".into()],
         search: None,
         timeout_ms: 3000,
+        password_command: None,
+        ssh: None,
     }
 }
 

@@ -4,17 +4,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use mongodb::options::{
-    AuthMechanism, ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, ServerAddress, Tls,
-    TlsOptions,
+    AuthMechanism, ClientOptions, ConnectionString, ReadPreference, SelectionCriteria, ServerAddress,
+    Socks5Proxy, Tls, TlsOptions,
 };
 use secrecy::{ExposeSecret, SecretString};
 
 use super::errors;
 use crate::connection::DirectoryPart;
+use crate::directory::link::CONNECT_TIMEOUT;
 use crate::error::{Code, Error, Result};
 
-/// How long connecting may take, and anything else that is quick when the network works.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Questions at the same time.
 pub(super) const QUESTIONS: u32 = 2;
 /// An agent who reads a page keeps no more connections open than the driver's own for longer than this.
@@ -24,6 +23,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) async fn options(
     part: &DirectoryPart,
     password: Option<&SecretString>,
+    socks_port: Option<u16>,
 ) -> Result<(ClientOptions, String)> {
     let unusable = |error| errors::from_driver(error, part, None);
     let parsed = ConnectionString::parse(&part.url).map_err(unusable)?;
@@ -48,6 +48,9 @@ pub(super) async fn options(
             return Err(errors::password_missing(part));
         }
     }
+    // Servers are asked for by their own names, which is what their certificates are held against.
+    options.socks5_proxy =
+        socks_port.map(|port| Socks5Proxy::builder().host("127.0.0.1".to_owned()).port(port).build());
     options.app_name = Some("understudy".to_owned());
     options.connect_timeout = Some(CONNECT_TIMEOUT);
     options.server_selection_timeout = Some(CONNECT_TIMEOUT);
@@ -90,6 +93,8 @@ mod tests {
             columns: vec![],
             search: None,
             timeout_ms: 3000,
+            password_command: None,
+            ssh: None,
         }
     }
 
@@ -104,7 +109,7 @@ mod tests {
             ("mongodb://reader@localhost/acme?tls=true", true),
             ("mongodb://reader@localhost/acme?tlsCAFile=/etc/ca.pem&tls=true", true),
         ] {
-            let (options, database) = options(&part(url), Some(&"s3cret".into())).await.unwrap();
+            let (options, database) = options(&part(url), Some(&"s3cret".into()), None).await.unwrap();
             assert_eq!(matches!(options.tls, Some(Tls::Enabled(_))), expected, "{url}");
             assert_eq!(database, "acme");
             assert_eq!(options.credential.unwrap().password.as_deref(), Some("s3cret"));
@@ -113,11 +118,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_without_a_password_is_not_even_sent_there() {
-        let error = options(&part("mongodb://reader@localhost/acme"), None).await.unwrap_err();
+        let error = options(&part("mongodb://reader@localhost/acme"), None, None).await.unwrap_err();
         assert_eq!(error.code, Code::DirectoryRefused);
         assert!(error.message.contains("none is stored"), "{error}");
-        options(&part("mongodb://localhost/acme"), None).await.unwrap();
-        let error = options(&part("mongodb://localhost/"), None).await.unwrap_err();
+        options(&part("mongodb://localhost/acme"), None, None).await.unwrap();
+        let error = options(&part("mongodb://localhost/"), None, None).await.unwrap_err();
         assert_eq!(error.code, Code::ConnectionInvalid);
     }
 }

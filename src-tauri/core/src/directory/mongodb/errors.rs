@@ -7,8 +7,15 @@ use std::io::ErrorKind as Io;
 use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
 
 use crate::connection::DirectoryPart;
-use crate::directory::{stopped, timed_out};
+use crate::directory::{stopped, timed_out, tls};
 use crate::error::{Code, Error};
+
+pub(super) const TLS: tls::Options = tls::Options {
+    authority: "tlsCAFile",
+    client: &["tlsCertificateKeyFile"],
+    any_name: "tlsAllowInvalidCertificates=true, which trusts anybody",
+    off: "tls=false",
+};
 
 /// Any failure of a connection or a command. `seen`: what the driver saw last when it looked after its
 /// servers, which says more than that none was found.
@@ -28,14 +35,16 @@ pub(in crate::directory) fn from_driver(
             _ => unreachable(part, "no server that can be read from was found in time"),
         },
         // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
-        ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => insecure(part, &cause.to_string()),
+        ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => TLS.insecure(&place(part), &*cause),
         ErrorKind::Io(cause) => unreachable(part, &cause.to_string()),
-        ErrorKind::InvalidTlsConfig { message, .. } => insecure(part, &message),
+        ErrorKind::InvalidTlsConfig { message, .. } => {
+            TLS.insecure(&place(part), &std::io::Error::other(message))
+        }
         // A server that goes away in the middle of an answer.
         ErrorKind::ConnectionPoolCleared { .. } => unreachable(part, "the connection was lost"),
-        ErrorKind::DnsResolve { message, .. } | ErrorKind::InvalidResponse { message, .. } => {
-            unreachable(part, &message)
-        }
+        ErrorKind::DnsResolve { message, .. }
+        | ErrorKind::ProxyConnect { message, .. }
+        | ErrorKind::InvalidResponse { message, .. } => unreachable(part, &message),
         ErrorKind::Shutdown => unreachable(part, "the connection was closed"),
         ErrorKind::InvalidArgument { message, .. } => {
             hinted(Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {message}.")))
@@ -78,17 +87,15 @@ pub(in crate::directory) fn code(error: &DriverError) -> Option<i32> {
     }
 }
 
+/// The server did not let this user in.
+pub(super) fn is_login(error: &DriverError) -> bool {
+    matches!(*error.kind, ErrorKind::Authentication { .. }) || matches!(code(error), Some(18 | 8000))
+}
+
 fn refused_login(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} refused the login.", place(part))).hint(
         "Check the user name in directory.url and the stored database password. A user that another database \
          knows needs its name there: ?authSource=admin",
-    )
-}
-
-fn insecure(part: &DirectoryPart, cause: &str) -> Error {
-    Error::new(Code::DirectoryRefused, format!("{} gave no secure connection: {cause}.", place(part))).hint(
-        "Check the server's certificate and host name. The URL may say tlsCAFile=/path/to/ca.pem for a private \
-         authority, or tls=false.",
     )
 }
 

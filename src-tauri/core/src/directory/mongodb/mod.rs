@@ -28,6 +28,7 @@ use super::catalogue::{
     mongodb::{Field, TextIndex},
 };
 use super::cursor::Value;
+use super::link::Link;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Fetched, the_one};
@@ -55,8 +56,7 @@ pub(super) struct MongoDirectory {
 
 impl MongoDirectory {
     pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
-        let (options, database) = connect::options(part, password).await?;
-        let server = Server::new(options, part, database)?;
+        let server = Server::connect(Link::to_any(part, password)?, part).await?;
         match Self::look_around(&server, part).await {
             Ok((mapping, words, info)) => Ok(Self { server, part: part.clone(), mapping, words, info }),
             Err(error) => {
@@ -71,7 +71,10 @@ impl MongoDirectory {
         part: &DirectoryPart,
     ) -> Result<(Mapping<Field>, Option<TextIndex>, Info)> {
         let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
-        let built = reading.command(doc! { "buildInfo": 1 }).await?;
+        let built = match reading.command(doc! { "buildInfo": 1 }).await {
+            Ok(built) => built,
+            Err(error) => return Err(server.explained(error).await),
+        };
         let found = catalogue::mongodb::read(&mut reading, part, &server.database).await?;
         let mapping = Mapping::new(part, &found.table)?;
         let words = found.text_index.filter(|index| index.covers(&mapping.search));
@@ -96,16 +99,32 @@ impl MongoDirectory {
         Listing::new(&self.mapping, query, self.size(), self.words.as_ref(), Timestamp::now())
     }
 
-    /// Runs `ask` within the connection's time, and no longer than anybody waits for it.
-    async fn read<T>(
+    /// Runs `ask` within the connection's time, and no longer than anybody waits for it; once more with a new
+    /// password when the old one has expired, or through a new tunnel when it broke.
+    async fn read<T, F: Future<Output = Result<T>>>(
         &self,
         cancel: Option<&CancellationToken>,
-        ask: impl AsyncFnOnce(&mut Reading) -> Result<T>,
+        ask: impl Fn(Reading) -> F,
     ) -> Result<T> {
         let limit = Duration::from_millis(self.part.timeout_ms.into());
         let read = async {
-            let mut reading = Reading::begin(&self.server, limit).await?;
-            ask(&mut reading).await
+            let asked = ask(Reading::begin(&self.server, limit).await?);
+            let answer = tokio::select! {
+                answer = asked => Some(answer),
+                () = self.server.broken() => None,
+            };
+            let answer = match answer {
+                Some(Err(_)) if self.server.logs_in_again().await => None,
+                answer => answer,
+            };
+            let answer = match answer {
+                Some(answer) => answer,
+                None => ask(Reading::begin(&self.server, limit).await?).await,
+            };
+            match answer {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(self.server.explained(error).await),
+            }
         };
         let Some(cancel) = cancel else { return read.await };
         tokio::select! {
@@ -124,14 +143,16 @@ impl Directory for MongoDirectory {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let started = Instant::now();
-        let mut listing = self.listing(query)?;
-        self.read(Some(cancel), async |reading: &mut Reading| {
-            listing.fill(reading).await?;
+        let ask = |mut reading: Reading| async move {
+            let mut listing = self.listing(query)?;
+            listing.fill(&mut reading).await?;
             // A collection that is not there has no documents either.
-            if listing.is_empty() { catalogue::mongodb::is_there(reading, &self.part).await } else { Ok(()) }
-        })
-        .await?;
-        let mut page = listing.page(started.elapsed());
+            if listing.is_empty() {
+                catalogue::mongodb::is_there(&mut reading, &self.part).await?;
+            }
+            Ok(listing.page(started.elapsed()))
+        };
+        let mut page = self.read(Some(cancel), ask).await?;
         if let Some(left_out) = &mut page.left_out {
             left_out.rows = self.info.estimated_total;
         }
@@ -140,14 +161,16 @@ impl Directory for MongoDirectory {
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
         let query = Query::first(text, 1);
-        self.read(Some(cancel), async |reading: &mut Reading| {
+        let query = &query;
+        let ask = |mut reading: Reading| async move {
             if text.trim().is_empty() {
                 return Ok(Count { users: reading.estimate().await?, capped: false });
             }
-            let users = listing::counted(&self.mapping, self.listing(&query)?, reading, COUNTED_HITS).await?;
+            let listing = self.listing(query)?;
+            let users = listing::counted(&self.mapping, listing, &mut reading, COUNTED_HITS).await?;
             Ok(Count { users: users.min(COUNTED_HITS), capped: users > COUNTED_HITS })
-        })
-        .await
+        };
+        self.read(Some(cancel), ask).await
     }
 
     async fn user(&self, id: &str) -> Result<Option<Row>> {
@@ -158,14 +181,15 @@ impl Directory for MongoDirectory {
             limit: 50,
             ..Find::default()
         };
-        let documents = self.read(None, async |reading: &mut Reading| {
-            let found = reading.find(find).await?;
+        let find = &find;
+        let ask = |mut reading: Reading| async move {
+            let found = reading.find(find.clone()).await?;
             if found.is_empty() {
-                catalogue::mongodb::is_there(reading, &self.part).await?;
+                catalogue::mongodb::is_there(&mut reading, &self.part).await?;
             }
             Ok(found)
-        });
-        let documents = documents.await?;
+        };
+        let documents = self.read(None, ask).await?;
         // What could be meant is not what it says: 007 is not 7.
         let rows = documents
             .iter()

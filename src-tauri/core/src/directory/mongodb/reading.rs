@@ -7,6 +7,7 @@
 //! <https://www.mongodb.com/docs/manual/reference/command/killSessions/>
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,13 +19,15 @@ use mongodb::event::command::CommandEvent;
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{ClientOptions, Collation, SelectionCriteria, ServerAddress};
 use mongodb::{Client, ClientSession, Collection, Database, SessionCursor};
+use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::connect::{CONNECT_TIMEOUT, QUESTIONS};
+use super::connect::{self, QUESTIONS};
 use super::errors;
 use crate::connection::DirectoryPart;
+use crate::directory::link::{CONNECT_TIMEOUT, Link, Password};
 use crate::directory::timed_out;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// So much later than its time a server may answer that time is up.
 const LATE: Duration = Duration::from_millis(250);
@@ -36,13 +39,25 @@ type SessionId = Vec<u8>;
 
 /// The connections of one directory. Not `Debug`: the client's options hold the password.
 pub(super) struct Server {
-    pub(super) client: Client,
+    client: tokio::sync::Mutex<Current>,
+    /// With its handlers, and the password of the first client.
+    options: ClientOptions,
+    link: Arc<Link>,
     pub(super) part: DirectoryPart,
     pub(super) database: String,
     turns: Arc<Semaphore>,
     addresses: Addresses,
     /// Why the driver could not look after a server, when it last could not.
     seen: Arc<Mutex<Option<DriverError>>>,
+    /// The client's connections are worth nothing: the next question makes a new one.
+    is_stale: AtomicBool,
+    login_refused: AtomicBool,
+}
+
+/// The client, and what it logs in with.
+struct Current {
+    client: Client,
+    password: Password,
 }
 
 /// A `find`.
@@ -57,11 +72,13 @@ pub(in crate::directory) struct Find {
 }
 
 impl Server {
-    pub(super) fn new(
-        mut options: ClientOptions,
-        part: &DirectoryPart,
-        database: String,
-    ) -> Result<Arc<Self>> {
+    /// Makes a client; it connects by itself, to the servers that it finds.
+    pub(super) async fn connect(link: Arc<Link>, part: &DirectoryPart) -> Result<Arc<Self>> {
+        errors::TLS.files_are_there(&part.url)?;
+        link.ready().await?;
+        let password = link.password().await?;
+        let made = connect::options(part, password.secret.as_ref(), link.socks_port()).await;
+        let (mut options, database) = made?;
         let addresses = Addresses::default();
         let seen: Arc<Mutex<Option<DriverError>>> = Arc::default();
         options.command_event_handler = Some(EventHandler::callback({
@@ -83,24 +100,82 @@ impl Server {
                 }
             }
         }));
-        let client = Client::with_options(options).map_err(|error| errors::from_driver(error, part, None))?;
-        let turns = Arc::new(Semaphore::new(QUESTIONS as usize));
-        Ok(Arc::new(Self { client, part: part.clone(), database, turns, addresses, seen }))
+        let made = Client::with_options(options.clone());
+        let client = made.map_err(|error| errors::from_driver(error, part, None))?;
+        Ok(Arc::new(Self {
+            client: tokio::sync::Mutex::new(Current { client, password }),
+            options,
+            link,
+            part: part.clone(),
+            database,
+            turns: Arc::new(Semaphore::new(QUESTIONS as usize)),
+            addresses,
+            seen,
+            is_stale: AtomicBool::new(false),
+            login_refused: AtomicBool::new(false),
+        }))
+    }
+
+    /// The client that questions are asked by. One whose connections went silent would wait for them, and
+    /// one whose password expired cannot make any.
+    async fn client(&self) -> Result<Client> {
+        self.link.ready().await?;
+        let mut current = self.client.lock().await;
+        if self.is_stale.swap(false, Ordering::Relaxed) {
+            let password = self.link.password().await?;
+            let mut options = self.options.clone();
+            if let Some(credential) = &mut options.credential {
+                credential.password =
+                    password.secret.as_ref().map(|password| password.expose_secret().to_owned());
+            }
+            let made = Client::with_options(options);
+            let client = made.map_err(|error| errors::from_driver(error, &self.part, None))?;
+            // Who still asks by the old one, or stops something there, keeps it until that is done.
+            *current = Current { client, password };
+        }
+        Ok(current.client.clone())
+    }
+
+    /// Waits until the tunnel breaks, and with it everything that is asked; without one, for ever.
+    pub(super) async fn broken(&self) {
+        self.link.broken().await;
+        self.is_stale.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the servers refused a password that can be made anew, and now will be.
+    pub(super) async fn logs_in_again(&self) -> bool {
+        let refused = self.login_refused.swap(false, Ordering::Relaxed);
+        let again = refused && self.link.refused(&self.client.lock().await.password).await;
+        self.is_stale.fetch_or(again, Ordering::Relaxed);
+        again
+    }
+
+    /// Why a server cannot be reached, where a tunnel leads there.
+    pub(super) async fn explained(&self, error: Error) -> Error {
+        if error.code == Code::DirectoryUnreachable {
+            self.is_stale.store(true, Ordering::Relaxed);
+        }
+        self.link.explained(error).await.0
     }
 
     pub(super) fn failed(&self, error: DriverError) -> Error {
         let seen = locked(&self.seen).clone();
+        if errors::is_login(&error) || seen.as_ref().is_some_and(errors::is_login) {
+            self.login_refused.store(true, Ordering::Relaxed);
+        }
         errors::from_driver(error, &self.part, seen)
     }
 
     pub(super) async fn close(&self) {
-        self.client.clone().shutdown().immediate(true).await;
+        let client = self.client.lock().await.client.clone();
+        client.shutdown().immediate(true).await;
     }
 }
 
 /// One question, until its time is up.
 pub(in crate::directory) struct Reading {
     server: Arc<Server>,
+    client: Client,
     session: ClientSession,
     key: SessionId,
     deadline: Instant,
@@ -113,12 +188,13 @@ impl Reading {
     pub(super) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
         let turn = Arc::clone(&server.turns).acquire_owned().await.expect("it is never closed");
         // Not causally consistent: no secondary has to catch up before it answers.
-        let session = server.client.start_session().causal_consistency(false).await;
+        let client = server.client().await?;
+        let session = client.start_session().causal_consistency(false).await;
         let session = session.map_err(|error| server.failed(error))?;
         let key = session_key(session.id()).unwrap_or_default();
         locked(&server.addresses).insert(key.clone(), None);
         let deadline = Instant::now() + limit;
-        Ok(Self { server: Arc::clone(server), session, key, deadline, asking: false, _turn: turn })
+        Ok(Self { server: Arc::clone(server), client, session, key, deadline, asking: false, _turn: turn })
     }
 
     /// The documents that a `find` gives; text that is no UTF-8 is repaired.
@@ -233,6 +309,8 @@ impl Reading {
         let mut answer = std::pin::pin!(ask(&mut self.session, left));
         let mut answered = tokio::time::timeout(left + LATE, &mut answer).await;
         if answered.is_err() {
+            // Not even to say that time is up: the connection may have fallen silent.
+            self.server.is_stale.store(true, Ordering::Relaxed);
             if locked(&self.server.addresses).get(&self.key).is_some_and(Option::is_some) {
                 return Err(timed_out(&self.server.part));
             }
@@ -246,7 +324,7 @@ impl Reading {
     }
 
     pub(in crate::directory) fn database(&self) -> Database {
-        self.server.client.database(&self.server.database)
+        self.client.database(&self.server.database)
     }
 
     pub(in crate::directory) fn failed(&self, error: DriverError) -> Error {
@@ -265,7 +343,7 @@ impl Drop for Reading {
         if self.asking
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(stop(self.server.client.clone(), self.session.id().clone(), address));
+            runtime.spawn(stop(self.client.clone(), self.session.id().clone(), address));
         }
     }
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use bson::{Bson, Document, doc};
 use secrecy::SecretString;
 
-use super::connect;
 use super::reading::{Reading, Server};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
+use crate::directory::link::Link;
 use crate::directory::survey::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
 use crate::error::{Code, Result};
 
@@ -26,9 +26,12 @@ pub(in crate::directory) async fn survey(
     part: &DirectoryPart,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let (options, database) = connect::options(part, password).await?;
-    let server = Server::new(options, part, database)?;
+    let server = Server::connect(Link::to_any(part, password)?, part).await?;
     let found = async { collections(&mut Reading::begin(&server, LIMIT).await?).await }.await;
+    let found = match found {
+        Ok(found) => Ok(found),
+        Err(error) => Err(server.explained(error).await),
+    };
     server.close().await;
     found
 }

@@ -1,20 +1,94 @@
-//! From `directory.url` and a password to how a connection is made: address, TLS, character set.
+//! From `directory.url` and a password to a connection: address, TLS, character set, and which of several servers.
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::ConnectOptions;
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::{ConnectOptions, Connection, Row};
 
 use super::errors;
 use crate::connection::DirectoryPart;
+use crate::directory::link::{CONNECT_TIMEOUT, Link, Password};
+use crate::directory::tunnel::Entrance;
 use crate::error::{Code, Error, Result};
 
 /// What `directory.url` looks like, for people.
 pub(super) const EXAMPLE: &str = "It looks like mysql://user@host:3306/database";
 
-pub(super) fn options(part: &DirectoryPart, password: Option<&SecretString>) -> Result<MySqlConnectOptions> {
+/// A server that let us in. Not `Debug`: the options hold the password, and show it.
+pub(in crate::directory) struct Connected {
+    pub(in crate::directory) connection: MySqlConnection,
+    /// For more connections to the same server, as long as `password` is good.
+    pub(in crate::directory) options: MySqlConnectOptions,
+    pub(in crate::directory) password: Password,
+    /// With the URL of that server.
+    pub(in crate::directory) part: DirectoryPart,
+    /// As the server says it: `10.11.6-MariaDB-0+deb12u1`, `8.4.3`.
+    pub(in crate::directory) version: String,
+}
+
+/// Connects to the server that is wanted, or says why it cannot be done. A password that expired is made anew, and
+/// so is a tunnel that nothing comes through.
+pub(in crate::directory) async fn connect(link: &Arc<Link>) -> Result<Connected> {
+    for is_last in [false, true] {
+        link.ready().await?;
+        let password = link.password().await?;
+        let refused = Arc::new(AtomicBool::new(false));
+        let connected =
+            link.choose(|at| connect_to(Arc::clone(link), at, password.clone(), Arc::clone(&refused)));
+        match connected.await {
+            Ok((_, connected)) => return Ok(connected),
+            Err(_) if !is_last && refused.load(Ordering::Relaxed) && link.refused(&password).await => {}
+            Err(error) => match link.explained(error).await {
+                (_, true) if !is_last => {}
+                (error, _) => return Err(error),
+            },
+        }
+    }
+    unreachable!("the last answer is returned")
+}
+
+/// One server, and whether it is a replica.
+async fn connect_to(
+    link: Arc<Link>,
+    at: usize,
+    password: Password,
+    refused: Arc<AtomicBool>,
+) -> Result<(Connected, bool)> {
+    let part = link.hosts()[at].clone();
+    let mut options = options(&part, password.secret.as_ref())?;
+    if let Some(entrance) = link.entrance(at) {
+        options = through(options, entrance, &part)?;
+    }
+    let asked = async {
+        let mut connection = MySqlConnection::connect_with(&options).await?;
+        let question = "SELECT VERSION(), CAST(@@global.read_only AS CHAR)";
+        let answer = sqlx::raw_sql(question).fetch_one(&mut connection).await?;
+        let read_only = answer.try_get_unchecked::<String, _>(1)?;
+        let is_replica = !matches!(read_only.as_str(), "0" | "OFF");
+        Ok((connection, answer.try_get(0)?, is_replica))
+    };
+    match tokio::time::timeout(CONNECT_TIMEOUT, asked).await {
+        Ok(Ok((connection, version, is_replica))) => {
+            Ok((Connected { connection, options, password, part, version }, is_replica))
+        }
+        Ok(Err(error)) => {
+            if errors::is_login(&error) {
+                refused.store(true, Ordering::Relaxed);
+            }
+            Err(errors::of(error, &part, link.has_password()))
+        }
+        Err(_) => {
+            let cause = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
+            Err(errors::unreachable(&part, &cause))
+        }
+    }
+}
+
+fn options(part: &DirectoryPart, password: Option<&SecretString>) -> Result<MySqlConnectOptions> {
     let url = url::Url::parse(&part.url).map_err(|cause| {
         Error::new(Code::ConnectionInvalid, format!("directory.url is no URL: {cause}.")).hint(EXAMPLE)
     })?;
@@ -24,6 +98,7 @@ pub(super) fn options(part: &DirectoryPart, password: Option<&SecretString>) -> 
             Error::new(Code::ConnectionInvalid, "directory.url names no database user.").hint(EXAMPLE)
         );
     }
+    errors::TLS.files_are_there(&part.url)?;
     let mut options =
         MySqlConnectOptions::from_str(&part.url).map_err(|error| errors::from_sqlx(error, part))?;
     if let Some(address) = url.host_str().and_then(|host| host.strip_prefix('[')?.strip_suffix(']')) {
@@ -48,6 +123,37 @@ pub(super) fn options(part: &DirectoryPart, password: Option<&SecretString>) -> 
         .disable_statement_logging())
 }
 
+/// By a tunnel. The certificate is still to be that of the host in the URL.
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
+fn through(
+    options: MySqlConnectOptions,
+    entrance: Entrance,
+    part: &DirectoryPart,
+) -> Result<MySqlConnectOptions> {
+    let Entrance::Socket(folder) = entrance;
+    let socket = folder.join(crate::directory::link::target(&part.url).socket_name());
+    Ok(options.socket(socket))
+}
+
+/// The driver holds the name in the certificate against the address that it connects to, which is this machine's.
+#[cfg(not(unix))]
+fn through(
+    options: MySqlConnectOptions,
+    entrance: Entrance,
+    part: &DirectoryPart,
+) -> Result<MySqlConnectOptions> {
+    let Entrance::Port(port) = entrance;
+    let options = options.host("127.0.0.1").port(port);
+    match options.get_ssl_mode() {
+        MySqlSslMode::VerifyIdentity if part.url.contains("VERIFY_IDENTITY") => {
+            Err(crate::directory::link::no_name("ssl-mode=VERIFY_CA"))
+        }
+        MySqlSslMode::VerifyIdentity => Ok(options.ssl_mode(MySqlSslMode::VerifyCa)),
+        _ => Ok(options),
+    }
+}
+
 fn is_local(options: &MySqlConnectOptions) -> bool {
     let host = options.get_host();
     options.get_socket().is_some()
@@ -70,6 +176,8 @@ mod tests {
             columns: vec![],
             search: None,
             timeout_ms: 3000,
+            password_command: None,
+            ssh: None,
         };
         options(&part, Some(&"s3cret".into()))
     }

@@ -10,8 +10,15 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use super::connect::EXAMPLE;
 use crate::connection::DirectoryPart;
-use crate::directory::{stopped, timed_out};
+use crate::directory::{stopped, timed_out, tls};
 use crate::error::{Code, Error};
+
+pub(super) const TLS: tls::Options = tls::Options {
+    authority: "ssl-ca",
+    client: &["ssl-cert", "ssl-key"],
+    any_name: "ssl-mode=VERIFY_CA",
+    off: "ssl-mode=DISABLED",
+};
 
 /// Any failure of a connection or a statement.
 pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
@@ -20,10 +27,10 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
             let error = error.downcast_ref::<MySqlDatabaseError>();
             from_number(error.number(), error.message(), part)
         }
-        sqlx::Error::Tls(cause) => insecure(part, &cause.to_string()),
+        sqlx::Error::Tls(cause) => TLS.insecure(&place(part), cause.as_ref()),
         // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
         sqlx::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
-            insecure(part, &cause.to_string())
+            TLS.insecure(&place(part), &cause)
         }
         sqlx::Error::Io(cause) => unreachable(part, &cause.to_string()),
         // A server that goes away in the middle of an answer is seen as one that breaks the protocol.
@@ -31,7 +38,10 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
         sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
         // The only cause after the URL was read: a password that would have to cross a wire in the open.
         sqlx::Error::Configuration(cause) if cause.to_string().contains("RSA") => {
-            insecure(part, "it has no TLS, and its login plugin takes a password over nothing less")
+            let cause = std::io::Error::other(
+                "it has no TLS, and its login plugin takes a password over nothing less",
+            );
+            TLS.insecure(&place(part), &cause)
         }
         sqlx::Error::Configuration(cause) => {
             Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
@@ -47,7 +57,10 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
         // Wrong password; no password given; password expired; a login plugin that neither side has.
         1045 | 1698 | 1820 | 1862 | 1251 | 1524 => {
             refused(format!("{} refused the login: {said}.", place(part)))
-                .hint("Check the user name in directory.url and the stored database password.")
+                .hint(
+                    "Check the user name in directory.url and the stored database password. Where a certificate \
+                     lets in, it is named there as well: ssl-cert= and ssl-key=",
+                )
         }
         // This machine's address is not allowed, or was blocked after too many errors.
         1129 | 1130 => refused(format!("{} takes no connection from here: {said}.", place(part))).hint(
@@ -86,11 +99,12 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
     }
 }
 
-fn insecure(part: &DirectoryPart, cause: &str) -> Error {
-    Error::new(Code::DirectoryRefused, format!("{} gave no secure connection: {cause}.", place(part))).hint(
-        "Check the server's certificate and host name. The URL may say ssl-ca=/path/to/ca.pem for a private \
-         authority, or another ssl-mode.",
-    )
+/// The same, for a directory that may have no password.
+pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, has_password: bool) -> Error {
+    if !has_password && is_login(&error) {
+        return password_missing(part);
+    }
+    from_sqlx(error, part)
 }
 
 fn number_of(error: &sqlx::Error) -> Option<u16> {
@@ -108,7 +122,7 @@ pub(super) fn is_interruption(error: &sqlx::Error) -> bool {
 }
 
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
-pub(super) fn password_missing(part: &DirectoryPart) -> Error {
+fn password_missing(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
 }
 

@@ -27,10 +27,11 @@ use self::types::{MyType, rfc3339};
 use super::answering::{self, Answering};
 use super::catalogue::mysql::{self as catalogue, Found};
 use super::cursor::Value;
+use super::link::Link;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Dialect, Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, Info, Page, Query, Row, timed_out};
+use super::{Count, Directory, Info, Page, Query, Row, again, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -49,9 +50,8 @@ pub(super) struct MySqlDirectory {
 
 impl MySqlDirectory {
     pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
-        let options = connect::options(part, password)?;
-        let server = Server::connect(options, part, password.is_some()).await?;
-        match Self::read_catalogue(&server, part).await {
+        let server = Server::connect(Link::new(part, password)?).await?;
+        match Self::read_catalogue(&server, &server.part()).await {
             Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
             Err(error) => {
                 server.close().await;
@@ -117,7 +117,7 @@ impl Answering for MySqlDirectory {
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<T> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<Result<T>> {
         let limit = Duration::from_millis(self.part.timeout_ms.into());
         let mut reading = Reading::begin(&self.server, limit).await?;
         // The server's limit is per statement; this one is for all of them. When it strikes, or
@@ -129,7 +129,7 @@ impl Answering for MySqlDirectory {
             Ok(_) => drop(tokio::spawn(reading.finish())),
             Err(_) => reading.finish().await,
         }
-        answer
+        Ok(answer)
     }
 
     async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {
@@ -163,7 +163,8 @@ impl Directory for MySqlDirectory {
         let Some(statement) = one_user::<MySql>(&self.mapping, id) else {
             return Ok(None);
         };
-        let rows = self.read(async |reading: &mut Reading| self.fetch(reading, statement).await).await?;
+        let ask = || self.read(async |reading: &mut Reading| self.fetch(reading, statement.clone()).await);
+        let rows = again(ask).await?;
         the_one(rows, id)
     }
 

@@ -15,13 +15,17 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::errors;
-use super::server::{CONNECT_TIMEOUT, Flavour, Loan, Server};
+use super::server::{Flavour, Loan, POOL, Server};
 use crate::directory::cursor::Value;
+use crate::directory::link::CONNECT_TIMEOUT;
 use crate::directory::sql::Statement;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// A killed statement ends at once; one that was not there yet to be killed is killed again.
 const KILLED_AGAIN: Duration = Duration::from_millis(50);
+
+/// An idle server begins a transaction at once; a network that fell silent never does.
+const SILENCE: Duration = Duration::from_secs(2);
 
 type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
 
@@ -42,7 +46,20 @@ enum Held {
 
 impl Reading {
     pub(super) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
-        let mut loan = server.lend().await?;
+        let mut begun = Self::begin_on(server.lend().await?, server, limit).await;
+        // Idle connections may be of a server that was restarted since: each is thrown away, once.
+        for _ in 0..POOL {
+            match begun {
+                Err(error) if error.code == Code::DirectoryUnreachable => {
+                    begun = Self::begin_on(server.lend().await?, server, limit).await;
+                }
+                begun => return begun,
+            }
+        }
+        begun
+    }
+
+    async fn begin_on(mut loan: Loan, server: &Arc<Server>, limit: Duration) -> Result<Self> {
         // One round trip. The tiers of a search see one state of the table. The modes of the server's
         // administrator would change what our SQL means; the rest of the session is set by `connect`.
         let limit = match server.flavour {
@@ -58,9 +75,9 @@ impl Reading {
             let thread = rows.first().map(|row| text(row, 0)).transpose()?.flatten();
             thread.and_then(|thread| thread.parse().ok()).ok_or(sqlx::Error::RowNotFound)
         };
-        let thread = match timeout(CONNECT_TIMEOUT, begun).await {
+        let thread = match timeout(SILENCE, begun).await {
             Ok(thread) => thread.map_err(|error| server.failed(error))?,
-            Err(_) => return Err(errors::unreachable(server.part(), "the connection went silent")),
+            Err(_) => return Err(errors::unreachable(&server.part(), "the connection went silent")),
         };
         Ok(Self { server: Arc::clone(server), connection: Held::Idle(loan), thread })
     }

@@ -1,18 +1,21 @@
 //! The connections of one directory: made, lent, and taken back only when nothing is left on them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, MySql, Row};
+use sqlx::{Connection, MySql};
 
+use super::connect::connect;
 use super::errors;
 use crate::connection::DirectoryPart;
+use crate::directory::link::{CONNECT_TIMEOUT, Link};
 use crate::error::{Error, Result};
 
-/// How long connecting may take, and anything else that is quick when the network works.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections at the most: the database is somebody's production.
+pub(super) const POOL: u32 = 2;
 /// From here on somebody waits who may as well learn why.
 const SLOW: Duration = Duration::from_millis(300);
 /// An agent who reads a page leaves no connection behind for longer than this.
@@ -30,81 +33,133 @@ pub(in crate::directory) struct Server {
     pool: MySqlPool,
     /// Ends what runs on `pool`; a connection of its own, as those may all be busy.
     canceller: MySqlPool,
-    options: MySqlConnectOptions,
-    part: DirectoryPart,
-    has_password: bool,
+    link: Arc<Link>,
+    chosen: Mutex<Chosen>,
     pub(super) flavour: Flavour,
     /// `10.11.6-MariaDB-0+deb12u1`, `8.4.3`.
     version: String,
 }
 
+/// The server that new connections are made to.
+struct Chosen {
+    options: MySqlConnectOptions,
+    part: DirectoryPart,
+    /// Which of the passwords that a command makes.
+    password: u64,
+}
+
 impl Server {
-    /// Connects once, to learn what the server is, or why it cannot be reached.
-    pub(super) async fn connect(
-        options: MySqlConnectOptions,
-        part: &DirectoryPart,
-        has_password: bool,
-    ) -> Result<Arc<Self>> {
-        let version = asked_for_version(&options, part, has_password).await?;
+    /// Connects once, to learn which server it is, or why there is none.
+    pub(super) async fn connect(link: Arc<Link>) -> Result<Arc<Self>> {
+        let connected = connect(&link).await?;
+        // It was only a question; how it ends does not matter.
+        let _ = connected.connection.close().await;
+        let chosen =
+            Chosen { options: connected.options, part: connected.part, password: connected.password.number };
         let pool = |connections| {
             MySqlPoolOptions::new()
                 .max_connections(connections)
+                // A round trip per search; `Reading::begin` finds out as well.
+                .test_before_acquire(false)
                 // Later than a probe gives up, which knows the reason.
                 .acquire_timeout(CONNECT_TIMEOUT + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
-                .connect_lazy_with(options.clone())
+                .connect_lazy_with(chosen.options.clone())
         };
+        let version = connected.version;
         let flavour = if version.contains("MariaDB") { Flavour::MariaDb } else { Flavour::MySql };
-        Ok(Arc::new(Self {
-            pool: pool(2),
-            canceller: pool(1),
-            options,
-            part: part.clone(),
-            has_password,
-            flavour,
-            version,
-        }))
+        let (pool, canceller) = (pool(POOL), pool(1));
+        Ok(Arc::new(Self { pool, canceller, link, chosen: Mutex::new(chosen), flavour, version }))
     }
 
-    /// For people: `MariaDB 10.11.6`, `MySQL 8.4.3`. The packager matters to nobody here.
+    /// For people: `MariaDB 10.11.6`, `MySQL 8.4.3`, and which of several it is. The packager matters to nobody here.
     pub(super) fn name(&self) -> String {
         let number = self.version.split('-').find(|part| part.contains('.') && !part.starts_with("5.5.5"));
         let engine = match self.flavour {
             Flavour::MySql => "MySQL",
             Flavour::MariaDb => "MariaDB",
         };
-        format!("{engine} {}", number.unwrap_or(&self.version))
+        let place = errors::place(&self.part());
+        let several = self.link.hosts().len() > 1;
+        let place = place.strip_prefix("The database").filter(|_| several).unwrap_or_default();
+        format!("{engine} {}{place}", number.unwrap_or(&self.version))
     }
 
-    pub(super) fn part(&self) -> &DirectoryPart {
-        &self.part
+    /// The directory, at the server that was chosen.
+    pub(super) fn part(&self) -> DirectoryPart {
+        self.chosen().part.clone()
+    }
+
+    fn chosen(&self) -> MutexGuard<'_, Chosen> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connects once and at once, to learn why it cannot be done. `true`: from now on connections are made in
+    /// another way.
+    async fn probe(&self) -> Result<bool> {
+        let connected = connect(&self.link).await?;
+        let _ = connected.connection.close().await;
+        let mut chosen = self.chosen();
+        if chosen.part == connected.part && chosen.password == connected.password.number {
+            return Ok(false);
+        }
+        *chosen =
+            Chosen { options: connected.options, part: connected.part, password: connected.password.number };
+        self.pool.set_connect_options(chosen.options.clone());
+        self.canceller.set_connect_options(chosen.options.clone());
+        Ok(true)
+    }
+
+    /// A new connection needs a password that has not expired.
+    async fn freshen(&self, pool: &MySqlPool) -> Result<()> {
+        if !self.link.makes_passwords() || pool.num_idle() > 0 {
+            return Ok(());
+        }
+        let password = self.link.password().await?;
+        let mut chosen = self.chosen();
+        if let Some(secret) = password.secret.filter(|_| password.number != chosen.password) {
+            chosen.options = chosen.options.clone().password(secret.expose_secret());
+            chosen.password = password.number;
+            self.pool.set_connect_options(chosen.options.clone());
+            self.canceller.set_connect_options(chosen.options.clone());
+        }
+        Ok(())
     }
 
     /// A connection, or at once why there is none. The pool alone would go on trying while the
     /// server refuses, and then say no more than that time is up.
     pub(super) async fn lend(&self) -> Result<Loan> {
+        self.link.ready().await?;
+        self.freshen(&self.pool).await?;
+        let mut acquiring = std::pin::pin!(self.pool.acquire());
         let acquired = tokio::select! {
-            acquired = self.pool.acquire() => acquired,
-            Err(error) = async {
-                tokio::time::sleep(SLOW).await;
-                asked_for_version(&self.options, &self.part, self.has_password).await
-            } => return Err(error),
+            acquired = &mut acquiring => acquired,
+            probed = async { tokio::time::sleep(SLOW).await; self.probe().await } => {
+                if probed? { self.pool.acquire().await } else { acquiring.await }
+            }
         };
         match acquired {
             Ok(connection) => Ok(Loan(Some(connection))),
             // The server answers, so the other searches are what takes so long.
-            Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part)),
-            Err(error) => Err(self.failed(error)),
+            Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part())),
+            Err(sqlx::Error::PoolClosed) => Err(self.failed(sqlx::Error::PoolClosed)),
+            // It went away, or no longer takes this password: why, and whether there is another one.
+            Err(_) => {
+                self.probe().await?;
+                let connection = self.pool.acquire().await.map_err(|error| self.failed(error))?;
+                Ok(Loan(Some(connection)))
+            }
         }
     }
 
     /// The connection over which others are told to stop.
     pub(super) async fn canceller(&self) -> Result<Loan, sqlx::Error> {
+        let _ = self.freshen(&self.canceller).await;
         Ok(Loan(Some(self.canceller.acquire().await?)))
     }
 
     pub(in crate::directory) fn failed(&self, error: sqlx::Error) -> Error {
-        failed(error, &self.part, self.has_password)
+        errors::of(error, &self.part(), self.link.has_password())
     }
 
     pub(super) async fn close(&self) {
@@ -133,30 +188,4 @@ impl Drop for Loan {
             drop(connection.detach());
         }
     }
-}
-
-async fn asked_for_version(
-    options: &MySqlConnectOptions,
-    part: &DirectoryPart,
-    has_password: bool,
-) -> Result<String> {
-    let asked = async {
-        let mut connection = MySqlConnection::connect_with(options).await?;
-        let version = sqlx::raw_sql("SELECT VERSION()").fetch_one(&mut connection).await?;
-        // It was only a question; how it ends does not matter.
-        let _ = connection.close().await;
-        version.try_get::<String, _>(0)
-    };
-    let Ok(version) = tokio::time::timeout(CONNECT_TIMEOUT, asked).await else {
-        let cause = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
-        return Err(errors::unreachable(part, &cause));
-    };
-    version.map_err(|error| failed(error, part, has_password))
-}
-
-fn failed(error: sqlx::Error, part: &DirectoryPart, has_password: bool) -> Error {
-    if !has_password && errors::is_login(&error) {
-        return errors::password_missing(part);
-    }
-    errors::from_sqlx(error, part)
 }

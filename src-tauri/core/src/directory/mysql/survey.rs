@@ -5,12 +5,13 @@ use std::collections::HashMap;
 
 use secrecy::SecretString;
 
+use super::errors;
 use super::reading::{Reading, text};
 use super::server::Server;
-use super::{connect, errors};
 use crate::connection::DirectoryPart;
 use crate::directory::catalogue::mysql::{COLUMN, ask, column, relations};
 use crate::directory::catalogue::written;
+use crate::directory::link::Link;
 use crate::directory::survey::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
 use crate::error::Result;
 
@@ -18,8 +19,7 @@ pub(in crate::directory) async fn survey(
     part: &DirectoryPart,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let options = connect::options(part, password)?;
-    let server = Server::connect(options, part, password.is_some()).await?;
+    let server = Server::connect(Link::new(part, password)?).await?;
     let mut reading = Reading::begin(&server, LIMIT).await?;
     let found = tokio::time::timeout(LIMIT, tables(&mut reading))
         .await

@@ -1,21 +1,97 @@
-//! From `directory.url` and a password to how a connection is made: address, TLS, name.
+//! From `directory.url` and a password to a connection: address, TLS, name, and which of several servers.
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::ConnectOptions;
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions, Connection, Row};
 
 use super::errors;
 use crate::connection::DirectoryPart;
+use crate::directory::link::{CONNECT_TIMEOUT, Link, Password};
+use crate::directory::tunnel::Entrance;
 use crate::error::{Code, Error, Result};
 
-pub(super) fn options(part: &DirectoryPart, password: Option<&SecretString>) -> Result<PgConnectOptions> {
+/// A server that let us in. Not `Debug`: the options hold the password, and show it.
+pub(in crate::directory) struct Connected {
+    pub(in crate::directory) connection: PgConnection,
+    /// For more connections to the same server, as long as `password` is good.
+    pub(in crate::directory) options: PgConnectOptions,
+    pub(in crate::directory) password: Password,
+    /// With the URL of that server.
+    pub(in crate::directory) part: DirectoryPart,
+}
+
+/// Connects to the server that is wanted, or says why it cannot be done. A password that expired is made anew, and
+/// so is a tunnel that nothing comes through.
+pub(in crate::directory) async fn connect(link: &Arc<Link>) -> Result<Connected> {
+    for is_last in [false, true] {
+        link.ready().await?;
+        let password = link.password().await?;
+        let refused = Arc::new(AtomicBool::new(false));
+        let connected =
+            link.choose(|at| connect_to(Arc::clone(link), at, password.clone(), Arc::clone(&refused)));
+        match connected.await {
+            Ok((_, connected)) => return Ok(connected),
+            Err(_) if !is_last && refused.load(Ordering::Relaxed) && link.refused(&password).await => {}
+            Err(error) => match link.explained(error).await {
+                (_, true) if !is_last => {}
+                (error, _) => return Err(error),
+            },
+        }
+    }
+    unreachable!("the last answer is returned")
+}
+
+/// One server, and whether it is a replica.
+async fn connect_to(
+    link: Arc<Link>,
+    at: usize,
+    password: Password,
+    refused: Arc<AtomicBool>,
+) -> Result<(Connected, bool)> {
+    let part = link.hosts()[at].clone();
+    let mut options = options(&part, password.secret.as_ref())?;
+    if let Some(entrance) = link.entrance(at) {
+        options = through(options, entrance, &part)?;
+    }
+    let asked = async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut is_replica = false;
+        if link.is_choosy() {
+            let question =
+                "SELECT (pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on')::text";
+            let answer = sqlx::raw_sql(question).fetch_one(&mut connection).await?;
+            is_replica = answer.try_get::<String, _>(0)? == "true";
+        }
+        Ok((connection, is_replica))
+    };
+    match tokio::time::timeout(CONNECT_TIMEOUT, asked).await {
+        Ok(Ok((connection, is_replica))) => {
+            Ok((Connected { connection, options, password, part }, is_replica))
+        }
+        Ok(Err(error)) => {
+            if errors::is_login(&error) {
+                refused.store(true, Ordering::Relaxed);
+            }
+            Err(errors::of(error, &part, link.has_password()))
+        }
+        Err(_) => {
+            let cause = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
+            Err(errors::unreachable(&part, &cause))
+        }
+    }
+}
+
+fn options(part: &DirectoryPart, password: Option<&SecretString>) -> Result<PgConnectOptions> {
     let url = url::Url::parse(&part.url).map_err(|cause| {
         Error::new(Code::ConnectionInvalid, format!("directory.url is no URL: {cause}."))
             .hint("It looks like postgres://user@host:5432/database")
     })?;
+    errors::TLS.files_are_there(&part.url)?;
     let mut options =
         PgConnectOptions::from_str(&part.url).map_err(|error| errors::from_sqlx(error, part))?;
     if let Some(url::Host::Ipv6(address)) = url.host().map(|host| host.to_owned()) {
@@ -42,6 +118,28 @@ pub(super) fn options(part: &DirectoryPart, password: Option<&SecretString>) -> 
         .disable_statement_logging())
 }
 
+/// By a tunnel. The certificate is still to be that of the host in the URL.
+#[cfg(unix)]
+#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
+fn through(options: PgConnectOptions, entrance: Entrance, _: &DirectoryPart) -> Result<PgConnectOptions> {
+    let Entrance::Socket(folder) = entrance;
+    Ok(options.socket(folder))
+}
+
+/// The driver holds the name in the certificate against the address that it connects to, which is this machine's.
+#[cfg(not(unix))]
+fn through(options: PgConnectOptions, entrance: Entrance, part: &DirectoryPart) -> Result<PgConnectOptions> {
+    let Entrance::Port(port) = entrance;
+    let options = options.host("127.0.0.1").port(port);
+    match options.get_ssl_mode() {
+        PgSslMode::VerifyFull if part.url.contains("verify-full") => {
+            Err(crate::directory::link::no_name("sslmode=verify-ca"))
+        }
+        PgSslMode::VerifyFull => Ok(options.ssl_mode(PgSslMode::VerifyCa)),
+        _ => Ok(options),
+    }
+}
+
 fn is_local(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
     options.get_socket().is_some()
@@ -65,6 +163,8 @@ mod tests {
             columns: vec![],
             search: None,
             timeout_ms: 3000,
+            password_command: None,
+            ssh: None,
         };
         options(&part, Some(&"s3cret".into())).unwrap()
     }

@@ -8,17 +8,24 @@ use std::io::ErrorKind;
 use sqlx::error::DatabaseError;
 
 use crate::connection::DirectoryPart;
-use crate::directory::timed_out;
+use crate::directory::{timed_out, tls};
 use crate::error::{Code, Error};
+
+pub(super) const TLS: tls::Options = tls::Options {
+    authority: "sslrootcert",
+    client: &["sslcert", "sslkey"],
+    any_name: "sslmode=verify-ca",
+    off: "sslmode=disable",
+};
 
 /// Any failure of a connection or a statement.
 pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
     match error {
         sqlx::Error::Database(error) => from_database(error.as_ref(), part),
-        sqlx::Error::Tls(cause) => insecure(part, &cause.to_string()),
+        sqlx::Error::Tls(cause) => TLS.insecure(&place(part), cause.as_ref()),
         // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
         sqlx::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
-            insecure(part, &cause.to_string())
+            TLS.insecure(&place(part), &cause)
         }
         sqlx::Error::Io(cause) => unreachable(part, &cause.to_string()),
         // A server that goes away in the middle of an answer is seen as one that breaks the protocol.
@@ -37,8 +44,10 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
     let refused = |message: String| Error::new(Code::DirectoryRefused, message);
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
-        "28P01" | "28000" => refused(format!("{} refused the login: {said}.", place(part)))
-            .hint("Check the user name in directory.url and the stored database password."),
+        "28P01" | "28000" => refused(format!("{} refused the login: {said}.", place(part))).hint(
+            "Check the user name in directory.url and the stored database password. Where a certificate lets \
+                 in, it is named there as well: sslcert= and sslkey=",
+        ),
         "3D000" => Error::new(Code::DirectoryMismatch, format!("{}: {said}.", place(part)))
             .hint("Check the database name at the end of directory.url."),
         "42501" => refused(format!("The database user may not read {}: {said}.", part.table))
@@ -54,6 +63,15 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
             .hint("Understudy only reads. Name a table or view that can be read without writing."),
         "53300" => refused(format!("{} takes no more connections: {said}.", place(part)))
             .hint("Try again in a moment, or raise the connection limit of this database user."),
+        // A replica ends what stands in the way of what its primary has done.
+        "40001" | "40P01" => Error::new(
+            Code::DirectoryUnreachable,
+            format!("{} stopped the question to catch up with its primary: {said}.", place(part)),
+        )
+        .hint(
+            "Ask again. If it happens often, its administrator can give questions more time \
+             (max_standby_streaming_delay, hot_standby_feedback).",
+        ),
         // Shut down, crashed, starting up; class 08: the connection broke.
         "57P01" | "57P02" | "57P03" => unreachable(part, said),
         code if code.starts_with("08") => unreachable(part, said),
@@ -62,11 +80,13 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
     }
 }
 
-fn insecure(part: &DirectoryPart, cause: &str) -> Error {
-    Error::new(Code::DirectoryRefused, format!("{} gave no secure connection: {cause}.", place(part))).hint(
-        "Check the server's certificate and host name. The URL may say sslrootcert=/path/to/ca.pem for a private \
-         authority, or another sslmode.",
-    )
+/// The same, for a directory that may have no password.
+pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, has_password: bool) -> Error {
+    // Other logins than by password are refused with 28000.
+    if !has_password && error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("28P01") {
+        return password_missing(part);
+    }
+    from_sqlx(error, part)
 }
 
 /// The server did not let this user in.
@@ -76,7 +96,7 @@ pub(super) fn is_login(error: &sqlx::Error) -> bool {
 }
 
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
-pub(super) fn password_missing(part: &DirectoryPart) -> Error {
+fn password_missing(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
 }
 

@@ -25,11 +25,12 @@ use super::catalogue::{
     self,
     postgres::{Found, PgType},
 };
+use super::link::Link;
 use super::mapping::Mapping;
 use super::paging::Step;
 use super::plan::{Reach, Size};
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Query, Row, stopped, timed_out};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, again, stopped, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
 
@@ -50,27 +51,26 @@ pub(super) struct PostgresDirectory {
 
 impl PostgresDirectory {
     pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
-        let options = connect::options(part, password)?;
-        let server = Server::new(options, part, password.is_some());
-        server.probe().await?;
+        let server = Server::connect(Link::new(part, password)?).await?;
+        let part = &server.part();
         let mut reading = Reading::begin(&server, OPEN_LIMIT).await?;
         let read = async {
             let version = sqlx::raw_sql("SHOW server_version").fetch_one(reading.connection()).await;
             let version: String =
                 version.and_then(|row| row.try_get(0)).map_err(|error| server.failed(error))?;
-            let found = catalogue::postgres::read(reading.connection(), part, server.user()).await?;
+            let found = catalogue::postgres::read(reading.connection(), part, &server.user()).await?;
             let mut mapping = Mapping::new(part, &found.table)?;
             // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
             let version = version.split(' ').next().unwrap_or_default();
             served::find(&mut reading, &mut mapping, version).await;
             let (estimated_total, total_is_exact) = total(&mut reading, &found, &mapping).await;
             let info = Info {
-                server: format!("PostgreSQL {version}"),
+                server: format!("PostgreSQL {version}{}", server.place()),
                 columns: mapping.columns.clone(),
                 estimated_total,
                 total_is_exact,
                 services: advice::services(&mapping, found.is_view),
-                reader: advice::reader(&mapping, &found.table, server.database()),
+                reader: advice::reader(&mapping, &found.table, server.database().as_deref()),
             };
             Ok((mapping, info))
         };
@@ -129,7 +129,7 @@ impl Answering for PostgresDirectory {
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<T> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<Result<T>> {
         let limit = self.limit();
         let mut reading = Reading::begin(&self.server, limit).await?;
         let started = Instant::now();
@@ -144,7 +144,11 @@ impl Answering for PostgresDirectory {
         }
         // One code for two causes: the limit, and somebody who stopped it before.
         let early = started.elapsed() < limit.mul_f32(0.9);
-        answer.map_err(|error| if early && error.code == Code::DirectoryTimeout { stopped() } else { error })
+        Ok(answer.map_err(
+            |error| {
+                if early && error.code == Code::DirectoryTimeout { stopped() } else { error }
+            },
+        ))
     }
 
     async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {
@@ -202,7 +206,8 @@ impl Directory for PostgresDirectory {
         let Some(statement) = one_user::<Postgres>(&self.mapping, id) else {
             return Ok(None);
         };
-        let rows = self.read(async |reading: &mut Reading| self.fetch(reading, statement).await).await?;
+        let ask = || self.read(async |reading: &mut Reading| self.fetch(reading, statement.clone()).await);
+        let rows = again(ask).await?;
         the_one(rows, id)
     }
 

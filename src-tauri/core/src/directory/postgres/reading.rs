@@ -4,45 +4,58 @@
 //! end (a cancelled search, a deadline, a closed window) leaves a task behind that asks the server to
 //! cancel over a second connection, and lets the first one go only when it is idle again.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Connection, Postgres, Row, ValueRef};
 
+use super::connect::connect;
 use super::errors;
 use crate::connection::DirectoryPart;
 use crate::directory::cursor::Value;
+use crate::directory::link::{CONNECT_TIMEOUT, Link};
 use crate::directory::sql::Statement;
 use crate::error::{Code, Result};
 
 /// Connections at the most: a search has one, and a second for a moment. The database is somebody's
 /// production.
 const POOL: u32 = 2;
-/// How long connecting may take, and anything else that is quick when the network works.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// From here on somebody waits who may as well learn why.
 const SLOW: Duration = Duration::from_millis(300);
 /// An agent who reads a page leaves no connection behind for longer than this.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// An idle server begins a transaction at once; a network that fell silent never does.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// The connections of one directory. Not `Debug`: the options hold the password, and show it.
 pub(super) struct Server {
     pool: PgPool,
     /// Cancels what runs on `pool`; a connection of its own, as those may all be busy.
     canceller: PgPool,
-    options: sqlx::postgres::PgConnectOptions,
+    link: Arc<Link>,
+    chosen: Mutex<Chosen>,
+}
+
+/// The server that new connections are made to.
+struct Chosen {
+    options: PgConnectOptions,
     part: DirectoryPart,
-    has_password: bool,
+    /// Which of the passwords that a command makes.
+    password: u64,
 }
 
 impl Server {
-    pub(super) fn new(
-        options: sqlx::postgres::PgConnectOptions,
-        part: &DirectoryPart,
-        has_password: bool,
-    ) -> Arc<Self> {
+    /// Connects once, to learn which server it is, or why there is none.
+    pub(super) async fn connect(link: Arc<Link>) -> Result<Arc<Self>> {
+        let connected = connect(&link).await?;
+        // It was only a question; how it ends does not matter.
+        let _ = connected.connection.close().await;
+        let chosen =
+            Chosen { options: connected.options, part: connected.part, password: connected.password.number };
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
@@ -51,56 +64,94 @@ impl Server {
                 // Later than a probe gives up, which knows the reason.
                 .acquire_timeout(CONNECT_TIMEOUT + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
-                .connect_lazy_with(options.clone())
+                .connect_lazy_with(chosen.options.clone())
         };
-        Arc::new(Self { pool: pool(POOL), canceller: pool(1), options, part: part.clone(), has_password })
+        Ok(Arc::new(Self { pool: pool(POOL), canceller: pool(1), link, chosen: Mutex::new(chosen) }))
     }
 
-    pub(super) fn user(&self) -> &str {
-        self.options.get_username()
+    pub(super) fn user(&self) -> String {
+        self.chosen().options.get_username().to_owned()
     }
 
-    pub(super) fn database(&self) -> Option<&str> {
-        self.options.get_database()
+    pub(super) fn database(&self) -> Option<String> {
+        self.chosen().options.get_database().map(str::to_owned)
+    }
+
+    /// The directory, at the server that was chosen.
+    pub(super) fn part(&self) -> DirectoryPart {
+        self.chosen().part.clone()
+    }
+
+    /// For people: which of several servers answered; else nothing.
+    pub(super) fn place(&self) -> String {
+        let place = errors::place(&self.part());
+        let several = self.link.hosts().len() > 1;
+        place.strip_prefix("The database").filter(|_| several).unwrap_or_default().to_owned()
+    }
+
+    fn chosen(&self) -> MutexGuard<'_, Chosen> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connects once and at once, to learn why it cannot be done: the pool would try again and
-    /// again, and then only say that time is up.
-    pub(super) async fn probe(&self) -> Result<()> {
-        match tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&self.options)).await {
-            Ok(Ok(connection)) => {
-                // It was only a question; how it ends does not matter.
-                let _ = connection.close().await;
-                Ok(())
-            }
-            Ok(Err(error)) => Err(self.failed(error)),
-            Err(_) => Err(errors::unreachable(
-                &self.part,
-                &format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()),
-            )),
+    /// again, and then only say that time is up. `true`: from now on connections are made in another way.
+    async fn probe(&self) -> Result<bool> {
+        let connected = connect(&self.link).await?;
+        let _ = connected.connection.close().await;
+        let mut chosen = self.chosen();
+        if chosen.part == connected.part && chosen.password == connected.password.number {
+            return Ok(false);
         }
+        *chosen =
+            Chosen { options: connected.options, part: connected.part, password: connected.password.number };
+        self.pool.set_connect_options(chosen.options.clone());
+        self.canceller.set_connect_options(chosen.options.clone());
+        Ok(true)
+    }
+
+    /// A new connection needs a password that has not expired.
+    async fn freshen(&self, pool: &PgPool) -> Result<()> {
+        if !self.link.makes_passwords() || pool.num_idle() > 0 {
+            return Ok(());
+        }
+        let password = self.link.password().await?;
+        let mut chosen = self.chosen();
+        if let Some(secret) = password.secret.filter(|_| password.number != chosen.password) {
+            chosen.options = chosen.options.clone().password(secret.expose_secret());
+            chosen.password = password.number;
+            self.pool.set_connect_options(chosen.options.clone());
+            self.canceller.set_connect_options(chosen.options.clone());
+        }
+        Ok(())
     }
 
     /// A connection, or at once why there is none. The pool alone would go on trying while the
     /// server refuses, and then say no more than that time is up.
     async fn acquire(&self) -> Result<PoolConnection<Postgres>> {
+        self.link.ready().await?;
+        self.freshen(&self.pool).await?;
+        let mut acquiring = std::pin::pin!(self.pool.acquire());
         let acquired = tokio::select! {
-            acquired = self.pool.acquire() => acquired,
-            Err(error) = async { tokio::time::sleep(SLOW).await; self.probe().await } => return Err(error),
+            acquired = &mut acquiring => acquired,
+            probed = async { tokio::time::sleep(SLOW).await; self.probe().await } => {
+                if probed? { self.pool.acquire().await } else { acquiring.await }
+            }
         };
         match acquired {
             Ok(connection) => Ok(connection),
             // The server answers, so the other searches are what takes so long.
-            Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part)),
-            Err(error) => Err(self.failed(error)),
+            Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part())),
+            Err(sqlx::Error::PoolClosed) => Err(self.failed(sqlx::Error::PoolClosed)),
+            // It went away, or no longer takes this password: why, and whether there is another one.
+            Err(_) => {
+                self.probe().await?;
+                self.pool.acquire().await.map_err(|error| self.failed(error))
+            }
         }
     }
 
     pub(super) fn failed(&self, error: sqlx::Error) -> crate::error::Error {
-        if !self.has_password && errors::is_login(&error) {
-            return errors::password_missing(&self.part);
-        }
-        errors::from_sqlx(error, &self.part)
+        errors::of(error, &self.part(), self.link.has_password())
     }
 
     pub(super) async fn close(&self) {
@@ -171,11 +222,11 @@ impl Reading {
             limit.as_millis()
         );
         let begun = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_one(reading.connection());
-        let begun = match tokio::time::timeout(CONNECT_TIMEOUT, begun).await {
+        let begun = match tokio::time::timeout(SILENCE, begun).await {
             Ok(begun) => {
                 begun.and_then(|row| row.try_get::<String, _>(0)).map_err(|error| server.failed(error))
             }
-            Err(_) => Err(errors::unreachable(&server.part, "the connection went silent")),
+            Err(_) => Err(errors::unreachable(&server.part(), "the connection went silent")),
         };
         match begun {
             Ok(backend) => {
@@ -270,6 +321,7 @@ async fn stop(mut connection: PoolConnection<Postgres>, backend: Option<i32>, se
     let stopped = async {
         if let Some(backend) = backend {
             let cancel = format!("SELECT pg_cancel_backend({backend})");
+            let _ = server.freshen(&server.canceller).await;
             let mut canceller = server.canceller.acquire().await?;
             sqlx::raw_sql(AssertSqlSafe(cancel)).execute(&mut *canceller).await?;
         }

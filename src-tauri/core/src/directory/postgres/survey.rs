@@ -6,11 +6,12 @@ use secrecy::SecretString;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
+use super::errors;
 use super::reading::{Reading, Server};
-use super::{connect, errors};
 use crate::connection::DirectoryPart;
 use crate::directory::catalogue::postgres::{RELATIONS, kind, whole_rows};
 use crate::directory::catalogue::written;
+use crate::directory::link::Link;
 use crate::directory::survey::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
 use crate::error::Result;
 
@@ -30,8 +31,7 @@ pub(in crate::directory) async fn survey(
     part: &DirectoryPart,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = Server::new(connect::options(part, password)?, part, password.is_some());
-    server.probe().await?;
+    let server = Server::connect(Link::new(part, password)?).await?;
     let mut reading = Reading::begin(&server, LIMIT).await?;
     let found = tokio::time::timeout(LIMIT, tables(reading.connection()))
         .await

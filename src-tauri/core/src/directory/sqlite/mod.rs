@@ -145,7 +145,7 @@ impl Answering for SqliteDirectory {
 
     /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops
     /// the work.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<T> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<Result<T>> {
         let failed = |error| errors::from_sqlx(error, &self.part);
         let mut connection = self.pool.acquire().await.map_err(failed)?;
         let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
@@ -158,7 +158,7 @@ impl Answering for SqliteDirectory {
         // Nothing was written that could fail to be undone.
         let _ = transaction.rollback().await;
         drop(stop);
-        answer
+        Ok(answer)
     }
 
     async fn fetch(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<Fetched>> {
@@ -196,7 +196,7 @@ impl Directory for SqliteDirectory {
         let rows = self
             .read(async |connection: &mut SqliteConnection| self.fetch(connection, statement).await)
             .await?;
-        the_one(rows, id)
+        the_one(rows?, id)
     }
 
     async fn close(&self) {

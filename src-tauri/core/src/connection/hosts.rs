@@ -1,0 +1,106 @@
+//! The servers that a URL names: one, or one and its replicas.
+//!
+//! As libpq writes it: `postgres://user@a:5432,b:5433/database?target_session_attrs=prefer-standby`.
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
+
+/// Which of several servers is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// The first that answers.
+    Any,
+    /// One that can be written to: not a replica.
+    Primary,
+    /// A replica, or none.
+    Standby,
+    /// A replica where one answers.
+    PreferStandby,
+}
+
+impl Wanted {
+    pub(super) const WORDS: [(&str, Self); 6] = [
+        ("any", Self::Any),
+        ("read-write", Self::Primary),
+        ("read-only", Self::Standby),
+        ("primary", Self::Primary),
+        ("standby", Self::Standby),
+        ("prefer-standby", Self::PreferStandby),
+    ];
+}
+
+/// What a URL says of its servers.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Hosts {
+    /// A URL for each, in their order.
+    pub(crate) urls: Vec<String>,
+    /// `None`: it says a word that is not known.
+    pub(crate) wanted: Option<Wanted>,
+}
+
+impl Hosts {
+    /// Of any URL `scheme://user@host,host/…`. Several hosts are there to read from a replica.
+    pub(crate) fn of(url: &str) -> Self {
+        let start = url.find("://").map_or(0, |at| at + 3);
+        let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+        let first = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
+        let (before, rest) = (&url[..first], &url[end..]);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut word = None;
+        let others: Vec<&str> = query
+            .split('&')
+            .filter(|option| !option.is_empty())
+            .filter(|option| match option.strip_prefix("target_session_attrs=") {
+                Some(said) => {
+                    word = Some(said);
+                    false
+                }
+                None => true,
+            })
+            .collect();
+        let query = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
+        let urls: Vec<String> =
+            url[first..end].split(',').map(|host| format!("{before}{host}{path}{query}")).collect();
+        let wanted = match word {
+            None if urls.len() > 1 => Some(Wanted::PreferStandby),
+            None => Some(Wanted::Any),
+            Some(said) => {
+                let known = Wanted::WORDS.iter().find(|(word, _)| *word == said);
+                known.map(|&(_, wanted)| wanted)
+            }
+        };
+        Self { urls, wanted }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(urls: &[&str], wanted: Option<Wanted>) -> Hosts {
+        Hosts { urls: urls.iter().map(|&url| url.to_owned()).collect(), wanted }
+    }
+
+    #[test]
+    fn each_server_has_a_url_of_its_own() {
+        for (url, expected) in [
+            ("postgres://u@db/acme", hosts(&["postgres://u@db/acme"], Some(Wanted::Any))),
+            (
+                "postgres://u@a:5432,b:5433/acme",
+                hosts(&["postgres://u@a:5432/acme", "postgres://u@b:5433/acme"], Some(Wanted::PreferStandby)),
+            ),
+            (
+                "mysql://u@a,[::1]:7/acme?ssl-mode=REQUIRED&target_session_attrs=any",
+                hosts(
+                    &["mysql://u@a/acme?ssl-mode=REQUIRED", "mysql://u@[::1]:7/acme?ssl-mode=REQUIRED"],
+                    Some(Wanted::Any),
+                ),
+            ),
+            (
+                "postgres:///acme?target_session_attrs=read-write&host=/run/postgresql",
+                hosts(&["postgres:///acme?host=/run/postgresql"], Some(Wanted::Primary)),
+            ),
+            ("postgres://a?target_session_attrs=master", hosts(&["postgres://a"], None)),
+        ] {
+            assert_eq!(Hosts::of(url), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! How the server of a directory is reached: its hosts, what lets in, and the tunnel in between.
+//!
+//! What every engine that is a server shares. An engine's own `connect` makes its driver's options of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use super::password_command;
+use super::tunnel::{Entrance, Target, Tunnel};
+use crate::connection::{DirectoryPart, Hosts, Wanted};
+use crate::error::{Code, Error, Result};
+
+/// How long connecting may take, and anything else that is quick when the network works.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A token is good for a new connection for so long. Amazon's live for 15 minutes, others for an hour.
+const FRESH: Duration = Duration::from_mins(10);
+/// A server that answers waits so long for one that is wanted more.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Not `Debug`: it holds the password.
+pub(super) struct Link {
+    /// One for each server, in the URL's order; its URL names that one alone.
+    hosts: Vec<DirectoryPart>,
+    wanted: Wanted,
+    password: Source,
+    tunnel: Option<Tunnel>,
+}
+
+enum Source {
+    /// From the vault, or none.
+    Stored(Option<SecretString>),
+    Command {
+        words: Vec<String>,
+        last: Mutex<Option<Password>>,
+    },
+}
+
+/// What lets in. Not `Debug`.
+#[derive(Clone, Default)]
+pub(super) struct Password {
+    pub(super) secret: Option<SecretString>,
+    /// Grows with every run of the command.
+    pub(super) number: u64,
+    made: Option<Instant>,
+}
+
+impl Link {
+    /// Nothing is done yet. `password` is the vault's; a command takes its place.
+    pub(super) fn new(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Arc<Self>> {
+        let named = Hosts::of(&part.url);
+        let tunnel = match &part.ssh {
+            Some(ssh) => Some(Tunnel::to(ssh, named.urls.iter().map(|url| target(url)).collect())?),
+            None => None,
+        };
+        let hosts = named.urls.into_iter().map(|url| DirectoryPart { url, ..part.clone() }).collect();
+        Ok(Self::with(part, hosts, named.wanted, password, tunnel))
+    }
+
+    /// The same for a driver that finds the servers by itself, and asks for them through SOCKS.
+    pub(super) fn to_any(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Arc<Self>> {
+        let tunnel = part.ssh.as_ref().map(Tunnel::socks).transpose()?;
+        Ok(Self::with(part, vec![part.clone()], None, password, tunnel))
+    }
+
+    fn with(
+        part: &DirectoryPart,
+        hosts: Vec<DirectoryPart>,
+        wanted: Option<Wanted>,
+        password: Option<&SecretString>,
+        tunnel: Option<Tunnel>,
+    ) -> Arc<Self> {
+        let password = match &part.password_command {
+            Some(words) => Source::Command { words: words.clone(), last: Mutex::default() },
+            None => Source::Stored(password.cloned()),
+        };
+        Arc::new(Self { hosts, wanted: wanted.unwrap_or(Wanted::Any), password, tunnel })
+    }
+
+    /// The tunnel can be entered, if there is one.
+    pub(super) async fn ready(&self) -> Result<()> {
+        match &self.tunnel {
+            Some(tunnel) => tunnel.ready().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the tunnel breaks; without one, for ever.
+    pub(super) async fn broken(&self) {
+        match &self.tunnel {
+            Some(tunnel) => tunnel.broken().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Where the way to a server begins; `None`: at the server itself.
+    pub(super) fn entrance(&self, at: usize) -> Option<Entrance> {
+        self.tunnel.as_ref()?.entrance(at)
+    }
+
+    pub(super) fn socks_port(&self) -> Option<u16> {
+        self.tunnel.as_ref()?.socks_port()
+    }
+
+    /// Why a server cannot be reached, in the words of the tunnel that leads there. `true`: it may have been the
+    /// tunnel that nothing came through; the next one is a new one.
+    pub(super) async fn explained(&self, mut error: Error) -> (Error, bool) {
+        let Some(tunnel) = self.tunnel.as_ref().filter(|_| error.code == Code::DirectoryUnreachable) else {
+            return (error, false);
+        };
+        let Some(complaint) = tunnel.complaint().await else {
+            tunnel.give_up().await;
+            return (error, true);
+        };
+        error.message = format!("{}\nSeen from {}: {complaint}.", error.message, tunnel.host());
+        error.hint = Some(format!(
+            "Check the host and port in directory.url, which are as {} sees them, and that its sshd allows \
+             forwarding.",
+            tunnel.host()
+        ));
+        (error, false)
+    }
+
+    /// One for each server that the URL names.
+    pub(super) fn hosts(&self) -> &[DirectoryPart] {
+        &self.hosts
+    }
+
+    /// Whether servers have to be told apart.
+    pub(super) fn is_choosy(&self) -> bool {
+        self.wanted != Wanted::Any
+    }
+
+    /// There is a password, or a command that makes one.
+    pub(super) fn has_password(&self) -> bool {
+        !matches!(self.password, Source::Stored(None))
+    }
+
+    /// Passwords are made, and expire.
+    pub(super) fn makes_passwords(&self) -> bool {
+        matches!(self.password, Source::Command { .. })
+    }
+
+    /// What lets a new connection in: as stored, or as the command said a while ago, or says now.
+    pub(super) async fn password(&self) -> Result<Password> {
+        match &self.password {
+            Source::Stored(secret) => Ok(Password { secret: secret.clone(), ..Password::default() }),
+            Source::Command { words, last } => {
+                // Held while the command runs: whoever comes meanwhile waits for its answer.
+                let mut last = last.lock().await;
+                let number = last.as_ref().map_or(0, |last| last.number);
+                if let Some(password) = last.as_ref().filter(|last| last.is_fresh()) {
+                    return Ok(password.clone());
+                }
+                let secret = Some(password_command::run(words).await?);
+                let password = Password { secret, number: number + 1, made: Some(Instant::now()) };
+                *last = Some(password.clone());
+                Ok(password)
+            }
+        }
+    }
+
+    /// A server refused `password`. `true`: the next one is another one.
+    pub(super) async fn refused(&self, password: &Password) -> bool {
+        let Source::Command { last, .. } = &self.password else { return false };
+        let mut last = last.lock().await;
+        if let Some(last) = last.as_mut().filter(|last| last.number == password.number) {
+            last.made = None;
+        }
+        true
+    }
+
+    /// Asks all servers at once and takes the one that is wanted: `ask` gives what was reached, and whether it is a
+    /// replica, within [`CONNECT_TIMEOUT`]. Among equals the first to answer is taken.
+    pub(super) async fn choose<T: Send + 'static, F>(&self, ask: impl Fn(usize) -> F) -> Result<(usize, T)>
+    where
+        F: Future<Output = Result<(T, bool)>> + Send + 'static,
+    {
+        let mut asking = JoinSet::new();
+        for at in 0..self.hosts.len() {
+            let asked = ask(at);
+            asking.spawn(async move { (at, asked.await) });
+        }
+        let mut second_best = None;
+        let mut errors: Vec<Option<Error>> = vec![None; self.hosts.len()];
+        while let Some(joined) = match &second_best {
+            None => asking.join_next().await,
+            Some(_) => tokio::time::timeout(PATIENCE, asking.join_next()).await.unwrap_or_default(),
+        } {
+            let (at, answer) = joined.map_err(Error::internal)?;
+            match (answer, self.wanted) {
+                (Ok((reached, _)), Wanted::Any)
+                | (Ok((reached, true)), Wanted::Standby | Wanted::PreferStandby)
+                | (Ok((reached, false)), Wanted::Primary) => return Ok((at, reached)),
+                (Ok((reached, false)), Wanted::PreferStandby) => second_best = Some((at, reached)),
+                (Ok((_, is_replica)), _) => {
+                    let (is, wanted) = if is_replica { ("is", "none") } else { ("is no", "one") };
+                    let what = format!("A server {is} replica, and directory.url wants {wanted}.");
+                    let hint = "See target_session_attrs in directory.url.";
+                    errors[at] = Some(Error::new(Code::DirectoryUnreachable, what).hint(hint));
+                }
+                (Err(error), _) => errors[at] = Some(error),
+            }
+        }
+        second_best.ok_or_else(|| all_of(errors.into_iter().flatten().collect()))
+    }
+}
+
+impl Password {
+    fn is_fresh(&self) -> bool {
+        self.made.is_some_and(|made| made.elapsed() < FRESH)
+    }
+}
+
+/// Why none of the servers could be used: what one of them said rather than that others said nothing.
+fn all_of(mut errors: Vec<Error>) -> Error {
+    if errors.iter().any(|error| error.code != Code::DirectoryUnreachable) {
+        errors.retain(|error| error.code != Code::DirectoryUnreachable);
+        errors.truncate(1);
+    }
+    let message = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("\n");
+    match errors.into_iter().next() {
+        Some(first) => Error { message, ..first },
+        None => Error::internal("a URL names no server"),
+    }
+}
+
+/// Host and port of a URL, for whoever reaches it from elsewhere.
+pub(super) fn target(url: &str) -> Target {
+    let default = if url.starts_with("postgres") { 5432 } else { 3306 };
+    let Ok(url) = url::Url::parse(url) else { return Target { host: "localhost".to_owned(), port: default } };
+    let said =
+        |keys: &[&str]| url.query_pairs().find(|(key, _)| keys.contains(&key.as_ref())).map(|(_, said)| said);
+    let host = said(&["host", "hostaddr"]);
+    let host = host.as_deref().or(url.host_str()).filter(|host| !host.is_empty()).unwrap_or("localhost");
+    let port = said(&["port"]).and_then(|port| port.parse().ok()).or(url.port()).unwrap_or(default);
+    Target { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port }
+}
+
+/// What a tunnel that begins at a port cannot do.
+#[cfg(not(unix))]
+pub(super) fn no_name(instead: &str) -> Error {
+    Error::new(
+        Code::ConnectionInvalid,
+        "On Windows the name in a certificate cannot be checked through a tunnel.",
+    )
+    .hint(format!(
+        "Say {instead}: the certificate's authority is checked, and the computer in between by its own key."
+    ))
+}

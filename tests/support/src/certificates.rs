@@ -1,0 +1,95 @@
+//! A throwaway authority and the certificates that it signs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+/// An authority in a folder of its own, which is gone when it is dropped.
+pub struct Authority {
+    folder: TempDir,
+}
+
+/// PEM files.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// Both of them in one.
+    pub both: PathBuf,
+}
+
+impl Authority {
+    /// Panics, saying why, where openssl is not.
+    pub fn new() -> Self {
+        let authority =
+            Self { folder: tempfile::Builder::new().prefix("understudy-ca-").tempdir().expect("a folder") };
+        let settings = "[ca]\ndefault_ca = own\n[own]\ndatabase = index\nnew_certs_dir = .\nrand_serial = yes\n\
+                        default_md = sha256\npolicy = any\nunique_subject = no\n[any]\ncommonName = supplied\n";
+        for (name, text) in [("settings", settings), ("index", "")] {
+            std::fs::write(authority.path(name), text).expect("the authority's files are written");
+        }
+        authority.openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Understudy-Test-CA \
+             -keyout ca.key -out ca.pem",
+        );
+        authority
+    }
+
+    /// What others have to trust.
+    pub fn certificate(&self) -> PathBuf {
+        self.path("ca.pem")
+    }
+
+    /// For a server of this host, or for a client of this name.
+    pub fn sign(&self, name: &str) -> Certificate {
+        self.sign_for(name, "-days 2")
+    }
+
+    /// One that was good for a day, long ago.
+    pub fn sign_expired(&self, name: &str) -> Certificate {
+        self.sign_for(name, "-startdate 20200101000000Z -enddate 20200102000000Z")
+    }
+
+    fn sign_for(&self, name: &str, time: &str) -> Certificate {
+        let made = std::fs::read_dir(self.folder.path()).expect("the folder").count();
+        let file = format!("{name}-{made}");
+        self.openssl(&format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {file}.key -out {file}.csr"
+        ));
+        std::fs::write(self.path("names"), format!("subjectAltName=DNS:{name}\n"))
+            .expect("the name is written");
+        self.openssl(&format!(
+            "ca -batch -notext -config settings -cert ca.pem -keyfile ca.key -in {file}.csr -out {file}.pem {time} \
+             -extfile names"
+        ));
+        let signed = Certificate {
+            certificate: self.path(&format!("{file}.pem")),
+            key: self.path(&format!("{file}.key")),
+            both: self.path(&format!("{file}.both")),
+        };
+        let read = |path: &Path| std::fs::read_to_string(path).expect("a PEM file");
+        std::fs::write(&signed.both, [read(&signed.certificate), read(&signed.key)].concat())
+            .expect("both are written");
+        signed
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn openssl(&self, arguments: &str) {
+        let made = Command::new("openssl")
+            .args(arguments.split_whitespace())
+            .current_dir(self.folder.path())
+            .output()
+            .expect("openssl runs: script/bootstrap installs it");
+        assert!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
