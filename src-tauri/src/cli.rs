@@ -117,6 +117,9 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
 fn add(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
     let connection = Connections::new(home.clone()).add(file)?;
     say(&format!("Added {} as `{}`.", connection.file.name, connection.id));
+    if let Some(command) = &connection.file.directory.password_command {
+        say(&format!("It runs a program as you, for the database's password: {}", command.join(" ")));
+    }
     for name in needed(&connection) {
         say(&format!("Store its secret with: understudy secret set {} {name}", connection.id));
     }

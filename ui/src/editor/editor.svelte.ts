@@ -63,7 +63,7 @@ export class Editor {
       : this.#formNow !== this.#formThen || this.#baseText !== this.#textThen,
   );
   readonly secrets = $derived(
-    this.view === "file" ? secretsOfText(this.text) : secretsOfForm(this.form, this.#base.sign_out ?? null),
+    this.view === "file" ? secretsOfText(this.text) : secretsOfForm(this.form, this.#base),
   );
   /** Closing now would lose something. */
   readonly dirty = $derived(!this.locked && (this.#changed || this.secrets.some((name) => this.typed[name])));

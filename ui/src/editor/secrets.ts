@@ -1,6 +1,6 @@
 // Which secrets a connection names, read from what is typed: so that a field for each is there at once.
 // What really is used is decided by Rust.
-import type { RequestPart } from "../bindings/RequestPart";
+import type { ConnectionFile } from "../bindings/ConnectionFile";
 import type { ConnectionForm } from "./form";
 
 export const DATABASE_PASSWORD = "database_password";
@@ -26,27 +26,31 @@ export function mayNeedPassword(url: string): boolean {
   return /^\s*[a-z][a-z0-9+]*:/i.test(url) && !/^\s*sqlite:/i.test(url);
 }
 
-/** `hidden`: what the form does not show of the sign-out. Secrets may stand in headers and bodies only. */
-export function secretsOfForm(form: ConnectionForm, hidden: RequestPart | null): string[] {
+/** `base`: the file that the form was made from. Secrets may stand in headers and bodies only; a program that
+ * gives the database's password takes the place of one that is stored. */
+export function secretsOfForm(form: ConnectionForm, base: ConnectionFile): string[] {
   const { sign_in, sign_out } = form;
+  const hidden = base.sign_out ?? null;
   const signOut = hidden && sign_out.url.trim() !== "" ? [hidden.headers ?? {}, hidden.body ?? null] : [];
   const named = secretsIn(
     ...sign_in.headers.map(({ value }) => value),
     sign_in.body,
     ...signOut.map((part) => JSON.stringify(part)),
   );
-  return mayNeedPassword(form.directory.url) ? [DATABASE_PASSWORD, ...named] : named;
+  const asked = mayNeedPassword(form.directory.url) && !base.directory.password_command;
+  return asked ? [DATABASE_PASSWORD, ...named] : named;
 }
 
 export function secretsOfText(text: string): string[] {
   const lines = text.split("\n").filter((line) => !/^\s*#/.test(line));
   const named = secretsIn(lines.join("\n"));
-  const directory = lines.slice(lines.findIndex((line) => /^\s*\[\s*directory\s*\]/.test(line)) + 1);
+  const behind = lines.slice(lines.findIndex((line) => /^\s*\[\s*directory\s*\]/.test(line)) + 1);
+  const directory = behind.slice(0, next(behind));
   const url = directory
-    .slice(0, next(directory))
     .map((line) => /^\s*url\s*=\s*["']+([^"']*)/.exec(line)?.[1])
     .find((found) => found !== undefined);
-  return url !== undefined && mayNeedPassword(url) ? [DATABASE_PASSWORD, ...named] : named;
+  const makesOne = directory.some((line) => /^\s*password_command\s*=/.test(line));
+  return url !== undefined && mayNeedPassword(url) && !makesOne ? [DATABASE_PASSWORD, ...named] : named;
 }
 
 function next(lines: string[]): number {

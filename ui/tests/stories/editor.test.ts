@@ -176,6 +176,32 @@ describe("form and file", () => {
     expect(screen.getByText(/unknown key “tabel”/)).toBeInTheDocument();
   });
 
+  test("says which program the file runs and what it is reached through, and keeps both", async () => {
+    const directory = {
+      ...connectionFile.directory,
+      password_command: ["pass", "show", "acme"],
+      ssh: { host: "bastion.acme.example" },
+    };
+    const file = { ...connectionFile, directory };
+    fake.answers["read_connection"] = () => ({
+      text: `# by hand\n${JSON.stringify(file)}`,
+      file,
+      origin: "own",
+    });
+    await startEdit();
+    expect(await screen.findByText("pass show acme")).toBeInTheDocument();
+    expect(screen.getByText(/runs on this computer as you/)).toBeInTheDocument();
+    expect(screen.getByText(/Reached through bastion.acme.example/)).toBeInTheDocument();
+    expect(screen.queryByLabelText("Database password")).toBeNull();
+    await fill("Name", "Acme again");
+    await save();
+    await closed();
+    expect(savedFile().directory).toMatchObject({
+      password_command: ["pass", "show", "acme"],
+      ssh: { host: "bastion.acme.example" },
+    });
+  });
+
   test("a body that is not JSON keeps the form, and the focus goes there", async () => {
     await startEdit();
     await fill("Body, as JSON", "{ userId: 1 }");

@@ -17,18 +17,29 @@ test.each([
 
 test("a form names its templates' secrets and, over a network, the database's password", () => {
   const form = toForm(connectionFile);
-  expect(secretsOfForm(form, null)).toEqual(["database_password", "admin_token"]);
+  expect(secretsOfForm(form, connectionFile)).toEqual(["database_password", "admin_token"]);
   form.directory.url = "sqlite:///srv/app.sqlite";
   form.sign_in.headers.push({ name: "authorization", value: "Bearer {{ secret.key }}" });
-  expect(secretsOfForm(form, null)).toEqual(["key", "admin_token"]);
+  expect(secretsOfForm(form, connectionFile)).toEqual(["key", "admin_token"]);
 });
 
 test("a sign-out names those of the headers that the form does not show, while there is one", () => {
   const form = toForm(connectionFile);
-  const hidden = { url: "x", headers: { authorization: "Bearer {{ secret.bye }}" } };
+  const hidden = {
+    ...connectionFile,
+    sign_out: { url: "x", headers: { authorization: "Bearer {{ secret.bye }}" } },
+  };
   expect(secretsOfForm(form, hidden)).not.toContain("bye");
   form.sign_out.url = "https://app.acme.example/logout";
   expect(secretsOfForm(form, hidden)).toContain("bye");
+});
+
+test("a program that gives the password takes the place of one that is stored", () => {
+  const directory = { ...connectionFile.directory, password_command: ["pass", "show", "acme"] };
+  const secrets = secretsOfForm(toForm(connectionFile), { ...connectionFile, directory });
+  expect(secrets).toEqual(["admin_token"]);
+  const text = `[directory]\nurl = "postgres://readonly@db/acme"\npassword_command = ["pass", "show", "acme"]\n`;
+  expect(secretsOfText(text)).toEqual([]);
 });
 
 test("a text names them too; its comments do not", () => {
