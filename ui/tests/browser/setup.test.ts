@@ -176,6 +176,36 @@ const views: View[] = [
     },
   },
   {
+    name: "editor-runs-a-program",
+    opening: {
+      prepare: (fake, { connectionFile }) => {
+        const directory = {
+          ...connectionFile.directory,
+          password_command: [
+            "aws",
+            "rds",
+            "generate-db-auth-token",
+            "--hostname",
+            "db.acme.example",
+            "--port",
+            "5432",
+          ],
+          ssh: { host: "bastion.acme.example" },
+        };
+        fake.answers["read_connection"] = () => ({
+          text: "",
+          file: { ...connectionFile, directory },
+          origin: "own",
+        });
+      },
+    },
+    go: async (page) => {
+      await menuOf(page, /^Acme, production/);
+      await page.getByRole("menuitem", { name: "Edit…" }).click();
+      await page.getByText("Reached through").scrollIntoViewIfNeeded();
+    },
+  },
+  {
     name: "editor-tables-odd",
     opening: {
       width: 640,
