@@ -27,7 +27,7 @@ use crate::directory::{self, Count, Directory, Info, Page, Query, Reading, Row, 
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{Impersonations, Request};
-use crate::look::{self, Preview};
+use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices};
 use crate::session::SessionView;
 use crate::settings::Settings;
@@ -240,10 +240,12 @@ impl Console {
         turn: u64,
     ) -> Result<Survey> {
         let cancel = self.surveys.take(FORM, turn)?;
+        let saved = id.and_then(|id| self.connection(id).ok());
+        let form = Form { saved: saved.as_deref(), part, typed };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(taken_over()),
-            survey = look::survey(id.unwrap_or("new"), part, &self.vault, typed) => survey,
+            survey = look::survey(&form, &self.vault) => survey,
         }
     }
 
@@ -257,10 +259,12 @@ impl Console {
         turn: u64,
     ) -> Result<Preview> {
         let cancel = self.previews.take(FORM, turn)?;
+        let saved = id.and_then(|id| self.connection(id).ok());
+        let form = Form { saved: saved.as_deref(), part, typed };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(taken_over()),
-            preview = look::preview(id.unwrap_or("new"), part, &self.vault, typed) => preview,
+            preview = look::preview(&form, &self.vault) => preview,
         }
     }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use crate::check::{self, SAMPLE, Typed};
-use crate::connection::{DATABASE_PASSWORD, DirectoryPart};
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
 use crate::directory::{self, FieldKind, Info, Query, Row, Survey, holds_secret};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::vault::Vault;
@@ -22,50 +22,78 @@ pub struct Preview {
     pub withheld: Vec<String>,
 }
 
-/// The tables of the database that `part` names; what it says of a table does not matter. `id` is the
-/// connection's, for its password in the vault; `typed` goes before that.
-pub async fn survey(id: &str, part: &DirectoryPart, vault: &Vault, typed: &Typed) -> Result<Survey> {
-    let password = way_in(id, part, vault, typed).await?;
-    directory::survey(part, password.as_ref())
-        .await
-        .map_err(|error| asking(error, id, part, password.is_none()))
+/// What a form says, and what it is the form of. A form asks by itself, while somebody still types: what
+/// nobody has agreed to, by saving it, is not done for it.
+pub struct Form<'a> {
+    /// The connection as it was saved; `None`: it is a new one.
+    pub saved: Option<&'a Connection>,
+    /// Where users are read from, as the form says it now.
+    pub part: &'a DirectoryPart,
+    /// Goes before what the vault has.
+    pub typed: &'a Typed,
 }
 
-/// The newest users of the table that `part` names, in the columns that it names.
-pub async fn preview(id: &str, part: &DirectoryPart, vault: &Vault, typed: &Typed) -> Result<Preview> {
-    let password = way_in(id, part, vault, typed).await?;
-    let (part, withheld) = without_secrets(part);
+/// The tables of the database that the form names; what it says of a table does not matter.
+pub async fn survey(form: &Form<'_>, vault: &Vault) -> Result<Survey> {
+    let password = form.way_in(vault).await?;
+    directory::survey(form.part, password.as_ref())
+        .await
+        .map_err(|error| form.asking(error, password.is_none()))
+}
+
+/// The newest users of the table that the form names, in the columns that it names.
+pub async fn preview(form: &Form<'_>, vault: &Vault) -> Result<Preview> {
+    let password = form.way_in(vault).await?;
+    let (part, withheld) = without_secrets(form.part);
     let directory = directory::open(&part, password.as_ref())
         .await
-        .map_err(|error| asking(error, id, &part, password.is_none()))?;
+        .map_err(|error| form.asking(error, password.is_none()))?;
     let newest = Query::first("", SAMPLE);
     let found = directory.search(&newest, &CancellationToken::new()).await;
     directory.close().await;
     Ok(Preview { info: directory.info().clone(), rows: found?.rows, withheld })
 }
 
-async fn way_in(
-    id: &str,
-    part: &DirectoryPart,
-    vault: &Vault,
-    typed: &Typed,
-) -> Result<Option<SecretString>> {
-    if let Some(fault) = part.url_fault(id) {
-        return Err(Error::new(Code::ConnectionInvalid, format!("directory.url {fault}.")));
+impl Form<'_> {
+    fn id(&self) -> &str {
+        self.saved.map_or("new", |saved| &saved.id)
     }
-    Ok(check::password(id, part, vault, typed).await)
-}
 
-/// A refusal that a password may change names the one that is missing.
-fn asking(error: Error, id: &str, part: &DirectoryPart, without_password: bool) -> Error {
-    if error.code != Code::DirectoryRefused || !part.may_need_password() {
-        return error;
+    /// The password, from where it may be taken.
+    async fn way_in(&self, vault: &Vault) -> Result<Option<SecretString>> {
+        if let Some(fault) = self.part.url_fault(self.id()) {
+            return Err(Error::new(Code::ConnectionInvalid, format!("directory.url {fault}.")));
+        }
+        let saved = self.saved.map(|saved| &saved.file.directory);
+        let same_program = saved.is_some_and(|saved| saved.password_command == self.part.password_command);
+        if self.part.password_command.is_some() && !same_program {
+            return Err(Error::new(
+                Code::ConnectionInvalid,
+                "The program that gives the password is not run before somebody agreed to it.",
+            )
+            .hint("Test or save the connection, if you trust who wrote the file."));
+        }
+        match self.saved {
+            // The password is for the servers it was stored for, not for whatever is typed.
+            Some(saved) if saved.file.directory.is_reached_like(self.part) => {
+                Ok(check::password(&saved.id, self.part, vault, self.typed).await)
+            }
+            _ => Ok(self.typed.get(DATABASE_PASSWORD).cloned()),
+        }
     }
-    let error = error.secret(SecretName { connection: id.to_owned(), name: DATABASE_PASSWORD.to_owned() });
-    if without_password && error.hint.is_none() {
-        return error.hint("Type the database password under Secrets.");
+
+    /// A refusal that a password may change names the one that is missing.
+    fn asking(&self, error: Error, without_password: bool) -> Error {
+        if error.code != Code::DirectoryRefused || !self.part.may_need_password() {
+            return error;
+        }
+        let name = SecretName { connection: self.id().to_owned(), name: DATABASE_PASSWORD.to_owned() };
+        let error = error.secret(name);
+        if without_password && error.hint.is_none() {
+            return error.hint("Type the database password under Secrets.");
+        }
+        error
     }
-    error
 }
 
 /// `part` without the columns that hold secrets, and their names.

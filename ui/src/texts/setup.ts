@@ -221,7 +221,7 @@ export const setup = {
     passwordMoved:
       "The password was taken out of the address: it stands under Secrets now, and goes into the keyring when you save.",
     through: (host: string) => `Reached through ${host} by ssh, as the file says.`,
-    runs: "The password comes from a program that runs on this computer as you. Save this only if you trust who wrote the file:",
+    runs: "The password comes from a program that runs on this computer as you. Test or save this only if you trust who wrote the file:",
     secrets: "Secrets",
     secretsText: "They go to the keyring when you save, never into the file.",
     secretsTextThisRun: "There is no usable keyring: they are kept in memory until Understudy quits.",

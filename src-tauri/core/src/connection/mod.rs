@@ -130,6 +130,18 @@ impl DirectoryPart {
         named.chain(self.search.iter().flatten()).map(String::as_str)
     }
 
+    /// By the same user at the same servers, with the same options, on the same way; another database or table
+    /// of theirs will do.
+    pub(crate) fn is_reached_like(&self, other: &Self) -> bool {
+        let place = |url: &str| {
+            let (address, options) = url.trim().split_once('?').unwrap_or((url.trim(), ""));
+            let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+            let servers = rest.split_once('/').map_or(rest, |(servers, _)| servers);
+            (scheme.to_owned(), servers.to_owned(), options.to_owned())
+        };
+        place(&self.url) == place(&other.url) && self.ssh == other.ssh
+    }
+
     /// A directory that is a file has no password, and a command gives its own.
     pub(crate) fn may_need_password(&self) -> bool {
         !self.url.starts_with("sqlite:") && self.password_command.is_none()
