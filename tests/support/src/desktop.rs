@@ -201,14 +201,15 @@ impl Desktop {
         .await
     }
 
-    /// Returns when the window shows a page: as many colours as a page has, and a desk has not, below the session's bar.
+    /// Returns when the window shows a page: as many colours as a page has, and a desk has not, below the session's
+    /// bar. The demo's pages have 1,500, a desk has 340.
     pub async fn wait_until_painted(&self, window: &Window) -> Result<()> {
         until(&format!("{:?} to be painted", window.title), async || {
             let id = window.id.to_string();
             let colours = self
                 .x("import", &["-window", &id, "-crop", "+0+60", "+repage", "-format", "%k", "info:"])
                 .await?;
-            Ok(colours.trim().parse::<u32>().is_ok_and(|colours| colours > 250).then_some(()))
+            Ok(colours.trim().parse::<u32>().is_ok_and(|colours| colours > 700).then_some(()))
         })
         .await
     }
