@@ -3,6 +3,7 @@
 //! What every engine that is a server shares. An engine's own `connect` makes its driver's options of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
@@ -173,9 +174,37 @@ impl Link {
         true
     }
 
+    /// Connects to the server that is wanted, or says why it cannot be done. A password that expired is made anew, and
+    /// so is a tunnel that nothing comes through. `to` connects to one server, with a password, says whether it is a
+    /// replica, and leaves in the flag that the server refused the password.
+    pub(super) async fn connect<T: Send + 'static, F>(
+        self: &Arc<Self>,
+        to: impl Fn(Arc<Self>, usize, Password, Arc<AtomicBool>) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<(T, bool)>> + Send + 'static,
+    {
+        for is_last in [false, true] {
+            self.ready().await?;
+            let password = self.password().await?;
+            let refused = Arc::new(AtomicBool::new(false));
+            let connected =
+                self.choose(|at| to(Arc::clone(self), at, password.clone(), Arc::clone(&refused)));
+            match connected.await {
+                Ok((_, connected)) => return Ok(connected),
+                Err(_) if !is_last && refused.load(Ordering::Relaxed) && self.refused(&password).await => {}
+                Err(error) => match self.explained(error).await {
+                    (_, true) if !is_last => {}
+                    (error, _) => return Err(error),
+                },
+            }
+        }
+        unreachable!("the last answer is returned")
+    }
+
     /// Asks all servers at once and takes the one that is wanted: `ask` gives what was reached, and whether it is a
     /// replica, within [`CONNECT_TIMEOUT`]. Among equals the first to answer is taken.
-    pub(super) async fn choose<T: Send + 'static, F>(&self, ask: impl Fn(usize) -> F) -> Result<(usize, T)>
+    async fn choose<T: Send + 'static, F>(&self, ask: impl Fn(usize) -> F) -> Result<(usize, T)>
     where
         F: Future<Output = Result<(T, bool)>> + Send + 'static,
     {

@@ -25,25 +25,8 @@ pub(in crate::directory) struct Connected {
     pub(in crate::directory) part: DirectoryPart,
 }
 
-/// Connects to the server that is wanted, or says why it cannot be done. A password that expired is made anew, and
-/// so is a tunnel that nothing comes through.
 pub(in crate::directory) async fn connect(link: &Arc<Link>) -> Result<Connected> {
-    for is_last in [false, true] {
-        link.ready().await?;
-        let password = link.password().await?;
-        let refused = Arc::new(AtomicBool::new(false));
-        let connected =
-            link.choose(|at| connect_to(Arc::clone(link), at, password.clone(), Arc::clone(&refused)));
-        match connected.await {
-            Ok((_, connected)) => return Ok(connected),
-            Err(_) if !is_last && refused.load(Ordering::Relaxed) && link.refused(&password).await => {}
-            Err(error) => match link.explained(error).await {
-                (_, true) if !is_last => {}
-                (error, _) => return Err(error),
-            },
-        }
-    }
-    unreachable!("the last answer is returned")
+    link.connect(connect_to).await
 }
 
 /// One server, and whether it is a replica.
