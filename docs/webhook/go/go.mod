@@ -1,0 +1,3 @@
+module understudy-webhook-go
+
+go 1.22

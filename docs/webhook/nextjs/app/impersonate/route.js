@@ -1,0 +1,1 @@
+export { impersonate as POST } from '../../impersonation.js';
