@@ -1,0 +1,1 @@
+require('forest-express-mongoose').collection('users', { actions: require('../actions.js') });

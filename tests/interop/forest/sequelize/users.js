@@ -1,0 +1,1 @@
+require('forest-express-sequelize').collection('users', { actions: require('../actions.js') });
