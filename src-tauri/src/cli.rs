@@ -6,13 +6,18 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
+use understudy_core::audit::{AuditLog, Who};
 use understudy_core::check::{Report, Status};
+use understudy_core::clock::Clock;
 use understudy_core::connection::{Connection, Connections, DATABASE_PASSWORD, Origin};
 use understudy_core::directory::Info;
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
+use understudy_core::settings::Settings;
+use understudy_core::sign_in::Rehearsal;
+use understudy_core::trial::Trial;
 use understudy_core::vault::{Keep, SecretState, Vault};
-use understudy_core::{check, console};
+use understudy_core::{check, console, trial};
 
 use crate::desktop;
 
@@ -48,12 +53,16 @@ enum Command {
     Demo,
     /// Check a connection file and copy it to the connections folder.
     Add { file: PathBuf },
-    /// Connect, resolve the columns and say what was found and what is wrong. Signs in as nobody.
+    /// Connect, resolve the columns and say what was found and what is wrong. Signs in as nobody, unless told to.
     ///
     /// Exits with 0 when everything is right, with 1 when something is not.
     Check {
         /// A connection file, or the name of a connection that was added.
         file: PathBuf,
+        /// Sign in as the user with this id, request by request, and out again; no window opens. It is written to
+        /// the audit log.
+        #[arg(long, value_name = "ID")]
+        user: Option<String>,
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
@@ -104,7 +113,7 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
         match command {
             Command::Demo => Ok(ExitCode::SUCCESS),
             Command::Add { file } => add(&home, &file),
-            Command::Check { file, json } => check(&home, &file, json).await,
+            Command::Check { file, user, json } => check(&home, &file, user.as_deref(), json).await,
             Command::Secret(secret) => on_secret(&home, secret).await,
             Command::Schema => {
                 say(&understudy_core::connection::schema());
@@ -126,7 +135,7 @@ fn add(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn check(home: &Home, file: &std::path::Path, json: bool) -> Result<ExitCode> {
+async fn check(home: &Home, file: &std::path::Path, user: Option<&str>, json: bool) -> Result<ExitCode> {
     let (id, text) = if file.exists() {
         let id = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("connection").to_lowercase();
         (id, std::fs::read_to_string(file).map_err(|cause| Error::file("read", file, &cause))?)
@@ -141,6 +150,9 @@ async fn check(home: &Home, file: &std::path::Path, json: bool) -> Result<ExitCo
         })?;
         (id, draft.text)
     };
+    if let Some(user) = user {
+        return try_sign_in(home, &id, &text, user, json).await;
+    }
     let report = check::check(&id, &text, &Vault::system(), &std::collections::HashMap::default()).await;
     if json {
         say(&serde_json::to_string_pretty(&report).map_err(Error::internal)?);
@@ -148,6 +160,57 @@ async fn check(home: &Home, file: &std::path::Path, json: bool) -> Result<ExitCo
         say_report(&report);
     }
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Signs in as a user and out again, and says what was sent and answered.
+async fn try_sign_in(home: &Home, id: &str, text: &str, user: &str, json: bool) -> Result<ExitCode> {
+    let settings = Settings::load(home)?;
+    let (saved, _) = Connections::new(home.clone()).load();
+    let trial = Trial {
+        id,
+        text,
+        saved: saved.iter().find(|connection| connection.id == id),
+        typed: &std::collections::HashMap::default(),
+        user,
+        operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
+    };
+    let audit = AuditLog::open(&home.audit_file()?).await?;
+    let rehearsal = trial::run(trial, &Vault::system(), &audit, &Clock::wall()).await?;
+    if json {
+        say(&serde_json::to_string_pretty(&rehearsal).map_err(Error::internal)?);
+    } else {
+        say_rehearsal(&rehearsal);
+    }
+    Ok(if rehearsal.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn say_rehearsal(rehearsal: &Rehearsal) {
+    for exchange in &rehearsal.exchanges {
+        let mark = if exchange.failed.is_some() { "FAIL" } else { "ok  " };
+        let by = if exchange.by_window { " (by the session's window)" } else { "" };
+        say(&format!("{mark}  {}{by}, {} ms", exchange.title, exchange.took_ms));
+        say(&format!("        {} {}", exchange.method, printable(&exchange.url)));
+        for (name, value) in &exchange.headers {
+            say(&format!("        {name}: {}", printable(value)));
+        }
+        if let Some(body) = &exchange.body {
+            say(&format!("        {}", printable(body)));
+        }
+        let status = match exchange.status {
+            Some(0) => "a redirect".to_owned(),
+            Some(status) => status.to_string(),
+            None => "no answer".to_owned(),
+        };
+        let answer = exchange.answer.as_deref().map(printable).unwrap_or_default();
+        say(&format!("      → {status} {answer}"));
+        if !exchange.captured.is_empty() {
+            say(&format!("        taken from it: {}", exchange.captured.join(", ")));
+        }
+    }
+    say(&format!("{}  {}", if rehearsal.ok { "ok  " } else { "FAIL" }, rehearsal.outcome));
+    if let Some(hint) = rehearsal.hint.as_deref().filter(|hint| !hint.is_empty()) {
+        say(&format!("      → {hint}"));
+    }
 }
 
 fn say_report(report: &Report) {

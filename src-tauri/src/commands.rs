@@ -10,7 +10,7 @@ use ts_rs::TS;
 use understudy_core::audit::EndCause;
 use understudy_core::check::{Report, Typed};
 use understudy_core::connection::{
-    ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryPart,
+    ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryPart, Preset,
 };
 use understudy_core::console::{Console, UserDetails};
 use understudy_core::directory::{Count, Info, Page, Query, Reading, Suggestion, Survey};
@@ -18,6 +18,7 @@ use understudy_core::error::{Error, Result};
 use understudy_core::look::Preview;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
+use understudy_core::sign_in::Rehearsal;
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::desktop;
@@ -180,6 +181,22 @@ pub async fn check_connection(
     secrets: Typed,
 ) -> Result<Report> {
     Ok(core.check_connection(connection.as_deref(), &text, secrets).await)
+}
+
+#[tauri::command]
+pub async fn try_sign_in(
+    core: Core<'_>,
+    connection: Option<String>,
+    text: String,
+    user: String,
+    secrets: Typed,
+) -> Result<Rehearsal> {
+    core.try_sign_in(connection.as_deref(), &text, &user, secrets).await
+}
+
+#[tauri::command]
+pub async fn sign_in_presets() -> Result<Vec<Preset>> {
+    Ok(understudy_core::connection::presets().to_vec())
 }
 
 #[tauri::command]

@@ -84,6 +84,8 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::draft_text,
             commands::parse_draft,
             commands::check_connection,
+            commands::try_sign_in,
+            commands::sign_in_presets,
             commands::survey_directory,
             commands::preview_directory,
             commands::stop_looking,
@@ -200,6 +202,7 @@ async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<N
             }
             Ok(Notice::Toast(toast)) => app.emit_to(CONSOLE, "toast", toast),
             Ok(Notice::Connections(list)) => app.emit_to(CONSOLE, "connections", list),
+            Ok(Notice::DirectoryChanged(connection)) => app.emit_to(CONSOLE, "directory_changed", connection),
             Err(RecvError::Lagged(_)) => {
                 app.emit_to(CONSOLE, "sessions", app.state::<Arc<Console>>().sessions())
             }

@@ -69,7 +69,12 @@ impl Desk {
     }
 
     pub async fn set_token(&self, value: &str) {
-        let name = SecretName { connection: "shop".into(), name: "admin_token".into() };
+        self.keep("admin_token", value).await;
+    }
+
+    /// A secret of the connection, kept in memory.
+    pub async fn keep(&self, name: &str, value: &str) {
+        let name = SecretName { connection: "shop".into(), name: name.into() };
         self.vault.store(&name, SecretString::from(value), Keep::ThisRun).await.expect("kept in memory");
     }
 
@@ -81,9 +86,14 @@ impl Desk {
 
     /// Waits until the session is in `phase`; fails with what was told when it does not come.
     pub async fn until(&mut self, session: &str, phase: Phase) -> SessionView {
+        let browser = Arc::clone(&self.browser);
         self.told(|notice| match notice {
             Notice::Sessions(sessions) => {
-                sessions.iter().find(|view| view.id == session && view.phase == phase).cloned()
+                let view = sessions.iter().find(|view| view.id == session)?;
+                // Nothing tries again by itself.
+                let is_stuck = phase == Phase::Active && view.phase == Phase::Refused;
+                assert!(!is_stuck, "refused: {:?}", browser.shown(session));
+                Some(view.clone()).filter(|view| view.phase == phase)
             }
             _ => None,
         })

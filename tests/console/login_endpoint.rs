@@ -1,55 +1,52 @@
-//! The login endpoint that the README gives to copy: this very file, driven by the real core.
+//! The login endpoints that the documentation gives to copy: these very files, held to their contract by one
+//! driver, and signed in to by the real core.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
+use understudy_test_support::program::Program;
 
-use crate::desk_of_support::{Desk, TOKEN};
+use crate::desk_of_support::Desk;
 
-struct Endpoint {
-    child: Child,
-    origin: String,
-    log: BufReader<std::process::ChildStdout>,
+const KEY: &str = "canary-0123456789-impersonation-key";
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-impl Endpoint {
-    fn start() -> Self {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/login-endpoint/express");
-        let mut child = Command::new("node")
-            .arg("server.mjs")
-            .current_dir(folder)
-            .env("SESSION_SECRET", "only for this test")
-            .env("ADMIN_TOKEN", TOKEN)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("node runs");
-        let mut log = BufReader::new(child.stdout.take().expect("piped"));
-        let line = next_line(&mut log);
-        let origin = line["listening"]
-            .as_str()
-            .unwrap_or_else(|| panic!("run `npm ci` in {folder}: {line}"))
-            .to_owned();
-        Self { child, origin, log }
-    }
+fn express() -> Program {
+    Program::start(
+        &root().join("docs/webhook/express"),
+        &["node", "server.mjs"],
+        &[("IMPERSONATION_KEY", KEY)],
+    )
 }
 
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn django() -> Program {
+    let packages = root().join("target/interop/python/webhook");
+    let env = [("IMPERSONATION_KEY", KEY), ("PYTHONPATH", packages.to_str().expect("text"))];
+    Program::start(&root().join("docs/webhook/django"), &["python3", "server.py"], &env)
 }
 
-fn next_line(log: &mut impl BufRead) -> serde_json::Value {
-    let mut line = String::new();
-    log.read_line(&mut line).expect("readable");
-    serde_json::from_str(&line).unwrap_or_default()
+fn axum() -> Program {
+    let cargo = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "understudy-webhook-axum", "--message-format", "json"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    let lines = String::from_utf8_lossy(&cargo.stdout).into_owned();
+    let artifacts = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let program = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(str::to_owned)).last();
+    let program = program.expect("an executable");
+    Program::start(&root(), &[&program], &[("IMPERSONATION_KEY", KEY)])
 }
 
-/// A directory with the endpoint's own two users.
-async fn directory(folder: &std::path::Path) -> String {
+/// A directory with the endpoints' own two users.
+async fn directory(folder: &Path) -> String {
     let file = folder.join("users.sqlite");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.expect("opens");
@@ -62,12 +59,23 @@ async fn directory(folder: &std::path::Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_endpoint_of_the_readme_signs_a_customer_in_and_refuses_the_rest() {
-    let mut endpoint = Endpoint::start();
+/// The contract, as the driver holds every endpoint to it.
+fn keeps_the_contract(endpoint: &Program) {
+    let driver = Command::new("node")
+        .args(["tests/interop/webhook/story.mjs", &endpoint.origin()])
+        .env("IMPERSONATION_KEY", KEY)
+        .current_dir(root())
+        .output()
+        .expect("node runs");
+    let said = String::from_utf8_lossy(&driver.stdout).into_owned();
+    assert!(driver.status.success() && said.trim_end().ends_with(" 0 failed"), "{said}");
+}
+
+/// The connection file of the README, at the endpoint's own place, with `setup` done to the desk.
+async fn signs_in(endpoint: &Program) -> Desk {
     let folder = tempfile::tempdir().expect("a folder");
     let url = directory(folder.path()).await;
-    let origin = &endpoint.origin;
+    let origin = endpoint.origin();
     let readme = include_str!("../../README.md");
     let connection = readme
         .split("```toml\n")
@@ -76,14 +84,21 @@ async fn the_endpoint_of_the_readme_signs_a_customer_in_and_refuses_the_rest() {
         .expect("the README has a connection file")
         .replace("postgres://readonly@db.acme.internal/acme", &url)
         .replace("public.users", "users")
-        .replace("https://app.acme.com", origin);
+        .replace("https://app.acme.com", &origin);
     let mut desk = Desk::with_connection(|_| connection).await;
+    desk.keep("impersonation_key", KEY).await;
+    // The endpoints live by the real time.
+    let real = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    let behind = real - u128::try_from(desk.clock.now_ms()).expect("after 1970");
+    desk.clock.forward(Duration::from_millis(u64::try_from(behind).expect("some months")));
 
     let session = desk.console.impersonate("shop", "7", "ticket 12").await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
-    assert_eq!(next_line(&mut endpoint.log)["impersonation"], 7);
     let me = desk.browser.visit(&session.id, &format!("{origin}/api/me")).await;
-    assert!(me.body.contains("\"id\":7"), "{}", me.body);
+    let me: serde_json::Value = serde_json::from_str(&me.body).expect("JSON");
+    assert_eq!(me["id"].to_string().trim_matches('"'), "7");
+    assert!(!me["impersonated_by"].as_str().expect("the operator").is_empty());
+    assert_eq!(desk.browser.blocked(&session.id), Vec::<String>::new());
 
     for (user, status) in [("8", 403), ("9", 404)] {
         let session = desk.console.impersonate("shop", user, "ticket 12").await.expect("the window opens");
@@ -91,4 +106,43 @@ async fn the_endpoint_of_the_readme_signs_a_customer_in_and_refuses_the_rest() {
         let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
         assert_eq!(refusal.status, Some(status));
     }
+    drop(folder);
+    desk
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_endpoint_for_express_keeps_its_contract_and_signs_a_customer_in() {
+    let mut endpoint = express();
+    signs_in(&endpoint).await;
+    let line = endpoint.line();
+    assert_eq!(line["reason"], "ticket 12", "the application's own log knows why: {line}");
+    keeps_the_contract(&endpoint);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_endpoint_for_django_keeps_its_contract_and_signs_a_customer_in() {
+    let endpoint = django();
+    signs_in(&endpoint).await;
+    keeps_the_contract(&endpoint);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_endpoint_for_axum_keeps_its_contract_and_signs_a_customer_in() {
+    let endpoint = axum();
+    signs_in(&endpoint).await;
+    keeps_the_contract(&endpoint);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_wrong_is_named_as_the_cause() {
+    let endpoint = express();
+    let mut desk = signs_in(&endpoint).await;
+    desk.clock.forward(Duration::from_secs(600));
+    let running =
+        desk.console.sessions().into_iter().find(|view| view.phase == Phase::Active).expect("one runs");
+    desk.console.end_session(&running.id, understudy_core::audit::EndCause::Operator).await;
+    let session = desk.console.impersonate("shop", "7", "ticket 13").await.expect("the window opens");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
+    assert!(refusal.hint.contains("clock"), "{refusal:?}");
 }

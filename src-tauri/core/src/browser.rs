@@ -23,6 +23,51 @@ pub struct PlannedRequest {
     /// JSON text; may hold secrets.
     pub body: Option<SecretString>,
     pub timeout: Duration,
+    /// The statuses that mean yes; empty: the usual ones.
+    pub expect: Vec<u16>,
+}
+
+impl PlannedRequest {
+    /// Does this status mean yes? A webview tells 0 for any redirect.
+    pub fn accepts(&self, answer: &Answer) -> bool {
+        match self.expect.as_slice() {
+            [] => answer.is_success(),
+            expect if answer.is_redirect() => expect.iter().any(|status| (300..400).contains(status)),
+            expect => expect.contains(&answer.status),
+        }
+    }
+}
+
+/// A cookie that the console got and the session's window is to have, with all that was said of it.
+#[derive(Debug, Clone)]
+pub struct SessionCookie {
+    pub name: String,
+    /// As it was written in the header.
+    pub value: SecretString,
+    /// A host's name, without a dot before it.
+    pub domain: String,
+    /// For that host alone, not for those below it.
+    pub host_only: bool,
+    pub path: String,
+    pub secure: bool,
+    pub http_only: bool,
+    pub same_site: Option<SameSite>,
+    /// Seconds since the Unix epoch; `None`: it ends with the window.
+    pub expires_at: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameSite {
+    Strict,
+    Lax,
+    None,
+}
+
+/// What a page finds in its storage when its first script runs.
+#[derive(Debug, Clone, Default)]
+pub struct Stored {
+    pub local: Vec<(String, SecretString)>,
+    pub session: Vec<(String, SecretString)>,
 }
 
 /// What the application answered, as far as it matters.
@@ -74,8 +119,9 @@ pub struct Refusal {
 #[async_trait]
 pub trait Browser: Send + Sync {
     /// Opens a window for `session` with nothing in it but a desk of `origin`; no request is made.
-    /// Returns when the desk can send.
-    async fn open(&self, session: &SessionView, origin: &Origin) -> Result<()>;
+    /// Nothing in it ever reaches a path of `origin` that begins with one of `block`. Returns when the desk
+    /// can send.
+    async fn open(&self, session: &SessionView, origin: &Origin, block: &[String]) -> Result<()>;
 
     /// Puts a desk of `origin` where the application's page was, with the session's cookies at hand.
     /// Returns when it can send.
@@ -83,6 +129,25 @@ pub trait Browser: Send + Sync {
 
     /// Sends a request from the desk.
     async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered>;
+
+    /// Puts cookies into the session's jar; they are there when it returns.
+    async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()>;
+
+    /// The cookies that the session would send to `url`, as they are now.
+    async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>>;
+
+    /// Fills the storage of the desk's origin.
+    async fn store(&self, session: &str, stored: &Stored) -> Result<()>;
+
+    /// Opens a link that counts once, and goes on when a page of `origin` has come of it; the link is left
+    /// nowhere in history. Returns what the page's URL is then.
+    async fn follow(
+        &self,
+        session: &str,
+        link: &Url,
+        origin: &Origin,
+        limit: Duration,
+    ) -> Result<Url, Unanswered>;
 
     /// Shows on the desk what went wrong, with Retry and Close.
     async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()>;

@@ -12,6 +12,7 @@ use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, Origin};
 use crate::directory::{self, Directory, FieldKind, Info, Query, Role, Row};
 use crate::error::{Code, Error, SecretName};
 use crate::sign_in;
+use crate::template::MASK;
 use crate::vault::{SecretState, Vault};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -268,7 +269,7 @@ fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
     let Some(row) = report.sample.first() else { return };
     let mut secrets = json!({});
     for name in connection.secrets() {
-        secrets[name] = "secret".into();
+        secrets[name] = MASK.into();
     }
     let context = json!({
         "user": info.user_context(row),
@@ -278,14 +279,14 @@ fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
         "session": { "id": "check" },
         "connection": { "id": connection.id, "name": connection.file.name, "environment": connection.file.environment },
     });
-    match sign_in::plan(connection, &context) {
-        Ok(plan) => {
-            let verify = if plan.verify.is_some() { ", verified" } else { "" };
+    match sign_in::outline(connection, &context) {
+        Ok(outline) => {
+            let verify = if outline.is_verified { ", verified" } else { "" };
             report.say(
                 "Sign-in",
-                if plan.verify.is_some() { Status::Ok } else { Status::Warning },
-                format!("{} {}{verify}, then {}", plan.request.method.as_str(), plan.request.url, plan.redirect_to),
-                plan.verify.is_none().then(|| {
+                if outline.is_verified { Status::Ok } else { Status::Warning },
+                format!("{}{verify}, then {}", outline.requests.join(", "), outline.redirect_to),
+                (!outline.is_verified).then(|| {
                     "Without `[sign_in.verify]` nobody checks that the application signed in the right user.".into()
                 }),
             );

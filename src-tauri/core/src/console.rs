@@ -31,6 +31,8 @@ use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices};
 use crate::session::SessionView;
 use crate::settings::Settings;
+use crate::sign_in::Rehearsal;
+use crate::trial::{self, Trial};
 use crate::turns::{Turns, taken_over};
 use crate::vault::{Keep, SecretStatus, Vault};
 
@@ -67,6 +69,7 @@ pub struct Console {
     vault: Vault,
     audit: AuditLog,
     notices: Notices,
+    clock: Clock,
     impersonations: Arc<Impersonations>,
 }
 
@@ -87,7 +90,7 @@ impl Console {
         let audit = AuditLog::open(&home.audit_file()?).await?;
         audit.close_unfinished(clock.now_ms(), &[]).await?;
         let impersonations =
-            Impersonations::new(vault.clone(), audit.clone(), browser, notices.clone(), clock);
+            Impersonations::new(vault.clone(), audit.clone(), browser, notices.clone(), clock.clone());
         let console = Arc::new(Self {
             files: Connections::new(home.clone()),
             home,
@@ -104,6 +107,7 @@ impl Console {
             vault,
             audit,
             notices,
+            clock,
             impersonations,
         });
         console.load_connections();
@@ -228,6 +232,26 @@ impl Console {
     /// `typed` are secrets that stand in a form and are not stored yet.
     pub async fn check_connection(&self, id: Option<&str>, text: &str, typed: check::Typed) -> Report {
         check::check(id.unwrap_or("new"), text, &self.vault, &typed).await
+    }
+
+    /// Signs in as one user, and out again, request by request; `typed` as with [`Self::check_connection`].
+    pub async fn try_sign_in(
+        &self,
+        id: Option<&str>,
+        text: &str,
+        user: &str,
+        typed: check::Typed,
+    ) -> Result<Rehearsal> {
+        let saved = id.and_then(|id| self.connection(id).ok());
+        let trial = Trial {
+            id: id.unwrap_or("new"),
+            text,
+            saved: saved.as_deref(),
+            typed: &typed,
+            user,
+            operator: self.operator(),
+        };
+        trial::run(trial, &self.vault, &self.audit, &self.clock).await
     }
 
     /// The tables of a database that a form names, before anything of it is saved. There is one form: a newer

@@ -18,11 +18,12 @@ use uuid::Uuid;
 use crate::audit::{AuditLog, EndCause, Entry, Event, Subject, Who};
 use crate::browser::{Browser, Refusal};
 use crate::clock::Clock;
-use crate::connection::Connection;
+use crate::connection::{Connection, Recipe};
 use crate::directory::{Directory, Info, Row};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::notice::{Notice, Notices, Toast};
 use crate::session::{Phase, Session, SessionView, UserLabel};
+use crate::sign_in::{Arrival, Client};
 use crate::vault::Vault;
 use crate::{policy, sign_in};
 
@@ -48,6 +49,12 @@ pub struct Request {
     pub operator: Who,
 }
 
+impl Request {
+    fn about<'a>(&'a self, reason: &'a str, session: &'a str) -> About<'a> {
+        About { connection: &self.connection, operator: &self.operator, reason, session }
+    }
+}
+
 struct Running {
     id: String,
     request: Request,
@@ -56,6 +63,9 @@ struct Running {
     session: Mutex<Session>,
     /// What templates see; without secrets. Replaced at each attempt.
     context: Mutex<Value>,
+    /// The console's own way to the application, with what it got there; new at each attempt. Whoever takes
+    /// its steps holds it, so that a sign-out waits for the one that is under way.
+    client: Arc<tokio::sync::Mutex<Option<Client>>>,
     retry: Notify,
     stop: CancellationToken,
     /// `true` once the end is complete.
@@ -115,7 +125,7 @@ impl Impersonations {
         let info = request.directory.info();
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();
-        let context = context(&request, info, &row, &reason, &id);
+        let context = context(&request.about(&reason, &id), info, &row);
         policy::decide(&request.connection.policy, &reason, &context)?;
 
         let connection = &request.connection;
@@ -137,6 +147,7 @@ impl Impersonations {
             begun: Entry::begun(view.started_at, &id, request.operator.clone(), subject(&view), &view.reason),
             session: Mutex::new(Session::opening(view.clone(), max_minutes)),
             context: Mutex::new(context),
+            client: Arc::default(),
             request,
             retry: Notify::new(),
             stop: CancellationToken::new(),
@@ -146,9 +157,13 @@ impl Impersonations {
         // The entry comes first: without it, no secret is read and no window opens.
         self.audit.append(running.begun.clone()).await?;
         let opened = async {
-            let (plan, _) = self.plan(&running).await?;
+            // What cannot be rendered for this user is said here, before a window opens.
+            let (context, _) = self.with_secrets(&running).await?;
+            sign_in::outline(&running.request.connection, &context)
+                .map_err(|error| explain(error, &running))?;
             self.running().insert(id.clone(), Arc::clone(&running));
-            self.browser.open(&view, &plan.origin).await
+            let sign_in = &running.request.connection.sign_in;
+            self.browser.open(&view, &sign_in.origin, &sign_in.block).await
         }
         .await;
         if let Err(error) = opened {
@@ -241,46 +256,127 @@ impl Impersonations {
 
     /// Signs in once. A refusal leaves the window on its desk.
     async fn attempt(&self, running: &Arc<Running>) -> Result<(), Refusal> {
-        let in_words = |error: Error| Refusal {
-            title: error.message,
-            status: None,
-            excerpt: None,
-            hint: error.hint.unwrap_or_default(),
-        };
+        let in_words = |error: Error| in_words(explain(error, running));
         // The first attempt's user was read a moment ago; a retry wants the user as it is now.
         if running.session().may_be_signed_in() {
             let row = read_user(&running.request).await.map_err(in_words)?;
             let info = running.request.directory.info();
             let view = running.view();
             *running.context.lock().expect("no holder panics") =
-                context(&running.request, info, &row, &view.reason, &running.id);
+                context(&running.request.about(&view.reason, &running.id), info, &row);
         }
-        let (plan, secrets) = self.plan(running).await.map_err(in_words)?;
-        let context = running.context.lock().expect("no holder panics").clone();
+        let connection = &running.request.connection;
+        let (mut context, secrets) = self.with_secrets(running).await.map_err(in_words)?;
         running.session().sending();
-        let answer = self.browser.send(&running.id, &plan.request).await;
-        sign_in::judge(&answer, &plan.request, &secrets)?;
-        if let Some(verify) = &plan.verify {
-            let answer = self.browser.send(&running.id, &verify.request).await;
-            sign_in::judge_verify(&answer, verify, &context, &secrets)?;
+        let (arrival, secrets) = self.arrive(running, &mut context, secrets).await?;
+        if !arrival.cookies.is_empty() {
+            self.browser.set_cookies(&running.id, &arrival.cookies).await.map_err(in_words)?;
         }
+        if let Some(request) = &arrival.request {
+            let answer = self.browser.send(&running.id, request).await;
+            sign_in::judge(&answer, request, &secrets)?;
+            if let Ok(answer) = &answer {
+                context["response"] = sign_in::response(answer);
+            }
+        }
+        if !arrival.storage.is_empty() {
+            let stored = sign_in::storage(&arrival.storage, &context).map_err(in_words)?;
+            self.browser.store(&running.id, &stored).await.map_err(in_words)?;
+        }
+        let mut begin = match arrival.redirect_to {
+            Some(url) => url,
+            None => sign_in::redirect_to(connection, &context).map_err(in_words)?,
+        };
+        if let Some(link) = &arrival.link {
+            let (origin, limit) = (&connection.sign_in.origin, connection.sign_in.timeout);
+            let at = self.browser.follow(&running.id, link, origin, limit).await;
+            let at = at.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;
+            // Where the application itself went is where the session begins, unless the file says otherwise.
+            if connection.sign_in.redirect_to.is_none() {
+                begin = at;
+            }
+        }
+        if let Some(verify) = sign_in::verify(connection, &context).map_err(in_words)? {
+            let answer = self.browser.send(&running.id, &verify.request).await;
+            sign_in::judge_verify(&answer, &verify, &context, &secrets)?;
+        }
+        let success = match arrival.success {
+            Some(success) => success,
+            None => sign_in::success(connection, &context).map_err(in_words)?,
+        };
         // Active is written before the page is shown: what the log does not know did not happen.
         self.audit.append(self.then(running, Event::Active)).await.map_err(in_words)?;
         running.session().active(self.clock.now_ms()).map_err(in_words)?;
-        self.browser.show(&running.id, &plan.redirect_to).await.map_err(in_words)?;
+        self.browser.show(&running.id, &begin).await.map_err(in_words)?;
         self.tell();
-        self.notices.send(Notice::Toast(Toast::good(plan.success)));
+        self.notices.send(Notice::Toast(Toast::good(success)));
+        if arrival.refresh {
+            self.notices.send(Notice::DirectoryChanged(connection.id.clone()));
+        }
         Ok(())
     }
 
-    /// Renders the sign-in with the secrets as the vault has them now; gives those back for masking.
-    async fn plan(&self, running: &Running) -> Result<(sign_in::Plan, Vec<SecretString>)> {
-        let connection = &running.request.connection;
-        let (context, secrets) = self.with_secrets(running).await?;
-        let plan = sign_in::plan(connection, &context).map_err(|error| explain(error, running))?;
-        Ok((plan, secrets))
+    /// Takes the console's steps, in a task of their own: when the session ends meanwhile, the step under way
+    /// still comes to its end, so that whatever it began can be ended too.
+    async fn arrive(
+        &self,
+        running: &Arc<Running>,
+        context: &mut Value,
+        secrets: Vec<SecretString>,
+    ) -> Result<(Arrival, Vec<SecretString>), Refusal> {
+        self.end_steps_before(running).await;
+        let (running, mut own, now) = (Arc::clone(running), context.clone(), self.clock.now_ms() / 1000);
+        let mut kept = Arc::clone(&running.client).lock_owned().await;
+        let steps = tokio::spawn(async move {
+            let connection = &running.request.connection;
+            let client = kept.insert(Client::new().map_err(in_words)?);
+            sign_in::complete(connection, &mut own, client, now);
+            let stopped = || Refusal {
+                title: "The session was ended".into(),
+                status: None,
+                excerpt: None,
+                hint: String::new(),
+            };
+            let told = &mut |exchange: sign_in::Exchange| {
+                tracing::debug!(session = %running.id, "{}: {:?}", exchange.title, exchange.status);
+            };
+            let sign_in = &connection.sign_in;
+            for at in 0..sign_in.steps.len() {
+                if running.stop.is_cancelled() {
+                    return Err(stopped());
+                }
+                sign_in::take_step(at, &sign_in.steps[at], sign_in.timeout, client, &mut own, &secrets, told)
+                    .await?;
+            }
+            if running.stop.is_cancelled() {
+                return Err(stopped());
+            }
+            let arrival = sign_in::arrive(connection, &own, client, &secrets, now, told).await?;
+            let secrets: Vec<SecretString> = secrets.into_iter().chain(client.secrets()).collect();
+            Ok((arrival, secrets, own))
+        });
+        let (arrival, secrets, own) = steps.await.map_err(|cause| in_words(Error::internal(cause)))??;
+        *context = own;
+        Ok((arrival, secrets))
     }
 
+    /// Before another attempt: what the steps of the last one began is ended.
+    async fn end_steps_before(&self, running: &Arc<Running>) {
+        let mut kept = running.client.lock().await;
+        if let Some(mut client) = kept.take() {
+            let _ = self.take_sign_out_steps(running, &mut client).await;
+        }
+    }
+
+    async fn take_sign_out_steps(&self, running: &Running, client: &mut Client) -> Result<(), String> {
+        let connection = &running.request.connection;
+        let (mut context, secrets) = self.with_secrets(running).await.map_err(|error| error.message)?;
+        sign_in::complete(connection, &mut context, client, self.clock.now_ms() / 1000);
+        sign_in::take_sign_out_steps(&connection.sign_out.steps, client, &mut context, &secrets, &mut |_| {})
+            .await
+    }
+
+    /// What templates see, with the secrets as the vault has them now; those also apart, for masking.
     async fn with_secrets(&self, running: &Running) -> Result<(Value, Vec<SecretString>)> {
         let connection = &running.request.connection;
         let mut context = running.context.lock().expect("no holder panics").clone();
@@ -293,16 +389,19 @@ impl Impersonations {
             context["secret"][name] = secret.expose_secret().into();
             secrets.push(secret);
         }
+        // Of nothing captured yet: a client of the session's own adds what it has.
+        sign_in::complete(connection, &mut context, &Client::new()?, self.clock.now_ms() / 1000);
         Ok((context, secrets))
     }
 
-    /// Sends the sign-out from the session's own cookies, if there may be something to sign out of.
+    /// Signs out, if there may be something to sign out of: the window with its own cookies, then the console.
     /// That it failed, and why, is said and stops nothing.
     async fn sign_out(&self, running: &Running) -> Result<(), String> {
-        if running.request.connection.sign_out.is_none() || !running.session().may_be_signed_in() {
+        let sign_out = &running.request.connection.sign_out;
+        if !running.session().may_be_signed_in() {
             return Ok(());
         }
-        let sent = async {
+        let by_window = async {
             let (context, _) = self.with_secrets(running).await?;
             let Some(request) = sign_in::plan_sign_out(&running.request.connection, &context)? else {
                 return Ok::<_, Error>(Ok(()));
@@ -311,12 +410,32 @@ impl Impersonations {
             let answer = self.browser.send(&running.id, &request).await;
             Ok(sign_in::judge_sign_out(&answer, &request))
         };
+        let by_console = async {
+            if sign_out.steps.is_empty() {
+                return Ok(());
+            }
+            let mut kept = running.client.lock().await;
+            let Some(mut client) = kept.take() else { return Ok(()) };
+            // The application may have given the window another session since.
+            if let Recipe::Exchange { .. } = running.request.connection.sign_in.recipe {
+                let begin = format!("{}/", running.request.connection.sign_in.origin.ascii_serialization());
+                if let Ok(url) = begin.parse()
+                    && let Ok(cookies) = self.browser.cookies(&running.id, &url).await
+                {
+                    client.put(&cookies);
+                }
+            }
+            self.take_sign_out_steps(running, &mut client).await
+        };
         let limit = sign_in::SIGN_OUT_TIMEOUT + Duration::from_secs(2);
-        let outcome = match tokio::time::timeout(limit, sent).await {
+        let late = || Err("the application did not answer in time".to_owned());
+        let by_window = match tokio::time::timeout(limit, by_window).await {
             Ok(Ok(judged)) => judged,
             Ok(Err(error)) => Err(error.message),
             Err(_) => Err("the window did not answer in time".into()),
         };
+        let by_console = tokio::time::timeout(limit, by_console).await.unwrap_or_else(|_| late());
+        let outcome = by_window.and(by_console);
         if let Err(failure) = &outcome {
             self.notices.send(Notice::Toast(Toast::info(
                 format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
@@ -369,6 +488,10 @@ impl Impersonations {
     }
 }
 
+fn in_words(error: Error) -> Refusal {
+    Refusal { title: error.message, status: None, excerpt: None, hint: error.hint.unwrap_or_default() }
+}
+
 async fn read_user(request: &Request) -> Result<Row> {
     request.directory.user(&request.user).await?.ok_or_else(|| {
         Error::new(Code::UserNotFound, format!("No user has the id {} any more.", request.user))
@@ -376,10 +499,17 @@ async fn read_user(request: &Request) -> Result<Row> {
     })
 }
 
+/// What templates see beside the user.
+pub(crate) struct About<'a> {
+    pub connection: &'a Connection,
+    pub operator: &'a Who,
+    pub reason: &'a str,
+    pub session: &'a str,
+}
+
 /// What templates and expressions see, without secrets.
-fn context(request: &Request, info: &Info, row: &Row, reason: &str, session: &str) -> Value {
-    let connection = &request.connection;
-    let who = &request.operator;
+pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> Value {
+    let About { connection, operator: who, reason, session } = about;
     let mut operator = json!({ "name": who.operator() });
     if !who.operator_email.is_empty() {
         operator["email"] = who.operator_email.clone().into();
@@ -398,7 +528,7 @@ fn context(request: &Request, info: &Info, row: &Row, reason: &str, session: &st
     })
 }
 
-fn user_label(context: &Value, row: &Row) -> UserLabel {
+pub(crate) fn user_label(context: &Value, row: &Row) -> UserLabel {
     let text = |key: &str| context["user"][key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     UserLabel { id: row.id.clone(), name: text("name"), email: text("email") }
 }

@@ -24,5 +24,6 @@ pub mod settings;
 pub mod sign_in;
 pub(crate) mod suggest;
 pub mod template;
+pub mod trial;
 pub(crate) mod turns;
 pub mod vault;

@@ -54,6 +54,8 @@ pub enum Notice {
     Sessions(Vec<SessionView>),
     Toast(Toast),
     Connections(ConnectionList),
+    /// The application changed what the directory of the connection with this id holds.
+    DirectoryChanged(String),
 }
 
 /// Where notices are sent and listened for. Cheap to clone; nobody listening is fine.

@@ -200,10 +200,10 @@ async fn the_demos_connection_says_where_everything_is() {
     let origin = demo.application.origin();
     let file: ConnectionFile = toml::from_str(&demo.connection_text).unwrap();
     assert_eq!(file.name, "Demo");
-    assert_eq!(file.sign_in.url, format!("{origin}/login"));
+    assert_eq!(file.sign_in.url, Some(format!("{origin}/login")));
     assert_eq!(file.sign_in.redirect_to, Some(format!("{origin}/")));
     assert_eq!(file.sign_in.verify.unwrap().url, format!("{origin}/api/me"));
-    assert_eq!(file.sign_out.unwrap().url, format!("{origin}/logout"));
+    assert_eq!(file.sign_out.unwrap().url, Some(format!("{origin}/logout")));
     assert_eq!(file.sign_in.body.unwrap()["userId"], "{{ user.id }}");
     assert_eq!(file.directory.columns, ["plan", "company_name", "last_login_at", "role", "locale"]);
     assert!(!demo.connection_text.contains("canary"), "no secret stands in a connection file");

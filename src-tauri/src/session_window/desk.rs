@@ -7,9 +7,9 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use understudy_core::browser::{Answer, PlannedRequest, Refusal, Unanswered};
+use understudy_core::browser::{Answer, PlannedRequest, Refusal, Stored, Unanswered};
 use url::Origin;
 use uuid::Uuid;
 
@@ -111,6 +111,15 @@ pub fn send(id: u64, request: &PlannedRequest) -> String {
     format!("understudy.send({id}, {})", script_json(&fetch))
 }
 
+/// The script that has the desk fill the storage of its origin.
+pub fn store(id: u64, stored: &Stored) -> String {
+    let pairs = |items: &[(String, SecretString)]| -> Vec<(String, String)> {
+        items.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
+    };
+    let data = serde_json::json!({ "local": pairs(&stored.local), "session": pairs(&stored.session) });
+    format!("understudy.store({id}, {})", script_json(&data))
+}
+
 /// The script that has the desk show what went wrong.
 pub fn refuse(refusal: &Refusal) -> String {
     format!("understudy.refuse({})", script_json(refusal))
@@ -140,7 +149,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::SecretString;
     use std::time::Duration;
     use url::Url;
 
@@ -193,6 +201,7 @@ mod tests {
             headers: vec![("x-a".into(), SecretString::from("b"))],
             body: Some(SecretString::from(r#"{"a":"</script>\u2028"}"#)),
             timeout: Duration::from_secs(2),
+            expect: vec![],
         };
         assert_eq!(
             send(1, &request),

@@ -5,15 +5,19 @@ use std::rc::Rc;
 
 use gtk::gdk::keys::constants as key;
 use gtk::gdk::{EventKey, ModifierType};
+use gtk::gio;
 use gtk::glib::{self, Propagation};
 use gtk::prelude::*;
+use secrecy::{ExposeSecret, SecretString};
 use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
+use understudy_core::browser::{SameSite, SessionCookie};
 use understudy_core::error::Result;
-use webkit2gtk::{ScriptDialogType, SettingsExt, WebViewExt};
+use url::Url;
+use webkit2gtk::{CookieManagerExt, ScriptDialogType, SettingsExt, WebViewExt, WebsiteDataManagerExt};
 use wry::{WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
 
 use super::desk::Desk;
-use super::{BAR_HEIGHT, BarAction};
+use super::{BAR_HEIGHT, BarAction, Blocked, Done};
 
 /// What a session's window notices.
 pub enum Heard {
@@ -105,6 +109,153 @@ pub fn listen(window: &WebviewWindow, page: &WebView, heard: impl Fn(Heard) + 's
             }
             None => Propagation::Proceed,
         });
+    }
+}
+
+/// Puts cookies into the page's own jar, one after the other.
+pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
+    let Some(manager) = page.webview().website_data_manager().and_then(|data| data.cookie_manager()) else {
+        let _ = done.send(Err("the page has no cookies".into()));
+        return;
+    };
+    glib::spawn_future_local(async move {
+        for cookie in cookies {
+            // A dot before the domain is libsoup's sign for "and those below it".
+            let domain = if cookie.host_only { cookie.domain } else { format!(".{}", cookie.domain) };
+            let mut made =
+                soup::Cookie::new(&cookie.name, cookie.value.expose_secret(), &domain, &cookie.path, -1);
+            made.set_secure(cookie.secure);
+            made.set_http_only(cookie.http_only);
+            if let Some(at) = cookie.expires_at.and_then(|at| glib::DateTime::from_unix_utc(at).ok()) {
+                made.set_expires(&at);
+            }
+            made.set_same_site_policy(match cookie.same_site {
+                Some(SameSite::Strict) => soup::SameSitePolicy::Strict,
+                // What says nothing is Lax to browsers.
+                Some(SameSite::Lax) | None => soup::SameSitePolicy::Lax,
+                Some(SameSite::None) => soup::SameSitePolicy::None,
+            });
+            if let Err(error) = manager.add_cookie_future(&mut made).await {
+                let _ = done.send(Err(error.message().to_owned()));
+                return;
+            }
+        }
+        let _ = done.send(Ok(()));
+    });
+}
+
+/// The cookies that the page would send to `url`.
+pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
+    let Some(manager) = page.webview().website_data_manager().and_then(|data| data.cookie_manager()) else {
+        let _ = done.send(Err("the page has no cookies".into()));
+        return;
+    };
+    manager.cookies(url.as_str(), gio::Cancellable::NONE, move |found| {
+        let found = found.map_err(|error| error.message().to_owned());
+        let _ = done.send(found.map(|cookies| cookies.into_iter().map(read_cookie).collect()));
+    });
+}
+
+fn read_cookie(mut cookie: soup::Cookie) -> SessionCookie {
+    let domain = cookie.domain().unwrap_or_default();
+    SessionCookie {
+        name: cookie.name().unwrap_or_default().into(),
+        value: SecretString::from(String::from(cookie.value().unwrap_or_default())),
+        host_only: !domain.starts_with('.'),
+        domain: domain.trim_start_matches('.').to_owned(),
+        path: cookie.path().unwrap_or_default().into(),
+        secure: cookie.is_secure(),
+        http_only: cookie.is_http_only(),
+        same_site: match cookie.same_site_policy() {
+            soup::SameSitePolicy::Strict => Some(SameSite::Strict),
+            soup::SameSitePolicy::Lax => Some(SameSite::Lax),
+            _ => Some(SameSite::None),
+        },
+        expires_at: cookie.expires().map(|at| at.to_unix()),
+    }
+}
+
+/// Has WebKit's network process refuse whatever goes there: pages, forms, frames, images and scripts' requests.
+/// Rules are compiled into a file, which is gone as soon as they are loaded.
+pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
+    let Some(manager) = page.webview().user_content_manager() else {
+        let _ = done.send(Err("the page takes no rules".into()));
+        return;
+    };
+    let folder = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(cause) => {
+            let _ = done.send(Err(format!("no temporary folder could be made: {cause}")));
+            return;
+        }
+    };
+    let rules = glib::Bytes::from_owned(blocked.rules().to_string().into_bytes());
+    filter::add(&manager, folder, &rules, done);
+}
+
+/// What the binding leaves out: WebKit's content filters.
+#[allow(unsafe_code, reason = "the binding has no safe wrapper for content filters")]
+mod filter {
+    use std::ffi::CString;
+    use std::os::unix::ffi::OsStrExt;
+
+    use gtk::glib;
+    use gtk::glib::translate::ToGlibPtr;
+    use tempfile::TempDir;
+    use webkit2gtk::{UserContentManager, ffi};
+
+    use super::Done;
+
+    /// What waits for WebKit to compile the rules.
+    struct Waiting {
+        manager: UserContentManager,
+        _folder: TempDir,
+        done: Done<()>,
+    }
+
+    pub fn add(manager: &UserContentManager, folder: TempDir, rules: &glib::Bytes, done: Done<()>) {
+        let Ok(path) = CString::new(folder.path().as_os_str().as_bytes()) else {
+            let _ = done.send(Err("the temporary folder has an odd name".into()));
+            return;
+        };
+        let waiting = Box::new(Waiting { manager: manager.clone(), _folder: folder, done });
+        // SAFETY: on the main thread; the strings and bytes live through the call, which copies or references
+        // them; `waiting` is taken back exactly once, by the callback, which GIO calls exactly once.
+        unsafe {
+            let store = ffi::webkit_user_content_filter_store_new(path.as_ptr());
+            ffi::webkit_user_content_filter_store_save(
+                store,
+                c"understudy".as_ptr(),
+                rules.to_glib_none().0,
+                std::ptr::null_mut(),
+                Some(compiled),
+                Box::into_raw(waiting).cast(),
+            );
+            glib::gobject_ffi::g_object_unref(store.cast());
+        }
+    }
+
+    unsafe extern "C" fn compiled(
+        store: *mut glib::gobject_ffi::GObject,
+        result: *mut gtk::gio::ffi::GAsyncResult,
+        waiting: glib::ffi::gpointer,
+    ) {
+        // SAFETY: see `add`; the filter is ours until it is unreferenced, and the manager keeps its own reference.
+        unsafe {
+            let waiting: Box<Waiting> = Box::from_raw(waiting.cast());
+            let mut error = std::ptr::null_mut();
+            let filter =
+                ffi::webkit_user_content_filter_store_save_finish(store.cast(), result, &raw mut error);
+            let outcome = if error.is_null() {
+                ffi::webkit_user_content_manager_add_filter(waiting.manager.to_glib_none().0, filter);
+                ffi::webkit_user_content_filter_unref(filter);
+                Ok(())
+            } else {
+                let error: glib::Error = glib::translate::from_glib_full(error);
+                Err(error.message().to_owned())
+            };
+            let _ = waiting.done.send(outcome);
+        }
     }
 }
 

@@ -3,15 +3,19 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use block2::RcBlock;
+use objc2::MainThreadMarker;
 use objc2::runtime::NSObjectProtocol;
-use objc2_foundation::{NSString, NSURL};
+use objc2_foundation::{NSError, NSString, NSURL};
+use objc2_web_kit::{WKContentRuleList, WKContentRuleListStore};
 use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::error::Result;
 use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{Rect, WebView, WebViewBuilder, WebViewExtMacOS};
 
 use super::desk::Desk;
-use super::{BAR_HEIGHT, BarAction};
+pub use super::jar::{cookies, set_cookies};
+use super::{BAR_HEIGHT, BarAction, Blocked, Done};
 
 /// What a session's window notices. Keys come through the menu here, and pages cannot close themselves.
 #[allow(dead_code, reason = "the enum is the same on every system")]
@@ -72,6 +76,47 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
         unsafe {
             view.setInspectable(inspectable);
         }
+    }
+}
+
+/// Has WebKit refuse whatever goes there. Rules are kept by name in the system's store until the next ones.
+pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
+    let done = Cell::new(Some(done));
+    let end = move |outcome| {
+        if let Some(done) = done.take() {
+            let _ = done.send(outcome);
+        }
+    };
+    let Some(main) = MainThreadMarker::new() else { return end(Err("not on the main thread".into())) };
+    let view = page.webview();
+    let name = NSString::from_str(&format!("understudy-{}", uuid::Uuid::new_v4().simple()));
+    let rules = NSString::from_str(&blocked.rules().to_string());
+    // SAFETY: called on the main thread with live objects; the block is copied by the call and lives on.
+    #[allow(unsafe_code, reason = "content rules have no safe wrapper")]
+    unsafe {
+        let controller = view.configuration().userContentController();
+        let Some(store) = WKContentRuleListStore::defaultStore(main) else {
+            return end(Err("there is no store for rules".into()));
+        };
+        let kept = store.clone();
+        let forgotten = name.clone();
+        let compiled =
+            RcBlock::new(move |list: *mut WKContentRuleList, _error: *mut NSError| match list.as_ref() {
+                Some(list) => {
+                    controller.addContentRuleList(list);
+                    kept.removeContentRuleListForIdentifier_completionHandler(
+                        &forgotten,
+                        &RcBlock::new(|_| {}),
+                    );
+                    end(Ok(()));
+                }
+                None => end(Err("the rules were not taken".into())),
+            });
+        store.compileContentRuleListForIdentifier_encodedContentRuleList_completionHandler(
+            Some(&name),
+            Some(&rules),
+            Some(&compiled),
+        );
     }
 }
 

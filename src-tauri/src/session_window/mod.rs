@@ -5,6 +5,8 @@
 //! into it. What differs between systems lives in one small file each.
 
 mod desk;
+#[cfg(not(target_os = "linux"))]
+mod jar;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 mod platform;
@@ -28,7 +30,7 @@ use tauri_plugin_window_state::{StateFlags, WindowExt};
 use tokio::sync::{mpsc, oneshot};
 use ts_rs::TS;
 use understudy_core::audit::EndCause;
-use understudy_core::browser::{Answer, Browser, PlannedRequest, Refusal, Unanswered};
+use understudy_core::browser::{Answer, Browser, PlannedRequest, Refusal, SessionCookie, Stored, Unanswered};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::{Origin, Url};
@@ -83,7 +85,15 @@ pub struct BarState {
 
 /// What stands in the page's place.
 enum Stage {
-    Desk { nonce: String, ready: Option<oneshot::Sender<()>> },
+    Desk {
+        nonce: String,
+        ready: Option<oneshot::Sender<()>>,
+    },
+    /// A one-time link, on its way to a page of this origin.
+    Link {
+        origin: Origin,
+        arrived: Option<oneshot::Sender<Url>>,
+    },
     Application,
 }
 
@@ -94,7 +104,44 @@ struct Open {
     next_answer: AtomicU64,
     answers: Mutex<HashMap<u64, oneshot::Sender<Result<Answer, Unanswered>>>>,
     zoom: Mutex<f64>,
+    /// Nothing in the window reaches these.
+    blocked: Blocked,
     wishes: mpsc::UnboundedSender<Wish>,
+}
+
+/// Paths of the application that would give a session the operator's rights back, by how they begin.
+pub struct Blocked {
+    pub origin: Origin,
+    pub paths: Vec<String>,
+}
+
+/// Where something that takes its time says how it ended.
+pub type Done<T> = oneshot::Sender<std::result::Result<T, String>>;
+
+impl Blocked {
+    /// As WebKit's content blockers have it: <https://webkit.org/blog/3476/content-blockers-first-look/>.
+    #[cfg(not(windows))]
+    fn rules(&self) -> serde_json::Value {
+        let origin = self.origin.ascii_serialization();
+        let rule = |path: &String| {
+            let mut pattern = String::from("^");
+            for char in format!("{origin}{path}").chars() {
+                if !char.is_ascii_alphanumeric() && char != '/' && char != ':' {
+                    pattern.push('\\');
+                }
+                pattern.push(char);
+            }
+            serde_json::json!({ "trigger": { "url-filter": pattern }, "action": { "type": "block" } })
+        };
+        self.paths.iter().map(rule).collect()
+    }
+
+    fn holds(&self, url: &str) -> bool {
+        !self.paths.is_empty()
+            && Url::parse(url).is_ok_and(|url| {
+                url.origin() == self.origin && self.paths.iter().any(|path| url.path().starts_with(path))
+            })
+    }
 }
 
 /// What only the main thread may touch.
@@ -173,7 +220,7 @@ impl SessionWindows {
 
 #[async_trait]
 impl Browser for SessionWindows {
-    async fn open(&self, session: &SessionView, origin: &Origin) -> Result<()> {
+    async fn open(&self, session: &SessionView, origin: &Origin, block: &[String]) -> Result<()> {
         let title = format!("Signing in as {}", session.user.best());
         let desk = Desk::new(origin, &title, &place(session));
         let (ready, is_ready) = oneshot::channel();
@@ -183,17 +230,27 @@ impl Browser for SessionWindows {
             next_answer: AtomicU64::new(1),
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
+            blocked: Blocked { origin: origin.clone(), paths: block.to_vec() },
             wishes: self.wishes.clone(),
         });
         lock(&self.open).insert(session.id.clone(), Arc::clone(&open));
-        let (app, session) = (self.app.clone(), session.clone());
-        self.on_main(move || build(&app, &session, &open, &desk)).await??;
-        wait_for_desk(is_ready).await
+        let (app, session, id, opened) =
+            (self.app.clone(), session.clone(), session.id.clone(), Arc::clone(&open));
+        self.on_main(move || build(&app, &session, &opened, &desk)).await??;
+        wait_for_desk(is_ready).await?;
+        if open.blocked.paths.is_empty() {
+            return Ok(());
+        }
+        // Before anything is signed in, so that nothing gets past it.
+        let (done, is_done) = oneshot::channel();
+        self.on_main(move || with_page(&id, |page| platform::block(&page.view, &open.blocked, done)))
+            .await??;
+        is_done.await.map_err(|_| gone())?.map_err(failed)
     }
 
     async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()> {
         let open = self.find(session)?;
-        let desk = Desk::new(origin, "Signing out…", "The window closes by itself.");
+        let desk = Desk::new(origin, "One moment…", "The application's page comes or goes by itself.");
         let (ready, is_ready) = oneshot::channel();
         *lock(&open.stage) = Stage::Desk { nonce: desk.nonce.clone(), ready: Some(ready) };
         lock(&open.answers).clear();
@@ -220,6 +277,70 @@ impl Browser for SessionWindows {
             Ok(Err(_)) => Err(Unanswered::Closed),
             Err(_) => Err(Unanswered::TimedOut),
         }
+    }
+
+    async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()> {
+        let (id, cookies) = (session.to_owned(), cookies.to_vec());
+        let (done, is_done) = oneshot::channel();
+        self.on_main(move || with_page(&id, |page| platform::set_cookies(&page.view, cookies, done)))
+            .await??;
+        is_done.await.map_err(|_| gone())?.map_err(failed)
+    }
+
+    async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {
+        let (id, url) = (session.to_owned(), url.clone());
+        let (done, is_done) = oneshot::channel();
+        self.on_main(move || with_page(&id, |page| platform::cookies(&page.view, &url, done))).await??;
+        is_done.await.map_err(|_| gone())?.map_err(failed)
+    }
+
+    async fn store(&self, session: &str, stored: &Stored) -> Result<()> {
+        let open = self.find(session)?;
+        let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
+        let (answered, answer) = oneshot::channel();
+        lock(&open.answers).insert(id, answered);
+        self.run(session, desk::store(id, stored)).await?;
+        match tokio::time::timeout(DESK_LIMIT, answer).await {
+            Ok(Ok(Ok(_))) => Ok(()),
+            Ok(Ok(Err(Unanswered::Failed(words)))) => {
+                Err(failed(format!("its storage took nothing ({words})")))
+            }
+            _ => Err(gone()),
+        }
+    }
+
+    async fn follow(
+        &self,
+        session: &str,
+        link: &Url,
+        origin: &Origin,
+        limit: Duration,
+    ) -> Result<Url, Unanswered> {
+        let open = self.find(session).map_err(|_| Unanswered::Closed)?;
+        let (arrived, arrival) = oneshot::channel();
+        *lock(&open.stage) = Stage::Link { origin: origin.clone(), arrived: Some(arrived) };
+        self.run(session, desk::go(link.as_str())).await.map_err(|_| Unanswered::Closed)?;
+        let outcome = match tokio::time::timeout(limit, arrival).await {
+            Ok(Ok(url)) => Ok(url),
+            Ok(Err(_)) => Err(Unanswered::Closed),
+            Err(_) => Err(Unanswered::TimedOut),
+        };
+        if outcome.is_ok() {
+            *lock(&open.stage) = Stage::Application;
+            let id = session.to_owned();
+            let _ = self
+                .on_main(move || {
+                    with_page(&id, |page| {
+                        platform::set_inspectable(&page.view, true);
+                        page.view.focus()
+                    })
+                })
+                .await;
+        } else {
+            // Where it went wrong is said on a desk.
+            self.leave_for_desk(session, origin).await.map_err(|_| Unanswered::Closed)?;
+        }
+        outcome
     }
 
     async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()> {
@@ -339,7 +460,7 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
 /// The page's webview: bare, incognito, and let nowhere but to the web.
 fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebViewBuilder<'a> {
     let (navigating, opening) = (Arc::clone(open), open.session.clone());
-    let (loading, app_) = (open.session.clone(), app.clone());
+    let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
     bare.with_incognito(true)
         .with_devtools(true)
         .with_clipboard(true)
@@ -352,18 +473,33 @@ fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebV
             NewWindowResponse::Deny
         })
         .with_permission_handler(|_| PermissionResponse::Deny)
-        .with_on_page_load_handler(move |event, _| {
+        .with_on_page_load_handler(move |event, url| {
             if matches!(event, PageLoadEvent::Finished) {
+                arrived(&loaded, &url);
                 tell_bar(&app_, &loading);
             }
         })
 }
 
+/// Is this the page that a one-time link leads to?
+fn arrived(open: &Open, url: &str) {
+    if let Stage::Link { origin, arrived } = &mut *lock(&open.stage)
+        && let Ok(url) = Url::parse(url)
+        && url.origin() == *origin
+        && let Some(arrived) = arrived.take()
+    {
+        let _ = arrived.send(url);
+    }
+}
+
 /// Hears what a desk reports, and lets pages go to the web only.
 fn may_navigate(open: &Open, url: &str) -> bool {
+    if open.blocked.holds(url) {
+        return false;
+    }
     let mut stage = lock(&open.stage);
     match &mut *stage {
-        Stage::Application => {
+        Stage::Application | Stage::Link { .. } => {
             is_web(url) || ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme))
         }
         Stage::Desk { nonce, ready } => {
@@ -403,7 +539,7 @@ fn act(open: &Open, action: BarAction) {
         return;
     }
     // On the desk there is nothing to go back from, and nothing of it may be looked into.
-    if matches!(*lock(&open.stage), Stage::Desk { .. }) {
+    if !matches!(*lock(&open.stage), Stage::Application) {
         return;
     }
     let done = with_page(&open.session, |page| {
@@ -496,6 +632,10 @@ mod tests {
             next_answer: AtomicU64::new(1),
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
+            blocked: Blocked {
+                origin: Url::parse("https://app.example/").expect("a URL").origin(),
+                paths: vec!["/hijack/".into()],
+            },
             wishes,
         };
         (open, heard)
@@ -512,6 +652,7 @@ mod tests {
             "ipc://localhost/x",
             "file:///etc/passwd",
             "understudy-desk:n/close",
+            "https://app.example/hijack/release/",
         ] {
             assert!(!may_navigate(&open, url), "{url}");
         }

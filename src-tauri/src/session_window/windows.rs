@@ -9,7 +9,8 @@ use understudy_core::error::Result;
 use uuid::Uuid;
 use webview2_com::Microsoft::Web::WebView2::Win32::{
     COREWEBVIEW2_KEY_EVENT_KIND, COREWEBVIEW2_KEY_EVENT_KIND_KEY_DOWN,
-    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT,
+    COREWEBVIEW2_KEY_EVENT_KIND_SYSTEM_KEY_DOWN, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_ALL,
+    COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT,
 };
 use webview2_com::{
     AcceleratorKeyPressedEventHandler, HistoryChangedEventHandler, WebResourceRequestedEventHandler,
@@ -22,7 +23,8 @@ use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{Rect, WebContext, WebView, WebViewBuilder, WebViewExtWindows};
 
 use super::desk::Desk;
-use super::{BAR_HEIGHT, BarAction, failed};
+pub use super::jar::{cookies, set_cookies};
+use super::{BAR_HEIGHT, BarAction, Blocked, Done, failed};
 
 /// What a session's window notices.
 #[allow(dead_code, reason = "the enum is the same on every system")]
@@ -104,6 +106,45 @@ pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
         webview.add_WebResourceRequested(&answer, &mut token).map_err(failed)?;
         webview.Navigate(&url).map_err(failed)
     }
+}
+
+/// Answers whatever goes there with a refusal of our own.
+pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
+    let (webview, environment) = (page.webview(), page.environment());
+    let (origin, paths) = (blocked.origin.clone(), blocked.paths.clone());
+    let patterns: Vec<HSTRING> =
+        paths.iter().map(|path| HSTRING::from(format!("{}{path}*", origin.ascii_serialization()))).collect();
+    let blocked = Blocked { origin, paths };
+    let answer = WebResourceRequestedEventHandler::create(Box::new(move |_, arguments| {
+        let Some(arguments) = arguments else { return Ok(()) };
+        // SAFETY: COM calls on the thread that owns the web view, with pointers that live through them.
+        #[allow(unsafe_code, reason = "WebView2 is COM")]
+        unsafe {
+            let mut uri = PWSTR::null();
+            arguments.Request()?.Uri(&mut uri)?;
+            if blocked.holds(&take_pwstr(uri)) {
+                let response = environment.CreateWebResourceResponse(
+                    None,
+                    403,
+                    &HSTRING::from("Forbidden"),
+                    &HSTRING::from("cache-control: no-store"),
+                )?;
+                arguments.SetResponse(&response)?;
+            }
+        }
+        Ok(())
+    }));
+    let mut token = 0;
+    // SAFETY: as above.
+    #[allow(unsafe_code, reason = "WebView2 is COM")]
+    let outcome = unsafe {
+        let filtered = patterns.iter().try_for_each(|pattern| {
+            #[allow(deprecated, reason = "the newer one only adds workers")]
+            webview.AddWebResourceRequestedFilter(pattern, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_ALL)
+        });
+        filtered.and_then(|()| webview.add_WebResourceRequested(&answer, &mut token))
+    };
+    let _ = done.send(outcome.map_err(|error| error.to_string()));
 }
 
 /// Whether the developer tools may be opened.

@@ -2,11 +2,15 @@
 //! the core's `Browser` trait. What a real webview adds (the desk, the bar, isolation) is tested end to end.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::ExposeSecret;
-use understudy_core::browser::{Answer, Browser, PlannedRequest, Refusal, Unanswered};
+use reqwest::cookie::{CookieStore, Jar};
+use secrecy::{ExposeSecret, SecretString};
+use understudy_core::browser::{
+    Answer, Browser, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
+};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::{Origin, Url};
@@ -22,6 +26,9 @@ pub enum Shown {
 
 struct Window {
     client: reqwest::Client,
+    jar: Arc<Jar>,
+    stored: Stored,
+    block: Vec<String>,
     shown: Shown,
 }
 
@@ -37,6 +44,29 @@ impl PlainBrowser {
     /// What the window of `session` shows; `None` when it is closed.
     pub fn shown(&self, session: &str) -> Option<Shown> {
         self.windows.lock().expect("no panic").get(session).map(|window| window.shown.clone())
+    }
+
+    /// The storage of the application's origin: of localStorage and of sessionStorage.
+    pub fn stored(&self, session: &str) -> Option<Stored> {
+        self.windows.lock().expect("no panic").get(session).map(|window| window.stored.clone())
+    }
+
+    /// The cookies that would be sent to `url`, as they stand in a header.
+    pub fn sent_cookies(&self, session: &str, url: &str) -> String {
+        let windows = self.windows.lock().expect("no panic");
+        let jar = &windows.get(session).expect("the window is open").jar;
+        let header = jar.cookies(&url.parse().expect("a URL"));
+        header.map(|value| value.to_str().expect("text").to_owned()).unwrap_or_default()
+    }
+
+    /// The paths that the window never reaches.
+    pub fn blocked(&self, session: &str) -> Vec<String> {
+        self.windows
+            .lock()
+            .expect("no panic")
+            .get(session)
+            .map(|window| window.block.clone())
+            .unwrap_or_default()
     }
 
     /// Fetches another page of the application with the session's cookies.
@@ -69,18 +99,18 @@ async fn read(response: reqwest::Response) -> Answer {
 
 #[async_trait]
 impl Browser for PlainBrowser {
-    async fn open(&self, session: &SessionView, _origin: &Origin) -> Result<()> {
+    async fn open(&self, session: &SessionView, _origin: &Origin, block: &[String]) -> Result<()> {
+        let jar = Arc::new(Jar::default());
         let client = reqwest::Client::builder()
-            .cookie_store(true)
+            .cookie_provider(Arc::clone(&jar))
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(Error::internal)?;
         self.opened.lock().expect("no panic").push(session.id.clone());
-        self.windows
-            .lock()
-            .expect("no panic")
-            .insert(session.id.clone(), Window { client, shown: Shown::Desk });
+        let window =
+            Window { client, jar, stored: Stored::default(), block: block.to_vec(), shown: Shown::Desk };
+        self.windows.lock().expect("no panic").insert(session.id.clone(), window);
         Ok(())
     }
 
@@ -103,6 +133,83 @@ impl Browser for PlainBrowser {
             Err(cause) if cause.is_timeout() => Err(Unanswered::TimedOut),
             Err(cause) => Err(Unanswered::Failed(cause.without_url().to_string())),
         }
+    }
+
+    async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()> {
+        let windows = self.windows.lock().expect("no panic");
+        let jar = &windows.get(session).ok_or_else(closed)?.jar;
+        for cookie in cookies {
+            let mut text = format!("{}={}; Path={}", cookie.name, cookie.value.expose_secret(), cookie.path);
+            if !cookie.host_only {
+                text += &format!("; Domain={}", cookie.domain);
+            }
+            text += if cookie.secure { "; Secure" } else { "" };
+            text += if cookie.http_only { "; HttpOnly" } else { "" };
+            text += match cookie.same_site {
+                Some(SameSite::Strict) => "; SameSite=Strict",
+                Some(SameSite::Lax) => "; SameSite=Lax",
+                Some(SameSite::None) => "; SameSite=None",
+                None => "",
+            };
+            let scheme = if cookie.secure { "https" } else { "http" };
+            jar.add_cookie_str(
+                &text,
+                &format!("{scheme}://{}/", cookie.domain).parse().map_err(Error::internal)?,
+            );
+        }
+        Ok(())
+    }
+
+    async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {
+        let windows = self.windows.lock().expect("no panic");
+        let header = windows.get(session).ok_or_else(closed)?.jar.cookies(url);
+        let text = header.map(|value| value.to_str().unwrap_or_default().to_owned()).unwrap_or_default();
+        let pairs = text.split("; ").filter_map(|pair| pair.split_once('='));
+        Ok(pairs
+            .map(|(name, value)| SessionCookie {
+                name: name.to_owned(),
+                value: SecretString::from(value.to_owned()),
+                domain: url.host_str().unwrap_or_default().to_owned(),
+                host_only: true,
+                path: "/".into(),
+                secure: false,
+                http_only: true,
+                same_site: None,
+                expires_at: None,
+            })
+            .collect())
+    }
+
+    async fn store(&self, session: &str, stored: &Stored) -> Result<()> {
+        let mut windows = self.windows.lock().expect("no panic");
+        windows.get_mut(session).ok_or_else(closed)?.stored = stored.clone();
+        Ok(())
+    }
+
+    async fn follow(
+        &self,
+        session: &str,
+        link: &Url,
+        origin: &Origin,
+        _limit: Duration,
+    ) -> Result<Url, Unanswered> {
+        let client = self.client(session).ok_or(Unanswered::Closed)?;
+        let mut url = link.clone();
+        for _ in 0..10 {
+            let answered = client.get(url.clone()).send().await;
+            let response = answered.map_err(|cause| Unanswered::Failed(cause.without_url().to_string()))?;
+            let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+            match location.and_then(|location| url.join(location).ok()) {
+                Some(next) => url = next,
+                None if url.origin() == *origin => {
+                    let page = Shown::Page(response.text().await.unwrap_or_default());
+                    self.set(session, page).map_err(|_| Unanswered::Closed)?;
+                    return Ok(url);
+                }
+                None => break,
+            }
+        }
+        Err(Unanswered::TimedOut)
     }
 
     async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()> {

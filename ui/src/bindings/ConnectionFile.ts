@@ -2,8 +2,8 @@
 import type { DirectoryPart } from "./DirectoryPart";
 import type { Environment } from "./Environment";
 import type { PolicyPart } from "./PolicyPart";
-import type { RequestPart } from "./RequestPart";
 import type { SignInPart } from "./SignInPart";
+import type { SignOutPart } from "./SignOutPart";
 
 /**
  * The file as it is written. What it means is in `Connection`, which only a valid file becomes.
@@ -18,6 +18,6 @@ name: string,
  */
 environment: Environment, directory: DirectoryPart, sign_in: SignInPart, 
 /**
- * `[sign_out]`: sent when the session ends, whatever ended it.
+ * `[sign_out]`: what is sent when the session ends, whatever ended it.
  */
-sign_out?: RequestPart | null, policy?: PolicyPart, };
+sign_out?: SignOutPart | null, policy?: PolicyPart, };

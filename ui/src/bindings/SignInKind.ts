@@ -3,4 +3,4 @@
 /**
  * How the session's window becomes the user.
  */
-export type SignInKind = "webhook";
+export type SignInKind = "webhook" | "exchange" | "link" | "storage" | "forest";

@@ -10,7 +10,20 @@ use super::{ConnectionFile, read_file};
 use crate::error::{Code, Error, Result};
 
 /// Tables that always have a heading of their own.
-const SECTIONS: &[&str] = &["directory", "directory.ssh", "sign_in", "sign_in.verify", "sign_out", "policy"];
+const SECTIONS: &[&str] = &[
+    "directory",
+    "directory.ssh",
+    "sign_in",
+    "sign_in.settings",
+    "sign_in.storage",
+    "sign_in.forest",
+    "sign_in.verify",
+    "sign_out",
+    "policy",
+];
+
+/// Lists of tables, each with a heading of its own.
+const LISTS: &[&str] = &["sign_in.steps", "sign_out.steps"];
 
 /// Other tables are written as `{ … }` up to so many bytes, and with a heading beyond.
 const INLINE: usize = 100;
@@ -126,6 +139,12 @@ fn tidy(item: &mut Item, current: &Json, wanted: &Json) {
 
 /// A new value as a person would write it.
 fn styled(key: &str, path: &str, item: &Item) -> Item {
+    if LISTS.contains(&path)
+        && let Some(list) = item.as_array()
+    {
+        let tables = list.iter().filter_map(Value::as_inline_table);
+        return Item::ArrayOfTables(tables.map(|table| table.clone().into_table()).collect());
+    }
     let Some(items) = item.as_table_like() else { return item.clone() };
     let section = SECTIONS.contains(&path);
     if !section && key.len() + item.to_string().len() <= INLINE {
@@ -161,8 +180,6 @@ fn find_null(json: &Json, key: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -198,12 +215,8 @@ body    = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }
         file.name = "Acme Inc.".into();
         file.directory.email = Some("email".into());
         file.sign_in.headers.insert("x-reason".into(), "{{ reason }}".into());
-        file.sign_out = Some(RequestPart {
-            url: "https://app.acme.com/logout".into(),
-            method: None,
-            headers: BTreeMap::new(),
-            body: None,
-        });
+        file.sign_out =
+            Some(SignOutPart { url: Some("https://app.acme.com/logout".into()), ..SignOutPart::default() });
         let expected = WRITTEN
             .replace("\"Acme\"", "\"Acme Inc.\"")
             .replace("# the default, written out\n", "# the default, written out\nemail = \"email\"\n")
@@ -284,14 +297,58 @@ max_minutes = 60
         })
     }
 
+    fn method() -> impl Strategy<Value = Option<Method>> {
+        prop::option::of(prop_oneof![Just(Method::Get), Just(Method::Put)])
+    }
+
+    fn headers() -> impl Strategy<Value = std::collections::BTreeMap<String, String>> {
+        prop::collection::btree_map(".*", ".*", 0..3)
+    }
+
     prop_compose! {
-        fn request()(
-            url in ".*",
-            method in prop::option::of(prop_oneof![Just(Method::Get), Just(Method::Put)]),
-            headers in prop::collection::btree_map(".*", ".*", 0..3),
-            body in prop::option::of(body()),
-        ) -> RequestPart {
-            RequestPart { url, method, headers, body }
+        fn step()(
+            (name, url, follow) in (prop::option::of(".*"), prop::option::of(".*"), prop::option::of(".*")),
+            (method, headers, body) in (method(), headers(), prop::option::of(body())),
+            encoding in prop::option::of(Just(Encoding::Form)),
+            expect in prop::collection::vec(200..400_u16, 0..3),
+            redirects in prop::option::of(0..=10_u32),
+            capture in prop::collection::btree_map(".*", prop::option::of(".*"), 0..3),
+        ) -> StepPart {
+            let place = |json| CapturePart { json, ..CapturePart::default() };
+            let capture = capture.into_iter().map(|(name, json)| (name, place(json))).collect();
+            StepPart { name, url, follow, method, headers, body, encoding, expect, redirects, capture }
+        }
+    }
+
+    prop_compose! {
+        fn sign_in()(
+            (preset, url, success, redirect_to) in
+                (prop::option::of(".*"), prop::option::of(".*"), prop::option::of(".*"), prop::option::of(".*")),
+            (settings, headers) in (headers(), headers()),
+            (method, body) in (method(), prop::option::of(body())),
+            kind in prop::option::of(prop_oneof![Just(SignInKind::Webhook), Just(SignInKind::Exchange)]),
+            steps in prop::collection::vec(step(), 0..3),
+            cookies in prop::collection::vec(".*", 0..3),
+            local in prop::option::of(prop::collection::btree_map(".*", body(), 0..3)),
+            timeout_ms in prop::option::of(1000..120_000_u32),
+            verify in prop::option::of((".*", ".*")),
+        ) -> SignInPart {
+            SignInPart {
+                preset, settings, kind, url, method, headers, body, steps, cookies, success, redirect_to, timeout_ms,
+                storage: local.map(|local| StoragePart { local, ..StoragePart::default() }),
+                verify: verify.map(|(url, expect)| VerifyPart { url, expect }),
+                ..SignInPart::default()
+            }
+        }
+    }
+
+    prop_compose! {
+        fn sign_out()(
+            url in prop::option::of(".*"),
+            (method, headers, body) in (method(), headers(), prop::option::of(body())),
+            steps in prop::collection::vec(step(), 0..3),
+        ) -> SignOutPart {
+            SignOutPart { url, method, headers, body, steps, encoding: None }
         }
     }
 
@@ -325,22 +382,14 @@ max_minutes = 60
             name in ".*",
             environment in prop_oneof![Just(Environment::Production), Just(Environment::Development)],
             directory in directory(),
-            sign_in in request(),
-            (success, redirect_to) in (prop::option::of(".*"), prop::option::of(".*")),
-            timeout_ms in prop_oneof![Just(30_000_u32), 1000..120_000_u32],
-            verify in prop::option::of((".*", ".*")),
-            sign_out in prop::option::of(request()),
+            sign_in in sign_in(),
+            sign_out in prop::option::of(sign_out()),
             reason in prop_oneof![Just(ReasonRule::Required), Just(ReasonRule::Optional)],
             max_minutes in prop::option::of(1..1440_u32),
             protect in prop::collection::vec(".*", 0..3),
         ) -> ConnectionFile {
-            let RequestPart { url, method, headers, body } = sign_in;
-            let verify = verify.map(|(url, expect)| VerifyPart { url, expect });
             ConnectionFile {
-                name, environment, directory, sign_out,
-                sign_in: SignInPart {
-                    kind: SignInKind::Webhook, url, method, headers, body, success, redirect_to, timeout_ms, verify,
-                },
+                name, environment, directory, sign_in, sign_out,
                 policy: PolicyPart { reason, max_minutes, protect },
             }
         }

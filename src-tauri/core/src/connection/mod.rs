@@ -1,16 +1,19 @@
 //! The connection file: one customer application; its directory, its sign-in, its policy. No secret inside.
 //!
 //! Here are the types of the file and of what is told about it. `parse` turns a text into a valid
-//! [`Connection`] (`shape`: keys and types; `rules`: what they mean; `faults`: what is said of them),
+//! [`Connection`] (`shape`: keys and types; `rules` and `signing`: what they mean; `presets`: sign-ins by name;
+//! `faults`: what is said of them),
 //! `edit` writes the form's values into a text, `store` keeps the files, `schema` describes them.
 
 mod edit;
 mod faults;
 mod hosts;
 mod parse;
+mod presets;
 mod rules;
 mod schema;
 mod shape;
+mod signing;
 mod store;
 
 #[cfg(test)]
@@ -24,7 +27,12 @@ use ts_rs::TS;
 
 pub use edit::write_into;
 pub(crate) use hosts::{Hosts, Wanted};
-pub use parse::{Connection, DATABASE_PASSWORD, Policy, Request, SignIn, Verify, id_for, is_id, read_file};
+pub use parse::{
+    Capture, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, Place, Policy, Recipe, Request, SignIn,
+    SignOut, Step, StorageItem, Verify, id_for, is_id, read_file,
+};
+pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
+pub(crate) use rules::names_a_secret;
 pub use schema::schema;
 pub use store::Connections;
 
@@ -50,9 +58,9 @@ pub struct ConnectionFile {
     pub environment: Environment,
     pub directory: DirectoryPart,
     pub sign_in: SignInPart,
-    /// `[sign_out]`: sent when the session ends, whatever ended it.
+    /// `[sign_out]`: what is sent when the session ends, whatever ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sign_out: Option<RequestPart>,
+    pub sign_out: Option<SignOutPart>,
     #[serde(default, skip_serializing_if = "PolicyPart::is_default")]
     pub policy: PolicyPart,
 }
@@ -170,29 +178,86 @@ pub enum SignInKind {
     /// A request that the session's own window sends, so that the cookies are set there.
     #[default]
     Webhook,
+    /// Steps that the console sends; some of the cookies that it got are put into the session's window.
+    Exchange,
+    /// Steps that the console sends, for a one-time link that the session's window opens.
+    Link,
+    /// Steps that the console sends, or a request that the window sends; what is answered is put into the
+    /// page's storage.
+    Storage,
+    /// A Smart Action of a Forest Admin backend.
+    Forest,
+}
+
+impl SignInKind {
+    /// As it is written in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Exchange => "exchange",
+            Self::Link => "link",
+            Self::Storage => "storage",
+            Self::Forest => "forest",
+        }
+    }
 }
 
 /// `[sign_in]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SignInPart {
-    /// Default: webhook.
-    #[serde(default, skip_serializing_if = "is_webhook")]
-    pub kind: SignInKind,
-    /// The login endpoint; https, or http on loopback. A template.
-    pub url: String,
+    /// What the application runs, by name; it fills in the rest from `settings`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// What the preset asks for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+    /// Default: webhook, or the preset's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<SignInKind>,
+    /// The login endpoint that the session's window calls; https, or http on loopback. A template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Default: POST.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
     /// Header values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The JSON body; its strings are templates.
+    /// The body; its strings are templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub body: Option<serde_json::Value>,
+    /// How the body is sent. Default: json.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// The statuses that mean yes. Default: 2xx and redirects.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<u16>,
+    /// `[[sign_in.steps]]`: requests that the console sends, one after the other, with cookies of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepPart>,
+    /// For an exchange: the names of the cookies that are put into the session's window; `name_*` for any end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cookies: Vec<String>,
+    /// For a link: the name of what was captured, a URL that is opened once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<String>,
+    /// For a link: where it may lead; default: the origin of `redirect_to`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_origins: Vec<String>,
+    /// Paths of the application that the session's window may not reach, by how they begin: what would give it
+    /// the operator's rights back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub block: Vec<String>,
+    /// `[sign_in.storage]`: what is put into the page's storage before its first script runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StoragePart>,
+    /// `[sign_in.forest]`: the Smart Action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forest: Option<ForestPart>,
     /// What is said when it worked. A template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success: Option<String>,
@@ -201,25 +266,134 @@ pub struct SignInPart {
     pub redirect_to: Option<String>,
     /// How long the application may take to answer, in milliseconds (1000 to 120000).
     #[schemars(range(min = 1000, max = 120_000))]
-    #[serde(default = "default_sign_in_timeout_ms", skip_serializing_if = "is_default_sign_in_timeout_ms")]
-    pub timeout_ms: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
     /// `[sign_in.verify]`: who am I now? Asked before the page is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<VerifyPart>,
 }
 
-pub(crate) fn default_sign_in_timeout_ms() -> u32 {
-    30_000
+/// How a body is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Encoding {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`: a table of text, numbers, true and false.
+    Form,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
-fn is_default_sign_in_timeout_ms(ms: &u32) -> bool {
-    *ms == default_sign_in_timeout_ms()
+/// One request that the console sends.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct StepPart {
+    /// What it does, for whoever reads where a sign-in failed: "the login form".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// https, or http on loopback. A template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// In the place of `url`: the name of what was captured, a URL of the same origin as the step before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow: Option<String>,
+    /// Default: POST, or GET for `follow`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<Method>,
+    /// Header values are templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The body; its strings are templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
+    #[ts(type = "any")]
+    pub body: Option<serde_json::Value>,
+    /// How the body is sent. Default: json.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// The statuses that mean yes. Default: 2xx.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<u16>,
+    /// How many redirects within the origin are followed (0 to 10). Default: none.
+    #[schemars(range(min = 0, max = 10))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirects: Option<u32>,
+    /// What is taken from the answer, each under a name: `{{ captured.<name> }}` has it from then on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub capture: BTreeMap<String, CapturePart>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
-fn is_webhook(kind: &SignInKind) -> bool {
-    *kind == SignInKind::Webhook
+/// Where a value stands in an answer; one of these.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct CapturePart {
+    /// A place in the JSON body, as RFC 6901 writes it: `/data/token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<String>,
+    /// The name of a cookie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<String>,
+    /// The name of a header; `location` is where a redirect leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// The name of a field of a form in the page, hidden or not, or of a `<meta>` of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
+    /// How the address of a link in the page begins, from its path on: the first such link's whole URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// Of what stands there, which is a JWT: the claim of this name. Its signature is not checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<String>,
+}
+
+/// `[sign_in.storage]`: what is put into the page's storage before its first script runs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct StoragePart {
+    /// For localStorage. A text is a template; anything else becomes JSON text, with templates in its strings.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[ts(type = "Record<string, any>")]
+    pub local: BTreeMap<String, serde_json::Value>,
+    /// The same for sessionStorage.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[ts(type = "Record<string, any>")]
+    pub session: BTreeMap<String, serde_json::Value>,
+}
+
+/// `[sign_in.forest]`: a Smart Action of a Forest Admin backend.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct ForestPart {
+    /// The backend's URL, without `/forest`.
+    pub backend: String,
+    /// Where the action is called, below `backend`: `/forest/actions/impersonate`, or
+    /// `/forest/_actions/users/0/impersonate` for an agent.
+    pub action: String,
+    /// The collection's name in Forest.
+    pub collection: String,
+    /// The Smart Action's id; default: `<collection>-<the action's last part>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_id: Option<String>,
+    /// The id of the rendering whose permissions count.
+    pub rendering: String,
+    /// The id of the Forest user whose role counts.
+    pub operator: String,
+    /// The team of the operator in Forest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Values of the action's form, by field; their strings are templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    #[ts(type = "Record<string, any>")]
+    pub values: BTreeMap<String, serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
@@ -244,24 +418,31 @@ pub struct VerifyPart {
     pub expect: String,
 }
 
-/// `[sign_out]`: sent when the session ends, whatever ended it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
+/// `[sign_out]`: what is sent when the session ends, whatever ended it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct RequestPart {
-    /// https, or http on loopback. A template.
-    pub url: String,
+pub struct SignOutPart {
+    /// The session's window sends it, with its own cookies; https, or http on loopback. A template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Default: POST.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
     /// Header values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The JSON body; its strings are templates.
+    /// The body; its strings are templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub body: Option<serde_json::Value>,
+    /// How the body is sent. Default: json.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// `[[sign_out.steps]]`: what the console sends after that, with the cookies that it got while signing in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepPart>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]

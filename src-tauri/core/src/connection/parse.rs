@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::faults::Faults;
 use super::{
-    ConnectionFile, ConnectionSummary, DirectoryPart, Method, Origin, PolicyPart, ReasonRule, RequestPart,
-    SignInPart, rules, shape,
+    ConnectionFile, ConnectionSummary, DirectoryPart, Encoding, ForestPart, Method, Origin, PolicyPart,
+    ReasonRule, rules, shape,
 };
 use crate::error::{Code, Error, Result, SecretName};
 use crate::json_path::dotted;
@@ -17,7 +17,10 @@ use crate::template::{Expression, JsonTemplate, Scope, Template};
 /// The secret that opens the directory; it is never sent to the application.
 pub const DATABASE_PASSWORD: &str = "database_password";
 
-const SECRETS_IN_URL: &str = "a URL is written to logs and histories";
+/// The secret that a Forest Admin backend signs its tokens with: FOREST_AUTH_SECRET.
+pub const FOREST_SECRET: &str = "forest_auth_secret";
+
+pub(super) const SECRETS_IN_URL: &str = "a URL is written to logs and histories";
 
 /// A connection that can be used: valid by construction.
 #[derive(Debug, Clone)]
@@ -31,11 +34,11 @@ pub struct Connection {
     pub text: String,
     pub file: ConnectionFile,
     pub sign_in: SignIn,
-    pub sign_out: Option<Request>,
+    pub sign_out: SignOut,
     pub policy: Policy,
 }
 
-/// What the session's page sends.
+/// A request as the file describes it; the session's page sends it, or the console does.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: Method,
@@ -44,26 +47,120 @@ pub struct Request {
     /// In the order of their names.
     pub headers: Vec<(String, Template)>,
     pub body: Option<JsonTemplate>,
+    pub encoding: Encoding,
+    /// The statuses that mean yes; empty: the usual ones.
+    pub expect: Vec<u16>,
 }
 
 #[derive(Debug, Clone)]
 pub struct SignIn {
-    pub request: Request,
-    /// For the application's answer.
+    pub recipe: Recipe,
+    /// Sent by the console, before anything else.
+    pub steps: Vec<Step>,
+    /// Of the application: where the session begins and its cookies belong.
+    pub origin: ::url::Origin,
+    /// For each of the application's answers.
     pub timeout: Duration,
     /// What people are told when it worked; without secrets.
     pub success: Option<Template>,
-    /// Where the session begins, a URL's template; `None`: at the root of the request's origin.
+    /// Where the session begins, a URL's template; `None`: at the root of [`Self::origin`].
     pub redirect_to: Option<Template>,
     pub verify: Option<Verify>,
+    /// Paths that the session's window may not reach, by how they begin.
+    pub block: Vec<String>,
+}
+
+/// How the session's window becomes the user, once the console has taken its steps.
+#[derive(Debug, Clone)]
+pub enum Recipe {
+    /// The window sends this.
+    Webhook(Request),
+    /// The window gets the cookies of these names.
+    Exchange {
+        cookies: Vec<String>,
+    },
+    /// The window opens what was captured under this name, of one of these origins.
+    Link {
+        open: String,
+        origins: Vec<::url::Origin>,
+    },
+    /// The window sends this, if there is one; then its page's storage gets the items.
+    Storage {
+        request: Option<Request>,
+        items: Vec<StorageItem>,
+    },
+    Forest(Forest),
+}
+
+/// One entry of a page's storage.
+#[derive(Debug, Clone)]
+pub struct StorageItem {
+    /// Of sessionStorage; else of localStorage.
+    pub of_session: bool,
+    pub name: String,
+    /// A text as it is; anything else as JSON text.
+    pub value: JsonTemplate,
+}
+
+/// A Smart Action.
+#[derive(Debug, Clone)]
+pub struct Forest {
+    pub part: ForestPart,
+    /// Where the action is called.
+    pub url: Template,
+    /// Values of its form.
+    pub values: Vec<(String, JsonTemplate)>,
+}
+
+/// One request that the console sends.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// For people; may be empty.
+    pub name: String,
+    pub request: Request,
+    /// The captured URL that is asked for in the place of the request's, if it is of the same origin.
+    pub follow: Option<String>,
+    /// So many are followed, within the origin.
+    pub redirects: u32,
+    pub capture: Vec<Capture>,
+}
+
+/// What is taken from an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capture {
+    pub name: String,
+    pub place: Place,
+    /// What stands there is a JWT, and this claim of it is meant.
+    pub claim: Option<String>,
+}
+
+/// Where a value stands in an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// RFC 6901.
+    Json(String),
+    Cookie(String),
+    Header(String),
+    /// A field of a form in the page, or a `<meta>` of it.
+    Form(String),
+    /// The first link whose address begins so, from its path on.
+    Link(String),
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct SignOut {
+    /// The session's window sends it.
+    pub request: Option<Request>,
+    /// The console sends them after that.
+    pub steps: Vec<Step>,
 }
 
 /// Who am I now?
 #[derive(Debug, Clone)]
 pub struct Verify {
-    /// Of the same origin as the sign-in's request.
+    /// Of the application's origin.
     pub url: Template,
-    /// Over `response.status`, `response.json` and what the request knows, without secrets.
+    /// Over `response.status`, `response.json`, `response.text` and what the request knows, without secrets.
     pub expect: Expression,
     /// `expect` as it stands in the file.
     pub source: String,
@@ -95,25 +192,21 @@ impl Connection {
         }
         rules::directory(&file.directory, id, &mut faults);
         let mut parts = Parts { id, fields: user_fields(&file.directory), faults };
-        let sign_in = parts.sign_in(&file.sign_in);
-        let sign_out = file.sign_out.as_ref().map(|part| parts.request("sign_out", part));
+        let compiled = parts.sign_in_and_out(&file);
         let policy = parts.policy(&file.policy);
         let faults = parts.faults;
-        match (sign_in, policy) {
+        match (compiled, policy) {
             // Parts that are missing for a fault are told apart from parts that are not there by the fault.
-            (Some(sign_in), Some(policy)) if faults.is_empty() => {
-                let sign_out = sign_out.flatten();
-                Ok(Self {
-                    id: id.to_owned(),
-                    origin,
-                    path,
-                    text: text.to_owned(),
-                    file,
-                    sign_in,
-                    sign_out,
-                    policy,
-                })
-            }
+            (Some((sign_in, sign_out)), Some(policy)) if faults.is_empty() => Ok(Self {
+                id: id.to_owned(),
+                origin,
+                path,
+                text: text.to_owned(),
+                file,
+                sign_in,
+                sign_out,
+                policy,
+            }),
             _ => Err(faults.into_error()),
         }
     }
@@ -121,7 +214,19 @@ impl Connection {
     /// Names of all secrets that signing in and out need, sorted; the database's password is not among them.
     pub fn secrets(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
-        for request in std::iter::once(&self.sign_in.request).chain(&self.sign_out) {
+        let (sign_in, sign_out) = (&self.sign_in, &self.sign_out);
+        let own = match &sign_in.recipe {
+            Recipe::Webhook(request) => Some(request),
+            Recipe::Storage { request, .. } => request.as_ref(),
+            Recipe::Exchange { .. } | Recipe::Link { .. } => None,
+            Recipe::Forest(forest) => {
+                names.insert(FOREST_SECRET.to_owned());
+                names.extend(forest.values.iter().flat_map(|(_, value)| value.secrets()));
+                None
+            }
+        };
+        let steps = sign_in.steps.iter().chain(&sign_out.steps).map(|step| &step.request);
+        for request in own.into_iter().chain(steps).chain(&sign_out.request) {
             names.extend(request.headers.iter().flat_map(|(_, value)| value.secrets()));
             names.extend(request.body.iter().flat_map(JsonTemplate::secrets));
         }
@@ -227,88 +332,15 @@ fn user_fields(part: &DirectoryPart) -> Vec<String> {
 
 /// Compiles the parts of one file and collects their faults; a part with a fault is `None`
 /// or incomplete, and then there is a fault.
-struct Parts<'a> {
-    id: &'a str,
+pub(super) struct Parts<'a> {
+    pub(super) id: &'a str,
     fields: Vec<String>,
-    faults: Faults<'a>,
+    pub(super) faults: Faults<'a>,
 }
 
 impl Parts<'_> {
-    fn session(&self, why_no_secrets: &'static str) -> Scope {
+    pub(super) fn session(&self, why_no_secrets: &'static str) -> Scope {
         Scope::session(self.fields.iter().cloned(), why_no_secrets)
-    }
-
-    fn sign_in(&mut self, part: &SignInPart) -> Option<SignIn> {
-        let request = RequestPart {
-            url: part.url.clone(),
-            method: part.method,
-            headers: part.headers.clone(),
-            body: part.body.clone(),
-        };
-        let request = self.request("sign_in", &request);
-        let success = part.success.as_ref().map(|text| {
-            let scope = self.session("this text is shown to people");
-            self.take("sign_in.success", Template::parse_words("sign_in.success", text, &scope))
-        });
-        let redirect_to = part.redirect_to.as_ref().map(|text| self.url("sign_in.redirect_to", text));
-        let verify = part.verify.as_ref().map(|part| {
-            let url = self.url("sign_in.verify.url", &part.url);
-            let origin = request.as_ref().and_then(|request| request.url.origin());
-            if let (Some(url), Some(origin)) = (&url, origin)
-                && url.origin() != Some(origin)
-            {
-                self.faults.add(
-                    "sign_in.verify.url",
-                    format!(
-                        "has to begin with {}, as sign_in.url does: only there the session's cookies are sent",
-                        origin.ascii_serialization()
-                    ),
-                );
-            }
-            let scope = self.session("what is expected does not depend on a secret").with_response();
-            let expect = Expression::parse("sign_in.verify.expect", &part.expect, &scope);
-            let expect = self.take("sign_in.verify.expect", expect);
-            Some(Verify { url: url?, expect: expect?, source: part.expect.clone() })
-        });
-        Some(SignIn {
-            request: request?,
-            timeout: Duration::from_millis(part.timeout_ms.into()),
-            success: success.flatten(),
-            redirect_to: redirect_to.flatten(),
-            verify: verify.flatten(),
-        })
-    }
-
-    /// `key` is the table's: `sign_in` or `sign_out`.
-    fn request(&mut self, key: &str, part: &RequestPart) -> Option<Request> {
-        let method = part.method.unwrap_or(Method::Post);
-        let url = self.url(&format!("{key}.url"), &part.url);
-        let scope = self.session(SECRETS_IN_URL).with_secrets();
-        let mut headers = Vec::new();
-        let mut seen = BTreeSet::new();
-        for (name, value) in &part.headers {
-            let key = format!("{key}.headers.{name}");
-            rules::header(&key, name, value, &mut self.faults);
-            if !seen.insert(name.to_lowercase()) {
-                self.faults.add(&key, "is there twice: upper and lower case do not count in a header's name");
-            }
-            rules::no_secret_in_text(&key, name, value, self.id, &scope, &mut self.faults);
-            let value = Template::parse(&key, value, &scope);
-            headers.extend(self.take(&key, value).map(|value| (name.clone(), value)));
-        }
-        let body_key = format!("{key}.body");
-        rules::body_allowed(&body_key, method, part.body.is_some(), &mut self.faults);
-        let body = part.body.as_ref().map(|json| {
-            rules::no_secret_in_json(&body_key, "", json, self.id, &scope, &mut self.faults);
-            JsonTemplate::parse(&body_key, json, &scope)
-                .map_err(|found| {
-                    for (key, fault) in found {
-                        self.faults.add(&key, fault.message);
-                    }
-                })
-                .ok()
-        });
-        Some(Request { method, url: url?, headers, body: body.flatten() })
     }
 
     fn policy(&mut self, part: &PolicyPart) -> Option<Policy> {
@@ -322,13 +354,17 @@ impl Parts<'_> {
         Some(Policy { reason: part.reason, max_minutes: part.max_minutes, protect })
     }
 
-    fn url(&mut self, key: &str, text: &str) -> Option<Template> {
+    pub(super) fn url(&mut self, key: &str, text: &str, captured: &BTreeSet<String>) -> Option<Template> {
         rules::no_secret_in_query(key, text, &mut self.faults);
-        let scope = self.session(SECRETS_IN_URL);
+        let scope = self.session(SECRETS_IN_URL).with_captured(captured);
         self.take(key, Template::parse_url(key, text, &scope))
     }
 
-    fn take<T>(&mut self, key: &str, parsed: Result<T, crate::template::TemplateFault>) -> Option<T> {
+    pub(super) fn take<T>(
+        &mut self,
+        key: &str,
+        parsed: Result<T, crate::template::TemplateFault>,
+    ) -> Option<T> {
         parsed.map_err(|fault| self.faults.add(key, fault.message)).ok()
     }
 }

@@ -238,14 +238,31 @@ fn holds_password(scheme: &str, id: &str) -> String {
     )
 }
 
+/// Who sends a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// The session's window, by its page's `fetch`.
+    Window,
+    /// The console, by a client of its own.
+    Console,
+}
+
+/// Header fields that describe the message itself, or one stretch of its way: the client sets them.
+const CLIENTS_HEADERS: &[&str] =
+    &["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
+
 /// A header field's name and value, as far as they are known from the file.
-pub(super) fn header(key: &str, name: &str, value: &str, faults: &mut Faults) {
+pub(super) fn header(key: &str, name: &str, value: &str, sender: Sender, faults: &mut Faults) {
     // RFC 9110, 5.6.2: token.
     let is_token = !name.is_empty()
         && name.chars().all(|char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char));
     let lower = name.to_lowercase();
     if !is_token {
         faults.add(key, "is no name for a header: letters, digits and `-` are");
+    } else if sender == Sender::Console {
+        if CLIENTS_HEADERS.contains(&lower.as_str()) {
+            faults.add(key, "is a header that follows from the request itself; leave it out");
+        }
     } else if FORBIDDEN_HEADERS.contains(&lower.as_str())
         || lower.starts_with("proxy-")
         || lower.starts_with("sec-")
@@ -272,6 +289,22 @@ pub(super) fn header(key: &str, name: &str, value: &str, faults: &mut Faults) {
 pub(super) fn body_allowed(key: &str, method: Method, has_body: bool, faults: &mut Faults) {
     if has_body && method == Method::Get {
         faults.add(key, "a GET request cannot have a body; use POST, or put the values into the URL");
+    }
+}
+
+/// A form holds names and plain values.
+pub(super) fn form_body(key: &str, body: Option<&Value>, faults: &mut Faults) {
+    match body {
+        None => {}
+        Some(Value::Object(fields)) => {
+            for (name, _) in fields.iter().filter(|(_, value)| value.is_object() || value.is_array()) {
+                faults.add(
+                    &format!("{key}.{name}"),
+                    "has to be text, a number, true or false: it is sent as a form",
+                );
+            }
+        }
+        Some(_) => faults.add(key, "has to be a table: it is sent as a form"),
     }
 }
 
@@ -346,7 +379,8 @@ pub(super) fn no_secret_in_query(key: &str, url: &str, faults: &mut Faults) {
     }
 }
 
-fn names_a_secret(name: &str) -> bool {
+/// `adminToken`, `X-API-Key`: does this name something that nobody should read?
+pub(crate) fn names_a_secret(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let plain = plain.strip_suffix('s').unwrap_or(&plain);
     SECRET_NAMES.iter().any(|ending| plain.ends_with(ending))

@@ -161,7 +161,8 @@ fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut Faults) {
         return;
     }
     // A short plain word is a word; anything else is not repeated.
-    let plain = word.len() <= 20 && word.chars().all(|char| char.is_ascii_alphabetic() || char == '_');
+    let plain =
+        word.len() <= 20 && word.chars().all(|char| char.is_ascii_alphabetic() || "_-".contains(char));
     let said = if plain { format!("`{word}`") } else { "this value".to_owned() };
     faults.add(
         key,

@@ -85,7 +85,7 @@ fn the_example_of_the_handbook_can_be_used() {
         "operator": { "name": "Olga", "email": "olga@acme.com" },
         "secret": { "admin_token": "s3cr3t" },
     });
-    let request = &connection.sign_in.request;
+    let Recipe::Webhook(request) = &connection.sign_in.recipe else { panic!("a webhook") };
     assert_eq!(request.url.render(&context).unwrap(), "https://app.acme.com/login");
     assert_eq!(request.method, Method::Post);
     assert_eq!(request.headers[0].0, "x-operator");
@@ -101,7 +101,7 @@ fn the_example_of_the_handbook_can_be_used() {
     let (text, expression) = &connection.policy.protect[0];
     assert_eq!(text, "user.role in ['admin', 'staff']");
     assert!(!expression.eval(&context).unwrap());
-    assert_eq!(connection.sign_out.unwrap().method, Method::Post);
+    assert_eq!(connection.sign_out.request.unwrap().method, Method::Post);
 }
 
 #[test]
@@ -109,8 +109,9 @@ fn the_smallest_file_has_sensible_defaults() {
     assert_eq!(faults("", "", "", ""), Vec::<String>::new());
     let connection = parse("name='A'\nenvironment='staging'\ndirectory={url='sqlite:///u.db',table='u',id='id'}\nsign_in.url='http://localhost:3000/login'").unwrap();
     assert_eq!(connection.sign_in.timeout, std::time::Duration::from_secs(30));
-    assert_eq!(connection.sign_in.request.method, Method::Post);
-    assert!(connection.sign_in.redirect_to.is_none() && connection.sign_out.is_none());
+    let Recipe::Webhook(request) = &connection.sign_in.recipe else { panic!("a webhook") };
+    assert_eq!(request.method, Method::Post);
+    assert!(connection.sign_in.redirect_to.is_none() && connection.sign_out.request.is_none());
     assert_eq!(connection.policy.reason, ReasonRule::Required);
     assert!(!connection.may_need_password());
     assert_eq!(connection.summary().engine, "SQLite");
@@ -173,7 +174,7 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
         (
             ["", "", "kind = 'oauth'\nurl = 'https://a.com/'\nmethod = 'post'\nheader = { a = 'b' }", ""],
             vec![
-                "acme.toml:9:8: sign_in.kind: this version of Understudy does not know `oauth`; it knows webhook",
+                "acme.toml:9:8: sign_in.kind: this version of Understudy does not know `oauth`; it knows webhook, exchange, link, storage, forest",
                 "acme.toml:11:10: sign_in.method: `post` is not one of GET, POST, PUT, PATCH, DELETE; did you mean `POST`?",
                 "acme.toml:12:1: sign_in.header: unknown key; did you mean `headers`?",
             ],
@@ -537,7 +538,7 @@ fn what_a_page_cannot_send_is_refused() {
         ),
         (
             "[sign_in.verify]\nurl = 'https://www.acme.com/me'\nexpect = 'true'",
-            "acme.toml:11:7: sign_in.verify.url: has to begin with https://app.acme.com, as sign_in.url does: only there the session's cookies are sent",
+            "acme.toml:11:7: sign_in.verify.url: has to begin with https://app.acme.com, as the session does: only there its cookies are sent",
         ),
     ] {
         let found = faults("", "", &format!("url = 'https://app.acme.com/login'\n{line}"), "");
@@ -592,4 +593,114 @@ fn ids_are_plain_names() {
         assert_eq!(id_for(name, taken), expected);
     }
     assert!(is_id(&id_for(&"x y".repeat(99), |id| id.len() < 58)));
+}
+
+const DIRECTORY: &str =
+    "name='A'\nenvironment='staging'\ndirectory={url='sqlite:///u.db',table='u',id='id',email='email'}\n";
+
+#[test]
+fn every_preset_becomes_a_connection_with_its_examples_filled_in() {
+    for preset in presets() {
+        let mut text = format!("{DIRECTORY}[sign_in]\npreset = '{}'\n[sign_in.settings]\n", preset.name);
+        for setting in &preset.settings {
+            let value =
+                setting.example.as_ref().or(setting.default.as_ref()).expect("an example or a default");
+            text += &format!("{} = '{value}'\n", setting.name);
+        }
+        let connection = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+        let told: Vec<&str> = preset.secrets.iter().map(|secret| secret.name.as_str()).collect();
+        assert_eq!(connection.secrets(), told, "{}: each secret is explained", preset.name);
+        assert!(!connection.text.contains('<'), "what is filled in stands in the file's own words");
+        assert!(!preset.about.is_empty() && !preset.title.is_empty());
+        for setting in preset.settings.iter().filter(|setting| setting.default.is_none()) {
+            let without: String =
+                text.lines().filter(|line| !line.starts_with(&setting.name)).collect::<Vec<_>>().join("\n");
+            let error = parse(&without).unwrap_err().message;
+            assert!(
+                error.contains(&format!("sign_in.settings.{}: is missing. {}", setting.name, setting.help)),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_preset_that_is_misspelt_unknown_or_filled_in_wrongly_is_told_with_its_place() {
+    let faults = |sign_in: &str| {
+        let error = parse(&format!("{DIRECTORY}[sign_in]\n{sign_in}")).unwrap_err();
+        error.message.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        faults("preset = 'django-hijak'"),
+        ["acme.toml:5:10: sign_in.preset: there is no preset `django-hijak`; did you mean `django-hijack`?"]
+    );
+    assert!(
+        faults("preset = 'quantum-2031'")[0]
+            .contains("this version of Understudy does not know `quantum-2031`")
+    );
+    assert_eq!(
+        faults("preset = 'webhook'\nsettings = { app = 'http://app.acme.com', endpont = '/x' }"),
+        [
+            "acme.toml:6:20: sign_in.settings.app: has to be https (http on this machine alone)",
+            "acme.toml:6:53: sign_in.settings.endpont: unknown setting; did you mean `endpoint`?",
+        ]
+    );
+    for odd in
+        ["https://app.acme.com/{{ user.id }}", "https://app.acme.com/<app>", "https://a@app.acme.com", "x"]
+    {
+        assert_eq!(faults(&format!("preset = 'webhook'\nsettings = {{ app = '{odd}' }}")).len(), 1, "{odd}");
+    }
+    let kind = faults("kind = 'quantum'\nurl = 'https://a.com/'");
+    assert_eq!(
+        kind,
+        [
+            "acme.toml:5:8: sign_in.kind: this version of Understudy does not know `quantum`; it knows webhook, exchange, link, storage, forest"
+        ]
+    );
+}
+
+#[test]
+fn a_preset_is_overridden_by_what_the_file_says_itself() {
+    let connection = parse(&format!(
+        "{DIRECTORY}[sign_in]\npreset = 'webhook'\nsettings = {{ app = 'https://app.acme.com/' }}\nredirect_to = 'https://app.acme.com/home'\n\
+         [sign_out]\nurl = 'https://app.acme.com/bye'"
+    ))
+    .unwrap();
+    let Recipe::Webhook(request) = &connection.sign_in.recipe else { panic!("a webhook") };
+    assert_eq!(request.url.source(), "https://app.acme.com/impersonate");
+    assert_eq!(connection.sign_in.redirect_to.as_ref().unwrap().source(), "https://app.acme.com/home");
+    assert_eq!(connection.sign_out.request.unwrap().url.source(), "https://app.acme.com/bye");
+}
+
+#[test]
+fn keys_of_another_kind_and_captures_of_nothing_are_refused() {
+    let steps = "[[sign_in.steps]]\nurl = 'https://app.acme.com/a'\n";
+    let cases = [
+        (
+            "kind = 'exchange'\nurl = 'https://app.acme.com/'\nredirect_to = 'https://app.acme.com/'\ncookies = ['a']\n",
+            vec![
+                "acme.toml:6:7: sign_in.url: is for a sign-in of kind `webhook` or `storage`, and this one is `exchange`",
+            ],
+        ),
+        (
+            "kind = 'link'\nopen = 'link'\nredirect_to = 'https://app.acme.com/'\n",
+            vec!["acme.toml:6:8: sign_in.open: no step captures `link`"],
+        ),
+        (
+            "kind = 'exchange'\ncookies = ['a']\n",
+            vec![
+                "acme.toml:4:1: sign_in.redirect_to: is missing. With `kind = \"exchange\"`, it says where the session begins",
+            ],
+        ),
+    ];
+    for (sign_in, expected) in cases {
+        let error = parse(&format!("{DIRECTORY}[sign_in]\n{sign_in}{steps}")).unwrap_err();
+        assert_eq!(error.message.lines().collect::<Vec<_>>(), expected, "{sign_in}");
+    }
+    let later = "kind = 'exchange'\ncookies = ['a']\nredirect_to = 'https://app.acme.com/'\n[[sign_in.steps]]\n\
+                 url = 'https://app.acme.com/{{ captured.later }}'\ncapture = { a = { json = 'x', cookie = 'y' } }\n";
+    let error = parse(&format!("{DIRECTORY}[sign_in]\n{later}")).unwrap_err().message;
+    assert!(error.contains("sign_in.steps[0].url: unknown name `captured.later`"), "{error}");
+    assert!(error.contains("sign_in.steps[0].capture.a: names one place"), "{error}");
+    assert!(error.contains("sign_in.steps[0].capture.a.json: is a path that begins with `/`"), "{error}");
 }

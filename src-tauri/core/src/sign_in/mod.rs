@@ -1,36 +1,37 @@
-//! A recipe becomes a plan: what the session's window sends, how the answer is judged, where it goes then.
+//! A recipe becomes what the session's window does: one small file per kind of sign-in.
 //!
-//! Pure: templates in, requests out. Nothing is sent from here.
+//! The console takes its steps (`steps`, with a `client` of its own), the recipe says what the window gets
+//! of it (`arrival`), and answers are judged (`judge`). `rehearsal` does all of it without a window.
 
+mod arrival;
+mod capture;
+mod client;
+mod forest;
 mod judge;
+mod rehearsal;
+mod shown;
+mod steps;
 
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use url::{Origin, Url};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use url::Url;
 
-pub use judge::{judge, judge_sign_out, judge_verify};
+pub use arrival::{Arrival, arrive, storage};
+pub use client::Client;
+pub use judge::{judge, judge_sign_out, judge_verify, link_failed};
+pub use rehearsal::{Rehearsal, rehearse, response};
+pub use shown::{Exchange, mask};
+pub use steps::{one as take_step, sign_out as take_sign_out_steps};
 
 use crate::browser::PlannedRequest;
-use crate::connection::{Connection, Request};
+use crate::connection::{Connection, Encoding, Method, Recipe, Request};
 use crate::error::{Code, Error, Result};
-use crate::template::Expression;
+use crate::template::{Expression, FACTS, MASK};
 
 /// How long a sign-out may take before the window closes without its answer.
 pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What one attempt to sign in consists of.
-pub struct Plan {
-    /// The desk's origin, and that of every request.
-    pub origin: Origin,
-    pub request: PlannedRequest,
-    pub verify: Option<Verify>,
-    /// Where the session begins.
-    pub redirect_to: Url,
-    /// What is said when it worked.
-    pub success: String,
-}
 
 /// Who am I now? Asked before the page is shown.
 pub struct Verify {
@@ -40,39 +41,96 @@ pub struct Verify {
     pub source: String,
 }
 
-/// Renders the connection's sign-in for `context` (`user`, `operator`, `secret`, `reason`, `session`, `connection`).
-pub fn plan(connection: &Connection, context: &Value) -> Result<Plan> {
-    let sign_in = &connection.sign_in;
-    let request = planned(&sign_in.request, sign_in.timeout, context)?;
-    let origin = request.url.origin();
-    let redirect_to = match &sign_in.redirect_to {
-        Some(template) => url("sign_in.redirect_to", &template.render(context)?)?,
-        None => url("sign_in.url", &format!("{}/", origin.ascii_serialization()))?,
-    };
-    let success = match &sign_in.success {
-        Some(template) => template.render(context)?,
-        None => format!("Impersonating user {}", label(context)),
-    };
-    let verify = match &sign_in.verify {
-        Some(verify) => Some(Verify {
-            request: PlannedRequest {
-                method: crate::connection::Method::Get,
-                url: url("sign_in.verify.url", &verify.url.render(context)?)?,
-                headers: vec![("accept".into(), "application/json".into())],
-                body: None,
-                timeout: sign_in.timeout,
-            },
-            expect: verify.expect.clone(),
-            source: verify.source.clone(),
-        }),
-        None => None,
-    };
-    Ok(Plan { origin, request, verify, redirect_to, success })
+/// What templates see beside the user: what was captured, and what tokens are made of. `now` is in seconds
+/// since the epoch.
+pub fn complete(connection: &Connection, context: &mut Value, client: &Client, now: i64) {
+    context["captured"] = Value::Object(client.captured().clone());
+    context[FACTS] = json!({ "now": now, "audience": connection.sign_in.origin.ascii_serialization() });
 }
 
-/// Renders the connection's sign-out; `None` when it has none.
+/// Where the session begins, unless the application says.
+pub fn redirect_to(connection: &Connection, context: &Value) -> Result<Url> {
+    let sign_in = &connection.sign_in;
+    match &sign_in.redirect_to {
+        Some(template) => url("sign_in.redirect_to", &template.render(context)?),
+        None => url("sign_in.url", &format!("{}/", sign_in.origin.ascii_serialization())),
+    }
+}
+
+/// What is said when it worked.
+pub fn success(connection: &Connection, context: &Value) -> Result<String> {
+    match &connection.sign_in.success {
+        Some(template) => template.render(context),
+        None => Ok(format!("Impersonating user {}", label(context))),
+    }
+}
+
+/// The question who is signed in; `None` when the connection asks none.
+pub fn verify(connection: &Connection, context: &Value) -> Result<Option<Verify>> {
+    let sign_in = &connection.sign_in;
+    let Some(verify) = &sign_in.verify else { return Ok(None) };
+    Ok(Some(Verify {
+        request: PlannedRequest {
+            method: Method::Get,
+            url: url("sign_in.verify.url", &verify.url.render(context)?)?,
+            headers: vec![("accept".into(), "application/json, text/html;q=0.9".to_owned().into())],
+            body: None,
+            timeout: sign_in.timeout,
+            expect: Vec::new(),
+        },
+        expect: verify.expect.clone(),
+        source: verify.source.clone(),
+    }))
+}
+
+/// What a sign-in will do, as far as that is known before anything is sent.
+pub struct Outline {
+    /// "POST https://app.example.com/login".
+    pub requests: Vec<String>,
+    pub is_verified: bool,
+    pub redirect_to: Url,
+}
+
+/// Renders all of a sign-in and sign-out for the user of `context`, with a stand-in for what is captured on the
+/// way. Nothing is sent.
+pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
+    let (sign_in, sign_out) = (&connection.sign_in, &connection.sign_out);
+    let mut context = context.clone();
+    let steps = sign_in.steps.iter().chain(&sign_out.steps);
+    for name in steps.clone().flat_map(|step| &step.capture).map(|capture| &capture.name) {
+        context["captured"][name] = MASK.into();
+    }
+    let own = match &sign_in.recipe {
+        Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => Some(request),
+        _ => None,
+    };
+    for request in steps.map(|step| &step.request).chain(&sign_out.request) {
+        planned(request, sign_in.timeout, &context)?;
+    }
+    let mut requests = Vec::new();
+    for request in sign_in.steps.iter().map(|step| &step.request).chain(own) {
+        let planned = planned(request, sign_in.timeout, &context)?;
+        requests.push(format!("{} {}", planned.method.as_str(), planned.url));
+    }
+    if let Recipe::Forest(action) = &sign_in.recipe {
+        requests.push(format!("POST {}", action.url.render(&context)?));
+    }
+    success(connection, &context)?;
+    Ok(Outline {
+        requests,
+        is_verified: verify(connection, &context)?.is_some(),
+        redirect_to: redirect_to(connection, &context)?,
+    })
+}
+
+/// Renders what the session's window sends at the end; `None` when it sends nothing.
 pub fn plan_sign_out(connection: &Connection, context: &Value) -> Result<Option<PlannedRequest>> {
-    connection.sign_out.as_ref().map(|request| planned(request, SIGN_OUT_TIMEOUT, context)).transpose()
+    connection
+        .sign_out
+        .request
+        .as_ref()
+        .map(|request| planned(request, SIGN_OUT_TIMEOUT, context))
+        .transpose()
 }
 
 /// Renders one request.
@@ -81,7 +139,8 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
     let mut headers = Vec::with_capacity(request.headers.len() + 1);
     for (name, template) in &request.headers {
         let value = template.render(context)?;
-        if value.chars().any(|c| c.is_control() || c as u32 > 0xff) {
+        // The mask is only ever shown.
+        if value.replace(MASK, "").chars().any(|c| c.is_control() || c as u32 > 0xff) {
             return Err(Error::new(
                 Code::TemplateFailed,
                 format!("The header `{name}` would hold characters that no HTTP header can carry."),
@@ -91,13 +150,30 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
         headers.push((name.clone(), SecretString::from(value)));
     }
     let body = match &request.body {
-        Some(template) => Some(SecretString::from(template.render(context)?.to_string())),
+        Some(template) => Some(SecretString::from(encoded(request.encoding, &template.render(context)?))),
         None => None,
     };
     if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
-        headers.push(("content-type".into(), "application/json".into()));
+        let kind = match request.encoding {
+            Encoding::Json => "application/json",
+            Encoding::Form => "application/x-www-form-urlencoded",
+        };
+        headers.push(("content-type".into(), kind.to_owned().into()));
     }
-    Ok(PlannedRequest { method: request.method, url, headers, body, timeout })
+    Ok(PlannedRequest { method: request.method, url, headers, body, timeout, expect: request.expect.clone() })
+}
+
+fn encoded(encoding: Encoding, body: &Value) -> String {
+    match (encoding, body) {
+        (Encoding::Form, Value::Object(fields)) => {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            for (name, value) in fields {
+                form.append_pair(name, value.as_str().unwrap_or(&value.to_string()));
+            }
+            form.finish()
+        }
+        _ => body.to_string(),
+    }
 }
 
 fn url(key: &str, text: &str) -> Result<Url> {
@@ -119,37 +195,20 @@ fn label(context: &Value) -> String {
         .unwrap_or_default()
 }
 
-/// `text` without any of `secrets`: an application may answer with what it was sent.
-pub fn mask(text: &str, secrets: &[SecretString]) -> String {
-    let mut masked = text.to_owned();
-    for secret in secrets {
-        let plain = secret.expose_secret();
-        let json = Value::String(plain.into()).to_string();
-        let encoded: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
-        for form in [plain, json.trim_matches('"'), &encoded] {
-            if !form.is_empty() {
-                masked = masked.replace(form, "••••");
-            }
-        }
-    }
-    masked
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_an_application_echoes_is_masked_in_every_spelling() {
-        let secrets = [SecretString::from("to\"ken/1")];
-        let echoed = r#"{"a":"to\"ken/1","b":"to%22ken%2F1"} to"ken/1"#;
-        assert_eq!(mask(echoed, &secrets), r#"{"a":"••••","b":"••••"} ••••"#);
-    }
 
     #[test]
     fn who_the_user_is_falls_back_from_name_to_id() {
         assert_eq!(label(&json!({"user": {"id": 7, "email": null, "name": ""}})), "7");
         assert_eq!(label(&json!({"user": {"id": 7, "email": "a@b.example"}})), "a@b.example");
+    }
+
+    #[test]
+    fn a_form_is_encoded_as_forms_are() {
+        let body = json!({ "user_pk": 7, "next": "/a b&c", "yes": true });
+        assert_eq!(encoded(Encoding::Form, &body), "user_pk=7&next=%2Fa+b%26c&yes=true");
+        assert_eq!(encoded(Encoding::Json, &json!({ "a": 1 })), r#"{"a":1}"#);
     }
 }

@@ -1,7 +1,7 @@
-//! MiniJinja as it is used here: strict, without functions, without statements that introduce
+//! MiniJinja as it is used here: strict, with no functions but those that sign, without statements that introduce
 //! names, and with a budget. Its errors are read for their kind only, as their texts can hold values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use minijinja::syntax::SyntaxConfig;
@@ -9,7 +9,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::TemplateFault;
+use super::{TemplateFault, sign};
 
 /// What a template's result is for; it decides how a value is written into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,10 @@ fn environment(flavour: Flavour) -> Environment<'static> {
         // In a URL everything is encoded; what is marked as safe is encoded already.
         if flavour == Flavour::Url { Value::from_safe_string(encoded) } else { Value::from(encoded) }
     });
+    // Words are shown to people, and URLs are written down: neither is signed.
+    if flavour == Flavour::Exact {
+        sign::add_to(&mut engine);
+    }
     engine.set_formatter(move |out, state, value| write(flavour, out, state, value));
     engine
 }
@@ -95,13 +99,21 @@ fn write(
 pub(super) fn names_of_template(flavour: Flavour, source: &str) -> Result<BTreeSet<String>, TemplateFault> {
     only_known_statements(source)?;
     let template = engine(flavour).template_from_str(source).map_err(|error| syntax(&error))?;
-    Ok(template.undeclared_variables(true).into_iter().collect())
+    Ok(names(flavour, template.undeclared_variables(true)))
 }
 
 /// Every name that the expression uses, in full.
 pub(super) fn names_of_expression(source: &str) -> Result<BTreeSet<String>, TemplateFault> {
     let expression = engine(Flavour::Exact).compile_expression(source).map_err(|error| syntax(&error))?;
-    Ok(expression.undeclared_variables(true).into_iter().collect())
+    Ok(names(Flavour::Exact, expression.undeclared_variables(true)))
+}
+
+/// What the engine calls undeclared, but for the functions that it has.
+fn names(flavour: Flavour, found: HashSet<String>) -> BTreeSet<String> {
+    found
+        .into_iter()
+        .filter(|name| flavour != Flavour::Exact || !sign::FUNCTIONS.contains(&name.as_str()))
+        .collect()
 }
 
 fn syntax(error: &minijinja::Error) -> TemplateFault {

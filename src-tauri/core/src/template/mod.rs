@@ -4,11 +4,12 @@
 //! template that exists uses known names only. What is wrong with a user's values is found when it is
 //! rendered. Faults and errors tell keys and names, never values. No I/O here, and no clock.
 //!
-//! Here are the kinds of template; `engine` is MiniJinja's side, `scope` the names, `url` the
-//! templates that become a URL.
+//! Here are the kinds of template; `engine` is MiniJinja's side, `scope` the names, `sign` what
+//! can be signed, `url` the templates that become a URL.
 
 mod engine;
 mod scope;
+mod sign;
 mod url;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use serde_json::Value;
 use crate::error::{Code, Error, Result};
 use engine::{Flavour, engine, names_of_expression, names_of_template, try_out};
 pub use scope::Scope;
+pub use sign::{FACTS, MASK, signed};
 pub use url::is_loopback;
 
 /// Why a template cannot be what it says; completes "`<key>`: …".
@@ -54,13 +56,22 @@ struct Source {
 }
 
 impl Source {
-    fn secrets(&self) -> BTreeSet<String> {
-        self.names.iter().filter_map(|name| name.strip_prefix("secret.")).map(str::to_owned).collect()
+    /// The names that the text uses behind `group.`.
+    fn below(&self, group: &str) -> BTreeSet<String> {
+        let inside = |name: &str| name.strip_prefix(group)?.strip_prefix('.').map(str::to_owned);
+        self.names.iter().filter_map(|name| inside(name)).collect()
     }
 
     /// Says which key failed and, from the names that it uses, why; the engine's own text may hold
     /// values and is not used.
     fn failed(&self, context: &Value, cause: &EngineError) -> Error {
+        if let Some(words) = cause.detail().and_then(|detail| detail.strip_prefix(sign::SAID)) {
+            return Error::new(
+                Code::TemplateFailed,
+                format!("{} could not be evaluated: {words}.", self.key),
+            )
+            .hint("Correct the connection file, or store another secret.");
+        }
         let absent: Vec<String> = self
             .names
             .iter()
@@ -128,7 +139,12 @@ impl Template {
 
     /// The names behind `secret.`; a template uses no other secret.
     pub fn secrets(&self) -> BTreeSet<String> {
-        self.source.secrets()
+        self.source.below("secret")
+    }
+
+    /// The names behind `captured.`.
+    pub fn captured(&self) -> BTreeSet<String> {
+        self.source.below("captured")
     }
 
     /// Uses no name at all: always renders to the same text.
@@ -167,9 +183,17 @@ impl JsonTemplate {
     }
 
     pub fn secrets(&self) -> BTreeSet<String> {
-        let mut secrets = BTreeSet::new();
-        self.0.secrets(&mut secrets);
-        secrets
+        self.below("secret")
+    }
+
+    pub fn captured(&self) -> BTreeSet<String> {
+        self.below("captured")
+    }
+
+    fn below(&self, group: &str) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.0.below(group, &mut names);
+        names
     }
 }
 
@@ -244,13 +268,13 @@ impl Node {
         })
     }
 
-    fn secrets(&self, found: &mut BTreeSet<String>) {
+    fn below(&self, group: &str, found: &mut BTreeSet<String>) {
         match self {
             Self::Plain(_) => {}
-            Self::Text(template) => found.extend(template.secrets()),
-            Self::Whole(source) => found.extend(source.secrets()),
-            Self::Array(items) => items.iter().for_each(|item| item.secrets(found)),
-            Self::Object(fields) => fields.iter().for_each(|(_, node)| node.secrets(found)),
+            Self::Text(template) => found.extend(template.source.below(group)),
+            Self::Whole(source) => found.extend(source.below(group)),
+            Self::Array(items) => items.iter().for_each(|item| item.below(group, found)),
+            Self::Object(fields) => fields.iter().for_each(|(_, node)| node.below(group, found)),
         }
     }
 }

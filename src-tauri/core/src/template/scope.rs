@@ -52,12 +52,22 @@ impl Scope {
         self
     }
 
-    /// The same, with `response.status` and `response.json.<anything>`: for `[sign_in.verify]`.
+    /// The same, with `response.status`, `response.text` and `response.json.<anything>`.
     #[must_use]
     pub fn with_response(mut self) -> Self {
-        let response = BTreeMap::from([("status".into(), Names::Value), ("json".into(), Names::Json)]);
+        let response = BTreeMap::from([
+            ("status".into(), Names::Value),
+            ("json".into(), Names::Json),
+            ("text".into(), Names::Value),
+        ]);
         self.names.insert("response".into(), Names::Group(response));
         self
+    }
+
+    /// The same, with `captured.<name>`: what earlier steps of the sign-in took from their answers.
+    #[must_use]
+    pub fn with_captured(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.group("captured", names)
     }
 
     fn group(mut self, name: &str, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {

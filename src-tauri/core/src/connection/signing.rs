@@ -1,0 +1,428 @@
+//! `[sign_in]` and `[sign_out]`, compiled: which keys a kind of sign-in has, and what each of them means.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value;
+use url::{Origin, Url};
+
+use super::parse::{Parts, SECRETS_IN_URL};
+use super::rules::{self, Sender};
+use super::{
+    Capture, CapturePart, ConnectionFile, Encoding, Forest, ForestPart, Method, Place, Recipe, Request,
+    SignIn, SignInKind, SignInPart, SignOut, SignOutPart, Step, StepPart, StorageItem, StoragePart, Verify,
+    VerifyPart, presets,
+};
+use crate::template::{Expression, JsonTemplate, Scope, Template};
+
+/// For each of the application's answers, unless the file says otherwise.
+const TIMEOUT_MS: u32 = 30_000;
+
+/// One of the requests that the file describes, wherever it stands there.
+struct Described<'a> {
+    url: &'a str,
+    method: Option<Method>,
+    headers: &'a std::collections::BTreeMap<String, String>,
+    body: Option<&'a Value>,
+    encoding: Option<Encoding>,
+    expect: &'a [u16],
+}
+
+impl Parts<'_> {
+    pub(super) fn sign_in_and_out(&mut self, file: &ConnectionFile) -> Option<(SignIn, SignOut)> {
+        let (sign_in, sign_out) = match &file.sign_in.preset {
+            Some(name) => presets::expand(name, &file.sign_in, file.sign_out.as_ref(), &mut self.faults)?,
+            None => {
+                if !file.sign_in.settings.is_empty() {
+                    self.faults.add("sign_in.settings", "are for a preset, and `sign_in.preset` names none");
+                }
+                (file.sign_in.clone(), file.sign_out.clone().unwrap_or_default())
+            }
+        };
+        let mut captured = BTreeSet::new();
+        let sign_in = self.sign_in(&sign_in, &mut captured);
+        let sign_out = self.sign_out(&sign_out, &mut captured);
+        Some((sign_in?, sign_out?))
+    }
+
+    fn sign_in(&mut self, part: &SignInPart, captured: &mut BTreeSet<String>) -> Option<SignIn> {
+        let kind = part.kind.unwrap_or_default();
+        self.only_keys_of(kind, part);
+        let steps = self.steps("sign_in.steps", &part.steps, captured);
+        let recipe = self.recipe(kind, part, captured);
+        let redirect_to =
+            part.redirect_to.as_ref().map(|text| self.url("sign_in.redirect_to", text, captured));
+        let own_origin = match &recipe {
+            Some(Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. }) => {
+                request.url.origin().cloned()
+            }
+            _ => None,
+        };
+        let origin = own_origin.or_else(|| redirect_to.as_ref()?.as_ref()?.origin().cloned());
+        if recipe.is_some() && origin.is_none() && part.redirect_to.is_none() {
+            self.faults.add(
+                "sign_in.redirect_to",
+                format!("is missing. With `kind = \"{}\"`, it says where the session begins", kind.as_str()),
+            );
+        }
+        let success = part.success.as_ref().map(|text| {
+            let scope = self.session("this text is shown to people");
+            self.take("sign_in.success", Template::parse_words("sign_in.success", text, &scope))
+        });
+        let verify = part.verify.as_ref().map(|part| self.verify(part, origin.as_ref(), captured));
+        for (at, path) in part.block.iter().enumerate() {
+            if !path.starts_with('/') || path.len() < 2 || path.contains(['*', '?', '#', ' ']) {
+                self.faults.add(&format!("sign_in.block[{at}]"), "is how a path begins: `/hijack/`");
+            }
+        }
+        let timeout = Duration::from_millis(part.timeout_ms.unwrap_or(TIMEOUT_MS).into());
+        let mut recipe = recipe?;
+        let origin = origin?;
+        if let Recipe::Link { origins, .. } = &mut recipe
+            && origins.is_empty()
+        {
+            origins.push(origin.clone());
+        }
+        Some(SignIn {
+            recipe,
+            steps: steps?,
+            origin,
+            timeout,
+            success: success.flatten(),
+            redirect_to: redirect_to.flatten(),
+            verify: verify.flatten(),
+            block: part.block.clone(),
+        })
+    }
+
+    fn recipe(&mut self, kind: SignInKind, part: &SignInPart, captured: &BTreeSet<String>) -> Option<Recipe> {
+        match kind {
+            SignInKind::Webhook => {
+                let request = self.own_request(part);
+                if part.url.is_none() {
+                    self.faults
+                        .add("sign_in.url", "is missing. The login endpoint that the session's window calls");
+                }
+                Some(Recipe::Webhook(request??))
+            }
+            SignInKind::Exchange => {
+                self.needs(!part.steps.is_empty(), "steps", kind, "the console sends them");
+                self.needs(
+                    !part.cookies.is_empty(),
+                    "cookies",
+                    kind,
+                    "they are put into the session's window",
+                );
+                Some(Recipe::Exchange { cookies: part.cookies.clone() })
+            }
+            SignInKind::Link => {
+                self.needs(!part.steps.is_empty(), "steps", kind, "one of them asks for the link");
+                let open = part.open.clone().unwrap_or_default();
+                self.needs(part.open.is_some(), "open", kind, "it names what was captured: the link");
+                if part.open.is_some() && !captured.contains(&open) {
+                    self.faults.add("sign_in.open", format!("no step captures `{open}`"));
+                }
+                let mut origins = Vec::new();
+                for (at, text) in part.open_origins.iter().enumerate() {
+                    origins.extend(self.origin(&format!("sign_in.open_origins[{at}]"), text));
+                }
+                Some(Recipe::Link { open, origins })
+            }
+            SignInKind::Storage => {
+                let request = self.own_request(part);
+                let given = !part.steps.is_empty() || part.url.is_some();
+                self.needs(given, "url", kind, "or `steps`: what is stored comes from an answer");
+                let items =
+                    part.storage.as_ref().map(|storage| self.storage(storage, captured)).unwrap_or_default();
+                self.needs(
+                    !items.is_empty(),
+                    "storage",
+                    kind,
+                    "what is put into localStorage or sessionStorage",
+                );
+                Some(Recipe::Storage { request: request.flatten(), items })
+            }
+            SignInKind::Forest => {
+                self.needs(part.forest.is_some(), "forest", kind, "the backend and its Smart Action");
+                self.forest(part.forest.as_ref()?).map(Recipe::Forest)
+            }
+        }
+    }
+
+    fn own_request(&mut self, part: &SignInPart) -> Option<Option<Request>> {
+        let described = Described {
+            url: part.url.as_ref()?,
+            method: part.method,
+            headers: &part.headers,
+            body: part.body.as_ref(),
+            encoding: part.encoding,
+            expect: &part.expect,
+        };
+        Some(self.request("sign_in", &described, Sender::Window, &BTreeSet::new()))
+    }
+
+    /// Keys that the kind has no use for are refused: whoever wrote them means something else.
+    fn only_keys_of(&mut self, kind: SignInKind, part: &SignInPart) {
+        use SignInKind::{Exchange, Forest, Link, Storage, Webhook};
+        let keys = [
+            ("url", part.url.is_some(), &[Webhook, Storage][..]),
+            ("method", part.method.is_some(), &[Webhook, Storage]),
+            ("headers", !part.headers.is_empty(), &[Webhook, Storage]),
+            ("body", part.body.is_some(), &[Webhook, Storage]),
+            ("encoding", part.encoding.is_some(), &[Webhook, Storage]),
+            ("expect", !part.expect.is_empty(), &[Webhook, Storage]),
+            ("steps", !part.steps.is_empty(), &[Exchange, Link, Storage]),
+            ("cookies", !part.cookies.is_empty(), &[Exchange]),
+            ("open", part.open.is_some(), &[Link]),
+            ("open_origins", !part.open_origins.is_empty(), &[Link]),
+            ("storage", part.storage.is_some(), &[Storage]),
+            ("forest", part.forest.is_some(), &[Forest]),
+        ];
+        for (key, there, kinds) in keys {
+            if there && !kinds.contains(&kind) {
+                let kinds: Vec<String> = kinds.iter().map(|kind| format!("`{}`", kind.as_str())).collect();
+                self.faults.add(
+                    &format!("sign_in.{key}"),
+                    format!(
+                        "is for a sign-in of kind {}, and this one is `{}`",
+                        kinds.join(" or "),
+                        kind.as_str()
+                    ),
+                );
+            }
+        }
+    }
+
+    fn needs(&mut self, there: bool, key: &str, kind: SignInKind, what: &str) {
+        if !there {
+            self.faults.add(
+                &format!("sign_in.{key}"),
+                format!("is missing. A sign-in of kind `{}` needs it: {what}", kind.as_str()),
+            );
+        }
+    }
+
+    fn sign_out(&mut self, part: &SignOutPart, captured: &mut BTreeSet<String>) -> Option<SignOut> {
+        let described = part.url.as_ref().map(|url| Described {
+            url,
+            method: part.method,
+            headers: &part.headers,
+            body: part.body.as_ref(),
+            encoding: part.encoding,
+            expect: &[],
+        });
+        let request =
+            described.map(|described| self.request("sign_out", &described, Sender::Window, &BTreeSet::new()));
+        if part.url.is_none() && (part.method.is_some() || !part.headers.is_empty() || part.body.is_some()) {
+            self.faults.add("sign_out.url", "is missing. The session's window sends the sign-out there");
+        }
+        let steps = self.steps("sign_out.steps", &part.steps, captured);
+        Some(SignOut { request: request.flatten(), steps: steps? })
+    }
+
+    fn steps(&mut self, key: &str, parts: &[StepPart], captured: &mut BTreeSet<String>) -> Option<Vec<Step>> {
+        let mut steps: Vec<Option<Step>> = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            let before = steps.last().and_then(Option::as_ref).cloned();
+            let step = self.step(&format!("{key}[{at}]"), part, before.as_ref(), captured);
+            steps.push(step);
+        }
+        steps.into_iter().collect()
+    }
+
+    fn step(
+        &mut self,
+        key: &str,
+        part: &StepPart,
+        before: Option<&Step>,
+        captured: &mut BTreeSet<String>,
+    ) -> Option<Step> {
+        let mut url = part.url.clone();
+        if let Some(name) = &part.follow {
+            if url.is_some() {
+                self.faults.add(&format!("{key}.follow"), "stands in the place of `url`, which is there too");
+            } else if !captured.contains(name) {
+                self.faults.add(&format!("{key}.follow"), format!("no step before captures `{name}`"));
+            }
+            // Its origin counts: what was captured must not lead anywhere else.
+            url = before.map(|step| step.request.url.source().to_owned());
+        } else if url.is_none() {
+            self.faults.add(&format!("{key}.url"), "is missing. Where the console sends this");
+        }
+        let method = part.method.or(part.follow.as_ref().map(|_| Method::Get));
+        let described = Described {
+            url: url.as_ref()?,
+            method,
+            headers: &part.headers,
+            body: part.body.as_ref(),
+            encoding: part.encoding,
+            expect: &part.expect,
+        };
+        let request = self.request(key, &described, Sender::Console, captured);
+        let mut capture = Vec::new();
+        for (name, place) in &part.capture {
+            let key = format!("{key}.capture.{name}");
+            if !is_name(name) {
+                self.faults.add(&key, "is no name for a value: small letters, digits and `_` are");
+            }
+            captured.insert(name.clone());
+            capture.extend(self.capture(&key, name, place));
+        }
+        let name = part.name.clone().unwrap_or_default();
+        let redirects = part.redirects.unwrap_or(0);
+        Some(Step { name, request: request?, follow: part.follow.clone(), redirects, capture })
+    }
+
+    fn capture(&mut self, key: &str, name: &str, part: &CapturePart) -> Option<Capture> {
+        let CapturePart { json, cookie, header, form, link, claim } = part.clone();
+        if json.as_ref().is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
+            self.faults.add(
+                &format!("{key}.json"),
+                "is a path that begins with `/`, as in `/data/token` (RFC 6901)",
+            );
+        }
+        if link.as_ref().is_some_and(|start| !start.starts_with('/')) {
+            self.faults.add(
+                &format!("{key}.link"),
+                "is how the link's address begins, from its path on: `/users/switch`",
+            );
+        }
+        let given = [
+            json.map(Place::Json),
+            cookie.map(Place::Cookie),
+            header.map(Place::Header),
+            form.map(Place::Form),
+            link.map(Place::Link),
+        ];
+        let mut given: Vec<Place> = given.into_iter().flatten().collect();
+        if given.len() != 1 {
+            self.faults.add(key, "names one place: `json`, `cookie`, `header`, `form` or `link`");
+        }
+        Some(Capture { name: name.to_owned(), place: given.pop()?, claim })
+    }
+
+    fn storage(&mut self, part: &StoragePart, captured: &BTreeSet<String>) -> Vec<StorageItem> {
+        let scope = self
+            .session("what is in the page's storage, its scripts can read")
+            .with_captured(captured)
+            .with_response();
+        let of_local = part.local.iter().map(|(name, value)| (false, name, value));
+        let of_session = part.session.iter().map(|(name, value)| (true, name, value));
+        let mut items = Vec::new();
+        for (of_session, name, value) in of_local.chain(of_session) {
+            let key = format!("sign_in.storage.{}.{name}", if of_session { "session" } else { "local" });
+            let value = self.json(&key, value, &scope);
+            items.extend(value.map(|value| StorageItem { of_session, name: name.clone(), value }));
+        }
+        items
+    }
+
+    fn forest(&mut self, part: &ForestPart) -> Option<Forest> {
+        let key = "sign_in.forest";
+        if !part.action.starts_with("/forest/") {
+            self.faults.add(
+                &format!("{key}.action"),
+                "is the action's path: `/forest/actions/impersonate`, or `/forest/_actions/users/0/impersonate` for an agent",
+            );
+        }
+        let backend = part.backend.trim_end_matches('/');
+        let url = self.url(&format!("{key}.backend"), &format!("{backend}{}", part.action), &BTreeSet::new());
+        let scope = self.session(SECRETS_IN_URL).with_secrets();
+        let mut values = Vec::new();
+        for (name, value) in &part.values {
+            let key = format!("{key}.values.{name}");
+            rules::no_secret_in_json(&key, name, value, self.id, &scope, &mut self.faults);
+            values.extend(self.json(&key, value, &scope).map(|value| (name.clone(), value)));
+        }
+        Some(Forest { part: part.clone(), url: url?, values })
+    }
+
+    fn verify(
+        &mut self,
+        part: &VerifyPart,
+        origin: Option<&Origin>,
+        captured: &BTreeSet<String>,
+    ) -> Option<Verify> {
+        let url = self.url("sign_in.verify.url", &part.url, captured);
+        if let (Some(url), Some(origin)) = (&url, origin)
+            && url.origin() != Some(origin)
+        {
+            self.faults.add(
+                "sign_in.verify.url",
+                format!(
+                    "has to begin with {}, as the session does: only there its cookies are sent",
+                    origin.ascii_serialization()
+                ),
+            );
+        }
+        let scope = self.session("what is expected does not depend on a secret").with_response();
+        let expect = Expression::parse("sign_in.verify.expect", &part.expect, &scope);
+        let expect = self.take("sign_in.verify.expect", expect);
+        Some(Verify { url: url?, expect: expect?, source: part.expect.clone() })
+    }
+
+    /// `key` is the table's: `sign_in`, `sign_out`, `sign_in.steps[0]`.
+    fn request(
+        &mut self,
+        key: &str,
+        described: &Described<'_>,
+        sender: Sender,
+        captured: &BTreeSet<String>,
+    ) -> Option<Request> {
+        let method = described.method.unwrap_or(Method::Post);
+        let url = self.url(&format!("{key}.url"), described.url, captured);
+        let scope = self.session(SECRETS_IN_URL).with_secrets().with_captured(captured);
+        let mut headers = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (name, value) in described.headers {
+            let key = format!("{key}.headers.{name}");
+            rules::header(&key, name, value, sender, &mut self.faults);
+            if !seen.insert(name.to_lowercase()) {
+                self.faults.add(&key, "is there twice: upper and lower case do not count in a header's name");
+            }
+            rules::no_secret_in_text(&key, name, value, self.id, &scope, &mut self.faults);
+            let value = Template::parse(&key, value, &scope);
+            headers.extend(self.take(&key, value).map(|value| (name.clone(), value)));
+        }
+        let body_key = format!("{key}.body");
+        let encoding = described.encoding.unwrap_or_default();
+        rules::body_allowed(&body_key, method, described.body.is_some(), &mut self.faults);
+        if encoding == Encoding::Form {
+            rules::form_body(&body_key, described.body, &mut self.faults);
+        }
+        let body = described.body.and_then(|json| {
+            rules::no_secret_in_json(&body_key, "", json, self.id, &scope, &mut self.faults);
+            self.json(&body_key, json, &scope)
+        });
+        for (at, _) in described.expect.iter().enumerate().filter(|(_, status)| !(200..500).contains(*status))
+        {
+            self.faults.add(&format!("{key}.expect[{at}]"), "has to be from 200 to 499: what means yes");
+        }
+        Some(Request { method, url: url?, headers, body, encoding, expect: described.expect.to_vec() })
+    }
+
+    fn json(&mut self, key: &str, json: &Value, scope: &Scope) -> Option<JsonTemplate> {
+        JsonTemplate::parse(key, json, scope)
+            .map_err(|found| {
+                for (key, fault) in found {
+                    self.faults.add(&key, fault.message);
+                }
+            })
+            .ok()
+    }
+
+    /// An origin that is written as a URL with nothing behind it.
+    fn origin(&mut self, key: &str, text: &str) -> Option<Origin> {
+        let parsed = self.url(key, text, &BTreeSet::new())?;
+        let is_bare = Url::parse(text).is_ok_and(|url| url.path() == "/" && url.query().is_none());
+        if !is_bare {
+            self.faults.add(key, "is scheme, host and port alone: `https://app.example.com`");
+        }
+        parsed.origin().cloned()
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|char: char| char.is_ascii_lowercase())
+        && name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
+}

@@ -1,0 +1,120 @@
+//! What the session's window gets and does to become the user, once the console has taken its steps.
+
+use secrecy::SecretString;
+use serde_json::Value;
+use url::{Origin, Url};
+
+use super::client::Client;
+use super::shown::{self, Exchange};
+use super::steps::in_words;
+use super::{forest, planned};
+use crate::browser::{PlannedRequest, Refusal, SessionCookie, Stored};
+use crate::connection::{Connection, Recipe, StorageItem};
+use crate::error::Result;
+
+/// What one attempt to sign in consists of, in this order.
+#[derive(Default)]
+pub struct Arrival {
+    /// Put into the window's jar.
+    pub cookies: Vec<SessionCookie>,
+    /// Sent by the window.
+    pub request: Option<PlannedRequest>,
+    /// The same with every secret masked, for people.
+    pub shown: Option<Exchange>,
+    /// Put into the page's storage when that is answered.
+    pub storage: Vec<StorageItem>,
+    /// Opened by the window; it counts once.
+    pub link: Option<Url>,
+    /// Where the session begins, when the application said so.
+    pub redirect_to: Option<Url>,
+    /// What is said when it worked, when the application said so.
+    pub success: Option<String>,
+    /// The application changed what the directory holds.
+    pub refresh: bool,
+}
+
+/// Says what the window gets. For a Smart Action the console asks its backend first; `told` hears of that.
+pub async fn arrive(
+    connection: &Connection,
+    context: &Value,
+    client: &mut Client,
+    secrets: &[SecretString],
+    now: i64,
+    told: &mut (dyn FnMut(Exchange) + Send),
+) -> Result<Arrival, Refusal> {
+    let sign_in = &connection.sign_in;
+    match &sign_in.recipe {
+        Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => {
+            let timeout = sign_in.timeout;
+            let masked = planned(request, timeout, &shown::masked(context)).map_err(in_words)?;
+            Ok(Arrival {
+                request: Some(planned(request, timeout, context).map_err(in_words)?),
+                shown: Some(Exchange::of("The login endpoint", true, &masked)),
+                storage: items(&sign_in.recipe),
+                ..Arrival::default()
+            })
+        }
+        Recipe::Storage { request: None, .. } => {
+            Ok(Arrival { storage: items(&sign_in.recipe), ..Arrival::default() })
+        }
+        Recipe::Exchange { cookies } => {
+            let begin = super::redirect_to(connection, context).map_err(in_words)?;
+            let mut got = Vec::new();
+            for name in cookies {
+                got.extend(client.cookies(name, &begin));
+            }
+            if got.is_empty() {
+                let names = cookies.join(", ");
+                return Err(Refusal {
+                    title: format!("The sign-in was answered, but no cookie {names} was set"),
+                    status: None,
+                    excerpt: None,
+                    hint: "Check `sign_in.cookies` against what the application sets; it may want a second factor.".into(),
+                });
+            }
+            Ok(Arrival { cookies: got, ..Arrival::default() })
+        }
+        Recipe::Link { open, origins } => {
+            let text = context["captured"][open].as_str().unwrap_or_default();
+            let link = Url::parse(text).ok().filter(|link| is_among(&link.origin(), origins));
+            match link {
+                Some(link) => Ok(Arrival { link: Some(link), ..Arrival::default() }),
+                None => Err(Refusal {
+                    title: format!("What was captured as `{open}` is no link to where this sign-in may lead"),
+                    status: None,
+                    excerpt: Url::parse(text).ok().map(|link| link.origin().ascii_serialization()),
+                    hint: format!(
+                        "It may lead to {}: check the application, or name its origin in `sign_in.open_origins`.",
+                        origins.iter().map(Origin::ascii_serialization).collect::<Vec<_>>().join(", ")
+                    ),
+                }),
+            }
+        }
+        Recipe::Forest(action) => forest::act(connection, action, context, client, secrets, now, told).await,
+    }
+}
+
+fn items(recipe: &Recipe) -> Vec<StorageItem> {
+    match recipe {
+        Recipe::Storage { items, .. } => items.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_among(origin: &Origin, origins: &[Origin]) -> bool {
+    origins.contains(origin)
+}
+
+/// What the page finds in its storage. `context` has `captured`, and `response` when the window sent a request.
+pub fn storage(items: &[StorageItem], context: &Value) -> Result<Stored> {
+    let mut stored = Stored::default();
+    for item in items {
+        let value = match item.value.render(context)? {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let place = if item.of_session { &mut stored.session } else { &mut stored.local };
+        place.push((item.name.clone(), SecretString::from(value)));
+    }
+    Ok(stored)
+}

@@ -1,0 +1,166 @@
+//! What a step takes from its answer: a value in its JSON, a cookie, a header, a field of a form.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use scraper::{Html, Selector};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use url::Url;
+
+use super::client::{Client, LONGEST, Reply};
+use crate::connection::{Capture, Place};
+
+/// The value, or why it is not there, to go after a colon. Values are not repeated.
+pub fn take(wanted: &Capture, reply: &Reply, client: &Client) -> Result<Value, String> {
+    let found = at(&wanted.place, reply, client)?;
+    match &wanted.claim {
+        None => Ok(found),
+        Some(claim) => {
+            claim_of(&found, claim).ok_or_else(|| format!("what was found is no JWT with a claim `{claim}`"))
+        }
+    }
+}
+
+fn at(place: &Place, reply: &Reply, client: &Client) -> Result<Value, String> {
+    let cut = || {
+        let limit = LONGEST >> 10;
+        if reply.is_cut {
+            format!("; the answer is longer than the {limit} KiB that are read")
+        } else {
+            String::new()
+        }
+    };
+    match place {
+        Place::Json(pointer) => {
+            let json: Value = serde_json::from_str(&reply.body)
+                .map_err(|_| format!("the answer is no JSON, so `{pointer}` is not in it{}", cut()))?;
+            match json.pointer(pointer) {
+                None => Err(format!("the answer's JSON has no `{pointer}`; {}", keys(&json, pointer))),
+                Some(Value::Null) => Err(format!("`{pointer}` is null in the answer's JSON")),
+                Some(value) => Ok(value.clone()),
+            }
+        }
+        Place::Cookie(name) => {
+            let cookie =
+                client.cookie(name, &reply.url).ok_or_else(|| format!("no cookie `{name}` was set"))?;
+            Ok(cookie.value.expose_secret().into())
+        }
+        Place::Header(name) => {
+            let value = reply.headers.get(name.to_lowercase()).and_then(|value| value.to_str().ok());
+            match value {
+                // Made whole: what is relative means nothing elsewhere.
+                Some(_) if name.eq_ignore_ascii_case("location") => {
+                    let url = reply.redirects_to().ok_or("the answer is no redirect, or leads nowhere")?;
+                    Ok(url.as_str().into())
+                }
+                Some(value) => Ok(value.into()),
+                None => Err(format!("the answer has no header `{name}`")),
+            }
+        }
+        Place::Form(name) => field(&reply.body, name)
+            .map(Value::from)
+            .ok_or_else(|| format!("the page has no field `{name}`{}", cut())),
+        Place::Link(start) => link(&reply.body, &reply.url, start)
+            .map(|url| url.as_str().into())
+            .ok_or_else(|| format!("the page has no link to `{start}…`{}", cut())),
+    }
+}
+
+/// The first link of the page, made whole, whose address begins so from its path on.
+fn link(html: &str, base: &Url, start: &str) -> Option<Url> {
+    let page = Html::parse_document(html);
+    let all = Selector::parse("a[href]").expect("a selector");
+    page.select(&all)
+        .filter_map(|link| base.join(link.attr("href")?.trim()).ok())
+        .find(|url| url[url::Position::BeforePath..].starts_with(start))
+}
+
+fn claim_of(token: &Value, claim: &str) -> Option<Value> {
+    let payload = token.as_str()?.split('.').nth(1)?;
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    serde_json::from_slice::<Value>(&bytes).ok()?.get(claim).cloned()
+}
+
+/// The value of the first field of that name, or of a `<meta name content>`, which is where some
+/// frameworks put their token.
+fn field(html: &str, name: &str) -> Option<String> {
+    let page = Html::parse_document(html);
+    let all = Selector::parse("input[name], button[name], textarea[name], meta[name]").expect("a selector");
+    let found = page.select(&all).find(|element| element.attr("name") == Some(name))?;
+    match found.value().name() {
+        "textarea" => Some(found.text().collect()),
+        "meta" => found.attr("content").map(str::to_owned),
+        _ => found.attr("value").map(str::to_owned),
+    }
+}
+
+/// The keys that stand where the pointer leaves the document: what a misspelt one is held against.
+fn keys(json: &Value, pointer: &str) -> String {
+    let mut at = json;
+    let mut path = String::new();
+    for part in pointer.split('/').skip(1) {
+        let next = at.pointer(&format!("/{part}"));
+        match next {
+            Some(next) => {
+                at = next;
+                path.push('/');
+                path.push_str(part);
+            }
+            None => break,
+        }
+    }
+    let place = if path.is_empty() { "it".to_owned() } else { format!("`{path}`") };
+    match at {
+        Value::Object(fields) if fields.is_empty() => format!("{place} is empty"),
+        Value::Object(fields) => {
+            let names: Vec<&str> = fields.keys().take(12).map(String::as_str).collect();
+            format!("{place} has {}", names.join(", "))
+        }
+        Value::Array(items) => format!("{place} is a list of {}", items.len()),
+        _ => format!("{place} is a single value"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_field_is_found_wherever_frameworks_put_it() {
+        let page = r#"<meta name="csrf-token" content="m&amp;m"><form><input type=hidden name="csrfmiddlewaretoken"
+            value='a"b'><textarea name=t>x</textarea><input name=empty></form>"#;
+        assert_eq!(field(page, "csrf-token").as_deref(), Some("m&m"));
+        assert_eq!(field(page, "csrfmiddlewaretoken").as_deref(), Some("a\"b"));
+        assert_eq!(field(page, "t").as_deref(), Some("x"));
+        assert_eq!(field(page, "empty"), None);
+        assert_eq!(field("not a page <<<", "x"), None);
+    }
+
+    #[test]
+    fn a_link_is_found_by_how_it_begins_and_made_whole() {
+        let base = Url::parse("https://app.example/admin/users/7").expect("a URL");
+        let page = r#"<a href="/users/sign_out">x</a> <a href='../../users/masquerade/7?masquerade=a&amp;b=1'>y</a>"#;
+        let found = link(page, &base, "/users/masquerade/").expect("it is there");
+        assert_eq!(found.as_str(), "https://app.example/users/masquerade/7?masquerade=a&b=1");
+        assert!(link(page, &base, "/users/masq/").is_none());
+    }
+
+    #[test]
+    fn a_claim_is_read_out_of_a_token() {
+        let token = json!(format!("h.{}.s", BASE64_URL_SAFE_NO_PAD.encode(r#"{"sid":"s-1"}"#)));
+        assert_eq!(claim_of(&token, "sid"), Some(json!("s-1")));
+        assert_eq!(claim_of(&token, "x"), None);
+        assert_eq!(claim_of(&json!("no token"), "sid"), None);
+    }
+
+    #[test]
+    fn a_pointer_that_leads_nowhere_is_told_with_what_is_there() {
+        let json = json!({ "data": { "session": 1, "user": {} }, "list": [1] });
+        assert_eq!(keys(&json, "/data/token"), "`/data` has session, user");
+        assert_eq!(keys(&json, "/data/user/x"), "`/data/user` is empty");
+        assert_eq!(keys(&json, "/list/9"), "`/list` is a list of 1");
+        assert_eq!(keys(&json, "/x"), "it has data, list");
+        assert_eq!(keys(&json!("s"), "/x"), "it is a single value");
+    }
+}

@@ -1,0 +1,283 @@
+//! A Smart Action of a Forest Admin backend, called as Forest's own page calls it. Its answer says what
+//! happens: a webhook for the session's window to send, a place to go, a message.
+
+use std::time::Instant;
+
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use super::arrival::Arrival;
+use super::client::{Client, Reply};
+use super::judge;
+use super::shown::{self, Exchange};
+use super::steps::in_words;
+use crate::browser::{PlannedRequest, Refusal};
+use crate::connection::{Connection, FOREST_SECRET, Forest, Method};
+use crate::error::{Code, Error};
+use crate::template::{MASK, signed};
+
+/// As long as Forest's own.
+const TOKEN_SECONDS: i64 = 3600;
+
+const TITLE: &str = "The Smart Action";
+
+/// Calls the action for the user of `context` and says what the window does then. `now` is in seconds since
+/// the epoch.
+pub async fn act(
+    connection: &Connection,
+    forest: &Forest,
+    context: &Value,
+    client: &mut Client,
+    secrets: &[SecretString],
+    now: i64,
+    told: &mut (dyn FnMut(Exchange) + Send),
+) -> Result<Arrival, Refusal> {
+    let timeout = connection.sign_in.timeout;
+    let request = |context: &Value, token: &str| -> Result<PlannedRequest, Error> {
+        let mut url = super::url("sign_in.forest.backend", &forest.url.render(context)?)?;
+        // Every backend refuses an action without it.
+        url.query_pairs_mut().append_pair("timezone", "UTC");
+        Ok(PlannedRequest {
+            method: Method::Post,
+            url,
+            headers: vec![
+                ("accept".into(), "application/json".to_owned().into()),
+                ("authorization".into(), format!("Bearer {token}").into()),
+                ("content-type".into(), "application/json".to_owned().into()),
+            ],
+            body: Some(body(forest, context)?.to_string().into()),
+            timeout,
+            expect: Vec::new(),
+        })
+    };
+    let key = context["secret"][FOREST_SECRET].as_str().unwrap_or_default();
+    let token = signed(&claims(forest, context, now), key).map_err(|words| {
+        in_words(Error::new(Code::TemplateFailed, format!("The token for Forest: {words}.")))
+    })?;
+    let masked = request(&shown::masked(context), MASK).map_err(in_words)?;
+    let mut exchange = Exchange::of(TITLE, false, &masked);
+    let planned = request(context, &token).map_err(in_words)?;
+    let begun = Instant::now();
+    let mut secrets = secrets.to_vec();
+    secrets.push(token.into());
+    let reply = client.send(&planned, 0).await;
+    let outcome = match &reply {
+        Ok(reply) => {
+            exchange.answered(&Ok(reply.answer()), &secrets);
+            understood(connection, reply, &secrets)
+        }
+        Err(unanswered) => Err(judge::unanswered(TITLE, &planned, unanswered)),
+    };
+    let (arrival, judged) = match outcome {
+        Ok(arrival) => (Some(arrival), Ok(())),
+        Err(refusal) => (None, Err(refusal)),
+    };
+    exchange.ended(begun, &judged);
+    told(exchange);
+    judged?;
+    let mut arrival = arrival.expect("what is judged a yes has been understood");
+    // What the webhook holds came from the backend: its place and shape are shown, its values are not.
+    if let Some(request) = &arrival.request {
+        let hidden = |text: &str| SecretString::from(if text.is_empty() { "" } else { MASK }.to_owned());
+        let shape = PlannedRequest {
+            method: request.method,
+            url: request.url.clone(),
+            headers: request.headers.iter().map(|(name, _)| (name.clone(), hidden("x"))).collect(),
+            body: request.body.as_ref().map(|_| hidden("x")),
+            timeout,
+            expect: Vec::new(),
+        };
+        arrival.shown = Some(Exchange::of("The webhook that the action answered with", true, &shape));
+    }
+    Ok(arrival)
+}
+
+/// What Forest's own page says of whoever is signed in there.
+fn claims(forest: &Forest, context: &Value, now: i64) -> Value {
+    let operator = &context["operator"];
+    let name = operator["name"].as_str().unwrap_or_default();
+    let (first, last) = name.split_once(' ').unwrap_or((name, ""));
+    json!({
+        "id": forest.part.operator,
+        "email": operator["email"].as_str().unwrap_or_default(),
+        "firstName": first,
+        "lastName": last,
+        "team": forest.part.team.as_deref().unwrap_or("Operations"),
+        "role": "Support",
+        "tags": {},
+        "permissionLevel": "user",
+        "renderingId": forest.part.rendering,
+        "iat": now,
+        "exp": now + TOKEN_SECONDS,
+    })
+}
+
+fn body(forest: &Forest, context: &Value) -> Result<Value, Error> {
+    let mut values = Map::new();
+    for (name, value) in &forest.values {
+        values.insert(name.clone(), value.render(context)?);
+    }
+    let part = &forest.part;
+    let slug = part.action.rsplit('/').next().unwrap_or_default();
+    let id = match &context["user"]["id"] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Ok(json!({
+        "data": {
+            "type": "custom-action-requests",
+            "attributes": {
+                "ids": [id],
+                "collection_name": part.collection,
+                "values": values,
+                "all_records": false,
+                "all_records_ids_excluded": [],
+                "all_records_subset_query": {},
+                "parent_collection_id": null,
+                "parent_collection_name": null,
+                "parent_association_name": null,
+                "smart_action_id": part.action_id.clone().unwrap_or_else(|| format!("{}-{slug}", part.collection)),
+            },
+        },
+    }))
+}
+
+fn understood(connection: &Connection, reply: &Reply, secrets: &[SecretString]) -> Result<Arrival, Refusal> {
+    let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let refuse = |title: String, hint: &str| {
+        Err(Refusal {
+            title,
+            status: Some(reply.status),
+            excerpt: message(&json)
+                .map(|text| shown::mask(&text, secrets))
+                .or_else(|| shown::excerpt(&reply.answer(), secrets)),
+            hint: hint.into(),
+        })
+    };
+    match reply.status {
+        200..300 => {}
+        401 => {
+            return refuse(
+                "Forest's backend did not accept the token".into(),
+                "Its FOREST_AUTH_SECRET has to be the secret that is stored here, and its clock has to be right.",
+            );
+        }
+        403 if json["errors"][0]["name"] == "CustomActionRequiresApprovalError" => {
+            return refuse(
+                "The action needs an approval in Forest".into(),
+                "Ask for it in Forest, or let this role run the action without one.",
+            );
+        }
+        403 => {
+            return refuse(
+                "Forest does not let this operator run the action".into(),
+                "`sign_in.forest.operator` has to be the id of a Forest user whose role may run it.",
+            );
+        }
+        404 => {
+            return refuse(
+                "Forest's backend knows no such action".into(),
+                "Check `sign_in.forest.action`: the path is the one that Forest's page calls.",
+            );
+        }
+        _ => {
+            let said = json["error"].as_str().unwrap_or_default();
+            let title = if said.is_empty() {
+                format!("The action failed: {}", judge::status_words(reply.status))
+            } else {
+                format!("The action said no: {}", shown::mask(said, secrets))
+            };
+            return refuse(title, judge::hint_for(reply.status));
+        }
+    }
+    // An agent always says this, and means something when it names something.
+    let refresh = json["refresh"]["relationships"].as_array().is_some_and(|changed| !changed.is_empty());
+    let success = json["success"].as_str().map(str::to_owned);
+    let origin = &connection.sign_in.origin;
+    let redirect_to = match json["redirectTo"].as_str() {
+        Some(text) => {
+            // What is relative means the application, whose page would be open in a browser.
+            let base = Url::parse(&format!("{}/", origin.ascii_serialization())).ok();
+            match base.and_then(|base| base.join(text).ok()).filter(|url| url.origin() == *origin) {
+                Some(url) => Some(url),
+                None => {
+                    return refuse(
+                        "The action leads away from the application".into(),
+                        "Its `redirectTo` has to begin with the origin of `sign_in.redirect_to`.",
+                    );
+                }
+            }
+        }
+        None => None,
+    };
+    let request = match &json["webhook"] {
+        Value::Null => None,
+        webhook => match self::webhook(connection, webhook) {
+            Ok(request) => Some(request),
+            Err(what) => {
+                return refuse(
+                    what,
+                    "The action's webhook has to go to the origin of `sign_in.redirect_to`.",
+                );
+            }
+        },
+    };
+    if request.is_none() && redirect_to.is_none() {
+        return refuse(
+            "The action answered, but with nothing that signs in".into(),
+            "It has to answer with a `webhook` for the window to send, or with a `redirectTo` that signs in.",
+        );
+    }
+    let (link, redirect_to) = if request.is_none() { (redirect_to, None) } else { (None, redirect_to) };
+    Ok(Arrival { request, link, redirect_to, success, refresh, ..Arrival::default() })
+}
+
+/// The webhook as the action describes it: `{url, method, headers, body}`.
+fn webhook(connection: &Connection, webhook: &Value) -> Result<PlannedRequest, String> {
+    let url = webhook["url"].as_str().and_then(|text| Url::parse(text).ok());
+    let url = url.ok_or("The action's webhook has no URL")?;
+    if url.origin() != connection.sign_in.origin {
+        return Err("The action's webhook goes to another place than the application".into());
+    }
+    let method = webhook["method"].as_str().unwrap_or("POST").to_uppercase();
+    let method = [Method::Get, Method::Post, Method::Put, Method::Patch, Method::Delete]
+        .into_iter()
+        .find(|known| known.as_str() == method)
+        .ok_or("The action's webhook has a method that is not known here")?;
+    let mut headers: Vec<(String, SecretString)> = Vec::new();
+    for (name, value) in webhook["headers"].as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        headers.push((name.clone(), value.into()));
+    }
+    let body = match &webhook["body"] {
+        _ if method == Method::Get => None,
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        json => Some(json.to_string()),
+    };
+    if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        headers.push(("content-type".into(), "application/json".to_owned().into()));
+    }
+    Ok(PlannedRequest {
+        method,
+        url,
+        headers,
+        body: body.map(SecretString::from),
+        timeout: connection.sign_in.timeout,
+        expect: Vec::new(),
+    })
+}
+
+/// What the action says to people, as text: whatever it says in HTML is inert.
+fn message(json: &Value) -> Option<String> {
+    let html = json["html"]
+        .as_str()
+        .or_else(|| json["errors"][0]["detail"].as_str())
+        .or_else(|| json["error"].as_str())?;
+    let page = scraper::Html::parse_fragment(&ammonia::clean(html));
+    let words: Vec<&str> =
+        page.root_element().text().map(str::trim).filter(|text| !text.is_empty()).collect();
+    let text = words.join(" ");
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,179 @@
+//! A sign-in without a window: everything is really sent, and ended again, by clients of the console. What
+//! the window would hold is in the second client's jar.
+
+use std::time::Instant;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use ts_rs::TS;
+
+use super::client::Client;
+use super::shown::{self, Exchange};
+use super::steps::in_words;
+use super::{Arrival, SIGN_OUT_TIMEOUT, arrive, judge, judge_sign_out, judge_verify, steps};
+use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
+use crate::connection::Connection;
+use crate::error::Result;
+
+/// What a rehearsal came to, request by request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Rehearsal {
+    pub exchanges: Vec<Exchange>,
+    /// What happened, in a sentence.
+    pub outcome: String,
+    pub hint: Option<String>,
+    /// The user was signed in, as far as that can be known without a window.
+    pub ok: bool,
+}
+
+/// Signs in as the user of `context`, asks who that is, and signs out. `context` has the secrets, `secrets`
+/// are the same for masking; `now` is in seconds since the epoch.
+pub async fn rehearse(
+    connection: &Connection,
+    mut context: Value,
+    secrets: &[SecretString],
+    now: i64,
+) -> Rehearsal {
+    let mut exchanges = Vec::new();
+    let (mut console, mut window) = match (Client::new(), Client::new()) {
+        (Ok(console), Ok(window)) => (console, window),
+        (Err(error), _) | (_, Err(error)) => return ended(exchanges, Err(in_words(error))),
+    };
+    super::complete(connection, &mut context, &console, now);
+    let signed_in =
+        sign_in(connection, &mut context, &mut console, &mut window, secrets, now, &mut exchanges).await;
+    let signed_out =
+        sign_out(connection, &mut context, &mut console, &mut window, secrets, &mut exchanges).await;
+    let outcome = signed_in.and_then(|said| match signed_out {
+        Ok(()) => Ok(said),
+        Err(why) => Err(Refusal {
+            title: format!("Signed in, but the sign-out did not go through: {why}"),
+            status: None,
+            excerpt: None,
+            hint: "Check `[sign_out]`; the application may keep this session until it expires.".into(),
+        }),
+    });
+    ended(exchanges, outcome)
+}
+
+fn ended(exchanges: Vec<Exchange>, outcome: Result<String, Refusal>) -> Rehearsal {
+    match outcome {
+        Ok(outcome) => Rehearsal { exchanges, outcome, hint: None, ok: true },
+        Err(refusal) => Rehearsal { exchanges, outcome: refusal.title, hint: Some(refusal.hint), ok: false },
+    }
+}
+
+async fn sign_in(
+    connection: &Connection,
+    context: &mut Value,
+    console: &mut Client,
+    window: &mut Client,
+    secrets: &[SecretString],
+    now: i64,
+    exchanges: &mut Vec<Exchange>,
+) -> Result<String, Refusal> {
+    let sign_in = &connection.sign_in;
+    let mut told = |exchange| exchanges.push(exchange);
+    for (at, step) in sign_in.steps.iter().enumerate() {
+        steps::one(at, step, sign_in.timeout, console, context, secrets, &mut told).await?;
+    }
+    let arrival = arrive(connection, context, console, secrets, now, &mut told).await?;
+    let Arrival { cookies, request, shown, storage, link, .. } = arrival;
+    window.put(&cookies);
+    if let (Some(request), Some(exchange)) = (request, shown) {
+        let answer = send(window, &request, exchange, secrets, exchanges, |answer, secrets| {
+            judge(answer, &request, secrets)
+        })
+        .await?;
+        context["response"] = response(&answer);
+    }
+    let stored = super::storage(&storage, context).map_err(in_words)?;
+    if let Some(link) = link {
+        return Ok(format!(
+            "A one-time link to {} was given. It is not opened here, so that who it signs in is not known.",
+            link.origin().ascii_serialization()
+        ));
+    }
+    let Some(verify) = super::verify(connection, context).map_err(in_words)? else {
+        return Ok(
+            "The application took the sign-in. Without `[sign_in.verify]`, who is signed in is not known."
+                .into(),
+        );
+    };
+    if !stored.local.is_empty() || !stored.session.is_empty() {
+        return Ok(
+            "The page's storage was filled; only a page can use it, so that who is signed in is not known."
+                .into(),
+        );
+    }
+    let exchange = Exchange::of("Who is signed in?", true, &verify.request);
+    let request = &verify.request;
+    send(window, request, exchange, secrets, exchanges, |answer, secrets| {
+        judge_verify(answer, &verify, context, secrets)
+    })
+    .await?;
+    Ok(format!("{} was signed in and out again.", super::label(context)))
+}
+
+async fn sign_out(
+    connection: &Connection,
+    context: &mut Value,
+    console: &mut Client,
+    window: &mut Client,
+    secrets: &[SecretString],
+    exchanges: &mut Vec<Exchange>,
+) -> Result<(), String> {
+    let mut outcome = Ok(());
+    let planned = super::plan_sign_out(connection, context).map_err(|error| error.message)?;
+    if let (Some(request), Some(template)) = (planned, &connection.sign_out.request) {
+        let masked = super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(context))
+            .map_err(|error| error.message)?;
+        let exchange = Exchange::of("The sign-out", true, &masked);
+        let judged = send(window, &request, exchange, secrets, exchanges, |answer, _| {
+            judge_sign_out(answer, &request).map_err(|title| Refusal {
+                title,
+                status: None,
+                excerpt: None,
+                hint: String::new(),
+            })
+        });
+        outcome = judged.await.map(drop).map_err(|refusal| refusal.title);
+    }
+    let told = &mut |exchange: Exchange| {
+        exchanges.push(Exchange { title: format!("Sign-out: {}", exchange.title), ..exchange })
+    };
+    let steps = steps::sign_out(&connection.sign_out.steps, console, context, secrets, told).await;
+    outcome.and(steps)
+}
+
+async fn send(
+    window: &mut Client,
+    request: &PlannedRequest,
+    mut exchange: Exchange,
+    secrets: &[SecretString],
+    exchanges: &mut Vec<Exchange>,
+    judged: impl FnOnce(&Result<Answer, Unanswered>, &[SecretString]) -> Result<(), Refusal>,
+) -> Result<Answer, Refusal> {
+    let begun = Instant::now();
+    let answer = window.send(request, 0).await.map(|reply| reply.answer());
+    let secrets: Vec<SecretString> = secrets.iter().cloned().chain(window.secrets()).collect();
+    exchange.answered(&answer, &secrets);
+    // A page's `fetch` tells no more of a redirect than that it is one.
+    let as_window = answer.map(|answer| match answer.status {
+        300..400 => Answer { status: 0, ..answer },
+        _ => answer,
+    });
+    let outcome = judged(&as_window, &secrets);
+    exchange.ended(begun, &outcome);
+    exchanges.push(exchange);
+    outcome?;
+    Ok(as_window.expect("what is no answer is no yes"))
+}
+
+/// An answer as templates see it.
+pub fn response(answer: &Answer) -> Value {
+    let json = serde_json::from_str::<Value>(&answer.body).ok();
+    json!({ "status": answer.status, "json": json, "text": answer.body })
+}

@@ -1,0 +1,129 @@
+//! The steps that the console takes: one request after the other, each answer judged, values captured.
+
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use serde_json::Value;
+use url::Url;
+
+use super::client::Client;
+use super::shown::{self, Exchange};
+use super::{SIGN_OUT_TIMEOUT, capture, judge, planned};
+use crate::browser::{Answer, Refusal};
+use crate::connection::Step;
+use crate::error::Error;
+
+/// Takes the step at this place, from 0. `context` gets what it captures; `told` hears of it.
+pub async fn one(
+    at: usize,
+    step: &Step,
+    timeout: Duration,
+    client: &mut Client,
+    context: &mut Value,
+    secrets: &[SecretString],
+    told: &mut (dyn FnMut(Exchange) + Send),
+) -> Result<(), Refusal> {
+    let title = title(at, step);
+    let masked = planned(&step.request, timeout, &shown::masked(context)).map_err(in_words)?;
+    let mut exchange = Exchange::of(title.clone(), false, &masked);
+    let begun = Instant::now();
+    let outcome = take(step, &title, timeout, client, context, secrets, &mut exchange).await;
+    exchange.ended(begun, &outcome);
+    told(exchange);
+    outcome
+}
+
+async fn take(
+    step: &Step,
+    title: &str,
+    timeout: Duration,
+    client: &mut Client,
+    context: &mut Value,
+    secrets: &[SecretString],
+    exchange: &mut Exchange,
+) -> Result<(), Refusal> {
+    let mut request = planned(&step.request, timeout, context).map_err(in_words)?;
+    if let Some(name) = &step.follow {
+        let to = context["captured"][name].as_str().and_then(|text| Url::parse(text).ok());
+        // What a page says must not choose where the console's cookies go.
+        request.url = to.filter(|to| to.origin() == request.url.origin()).ok_or_else(|| Refusal {
+            title: format!("{title}: what was captured as `{name}` is no link within the application"),
+            status: None,
+            excerpt: None,
+            hint: "Check where the step before captures it.".into(),
+        })?;
+    }
+    let reply = client.send(&request, step.redirects).await;
+    let secrets: Vec<SecretString> = secrets.iter().cloned().chain(client.secrets()).collect();
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(unanswered) => return Err(judge::unanswered(title, &request, &unanswered)),
+    };
+    let answer = reply.answer();
+    exchange.answered(&Ok(answer.clone()), &secrets);
+    if !accepted(&request.expect, &answer) {
+        return Err(judge::step_refused(title, &reply, &secrets));
+    }
+    for wanted in &step.capture {
+        let name = &wanted.name;
+        let value = capture::take(wanted, &reply, client).map_err(|why| Refusal {
+            title: format!("{title}: {why}"),
+            status: Some(reply.status),
+            excerpt: shown::excerpt(&answer, &secrets),
+            hint: format!("The sign-in takes `{name}` from this answer: check the step, or what the application answers."),
+        })?;
+        client.keep(name, value.clone());
+        context["captured"][name] = value;
+        exchange.captured.push(name.clone());
+    }
+    Ok(())
+}
+
+/// Unlike a window's `fetch`, the console sees where a redirect leads: one that nobody expects is most
+/// often to a sign-in page, which is a no.
+fn accepted(expect: &[u16], answer: &Answer) -> bool {
+    match expect {
+        [] => (200..300).contains(&answer.status),
+        expect => expect.contains(&answer.status),
+    }
+}
+
+/// Takes the steps of a sign-out: each, whatever became of those before it. One that needs what was never
+/// captured has nothing to end. The first failure is told.
+pub async fn sign_out(
+    steps: &[Step],
+    client: &mut Client,
+    context: &mut Value,
+    secrets: &[SecretString],
+    told: &mut (dyn FnMut(Exchange) + Send),
+) -> Result<(), String> {
+    let mut outcome = Ok(());
+    for (at, step) in steps.iter().enumerate() {
+        if needs_more_than(step, context) {
+            continue;
+        }
+        let taken = one(at, step, SIGN_OUT_TIMEOUT, client, context, secrets, told).await;
+        if let (Err(refusal), Ok(())) = (taken, &outcome) {
+            outcome = Err(refusal.title);
+        }
+    }
+    outcome
+}
+
+fn needs_more_than(step: &Step, context: &Value) -> bool {
+    let Step { request, follow, .. } = step;
+    let names = std::iter::once(&request.url)
+        .chain(request.headers.iter().map(|(_, value)| value))
+        .flat_map(crate::template::Template::captured)
+        .chain(request.body.iter().flat_map(crate::template::JsonTemplate::captured));
+    names.chain(follow.clone()).any(|name| context["captured"].get(&name).is_none())
+}
+
+fn title(at: usize, step: &Step) -> String {
+    let number = at + 1;
+    if step.name.is_empty() { format!("Step {number}") } else { format!("Step {number}, {}", step.name) }
+}
+
+pub(super) fn in_words(error: Error) -> Refusal {
+    Refusal { title: error.message, status: None, excerpt: None, hint: error.hint.unwrap_or_default() }
+}

@@ -1,0 +1,53 @@
+//! The page's cookies on the systems where wry's own way does not run the event loop meanwhile.
+
+use secrecy::{ExposeSecret, SecretString};
+use understudy_core::browser::{SameSite, SessionCookie};
+use url::Url;
+use wry::WebView;
+
+use super::Done;
+
+/// Puts cookies into the page's own jar.
+pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
+    let put = |cookie: SessionCookie| {
+        let mut made = cookie::Cookie::new(cookie.name, cookie.value.expose_secret().to_owned());
+        made.set_domain(cookie.domain);
+        made.set_path(cookie.path);
+        made.set_secure(cookie.secure);
+        made.set_http_only(cookie.http_only);
+        made.set_same_site(match cookie.same_site {
+            Some(SameSite::Strict) => cookie::SameSite::Strict,
+            // What says nothing is Lax to browsers.
+            Some(SameSite::Lax) | None => cookie::SameSite::Lax,
+            Some(SameSite::None) => cookie::SameSite::None,
+        });
+        if let Some(at) =
+            cookie.expires_at.and_then(|at| cookie::time::OffsetDateTime::from_unix_timestamp(at).ok())
+        {
+            made.set_expires(at);
+        }
+        page.set_cookie(&made).map_err(|error| error.to_string())
+    };
+    let _ = done.send(cookies.into_iter().try_for_each(put));
+}
+
+/// The cookies that the page would send to `url`.
+pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
+    let read = |cookie: cookie::Cookie<'static>| SessionCookie {
+        name: cookie.name().to_owned(),
+        value: SecretString::from(cookie.value().to_owned()),
+        domain: cookie.domain().or(url.host_str()).unwrap_or_default().to_owned(),
+        host_only: cookie.domain().is_none_or(|domain| Some(domain) == url.host_str()),
+        path: cookie.path().unwrap_or("/").to_owned(),
+        secure: cookie.secure().unwrap_or(false),
+        http_only: cookie.http_only().unwrap_or(false),
+        same_site: cookie.same_site().map(|site| match site {
+            cookie::SameSite::Strict => SameSite::Strict,
+            cookie::SameSite::Lax => SameSite::Lax,
+            cookie::SameSite::None => SameSite::None,
+        }),
+        expires_at: cookie.expires_datetime().map(cookie::time::OffsetDateTime::unix_timestamp),
+    };
+    let found = page.cookies_for_url(url.as_str()).map_err(|error| error.to_string());
+    let _ = done.send(found.map(|cookies| cookies.into_iter().map(read).collect()));
+}

@@ -1,0 +1,105 @@
+//! A server of somebody else's, started by a test for itself: it prints one line of JSON when it listens, and
+//! ends when its input closes.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::wait::PATIENCE;
+
+/// Ends with the value.
+pub struct Program {
+    child: Child,
+    _input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    /// The line that it printed when it listened.
+    pub ready: Value,
+}
+
+impl Program {
+    /// Starts `command` in `folder` (a path below the repository). Panics with what to do when it does not start.
+    pub fn start(folder: &Path, command: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
+            .current_dir(folder)
+            .envs(env.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap_or_else(|cause| panic!("{command:?} in {}: {cause}", folder.display()));
+        let input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let mut program = Self { child, _input: input, output, ready: Value::Null };
+        program.ready = program.line();
+        assert!(
+            program.ready["listening"].is_string(),
+            "{command:?} in {} did not start; `script/bootstrap` installs what it needs",
+            folder.display()
+        );
+        program
+    }
+
+    /// The next line of its output, as JSON; null when that is none.
+    pub fn line(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("its output is text");
+        serde_json::from_str(&line).unwrap_or_default()
+    }
+
+    pub fn origin(&self) -> String {
+        self.ready["listening"].as_str().expect("it listens").to_owned()
+    }
+
+    /// What the server was asked and how it answered, in order.
+    pub async fn journal(&self) -> Vec<Value> {
+        self.test("journal").await
+    }
+
+    /// The sessions that the server has now: `{user, impersonated_by}`.
+    pub async fn sessions(&self) -> Vec<Value> {
+        self.test("sessions").await
+    }
+
+    async fn test(&self, what: &str) -> Vec<Value> {
+        let url = format!("{}/__test/{what}", self.origin());
+        reqwest::get(&url).await.expect("it answers").json().await.expect("a list")
+    }
+
+    /// Waits for a request that it received.
+    pub async fn received(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let waiting = async {
+            loop {
+                if let Some(found) = self.journal().await.into_iter().find(&wanted) {
+                    return found;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(found) => found,
+            Err(_) => panic!("it was not asked for that; instead: {:#?}", self.journal().await),
+        }
+    }
+
+    /// Waits until no session of that user is left on the server.
+    pub async fn forgets(&self, user: &str) {
+        let waiting = async {
+            while self.sessions().await.iter().any(|session| session["user"] == user) {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
+            panic!("it still has a session of {user}: {:#?}", self.sessions().await);
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
