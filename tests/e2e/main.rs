@@ -10,6 +10,7 @@ mod canary;
 mod endings;
 mod hostile;
 mod journey;
+mod recipes;
 mod setup;
 mod shop;
 mod windows;

@@ -13,7 +13,8 @@ use crate::connection::Method;
 use crate::error::Result;
 use crate::session::SessionView;
 
-/// A request to be sent by the session's own webview, so that its cookies are set there.
+/// A request to be sent by the session's own webview, so that its cookies are set there; or by the console.
+#[derive(Clone)]
 pub struct PlannedRequest {
     pub method: Method,
     /// Of the desk's origin.

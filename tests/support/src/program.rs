@@ -58,9 +58,16 @@ impl Program {
         self.test("journal").await
     }
 
-    /// The sessions that the server has now: `{user, impersonated_by}`.
+    /// The sessions that the server has now: `{user, impersonated_by}`, sorted.
     pub async fn sessions(&self) -> Vec<Value> {
-        self.test("sessions").await
+        let mut sessions: Vec<Value> = self.test("sessions").await;
+        for session in &mut sessions {
+            // The rest may change by itself, as the time that is left.
+            *session =
+                serde_json::json!({ "user": session["user"], "impersonated_by": session["impersonated_by"] });
+        }
+        sessions.sort_by_key(Value::to_string);
+        sessions
     }
 
     async fn test(&self, what: &str) -> Vec<Value> {

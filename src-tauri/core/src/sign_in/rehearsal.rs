@@ -13,7 +13,7 @@ use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{Arrival, SIGN_OUT_TIMEOUT, arrive, judge, judge_sign_out, judge_verify, steps};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
-use crate::connection::Connection;
+use crate::connection::{Connection, Method};
 use crate::error::Result;
 
 /// What a rehearsal came to, request by request.
@@ -157,7 +157,12 @@ async fn send(
     judged: impl FnOnce(&Result<Answer, Unanswered>, &[SecretString]) -> Result<(), Refusal>,
 ) -> Result<Answer, Refusal> {
     let begun = Instant::now();
-    let answer = window.send(request, 0).await.map(|reply| reply.answer());
+    let mut as_sent = request.clone();
+    // What a browser adds to all but a GET.
+    if request.method != Method::Get {
+        as_sent.headers.push(("origin".into(), request.url.origin().ascii_serialization().into()));
+    }
+    let answer = window.send(&as_sent, 0).await.map(|reply| reply.answer());
     let secrets: Vec<SecretString> = secrets.iter().cloned().chain(window.secrets()).collect();
     exchange.answered(&answer, &secrets);
     // A page's `fetch` tells no more of a redirect than that it is one.
