@@ -6,6 +6,7 @@
 #![cfg(target_os = "linux")]
 
 mod answers;
+mod arrivals;
 mod canary;
 mod endings;
 mod hostile;

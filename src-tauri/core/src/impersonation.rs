@@ -296,7 +296,14 @@ impl Impersonations {
                 begin = at;
             }
         }
-        if let Some(verify) = sign_in::verify(connection, &context).map_err(in_words)? {
+        let verify = sign_in::verify(connection, &context).map_err(in_words)?;
+        // A link leads to the application's page itself; who is signed in there is asked from a desk again.
+        let is_there = arrival.link.is_some() && verify.is_none();
+        if let Some(verify) = verify {
+            if arrival.link.is_some() {
+                let origin = &connection.sign_in.origin;
+                self.browser.leave_for_desk(&running.id, origin).await.map_err(in_words)?;
+            }
             let answer = self.browser.send(&running.id, &verify.request).await;
             sign_in::judge_verify(&answer, &verify, &context, &secrets)?;
         }
@@ -307,7 +314,9 @@ impl Impersonations {
         // Active is written before the page is shown: what the log does not know did not happen.
         self.audit.append(self.then(running, Event::Active)).await.map_err(in_words)?;
         running.session().active(self.clock.now_ms()).map_err(in_words)?;
-        self.browser.show(&running.id, &begin).await.map_err(in_words)?;
+        if !is_there {
+            self.browser.show(&running.id, &begin).await.map_err(in_words)?;
+        }
         self.tell();
         self.notices.send(Notice::Toast(Toast::good(success)));
         if arrival.refresh {
