@@ -160,6 +160,20 @@ fn demo_folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo")
 }
 
+/// A directory of its own: the customer 7, the administrator 8, and 9, whom the application does not know.
+pub async fn three_users(folder: &Path) -> String {
+    let file = folder.join("users.sqlite");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.expect("opens");
+    sqlx::query("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, full_name TEXT, plan TEXT, company_name TEXT, created_at TEXT)").execute(&pool).await.expect("made");
+    sqlx::query("INSERT INTO users (id, email) VALUES (7, 'ada@example.com'), (8, 'root@example.com'), (9, 'gone@example.com')")
+        .execute(&pool)
+        .await
+        .expect("filled");
+    pool.close().await;
+    format!("sqlite://{}", file.display())
+}
+
 /// The connection of a story that wants to change one line of it.
 pub fn replace_line(text: &str, starts: &str, with: &str) -> String {
     assert!(text.lines().any(|line| line.starts_with(starts)), "no line starts with {starts}: {text}");

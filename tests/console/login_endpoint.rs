@@ -1,7 +1,7 @@
 //! The login endpoints that the documentation gives to copy: these very files, held to their contract by one
 //! driver, and signed in to by the real core.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::program::Program;
 
-use crate::desk_of_support::Desk;
+use crate::desk_of_support::{Desk, three_users};
 
 const KEY: &str = "canary-0123456789-impersonation-key";
 
@@ -45,20 +45,6 @@ fn axum() -> Program {
     Program::start(&root(), &[&program], &[("IMPERSONATION_KEY", KEY)])
 }
 
-/// A directory with the endpoints' own two users.
-async fn directory(folder: &Path) -> String {
-    let file = folder.join("users.sqlite");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
-    let pool = sqlx::SqlitePool::connect_with(options).await.expect("opens");
-    sqlx::query("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, full_name TEXT, plan TEXT, company_name TEXT, created_at TEXT)").execute(&pool).await.expect("made");
-    sqlx::query("INSERT INTO users (id, email) VALUES (7, 'ada@example.com'), (8, 'root@example.com'), (9, 'gone@example.com')")
-        .execute(&pool)
-        .await
-        .expect("filled");
-    pool.close().await;
-    format!("sqlite://{}", file.display())
-}
-
 /// The contract, as the driver holds every endpoint to it.
 fn keeps_the_contract(endpoint: &Program) {
     let driver = Command::new("node")
@@ -74,7 +60,7 @@ fn keeps_the_contract(endpoint: &Program) {
 /// The connection file of the README, at the endpoint's own place, with `setup` done to the desk.
 async fn signs_in(endpoint: &Program) -> Desk {
     let folder = tempfile::tempdir().expect("a folder");
-    let url = directory(folder.path()).await;
+    let url = three_users(folder.path()).await;
     let origin = endpoint.origin();
     let readme = include_str!("../../README.md");
     let connection = readme

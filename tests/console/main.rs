@@ -7,4 +7,5 @@ mod form;
 mod login_endpoint;
 #[cfg(target_os = "linux")]
 mod postgres;
+mod recipes;
 mod story;

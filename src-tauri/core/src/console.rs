@@ -388,7 +388,10 @@ impl Console {
 
     /// The operator's last reasons for this connection, newest first.
     pub async fn recent_reasons(&self, id: &str) -> Result<Vec<String>> {
-        self.audit.recent_reasons(id, self.operator().operator(), 5).await
+        let mut reasons = self.audit.recent_reasons(id, self.operator().operator(), 6).await?;
+        reasons.retain(|reason| reason != trial::REASON);
+        reasons.truncate(5);
+        Ok(reasons)
     }
 
     // ── sessions ───────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ use crate::sign_in::{self, Rehearsal};
 use crate::vault::Vault;
 
 /// The reason in the audit log.
-const REASON: &str = "Trying the sign-in";
+pub(crate) const REASON: &str = "Trying the sign-in";
 
 /// What a trial needs beside the connection's text.
 pub struct Trial<'a> {

@@ -212,6 +212,10 @@ fn answered<'a>(
 
 pub(super) fn status_words(status: u16) -> String {
     let words = match status {
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        307 => "Temporary Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",

@@ -44,17 +44,20 @@ pub struct Exchange {
 impl Exchange {
     /// A request about to be sent. `masked` is the same one, rendered with [`MASK`] for every secret.
     pub fn of(title: impl Into<String>, by_window: bool, masked: &PlannedRequest) -> Self {
+        // In an address and in a form the mask is encoded as everything is.
+        let encoded: String = url::form_urlencoded::byte_serialize(MASK.as_bytes()).collect();
+        let plainly = |text: &str| text.replace(&encoded, MASK);
         Self {
             title: title.into(),
             by_window,
             method: masked.method.as_str().to_owned(),
-            url: masked.url.to_string(),
+            url: plainly(masked.url.as_str()),
             headers: masked
                 .headers
                 .iter()
                 .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
                 .collect(),
-            body: masked.body.as_ref().map(|body| body.expose_secret().to_owned()),
+            body: masked.body.as_ref().map(|body| plainly(body.expose_secret())),
             status: None,
             answer: None,
             captured: Vec::new(),

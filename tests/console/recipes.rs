@@ -1,0 +1,311 @@
+//! Sign-ins whose steps the console takes: what goes wrong, and what people read then. The application is a
+//! small one of this file's own, so that it can do everything wrong.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Json, Router, body::Bytes};
+use secrecy::SecretString;
+use serde_json::json;
+use tokio::sync::Notify;
+use understudy_core::audit::EndCause;
+use understudy_core::session::Phase;
+use understudy_test_support::browser::Shown;
+
+use crate::desk_of_support::{Desk, three_users};
+
+/// The operator's password, a canary.
+const PASSWORD: &str = "canary-1dea-operator-password";
+
+#[derive(Default)]
+struct Shop {
+    /// Sessions on the server, by the value of their cookie.
+    sessions: Mutex<BTreeSet<String>>,
+    received: Mutex<Vec<String>>,
+    /// The slow step has begun; the test says when it may go on.
+    slow_began: Notify,
+    slow_goes_on: Notify,
+}
+
+impl Shop {
+    fn sessions(&self) -> Vec<String> {
+        self.sessions.lock().expect("no panic").iter().cloned().collect()
+    }
+
+    fn received(&self) -> Vec<String> {
+        self.received.lock().expect("no panic").clone()
+    }
+}
+
+struct Application {
+    shop: Arc<Shop>,
+    origin: String,
+    folder: tempfile::TempDir,
+}
+
+impl Application {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let shop = Arc::new(Shop::default());
+        let routes = Router::new().fallback(answer).with_state(Arc::clone(&shop));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Self { shop, origin, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// A console that knows it: the operator's login, then `step`, and the cookie `sid` for the window.
+    async fn desk(&self, step: &str) -> Desk {
+        let app = &self.origin;
+        let sign_in = format!(
+            "kind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"{app}/\"\ntimeout_ms = 2000\n\n\
+             [[sign_in.steps]]\nname = \"the operator's login\"\nurl = \"{app}/login\"\nencoding = \"form\"\n\
+             body = {{ user = \"support\", password = \"{{{{ secret.operator_password }}}}\" }}\n\n\
+             [[sign_in.steps]]\nname = \"the impersonation\"\n{step}\n\n\
+             [sign_in.verify]\nurl = \"{app}/api/me\"\nexpect = \"response.json.id == 7\"\n\n\
+             [[sign_out.steps]]\nname = \"the logout\"\nurl = \"{app}/logout\"\n"
+        );
+        let sign_in = sign_in.replace("$app", app);
+        let users = three_users(self.folder.path()).await;
+        let directory =
+            format!("[directory]\nurl = \"{users}\"\ntable = \"users\"\nid = \"id\"\nemail = \"email\"");
+        let desk = Desk::with_connection(|_| {
+            format!(
+                "name = \"Shop\"\nenvironment = \"staging\"\n{directory}\n\n[sign_in]\n{sign_in}\n\
+                 [policy]\nreason = \"optional\"\n"
+            )
+        })
+        .await;
+        desk.keep("operator_password", PASSWORD).await;
+        desk
+    }
+}
+
+async fn answer(
+    State(shop): State<Arc<Shop>>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let path = uri.path().to_owned();
+    shop.received.lock().expect("no panic").push(format!("{method} {path}"));
+    let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let session =
+        cookies.split("; ").find_map(|pair| pair.strip_prefix("sid=")).unwrap_or_default().to_owned();
+    let begin = |name: &str| {
+        let mut sessions = shop.sessions.lock().expect("no panic");
+        sessions.remove(&session);
+        sessions.insert(name.to_owned());
+        [(header::SET_COOKIE, format!("sid={name}; Path=/; HttpOnly"))]
+    };
+    let is_operator = session == "session-of-the-operator";
+    match path.as_str() {
+        "/login" if String::from_utf8_lossy(&body).contains(PASSWORD) => {
+            (begin("session-of-the-operator"), Json(json!({ "ok": true }))).into_response()
+        }
+        "/login" => (StatusCode::UNAUTHORIZED, Json(json!({ "error": "wrong password" }))).into_response(),
+        "/become" if is_operator => {
+            (begin("session-of-ada"), Json(json!({ "session": { "token": "t-123456" } }))).into_response()
+        }
+        "/become-slowly" if is_operator => {
+            let cookie = begin("session-of-ada");
+            shop.slow_began.notify_one();
+            shop.slow_goes_on.notified().await;
+            (cookie, "{}").into_response()
+        }
+        "/become-the-wrong-one" if is_operator => (begin("session-of-bo"), "{}").into_response(),
+        "/refuse" => {
+            (StatusCode::FORBIDDEN, Json(json!({ "error": format!("not with {PASSWORD}") }))).into_response()
+        }
+        "/loop" => Redirect::to("/loop").into_response(),
+        "/sign-in-page" => Redirect::to("/login?next=/become").into_response(),
+        "/huge" => "x".repeat(5 << 20).into_response(),
+        "/never" => {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            StatusCode::OK.into_response()
+        }
+        "/api/me" => match session.as_str() {
+            "session-of-ada" => Json(json!({ "id": 7 })).into_response(),
+            "session-of-bo" => Json(json!({ "id": 8 })).into_response(),
+            _ => StatusCode::UNAUTHORIZED.into_response(),
+        },
+        "/logout" => {
+            shop.sessions.lock().expect("no panic").remove(&session);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        _ => "a page".into_response(),
+    }
+}
+
+const BECOME: &str = "url = \"$app/become\"\ncapture = { token = { json = \"/session/token\" } }";
+
+/// What the window says when the second step goes so.
+async fn refusal(step: &str) -> (Application, understudy_core::browser::Refusal) {
+    let application = Application::start().await;
+    let mut desk = application.desk(step).await;
+    let session = desk.console.impersonate("shop", "7", "").await.expect("the window opens");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
+    let said = format!("{refusal:?} {:?}", desk.told);
+    assert!(!said.contains(PASSWORD), "{said}");
+    let cookies = desk.browser.sent_cookies(&session.id, &application.origin);
+    assert!(!cookies.contains("operator"), "the window has the operator's session: {cookies}");
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert!(
+        application.shop.sessions().is_empty(),
+        "{:?} {:?}",
+        application.shop.sessions(),
+        application.shop.received()
+    );
+    (application, refusal)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_window_gets_the_customers_cookie_and_never_the_operators() {
+    let application = Application::start().await;
+    let mut desk = application.desk(BECOME).await;
+    let session = desk.console.impersonate("shop", "7", "").await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    assert_eq!(desk.browser.sent_cookies(&session.id, &application.origin), "sid=session-of-ada");
+    assert_eq!(application.shop.sessions(), ["session-of-ada"]);
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert!(application.shop.sessions().is_empty(), "{:?}", application.shop.received());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_names_the_step_and_hides_what_it_was_sent() {
+    let (_, refusal) = refusal("url = \"$app/refuse\"").await;
+    assert_eq!(refusal.title, "Step 2, the impersonation: the application answered 403 Forbidden");
+    assert_eq!(refusal.excerpt.as_deref(), Some(r#"{"error":"not with ••••"}"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_to_a_sign_in_page_is_a_no() {
+    let (_, refusal) = refusal("url = \"$app/sign-in-page\"").await;
+    assert!(refusal.title.ends_with("the application answered 303 See Other"), "{refusal:?}");
+    assert!(refusal.hint.contains("It leads to /login"), "{refusal:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redirects_that_go_round_end() {
+    let (application, refusal) = refusal("url = \"$app/loop\"\nredirects = 4").await;
+    assert!(refusal.title.contains("Step 2, the impersonation: the application answered 303"), "{refusal:?}");
+    assert_eq!(application.shop.received().iter().filter(|path| path.ends_with("/loop")).count(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_capture_names_the_step_the_pointer_and_what_is_there() {
+    let (_, refusal) =
+        refusal("url = \"$app/become\"\ncapture = { token = { json = \"/session/key\" } }").await;
+    assert_eq!(
+        refusal.title,
+        "Step 2, the impersonation: the answer's JSON has no `/session/key`; `/session` has token"
+    );
+    assert!(!format!("{refusal:?}").contains("t-123456"), "a token is shown: {refusal:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_the_wrong_shape_or_size_is_told_as_such() {
+    let (_, shape) = refusal("url = \"$app/page\"\ncapture = { token = { json = \"/token\" } }").await;
+    assert_eq!(shape.title, "Step 2, the impersonation: the answer is no JSON, so `/token` is not in it");
+    let (_, size) = refusal("url = \"$app/huge\"\ncapture = { csrf = { form = \"csrf\" } }").await;
+    assert_eq!(
+        size.title,
+        "Step 2, the impersonation: the page has no field `csrf`; the answer is longer than the 1024 KiB that are read"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_does_not_answer_is_not_waited_for_for_ever() {
+    let (application, refusal) = refusal("url = \"$app/never\"").await;
+    let origin = &application.origin;
+    assert_eq!(refusal.title, format!("Step 2, the impersonation: {origin} did not answer within 2 s"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_else_is_not_shown_and_signed_out_again() {
+    let (_, refusal) = refusal("url = \"$app/become-the-wrong-one\"").await;
+    assert_eq!(refusal.title, "The application signed in somebody else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operators_password_that_expired_is_replaced_and_tried_again() {
+    let application = Application::start().await;
+    let mut desk = application.desk(BECOME).await;
+    desk.keep("operator_password", "an old one").await;
+    let session = desk.console.impersonate("shop", "7", "").await.expect("the window opens");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
+    assert_eq!(refusal.title, "Step 1, the operator's login: the application answered 401 Unauthorized");
+    assert!(refusal.hint.contains("secrets of this connection"), "{refusal:?}");
+    desk.keep("operator_password", PASSWORD).await;
+    desk.console.retry_session(&session.id).expect("it can be tried again");
+    desk.until(&session.id, Phase::Active).await;
+    assert_eq!(application.shop.sessions(), ["session-of-ada"], "nothing is left of the first attempt");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_in_the_middle_leaves_no_session_on_the_server() {
+    let application = Application::start().await;
+    let mut desk = application.desk("url = \"$app/become-slowly\"").await;
+    let session = desk.console.impersonate("shop", "7", "").await.expect("the window opens");
+    application.shop.slow_began.notified().await;
+    assert_eq!(application.shop.sessions(), ["session-of-ada"], "it is signed in before anybody knows");
+    let console = Arc::clone(&desk.console);
+    let id = session.id.clone();
+    let ending = tokio::spawn(async move { console.end_session(&id, EndCause::WindowClosed).await });
+    desk.until(&session.id, Phase::Ending).await;
+    application.shop.slow_goes_on.notify_one();
+    ending.await.expect("it ends");
+    assert!(application.shop.sessions().is_empty(), "{:?}", application.shop.received());
+    assert_eq!(application.shop.received(), ["POST /login", "POST /become-slowly", "POST /logout"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_is_tried_request_by_request_with_every_secret_masked() {
+    let application = Application::start().await;
+    let desk = application.desk(BECOME).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let tried =
+        desk.console.try_sign_in(Some("shop"), &text, "7", Default::default()).await.expect("it begins");
+    assert!(tried.ok, "{tried:#?}");
+    let titles: Vec<&str> = tried.exchanges.iter().map(|exchange| exchange.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        [
+            "Step 1, the operator's login",
+            "Step 2, the impersonation",
+            "Who is signed in?",
+            "Sign-out: Step 1, the logout"
+        ]
+    );
+    assert_eq!(tried.exchanges[0].body.as_deref(), Some("password=••••&user=support"));
+    let shown = format!("{tried:?}");
+    for secret in [PASSWORD, "session-of-ada", "session-of-the-operator", "t-123456"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+    assert!(application.shop.sessions().is_empty());
+    let entries = desk.audit().await.entries(10).await.expect("readable");
+    assert!(entries.iter().all(|entry| entry.reason == "Trying the sign-in" && entry.whom.user_id == "7"));
+    assert_eq!(entries.len(), 3, "begun, active, ended: {entries:#?}");
+    assert!(desk.console.recent_reasons("shop").await.expect("readable").is_empty(), "nobody typed that one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_secret_goes_only_where_it_was_stored_for() {
+    let (application, elsewhere) = (Application::start().await, Application::start().await);
+    let desk = application.desk(BECOME).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let changed = text.replace(&application.origin, &elsewhere.origin);
+    let error = desk.console.try_sign_in(Some("shop"), &changed, "7", Default::default()).await.unwrap_err();
+    assert!(error.message.contains("stored secrets go only where they were stored for"), "{error}");
+    assert!(elsewhere.shop.received().is_empty());
+    let typed = [("operator_password".to_owned(), SecretString::from(PASSWORD))].into();
+    let tried =
+        desk.console.try_sign_in(Some("shop"), &changed, "7", typed).await.expect("it was typed for this");
+    assert!(tried.ok, "{tried:#?}");
+}
