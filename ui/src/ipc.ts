@@ -16,9 +16,11 @@ import type { Count } from "./bindings/Count";
 import type { DirectoryPart } from "./bindings/DirectoryPart";
 import type { Info } from "./bindings/Info";
 import type { Page } from "./bindings/Page";
+import type { Preset } from "./bindings/Preset";
 import type { Preview } from "./bindings/Preview";
 import type { Query } from "./bindings/Query";
 import type { Reading } from "./bindings/Reading";
+import type { Rehearsal } from "./bindings/Rehearsal";
 import type { Report } from "./bindings/Report";
 import type { SecretStatus } from "./bindings/SecretStatus";
 import type { SessionView } from "./bindings/SessionView";
@@ -122,6 +124,18 @@ export const parseDraft = (text: string) => call<ConnectionFile>("parse_draft", 
 export const checkConnection = (connection: string | null, text: string, secrets: Record<string, string>) =>
   call<Report>("check_connection", { connection, text, secrets });
 
+/** Really signs in as the user and out again, request by request, and writes it to the audit log. It may take as long
+ * as all of the application's answers. `secrets` as in {@link checkConnection}. */
+export const trySignIn = (
+  connection: string | null,
+  text: string,
+  user: string,
+  secrets: Record<string, string>,
+) => call<Rehearsal>("try_sign_in", { connection, text, user, secrets });
+
+/** Sign-ins by name, as they are offered. */
+export const signInPresets = () => call<Preset[]>("sign_in_presets");
+
 /** The tables of the database that a form names. A newer question of either kind makes the older one reject with
  * `cancelled`. `secrets` as in {@link checkConnection}. */
 export const surveyDirectory = (
@@ -174,6 +188,9 @@ export const onSessions = (tell: (sessions: SessionView[]) => void) => on("sessi
 export const onConnections = (
   tell: (changed: { connections: ConnectionSummary[]; problems: ConnectionProblem[] }) => void,
 ) => on("connections", tell);
+
+/** The application changed what this connection's directory holds. */
+export const onDirectoryChanged = (tell: (connection: string) => void) => on("directory_changed", tell);
 
 export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
 

@@ -52,7 +52,8 @@ expect?: Array<number>,
  */
 steps?: Array<StepPart>, 
 /**
- * For an exchange: the names of the cookies that are put into the session's window; `name_*` for any end.
+ * For an exchange: the names of the cookies that are put into the session's window; `name_*` for any end, and
+ * `!name_*` for those that are not.
  */
 cookies?: Array<string>, 
 /**

@@ -5,17 +5,21 @@ import type { ConnectionFile } from "../bindings/ConnectionFile";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { DirectoryPart } from "../bindings/DirectoryPart";
 import type { Origin } from "../bindings/Origin";
+import type { Preset } from "../bindings/Preset";
+import type { Rehearsal } from "../bindings/Rehearsal";
 import type { Report } from "../bindings/Report";
 import type { SecretStatus } from "../bindings/SecretStatus";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { type ConnectionForm, type Faults, template, toDirectory, toFile, toForm } from "./form";
+import { type ConnectionForm, template, toDirectory, toFile, toForm } from "./form";
 import { Look } from "./look.svelte";
 import { mappingOf, same } from "./mapping";
 import { DATABASE_PASSWORD, secretsOfForm, secretsOfText, withoutPassword } from "./secrets";
+import { beyondForm, otherWays, toWaysForm, type Ways, type WaysForm } from "./ways";
+import type { Faults } from "./written";
 
 export type EditorView = "form" | "file";
-export type Busy = "loading" | "testing" | "saving" | "converting" | "duplicating";
+export type Busy = "loading" | "testing" | "trying" | "saving" | "converting" | "duplicating";
 
 export class Editor {
   /** `null` until it is saved for the first time. */
@@ -42,11 +46,20 @@ export class Editor {
   report: Report | null = $state.raw(null);
   #reportOn: { view: EditorView; content: string } | null = $state.raw(null);
 
+  /** Sign-ins by name; empty until they are there. */
+  presets: Preset[] = $state.raw([]);
+  /** Whom the sign-in is tried with: an id. */
+  trialUser = $state("");
+  rehearsal: Rehearsal | null = $state.raw(null);
+  #rehearsalOn: { view: EditorView; content: string } | null = $state.raw(null);
+
   /** What was saved last, in this editor. */
   saved: ConnectionSummary | null = $state.raw(null);
 
   /** The form was made from this file… */
   #base: ConnectionFile = $state.raw(template);
+  /** The sign-in in the other way, by a preset or by hand, as it is when that is chosen. */
+  #other: { form: WaysForm; base: Ways } = $state.raw(otherOf(template));
   /** …which is this text; `null` while there is none. */
   #baseText: string | null = $state(null);
   #formThen = $state("");
@@ -63,13 +76,18 @@ export class Editor {
       : this.#formNow !== this.#formThen || this.#baseText !== this.#textThen,
   );
   readonly secrets = $derived(
-    this.view === "file" ? secretsOfText(this.text) : secretsOfForm(this.form, this.#base),
+    this.view === "file"
+      ? secretsOfText(this.text, this.presets)
+      : secretsOfForm(this.form, this.#base, this.presets),
   );
   /** Closing now would lose something. */
   readonly dirty = $derived(!this.locked && (this.#changed || this.secrets.some((name) => this.typed[name])));
-  readonly reportIsStale = $derived(
-    this.#reportOn !== null && this.#reportOn.view === this.view && this.#reportOn.content !== this.#content,
-  );
+  readonly reportIsStale = $derived(this.#isStale(this.#reportOn));
+  readonly rehearsalIsStale = $derived(this.#isStale(this.#rehearsalOn));
+  /** The chosen one; `null` for a sign-in that is written by hand, and for one that is not known. */
+  readonly preset = $derived(this.presets.find(({ name }) => name === this.form.sign_in.preset) ?? null);
+  /** What the file says of the sign-in beyond what the form shows, by key. */
+  readonly alsoSaid = $derived(beyondForm(this.form, this.#base));
 
   /** Where users are read from, as the form says it now. */
   readonly directory: DirectoryPart = $derived(toDirectory(this.form, this.#base));
@@ -89,6 +107,7 @@ export class Editor {
   }
 
   async open(connection: string | null, draft: ConnectionDraft | null): Promise<void> {
+    void this.#askPresets();
     if (draft) return this.#show(connection, draft);
     if (connection === null) return;
     this.loadFailure = null;
@@ -125,7 +144,9 @@ export class Editor {
   async showForm(): Promise<void> {
     await this.#trying("converting", async () => {
       const file = await ipc.parseDraft(this.text);
+      const other = Boolean(file.sign_in.preset) === (this.form.sign_in.preset !== "") ? this.#other : null;
       this.#makeForm(file, this.text);
+      if (other) this.#other = other;
       this.view = "form";
     });
   }
@@ -140,6 +161,36 @@ export class Editor {
     });
   }
 
+  /** Signs in as {@link trialUser} and out again. */
+  async tryIt(): Promise<void> {
+    await this.#trying("trying", async () => {
+      const on = { view: this.view, content: this.#content };
+      const text = await this.#toText();
+      if (text === null) return;
+      this.rehearsal = null;
+      const user = this.trialUser.trim();
+      this.rehearsal = await ipc.trySignIn(this.connection, text, user, this.#typedSecrets());
+      this.#rehearsalOn = on;
+    });
+  }
+
+  /** `""`: written by hand. What is left is as it was when it is chosen again. */
+  choosePreset(name: string): void {
+    if (this.locked || name === this.form.sign_in.preset) return;
+    if ((name === "") !== (this.form.sign_in.preset === "")) {
+      const { sign_in, verify, sign_out } = $state.snapshot(this.form);
+      const { form, base } = this.#other;
+      this.#other = {
+        form: { sign_in, verify, sign_out },
+        base: { sign_in: this.#base.sign_in, sign_out: this.#base.sign_out ?? null },
+      };
+      this.#base = { ...this.#base, ...base };
+      Object.assign(this.form, structuredClone(form));
+      this.faults = {};
+    }
+    this.form.sign_in.preset = name;
+  }
+
   /** Whether all is done: the file is saved and no secret waits. */
   async save(): Promise<boolean> {
     await this.#trying("saving", async () => {
@@ -151,7 +202,7 @@ export class Editor {
       this.text = text;
       this.#textThen = text;
       if (this.view === "form") {
-        const { file } = toFile(this.form, this.#base);
+        const { file } = toFile(this.form, this.#base, this.presets);
         this.#base = file;
         this.#baseText = text;
         this.#formThen = this.#formNow;
@@ -201,8 +252,12 @@ export class Editor {
 
   /** The sign-out says more than the form shows. */
   get moreOfSignOut(): boolean {
-    const { headers, body } = this.#base.sign_out ?? {};
-    return Object.keys(headers ?? {}).length > 0 || (body ?? null) !== null;
+    const { headers, body, steps } = this.#base.sign_out ?? {};
+    return Object.keys(headers ?? {}).length > 0 || (body ?? null) !== null || (steps ?? []).length > 0;
+  }
+
+  #isStale(on: { view: EditorView; content: string } | null): boolean {
+    return on !== null && on.view === this.view && on.content !== this.#content;
   }
 
   get #hasFaults(): boolean {
@@ -220,6 +275,7 @@ export class Editor {
   async #fill(draft: ConnectionDraft): Promise<void> {
     this.text = draft.text;
     this.report = null;
+    this.rehearsal = null;
     this.faults = {};
     this.failure = null;
     if (draft.file) {
@@ -238,6 +294,7 @@ export class Editor {
 
   #makeForm(file: ConnectionFile, text: string): void {
     this.#base = file;
+    this.#other = otherOf(file);
     this.#baseText = text;
     this.form = toForm(file);
     this.#formThen = JSON.stringify(this.form);
@@ -253,7 +310,7 @@ export class Editor {
       this.faults = {};
       return this.#baseText;
     }
-    const { file, faults } = toFile(this.form, this.#base);
+    const { file, faults } = toFile(this.form, this.#base, this.presets);
     this.faults = faults;
     if (this.#hasFaults) return null;
     return ipc.draftText(file, this.#baseText);
@@ -262,6 +319,14 @@ export class Editor {
   #typedSecrets(): Record<string, string> {
     const used = this.secrets.filter((name) => this.typed[name]);
     return Object.fromEntries(used.map((name) => [name, this.typed[name] ?? ""]));
+  }
+
+  async #askPresets(): Promise<void> {
+    try {
+      this.presets = await ipc.signInPresets();
+    } catch (cause) {
+      this.failure = asFailure(cause);
+    }
   }
 
   async #askStatus(): Promise<void> {
@@ -286,4 +351,9 @@ export class Editor {
       this.busy = null;
     }
   }
+}
+
+function otherOf(file: ConnectionFile): { form: WaysForm; base: Ways } {
+  const base = otherWays(file);
+  return { form: toWaysForm(base), base };
 }

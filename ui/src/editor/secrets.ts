@@ -1,9 +1,12 @@
 // Which secrets a connection names, read from what is typed: so that a field for each is there at once.
 // What really is used is decided by Rust.
 import type { ConnectionFile } from "../bindings/ConnectionFile";
+import type { Preset } from "../bindings/Preset";
 import type { ConnectionForm } from "./form";
 
 export const DATABASE_PASSWORD = "database_password";
+/** Of a Forest Admin backend; no template names it. */
+const FOREST_SECRET = "forest_auth_secret";
 
 const USE = /\bsecret\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*\\?["']([^"'\\]+)\\?["']\s*\])/g;
 
@@ -26,31 +29,59 @@ export function mayNeedPassword(url: string): boolean {
   return /^\s*[a-z][a-z0-9+]*:/i.test(url) && !/^\s*sqlite:/i.test(url);
 }
 
-/** `base`: the file that the form was made from. Secrets may stand in headers and bodies only; a program that
- * gives the database's password takes the place of one that is stored. */
-export function secretsOfForm(form: ConnectionForm, base: ConnectionFile): string[] {
+/** `base`: the file that the form was made from. Secrets may stand in headers, bodies and what is stored only; a
+ * program that gives the database's password takes the place of one that is stored. */
+export function secretsOfForm(form: ConnectionForm, base: ConnectionFile, presets: Preset[] = []): string[] {
   const { sign_in, sign_out } = form;
-  const hidden = base.sign_out ?? null;
-  const signOut = hidden && sign_out.url.trim() !== "" ? [hidden.headers ?? {}, hidden.body ?? null] : [];
-  const named = secretsIn(
-    ...sign_in.headers.map(({ value }) => value),
-    sign_in.body,
-    ...signOut.map((part) => JSON.stringify(part)),
-  );
+  const { headers, body, steps, forest, storage } = base.sign_in;
+  const shown = sign_in.preset === "" && sign_in.kind === "webhook";
+  const own = shown ? [...sign_in.headers.map(({ value }) => value), sign_in.body] : [];
+  const hidden = [...(shown ? [] : [headers, body]), steps, forest, storage];
+  const said = base.sign_out;
+  const out = said && (sign_out.url.trim() !== "" || !said.url) ? [said.headers, said.body] : [];
+  const named = [
+    ...secretsOfPreset(sign_in.preset, presets),
+    ...(sign_in.preset === "" && sign_in.kind === "forest" ? [FOREST_SECRET] : []),
+    ...secretsIn(...own, ...[...hidden, ...out, said?.steps].map((part) => JSON.stringify(part ?? null))),
+  ];
   const asked = mayNeedPassword(form.directory.url) && !base.directory.password_command;
-  return asked ? [DATABASE_PASSWORD, ...named] : named;
+  return each(asked ? [DATABASE_PASSWORD, ...named] : named);
 }
 
-export function secretsOfText(text: string): string[] {
+export function secretsOfText(text: string, presets: Preset[] = []): string[] {
   const lines = text.split("\n").filter((line) => !/^\s*#/.test(line));
-  const named = secretsIn(lines.join("\n"));
-  const behind = lines.slice(lines.findIndex((line) => /^\s*\[\s*directory\s*\]/.test(line)) + 1);
-  const directory = behind.slice(0, next(behind));
-  const url = directory
-    .map((line) => /^\s*url\s*=\s*["']+([^"']*)/.exec(line)?.[1])
-    .find((found) => found !== undefined);
+  const directory = section("directory", lines);
+  const signIn = section("sign_in", lines);
+  const url = said("url", directory);
   const makesOne = directory.some((line) => /^\s*password_command\s*=/.test(line));
-  return url !== undefined && mayNeedPassword(url) && !makesOne ? [DATABASE_PASSWORD, ...named] : named;
+  const named = [
+    ...secretsOfPreset(said("preset", signIn) ?? "", presets),
+    ...(said("kind", signIn) === "forest" ? [FOREST_SECRET] : []),
+    ...secretsIn(lines.join("\n")),
+  ];
+  return each(url !== undefined && mayNeedPassword(url) && !makesOne ? [DATABASE_PASSWORD, ...named] : named);
+}
+
+function secretsOfPreset(name: string, presets: Preset[]): string[] {
+  return presets.find((preset) => preset.name === name)?.secrets.map((secret) => secret.name) ?? [];
+}
+
+function each(names: string[]): string[] {
+  return [...new Set(names)];
+}
+
+/** The lines below a heading, up to the next one. */
+function section(name: string, lines: string[]): string[] {
+  const at = lines.findIndex((line) => /^\s*\[\s*(\w+)\s*\]/.exec(line)?.[1] === name);
+  if (at < 0) return [];
+  const behind = lines.slice(at + 1);
+  return behind.slice(0, next(behind));
+}
+
+/** The text that a key says. */
+function said(key: string, lines: string[]): string | undefined {
+  const line = new RegExp(`^\\s*${key}\\s*=\\s*["']+([^"']*)`);
+  return lines.map((text) => line.exec(text)?.[1]).find((found) => found !== undefined);
 }
 
 function next(lines: string[]): number {

@@ -56,6 +56,9 @@ export class App {
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
   readonly #searches = new Map<string, UserSearch>();
   #search: UserSearch | null = $state.raw(null);
+  /** Connections whose directory has changed since they were looked at. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing shows it
+  readonly #outdated = new Set<string>();
 
   /** Set by the views that can do it. */
   focusSearchField: (select: boolean) => void = () => {};
@@ -89,6 +92,7 @@ export class App {
     const unlisten = await Promise.all([
       ipc.onSessions((sessions) => this.#sessionsChanged(sessions)),
       ipc.onConnections(({ connections, problems }) => this.#connectionsChanged(connections, problems)),
+      ipc.onDirectoryChanged((connection) => this.#directoryChanged(connection)),
       ipc.onToast((toast) => toasts.show(toast)),
       ipc.onFocusSearch(() => this.focusSearch()),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
@@ -105,6 +109,7 @@ export class App {
     const search = this.#searchOf(connection);
     this.#search = search;
     if (search.untouched) void search.open();
+    else if (this.#outdated.delete(connection)) void search.refresh();
   }
 
   /** A connection was saved, duplicated or made. */
@@ -277,6 +282,11 @@ export class App {
       else this.#reopen(id);
     }
     if (!this.connection) this.#goToSome(null);
+  }
+
+  #directoryChanged(connection: string): void {
+    if (connection === this.#currentId) void this.#search?.refresh();
+    else if (this.#searches.has(connection)) this.#outdated.add(connection);
   }
 
   /** Its file changed: the current one is read again at once, another one when it is gone to. */

@@ -17,6 +17,8 @@ interface Slot {
   size: number;
   /** `null`: let go of. */
   rows: Row[] | null;
+  /** The directory has changed since: the rows stay until they are read again. */
+  outdated?: boolean;
 }
 
 export class Pages {
@@ -85,13 +87,18 @@ export class Pages {
     this.previous = by > 0 ? previous : null;
   }
 
-  /** The place of a page that is wanted between these two rows and was let go of, if there is one. */
+  /** The directory has changed: all that is loaded is to be read again where it is looked at. */
+  outdate(): void {
+    this.#slots = this.#slots.map((slot) => ({ ...slot, outdated: true }));
+  }
+
+  /** The place of a page that is wanted between these two rows and has to be read, if there is one. */
   missing(first: number, last: number): Place | null {
     const from = Math.min(Math.max(first, 0), this.count - 1);
     for (let at = Math.max(this.#slotOf(from), 0); at < this.#slots.length; at++) {
       const slot = this.#slots[at];
       if (!slot || slot.start > last) break;
-      if (slot.rows === null) return slot.place;
+      if (slot.rows === null || slot.outdated) return slot.place;
     }
     return null;
   }
@@ -102,7 +109,11 @@ export class Pages {
       if (slot.place !== place) return slot;
       // A page that ends where another begins loses its first rows rather than its last ones.
       const backward = place === "end" || (typeof place === "object" && "before" in place);
-      return { ...slot, rows: backward ? rows.slice(-slot.size) : rows.slice(0, slot.size) };
+      return {
+        ...slot,
+        rows: backward ? rows.slice(-slot.size) : rows.slice(0, slot.size),
+        outdated: false,
+      };
     });
   }
 

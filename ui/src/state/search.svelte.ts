@@ -45,6 +45,8 @@ interface Asking {
   keep?: string | null;
   /** An order was asked for: an answer that says what it would take is no answer yet. */
   ordering?: boolean;
+  /** Nobody asked: the selection and what is in sight stay, and so do the rows if it fails. */
+  quiet?: boolean;
 }
 
 export class UserSearch {
@@ -231,6 +233,20 @@ export class UserSearch {
     else void this.#load();
   }
 
+  /** The directory has changed: what is shown is read again, with nothing moving under the agent's hands. */
+  async refresh(): Promise<void> {
+    await this.settled();
+    if (!this.answered || this.failure || this.costly || this.text.trim() !== this.answered.text) return;
+    if (this.#everywhere || Math.max(this.#sight.last, this.selected) >= PAGE || this.hasBefore) {
+      this.pages.outdate();
+      await this.#load();
+      return;
+    }
+    this.total.forget();
+    this.found.forget();
+    await this.#ask({ keep: this.row?.id ?? null, quiet: true });
+  }
+
   /** These rows stand on the screen: what is missing of them, and what comes next to them, is loaded. */
   look(first: number, last: number): void {
     // The list may have become shorter than what was looked at.
@@ -272,8 +288,7 @@ export class UserSearch {
   }
 
   select(index: number): void {
-    this.selected = this.count === 0 ? -1 : Math.min(Math.max(index, 0), this.count - 1);
-    this.row = this.pages.at(this.selected);
+    this.#put(index);
     this.moves++;
   }
 
@@ -341,11 +356,17 @@ export class UserSearch {
     }
   }
 
+  /** Selects without bringing it in sight. */
+  #put(index: number): void {
+    this.selected = this.count === 0 ? -1 : Math.min(Math.max(index, 0), this.count - 1);
+    this.row = this.pages.at(this.selected);
+  }
+
   #refill(place: Place, page: Page): void {
     this.pages.refill(place, page);
     const chosen = this.pages.at(this.selected);
-    if (this.row === null) this.row = chosen;
-    else if (chosen && chosen.id !== this.row.id) {
+    if (this.row === null || chosen?.id === this.row.id) this.row = chosen;
+    else if (chosen) {
       // Somebody came or went: the user stays selected, not the place.
       const place = this.pages.placeOf(this.row.id);
       if (place >= 0) this.selected = place;
@@ -354,7 +375,8 @@ export class UserSearch {
 
   /** Asks a question anew. Only the newest turn counts. */
   async #ask(asking: Asking): Promise<void> {
-    const { opening = false, everywhere = false, place = "start", keep = null, ordering = false } = asking;
+    const { opening = false, everywhere = false, place = "start", keep = null } = asking;
+    const { ordering = false, quiet = false } = asking;
     const turn = ++this.#turn;
     const before = this.sort;
     if (asking.sort !== undefined) this.sort = asking.sort;
@@ -399,16 +421,18 @@ export class UserSearch {
       this.#leave(page.left_out);
       this.doubled = page.doubled;
       const edge = place === "end" ? this.count - 1 : 0;
-      this.#sight = { first: edge, last: edge };
+      if (!quiet) this.#sight = { first: edge, last: edge };
       this.answered = { text: query.text, free: freeText(text, reading), sort, everywhere, how: page.how };
       this.failure = null;
       this.invalid = null;
       const kept = keep === null ? -1 : this.pages.placeOf(keep);
-      this.select(kept >= 0 ? kept : edge);
+      if (quiet && kept >= 0) this.#put(kept);
+      else this.select(kept >= 0 ? kept : quiet ? this.selected : edge);
     } catch (cause) {
       if (turn !== this.#turn) return;
       const failure = asFailure(cause);
       if (failure.code === "cancelled") this.#interrupted = true;
+      else if (quiet) return;
       else if (failure.code === "query_invalid" && this.answered && !this.failure) this.invalid = failure;
       else if (this.readingAll) {
         // The rows answer the same question, as far as indexes do.

@@ -8,6 +8,7 @@ import type { Status } from "../bindings/Status";
 import type { TableKind } from "../bindings/TableKind";
 import type { Theme } from "../bindings/Theme";
 import { locale } from "./shared";
+import { recipe, trial } from "./sign-in";
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString(locale)} ${n === 1 ? one : many}`;
 
@@ -139,12 +140,13 @@ export const setup = {
     directory: "Directory",
     directoryText: "Where users are read from. It is never written to.",
     signIn: "Sign-in",
-    signInText: "One request that answers with the session cookie of the user.",
+    signInText: "How an agent becomes a user.",
+    recipe,
     verify: "Check",
     verifyText: "Optional: asked before the page is shown, so that nobody works as the wrong user.",
     signOut: "Sign-out",
     signOutText: "Optional: ends the session in your application too.",
-    signOutMore: "Its headers and body are in the File view and stay as they are.",
+    signOutMore: "Its headers, body and steps are in the File view and stay as they are.",
     policy: "Policy",
     policyText: "Who may be impersonated, and for how long.",
     reason: "Reason",
@@ -236,6 +238,7 @@ export const setup = {
           ? `It works, with ${count(warnings, "warning", "warnings")}`
           : "It works",
     stale: "You changed something since.",
+    trial,
     statuses: { ok: "OK", warning: "Warning", failed: "Failed" } satisfies Record<Status, string>,
     sample: "Newest users",
     copied: "Copied",

@@ -1,5 +1,5 @@
 // Everything that is for setting up, in light and in dark: photographed, and without a violation of axe.
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, openPage, picture, themes, violations, type Opening } from "./browser";
 
@@ -32,6 +32,19 @@ async function typedUrl(page: Page): Promise<void> {
   await url.press("Tab");
   await page.clock.runFor(50);
 }
+
+const runs = (page: Page) => page.getByRole("combobox", { name: "What the application runs" });
+const edit = async (page: Page) => {
+  await menuOf(page, /^Acme, production/);
+  await page.getByRole("menuitem", { name: "Edit…" }).click();
+};
+/** Into the middle of what scrolls. */
+const centre = (at: Locator) => at.evaluate((element) => element.scrollIntoView({ block: "center" }));
+const tryIt = async (page: Page) => {
+  await edit(page);
+  await page.getByRole("combobox", { name: "User's id" }).fill("42");
+  await page.getByRole("button", { name: "Try it" }).click();
+};
 
 const nobody: Opening = {
   prepare: (fake) => {
@@ -344,12 +357,154 @@ const views: View[] = [
       await newConnection(page);
       await page.getByLabel("Name", { exact: true }).fill("Acme");
       await page.getByLabel("Database", { exact: true }).fill("postgres://kim:s3cret@db.acme.example/acme");
+      await runs(page).selectOption("Written by hand");
       await page.getByLabel("Login endpoint").fill("https://app.acme.example/login");
       await page.getByLabel("Body, as JSON").fill("{ userId: {{ user.id }} }");
       await page.getByRole("button", { name: "Add a header" }).click();
       await page.getByLabel("Value of header 1").fill("{{ operator.email }}");
       await page.getByRole("button", { name: /^Save/ }).click();
       await page.getByText("2 fields need another look").waitFor();
+    },
+  },
+  {
+    name: "editor-sign-in",
+    go: async (page) => {
+      await newConnection(page);
+      await runs(page).evaluate((element) => element.scrollIntoView({ block: "start" }));
+    },
+  },
+  {
+    name: "editor-sign-in-preset",
+    go: async (page) => {
+      await newConnection(page);
+      await runs(page).selectOption("Better Auth");
+      await page.getByRole("textbox", { name: "Application" }).fill("https://app.acme.example");
+      await page.getByLabel("operator_password").fill("canary");
+      await centre(page.getByText("More", { exact: true }));
+    },
+  },
+  {
+    name: "editor-sign-in-beside",
+    opening: {
+      prepare: (fake, { connectionFile }) => {
+        const sign_in = {
+          preset: "supabase",
+          settings: { app: "https://app.acme.example" },
+          block: ["/admin/"],
+          success: "Hello {{ user.name }}",
+        };
+        fake.secrets = [{ name: "service_role_key", state: "stored" }];
+        fake.answers["read_connection"] = () => ({
+          text: "",
+          file: { ...connectionFile, sign_in },
+          origin: "own",
+        });
+      },
+    },
+    go: async (page) => {
+      await edit(page);
+      await centre(page.getByText("Message when it worked"));
+    },
+  },
+  {
+    name: "editor-sign-in-as-text",
+    opening: {
+      prepare: (fake, { connectionFile }) => {
+        const sign_in = {
+          kind: "exchange",
+          cookies: ["sid"],
+          steps: [{ url: "x", body: "{{ secret.operator_password }}" }],
+        };
+        fake.answers["read_connection"] = () => ({
+          text: "",
+          file: { ...connectionFile, sign_in },
+          origin: "own",
+        });
+      },
+    },
+    go: async (page) => {
+      await edit(page);
+      await centre(page.getByRole("button", { name: "Edit the file" }));
+    },
+  },
+  {
+    name: "editor-sign-in-zoomed",
+    opening: { width: 640, height: 400 },
+    go: async (page) => {
+      await newConnection(page);
+      await runs(page).selectOption("Better Auth");
+      await centre(page.getByRole("textbox", { name: "Application" }));
+    },
+  },
+  {
+    name: "editor-trial",
+    go: async (page) => {
+      await edit(page);
+      const user = page.getByRole("combobox", { name: "User's id" });
+      await user.press("ArrowDown");
+      await page.clock.runFor(50);
+      await page.getByRole("option", { name: /48213903/ }).waitFor();
+    },
+  },
+  {
+    name: "editor-trial-busy",
+    opening: {
+      prepare: (fake) => {
+        fake.hold("try_sign_in");
+      },
+    },
+    go: async (page) => {
+      await tryIt(page);
+      await page.getByText("Signing in…").waitFor();
+    },
+  },
+  {
+    name: "editor-trial-done",
+    go: async (page) => {
+      await tryIt(page);
+      await page.getByText("was signed in and out again").waitFor();
+      await page.getByText("Step 2, the impersonation").click();
+    },
+  },
+  {
+    name: "editor-trial-failed",
+    opening: {
+      prepare: (fake, { refused }) => {
+        fake.answers["try_sign_in"] = () => refused;
+      },
+    },
+    go: async (page) => {
+      await tryIt(page);
+      await page.getByText("onload").waitFor();
+    },
+  },
+  {
+    name: "editor-trial-zoomed",
+    opening: {
+      width: 640,
+      height: 400,
+      prepare: (fake, { refused }) => {
+        fake.answers["try_sign_in"] = () => refused;
+      },
+    },
+    go: async (page) => {
+      await tryIt(page);
+      await centre(page.getByText("onload"));
+    },
+  },
+  {
+    name: "editor-trial-refused",
+    opening: {
+      prepare: (fake) =>
+        fake.refuse("try_sign_in", {
+          code: "secret_missing",
+          message: "`admin_token` is needed, and stored secrets go only where they were stored for.",
+          hint: "Type it here, or save the connection first, so that its sign-in is the one that you mean.",
+        }),
+    },
+    go: async (page) => {
+      await tryIt(page);
+      await page.getByText("stored secrets go only").waitFor();
     },
   },
   {
@@ -409,6 +564,7 @@ const views: View[] = [
     go: async (page) => {
       await newConnection(page);
       await page.getByLabel("Name", { exact: true }).fill("Acme");
+      await runs(page).selectOption("Written by hand");
       await page.getByLabel("admin_token").fill("canary");
       await page.getByRole("button", { name: /^Save/ }).click();
       await page.getByRole("button", { name: "Keep for this run only" }).waitFor();

@@ -25,6 +25,7 @@ import {
   rows as defaultRows,
   survey as defaultSurvey,
 } from "./people";
+import { presets, rehearsal } from "./presets";
 
 type Args = Record<string, unknown>;
 type Answer = (args: Args) => unknown;
@@ -241,6 +242,8 @@ function commands(fake: Fake): Record<string, Answer> {
       },
       sample: fake.rows.slice(0, 3),
     }),
+    try_sign_in: () => rehearsal,
+    sign_in_presets: () => presets,
     survey_directory: () => fake.survey,
     preview_directory: () => ({
       info: {

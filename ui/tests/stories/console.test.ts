@@ -260,6 +260,32 @@ describe("what Rust tells", () => {
     expect([input.selectionStart, input.selectionEnd]).toEqual([0, 2]);
   });
 
+  test("a directory that changed is searched again, at once or when it is gone to", async () => {
+    render(App);
+    await grid();
+    await screen.findByRole("row", { name: /Bogdan Ionescu/ });
+    const asked = () => fake.called("search_users").map(({ args }) => args["connection"]);
+    fake.rows = fake.rows.map((row) => ({
+      ...row,
+      cells: row.cells.map((cell) => cell?.replace("Bogdan", "Bogdana") ?? null),
+    }));
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(fake.called("user_details")).not.toEqual([]));
+    const read = fake.called("user_details").length;
+    fake.emit("directory_changed", "acme");
+    expect(await screen.findByText("Bogdana Ionescu")).toBeInTheDocument();
+    // Who is looked at is read again, too.
+    await waitFor(() => expect(fake.called("user_details").length).toBeGreaterThan(read));
+    expect(asked()).toEqual(["acme", "acme"]);
+
+    await user.keyboard("{Control>}2{/Control}");
+    await waitFor(() => expect(asked()).toHaveLength(3));
+    fake.emit("directory_changed", "acme");
+    fake.emit("directory_changed", "demo");
+    await user.keyboard("{Control>}1{/Control}");
+    await waitFor(() => expect(asked()).toEqual(["acme", "acme", "acme-staging", "acme"]));
+  });
+
   test("a removed connection gives way to another one", async () => {
     render(App);
     await grid();

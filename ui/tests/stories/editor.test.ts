@@ -52,6 +52,12 @@ async function startNew() {
   await sheet();
 }
 
+/** A new one, whose sign-in is written by hand. */
+async function startByHand() {
+  await startNew();
+  await user.selectOptions(await screen.findByLabelText("What the application runs"), "Written by hand");
+}
+
 async function startEdit() {
   render(App);
   await user.pointer({
@@ -68,6 +74,7 @@ describe("a new connection", () => {
     expect(await field("Name")).toHaveFocus();
     await fill("Name", "Acme");
     await fill("Database", "postgres://readonly@db.acme.example/acme");
+    await user.selectOptions(screen.getByLabelText("What the application runs"), "Written by hand");
     await fill("Login endpoint", "https://app.acme.example/login");
     await user.click(screen.getByRole("radio", { name: "staging" }));
     await user.type(await secret("admin_token"), "canary-token");
@@ -105,7 +112,7 @@ describe("a new connection", () => {
   });
 
   test("has a field for each secret that its templates name", async () => {
-    await startNew();
+    await startByHand();
     await fill("Body, as JSON", '{ "key": "{{ secret.other }}" }');
     expect(await secret("other")).toBeInTheDocument();
     expect(screen.queryByLabelText("admin_token")).toBeNull();
@@ -118,7 +125,7 @@ describe("a new connection", () => {
       hint: null,
       secret: null,
     };
-    await startNew();
+    await startByHand();
     expect(screen.getByText(/kept in memory until Understudy quits/)).toBeInTheDocument();
     await user.type(await secret("admin_token"), "x");
     await save();

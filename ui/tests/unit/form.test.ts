@@ -1,8 +1,12 @@
 // The connection form and the file: there and back, and what no file can say.
 import { describe, expect, test } from "vitest";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
+import type { SignInPart } from "../../src/bindings/SignInPart";
+import type { SignOutPart } from "../../src/bindings/SignOutPart";
+import type { StepPart } from "../../src/bindings/StepPart";
 import { template, toFile, toForm } from "../../src/editor/form";
 import { connectionFile } from "../fake/people";
+import { presets } from "../fake/presets";
 
 const full: ConnectionFile = {
   ...connectionFile,
@@ -24,13 +28,102 @@ const full: ConnectionFile = {
   policy: { reason: "optional", max_minutes: 30, protect: ["user.role in ['admin', 'staff']"] },
 };
 
+const signingIn = (sign_in: SignInPart, sign_out: SignOutPart | null = null): ConnectionFile => ({
+  ...connectionFile,
+  sign_in,
+  sign_out,
+});
+const step = {
+  name: "the login",
+  url: "https://app.acme.example/login",
+  encoding: "form",
+  body: { password: "{{ secret.operator_password }}" },
+  expect: [302],
+  capture: { csrf: { cookie: "csrftoken" } },
+} satisfies StepPart;
+const preset = { preset: "django-loginas", settings: { app: "https://app.acme.example", operator: " kim " } };
+const app = "https://app.acme.example";
+
+/** What a form can hold and what it shows as text only. */
+const files: [string, ConnectionFile][] = [
+  ["a full file", full],
+  ["a short one", { ...connectionFile, policy: undefined, sign_out: null }],
+  ["the template", template],
+  ["a preset", signingIn(preset)],
+  ["a preset that is not known", signingIn({ preset: "newer", settings: { odd: "" } })],
+  [
+    "a preset with a setting that it does not have",
+    signingIn({ ...preset, settings: { odd: "x", app: "" } }),
+  ],
+  [
+    "a preset and what goes before it",
+    signingIn(
+      {
+        ...preset,
+        kind: "exchange",
+        steps: [step],
+        cookies: ["sid"],
+        block: ["/admin/"],
+        url: "https://app.acme.example/x",
+        headers: { a: "b" },
+        success: "Done",
+        verify: { url: `${app}/me`, expect: "true" },
+      },
+      { steps: [step] },
+    ),
+  ],
+  ["a preset without a sign-out", signingIn(preset, {})],
+  [
+    "a webhook with all there is",
+    signingIn(
+      {
+        kind: "webhook",
+        url: `${app}/login`,
+        encoding: "form",
+        expect: [204],
+        block: ["/staff/"],
+        steps: [step],
+      },
+      { url: `${app}/logout`, encoding: "form", body: { a: 1 }, steps: [step] },
+    ),
+  ],
+  ["a webhook whose sign-out the console sends", signingIn({ url: `${app}/login` }, { steps: [step] })],
+  [
+    "an exchange",
+    signingIn(
+      { kind: "exchange", steps: [step], cookies: ["sid", "sid_*"], redirect_to: `${app}/` },
+      { steps: [step] },
+    ),
+  ],
+  ["a link", signingIn({ kind: "link", steps: [step], open: "link", open_origins: [app], timeout_ms: 9000 })],
+  [
+    "storage",
+    signingIn({
+      kind: "storage",
+      url: `${app}/token`,
+      storage: { local: { auth: { token: "{{ response.json.token }}", n: 1 } }, session: { a: "b" } },
+    }),
+  ],
+  [
+    "forest",
+    signingIn({
+      kind: "forest",
+      redirect_to: `${app}/`,
+      forest: {
+        backend: "https://admin.acme.example",
+        action: "/forest/actions/impersonate",
+        collection: "users",
+        rendering: "104",
+        operator: "17",
+        values: { Reason: "{{ reason }}" },
+      },
+    }),
+  ],
+];
+
 describe("there and back", () => {
-  test.each([
-    ["a full file", full],
-    ["a short one", { ...connectionFile, policy: undefined, sign_out: null }],
-    ["the template", template],
-  ])("%s comes back as it went in", (_, file) => {
-    const { file: back, faults } = toFile(toForm(file), file);
+  test.each(files)("%s comes back as it went in", (_, file) => {
+    const { file: back, faults } = toFile(toForm(file), file, presets);
     expect(faults).toEqual({});
     // What is absent may come back as nothing said: Rust writes neither.
     const plain = (value: unknown) =>
@@ -40,10 +133,11 @@ describe("there and back", () => {
         ),
       ) as ConnectionFile;
     const wanted = plain({ ...file, policy: file.policy ?? { reason: "required" } });
-    expect({ ...plain(back), sign_in: { headers: {}, ...plain(back).sign_in } }).toEqual({
-      ...wanted,
-      sign_in: { headers: {}, ...wanted.sign_in },
+    const whole = (one: ConnectionFile) => ({
+      ...one,
+      sign_in: { headers: {}, settings: {}, ...one.sign_in },
     });
+    expect(whole(plain(back))).toEqual(whole(wanted));
   });
 
   test("a list that was not touched keeps names with commas; a touched one is split", () => {
@@ -62,6 +156,27 @@ describe("there and back", () => {
     });
     form.sign_out.url = "  ";
     expect(toFile(form, full).file.sign_out).toBeNull();
+  });
+
+  test("so does what the console sends, when the endpoint goes", () => {
+    const file = signingIn({ url: `${app}/login` }, { url: `${app}/logout`, body: { a: 1 }, steps: [step] });
+    const form = toForm(file);
+    form.sign_out.url = "";
+    expect(toFile(form, file).file.sign_out).toEqual({ steps: [step] });
+  });
+
+  test("another preset gets those settings that it has; none is said that is empty", () => {
+    const file = signingIn(preset);
+    const form = toForm(file);
+    form.sign_in.preset = "better-auth";
+    form.sign_in.settings["api"] = "  ";
+    form.sign_in.settings["cookies"] = " sid. ";
+    expect(toFile(form, file, presets).file.sign_in).toMatchObject({
+      preset: "better-auth",
+      settings: { app: "https://app.acme.example", operator: "kim", cookies: "sid." },
+    });
+    form.sign_in.preset = "supabase";
+    expect(toFile(form, file, presets).file.sign_in.settings).toEqual({ app: "https://app.acme.example" });
   });
 
   test("a check that is half written goes to Rust, which says what is missing", () => {

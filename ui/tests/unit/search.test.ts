@@ -176,6 +176,49 @@ describe("paging", () => {
   });
 });
 
+describe("the directory changed", () => {
+  const renamed = (name: string) =>
+    (fake.rows = fake.rows.map((row, at) => (at === 5 ? { ...row, cells: [row.id, name] } : row)));
+
+  test("the same is asked again, and the user stays selected, wherever that is now", async () => {
+    search.select(5);
+    const { moves } = search;
+    renamed("Somebody else");
+    fake.rows = fake.rows.slice(1);
+    await search.refresh();
+    expect(search.selected).toBe(4);
+    expect(search.row?.cells[1]).toBe("Somebody else");
+    // Nothing is scrolled to.
+    expect(search.moves).toBe(moves);
+  });
+
+  test("a user that is gone gives way to the next one", async () => {
+    search.select(5);
+    const next = search.pages.at(6)?.id;
+    fake.rows = fake.rows.filter((_, at) => at !== 5);
+    await search.refresh();
+    expect(search.selected).toBe(5);
+    expect(search.row?.id).toBe(next);
+  });
+
+  test("that it cannot be read now is nothing to be told: the rows stay", async () => {
+    fake.refuse("search_users", { code: "directory_timeout" });
+    await search.refresh();
+    expect(search.failure).toBeNull();
+    expect(search.rows).toHaveLength(12);
+  });
+
+  test("waits for what is being asked, and leaves a text alone that is not answered", async () => {
+    const held = fake.hold("search_users");
+    search.type("bog");
+    const refreshed = search.refresh();
+    expect(questions()).toEqual(["", "bog"]);
+    held.stop();
+    await refreshed;
+    expect(questions()).toEqual(["", "bog", "bog"]);
+  });
+});
+
 describe("choosing", () => {
   test("stays within the rows", () => {
     search.select(99);
@@ -250,6 +293,20 @@ describe("a long list", () => {
     expect(place(search)).toBe("Person 000008");
     await scrollTo(0);
     expect(search.pages.at(search.selected)?.id).toBe(search.row?.id);
+  });
+
+  test("that changed in the directory is read again where it is looked at, in its place", async () => {
+    for (const first of [0, 90, 180, 250]) await scrollTo(first);
+    search.select(260);
+    const { count } = search;
+    const id = search.row?.id;
+    fake.rows = fake.rows.map((row) => (row.id === id ? { ...row, cells: [row.id, "Somebody else"] } : row));
+    const before = fake.called("search_users").length;
+    await search.refresh();
+    expect(search.row?.cells[1]).toBe("Somebody else");
+    expect([search.count, search.selected]).toEqual([count, 260]);
+    // The page looked at and what is next to it, not all of them.
+    expect(fake.called("search_users").length - before).toBeLessThan(3);
   });
 
   test("End asks for the last page alone, and pages come before it", async () => {

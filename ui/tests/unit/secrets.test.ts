@@ -1,8 +1,10 @@
 // Which secrets a connection names, and passwords that stand where they must not.
 import { expect, test } from "vitest";
+import type { SignInPart } from "../../src/bindings/SignInPart";
 import { toForm } from "../../src/editor/form";
 import { secretsIn, secretsOfForm, secretsOfText, withoutPassword } from "../../src/editor/secrets";
 import { connectionFile } from "../fake/people";
+import { presets } from "../fake/presets";
 
 test.each([
   ["{{ secret.admin_token }}", ["admin_token"]],
@@ -32,6 +34,39 @@ test("a sign-out names those of the headers that the form does not show, while t
   expect(secretsOfForm(form, hidden)).not.toContain("bye");
   form.sign_out.url = "https://app.acme.example/logout";
   expect(secretsOfForm(form, hidden)).toContain("bye");
+});
+
+test("a preset names those it needs, and the file's own steps theirs", () => {
+  const sign_in = {
+    preset: "better-auth",
+    steps: [{ url: "x", headers: { a: "{{ secret.gate }}" }, body: "{{ secret.operator_password }}" }],
+  };
+  const file = { ...connectionFile, sign_in, sign_out: { steps: [{ body: "{{ secret.bye }}" }] } };
+  const secrets = ["database_password", "operator_password", "gate", "bye"];
+  expect(secretsOfForm(toForm(file), file, presets)).toEqual(secrets);
+});
+
+test("a sign-in that the form does not show names its own", () => {
+  const exchange = {
+    kind: "exchange" as const,
+    steps: [{ url: "x", body: { password: "{{ secret.operator_password }}" } }],
+  };
+  const forest = { kind: "forest" as const };
+  const storage = { kind: "storage" as const, headers: { a: "{{ secret.key }}" } };
+  const of = (sign_in: SignInPart) => {
+    const file = { ...connectionFile, sign_in };
+    return secretsOfForm(toForm(file), file, presets).slice(1);
+  };
+  expect(of(exchange)).toEqual(["operator_password"]);
+  expect(of(forest)).toEqual(["forest_auth_secret"]);
+  expect(of(storage)).toEqual(["key"]);
+});
+
+test("a text that names a preset names its secrets, and one for Forest the backend's", () => {
+  const text = (line: string) => `[directory]\nurl = "sqlite:///x"\npreset = "webhook"\n[sign_in]\n${line}\n`;
+  expect(secretsOfText(text('preset = "supabase"'), presets)).toEqual(["service_role_key"]);
+  expect(secretsOfText(text('# preset = "supabase"'), presets)).toEqual([]);
+  expect(secretsOfText(text('kind = "forest"'), presets)).toEqual(["forest_auth_secret"]);
 });
 
 test("a program that gives the password takes the place of one that is stored", () => {
