@@ -40,7 +40,8 @@ fn axum() -> Program {
     assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
     let lines = String::from_utf8_lossy(&cargo.stdout).into_owned();
     let artifacts = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let program = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(str::to_owned)).last();
+    let program =
+        artifacts.filter_map(|artifact| artifact["executable"].as_str().map(str::to_owned)).next_back();
     let program = program.expect("an executable");
     Program::start(&root(), &[&program], &[("IMPERSONATION_KEY", KEY)])
 }
@@ -123,7 +124,7 @@ async fn the_endpoint_for_axum_keeps_its_contract_and_signs_a_customer_in() {
 async fn a_clock_that_is_wrong_is_named_as_the_cause() {
     let endpoint = express();
     let mut desk = signs_in(&endpoint).await;
-    desk.clock.forward(Duration::from_secs(600));
+    desk.clock.forward(Duration::from_mins(10));
     let running =
         desk.console.sessions().into_iter().find(|view| view.phase == Phase::Active).expect("one runs");
     desk.console.end_session(&running.id, understudy_core::audit::EndCause::Operator).await;

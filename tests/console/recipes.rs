@@ -1,7 +1,7 @@
 //! Sign-ins whose steps the console takes: what goes wrong, and what people read then. The application is a
 //! small one of this file's own, so that it can do everything wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -271,7 +271,7 @@ async fn a_sign_in_is_tried_request_by_request_with_every_secret_masked() {
     let desk = application.desk(BECOME).await;
     let text = desk.console.draft("shop").expect("it is there").text;
     let tried =
-        desk.console.try_sign_in(Some("shop"), &text, "7", Default::default()).await.expect("it begins");
+        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::default()).await.expect("it begins");
     assert!(tried.ok, "{tried:#?}");
     let titles: Vec<&str> = tried.exchanges.iter().map(|exchange| exchange.title.as_str()).collect();
     assert_eq!(
@@ -301,7 +301,7 @@ async fn a_stored_secret_goes_only_where_it_was_stored_for() {
     let desk = application.desk(BECOME).await;
     let text = desk.console.draft("shop").expect("it is there").text;
     let changed = text.replace(&application.origin, &elsewhere.origin);
-    let error = desk.console.try_sign_in(Some("shop"), &changed, "7", Default::default()).await.unwrap_err();
+    let error = desk.console.try_sign_in(Some("shop"), &changed, "7", HashMap::default()).await.unwrap_err();
     assert!(error.message.contains("stored secrets go only where they were stored for"), "{error}");
     assert!(elsewhere.shop.received().is_empty());
     let typed = [("operator_password".to_owned(), SecretString::from(PASSWORD))].into();

@@ -16,7 +16,7 @@ use understudy_test_support::wait::until;
 const SECRET: &str = "canary-5704a6e0-service-key";
 
 /// The customer's page: it tells what it finds, and tries what it must not reach.
-const PAGE: &str = r#"<!doctype html><title>Shop</title><h1>Signed in as Ada</h1><script>
+const PAGE: &str = r"<!doctype html><title>Shop</title><h1>Signed in as Ada</h1><script>
   const items = (storage) => Object.fromEntries(Object.entries(storage));
   const found = { local: items(localStorage), session: items(sessionStorage), history: history.length,
     cookie: document.cookie, referrer: document.referrer, hash: location.hash };
@@ -26,7 +26,7 @@ const PAGE: &str = r#"<!doctype html><title>Shop</title><h1>Signed in as Ada</h1
   document.body.append(Object.assign(document.createElement('iframe'), { src: '/operator/frame' }));
   Promise.all(tries).then((tried) => fetch('/seen', { method: 'POST', body: JSON.stringify({ ...found, tried }) }))
     .then(() => { location.href = '/operator/page'; setTimeout(() => fetch('/still-here', { method: 'POST' }), 300); });
-</script>"#;
+</script>";
 
 #[derive(Default)]
 struct Shop {

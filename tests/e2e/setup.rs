@@ -38,6 +38,7 @@ async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<(
         ensure!(found.as_ref() == expected, "{field}: {found:?}, not {expected:?}");
     }
     console.ui.with_text("region", "@").await?;
+    runs(&console, "").await?;
     fill(&console, "Login endpoint", known.sign_in.url.as_deref().unwrap_or_default()).await?;
     console.ui.session().find(By::Css("input[type=password]")).await?.send_keys(TOKEN).await?;
 
@@ -88,11 +89,22 @@ async fn a_connection_added_in_a_terminal_is_there_when_one_comes_back_to_the_co
     console.ui.quit().await
 }
 
-async fn press(console: &Console<'_>, button: &str) -> Result<()> {
+/// Says what the application runs: a preset's name; the empty one is "Written by hand".
+pub async fn runs(console: &Console<'_>, preset: &str) -> Result<()> {
+    let chooser = console.ui.by_role("combobox", "What the application runs").await?;
+    let option = format!("option[value='{preset}']");
+    console
+        .ui
+        .wait_for("the presets", &format!("return document.querySelector(\"{option}\") !== null"))
+        .await?;
+    Ok(chooser.find(By::Css(option)).await?.click().await?)
+}
+
+pub async fn press(console: &Console<'_>, button: &str) -> Result<()> {
     Ok(console.ui.by_role("button", button).await?.click().await?)
 }
 
-async fn fill(console: &Console<'_>, field: &str, text: &str) -> Result<()> {
+pub async fn fill(console: &Console<'_>, field: &str, text: &str) -> Result<()> {
     let field = console.ui.by_role("textbox", field).await?;
     field.send_keys(Key::Control + "a").await?;
     Ok(field.send_keys(text).await?)

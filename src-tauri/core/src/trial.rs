@@ -107,11 +107,13 @@ async fn secrets(
                 vault.require(&SecretName { connection: trial.id.to_owned(), name: name.clone() }).await?
             }
             None => {
+                let wanted = SecretName { connection: trial.id.to_owned(), name: name.clone() };
                 return Err(Error::new(
                     Code::SecretMissing,
                     format!("`{name}` is needed, and stored secrets go only where they were stored for."),
                 )
-                .hint("Type it here, or save the connection first, so that its sign-in is the one that you mean."));
+                .hint("Type it here, or save the connection first, so that its sign-in is the one that you mean.")
+                .secret(wanted));
             }
         };
         secrets.push((name, secret));

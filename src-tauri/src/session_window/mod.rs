@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 use tauri_plugin_window_state::{StateFlags, WindowExt};
@@ -139,7 +140,9 @@ impl Blocked {
     fn holds(&self, url: &str) -> bool {
         !self.paths.is_empty()
             && Url::parse(url).is_ok_and(|url| {
-                url.origin() == self.origin && self.paths.iter().any(|path| url.path().starts_with(path))
+                // A server takes `/hijac%6b/` for `/hijack/`.
+                let plain = percent_decode_str(url.path()).decode_utf8_lossy();
+                url.origin() == self.origin && self.paths.iter().any(|path| plain.starts_with(path))
             })
     }
 }
@@ -653,6 +656,7 @@ mod tests {
             "file:///etc/passwd",
             "understudy-desk:n/close",
             "https://app.example/hijack/release/",
+            "https://app.example/hijac%6b/release/",
         ] {
             assert!(!may_navigate(&open, url), "{url}");
         }

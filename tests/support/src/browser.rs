@@ -141,7 +141,7 @@ impl Browser for PlainBrowser {
         for cookie in cookies {
             let mut text = format!("{}={}; Path={}", cookie.name, cookie.value.expose_secret(), cookie.path);
             if !cookie.host_only {
-                text += &format!("; Domain={}", cookie.domain);
+                text = format!("{text}; Domain={}", cookie.domain);
             }
             text += if cookie.secure { "; Secure" } else { "" };
             text += if cookie.http_only { "; HttpOnly" } else { "" };

@@ -85,10 +85,10 @@ impl Program {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
         };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(found) => found,
-            Err(_) => panic!("it was not asked for that; instead: {:#?}", self.journal().await),
-        }
+        let Ok(found) = tokio::time::timeout(PATIENCE, waiting).await else {
+            panic!("it was not asked for that; instead: {:#?}", self.journal().await);
+        };
+        found
     }
 
     /// Waits until no session of that user is left on the server.
@@ -98,9 +98,8 @@ impl Program {
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("it still has a session of {user}: {:#?}", self.sessions().await);
-        }
+        let is_gone = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(is_gone, "it still has a session of {user}: {:#?}", self.sessions().await);
     }
 }
 

@@ -239,7 +239,8 @@ pub struct SignInPart {
     /// `[[sign_in.steps]]`: requests that the console sends, one after the other, with cookies of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepPart>,
-    /// For an exchange: the names of the cookies that are put into the session's window; `name_*` for any end.
+    /// For an exchange: the names of the cookies that are put into the session's window; `name_*` for any end, and
+    /// `!name_*` for those that are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<String>,
     /// For a link: the name of what was captured, a URL that is opened once.

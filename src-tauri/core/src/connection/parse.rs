@@ -17,7 +17,7 @@ use crate::template::{Expression, JsonTemplate, Scope, Template};
 /// The secret that opens the directory; it is never sent to the application.
 pub const DATABASE_PASSWORD: &str = "database_password";
 
-/// The secret that a Forest Admin backend signs its tokens with: FOREST_AUTH_SECRET.
+/// The secret that a Forest Admin backend signs its tokens with: `FOREST_AUTH_SECRET`.
 pub const FOREST_SECRET: &str = "forest_auth_secret";
 
 pub(super) const SECRETS_IN_URL: &str = "a URL is written to logs and histories";

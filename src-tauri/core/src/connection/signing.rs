@@ -30,14 +30,13 @@ struct Described<'a> {
 
 impl Parts<'_> {
     pub(super) fn sign_in_and_out(&mut self, file: &ConnectionFile) -> Option<(SignIn, SignOut)> {
-        let (sign_in, sign_out) = match &file.sign_in.preset {
-            Some(name) => presets::expand(name, &file.sign_in, file.sign_out.as_ref(), &mut self.faults)?,
-            None => {
-                if !file.sign_in.settings.is_empty() {
-                    self.faults.add("sign_in.settings", "are for a preset, and `sign_in.preset` names none");
-                }
-                (file.sign_in.clone(), file.sign_out.clone().unwrap_or_default())
+        let (sign_in, sign_out) = if let Some(name) = &file.sign_in.preset {
+            presets::expand(name, &file.sign_in, file.sign_out.as_ref(), &mut self.faults)?
+        } else {
+            if !file.sign_in.settings.is_empty() {
+                self.faults.add("sign_in.settings", "are for a preset, and `sign_in.preset` names none");
             }
+            (file.sign_in.clone(), file.sign_out.clone().unwrap_or_default())
         };
         let mut captured = BTreeSet::new();
         let sign_in = self.sign_in(&sign_in, &mut captured);
@@ -103,7 +102,7 @@ impl Parts<'_> {
                     self.faults
                         .add("sign_in.url", "is missing. The login endpoint that the session's window calls");
                 }
-                Some(Recipe::Webhook(request??))
+                Some(Recipe::Webhook(request?))
             }
             SignInKind::Exchange => {
                 self.needs(!part.steps.is_empty(), "steps", kind, "the console sends them");
@@ -140,7 +139,7 @@ impl Parts<'_> {
                     kind,
                     "what is put into localStorage or sessionStorage",
                 );
-                Some(Recipe::Storage { request: request.flatten(), items })
+                Some(Recipe::Storage { request, items })
             }
             SignInKind::Forest => {
                 self.needs(part.forest.is_some(), "forest", kind, "the backend and its Smart Action");
@@ -149,7 +148,8 @@ impl Parts<'_> {
         }
     }
 
-    fn own_request(&mut self, part: &SignInPart) -> Option<Option<Request>> {
+    /// The request that stands in `[sign_in]` itself; `None`: there is none, or a fault.
+    fn own_request(&mut self, part: &SignInPart) -> Option<Request> {
         let described = Described {
             url: part.url.as_ref()?,
             method: part.method,
@@ -158,7 +158,7 @@ impl Parts<'_> {
             encoding: part.encoding,
             expect: &part.expect,
         };
-        Some(self.request("sign_in", &described, Sender::Window, &BTreeSet::new()))
+        self.request("sign_in", &described, Sender::Window, &BTreeSet::new())
     }
 
     /// Keys that the kind has no use for are refused: whoever wrote them means something else.
@@ -243,6 +243,12 @@ impl Parts<'_> {
                 self.faults.add(&format!("{key}.follow"), "stands in the place of `url`, which is there too");
             } else if !captured.contains(name) {
                 self.faults.add(&format!("{key}.follow"), format!("no step before captures `{name}`"));
+            }
+            if before.is_none() {
+                self.faults.add(
+                    &format!("{key}.follow"),
+                    "has no step before it, whose origin it could stay within",
+                );
             }
             // Its origin counts: what was captured must not lead anywhere else.
             url = before.map(|step| step.request.url.source().to_owned());

@@ -605,7 +605,7 @@ fn every_preset_becomes_a_connection_with_its_examples_filled_in() {
         for setting in &preset.settings {
             let value =
                 setting.example.as_ref().or(setting.default.as_ref()).expect("an example or a default");
-            text += &format!("{} = '{value}'\n", setting.name);
+            text = format!("{text}{} = '{value}'\n", setting.name);
         }
         let connection = parse(&text).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
         let told: Vec<&str> = preset.secrets.iter().map(|secret| secret.name.as_str()).collect();

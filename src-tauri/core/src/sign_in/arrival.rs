@@ -59,10 +59,7 @@ pub async fn arrive(
         }
         Recipe::Exchange { cookies } => {
             let begin = super::redirect_to(connection, context).map_err(in_words)?;
-            let mut got = Vec::new();
-            for name in cookies {
-                got.extend(client.cookies(name, &begin));
-            }
+            let got = client.cookies(cookies, &begin);
             if got.is_empty() {
                 let names = cookies.join(", ");
                 return Err(Refusal {

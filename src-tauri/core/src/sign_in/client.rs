@@ -133,22 +133,32 @@ impl Client {
 
     /// The cookie that would be sent to `url`, or else one of that name wherever it belongs.
     pub fn cookie(&self, name: &str, url: &Url) -> Option<SessionCookie> {
-        self.cookies(name, url).into_iter().next()
+        let matching = self.jar.matches(url).into_iter().find(|cookie| cookie.name() == name);
+        let found = matching.or_else(|| self.jar.iter_unexpired().find(|cookie| cookie.name() == name))?;
+        in_full(found, url)
     }
 
-    /// The cookies of this name, or with this beginning (`name_*`): those that would be sent to `url`, or else
-    /// wherever they belong.
-    pub fn cookies(&self, wanted: &str, url: &Url) -> Vec<SessionCookie> {
-        let is_wanted = |name: &str| match wanted.strip_suffix('*') {
+    /// The cookies that `wanted` names: each name as with [`Self::cookie`], `name_*` with any end and wherever they
+    /// belong, and never what `!name` or `!name_*` names.
+    pub fn cookies(&self, wanted: &[String], url: &Url) -> Vec<SessionCookie> {
+        let is_named = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),
-            None => name == wanted,
+            None => name == pattern,
         };
-        let mut found: Vec<&Cookie<'_>> =
-            self.jar.matches(url).into_iter().filter(|cookie| is_wanted(cookie.name())).collect();
-        if found.is_empty() {
-            found = self.jar.iter_unexpired().filter(|cookie| is_wanted(cookie.name())).collect();
+        let unwanted: Vec<&str> = wanted.iter().filter_map(|pattern| pattern.strip_prefix('!')).collect();
+        let mut found = Vec::new();
+        for pattern in wanted.iter().filter(|pattern| !pattern.starts_with('!')) {
+            if pattern.ends_with('*') {
+                let any = self.jar.iter_unexpired().filter(|cookie| {
+                    let name = cookie.name();
+                    is_named(pattern, name) && !unwanted.iter().any(|pattern| is_named(pattern, name))
+                });
+                found.extend(any.filter_map(|cookie| in_full(cookie, url)));
+            } else {
+                found.extend(self.cookie(pattern, url));
+            }
         }
-        found.into_iter().filter_map(|cookie| in_full(cookie, url)).collect()
+        found
     }
 
     /// Puts cookies into the jar, in the place of those with the same name, domain and path.
@@ -170,7 +180,9 @@ impl Client {
     /// Every value that no one may read in what is shown: cookies and captures.
     pub fn secrets(&self) -> Vec<SecretString> {
         let cookies = self.jar.iter_any().map(|cookie| cookie.value().to_owned());
-        let captured = self.captured.values().filter_map(Value::as_str).map(str::to_owned);
+        let mut captured = Vec::new();
+        self.captured.values().for_each(|value| texts(value, &mut captured));
+        let captured = captured.into_iter();
         // What is as short as this is no secret, and to hide it would hide words that people need.
         cookies.chain(captured).filter(|value| value.len() >= 6).map(SecretString::from).collect()
     }
@@ -225,6 +237,15 @@ fn in_full(cookie: &Cookie<'_>, url: &Url) -> Option<SessionCookie> {
             CookieExpiration::SessionEnd => None,
         },
     })
+}
+
+fn texts(json: &Value, found: &mut Vec<String>) {
+    match json {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Value::Object(fields) => fields.values().for_each(|value| texts(value, found)),
+        _ => {}
+    }
 }
 
 fn latin1(text: &str) -> Vec<u8> {

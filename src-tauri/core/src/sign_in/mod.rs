@@ -85,7 +85,7 @@ pub fn verify(connection: &Connection, context: &Value) -> Result<Option<Verify>
 
 /// What a sign-in will do, as far as that is known before anything is sent.
 pub struct Outline {
-    /// "POST https://app.example.com/login".
+    /// Each as method and URL, in order.
     pub requests: Vec<String>,
     pub is_verified: bool,
     pub redirect_to: Url,

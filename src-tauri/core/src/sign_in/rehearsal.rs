@@ -125,27 +125,35 @@ async fn sign_out(
     secrets: &[SecretString],
     exchanges: &mut Vec<Exchange>,
 ) -> Result<(), String> {
-    let mut outcome = Ok(());
-    let planned = super::plan_sign_out(connection, context).map_err(|error| error.message)?;
-    if let (Some(request), Some(template)) = (planned, &connection.sign_out.request) {
-        let masked = super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(context))
-            .map_err(|error| error.message)?;
-        let exchange = Exchange::of("The sign-out", true, &masked);
-        let judged = send(window, &request, exchange, secrets, exchanges, |answer, _| {
-            judge_sign_out(answer, &request).map_err(|title| Refusal {
-                title,
-                status: None,
-                excerpt: None,
-                hint: String::new(),
-            })
-        });
-        outcome = judged.await.map(drop).map_err(|refusal| refusal.title);
-    }
+    let by_window = sign_out_by_window(connection, context, window, secrets, exchanges).await;
     let told = &mut |exchange: Exchange| {
-        exchanges.push(Exchange { title: format!("Sign-out: {}", exchange.title), ..exchange })
+        exchanges.push(Exchange { title: format!("Sign-out: {}", exchange.title), ..exchange });
     };
     let steps = steps::sign_out(&connection.sign_out.steps, console, context, secrets, told).await;
-    outcome.and(steps)
+    by_window.and(steps)
+}
+
+async fn sign_out_by_window(
+    connection: &Connection,
+    context: &Value,
+    window: &mut Client,
+    secrets: &[SecretString],
+    exchanges: &mut Vec<Exchange>,
+) -> Result<(), String> {
+    let planned = super::plan_sign_out(connection, context).map_err(|error| error.message)?;
+    let (Some(request), Some(template)) = (planned, &connection.sign_out.request) else { return Ok(()) };
+    let masked =
+        super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(context)).map_err(|error| error.message)?;
+    let exchange = Exchange::of("The sign-out", true, &masked);
+    let judged = send(window, &request, exchange, secrets, exchanges, |answer, _| {
+        judge_sign_out(answer, &request).map_err(|title| Refusal {
+            title,
+            status: None,
+            excerpt: None,
+            hint: String::new(),
+        })
+    });
+    judged.await.map(drop).map_err(|refusal| refusal.title)
 }
 
 async fn send(

@@ -35,7 +35,7 @@ pub(super) fn add_to(engine: &mut Environment<'static>) {
     engine.add_function("hmac", hmac_of);
 }
 
-/// A JWT (RFC 7519) of the claims, signed with `key`: by EdDSA, ES256 or RS256 when that is a private key in
+/// A JWT (RFC 7519) of the claims, signed with `key`: by `EdDSA`, ES256 or RS256 when that is a private key in
 /// PEM, and by HS256 otherwise. Fails in words that do not hold the key.
 pub fn signed(claims: &Value, key: &str) -> Result<String, String> {
     let (algorithm, key) = if key.trim_start().starts_with("-----BEGIN") {
@@ -64,6 +64,7 @@ fn private_key(pem: &str) -> Result<(Algorithm, EncodingKey), String> {
 /// `jwt(secret.<name>, expires="60s", claim=value, …)`: a token for one request. Unless they are given,
 /// `sub` is the user, `act.sub` the operator (RFC 8693, 4.1), `aud` the application's origin and `iss`
 /// "understudy"; `iat`, `exp` and `jti` are always ours.
+#[allow(clippy::needless_pass_by_value, reason = "the engine calls it so")]
 fn jwt(state: &State, key: &str, claims: Kwargs) -> Result<String, EngineError> {
     if key == MASK {
         return Ok(MASK.into());
@@ -98,6 +99,7 @@ fn jwt(state: &State, key: &str, claims: Kwargs) -> Result<String, EngineError> 
 }
 
 /// `hmac(secret.<name>, text, encoding="hex")`: HMAC-SHA-256 (RFC 2104), as "hex", "base64" or "base64url".
+#[allow(clippy::needless_pass_by_value, reason = "the engine calls it so")]
 fn hmac_of(key: &str, text: &str, options: Kwargs) -> Result<String, EngineError> {
     if key == MASK {
         return Ok(MASK.into());
@@ -106,17 +108,23 @@ fn hmac_of(key: &str, text: &str, options: Kwargs) -> Result<String, EngineError
     options.assert_all_used()?;
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), text.as_bytes());
     match encoding.as_deref() {
-        None | Some("hex") => Ok(tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()),
+        None | Some("hex") => {
+            Ok(tag.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect())
+        }
         Some("base64") => Ok(BASE64_STANDARD.encode(tag)),
         Some("base64url") => Ok(BASE64_URL_SAFE_NO_PAD.encode(tag)),
         Some(_) => fail("hmac: `encoding` is \"hex\", \"base64\" or \"base64url\""),
     }
 }
 
+fn hex_digit(value: u8) -> char {
+    char::from_digit(value.into(), 16).expect("four bits")
+}
+
 /// The first of these that has a value, as text: `sub` is text (RFC 7519, 4.1.2) whatever the id's type.
 fn text_of(state: &State, group: &str, names: &[&str]) -> String {
     let group = state.lookup(group).unwrap_or_default();
-    let found = names.iter().find_map(|name| group.get_attr(name).ok().filter(|value| value.is_true()));
+    let found = names.iter().find_map(|name| group.get_attr(name).ok().filter(Rendered::is_true));
     found.map(|value| value.to_string()).unwrap_or_default()
 }
 
@@ -141,4 +149,162 @@ fn to_json(value: &Rendered) -> Result<Value, EngineError> {
 
 fn fail<T>(words: &str) -> Result<T, EngineError> {
     Err(EngineError::new(ErrorKind::InvalidOperation, format!("{SAID}{words}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::AsDer;
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+    use aws_lc_rs::signature::{self, KeyPair, UnparsedPublicKey};
+    use base64::Engine;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    use serde_json::{Value, json};
+
+    use super::super::{JsonTemplate, Scope, Template};
+    use super::{FACTS, MASK, signed};
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+    fn scope() -> Scope {
+        Scope::session(["id", "email"], "a URL is written to logs").with_secrets()
+    }
+
+    fn context(key: &str) -> Value {
+        json!({
+            "user": { "id": 7, "email": "ada@example.com" },
+            "operator": { "name": "Olga", "email": "olga@example.com" },
+            "session": { "id": "s-1" },
+            "reason": "ticket 12",
+            "secret": { "key": key },
+            FACTS: { "now": 1_772_452_800, "audience": "https://app.example.com" },
+        })
+    }
+
+    fn rendered(template: &str, key: &str) -> Result<String, String> {
+        let template =
+            Template::parse("sign_in.headers.authorization", template, &scope()).expect("it is one");
+        template.render(&context(key)).map_err(|error| error.message)
+    }
+
+    fn part(token: &str, at: usize) -> Value {
+        let part = token.split('.').nth(at).expect("three parts");
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON")
+    }
+
+    #[test]
+    fn a_token_names_user_operator_application_and_session_and_counts_for_a_minute() {
+        let header = rendered("Bearer {{ jwt(secret.key, reason=reason) }}", KEY).expect("a token");
+        let token = header.strip_prefix("Bearer ").expect("as it was written");
+        let mut claims = part(token, 1);
+        let id = claims["jti"].take();
+        assert_eq!(id.as_str().map(str::len), Some(36), "{id}");
+        assert_eq!(
+            claims,
+            json!({
+                "iss": "understudy", "aud": "https://app.example.com", "sub": "7", "act": { "sub": "olga@example.com" },
+                "sid": "s-1", "reason": "ticket 12", "iat": 1_772_452_800, "exp": 1_772_452_860, "jti": null,
+            })
+        );
+        assert_eq!(part(token, 0)["alg"], "HS256");
+        let (signed, tag) = token.rsplit_once('.').expect("three parts");
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, KEY.as_bytes());
+        let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).expect("base64url");
+        aws_lc_rs::hmac::verify(&key, signed.as_bytes(), &tag).expect("signed with the key");
+        let again = rendered("{{ jwt(secret.key) }}", KEY).expect("a token");
+        assert_ne!(part(&again, 1)["jti"], id, "each is another");
+    }
+
+    #[test]
+    fn claims_can_be_given_and_times_cannot() {
+        let token = rendered(
+            "{{ jwt(secret.key, sub=user.email, aud='x', expires='5m', exp=1, jti='j', admin=false) }}",
+            KEY,
+        )
+        .expect("a token");
+        let claims = part(&token, 1);
+        assert_eq!((&claims["sub"], &claims["aud"]), (&json!("ada@example.com"), &json!("x")));
+        assert_eq!(claims["exp"], 1_772_453_100);
+        assert_ne!(claims["jti"], "j");
+        assert_eq!(claims["admin"], false);
+    }
+
+    #[test]
+    fn what_cannot_be_signed_is_told_without_the_key() {
+        let short = rendered("{{ jwt(secret.key) }}", "canary-short").unwrap_err();
+        assert!(short.contains("the key is too short; 32 characters are the least"), "{short}");
+        let long = rendered("{{ jwt(secret.key, expires='2h') }}", KEY).unwrap_err();
+        assert!(long.contains("`expires` is from \"1s\" to \"60m\""), "{long}");
+        let pem = "-----BEGIN PRIVATE KEY-----\nY2FuYXJ5LWNhbmFyeS1jYW5hcnk=\n-----END PRIVATE KEY-----";
+        let key = rendered("{{ jwt(secret.key) }}", pem).unwrap_err();
+        assert!(key.contains("no private key that can be used") && !key.contains("Y2Fu"), "{key}");
+        assert_eq!(rendered("{{ jwt(secret.key) }}", MASK).as_deref(), Ok(MASK));
+    }
+
+    #[test]
+    fn a_private_key_signs_by_its_own_algorithm() {
+        let pem = |der: &[u8]| {
+            format!(
+                "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+                BASE64_STANDARD.encode(der)
+            )
+        };
+        let random = SystemRandom::new();
+        let ed = signature::Ed25519KeyPair::generate_pkcs8v1(&random).expect("a key");
+        let p256 =
+            signature::EcdsaKeyPair::generate_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+                .expect("a key");
+        let rsa = RsaKeyPair::generate(KeySize::Rsa2048).expect("a key");
+        let ed_public = signature::Ed25519KeyPair::from_pkcs8(ed.as_ref()).expect("the key");
+        let p256_public =
+            signature::EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_FIXED_SIGNING, p256.as_ref())
+                .expect("the key");
+        let rsa_private: aws_lc_rs::encoding::Pkcs8V1Der<'_> = rsa.as_der().expect("the key");
+        let cases: [(&str, String, &dyn signature::VerificationAlgorithm, Vec<u8>); 3] = [
+            ("EdDSA", pem(ed.as_ref()), &signature::ED25519, ed_public.public_key().as_ref().to_vec()),
+            (
+                "ES256",
+                pem(p256.as_ref()),
+                &signature::ECDSA_P256_SHA256_FIXED,
+                p256_public.public_key().as_ref().to_vec(),
+            ),
+            (
+                "RS256",
+                pem(rsa_private.as_ref()),
+                &signature::RSA_PKCS1_2048_8192_SHA256,
+                rsa.public_key().as_ref().to_vec(),
+            ),
+        ];
+        for (name, pem, algorithm, public) in cases {
+            let token =
+                signed(&json!({ "sub": "7" }), &pem).unwrap_or_else(|words| panic!("{name}: {words}"));
+            assert_eq!(part(&token, 0)["alg"], name);
+            let (body, tag) = token.rsplit_once('.').expect("three parts");
+            let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).expect("base64url");
+            UnparsedPublicKey::new(algorithm, public).verify(body.as_bytes(), &tag).expect(name);
+        }
+    }
+
+    #[test]
+    fn a_text_is_signed_as_rfc_4231_has_it() {
+        // Test case 2.
+        let hex = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        let text = "what do ya want for nothing?";
+        let template = |more: &str| format!("{{{{ hmac(secret.key, '{text}'{more}) }}}}");
+        assert_eq!(rendered(&template(""), "Jefe").as_deref(), Ok(hex));
+        let base64 = rendered(&template(", encoding='base64'"), "Jefe").expect("a tag");
+        assert_eq!(base64, "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=");
+        assert!(rendered(&template(", encoding='x'"), "Jefe").unwrap_err().contains("`encoding` is"));
+    }
+
+    #[test]
+    fn a_url_and_a_text_for_people_can_sign_nothing() {
+        for parse in [Template::parse_url, Template::parse_words] {
+            let fault = parse("k", "https://a.example/{{ jwt(secret.key) }}", &scope()).unwrap_err();
+            assert!(fault.message.contains("jwt"), "{fault}");
+        }
+        let whole =
+            JsonTemplate::parse("b", &json!({ "t": "{{ jwt(secret.key) }}" }), &scope()).expect("a body");
+        assert_eq!(whole.secrets().into_iter().collect::<Vec<_>>(), ["key"]);
+    }
 }
