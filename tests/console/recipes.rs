@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 use understudy_core::audit::EndCause;
 use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
+use understudy_test_support::certificates::Authority;
+use understudy_test_support::program::Program;
 
 use crate::desk_of_support::{Desk, three_users};
 
@@ -308,4 +310,79 @@ async fn a_stored_secret_goes_only_where_it_was_stored_for() {
     let tried =
         desk.console.try_sign_in(Some("shop"), &changed, "7", typed).await.expect("it was typed for this");
     assert!(tried.ok, "{tried:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_go_through_the_proxy_that_the_file_names() {
+    let application = Application::start().await;
+    // All a proxy has to do with plain HTTP: read the request, ask for it, pass the answer on.
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let noted = Arc::clone(&seen);
+    let proxy = Router::new().fallback(
+        move |method: Method, OriginalUri(uri): OriginalUri, headers: HeaderMap, body: Bytes| {
+            let (client, noted) = (client.clone(), Arc::clone(&noted));
+            async move {
+                noted.lock().expect("no panic").push(format!("{method} {}", uri.path()));
+                let answer = client
+                    .request(method, uri.to_string())
+                    .headers(headers)
+                    .body(body)
+                    .send()
+                    .await
+                    .expect("it answers");
+                let (status, headers) = (answer.status(), answer.headers().clone());
+                (status, headers, answer.bytes().await.expect("its body"))
+            }
+        },
+    );
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, proxy).await });
+
+    let desk = application.desk(BECOME).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let text = format!("{text}\n[network]\nproxy = \"http://{address}\"\n");
+    let tried = desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new()).await.expect("it begins");
+    assert!(tried.ok, "{tried:#?}");
+    assert_eq!(
+        *seen.lock().expect("no panic"),
+        ["POST /login", "POST /become", "GET /api/me", "POST /logout"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_authority_is_trusted_when_the_file_names_it_and_not_before() {
+    const SERVER: &str = "const https = require('node:https'), fs = require('node:fs');
+        const { CERTIFICATE, KEY } = process.env;
+        const server = https.createServer({ cert: fs.readFileSync(CERTIFICATE), key: fs.readFileSync(KEY) },
+          (request, response) => response.setHeader('set-cookie', 'sid=of-ada; Secure').end('{}'));
+        server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ listening: 'https://localhost:' + server.address().port })));
+        process.stdin.resume().on('end', () => process.exit());";
+    let authority = Authority::new();
+    let signed = authority.sign("localhost");
+    let path = |path: &std::path::Path| path.to_str().expect("text").to_owned();
+    let (certificate, key) = (path(&signed.certificate), path(&signed.key));
+    let server = Program::start(
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")),
+        &["node", "-e", SERVER],
+        &[("CERTIFICATE", &certificate), ("KEY", &key)],
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let users = three_users(folder.path()).await;
+    let app = server.origin();
+    let text = format!(
+        "name = \"Shop\"\nenvironment = \"staging\"\n[directory]\nurl = \"{users}\"\ntable = \"users\"\nid = \"id\"\n\
+         [sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"{app}/\"\n\
+         [[sign_in.steps]]\nurl = \"{app}/login\"\n"
+    );
+    let desk = Desk::new().await;
+    let trial = async |text: String| desk.console.try_sign_in(None, &text, "7", HashMap::new()).await;
+    let unknown = trial(text.clone()).await.expect("it begins");
+    assert!(!unknown.ok && unknown.outcome.contains("could not be reached"), "{unknown:#?}");
+    let named = format!("{text}[network]\nca = \"{}\"\n", authority.certificate().display());
+    let tried = trial(named).await.expect("it begins");
+    assert!(tried.ok, "{tried:#?}");
+    let no_file = trial(format!("{text}[network]\nca = \"/nowhere/ca.pem\"\n")).await.unwrap_err();
+    assert!(no_file.message.contains("/nowhere/ca.pem"), "{no_file}");
 }

@@ -116,13 +116,23 @@ pub struct Refusal {
     pub hint: String,
 }
 
+/// What a window is opened with.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// The desk's.
+    pub origin: &'a Origin,
+    /// Nothing in the window ever reaches a path of the origin that begins with one of these.
+    pub block: &'a [String],
+    /// `http` or `socks5`, with host and port; `None`: as the system says.
+    pub proxy: Option<&'a Url>,
+}
+
 /// Session windows.
 #[async_trait]
 pub trait Browser: Send + Sync {
-    /// Opens a window for `session` with nothing in it but a desk of `origin`; no request is made.
-    /// Nothing in it ever reaches a path of `origin` that begins with one of `block`. Returns when the desk
-    /// can send.
-    async fn open(&self, session: &SessionView, origin: &Origin, block: &[String]) -> Result<()>;
+    /// Opens a window for `session` with nothing in it but a desk; no request is made. Returns when the desk can
+    /// send.
+    async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()>;
 
     /// Puts a desk of `origin` where the application's page was, with the session's cookies at hand.
     /// Returns when it can send.

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::audit::{AuditLog, EndCause, Entry, Event, Subject, Who};
-use crate::browser::{Browser, Refusal};
+use crate::browser::{Browser, Opening, Refusal};
 use crate::clock::Clock;
 use crate::connection::{Connection, Recipe};
 use crate::directory::{Directory, Info, Row};
@@ -162,8 +162,10 @@ impl Impersonations {
             sign_in::outline(&running.request.connection, &context)
                 .map_err(|error| explain(error, &running))?;
             self.running().insert(id.clone(), Arc::clone(&running));
-            let sign_in = &running.request.connection.sign_in;
-            self.browser.open(&view, &sign_in.origin, &sign_in.block).await
+            let Connection { sign_in, network, .. } = &*running.request.connection;
+            let opening =
+                Opening { origin: &sign_in.origin, block: &sign_in.block, proxy: network.proxy.as_ref() };
+            self.browser.open(&view, &opening).await
         }
         .await;
         if let Err(error) = opened {
@@ -338,7 +340,7 @@ impl Impersonations {
         let mut kept = Arc::clone(&running.client).lock_owned().await;
         let steps = tokio::spawn(async move {
             let connection = &running.request.connection;
-            let client = kept.insert(Client::new().map_err(in_words)?);
+            let client = kept.insert(Client::new(&connection.network).map_err(in_words)?);
             sign_in::complete(connection, &mut own, client, now);
             let stopped = || Refusal {
                 title: "The session was ended".into(),
@@ -399,7 +401,12 @@ impl Impersonations {
             secrets.push(secret);
         }
         // Of nothing captured yet: a client of the session's own adds what it has.
-        sign_in::complete(connection, &mut context, &Client::new()?, self.clock.now_ms() / 1000);
+        sign_in::complete(
+            connection,
+            &mut context,
+            &Client::new(&connection.network)?,
+            self.clock.now_ms() / 1000,
+        );
         Ok((context, secrets))
     }
 

@@ -85,7 +85,12 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
 
 fn stamped(context: &serde_json::Value, connection: &Connection, clock: &Clock) -> Result<serde_json::Value> {
     let mut context = context.clone();
-    sign_in::complete(connection, &mut context, &sign_in::Client::new()?, clock.now_ms() / 1000);
+    sign_in::complete(
+        connection,
+        &mut context,
+        &sign_in::Client::new(&connection.network)?,
+        clock.now_ms() / 1000,
+    );
     Ok(context)
 }
 

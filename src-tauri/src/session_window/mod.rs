@@ -31,11 +31,15 @@ use tauri_plugin_window_state::{StateFlags, WindowExt};
 use tokio::sync::{mpsc, oneshot};
 use ts_rs::TS;
 use understudy_core::audit::EndCause;
-use understudy_core::browser::{Answer, Browser, PlannedRequest, Refusal, SessionCookie, Stored, Unanswered};
+use understudy_core::browser::{
+    Answer, Browser, Opening, PlannedRequest, Refusal, SessionCookie, Stored, Unanswered,
+};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::{Origin, Url};
-use wry::{NewWindowResponse, PageLoadEvent, PermissionResponse, WebView, WebViewBuilder};
+use wry::{
+    NewWindowResponse, PageLoadEvent, PermissionResponse, ProxyConfig, ProxyEndpoint, WebView, WebViewBuilder,
+};
 
 use self::desk::{Desk, Report};
 use crate::CONSOLE;
@@ -107,6 +111,7 @@ struct Open {
     zoom: Mutex<f64>,
     /// Nothing in the window reaches these.
     blocked: Blocked,
+    proxy: Option<ProxyConfig>,
     wishes: mpsc::UnboundedSender<Wish>,
 }
 
@@ -223,7 +228,8 @@ impl SessionWindows {
 
 #[async_trait]
 impl Browser for SessionWindows {
-    async fn open(&self, session: &SessionView, origin: &Origin, block: &[String]) -> Result<()> {
+    async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()> {
+        let Opening { origin, block, proxy } = *opening;
         let title = format!("Signing in as {}", session.user.best());
         let desk = Desk::new(origin, &title, &place(session));
         let (ready, is_ready) = oneshot::channel();
@@ -234,6 +240,7 @@ impl Browser for SessionWindows {
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
             blocked: Blocked { origin: origin.clone(), paths: block.to_vec() },
+            proxy: proxy.and_then(proxy_config),
             wishes: self.wishes.clone(),
         });
         lock(&self.open).insert(session.id.clone(), Arc::clone(&open));
@@ -464,6 +471,10 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
 fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebViewBuilder<'a> {
     let (navigating, opening) = (Arc::clone(open), open.session.clone());
     let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
+    let bare = match &open.proxy {
+        Some(proxy) => bare.with_proxy_config(proxy.clone()),
+        None => bare,
+    };
     bare.with_incognito(true)
         .with_devtools(true)
         .with_clipboard(true)
@@ -482,6 +493,15 @@ fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebV
                 tell_bar(&app_, &loading);
             }
         })
+}
+
+fn proxy_config(url: &Url) -> Option<ProxyConfig> {
+    let host = url.host_str()?.to_owned();
+    let of = |port: u16| ProxyEndpoint { host: host.clone(), port: url.port().unwrap_or(port).to_string() };
+    match url.scheme() {
+        "socks5" => Some(ProxyConfig::Socks5(of(1080))),
+        _ => Some(ProxyConfig::Http(of(80))),
+    }
 }
 
 /// Is this the page that a one-time link leads to?
@@ -639,6 +659,7 @@ mod tests {
                 origin: Url::parse("https://app.example/").expect("a URL").origin(),
                 paths: vec!["/hijack/".into()],
             },
+            proxy: None,
             wishes,
         };
         (open, heard)

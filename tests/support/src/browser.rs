@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use reqwest::cookie::{CookieStore, Jar};
 use secrecy::{ExposeSecret, SecretString};
 use understudy_core::browser::{
-    Answer, Browser, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
+    Answer, Browser, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
 };
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
@@ -99,7 +99,7 @@ async fn read(response: reqwest::Response) -> Answer {
 
 #[async_trait]
 impl Browser for PlainBrowser {
-    async fn open(&self, session: &SessionView, _origin: &Origin, block: &[String]) -> Result<()> {
+    async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()> {
         let jar = Arc::new(Jar::default());
         let client = reqwest::Client::builder()
             .cookie_provider(Arc::clone(&jar))
@@ -108,8 +108,13 @@ impl Browser for PlainBrowser {
             .build()
             .map_err(Error::internal)?;
         self.opened.lock().expect("no panic").push(session.id.clone());
-        let window =
-            Window { client, jar, stored: Stored::default(), block: block.to_vec(), shown: Shown::Desk };
+        let window = Window {
+            client,
+            jar,
+            stored: Stored::default(),
+            block: opening.block.to_vec(),
+            shown: Shown::Desk,
+        };
         self.windows.lock().expect("no panic").insert(session.id.clone(), window);
         Ok(())
     }

@@ -77,6 +77,7 @@ export function toFile(
     environment: form.environment,
     directory: toDirectory(form, base, faults),
     ...toWays(form, base, presets, faults),
+    ...(base.network ? { network: base.network } : {}),
     policy: {
       reason: policy.reason,
       max_minutes: whole("policy.max_minutes", policy.max_minutes, 1, 1440, faults) ?? null,

@@ -28,8 +28,8 @@ use ts_rs::TS;
 pub use edit::write_into;
 pub(crate) use hosts::{Hosts, Wanted};
 pub use parse::{
-    Capture, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, Place, Policy, Recipe, Request, SignIn,
-    SignOut, Step, StorageItem, Verify, id_for, is_id, read_file,
+    Capture, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, Network, Place, Policy, Recipe, Request,
+    SignIn, SignOut, Step, StorageItem, Verify, id_for, is_id, read_file,
 };
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
 pub(crate) use rules::names_a_secret;
@@ -61,8 +61,24 @@ pub struct ConnectionFile {
     /// `[sign_out]`: what is sent when the session ends, whatever ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_out: Option<SignOutPart>,
+    /// `[network]`: the way to the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkPart>,
     #[serde(default, skip_serializing_if = "PolicyPart::is_default")]
     pub policy: PolicyPart,
+}
+
+/// `[network]`: the way to the application; the directory has its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct NetworkPart {
+    /// `http://host:port` or `socks5://host:port`: what the console and the session's window send through it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// The whole path of a PEM file with certificates that the console trusts beside the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
 }
 
 /// `[directory]`: where users are read from.

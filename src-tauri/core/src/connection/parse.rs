@@ -36,6 +36,16 @@ pub struct Connection {
     pub sign_in: SignIn,
     pub sign_out: SignOut,
     pub policy: Policy,
+    pub network: Network,
+}
+
+/// The way to the application.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// `http` or `socks5`, with host and port.
+    pub proxy: Option<::url::Url>,
+    /// A PEM file with certificates that are trusted beside the system's.
+    pub ca: Option<PathBuf>,
 }
 
 /// A request as the file describes it; the session's page sends it, or the console does.
@@ -191,6 +201,7 @@ impl Connection {
             faults.add("name", "cannot be empty");
         }
         rules::directory(&file.directory, id, &mut faults);
+        let network = rules::network(file.network.as_ref(), &mut faults);
         let mut parts = Parts { id, fields: user_fields(&file.directory), faults };
         let compiled = parts.sign_in_and_out(&file);
         let policy = parts.policy(&file.policy);
@@ -206,6 +217,7 @@ impl Connection {
                 sign_in,
                 sign_out,
                 policy,
+                network,
             }),
             _ => Err(faults.into_error()),
         }

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::faults::Faults;
 use super::hosts::{Hosts, Wanted};
-use super::{DirectoryPart, Method, SshPart};
+use super::{DirectoryPart, Method, Network, NetworkPart, SshPart};
 use crate::template::{Scope, Template};
 
 /// Header fields that a page's `fetch` does not set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
@@ -97,6 +97,32 @@ pub(super) fn directory(part: &DirectoryPart, id: &str, faults: &mut Faults) {
         }
         ssh_part(ssh, faults);
     }
+}
+
+/// `[network]`.
+pub(super) fn network(part: Option<&NetworkPart>, faults: &mut Faults) -> Network {
+    let Some(part) = part else { return Network::default() };
+    let proxy = part.proxy.as_ref().and_then(|text| {
+        let url = Url::parse(text).ok().filter(|url| {
+            let is_bare =
+                matches!(url.path(), "" | "/") && url.query().is_none() && url.username().is_empty();
+            ["http", "socks5"].contains(&url.scheme())
+                && url.host_str().is_some_and(|host| !host.is_empty())
+                && is_bare
+        });
+        if url.is_none() {
+            faults.add(
+                "network.proxy",
+                "has to be `http://host:port` or `socks5://host:port`, without a password",
+            );
+        }
+        url
+    });
+    let ca = part.ca.as_ref().map(std::path::PathBuf::from);
+    if ca.as_ref().is_some_and(|path| !path.is_absolute()) {
+        faults.add("network.ca", "has to be the whole path of a PEM file");
+    }
+    Network { proxy, ca }
 }
 
 /// What `ssh` gets as an argument must not be one of its options, nor mean anything but itself.

@@ -704,3 +704,42 @@ fn keys_of_another_kind_and_captures_of_nothing_are_refused() {
     assert!(error.contains("sign_in.steps[0].capture.a: names one place"), "{error}");
     assert!(error.contains("sign_in.steps[0].capture.a.json: is a path that begins with `/`"), "{error}");
 }
+
+#[test]
+fn a_proxy_or_an_authority_that_cannot_be_one_is_refused() {
+    let text = |network: &str| {
+        format!("{DIRECTORY}sign_in.url = 'https://app.acme.com/login'\n[network]\n{network}\n")
+    };
+    let connection =
+        parse(&text("proxy = 'socks5://proxy.acme.com:1080'\nca = '/etc/ssl/acme.pem'")).unwrap();
+    assert_eq!(connection.network.proxy.unwrap().port(), Some(1080));
+    for odd in ["https://proxy", "http://u:p@proxy:1", "http://proxy/path", "proxy:3128"] {
+        let error = parse(&text(&format!("proxy = '{odd}'"))).unwrap_err().message;
+        assert!(error.contains("network.proxy: has to be `http://host:port`"), "{odd}: {error}");
+    }
+    assert!(
+        parse(&text("ca = 'ca.pem'")).unwrap_err().message.contains("network.ca: has to be the whole path")
+    );
+}
+
+#[test]
+fn every_recipes_page_has_a_file_that_can_be_used() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/recipes");
+    for preset in presets() {
+        let page = std::fs::read_to_string(format!("{folder}/{}.md", preset.name)).expect(&preset.name);
+        let files: Vec<&str> = page
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .filter(|file| file.contains("[directory]"))
+            .collect();
+        assert!(!files.is_empty(), "{}", preset.name);
+        for file in files {
+            let connection = parse(file).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+            assert!(page.contains("understudy secret set acme"), "{}", preset.name);
+            for secret in connection.secrets() {
+                assert!(page.contains(&secret), "{}: {secret} is not explained", preset.name);
+            }
+        }
+    }
+}

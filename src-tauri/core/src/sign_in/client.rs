@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::browser::{Answer, PlannedRequest, SameSite, SessionCookie, Unanswered};
-use crate::connection::Method;
-use crate::error::{Error, Result};
+use crate::connection::{Method, Network};
+use crate::error::{Code, Error, Result};
 
 /// Bytes of an answer that are read.
 pub const LONGEST: usize = 1 << 20;
@@ -35,12 +35,25 @@ pub struct Reply {
 }
 
 impl Client {
-    pub fn new() -> Result<Self> {
-        let http = reqwest::Client::builder()
+    /// Fails with [`Code::FileFailed`] when the certificates that are to be trusted cannot be read.
+    pub fn new(network: &Network) -> Result<Self> {
+        let mut http = reqwest::Client::builder()
             .redirect(Policy::none())
-            .user_agent(concat!("Understudy/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(Error::internal)?;
+            .user_agent(concat!("Understudy/", env!("CARGO_PKG_VERSION")));
+        if let Some(proxy) = &network.proxy {
+            http = http.proxy(reqwest::Proxy::all(proxy.clone()).map_err(Error::internal)?);
+        }
+        if let Some(path) = &network.ca {
+            let pem = std::fs::read(path).map_err(|cause| Error::file("read", path, &cause))?;
+            let certificates =
+                reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
+            let certificates = certificates.ok_or_else(|| {
+                Error::new(Code::FileFailed, format!("{} holds no certificate in PEM.", path.display()))
+                    .hint("Correct `network.ca`: it names a file with `-----BEGIN CERTIFICATE-----` in it.")
+            })?;
+            http = http.tls_certs_merge(certificates);
+        }
+        let http = http.build().map_err(Error::internal)?;
         Ok(Self { http, jar: CookieStore::new(), captured: Map::new() })
     }
 

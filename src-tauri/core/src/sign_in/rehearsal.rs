@@ -37,7 +37,8 @@ pub async fn rehearse(
     now: i64,
 ) -> Rehearsal {
     let mut exchanges = Vec::new();
-    let (mut console, mut window) = match (Client::new(), Client::new()) {
+    let (mut console, mut window) = match (Client::new(&connection.network), Client::new(&connection.network))
+    {
         (Ok(console), Ok(window)) => (console, window),
         (Err(error), _) | (_, Err(error)) => return ended(exchanges, Err(in_words(error))),
     };
