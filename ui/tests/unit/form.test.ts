@@ -97,7 +97,10 @@ const files: [string, ConnectionFile][] = [
   ],
   [
     "an application behind a proxy",
-    { ...signingIn({ url: `${app}/login` }), network: { proxy: "http://proxy:3128", ca: "/etc/ssl/own.pem" } },
+    {
+      ...signingIn({ url: `${app}/login` }),
+      network: { proxy: "http://proxy:3128", ca: "/etc/ssl/own.pem" },
+    },
   ],
   ["a link", signingIn({ kind: "link", steps: [step], open: "link", open_origins: [app], timeout_ms: 9000 })],
   [

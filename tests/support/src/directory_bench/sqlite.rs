@@ -1,5 +1,6 @@
 //! SQLite, measured.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -45,8 +46,8 @@ pub async fn measure(rows: u64) -> Result<()> {
     Ok(())
 }
 
-/// What `check` advises.
-async fn advice(part: &DirectoryPart) -> Result<Vec<String>> {
+/// What `check` advises: one index may serve several tiers.
+async fn advice(part: &DirectoryPart) -> Result<BTreeSet<String>> {
     let directory = directory::open(part, None).await?;
     let advice = directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
     directory.close().await;
