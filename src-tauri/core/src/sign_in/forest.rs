@@ -64,6 +64,12 @@ pub async fn act(
     let reply = client.send(&planned, 0).await;
     let outcome = match &reply {
         Ok(reply) => {
+            let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+            // What the webhook carries is the application's secret, and the backend's to know.
+            for (name, part) in [("webhook_headers", "headers"), ("webhook_body", "body")] {
+                client.keep(name, json["webhook"][part].clone());
+            }
+            secrets.extend(client.secrets());
             exchange.answered(&Ok(reply.answer()), &secrets);
             understood(connection, reply, &secrets)
         }

@@ -83,6 +83,8 @@ async fn sign_in(
     let arrival = arrive(connection, context, console, secrets, now, &mut told).await?;
     let Arrival { cookies, request, shown, storage, link, .. } = arrival;
     window.put(&cookies);
+    let secrets: Vec<SecretString> = secrets.iter().cloned().chain(console.secrets()).collect();
+    let secrets = secrets.as_slice();
     if let (Some(request), Some(exchange)) = (request, shown) {
         let answer = send(window, &request, exchange, secrets, exchanges, |answer, secrets| {
             judge(answer, &request, secrets)
