@@ -105,8 +105,8 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
                 Some(list) => {
                     controller.addContentRuleList(list);
                     kept.removeContentRuleListForIdentifier_completionHandler(
-                        &forgotten,
-                        &RcBlock::new(|_| {}),
+                        Some(&forgotten),
+                        Some(&RcBlock::new(|_: *mut NSError| {})),
                     );
                     end(Ok(()));
                 }
