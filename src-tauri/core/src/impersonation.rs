@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -285,18 +285,14 @@ impl Impersonations {
             let stored = sign_in::storage(&arrival.storage, &context).map_err(in_words)?;
             self.browser.store(&running.id, &stored).await.map_err(in_words)?;
         }
-        let mut begin = match arrival.redirect_to {
+        let begin = match arrival.redirect_to {
             Some(url) => url,
             None => sign_in::redirect_to(connection, &context).map_err(in_words)?,
         };
         if let Some(link) = &arrival.link {
             let (origin, limit) = (&connection.sign_in.origin, connection.sign_in.timeout);
-            let at = self.browser.follow(&running.id, link, origin, limit).await;
-            let at = at.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;
-            // Where the application itself went is where the session begins, unless the file says otherwise.
-            if connection.sign_in.redirect_to.is_none() {
-                begin = at;
-            }
+            let arrived = self.browser.follow(&running.id, link, origin, limit).await;
+            arrived.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;
         }
         let verify = sign_in::verify(connection, &context).map_err(in_words)?;
         // A link leads to the application's page itself; who is signed in there is asked from a desk again.
@@ -341,7 +337,7 @@ impl Impersonations {
         let steps = tokio::spawn(async move {
             let connection = &running.request.connection;
             let client = kept.insert(Client::new(&connection.network).map_err(in_words)?);
-            sign_in::complete(connection, &mut own, client, now);
+            sign_in::complete(connection, &mut own, client.captured(), now);
             let stopped = || Refusal {
                 title: "The session was ended".into(),
                 status: None,
@@ -382,7 +378,7 @@ impl Impersonations {
     async fn take_sign_out_steps(&self, running: &Running, client: &mut Client) -> Result<(), String> {
         let connection = &running.request.connection;
         let (mut context, secrets) = self.with_secrets(running).await.map_err(|error| error.message)?;
-        sign_in::complete(connection, &mut context, client, self.clock.now_ms() / 1000);
+        sign_in::complete(connection, &mut context, client.captured(), self.clock.now_ms() / 1000);
         sign_in::take_sign_out_steps(&connection.sign_out.steps, client, &mut context, &secrets, &mut |_| {})
             .await
     }
@@ -400,13 +396,8 @@ impl Impersonations {
             context["secret"][name] = secret.expose_secret().into();
             secrets.push(secret);
         }
-        // Of nothing captured yet: a client of the session's own adds what it has.
-        sign_in::complete(
-            connection,
-            &mut context,
-            &Client::new(&connection.network)?,
-            self.clock.now_ms() / 1000,
-        );
+        // Nothing is captured yet: the session's own client adds what it has.
+        sign_in::complete(connection, &mut context, &Map::new(), self.clock.now_ms() / 1000);
         Ok((context, secrets))
     }
 

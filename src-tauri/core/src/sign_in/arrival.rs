@@ -73,7 +73,7 @@ pub async fn arrive(
         }
         Recipe::Link { open, origins } => {
             let text = context["captured"][open].as_str().unwrap_or_default();
-            let link = Url::parse(text).ok().filter(|link| is_among(&link.origin(), origins));
+            let link = Url::parse(text).ok().filter(|link| origins.contains(&link.origin()));
             match link {
                 Some(link) => Ok(Arrival { link: Some(link), ..Arrival::default() }),
                 None => Err(Refusal {
@@ -96,10 +96,6 @@ fn items(recipe: &Recipe) -> Vec<StorageItem> {
         Recipe::Storage { items, .. } => items.clone(),
         _ => Vec::new(),
     }
-}
-
-fn is_among(origin: &Origin, origins: &[Origin]) -> bool {
-    origins.contains(origin)
 }
 
 /// What the page finds in its storage. `context` has `captured`, and `response` when the window sent a request.

@@ -85,12 +85,12 @@ pub async fn act(
     let mut arrival = arrival.expect("what is judged a yes has been understood");
     // What the webhook holds came from the backend: its place and shape are shown, its values are not.
     if let Some(request) = &arrival.request {
-        let hidden = |text: &str| SecretString::from(if text.is_empty() { "" } else { MASK }.to_owned());
+        let hidden = || SecretString::from(MASK.to_owned());
         let shape = PlannedRequest {
             method: request.method,
             url: request.url.clone(),
-            headers: request.headers.iter().map(|(name, _)| (name.clone(), hidden("x"))).collect(),
-            body: request.body.as_ref().map(|_| hidden("x")),
+            headers: request.headers.iter().map(|(name, _)| (name.clone(), hidden())).collect(),
+            body: request.body.as_ref().map(|_| hidden()),
             timeout,
             expect: Vec::new(),
         };

@@ -15,7 +15,7 @@ mod steps;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 pub use arrival::{Arrival, arrive, storage};
@@ -43,8 +43,8 @@ pub struct Verify {
 
 /// What templates see beside the user: what was captured, and what tokens are made of. `now` is in seconds
 /// since the epoch.
-pub fn complete(connection: &Connection, context: &mut Value, client: &Client, now: i64) {
-    context["captured"] = Value::Object(client.captured().clone());
+pub fn complete(connection: &Connection, context: &mut Value, captured: &Map<String, Value>, now: i64) {
+    context["captured"] = Value::Object(captured.clone());
     context[FACTS] = json!({ "now": now, "audience": connection.sign_in.origin.ascii_serialization() });
 }
 

@@ -42,7 +42,7 @@ pub async fn rehearse(
         (Ok(console), Ok(window)) => (console, window),
         (Err(error), _) | (_, Err(error)) => return ended(exchanges, Err(in_words(error))),
     };
-    super::complete(connection, &mut context, &console, now);
+    super::complete(connection, &mut context, console.captured(), now);
     let signed_in =
         sign_in(connection, &mut context, &mut console, &mut window, secrets, now, &mut exchanges).await;
     let signed_out =
