@@ -42,6 +42,18 @@ impl Shop {
         Self::with_connection(|text| text).await
     }
 
+    /// Sessions begin at this path.
+    pub async fn beginning_at(path: &str) -> Result<Self> {
+        Self::with_connection(|text| {
+            let line = |line: &str| match line.strip_suffix("/\"") {
+                Some(origin) if line.starts_with("redirect_to") => format!("{origin}{path}\""),
+                _ => line.to_owned(),
+            };
+            text.lines().map(line).collect::<Vec<_>>().join("\n")
+        })
+        .await
+    }
+
     /// Waits for a request that the application received.
     pub async fn received(&self, wanted: impl Fn(&Received) -> bool) -> Result<Received> {
         Ok(self.demo.application.wait_for(wanted, PATIENCE).await?)

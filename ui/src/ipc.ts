@@ -200,6 +200,9 @@ export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell
 /** What {@link barState} gives has changed. */
 export const onBarChanged = (tell: () => void) => on<null>("bar_changed", tell);
 
+/** Something happened in this session's page that its visitor wants to know. */
+export const onSaid = (tell: (said: Toast) => void) => on("said", tell);
+
 /** Files are dragged over the window (`over`: whether they still are) or dropped (`paths`). */
 export function onFileDrop(
   tell: (drop: { over: boolean; paths: string[] | null }) => void,

@@ -5,6 +5,7 @@
 //! into it. What differs between systems lives in one small file each.
 
 mod desk;
+mod downloads;
 #[cfg(not(target_os = "linux"))]
 mod jar;
 #[cfg(target_os = "linux")]
@@ -19,6 +20,7 @@ mod platform;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -42,6 +44,7 @@ use wry::{
 };
 
 use self::desk::{Desk, Report};
+use self::downloads::Downloads;
 use crate::CONSOLE;
 
 /// Height of the bar, in logical pixels; `ui/src/bar` draws itself into it.
@@ -436,7 +439,7 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
     let window = builder.build().map_err(failed)?;
     // Not the place: windows of several customers would hide each other.
     let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
-    let view = platform::attach(&window, &session.id, |bare| page(bare, app, open)).map_err(failed)?;
+    let view = platform::attach(&window, &session.id, |bare| page(bare, app, session, open)).map_err(failed)?;
 
     let (wishes, id) = (open.wishes.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
@@ -468,7 +471,14 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
 }
 
 /// The page's webview: bare, incognito, and let nowhere but to the web.
-fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebViewBuilder<'a> {
+fn page<'a>(
+    bare: WebViewBuilder<'a>,
+    app: &AppHandle,
+    session: &SessionView,
+    open: &Arc<Open>,
+) -> WebViewBuilder<'a> {
+    let downloads = Rc::new(Downloads::of(app.clone(), session.id.clone(), session.user.best().to_owned()));
+    let (downloading, downloaded) = (Arc::clone(open), Rc::clone(&downloads));
     let (navigating, opening) = (Arc::clone(open), open.session.clone());
     let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
     let bare = match &open.proxy {
@@ -487,6 +497,14 @@ fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebV
             NewWindowResponse::Deny
         })
         .with_permission_handler(|_| PermissionResponse::Deny)
+        .with_download_started_handler(move |url, path| {
+            let place = match *lock(&downloading.stage) {
+                Stage::Application => downloads.begun(&url, path),
+                Stage::Desk { .. } | Stage::Link { .. } => None,
+            };
+            place.map(|place| *path = place).is_some()
+        })
+        .with_download_completed_handler(move |url, _, succeeded| downloaded.ended(&url, succeeded))
         .with_on_page_load_handler(move |event, url| {
             if matches!(event, PageLoadEvent::Finished) {
                 arrived(&loaded, &url);

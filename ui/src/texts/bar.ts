@@ -1,5 +1,6 @@
 // Texts of the session bar.
 export const bar = {
+  happened: "What happened",
   label: "Session",
   back: "Back",
   forward: "Forward",

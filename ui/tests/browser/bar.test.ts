@@ -17,6 +17,8 @@ interface Bar {
   name: string;
   width: number;
   prepare: Opening["prepare"];
+  /** Something just happened in the page. */
+  said?: boolean;
 }
 
 const active: Opening["prepare"] = (fake, { NOW }) => {
@@ -118,12 +120,13 @@ const bars: Bar[] = [
   ...[1280, 960, 700, 420].map((width) => ({ name: `active-${width}`, width, prepare: active })),
   { name: "soon", width: 1000, prepare: soon },
   ...[1280, 420].map((width) => ({ name: `hostile-${width}`, width, prepare: hostile })),
+  ...[1280, 420].map((width) => ({ name: `said-${width}`, width, prepare: active, said: true })),
   { name: "opening", width: 1280, prepare: opening },
   { name: "gone", width: 800, prepare: gone },
 ];
 
 describe.each(themes)("in %s", (theme) => {
-  test.each(bars)("$name", async ({ name, width, prepare }) => {
+  test.each(bars)("$name", async ({ name, width, prepare, said }) => {
     const opened = await openPage(browser, {
       theme,
       width,
@@ -134,6 +137,11 @@ describe.each(themes)("in %s", (theme) => {
     });
     const { page } = opened;
     await (prepare === gone ? page.getByRole("alert") : end(page)).waitFor();
+    if (said) {
+      const toast = { kind: "good", text: "Saved invoices of the last six months.csv", hint: "" };
+      await opened.fake((fake, toast) => fake.emit("said", toast), toast);
+      await page.getByText(toast.text).waitFor();
+    }
     await page.evaluate(() => document.fonts.ready);
     await picture(page, `bar-${name}-${theme}`);
 

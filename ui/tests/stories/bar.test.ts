@@ -120,6 +120,24 @@ describe("what it says", () => {
   });
 });
 
+describe("what happened in the page", () => {
+  test("is said for a while in the reason's place", async () => {
+    vi.useFakeTimers({ now: NOW, shouldAdvanceTime: true });
+    render(Bar);
+    await button("End session");
+    const status = screen.getByRole("status", { name: "What happened" });
+    expect(status).toBeEmptyDOMElement();
+    fake.emit("said", { kind: "good", text: "Saved invoices.csv", hint: "It is in /home/ada/Downloads." });
+    await waitFor(() => expect(status).toHaveTextContent("Saved invoices.csv"));
+    expect(status).toHaveAttribute("title", "It is in /home/ada/Downloads.");
+    expect(screen.queryByTitle("Reason: Ticket 88240")).toBeNull();
+
+    await vi.advanceTimersByTimeAsync(9000);
+    expect(status).toHaveTextContent("");
+    expect(screen.getByTitle("Reason: Ticket 88240")).toBeInTheDocument();
+  });
+});
+
 describe("what it asks for", () => {
   test("by its buttons", async () => {
     fake.bar = state({}, { can_go_forward: true, zoom: 0.9 });

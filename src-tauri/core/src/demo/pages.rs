@@ -29,6 +29,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(overview))
         .route("/invoices", get(invoices))
+        .route("/invoices.csv", get(export))
         .route("/invoices/{number}", get(invoice))
         .route("/team", get(team))
         .route("/settings", get(settings).post(save_settings))
@@ -222,6 +223,21 @@ fn months(invoices: &[Invoice], market: Market, today: Date) -> (Vec<Value>, Str
 
 async fn invoices(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
     visitor.page("Invoices", "invoices", json!({ "invoices": visitor.rows(shared.today) }))
+}
+
+async fn export(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let mut file = String::from("number,client,issued,due,net,vat,total\r\n");
+    for row in visitor.rows(shared.today) {
+        let values = [&*row.number, row.client, &row.issued, &row.due, &row.net, &row.vat, &row.total];
+        file.push_str(&values.map(quoted).join(","));
+        file.push_str("\r\n");
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"invoices.csv\""),
+    ];
+    (headers, file).into_response()
 }
 
 async fn invoice(

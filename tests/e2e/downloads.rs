@@ -1,0 +1,47 @@
+//! Files that the application's pages hand out.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use understudy_test_support::wait::until;
+
+use crate::shop::Shop;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_goes_beside_what_is_there_and_is_told_in_the_bar_and_the_console() -> Result<()> {
+    let shop = Shop::beginning_at("/popup").await?;
+    let home = shop.stage.env().remove("HOME").context("a desk has a home")?;
+    let folder = Path::new(&home).join("Downloads");
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "what is in the export").await?;
+    console.wait_for_phases(&["active"]).await?;
+    shop.received(|one| one.path == "/popup" && one.status.is_some()).await?;
+    let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
+
+    // The seventh thing on the page is the link to the file.
+    shop.stage.desktop.press(&window, &["Tab"; 7]).await?;
+    shop.stage.desktop.press(&window, &["Return"]).await?;
+    let first = saved(&folder.join("invoices.csv")).await?;
+    assert!(first.starts_with("number,client,total"), "{first}");
+    console.ui.with_text("status", "Saved invoices.csv").await?;
+    console.ui.switch_to("bar.html").await?;
+    console.ui.with_text("status", "Saved invoices.csv").await?;
+
+    std::fs::write(folder.join("invoices.csv"), "the operator's own")?;
+    shop.stage.desktop.press(&window, &["Return"]).await?;
+    assert_eq!(saved(&folder.join("invoices (1).csv")).await?, first);
+    assert_eq!(std::fs::read_to_string(folder.join("invoices.csv"))?, "the operator's own");
+
+    // The page is where it was, and the session goes on.
+    console.wait_for_phases(&["active"]).await?;
+    assert_eq!(shop.count("GET", "/popup"), 1);
+    console.ui.quit().await
+}
+
+/// What is in the file, once all of it is there.
+async fn saved(place: &Path) -> Result<String> {
+    until(&format!("{} to be saved", place.display()), async || {
+        Ok(std::fs::read_to_string(place).ok().filter(|text| text.ends_with("\r\n")))
+    })
+    .await
+}
