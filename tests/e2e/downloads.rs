@@ -24,13 +24,14 @@ async fn a_download_goes_beside_what_is_there_and_is_told_in_the_bar_and_the_con
     let first = saved(&folder.join("invoices.csv")).await?;
     assert!(first.starts_with("number,client,total"), "{first}");
     console.ui.with_text("status", "Saved invoices.csv").await?;
-    console.ui.switch_to("bar.html").await?;
-    console.ui.with_text("status", "Saved invoices.csv").await?;
 
     std::fs::write(folder.join("invoices.csv"), "the operator's own")?;
     shop.stage.desktop.press(&window, &["Return"]).await?;
     assert_eq!(saved(&folder.join("invoices (1).csv")).await?, first);
     assert_eq!(std::fs::read_to_string(folder.join("invoices.csv"))?, "the operator's own");
+
+    console.ui.switch_to("bar.html").await?;
+    console.ui.with_text("status", "Saved invoices (1).csv").await?;
 
     // The page is where it was, and the session goes on.
     console.wait_for_phases(&["active"]).await?;
