@@ -18,6 +18,7 @@ pub mod impersonation;
 pub(crate) mod json_path;
 pub mod look;
 pub mod notice;
+pub mod plain;
 pub mod policy;
 pub mod session;
 pub mod settings;

@@ -5,6 +5,7 @@ use ts_rs::TS;
 
 use crate::connection::Environment;
 use crate::error::{Code, Error, Result};
+use crate::plain;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -31,9 +32,9 @@ pub struct UserLabel {
 }
 
 impl UserLabel {
-    /// The best there is for a sentence: name, else e-mail, else id.
-    pub fn best(&self) -> &str {
-        [&self.name, &self.email].into_iter().flatten().next().unwrap_or(&self.id)
+    /// The best there is for a sentence or a title: name, else e-mail, else id; in one short line.
+    pub fn best(&self) -> String {
+        plain::line([&self.name, &self.email].into_iter().flatten().next().unwrap_or(&self.id), 80)
     }
 }
 
@@ -59,6 +60,8 @@ pub struct SessionView {
     /// Milliseconds since the Unix epoch; when it ends by itself. `None`: no limit.
     #[ts(type = "number | null")]
     pub deadline: Option<i64>,
+    /// While it is refused: names of the secrets of which another value may help.
+    pub refused_secrets: Vec<String>,
 }
 
 /// A running session: what is shown of it, and what may happen to it next.
@@ -95,14 +98,18 @@ impl Session {
         self.may_be_signed_in
     }
 
-    /// The application said no.
-    pub fn refused(&mut self) -> Result<()> {
-        self.step(&[Phase::Opening], Phase::Refused)
+    /// The application said no; it may be about these secrets.
+    pub fn refused(&mut self, secrets: Vec<String>) -> Result<()> {
+        self.step(&[Phase::Opening], Phase::Refused)?;
+        self.view.refused_secrets = secrets;
+        Ok(())
     }
 
     /// The operator tries again.
     pub fn retried(&mut self) -> Result<()> {
-        self.step(&[Phase::Refused], Phase::Opening)
+        self.step(&[Phase::Refused], Phase::Opening)?;
+        self.view.refused_secrets.clear();
+        Ok(())
     }
 
     /// Signed in at `now` (milliseconds since the epoch); the deadline counts from here.
@@ -149,6 +156,7 @@ mod tests {
                 started_at: 1_000,
                 active_at: Some(5),
                 deadline: Some(5),
+                refused_secrets: vec![],
             },
             max_minutes,
         )
@@ -160,7 +168,7 @@ mod tests {
         assert_eq!(session.view().phase, Phase::Opening);
         assert!(!session.may_be_signed_in());
         session.sending();
-        session.refused().expect("an opening session can be refused");
+        session.refused(vec![]).expect("an opening session can be refused");
         session.retried().expect("a refused one can be retried");
         session.active(10_000).expect("an opening one can become active");
         assert_eq!(session.view().deadline, Some(10_000 + 3_600_000));
@@ -181,7 +189,7 @@ mod tests {
         let mut session = session(None);
         session.ending();
         assert!(session.active(1).is_err());
-        assert!(session.refused().is_err());
+        assert!(session.refused(vec![]).is_err());
         assert!(session.retried().is_err());
     }
 }

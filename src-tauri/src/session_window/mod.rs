@@ -4,6 +4,7 @@
 //! know: it has no bridge, no command and no way to the bar, because nothing of the kind was ever put
 //! into it. What differs between systems lives in one small file each.
 
+mod blocked;
 mod desk;
 mod downloads;
 #[cfg(not(target_os = "linux"))]
@@ -26,7 +27,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 use tauri_plugin_window_state::{StateFlags, WindowExt};
@@ -37,12 +37,14 @@ use understudy_core::browser::{
     Answer, Browser, Opening, PlannedRequest, Refusal, SessionCookie, Stored, Unanswered,
 };
 use understudy_core::error::{Code, Error, Result};
+use understudy_core::plain;
 use understudy_core::session::SessionView;
 use url::{Origin, Url};
 use wry::{
     NewWindowResponse, PageLoadEvent, PermissionResponse, ProxyConfig, ProxyEndpoint, WebView, WebViewBuilder,
 };
 
+use self::blocked::Blocked;
 use self::desk::{Desk, Report};
 use self::downloads::Downloads;
 use crate::CONSOLE;
@@ -60,6 +62,8 @@ const DESK_LIMIT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub enum Wish {
     Retry(String),
+    /// Another secret is to be given, in the console.
+    Renew(String),
     End(String, EndCause),
 }
 
@@ -118,42 +122,8 @@ struct Open {
     wishes: mpsc::UnboundedSender<Wish>,
 }
 
-/// Paths of the application that would give a session the operator's rights back, by how they begin.
-pub struct Blocked {
-    pub origin: Origin,
-    pub paths: Vec<String>,
-}
-
 /// Where something that takes its time says how it ended.
 pub type Done<T> = oneshot::Sender<std::result::Result<T, String>>;
-
-impl Blocked {
-    /// As WebKit's content blockers have it: <https://webkit.org/blog/3476/content-blockers-first-look/>.
-    #[cfg(not(windows))]
-    fn rules(&self) -> serde_json::Value {
-        let origin = self.origin.ascii_serialization();
-        let rule = |path: &String| {
-            let mut pattern = String::from("^");
-            for char in format!("{origin}{path}").chars() {
-                if !char.is_ascii_alphanumeric() && char != '/' && char != ':' {
-                    pattern.push('\\');
-                }
-                pattern.push(char);
-            }
-            serde_json::json!({ "trigger": { "url-filter": pattern }, "action": { "type": "block" } })
-        };
-        self.paths.iter().map(rule).collect()
-    }
-
-    fn holds(&self, url: &str) -> bool {
-        !self.paths.is_empty()
-            && Url::parse(url).is_ok_and(|url| {
-                // A server takes `/hijac%6b/` for `/hijack/`.
-                let plain = percent_decode_str(url.path()).decode_utf8_lossy();
-                url.origin() == self.origin && self.paths.iter().any(|path| plain.starts_with(path))
-            })
-    }
-}
 
 /// What only the main thread may touch.
 struct Page {
@@ -396,7 +366,11 @@ impl Browser for SessionWindows {
     }
 
     async fn close(&self, session: &str) {
-        lock(&self.open).remove(session);
+        if let Some(open) = lock(&self.open).remove(session) {
+            // Whoever waits for its desk or for an answer waits no longer.
+            *lock(&open.stage) = Stage::Application;
+            lock(&open.answers).clear();
+        }
         let (id, app) = (session.to_owned(), self.app.clone());
         let closed = self
             .on_main(move || {
@@ -439,7 +413,8 @@ fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) 
     let window = builder.build().map_err(failed)?;
     // Not the place: windows of several customers would hide each other.
     let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
-    let view = platform::attach(&window, &session.id, |bare| page(bare, app, session, open)).map_err(failed)?;
+    let view =
+        platform::attach(&window, &session.id, |bare| page(bare, app, session, open)).map_err(failed)?;
 
     let (wishes, id) = (open.wishes.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
@@ -477,7 +452,7 @@ fn page<'a>(
     session: &SessionView,
     open: &Arc<Open>,
 ) -> WebViewBuilder<'a> {
-    let downloads = Rc::new(Downloads::of(app.clone(), session.id.clone(), session.user.best().to_owned()));
+    let downloads = Rc::new(Downloads::of(app.clone(), session.id.clone(), session.user.best()));
     let (downloading, downloaded) = (Arc::clone(open), Rc::clone(&downloads));
     let (navigating, opening) = (Arc::clone(open), open.session.clone());
     let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
@@ -557,6 +532,9 @@ fn may_navigate(open: &Open, url: &str) -> bool {
                 }
                 Some(Report::Retry) => {
                     let _ = open.wishes.send(Wish::Retry(open.session.clone()));
+                }
+                Some(Report::Renew) => {
+                    let _ = open.wishes.send(Wish::Renew(open.session.clone()));
                 }
                 Some(Report::Close) => {
                     let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
@@ -645,7 +623,7 @@ pub fn remembered_as(label: &str) -> &str {
 }
 
 fn place(session: &SessionView) -> String {
-    format!("{} {}", session.connection_name, session.environment.as_str())
+    format!("{} {}", plain::line(&session.connection_name, 60), session.environment.as_str())
 }
 
 fn gone() -> Error {

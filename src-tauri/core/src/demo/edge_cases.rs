@@ -26,6 +26,7 @@ pub(super) fn all() -> Vec<EdgeCase> {
         ("override", "Eve \u{202e}elpmaxe.knab@troppus\u{202c} Adams".to_owned()),
         ("emoji", "Zoë 👩‍👩‍👧‍👦 🏳️‍🌈 Çelik 🧑🏽‍🚀".to_owned()),
         ("control", "Bell\u{7} Escape\u{1b}[31m Tab\t Line\nEnd\r".to_owned()),
+        ("nul", "Nu\0l".to_owned()),
         ("zero.width", "Ze\u{200b}ro\u{feff} Wi\u{200d}dth\u{2060}".to_owned()),
         (
             "stacked",

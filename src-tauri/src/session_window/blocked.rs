@@ -1,0 +1,138 @@
+//! Paths of the application that would give a session the operator's rights back: nothing in the window reaches
+//! them, in whatever spelling a server takes for theirs.
+
+use std::collections::BTreeSet;
+
+use percent_encoding::percent_decode_str;
+use url::{Origin, Url};
+
+/// Paths by how they begin.
+pub struct Blocked {
+    pub origin: Origin,
+    pub paths: Vec<String>,
+}
+
+impl Blocked {
+    pub fn holds(&self, url: &str) -> bool {
+        !self.paths.is_empty()
+            && Url::parse(url).is_ok_and(|url| {
+                let plain = squeezed(&percent_decode_str(url.path()).decode_utf8_lossy());
+                url.origin() == self.origin
+                    && self.paths.iter().any(|path| plain.starts_with(&squeezed(path)))
+            })
+    }
+
+    /// As WebKit's content blockers have it: <https://webkit.org/blog/3476/content-blockers-first-look/>. Their
+    /// patterns know no "or", so that each spelling is a rule of its own.
+    #[cfg(not(windows))]
+    pub fn rules(&self) -> serde_json::Value {
+        let origin = literal(&self.origin.ascii_serialization());
+        let mut patterns = BTreeSet::new();
+        for path in &self.paths {
+            patterns.extend(slashed(path).into_iter().map(|path| format!("^{origin}{path}")));
+            // Nobody writes `%6b` for k but to get past a rule (RFC 3986, 2.3).
+            let letters = path.chars().filter(|c| c.is_ascii_alphanumeric() || "-._~".contains(*c));
+            patterns.extend(letters.map(|c| format!("^{origin}/[^?#]*%{:02x}", u32::from(c))));
+        }
+        let rule = |pattern| serde_json::json!({ "trigger": { "url-filter": pattern }, "action": { "type": "block" } });
+        patterns.into_iter().map(rule).collect()
+    }
+}
+
+/// The path with each slash as one or more, and each but the first also as `%2f`, which servers decode.
+#[cfg(not(windows))]
+fn slashed(path: &str) -> Vec<String> {
+    let mut spellings = vec![String::new()];
+    let mut slashes = 0;
+    for char in path.chars() {
+        if char != '/' {
+            spellings
+                .iter_mut()
+                .for_each(|spelling| spelling.push_str(&literal(char.encode_utf8(&mut [0; 4]))));
+            continue;
+        }
+        slashes += 1;
+        // Two spellings of each of the first few are plenty.
+        let encoded: Vec<String> = match slashes {
+            2..=4 => spellings.iter().map(|spelling| format!("{spelling}%2f")).collect(),
+            _ => Vec::new(),
+        };
+        spellings.iter_mut().for_each(|spelling| spelling.push_str("/+"));
+        spellings.extend(encoded);
+    }
+    spellings
+}
+
+#[cfg(not(windows))]
+fn literal(text: &str) -> String {
+    let mut pattern = String::new();
+    for char in text.chars() {
+        if !char.is_ascii_alphanumeric() && char != '/' && char != ':' {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern
+}
+
+/// Many servers take `//hijack/` for `/hijack/`.
+fn squeezed(path: &str) -> String {
+    let mut plain = String::new();
+    for char in path.chars() {
+        if char != '/' || !plain.ends_with('/') {
+            plain.push(char);
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocked() -> Blocked {
+        let origin = Url::parse("https://app.example/").expect("a URL").origin();
+        Blocked { origin, paths: vec!["/hijack/".into(), "/a/leave".into()] }
+    }
+
+    #[test]
+    fn a_path_is_held_in_every_spelling() {
+        for path in [
+            "/hijack/release/",
+            "/hijac%6b/release/",
+            "/hijack%2Frelease",
+            "//hijack//release",
+            "/./hijack/x",
+            "/a/leave",
+            "/a/leave?next=/",
+            "/a%2fleave",
+        ] {
+            assert!(blocked().holds(&format!("https://app.example{path}")), "{path}");
+        }
+        for url in
+            ["https://app.example/hijackers", "https://app.example/?to=/hijack/", "https://b.example/hijack/"]
+        {
+            assert!(!blocked().holds(url), "{url}");
+        }
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn webkit_gets_a_rule_for_each_spelling() {
+        let rules = blocked().rules();
+        let patterns: Vec<&str> = rules
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|rule| rule["trigger"]["url-filter"].as_str())
+            .collect();
+        for pattern in [
+            r"^https://app\.example/+hijack/+",
+            r"^https://app\.example/+hijack%2f",
+            r"^https://app\.example/+a%2fleave",
+            r"^https://app\.example/[^?#]*%6b",
+        ] {
+            assert!(patterns.contains(&pattern), "{pattern}: {patterns:#?}");
+        }
+    }
+}
