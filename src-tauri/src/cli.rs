@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 use understudy_core::audit::{AuditLog, Who};
 use understudy_core::check::{Report, Status};
 use understudy_core::clock::Clock;
@@ -113,7 +114,7 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
         match command {
             Command::Demo => Ok(ExitCode::SUCCESS),
             Command::Add { file } => add(&home, &file),
-            Command::Check { file, user, json } => check(&home, &file, user.as_deref(), json).await,
+            Command::Check { file, user, json } => Box::pin(check(&home, &file, user.as_deref(), json)).await,
             Command::Secret(secret) => on_secret(&home, secret).await,
             Command::Schema => {
                 say(&understudy_core::connection::schema());
@@ -165,6 +166,7 @@ async fn check(home: &Home, file: &std::path::Path, user: Option<&str>, json: bo
 /// Signs in as a user and out again, and says what was sent and answered.
 async fn try_sign_in(home: &Home, id: &str, text: &str, user: &str, json: bool) -> Result<ExitCode> {
     let settings = Settings::load(home)?;
+    let stop = CancellationToken::new();
     let (saved, _) = Connections::new(home.clone()).load();
     let trial = Trial {
         id,
@@ -173,9 +175,19 @@ async fn try_sign_in(home: &Home, id: &str, text: &str, user: &str, json: bool) 
         typed: &std::collections::HashMap::default(),
         user,
         operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
+        stop: stop.clone(),
     };
     let audit = AuditLog::open(&home.audit_file()?).await?;
-    let rehearsal = trial::run(trial, &Vault::system(), &audit, &Clock::wall()).await?;
+    let (vault, clock) = (Vault::system(), Clock::wall());
+    let mut running = Box::pin(trial::run(trial, &vault, &audit, &clock));
+    let rehearsal = tokio::select! {
+        rehearsal = &mut running => rehearsal,
+        // What it began in the application is ended before the program is.
+        Ok(()) = tokio::signal::ctrl_c() => {
+            stop.cancel();
+            running.await
+        }
+    }?;
     if json {
         say(&serde_json::to_string_pretty(&rehearsal).map_err(Error::internal)?);
     } else {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tauri::{AppHandle, State, Webview};
 use ts_rs::TS;
 use understudy_core::audit::EndCause;
@@ -18,7 +19,7 @@ use understudy_core::error::{Error, Result};
 use understudy_core::look::Preview;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
-use understudy_core::sign_in::Rehearsal;
+use understudy_core::sign_in::{FormChange, Rehearsal, SignInForm};
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::desktop;
@@ -111,8 +112,19 @@ pub async fn impersonate(
     connection: String,
     user: String,
     reason: String,
+    given: Map<String, Value>,
 ) -> Result<SessionView> {
-    core.impersonate(&connection, &user, &reason).await
+    core.impersonate(&connection, &user, &reason, given).await
+}
+
+#[tauri::command]
+pub async fn sign_in_form(
+    core: Core<'_>,
+    connection: String,
+    user: String,
+    change: Option<FormChange>,
+) -> Result<SignInForm> {
+    core.sign_in_form(&connection, &user, change.as_ref()).await
 }
 
 #[tauri::command]
@@ -124,6 +136,11 @@ pub async fn end_session(core: Core<'_>, session: String) -> Result<()> {
 #[tauri::command]
 pub async fn focus_session(core: Core<'_>, session: String) -> Result<()> {
     core.focus_session(&session).await
+}
+
+#[tauri::command]
+pub async fn retry_session(core: Core<'_>, session: String) -> Result<()> {
+    core.retry_session(&session)
 }
 
 #[tauri::command]
@@ -190,8 +207,14 @@ pub async fn try_sign_in(
     text: String,
     user: String,
     secrets: Typed,
+    turn: u64,
 ) -> Result<Rehearsal> {
-    core.try_sign_in(connection.as_deref(), &text, &user, secrets).await
+    core.try_sign_in(connection.as_deref(), &text, &user, secrets, turn).await
+}
+
+#[tauri::command]
+pub async fn stop_trial(core: Core<'_>, turn: u64) -> Result<()> {
+    core.stop_trial(turn)
 }
 
 #[tauri::command]

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder, WindowEvent};
+use tauri::{
+    AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
+};
 use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
 use tauri_plugin_window_state::StateFlags;
 use tokio::sync::broadcast::error::RecvError;
@@ -73,8 +75,10 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::user_details,
             commands::recent_reasons,
             commands::impersonate,
+            commands::sign_in_form,
             commands::end_session,
             commands::focus_session,
+            commands::retry_session,
             commands::secret_status,
             commands::store_secret,
             commands::forget_secret,
@@ -85,6 +89,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::parse_draft,
             commands::check_connection,
             commands::try_sign_in,
+            commands::stop_trial,
             commands::sign_in_presets,
             commands::survey_directory,
             commands::preview_directory,
@@ -131,7 +136,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
         tracing::warn!("{error}");
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
-    tauri::async_runtime::spawn(fulfil(Arc::clone(&console), wishes));
+    tauri::async_runtime::spawn(fulfil(app.clone(), Arc::clone(&console), wishes));
     tauri::async_runtime::spawn(quit_on_signal(app.clone()));
     let window = WebviewWindowBuilder::new(app, CONSOLE, WebviewUrl::App("index.html".into()))
         .title("Understudy")
@@ -215,14 +220,20 @@ async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<N
 }
 
 /// Does what the operator wants in a session's window.
-async fn fulfil(console: Arc<Console>, mut wishes: UnboundedReceiver<Wish>) {
+async fn fulfil(app: AppHandle, console: Arc<Console>, mut wishes: UnboundedReceiver<Wish>) {
     while let Some(wish) = wishes.recv().await {
-        let console = Arc::clone(&console);
+        let (app, console) = (app.clone(), Arc::clone(&console));
         // Ending waits for the application's sign-out; the next wish does not wait for that.
         tokio::spawn(async move {
             match wish {
                 Wish::Retry(session) => {
                     let _ = console.retry_session(&session);
+                }
+                Wish::Renew(session) => {
+                    if let Some(window) = app.get_webview_window(CONSOLE) {
+                        raise(&window);
+                    }
+                    let _ = app.emit_to(CONSOLE, "renew_secret", session);
                 }
                 Wish::End(session, cause) => console.end_session(&session, cause).await,
             }
@@ -244,11 +255,15 @@ async fn again(app: &AppHandle, arguments: &[String]) {
 /// Brings the console to the front with the search focused.
 fn to_front(app: &AppHandle) {
     if let Some(window) = app.get_webview_window(CONSOLE) {
-        let _ = window.unminimize();
-        let _ = window.show();
-        let _ = window.set_focus();
+        raise(&window);
         let _ = app.emit_to(CONSOLE, "focus_search", ());
     }
+}
+
+fn raise(window: &WebviewWindow) {
+    let _ = window.unminimize();
+    let _ = window.show();
+    let _ = window.set_focus();
 }
 
 /// Makes the settings true for the running application.

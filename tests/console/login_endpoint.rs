@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde_json::Map;
 use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::program::Program;
@@ -79,7 +80,7 @@ async fn signs_in(endpoint: &Program) -> Desk {
     let behind = real - u128::try_from(desk.clock.now_ms()).expect("after 1970");
     desk.clock.forward(Duration::from_millis(u64::try_from(behind).expect("some months")));
 
-    let session = desk.console.impersonate("shop", "7", "ticket 12").await.expect("begins");
+    let session = desk.console.impersonate("shop", "7", "ticket 12", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
     let me = desk.browser.visit(&session.id, &format!("{origin}/api/me")).await;
     let me: serde_json::Value = serde_json::from_str(&me.body).expect("JSON");
@@ -88,7 +89,8 @@ async fn signs_in(endpoint: &Program) -> Desk {
     assert_eq!(desk.browser.blocked(&session.id), Vec::<String>::new());
 
     for (user, status) in [("8", 403), ("9", 404)] {
-        let session = desk.console.impersonate("shop", user, "ticket 12").await.expect("the window opens");
+        let session =
+            desk.console.impersonate("shop", user, "ticket 12", Map::new()).await.expect("the window opens");
         desk.until(&session.id, Phase::Refused).await;
         let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
         assert_eq!(refusal.status, Some(status));
@@ -128,7 +130,8 @@ async fn a_clock_that_is_wrong_is_named_as_the_cause() {
     let running =
         desk.console.sessions().into_iter().find(|view| view.phase == Phase::Active).expect("one runs");
     desk.console.end_session(&running.id, understudy_core::audit::EndCause::Operator).await;
-    let session = desk.console.impersonate("shop", "7", "ticket 13").await.expect("the window opens");
+    let session =
+        desk.console.impersonate("shop", "7", "ticket 13", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
     assert!(refusal.hint.contains("clock"), "{refusal:?}");

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Json, Router, body::Bytes};
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Map, json};
 use tokio::sync::Notify;
 use understudy_core::audit::EndCause;
 use understudy_core::session::Phase;
@@ -149,7 +149,7 @@ const BECOME: &str = "url = \"$app/become\"\ncapture = { token = { json = \"/ses
 async fn refusal(step: &str) -> (Application, understudy_core::browser::Refusal) {
     let application = Application::start().await;
     let mut desk = application.desk(step).await;
-    let session = desk.console.impersonate("shop", "7", "").await.expect("the window opens");
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
     let said = format!("{refusal:?} {:?}", desk.told);
@@ -170,7 +170,7 @@ async fn refusal(step: &str) -> (Application, understudy_core::browser::Refusal)
 async fn the_window_gets_the_customers_cookie_and_never_the_operators() {
     let application = Application::start().await;
     let mut desk = application.desk(BECOME).await;
-    let session = desk.console.impersonate("shop", "7", "").await.expect("begins");
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
     assert_eq!(desk.browser.sent_cookies(&session.id, &application.origin), "sid=session-of-ada");
     assert_eq!(application.shop.sessions(), ["session-of-ada"]);
@@ -239,7 +239,7 @@ async fn an_operators_password_that_expired_is_replaced_and_tried_again() {
     let application = Application::start().await;
     let mut desk = application.desk(BECOME).await;
     desk.keep("operator_password", "an old one").await;
-    let session = desk.console.impersonate("shop", "7", "").await.expect("the window opens");
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
     assert_eq!(refusal.title, "Step 1, the operator's login: the application answered 401 Unauthorized");
@@ -254,7 +254,7 @@ async fn an_operators_password_that_expired_is_replaced_and_tried_again() {
 async fn a_cancel_in_the_middle_leaves_no_session_on_the_server() {
     let application = Application::start().await;
     let mut desk = application.desk("url = \"$app/become-slowly\"").await;
-    let session = desk.console.impersonate("shop", "7", "").await.expect("the window opens");
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("the window opens");
     application.shop.slow_began.notified().await;
     assert_eq!(application.shop.sessions(), ["session-of-ada"], "it is signed in before anybody knows");
     let console = Arc::clone(&desk.console);

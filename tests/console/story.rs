@@ -1,12 +1,15 @@
 //! Find a customer, be signed in as them, leave: and all that may go wrong on the way.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use understudy_core::audit::EndCause;
+use serde_json::Map;
+use understudy_core::audit::{EndCause, Event};
 use understudy_core::demo::{Delay, LoginAnswer, MeAnswer};
 use understudy_core::error::Code;
 use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
+use understudy_test_support::wait::until;
 
 use crate::desk_of_support::{Desk, TOKEN, replace_line};
 
@@ -20,7 +23,11 @@ async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
 /// The whole of it, whatever the directory is.
 pub async fn find_become_and_leave(mut desk: Desk) {
     let user = desk.find("an").await.remove(0);
-    let session = desk.console.impersonate("shop", &user.id, " Ticket 1: no button ").await.expect("begins");
+    let session = desk
+        .console
+        .impersonate("shop", &user.id, " Ticket 1: no button ", Map::new())
+        .await
+        .expect("begins");
     assert_eq!(session.phase, Phase::Opening);
     assert_eq!(session.reason, "Ticket 1: no button");
 
@@ -64,7 +71,8 @@ async fn a_refused_sign_in_says_why_and_works_when_tried_again() {
     let mut desk = Desk::new().await;
     desk.set_token("a wrong token").await;
     let user = desk.find("").await.remove(0);
-    let session = desk.console.impersonate("shop", &user.id, "why not").await.expect("the window opens");
+    let session =
+        desk.console.impersonate("shop", &user.id, "why not", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
     assert_eq!(refusal.title, "The application refused the sign-in: 401 Unauthorized");
@@ -79,8 +87,8 @@ async fn a_refused_sign_in_says_why_and_works_when_tried_again() {
 async fn two_customers_at_once_do_not_see_each_other() {
     let mut desk = Desk::new().await;
     let users = desk.find("").await;
-    let one = desk.console.impersonate("shop", &users[0].id, "a").await.expect("begins");
-    let other = desk.console.impersonate("shop", &users[1].id, "b").await.expect("begins");
+    let one = desk.console.impersonate("shop", &users[0].id, "a", Map::new()).await.expect("begins");
+    let other = desk.console.impersonate("shop", &users[1].id, "b", Map::new()).await.expect("begins");
     for session in [&one, &other] {
         if desk.console.session(&session.id).expect("runs").phase != Phase::Active {
             desk.until(&session.id, Phase::Active).await;
@@ -102,8 +110,8 @@ async fn the_same_customer_again_brings_the_running_session_to_the_front() {
     let desk = Desk::new().await;
     let user = desk.find("").await.remove(0);
     let (first, second) = tokio::join!(
-        desk.console.impersonate("shop", &user.id, "a"),
-        desk.console.impersonate("shop", &user.id, "a")
+        desk.console.impersonate("shop", &user.id, "a", Map::new()),
+        desk.console.impersonate("shop", &user.id, "a", Map::new())
     );
     let (first, second) = (first.expect("begins"), second.expect("is the same"));
     assert_eq!(first.id, second.id);
@@ -116,7 +124,8 @@ async fn what_the_application_calls_somebody_else_is_never_shown() {
     let mut desk = Desk::new().await;
     desk.demo.application.set(|faults| faults.me = MeAnswer::WrongUser);
     let user = desk.find("").await.remove(0);
-    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("the window opens");
+    let session =
+        desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
     assert_eq!(refusal.title, "The application signed in somebody else");
@@ -131,10 +140,43 @@ async fn a_slow_application_can_be_given_up_on() {
     let desk = Desk::new().await;
     desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
-    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("the window opens");
+    let session =
+        desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
     desk.demo.application.wait_for(|one| one.path == "/login", PATIENCE).await.expect("the request left");
     desk.console.end_session(&session.id, EndCause::Operator).await;
     assert_eq!(desk.browser.shown(&session.id), None);
+}
+
+#[tokio::test]
+async fn a_window_that_is_closed_while_it_opens_holds_nobody_up() {
+    let mut desk = Desk::new().await;
+    let users = desk.find("").await;
+    desk.browser.stuck.store(true, Ordering::SeqCst);
+    let opening = async { desk.console.impersonate("shop", &users[0].id, "a", Map::new()).await };
+    let closing = async {
+        let id =
+            until("the window", async || Ok(desk.browser.opened.lock().expect("no panic").first().cloned()))
+                .await
+                .expect("it opens");
+        desk.console.end_session(&id, EndCause::WindowClosed).await;
+    };
+    let (opened, ()) = tokio::join!(opening, closing);
+    let session = opened.expect("whoever closed it knows");
+    assert!(desk.console.sessions().is_empty());
+    assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
+    let log = desk.audit().await.entries(10).await.expect("entries");
+    let events: Vec<_> = log.iter().map(|entry| &entry.event).collect();
+    assert!(
+        matches!(events[..], [Event::Ended { cause: EndCause::WindowClosed, .. }, Event::Begun]),
+        "{events:?}"
+    );
+    assert!(log.iter().all(|entry| entry.session == session.id));
+
+    // The next one is not held up, and nothing was complained of.
+    desk.browser.stuck.store(false, Ordering::SeqCst);
+    let next = desk.console.impersonate("shop", &users[1].id, "b", Map::new()).await.expect("begins");
+    desk.until(&next.id, Phase::Active).await;
+    assert!(desk.told.iter().all(|told| !told.contains("audit")), "{:?}", desk.told);
 }
 
 #[tokio::test]
@@ -144,9 +186,9 @@ async fn policy_comes_before_everything() {
     })
     .await;
     let user = desk.find("").await.remove(0);
-    let error = desk.console.impersonate("shop", &user.id, "  ").await.unwrap_err();
+    let error = desk.console.impersonate("shop", &user.id, "  ", Map::new()).await.unwrap_err();
     assert_eq!(error.code, Code::ReasonRequired);
-    let error = desk.console.impersonate("shop", &user.id, "a reason").await.unwrap_err();
+    let error = desk.console.impersonate("shop", &user.id, "a reason", Map::new()).await.unwrap_err();
     assert_eq!(error.code, Code::PolicyRefused);
     assert!(error.message.contains("user.role in"), "{error}");
     assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
@@ -171,7 +213,7 @@ async fn without_an_audit_entry_there_is_no_session() {
         .await
         .expect("renamed");
     pool.close().await;
-    let error = desk.console.impersonate("shop", &user.id, "a").await.unwrap_err();
+    let error = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.unwrap_err();
     assert_eq!(error.code, Code::AuditFailed);
     assert!(desk.demo.application.journal().is_empty());
     assert!(desk.browser.opened.lock().expect("no panic").is_empty());
@@ -182,7 +224,7 @@ async fn without_an_audit_entry_there_is_no_session() {
 async fn a_missing_secret_is_named_and_nothing_is_sent() {
     let desk = Desk::with_connection(|text| text.replace("secret.admin_token", "secret.other_token")).await;
     let user = desk.find("").await.remove(0);
-    let error = desk.console.impersonate("shop", &user.id, "a").await.unwrap_err();
+    let error = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.unwrap_err();
     let secret = error.secret.clone().unwrap_or_else(|| panic!("names the secret: {error:?}"));
     assert_eq!((secret.connection.as_str(), secret.name.as_str()), ("shop", "other_token"));
     assert!(desk.demo.application.journal().is_empty());
@@ -192,7 +234,7 @@ async fn a_missing_secret_is_named_and_nothing_is_sent() {
 #[tokio::test]
 async fn a_user_who_is_gone_is_said_to_be_gone() {
     let desk = Desk::new().await;
-    let error = desk.console.impersonate("shop", "1", "a").await.unwrap_err();
+    let error = desk.console.impersonate("shop", "1", "a", Map::new()).await.unwrap_err();
     assert_eq!(error.code, Code::UserNotFound);
 }
 
@@ -201,7 +243,7 @@ async fn quitting_signs_out_of_everything() {
     let mut desk = Desk::new().await;
     let users = desk.find("").await;
     for user in &users[..3] {
-        let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+        let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
         desk.until(&session.id, Phase::Active).await;
     }
     desk.console.shut_down().await;
@@ -214,7 +256,7 @@ async fn a_session_whose_time_is_up_ends_by_itself_and_signs_out() {
     const MINUTE: Duration = Duration::from_mins(1);
     let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 60\n")).await;
     let user = desk.find("").await.remove(0);
-    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
     let active = desk.until(&session.id, Phase::Active).await;
     assert_eq!(active.deadline, active.active_at.map(|at| at + 3_600_000));
 
@@ -233,7 +275,7 @@ async fn a_sign_out_that_fails_closes_the_window_all_the_same_is_said_and_stays_
     let mut desk = Desk::new().await;
     desk.demo.application.set(|faults| faults.logout = Some(500));
     let user = desk.find("").await.remove(0);
-    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
     desk.toast().await;
     desk.console.end_session(&session.id, EndCause::Operator).await;
@@ -249,12 +291,13 @@ async fn a_sign_out_that_fails_closes_the_window_all_the_same_is_said_and_stays_
 async fn the_admin_token_is_found_nowhere() {
     let mut desk = Desk::new().await;
     let user = desk.find("").await.remove(0);
-    let session = desk.console.impersonate("shop", &user.id, "a").await.expect("begins");
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
     desk.console.end_session(&session.id, EndCause::Operator).await;
     // A refusal whose answer repeats the token.
     desk.demo.application.set(|faults| faults.login = LoginAnswer::Echo);
-    let session = desk.console.impersonate("shop", &user.id, "b").await.expect("the window opens");
+    let session =
+        desk.console.impersonate("shop", &user.id, "b", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
     assert!(format!("{refusal:?}").contains("••••"), "the application did repeat it: {refusal:?}");

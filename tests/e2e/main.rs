@@ -7,12 +7,14 @@
 
 mod answers;
 mod arrivals;
+mod asked;
 mod canary;
 mod downloads;
 mod endings;
 mod hostile;
 mod journey;
 mod recipes;
+mod renewal;
 mod setup;
 mod shop;
 mod windows;

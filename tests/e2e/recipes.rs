@@ -14,14 +14,14 @@ use understudy_test_support::stage::{Console, Stage};
 
 /// The canary: a secret of the console's that may be found nowhere but in the keyring and in requests of its own.
 const PASSWORD: &str = "canary-51c0ffee-operator-password";
-const ADA: &str = "ada@example.com";
+pub const ADA: &str = "ada@example.com";
 const BO: &str = "bo@example.com";
 
 /// An application that runs such a package, and what the console is told of it.
-struct Running {
-    program: Program,
+pub struct Running {
+    pub program: Program,
     /// `[directory]` and `[sign_in]`.
-    connection: String,
+    pub connection: String,
     secrets: Vec<(&'static str, String)>,
     /// Ids of Ada and Bo in the directory.
     ids: [String; 2],
@@ -37,7 +37,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name)
 }
 
-async fn staged(running: &Running) -> Result<Stage> {
+pub async fn staged(running: &Running) -> Result<Stage> {
     let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
     let head = "name = \"Shop\"\nenvironment = \"development\"\n";
     stage.connection("shop", &format!("{head}{}\n[policy]\nreason = \"required\"\n", running.connection))?;
@@ -128,7 +128,7 @@ async fn story(running: Running) -> Result<()> {
 }
 
 /// With what the application saw, when it does not come.
-async fn wait_until_active(console: &Console<'_>, phases: &[&str], program: &Program) -> Result<()> {
+pub async fn wait_until_active(console: &Console<'_>, phases: &[&str], program: &Program) -> Result<()> {
     match console.wait_for_phases(phases).await {
         Ok(()) => Ok(()),
         Err(error) => Err(error.context(format!("{:#?}", program.journal().await))),
@@ -183,7 +183,7 @@ async fn django_loginas_signs_in_with_the_reason_it_wants() -> Result<()> {
 }
 
 /// A server whose databases let this machine in.
-fn postgres() -> PostgresServer {
+pub fn postgres() -> PostgresServer {
     let server = PostgresServer::start();
     server.let_in("local all all trust\nhost all all 127.0.0.1/32 trust\n");
     server.sql("postgres", "SELECT pg_reload_conf(); CREATE DATABASE shop;");
@@ -226,7 +226,7 @@ const ENVIRONMENT_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcd
 /// The application's secret, which comes with a webhook from Forest's backend.
 const ADMIN_TOKEN: &str = "canary-0ff1ce-admin-token";
 
-fn forest(script: &str, database: (&str, &str)) -> Program {
+pub fn forest(script: &str, database: (&str, &str)) -> Program {
     let env = [
         ("FOREST_AUTH_SECRET", PASSWORD),
         ("FOREST_ENV_SECRET", ENVIRONMENT_SECRET),
@@ -236,7 +236,7 @@ fn forest(script: &str, database: (&str, &str)) -> Program {
     Program::start(&folder("forest"), &["node", script], &env)
 }
 
-fn of_forest(program: Program, preset: &str, directory: &str, ids: [String; 2]) -> Running {
+pub fn of_forest(program: Program, preset: &str, directory: &str, ids: [String; 2]) -> Running {
     let connection = format!(
         "[directory]\n{directory}\nemail = \"email\"\nname = \"name\"\n\
          [sign_in]\npreset = \"{preset}\"\n[sign_in.settings]\napp = \"{}\"\nbackend = \"{}\"\nrendering = \"1\"\noperator = \"1\"\n",

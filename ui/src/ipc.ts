@@ -14,6 +14,7 @@ import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { ConsoleState } from "./bindings/ConsoleState";
 import type { Count } from "./bindings/Count";
 import type { DirectoryPart } from "./bindings/DirectoryPart";
+import type { FormChange } from "./bindings/FormChange";
 import type { Info } from "./bindings/Info";
 import type { Page } from "./bindings/Page";
 import type { Preset } from "./bindings/Preset";
@@ -25,6 +26,7 @@ import type { Report } from "./bindings/Report";
 import type { SecretStatus } from "./bindings/SecretStatus";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
+import type { SignInForm } from "./bindings/SignInForm";
 import type { Suggestion } from "./bindings/Suggestion";
 import type { Survey } from "./bindings/Survey";
 import type { Toast } from "./bindings/Toast";
@@ -85,10 +87,21 @@ export const recentReasons = (connection: string) => call<string[]>("recent_reas
 // Sessions
 
 /** Resolves as soon as the window is open (phase `opening`); what follows comes with {@link onSessions}. */
-export const impersonate = (connection: string, user: string, reason: string) =>
-  call<SessionView>("impersonate", { connection, user, reason });
+export const impersonate = (
+  connection: string,
+  user: string,
+  reason: string,
+  given: Record<string, unknown>,
+) => call<SessionView>("impersonate", { connection, user, reason, given });
+
+/** What the sign-in asks beside the reason, for connections that have a form; `change`: what it asks now. */
+export const signInForm = (connection: string, user: string, change: FormChange | null) =>
+  call<SignInForm>("sign_in_form", { connection, user, change });
 
 export const endSession = (session: string) => call<null>("end_session", { session });
+
+/** Tries a refused sign-in again, with the secrets as they are now. */
+export const retrySession = (session: string) => call<null>("retry_session", { session });
 export const focusSession = (session: string) => call<null>("focus_session", { session });
 
 // Secrets: they go in, and never come out
@@ -131,7 +144,10 @@ export const trySignIn = (
   text: string,
   user: string,
   secrets: Record<string, string>,
-) => call<Rehearsal>("try_sign_in", { connection, text, user, secrets });
+) => call<Rehearsal>("try_sign_in", { connection, text, user, secrets, turn: ++turn });
+
+/** The trial under way sends nothing new, and ends what it began before it answers. */
+export const stopTrial = () => call<null>("stop_trial", { turn: ++turn });
 
 /** Sign-ins by name, as they are offered. */
 export const signInPresets = () => call<Preset[]>("sign_in_presets");
@@ -191,6 +207,9 @@ export const onConnections = (
 
 /** The application changed what this connection's directory holds. */
 export const onDirectoryChanged = (tell: (connection: string) => void) => on("directory_changed", tell);
+
+/** In the window of this session, which was refused, the agent wants to give another secret. */
+export const onRenewSecret = (tell: (session: string) => void) => on("renew_secret", tell);
 
 export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
 

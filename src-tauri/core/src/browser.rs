@@ -26,6 +26,8 @@ pub struct PlannedRequest {
     pub timeout: Duration,
     /// The statuses that mean yes; empty: the usual ones.
     pub expect: Vec<u16>,
+    /// Names of the secrets that are in it, as they are or as signatures.
+    pub secrets: Vec<String>,
 }
 
 impl PlannedRequest {
@@ -104,7 +106,7 @@ pub enum Unanswered {
 }
 
 /// What is shown in the session's window when the sign-in did not work. Holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Refusal {
     /// One line: what happened.
     pub title: String,
@@ -114,6 +116,15 @@ pub struct Refusal {
     pub excerpt: Option<String>,
     /// What to do next.
     pub hint: String,
+    /// Names of the secrets that it may be about: another value of one of them may help.
+    pub secrets: Vec<String>,
+}
+
+impl Refusal {
+    /// Without an answer of the application.
+    pub fn new(title: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { title: title.into(), hint: hint.into(), ..Self::default() }
+    }
 }
 
 /// What a window is opened with.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 use ts_rs::TS;
 use uuid::Uuid;
@@ -31,7 +32,7 @@ use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices};
 use crate::session::SessionView;
 use crate::settings::Settings;
-use crate::sign_in::Rehearsal;
+use crate::sign_in::{FormChange, Rehearsal, SignInForm};
 use crate::trial::{self, Trial};
 use crate::turns::{Turns, taken_over};
 use crate::vault::{Keep, SecretStatus, Vault};
@@ -65,6 +66,7 @@ pub struct Console {
     counts: Turns,
     surveys: Turns,
     previews: Turns,
+    trials: Turns,
     settings: RwLock<Settings>,
     vault: Vault,
     audit: AuditLog,
@@ -103,6 +105,7 @@ impl Console {
             counts: Turns::default(),
             surveys: Turns::default(),
             previews: Turns::default(),
+            trials: Turns::default(),
             settings: RwLock::new(settings),
             vault,
             audit,
@@ -234,13 +237,15 @@ impl Console {
         check::check(id.unwrap_or("new"), text, &self.vault, &typed).await
     }
 
-    /// Signs in as one user, and out again, request by request; `typed` as with [`Self::check_connection`].
+    /// Signs in as one user, and out again, request by request; `typed` as with [`Self::check_connection`]. There
+    /// is one form: a newer trial stops an older one.
     pub async fn try_sign_in(
         &self,
         id: Option<&str>,
         text: &str,
         user: &str,
         typed: check::Typed,
+        turn: u64,
     ) -> Result<Rehearsal> {
         let saved = id.and_then(|id| self.connection(id).ok());
         let trial = Trial {
@@ -250,8 +255,14 @@ impl Console {
             typed: &typed,
             user,
             operator: self.operator(),
+            stop: self.trials.take(FORM, turn)?,
         };
         trial::run(trial, &self.vault, &self.audit, &self.clock).await
+    }
+
+    /// The trial sends nothing new any more and ends what it began, if it is older than `turn`.
+    pub fn stop_trial(&self, turn: u64) -> Result<()> {
+        self.trials.take(FORM, turn).map(drop)
     }
 
     /// The tables of a database that a form names, before anything of it is saved. There is one form: a newer
@@ -397,15 +408,37 @@ impl Console {
     // ── sessions ───────────────────────────────────────────────────────────────────────────────
 
     /// Becomes a user; all that comes from outside is the connection, the user's id and the reason.
-    pub async fn impersonate(&self, id: &str, user: &str, reason: &str) -> Result<SessionView> {
-        let request = Request {
+    /// `given` is what the sign-in's form asked for.
+    pub async fn impersonate(
+        &self,
+        id: &str,
+        user: &str,
+        reason: &str,
+        given: Map<String, Value>,
+    ) -> Result<SessionView> {
+        let request = Request { reason: reason.to_owned(), given, ..self.request(id, user).await? };
+        self.impersonations.begin(request).await
+    }
+
+    /// What has to be asked before becoming this user; with `change`: what has to be asked now.
+    pub async fn sign_in_form(
+        &self,
+        id: &str,
+        user: &str,
+        change: Option<&FormChange>,
+    ) -> Result<SignInForm> {
+        self.impersonations.form(&self.request(id, user).await?, change).await
+    }
+
+    async fn request(&self, id: &str, user: &str) -> Result<Request> {
+        Ok(Request {
             connection: self.connection(id)?,
             directory: self.directory(id).await?,
             user: user.to_owned(),
-            reason: reason.to_owned(),
+            reason: String::new(),
+            given: Map::new(),
             operator: self.operator(),
-        };
-        self.impersonations.begin(request).await
+        })
     }
 
     pub fn sessions(&self) -> Vec<SessionView> {

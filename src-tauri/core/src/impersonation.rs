@@ -23,7 +23,8 @@ use crate::directory::{Directory, Info, Row};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::notice::{Notice, Notices, Toast};
 use crate::session::{Phase, Session, SessionView, UserLabel};
-use crate::sign_in::{Arrival, Client};
+use crate::sign_in::{Arrival, Client, FormChange, SignInForm};
+use crate::template::GIVEN;
 use crate::vault::Vault;
 use crate::{policy, sign_in};
 
@@ -46,12 +47,15 @@ pub struct Request {
     /// [`Row::id`] of the user.
     pub user: String,
     pub reason: String,
+    /// What the sign-in's form asked for, by field.
+    pub given: Map<String, Value>,
     pub operator: Who,
 }
 
 impl Request {
     fn about<'a>(&'a self, reason: &'a str, session: &'a str) -> About<'a> {
-        About { connection: &self.connection, operator: &self.operator, reason, session }
+        let Self { connection, operator, given, .. } = self;
+        About { connection, operator, reason, given, session }
     }
 }
 
@@ -140,6 +144,7 @@ impl Impersonations {
             started_at: self.clock.now_ms(),
             active_at: None,
             deadline: None,
+            refused_secrets: Vec::new(),
         };
         let max_minutes = connection.policy.max_minutes;
         let running = Arc::new(Running {
@@ -169,6 +174,12 @@ impl Impersonations {
         }
         .await;
         if let Err(error) = opened {
+            if !running.session().ending() {
+                // The operator ended it while it opened, and that end writes the log.
+                let mut ended = running.ended.subscribe();
+                let _ = ended.wait_for(|ended| *ended).await;
+                return Ok(running.view());
+            }
             self.running().remove(&id);
             self.browser.close(&id).await;
             self.log(&running, EndCause::NeverOpened.into()).await;
@@ -177,6 +188,25 @@ impl Impersonations {
         self.tell();
         tokio::spawn(Arc::clone(self).sign_in_until_done(Arc::clone(&running)));
         Ok(view)
+    }
+
+    /// What the sign-in of `request` asks for before it begins; with `change`: what it asks now.
+    pub async fn form(&self, request: &Request, change: Option<&FormChange>) -> Result<SignInForm> {
+        let connection = &request.connection;
+        let row = read_user(request).await?;
+        let mut context = context(&request.about("", ""), request.directory.info(), &row);
+        let secrets = self.secrets(connection, &mut context).await?;
+        let now = self.clock.now_ms() / 1000;
+        let told = &mut |exchange: sign_in::Exchange| {
+            tracing::debug!(connection = %connection.id, "{}: {:?}", exchange.title, exchange.status);
+        };
+        sign_in::form(connection, &context, change, &secrets, now, told).await.map_err(|refusal| {
+            let error = Error::new(Code::SignInRefused, refusal.title).hint(refusal.hint);
+            match refusal.secrets.into_iter().next() {
+                Some(name) => error.secret(SecretName { connection: connection.id.clone(), name }),
+                None => error,
+            }
+        })
     }
 
     /// Tries a refused sign-in again, with the user and the secrets as they are now.
@@ -232,7 +262,7 @@ impl Impersonations {
             match attempt {
                 Ok(()) => break,
                 Err(refusal) => {
-                    if running.session().refused().is_err() {
+                    if running.session().refused(refusal.secrets.clone()).is_err() {
                         return;
                     }
                     let refused = Event::Refused { status: refusal.status, cause: refusal.title.clone() };
@@ -316,7 +346,7 @@ impl Impersonations {
             self.browser.show(&running.id, &begin).await.map_err(in_words)?;
         }
         self.tell();
-        self.notices.send(Notice::Toast(Toast::good(success)));
+        self.notices.send(Notice::Toast(Toast { said: arrival.said, ..Toast::good(success) }));
         if arrival.refresh {
             self.notices.send(Notice::DirectoryChanged(connection.id.clone()));
         }
@@ -338,12 +368,7 @@ impl Impersonations {
             let connection = &running.request.connection;
             let client = kept.insert(Client::new(&connection.network).map_err(in_words)?);
             sign_in::complete(connection, &mut own, client.captured(), now);
-            let stopped = || Refusal {
-                title: "The session was ended".into(),
-                status: None,
-                excerpt: None,
-                hint: String::new(),
-            };
+            let stopped = || Refusal::new("The session was ended", "");
             let told = &mut |exchange: sign_in::Exchange| {
                 tracing::debug!(session = %running.id, "{}: {:?}", exchange.title, exchange.status);
             };
@@ -385,8 +410,12 @@ impl Impersonations {
 
     /// What templates see, with the secrets as the vault has them now; those also apart, for masking.
     async fn with_secrets(&self, running: &Running) -> Result<(Value, Vec<SecretString>)> {
-        let connection = &running.request.connection;
         let mut context = running.context.lock().expect("no holder panics").clone();
+        let secrets = self.secrets(&running.request.connection, &mut context).await?;
+        Ok((context, secrets))
+    }
+
+    async fn secrets(&self, connection: &Connection, context: &mut Value) -> Result<Vec<SecretString>> {
         let mut secrets = Vec::new();
         for name in connection.secrets() {
             let secret = self
@@ -397,8 +426,8 @@ impl Impersonations {
             secrets.push(secret);
         }
         // Nothing is captured yet: the session's own client adds what it has.
-        sign_in::complete(connection, &mut context, &Map::new(), self.clock.now_ms() / 1000);
-        Ok((context, secrets))
+        sign_in::complete(connection, context, &Map::new(), self.clock.now_ms() / 1000);
+        Ok(secrets)
     }
 
     /// Signs out, if there may be something to sign out of: the window with its own cookies, then the console.
@@ -496,7 +525,7 @@ impl Impersonations {
 }
 
 fn in_words(error: Error) -> Refusal {
-    Refusal { title: error.message, status: None, excerpt: None, hint: error.hint.unwrap_or_default() }
+    Refusal::new(error.message, error.hint.unwrap_or_default())
 }
 
 async fn read_user(request: &Request) -> Result<Row> {
@@ -511,12 +540,13 @@ pub(crate) struct About<'a> {
     pub connection: &'a Connection,
     pub operator: &'a Who,
     pub reason: &'a str,
+    pub given: &'a Map<String, Value>,
     pub session: &'a str,
 }
 
 /// What templates and expressions see, without secrets.
 pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> Value {
-    let About { connection, operator: who, reason, session } = about;
+    let About { connection, operator: who, reason, given, session } = about;
     let mut operator = json!({ "name": who.operator() });
     if !who.operator_email.is_empty() {
         operator["email"] = who.operator_email.clone().into();
@@ -532,11 +562,13 @@ pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> Value {
             "environment": connection.file.environment,
         },
         "secret": {},
+        GIVEN: given,
     })
 }
 
 pub(crate) fn user_label(context: &Value, row: &Row) -> UserLabel {
-    let text = |key: &str| context["user"][key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let text =
+        |key: &str| context["user"][key].as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
     UserLabel { id: row.id.clone(), name: text("name"), email: text("email") }
 }
 

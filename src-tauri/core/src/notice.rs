@@ -7,6 +7,7 @@ use ts_rs::TS;
 use crate::connection::{ConnectionProblem, ConnectionSummary};
 use crate::error::Error;
 use crate::session::SessionView;
+use crate::sign_in::Inert;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -24,19 +25,21 @@ pub struct Toast {
     pub kind: ToastKind,
     pub text: String,
     pub hint: Option<String>,
+    /// What the application said beside that; it stays until it was read.
+    pub said: Vec<Inert>,
 }
 
 impl Toast {
     pub fn good(text: impl Into<String>) -> Self {
-        Self { kind: ToastKind::Good, text: text.into(), hint: None }
+        Self { kind: ToastKind::Good, text: text.into(), hint: None, said: Vec::new() }
     }
 
     pub fn info(text: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind: ToastKind::Info, text: text.into(), hint: Some(hint.into()) }
+        Self { kind: ToastKind::Info, text: text.into(), hint: Some(hint.into()), said: Vec::new() }
     }
 
     pub fn bad(error: &Error) -> Self {
-        Self { kind: ToastKind::Bad, text: error.message.clone(), hint: error.hint.clone() }
+        Self { kind: ToastKind::Bad, text: error.message.clone(), hint: error.hint.clone(), said: Vec::new() }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::audit::{AuditLog, EndCause, Entry, Event, Subject, Who};
@@ -32,6 +33,8 @@ pub struct Trial<'a> {
     /// As the operator writes the user: an id.
     pub user: &'a str,
     pub operator: Who,
+    /// Nothing new is sent from then on, but for what ends what was begun.
+    pub stop: CancellationToken,
 }
 
 /// Signs in as the user, asks who that is, and signs out.
@@ -51,8 +54,14 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
             .hint("Give the id as the directory shows it.")
     })?;
     let session = Uuid::now_v7().to_string();
-    let about =
-        About { connection: &connection, operator: &trial.operator, reason: REASON, session: &session };
+    let given = Map::new();
+    let about = About {
+        connection: &connection,
+        operator: &trial.operator,
+        reason: REASON,
+        given: &given,
+        session: &session,
+    };
     let mut context = impersonation::context(&about, &info, &row);
     policy::decide(&connection.policy, REASON, &context)?;
     let label = impersonation::user_label(&context, &row);
@@ -72,7 +81,8 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     let begun = Entry::begun(clock.now_ms(), session.as_str(), trial.operator.clone(), subject, REASON);
     // No entry, no session: this one is short, but it is one.
     audit.append(begun.clone()).await?;
-    let rehearsal = sign_in::rehearse(&connection, context, &values, clock.now_ms() / 1000).await;
+    let rehearsal =
+        sign_in::rehearse(&connection, context, &values, clock.now_ms() / 1000, &trial.stop).await;
     let event = if rehearsal.ok {
         Event::Active
     } else {

@@ -33,6 +33,8 @@ pub enum Report {
     Ready,
     Answer(u64, Result<Answer, Unanswered>),
     Retry,
+    /// The operator wants to give another secret; where, is not here.
+    Renew,
     /// The operator has had enough: Cancel, Close or Escape.
     Close,
 }
@@ -77,6 +79,7 @@ pub fn report(url: &str, nonce: &str) -> Option<Report> {
     match what {
         "ready" => Some(Report::Ready),
         "retry" => Some(Report::Retry),
+        "renew" => Some(Report::Renew),
         "close" => Some(Report::Close),
         _ => {
             let id = what.strip_prefix("answer/")?.parse().ok()?;
@@ -202,6 +205,7 @@ mod tests {
             body: Some(SecretString::from(r#"{"a":"</script>\u2028"}"#)),
             timeout: Duration::from_secs(2),
             expect: vec![],
+            secrets: vec![],
         };
         assert_eq!(
             send(1, &request),

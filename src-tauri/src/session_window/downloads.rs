@@ -51,7 +51,9 @@ impl Downloads {
             self.say(
                 ToastKind::Good,
                 format!("Saved {file}"),
-                format!("It came from the session of {who} and is in {folder}. It stays when the session ends."),
+                format!(
+                    "It came from the session of {who} and is in {folder}. It stays when the session ends."
+                ),
             );
         } else {
             self.say(
@@ -69,11 +71,11 @@ impl Downloads {
             .or_else(|_| paths.home_dir().map(|home| home.join("Downloads")))
             .map_err(std::io::Error::other)?;
         std::fs::create_dir_all(&folder)?;
-        Ok(free(&folder, &name(suggested), |place| place.exists()))
+        Ok(free(&folder, &name(suggested), Path::exists))
     }
 
     fn say(&self, kind: ToastKind, text: String, hint: String) {
-        let toast = Toast { kind, text, hint: Some(hint) };
+        let toast = Toast { kind, text, hint: Some(hint), said: Vec::new() };
         let _ = self.app.emit_to(bar_label(&self.session), "said", toast.clone());
         let _ = self.app.emit_to(CONSOLE, "toast", toast);
     }
@@ -97,13 +99,13 @@ fn free(folder: &Path, name: &str, taken: impl Fn(&Path) -> bool) -> PathBuf {
         Some((stem, extension)) => (stem, format!(".{extension}")),
         None => (name, String::new()),
     };
-    (0_u64..)
-        .map(|count| match count {
-            0 => folder.join(name),
-            _ => folder.join(format!("{stem} ({count}){extension}")),
-        })
-        .find(|place| !taken(place))
-        .expect("a folder holds fewer files than there are numbers")
+    let mut place = folder.join(name);
+    let mut count = 0_u32;
+    while taken(&place) {
+        count += 1;
+        place = folder.join(format!("{stem} ({count}){extension}"));
+    }
+    place
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ const load = ({ fields: shown }) => {
 module.exports = [
   { name: 'Impersonate', type: 'single' },
   { name: 'Impersonate with reason', type: 'single', fields, hooks: { load } },
+  { name: 'Impersonate as declared', type: 'single', fields },
   { name: 'Open as', type: 'single' },
   { name: 'Refuse', type: 'single' },
   { name: 'Say', type: 'single' },

@@ -34,11 +34,17 @@ const ACTIONS = {
         enumValues: ['Phone', 'E-mail', 'Chat'],
         defaultValue: () => 'E-mail',
       },
+      {
+        label: 'Number',
+        type: 'Number',
+        isRequired: true,
+        if: (context) => context.formValues.Channel === 'Phone',
+      },
     ],
     execute: (context, result) => {
-      const { Reason: reason, Channel: channel } = context.formValues;
+      const { Reason: reason, Channel: channel, Number: number } = context.formValues;
       return reason
-        ? impersonate(context, result, `${reason} (${channel})`)
+        ? impersonate(context, result, `${reason} (${[channel, number].filter(Boolean).join(' ')})`)
         : result.error('A reason is required');
     },
   },

@@ -60,11 +60,13 @@ function routes({ PermissionMiddlewareCreator, RecordsGetter }, model, customer)
   action('impersonate', (response, id, operator) =>
     response.send(impersonate(id, operator, `${customer.url}/`)),
   );
-  action('impersonate-with-reason', (response, id, operator, values) =>
+  const withReason = (response, id, operator, values) =>
     values?.Reason
-      ? response.send(impersonate(id, operator, '/', `${values.Reason} (${values.Channel})`))
-      : response.status(400).send({ error: 'A reason is required' }),
-  );
+      ? response.send({ ...impersonate(id, operator, '/', `${values.Reason} (${values.Channel})`), html: HTML })
+      : response.status(400).send({ error: 'A reason is required' });
+  action('impersonate-with-reason', withReason);
+  // Forest's own server knows its fields; the backend is never asked for them.
+  action('impersonate-as-declared', withReason);
   action('open-as', (response, id, operator) => response.send({ redirectTo: customer.link(id, operator) }));
   action('refuse', (response) => response.status(400).send(REFUSAL));
   action('say', (response) => response.send({ success: 'Looked up', html: HTML }));

@@ -2,12 +2,14 @@
 //! the core's `Browser` trait. What a real webview adds (the desk, the bar, isolation) is tested end to end.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::cookie::{CookieStore, Jar};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Notify;
 use understudy_core::browser::{
     Answer, Browser, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
 };
@@ -38,6 +40,9 @@ pub struct PlainBrowser {
     windows: Mutex<HashMap<String, Window>>,
     pub focused: Mutex<Vec<String>>,
     pub opened: Mutex<Vec<String>>,
+    /// A window's desk does not get ready: `open` waits until the window is closed.
+    pub stuck: AtomicBool,
+    closing: Notify,
 }
 
 impl PlainBrowser {
@@ -115,7 +120,12 @@ impl Browser for PlainBrowser {
             block: opening.block.to_vec(),
             shown: Shown::Desk,
         };
+        let closing = self.closing.notified();
         self.windows.lock().expect("no panic").insert(session.id.clone(), window);
+        if self.stuck.load(Ordering::SeqCst) {
+            closing.await;
+            return Err(closed());
+        }
         Ok(())
     }
 
@@ -237,5 +247,6 @@ impl Browser for PlainBrowser {
 
     async fn close(&self, session: &str) {
         self.windows.lock().expect("no panic").remove(session);
+        self.closing.notify_waiters();
     }
 }

@@ -18,4 +18,8 @@ max_minutes: number | null,
 /**
  * The engine, for people: "PostgreSQL", "MySQL", "SQLite".
  */
-engine: string, };
+engine: string, 
+/**
+ * The sign-in may ask for more than the reason.
+ */
+has_form: boolean, };

@@ -26,4 +26,8 @@ active_at: number | null,
 /**
  * Milliseconds since the Unix epoch; when it ends by itself. `None`: no limit.
  */
-deadline: number | null, };
+deadline: number | null, 
+/**
+ * While it is refused: names of the secrets of which another value may help.
+ */
+refused_secrets: Array<string>, };

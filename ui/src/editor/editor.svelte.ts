@@ -51,6 +51,7 @@ export class Editor {
   /** Whom the sign-in is tried with: an id. */
   trialUser = $state("");
   rehearsal: Rehearsal | null = $state.raw(null);
+  stoppingTrial = $state(false);
   #rehearsalOn: { view: EditorView; content: string } | null = $state.raw(null);
 
   /** What was saved last, in this editor. */
@@ -168,10 +169,17 @@ export class Editor {
       const text = await this.#toText();
       if (text === null) return;
       this.rehearsal = null;
+      this.stoppingTrial = false;
       const user = this.trialUser.trim();
       this.rehearsal = await ipc.trySignIn(this.connection, text, user, this.#typedSecrets());
       this.#rehearsalOn = on;
     });
+  }
+
+  /** It answers when what it began is ended. */
+  stopTrial(): void {
+    this.stoppingTrial = this.busy === "trying";
+    if (this.stoppingTrial) ipc.stopTrial().catch(() => {});
   }
 
   /** `""`: written by hand. What is left is as it was when it is chosen again. */

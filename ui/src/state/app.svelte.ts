@@ -93,6 +93,7 @@ export class App {
       ipc.onSessions((sessions) => this.#sessionsChanged(sessions)),
       ipc.onConnections(({ connections, problems }) => this.#connectionsChanged(connections, problems)),
       ipc.onDirectoryChanged((connection) => this.#directoryChanged(connection)),
+      ipc.onRenewSecret((session) => this.#renewSecret(session)),
       ipc.onToast((toast) => toasts.show(toast)),
       ipc.onFocusSearch(() => this.focusSearch()),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
@@ -227,9 +228,14 @@ export class App {
   // Sessions
 
   /** Opens a session; what becomes of it is told by events. */
-  async become(connection: string, user: string, reason: string): Promise<void> {
+  async become(
+    connection: string,
+    user: string,
+    reason: string,
+    given: Record<string, unknown>,
+  ): Promise<void> {
     const told = this.#sessionsTold;
-    const session = await ipc.impersonate(connection, user, reason);
+    const session = await ipc.impersonate(connection, user, reason, given);
     // What was told meanwhile is newer than this answer: the session may be over already.
     const known = this.sessions.some(({ id }) => id === session.id);
     if (told === this.#sessionsTold && !known) this.sessions = [...this.sessions, session];
@@ -246,6 +252,21 @@ export class App {
 
   async focusSession(session: string): Promise<void> {
     await this.#orSay(() => ipc.focusSession(session));
+  }
+
+  /** Of a refused session: one is asked for and the sign-in tried again; of several the agent chooses. */
+  #renewSecret(id: string): void {
+    const session = this.sessions.find((one) => one.id === id);
+    const connection = this.connections.find((one) => one.id === session?.connection);
+    if (!session || !connection) return;
+    const [name, ...more] = session.refused_secrets;
+    if (name === undefined || more.length > 0) return this.layers.show({ kind: "secrets", connection });
+    this.layers.askSecret({ connection: connection.id, name }, () => {
+      void this.#orSay(async () => {
+        await ipc.retrySession(id);
+        await ipc.focusSession(id);
+      });
+    });
   }
 
   // Settings

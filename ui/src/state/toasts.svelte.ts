@@ -19,15 +19,16 @@ class Toasts {
     if (same) this.dismiss(same.key);
     const key = ++this.#key;
     this.shown = [...this.shown, { ...toast, key }].slice(-AT_MOST);
-    if (toast.kind !== "bad") setTimeout(() => this.dismiss(key), SHOWN_MS);
+    // Bad ones stay, and what is longer than two short lines.
+    if (toast.kind !== "bad" && toast.said.length === 0) setTimeout(() => this.dismiss(key), SHOWN_MS);
   }
 
   good(text: string): void {
-    this.show({ kind: "good", text, hint: null });
+    this.show({ kind: "good", text, hint: null, said: [] });
   }
 
   info(text: string, hint: string | null = null): void {
-    this.show({ kind: "info", text, hint });
+    this.show({ kind: "info", text, hint, said: [] });
   }
 
   failed(failure: Failure): void {
@@ -35,6 +36,7 @@ class Toasts {
       kind: "bad",
       text: `${present(failure.code).title}. ${failure.message}`,
       hint: failure.hint,
+      said: [],
     });
   }
 

@@ -38,6 +38,8 @@ export const trial = {
   noUser: "Type a user's id, or choose one.",
   start: "Try it",
   busy: "Signing in…",
+  stop: "Stop",
+  stopping: "Ending what was begun…",
   list: "Requests",
   fine: "OK",
   failed: "Failed",

@@ -34,6 +34,7 @@ const active: Opening["prepare"] = (fake, { NOW }) => {
       started_at: NOW - 110_000,
       active_at: NOW - 108_000,
       deadline: NOW + 58 * 60_000 + 12_000,
+      refused_secrets: [],
     },
     can_go_back: true,
     can_go_forward: false,
@@ -55,6 +56,7 @@ const soon: Opening["prepare"] = (fake, { NOW }) => {
       started_at: NOW - 3_500_000,
       active_at: NOW - 3_500_000,
       deadline: NOW + 107_000,
+      refused_secrets: [],
     },
     can_go_back: true,
     can_go_forward: true,
@@ -80,6 +82,7 @@ const hostile: Opening["prepare"] = (fake, { NOW }) => {
       started_at: NOW - 36_000_000,
       active_at: NOW - 36_000_000,
       deadline: null,
+      refused_secrets: [],
     },
     can_go_back: false,
     can_go_forward: false,
@@ -101,6 +104,7 @@ const opening: Opening["prepare"] = (fake, { NOW }) => {
       started_at: NOW - 1000,
       active_at: null,
       deadline: null,
+      refused_secrets: [],
     },
     can_go_back: false,
     can_go_forward: false,
@@ -138,7 +142,7 @@ describe.each(themes)("in %s", (theme) => {
     const { page } = opened;
     await (prepare === gone ? page.getByRole("alert") : end(page)).waitFor();
     if (said) {
-      const toast = { kind: "good", text: "Saved invoices of the last six months.csv", hint: "" };
+      const toast = { kind: "good", text: "Saved invoices of the last six months.csv", hint: "", said: [] };
       await opened.fake((fake, toast) => fake.emit("said", toast), toast);
       await page.getByText(toast.text).waitFor();
     }

@@ -39,6 +39,7 @@ const views: View[] = [
             started_at: NOW - 2_468_000,
             active_at: NOW - 2_468_000,
             deadline: null,
+            refused_secrets: [],
           },
           {
             ...one,
@@ -47,6 +48,7 @@ const views: View[] = [
             started_at: NOW - 3_493_000,
             active_at: NOW - 3_493_000,
             deadline: NOW + 107_000,
+            refused_secrets: [],
           },
           {
             ...one,
@@ -55,6 +57,7 @@ const views: View[] = [
             started_at: NOW - 3000,
             active_at: null,
             deadline: null,
+            refused_secrets: [],
             phase: "opening",
             environment: "staging",
             connection_name: "Acme",
@@ -66,6 +69,7 @@ const views: View[] = [
             started_at: NOW - 9000,
             active_at: null,
             deadline: null,
+            refused_secrets: [],
             phase: "refused",
             environment: "development",
             connection_name: "Demo",
@@ -345,6 +349,7 @@ const views: View[] = [
             started_at: NOW,
             active_at: NOW,
             deadline: null,
+            refused_secrets: [],
           },
         ];
       },
@@ -388,11 +393,13 @@ const views: View[] = [
           kind: "good",
           text: "Impersonating user anna.svensson@fjallbo.example",
           hint: null,
+          said: [],
         });
         window.understudy?.emit("toast", {
           kind: "bad",
           text: "The application refused the sign-in: 401 Unauthorized.",
           hint: "Check the admin token.",
+          said: [],
         });
       });
       await page.getByText("401 Unauthorized").waitFor();

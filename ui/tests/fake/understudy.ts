@@ -205,7 +205,9 @@ function commands(fake: Fake): Record<string, Answer> {
       fake.state.sessions = fake.state.sessions.filter(({ id }) => id !== session);
       fake.emit("sessions", fake.state.sessions);
     },
+    sign_in_form: () => ({ fields: [] }),
     focus_session: () => null,
+    retry_session: () => null,
     secret_status: () => fake.secrets,
     store_secret: ({ name, thisRunOnly }) => {
       const state = thisRunOnly === true ? "this_run" : "stored";
@@ -218,6 +220,7 @@ function commands(fake: Fake): Record<string, Answer> {
       ...summary("demo", "Demo", "development"),
       origin: "demo",
       engine: "SQLite",
+      has_form: false,
     }),
     read_connection: ({ connection }): ConnectionDraft => {
       const known = fake.state.connections.find(({ id }) => id === connection);
@@ -378,6 +381,7 @@ function begin(fake: Fake, connection: string, user: string, reason: string): Se
     started_at: Date.now(),
     active_at: null,
     deadline: null,
+    refused_secrets: [],
   };
   fake.state.sessions = [...fake.state.sessions, session];
   return session;
@@ -388,7 +392,16 @@ export function summary(
   name: string,
   environment: ConnectionSummary["environment"],
 ): ConnectionSummary {
-  return { id, name, environment, origin: "own", reason: "required", max_minutes: 60, engine: "PostgreSQL" };
+  return {
+    id,
+    name,
+    environment,
+    origin: "own",
+    reason: "required",
+    max_minutes: 60,
+    engine: "PostgreSQL",
+    has_form: false,
+  };
 }
 
 export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {

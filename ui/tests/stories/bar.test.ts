@@ -33,6 +33,7 @@ function state(session: Partial<SessionView>, change: Partial<BarState> = {}): B
       started_at: NOW - 66_000,
       active_at: NOW - 65_000,
       deadline: null,
+      refused_secrets: [],
       ...session,
     },
     can_go_back: true,
@@ -57,7 +58,7 @@ describe("what it says", () => {
   });
 
   test("how long it still may, and when that is nearly over", async () => {
-    fake.bar = state({ deadline: NOW + 121_000 });
+    fake.bar = state({ deadline: NOW + 121_000, refused_secrets: [] });
     render(Bar);
     expect(await screen.findByRole("timer", { name: "Ends by itself in 02:01" })).toBeInTheDocument();
     expect(screen.queryByText("Less than two minutes left.")).toBeNull();
@@ -127,7 +128,12 @@ describe("what happened in the page", () => {
     await button("End session");
     const status = screen.getByRole("status", { name: "What happened" });
     expect(status).toBeEmptyDOMElement();
-    fake.emit("said", { kind: "good", text: "Saved invoices.csv", hint: "It is in /home/ada/Downloads." });
+    fake.emit("said", {
+      kind: "good",
+      text: "Saved invoices.csv",
+      hint: "It is in /home/ada/Downloads.",
+      said: [],
+    });
     await waitFor(() => expect(status).toHaveTextContent("Saved invoices.csv"));
     expect(status).toHaveAttribute("title", "It is in /home/ada/Downloads.");
     expect(screen.queryByTitle("Reason: Ticket 88240")).toBeNull();

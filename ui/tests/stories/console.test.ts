@@ -35,6 +35,7 @@ const session = (change: Partial<SessionView>): SessionView => ({
   started_at: NOW - 65_000,
   active_at: NOW - 65_000,
   deadline: null,
+  refused_secrets: [],
   ...change,
 });
 
@@ -201,6 +202,7 @@ describe("running sessions", () => {
         id: "s2",
         user: { id: "2", name: "Arjun Mehta", email: null },
         deadline: NOW + 90_500,
+        refused_secrets: [],
       }),
     ];
     render(App);
@@ -241,8 +243,8 @@ describe("what Rust tells", () => {
   test("a good message is a status, a bad one an alert that stays until it is dismissed", async () => {
     render(App);
     await grid();
-    fake.emit("toast", { kind: "good", text: "Impersonating user a@x", hint: null });
-    fake.emit("toast", { kind: "bad", text: "401 Unauthorized", hint: "Check the admin token." });
+    fake.emit("toast", { kind: "good", text: "Impersonating user a@x", hint: null, said: [] });
+    fake.emit("toast", { kind: "bad", text: "401 Unauthorized", hint: "Check the admin token.", said: [] });
     await waitFor(() => expect(screen.getByRole("status", { name: "Messages" })).toHaveTextContent("a@x"));
     const alert = screen.getByRole("alert");
     expect(alert).toHaveTextContent("Check the admin token.");

@@ -3,6 +3,9 @@ import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
+import type { FormChange } from "../../src/bindings/FormChange";
+import type { FormField } from "../../src/bindings/FormField";
+import type { SessionView } from "../../src/bindings/SessionView";
 import { installFake, type Fake } from "../fake/understudy";
 
 let fake: Fake;
@@ -35,7 +38,7 @@ describe("becoming a user", () => {
     await user.type(await reason(), "Ticket 1");
     await user.keyboard("{Control>}{Enter}{/Control}");
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
-    expect(begun()).toEqual([{ connection: "acme", user: "48213914", reason: "Ticket 1" }]);
+    expect(begun()).toEqual([{ connection: "acme", user: "48213914", reason: "Ticket 1", given: {} }]);
     const running = screen.getByRole("region", { name: "Running sessions" });
     expect(within(running).getByText("Bogdan Ionescu")).toBeInTheDocument();
     expect(within(running).getByText("signing in…")).toBeInTheDocument();
@@ -137,5 +140,155 @@ describe("becoming a user", () => {
     held.stop();
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
     expect(begun()).toHaveLength(1);
+  });
+});
+
+describe("what the application asks beside the reason", () => {
+  const question = (name: string, more: Partial<FormField> = {}): FormField => ({
+    name,
+    label: name,
+    description: null,
+    kind: "text",
+    required: false,
+    read_only: false,
+    value: null,
+    choices: [],
+    placeholder: null,
+    watched: false,
+    source: { field: name },
+    ...more,
+  });
+  const channel = question("Channel", {
+    kind: "choice",
+    value: "E-mail",
+    watched: true,
+    choices: ["Phone", "E-mail"].map((label) => ({ label, value: label })),
+  });
+
+  beforeEach(() => {
+    fake.state.connections = fake.state.connections.map((one) => ({ ...one, has_form: true }));
+  });
+
+  test("is asked in the same dialog and sent along", async () => {
+    const why = question("Why", { required: true, description: "For the customer's record" });
+    fake.answers["sign_in_form"] = () => ({ fields: [why, channel, question("Seats", { kind: "number" })] });
+    await becomeFirst("bogdan");
+    await user.type(await reason(), "Ticket 1");
+    const text = await screen.findByRole("textbox", { name: "Why" });
+    expect(text).toHaveAccessibleDescription("For the customer's record");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(text).toHaveFocus();
+    expect(text).toBeInvalid();
+    expect(text).toHaveAccessibleDescription("The application wants this to be filled in.");
+    expect(begun()).toEqual([]);
+
+    await user.type(text, "cannot pay");
+    await user.type(screen.getByRole("textbox", { name: /^Seats/ }), "four");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(screen.getByRole("textbox", { name: /^Seats/ })).toHaveFocus();
+    await user.clear(screen.getByRole("textbox", { name: /^Seats/ }));
+    await user.type(screen.getByRole("textbox", { name: /^Seats/ }), "4");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(begun()).toHaveLength(1));
+    expect(begun()[0]).toEqual({
+      connection: "acme",
+      user: "48213914",
+      reason: "Ticket 1",
+      given: { Why: "cannot pay", Channel: "E-mail", Seats: 4 },
+    });
+  });
+
+  test("is asked anew when a watched field changes, and what was typed stays", async () => {
+    const number = question("Number", { required: true });
+    fake.answers["sign_in_form"] = ({ change }) => {
+      const phoned = (change as FormChange | null)?.fields.some(({ value }) => value === "Phone");
+      return {
+        fields: [channel, question("Note"), ...(phoned ? [number] : [])].map((one) =>
+          phoned && one === channel ? { ...channel, value: "Phone" } : one,
+        ),
+      };
+    };
+    await becomeFirst("bogdan");
+    await user.selectOptions(await screen.findByRole("combobox", { name: /^Channel/ }), "Phone");
+    await user.type(await screen.findByRole("textbox", { name: "Number" }), "555");
+    const [, changed] = fake.called("sign_in_form").map(({ args }) => args["change"] as FormChange | null);
+    expect(changed?.changed).toBe("Channel");
+    await user.type(await reason(), "Ticket 1");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(begun()).toHaveLength(1));
+    expect(begun()[0]?.["given"]).toEqual({ Channel: "Phone", Note: null, Number: "555" });
+  });
+
+  test("is not asked twice where it is the reason", async () => {
+    fake.state.connections = fake.state.connections.map((one) => ({ ...one, reason: "optional" }));
+    fake.answers["sign_in_form"] = () => ({ fields: [question("Reason", { required: true }), channel] });
+    await becomeFirst("bogdan");
+    await screen.findByRole("combobox", { name: /^Channel/ });
+    expect(screen.getAllByRole("textbox", { name: "Reason" })).toHaveLength(1);
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(await screen.findByText(/Say why/)).toBeInTheDocument();
+    await user.type(await reason(), "Ticket 1");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(begun()).toHaveLength(1));
+    expect(begun()[0]?.["given"]).toEqual({ Reason: "Ticket 1", Channel: "E-mail" });
+  });
+
+  test("that it cannot be fetched is said, and can be tried again", async () => {
+    fake.refuse("sign_in_form", {
+      code: "sign_in_refused",
+      message: "Forest's backend did not accept the token",
+      hint: "Its clock has to be right.",
+      secret: { connection: "acme", name: "forest_auth_secret" },
+    });
+    await becomeFirst("bogdan");
+    const dialog = within(await screen.findByRole("dialog"));
+    const alert = await dialog.findByRole("alert");
+    expect(alert).toHaveTextContent("did not accept the token");
+    expect(within(alert).getByRole("button", { name: /forest_auth_secret/ })).toBeInTheDocument();
+    fake.answers["sign_in_form"] = () => ({ fields: [channel] });
+    await user.click(within(alert).getByRole("button", { name: "Retry" }));
+    expect(await screen.findByRole("combobox", { name: /^Channel/ })).toHaveValue("1");
+  });
+});
+
+describe("a refused secret", () => {
+  const refused = (names: string[]): SessionView => ({
+    id: "s1",
+    connection: "acme",
+    connection_name: "Acme",
+    environment: "production",
+    user: { id: "48213914", name: "Bogdan Ionescu", email: null },
+    reason: "",
+    phase: "refused",
+    started_at: 0,
+    active_at: null,
+    deadline: null,
+    refused_secrets: names,
+  });
+
+  test("is asked for in the console, and the sign-in goes on by itself", async () => {
+    fake.state.sessions = [refused(["admin_token"])];
+    render(App);
+    await rows();
+    fake.emit("renew_secret", "s1");
+    const dialog = await screen.findByRole("dialog", { name: /secret/i });
+    await user.type(
+      within(dialog).getByLabelText(/secret/i, { selector: "input[type=password]" }),
+      "a new one",
+    );
+    await user.keyboard("{Enter}");
+    await waitFor(() =>
+      expect(fake.called("retry_session").map(({ args }) => args)).toEqual([{ session: "s1" }]),
+    );
+    expect(fake.called("store_secret")[0]?.args).toMatchObject({ name: "admin_token", value: "a new one" });
+    await waitFor(() => expect(fake.called("focus_session")).toHaveLength(1));
+  });
+
+  test("of several the agent chooses", async () => {
+    fake.state.sessions = [refused(["password", "username"])];
+    render(App);
+    await rows();
+    fake.emit("renew_secret", "s1");
+    expect(await screen.findByRole("dialog", { name: /secrets/i })).toBeInTheDocument();
   });
 });

@@ -390,18 +390,23 @@ pub struct StoragePart {
 #[ts(export)]
 pub struct ForestPart {
     /// The backend's URL, without `/forest`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub backend: String,
     /// Where the action is called, below `backend`: `/forest/actions/impersonate`, or
     /// `/forest/_actions/users/0/impersonate` for an agent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub action: String,
     /// The collection's name in Forest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub collection: String,
     /// The Smart Action's id; default: `<collection>-<the action's last part>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_id: Option<String>,
     /// The id of the rendering whose permissions count.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rendering: String,
     /// The id of the Forest user whose role counts.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub operator: String,
     /// The team of the operator in Forest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -411,6 +416,66 @@ pub struct ForestPart {
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     #[ts(type = "Record<string, any>")]
     pub values: BTreeMap<String, serde_json::Value>,
+    /// `[[sign_in.forest.fields]]`: what the action's form asks, where the backend does not say so itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<ForestFieldPart>,
+}
+
+/// One field of a Smart Action's form, asked for before the sign-in.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(deny_unknown_fields)]
+#[ts(export)]
+pub struct ForestFieldPart {
+    /// As the action calls it.
+    pub name: String,
+    /// As people call it; default: the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Default: text, or choice where there are choices.
+    #[serde(default, rename = "type")]
+    pub kind: FormFieldKind,
+    #[serde(default)]
+    pub required: bool,
+    /// The values that it may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
+    /// What it holds at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Value>")]
+    #[ts(type = "any")]
+    pub value: Option<serde_json::Value>,
+}
+
+/// What a field's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum FormFieldKind {
+    #[default]
+    Text,
+    /// Of several lines.
+    LongText,
+    Number,
+    Boolean,
+    /// `2026-11-26`.
+    Date,
+    /// `2026-11-26T12:00:00Z`.
+    DateTime,
+    /// `12:00`.
+    Time,
+    /// One of `choices`.
+    Choice,
+    /// Any of `choices`.
+    Choices,
+    /// Any number of texts.
+    Texts,
+    /// Any number of numbers.
+    Numbers,
+    Json,
+    /// Nothing that can be given here: a file.
+    Unsupported,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
@@ -544,6 +609,8 @@ pub struct ConnectionSummary {
     pub max_minutes: Option<u32>,
     /// The engine, for people: "PostgreSQL", "MySQL", "SQLite".
     pub engine: String,
+    /// The sign-in may ask for more than the reason.
+    pub has_form: bool,
 }
 
 /// A file in the connections folder that cannot be used, and why.

@@ -62,6 +62,14 @@ pub struct Request {
     pub expect: Vec<u16>,
 }
 
+impl Request {
+    /// Names of the secrets in it.
+    pub fn secrets(&self) -> BTreeSet<String> {
+        let in_headers = self.headers.iter().flat_map(|(_, value)| value.secrets());
+        in_headers.chain(self.body.iter().flat_map(JsonTemplate::secrets)).collect()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct SignIn {
     pub recipe: Recipe,
@@ -238,10 +246,7 @@ impl Connection {
             }
         };
         let steps = sign_in.steps.iter().chain(&sign_out.steps).map(|step| &step.request);
-        for request in own.into_iter().chain(steps).chain(&sign_out.request) {
-            names.extend(request.headers.iter().flat_map(|(_, value)| value.secrets()));
-            names.extend(request.body.iter().flat_map(JsonTemplate::secrets));
-        }
+        names.extend(own.into_iter().chain(steps).chain(&sign_out.request).flat_map(Request::secrets));
         names.into_iter().collect()
     }
 
@@ -274,6 +279,7 @@ impl Connection {
             reason: self.policy.reason,
             max_minutes: self.policy.max_minutes,
             engine: self.engine().to_owned(),
+            has_form: matches!(self.sign_in.recipe, Recipe::Forest(_)),
         }
     }
 }

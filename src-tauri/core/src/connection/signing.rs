@@ -9,14 +9,18 @@ use url::{Origin, Url};
 use super::parse::{Parts, SECRETS_IN_URL};
 use super::rules::{self, Sender};
 use super::{
-    Capture, CapturePart, ConnectionFile, Encoding, Forest, ForestPart, Method, Place, Recipe, Request,
-    SignIn, SignInKind, SignInPart, SignOut, SignOutPart, Step, StepPart, StorageItem, StoragePart, Verify,
-    VerifyPart, presets,
+    Capture, CapturePart, ConnectionFile, Encoding, Forest, ForestPart, FormFieldKind, Method, Place, Recipe,
+    Request, SignIn, SignInKind, SignInPart, SignOut, SignOutPart, Step, StepPart, StorageItem, StoragePart,
+    Verify, VerifyPart, presets,
 };
 use crate::template::{Expression, JsonTemplate, Scope, Template};
 
 /// For each of the application's answers, unless the file says otherwise.
 const TIMEOUT_MS: u32 = 30_000;
+
+/// A page may have left a service worker behind, which sees what its origin sends from then on.
+const OVERHEARD: &str = "the application's own pages may overhear what the window sends at the end (`[[sign_out.steps]]` \
+                         are sent by the console)";
 
 /// One of the requests that the file describes, wherever it stands there.
 struct Described<'a> {
@@ -325,6 +329,41 @@ impl Parts<'_> {
 
     fn forest(&mut self, part: &ForestPart) -> Option<Forest> {
         let key = "sign_in.forest";
+        for (name, value, what) in [
+            ("backend", &part.backend, "The address of the admin backend, without `/forest`"),
+            ("action", &part.action, "The path that Forest's page calls, from `/forest/` on"),
+            ("collection", &part.collection, "The name of the users' collection in Forest"),
+            ("rendering", &part.rendering, "The id of the rendering whose permissions count"),
+            ("operator", &part.operator, "The id of the Forest user whose role may run the action"),
+        ] {
+            if value.is_empty() {
+                self.faults.add(&format!("{key}.{name}"), format!("is missing. {what}"));
+            }
+        }
+        if part.backend.is_empty() || part.action.is_empty() {
+            return None;
+        }
+        for (at, field) in part.fields.iter().enumerate() {
+            let key = format!("{key}.fields[{at}]");
+            if part.values.contains_key(&field.name) {
+                self.faults.add(
+                    &format!("{key}.name"),
+                    "has its value in `sign_in.forest.values`, so it is not asked",
+                );
+            }
+            if field.kind == FormFieldKind::Unsupported {
+                self.faults.add(&format!("{key}.type"), "is nothing that can be asked for");
+            }
+            let may_choose =
+                matches!(field.kind, FormFieldKind::Text | FormFieldKind::Choice | FormFieldKind::Choices);
+            let wants_choices = matches!(field.kind, FormFieldKind::Choice | FormFieldKind::Choices);
+            if !field.choices.is_empty() && !may_choose || field.choices.is_empty() && wants_choices {
+                self.faults.add(
+                    &format!("{key}.choices"),
+                    "are for a field of type `choice` or `choices`, which needs them",
+                );
+            }
+        }
         if !part.action.starts_with("/forest/") {
             self.faults.add(
                 &format!("{key}.action"),
@@ -377,7 +416,10 @@ impl Parts<'_> {
     ) -> Option<Request> {
         let method = described.method.unwrap_or(Method::Post);
         let url = self.url(&format!("{key}.url"), described.url, captured);
-        let scope = self.session(SECRETS_IN_URL).with_secrets().with_captured(captured);
+        let scope = match key {
+            "sign_out" => self.session(OVERHEARD),
+            _ => self.session(SECRETS_IN_URL).with_secrets().with_captured(captured),
+        };
         let mut headers = Vec::new();
         let mut seen = BTreeSet::new();
         for (name, value) in described.headers {

@@ -537,6 +537,10 @@ fn what_a_page_cannot_send_is_refused() {
             "acme.toml:10:11: sign_in.success: this text is shown to people, so `secret.t` is not available here",
         ),
         (
+            "[sign_out]\nurl = 'https://app.acme.com/logout'\nheaders = { x-token = '{{ secret.t }}' }",
+            "acme.toml:12:23: sign_out.headers.x-token: the application's own pages may overhear what the window sends at the end (`[[sign_out.steps]]` are sent by the console), so `secret.t` is not available here",
+        ),
+        (
             "[sign_in.verify]\nurl = 'https://www.acme.com/me'\nexpect = 'true'",
             "acme.toml:11:7: sign_in.verify.url: has to begin with https://app.acme.com, as the session does: only there its cookies are sent",
         ),

@@ -5,6 +5,8 @@ use serde_json::Value;
 use url::{Origin, Url};
 
 use super::client::Client;
+use super::forest::Backend;
+use super::inert::Inert;
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{forest, planned};
@@ -29,6 +31,8 @@ pub struct Arrival {
     pub redirect_to: Option<Url>,
     /// What is said when it worked, when the application said so.
     pub success: Option<String>,
+    /// What it said beside that, at more length.
+    pub said: Vec<Inert>,
     /// The application changed what the directory holds.
     pub refresh: bool,
 }
@@ -62,12 +66,10 @@ pub async fn arrive(
             let got = client.cookies(cookies, &begin);
             if got.is_empty() {
                 let names = cookies.join(", ");
-                return Err(Refusal {
-                    title: format!("The sign-in was answered, but no cookie {names} was set"),
-                    status: None,
-                    excerpt: None,
-                    hint: "Check `sign_in.cookies` against what the application sets; it may want a second factor.".into(),
-                });
+                return Err(Refusal::new(
+                    format!("The sign-in was answered, but no cookie {names} was set"),
+                    "Check `sign_in.cookies` against what the application sets; it may want a second factor.",
+                ));
             }
             Ok(Arrival { cookies: got, ..Arrival::default() })
         }
@@ -78,16 +80,18 @@ pub async fn arrive(
                 Some(link) => Ok(Arrival { link: Some(link), ..Arrival::default() }),
                 None => Err(Refusal {
                     title: format!("What was captured as `{open}` is no link to where this sign-in may lead"),
-                    status: None,
                     excerpt: Url::parse(text).ok().map(|link| link.origin().ascii_serialization()),
                     hint: format!(
                         "It may lead to {}: check the application, or name its origin in `sign_in.open_origins`.",
                         origins.iter().map(Origin::ascii_serialization).collect::<Vec<_>>().join(", ")
                     ),
+                    ..Refusal::default()
                 }),
             }
         }
-        Recipe::Forest(action) => forest::act(connection, action, context, client, secrets, now, told).await,
+        Recipe::Forest(forest) => {
+            forest::act(&Backend { connection, forest, context, secrets, now }, client, told).await
+        }
     }
 }
 

@@ -4,85 +4,59 @@
 use std::time::Instant;
 
 use secrecy::SecretString;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use url::Url;
 
 use super::arrival::Arrival;
 use super::client::{Client, Reply};
+use super::inert;
 use super::judge;
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use crate::browser::{PlannedRequest, Refusal};
 use crate::connection::{Connection, FOREST_SECRET, Forest, Method};
 use crate::error::{Code, Error};
-use crate::template::{MASK, signed};
+use crate::template::{GIVEN, MASK, signed};
 
 /// As long as Forest's own.
 const TOKEN_SECONDS: i64 = 3600;
 
 const TITLE: &str = "The Smart Action";
 
-/// Calls the action for the user of `context` and says what the window does then. `now` is in seconds since
-/// the epoch.
-pub async fn act(
-    connection: &Connection,
-    forest: &Forest,
-    context: &Value,
+/// A backend, asked for the user of `context`. `now` is in seconds since the epoch.
+pub(super) struct Backend<'a> {
+    pub connection: &'a Connection,
+    pub forest: &'a Forest,
+    pub context: &'a Value,
+    /// For masking.
+    pub secrets: &'a [SecretString],
+    pub now: i64,
+}
+
+/// One of the requests that Forest's page sends for an action.
+pub(super) struct Call<'a> {
+    pub title: &'a str,
+    /// What follows the action's own path.
+    pub below: &'a str,
+    /// Rendered for a context: the real one, and the one that is shown.
+    pub attributes: &'a (dyn Fn(&Value) -> Result<Value, Error> + Send + Sync),
+}
+
+/// Calls the action and says what the window does then.
+pub(super) async fn act(
+    backend: &Backend<'_>,
     client: &mut Client,
-    secrets: &[SecretString],
-    now: i64,
     told: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<Arrival, Refusal> {
-    let timeout = connection.sign_in.timeout;
-    let request = |context: &Value, token: &str| -> Result<PlannedRequest, Error> {
-        let mut url = super::url("sign_in.forest.backend", &forest.url.render(context)?)?;
-        // Every backend refuses an action without it.
-        url.query_pairs_mut().append_pair("timezone", "UTC");
-        Ok(PlannedRequest {
-            method: Method::Post,
-            url,
-            headers: vec![
-                ("accept".into(), "application/json".to_owned().into()),
-                ("authorization".into(), format!("Bearer {token}").into()),
-                ("content-type".into(), "application/json".to_owned().into()),
-            ],
-            body: Some(body(forest, context)?.to_string().into()),
-            timeout,
-            expect: Vec::new(),
-        })
+    let &Backend { connection, forest, .. } = backend;
+    let attributes = |context: &Value| {
+        let mut attributes = selection(forest, context);
+        attributes["values"] = values(forest, context)?;
+        Ok(attributes)
     };
-    let key = context["secret"][FOREST_SECRET].as_str().unwrap_or_default();
-    let token = signed(&claims(forest, context, now), key).map_err(|words| {
-        in_words(Error::new(Code::TemplateFailed, format!("The token for Forest: {words}.")))
-    })?;
-    let masked = request(&shown::masked(context), MASK).map_err(in_words)?;
-    let mut exchange = Exchange::of(TITLE, false, &masked);
-    let planned = request(context, &token).map_err(in_words)?;
-    let begun = Instant::now();
-    let mut secrets = secrets.to_vec();
-    secrets.push(token.into());
-    let reply = client.send(&planned, 0).await;
-    let outcome = match &reply {
-        Ok(reply) => {
-            let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-            // What the webhook carries is the application's secret, and the backend's to know.
-            for (name, part) in [("webhook_headers", "headers"), ("webhook_body", "body")] {
-                client.keep(name, json["webhook"][part].clone());
-            }
-            secrets.extend(client.secrets());
-            exchange.answered(&Ok(reply.answer()), &secrets);
-            understood(connection, reply, &secrets)
-        }
-        Err(unanswered) => Err(judge::unanswered(TITLE, &planned, unanswered)),
-    };
-    let (arrival, judged) = match outcome {
-        Ok(arrival) => (Some(arrival), Ok(())),
-        Err(refusal) => (None, Err(refusal)),
-    };
-    exchange.ended(begun, &judged);
-    told(exchange);
-    judged?;
-    let mut arrival = arrival.expect("what is judged a yes has been understood");
+    let call = Call { title: TITLE, below: "", attributes: &attributes };
+    let understood = |reply: &Reply, secrets: &[SecretString]| understood(connection, reply, secrets);
+    let mut arrival = backend.send(&call, client, told, understood).await?;
     // What the webhook holds came from the backend: its place and shape are shown, its values are not.
     if let Some(request) = &arrival.request {
         let hidden = || SecretString::from(MASK.to_owned());
@@ -91,12 +65,74 @@ pub async fn act(
             url: request.url.clone(),
             headers: request.headers.iter().map(|(name, _)| (name.clone(), hidden())).collect(),
             body: request.body.as_ref().map(|_| hidden()),
-            timeout,
+            timeout: connection.sign_in.timeout,
             expect: Vec::new(),
+            secrets: Vec::new(),
         };
         arrival.shown = Some(Exchange::of("The webhook that the action answered with", true, &shape));
     }
     Ok(arrival)
+}
+
+impl Backend<'_> {
+    /// Sends a request with a token of the operator's, and has the answer understood.
+    pub async fn send<T>(
+        &self,
+        call: &Call<'_>,
+        client: &mut Client,
+        told: &mut (dyn FnMut(Exchange) + Send),
+        understood: impl FnOnce(&Reply, &[SecretString]) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let key = self.context["secret"][FOREST_SECRET].as_str().unwrap_or_default();
+        let token = signed(&claims(self.forest, self.context, self.now), key).map_err(|words| {
+            in_words(Error::new(Code::TemplateFailed, format!("The token for Forest: {words}.")))
+        })?;
+        let masked = self.request(call, &shown::masked(self.context), MASK).map_err(in_words)?;
+        let mut exchange = Exchange::of(call.title, false, &masked);
+        let planned = self.request(call, self.context, &token).map_err(in_words)?;
+        let begun = Instant::now();
+        let mut secrets = self.secrets.to_vec();
+        secrets.push(token.into());
+        let reply = client.send(&planned, 0).await;
+        let outcome = match &reply {
+            Ok(reply) => {
+                let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+                // What the webhook carries is the application's secret, and the backend's to know.
+                for (name, part) in [("webhook_headers", "headers"), ("webhook_body", "body")] {
+                    client.keep(name, json["webhook"][part].clone());
+                }
+                secrets.extend(client.secrets());
+                exchange.answered(&Ok(reply.answer()), &secrets);
+                understood(reply, &secrets)
+            }
+            Err(unanswered) => Err(judge::unanswered(call.title, &planned, unanswered)),
+        };
+        exchange.ended(begun, outcome.as_ref().map(drop));
+        told(exchange);
+        outcome
+    }
+
+    fn request(&self, call: &Call<'_>, context: &Value, token: &str) -> Result<PlannedRequest, Error> {
+        let url = format!("{}{}", self.forest.url.render(context)?, call.below);
+        let mut url = super::url("sign_in.forest.backend", &url)?;
+        // Every backend refuses an action without it.
+        url.query_pairs_mut().append_pair("timezone", "UTC");
+        let attributes = (call.attributes)(context)?;
+        let body = json!({ "data": { "type": "custom-action-requests", "attributes": attributes } });
+        Ok(PlannedRequest {
+            method: Method::Post,
+            url,
+            headers: vec![
+                ("accept".into(), "application/json".to_owned().into()),
+                ("authorization".into(), format!("Bearer {token}").into()),
+                ("content-type".into(), "application/json".to_owned().into()),
+            ],
+            body: Some(body.to_string().into()),
+            timeout: self.connection.sign_in.timeout,
+            expect: Vec::new(),
+            secrets: vec![FOREST_SECRET.to_owned()],
+        })
+    }
 }
 
 /// What Forest's own page says of whoever is signed in there.
@@ -119,84 +155,88 @@ fn claims(forest: &Forest, context: &Value, now: i64) -> Value {
     })
 }
 
-fn body(forest: &Forest, context: &Value) -> Result<Value, Error> {
-    let mut values = Map::new();
-    for (name, value) in &forest.values {
-        values.insert(name.clone(), value.render(context)?);
-    }
+/// Which record the action is called for.
+pub(super) fn selection(forest: &Forest, context: &Value) -> Value {
     let part = &forest.part;
     let slug = part.action.rsplit('/').next().unwrap_or_default();
     let id = match &context["user"]["id"] {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    Ok(json!({
-        "data": {
-            "type": "custom-action-requests",
-            "attributes": {
-                "ids": [id],
-                "collection_name": part.collection,
-                "values": values,
-                "all_records": false,
-                "all_records_ids_excluded": [],
-                "all_records_subset_query": {},
-                "parent_collection_id": null,
-                "parent_collection_name": null,
-                "parent_association_name": null,
-                "smart_action_id": part.action_id.clone().unwrap_or_else(|| format!("{}-{slug}", part.collection)),
-            },
-        },
-    }))
+    json!({
+        "ids": [id],
+        "collection_name": part.collection,
+        "all_records": false,
+        "all_records_ids_excluded": [],
+        "all_records_subset_query": {},
+        "parent_collection_id": null,
+        "parent_collection_name": null,
+        "parent_association_name": null,
+        "smart_action_id": part.action_id.clone().unwrap_or_else(|| format!("{}-{slug}", part.collection)),
+    })
 }
 
-fn understood(connection: &Connection, reply: &Reply, secrets: &[SecretString]) -> Result<Arrival, Refusal> {
+/// What the action's form holds: what the operator gave, and what the file says itself.
+fn values(forest: &Forest, context: &Value) -> Result<Value, Error> {
+    let mut values = context[GIVEN].as_object().cloned().unwrap_or_default();
+    for (name, value) in &forest.values {
+        values.insert(name.clone(), value.render(context)?);
+    }
+    Ok(values.into())
+}
+
+/// What a backend says no with, whatever it was asked.
+pub(super) fn refused(reply: &Reply, secrets: &[SecretString]) -> Option<Refusal> {
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-    let refuse = |title: String, hint: &str| {
-        Err(Refusal {
-            title,
-            status: Some(reply.status),
-            excerpt: message(&json)
-                .map(|text| shown::mask(&text, secrets))
-                .or_else(|| shown::excerpt(&reply.answer(), secrets)),
-            hint: hint.into(),
-        })
-    };
-    match reply.status {
-        200..300 => {}
-        401 => {
-            return refuse(
-                "Forest's backend did not accept the token".into(),
-                "Its FOREST_AUTH_SECRET has to be the secret that is stored here, and its clock has to be right.",
-            );
-        }
-        403 if json["errors"][0]["name"] == "CustomActionRequiresApprovalError" => {
-            return refuse(
-                "The action needs an approval in Forest".into(),
-                "Ask for it in Forest, or let this role run the action without one.",
-            );
-        }
-        403 => {
-            return refuse(
-                "Forest does not let this operator run the action".into(),
-                "`sign_in.forest.operator` has to be the id of a Forest user whose role may run it.",
-            );
-        }
-        404 => {
-            return refuse(
-                "Forest's backend knows no such action".into(),
-                "Check `sign_in.forest.action`: the path is the one that Forest's page calls.",
-            );
-        }
-        _ => {
+    let (title, hint) = match reply.status {
+        200..300 => return None,
+        401 => (
+            "Forest's backend did not accept the token".to_owned(),
+            "Its FOREST_AUTH_SECRET has to be the secret that is stored here, and its clock has to be right.",
+        ),
+        403 if json["errors"][0]["name"] == "CustomActionRequiresApprovalError" => (
+            "The action needs an approval in Forest".to_owned(),
+            "Ask for it in Forest, or let this role run the action without one.",
+        ),
+        403 => (
+            "Forest does not let this operator run the action".to_owned(),
+            "`sign_in.forest.operator` has to be the id of a Forest user whose role may run it.",
+        ),
+        404 => (
+            "Forest's backend knows no such action".to_owned(),
+            "Check `sign_in.forest.action`: the path is the one that Forest's page calls.",
+        ),
+        status => {
             let said = json["error"].as_str().unwrap_or_default();
             let title = if said.is_empty() {
-                format!("The action failed: {}", judge::status_words(reply.status))
+                format!("The action failed: {}", judge::status_words(status))
             } else {
                 format!("The action said no: {}", shown::mask(said, secrets))
             };
-            return refuse(title, judge::hint_for(reply.status));
+            (title, judge::hint_for(status))
         }
+    };
+    Some(refusal(title, hint, reply, &json, secrets))
+}
+
+fn refusal(title: String, hint: &str, reply: &Reply, json: &Value, secrets: &[SecretString]) -> Refusal {
+    Refusal {
+        title,
+        status: Some(reply.status),
+        excerpt: message(json)
+            .map(|text| shown::mask(&text, secrets))
+            .or_else(|| shown::excerpt(&reply.answer(), secrets)),
+        hint: hint.into(),
+        secrets: if reply.status == 401 { vec![FOREST_SECRET.to_owned()] } else { Vec::new() },
     }
+}
+
+fn understood(connection: &Connection, reply: &Reply, secrets: &[SecretString]) -> Result<Arrival, Refusal> {
+    if let Some(refusal) = refused(reply, secrets) {
+        return Err(refusal);
+    }
+    let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let refuse = |title: String, hint: &str| Err(refusal(title, hint, reply, &json, secrets));
     // An agent always says this, and means something when it names something.
     let refresh = json["refresh"]["relationships"].as_array().is_some_and(|changed| !changed.is_empty());
     let success = json["success"].as_str().map(str::to_owned);
@@ -236,7 +276,8 @@ fn understood(connection: &Connection, reply: &Reply, secrets: &[SecretString]) 
         );
     }
     let (link, redirect_to) = if request.is_none() { (redirect_to, None) } else { (None, redirect_to) };
-    Ok(Arrival { request, link, redirect_to, success, refresh, ..Arrival::default() })
+    let said = json["html"].as_str().map(|html| inert::read(&shown::mask(html, secrets))).unwrap_or_default();
+    Ok(Arrival { request, link, redirect_to, success, said, refresh, ..Arrival::default() })
 }
 
 /// The webhook as the action describes it: `{url, method, headers, body}`.
@@ -272,6 +313,8 @@ fn webhook(connection: &Connection, webhook: &Value) -> Result<PlannedRequest, S
         body: body.map(SecretString::from),
         timeout: connection.sign_in.timeout,
         expect: Vec::new(),
+        // What it carries is the backend's secret, not the console's.
+        secrets: Vec::new(),
     })
 }
 
@@ -281,9 +324,6 @@ fn message(json: &Value) -> Option<String> {
         .as_str()
         .or_else(|| json["errors"][0]["detail"].as_str())
         .or_else(|| json["error"].as_str())?;
-    let page = scraper::Html::parse_fragment(&ammonia::clean(html));
-    let words: Vec<&str> =
-        page.root_element().text().map(str::trim).filter(|text| !text.is_empty()).collect();
-    let text = words.join(" ");
+    let text = inert::text(&inert::read(html));
     (!text.is_empty()).then_some(text)
 }

@@ -23,12 +23,30 @@ pub fn judge(
         status: Some(answer.status),
         excerpt: excerpt(answer, secrets),
         hint: in_its_words(&answer.body).unwrap_or_else(|| hint_for(answer.status).into()),
+        secrets: if is_about_secrets(answer) { request.secrets.clone() } else { Vec::new() },
     })
 }
 
+/// Would another secret have helped? 401 says so (RFC 9110, 15.5.2), and OAuth's token endpoints by a word
+/// (RFC 6749, 5.2).
+fn is_about_secrets(answer: &Answer) -> bool {
+    let says = |word: &str| answer.body.contains(word);
+    // A token that is too old or too new is the clock's.
+    let by_status = answer.status == 401 && in_its_words(&answer.body).as_deref() != Some(CLOCK);
+    by_status || says("INVALID_EMAIL_OR_PASSWORD") || says("invalid_client") || says("invalid_grant")
+}
+
 /// A step was answered with something else than a yes.
-pub(super) fn step_refused(title: &str, reply: &Reply, secrets: &[SecretString]) -> Refusal {
+pub(super) fn step_refused(
+    title: &str,
+    request: &PlannedRequest,
+    reply: &Reply,
+    secrets: &[SecretString],
+) -> Refusal {
     let answer = reply.answer();
+    // A sign-in page, again or for the first time, is how applications with forms say 401.
+    let is_asked_to_sign_in = in_its_words(&answer.body).is_none() && answer.status < 400;
+    let about = is_about_secrets(&answer) || is_asked_to_sign_in;
     let hint = match (in_its_words(&answer.body), reply.redirects_to()) {
         (Some(hint), _) => hint,
         (None, Some(to)) => format!(
@@ -47,6 +65,7 @@ pub(super) fn step_refused(title: &str, reply: &Reply, secrets: &[SecretString])
         status: Some(answer.status),
         excerpt: excerpt(&answer, secrets),
         hint,
+        secrets: if about { request.secrets.clone() } else { Vec::new() },
     }
 }
 
@@ -71,12 +90,10 @@ pub fn link_failed(
         Unanswered::Failed(words) => format!("The link of {from} could not be opened ({words})"),
         Unanswered::Closed => "The window was closed".into(),
     };
-    Refusal {
+    Refusal::new(
         title,
-        status: None,
-        excerpt: None,
-        hint: "A link counts once and not for long: try again. If it stays so, check where it leads.".into(),
-    }
+        "A link counts once and not for long: try again. If it stays so, check where it leads.",
+    )
 }
 
 /// What to do about refusals that say by a code or in known words what they are about.
@@ -155,6 +172,7 @@ pub fn judge_verify(
             status: Some(answer.status).filter(|status| *status != 0),
             excerpt: excerpt(answer, secrets),
             hint: hint.into(),
+            secrets: Vec::new(),
         })
     };
     if answer.is_redirect() || !answer.is_success() {
@@ -194,8 +212,7 @@ fn answered<'a>(
     request: &PlannedRequest,
 ) -> Result<&'a Answer, Refusal> {
     let origin = request.url.origin().ascii_serialization();
-    let refusal =
-        |title: String, hint: &str| Refusal { title, status: None, excerpt: None, hint: hint.into() };
+    let refusal = |title: String, hint: &str| Refusal::new(title, hint);
     match answer {
         Ok(answer) => Ok(answer),
         Err(Unanswered::TimedOut) => Err(refusal(
@@ -259,6 +276,7 @@ mod tests {
 
     fn request() -> PlannedRequest {
         PlannedRequest {
+            secrets: vec!["admin_token".into()],
             method: crate::connection::Method::Post,
             url: "https://app.example/login".parse().expect("a URL"),
             headers: vec![],

@@ -7,6 +7,8 @@ mod arrival;
 mod capture;
 mod client;
 mod forest;
+mod form;
+mod inert;
 mod judge;
 mod rehearsal;
 mod shown;
@@ -20,6 +22,8 @@ use url::Url;
 
 pub use arrival::{Arrival, arrive, storage};
 pub use client::Client;
+pub use form::{FormChange, FormChoice, FormField, SignInForm, form};
+pub use inert::Inert;
 pub use judge::{judge, judge_sign_out, judge_verify, link_failed};
 pub use rehearsal::{Rehearsal, rehearse, response};
 pub use shown::{Exchange, mask};
@@ -77,6 +81,7 @@ pub fn verify(connection: &Connection, context: &Value) -> Result<Option<Verify>
             body: None,
             timeout: sign_in.timeout,
             expect: Vec::new(),
+            secrets: Vec::new(),
         },
         expect: verify.expect.clone(),
         source: verify.source.clone(),
@@ -160,7 +165,15 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
         };
         headers.push(("content-type".into(), kind.to_owned().into()));
     }
-    Ok(PlannedRequest { method: request.method, url, headers, body, timeout, expect: request.expect.clone() })
+    Ok(PlannedRequest {
+        method: request.method,
+        url,
+        headers,
+        body,
+        timeout,
+        expect: request.expect.clone(),
+        secrets: request.secrets().into_iter().collect(),
+    })
 }
 
 fn encoded(encoding: Encoding, body: &Value) -> String {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use super::client::Client;
@@ -13,8 +14,9 @@ use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{Arrival, SIGN_OUT_TIMEOUT, arrive, judge, judge_sign_out, judge_verify, steps};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
-use crate::connection::{Connection, Method};
+use crate::connection::{Connection, Method, Recipe};
 use crate::error::Result;
+use crate::template::GIVEN;
 
 /// What a rehearsal came to, request by request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -29,12 +31,13 @@ pub struct Rehearsal {
 }
 
 /// Signs in as the user of `context`, asks who that is, and signs out. `context` has the secrets, `secrets`
-/// are the same for masking; `now` is in seconds since the epoch.
+/// are the same for masking; `now` is in seconds since the epoch. After `stop` only what was begun is ended.
 pub async fn rehearse(
     connection: &Connection,
     mut context: Value,
     secrets: &[SecretString],
     now: i64,
+    stop: &CancellationToken,
 ) -> Rehearsal {
     let mut exchanges = Vec::new();
     let (mut console, mut window) = match (Client::new(&connection.network), Client::new(&connection.network))
@@ -43,18 +46,16 @@ pub async fn rehearse(
         (Err(error), _) | (_, Err(error)) => return ended(exchanges, Err(in_words(error))),
     };
     super::complete(connection, &mut context, console.captured(), now);
-    let signed_in =
-        sign_in(connection, &mut context, &mut console, &mut window, secrets, now, &mut exchanges).await;
+    let told = (&mut exchanges, stop);
+    let signed_in = sign_in(connection, &mut context, &mut console, &mut window, secrets, now, told).await;
     let signed_out =
         sign_out(connection, &mut context, &mut console, &mut window, secrets, &mut exchanges).await;
     let outcome = signed_in.and_then(|said| match signed_out {
         Ok(()) => Ok(said),
-        Err(why) => Err(Refusal {
-            title: format!("Signed in, but the sign-out did not go through: {why}"),
-            status: None,
-            excerpt: None,
-            hint: "Check `[sign_out]`; the application may keep this session until it expires.".into(),
-        }),
+        Err(why) => Err(Refusal::new(
+            format!("Signed in, but the sign-out did not go through: {why}"),
+            "Check `[sign_out]`; the application may keep this session until it expires.",
+        )),
     });
     ended(exchanges, outcome)
 }
@@ -73,12 +74,25 @@ async fn sign_in(
     window: &mut Client,
     secrets: &[SecretString],
     now: i64,
-    exchanges: &mut Vec<Exchange>,
+    (exchanges, stop): (&mut Vec<Exchange>, &CancellationToken),
 ) -> Result<String, Refusal> {
+    let go_on = || match stop.is_cancelled() {
+        true => Err(Refusal::new(
+            "The trial was stopped",
+            "What it had begun in the application was ended again.",
+        )),
+        false => Ok(()),
+    };
     let sign_in = &connection.sign_in;
     let mut told = |exchange| exchanges.push(exchange);
     for (at, step) in sign_in.steps.iter().enumerate() {
+        go_on()?;
         steps::one(at, step, sign_in.timeout, console, context, secrets, &mut told).await?;
+    }
+    go_on()?;
+    if let Recipe::Forest(_) = sign_in.recipe {
+        let form = super::form(connection, context, None, secrets, now, &mut told).await?;
+        context[GIVEN] = form.filled_in(&context["reason"])?.into();
     }
     let arrival = arrive(connection, context, console, secrets, now, &mut told).await?;
     let Arrival { cookies, request, shown, storage, link, .. } = arrival;
@@ -86,6 +100,7 @@ async fn sign_in(
     let secrets: Vec<SecretString> = secrets.iter().cloned().chain(console.secrets()).collect();
     let secrets = secrets.as_slice();
     if let (Some(request), Some(exchange)) = (request, shown) {
+        go_on()?;
         let answer = send(window, &request, exchange, secrets, exchanges, |answer, secrets| {
             judge(answer, &request, secrets)
         })
@@ -149,12 +164,7 @@ async fn sign_out_by_window(
         super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(context)).map_err(|error| error.message)?;
     let exchange = Exchange::of("The sign-out", true, &masked);
     let judged = send(window, &request, exchange, secrets, exchanges, |answer, _| {
-        judge_sign_out(answer, &request).map_err(|title| Refusal {
-            title,
-            status: None,
-            excerpt: None,
-            hint: String::new(),
-        })
+        judge_sign_out(answer, &request).map_err(|title| Refusal::new(title, ""))
     });
     judged.await.map(drop).map_err(|refusal| refusal.title)
 }
@@ -182,7 +192,7 @@ async fn send(
         _ => answer,
     });
     let outcome = judged(&as_window, &secrets);
-    exchange.ended(begun, &outcome);
+    exchange.ended(begun, outcome.as_ref().map(drop));
     exchanges.push(exchange);
     outcome?;
     Ok(as_window.expect("what is no answer is no yes"))

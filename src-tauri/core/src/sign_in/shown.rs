@@ -68,7 +68,7 @@ impl Exchange {
     }
 
     /// The same with how it ended.
-    pub fn ended(&mut self, begun: Instant, outcome: &Result<(), Refusal>) {
+    pub fn ended(&mut self, begun: Instant, outcome: Result<(), &Refusal>) {
         self.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Err(refusal) = outcome {
             self.failed = Some(refusal.title.clone());

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::client::Client;
@@ -28,7 +28,7 @@ pub async fn one(
     let mut exchange = Exchange::of(title.clone(), false, &masked);
     let begun = Instant::now();
     let outcome = take(step, &title, timeout, client, context, secrets, &mut exchange).await;
-    exchange.ended(begun, &outcome);
+    exchange.ended(begun, outcome.as_ref().map(drop));
     told(exchange);
     outcome
 }
@@ -43,14 +43,18 @@ async fn take(
     exchange: &mut Exchange,
 ) -> Result<(), Refusal> {
     let mut request = planned(&step.request, timeout, context).map_err(in_words)?;
+    if request.secrets.is_empty() {
+        // What it sends, an earlier step was given for a secret.
+        request.secrets = context["secret"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    }
     if let Some(name) = &step.follow {
         let to = context["captured"][name].as_str().and_then(|text| Url::parse(text).ok());
         // What a page says must not choose where the console's cookies go.
-        request.url = to.filter(|to| to.origin() == request.url.origin()).ok_or_else(|| Refusal {
-            title: format!("{title}: what was captured as `{name}` is no link within the application"),
-            status: None,
-            excerpt: None,
-            hint: "Check where the step before captures it.".into(),
+        request.url = to.filter(|to| to.origin() == request.url.origin()).ok_or_else(|| {
+            Refusal::new(
+                format!("{title}: what was captured as `{name}` is no link within the application"),
+                "Check where the step before captures it.",
+            )
         })?;
     }
     let reply = client.send(&request, step.redirects).await;
@@ -62,7 +66,7 @@ async fn take(
     let answer = reply.answer();
     exchange.answered(&Ok(answer.clone()), &secrets);
     if !accepted(&request.expect, &answer) {
-        return Err(judge::step_refused(title, &reply, &secrets));
+        return Err(judge::step_refused(title, &request, &reply, &secrets));
     }
     for wanted in &step.capture {
         let name = &wanted.name;
@@ -71,6 +75,7 @@ async fn take(
             status: Some(reply.status),
             excerpt: shown::excerpt(&answer, &secrets),
             hint: format!("The sign-in takes `{name}` from this answer: check the step, or what the application answers."),
+            secrets: Vec::new(),
         })?;
         client.keep(name, value.clone());
         context["captured"][name] = value;
@@ -125,5 +130,5 @@ fn title(at: usize, step: &Step) -> String {
 }
 
 pub(super) fn in_words(error: Error) -> Refusal {
-    Refusal { title: error.message, status: None, excerpt: None, hint: error.hint.unwrap_or_default() }
+    Refusal::new(error.message, error.hint.unwrap_or_default())
 }

@@ -24,7 +24,7 @@ use serde_json::Value;
 use crate::error::{Code, Error, Result};
 use engine::{Flavour, engine, names_of_expression, names_of_template, try_out};
 pub use scope::Scope;
-pub use sign::{FACTS, MASK, signed};
+pub use sign::{FACTS, GIVEN, MASK, signed};
 pub use url::is_loopback;
 
 /// Why a template cannot be what it says; completes "`<key>`: …".

@@ -20,6 +20,9 @@ pub(super) const SAID: &str = "said: ";
 /// `audience`, the application's origin.
 pub const FACTS: &str = "understudy facts";
 
+/// Where the context keeps what the operator was asked for; no template can name it.
+pub const GIVEN: &str = "understudy given";
+
 /// What stands for a secret where a request is shown.
 pub const MASK: &str = "••••";
 

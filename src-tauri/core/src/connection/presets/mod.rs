@@ -255,7 +255,15 @@ fn over(below: Value, own: &SignInPart) -> Value {
     let mut whole = below;
     let own = serde_json::to_value(own).expect("a part is plain JSON");
     for (key, value) in own.as_object().into_iter().flatten() {
-        whole[key] = value.clone();
+        match (key.as_str(), value) {
+            // A form's values and fields are added to where the preset says the action is.
+            ("forest", Value::Object(own)) if whole[key].is_object() => {
+                for (key, value) in own {
+                    whole["forest"][key] = value.clone();
+                }
+            }
+            _ => whole[key] = value.clone(),
+        }
     }
     whole
 }

@@ -1,0 +1,223 @@
+//! HTML that somebody else wrote, as a tree of words: no address, no style, no script is left to it, and whoever
+//! shows it puts text into elements of their own.
+
+use scraper::{Html, Node, node::Element};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Bytes that are read: a page is not a message.
+const LONGEST: usize = 64 * 1024;
+/// Elements and pieces of text that are kept, in all.
+const MOST: usize = 400;
+/// Elements within elements.
+const DEEPEST: usize = 12;
+
+/// Words, or an element with words in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Inert {
+    Text(String),
+    Element { tag: InertTag, children: Vec<Inert> },
+}
+
+/// What an element may be; any other gives its content alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum InertTag {
+    Heading,
+    Paragraph,
+    Strong,
+    Emphasis,
+    Code,
+    Preformatted,
+    List,
+    NumberedList,
+    Item,
+    Table,
+    Row,
+    HeaderCell,
+    Cell,
+    Quote,
+    Break,
+}
+
+fn tag(element: &Element) -> Option<InertTag> {
+    Some(match element.name() {
+        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => InertTag::Heading,
+        "p" | "div" | "section" | "article" => InertTag::Paragraph,
+        "strong" | "b" => InertTag::Strong,
+        "em" | "i" => InertTag::Emphasis,
+        "code" | "kbd" | "samp" => InertTag::Code,
+        "pre" => InertTag::Preformatted,
+        "ul" => InertTag::List,
+        "ol" => InertTag::NumberedList,
+        "li" => InertTag::Item,
+        "table" => InertTag::Table,
+        "tr" => InertTag::Row,
+        "th" => InertTag::HeaderCell,
+        "td" => InertTag::Cell,
+        "blockquote" => InertTag::Quote,
+        "br" => InertTag::Break,
+        _ => return None,
+    })
+}
+
+/// Reads what is worth reading in `html`.
+pub fn read(html: &str) -> Vec<Inert> {
+    // Ammonia takes out scripts and styles with all that is in them; what stays is read as elements and words.
+    let page = Html::parse_fragment(&ammonia::clean(&html[..html.floor_char_boundary(LONGEST)]));
+    let mut left = MOST;
+    children(*page.root_element(), 0, &mut left)
+}
+
+fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> Vec<Inert> {
+    let mut found = Vec::new();
+    for child in of.children() {
+        if *left == 0 {
+            break;
+        }
+        match child.value() {
+            Node::Text(text) => {
+                let is_preformatted = tag_of(of) == Some(InertTag::Preformatted);
+                let words = if is_preformatted { text.to_string() } else { squeezed(text) };
+                if !words.is_empty() {
+                    *left -= 1;
+                    found.push(Inert::Text(words));
+                }
+            }
+            // Whatever lies deeper is words alone: nesting is somebody else's to choose.
+            Node::Element(_) if depth == DEEPEST => {
+                let words = child.descendants().filter_map(|node| node.value().as_text());
+                let words = squeezed(&words.map(|text| &**text).collect::<Vec<&str>>().concat());
+                if !words.is_empty() {
+                    *left -= 1;
+                    found.push(Inert::Text(words));
+                }
+            }
+            Node::Element(element) => {
+                let tag = tag(element);
+                let within = children(child, depth + 1, left);
+                match tag {
+                    // An element with nothing in it is nothing to read.
+                    Some(tag) if !within.is_empty() || tag == InertTag::Break => {
+                        *left = left.saturating_sub(1);
+                        found.push(Inert::Element { tag, children: within });
+                    }
+                    _ => found.extend(within),
+                }
+            }
+            _ => {}
+        }
+    }
+    // Spaces between elements are layout, not words.
+    if found.iter().any(|one| matches!(one, Inert::Element { tag, .. } if is_block(*tag))) {
+        found.retain(|one| !matches!(one, Inert::Text(text) if text.trim().is_empty()));
+    }
+    found
+}
+
+fn tag_of(node: ego_tree::NodeRef<'_, Node>) -> Option<InertTag> {
+    node.value().as_element().and_then(tag)
+}
+
+fn is_block(tag: InertTag) -> bool {
+    !matches!(tag, InertTag::Strong | InertTag::Emphasis | InertTag::Code | InertTag::Break)
+}
+
+/// Any run of spaces and line ends is one space, as in a page.
+fn squeezed(text: &str) -> String {
+    let mut words = String::new();
+    for char in text.chars() {
+        match char {
+            ' ' | '\t' | '\n' | '\r' => {
+                if !words.ends_with(' ') {
+                    words.push(' ');
+                }
+            }
+            _ => words.push(char),
+        }
+    }
+    words
+}
+
+/// The words alone, in one line.
+pub fn text(tree: &[Inert]) -> String {
+    fn collect<'a>(tree: &'a [Inert], words: &mut Vec<&'a str>) {
+        for one in tree {
+            match one {
+                Inert::Text(text) => words.extend(text.split_whitespace()),
+                Inert::Element { children, .. } => collect(children, words),
+            }
+        }
+    }
+    let mut words = Vec::new();
+    collect(tree, &mut words);
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn element(tag: InertTag, children: Vec<Inert>) -> Inert {
+        Inert::Element { tag, children }
+    }
+
+    fn words(text: &str) -> Inert {
+        Inert::Text(text.into())
+    }
+
+    #[test]
+    fn headings_paragraphs_and_tables_stay_and_nothing_that_acts() {
+        let html = r#"<h2>Account</h2>
+            <p onclick="steal()">Plan: <strong style="color:red">pro</strong></p>
+            <script>steal()</script><style>p{}</style><img src=x onerror="steal()">
+            <a href="https://evil.example">click</a><iframe src="https://evil.example"></iframe>
+            <table><tr><th>Seats</th><td>4</td></tr></table>"#;
+        let cell = |tag, text| element(tag, vec![words(text)]);
+        let row =
+            element(InertTag::Row, vec![cell(InertTag::HeaderCell, "Seats"), cell(InertTag::Cell, "4")]);
+        assert_eq!(
+            read(html),
+            [
+                element(InertTag::Heading, vec![words("Account")]),
+                element(
+                    InertTag::Paragraph,
+                    vec![words("Plan: "), element(InertTag::Strong, vec![words("pro")])]
+                ),
+                words("click"),
+                element(InertTag::Table, vec![row]),
+            ]
+        );
+    }
+
+    #[test]
+    fn words_alone_are_in_one_line() {
+        assert_eq!(text(&read("<p>Ask <strong>billing</strong>\n first.</p>")), "Ask billing first.");
+        assert_eq!(text(&read("a < b & c")), "a < b & c");
+    }
+
+    #[test]
+    fn a_page_is_cut_to_a_message() {
+        fn count(tree: &[Inert]) -> usize {
+            tree.iter()
+                .map(|one| match one {
+                    Inert::Text(_) => 1,
+                    Inert::Element { children, .. } => 1 + count(children),
+                })
+                .sum()
+        }
+        assert!(count(&read(&"<p>x</p>".repeat(100_000))) <= 2 * MOST);
+        assert_eq!(text(&read(&format!("{}deep", "<div>".repeat(10_000)))), "deep");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_nothing_of_it_is_lost_to_a_panic(html in "\\PC{0,400}") {
+            let _ = text(&read(&html));
+        }
+    }
+}

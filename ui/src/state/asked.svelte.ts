@@ -1,0 +1,95 @@
+// What a sign-in asks beside the reason: fetched when its dialog opens, and anew when a field changes that the
+// application watches.
+import type { FormField } from "../bindings/FormField";
+import { asFailure, type Failure } from "../errors";
+import * as ipc from "../ipc";
+import { draftOf, valueOf, type Draft, type Fault } from "../text/asked";
+
+/** Forest's page has no reason of its own, so that actions ask for one in their forms. */
+function asksForTheReason({ name, kind }: FormField): boolean {
+  return (kind === "text" || kind === "long_text") && name.trim().toLowerCase() === "reason";
+}
+
+export class Asked {
+  #all: FormField[] = $state.raw([]);
+  /** What is left to ask: the dialog has the reason already. */
+  readonly fields = $derived(this.#all.filter((field) => !asksForTheReason(field)));
+  drafts: Record<string, Draft> = $state({});
+  faults: Record<string, Fault> = $state({});
+  loading = $state(false);
+  failure: Failure | null = $state.raw(null);
+  readonly #connection: string;
+  readonly #user: string;
+  #asked = 0;
+  /** What the application heard last of the fields that it watches. */
+  #heard: Record<string, Draft> = {};
+
+  constructor(connection: string, user: string) {
+    this.#connection = connection;
+    this.#user = user;
+  }
+
+  async load(): Promise<void> {
+    await this.#ask(() => ipc.signInForm(this.#connection, this.#user, null));
+  }
+
+  /** The field was left. */
+  async left(field: FormField): Promise<void> {
+    delete this.faults[field.name];
+    const draft = this.drafts[field.name];
+    if (!field.watched || JSON.stringify(this.#heard[field.name]) === JSON.stringify(draft)) return;
+    const fields = this.#all.map((one) => ({ ...one, value: this.#value(one) ?? null }));
+    await this.#ask(() => ipc.signInForm(this.#connection, this.#user, { fields, changed: field.name }));
+  }
+
+  /** The application will not do without the reason. */
+  get wantsReason(): boolean {
+    return this.#all.some((field) => field.required && asksForTheReason(field));
+  }
+
+  /** The first field that is not filled in as it has to be, if there is one; all of them are marked. */
+  check(): FormField | null {
+    this.faults = {};
+    for (const field of this.fields) {
+      const read = valueOf(field, this.drafts[field.name] ?? "");
+      if ("fault" in read) this.faults[field.name] = read.fault;
+    }
+    return this.fields.find(({ name }) => this.faults[name]) ?? null;
+  }
+
+  /** By name; what {@link check} has found right. */
+  values(reason: string): Record<string, unknown> {
+    const value = (field: FormField) => (asksForTheReason(field) ? reason || null : this.#value(field));
+    return Object.fromEntries(this.#all.map((field) => [field.name, value(field)]));
+  }
+
+  #value(field: FormField): unknown {
+    const read = valueOf({ ...field, required: false }, this.drafts[field.name] ?? "");
+    return "fault" in read ? null : read.value;
+  }
+
+  async #ask(how: () => Promise<{ fields: FormField[] }>): Promise<void> {
+    const asked = ++this.#asked;
+    const before = { ...this.drafts };
+    this.loading = true;
+    this.failure = null;
+    try {
+      const { fields } = await how();
+      if (asked !== this.#asked) return;
+      // What was typed while the application thought about it stays.
+      const typed = (name: string) =>
+        name in before && JSON.stringify(before[name]) !== JSON.stringify(this.drafts[name]);
+      const drafts = fields.map((field): [string, Draft] => [
+        field.name,
+        typed(field.name) ? this.drafts[field.name]! : draftOf(field),
+      ]);
+      this.#all = fields;
+      this.drafts = Object.fromEntries(drafts);
+      this.#heard = { ...this.drafts };
+    } catch (cause) {
+      if (asked === this.#asked) this.failure = asFailure(cause);
+    } finally {
+      if (asked === this.#asked) this.loading = false;
+    }
+  }
+}
