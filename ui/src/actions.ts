@@ -1,4 +1,5 @@
-// What can be done, with the key that does it: the keyboard and the command palette read the same list.
+// What can be done, with the key that does it: the keyboard, the command palette and the sheet of keys read the same
+// list.
 import {
   AtSign,
   Copy,
@@ -24,6 +25,8 @@ export interface Action {
   icon: typeof Search;
   /** `Mod+Enter`, `/`; the first one is shown. */
   chords: string[];
+  /** It is about the users in the list. */
+  ofList?: boolean;
   /** A key without modifiers: works outside text fields, unless it is turned off. */
   single?: boolean;
   /** Left out of the palette, such as the palette itself. */
@@ -43,6 +46,7 @@ export const actions: Action[] = [
     label: texts.actions.impersonate,
     icon: VenetianMask,
     chords: ["Mod+Enter"],
+    ofList: true,
     // While a question is under way its answer decides whether there is somebody.
     possible: (app) => hasUser(app) || app.search?.asking === true,
     run: (app) => void app.impersonateSelected(),
@@ -52,6 +56,7 @@ export const actions: Action[] = [
     label: texts.actions.details,
     icon: PanelRight,
     chords: ["Enter"],
+    ofList: true,
     possible: hasUser,
     run: (app) => void app.showDetails(),
   },
@@ -60,6 +65,7 @@ export const actions: Action[] = [
     label: texts.actions.copyId,
     icon: Copy,
     chords: ["Mod+C"],
+    ofList: true,
     possible: hasUser,
     run: (app) => void app.copySelected("id"),
   },
@@ -68,6 +74,7 @@ export const actions: Action[] = [
     label: texts.actions.copyEmail,
     icon: AtSign,
     chords: ["Mod+Shift+C"],
+    ofList: true,
     possible: hasUser,
     run: (app) => void app.copySelected("email"),
   },
@@ -94,15 +101,17 @@ export const actions: Action[] = [
     label: texts.actions.everywhere,
     icon: ScanSearch,
     chords: ["Mod+Shift+F"],
+    ofList: true,
     possible: leavesOut,
     run: (app) => app.search?.searchEverywhere(),
   },
   {
     // With nobody in the list there is nobody whose details Enter could open.
     id: "everywhere-enter",
-    label: texts.actions.everywhere,
+    label: texts.actions.everywhereEnter,
     icon: ScanSearch,
     chords: ["Enter"],
+    ofList: true,
     keyOnly: true,
     possible: (app) => leavesOut(app) && app.search?.count === 0,
     run: (app) => app.search?.searchEverywhere(),
