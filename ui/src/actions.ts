@@ -10,11 +10,14 @@ import {
   Pencil,
   Plus,
   RefreshCw,
+  Scan,
   ScanSearch,
   Search,
   Settings,
   TextSearch,
   VenetianMask,
+  ZoomIn,
+  ZoomOut,
 } from "@lucide/svelte";
 import type { App } from "./state/app.svelte";
 import { texts } from "./texts";
@@ -29,6 +32,8 @@ export interface Action {
   ofList?: boolean;
   /** A key without modifiers: works outside text fields, unless it is turned off. */
   single?: boolean;
+  /** Works while a layer is open, too. */
+  overLayers?: boolean;
   /** Left out of the palette, such as the palette itself. */
   keyOnly?: boolean;
   possible: (app: App) => boolean;
@@ -172,6 +177,33 @@ export const actions: Action[] = [
     chords: ["Mod+,"],
     possible: always,
     run: (app) => app.layers.show({ kind: "settings" }),
+  },
+  {
+    id: "zoom-in",
+    label: texts.actions.zoomIn,
+    icon: ZoomIn,
+    chords: ["Mod+Plus"],
+    overLayers: true,
+    possible: always,
+    run: (app) => void app.zoom("in"),
+  },
+  {
+    id: "zoom-out",
+    label: texts.actions.zoomOut,
+    icon: ZoomOut,
+    chords: ["Mod+Minus"],
+    overLayers: true,
+    possible: always,
+    run: (app) => void app.zoom("out"),
+  },
+  {
+    id: "zoom-reset",
+    label: texts.actions.zoomReset,
+    icon: Scan,
+    chords: ["Mod+0"],
+    overLayers: true,
+    possible: always,
+    run: (app) => void app.zoom("reset"),
   },
   {
     id: "keys",
