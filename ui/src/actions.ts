@@ -3,6 +3,9 @@
 import {
   AtSign,
   Copy,
+  CopyPlus,
+  FileOutput,
+  FileText,
   FlaskConical,
   Keyboard,
   KeyRound,
@@ -15,10 +18,12 @@ import {
   Search,
   Settings,
   TextSearch,
+  Trash2,
   VenetianMask,
   ZoomIn,
   ZoomOut,
 } from "@lucide/svelte";
+import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { App } from "./state/app.svelte";
 import { texts } from "./texts";
 
@@ -44,6 +49,73 @@ const always = () => true;
 const hasUser = (app: App) => app.search?.row !== null && app.search?.row !== undefined;
 const leavesOut = (app: App) => app.search !== null && app.search.leftOut !== null && !app.search.asking;
 const hasSearch = (app: App) => app.search !== null;
+
+/** What can be done with a connection: by its menu, and in the palette with the current one. */
+export interface ConnectionAction {
+  id: string;
+  /** In the palette. */
+  label: string;
+  /** In the connection's menu. */
+  short: string;
+  icon: typeof Search;
+  possible: (connection: ConnectionSummary) => boolean;
+  run: (app: App, connection: ConnectionSummary) => void;
+}
+
+const menu = texts.setup.menu;
+const isOwn = ({ origin }: ConnectionSummary) => origin === "own";
+
+export const connectionActions: ConnectionAction[] = [
+  {
+    id: "edit-connection",
+    label: texts.actions.editConnection,
+    short: menu.edit,
+    icon: Pencil,
+    possible: isOwn,
+    run: (app, { id }) => app.edit(id),
+  },
+  {
+    id: "look-at-connection",
+    label: texts.actions.lookAtConnection,
+    short: menu.look,
+    icon: FileText,
+    possible: (connection) => !isOwn(connection),
+    run: (app, { id }) => app.edit(id),
+  },
+  {
+    id: "duplicate-connection",
+    label: texts.actions.duplicateConnection,
+    short: menu.duplicate,
+    icon: CopyPlus,
+    // The demo's ends with its application: a copy of it would lead nowhere.
+    possible: ({ origin }) => origin !== "demo",
+    run: (app, connection) => void app.duplicate(connection),
+  },
+  {
+    id: "export-connection",
+    label: texts.actions.exportConnection,
+    short: menu.exportTo,
+    icon: FileOutput,
+    possible: () => true,
+    run: (app, connection) => void app.exportConnection(connection),
+  },
+  {
+    id: "secrets",
+    label: texts.actions.secrets,
+    short: menu.secrets,
+    icon: KeyRound,
+    possible: () => true,
+    run: (app, connection) => app.layers.show({ kind: "secrets", connection }),
+  },
+  {
+    id: "remove-connection",
+    label: texts.actions.removeConnection,
+    short: menu.remove,
+    icon: Trash2,
+    possible: isOwn,
+    run: (app, connection) => app.layers.show({ kind: "remove", connection }),
+  },
+];
 
 export const actions: Action[] = [
   {
@@ -146,22 +218,14 @@ export const actions: Action[] = [
     possible: always,
     run: (app) => app.edit(null),
   },
-  {
-    id: "edit-connection",
-    label: texts.actions.editConnection,
-    icon: Pencil,
+  ...connectionActions.map(({ id, label, icon, possible, run }): Action => ({
+    id,
+    label,
+    icon,
     chords: [],
-    possible: (app) => app.connection !== null,
-    run: (app) => app.edit(app.connection?.id ?? null),
-  },
-  {
-    id: "secrets",
-    label: texts.actions.secrets,
-    icon: KeyRound,
-    chords: [],
-    possible: (app) => app.connection !== null,
-    run: (app) => app.connection && app.layers.show({ kind: "secrets", connection: app.connection }),
-  },
+    possible: (app) => app.connection !== null && possible(app.connection),
+    run: (app) => app.connection && run(app, app.connection),
+  })),
   {
     id: "demo",
     label: texts.actions.demo,

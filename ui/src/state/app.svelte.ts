@@ -126,6 +126,24 @@ export class App {
     this.focusSearch();
   }
 
+  async duplicate(connection: ConnectionSummary): Promise<void> {
+    await this.#orSay(async () => {
+      const copy = await ipc.duplicateConnection(connection.id);
+      toasts.good(texts.setup.menu.duplicated(shortName(copy.name)));
+      this.saved(copy);
+    });
+  }
+
+  /** Its file, to where the agent says. */
+  async exportConnection(connection: ConnectionSummary): Promise<void> {
+    await this.#orSay(async () => {
+      const path = await ipc.choosePlaceForConnectionFile(`${connection.id}.toml`);
+      if (!path) return;
+      await ipc.exportConnection(connection.id, path);
+      toasts.good(texts.setup.menu.exported(path));
+    });
+  }
+
   removed(connection: string): void {
     this.connections = this.connections.filter(({ id }) => id !== connection);
     this.problems = this.problems.filter(({ id }) => id !== connection);
