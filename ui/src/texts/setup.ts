@@ -253,7 +253,7 @@ export const setup = {
     saving: "Saving…",
     locked: {
       system: "Handed out by IT, so it cannot be changed here. A duplicate is your own.",
-      demo: "The demo makes this one itself, so it cannot be changed. A duplicate is your own.",
+      demo: "The demo makes this one itself, so it cannot be changed.",
     } satisfies Record<Exclude<Origin, "own">, string>,
     duplicate: "Duplicate",
     duplicated: (name: string) => `This is ${name}, your own copy.`,
