@@ -205,10 +205,16 @@ export class App {
     if (search.row) this.impersonate(search.row);
   }
 
-  /** Asks for the reason to become this user of the current connection. */
+  /** Asks for the reason to become this user of the current connection; whose session runs already needs none, and
+   * its window comes to the front. */
   impersonate(row: Row): void {
     const { connection, search } = this;
     if (!connection || !search?.info) return;
+    const running = this.sessions.find(
+      (session) =>
+        session.connection === connection.id && session.user.id === row.id && session.phase !== "ending",
+    );
+    if (running) return void this.focusSession(running.id);
     this.layers.show({ kind: "impersonate", connection, columns: search.info.columns, row });
   }
 
