@@ -27,7 +27,6 @@ export const console = {
   search: {
     label: "Search users",
     placeholder: "Name, e-mail, id, or a filter such as plan:pro",
-    busy: "Searching",
     filters: "Filters",
     not: "not",
     removeFilter: (label: string, value: string) => `Remove the filter ${label}: ${value}`,
@@ -42,20 +41,17 @@ export const console = {
     label: "Users",
     sortBy: (column: string) => `Sort by ${column}`,
     sortByAll: (column: string) => `Sort by ${column}: no index serves it, so all rows are read`,
-    loadingRow: "Loading",
     openDetails: "Open details",
     impersonate: "Impersonate",
     copyId: "Copy id",
     copyEmail: "Copy e-mail",
     loading: "Loading users",
-    more: "Loading more users",
     noName: "No name",
     yes: "yes",
     no: "no",
     nullValue: "No value (NULL)",
     cut: (more: number) => `… ${count(more, "more character", "more characters")}`,
     copied: (what: string, value: string) => `${what} copied: ${value}`,
-    copiedLong: (what: string) => `${what} copied`,
     noEmail: "This user has no e-mail address",
     id: "Id",
     email: "E-mail",
@@ -102,8 +98,6 @@ export const console = {
     refused: "refused",
     running: "running",
     signOutFailed: (why: string) => `Sign-out did not go through: ${why}`,
-    failed: "The details could not be read",
-    gone: "This user is no longer in the directory.",
   },
   sessions: {
     label: "Running sessions",
@@ -122,7 +116,6 @@ export const console = {
   status: {
     label: "Status",
     total: (n: string, exact: boolean) => `${exact ? "" : "≈ "}${n} users`,
-    totalUnknown: (server: string) => server,
     opening: "Opening the directory…",
     failed: "Not connected",
     shown: (n: number, more: boolean) => `${n.toLocaleString(locale)}${more ? "+" : ""} shown`,
@@ -253,11 +246,8 @@ export const console = {
   notices: {
     close: "Dismiss",
     label: "Messages",
-    saved: (name: string) => `${name} is saved`,
-    added: (name: string) => `${name} is ready`,
   },
   drop: {
-    hint: "Drop a connection file to add it",
     notToml: "Only a connection file (.toml) can be dropped here",
   },
 };
