@@ -1,7 +1,11 @@
-// What can be done, with the key that does it: the keyboard and the command palette read the same list.
+// What can be done, with the key that does it: the keyboard, the command palette and the sheet of keys read the same
+// list.
 import {
   AtSign,
   Copy,
+  CopyPlus,
+  FileOutput,
+  FileText,
   FlaskConical,
   Keyboard,
   KeyRound,
@@ -9,12 +13,17 @@ import {
   Pencil,
   Plus,
   RefreshCw,
+  Scan,
   ScanSearch,
   Search,
   Settings,
   TextSearch,
+  Trash2,
   VenetianMask,
+  ZoomIn,
+  ZoomOut,
 } from "@lucide/svelte";
+import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { App } from "./state/app.svelte";
 import { texts } from "./texts";
 
@@ -24,8 +33,12 @@ export interface Action {
   icon: typeof Search;
   /** `Mod+Enter`, `/`; the first one is shown. */
   chords: string[];
+  /** It is about the users in the list. */
+  ofList?: boolean;
   /** A key without modifiers: works outside text fields, unless it is turned off. */
   single?: boolean;
+  /** Works while a layer is open, too. */
+  overLayers?: boolean;
   /** Left out of the palette, such as the palette itself. */
   keyOnly?: boolean;
   possible: (app: App) => boolean;
@@ -37,12 +50,80 @@ const hasUser = (app: App) => app.search?.row !== null && app.search?.row !== un
 const leavesOut = (app: App) => app.search !== null && app.search.leftOut !== null && !app.search.asking;
 const hasSearch = (app: App) => app.search !== null;
 
+/** What can be done with a connection: by its menu, and in the palette with the current one. */
+export interface ConnectionAction {
+  id: string;
+  /** In the palette. */
+  label: string;
+  /** In the connection's menu. */
+  short: string;
+  icon: typeof Search;
+  possible: (connection: ConnectionSummary) => boolean;
+  run: (app: App, connection: ConnectionSummary) => void;
+}
+
+const menu = texts.setup.menu;
+const isOwn = ({ origin }: ConnectionSummary) => origin === "own";
+
+export const connectionActions: ConnectionAction[] = [
+  {
+    id: "edit-connection",
+    label: texts.actions.editConnection,
+    short: menu.edit,
+    icon: Pencil,
+    possible: isOwn,
+    run: (app, { id }) => app.edit(id),
+  },
+  {
+    id: "look-at-connection",
+    label: texts.actions.lookAtConnection,
+    short: menu.look,
+    icon: FileText,
+    possible: (connection) => !isOwn(connection),
+    run: (app, { id }) => app.edit(id),
+  },
+  {
+    id: "duplicate-connection",
+    label: texts.actions.duplicateConnection,
+    short: menu.duplicate,
+    icon: CopyPlus,
+    // The demo's ends with its application: a copy of it would lead nowhere.
+    possible: ({ origin }) => origin !== "demo",
+    run: (app, connection) => void app.duplicate(connection),
+  },
+  {
+    id: "export-connection",
+    label: texts.actions.exportConnection,
+    short: menu.exportTo,
+    icon: FileOutput,
+    possible: () => true,
+    run: (app, connection) => void app.exportConnection(connection),
+  },
+  {
+    id: "secrets",
+    label: texts.actions.secrets,
+    short: menu.secrets,
+    icon: KeyRound,
+    possible: () => true,
+    run: (app, connection) => app.layers.show({ kind: "secrets", connection }),
+  },
+  {
+    id: "remove-connection",
+    label: texts.actions.removeConnection,
+    short: menu.remove,
+    icon: Trash2,
+    possible: isOwn,
+    run: (app, connection) => app.layers.show({ kind: "remove", connection }),
+  },
+];
+
 export const actions: Action[] = [
   {
     id: "impersonate",
     label: texts.actions.impersonate,
     icon: VenetianMask,
     chords: ["Mod+Enter"],
+    ofList: true,
     // While a question is under way its answer decides whether there is somebody.
     possible: (app) => hasUser(app) || app.search?.asking === true,
     run: (app) => void app.impersonateSelected(),
@@ -52,6 +133,7 @@ export const actions: Action[] = [
     label: texts.actions.details,
     icon: PanelRight,
     chords: ["Enter"],
+    ofList: true,
     possible: hasUser,
     run: (app) => void app.showDetails(),
   },
@@ -60,6 +142,7 @@ export const actions: Action[] = [
     label: texts.actions.copyId,
     icon: Copy,
     chords: ["Mod+C"],
+    ofList: true,
     possible: hasUser,
     run: (app) => void app.copySelected("id"),
   },
@@ -68,6 +151,7 @@ export const actions: Action[] = [
     label: texts.actions.copyEmail,
     icon: AtSign,
     chords: ["Mod+Shift+C"],
+    ofList: true,
     possible: hasUser,
     run: (app) => void app.copySelected("email"),
   },
@@ -94,15 +178,17 @@ export const actions: Action[] = [
     label: texts.actions.everywhere,
     icon: ScanSearch,
     chords: ["Mod+Shift+F"],
+    ofList: true,
     possible: leavesOut,
     run: (app) => app.search?.searchEverywhere(),
   },
   {
     // With nobody in the list there is nobody whose details Enter could open.
     id: "everywhere-enter",
-    label: texts.actions.everywhere,
+    label: texts.actions.everywhereEnter,
     icon: ScanSearch,
     chords: ["Enter"],
+    ofList: true,
     keyOnly: true,
     possible: (app) => leavesOut(app) && app.search?.count === 0,
     run: (app) => app.search?.searchEverywhere(),
@@ -132,22 +218,14 @@ export const actions: Action[] = [
     possible: always,
     run: (app) => app.edit(null),
   },
-  {
-    id: "edit-connection",
-    label: texts.actions.editConnection,
-    icon: Pencil,
+  ...connectionActions.map(({ id, label, icon, possible, run }): Action => ({
+    id,
+    label,
+    icon,
     chords: [],
-    possible: (app) => app.connection !== null,
-    run: (app) => app.edit(app.connection?.id ?? null),
-  },
-  {
-    id: "secrets",
-    label: texts.actions.secrets,
-    icon: KeyRound,
-    chords: [],
-    possible: (app) => app.connection !== null,
-    run: (app) => app.connection && app.layers.show({ kind: "secrets", connection: app.connection }),
-  },
+    possible: (app) => app.connection !== null && possible(app.connection),
+    run: (app) => app.connection && run(app, app.connection),
+  })),
   {
     id: "demo",
     label: texts.actions.demo,
@@ -163,6 +241,33 @@ export const actions: Action[] = [
     chords: ["Mod+,"],
     possible: always,
     run: (app) => app.layers.show({ kind: "settings" }),
+  },
+  {
+    id: "zoom-in",
+    label: texts.actions.zoomIn,
+    icon: ZoomIn,
+    chords: ["Mod+Plus"],
+    overLayers: true,
+    possible: always,
+    run: (app) => void app.zoom("in"),
+  },
+  {
+    id: "zoom-out",
+    label: texts.actions.zoomOut,
+    icon: ZoomOut,
+    chords: ["Mod+Minus"],
+    overLayers: true,
+    possible: always,
+    run: (app) => void app.zoom("out"),
+  },
+  {
+    id: "zoom-reset",
+    label: texts.actions.zoomReset,
+    icon: Scan,
+    chords: ["Mod+0"],
+    overLayers: true,
+    possible: always,
+    run: (app) => void app.zoom("reset"),
   },
   {
     id: "keys",

@@ -236,6 +236,11 @@ export function onFileDrop(
   );
 }
 
+// The window
+
+/** `1` is 100 %. */
+export const setZoom = (factor: number) => refusing(() => getCurrentWebview().setZoom(factor));
+
 // Plugins
 
 export const copyText = (text: string) => refusing(() => writeText(text));

@@ -1,4 +1,4 @@
-// Keys that work anywhere in the console while nothing lies over it. A layer's own keys are the layer's; moving in
+// Keys that work anywhere in the console. While a layer lies over it they are the layer's, but for a few; moving in
 // the list from the search field and the grid is here too, so that both move alike.
 import { actions } from "./actions";
 import { isMod, isTextField, presses } from "./keys";
@@ -10,8 +10,10 @@ export interface Reach {
 }
 
 export function onKeydown(event: KeyboardEvent, app: App, reach: Reach): void {
-  if (event.defaultPrevented || event.isComposing || app.layers.open) return;
-  if (switchesConnection(event, app) || moves(event, app, reach) || acts(event, app)) event.preventDefault();
+  if (event.defaultPrevented || event.isComposing) return;
+  const done =
+    acts(event, app) || (!app.layers.open && (switchesConnection(event, app) || moves(event, app, reach)));
+  if (done) event.preventDefault();
 }
 
 function switchesConnection(event: KeyboardEvent, app: App): boolean {
@@ -24,6 +26,7 @@ function switchesConnection(event: KeyboardEvent, app: App): boolean {
 function acts(event: KeyboardEvent, app: App): boolean {
   for (const action of actions) {
     if (!action.chords.some((chord) => presses(event, chord))) continue;
+    if (app.layers.open && !action.overLayers) continue;
     if (action.single && (!app.settings.single_keys || isTextField(event.target))) continue;
     if (action.chords[0] === "Enter" && !inList(event.target)) continue;
     if (action.id.startsWith("copy-") && textIsSelected(event.target)) continue;

@@ -8,9 +8,25 @@ export function isMod(event: KeyboardEvent | MouseEvent): boolean {
   return mac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey;
 }
 
-const words: Record<string, string> = mac
-  ? { Mod: "⌘", Shift: "⇧", Alt: "⌥", Enter: "⏎" }
-  : { Mod: "Ctrl", Shift: "Shift", Alt: "Alt", Enter: "⏎" };
+const words: Record<string, string> = {
+  ...(mac ? { Mod: "⌘", Shift: "⇧", Alt: "⌥" } : { Mod: "Ctrl" }),
+  Enter: "⏎",
+  Escape: "Esc",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "PgUp",
+  PageDown: "PgDn",
+  Plus: "+",
+  Minus: "−",
+};
+
+/** Signs that have a name in a chord, with what else their key types: Ctrl and = enlarge as well. */
+const signs: Record<string, string[]> = { Plus: ["+", "="], Minus: ["-", "_"] };
+
+/** Keys that layers handle themselves. */
+export const SAVE = "Mod+S";
 
 /** `Mod+Shift+C` as this system writes it: "Ctrl Shift C", "⌘⇧C". */
 export function keyWords(chord: string): string {
@@ -29,14 +45,33 @@ export function isTextField(target: EventTarget | null): boolean {
   return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
-/** The event presses this chord: `Mod+Shift+C`, `/`. */
+/** The event presses this chord, and no other modifier: `Mod+Shift+C`, `/`. */
 export function presses(event: KeyboardEvent, chord: string): boolean {
-  const parts = chord.split("+");
-  const key = parts.pop() ?? "";
-  const wantsMod = parts.includes("Mod");
-  if (wantsMod !== isMod(event)) return false;
-  if (!wantsMod && (event.ctrlKey || event.metaKey || event.altKey)) return false;
-  if (event.key.toLowerCase() !== key.toLowerCase()) return false;
-  // A sign such as ? or / may need Shift on this keyboard; a letter or a named key says so.
-  return /^[^\p{L}\p{N}]$/u.test(key) || parts.includes("Shift") === event.shiftKey;
+  const { key, modifiers } = parts(chord);
+  if (!holds(event, modifiers) || !isKey(event, key)) return false;
+  if (!modifiers.includes("Mod") && (event.ctrlKey || event.metaKey)) return false;
+  if (!modifiers.includes("Alt") && event.altKey) return false;
+  // A sign such as ? or a digit may need Shift on this keyboard; a letter or a named key says so.
+  return key in signs || /^\P{L}$/u.test(key) || modifiers.includes("Shift") === event.shiftKey;
+}
+
+/** The event presses this chord, whatever else is held: Ctrl+F5 is F5, too. */
+export function pressesAtLeast(event: KeyboardEvent, chord: string): boolean {
+  const { key, modifiers } = parts(chord);
+  return holds(event, modifiers) && isKey(event, key);
+}
+
+function parts(chord: string): { key: string; modifiers: string[] } {
+  const modifiers = chord.split("+");
+  return { key: modifiers.pop() ?? "", modifiers };
+}
+
+function holds(event: KeyboardEvent, modifiers: string[]): boolean {
+  if (modifiers.includes("Mod") && !isMod(event)) return false;
+  if (modifiers.includes("Alt") && !(event.altKey && !event.ctrlKey && !event.metaKey)) return false;
+  return !modifiers.includes("Shift") || event.shiftKey;
+}
+
+function isKey(event: KeyboardEvent, key: string): boolean {
+  return (signs[key] ?? [key]).some((one) => one.toLowerCase() === event.key.toLowerCase());
 }

@@ -14,10 +14,10 @@ import { cellOf, shortName } from "../text/user";
 import { texts } from "../texts";
 import { Details } from "./details.svelte";
 import { Layers } from "./layers.svelte";
+import { remember, remembered } from "./remembered";
 import { UserSearch } from "./search.svelte";
 import { toasts } from "./toasts.svelte";
-
-const LAST_CONNECTION = "connection";
+import { Zoom } from "./zoom";
 
 export class App {
   /** Rust has answered; until then there is nothing to show. */
@@ -46,6 +46,7 @@ export class App {
   startingDemo = $state(false);
   demoFailure: Failure | null = $state.raw(null);
 
+  readonly #zoom = new Zoom();
   /** How often the sessions were told. */
   #sessionsTold = 0;
   #currentId: string | null = $state(null);
@@ -71,6 +72,7 @@ export class App {
 
   async start(): Promise<void> {
     this.startFailure = null;
+    void this.zoom("restore");
     try {
       const state = await ipc.consoleState();
       this.connections = state.connections;
@@ -81,7 +83,7 @@ export class App {
       this.wayland = state.wayland;
       this.version = state.version;
       this.ready = true;
-      if (!this.connection) this.#goToSome(remembered());
+      if (!this.connection) this.#goToSome(remembered("connection"));
     } catch (cause) {
       this.startFailure = asFailure(cause);
     }
@@ -106,7 +108,7 @@ export class App {
   goTo(connection: string): void {
     if (!this.connections.some(({ id }) => id === connection)) return;
     this.#currentId = connection;
-    remember(connection);
+    remember("connection", connection);
     const search = this.#searchOf(connection);
     this.#search = search;
     if (search.untouched) void search.open();
@@ -123,6 +125,24 @@ export class App {
     if (known) this.#reopen(summary.id);
     this.goTo(summary.id);
     this.focusSearch();
+  }
+
+  async duplicate(connection: ConnectionSummary): Promise<void> {
+    await this.#orSay(async () => {
+      const copy = await ipc.duplicateConnection(connection.id);
+      toasts.good(texts.setup.menu.duplicated(shortName(copy.name)));
+      this.saved(copy);
+    });
+  }
+
+  /** Its file, to where the agent says. */
+  async exportConnection(connection: ConnectionSummary): Promise<void> {
+    await this.#orSay(async () => {
+      const path = await ipc.choosePlaceForConnectionFile(`${connection.id}.toml`);
+      if (!path) return;
+      await ipc.exportConnection(connection.id, path);
+      toasts.good(texts.setup.menu.exported(path));
+    });
   }
 
   removed(connection: string): void {
@@ -186,10 +206,16 @@ export class App {
     if (search.row) this.impersonate(search.row);
   }
 
-  /** Asks for the reason to become this user of the current connection. */
+  /** Asks for the reason to become this user of the current connection; whose session runs already needs none, and
+   * its window comes to the front. */
   impersonate(row: Row): void {
     const { connection, search } = this;
     if (!connection || !search?.info) return;
+    const running = this.sessions.find(
+      (session) =>
+        session.connection === connection.id && session.user.id === row.id && session.phase !== "ending",
+    );
+    if (running) return void this.focusSession(running.id);
     this.layers.show({ kind: "impersonate", connection, columns: search.info.columns, row });
   }
 
@@ -283,6 +309,12 @@ export class App {
     });
   }
 
+  // The window
+
+  async zoom(how: "in" | "out" | "reset" | "restore"): Promise<void> {
+    await this.#orSay(() => this.#zoom[how]());
+  }
+
   #sessionsChanged(sessions: SessionView[]): void {
     this.#sessionsTold++;
     this.sessions = sessions;
@@ -337,23 +369,6 @@ export class App {
     } catch (cause) {
       toasts.failed(asFailure(cause));
     }
-  }
-}
-
-/** Which connection was open last; a convenience, so failing to keep it is nothing. */
-function remember(connection: string): void {
-  try {
-    localStorage.setItem(LAST_CONNECTION, connection);
-  } catch {
-    // Storage may be turned off.
-  }
-}
-
-function remembered(): string | null {
-  try {
-    return localStorage.getItem(LAST_CONNECTION);
-  } catch {
-    return null;
   }
 }
 

@@ -15,7 +15,7 @@ export class Asked {
   /** What is left to ask: the dialog has the reason already. */
   readonly fields = $derived(this.#all.filter((field) => !asksForTheReason(field)));
   drafts: Record<string, Draft> = $state({});
-  faults: Record<string, Fault> = $state({});
+  faults: Record<string, Fault | undefined> = $state.raw({});
   loading = $state(false);
   failure: Failure | null = $state.raw(null);
   readonly #connection: string;
@@ -35,7 +35,7 @@ export class Asked {
 
   /** The field was left. */
   async left(field: FormField): Promise<void> {
-    delete this.faults[field.name];
+    this.faults = { ...this.faults, [field.name]: undefined };
     const draft = this.drafts[field.name];
     if (!field.watched || JSON.stringify(this.#heard[field.name]) === JSON.stringify(draft)) return;
     const fields = this.#all.map((one) => ({ ...one, value: this.#value(one) ?? null }));
@@ -49,11 +49,11 @@ export class Asked {
 
   /** The first field that is not filled in as it has to be, if there is one; all of them are marked. */
   check(): FormField | null {
-    this.faults = {};
-    for (const field of this.fields) {
+    const faults = this.fields.map((field) => {
       const read = valueOf(field, this.drafts[field.name] ?? "");
-      if ("fault" in read) this.faults[field.name] = read.fault;
-    }
+      return [field.name, "fault" in read ? read.fault : undefined] as const;
+    });
+    this.faults = Object.fromEntries(faults);
     return this.fields.find(({ name }) => this.faults[name]) ?? null;
   }
 
@@ -81,7 +81,7 @@ export class Asked {
         name in before && JSON.stringify(before[name]) !== JSON.stringify(this.drafts[name]);
       const drafts = fields.map((field): [string, Draft] => [
         field.name,
-        typed(field.name) ? this.drafts[field.name]! : draftOf(field),
+        typed(field.name) ? (this.drafts[field.name] ?? "") : draftOf(field),
       ]);
       this.#all = fields;
       this.drafts = Object.fromEntries(drafts);

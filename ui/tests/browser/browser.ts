@@ -1,7 +1,8 @@
 // A Chromium with the console in it: opened on the fake, watched for errors, judged by axe, photographed.
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { expect, inject } from "vitest";
 import type * as Understudy from "../fake/page";
@@ -9,12 +10,27 @@ import type * as Understudy from "../fake/page";
 export type Theme = "light" | "dark";
 export const themes: Theme[] = ["light", "dark"];
 
-/** Where chromium is; Debian's by default. */
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const PICTURES = join(import.meta.dirname, "../../test-results");
 
+/** `CHROMIUM` says which; else the first that there is of those that script/bootstrap is content with. */
+function chromiumPath(): string {
+  const named = process.env["CHROMIUM"];
+  if (named) return named;
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const places = ["chromium", "chromium-browser", "google-chrome"].flatMap((name) =>
+    folders.map((folder) => join(folder, name)),
+  );
+  const found = places.find((place) => existsSync(place));
+  if (found === undefined)
+    throw new Error("There is no Chromium for the browser tests: run script/bootstrap --for test.");
+  return found;
+}
+
 export function launch(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  });
 }
 
 export interface Opening {

@@ -324,6 +324,26 @@ describe("at 200 % zoom", () => {
     await opened.close();
   });
 
+  test("the sheet of keys opens at its beginning, and keys scroll it", async () => {
+    const opened = await openPage(browser, small);
+    const { page } = opened;
+    await grid(page).focus();
+    await page.keyboard.press("?");
+    const sheet = page.getByRole("dialog", { name: "Keys" });
+    await sheet.waitFor();
+    const inSight = (text: string) =>
+      sheet.getByText(text, { exact: true }).evaluate((node) => {
+        const { top, bottom } = node.getBoundingClientRect();
+        return top >= 0 && bottom <= innerHeight;
+      });
+    expect(await inSight("Anywhere")).toBe(true);
+    expect(await inSight("Close")).toBe(false);
+    await picture(page, "zoomed-keys");
+    await page.keyboard.press("End");
+    await expect.poll(() => inSight("Close")).toBe(true);
+    await opened.close();
+  });
+
   test("nothing is wider than the window", async () => {
     const opened = await openPage(browser, small);
     const { page } = opened;

@@ -289,6 +289,7 @@ function plugins(
       return listener;
     },
     "plugin:event|unlisten": ({ eventId }) => void listeners.delete(Number(eventId)),
+    "plugin:webview|set_webview_zoom": () => null,
     "plugin:clipboard-manager|write_text": ({ text }) => void fake.clipboard.push(String(text)),
     "plugin:dialog|open": () => fake.chosenPath,
     "plugin:dialog|save": () => fake.chosenPath,

@@ -180,6 +180,13 @@ describe("what it asks for", () => {
     ]);
   });
 
+  test("by its keys with Shift too, as the page's own window hears them", async () => {
+    render(Bar);
+    await button("End session");
+    await user.keyboard("{Control>}{Shift>}IR=_{/Shift}{F5}{/Control}i{Alt>}r{/Alt}");
+    expect(asked()).toEqual(["inspect", "reload", "zoom_in", "zoom_out", "reload"]);
+  });
+
   test("and says when it could not be done", async () => {
     fake.refuse("bar_act", { code: "window_failed", message: "The page does not answer." });
     render(Bar);

@@ -393,4 +393,99 @@ describe("the palette", () => {
     await user.keyboard("{Enter}");
     expect(await screen.findByRole("dialog", { name: "Keys" })).toBeInTheDocument();
   });
+
+  const listed = () => screen.getAllByRole("option").map((option) => option.textContent.trim());
+  const palette = async (text: string) => {
+    await grid();
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("combobox", { name: "Command palette" });
+    if (text) await user.keyboard(text);
+  };
+  const pick = async (name: string | RegExp) => user.click(await screen.findByRole("option", { name }));
+
+  test("goes to a running session, and ends one", async () => {
+    fake.state.sessions = [
+      session({}),
+      session({ id: "s2", user: { id: "2", name: "Arjun Mehta", email: null } }),
+      session({ id: "s3", user: { id: "3", name: "Ines Duarte", email: null }, phase: "ending" }),
+    ];
+    render(App);
+    await palette("");
+    expect(screen.queryByRole("option", { name: /End the session of Ines Duarte/ })).toBeNull();
+    await user.keyboard("arjun");
+    await pick(/Go to Arjun Mehta/);
+    await waitFor(() =>
+      expect(fake.called("focus_session").map(({ args }) => args)).toEqual([{ session: "s2" }]),
+    );
+    expect(fake.called("end_session")).toEqual([]);
+
+    await palette("end the");
+    await pick(/End the session of Ada Lindqvist/);
+    await waitFor(() =>
+      expect(fake.called("end_session").map(({ args }) => args)).toEqual([{ session: "s1" }]),
+    );
+    const running = screen.getByRole("region", { name: "Running sessions" });
+    await waitFor(() => expect(within(running).queryByText("Ada Lindqvist")).toBeNull());
+    expect(within(running).getByText("Arjun Mehta")).toBeInTheDocument();
+  });
+
+  test("switches to another connection", async () => {
+    render(App);
+    await palette("staging");
+    await pick(/Acme · staging/);
+    expect(
+      await screen.findByRole("button", { name: "Acme, staging (2)", current: true }),
+    ).toBeInTheDocument();
+    await waitFor(async () => expect(await field()).toHaveFocus());
+  });
+
+  test("duplicates and exports the current connection", async () => {
+    fake.chosenPath = "/tmp/acme.toml";
+    render(App);
+    await palette("export");
+    await pick("Export this connection");
+    expect(await screen.findByText(/Exported to \/tmp\/acme.toml/)).toBeInTheDocument();
+    expect(fake.called("export_connection").map(({ args }) => args)).toEqual([
+      { connection: "acme", path: "/tmp/acme.toml" },
+    ]);
+    await palette("duplicate");
+    await pick("Duplicate this connection");
+    expect(await screen.findByText(/is your own copy/)).toBeInTheDocument();
+    expect(fake.called("duplicate_connection").map(({ args }) => args)).toEqual([{ connection: "acme" }]);
+  });
+
+  test("edits the current connection", async () => {
+    render(App);
+    await palette("edit");
+    await pick("Edit this connection");
+    expect(await screen.findByRole("dialog", { name: /Acme/ })).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: /^Save/ })).toBeInTheDocument();
+  });
+
+  test("removes the current connection, and asks first", async () => {
+    render(App);
+    await palette("remove");
+    await pick("Remove this connection");
+    const question = within(await screen.findByRole("alertdialog", { name: "Remove Acme?" }));
+    expect(fake.called("remove_connection")).toEqual([]);
+    await user.click(question.getByRole("button", { name: "Remove" }));
+    await waitFor(() =>
+      expect(fake.called("remove_connection").map(({ args }) => args)).toEqual([
+        { connection: "acme", forgetSecrets: true },
+      ]),
+    );
+  });
+
+  test("offers with the demo only what can be done with it", async () => {
+    render(App);
+    await grid();
+    await user.keyboard("{Control>}3{/Control}");
+    await screen.findByRole("button", { name: "Demo, development (3)", current: true });
+    await palette("this connection");
+    expect(listed().slice(0, -1)).toEqual([
+      "View this connection",
+      "Export this connection",
+      "Secrets of this connection",
+    ]);
+  });
 });

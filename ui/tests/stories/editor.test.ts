@@ -391,6 +391,22 @@ describe("files from elsewhere", () => {
   });
 });
 
+describe("the demo's", () => {
+  test("can be looked at, neither changed nor duplicated", async () => {
+    fake.answers["read_connection"] = () => ({ text: "# it", file: connectionFile, origin: "demo" });
+    render(App);
+    await user.pointer({
+      keys: "[MouseRight]",
+      target: await screen.findByRole("button", { name: /^Demo, development/ }),
+    });
+    await user.click(await screen.findByRole("menuitem", { name: "View…" }));
+    expect(await screen.findByText(/The demo makes this one itself/)).toBeInTheDocument();
+    expect(screen.queryByRole("button", { name: "Duplicate" })).toBeNull();
+    expect(screen.queryByRole("button", { name: /^Save/ })).toBeNull();
+    expect(screen.getAllByRole("button", { name: "Close" })).not.toEqual([]);
+  });
+});
+
 describe("one that was handed out by IT", () => {
   test("can be looked at and duplicated, not changed", async () => {
     const [first] = fake.state.connections;

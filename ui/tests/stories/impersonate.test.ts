@@ -292,3 +292,83 @@ describe("a refused secret", () => {
     expect(await screen.findByRole("dialog", { name: /secrets/i })).toBeInTheDocument();
   });
 });
+
+describe("a user whose session runs already", () => {
+  const running = (change: object) => {
+    const session = {
+      id: "s7",
+      connection: "acme",
+      connection_name: "Acme",
+      environment: "production" as const,
+      user: { id: "48213914", name: "Bogdan Ionescu", email: null },
+      reason: "Ticket 1",
+      phase: "active" as const,
+      started_at: 0,
+      active_at: 0,
+      deadline: null,
+      refused_secrets: [],
+    };
+    fake.state.sessions = [{ ...session, ...change }];
+  };
+  const bogdan = async () => {
+    await user.type(await field(), "bogdan");
+    await waitFor(async () => expect(await rows()).toHaveLength(1));
+  };
+  const palette = async () => {
+    await field();
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("combobox", { name: "Command palette" });
+    await user.keyboard("bogdan");
+    await screen.findByRole("option", { name: /^Bogdan Ionescu/, selected: true });
+  };
+
+  const ways: Record<string, () => Promise<void>> = {
+    "by the key": async () => {
+      await bogdan();
+      await user.keyboard("{Control>}{Enter}{/Control}");
+    },
+    "by a double click": async () => {
+      await bogdan();
+      const [row] = await rows();
+      await user.dblClick(row as HTMLElement);
+    },
+    "by the details' button": async () => {
+      await bogdan();
+      const details = screen.getByRole("complementary", { name: "Details" });
+      await user.click(within(details).getByRole("button", { name: "Impersonate" }));
+    },
+    "from the palette": async () => {
+      await palette();
+      await user.keyboard("{Control>}{Enter}{/Control}");
+    },
+    "by the palette's action": async () => {
+      await bogdan();
+      await user.keyboard("{Control>}k{/Control}");
+      await screen.findByRole("combobox", { name: "Command palette" });
+      await user.keyboard("impersonate the");
+      await user.click(await screen.findByRole("option", { name: /^Impersonate the selected user/ }));
+    },
+  };
+
+  test.each(Object.keys(ways))("is gone to at once, without a question: %s", async (way) => {
+    running({});
+    render(App);
+    await ways[way]?.();
+    await waitFor(() =>
+      expect(fake.called("focus_session").map(({ args }) => args)).toEqual([{ session: "s7" }]),
+    );
+    expect(screen.queryByRole("textbox", { name: "Reason" })).toBeNull();
+    expect(begun()).toEqual([]);
+  });
+
+  test.each([
+    ["one that is ending", { phase: "ending" }],
+    ["one of another connection", { connection: "acme-staging" }],
+    ["another user's", { user: { id: "1", name: "Bogdan Ionescu", email: null } }],
+  ])("is not meant by %s", async (_, change) => {
+    running(change);
+    await becomeFirst("bogdan");
+    expect(await reason()).toHaveFocus();
+    expect(fake.called("focus_session")).toEqual([]);
+  });
+});

@@ -156,6 +156,33 @@ describe("a connection's menu", () => {
     expect(fake.called("duplicate_connection")[0]?.args).toEqual({ connection: "acme" });
   });
 
+  test("offers no duplicate of the demo, which could not be made", async () => {
+    render(App);
+    const items = async (connection: RegExp) => {
+      await user.pointer({
+        keys: "[MouseRight]",
+        target: await screen.findByRole("button", { name: connection }),
+      });
+      const found = (await screen.findAllByRole("menuitem")).map((item) => item.textContent.trim());
+      await user.keyboard("{Escape}");
+      await waitFor(() => expect(screen.queryByRole("menuitem")).toBeNull());
+      return found;
+    };
+    expect(await items(/^Acme, production/)).toEqual([
+      "Edit…",
+      "Duplicate",
+      "Export…",
+      "Secrets…",
+      "Remove…",
+    ]);
+    expect(await items(/^Demo, development/)).toEqual([
+      "View…",
+      "Export…",
+      "Secrets…",
+      "Goes away when Understudy quits",
+    ]);
+  });
+
   test("exports where the agent says, or not at all", async () => {
     await choose("Export…");
     expect(fake.called("export_connection")).toEqual([]);

@@ -1,0 +1,19 @@
+// What this computer remembers of the console between two runs; a convenience, so failing to keep it is nothing.
+
+type What = "connection" | "zoom";
+
+export function remember(what: What, value: string): void {
+  try {
+    localStorage.setItem(what, value);
+  } catch {
+    // Storage may be turned off.
+  }
+}
+
+export function remembered(what: What): string | null {
+  try {
+    return localStorage.getItem(what);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,282 @@
+// The desk, the page of a session's window while it signs in and when that was refused: photographed in light and in
+// dark, without a violation of axe, with what can be done always in sight. Rust fills in its marks (desk.rs); here they
+// are filled in as it does.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launch, picture, themes, violations, type Theme } from "./browser";
+
+let browser: Browser;
+let source: string;
+beforeAll(async () => {
+  browser = await launch();
+  source = await readFile(
+    join(import.meta.dirname, "../../../src-tauri/src/session_window/desk.html"),
+    "utf8",
+  );
+});
+afterAll(() => browser.close());
+
+const ORIGIN = "https://app.acme.example";
+const NONCE = "0123456789abcdef";
+
+interface Refusal {
+  title: string;
+  status: number | null;
+  excerpt: string | null;
+  hint: string;
+  /** None, unless another secret may help. */
+  secrets?: string[];
+}
+
+interface Desk {
+  page: Page;
+  refuse: (refusal: Refusal) => Promise<void>;
+  busy: () => Promise<void>;
+  /** What it reported, in order. */
+  reports: string[];
+  close: () => Promise<void>;
+}
+
+function filled(title: string, subtitle: string): string {
+  const marks: Record<string, string> = {
+    csp: "c5b",
+    origin: ORIGIN,
+    // A browser has nobody who hears a scheme of ours: here reports go behind the page's own address.
+    scheme: "#understudy-desk",
+    nonce: NONCE,
+    title: escape(title),
+    subtitle: escape(subtitle),
+  };
+  return Object.entries(marks).reduce((html, [mark, value]) => html.replaceAll(`{${mark}}`, value), source);
+}
+
+function escape(text: string): string {
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("{", "&#123;");
+}
+
+interface Opening {
+  theme?: Theme;
+  width?: number;
+  height?: number;
+  title?: string;
+  subtitle?: string;
+}
+
+async function open({
+  theme = "light",
+  width = 1280,
+  height = 800,
+  title = "Signing in as Anna Svensson",
+  subtitle = "Acme · production",
+}: Opening = {}): Promise<Desk> {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme,
+    reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const reports: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("framenavigated", () => {
+    const report = page.url().split(`#understudy-desk:${NONCE}/`)[1];
+    if (report !== undefined) reports.push(report);
+  });
+  await page.clock.install();
+  await page.route("**", (route) =>
+    route.request().url() === `${ORIGIN}/`
+      ? route.fulfill({ contentType: "text/html", body: filled(title, subtitle) })
+      : route.abort(),
+  );
+  await page.goto(`${ORIGIN}/`);
+  return {
+    page,
+    reports,
+    refuse: (refusal) => page.evaluate(`understudy.refuse(${JSON.stringify({ secrets: [], ...refusal })})`),
+    busy: () => page.evaluate("understudy.busy()"),
+    async close() {
+      await context.close();
+      expect(complaints).toEqual([]);
+    },
+  };
+}
+
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+const slow = async ({ page }: Desk) => {
+  await page.clock.runFor(500);
+  await button(page, "Cancel").waitFor();
+};
+
+const page401 = `<!doctype html>
+<html><head><title>Sign in</title><script>document.title = "ran"</script></head>
+<body><img src=x onerror="document.title = 'ran'"><h1>Please sign in</h1></body></html>`;
+
+const refused: Refusal = {
+  title: "The application refused the sign-in: 401 Unauthorized",
+  status: 401,
+  excerpt: '{"error":"unknown admin token"}',
+  hint: "Check that the secret “admin_token” is the one that the application knows: understudy secret set acme admin_token",
+};
+
+interface View {
+  name: string;
+  opening?: Opening;
+  go?: (desk: Desk) => Promise<void>;
+  /** What can be done: in sight. */
+  buttons: string[];
+}
+
+const views: View[] = [
+  { name: "begun", buttons: [] },
+  { name: "slow", go: slow, buttons: ["Cancel"] },
+  {
+    name: "slow-long",
+    opening: {
+      title: `Signing in as <b>bold</b> {nonce} ${"x".repeat(10_000)}`,
+      subtitle: `${"A very long name of an application ".repeat(40)} · production`,
+    },
+    go: slow,
+    buttons: ["Cancel"],
+  },
+  { name: "refused", go: ({ refuse }) => refuse(refused), buttons: ["Retry", "Close"] },
+  {
+    name: "refused-secret",
+    go: ({ refuse }) => refuse({ ...refused, secrets: ["admin_token"] }),
+    buttons: ["Replace the secret…", "Retry", "Close"],
+  },
+  {
+    name: "refused-without-answer",
+    go: ({ refuse }) =>
+      refuse({
+        title: "app.acme.example did not answer: the connection was refused",
+        status: null,
+        excerpt: null,
+        hint: "Check that the application runs and that this computer reaches it.",
+      }),
+    buttons: ["Retry", "Close"],
+  },
+  {
+    name: "refused-html",
+    go: ({ refuse }) => refuse({ ...refused, excerpt: page401 }),
+    buttons: ["Retry", "Close"],
+  },
+  {
+    name: "refused-long",
+    go: ({ refuse }) =>
+      refuse({
+        ...refused,
+        title: `The application refused the sign-in: ${"because ".repeat(200)}${"x".repeat(3000)}`,
+        excerpt: `${"stack ".repeat(300)}\n${"y".repeat(3000)}\n`.repeat(8),
+      }),
+    buttons: ["Retry", "Close"],
+  },
+];
+
+const sizes = [
+  { width: 1280, height: 800 },
+  { width: 640, height: 400 },
+];
+
+describe.each(themes)("in %s", (theme) => {
+  describe.each(sizes)("at $width × $height", ({ width, height }) => {
+    test.each(views)("$name", async ({ name, opening, go, buttons }) => {
+      const desk = await open({ ...opening, theme, width, height });
+      const { page } = desk;
+      await go?.(desk);
+      await picture(page, `desk-${name}-${width}-${theme}`);
+
+      const seen = await page.getByRole("button").evaluateAll((all: HTMLElement[]) =>
+        all
+          .filter((one) => {
+            const { left, top, right, bottom } = one.getBoundingClientRect();
+            return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+          })
+          .map((one) => one.innerText),
+      );
+      expect(seen).toEqual(buttons);
+      const wider = "document.documentElement.scrollWidth > innerWidth";
+      expect(await page.evaluate(wider)).toBe(false);
+      const higher = "document.documentElement.scrollHeight > innerHeight";
+      expect(await page.evaluate(higher)).toBe(false);
+      expect(await violations(page)).toEqual([]);
+      await desk.close();
+    });
+  });
+});
+
+describe("the desk", () => {
+  const focused = (page: Page) => page.locator(":focus").innerText();
+
+  test("says that it is ready; after a while it can be called off", async () => {
+    const desk = await open();
+    const { page, reports } = desk;
+    expect(await page.getByRole("status").innerText()).toContain("Signing in as Anna Svensson");
+    expect(await button(page, "Cancel").count()).toBe(0);
+    await slow(desk);
+    expect(await focused(page)).toBe("Cancel");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => reports).toEqual(["ready", "close"]);
+    await desk.close();
+  });
+
+  test("says why it was refused, and has Retry ready under the finger", async () => {
+    const desk = await open();
+    const { page, reports } = desk;
+    await desk.refuse(refused);
+    expect(await page.getByRole("alert").innerText()).toContain(refused.title);
+    expect(await page.getByRole("alert").innerText()).toContain(refused.hint);
+    expect(await page.getByRole("status").count()).toBe(0);
+    expect(await focused(page)).toBe("Retry");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => reports).toEqual(["ready", "retry"]);
+
+    await desk.busy();
+    expect(await page.getByRole("alert").count()).toBe(0);
+    expect(await button(page, "Cancel").count()).toBe(0);
+    await slow(desk);
+    await desk.refuse({ ...refused, excerpt: null });
+    expect(await page.locator("pre").isVisible()).toBe(false);
+    expect(await focused(page)).toBe("Retry");
+    await button(page, "Close").click();
+    await expect.poll(() => reports.slice(2)).toEqual(["close"]);
+    await desk.close();
+  });
+
+  test("offers another secret where that may help, and asks for none itself", async () => {
+    const desk = await open();
+    await desk.refuse({ ...refused, secrets: ["admin_token"] });
+    expect(await focused(desk.page)).toBe("Replace the secret…");
+    expect(await desk.page.locator("input").count()).toBe(0);
+    await desk.page.keyboard.press("Enter");
+    await expect.poll(() => desk.reports.at(-1)).toBe("renew");
+    await desk.close();
+  });
+
+  test("is left by Escape", async () => {
+    const desk = await open();
+    await desk.page.keyboard.press("Escape");
+    await expect.poll(() => desk.reports).toEqual(["ready", "close"]);
+    await desk.close();
+  });
+
+  test("shows an answer of HTML as text, and a name too", async () => {
+    const desk = await open({ title: "Signing in as <img src=x onerror=\"document.title = 'ran'\">" });
+    const { page } = desk;
+    expect(await page.getByRole("heading").innerText()).toContain("<img src=x");
+    await desk.refuse({ ...refused, title: "<b>no</b>", hint: "<i>hm</i>", excerpt: page401 });
+    expect(await page.locator("pre").textContent()).toBe(page401);
+    expect(await page.getByRole("alert").innerText()).toMatch(/<b>no<\/b>\s+<i>hm<\/i>/);
+    expect(await page.locator("main").locator("img, script, b, i").count()).toBe(0);
+    expect(await page.title()).toBe("Understudy");
+    await desk.close();
+  });
+});

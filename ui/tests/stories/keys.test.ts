@@ -1,0 +1,84 @@
+// The sheet of keys: it has every key there is.
+import { render, screen, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { beforeEach, describe, expect, test } from "vitest";
+import { actions } from "../../src/actions";
+import App from "../../src/App.svelte";
+import { chords as sessionChords } from "../../src/bar/keys";
+import { keyWords, SAVE } from "../../src/keys";
+import { installFake, type Fake } from "../fake/understudy";
+
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  fake = installFake();
+  user = userEvent.setup();
+});
+
+/** The keys beside each thing that a group of the sheet names. */
+async function sheet() {
+  render(App);
+  await screen.findByRole("grid", { name: "Users" });
+  await user.click(screen.getByRole("button", { name: "Keys" }));
+  const dialog = await screen.findByRole("dialog", { name: "Keys" });
+  return (group: string) => {
+    const section = within(dialog).getByRole("heading", { name: group }).parentElement as HTMLElement;
+    return Object.fromEntries(
+      within(section)
+        .getAllByRole("term")
+        .map((term) => {
+          const keys = term.nextElementSibling?.querySelectorAll("kbd") ?? [];
+          return [term.textContent, [...keys].map((key) => key.textContent)];
+        }),
+    );
+  };
+}
+
+describe("the sheet of keys", () => {
+  test("has every chord of every action, beside what it does", async () => {
+    const of = await sheet();
+    const shown = { ...of("Anywhere"), ...of("In the list of users") };
+    for (const { label, chords } of actions.filter((action) => action.chords.length > 0)) {
+      expect(shown[label]).toEqual(expect.arrayContaining(chords.map(keyWords)));
+    }
+    expect(shown).toMatchObject({
+      "Search users": ["Ctrl F", "/"],
+      "Switch connection": ["Ctrl 1 … 9"],
+      "Bring the console to the front, search focused": ["Ctrl Shift U"],
+    });
+  });
+
+  test("has every chord of a session's window", async () => {
+    const of = await sheet();
+    const shown = of("In a session's window");
+    expect(Object.values(shown)).toEqual(Object.values(sessionChords).map((chords) => chords.map(keyWords)));
+    expect(shown).toMatchObject({
+      Back: ["Alt ←"],
+      Reload: ["Ctrl R", "F5"],
+      "Zoom in": ["Ctrl +"],
+      "Inspect the page": ["F12", "Ctrl Shift I"],
+      "End session": ["Ctrl W"],
+    });
+  });
+
+  test("has those of suggestions, the palette, the dialog and the form", async () => {
+    const of = await sheet();
+    expect(of("While suggestions are shown")).toEqual({
+      "Choose a suggestion": ["↑", "↓"],
+      "Take it": ["Tab", "⏎"],
+      "Close them": ["Esc"],
+    });
+    expect(of("In the command palette")["Impersonate the chosen user"]).toEqual(["Ctrl ⏎"]);
+    expect(of("In the Impersonate dialog")).toEqual({ "Impersonate, with the reason typed": ["Ctrl ⏎"] });
+    expect(of("In the connection form")).toEqual({ Save: [keyWords(SAVE)] });
+  });
+
+  test("leaves out single letters where they are turned off", async () => {
+    fake.state.settings = { ...fake.state.settings, single_keys: false };
+    const of = await sheet();
+    expect(of("Anywhere")["Search users"]).toEqual(["Ctrl F"]);
+    expect(of("Anywhere")["All keys"]).toBeUndefined();
+    expect(of("In the list of users")["Move by a user"]).toEqual(["↑", "↓"]);
+    expect(screen.getByText(/turned off in the settings/)).toBeInTheDocument();
+  });
+});
