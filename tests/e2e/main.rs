@@ -10,6 +10,7 @@ mod arrivals;
 mod canary;
 mod downloads;
 mod endings;
+mod home;
 mod hostile;
 mod journey;
 mod recipes;
