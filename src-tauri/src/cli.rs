@@ -1,7 +1,7 @@
 //! The command line: what can be done without a window, and how one is opened.
 
-use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use understudy_core::audit::{AuditLog, Who};
 use understudy_core::check::{Report, Status};
 use understudy_core::clock::Clock;
-use understudy_core::connection::{Connection, Connections, DATABASE_PASSWORD, Origin};
+use understudy_core::connection::{
+    Connection, Connections, DATABASE_PASSWORD, Origin, id_for, is_id, read_file,
+};
 use understudy_core::directory::Info;
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
@@ -78,15 +80,24 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum Secret {
     /// Store a secret, asked for without echo or read from standard input: never an argument.
+    ///
+    /// A key of several lines comes from its file: `understudy secret set acme impersonation_key < key.pem`
     Set {
+        /// The name of a connection that was added.
         connection: String,
         /// The name in `{{ secret.NAME }}`, or `database_password`.
         name: String,
     },
     /// Remove a secret from the keyring.
-    Forget { connection: String, name: String },
+    Forget {
+        /// The connection's name, also of one that was removed.
+        connection: String,
+        /// The secret's name.
+        name: String,
+    },
     /// Say which secrets a connection needs and which are stored. Values are never shown.
     List {
+        /// The name of a connection that was added.
         connection: String,
         /// Only this one; exits with 1 when it is missing.
         name: Option<String>,
@@ -117,14 +128,14 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
             Command::Check { file, user, json } => Box::pin(check(&home, &file, user.as_deref(), json)).await,
             Command::Secret(secret) => on_secret(&home, secret).await,
             Command::Schema => {
-                say(&understudy_core::connection::schema());
+                say(understudy_core::connection::schema().trim_end());
                 Ok(ExitCode::SUCCESS)
             }
         }
     })
 }
 
-fn add(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
+fn add(home: &Home, file: &Path) -> Result<ExitCode> {
     let connection = Connections::new(home.clone()).add(file)?;
     say(&format!("Added {} as `{}`.", connection.file.name, connection.id));
     if let Some(command) = &connection.file.directory.password_command {
@@ -136,20 +147,15 @@ fn add(home: &Home, file: &std::path::Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn check(home: &Home, file: &std::path::Path, user: Option<&str>, json: bool) -> Result<ExitCode> {
-    let (id, text) = if file.exists() {
-        let id = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("connection").to_lowercase();
-        (id, std::fs::read_to_string(file).map_err(|cause| Error::file("read", file, &cause))?)
+async fn check(home: &Home, file: &Path, user: Option<&str>, json: bool) -> Result<ExitCode> {
+    // A folder may have a connection's name.
+    let (id, text) = if file.exists() && !file.is_dir() {
+        let text = std::fs::read_to_string(file).map_err(|cause| Error::file("read", file, &cause))?;
+        (id_as_added(file, &text), text)
     } else {
         let id = file.to_string_lossy().into_owned();
-        let draft = Connections::new(home.clone()).draft(&id).map_err(|_| {
-            Error::new(
-                Code::ConnectionUnknown,
-                format!("`{id}` is neither a file nor a connection that was added."),
-            )
-            .hint("Give the path of a connection file, or the name of one in the connections folder.")
-        })?;
-        (id, draft.text)
+        let text = text_of(home, &id, &format!("`{id}` is neither a file nor a connection that was added."))?;
+        (id, text)
     };
     if let Some(user) = user {
         return try_sign_in(home, &id, &text, user, json).await;
@@ -161,6 +167,35 @@ async fn check(home: &Home, file: &std::path::Path, user: Option<&str>, json: bo
         say_report(&report);
     }
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The name that `add` would give a file, which is the one that its secrets are stored under.
+fn id_as_added(file: &Path, text: &str) -> String {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if is_id(&stem) && stem != console::DEMO {
+        return stem;
+    }
+    let name = read_file(&stem, text).map_or(stem, |file| file.name);
+    id_for(&name, |id| id == console::DEMO)
+}
+
+/// The file of a connection that was added; `unknown` is said when there is none.
+fn text_of(home: &Home, id: &str, unknown: &str) -> Result<String> {
+    let connections = Connections::new(home.clone());
+    match connections.draft(id) {
+        Ok(draft) => Ok(draft.text),
+        Err(error) if error.code == Code::ConnectionUnknown => {
+            let (usable, faulty) = connections.load();
+            let mut names: Vec<String> = usable.into_iter().map(|one| one.id).collect();
+            names.extend(faulty.into_iter().map(|one| one.id).filter(|id| !id.is_empty()));
+            Err(Error::new(Code::ConnectionUnknown, unknown).hint(if names.is_empty() {
+                "None was added yet: `understudy add FILE` adds one.".to_owned()
+            } else {
+                format!("There is: {}. `understudy add FILE` adds another.", names.join(", "))
+            }))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Signs in as a user and out again, and says what was sent and answered.
@@ -309,22 +344,12 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 "The demo makes its own secret, anew at each start.",
             ));
         }
-        let draft = Connections::new(home.clone()).draft(id)?;
-        Connection::parse(id, &draft.text, Origin::Own, None)
+        let text = text_of(home, id, &format!("There is no connection `{id}`."))?;
+        Connection::parse(id, &text, Origin::Own, None)
     };
     match secret {
         Secret::Set { connection, name } => {
-            let known = needed(&connection_of(&connection)?);
-            if !known.contains(&name) {
-                return Err(Error::new(
-                    Code::SecretMissing,
-                    format!("`{connection}` uses no secret `{name}`."),
-                )
-                .hint(format!(
-                    "It uses: {}",
-                    if known.is_empty() { "none".into() } else { known.join(", ") }
-                )));
-            }
+            has_use_for(&connection_of(&connection)?, &name)?;
             let value = read_secret(&format!("{name} of {connection}: "))?;
             vault
                 .store(
@@ -351,16 +376,33 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 Some(name) => vec![name.clone()],
                 None => needed(&connection_of(&connection)?),
             };
+            if names.is_empty() {
+                say(&format!("{connection} needs no secret."));
+            }
             let mut missing = false;
             for name in names {
                 let state =
                     vault.state(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
-                missing |= state == SecretState::Missing;
+                if state == SecretState::Missing {
+                    missing = true;
+                    // Nobody stores what is a slip of the pen.
+                    has_use_for(&connection_of(&connection)?, &name)?;
+                }
                 say(&format!("{name}: {}", if state == SecretState::Missing { "missing" } else { "stored" }));
             }
             Ok(if name.is_some() && missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
     }
+}
+
+fn has_use_for(connection: &Connection, name: &str) -> Result<()> {
+    let known = needed(connection);
+    if known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let id = &connection.id;
+    Err(Error::new(Code::SecretMissing, format!("`{id}` uses no secret `{name}`."))
+        .hint(format!("It uses: {}", if known.is_empty() { "none".into() } else { known.join(", ") })))
 }
 
 fn needed(connection: &Connection) -> Vec<String> {
@@ -371,13 +413,12 @@ fn needed(connection: &Connection) -> Vec<String> {
     names
 }
 
-/// Asks without echo at a terminal; otherwise takes the first line of standard input.
+/// Asks without echo at a terminal; otherwise takes all of standard input but for the line's end, as a key has lines.
 fn read_secret(prompt: &str) -> Result<SecretString> {
     let value = if std::io::stdin().is_terminal() {
         rpassword::prompt_password(prompt)
     } else {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
+        std::io::read_to_string(std::io::stdin()).map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
     };
     value
         .map(SecretString::from)

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tauri::utils::config::AppDirectoriesOverride;
 use tauri::{
     AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
 };
@@ -39,6 +40,10 @@ pub fn run(start: Start) -> Result<ExitCode> {
     let home = Home::locate()?;
     let runtime = tokio::runtime::Runtime::new().map_err(Error::internal)?;
     tauri::async_runtime::set(runtime.handle().clone());
+    let mut context = tauri::generate_context!();
+    // Tauri's own folders are named by its identifier, and know nothing of a home that was moved.
+    context.config_mut().app.app_directories_override =
+        Some(AppDirectoriesOverride::Root(home.windows_dir()?));
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_single_instance::init(|app, arguments, _| {
             let app = app.clone();
@@ -104,7 +109,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
         ])
         .manage(Quitting::default())
         .setup(move |app| Ok(set_up(app.handle(), home, start)?))
-        .build(tauri::generate_context!())
+        .build(context)
         .map_err(|cause| {
             Error::new(Code::WindowFailed, format!("The console cannot open its window: {cause}"))
                 .hint("A graphical desktop is needed; `understudy --help` lists what works without one.")

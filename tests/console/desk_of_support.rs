@@ -49,7 +49,8 @@ impl Desk {
         let file = place.connections_dir().expect("a folder").join("shop.toml");
         std::fs::write(&file, edit(demo.connection_text.clone())).expect("the connection is written");
         // A keyring that works and is empty.
-        let vault = Vault::with_store(Arc::new(|| Ok(keyring_core::mock::Store::new()?)));
+        let store = keyring_core::mock::Store::new().expect("in memory");
+        let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
         let name = SecretName { connection: "shop".into(), name: "admin_token".into() };
         vault.store(&name, token, Keep::ThisRun).await.expect("kept in memory");
         let notices = Notices::default();

@@ -1,8 +1,14 @@
-//! Connection files that somebody else writes, changes and removes while the console is open.
+//! Connection files: what somebody else does to them while the console is open, and what the console does itself.
 
+use secrecy::SecretString;
+use serde_json::Map;
+use understudy_core::audit::EndCause;
+use understudy_core::error::{Code, SecretName};
 use understudy_core::home::Home;
+use understudy_core::session::Phase;
+use understudy_core::vault::{Keep, SecretState};
 
-use crate::desk_of_support::{Desk, replace_line};
+use crate::desk_of_support::{Desk, TOKEN, replace_line};
 
 #[tokio::test]
 async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
@@ -43,4 +49,108 @@ async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     std::fs::remove_file(folder.join("other.toml")).expect("removed");
     desk.console.load_connections();
     assert_eq!(desk.connections().await.connections.len(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_removed_ends_its_sessions_and_no_other_and_keeps_its_secrets_unless_told() {
+    let mut desk = Desk::new().await;
+    let other = add_another(&desk).await;
+    assert_eq!(state(&desk, &other).await, SecretState::Stored);
+    let user = desk.find("").await.remove(0);
+    let doomed = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&doomed.id, Phase::Active).await;
+    let spared = desk.console.impersonate(&other, &user.id, "b", Map::new()).await.expect("begins");
+    desk.until(&spared.id, Phase::Active).await;
+
+    desk.console.remove_connection("shop", false).await.expect("removed");
+    assert_eq!(desk.browser.shown(&doomed.id), None, "its window is closed");
+    assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"), "and signed out");
+    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    assert_eq!(last.event, EndCause::Operator.into());
+    assert_eq!(desk.console.session(&spared.id).expect("it runs").phase, Phase::Active);
+    assert_eq!(files(&desk), ["other-shop.toml"]);
+    let left = desk.console.connection_list();
+    assert_eq!(left.connections.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), [&other]);
+    for refused in [
+        desk.console.directory_info("shop").await.err(),
+        desk.console.impersonate("shop", &user.id, "c", Map::new()).await.err(),
+        desk.console.remove_connection("shop", true).await.err(),
+    ] {
+        assert_eq!(refused.expect("it is gone").code, Code::ConnectionUnknown);
+    }
+    assert_eq!(state(&desk, "shop").await, SecretState::ThisRun, "for when its file comes back");
+
+    desk.console.remove_connection(&other, true).await.expect("removed");
+    assert!(desk.console.sessions().is_empty());
+    assert_eq!(state(&desk, &other).await, SecretState::Missing);
+    assert_eq!(files(&desk), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_it_handed_out_is_not_removed_and_nothing_of_it_is_lost() {
+    let mut desk = Desk::new().await;
+    let folder = Home::at(desk.home.path()).system_connections_dir().to_owned();
+    std::fs::create_dir_all(&folder).expect("made");
+    let own = Home::at(desk.home.path()).connections_dir().expect("a folder").join("shop.toml");
+    std::fs::rename(own, folder.join("shop.toml")).expect("moved");
+    desk.console.load_connections();
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+
+    let error = desk.console.remove_connection("shop", true).await.unwrap_err();
+    assert_eq!(error.code, Code::ConnectionLocked);
+    assert!(error.message.contains("handed out by IT"), "{error}");
+    assert_eq!(desk.console.session(&session.id).expect("it runs").phase, Phase::Active);
+    assert_ne!(state(&desk, "shop").await, SecretState::Missing);
+    assert!(folder.join("shop.toml").exists());
+}
+
+#[tokio::test]
+async fn a_copy_stands_beside_the_first_without_its_secrets_and_an_export_has_none_either() {
+    let mut desk = Desk::new().await;
+    desk.connections().await;
+    let copy = desk.console.duplicate_connection("shop").expect("copied");
+    assert_eq!((copy.id.as_str(), copy.name.as_str()), ("demo-copy", "Demo copy"));
+    assert_eq!(desk.connections().await.connections.len(), 2, "it is told");
+    assert_eq!(desk.console.secret_status("demo-copy").await.expect("known")[0].state, SecretState::Missing);
+    // It reads the same users, and can sign in as none of them yet.
+    let user = desk.find("").await.remove(0);
+    desk.console.user_details("demo-copy", &user.id).await.expect("the same user");
+    let error = desk.console.impersonate("demo-copy", &user.id, "a", Map::new()).await.unwrap_err();
+    assert_eq!(error.code, Code::SecretMissing);
+
+    let elsewhere = desk.home.path().join("for-a-colleague.toml");
+    desk.console.export_connection("shop", &elsewhere).expect("exported");
+    let text = std::fs::read_to_string(&elsewhere).expect("it is there");
+    assert_eq!(text, desk.demo.connection_text, "with its comments");
+    assert!(!text.contains(TOKEN));
+    // Whoever gets it can add it.
+    std::fs::rename(&elsewhere, desk.home.path().join("given.toml")).expect("moved");
+    let given = desk.console.add_connection(&desk.home.path().join("given.toml")).expect("added");
+    assert_eq!(given.id, "given");
+    let error = desk.console.export_connection("nobody", &elsewhere).unwrap_err();
+    assert_eq!(error.code, Code::ConnectionUnknown);
+    assert!(!elsewhere.exists());
+}
+
+/// A second connection to the same application, with a secret of its own; its id.
+async fn add_another(desk: &Desk) -> String {
+    let text = desk.demo.connection_text.replace("\"Demo\"", "\"Other shop\"");
+    let id = desk.console.save_connection(None, &text).expect("saved").id;
+    let name = SecretName { connection: id.clone(), name: "admin_token".into() };
+    desk.vault.store(&name, SecretString::from(TOKEN), Keep::Stored).await.expect("stored");
+    id
+}
+
+async fn state(desk: &Desk, connection: &str) -> SecretState {
+    let name = SecretName { connection: connection.into(), name: "admin_token".into() };
+    desk.vault.state(&name).await.expect("the keyring answers")
+}
+
+/// The connection files that are the operator's own.
+fn files(desk: &Desk) -> Vec<String> {
+    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    let entries = std::fs::read_dir(folder).expect("readable").flatten();
+    entries.map(|one| one.file_name().to_string_lossy().into_owned()).collect()
 }

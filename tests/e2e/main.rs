@@ -11,6 +11,7 @@ mod asked;
 mod canary;
 mod downloads;
 mod endings;
+mod home;
 mod hostile;
 mod journey;
 mod recipes;

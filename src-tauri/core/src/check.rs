@@ -193,6 +193,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut
         ),
         Ok(page) => {
             let total = match (info.estimated_total, info.total_is_exact) {
+                (Some(1), true) => "1 user".into(),
                 (Some(total), true) => format!("{total} users"),
                 (Some(total), false) => format!("about {total} users"),
                 (None, _) => "users are there; how many is not known".into(),

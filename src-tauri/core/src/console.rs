@@ -218,6 +218,15 @@ impl Console {
     /// Removes a connection and, if wanted, its secrets. Its running sessions end first.
     pub async fn remove_connection(&self, id: &str, forget_secrets: bool) -> Result<()> {
         let connection = self.connection(id)?;
+        // Said before anything is lost.
+        if connection.origin != Origin::Own {
+            let why = match connection.origin {
+                Origin::Demo => "goes when the console closes",
+                _ => "was handed out by IT",
+            };
+            let message = format!("The connection `{id}` {why}: it cannot be removed here.");
+            return Err(Error::new(Code::ConnectionLocked, message));
+        }
         for session in self.sessions().into_iter().filter(|session| session.connection == id) {
             self.end_session(&session.id, EndCause::Operator).await;
         }

@@ -68,8 +68,9 @@ impl Home {
         made(self.data.join("demo"))
     }
 
-    pub fn log_dir(&self) -> Result<PathBuf> {
-        made(self.data.join("logs"))
+    /// Where windows keep what they remember: their sizes, and the storage of the console's page.
+    pub fn windows_dir(&self) -> Result<PathBuf> {
+        made(self.data.join("windows"))
     }
 }
 
@@ -135,7 +136,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let home = Home::at(base.path().join("portable"));
         assert!(!base.path().join("portable").exists());
-        for folder in [home.connections_dir(), home.demo_dir(), home.log_dir()] {
+        for folder in [home.connections_dir(), home.demo_dir(), home.windows_dir()] {
             let folder = folder.unwrap();
             assert!(folder.starts_with(base.path()) && folder.is_dir(), "{}", folder.display());
         }

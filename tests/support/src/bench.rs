@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::desktop::dies_with_us;
 use crate::memory::Memory;
@@ -30,7 +30,9 @@ pub async fn main() -> Result<()> {
 
     let folder = tempfile::tempdir()?;
     let token = "a token for the measurement";
+    let began = Instant::now();
     let demo = Demo::start(folder.path(), SecretString::from(token), demo::today()).await?;
+    say(&format!("the demo's users made at its first start: {:.2} s", began.elapsed().as_secs_f64()));
     let stage = Stage::set(&binary).await?;
     stage.connection("shop", &demo.connection_text)?;
     stage.secret("shop", "admin_token", token).await?;

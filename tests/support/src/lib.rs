@@ -29,6 +29,8 @@ pub mod postgres;
 #[cfg(target_os = "linux")]
 pub mod program;
 #[cfg(target_os = "linux")]
+mod server;
+#[cfg(target_os = "linux")]
 pub mod sshd;
 #[cfg(target_os = "linux")]
 pub mod stage;

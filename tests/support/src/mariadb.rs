@@ -3,17 +3,14 @@
 //! It dies with the thread that started it, so that a killed test leaves no server behind: start it
 //! in the test itself, not in a task.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::certificates::Certificate;
+use crate::server::{answer, free_port, instead_of_root, wait_until_logged};
 
 /// The administrator, who may do anything over the socket and needs no password there.
 pub const ADMIN: &str = "root";
@@ -109,24 +106,7 @@ impl MariaDbServer {
             ])
             .args(["--user", ADMIN, "--database", database, "--socket"])
             .arg(self.socket());
-        let mut running = client
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("mariadb runs");
-        let mut input = running.stdin.take().expect("mariadb reads");
-        let script = script.to_owned();
-        // On a thread: the client answers while it still reads.
-        let writing = std::thread::spawn(move || std::io::Write::write_all(&mut input, script.as_bytes()));
-        let answered = running.wait_with_output().expect("mariadb ends");
-        let written = writing.join().expect("the script is written");
-        assert!(
-            answered.status.success() && written.is_ok(),
-            "mariadb: {}",
-            String::from_utf8_lossy(&answered.stderr)
-        );
-        String::from_utf8(answered.stdout).expect("mariadb answers in UTF-8").trim_end().to_owned()
+        answer(&mut client, script)
     }
 
     fn run(&mut self) {
@@ -154,24 +134,9 @@ impl MariaDbServer {
             .stderr(Stdio::piped())
             .spawn()
             .expect("mariadbd runs");
-        let log = BufReader::new(server.stderr.take().expect("mariadbd logs"));
-        let (line_read, lines) = mpsc::channel();
-        // To the end: a server whose log nobody reads stops when the pipe is full.
-        std::thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                let _ = line_read.send(line);
-            }
-        });
+        let log = server.stderr.take().expect("mariadbd logs");
         self.server = Some(server);
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let mut said = Vec::new();
-        while let Ok(line) = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            if line.contains("ready for connections") {
-                return;
-            }
-            said.push(line);
-        }
-        panic!("MariaDB does not start within 30 s:\n{}", said.join("\n"));
+        wait_until_logged("MariaDB", log, &["ready for connections"]);
     }
 
     /// An authority of the server's own, and a certificate for `localhost` that it signed.
@@ -243,17 +208,5 @@ fn program(name: &str, folder: &str) -> PathBuf {
 
 /// For root: `nobody`. MariaDB's programs come without a user of their own.
 fn other_user() -> Option<(u32, u32)> {
-    let this_user = std::fs::metadata("/proc/self").expect("a Linux system").uid();
-    if this_user != 0 {
-        return None;
-    }
-    let users = std::fs::read_to_string("/etc/passwd").expect("the list of users");
-    let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let nobody = fields.into_iter().find(|fields| fields[0] == "nobody").expect("a user `nobody`");
-    Some((nobody[2].parse().expect("a user id"), nobody[3].parse().expect("a group id")))
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
+    instead_of_root("nobody")
 }

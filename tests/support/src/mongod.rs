@@ -3,11 +3,8 @@
 //! It dies with the thread that started it, so that a killed test leaves no server behind: start it
 //! in the test itself, not in a task.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -16,6 +13,7 @@ use mongodb::{Client, Database};
 use tempfile::TempDir;
 
 use crate::certificates::Certificate;
+use crate::server::{free_port, wait_until_logged};
 
 /// The administrator, who may do anything.
 pub const ADMIN: &str = "admin";
@@ -125,18 +123,9 @@ impl MongoServer {
             .stderr(Stdio::null())
             .spawn()
             .expect("mongod runs");
-        let log = BufReader::new(server.stdout.take().expect("mongod logs"));
-        let (ready, is_ready) = mpsc::channel();
-        // To the end: a server whose log nobody reads stops when the pipe is full.
-        std::thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                if line.contains("Waiting for connections") {
-                    let _ = ready.send(());
-                }
-            }
-        });
+        let log = server.stdout.take().expect("mongod logs");
         self.server = Some(server);
-        is_ready.recv_timeout(Duration::from_secs(30)).expect("MongoDB starts within 30 s");
+        wait_until_logged("MongoDB", log, &["Waiting for connections"]);
     }
 }
 
@@ -158,9 +147,4 @@ fn program() -> PathBuf {
          link a mongod of 4.4 or newer to target/tools/mongodb/mongod"
     );
     program
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
 }

@@ -3,17 +3,14 @@
 //! It dies with the thread that started it, so that a killed test leaves no server behind: start it
 //! in the test itself, not in a task.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::certificates::Certificate;
+use crate::server::{answer, free_port, instead_of_root, wait_until_logged};
 
 /// The administrator, who may do anything over the socket and has this password over TCP.
 pub const ADMIN: &str = "postgres";
@@ -162,24 +159,7 @@ local replication all trust
             .args(["--username", ADMIN, "--dbname", database, "--port", &self.port.to_string(), "--host"])
             .arg(self.directory.path())
             .args(["--file", "-"]);
-        let mut running = psql
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("psql runs");
-        let mut input = running.stdin.take().expect("psql reads");
-        let script = script.to_owned();
-        // On a thread: psql answers while it still reads.
-        let writing = std::thread::spawn(move || std::io::Write::write_all(&mut input, script.as_bytes()));
-        let answered = running.wait_with_output().expect("psql ends");
-        let written = writing.join().expect("the script is written");
-        assert!(
-            answered.status.success() && written.is_ok(),
-            "psql: {}",
-            String::from_utf8_lossy(&answered.stderr)
-        );
-        String::from_utf8(answered.stdout).expect("psql answers in UTF-8").trim_end().to_owned()
+        answer(&mut psql, script)
     }
 
     fn run(&mut self) {
@@ -199,23 +179,10 @@ local replication all trust
             .stderr(Stdio::piped())
             .spawn()
             .expect("postgres runs");
-        let log = BufReader::new(server.stderr.take().expect("postgres logs"));
-        let (ready, is_ready) = mpsc::channel();
-        // To the end: a server whose log nobody reads stops when the pipe is full.
-        std::thread::spawn(move || {
-            let mut said = Vec::new();
-            for line in log.lines().map_while(Result::ok) {
-                if line.contains("ready to accept connections") || line.contains("ready to accept read-only")
-                {
-                    let _ = ready.send(());
-                    said.clear();
-                }
-                said.push(line);
-            }
-            said
-        });
+        let log = server.stderr.take().expect("postgres logs");
         self.server = Some(server);
-        is_ready.recv_timeout(Duration::from_secs(30)).expect("PostgreSQL starts within 30 s");
+        let ready = ["ready to accept connections", "ready to accept read-only"];
+        wait_until_logged("PostgreSQL", log, &ready);
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -271,17 +238,5 @@ fn installation() -> PathBuf {
 
 /// For root: the user `postgres`, that comes with the installation.
 fn other_user() -> Option<(u32, u32)> {
-    let this_user = std::fs::metadata("/proc/self").expect("a Linux system").uid();
-    if this_user != 0 {
-        return None;
-    }
-    let users = std::fs::read_to_string("/etc/passwd").expect("the list of users");
-    let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let postgres = fields.into_iter().find(|fields| fields[0] == ADMIN).expect("a user `postgres`");
-    Some((postgres[2].parse().expect("a user id"), postgres[3].parse().expect("a group id")))
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
+    instead_of_root(ADMIN)
 }

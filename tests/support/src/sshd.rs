@@ -3,16 +3,14 @@
 //! It needs no right that the test has not, and lets in only whoever has the key that it made. It dies with
 //! the thread that started it, so that a killed test leaves no server behind.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use understudy_core::connection::SshPart;
+
+use crate::server::{self, free_port, instead_of_root, this_user, wait_until_logged};
 
 /// A running server.
 pub struct SshServer {
@@ -134,23 +132,9 @@ impl SshServer {
             .stderr(Stdio::piped())
             .spawn()
             .expect("sshd runs");
-        let log = BufReader::new(server.stderr.take().expect("sshd logs"));
-        let (said, lines) = mpsc::channel();
-        // To the end: a server whose log nobody reads stops when the pipe is full.
-        std::thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                let _ = said.send(line);
-            }
-        });
+        let log = server.stderr.take().expect("sshd logs");
         self.server = Some(server);
-        let mut before = Vec::new();
-        while let Ok(line) = lines.recv_timeout(Duration::from_secs(30)) {
-            if line.contains("Server listening on") {
-                return;
-            }
-            before.push(line);
-        }
-        panic!("sshd does not start: {}", before.join("\n"));
+        wait_until_logged("sshd", log, &["Server listening on"]);
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -177,28 +161,12 @@ fn program() -> PathBuf {
 /// For root: `daemon`, as some systems invent a locked password for `nobody`. A server that is not root's lets in its
 /// own account alone.
 fn other_user() -> Option<(u32, u32)> {
-    let this_user = std::fs::metadata("/proc/self").expect("a Linux system").uid();
-    (this_user == 0).then(|| {
-        let daemon = user("daemon", 0).expect("a user `daemon`");
-        (daemon[2].parse().expect("a user id"), daemon[3].parse().expect("a group id"))
-    })
+    instead_of_root("daemon")
 }
 
 fn account() -> String {
     if other_user().is_some() {
         return "daemon".into();
     }
-    let this_user = std::fs::metadata("/proc/self").expect("a Linux system").uid();
-    user(&this_user.to_string(), 2).expect("this account")[0].clone()
-}
-
-fn user(value: &str, field: usize) -> Option<Vec<String>> {
-    let users = std::fs::read_to_string("/etc/passwd").expect("the list of users");
-    let mut lines = users.lines().map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
-    lines.find(|fields| fields.get(field).is_some_and(|found| found == value))
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("its address").port()
+    server::account(&this_user().to_string(), 2).expect("this account")[0].clone()
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -55,18 +55,7 @@ impl Stage {
 
     /// Runs the program in a terminal with `input` on its standard input; gives what it printed.
     pub async fn run(&self, args: &[&str], input: &str) -> Result<(i32, String)> {
-        let mut child = Command::new(&self.binary)
-            .args(args)
-            .envs(self.env())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let mut stdin = child.stdin.take().context("piped")?;
-        // A program that does not read is free not to.
-        let _ = stdin.write_all(input.as_bytes()).await;
-        drop(stdin);
-        let output = child.wait_with_output().await?;
+        let output = run_to_end(Command::new(&self.binary).args(args).envs(self.env()), input).await?;
         let said =
             [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         Ok((output.status.code().unwrap_or(-1), said))
@@ -92,6 +81,16 @@ impl Stage {
         env.insert("UNDERSTUDY_HOME".into(), self.home.path().display().to_string());
         env
     }
+}
+
+/// Runs a program with `input` on its standard input.
+pub async fn run_to_end(command: &mut Command, input: &str) -> Result<Output> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut stdin = child.stdin.take().context("piped")?;
+    // A program that does not read is free not to.
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    Ok(child.wait_with_output().await?)
 }
 
 /// The running console, and the verbs of whoever sits at it.
@@ -149,6 +148,12 @@ impl Console<'_> {
 
     /// All of it but the last keystroke: the user is found by its id and the reason is given.
     pub async fn prepare(&self, id: &str, reason: &str) -> Result<()> {
+        self.find(id).await?;
+        self.give_reason(reason).await
+    }
+
+    /// The user with this id is the one in the list.
+    pub async fn find(&self, id: &str) -> Result<()> {
         self.turn_to().await?;
         // Nobody types before there is a list to search.
         self.ui
@@ -169,8 +174,7 @@ impl Console<'_> {
             }
             Ok((self.ui.evaluate(&found).await? == true).then_some(()))
         })
-        .await?;
-        self.give_reason(reason).await
+        .await
     }
 
     async fn give_reason(&self, reason: &str) -> Result<()> {

@@ -56,9 +56,9 @@ pub(super) fn looking(cause: secret_service::Error) -> Error {
 fn locked(how: &str) -> Error {
     Error::new(Code::VaultLocked, format!("The keyring is locked: {how}.")).hint(next_step(
         "Enter its password in the window that asks for it (or unlock it in \"Passwords and Keys\" or \
-         KDE Wallet), then try again. Or type the secret for this run only.",
-        "Unlock the login keychain in Keychain Access, then try again. Or type the secret for this run only.",
-        "Log in to Windows again, then try again. Or type the secret for this run only.",
+         KDE Wallet), then try again. Or type the secret in the console, for this run only.",
+        "Unlock the login keychain in Keychain Access, then try again. Or type the secret in the console, for this run only.",
+        "Log in to Windows again, then try again. Or type the secret in the console, for this run only.",
     ))
 }
 
@@ -66,10 +66,10 @@ fn unavailable(why: &str) -> Error {
     Error::new(Code::VaultUnavailable, format!("There is no keyring to keep secrets in: {why}.")).hint(
         next_step(
             "Start a keyring service (GNOME Keyring, KDE Wallet or KeePassXC) in this session and give it a \
-         default keyring; no restart is needed. Or type the secret for this run only.",
-            "Check the login keychain in Keychain Access. Or type the secret for this run only.",
+         default keyring; no restart is needed. Or type the secret in the console, for this run only.",
+            "Check the login keychain in Keychain Access. Or type the secret in the console, for this run only.",
             "Start Understudy in a desktop session: Credential Manager does not serve services and remote \
-         shells. Or type the secret for this run only.",
+         shells. Or type the secret in the console, for this run only.",
         ),
     )
 }

@@ -1,0 +1,296 @@
+//! The command line as a person uses it: the real program in a terminal, with a home and a keyring of its own.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::Command;
+use understudy_core::connection;
+use understudy_core::home::Home;
+use understudy_test_support::keyring::Keyring;
+use understudy_test_support::stage::run_to_end;
+
+use crate::desk_of_support::{replace_line, three_users};
+
+/// The canary: this text may be in the keyring, and in nothing that the program prints or writes.
+const CANARY: &str = "canary-c0a57-of-the-terminal";
+
+struct Terminal {
+    keyring: Keyring,
+    home: TempDir,
+    /// The folder that commands are typed in.
+    here: TempDir,
+}
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Terminal {
+    async fn new() -> Self {
+        Self::with(Keyring::start().await.expect("a keyring"))
+    }
+
+    fn with(keyring: Keyring) -> Self {
+        Self { keyring, home: folder(), here: folder() }
+    }
+
+    async fn run(&self, args: &[&str]) -> Said {
+        self.type_in(args, "").await
+    }
+
+    /// Runs `understudy` with `input` on its standard input.
+    async fn type_in(&self, args: &[&str], input: &str) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
+        command.args(args).envs(self.keyring.env()).env("UNDERSTUDY_HOME", self.home.path());
+        let output = run_to_end(command.current_dir(self.here.path()), input).await.expect("it runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints text");
+        let code = output.status.code().expect("it ends by itself");
+        let said = Said { code, out: text(output.stdout), err: text(output.stderr) };
+        assert!(!format!("{said:?}").contains(CANARY), "{args:?} shows the secret: {said:?}");
+        said
+    }
+
+    /// The command succeeds and complains of nothing; what it printed.
+    async fn succeeds(&self, args: &[&str]) -> String {
+        self.run(args).await.succeeded()
+    }
+
+    /// The command fails with 1; its complaint, and nothing else, is on standard error.
+    async fn fails(&self, args: &[&str]) -> String {
+        self.run(args).await.failed()
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.here.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path
+    }
+
+    /// The connection file of a small shop on the three users.
+    async fn shop(&self) -> String {
+        let url = three_users(self.here.path()).await;
+        format!(
+            "name = \"Shop\"\nenvironment = \"staging\"\n[directory]\nurl = \"{url}\"\ntable = \"users\"\n\
+             id = \"id\"\nemail = \"email\"\n[sign_in]\nurl = \"https://shop.example/login\"\n\
+             body = {{ token = \"{{{{ secret.admin_token }}}}\", id = \"{{{{ user.id }}}}\" }}\n\
+             redirect_to = \"https://shop.example/\"\n"
+        )
+    }
+
+    fn connections(&self) -> PathBuf {
+        Home::at(self.home.path()).connections_dir().expect("a folder")
+    }
+
+    /// What another program finds in the keyring.
+    async fn stored(&self, account: &str) -> Option<String> {
+        let mut look = Command::new("secret-tool");
+        look.args(["lookup", "service", "understudy", "username", account]).envs(self.keyring.env());
+        let output = run_to_end(&mut look, "").await.expect("secret-tool is installed");
+        output.status.success().then(|| String::from_utf8(output.stdout).expect("text"))
+    }
+}
+
+impl Said {
+    fn succeeded(self) -> String {
+        assert!(self.code == 0 && self.err.is_empty(), "{self:?}");
+        self.out
+    }
+
+    fn failed(self) -> String {
+        assert!(self.code == 1 && self.out.is_empty(), "{self:?}");
+        self.err
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn files_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let mut names: Vec<_> = entries.map(|one| one.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_connection_is_added_and_a_faulty_one_leaves_nothing() {
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+
+    terminal.write("shop.toml", &replace_line(&shop, "table", "tabel = \"users\""));
+    let said = terminal.fails(&["add", "shop.toml"]).await;
+    assert_eq!(said, "understudy: shop.toml:5:1: directory.tabel: unknown key; did you mean `table`?\n");
+    terminal.write("shop.toml", &shop.replace("https://shop.example/login", "http://shop.example/login"));
+    let said = terminal.fails(&["add", "shop.toml"]).await;
+    assert!(said.starts_with("understudy: shop.toml:9:7: sign_in.url: has to be https"), "{said}");
+    let url = format!("url = \"postgres://support:{CANARY}@db.shop.example/shop\"");
+    terminal.write("shop.toml", &replace_line(&shop, "url = \"sqlite", &url));
+    let said = terminal.fails(&["add", "shop.toml"]).await;
+    assert!(said.starts_with("understudy: shop.toml:4:7: directory.url: "), "{said}");
+    assert!(said.contains("understudy secret set shop database_password"), "{said}");
+    let said = terminal.fails(&["add", "nowhere.toml"]).await;
+    assert!(said.contains("nowhere.toml") && said.contains("Check that the file exists"), "{said}");
+    assert_eq!(files_in(&terminal.connections()), [""; 0]);
+
+    terminal.write("shop.toml", &shop);
+    let said = terminal.succeeds(&["add", "shop.toml"]).await;
+    let expected = "Added Shop as `shop`.\nStore its secret with: understudy secret set shop admin_token\n";
+    assert_eq!(said, expected);
+    assert_eq!(terminal.succeeds(&["add", "shop.toml"]).await, expected, "again changes nothing");
+    let kept = terminal.connections().join("shop.toml");
+    assert_eq!(std::fs::read_to_string(&kept).expect("it is there"), shop);
+
+    terminal.write("shop.toml", &shop.replace("Shop", "Another"));
+    let said = terminal.fails(&["add", "shop.toml"]).await;
+    assert!(
+        said.contains("There is a connection `shop` already") && said.contains("Rename your file"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(&kept).expect("it is there"), shop);
+    assert_eq!(files_in(&terminal.connections()), ["shop.toml"]);
+}
+
+#[tokio::test]
+async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_connection() {
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+    terminal.write("shop.toml", &shop);
+
+    let said = terminal.succeeds(&["check", "shop.toml"]).await;
+    for line in [
+        "ok    Connection file  Shop · staging\n",
+        "warn  Secrets          Not stored yet: admin_token\n",
+        "→ Store with: understudy secret set shop admin_token\n",
+        "ok    Directory        SQLite ",
+        "ok    Columns          id = id (integer), email = email (text)\n",
+        "ok    Users            3 users; ",
+        "warn  Sign-in          POST https://shop.example/login, then https://shop.example/\n",
+        "id=7  email=ada@example.com\n",
+    ] {
+        assert!(said.contains(line), "no {line:?} in {said}");
+    }
+    assert_eq!(files_in(&terminal.connections()), [""; 0], "to check is not to add");
+
+    // For a program.
+    let report: Value =
+        serde_json::from_str(&terminal.succeeds(&["check", "shop.toml", "--json"]).await).expect("JSON");
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["steps"][1]["status"], "warning");
+    assert_eq!(report["sample"][0]["id"], "9", "the newest user");
+
+    // By its name, once it was added: also where a folder is called the same.
+    let said = terminal.fails(&["check", "shop"]).await;
+    assert!(
+        said.contains("neither a file nor a connection") && said.contains("None was added yet"),
+        "{said}"
+    );
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    std::fs::create_dir(terminal.here.path().join("shop")).expect("made");
+    assert!(terminal.succeeds(&["check", "shop"]).await.contains("Shop · staging"));
+    let said = terminal.fails(&["check", "shpo"]).await;
+    assert!(said.contains("There is: shop."), "{said}");
+
+    // A file whose own name cannot be a connection's is looked at as it would be added.
+    terminal.write("For you (1).toml", &shop.replace("Shop", "Second shop"));
+    let said = terminal.succeeds(&["check", "For you (1).toml"]).await;
+    assert!(said.contains("understudy secret set second-shop admin_token"), "{said}");
+    assert!(terminal.succeeds(&["add", "For you (1).toml"]).await.contains("as `second-shop`"));
+
+    // A fault of the file, and one that only the database can tell.
+    terminal.write("shop.toml", &replace_line(&shop, "table", "tabel = \"users\""));
+    let said = terminal.run(&["check", "shop.toml"]).await;
+    assert_eq!((said.code, said.err.as_str()), (1, ""), "the report is what was asked for");
+    assert!(said.out.starts_with("FAIL  Connection file  shop.toml:5:1: directory.tabel: "), "{said:?}");
+    terminal.write("shop.toml", &replace_line(&shop, "table", "table = \"user\""));
+    let said = terminal.run(&["check", "shop.toml"]).await;
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("FAIL  Directory ") && said.out.contains("Did you mean `users`?"), "{said:?}");
+    let said = terminal.run(&["check", "shop.toml", "--json"]).await;
+    let report: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!((said.code, &report["ok"]), (1, &Value::Bool(false)));
+    let steps = report["steps"].as_array().expect("steps");
+    assert_eq!(steps.last().expect("one")["status"], "failed");
+}
+
+#[tokio::test]
+async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_never_shown() {
+    let terminal = Terminal::new().await;
+    terminal.write("shop.toml", &terminal.shop().await);
+    let set = ["secret", "set", "shop", "admin_token"];
+    let said = terminal.type_in(&set, CANARY).await.failed();
+    assert!(said.contains("There is no connection `shop`") && said.contains("understudy add FILE"), "{said}");
+    terminal.succeeds(&["add", "shop.toml"]).await;
+
+    assert_eq!(terminal.succeeds(&["secret", "list", "shop"]).await, "admin_token: missing\n");
+    let said = terminal.run(&["secret", "list", "shop", "admin_token"]).await;
+    assert_eq!((said.code, said.out.as_str()), (1, "admin_token: missing\n"), "a script can ask");
+    let said = terminal.type_in(&set, &format!("{CANARY}\n")).await.succeeded();
+    assert_eq!(said, "Stored admin_token of shop in the keyring.\n");
+    assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
+    assert_eq!(terminal.succeeds(&["secret", "list", "shop"]).await, "admin_token: stored\n");
+    assert_eq!(terminal.succeeds(&["secret", "list", "shop", "admin_token"]).await, "admin_token: stored\n");
+
+    // What cannot be meant leaves what is stored.
+    let said = terminal.type_in(&set, "\n").await.failed();
+    assert!(said.contains("is empty"), "{said}");
+    let other = terminal.type_in(&["secret", "set", "shop", "admin_tokn"], CANARY).await.failed();
+    assert!(other.contains("`shop` uses no secret `admin_tokn`.\nIt uses: admin_token\n"), "{other}");
+    assert_eq!(terminal.fails(&["secret", "list", "shop", "admin_tokn"]).await, other);
+    let said = terminal.fails(&["secret", "list", "shpo", "admin_token"]).await;
+    assert!(said.contains("There is no connection `shpo`.\nThere is: shop."), "{said}");
+    assert_eq!(terminal.run(&["secret", "set", "shop", "admin_token", "other"]).await.code, 2);
+    assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
+
+    // A private key has lines, and all of them count.
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----");
+    terminal.type_in(&set, &format!("{key}\n")).await.succeeded();
+    assert_eq!(terminal.stored("shop/admin_token").await, Some(key));
+
+    let forget = ["secret", "forget", "shop", "admin_token"];
+    assert_eq!(terminal.succeeds(&forget).await, "Forgot admin_token of shop.\n");
+    assert_eq!(terminal.stored("shop/admin_token").await, None);
+    assert_eq!(terminal.succeeds(&forget).await, "There was no admin_token of shop in the keyring.\n");
+    assert_eq!(terminal.succeeds(&["secret", "list", "shop"]).await, "admin_token: missing\n");
+}
+
+#[tokio::test]
+async fn without_a_keyring_nothing_is_stored_and_the_next_step_is_said() {
+    let terminal = Terminal::with(Keyring::absent().expect("a folder"));
+    terminal.write("shop.toml", &terminal.shop().await);
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    let said = terminal.type_in(&["secret", "set", "shop", "admin_token"], CANARY).await.failed();
+    assert!(said.contains("There is no keyring") && said.contains("Start a keyring service"), "{said}");
+    assert_eq!(files_in(terminal.home.path()), ["connections"]);
+}
+
+#[tokio::test]
+async fn it_tells_what_it_can_do_and_corrects_a_slip() {
+    let terminal = Terminal::with(Keyring::absent().expect("a folder"));
+    let help = terminal.succeeds(&["--help"]).await;
+    for taught in
+        ["demo", "add", "check", "secret", "schema", "understudy check acme.toml", "UNDERSTUDY_HOME"]
+    {
+        assert!(help.contains(taught), "no {taught} in {help}");
+    }
+    let help = terminal.succeeds(&["help", "check"]).await;
+    assert!(
+        help.contains("Exits with 0") && help.contains("--user <ID>") && help.contains("--json"),
+        "{help}"
+    );
+    let help = terminal.succeeds(&["secret", "set", "--help"]).await;
+    assert!(help.contains("without echo") && help.contains("< key.pem"), "{help}");
+
+    let said = terminal.run(&["chekc"]).await;
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("unrecognized subcommand 'chekc'") && said.err.contains("'check'"), "{said:?}");
+    let version = format!("understudy {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(terminal.succeeds(&["--version"]).await, version);
+    assert_eq!(terminal.succeeds(&["schema"]).await, connection::schema(), "as it is shipped");
+    assert_eq!(files_in(terminal.home.path()), [""; 0], "nothing was written");
+}
