@@ -7,8 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use understudy_core::check::Typed;
 use understudy_core::connection::DirectoryPart;
+use understudy_core::demo::Delay;
 use understudy_core::error::{Code, SecretName};
 use understudy_core::vault::Keep;
+use understudy_test_support::wait::PATIENCE;
 
 use crate::desk_of_support::Desk;
 
@@ -138,4 +140,31 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
         desk.console.preview(id, &there, &Typed::new(), turn).await.expect_err("nor here");
     }
     assert!(!trace.exists());
+}
+
+#[tokio::test]
+async fn a_trial_that_is_stopped_ends_what_it_had_begun() {
+    let desk = Desk::new().await;
+    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    let user = desk.find("").await.remove(0);
+    let text = desk.demo.connection_text.clone();
+    let trying = desk.console.try_sign_in(Some("shop"), &text, &user.id, Typed::new(), 1);
+    let stopping = async {
+        let login = desk.demo.application.wait_for(|one| one.path == "/login", PATIENCE).await;
+        login.expect("the request left");
+        desk.console.stop_trial(2).expect("it is the newer turn");
+        desk.demo.application.release();
+    };
+    let (rehearsal, ()) = tokio::join!(trying, stopping);
+    let rehearsal = rehearsal.expect("it begins");
+    assert!(!rehearsal.ok);
+    assert_eq!(rehearsal.outcome, "The trial was stopped");
+    let paths: Vec<String> = desk
+        .demo
+        .application
+        .journal()
+        .into_iter()
+        .map(|one| format!("{} {}", one.method, one.path))
+        .collect();
+    assert_eq!(paths, ["POST /login", "POST /logout"], "nothing new but the end of what was begun");
 }

@@ -273,7 +273,7 @@ async fn a_sign_in_is_tried_request_by_request_with_every_secret_masked() {
     let desk = application.desk(BECOME).await;
     let text = desk.console.draft("shop").expect("it is there").text;
     let tried =
-        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::default()).await.expect("it begins");
+        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::default(), 1).await.expect("it begins");
     assert!(tried.ok, "{tried:#?}");
     let titles: Vec<&str> = tried.exchanges.iter().map(|exchange| exchange.title.as_str()).collect();
     assert_eq!(
@@ -303,12 +303,13 @@ async fn a_stored_secret_goes_only_where_it_was_stored_for() {
     let desk = application.desk(BECOME).await;
     let text = desk.console.draft("shop").expect("it is there").text;
     let changed = text.replace(&application.origin, &elsewhere.origin);
-    let error = desk.console.try_sign_in(Some("shop"), &changed, "7", HashMap::default()).await.unwrap_err();
+    let error =
+        desk.console.try_sign_in(Some("shop"), &changed, "7", HashMap::default(), 1).await.unwrap_err();
     assert!(error.message.contains("stored secrets go only where they were stored for"), "{error}");
     assert!(elsewhere.shop.received().is_empty());
     let typed = [("operator_password".to_owned(), SecretString::from(PASSWORD))].into();
     let tried =
-        desk.console.try_sign_in(Some("shop"), &changed, "7", typed).await.expect("it was typed for this");
+        desk.console.try_sign_in(Some("shop"), &changed, "7", typed, 1).await.expect("it was typed for this");
     assert!(tried.ok, "{tried:#?}");
 }
 
@@ -343,7 +344,8 @@ async fn steps_go_through_the_proxy_that_the_file_names() {
     let desk = application.desk(BECOME).await;
     let text = desk.console.draft("shop").expect("it is there").text;
     let text = format!("{text}\n[network]\nproxy = \"http://{address}\"\n");
-    let tried = desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new()).await.expect("it begins");
+    let tried =
+        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
     assert!(tried.ok, "{tried:#?}");
     assert_eq!(
         *seen.lock().expect("no panic"),
@@ -377,7 +379,7 @@ async fn a_private_authority_is_trusted_when_the_file_names_it_and_not_before() 
          [[sign_in.steps]]\nurl = \"{app}/login\"\n"
     );
     let desk = Desk::new().await;
-    let trial = async |text: String| desk.console.try_sign_in(None, &text, "7", HashMap::new()).await;
+    let trial = async |text: String| desk.console.try_sign_in(None, &text, "7", HashMap::new(), 1).await;
     let unknown = trial(text.clone()).await.expect("it begins");
     assert!(!unknown.ok && unknown.outcome.contains("could not be reached"), "{unknown:#?}");
     let named = format!("{text}[network]\nca = \"{}\"\n", authority.certificate().display());

@@ -43,22 +43,16 @@ impl Blocked {
 #[cfg(not(windows))]
 fn slashed(path: &str) -> Vec<String> {
     let mut spellings = vec![String::new()];
-    let mut slashes = 0;
-    for char in path.chars() {
-        if char != '/' {
-            spellings
-                .iter_mut()
-                .for_each(|spelling| spelling.push_str(&literal(char.encode_utf8(&mut [0; 4]))));
-            continue;
-        }
-        slashes += 1;
-        // Two spellings of each of the first few are plenty.
-        let encoded: Vec<String> = match slashes {
-            2..=4 => spellings.iter().map(|spelling| format!("{spelling}%2f")).collect(),
-            _ => Vec::new(),
+    for (at, part) in path.split_inclusive('/').enumerate() {
+        let name = literal(part.trim_end_matches('/'));
+        let slashes: &[&str] = match at {
+            _ if !part.ends_with('/') => &[""],
+            // Two spellings of each of the first few are plenty.
+            1..=3 => &["/+", "%2f"],
+            _ => &["/+"],
         };
-        spellings.iter_mut().for_each(|spelling| spelling.push_str("/+"));
-        spellings.extend(encoded);
+        let spelt = |before: &String| slashes.iter().map(|slash| format!("{before}{name}{slash}")).collect();
+        spellings = spellings.iter().flat_map(|before| -> Vec<String> { spelt(before) }).collect();
     }
     spellings
 }

@@ -76,12 +76,12 @@ async fn sign_in(
     now: i64,
     (exchanges, stop): (&mut Vec<Exchange>, &CancellationToken),
 ) -> Result<String, Refusal> {
-    let go_on = || match stop.is_cancelled() {
-        true => Err(Refusal::new(
-            "The trial was stopped",
-            "What it had begun in the application was ended again.",
-        )),
-        false => Ok(()),
+    let go_on = || {
+        if stop.is_cancelled() {
+            let hint = "What it had begun in the application was ended again.";
+            return Err(Refusal::new("The trial was stopped", hint));
+        }
+        Ok(())
     };
     let sign_in = &connection.sign_in;
     let mut told = |exchange| exchanges.push(exchange);
@@ -126,6 +126,7 @@ async fn sign_in(
                 .into(),
         );
     }
+    go_on()?;
     let exchange = Exchange::of("Who is signed in?", true, &verify.request);
     let request = &verify.request;
     send(window, request, exchange, secrets, exchanges, |answer, secrets| {

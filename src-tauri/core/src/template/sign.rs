@@ -51,7 +51,19 @@ pub fn signed(claims: &Value, key: &str) -> Result<String, String> {
     })
 }
 
+/// A field for one line takes the line ends out of what is pasted into it; PEM (RFC 7468) has to have them.
+fn in_lines(pem: &str) -> String {
+    let parts: Vec<&str> = pem.split("-----").map(str::trim).collect();
+    match parts.as_slice() {
+        ["", begin, key, end, ""] if !pem.contains('\n') => {
+            format!("-----{begin}-----\n{key}\n-----{end}-----\n")
+        }
+        _ => pem.to_owned(),
+    }
+}
+
 fn private_key(pem: &str) -> Result<(Algorithm, EncodingKey), String> {
+    let pem = in_lines(pem);
     let bytes = pem.as_bytes();
     EncodingKey::from_ed_pem(bytes)
         .map(|key| (Algorithm::EdDSA, key))
@@ -282,6 +294,7 @@ mod tests {
             let token =
                 signed(&json!({ "sub": "7" }), &pem).unwrap_or_else(|words| panic!("{name}: {words}"));
             assert_eq!(part(&token, 0)["alg"], name);
+            assert!(signed(&json!({}), &pem.replace('\n', "")).is_ok(), "{name}, pasted into one line");
             let (body, tag) = token.rsplit_once('.').expect("three parts");
             let tag = BASE64_URL_SAFE_NO_PAD.decode(tag).expect("base64url");
             UnparsedPublicKey::new(algorithm, public).verify(body.as_bytes(), &tag).expect(name);
