@@ -548,7 +548,7 @@ async fn hostile_names_are_only_text() {
         .fetch_all(&users)
         .await
         .unwrap();
-    assert_eq!(edge.len(), 20);
+    assert_eq!(edge.len(), 21);
     for user in edge {
         let reason = "</p><script>alert(1)</script>";
         let body = json!({ "adminToken": TOKEN, "userId": user, "operator": "<b>", "reason": reason });

@@ -58,6 +58,13 @@ impl Program {
         self.test("journal").await
     }
 
+    /// Why this user is signed in, as the server was told; `None`: it is not, or nothing was told.
+    pub async fn reason_for(&self, user: &str) -> Option<String> {
+        let sessions: Vec<Value> = self.test("sessions").await;
+        let session = sessions.into_iter().find(|session| session["user"] == user)?;
+        session["reason"].as_str().map(str::to_owned)
+    }
+
     /// The sessions that the server has now: `{user, impersonated_by}`, sorted.
     pub async fn sessions(&self) -> Vec<Value> {
         let mut sessions: Vec<Value> = self.test("sessions").await;
