@@ -8,6 +8,7 @@
 mod answers;
 mod arrivals;
 mod canary;
+mod cookies;
 mod downloads;
 mod endings;
 mod hostile;
