@@ -16,4 +16,5 @@ mod journey;
 mod recipes;
 mod setup;
 mod shop;
+mod webhook;
 mod windows;

@@ -13,6 +13,9 @@ use understudy_test_support::wait::PATIENCE;
 /// The canary: it may be found nowhere but in the keyring and in the login request.
 pub const TOKEN: &str = "canary-51c0ffee-admin-token";
 
+/// A customer whose id is one more than a double can hold exactly.
+pub const LARGE_ID: &str = "9007199254740993";
+
 pub struct Shop {
     pub demo: Demo,
     pub stage: Stage,
