@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+use understudy_core::audit::{AuditLog, Event};
 use understudy_core::demo::{Demo, Received};
 use understudy_core::directory::{self, Query};
 use understudy_test_support::stage::Stage;
@@ -71,5 +72,11 @@ impl Shop {
 
     pub fn count(&self, method: &str, path: &str) -> usize {
         self.demo.application.journal().iter().filter(|one| one.method == method && one.path == path).count()
+    }
+
+    /// Everything that the audit log holds, oldest first.
+    pub async fn audit(&self) -> Result<Vec<Event>> {
+        let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.entries(1000).await?;
+        Ok(entries.into_iter().rev().map(|entry| entry.event).collect())
     }
 }
