@@ -7,6 +7,7 @@
 
 mod answers;
 mod arrivals;
+mod bar;
 mod canary;
 mod cookies;
 mod downloads;
