@@ -14,6 +14,7 @@ mod downloads;
 mod endings;
 mod hostile;
 mod journey;
+mod keyring;
 mod recipes;
 mod setup;
 mod shop;
