@@ -16,6 +16,7 @@ mod hostile;
 mod journey;
 mod keyring;
 mod recipes;
+mod rows;
 mod setup;
 mod shop;
 mod webhook;

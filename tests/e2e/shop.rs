@@ -58,6 +58,19 @@ impl Shop {
         .await
     }
 
+    /// The id of one of the demo's customers who are edge cases.
+    pub async fn edge_case(&self, who: &str) -> Result<String> {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo/ledgerline.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await?;
+        let id: i64 = sqlx::query_scalar("SELECT id FROM users WHERE email = ?")
+            .bind(format!("{who}@edge-cases.example"))
+            .fetch_one(&pool)
+            .await?;
+        pool.close().await;
+        Ok(id.to_string())
+    }
+
     /// Waits for a request that the application received.
     pub async fn received(&self, wanted: impl Fn(&Received) -> bool) -> Result<Received> {
         Ok(self.demo.application.wait_for(wanted, PATIENCE).await?)
