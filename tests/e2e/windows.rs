@@ -38,6 +38,20 @@ async fn session_windows_take_the_size_that_the_last_one_was_given() -> Result<(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_filled_the_screen_does_so_the_next_time() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    let whole = console.window().await?;
+    desktop.maximize(&whole).await?;
+    desktop.close(&whole).await?;
+    console.wait_until_ended().await?;
+    let console = shop.stage.open(&[]).await?;
+    desktop.wait_until_maximized(&console.window().await?).await?;
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_global_shortcut_brings_the_console_to_the_front_with_the_search_focused() -> Result<()> {
     let shop = Shop::open().await?;
     let desktop = &shop.stage.desktop;
