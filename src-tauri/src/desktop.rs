@@ -169,11 +169,15 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
 
 /// Ends all sessions, then the process. The console's window goes first, so that nobody waits for it.
 pub fn quit(app: &AppHandle) {
+    if app.state::<Quitting>().0.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    if let Some(window) = app.get_webview_window(CONSOLE) {
+        // Hidden, not closed: the last window that closes takes the process with it.
+        let _ = window.hide();
+    }
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
-        if app.state::<Quitting>().0.swap(true, Ordering::SeqCst) {
-            return;
-        }
         app.state::<Arc<Console>>().shut_down().await;
         app.exit(0);
     });
@@ -183,14 +187,16 @@ async fn quit_on_signal(app: AppHandle) {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
         else {
             return;
         };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            // Its terminal was closed.
+            _ = hang_up.recv() => {}
         }
     }
     #[cfg(not(unix))]

@@ -1,7 +1,9 @@
 //! What an application may answer to a sign-in, in a real webview.
 
 use anyhow::Result;
+use understudy_core::audit::Event;
 use understudy_core::demo::{Delay, Faults, LoginAnswer, MeAnswer};
+use understudy_test_support::wait::until;
 
 use crate::shop::Shop;
 
@@ -44,24 +46,37 @@ async fn every_way_of_saying_yes_signs_in() -> Result<()> {
 async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -> Result<()> {
     let shop = Shop::open().await?;
     let console = shop.stage.open(&[]).await?;
-    let faults: [(&str, Fault); 8] = [
-        ("401", |faults| faults.login = LoginAnswer::Status(401)),
-        ("403", |faults| faults.login = LoginAnswer::Status(403)),
-        ("404", |faults| faults.login = LoginAnswer::Status(404)),
-        ("500", |faults| faults.login = LoginAnswer::Status(500)),
-        ("a proxy's page, 200", |faults| faults.login = LoginAnswer::Html),
-        ("somebody else", |faults| faults.me = MeAnswer::WrongUser),
-        ("a page for JSON", |faults| faults.me = MeAnswer::Html),
-        ("nobody signed in", |faults| faults.me = MeAnswer::Status(401)),
+    // With the status and the words of the refusal in the audit log.
+    let refused = "refused the sign-in";
+    let faults: [(&str, u16, &str, Fault); 8] = [
+        ("401", 401, refused, |faults| faults.login = LoginAnswer::Status(401)),
+        ("403", 403, refused, |faults| faults.login = LoginAnswer::Status(403)),
+        ("404", 404, refused, |faults| faults.login = LoginAnswer::Status(404)),
+        ("500", 500, refused, |faults| faults.login = LoginAnswer::Status(500)),
+        ("a proxy's page, 200", 401, "/api/me says nobody is signed in", |faults| {
+            faults.login = LoginAnswer::Html;
+        }),
+        ("somebody else", 200, "signed in somebody else", |faults| faults.me = MeAnswer::WrongUser),
+        ("a page for JSON", 200, "/api/me did not answer with JSON", |faults| faults.me = MeAnswer::Html),
+        ("nobody signed in", 401, "/api/me says nobody is signed in", |faults| {
+            faults.me = MeAnswer::Status(401);
+        }),
     ];
-    for ((what, fault), customer) in faults.iter().zip(&shop.customers) {
+    for ((what, status, words, fault), customer) in faults.iter().zip(&shop.customers) {
+        let pages = shop.count("GET", "/");
         shop.demo.application.set(|all| {
             *all = Faults::default();
             fault(all);
         });
         console.become_user(customer, what).await?;
         console.wait_for_phases(&["refused"]).await.map_err(|error| error.context((*what).to_owned()))?;
-        let pages = shop.count("GET", "/");
+        assert_eq!(shop.count("GET", "/"), pages, "{what}: a page was shown");
+        let audit = shop.audit().await?;
+        let last = audit.last();
+        assert!(
+            matches!(last, Some(Event::Refused { status: Some(told), cause }) if told == status && cause.contains(words)),
+            "{what}: {last:?}"
+        );
 
         // Mended on the other side; Retry has the focus.
         shop.demo.application.set(|all| *all = Faults::default());
@@ -70,7 +85,7 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
             .press_until(&window, "Return", &["active"])
             .await
             .map_err(|error| error.context((*what).to_owned()))?;
-        assert_eq!(pages, shop.count("GET", "/").min(pages), "{what}: no page was shown before");
+        until("the page", async || Ok((shop.count("GET", "/") == pages + 1).then_some(()))).await?;
 
         let id = console.ask("console_state", "{}").await?["sessions"][0]["id"].clone();
         console.ask("end_session", &format!("{{ session: {id} }}")).await?;

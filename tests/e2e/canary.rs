@@ -3,35 +3,37 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use understudy_core::demo::{Faults, LoginAnswer};
+use understudy_test_support::processes;
+use understudy_test_support::stage::Console;
 
 use crate::shop::{Shop, TOKEN};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Result<()> {
-    let shop = Shop::open().await?;
+    let mut shop = Shop::open().await?;
+    shop.stage.set_env("UNDERSTUDY_LOG", "trace");
     let console = shop.stage.open(&[]).await?;
-    // Everything that crosses between the console's page and Rust is written down.
-    console
-        .ui
-        .evaluate(
-            "window.crossed = []; const real = window.fetch; \
-             window.fetch = async (...call) => { \
-               window.crossed.push(String(call[0]), String(call[1]?.body)); \
-               const answer = await real(...call); window.crossed.push(await answer.clone().text()); return answer; }; \
-             return true",
-        )
-        .await?;
+    overhear(&console).await?;
+
+    // The application repeats what it was sent, before it does what it should.
+    shop.demo.application.set(|faults| faults.login = LoginAnswer::Echo);
     console.become_user(&shop.customers[0], "canary").await?;
-    console.wait_for_phases(&["active"]).await?;
-    let login = shop.received(|one| one.path == "/login").await?;
+    console.wait_for_phases(&["refused"]).await?;
+    shop.demo.application.set(|faults| *faults = Faults::default());
+    let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
+    console.press_until(&window, "Return", &["active"]).await?;
+    let login = shop.received(|one| one.path == "/login" && one.status == Some(200)).await?;
     assert!(login.admin_token_ok, "the canary did sing once");
     console.ask("secret_status", "{ connection: 'shop' }").await?;
     console.ask("read_connection", "{ connection: 'shop' }").await?;
 
     let crossed = console.ui.evaluate("return window.crossed.join('\\n')").await?;
     let crossed = crossed.as_str().unwrap_or_default();
-    assert!(crossed.contains("console_state"), "the wire was listened to: {crossed:.300}");
+    for heard in ["console_state", "event sessions", "event toast", "event bar_changed"] {
+        assert!(crossed.contains(heard), "{heard} was not overheard: {crossed:.300}");
+    }
     assert!(!crossed.contains(TOKEN));
     for page in ["the console", "the bar"] {
         if page == "the bar" {
@@ -41,23 +43,60 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
         assert!(!html.to_string().contains(TOKEN), "{page}");
     }
 
-    let pid = console.ui.driver_pid();
-    for process in descendants(pid) {
+    let mut programs = Vec::new();
+    for pid in processes::family(console.ui.driver_pid()) {
+        let Some(program) = processes::program(pid) else { continue };
         for file in ["cmdline", "environ"] {
-            let text = std::fs::read(process.join(file)).unwrap_or_default();
-            assert!(!contains(&text), "{} of {}", file, process.display());
+            let file = processes::of(pid).join(file);
+            let text = std::fs::read(&file)
+                .with_context(|| format!("{} of {}", file.display(), program.display()))?;
+            assert!(!contains(&text), "{} of {}", file.display(), program.display());
         }
+        programs.extend(program.file_name().map(|name| name.to_string_lossy().into_owned()));
     }
-    assert!(!console.ui.log().contains(TOKEN), "the log");
+    for expected in ["understudy", "WebKitWebProcess", "WebKitNetworkProcess"] {
+        assert!(programs.iter().any(|name| name == expected), "{expected} is not among {programs:?}");
+    }
+    let log = console.ui.log();
+    assert!(log.contains("TRACE"), "everything is logged");
+    // A message of bytes is logged as their numbers.
+    let bytes = format!("{:?}", TOKEN.as_bytes());
+    let bytes = bytes.trim_matches(['[', ']']);
+    let spilt: Vec<_> = log.lines().filter(|line| line.contains(TOKEN) || line.contains(bytes)).collect();
+    assert!(spilt.is_empty(), "the log: {spilt:#?}");
     console.ui.quit().await?;
 
     for folder in [shop.stage.home_path().to_owned(), PathBuf::from(&shop.stage.keyring.env()["HOME"])] {
-        for file in files_below(&folder) {
+        for file in files_below(&folder)? {
             // The keyring's own file is encrypted, and searched as well.
-            let content = std::fs::read(&file).unwrap_or_default();
+            let content = std::fs::read(&file).with_context(|| file.display().to_string())?;
             assert!(!contains(&content), "the token is in {}", file.display());
         }
     }
+    Ok(())
+}
+
+/// Everything that crosses between the console's page and Rust is written down from here on: what is asked, what
+/// is answered, and every event that the UI knows.
+async fn overhear(console: &Console<'_>) -> Result<()> {
+    let source = include_str!("../../ui/src/ipc.ts");
+    let events: Vec<&str> = source
+        .split("=> on")
+        .skip(1)
+        .filter_map(|text| text.split_once("(\"").and_then(|(_, name)| name.split('"').next()))
+        .collect();
+    let script = format!(
+        "window.crossed = []; const real = window.fetch; \
+         window.fetch = async (...call) => {{ \
+           window.crossed.push(String(call[0]), String(call[1]?.body)); \
+           const answer = await real(...call); window.crossed.push(await answer.clone().text()); return answer; }}; \
+         const tauri = window.__TAURI_INTERNALS__; \
+         const hear = (event) => tauri.transformCallback((heard) => \
+           window.crossed.push('event ' + event, JSON.stringify(heard))); \
+         return Promise.all({events:?}.map((event) => \
+           tauri.invoke('plugin:event|listen', {{ event, target: {{ kind: 'Any' }}, handler: hear(event) }}))).then(() => true)"
+    );
+    console.ui.evaluate(&script).await?;
     Ok(())
 }
 
@@ -65,25 +104,16 @@ fn contains(content: &[u8]) -> bool {
     content.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes())
 }
 
-/// `/proc/<pid>` of a process and of all that it started.
-fn descendants(pid: u32) -> Vec<PathBuf> {
-    let mut all = vec![pid];
-    let mut index = 0;
-    while let Some(parent) = all.get(index).copied() {
-        let children =
-            std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-        all.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-        index += 1;
-    }
-    assert!(all.len() > 2, "the application and its web processes run");
-    all.into_iter().map(|pid| PathBuf::from(format!("/proc/{pid}"))).collect()
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            files.extend(files_below(&entry.path())?);
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
     }
-    files
+    Ok(files)
 }

@@ -2,6 +2,10 @@
 
 use anyhow::Result;
 use thirtyfour::prelude::*;
+use understudy_core::audit::{EndCause, Event};
+use understudy_core::demo::Delay;
+use understudy_test_support::stage::Console;
+use understudy_test_support::wait::until;
 
 use crate::shop::Shop;
 
@@ -38,18 +42,54 @@ async fn the_button_the_list_the_key_and_the_windows_own_button_all_sign_out() -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_the_console_signs_out_of_everything_first() -> Result<()> {
+async fn closing_the_console_hides_it_at_once_and_signs_out_of_everything() -> Result<()> {
     let shop = Shop::open().await?;
     let console = shop.stage.open(&[]).await?;
-    for (index, customer) in shop.customers[..2].iter().enumerate() {
-        console.become_user(customer, "quit").await?;
-        console.wait_for_phases(&vec!["active"; index + 1]).await?;
-    }
-    let window = console.window().await?;
-    shop.stage.desktop.close(&window).await?;
-    shop.stage.desktop.wait_until_gone("Understudy").await?;
-    assert_eq!(shop.count("POST", "/logout"), 2);
+    become_two(&shop, &console).await?;
+    shop.demo.application.set(|faults| faults.logout_delay = Delay::UntilReleased);
+    shop.stage.desktop.close(&console.window().await?).await?;
+    until("the console's window to be gone", async || {
+        let windows = shop.stage.desktop.windows().await?;
+        Ok(windows.iter().all(|window| window.title != "Understudy").then_some(()))
+    })
+    .await?;
+    assert!(console.pid().is_some(), "nobody waits for the application, but the program does");
+    until("both sign-outs", async || Ok((shop.count("POST", "/logout") == 2).then_some(()))).await?;
+    shop.demo.application.release();
+    console.wait_until_ended().await?;
+    assert_eq!(ends(&shop).await?, [quit(), quit()]);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_signs_out_of_everything_first() -> Result<()> {
+    let shop = Shop::open().await?;
+    for (index, signal) in ["TERM", "INT", "HUP"].into_iter().enumerate() {
+        let console = shop.stage.open(&[]).await?;
+        become_two(&shop, &console).await?;
+        console.signal(signal).await?;
+        console.wait_until_ended().await?;
+        let both = 2 * (index + 1);
+        assert_eq!(shop.count("POST", "/logout"), both, "{signal}");
+        assert_eq!(ends(&shop).await?, vec![quit(); both], "{signal}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opening_that_is_cancelled_signs_out_of_what_it_may_have_begun() -> Result<()> {
+    let shop = Shop::open().await?;
+    let console = shop.stage.open(&[]).await?;
+    shop.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    console.become_user(&shop.customers[0], "changed my mind").await?;
+    shop.received(|one| one.path == "/login").await?;
+    console.wait_for_phases(&["opening"]).await?;
+    let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
+    console.press_until(&window, "Escape", &[]).await?;
+    shop.received(|one| one.path == "/logout" && one.status == Some(200)).await?;
+    assert_eq!(shop.audit().await?, [Event::Begun, EndCause::Operator.into()]);
+    assert_eq!(shop.story(), ["POST /login", "POST /logout"], "no page was shown");
+    console.ui.quit().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,11 +98,30 @@ async fn an_application_that_hangs_at_sign_out_holds_nobody_up() -> Result<()> {
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "hangs").await?;
     console.wait_for_phases(&["active"]).await?;
-    shop.demo.application.set(|faults| faults.logout_delay = understudy_core::demo::Delay::UntilReleased);
+    shop.demo.application.set(|faults| faults.logout_delay = Delay::UntilReleased);
     console.ui.switch_to("bar.html").await?;
     console.ui.press(Key::Control + "w").await?;
     console.wait_for_phases(&[]).await?;
     assert_eq!(shop.count("POST", "/logout"), 1);
     console.ui.with_text("status", "did not go through").await?;
     console.ui.quit().await
+}
+
+async fn become_two(shop: &Shop, console: &Console<'_>) -> Result<()> {
+    for (index, customer) in shop.customers[..2].iter().enumerate() {
+        console.become_user(customer, "quit").await?;
+        console.wait_for_phases(&vec!["active"; index + 1]).await?;
+    }
+    Ok(())
+}
+
+/// What the audit log says of the sessions that ended, oldest first.
+async fn ends(shop: &Shop) -> Result<Vec<Event>> {
+    let audit = shop.audit().await?;
+    Ok(audit.into_iter().filter(|event| matches!(event, Event::Ended { .. })).collect())
+}
+
+/// An end with the application, and with a sign-out that went through.
+fn quit() -> Event {
+    EndCause::Quit.into()
 }

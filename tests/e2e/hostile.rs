@@ -11,12 +11,10 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
     let shop = Shop::beginning_at("/hostile").await?;
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "what does it try").await?;
-    // The page's own frame tries and reports too; the last word is the page's.
-    let done =
-        |one: &Received| one.path == "/hostile/report" && one.status.is_some() && one.json()["done"] == true;
-    let report = shop.received(|one| done(one) && one.json()["place"] == "top").await?.json();
-    let reports = shop.demo.application.journal().into_iter().filter(|one| one.path == "/hostile/report");
-    for report in reports.map(|one| one.json()) {
+    // The page and a frame in it: each tries and reports.
+    let mut tried = Vec::new();
+    for place in ["frame", "top"] {
+        let report = shop.received(|one| is_last_word(one, place)).await?.json();
         let attempts = report["attempts"].as_array().cloned().unwrap_or_default();
         // WebKit answers a blocked local file with an empty document of an opaque origin, which a page
         // cannot tell from one that was loaded and that it may not read.
@@ -24,12 +22,18 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
             .iter()
             .filter(|attempt| !says(attempt, "refused") && attempt["name"] != "frame file:///etc/passwd")
             .collect();
-        assert!(got.is_empty(), "{got:#?}");
+        assert!(got.is_empty(), "{place}: {got:#?}");
+        for command in commands() {
+            let name = format!("invoke {command}");
+            assert!(attempts.iter().any(|attempt| attempt["name"] == *name), "{place} did not try {command}");
+        }
+        tried.push(report);
     }
-    assert!(report["attempts"].as_array().is_some_and(|all| all.len() >= 15), "it tried a lot: {report}");
     // What a page may do it could do: the refusals above are no accident of a broken page.
-    let controls = report["controls"].as_array().cloned().unwrap_or_default();
-    assert!(!controls.is_empty() && controls.iter().all(|one| says(one, "allowed")), "{controls:#?}");
+    for report in tried {
+        let controls = report["controls"].as_array().cloned().unwrap_or_default();
+        assert!(!controls.is_empty() && controls.iter().all(|one| says(one, "allowed")), "{controls:#?}");
+    }
 
     // The session runs on under its bar, and the console is where it was.
     console.wait_for_phases(&["active"]).await?;
@@ -42,6 +46,42 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
     let windows = shop.stage.desktop.windows().await?;
     assert_eq!(windows.len(), 2, "no window was opened by the page: {windows:?}");
     console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bar_may_call_its_own_two_commands_and_no_other() -> Result<()> {
+    let shop = Shop::open().await?;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "what may the bar do").await?;
+    console.wait_for_phases(&["active"]).await?;
+    console.ui.switch_to("bar.html").await?;
+    let state = console.ask("bar_state", "{}").await?;
+    assert_eq!(state["session"]["phase"], "active", "{state}");
+    for command in commands().filter(|command| !command.starts_with("bar_")) {
+        let said = console
+            .ui
+            .evaluate(&format!(
+                "return window.__TAURI_INTERNALS__.invoke('{command}', {{}}).then(() => 'allowed', String)"
+            ))
+            .await?;
+        assert!(said.as_str().is_some_and(|said| said.contains("not allowed")), "{command}: {said}");
+    }
+    console.ui.quit().await
+}
+
+/// The names of all commands there are.
+fn commands() -> impl Iterator<Item = &'static str> {
+    let source = include_str!("../../src-tauri/src/commands.rs");
+    let functions = source.split("#[tauri::command]").skip(1);
+    functions.filter_map(|text| text.trim_start().strip_prefix("pub async fn ")?.split('(').next())
+}
+
+fn is_last_word(one: &Received, place: &str) -> bool {
+    let report = one.json();
+    one.path == "/hostile/report"
+        && one.status.is_some()
+        && report["done"] == true
+        && report["place"] == place
 }
 
 fn says(attempt: &Value, word: &str) -> bool {

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
+use understudy_core::audit::{AuditLog, Event};
 use understudy_core::demo::{Demo, Received};
 use understudy_core::directory::{self, Query};
 use understudy_test_support::stage::Stage;
@@ -12,6 +13,9 @@ use understudy_test_support::wait::PATIENCE;
 
 /// The canary: it may be found nowhere but in the keyring and in the login request.
 pub const TOKEN: &str = "canary-51c0ffee-admin-token";
+
+/// A customer whose id is one more than a double can hold exactly.
+pub const LARGE_ID: &str = "9007199254740993";
 
 pub struct Shop {
     pub demo: Demo,
@@ -54,6 +58,19 @@ impl Shop {
         .await
     }
 
+    /// The id of one of the demo's customers who are edge cases.
+    pub async fn edge_case(&self, who: &str) -> Result<String> {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo/ledgerline.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await?;
+        let id: i64 = sqlx::query_scalar("SELECT id FROM users WHERE email = ?")
+            .bind(format!("{who}@edge-cases.example"))
+            .fetch_one(&pool)
+            .await?;
+        pool.close().await;
+        Ok(id.to_string())
+    }
+
     /// Waits for a request that the application received.
     pub async fn received(&self, wanted: impl Fn(&Received) -> bool) -> Result<Received> {
         Ok(self.demo.application.wait_for(wanted, PATIENCE).await?)
@@ -68,5 +85,11 @@ impl Shop {
 
     pub fn count(&self, method: &str, path: &str) -> usize {
         self.demo.application.journal().iter().filter(|one| one.method == method && one.path == path).count()
+    }
+
+    /// Everything that the audit log holds, oldest first.
+    pub async fn audit(&self) -> Result<Vec<Event>> {
+        let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.entries(1000).await?;
+        Ok(entries.into_iter().rev().map(|entry| entry.event).collect())
     }
 }

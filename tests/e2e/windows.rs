@@ -25,13 +25,29 @@ async fn session_windows_take_the_size_that_the_last_one_was_given() -> Result<(
     desktop.wait_for_size(&whole, (1280, 800)).await?;
 
     // And the next time.
+    desktop.resize(&whole, (1100, 700)).await?;
     desktop.close(&whole).await?;
-    desktop.wait_until_gone("Understudy").await?;
+    console.wait_until_ended().await?;
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[2], "the next day").await?;
     console.wait_for_phases(&["active"]).await?;
     let third = desktop.wait_for_window("development — Understudy").await?;
     desktop.wait_for_size(&third, SIZE).await?;
+    desktop.wait_for_size(&console.window().await?, (1100, 700)).await?;
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_filled_the_screen_does_so_the_next_time() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    let whole = console.window().await?;
+    desktop.maximize(&whole).await?;
+    desktop.close(&whole).await?;
+    console.wait_until_ended().await?;
+    let console = shop.stage.open(&[]).await?;
+    desktop.wait_until_maximized(&console.window().await?).await?;
     console.ui.quit().await
 }
 
@@ -54,5 +70,33 @@ async fn the_global_shortcut_brings_the_console_to_the_front_with_the_search_foc
     // Whoever types now searches for somebody else.
     desktop.type_text(&whole, "anna").await?;
     console.ui.with_text("row", "nna").await?;
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn started_once_more_it_is_the_running_console_that_comes_to_the_front() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "working in it").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let session = desktop.wait_for_window("development — Understudy").await?;
+    let whole = console.window().await?;
+    for arguments in [&["--search"][..], &["demo"], &[]] {
+        console.ui.evaluate("document.activeElement.blur(); return true").await?;
+        desktop.focus(&session).await?;
+        let (code, said) = shop.stage.run(arguments, "").await?;
+        assert_eq!(code, 0, "{arguments:?}: {said}");
+        desktop.wait_until_active(&whole).await?;
+        let focused = "return document.activeElement.getAttribute('role') === 'searchbox'";
+        console.ui.wait_for("the search field to be focused", focused).await?;
+        let windows = desktop.windows().await?;
+        let consoles = windows.iter().filter(|window| window.title == "Understudy").count();
+        assert_eq!((consoles, windows.len()), (1, 2), "{arguments:?}: {windows:?}");
+    }
+    // `demo` brought the demo with it.
+    let in_the_rail = "return document.querySelector('nav').textContent.includes('Demo')";
+    console.ui.wait_for("the demo in the rail", in_the_rail).await?;
+    console.wait_for_phases(&["active"]).await?;
     console.ui.quit().await
 }

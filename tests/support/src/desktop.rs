@@ -184,6 +184,22 @@ impl Desktop {
         Ok(())
     }
 
+    /// Has the window fill the screen, as a double click on its title would.
+    pub async fn maximize(&self, window: &Window) -> Result<()> {
+        let id = format!("{:#x}", window.id);
+        self.x("wmctrl", &["-i", "-r", &id, "-b", "add,maximized_vert,maximized_horz"]).await?;
+        self.wait_until_maximized(window).await
+    }
+
+    /// Returns when the window fills the screen.
+    pub async fn wait_until_maximized(&self, window: &Window) -> Result<()> {
+        until(&format!("{:?} to fill the screen", window.title), async || {
+            let said = self.x("xprop", &["-id", &window.id.to_string(), "_NET_WM_STATE"]).await?;
+            Ok(said.contains("MAXIMIZED_HORZ").then_some(()))
+        })
+        .await
+    }
+
     /// Gives the window's content another size, in pixels, as dragging its frame would.
     pub async fn resize(&self, window: &Window, size: (u32, u32)) -> Result<()> {
         let (id, width, height) = (window.id.to_string(), size.0.to_string(), size.1.to_string());

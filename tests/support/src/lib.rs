@@ -27,6 +27,8 @@ pub mod mongod;
 #[cfg(target_os = "linux")]
 pub mod postgres;
 #[cfg(target_os = "linux")]
+pub mod processes;
+#[cfg(target_os = "linux")]
 pub mod program;
 #[cfg(target_os = "linux")]
 mod server;

@@ -1,7 +1,8 @@
 //! How much memory programs take: proportional set size (PSS), in which shared pages count once.
 
-use std::path::Path;
 use std::time::Duration;
+
+use crate::processes;
 
 /// At one moment.
 #[derive(Clone)]
@@ -35,17 +36,7 @@ impl Memory {
 
     /// Of `root` and everything it started.
     pub fn of(root: u32) -> Self {
-        let mut processes = vec![root];
-        let mut index = 0;
-        while let Some(parent) = processes.get(index).copied() {
-            let children = Path::new("/proc").join(parent.to_string()).join("task");
-            for task in std::fs::read_dir(children).into_iter().flatten().flatten() {
-                let text = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-                processes.extend(text.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-            }
-            index += 1;
-        }
-        Self { processes: processes.into_iter().map(|pid| (pid, pss(pid))).collect() }
+        Self { processes: processes::family(root).into_iter().map(|pid| (pid, pss(pid))).collect() }
     }
 
     pub fn megabytes(&self) -> f64 {
@@ -66,7 +57,7 @@ impl Memory {
 }
 
 fn pss(pid: u32) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let text = std::fs::read_to_string(processes::of(pid).join("smaps_rollup")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

@@ -17,6 +17,7 @@ use understudy_core::home::Home;
 
 use crate::desktop::{Desktop, Window};
 use crate::keyring::Keyring;
+use crate::processes;
 use crate::wait::until;
 use crate::webdriver::Browser;
 
@@ -26,12 +27,28 @@ pub struct Stage {
     pub keyring: Keyring,
     home: TempDir,
     binary: PathBuf,
+    more_env: BTreeMap<String, String>,
 }
 
 impl Stage {
     pub async fn set(binary: &Path) -> Result<Self> {
         let (desktop, keyring) = tokio::try_join!(Desktop::start(), Keyring::start())?;
-        Ok(Self { desktop, keyring, home: tempfile::tempdir()?, binary: binary.to_owned() })
+        Self::on(desktop, keyring, binary)
+    }
+
+    /// The same on a machine where no keyring runs, nor a D-Bus session to find one on.
+    pub async fn without_keyring(binary: &Path) -> Result<Self> {
+        Self::on(Desktop::start().await?, Keyring::absent()?, binary)
+    }
+
+    fn on(desktop: Desktop, keyring: Keyring, binary: &Path) -> Result<Self> {
+        let (home, binary) = (tempfile::tempdir()?, binary.to_owned());
+        Ok(Self { desktop, keyring, home, binary, more_env: BTreeMap::new() })
+    }
+
+    /// Sets one more variable of the application's environment.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.more_env.insert(name.into(), value.into());
     }
 
     /// Where this application keeps everything.
@@ -79,6 +96,7 @@ impl Stage {
         let mut env = self.desktop.env();
         env.extend(self.keyring.env());
         env.insert("UNDERSTUDY_HOME".into(), self.home.path().display().to_string());
+        env.extend(self.more_env.clone());
         env
     }
 }
@@ -115,6 +133,26 @@ impl Console<'_> {
             .into_iter()
             .find(|window| window.title == "Understudy")
             .context("the console's window is open")
+    }
+
+    /// The process id of the application, as long as it runs.
+    pub fn pid(&self) -> Option<u32> {
+        let binary = self.stage.binary.canonicalize().ok()?;
+        let mut family = processes::family(self.ui.driver_pid()).into_iter();
+        family.find(|pid| processes::program(*pid).as_ref() == Some(&binary))
+    }
+
+    /// Sends the application a signal: `TERM`, `INT`, `HUP`.
+    pub async fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.pid().context("the application runs")?;
+        let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().await?;
+        ensure!(sent.success(), "{name} was not sent");
+        Ok(())
+    }
+
+    /// Returns when the application's process has ended.
+    pub async fn wait_until_ended(&self) -> Result<()> {
+        until("the application to end", async || Ok(self.pid().is_none().then_some(()))).await
     }
 
     /// Types into the search field and waits until the first row shows `expected`.

@@ -474,7 +474,8 @@ pub enum FormFieldKind {
     /// Any number of numbers.
     Numbers,
     Json,
-    /// Nothing that can be given here: a file.
+    /// Nothing that can be given here, as a file; no connection file can ask for it.
+    #[schemars(skip)]
     Unsupported,
 }
 

@@ -102,7 +102,7 @@ fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut Fault
         return one_of(key, value.get_ref(), &words, faults);
     }
     match (schema["type"].as_str(), value.get_ref()) {
-        (Some("string"), DeValue::String(_)) => {}
+        (Some("string"), DeValue::String(_)) | (Some("boolean"), DeValue::Boolean(_)) => {}
         (Some("object"), DeValue::Table(inner)) => table(key, inner, schema, faults),
         (Some("array"), DeValue::Array(items)) => {
             for (at, item) in items.iter().enumerate() {
@@ -127,6 +127,7 @@ fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut Fault
                 "string" => "text in quotes",
                 "object" => "a table",
                 "array" => "a list in brackets",
+                "boolean" => "true or false",
                 _ => "a whole number",
             };
             faults.add(key, format!("has to be {wanted}, not {}", kind(found)));
@@ -143,13 +144,17 @@ fn resolved(schema: &Value) -> &Value {
     }
 }
 
-/// The words of an enumeration, in either of the forms that schemars writes.
+/// The words of an enumeration, in any of the forms that schemars writes: those without a description of their
+/// own stand together.
 fn words(schema: &Value) -> Option<Vec<&str>> {
-    if let Some(words) = schema["enum"].as_array() {
-        return Some(words.iter().filter_map(Value::as_str).collect());
+    fn of(schema: &Value) -> impl Iterator<Item = &str> {
+        let together = schema["enum"].as_array().into_iter().flatten();
+        together.chain([&schema["const"]]).filter_map(Value::as_str)
     }
-    let choices = schema["oneOf"].as_array()?;
-    Some(choices.iter().filter_map(|choice| choice["const"].as_str()).collect())
+    if schema["enum"].is_array() {
+        return Some(of(schema).collect());
+    }
+    Some(schema["oneOf"].as_array()?.iter().flat_map(of).collect())
 }
 
 fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut Faults) {

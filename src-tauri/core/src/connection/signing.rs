@@ -351,9 +351,6 @@ impl Parts<'_> {
                     "has its value in `sign_in.forest.values`, so it is not asked",
                 );
             }
-            if field.kind == FormFieldKind::Unsupported {
-                self.faults.add(&format!("{key}.type"), "is nothing that can be asked for");
-            }
             let may_choose =
                 matches!(field.kind, FormFieldKind::Text | FormFieldKind::Choice | FormFieldKind::Choices);
             let wants_choices = matches!(field.kind, FormFieldKind::Choice | FormFieldKind::Choices);

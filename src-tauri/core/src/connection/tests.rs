@@ -747,3 +747,70 @@ fn every_recipes_page_has_a_file_that_can_be_used() {
         }
     }
 }
+
+/// A Smart Action with what `more` adds to the preset's, in `[sign_in.forest]`.
+fn forest(more: &str) -> (String, Vec<String>) {
+    let sign_in = "preset = 'forest-legacy'\n[sign_in.settings]\napp = 'https://app.acme.com'\n\
+                   backend = 'https://admin.acme.com'\nrendering = '1'\noperator = '1'";
+    (sign_in.to_owned(), faults("", "", sign_in, more))
+}
+
+#[test]
+fn a_smart_actions_form_is_added_to_the_preset() {
+    let fields = "[sign_in.forest]\nvalues = { Ticket = '{{ reason }}' }\n[[sign_in.forest.fields]]\nname = 'Channel'\n\
+                  choices = ['Phone', 'Chat']\nrequired = true\nvalue = 'Chat'\n[[sign_in.forest.fields]]\n\
+                  name = 'Seats'\ntype = 'number'";
+    let (sign_in, found) = forest(fields);
+    assert_eq!(found, [""; 0]);
+    let text = format!(
+        "name = 'Acme'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\nid = 'id'\n\
+         [sign_in]\n{sign_in}\n{fields}\n"
+    );
+    let connection = parse(&text).expect("it can be used");
+    let Recipe::Forest(forest) = &connection.sign_in.recipe else { panic!("a Smart Action") };
+    assert_eq!(forest.part.backend, "https://admin.acme.com", "the preset's own is still there");
+    assert_eq!(forest.part.fields.len(), 2);
+    assert_eq!(forest.part.fields[1].kind, FormFieldKind::Number);
+}
+
+#[test]
+fn faults_of_a_smart_actions_form_are_told_by_their_place() {
+    for (more, expected) in [
+        (
+            "[[sign_in.forest.fields]]\nname = 'a'\ntype = 'numbr'",
+            "sign_in.forest.fields[0].type: `numbr` is not one of text, number, boolean, json, long_text, date, date_time, time, choice, choices, texts, numbers; did you mean `number`?",
+        ),
+        (
+            "[[sign_in.forest.fields]]\nname = 'a'\nrequired = 'yes'",
+            "sign_in.forest.fields[0].required: has to be true or false, not text",
+        ),
+        (
+            "[[sign_in.forest.fields]]\nname = 'a'\ntype = 'choice'",
+            "sign_in.forest.fields[0].choices: are for a field of type `choice` or `choices`, which needs them",
+        ),
+        (
+            "[[sign_in.forest.fields]]\nname = 'a'\ntype = 'unsupported'",
+            "sign_in.forest.fields[0].type: this version of Understudy does not know `unsupported`; it knows text, ",
+        ),
+        (
+            "[sign_in.forest]\nvalues = { a = 1 }\n[[sign_in.forest.fields]]\nname = 'a'",
+            "sign_in.forest.fields[0].name: has its value in `sign_in.forest.values`, so it is not asked",
+        ),
+    ] {
+        let (_, found) = forest(more);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{}\n{expected}", found[0]);
+    }
+    let missing = faults(
+        "",
+        "",
+        "kind = 'forest'\nredirect_to = 'https://app.acme.com/'",
+        "[sign_in.forest]\nbackend = 'https://a.acme.com'",
+    );
+    for key in ["action", "collection", "rendering", "operator"] {
+        assert!(
+            missing.iter().any(|fault| fault.contains(&format!("sign_in.forest.{key}: is missing. "))),
+            "{missing:?}"
+        );
+    }
+}

@@ -1,15 +1,18 @@
-//! Pages that ask something unusual of a browser: new windows, downloads, an answer that never comes.
+//! Pages that ask something unusual of a browser: new windows, downloads, an answer that never comes, cookies that
+//! are kept for a moment or from other sites.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse};
+use axum::response::{AppendHeaders, Html, IntoResponse};
 use axum::routing::{get, post};
+use jiff::{SignedDuration, Timestamp};
 
 use super::application::Shared;
 use super::faults::Delay;
+use super::sign_in::http_date;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -18,6 +21,9 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/popup", get(async || Html(POPUP)))
         .route("/set-cookie-check", get(async || Html(SET_COOKIE_CHECK)))
         .route("/set-cookie-check/report", post(async || StatusCode::NO_CONTENT))
+        .route("/elsewhere", get(async || Html(ELSEWHERE)))
+        .route("/fleeting", get(fleeting))
+        .route("/fleeting/again", get(async || StatusCode::NO_CONTENT))
 }
 
 /// Answers when [`super::Application::release`] says so.
@@ -60,6 +66,44 @@ const SET_COOKIE_CHECK: &str = r#"<!doctype html>
   document.getElementById("seen").textContent = names.join("\n");
   fetch("/api/me").then((answer) => answer.status).then((me) =>
     fetch("/set-cookie-check/report", { method: "POST", body: JSON.stringify({ names, me }) }));
+</script>
+</html>
+"#;
+
+/// Leads to the application's other name, which is another site to a browser, and from there back by a link.
+const ELSEWHERE: &str = r#"<!doctype html>
+<html lang="en">
+<title>Elsewhere</title>
+<h1>Another site</h1>
+<p><a id="back">Back to the application</a>
+<script>
+  const own = "127.0.0.1";
+  const there = location.hostname === own ? "localhost" : own;
+  const path = there === own ? "/set-cookie-check" : "/elsewhere";
+  const link = document.getElementById("back");
+  link.href = `http://${there}:${location.port}${path}`;
+  link.click();
+</script>
+</html>
+"#;
+
+/// Sets cookies that end in two seconds, in both ways of saying so, and goes on asking with what is left of them.
+async fn fleeting() -> impl IntoResponse {
+    let expires = http_date(Timestamp::now() + SignedDuration::from_secs(2));
+    let cookies = [
+        "fleeting_age=1; Path=/; Max-Age=2; HttpOnly".to_owned(),
+        format!("fleeting_date=1; Path=/; Expires={expires}; HttpOnly"),
+    ];
+    (AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie))), Html(FLEETING))
+}
+
+const FLEETING: &str = r#"<!doctype html>
+<html lang="en">
+<title>Fleeting cookies</title>
+<h1>Cookies for two seconds</h1>
+<script>
+  const ask = () => fetch("/fleeting/again").finally(() => setTimeout(ask, 100));
+  ask();
 </script>
 </html>
 "#;

@@ -151,10 +151,7 @@ async fn find(shared: &Shared, id: i64) -> Result<Option<Customer>, Response> {
 
 fn begin_cookies(key: &str, same_site: SameSite) -> [(header::HeaderName, String); 3] {
     let seconds = LIFETIME.as_secs();
-    let expires = Timestamp::now() + SignedDuration::from_secs(seconds.cast_signed());
-    let expires = rfc2822::DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&expires)
-        .expect("a year of four digits can be printed");
+    let expires = http_date(Timestamp::now() + SignedDuration::from_secs(seconds.cast_signed()));
     let api = Uuid::new_v4().simple();
     let same_site = same_site.attribute();
     [
@@ -163,6 +160,13 @@ fn begin_cookies(key: &str, same_site: SameSite) -> [(header::HeaderName, String
         format!("{LOOK}=auto; Path=/; SameSite=Lax"),
     ]
     .map(|cookie| (header::SET_COOKIE, cookie))
+}
+
+/// As a cookie's `Expires` has it.
+pub(super) fn http_date(at: Timestamp) -> String {
+    rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&at)
+        .expect("a year of four digits can be printed")
 }
 
 fn end_cookies() -> [(header::HeaderName, HeaderValue); 2] {

