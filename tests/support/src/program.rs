@@ -58,11 +58,11 @@ impl Program {
         self.test("journal").await
     }
 
-    /// Why this user is signed in, as the server was told; `None`: it is not, or nothing was told.
-    pub async fn reason_for(&self, user: &str) -> Option<String> {
+    /// Why this user is signed in, in each session, as far as the server was told.
+    pub async fn reasons_for(&self, user: &str) -> Vec<String> {
         let sessions: Vec<Value> = self.test("sessions").await;
-        let session = sessions.into_iter().find(|session| session["user"] == user)?;
-        session["reason"].as_str().map(str::to_owned)
+        let of_user = sessions.iter().filter(|session| session["user"] == user);
+        of_user.filter_map(|session| session["reason"].as_str().map(str::to_owned)).collect()
     }
 
     /// The sessions that the server has now: `{user, impersonated_by}`, sorted.
