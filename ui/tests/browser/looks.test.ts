@@ -334,6 +334,47 @@ const views: View[] = [
     },
   },
   {
+    name: "impersonate-form",
+    opening: {
+      prepare: (fake) => {
+        fake.state.connections = fake.state.connections.map((one) => ({ ...one, has_form: true }));
+        const field = (name: string, more: object) => ({
+          name,
+          label: name,
+          description: null,
+          kind: "text" as const,
+          required: false,
+          read_only: false,
+          value: null,
+          choices: [],
+          placeholder: null,
+          watched: false,
+          source: {},
+          ...more,
+        });
+        const channels = ["Phone", "E-mail", "Chat"].map((label) => ({ label, value: label }));
+        fake.answers["sign_in_form"] = () => ({
+          fields: [
+            field("Reason", { required: true }),
+            field("Channel", { kind: "choice", value: "E-mail", required: true, choices: channels }),
+            field("Seats", { kind: "number", description: "How many the customer may have meanwhile" }),
+            field("Until", { kind: "date", required: true }),
+            field("Tell the customer", { kind: "boolean", value: true }),
+            field("Teams", { kind: "choices", value: ["Chat"], choices: channels }),
+            field("Note", { kind: "long_text" }),
+          ],
+        });
+      },
+    },
+    go: async (page) => {
+      await page.keyboard.press("Control+Enter");
+      await page.getByRole("combobox", { name: "Channel" }).waitFor();
+      await page.getByRole("textbox", { name: "Reason" }).fill("Ticket 88240: cannot see invoice");
+      await page.keyboard.press("Control+Enter");
+      await page.getByText("The application wants this to be filled in.").waitFor();
+    },
+  },
+  {
     name: "palette",
     opening: {
       prepare: (fake, { NOW }) => {
@@ -403,6 +444,36 @@ const views: View[] = [
         });
       });
       await page.getByText("401 Unauthorized").waitFor();
+    },
+  },
+  {
+    name: "toast-said",
+    go: async (page) => {
+      await field(page).waitFor();
+      await page.evaluate(() => {
+        const words = (text: string) => ({ text });
+        const element = (tag: string, ...children: object[]) => ({ element: { tag, children } });
+        window.understudy?.emit("toast", {
+          kind: "good",
+          text: "Impersonating user 48213907",
+          hint: null,
+          said: [
+            element("heading", words("Account")),
+            element("paragraph", words("Plan: "), element("strong", words("pro")), words(", since March.")),
+            element(
+              "list",
+              element("item", words("4 of 5 seats")),
+              element("item", words("invoiced monthly")),
+            ),
+            element(
+              "table",
+              element("row", element("header_cell", words("Owner")), element("cell", words("Anna Svensson"))),
+              element("row", element("header_cell", words("Region")), element("cell", words("eu-north"))),
+            ),
+          ],
+        });
+      });
+      await page.getByText("eu-north").waitFor();
     },
   },
   {

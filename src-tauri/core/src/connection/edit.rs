@@ -32,14 +32,20 @@ const INLINE: usize = 100;
 /// The text of `file`; written into `text`, if there is one. Two laws hold: reading the result gives
 /// `file`, and a text that says `file` already is not touched.
 ///
+/// Whole numbers beyond 2^53 that `text` has stay as they are there: the form, whose numbers are floats, has
+/// nothing to say of their last digits.
+///
 /// Fails with [`Code::ConnectionInvalid`] when `text` cannot be read, or when the body holds what
 /// TOML cannot: a null, or a whole number beyond 64 bits with a sign.
 pub fn write_into(text: Option<&str>, file: &ConnectionFile) -> Result<String> {
-    let wanted = Wanted::new(file)?;
     let Some(text) = text.filter(|text| !without_bom(text).trim().is_empty()) else {
-        return Ok(wanted.fresh());
+        return Ok(Wanted::new(file)?.fresh());
     };
     let current = as_json(&read_file("the text", text)?);
+    let mut exact = as_json(file);
+    keep_large(&current, &mut exact);
+    let exact: ConnectionFile = serde_json::from_value(exact).map_err(Error::internal)?;
+    let wanted = Wanted::new(&exact)?;
     if current == wanted.json {
         return Ok(text.to_owned());
     }
@@ -160,6 +166,34 @@ fn styled(key: &str, path: &str, item: &Item) -> Item {
         table.insert(key, item);
     }
     Item::Table(table)
+}
+
+/// Puts the numbers of `current` where `wanted` has what a float makes of them.
+fn keep_large(current: &Json, wanted: &mut Json) {
+    /// From here on floats leave whole numbers out.
+    const LARGE: f64 = 9_007_199_254_740_992.0;
+    match (current, wanted) {
+        (Json::Object(current), Json::Object(wanted)) => {
+            for (key, wanted) in wanted {
+                if let Some(current) = current.get(key) {
+                    keep_large(current, wanted);
+                }
+            }
+        }
+        (Json::Array(current), Json::Array(wanted)) => {
+            current.iter().zip(wanted).for_each(|(current, wanted)| keep_large(current, wanted));
+        }
+        (Json::Number(current), Json::Number(wanted)) => {
+            let (there, here) = (current.as_f64(), wanted.as_f64());
+            // Equal to the last bit is what is meant.
+            if there.is_some_and(|there| there.abs() >= LARGE)
+                && there.map(f64::to_bits) == here.map(f64::to_bits)
+            {
+                *wanted = current.clone();
+            }
+        }
+        _ => {}
+    }
 }
 
 fn as_json(file: &ConnectionFile) -> Json {
@@ -396,6 +430,21 @@ max_minutes = 60
                 policy: PolicyPart { reason, max_minutes, protect },
             }
         }
+    }
+
+    #[test]
+    fn a_large_number_is_not_rounded_by_whoever_writes_floats() {
+        let text = "name = 'Acme'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\n\
+                    id = 'id'\n[sign_in]\nkind = 'exchange'\ncookies = ['sid']\nredirect_to = 'https://app.acme.com/'\n\
+                    [[sign_in.steps]]\nurl = 'https://app.acme.com/a'\nbody = { team = 9007199254740993, small = 7 }\n";
+        let mut file = read_file("acme", text).expect("it can be read");
+        // As the form has it: through JSON with floats.
+        file.sign_in.steps[0].body = Some(json!({ "team": 9_007_199_254_740_992_i64, "small": 8 }));
+        let written = write_into(Some(text), &file).expect("it can be written");
+        assert!(written.contains("team = 9007199254740993, small = 8"), "{written}");
+        // Another number is another number.
+        file.sign_in.steps[0].body = Some(json!({ "team": 9_007_199_254_740_994_i64, "small": 8 }));
+        assert!(write_into(Some(text), &file).expect("written").contains("team = 9007199254740994"));
     }
 
     proptest! {
