@@ -1,6 +1,7 @@
 //! The composition root: puts the core, the session windows and the console's window together, and
 //! takes them apart again.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use tauri::utils::config::AppDirectoriesOverride;
 use tauri::{
     AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
 };
+use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
 use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
 use tauri_plugin_window_state::StateFlags;
 use tokio::sync::broadcast::error::RecvError;
@@ -108,7 +110,12 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::bar_act,
         ])
         .manage(Quitting::default())
-        .setup(move |app| Ok(set_up(app.handle(), home, start)?))
+        .setup(move |app| {
+            if let Err(error) = set_up(app.handle(), home, start) {
+                say_and_leave(app.handle(), &error);
+            }
+            Ok(())
+        })
         .build(context)
         .map_err(|cause| {
             Error::new(Code::WindowFailed, format!("The console cannot open its window: {cause}"))
@@ -165,6 +172,20 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
         _ => {}
     });
     Ok(())
+}
+
+/// There is no console to say it in: it is said in a window of the system's, for whoever started this from a
+/// desktop, and in the terminal.
+fn say_and_leave(app: &AppHandle, error: &Error) {
+    // Nothing has begun that would have to be ended.
+    app.state::<Quitting>().0.store(true, Ordering::SeqCst);
+    let _ = writeln!(std::io::stderr(), "understudy: {error}");
+    let leaving = app.clone();
+    app.dialog()
+        .message(error.to_string())
+        .title("Understudy cannot start")
+        .kind(MessageDialogKind::Error)
+        .show(move |_| leaving.exit(1));
 }
 
 /// Ends all sessions, then the process. The console's window goes first, so that nobody waits for it.
@@ -254,11 +275,12 @@ async fn fulfil(app: AppHandle, console: Arc<Console>, mut wishes: UnboundedRece
 
 /// `understudy` was started once more: this one answers.
 async fn again(app: &AppHandle, arguments: &[String]) {
-    if arguments.iter().any(|argument| argument == "demo") {
-        let console = app.state::<Arc<Console>>();
-        if let Err(error) = console.start_demo().await {
-            let _ = app.emit_to(CONSOLE, "toast", understudy_core::notice::Toast::bad(&error));
-        }
+    // Without one, this start has failed, and says so.
+    let Some(console) = app.try_state::<Arc<Console>>() else { return };
+    if arguments.iter().any(|argument| argument == "demo")
+        && let Err(error) = console.start_demo().await
+    {
+        let _ = app.emit_to(CONSOLE, "toast", understudy_core::notice::Toast::bad(&error));
     }
     to_front(app);
 }

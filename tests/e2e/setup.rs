@@ -109,3 +109,18 @@ pub async fn fill(console: &Console<'_>, field: &str, text: &str) -> Result<()> 
     field.send_keys(Key::Control + "a").await?;
     Ok(field.send_keys(text).await?)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_cannot_keep_its_log_says_so_and_does_not_start() -> Result<()> {
+    let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
+    // No audit log, no session: and here not even a console.
+    std::fs::create_dir_all(stage.home().audit_file()?)?;
+    let reading = async {
+        let window = stage.desktop.wait_for_window("Understudy cannot start").await?;
+        stage.desktop.press(&window, &["Return"]).await
+    };
+    let ((code, said), ()) = tokio::try_join!(stage.run(&[], ""), reading)?;
+    ensure!(code == 1 && said.contains("audit"), "{code}: {said}");
+    ensure!(!said.contains("panicked"), "{said}");
+    Ok(())
+}
