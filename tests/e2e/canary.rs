@@ -23,7 +23,7 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
     console.wait_for_phases(&["refused"]).await?;
     shop.demo.application.set(|faults| *faults = Faults::default());
     let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
-    console.press_until(&window, "Return", &["active"]).await?;
+    console.press_until(&window, &["Return"], &["active"]).await?;
     let login = shop.received(|one| one.path == "/login" && one.status == Some(200)).await?;
     assert!(login.admin_token_ok, "the canary did sing once");
     console.ask("secret_status", "{ connection: 'shop' }").await?;

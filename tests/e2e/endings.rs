@@ -85,7 +85,7 @@ async fn an_opening_that_is_cancelled_signs_out_of_what_it_may_have_begun() -> R
     shop.received(|one| one.path == "/login").await?;
     console.wait_for_phases(&["opening"]).await?;
     let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
-    console.press_until(&window, "Escape", &[]).await?;
+    console.press_until(&window, &["Escape"], &[]).await?;
     shop.received(|one| one.path == "/logout" && one.status == Some(200)).await?;
     assert_eq!(shop.audit().await?, [Event::Begun, EndCause::Operator.into()]);
     assert_eq!(shop.story(), ["POST /login", "POST /logout"], "no page was shown");

@@ -1,6 +1,7 @@
 //! How large the windows are, and which one is in front.
 
 use anyhow::Result;
+use understudy_test_support::wait::until;
 
 use crate::shop::Shop;
 
@@ -98,5 +99,31 @@ async fn started_once_more_it_is_the_running_console_that_comes_to_the_front() -
     let in_the_rail = "return document.querySelector('nav').textContent.includes('Demo')";
     console.ui.wait_for("the demo in the rail", in_the_rail).await?;
     console.wait_for_phases(&["active"]).await?;
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_is_made_larger_by_key_and_stays_so() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    console.find(&shop.customers[0]).await?;
+    let window = console.window().await?;
+    // At 200 % half as many pixels of the page are as wide as the window.
+    let larger = "return innerWidth <= 640";
+    until("the page to be twice as large", async || {
+        desktop.press(&window, &["ctrl+plus"]).await?;
+        Ok((console.ui.evaluate(larger).await? == true).then_some(()))
+    })
+    .await?;
+    console.ui.by_role("searchbox", "Search users").await?;
+    desktop.close(&window).await?;
+    desktop.wait_until_gone("Understudy").await?;
+
+    let console = shop.stage.open(&[]).await?;
+    console.ui.wait_for("the page to be as large as it was", larger).await?;
+    let window = console.window().await?;
+    desktop.press(&window, &["ctrl+0"]).await?;
+    console.ui.wait_for("the page to be of its own size", "return innerWidth === 1280").await?;
     console.ui.quit().await
 }

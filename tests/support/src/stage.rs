@@ -226,11 +226,11 @@ impl Console<'_> {
         self.ui.evaluate(&format!("return window.__TAURI_INTERNALS__.invoke('{command}', {arguments})")).await
     }
 
-    /// Presses a key in a session's window until the sessions are in these phases. Once is enough, unless
+    /// Presses keys in a session's window until the sessions are in these phases. Once is enough, unless
     /// another window takes the keyboard just then.
-    pub async fn press_until(&self, window: &Window, key: &str, phases: &[&str]) -> Result<()> {
-        until(&format!("{key} to lead to {phases:?}"), async || {
-            self.stage.desktop.press(window, &[key]).await?;
+    pub async fn press_until(&self, window: &Window, keys: &[&str], phases: &[&str]) -> Result<()> {
+        until(&format!("{keys:?} to lead to {phases:?}"), async || {
+            self.stage.desktop.press(window, keys).await?;
             let short = tokio::time::timeout(std::time::Duration::from_secs(4), self.wait_for_phases(phases));
             Ok(short.await.is_ok_and(|waited| waited.is_ok()).then_some(()))
         })
