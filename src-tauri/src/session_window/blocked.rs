@@ -1,8 +1,6 @@
 //! Paths of the application that would give a session the operator's rights back: nothing in the window reaches
 //! them, in whatever spelling a server takes for theirs.
 
-use std::collections::BTreeSet;
-
 use percent_encoding::percent_decode_str;
 use url::{Origin, Url};
 
@@ -27,7 +25,7 @@ impl Blocked {
     #[cfg(not(windows))]
     pub fn rules(&self) -> serde_json::Value {
         let origin = literal(&self.origin.ascii_serialization());
-        let mut patterns = BTreeSet::new();
+        let mut patterns = std::collections::BTreeSet::new();
         for path in &self.paths {
             patterns.extend(slashed(path).into_iter().map(|path| format!("^{origin}{path}")));
             // Nobody writes `%6b` for k but to get past a rule (RFC 3986, 2.3).
