@@ -2,6 +2,7 @@
 //! only the window is a plain HTTP client with a cookie jar.
 
 #[cfg(target_os = "linux")]
+mod asked;
 mod cli;
 mod desk_of_support;
 mod files;

@@ -195,6 +195,8 @@ impl Impersonations {
         let connection = &request.connection;
         let row = read_user(request).await?;
         let mut context = context(&request.about("", ""), request.directory.info(), &row);
+        // Who can never be impersonated is not asked about either; the reason comes with the form.
+        policy::decide(&connection.policy, "asked for with the form", &context)?;
         let secrets = self.secrets(connection, &mut context).await?;
         let now = self.clock.now_ms() / 1000;
         let told = &mut |exchange: sign_in::Exchange| {

@@ -21,6 +21,7 @@ export class Asked {
   readonly #connection: string;
   readonly #user: string;
   #asked = 0;
+  #answer: Promise<void> = Promise.resolve();
   /** What the application heard last of the fields that it watches. */
   #heard: Record<string, Draft> = {};
 
@@ -29,8 +30,14 @@ export class Asked {
     this.#user = user;
   }
 
-  async load(): Promise<void> {
-    await this.#ask(() => ipc.signInForm(this.#connection, this.#user, null));
+  load(): Promise<void> {
+    return this.#ask(() => ipc.signInForm(this.#connection, this.#user, null));
+  }
+
+  /** Nothing is asked any more, and no watched field has changed unheard. */
+  async settled(): Promise<void> {
+    await this.#answer;
+    for (const field of this.fields) await this.left(field);
   }
 
   /** The field was left. */
@@ -68,7 +75,12 @@ export class Asked {
     return "fault" in read ? null : read.value;
   }
 
-  async #ask(how: () => Promise<{ fields: FormField[] }>): Promise<void> {
+  #ask(how: () => Promise<{ fields: FormField[] }>): Promise<void> {
+    this.#answer = this.#answered(how);
+    return this.#answer;
+  }
+
+  async #answered(how: () => Promise<{ fields: FormField[] }>): Promise<void> {
     const asked = ++this.#asked;
     const before = { ...this.drafts };
     this.loading = true;

@@ -4,7 +4,7 @@ import type { FormField } from "../bindings/FormField";
 /** What a control holds: text, a tick, or the places of what is chosen among the choices. */
 export type Draft = string | boolean | number[];
 
-export type Fault = "empty" | "number" | "date" | "date_time" | "time" | "json" | "unsupported";
+export type Fault = "empty" | "number" | "large" | "date" | "date_time" | "time" | "json" | "unsupported";
 
 export function draftOf({ kind, value, choices }: FormField): Draft {
   if (kind === "boolean") return value === true;
@@ -46,8 +46,9 @@ function unchecked(field: FormField, draft: Draft): { value: unknown } | { fault
     case "number":
       return number(text);
     case "numbers": {
-      const numbers = lines.map(Number);
-      return numbers.every(Number.isFinite) ? { value: numbers } : { fault: "number" };
+      const numbers = lines.map(number);
+      const wrong = numbers.find((one) => "fault" in one);
+      return wrong ?? { value: numbers.map((one) => ("value" in one ? one.value : null)) };
     }
     case "texts":
       return { value: lines };
@@ -70,7 +71,9 @@ function unchecked(field: FormField, draft: Draft): { value: unknown } | { fault
 
 function number(text: string): { value: unknown } | { fault: Fault } {
   const value = Number(text);
-  return Number.isFinite(value) ? { value } : { fault: "number" };
+  if (!Number.isFinite(value)) return { fault: "number" };
+  // Beyond 2^53 another number than the one that was typed would be sent.
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? { fault: "large" } : { value };
 }
 
 /** `2026-11-26 14:30` is the time here; a zone may be given. */

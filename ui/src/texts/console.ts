@@ -170,6 +170,7 @@ export const console = {
       faults: {
         empty: "The application wants this to be filled in.",
         number: "Only numbers can stand here.",
+        large: "This number is too large to be kept exact.",
         date: "Write a day as 2026-11-26.",
         date_time: "Write a point in time as 2026-11-26 14:30.",
         time: "Write a time as 14:30.",

@@ -233,6 +233,23 @@ describe("what the application asks beside the reason", () => {
     expect(begun()[0]?.["given"]).toEqual({ Reason: "Ticket 1", Channel: "E-mail" });
   });
 
+  test("is waited for by whoever is faster than the application", async () => {
+    const why = question("Why", { required: true });
+    fake.answers["sign_in_form"] = () => ({ fields: [why] });
+    const held = fake.hold("sign_in_form");
+    await becomeFirst("bogdan");
+    await user.type(await reason(), "Ticket 1");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(begun()).toEqual([]);
+    held.stop();
+    const text = await screen.findByRole("textbox", { name: "Why" });
+    await waitFor(() => expect(text).toHaveFocus());
+    expect(begun()).toEqual([]);
+    await user.type(text, "cannot pay");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(begun()).toHaveLength(1));
+  });
+
   test("that it cannot be fetched is said, and can be tried again", async () => {
     fake.refuse("sign_in_form", {
       code: "sign_in_refused",
@@ -245,6 +262,9 @@ describe("what the application asks beside the reason", () => {
     const alert = await dialog.findByRole("alert");
     expect(alert).toHaveTextContent("did not accept the token");
     expect(within(alert).getByRole("button", { name: /forest_auth_secret/ })).toBeInTheDocument();
+    await user.type(await reason(), "Ticket 1");
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    expect(begun()).toEqual([]);
     fake.answers["sign_in_form"] = () => ({ fields: [channel] });
     await user.click(within(alert).getByRole("button", { name: "Retry" }));
     expect(await screen.findByRole("combobox", { name: /^Channel/ })).toHaveValue("1");
