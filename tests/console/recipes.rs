@@ -17,6 +17,7 @@ use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::certificates::Authority;
 use understudy_test_support::program::Program;
+use understudy_test_support::proxy::Proxy;
 
 use crate::desk_of_support::{Desk, three_users};
 
@@ -316,41 +317,14 @@ async fn a_stored_secret_goes_only_where_it_was_stored_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_go_through_the_proxy_that_the_file_names() {
     let application = Application::start().await;
-    // All a proxy has to do with plain HTTP: read the request, ask for it, pass the answer on.
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let noted = Arc::clone(&seen);
-    let proxy = Router::new().fallback(
-        move |method: Method, OriginalUri(uri): OriginalUri, headers: HeaderMap, body: Bytes| {
-            let (client, noted) = (client.clone(), Arc::clone(&noted));
-            async move {
-                noted.lock().expect("no panic").push(format!("{method} {}", uri.path()));
-                let answer = client
-                    .request(method, uri.to_string())
-                    .headers(headers)
-                    .body(body)
-                    .send()
-                    .await
-                    .expect("it answers");
-                let (status, headers) = (answer.status(), answer.headers().clone());
-                (status, headers, answer.bytes().await.expect("its body"))
-            }
-        },
-    );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move { axum::serve(listener, proxy).await });
-
+    let proxy = Proxy::start().await.expect("it starts");
     let desk = application.desk(BECOME).await;
     let text = desk.console.draft("shop").expect("it is there").text;
-    let text = format!("{text}\n[network]\nproxy = \"http://{address}\"\n");
+    let text = format!("{text}\n[network]\nproxy = \"{}\"\n", proxy.address);
     let tried =
         desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
     assert!(tried.ok, "{tried:#?}");
-    assert_eq!(
-        *seen.lock().expect("no panic"),
-        ["POST /login", "POST /become", "GET /api/me", "POST /logout"]
-    );
+    assert_eq!(proxy.passed_on(), ["POST /login", "POST /become", "GET /api/me", "POST /logout"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Json, Router, body::Bytes};
 use serde_json::{Value, json};
+use understudy_test_support::proxy::Proxy;
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::until;
 
@@ -226,5 +227,30 @@ async fn a_page_reaches_no_path_that_is_blocked_by_script_image_frame_or_navigat
     let paths = application.paths();
     let reached: Vec<_> = paths.iter().filter(|path| path.contains("/operato")).collect();
     ensure!(reached == ["GET /operators"], "{paths:?}");
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_and_the_window_go_by_the_connections_proxy() -> Result<()> {
+    let application = Application::start().await?;
+    let proxy = Proxy::start().await?;
+    let sign_in = format!(
+        "kind = \"link\"\nredirect_to = \"$app/\"\nopen = \"url\"\n\
+         [[sign_in.steps]]\nurl = \"$app/admin/link\"\n{BEARER}\ncapture = {{ url = {{ json = \"/url\" }} }}\n\
+         [network]\nproxy = \"{}\"",
+        proxy.address
+    );
+    let stage = staged(&application, &sign_in).await?;
+    let console = stage.open(&[]).await?;
+    console.become_user("7", "ticket 1").await?;
+    console.wait_for_phases(&["active"]).await.with_context(|| format!("{:?}", application.paths()))?;
+    application.sent("POST /seen").await?;
+    let passed_on = proxy.passed_on();
+    for one in ["POST /admin/link", "GET /enter/once", "GET /", "POST /seen"] {
+        ensure!(passed_on.iter().any(|passed| passed == one), "{one}: {passed_on:#?}");
+    }
+    // Nothing went past it.
+    let heard = application.paths();
+    ensure!(heard.len() == passed_on.len(), "{heard:#?}\n{passed_on:#?}");
     console.ui.quit().await
 }

@@ -30,6 +30,7 @@ pub mod postgres;
 pub mod processes;
 #[cfg(target_os = "linux")]
 pub mod program;
+pub mod proxy;
 #[cfg(target_os = "linux")]
 mod server;
 #[cfg(target_os = "linux")]

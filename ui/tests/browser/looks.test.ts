@@ -336,32 +336,18 @@ const views: View[] = [
   {
     name: "impersonate-form",
     opening: {
-      prepare: (fake) => {
+      prepare: (fake, { question }) => {
         fake.state.connections = fake.state.connections.map((one) => ({ ...one, has_form: true }));
-        const field = (name: string, more: object) => ({
-          name,
-          label: name,
-          description: null,
-          kind: "text" as const,
-          required: false,
-          read_only: false,
-          value: null,
-          choices: [],
-          placeholder: null,
-          watched: false,
-          source: {},
-          ...more,
-        });
         const channels = ["Phone", "E-mail", "Chat"].map((label) => ({ label, value: label }));
         fake.answers["sign_in_form"] = () => ({
           fields: [
-            field("Reason", { required: true }),
-            field("Channel", { kind: "choice", value: "E-mail", required: true, choices: channels }),
-            field("Seats", { kind: "number", description: "How many the customer may have meanwhile" }),
-            field("Until", { kind: "date", required: true }),
-            field("Tell the customer", { kind: "boolean", value: true }),
-            field("Teams", { kind: "choices", value: ["Chat"], choices: channels }),
-            field("Note", { kind: "long_text" }),
+            question("Reason", { required: true }),
+            question("Channel", { kind: "choice", value: "E-mail", required: true, choices: channels }),
+            question("Seats", { kind: "number", description: "How many the customer may have meanwhile" }),
+            question("Until", { kind: "date", required: true }),
+            question("Tell the customer", { kind: "boolean", value: true }),
+            question("Teams", { kind: "choices", value: ["Chat"], choices: channels }),
+            question("Note", { kind: "long_text" }),
           ],
         });
       },

@@ -1,6 +1,7 @@
 // A fake of Rust at the boundary that Tauri puts on `window`, for stories (jsdom) and for the built pages
 // (Chromium) alike. It knows the shapes of the commands and nothing of Tauri's UI packages. A test may make any
 // command fail or wait, and reads what was called.
+import type { FormField } from "../../src/bindings/FormField";
 import type { BarState } from "../../src/bindings/BarState";
 import type { Column } from "../../src/bindings/Column";
 import type { ConnectionDraft } from "../../src/bindings/ConnectionDraft";
@@ -425,5 +426,23 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
     keyring: null,
     wayland: false,
     ...change,
+  };
+}
+
+/** One question of a sign-in's form. */
+export function question(name: string, more: Partial<FormField> = {}): FormField {
+  return {
+    name,
+    label: name,
+    description: null,
+    kind: "text",
+    required: false,
+    read_only: false,
+    value: null,
+    choices: [],
+    placeholder: null,
+    watched: false,
+    source: { field: name },
+    ...more,
   };
 }

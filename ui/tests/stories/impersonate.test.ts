@@ -4,9 +4,8 @@ import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { FormChange } from "../../src/bindings/FormChange";
-import type { FormField } from "../../src/bindings/FormField";
 import type { SessionView } from "../../src/bindings/SessionView";
-import { installFake, type Fake } from "../fake/understudy";
+import { installFake, question, type Fake } from "../fake/understudy";
 
 let fake: Fake;
 let user: UserEvent;
@@ -144,20 +143,6 @@ describe("becoming a user", () => {
 });
 
 describe("what the application asks beside the reason", () => {
-  const question = (name: string, more: Partial<FormField> = {}): FormField => ({
-    name,
-    label: name,
-    description: null,
-    kind: "text",
-    required: false,
-    read_only: false,
-    value: null,
-    choices: [],
-    placeholder: null,
-    watched: false,
-    source: { field: name },
-    ...more,
-  });
   const channel = question("Channel", {
     kind: "choice",
     value: "E-mail",

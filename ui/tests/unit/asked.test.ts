@@ -2,21 +2,9 @@
 import { describe, expect, test } from "vitest";
 import type { FormField } from "../../src/bindings/FormField";
 import { draftOf, valueOf } from "../../src/text/asked";
+import { question } from "../fake/understudy";
 
-const field = (more: Partial<FormField>): FormField => ({
-  name: "a",
-  label: "a",
-  description: null,
-  kind: "text",
-  required: false,
-  read_only: false,
-  value: null,
-  choices: [],
-  placeholder: null,
-  watched: false,
-  source: {},
-  ...more,
-});
+const field = (more: Partial<FormField>) => question("a", more);
 const choices = [
   { label: "One", value: 1 },
   { label: "Two", value: { id: 2 } },
