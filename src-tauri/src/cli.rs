@@ -151,7 +151,7 @@ async fn check(home: &Home, file: &Path, user: Option<&str>, json: bool) -> Resu
     // A folder may have a connection's name.
     let (id, text) = if file.exists() && !file.is_dir() {
         let text = std::fs::read_to_string(file).map_err(|cause| Error::file("read", file, &cause))?;
-        (id_as_added(file, &text), text)
+        (id_as_added(home, file, &text), text)
     } else {
         let id = file.to_string_lossy().into_owned();
         let text = text_of(home, &id, &format!("`{id}` is neither a file nor a connection that was added."))?;
@@ -170,13 +170,15 @@ async fn check(home: &Home, file: &Path, user: Option<&str>, json: bool) -> Resu
 }
 
 /// The name that `add` would give a file, which is the one that its secrets are stored under.
-fn id_as_added(file: &Path, text: &str) -> String {
+fn id_as_added(home: &Home, file: &Path, text: &str) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     if is_id(&stem) && stem != console::DEMO {
         return stem;
     }
     let name = read_file(&stem, text).map_or(stem, |file| file.name);
-    id_for(&name, |id| id == console::DEMO)
+    // A file's content does not choose whose stored secrets it gets.
+    let connections = Connections::new(home.clone());
+    id_for(&name, |id| id == console::DEMO || connections.draft(id).is_ok())
 }
 
 /// The file of a connection that was added; `unknown` is said when there is none.
@@ -220,7 +222,11 @@ async fn try_sign_in(home: &Home, id: &str, text: &str, user: &str, json: bool) 
         // What it began in the application is ended before the program is.
         Ok(()) = tokio::signal::ctrl_c() => {
             stop.cancel();
-            running.await
+            let _ = writeln!(std::io::stderr(), "Ending what was begun. Ctrl+C once more leaves at once.");
+            tokio::select! {
+                rehearsal = &mut running => rehearsal,
+                Ok(()) = tokio::signal::ctrl_c() => return Ok(ExitCode::from(130)),
+            }
         }
     }?;
     if json {

@@ -85,8 +85,9 @@ async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
     assert!(backend.received().is_empty(), "nothing was asked");
 
     let form = desk.console.sign_in_form("shop", "7", None).await.expect("it is described");
-    let names: Vec<&str> = form.fields.iter().map(|field| field.name.as_str()).collect();
-    assert_eq!(names, ["Note"], "what the file gives is not asked");
+    let asked: Vec<(&str, bool)> =
+        form.fields.iter().map(|field| (field.name.as_str(), field.given)).collect();
+    assert_eq!(asked, [("Note", false), ("Team", true)], "what the file gives is not asked");
     let [(path, attributes)] = &backend.received()[..] else { panic!("one request") };
     assert_eq!((path.as_str(), &attributes["ids"]), (LOAD, &json!(["7"])));
 }

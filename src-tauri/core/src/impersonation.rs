@@ -159,7 +159,7 @@ impl Impersonations {
             ended: watch::Sender::new(false),
         });
 
-        // The entry comes first: without it, no secret is read and no window opens.
+        // The entry comes first: without it, no window opens and nobody is signed in.
         self.audit.append(running.begun.clone()).await?;
         let opened = async {
             // What cannot be rendered for this user is said here, before a window opens.

@@ -25,7 +25,8 @@ pub fn line(text: &str, most: usize) -> String {
     line
 }
 
-fn is_hidden(char: char) -> bool {
+/// Shows nothing of itself, and may move what stands around it.
+pub fn is_hidden(char: char) -> bool {
     matches!(
         char,
         '\u{80}'..='\u{9f}'

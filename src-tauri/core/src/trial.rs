@@ -79,6 +79,9 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     let values: Vec<SecretString> = secrets.into_iter().map(|(_, secret)| secret).collect();
     sign_in::outline(&connection, &stamped(&context, &connection, clock))?;
     let begun = Entry::begun(clock.now_ms(), session.as_str(), trial.operator.clone(), subject, REASON);
+    if trial.stop.is_cancelled() {
+        return Err(Error::new(Code::Cancelled, "The trial was stopped before anything was sent."));
+    }
     // No entry, no session: this one is short, but it is one.
     audit.append(begun.clone()).await?;
     let rehearsal =

@@ -1,5 +1,5 @@
 //! Paths of the application that would give a session the operator's rights back: nothing in the window reaches
-//! them, in whatever spelling a server takes for theirs.
+//! them, in the spellings that servers are known to take for theirs. A fence: the wall is on the server.
 
 use percent_encoding::percent_decode_str;
 use url::{Origin, Url};
@@ -14,9 +14,14 @@ impl Blocked {
     pub fn holds(&self, url: &str) -> bool {
         !self.paths.is_empty()
             && Url::parse(url).is_ok_and(|url| {
-                let plain = squeezed(&percent_decode_str(url.path()).decode_utf8_lossy());
-                url.origin() == self.origin
-                    && self.paths.iter().any(|path| plain.starts_with(&squeezed(path)))
+                let plain = resolved(&percent_decode_str(url.path()).decode_utf8_lossy());
+                // PHP's front controller may stand before any path.
+                let behind = plain.strip_prefix("/index.php").unwrap_or(&plain);
+                let is_held = |path: &String| {
+                    let path = resolved(path);
+                    plain.starts_with(&path) || behind.starts_with(&path)
+                };
+                url.origin() == self.origin && self.paths.iter().any(is_held)
             })
     }
 
@@ -27,7 +32,10 @@ impl Blocked {
         let origin = literal(&self.origin.ascii_serialization());
         let mut patterns = std::collections::BTreeSet::new();
         for path in &self.paths {
-            patterns.extend(slashed(path).into_iter().map(|path| format!("^{origin}{path}")));
+            for path in slashed(path) {
+                patterns.insert(format!("^{origin}{path}"));
+                patterns.insert(format!("^{origin}/+index\\.php{path}"));
+            }
             // Nobody writes `%6b` for k but to get past a rule (RFC 3986, 2.3).
             let letters = path.chars().filter(|c| c.is_ascii_alphanumeric() || "-._~".contains(*c));
             patterns.extend(letters.map(|c| format!("^{origin}/[^?#]*%{:02x}", u32::from(c))));
@@ -67,15 +75,18 @@ fn literal(text: &str) -> String {
     pattern
 }
 
-/// Many servers take `//hijack/` for `/hijack/`.
-fn squeezed(path: &str) -> String {
-    let mut plain = String::new();
-    for char in path.chars() {
-        if char != '/' || !plain.ends_with('/') {
-            plain.push(char);
+/// As most servers read a path once it is decoded: slashes in a row are one, and dots lead back.
+fn resolved(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
         }
     }
-    plain
+    let end = if path.ends_with('/') && !parts.is_empty() { "/" } else { "" };
+    format!("/{}{end}", parts.join("/"))
 }
 
 #[cfg(test)]
@@ -98,6 +109,9 @@ mod tests {
             "/a/leave",
             "/a/leave?next=/",
             "/a%2fleave",
+            "/x/..%2fhijack/release/",
+            "/%2fhijack/x",
+            "/index.php/hijack/release",
         ] {
             assert!(blocked().holds(&format!("https://app.example{path}")), "{path}");
         }
@@ -123,6 +137,8 @@ mod tests {
             r"^https://app\.example/+hijack%2f",
             r"^https://app\.example/+a%2fleave",
             r"^https://app\.example/[^?#]*%6b",
+            r"^https://app\.example/+index\.php/+hijack/+",
+            r"^https://app\.example/[^?#]*\.\.%2f",
         ] {
             assert!(patterns.contains(&pattern), "{pattern}: {patterns:#?}");
         }

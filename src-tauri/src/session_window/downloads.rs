@@ -2,11 +2,12 @@
 //! there, and the operator hears of it where they look: in the session's bar, and in the console.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use tauri::{AppHandle, Emitter, Manager};
 use understudy_core::notice::{Toast, ToastKind};
+use understudy_core::plain;
 
 use super::bar_label;
 use crate::CONSOLE;
@@ -17,7 +18,8 @@ pub struct Downloads {
     session: String,
     /// Whose session it is, for sentences.
     who: String,
-    under_way: RefCell<HashMap<String, PathBuf>>,
+    /// More than one at a time may come from one URL; they end as they began, for all that is known.
+    under_way: RefCell<HashMap<String, VecDeque<PathBuf>>>,
 }
 
 impl Downloads {
@@ -29,7 +31,7 @@ impl Downloads {
     pub fn begun(&self, url: &str, suggested: &Path) -> Option<PathBuf> {
         match self.place(suggested) {
             Ok(place) => {
-                self.under_way.borrow_mut().insert(url.to_owned(), place.clone());
+                self.under_way.borrow_mut().entry(url.to_owned()).or_default().push_back(place.clone());
                 Some(place)
             }
             Err(cause) => {
@@ -44,7 +46,8 @@ impl Downloads {
     }
 
     pub fn ended(&self, url: &str, succeeded: bool) {
-        let Some(place) = self.under_way.borrow_mut().remove(url) else { return };
+        let begun = self.under_way.borrow_mut().get_mut(url).and_then(VecDeque::pop_front);
+        let Some(place) = begun else { return };
         let (file, who) = (name(&place), &self.who);
         if succeeded {
             let folder = place.parent().unwrap_or(&place).display();
@@ -71,7 +74,10 @@ impl Downloads {
             .or_else(|_| paths.home_dir().map(|home| home.join("Downloads")))
             .map_err(std::io::Error::other)?;
         std::fs::create_dir_all(&folder)?;
-        Ok(free(&folder, &name(suggested), Path::exists))
+        let under_way = self.under_way.borrow();
+        let is_taken =
+            |place: &Path| place.exists() || under_way.values().flatten().any(|other| other == place);
+        Ok(free(&folder, &name(suggested), is_taken))
     }
 
     fn say(&self, kind: ToastKind, text: String, hint: String) {
@@ -81,16 +87,24 @@ impl Downloads {
     }
 }
 
-/// The file's name alone, fit for every system: a page chose it.
+/// Bytes of a name, with room for a number; file systems take 255.
+const LONGEST: usize = 200;
+
+/// The file's name alone, plain to read and fit for file systems: a page chose it.
 fn name(suggested: &Path) -> String {
     let name = suggested.file_name().unwrap_or_default().to_string_lossy();
     let plain: String = name
         .chars()
-        .map(|c| if c.is_control() || r#"\/:*?"<>|"#.contains(c) { '_' } else { c })
+        .map(|c| if c.is_control() || plain::is_hidden(c) || r#"\/:*?"<>|"#.contains(c) { '_' } else { c })
         .skip_while(|c| *c == '.' || c.is_whitespace())
-        .take(120)
         .collect();
-    if plain.is_empty() { "download".into() } else { plain }
+    let plain = plain.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+    let (stem, extension) = plain.rsplit_once('.').unwrap_or((plain, ""));
+    let short = |text: &str, most: usize| text[..text.floor_char_boundary(most)].to_owned();
+    let dot = if extension.is_empty() { "" } else { "." };
+    let extension = short(extension, 20);
+    let name = format!("{}{dot}{extension}", short(stem, LONGEST - extension.len()));
+    if name.is_empty() { "download".into() } else { name }
 }
 
 /// A place in `folder` where nothing is yet: `a.csv`, else `a (1).csv`, and so on.
@@ -117,14 +131,15 @@ mod tests {
         for (suggested, expected) in [
             ("/tmp/invoices.csv", "invoices.csv"),
             ("/tmp/.bashrc", "bashrc"),
-            ("/tmp/a\u{202e}\u{0}b:c?.csv", "a\u{202e}_b_c_.csv"),
+            ("/tmp/a\u{202e}\u{0}b:c?.csv", "a__b_c_.csv"),
             ("/tmp/…", "…"),
             ("/", "download"),
             ("..", "download"),
         ] {
             assert_eq!(name(Path::new(suggested)), expected, "{suggested}");
         }
-        assert_eq!(name(Path::new(&"x".repeat(4_000))).len(), 120);
+        let long = name(Path::new(&format!("{}.csv", "名".repeat(4_000))));
+        assert!(long.len() <= LONGEST + 1 && long.ends_with("名.csv"), "{long}");
     }
 
     #[test]

@@ -27,6 +27,10 @@ choices: Array<FormChoice>, placeholder: string | null,
  */
 watched: boolean, 
 /**
+ * The connection file gives its value: it is neither shown nor asked.
+ */
+given: boolean, 
+/**
  * As the backend described it, to be sent back with a change.
  */
 source: any, };

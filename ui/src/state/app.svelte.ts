@@ -286,6 +286,9 @@ export class App {
     const connection = this.connections.find((one) => one.id === session?.connection);
     if (!session || !connection) return;
     const [name, ...more] = session.refused_secrets;
+    // What lies over the list may hold something unsaved: it is finished first.
+    if (this.layers.open)
+      return toasts.info(texts.sessions.renewLater(connection.name), texts.sessions.renewHow);
     if (name === undefined || more.length > 0) return this.layers.show({ kind: "secrets", connection });
     this.layers.askSecret({ connection: connection.id, name }, () => {
       void this.#orSay(async () => {

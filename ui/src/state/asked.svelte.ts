@@ -13,7 +13,7 @@ function asksForTheReason({ name, kind }: FormField): boolean {
 export class Asked {
   #all: FormField[] = $state.raw([]);
   /** What is left to ask: the dialog has the reason already. */
-  readonly fields = $derived(this.#all.filter((field) => !asksForTheReason(field)));
+  readonly fields = $derived(this.#all.filter((field) => !field.given && !asksForTheReason(field)));
   drafts: Record<string, Draft> = $state({});
   faults: Record<string, Fault | undefined> = $state.raw({});
   loading = $state(false);
@@ -45,13 +45,15 @@ export class Asked {
     this.faults = { ...this.faults, [field.name]: undefined };
     const draft = this.drafts[field.name];
     if (!field.watched || JSON.stringify(this.#heard[field.name]) === JSON.stringify(draft)) return;
-    const fields = this.#all.map((one) => ({ ...one, value: this.#value(one) ?? null }));
-    await this.#ask(() => ipc.signInForm(this.#connection, this.#user, { fields, changed: field.name }));
+    await this.#ask(() => {
+      const fields = this.#all.map((one) => ({ ...one, value: this.#value(one) ?? null }));
+      return ipc.signInForm(this.#connection, this.#user, { fields, changed: field.name });
+    });
   }
 
   /** The application will not do without the reason. */
   get wantsReason(): boolean {
-    return this.#all.some((field) => field.required && asksForTheReason(field));
+    return this.#all.some((field) => field.required && !field.given && asksForTheReason(field));
   }
 
   /** The first field that is not filled in as it has to be, if there is one; all of them are marked. */
@@ -67,7 +69,12 @@ export class Asked {
   /** By name; what {@link check} has found right. */
   values(reason: string): Record<string, unknown> {
     const value = (field: FormField) => (asksForTheReason(field) ? reason || null : this.#value(field));
-    return Object.fromEntries(this.#all.map((field) => [field.name, value(field)]));
+    const asked = this.#all.filter((field) => !field.given);
+    return Object.fromEntries(asked.map((field) => [field.name, value(field)]));
+  }
+
+  #isUnreadable(field: FormField): boolean {
+    return "fault" in valueOf({ ...field, required: false }, this.drafts[field.name] ?? "");
   }
 
   #value(field: FormField): unknown {
@@ -76,28 +83,31 @@ export class Asked {
   }
 
   #ask(how: () => Promise<{ fields: FormField[] }>): Promise<void> {
-    this.#answer = this.#answered(how);
+    // One after the other: an application that is told of two changes wants both.
+    this.#answer = this.#answer.then(() => this.#answered(how));
     return this.#answer;
   }
 
   async #answered(how: () => Promise<{ fields: FormField[] }>): Promise<void> {
     const asked = ++this.#asked;
     const before = { ...this.drafts };
+    const unreadable = this.fields.filter((field) => this.#isUnreadable(field)).map(({ name }) => name);
     this.loading = true;
     this.failure = null;
     try {
       const { fields } = await how();
       if (asked !== this.#asked) return;
-      // What was typed while the application thought about it stays.
+      // What was typed while the application thought about it stays, and what it could not be told.
       const typed = (name: string) =>
-        name in before && JSON.stringify(before[name]) !== JSON.stringify(this.drafts[name]);
+        name in before &&
+        (JSON.stringify(before[name]) !== JSON.stringify(this.drafts[name]) || unreadable.includes(name));
       const drafts = fields.map((field): [string, Draft] => [
         field.name,
         typed(field.name) ? (this.drafts[field.name] ?? "") : draftOf(field),
       ]);
       this.#all = fields;
       this.drafts = Object.fromEntries(drafts);
-      this.#heard = { ...this.drafts };
+      this.#heard = Object.fromEntries(fields.map((field) => [field.name, draftOf(field)]));
     } catch (cause) {
       if (asked === this.#asked) this.failure = asFailure(cause);
     } finally {

@@ -14,10 +14,15 @@ export type Layer =
   | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }
   | { kind: "impersonate"; connection: ConnectionSummary; columns: Column[]; row: Row };
 
+export interface AskedSecret {
+  name: SecretName;
+  stored: () => void;
+}
+
 export class Layers {
   current: Layer | null = $state.raw(null);
   /** The secret that is asked for, and what goes on once it is stored. */
-  secret: { name: SecretName; stored: () => void } | null = $state.raw(null);
+  secret: AskedSecret | null = $state.raw(null);
   /** The menu of a row is open: the row it is for stays the selected one. */
   menu = $state(false);
 
@@ -38,10 +43,9 @@ export class Layers {
     this.secret = { name, stored };
   }
 
-  secretStored(): void {
-    const stored = this.secret?.stored;
-    this.secret = null;
-    stored?.();
+  secretStored(asked: AskedSecret): void {
+    if (this.secret === asked) this.secret = null;
+    asked.stored();
   }
 
   closeSecret(): void {

@@ -10,6 +10,9 @@ export interface ShownToast extends Toast {
   key: number;
 }
 
+/** Bad ones stay, and what is longer than two short lines. */
+const goes = ({ kind, said }: Toast) => kind !== "bad" && said.length === 0;
+
 class Toasts {
   shown: ShownToast[] = $state([]);
   #key = 0;
@@ -18,9 +21,10 @@ class Toasts {
     const same = this.shown.find((one) => one.text === toast.text && one.kind === toast.kind);
     if (same) this.dismiss(same.key);
     const key = ++this.#key;
-    this.shown = [...this.shown, { ...toast, key }].slice(-AT_MOST);
-    // Bad ones stay, and what is longer than two short lines.
-    if (toast.kind !== "bad" && toast.said.length === 0) setTimeout(() => this.dismiss(key), SHOWN_MS);
+    this.shown = [...this.shown, { ...toast, key }];
+    // What stays until it is read does not have to make room for what goes by itself.
+    while (this.shown.length > AT_MOST) this.dismiss((this.shown.find(goes) ?? this.shown[0])?.key ?? key);
+    if (goes(toast)) setTimeout(() => this.dismiss(key), SHOWN_MS);
   }
 
   good(text: string): void {

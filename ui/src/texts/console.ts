@@ -112,6 +112,8 @@ export const console = {
     elapsed: (time: string) => `running for ${time}`,
     left: (time: string) => `${time} left`,
     inPlace: (who: string, place: string) => `${who}, ${place}`,
+    renewLater: (connection: string) => `The secret of ${connection} can be replaced when this is closed.`,
+    renewHow: "Finish what is open here, then choose it again in the session's window.",
   },
   status: {
     label: "Status",

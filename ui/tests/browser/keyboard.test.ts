@@ -29,7 +29,9 @@ describe("keys alone", () => {
     await page.keyboard.type("Ticket 88240");
     await page.keyboard.press("Control+Enter");
     await page.getByRole("region", { name: "Running sessions" }).getByText("Bogdan Ionescu").waitFor();
-    expect(await begun(opened)).toEqual([{ connection: "acme", user: "48213914", reason: "Ticket 88240" }]);
+    expect(await begun(opened)).toEqual([
+      { connection: "acme", user: "48213914", reason: "Ticket 88240", given: {} },
+    ]);
     // And the focus is back where the next search begins.
     await expect.poll(() => field(page).evaluate((node) => node === document.activeElement)).toBe(true);
     await opened.close();

@@ -442,6 +442,7 @@ export function question(name: string, more: Partial<FormField> = {}): FormField
     choices: [],
     placeholder: null,
     watched: false,
+    given: false,
     source: { field: name },
     ...more,
   };

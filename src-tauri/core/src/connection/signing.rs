@@ -345,6 +345,10 @@ impl Parts<'_> {
         }
         for (at, field) in part.fields.iter().enumerate() {
             let key = format!("{key}.fields[{at}]");
+            let is_there_before = part.fields[..at].iter().any(|before| before.name == field.name);
+            if field.name.trim().is_empty() || is_there_before {
+                self.faults.add(&format!("{key}.name"), "has to be a name that no other field has");
+            }
             if part.values.contains_key(&field.name) {
                 self.faults.add(
                     &format!("{key}.name"),

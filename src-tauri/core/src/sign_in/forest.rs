@@ -62,7 +62,7 @@ pub(super) async fn act(
         let hidden = || SecretString::from(MASK.to_owned());
         let shape = PlannedRequest {
             method: request.method,
-            url: request.url.clone(),
+            url: plain_address(&request.url),
             headers: request.headers.iter().map(|(name, _)| (name.clone(), hidden())).collect(),
             body: request.body.as_ref().map(|_| hidden()),
             timeout: connection.sign_in.timeout,
@@ -100,6 +100,12 @@ impl Backend<'_> {
                 // What the webhook carries is the application's secret, and the backend's to know.
                 for (name, part) in [("webhook_headers", "headers"), ("webhook_body", "body")] {
                     client.keep(name, json["webhook"][part].clone());
+                }
+                // A link may sign in by itself: what it carries behind its path is one.
+                for (name, link) in
+                    [("redirect_to", &json["redirectTo"]), ("webhook_url", &json["webhook"]["url"])]
+                {
+                    client.keep(name, carried(link).into());
                 }
                 secrets.extend(client.secrets());
                 exchange.answered(&Ok(reply.answer()), &secrets);
@@ -239,7 +245,7 @@ fn understood(connection: &Connection, reply: &Reply, secrets: &[SecretString]) 
     let refuse = |title: String, hint: &str| Err(refusal(title, hint, reply, &json, secrets));
     // An agent always says this, and means something when it names something.
     let refresh = json["refresh"]["relationships"].as_array().is_some_and(|changed| !changed.is_empty());
-    let success = json["success"].as_str().map(str::to_owned);
+    let success = json["success"].as_str().map(|text| shown::mask(text, secrets));
     let origin = &connection.sign_in.origin;
     let redirect_to = match json["redirectTo"].as_str() {
         Some(text) => {
@@ -276,8 +282,30 @@ fn understood(connection: &Connection, reply: &Reply, secrets: &[SecretString]) 
         );
     }
     let (link, redirect_to) = if request.is_none() { (redirect_to, None) } else { (None, redirect_to) };
-    let said = json["html"].as_str().map(|html| inert::read(&shown::mask(html, secrets))).unwrap_or_default();
+    let mut said = json["html"].as_str().map(inert::read).unwrap_or_default();
+    inert::each_text(&mut said, &|text| shown::mask(text, secrets));
     Ok(Arrival { request, link, redirect_to, success, said, refresh, ..Arrival::default() })
+}
+
+fn plain_address(url: &Url) -> Url {
+    let mut plain = url.clone();
+    plain.set_fragment(None);
+    if plain.query().is_some() {
+        plain.set_query(Some(MASK));
+    }
+    plain
+}
+
+/// The last part of a link's path and its query: where a token would be; empty for a plain address.
+fn carried(link: &Value) -> String {
+    let link = link.as_str().unwrap_or_default();
+    let path =
+        link.split_once("://").map_or(link, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+    match path.split_once(['?', '#']) {
+        Some((_, query)) => query.to_owned(),
+        // As long as this, it is no page's name.
+        None => path.rsplit('/').next().filter(|last| last.len() >= 16).unwrap_or_default().to_owned(),
+    }
 }
 
 /// The webhook as the action describes it: `{url, method, headers, body}`.

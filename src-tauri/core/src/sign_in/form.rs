@@ -23,6 +23,7 @@ pub struct SignInForm {
 /// One question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
+#[allow(clippy::struct_excessive_bools, reason = "they are what a form's fields have, each by itself")]
 pub struct FormField {
     /// What the value is sent as.
     pub name: String,
@@ -40,6 +41,8 @@ pub struct FormField {
     pub placeholder: Option<String>,
     /// The form is asked for anew when this one changes.
     pub watched: bool,
+    /// The connection file gives its value: it is neither shown nor asked.
+    pub given: bool,
     /// As the backend described it, to be sent back with a change.
     #[ts(type = "any")]
     pub source: Value,
@@ -79,7 +82,15 @@ pub async fn form(
     let attributes = |context: &Value| {
         let mut attributes = forest::selection(forest, context);
         if let Some(change) = change {
-            attributes["fields"] = change.fields.iter().map(described).collect();
+            let mut fields: Vec<Value> = change.fields.iter().map(described).collect();
+            // The form may depend on what the file says, which nobody was shown.
+            for field in &mut fields {
+                let name = field["field"].as_str().unwrap_or_default();
+                if let Some((_, value)) = forest.values.iter().find(|(given, _)| given == name) {
+                    field["value"] = value.render(context)?;
+                }
+            }
+            attributes["fields"] = fields.into();
             attributes["changed_field"] = change.changed.clone().into();
         }
         Ok(attributes)
@@ -100,9 +111,15 @@ fn understood(forest: &Forest, reply: &Reply, secrets: &[SecretString]) -> Resul
         return Err(refusal);
     }
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-    let fields = json["fields"].as_array().into_iter().flatten().filter_map(read);
-    // What the file says itself is not asked.
-    Ok(SignInForm { fields: fields.filter(|field| !forest.part.values.contains_key(&field.name)).collect() })
+    let mut form = SignInForm::default();
+    for field in json["fields"].as_array().into_iter().flatten().filter_map(read) {
+        // Forest's page knows fields by their names alone.
+        if form.fields.iter().all(|before| before.name != field.name) {
+            let given = forest.part.values.contains_key(&field.name);
+            form.fields.push(FormField { given, ..field });
+        }
+    }
+    Ok(form)
 }
 
 impl SignInForm {
@@ -110,7 +127,9 @@ impl SignInForm {
     /// wants anything else.
     pub fn filled_in(self, reason: &Value) -> Result<Map<String, Value>, Refusal> {
         let mut values = Map::new();
-        for FormField { name, kind, required, value, .. } in self.fields {
+        for FormField { name, kind, required, value, .. } in
+            self.fields.into_iter().filter(|field| !field.given)
+        {
             let is_empty = value.is_null() || value.as_str() == Some("");
             let value = match kind {
                 FormFieldKind::Text | FormFieldKind::LongText if required && is_empty => reason.clone(),
@@ -170,6 +189,7 @@ fn read(source: &Value) -> Option<FormField> {
         choices,
         placeholder: widget["parameters"]["placeholder"].as_str().map(str::to_owned),
         watched: source["hook"].is_string(),
+        given: false,
         source: source.clone(),
         name,
     })
@@ -218,6 +238,7 @@ fn of_file(part: &ForestFieldPart) -> FormField {
             .collect(),
         placeholder: None,
         watched: false,
+        given: false,
         source: json!({ "field": part.name }),
     }
 }

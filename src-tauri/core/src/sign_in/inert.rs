@@ -142,6 +142,16 @@ fn squeezed(text: &str) -> String {
     words
 }
 
+/// Puts another text in the place of each.
+pub fn each_text(tree: &mut [Inert], change: &dyn Fn(&str) -> String) {
+    for one in tree {
+        match one {
+            Inert::Text(text) => *text = change(text),
+            Inert::Element { children, .. } => each_text(children, change),
+        }
+    }
+}
+
 /// The words alone, in one line.
 pub fn text(tree: &[Inert]) -> String {
     fn collect<'a>(tree: &'a [Inert], words: &mut Vec<&'a str>) {

@@ -93,6 +93,7 @@ async fn sign_in(
     if let Recipe::Forest(_) = sign_in.recipe {
         let form = super::form(connection, context, None, secrets, now, &mut told).await?;
         context[GIVEN] = form.filled_in(&context["reason"])?.into();
+        go_on()?;
     }
     let arrival = arrive(connection, context, console, secrets, now, &mut told).await?;
     let Arrival { cookies, request, shown, storage, link, .. } = arrival;
