@@ -40,6 +40,12 @@ impl Blocked {
             let letters = path.chars().filter(|c| c.is_ascii_alphanumeric() || "-._~".contains(*c));
             patterns.extend(letters.map(|c| format!("^{origin}/[^?#]*%{:02x}", u32::from(c))));
         }
+        if !self.paths.is_empty() {
+            // A first slash and a step back, as nobody spells them either.
+            patterns.insert(format!("^{origin}/+%2f"));
+            patterns.insert(format!("^{origin}/[^?#]*\\.\\.%2f"));
+            patterns.insert(format!("^{origin}/[^?#]*%2f\\.\\."));
+        }
         let rule = |pattern| serde_json::json!({ "trigger": { "url-filter": pattern }, "action": { "type": "block" } });
         patterns.into_iter().map(rule).collect()
     }
