@@ -74,7 +74,7 @@ const ACTION: &str = "/forest/actions/impersonate";
 #[tokio::test]
 async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
     let field = json!({ "field": "Note", "type": "String", "isRequired": true });
-    let given_by_the_file = json!({ "field": "Team", "type": "String" });
+    let given_by_the_file = json!({ "field": "Team", "type": "String", "value": "an echo" });
     let form = json!({ "fields": [field, given_by_the_file] });
     let (backend, origin) = Backend::start([(200, form)]).await;
     let folder = tempfile::tempdir().expect("a folder");
@@ -88,6 +88,7 @@ async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
     let asked: Vec<(&str, bool)> =
         form.fields.iter().map(|field| (field.name.as_str(), field.given)).collect();
     assert_eq!(asked, [("Note", false), ("Team", true)], "what the file gives is not asked");
+    assert!(!format!("{form:?}").contains("an echo"), "nor is what it holds told");
     let [(path, attributes)] = &backend.received()[..] else { panic!("one request") };
     assert_eq!((path.as_str(), &attributes["ids"]), (LOAD, &json!(["7"])));
 }

@@ -112,12 +112,18 @@ fn understood(forest: &Forest, reply: &Reply, secrets: &[SecretString]) -> Resul
     }
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let mut form = SignInForm::default();
-    for field in json["fields"].as_array().into_iter().flatten().filter_map(read) {
+    for mut field in json["fields"].as_array().into_iter().flatten().filter_map(read) {
         // Forest's page knows fields by their names alone.
-        if form.fields.iter().all(|before| before.name != field.name) {
-            let given = forest.part.values.contains_key(&field.name);
-            form.fields.push(FormField { given, ..field });
+        if form.fields.iter().any(|before| before.name == field.name) {
+            continue;
         }
+        field.given = forest.part.values.contains_key(&field.name);
+        if field.given {
+            // The backend echoes what it was sent, and the file may have made that of a secret.
+            field.value = Value::Null;
+            field.source["value"] = Value::Null;
+        }
+        form.fields.push(field);
     }
     Ok(form)
 }
