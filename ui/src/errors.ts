@@ -2,6 +2,7 @@
 // is. What happened and what to do next are Rust's own sentences; nothing here matches on them.
 import type { Code } from "./bindings/Code";
 import type { Error as BoundaryError } from "./bindings/Error";
+import type { FileFault } from "./bindings/FileFault";
 import type { SecretName } from "./bindings/SecretName";
 import { texts } from "./texts";
 
@@ -9,14 +10,20 @@ import { texts } from "./texts";
 export class Failure extends Error implements BoundaryError {
   readonly code: Code;
   readonly hint: string | null;
+  readonly statement: string | null;
+  readonly details: string | null;
   readonly secret: SecretName | null;
+  readonly faults: FileFault[];
 
   constructor(error: BoundaryError) {
     super(error.message);
     this.name = "Failure";
     this.code = error.code;
     this.hint = error.hint;
+    this.statement = error.statement;
+    this.details = error.details;
     this.secret = error.secret;
+    this.faults = error.faults;
   }
 }
 
@@ -29,7 +36,10 @@ export function asFailure(cause: unknown): Failure {
     code: "internal",
     message: texts.errors.unexpected(what),
     hint: texts.errors.report,
+    statement: null,
+    details: null,
     secret: null,
+    faults: [],
   });
 }
 

@@ -75,6 +75,20 @@ pub struct SecretName {
     pub name: String,
 }
 
+/// One fault of a connection file: where it stands, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct FileFault {
+    /// Path of the key in full (`sign_in.body.ids[0]`); empty where the text is not TOML.
+    pub key: String,
+    /// From 1.
+    pub line: u32,
+    /// In characters, from 1.
+    pub column: u32,
+    /// What is wrong, without the place.
+    pub message: String,
+}
+
 /// What went wrong, why, and what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -84,18 +98,52 @@ pub struct Error {
     pub message: String,
     /// What to do next, when there is something to do.
     pub hint: Option<String>,
-    /// For [`Code::SecretMissing`]: which one.
+    /// A statement that puts it right, to be copied: `GRANT SELECT …`. `hint` says who runs it.
+    pub statement: Option<String>,
+    /// What the system below said (a driver, a library, the keyring): for developers, shown on request.
+    pub details: Option<String>,
+    /// For [`Code::SecretMissing`], and where another value of a secret would help: which one.
     pub secret: Option<SecretName>,
+    /// For [`Code::ConnectionInvalid`]: the faults that `message` lists, in the order of the file.
+    pub faults: Vec<FileFault>,
 }
 
 impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, secret: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            statement: None,
+            details: None,
+            secret: None,
+            faults: Vec::new(),
+        }
     }
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The statement that puts it right.
+    #[must_use]
+    pub fn statement(mut self, statement: impl Into<String>) -> Self {
+        self.statement = Some(statement.into());
+        self
+    }
+
+    /// What a driver, a library or the system said. No secrets: what cannot be trusted is left out.
+    #[must_use]
+    pub fn details(mut self, details: impl Into<String>) -> Self {
+        self.details = Some(details.into());
+        self
+    }
+
+    #[must_use]
+    pub fn faults(mut self, faults: Vec<FileFault>) -> Self {
+        self.faults = faults;
         self
     }
 
@@ -123,6 +171,12 @@ impl std::fmt::Display for Error {
         f.write_str(&self.message)?;
         if let Some(hint) = &self.hint {
             write!(f, "\n{hint}")?;
+        }
+        if let Some(statement) = &self.statement {
+            write!(f, "\n{statement}")?;
+        }
+        if let Some(details) = &self.details {
+            write!(f, "\nDetails: {details}")?;
         }
         Ok(())
     }

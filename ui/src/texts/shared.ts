@@ -12,6 +12,7 @@ export const shared = {
     close: "Close",
     retry: "Retry",
     copy: "Copy",
+    details: "Details",
     connectionFile: "Connection file",
     nothing: "—",
   },

@@ -292,7 +292,10 @@ const views: View[] = [
           code: "vault_locked",
           message: "The keyring is locked, and the prompt to unlock it was dismissed.",
           hint: "Unlock it in Passwords and Keys, then retry.",
+          statement: null,
+          details: null,
           secret: null,
+          faults: [],
         };
         fake.state.problems = [
           {

@@ -638,7 +638,10 @@ const views: View[] = [
           code: "vault_unavailable",
           message: "No keyring answers: there is no Secret Service on this session's D-Bus.",
           hint: "Install gnome-keyring or KWallet and log in again.",
+          statement: null,
+          details: null,
           secret: null,
+          faults: [],
         };
         fake.refuse(
           "directory_info",

@@ -116,7 +116,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     chosenPath: null,
     answers: {},
     refuse(command, error, times = 1) {
-      refusals.set(command, { error: { message: "It failed.", hint: null, secret: null, ...error }, times });
+      refusals.set(command, { error: { ...refusal("internal", "It failed."), ...error }, times });
     },
     hold(command) {
       const queue: (() => void)[] = [];
@@ -298,7 +298,7 @@ function plugins(
 }
 
 function refusal(code: BoundaryError["code"], message: string): BoundaryError {
-  return { code, message, hint: null, secret: null };
+  return { code, message, hint: null, statement: null, details: null, secret: null, faults: [] };
 }
 
 function fold(text: string): string {

@@ -123,7 +123,10 @@ describe("a new connection", () => {
       code: "vault_unavailable",
       message: "No keyring answers.",
       hint: null,
+      statement: null,
+      details: null,
       secret: null,
+      faults: [],
     };
     await startByHand();
     expect(screen.getByText(/kept in memory until Understudy quits/)).toBeInTheDocument();

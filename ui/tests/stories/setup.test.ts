@@ -128,7 +128,10 @@ describe("a secret that is asked for", () => {
       code: "vault_unavailable",
       message: "There is no Secret Service on this D-Bus.",
       hint: "Install gnome-keyring.",
+      statement: null,
+      details: null,
       secret: null,
+      faults: [],
     };
     await ask();
     const dialog = within(await screen.findByRole("dialog"));

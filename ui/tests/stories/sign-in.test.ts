@@ -278,7 +278,7 @@ describe("trying the sign-in", () => {
     await press("Test");
     held.stop();
     const alert = await within(screen.getByRole("dialog")).findByRole("alert");
-    expect(alert).toHaveTextContent("`admin_token` is needed.");
+    expect(alert).toHaveTextContent("admin_token is needed.");
     expect(fake.called("try_sign_in")).toHaveLength(1);
     expect(fake.called("check_connection")).toEqual([]);
     expect(await field("User's id")).toHaveValue("42");

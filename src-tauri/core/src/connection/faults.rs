@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, FileFault};
 
 /// How many are told; whoever has more starts with these.
 const TOLD: usize = 20;
@@ -60,21 +60,31 @@ impl<'text> Faults<'text> {
         self.found.is_empty()
     }
 
-    /// One line per fault, in the order of the file. The columns count characters, from 1.
+    /// One line per fault, in the order of the file; the same as [`Error::faults`].
     pub(super) fn into_error(mut self) -> Error {
         self.found.sort_by_key(|fault| fault.offset);
-        let mut lines: Vec<String> = self.found.iter().take(TOLD).map(|fault| self.line(fault)).collect();
+        let faults: Vec<FileFault> = self.found.iter().take(TOLD).map(|fault| self.locate(fault)).collect();
+        let mut lines: Vec<String> = faults.iter().map(|fault| self.line(fault)).collect();
         if self.found.len() > TOLD {
             lines.push(format!("… and {} more.", self.found.len() - TOLD));
         }
-        Error::new(Code::ConnectionInvalid, lines.join("\n"))
+        Error::new(Code::ConnectionInvalid, lines.join("\n")).faults(faults)
     }
 
-    fn line(&self, fault: &Fault) -> String {
+    fn locate(&self, fault: &Fault) -> FileFault {
         let before = self.text.get(..fault.offset).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let key = if fault.key.is_empty() { String::new() } else { format!("{}: ", fault.key) };
-        format!("{}:{line}:{column}: {key}{}", self.file, fault.what)
+        let count = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
+        FileFault {
+            key: fault.key.clone(),
+            line: count(before.matches('\n').count()),
+            column: count(before.rsplit('\n').next().unwrap_or_default().chars().count()),
+            message: fault.what.clone(),
+        }
+    }
+
+    fn line(&self, fault: &FileFault) -> String {
+        let FileFault { key, line, column, message } = fault;
+        let key = if key.is_empty() { String::new() } else { format!("{key}: ") };
+        format!("{}:{line}:{column}: {key}{message}", self.file)
     }
 }
