@@ -1,0 +1,125 @@
+//! The bar: what it shows, what it can do to the page under it, and what it is called.
+
+use serde::{Deserialize, Serialize};
+use tauri::{AppHandle, Emitter, Manager};
+use ts_rs::TS;
+use understudy_core::audit::EndCause;
+use understudy_core::session::SessionView;
+
+use super::stage::{Open, Stage};
+use super::window::with_page;
+use super::{Wish, lock};
+
+/// Height of the bar, in logical pixels; `ui/src/bar` draws itself into it.
+pub const BAR_HEIGHT: i32 = 46;
+
+/// What [`remembered_as`] calls every session window.
+pub const REMEMBERED: &str = "session";
+
+/// What the bar can do, by button or by key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum BarAction {
+    Back,
+    Forward,
+    Reload,
+    ZoomIn,
+    ZoomOut,
+    ZoomReset,
+    Inspect,
+    End,
+}
+
+/// What the bar shows.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub struct BarState {
+    pub session: SessionView,
+    pub can_go_back: bool,
+    pub can_go_forward: bool,
+    /// 1 is 100 %.
+    pub zoom: f64,
+    /// Origin of the page that is shown.
+    pub location: String,
+}
+
+/// Does what a button or key says. Main thread only.
+pub(super) fn act(open: &Open, action: BarAction) {
+    if action == BarAction::End {
+        let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
+        return;
+    }
+    // On the desk there is nothing to go back from, and nothing of it may be looked into.
+    if !matches!(*lock(&open.stage), Stage::Application) {
+        return;
+    }
+    let done = with_page(&open.session, |page| {
+        let view = &page.view;
+        match action {
+            BarAction::Back => view.go_back(),
+            BarAction::Forward => view.go_forward(),
+            BarAction::Reload => view.reload(),
+            BarAction::Inspect => {
+                if view.is_devtools_open() {
+                    view.close_devtools();
+                } else {
+                    view.open_devtools();
+                }
+                Ok(())
+            }
+            BarAction::ZoomIn | BarAction::ZoomOut | BarAction::ZoomReset => {
+                let mut zoom = lock(&open.zoom);
+                *zoom = next_zoom(*zoom, action);
+                view.zoom(*zoom)
+            }
+            BarAction::End => Ok(()),
+        }
+    });
+    if let Ok(Err(error)) = done {
+        tracing::warn!("{action:?} in a session's page: {error}");
+    }
+    let _ = with_page(&open.session, |page| tell_bar(page.window.app_handle(), &open.session));
+}
+
+/// The steps that browsers have.
+fn next_zoom(now: f64, action: BarAction) -> f64 {
+    const STEPS: [f64; 11] = [0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 3.0];
+    match action {
+        BarAction::ZoomIn => STEPS.into_iter().find(|step| *step > now + 0.01).unwrap_or(STEPS[10]),
+        BarAction::ZoomOut => STEPS.into_iter().rev().find(|step| *step < now - 0.01).unwrap_or(STEPS[0]),
+        _ => 1.0,
+    }
+}
+
+/// Has the bar ask again what it shows.
+pub(super) fn tell_bar(app: &AppHandle, session: &str) {
+    let _ = app.emit_to(bar_label(session), "bar_changed", ());
+}
+
+pub fn bar_label(session: &str) -> String {
+    format!("bar-{session}")
+}
+
+/// The session whose bar has this label.
+pub fn session_of_bar(label: &str) -> Option<&str> {
+    label.strip_prefix("bar-")
+}
+
+/// The name under which a window's size is remembered: all session windows have one size together.
+pub fn remembered_as(label: &str) -> &str {
+    if session_of_bar(label).is_some() { REMEMBERED } else { label }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zoom_goes_in_steps_and_stops_at_the_ends() {
+        assert!((next_zoom(1.0, BarAction::ZoomIn) - 1.1).abs() < 1e-9);
+        assert!((next_zoom(3.0, BarAction::ZoomIn) - 3.0).abs() < 1e-9);
+        assert!((next_zoom(0.5, BarAction::ZoomOut) - 0.5).abs() < 1e-9);
+        assert!((next_zoom(0.5, BarAction::ZoomReset) - 1.0).abs() < 1e-9);
+    }
+}

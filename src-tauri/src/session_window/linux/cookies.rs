@@ -1,0 +1,73 @@
+//! The page's own cookie jar.
+
+use gtk::{gio, glib};
+use secrecy::{ExposeSecret, SecretString};
+use understudy_core::browser::{SameSite, SessionCookie};
+use url::Url;
+use webkit2gtk::{CookieManagerExt, WebViewExt, WebsiteDataManagerExt};
+use wry::{WebView, WebViewExtUnix};
+
+use super::Done;
+
+/// Puts cookies into the page's own jar, one after the other.
+pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
+    let Some(manager) = page.webview().website_data_manager().and_then(|data| data.cookie_manager()) else {
+        let _ = done.send(Err("the page has no cookies".into()));
+        return;
+    };
+    glib::spawn_future_local(async move {
+        for cookie in cookies {
+            // A dot before the domain is libsoup's sign for "and those below it".
+            let domain = if cookie.host_only { cookie.domain } else { format!(".{}", cookie.domain) };
+            let mut made =
+                soup::Cookie::new(&cookie.name, cookie.value.expose_secret(), &domain, &cookie.path, -1);
+            made.set_secure(cookie.secure);
+            made.set_http_only(cookie.http_only);
+            if let Some(at) = cookie.expires_at.and_then(|at| glib::DateTime::from_unix_utc(at).ok()) {
+                made.set_expires(&at);
+            }
+            made.set_same_site_policy(match cookie.same_site {
+                Some(SameSite::Strict) => soup::SameSitePolicy::Strict,
+                // What says nothing is Lax to browsers.
+                Some(SameSite::Lax) | None => soup::SameSitePolicy::Lax,
+                Some(SameSite::None) => soup::SameSitePolicy::None,
+            });
+            if let Err(error) = manager.add_cookie_future(&mut made).await {
+                let _ = done.send(Err(error.message().to_owned()));
+                return;
+            }
+        }
+        let _ = done.send(Ok(()));
+    });
+}
+
+/// The cookies that the page would send to `url`.
+pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
+    let Some(manager) = page.webview().website_data_manager().and_then(|data| data.cookie_manager()) else {
+        let _ = done.send(Err("the page has no cookies".into()));
+        return;
+    };
+    manager.cookies(url.as_str(), gio::Cancellable::NONE, move |found| {
+        let found = found.map_err(|error| error.message().to_owned());
+        let _ = done.send(found.map(|cookies| cookies.into_iter().map(read_cookie).collect()));
+    });
+}
+
+fn read_cookie(mut cookie: soup::Cookie) -> SessionCookie {
+    let domain = cookie.domain().unwrap_or_default();
+    SessionCookie {
+        name: cookie.name().unwrap_or_default().into(),
+        value: SecretString::from(String::from(cookie.value().unwrap_or_default())),
+        host_only: !domain.starts_with('.'),
+        domain: domain.trim_start_matches('.').to_owned(),
+        path: cookie.path().unwrap_or_default().into(),
+        secure: cookie.is_secure(),
+        http_only: cookie.is_http_only(),
+        same_site: match cookie.same_site_policy() {
+            soup::SameSitePolicy::Strict => Some(SameSite::Strict),
+            soup::SameSitePolicy::Lax => Some(SameSite::Lax),
+            _ => Some(SameSite::None),
+        },
+        expires_at: cookie.expires().map(|at| at.to_unix()),
+    }
+}
