@@ -1,0 +1,73 @@
+//! What templates and expressions see of an impersonation, and what the audit log keeps of it.
+
+use serde_json::{Map, Value, json};
+
+use super::Running;
+use crate::audit::{Subject, Who};
+use crate::browser::Refusal;
+use crate::connection::Connection;
+use crate::directory::{Info, Row};
+use crate::error::{Code, Error};
+use crate::session::{SessionView, UserLabel};
+use crate::template::GIVEN;
+
+/// What templates see beside the user.
+pub(crate) struct About<'a> {
+    pub connection: &'a Connection,
+    pub operator: &'a Who,
+    pub reason: &'a str,
+    pub given: &'a Map<String, Value>,
+    pub session: &'a str,
+}
+
+/// What templates and expressions see, without secrets.
+pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> Value {
+    let About { connection, operator: who, reason, given, session } = about;
+    let mut operator = json!({ "name": who.operator() });
+    if !who.operator_email.is_empty() {
+        operator["email"] = who.operator_email.clone().into();
+    }
+    json!({
+        "user": info.user_context(row),
+        "operator": operator,
+        "reason": reason,
+        "session": { "id": session },
+        "connection": {
+            "id": connection.id,
+            "name": connection.file.name,
+            "environment": connection.file.environment,
+        },
+        "secret": {},
+        GIVEN: given,
+    })
+}
+
+pub(crate) fn user_label(context: &Value, row: &Row) -> UserLabel {
+    let text =
+        |key: &str| context["user"][key].as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
+    UserLabel { id: row.id.clone(), name: text("name"), email: text("email") }
+}
+
+pub(super) fn in_words(error: Error) -> Refusal {
+    Refusal::new(error.message, error.hint.unwrap_or_default())
+}
+
+/// A failed template that wanted the operator's e-mail is the operator's to mend, not the lead's.
+pub(super) fn explain(error: Error, running: &Running) -> Error {
+    if error.code == Code::TemplateFailed && running.request.operator.operator_email.is_empty() {
+        let hint = "If the connection uses {{ operator.email }}: say yours in Settings.";
+        return Error { hint: Some(hint.into()), ..error };
+    }
+    error
+}
+
+pub(crate) fn subject(view: &SessionView) -> Subject {
+    Subject {
+        connection: view.connection.clone(),
+        connection_name: view.connection_name.clone(),
+        environment: view.environment,
+        user_id: view.user.id.clone(),
+        user_name: view.user.name.clone(),
+        user_email: view.user.email.clone(),
+    }
+}
