@@ -134,6 +134,11 @@ pub async fn end_session(core: Core<'_>, session: String) -> Result<()> {
 }
 
 #[tauri::command]
+pub async fn extend_session(core: Core<'_>, session: String) -> Result<SessionView> {
+    core.extend_session(&session).await
+}
+
+#[tauri::command]
 pub async fn focus_session(core: Core<'_>, session: String) -> Result<()> {
     core.focus_session(&session).await
 }

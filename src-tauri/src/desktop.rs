@@ -19,7 +19,7 @@ use understudy_core::clock::Clock;
 use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
-use understudy_core::notice::{Notice, Notices};
+use understudy_core::notice::{Notice, Notices, Toast};
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
@@ -84,6 +84,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::impersonate,
             commands::sign_in_form,
             commands::end_session,
+            commands::extend_session,
             commands::focus_session,
             commands::retry_session,
             commands::secret_status,
@@ -237,6 +238,11 @@ async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<N
                 }
                 app.emit_to(CONSOLE, "sessions", sessions)
             }
+            Ok(Notice::SessionEndsSoon(session)) => {
+                let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
+                app.emit_to(CONSOLE, "session_ends_soon", session)
+            }
+            Ok(Notice::SessionEnded(ended)) => app.emit_to(CONSOLE, "session_ended", ended),
             Ok(Notice::Toast(toast)) => app.emit_to(CONSOLE, "toast", toast),
             Ok(Notice::Connections(list)) => app.emit_to(CONSOLE, "connections", list),
             Ok(Notice::DirectoryChanged(connection)) => app.emit_to(CONSOLE, "directory_changed", connection),
@@ -261,6 +267,11 @@ async fn fulfil(app: AppHandle, console: Arc<Console>, mut wishes: UnboundedRece
                 Wish::Retry(session) => {
                     let _ = console.retry_session(&session);
                 }
+                Wish::Extend(session) => {
+                    if let Err(error) = console.extend_session(&session).await {
+                        let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
+                    }
+                }
                 Wish::Renew(session) => {
                     if let Some(window) = app.get_webview_window(CONSOLE) {
                         raise(&window);
@@ -280,7 +291,7 @@ async fn again(app: &AppHandle, arguments: &[String]) {
     if arguments.iter().any(|argument| argument == "demo")
         && let Err(error) = console.start_demo().await
     {
-        let _ = app.emit_to(CONSOLE, "toast", understudy_core::notice::Toast::bad(&error));
+        let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
     }
     to_front(app);
 }

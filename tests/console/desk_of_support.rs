@@ -16,7 +16,7 @@ use understudy_core::directory::{Query, Row};
 use understudy_core::error::SecretName;
 use understudy_core::home::Home;
 use understudy_core::notice::{ConnectionList, Notice, Notices, Toast};
-use understudy_core::session::{Phase, SessionView};
+use understudy_core::session::{EndedSession, Phase, SessionView};
 use understudy_core::vault::{Keep, Vault};
 use understudy_test_support::browser::PlainBrowser;
 
@@ -122,6 +122,32 @@ impl Desk {
             _ => None,
         })
         .await
+    }
+
+    pub async fn ends_soon(&mut self) -> SessionView {
+        self.told(|notice| match notice {
+            Notice::SessionEndsSoon(session) => Some(session.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn ended(&mut self) -> EndedSession {
+        self.told(|notice| match notice {
+            Notice::SessionEnded(ended) => Some(ended.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Another program holds the audit log until the connection is dropped: nothing can be written to it.
+    pub async fn hold_audit_log(&self) -> sqlx::SqliteConnection {
+        use sqlx::Connection;
+        let file = Home::at(self.home.path()).audit_file().expect("a path");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut held = sqlx::SqliteConnection::connect_with(&options).await.expect("opens");
+        sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut held).await.expect("held");
+        held
     }
 
     pub async fn connections(&mut self) -> ConnectionList {

@@ -12,3 +12,4 @@ mod login_endpoint;
 mod postgres;
 mod recipes;
 mod story;
+mod time;

@@ -466,6 +466,11 @@ impl Console {
         self.impersonations.retry(session)
     }
 
+    /// Gives the session the policy's time again.
+    pub async fn extend_session(&self, session: &str) -> Result<SessionView> {
+        self.impersonations.extend(session).await
+    }
+
     pub async fn end_session(&self, session: &str, cause: EndCause) {
         self.impersonations.end(session, cause).await;
     }

@@ -6,7 +6,7 @@ use ts_rs::TS;
 
 use crate::connection::{ConnectionProblem, ConnectionSummary};
 use crate::error::Error;
-use crate::session::SessionView;
+use crate::session::{EndedSession, SessionView};
 use crate::sign_in::Inert;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
@@ -55,6 +55,10 @@ pub struct ConnectionList {
 pub enum Notice {
     /// All running sessions, whenever one changed.
     Sessions(Vec<SessionView>),
+    /// The time of this session is up in a moment; it may be extended while `extensions_left` is not 0.
+    SessionEndsSoon(SessionView),
+    /// A session is over, whatever ended it. One whose window never came up is told by the error of its beginning.
+    SessionEnded(EndedSession),
     Toast(Toast),
     Connections(ConnectionList),
     /// The application changed what the directory of the connection with this id holds.

@@ -3,9 +3,13 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::connection::Environment;
+use crate::audit::EndCause;
+use crate::connection::{Environment, Policy};
 use crate::error::{Code, Error, Result};
 use crate::plain;
+
+/// How long before its end a session says so, in milliseconds; a short one at half its time.
+const WARNING_MS: i64 = 120_000;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -60,8 +64,25 @@ pub struct SessionView {
     /// Milliseconds since the Unix epoch; when it ends by itself. `None`: no limit.
     #[ts(type = "number | null")]
     pub deadline: Option<i64>,
+    /// How often the operator may still put the deadline off; 0 where there is none.
+    pub extensions_left: u32,
     /// While it is refused: names of the secrets of which another value may help.
     pub refused_secrets: Vec<String>,
+}
+
+/// A session that is over: which, why, and what the operator has to know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct EndedSession {
+    /// As it was when it ended.
+    pub session: SessionView,
+    pub cause: EndCause,
+    /// Why the application may still hold it, in one sentence; `None` when the sign-out went through, and when
+    /// there was nothing to sign out of.
+    pub sign_out_failed: Option<String>,
+    /// Milliseconds since the Unix epoch.
+    #[ts(type = "number")]
+    pub ended_at: i64,
 }
 
 /// A running session: what is shown of it, and what may happen to it next.
@@ -72,15 +93,38 @@ pub struct SessionView {
 #[derive(Debug, Clone)]
 pub struct Session {
     view: SessionView,
-    max_minutes: Option<u32>,
+    limit: Limit,
     may_be_signed_in: bool,
+}
+
+/// How long a session may last, by the connection's policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// `None`: as long as the operator likes.
+    pub minutes: Option<u32>,
+    /// How often it may be given that time again.
+    pub extensions: u32,
+}
+
+impl From<&Policy> for Limit {
+    fn from(policy: &Policy) -> Self {
+        Self { minutes: policy.max_minutes, extensions: policy.max_extensions }
+    }
+}
+
+impl Limit {
+    fn ms(self) -> Option<i64> {
+        self.minutes.map(|minutes| i64::from(minutes) * 60_000)
+    }
 }
 
 impl Session {
     /// The window is about to open. `view` comes without deadline and in [`Phase::Opening`].
-    pub fn opening(view: SessionView, max_minutes: Option<u32>) -> Self {
-        let view = SessionView { phase: Phase::Opening, active_at: None, deadline: None, ..view };
-        Self { view, max_minutes, may_be_signed_in: false }
+    pub fn opening(view: SessionView, limit: Limit) -> Self {
+        let extensions_left = if limit.minutes.is_some() { limit.extensions } else { 0 };
+        let view =
+            SessionView { phase: Phase::Opening, active_at: None, deadline: None, extensions_left, ..view };
+        Self { view, limit, may_be_signed_in: false }
     }
 
     pub fn view(&self) -> &SessionView {
@@ -116,7 +160,33 @@ impl Session {
     pub fn active(&mut self, now: i64) -> Result<()> {
         self.step(&[Phase::Opening], Phase::Active)?;
         self.view.active_at = Some(now);
-        self.view.deadline = self.max_minutes.map(|minutes| now + i64::from(minutes) * 60_000);
+        self.view.deadline = self.limit.ms().map(|ms| now + ms);
+        Ok(())
+    }
+
+    /// When the operator is to be told that it ends soon, in milliseconds since the epoch; `None` without a deadline.
+    pub fn warning_at(&self) -> Option<i64> {
+        Some(self.view.deadline? - WARNING_MS.min(self.limit.ms()? / 2))
+    }
+
+    /// By how many minutes the operator may put the deadline off now.
+    pub fn may_extend(&self) -> Result<u32> {
+        let no = |message: &str| Err(Error::new(Code::PolicyRefused, message));
+        match (self.view.phase, self.limit.minutes) {
+            (Phase::Active, Some(minutes)) if self.view.extensions_left > 0 => Ok(minutes),
+            (Phase::Active, Some(_)) => no("This session cannot be extended again.").map_err(|error| {
+                error.hint("Finish here, or sign in again with a new reason when it has ended.")
+            }),
+            (Phase::Active, None) => no("This session has no time limit."),
+            _ => no("Only a session that is signed in can be extended."),
+        }
+    }
+
+    /// The deadline is put off by the policy's time; does nothing where [`Self::may_extend`] says no.
+    pub fn extend(&mut self) -> Result<()> {
+        let minutes = self.may_extend()?;
+        self.view.extensions_left -= 1;
+        self.view.deadline = self.view.deadline.map(|at| at + i64::from(minutes) * 60_000);
         Ok(())
     }
 
@@ -143,7 +213,7 @@ impl Session {
 mod tests {
     use super::*;
 
-    fn session(max_minutes: Option<u32>) -> Session {
+    fn session(minutes: Option<u32>) -> Session {
         Session::opening(
             SessionView {
                 id: "s1".into(),
@@ -156,9 +226,10 @@ mod tests {
                 started_at: 1_000,
                 active_at: Some(5),
                 deadline: Some(5),
+                extensions_left: 9,
                 refused_secrets: vec![],
             },
-            max_minutes,
+            Limit { minutes, extensions: 2 },
         )
     }
 
@@ -181,7 +252,33 @@ mod tests {
     fn without_a_limit_there_is_no_deadline() {
         let mut session = session(None);
         session.active(1).expect("opening");
-        assert_eq!(session.view().deadline, None);
+        assert_eq!((session.view().deadline, session.view().extensions_left), (None, 0));
+        assert_eq!(session.warning_at(), None);
+        assert!(session.extend().is_err());
+    }
+
+    #[test]
+    fn its_end_is_told_two_minutes_before_or_at_half_of_a_short_time() {
+        for (minutes, before_ms) in [(1, 30_000), (3, 90_000), (4, 120_000), (5, 120_000), (1440, 120_000)] {
+            let mut session = session(Some(minutes));
+            session.active(0).expect("opening");
+            let deadline = i64::from(minutes) * 60_000;
+            assert_eq!(session.warning_at(), Some(deadline - before_ms), "{minutes} minutes");
+        }
+    }
+
+    #[test]
+    fn it_is_given_its_time_again_as_often_as_the_policy_says() {
+        let mut session = session(Some(10));
+        assert!(session.extend().is_err(), "it is not signed in yet");
+        session.active(0).expect("opening");
+        for (left, deadline) in [(1, 1_200_000), (0, 1_800_000)] {
+            session.extend().expect("it may");
+            assert_eq!((session.view().extensions_left, session.view().deadline), (left, Some(deadline)));
+        }
+        assert_eq!(session.extend().expect_err("that was all").code, Code::PolicyRefused);
+        assert_eq!(session.view().deadline, Some(1_800_000));
+        assert_eq!(session.warning_at(), Some(1_680_000));
     }
 
     #[test]

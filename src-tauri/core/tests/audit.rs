@@ -72,16 +72,17 @@ async fn a_session_is_told_from_begun_to_ended_and_survives_reopening() {
     let first = begun(1_000, "s1", "7", "Ticket 4711: cannot see the button");
     let refused = first.then(1_200, Event::Refused { status: Some(401), cause: "unauthorised".into() });
     let active = first.then(1_500, Event::Active);
+    let extended = first.then(5_000, Event::Extended { minutes: 60 });
     let ended = first.then(9_000, EndCause::WindowClosed.into());
 
     let log = desk.log().await;
-    for entry in [&first, &refused, &active, &ended] {
+    for entry in [&first, &refused, &active, &extended, &ended] {
         log.append(entry.clone()).await.unwrap();
     }
     drop(log);
 
     let log = desk.log().await;
-    assert_eq!(log.entries(10).await.unwrap(), [ended.clone(), active, refused, first]);
+    assert_eq!(log.entries(10).await.unwrap(), [ended.clone(), extended, active, refused, first]);
     assert_eq!(log.entries(1).await.unwrap(), [ended]);
 }
 
@@ -122,6 +123,10 @@ async fn a_log_of_format_1_is_read_and_goes_on() {
     let past = log.past_sessions("acme", "7", 10).await.unwrap();
     let told: Vec<_> = past.iter().map(|one| (one.session.as_str(), one.ended_at)).collect();
     assert_eq!(told, [("new", None), ("old", Some(2))]);
+    assert!(
+        log.append(begun(4, "old", "7", "again")).await.is_err(),
+        "the file's own rules went with the format"
+    );
     assert!(past.iter().all(|one| one.sign_out_failed.is_none()));
 }
 
@@ -205,6 +210,7 @@ async fn past_sessions_are_the_users_own_newest_first_and_say_how_they_came_out(
     let good = begun(10, "good", "7", "first");
     let bad = begun(20, "bad", "7", "second");
     let unopened = begun(25, "unopened", "7", "");
+    let crashed = begun(27, "crashed", "7", "");
     let running = begun(30, "running", "7", "third");
     for entry in [
         good.clone(),
@@ -216,6 +222,9 @@ async fn past_sessions_are_the_users_own_newest_first_and_say_how_they_came_out(
         bad.then(22, EndCause::WindowClosed.into()),
         unopened.clone(),
         unopened.then(26, EndCause::NeverOpened.into()),
+        crashed.clone(),
+        crashed.then(28, Event::Active),
+        crashed.then(29, EndCause::Crash.into()),
         running.clone(),
         running.then(31, Event::Active),
     ] {
@@ -231,6 +240,7 @@ async fn past_sessions_are_the_users_own_newest_first_and_say_how_they_came_out(
         told,
         [
             ("running", Outcome::Running, 30, None, "third"),
+            ("crashed", Outcome::Crashed, 27, Some(29), ""),
             ("unopened", Outcome::Refused, 25, Some(26), ""),
             ("bad", Outcome::Refused, 20, Some(22), "second"),
             ("good", Outcome::Ended, 10, Some(19), "first"),

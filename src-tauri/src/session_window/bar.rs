@@ -28,6 +28,8 @@ pub enum BarAction {
     ZoomOut,
     ZoomReset,
     Inspect,
+    /// More time, as far as the policy allows.
+    Extend,
     End,
 }
 
@@ -46,8 +48,13 @@ pub struct BarState {
 
 /// Does what a button or key says. Main thread only.
 pub(super) fn act(open: &Open, action: BarAction) {
-    if action == BarAction::End {
-        let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
+    let wish = match action {
+        BarAction::End => Some(Wish::End(open.session.clone(), EndCause::Operator)),
+        BarAction::Extend => Some(Wish::Extend(open.session.clone())),
+        _ => None,
+    };
+    if let Some(wish) = wish {
+        let _ = open.wishes.send(wish);
         return;
     }
     // On the desk there is nothing to go back from, and nothing of it may be looked into.
@@ -73,7 +80,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
                 *zoom = next_zoom(*zoom, action);
                 view.zoom(*zoom)
             }
-            BarAction::End => Ok(()),
+            BarAction::Extend | BarAction::End => Ok(()),
         }
     });
     if let Ok(Err(error)) = done {

@@ -43,6 +43,8 @@ use self::window::with_page;
 #[derive(Debug)]
 pub enum Wish {
     Retry(String),
+    /// More time, as far as the policy allows.
+    Extend(String),
     /// Another secret is to be given, in the console.
     Renew(String),
     End(String, EndCause),

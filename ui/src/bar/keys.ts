@@ -2,8 +2,11 @@
 import type { BarAction } from "../bindings/BarAction";
 import { mac, pressesAtLeast } from "../keys";
 
+/** What has a key of its own: more time is asked for where the bar offers it. */
+export type KeyedAction = Exclude<BarAction, "extend">;
+
 /** In the notation of {@link ../keys.keyWords}; the first one is shown beside its button. */
-export const chords: Record<BarAction, [string, ...string[]]> = {
+export const chords: Record<KeyedAction, [string, ...string[]]> = {
   back: ["Alt+ArrowLeft", ...(mac ? ["Mod+["] : [])],
   forward: ["Alt+ArrowRight", ...(mac ? ["Mod+]"] : [])],
   reload: ["Mod+R", "F5"],
@@ -14,7 +17,7 @@ export const chords: Record<BarAction, [string, ...string[]]> = {
   end: ["Mod+W"],
 };
 
-export function actionOf(event: KeyboardEvent): BarAction | null {
-  const actions = Object.keys(chords) as BarAction[];
+export function actionOf(event: KeyboardEvent): KeyedAction | null {
+  const actions = Object.keys(chords) as KeyedAction[];
   return actions.find((action) => chords[action].some((chord) => pressesAtLeast(event, chord))) ?? null;
 }

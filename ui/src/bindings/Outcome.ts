@@ -3,4 +3,4 @@
 /**
  * How a session came out, as far as it is known.
  */
-export type Outcome = "running" | "ended" | "refused";
+export type Outcome = "running" | "ended" | "refused" | "crashed";

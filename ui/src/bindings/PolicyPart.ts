@@ -14,6 +14,10 @@ reason: ReasonRule,
  */
 max_minutes: number | null, 
 /**
+ * How often a session may be given `max_minutes` again (0 to 20). Default: 2.
+ */
+max_extensions?: number | null, 
+/**
  * Expressions over `user`; where one is true, the user can never be impersonated.
  */
 protect: Array<string>, };

@@ -28,6 +28,10 @@ active_at: number | null,
  */
 deadline: number | null, 
 /**
+ * How often the operator may still put the deadline off; 0 where there is none.
+ */
+extensions_left: number, 
+/**
  * While it is refused: names of the secrets of which another value may help.
  */
 refused_secrets: Array<string>, };

@@ -79,6 +79,7 @@ export function toFile(
     ...toWays(form, base, presets, faults),
     ...(base.network ? { network: base.network } : {}),
     policy: {
+      ...base.policy,
       reason: policy.reason,
       max_minutes: whole("policy.max_minutes", policy.max_minutes, 1, 1440, faults) ?? null,
       protect: list(policy.protect, before.policy.protect, base.policy?.protect, "\n") ?? [],

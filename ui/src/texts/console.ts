@@ -1,5 +1,5 @@
 // Texts of the console: rail, search, grid, details, sessions, palette, keys.
-import type { BarAction } from "../bindings/BarAction";
+import type { KeyedAction } from "../bar/keys";
 import type { Tier } from "../bindings/Tier";
 import { locale } from "./shared";
 
@@ -255,7 +255,7 @@ export const console = {
       zoom_reset: "Zoom back to 100 %",
       inspect: "Inspect the page",
       end: "End session",
-    } satisfies Record<BarAction, string>,
+    } satisfies Record<KeyedAction, string>,
     singleOff: "Keys of a single letter are turned off in the settings.",
   },
   start: {

@@ -39,6 +39,7 @@ const views: View[] = [
             started_at: NOW - 2_468_000,
             active_at: NOW - 2_468_000,
             deadline: null,
+            extensions_left: 2,
             refused_secrets: [],
           },
           {
@@ -48,6 +49,7 @@ const views: View[] = [
             started_at: NOW - 3_493_000,
             active_at: NOW - 3_493_000,
             deadline: NOW + 107_000,
+            extensions_left: 2,
             refused_secrets: [],
           },
           {
@@ -57,6 +59,7 @@ const views: View[] = [
             started_at: NOW - 3000,
             active_at: null,
             deadline: null,
+            extensions_left: 2,
             refused_secrets: [],
             phase: "opening",
             environment: "staging",
@@ -69,6 +72,7 @@ const views: View[] = [
             started_at: NOW - 9000,
             active_at: null,
             deadline: null,
+            extensions_left: 2,
             refused_secrets: [],
             phase: "refused",
             environment: "development",
@@ -379,6 +383,7 @@ const views: View[] = [
             started_at: NOW,
             active_at: NOW,
             deadline: null,
+            extensions_left: 2,
             refused_secrets: [],
           },
         ];

@@ -383,6 +383,7 @@ function begin(fake: Fake, connection: string, user: string, reason: string): Se
     started_at: Date.now(),
     active_at: null,
     deadline: null,
+    extensions_left: 2,
     refused_secrets: [],
   };
   fake.state.sessions = [...fake.state.sessions, session];

@@ -33,6 +33,7 @@ function state(session: Partial<SessionView>, change: Partial<BarState> = {}): B
       started_at: NOW - 66_000,
       active_at: NOW - 65_000,
       deadline: null,
+      extensions_left: 2,
       refused_secrets: [],
       ...session,
     },

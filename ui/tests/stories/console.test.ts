@@ -35,6 +35,7 @@ const session = (change: Partial<SessionView>): SessionView => ({
   started_at: NOW - 65_000,
   active_at: NOW - 65_000,
   deadline: null,
+  extensions_left: 2,
   refused_secrets: [],
   ...change,
 });
@@ -202,6 +203,7 @@ describe("running sessions", () => {
         id: "s2",
         user: { id: "2", name: "Arjun Mehta", email: null },
         deadline: NOW + 90_500,
+        extensions_left: 2,
         refused_secrets: [],
       }),
     ];

@@ -266,6 +266,7 @@ describe("a refused secret", () => {
     started_at: 0,
     active_at: null,
     deadline: null,
+    extensions_left: 2,
     refused_secrets: names,
   });
 
@@ -309,6 +310,7 @@ describe("a user whose session runs already", () => {
       started_at: 0,
       active_at: 0,
       deadline: null,
+      extensions_left: 2,
       refused_secrets: [],
     };
     fake.state.sessions = [{ ...session, ...change }];

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use ts_rs::TS;
 
 use crate::connection::Environment;
 use crate::error::{Code, Error, Result};
@@ -64,6 +65,11 @@ pub enum Event {
         /// One short sentence; cut at [`CAUSE_CHARS`] characters. Never the answer itself.
         cause: String,
     },
+    /// Given more time by the operator, as the policy allows.
+    Extended {
+        /// By how much its deadline moved.
+        minutes: u32,
+    },
     Ended {
         cause: EndCause,
         /// Why the application may still hold the session: one short sentence, cut at [`CAUSE_CHARS`] characters.
@@ -82,6 +88,7 @@ impl Event {
             Self::Begun => "begun",
             Self::Active => "active",
             Self::Refused { .. } => "refused",
+            Self::Extended { .. } => "extended",
             Self::Ended { .. } => "ended",
         }
     }
@@ -91,6 +98,7 @@ impl Event {
         match self {
             Self::Begun | Self::Active => (None, String::new()),
             Self::Refused { status, cause } => (*status, cut(cause)),
+            Self::Extended { minutes } => (None, minutes.to_string()),
             Self::Ended { cause, .. } => (None, cause.word().into()),
         }
     }
@@ -109,8 +117,9 @@ fn cut(sentence: &str) -> String {
 }
 
 /// What ended a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
+#[ts(export)]
 pub enum EndCause {
     /// The End button, or its key.
     Operator,
@@ -208,6 +217,10 @@ pub(super) fn read(row: &SqliteRow) -> Result<Entry> {
         "active" => Event::Active,
         "refused" => {
             Event::Refused { status: row.try_get("status").map_err(|e| damaged(&e))?, cause: text("detail")? }
+        }
+        "extended" => {
+            let minutes = text("detail")?;
+            Event::Extended { minutes: minutes.parse().map_err(|_| damaged(&format!("{minutes} minutes")))? }
         }
         "ended" => {
             let word = text("detail")?;

@@ -15,7 +15,7 @@ const APPLICATION_ID: i32 = 0x5541_7564;
 
 /// The format's history: step *n* leads from version *n* to *n + 1* (`PRAGMA user_version`).
 /// A step that was ever released is never edited; a later format is a further step.
-const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
+const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 
 /// How long another process may hold the file before an entry is given up.
 const BUSY: Duration = Duration::from_secs(5);

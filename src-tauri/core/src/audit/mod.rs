@@ -32,6 +32,8 @@ pub enum Outcome {
     Ended,
     /// Never signed in.
     Refused,
+    /// Understudy was gone before it ended: the application may still hold it.
+    Crashed,
 }
 
 /// A session of one user as the audit log tells it, newest first in lists.
@@ -118,6 +120,7 @@ impl AuditLog {
                 (SELECT at_ms FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS ended_at,
                 (SELECT sign_out_failed FROM entries AS e
                  WHERE e.session = b.session AND e.event = 'ended') AS sign_out_failed,
+                (SELECT detail FROM entries AS e WHERE e.session = b.session AND e.event = 'ended') AS cause,
                 EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'active') AS signed_in
              FROM entries AS b
              WHERE event = 'begun' AND connection = ? AND user_id = ?
@@ -194,6 +197,7 @@ impl AuditLog {
 
 fn past_session(row: &SqliteRow) -> sqlx::Result<PastSession> {
     let ended_at: Option<i64> = row.try_get("ended_at")?;
+    let cause: Option<String> = row.try_get("cause")?;
     let signed_in: bool = row.try_get("signed_in")?;
     Ok(PastSession {
         session: row.try_get("session")?,
@@ -201,6 +205,7 @@ fn past_session(row: &SqliteRow) -> sqlx::Result<PastSession> {
         reason: row.try_get("reason")?,
         outcome: match (ended_at, signed_in) {
             (None, _) => Outcome::Running,
+            _ if cause.as_deref() == Some(EndCause::Crash.word()) => Outcome::Crashed,
             (Some(_), true) => Outcome::Ended,
             (Some(_), false) => Outcome::Refused,
         },

@@ -421,13 +421,14 @@ max_minutes = 60
             sign_out in prop::option::of(sign_out()),
             reason in prop_oneof![Just(ReasonRule::Required), Just(ReasonRule::Optional)],
             max_minutes in prop::option::of(1..1440_u32),
+            max_extensions in prop::option::of(0..20_u32),
             network in prop::option::of((prop::option::of(".*"), prop::option::of(".*"))),
             protect in prop::collection::vec(".*", 0..3),
         ) -> ConnectionFile {
             ConnectionFile {
                 name, environment, directory, sign_in, sign_out,
                 network: network.map(|(proxy, ca)| NetworkPart { proxy, ca }),
-                policy: PolicyPart { reason, max_minutes, protect },
+                policy: PolicyPart { reason, max_minutes, max_extensions, protect },
             }
         }
     }

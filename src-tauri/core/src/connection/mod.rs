@@ -548,6 +548,10 @@ pub struct PolicyPart {
     #[schemars(range(min = 1, max = 1440))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_minutes: Option<u32>,
+    /// How often a session may be given `max_minutes` again (0 to 20). Default: 2.
+    #[schemars(range(min = 0, max = 20))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_extensions: Option<u32>,
     /// Expressions over `user`; where one is true, the user can never be impersonated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<String>,

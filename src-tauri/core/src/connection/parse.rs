@@ -184,11 +184,16 @@ pub struct Verify {
     pub source: String,
 }
 
+/// What `policy.max_extensions` is where the file says nothing.
+const MAX_EXTENSIONS: u32 = 2;
+
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub reason: ReasonRule,
     /// 1 to 1440; `None`: no limit.
     pub max_minutes: Option<u32>,
+    /// How often a session may be given `max_minutes` again.
+    pub max_extensions: u32,
     /// Each as it stands in the file, and compiled over `user`.
     pub protect: Vec<(String, Expression)>,
 }
@@ -369,7 +374,8 @@ impl Parts<'_> {
             let expression = Expression::parse(&key, text, &scope);
             protect.push((text.clone(), self.take(&key, expression)?));
         }
-        Some(Policy { reason: part.reason, max_minutes: part.max_minutes, protect })
+        let max_extensions = part.max_extensions.unwrap_or(MAX_EXTENSIONS);
+        Some(Policy { reason: part.reason, max_minutes: part.max_minutes, max_extensions, protect })
     }
 
     pub(super) fn url(&mut self, key: &str, text: &str, captured: &BTreeSet<String>) -> Option<Template> {

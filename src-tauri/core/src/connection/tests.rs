@@ -197,8 +197,8 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
         (
             ["", "", "", "[policy]\nmode = 'read_only'\norigins = ['https://*.acme.com']\nmax_minutes = 0"],
             vec![
-                "acme.toml:11:1: policy.mode: this version of Understudy does not know `mode`; [policy] can have max_minutes, protect, reason",
-                "acme.toml:12:1: policy.origins: this version of Understudy does not know `origins`; [policy] can have max_minutes, protect, reason",
+                "acme.toml:11:1: policy.mode: this version of Understudy does not know `mode`; [policy] can have max_extensions, max_minutes, protect, reason",
+                "acme.toml:12:1: policy.origins: this version of Understudy does not know `origins`; [policy] can have max_extensions, max_minutes, protect, reason",
                 "acme.toml:13:15: policy.max_minutes: has to be from 1 to 1440",
             ],
         ),

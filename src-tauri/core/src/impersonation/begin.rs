@@ -12,7 +12,7 @@ use crate::audit::{EndCause, Entry};
 use crate::browser::Opening;
 use crate::connection::Connection;
 use crate::error::{Code, Error, Result, SecretName};
-use crate::session::{Phase, Session, SessionView};
+use crate::session::{Limit, Phase, Session, SessionView};
 use crate::sign_in::{FormChange, SignInForm};
 use crate::{policy, sign_in};
 
@@ -44,17 +44,21 @@ impl Impersonations {
             started_at: self.clock.now_ms(),
             active_at: None,
             deadline: None,
+            extensions_left: 0,
             refused_secrets: Vec::new(),
         };
-        let max_minutes = connection.policy.max_minutes;
+        let session = Session::opening(view, Limit::from(&connection.policy));
+        let view = session.view().clone();
         let running = Arc::new(Running {
             id: id.clone(),
             begun: Entry::begun(view.started_at, &id, request.operator.clone(), subject(&view), &view.reason),
-            session: Mutex::new(Session::opening(view.clone(), max_minutes)),
+            session: Mutex::new(session),
             context: Mutex::new(context),
             client: Arc::default(),
             request,
             retry: Notify::new(),
+            extended: Notify::new(),
+            extending: tokio::sync::Mutex::default(),
             stop: CancellationToken::new(),
             ended: watch::Sender::new(false),
         });

@@ -10,6 +10,7 @@ use crate::audit::{EndCause, Event};
 use crate::connection::Recipe;
 use crate::error::Error;
 use crate::notice::{Notice, Toast};
+use crate::session::EndedSession;
 use crate::sign_in;
 use crate::sign_in::Client;
 
@@ -29,8 +30,12 @@ impl Impersonations {
         let sign_out_failed = self.sign_out(&running).await.err();
         self.browser.close(id).await;
         self.running().remove(id);
-        self.log(&running, Event::Ended { cause, sign_out_failed }).await;
+        let ended_at = self.clock.now_ms();
+        let ended = Event::Ended { cause, sign_out_failed: sign_out_failed.clone() };
+        self.log(&running, ended).await;
         self.tell();
+        let session = running.view();
+        self.notices.send(Notice::SessionEnded(EndedSession { session, cause, sign_out_failed, ended_at }));
         running.ended.send_replace(true);
     }
 

@@ -74,6 +74,10 @@ struct Running {
     /// its steps holds it, so that a sign-out waits for the one that is under way.
     client: Arc<tokio::sync::Mutex<Option<Client>>>,
     retry: Notify,
+    /// The deadline has moved.
+    extended: Notify,
+    /// Held while it is: two quick clicks are one.
+    extending: tokio::sync::Mutex<()>,
     stop: CancellationToken,
     /// `true` once the end is complete.
     ended: watch::Sender<bool>,
