@@ -23,6 +23,7 @@ use understudy_core::vault::{Keep, SecretState, Vault};
 use understudy_core::{check, console, trial};
 
 use crate::desktop;
+use crate::signals::Signals;
 
 /// Find a customer, be signed in as them.
 ///
@@ -215,17 +216,18 @@ async fn try_sign_in(home: &Home, id: &str, text: &str, user: &str, json: bool) 
         stop: stop.clone(),
     };
     let audit = AuditLog::open(&home.audit_file()?).await?;
+    let mut signals = Signals::listen().map_err(Error::internal)?;
     let (vault, clock) = (Vault::system(), Clock::wall());
     let mut running = Box::pin(trial::run(trial, &vault, &audit, &clock));
     let rehearsal = tokio::select! {
         rehearsal = &mut running => rehearsal,
         // What it began in the application is ended before the program is.
-        Ok(()) = tokio::signal::ctrl_c() => {
+        () = signals.next() => {
             stop.cancel();
             let _ = writeln!(std::io::stderr(), "Ending what was begun. Ctrl+C once more leaves at once.");
             tokio::select! {
                 rehearsal = &mut running => rehearsal,
-                Ok(()) = tokio::signal::ctrl_c() => return Ok(ExitCode::from(130)),
+                () = signals.next() => return Ok(ExitCode::from(130)),
             }
         }
     }?;

@@ -24,6 +24,7 @@ use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
 use crate::session_window::{self, SessionWindows, Wish, bar_label, remembered_as};
+use crate::signals::Signals;
 use crate::{CONSOLE, commands};
 
 /// How the console is to start.
@@ -206,25 +207,8 @@ pub fn quit(app: &AppHandle) {
 }
 
 async fn quit_on_signal(app: AppHandle) {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) =
-            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-        else {
-            return;
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            // Its terminal was closed.
-            _ = hang_up.recv() => {}
-        }
-    }
-    #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        return;
-    }
+    let Ok(mut signals) = Signals::listen() else { return };
+    signals.next().await;
     quit(&app);
 }
 

@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod desktop;
 mod session_window;
+mod signals;
 
 use std::process::ExitCode;
 

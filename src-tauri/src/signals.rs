@@ -1,0 +1,44 @@
+//! The signals that ask a program to go: from a service, a terminal, or a person.
+
+use std::io::Result;
+
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// From when it listens, none of them ends the process by itself.
+pub struct Signals {
+    #[cfg(unix)]
+    terminate: Signal,
+    #[cfg(unix)]
+    interrupt: Signal,
+    /// The terminal was closed.
+    #[cfg(unix)]
+    hang_up: Signal,
+}
+
+impl Signals {
+    pub fn listen() -> Result<Self> {
+        #[cfg(unix)]
+        return Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        });
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Returns when the next one comes.
+    pub async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
