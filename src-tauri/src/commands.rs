@@ -45,6 +45,8 @@ pub struct ConsoleState {
 #[tauri::command]
 pub async fn console_state(core: Core<'_>) -> Result<ConsoleState> {
     let list = core.connection_list();
+    // The window listens before it asks for its state.
+    core.tell_what_waited();
     Ok(ConsoleState {
         connections: list.connections,
         problems: list.problems,

@@ -1,7 +1,8 @@
 //! What every story starts from: a console on the demo's directory and customer application.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -31,12 +32,49 @@ pub struct Desk {
     pub browser: Arc<PlainBrowser>,
     pub demo: Demo,
     pub vault: Vault,
+    pub keyring: Arc<TestKeyring>,
     /// Stands still until a story puts it forward.
     pub clock: Clock,
     pub home: TempDir,
     notices: Receiver<Notice>,
     /// All that was told, for the search after the canary.
     pub told: Vec<String>,
+}
+
+/// The keyring's manners: it works, asks for its password first, or is gone.
+#[derive(Default)]
+pub struct TestKeyring {
+    is_gone: AtomicBool,
+    asks: Mutex<bool>,
+    answered: Condvar,
+}
+
+/// The keyring asks for its password, and answers nobody until this is dropped.
+pub struct Prompt(Arc<TestKeyring>);
+
+impl Drop for Prompt {
+    fn drop(&mut self) {
+        *self.0.asks.lock().expect("no panic") = false;
+        self.0.answered.notify_all();
+    }
+}
+
+impl TestKeyring {
+    /// It is locked for good, or has crashed.
+    pub fn go(&self) {
+        self.is_gone.store(true, Ordering::SeqCst);
+    }
+
+    pub fn ask(self: &Arc<Self>) -> Prompt {
+        *self.asks.lock().expect("no panic") = true;
+        Prompt(Arc::clone(self))
+    }
+
+    fn answer(&self) -> keyring_core::Result<()> {
+        let asks = self.asks.lock().expect("no panic");
+        drop(self.answered.wait_while(asks, |asks| *asks).expect("no panic"));
+        if self.is_gone.load(Ordering::SeqCst) { Err(keyring_core::Error::NoDefaultStore) } else { Ok(()) }
+    }
 }
 
 impl Desk {
@@ -50,7 +88,9 @@ impl Desk {
         std::fs::write(&file, edit(demo.connection_text.clone())).expect("the connection is written");
         // A keyring that works and is empty.
         let store = keyring_core::mock::Store::new().expect("in memory");
-        let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
+        let keyring = Arc::new(TestKeyring::default());
+        let asked = Arc::clone(&keyring);
+        let vault = Vault::with_store(Arc::new(move || asked.answer().map(|()| Arc::clone(&store) as _)));
         let name = SecretName { connection: "shop".into(), name: "admin_token".into() };
         vault.store(&name, token, Keep::ThisRun).await.expect("kept in memory");
         let notices = Notices::default();
@@ -62,7 +102,7 @@ impl Desk {
             .expect("the console opens");
         let list = console.connection_list();
         assert!(list.problems.is_empty(), "{:?}", list.problems);
-        Self { console, browser, demo, vault, clock, home, notices: listening, told: Vec::new() }
+        Self { console, browser, demo, vault, keyring, clock, home, notices: listening, told: Vec::new() }
     }
 
     pub async fn new() -> Self {
@@ -71,6 +111,12 @@ impl Desk {
 
     pub async fn set_token(&self, value: &str) {
         self.keep("admin_token", value).await;
+    }
+
+    /// A secret of the connection, in the keyring.
+    pub async fn store(&self, name: &str, value: &str) {
+        let name = SecretName { connection: "shop".into(), name: name.into() };
+        self.vault.store(&name, SecretString::from(value), Keep::Stored).await.expect("stored");
     }
 
     /// A secret of the connection, kept in memory.

@@ -5,11 +5,16 @@
 mod asked;
 mod cli;
 mod desk_of_support;
+mod endings;
 mod files;
 mod form;
 mod login_endpoint;
 #[cfg(target_os = "linux")]
 mod postgres;
 mod recipes;
+mod retry;
+#[cfg(target_os = "linux")]
+mod runs;
+mod slow_shop;
 mod story;
 mod time;

@@ -63,6 +63,18 @@ async fn the_policy_says_how_often_and_a_short_session_is_told_of_at_half_its_ti
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_gives_no_more_time() {
+    let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 2\n")).await;
+    let active = signed_in(&mut desk).await;
+    desk.clock.set_wall(-3_600_000);
+    desk.clock.forward(MINUTE);
+    desk.ends_soon().await;
+    desk.clock.forward(MINUTE);
+    let ended = desk.ended().await;
+    assert_eq!((ended.session.id, ended.cause), (active.id, EndCause::Deadline));
+}
+
+#[tokio::test]
 async fn two_quick_clicks_extend_a_session_once() {
     let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 60\n")).await;
     let active = signed_in(&mut desk).await;

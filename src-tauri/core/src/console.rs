@@ -5,13 +5,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 use ts_rs::TS;
 use uuid::Uuid;
 
@@ -24,12 +28,12 @@ use crate::connection::{
     DirectoryPart, Origin,
 };
 use crate::demo::{self, Demo};
-use crate::directory::{self, Count, Directory, Info, Page, Query, Reading, Row, Suggestion, Survey};
+use crate::directory::{self, Count, Info, OpenDirectory, Page, Query, Reading, Row, Suggestion, Survey};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
-use crate::impersonation::{Impersonations, Request};
+use crate::impersonation::{Grounds, Impersonations, Request};
 use crate::look::{self, Form, Preview};
-use crate::notice::{ConnectionList, Notice, Notices};
+use crate::notice::{ConnectionList, Notice, Notices, Toast};
 use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::sign_in::{FormChange, Rehearsal, SignInForm};
@@ -51,7 +55,11 @@ pub struct UserDetails {
     pub past: Vec<PastSession>,
 }
 
-type Opening = Arc<OnceCell<Arc<dyn Directory>>>;
+/// How long quitting waits for sign-outs, and then for databases: nobody sees that it waits.
+const QUIT_LIMIT: Duration = Duration::from_secs(25);
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+type Opening = Arc<OnceCell<Arc<OpenDirectory>>>;
 
 pub struct Console {
     home: Home,
@@ -67,6 +75,10 @@ pub struct Console {
     surveys: Turns,
     previews: Turns,
     trials: Turns,
+    /// Trials under way.
+    trying: TaskTracker,
+    /// What happened before there was a window to say it in.
+    waiting: Mutex<Vec<Toast>>,
     settings: RwLock<Settings>,
     vault: Vault,
     audit: AuditLog,
@@ -85,15 +97,23 @@ impl Console {
         notices: Notices,
         clock: Clock,
     ) -> Result<Arc<Self>> {
+        let mut waiting = Vec::new();
         let settings = Settings::load(&home).unwrap_or_else(|error| {
-            notices.send(Notice::Toast(crate::notice::Toast::bad(&error)));
+            waiting.push(Toast::bad(&error));
             Settings::default()
         });
         let audit = AuditLog::open(&home.audit_file()?).await?;
-        audit.close_unfinished(clock.now_ms(), &[]).await?;
-        let impersonations =
-            Impersonations::new(vault.clone(), audit.clone(), browser, notices.clone(), clock.clone());
-        let console = Arc::new(Self {
+        let lost = audit.close_unfinished(clock.now_ms()).await?;
+        waiting.extend(Toast::after_crash(&lost));
+        let console = Arc::new_cyclic(|console: &Weak<Self>| Self {
+            impersonations: Impersonations::new(
+                vault.clone(),
+                audit.clone(),
+                browser,
+                notices.clone(),
+                clock.clone(),
+                console.clone(),
+            ),
             files: Connections::new(home.clone()),
             home,
             connections: RwLock::default(),
@@ -106,15 +126,25 @@ impl Console {
             surveys: Turns::default(),
             previews: Turns::default(),
             trials: Turns::default(),
+            trying: TaskTracker::new(),
+            waiting: Mutex::new(waiting),
             settings: RwLock::new(settings),
             vault,
             audit,
             notices,
             clock,
-            impersonations,
         });
         console.load_connections();
         Ok(console)
+    }
+
+    /// Tells what happened before there was a window to say it in: faults of the settings, and sessions that a crash
+    /// cut off. Each is told once.
+    pub fn tell_what_waited(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        for toast in waiting {
+            self.notices.send(Notice::Toast(toast));
+        }
     }
 
     // ── connections ────────────────────────────────────────────────────────────────────────────
@@ -256,6 +286,7 @@ impl Console {
         typed: check::Typed,
         turn: u64,
     ) -> Result<Rehearsal> {
+        let _under_way = self.trying.token();
         let saved = id.and_then(|id| self.connection(id).ok());
         let trial = Trial {
             id: id.unwrap_or("new"),
@@ -266,7 +297,9 @@ impl Console {
             operator: self.operator(),
             stop: self.trials.take(FORM, turn)?,
         };
-        trial::run(trial, &self.vault, &self.audit, &self.clock).await
+        let tried = trial::run(trial, &self.vault, &self.audit, &self.clock).await;
+        self.impersonations.settle();
+        tried
     }
 
     /// The trial sends nothing new any more and ends what it began, if it is older than `turn`.
@@ -350,7 +383,7 @@ impl Console {
     // ── users ──────────────────────────────────────────────────────────────────────────────────
 
     pub async fn directory_info(&self, id: &str) -> Result<Info> {
-        Ok(self.directory(id).await?.info().clone())
+        Ok(self.open_directory(id).await?.info().clone())
     }
 
     /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
@@ -359,7 +392,7 @@ impl Console {
         let cancel = self.searches.take(id, turn)?;
         let directory = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
-            directory = self.directory(id) => directory?,
+            directory = self.open_directory(id) => directory?,
         };
         directory.search(query, &cancel).await
     }
@@ -375,7 +408,7 @@ impl Console {
         let cancel = self.counts.take(id, turn)?;
         let directory = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
-            directory = self.directory(id) => directory?,
+            directory = self.open_directory(id) => directory?,
         };
         directory.count(text, &cancel).await
     }
@@ -387,18 +420,18 @@ impl Console {
 
     /// What a search text says: its filters, and what is wrong with them.
     pub async fn read_search(&self, id: &str, text: &str) -> Result<Reading> {
-        let directory = self.directory(id).await?;
+        let directory = self.open_directory(id).await?;
         Ok(directory::reading(text, &directory.info().columns, Timestamp::now()))
     }
 
     /// What may be typed next at `caret`, in UTF-16 code units.
     pub async fn complete_search(&self, id: &str, text: &str, caret: usize) -> Result<Vec<Suggestion>> {
-        let directory = self.directory(id).await?;
+        let directory = self.open_directory(id).await?;
         Ok(directory::complete(text, caret, &directory.info().columns, Timestamp::now()))
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
-        let row = self.directory(id).await?.user(user).await?.ok_or_else(|| {
+        let row = self.open_directory(id).await?.user(user).await?.ok_or_else(|| {
             Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
                 .hint("It may have been deleted: search again.")
         })?;
@@ -425,7 +458,7 @@ impl Console {
         reason: &str,
         given: Map<String, Value>,
     ) -> Result<SessionView> {
-        let request = Request { reason: reason.to_owned(), given, ..self.request(id, user).await? };
+        let request = Request { reason: reason.to_owned(), given, ..self.request(id, user) };
         self.impersonations.begin(request).await
     }
 
@@ -436,18 +469,17 @@ impl Console {
         user: &str,
         change: Option<&FormChange>,
     ) -> Result<SignInForm> {
-        self.impersonations.form(&self.request(id, user).await?, change).await
+        self.impersonations.form(&self.request(id, user), change).await
     }
 
-    async fn request(&self, id: &str, user: &str) -> Result<Request> {
-        Ok(Request {
-            connection: self.connection(id)?,
-            directory: self.directory(id).await?,
+    fn request(&self, id: &str, user: &str) -> Request {
+        Request {
+            connection: id.to_owned(),
             user: user.to_owned(),
             reason: String::new(),
             given: Map::new(),
             operator: self.operator(),
-        })
+        }
     }
 
     pub fn sessions(&self) -> Vec<SessionView> {
@@ -475,9 +507,22 @@ impl Console {
         self.impersonations.end(session, cause).await;
     }
 
-    /// Ends everything, before the process does.
+    /// Ends everything, before the process does: from then on nothing begins. Takes half a minute at most, whatever
+    /// does not answer.
     pub async fn shut_down(&self) {
-        self.impersonations.end_all(EndCause::Quit).await;
+        for turns in [&self.searches, &self.counts, &self.surveys, &self.previews, &self.trials] {
+            turns.close();
+        }
+        self.trying.close();
+        let ends = async { tokio::join!(self.impersonations.quit(), self.trying.wait()) };
+        if tokio::time::timeout(QUIT_LIMIT, ends).await.is_err() {
+            tracing::error!(
+                "not everything had ended when Understudy quit; the audit log says it at the next start"
+            );
+        }
+        if let Err(error) = self.audit.pay().await {
+            tracing::error!("the audit log lacks entries: {error}");
+        }
         let directories: Vec<Opening> = self
             .directories
             .lock()
@@ -485,9 +530,11 @@ impl Console {
             .drain()
             .map(|(_, one)| one)
             .collect();
-        for directory in directories.iter().filter_map(|opening| opening.get()) {
-            directory.close().await;
+        let mut closing: JoinSet<()> = JoinSet::new();
+        for directory in directories.iter().filter_map(|opening| opening.get().cloned()) {
+            closing.spawn(async move { directory.close().await });
         }
+        let _ = tokio::time::timeout(CLOSE_LIMIT, closing.join_all()).await;
     }
 
     // ── settings and the demo ──────────────────────────────────────────────────────────────────
@@ -532,7 +579,7 @@ impl Console {
 
     /// The connection's directory; opened at first use, by one caller while the others wait. A failed
     /// opening is forgotten, so that the next question tries again.
-    async fn directory(&self, id: &str) -> Result<Arc<dyn Directory>> {
+    async fn open_directory(&self, id: &str) -> Result<Arc<OpenDirectory>> {
         let connection = self.connection(id)?;
         let opening = Arc::clone(
             self.directories.lock().unwrap_or_else(PoisonError::into_inner).entry(id.to_owned()).or_default(),
@@ -541,17 +588,27 @@ impl Console {
     }
 
     fn let_go_of_directory(&self, id: &str) {
-        let gone = self.directories.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        if let Some(directory) = gone.and_then(|opening| opening.get().cloned()) {
-            tokio::spawn(async move { directory.close().await });
-        }
+        // Whoever is asking it something keeps it until that is answered.
+        self.directories.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 }
 
-async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<dyn Directory>> {
+#[async_trait]
+impl Grounds for Console {
+    fn connection(&self, id: &str) -> Result<Arc<Connection>> {
+        self.connection(id)
+    }
+
+    async fn directory(&self, id: &str) -> Result<Arc<OpenDirectory>> {
+        self.open_directory(id).await
+    }
+}
+
+async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<OpenDirectory>> {
     let name = connection.database_secret();
     let password = if connection.may_need_password() { vault.get(&name).await? } else { None };
-    directory::open(&connection.file.directory, password.as_ref()).await.map_err(|error| {
+    let opened = directory::open(&connection.file.directory, password.as_ref()).await;
+    opened.map(|directory| Arc::new(OpenDirectory::new(directory))).map_err(|error| {
         // Where the vault could have helped.
         let from_vault = error.code == Code::DirectoryRefused && connection.may_need_password();
         if from_vault { error.secret(name) } else { error }

@@ -4,8 +4,10 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use ts_rs::TS;
 
+use crate::audit::Entry;
 use crate::connection::{ConnectionProblem, ConnectionSummary};
 use crate::error::Error;
+use crate::plain;
 use crate::session::{EndedSession, SessionView};
 use crate::sign_in::Inert;
 
@@ -36,6 +38,36 @@ impl Toast {
 
     pub fn info(text: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind: ToastKind::Info, text: text.into(), hint: Some(hint.into()), said: Vec::new() }
+    }
+
+    /// What a crash left: `lost` are the last entries of the sessions that it cut off. `None` when there are none.
+    pub fn after_crash(lost: &[Entry]) -> Option<Self> {
+        const NAMED: usize = 5;
+        if lost.is_empty() {
+            return None;
+        }
+        let mut names: Vec<String> = lost
+            .iter()
+            .take(NAMED)
+            .map(|entry| {
+                let whom = &entry.whom;
+                let best = whom.user_name.as_ref().or(whom.user_email.as_ref()).unwrap_or(&whom.user_id);
+                format!("{} ({})", plain::line(best, 60), plain::line(&whom.connection_name, 40))
+            })
+            .collect();
+        if lost.len() > NAMED {
+            names.push(format!("{} more", lost.len() - NAMED));
+        }
+        Some(Self {
+            kind: ToastKind::Bad,
+            text: format!("Understudy stopped unexpectedly while you were signed in as {}.", names.join(", ")),
+            hint: Some(
+                "The windows are gone, but the application may still hold these sessions until they expire. Sign in \
+                 again and sign out there if that must not be."
+                    .into(),
+            ),
+            said: Vec::new(),
+        })
     }
 
     pub fn bad(error: &Error) -> Self {

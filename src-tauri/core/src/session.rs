@@ -4,12 +4,16 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::audit::EndCause;
+use crate::clock::Moment;
 use crate::connection::{Environment, Policy};
 use crate::error::{Code, Error, Result};
 use crate::plain;
 
 /// How long before its end a session says so, in milliseconds; a short one at half its time.
 const WARNING_MS: i64 = 120_000;
+
+/// How long a refused window stays open at most, in milliseconds: the application may hold a session of it.
+const REFUSED_MS: i64 = 15 * 60_000;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -93,6 +97,8 @@ pub struct EndedSession {
 #[derive(Debug, Clone)]
 pub struct Session {
     view: SessionView,
+    /// [`SessionView::deadline`], by both clocks.
+    deadline: Option<Moment>,
     limit: Limit,
     may_be_signed_in: bool,
 }
@@ -113,6 +119,11 @@ impl From<&Policy> for Limit {
 }
 
 impl Limit {
+    /// Where there is no limit, there is nothing to extend.
+    fn extensions_at_first(self) -> u32 {
+        if self.minutes.is_some() { self.extensions } else { 0 }
+    }
+
     fn ms(self) -> Option<i64> {
         self.minutes.map(|minutes| i64::from(minutes) * 60_000)
     }
@@ -121,10 +132,10 @@ impl Limit {
 impl Session {
     /// The window is about to open. `view` comes without deadline and in [`Phase::Opening`].
     pub fn opening(view: SessionView, limit: Limit) -> Self {
-        let extensions_left = if limit.minutes.is_some() { limit.extensions } else { 0 };
+        let extensions_left = limit.extensions_at_first();
         let view =
             SessionView { phase: Phase::Opening, active_at: None, deadline: None, extensions_left, ..view };
-        Self { view, limit, may_be_signed_in: false }
+        Self { view, deadline: None, limit, may_be_signed_in: false }
     }
 
     pub fn view(&self) -> &SessionView {
@@ -142,10 +153,12 @@ impl Session {
         self.may_be_signed_in
     }
 
-    /// The application said no; it may be about these secrets.
-    pub fn refused(&mut self, secrets: Vec<String>) -> Result<()> {
+    /// The application said no at `now`; it may be about these secrets. A window that nobody retries closes after
+    /// 15 minutes, or after the policy's time where that is shorter.
+    pub fn refused(&mut self, now: Moment, secrets: Vec<String>) -> Result<()> {
         self.step(&[Phase::Opening], Phase::Refused)?;
         self.view.refused_secrets = secrets;
+        self.set_deadline(Some(now.plus(REFUSED_MS.min(self.limit.ms().unwrap_or(REFUSED_MS)))));
         Ok(())
     }
 
@@ -153,20 +166,37 @@ impl Session {
     pub fn retried(&mut self) -> Result<()> {
         self.step(&[Phase::Refused], Phase::Opening)?;
         self.view.refused_secrets.clear();
+        self.set_deadline(None);
         Ok(())
     }
 
-    /// Signed in at `now` (milliseconds since the epoch); the deadline counts from here.
-    pub fn active(&mut self, now: i64) -> Result<()> {
+    /// The connection's policy as it is now, before the operator is signed in.
+    pub fn set_limit(&mut self, limit: Limit) {
+        self.limit = limit;
+        self.view.extensions_left = limit.extensions_at_first();
+    }
+
+    /// Signed in at `now`; the deadline counts from here.
+    pub fn active(&mut self, now: Moment) -> Result<()> {
         self.step(&[Phase::Opening], Phase::Active)?;
-        self.view.active_at = Some(now);
-        self.view.deadline = self.limit.ms().map(|ms| now + ms);
+        self.view.active_at = Some(now.wall_ms);
+        self.set_deadline(self.limit.ms().map(|ms| now.plus(ms)));
         Ok(())
     }
 
-    /// When the operator is to be told that it ends soon, in milliseconds since the epoch; `None` without a deadline.
-    pub fn warning_at(&self) -> Option<i64> {
-        Some(self.view.deadline? - WARNING_MS.min(self.limit.ms()? / 2))
+    /// When it ends by itself.
+    pub fn deadline(&self) -> Option<Moment> {
+        self.deadline
+    }
+
+    /// When the operator is to be told that it ends soon; `None` without a deadline.
+    pub fn warning_at(&self) -> Option<Moment> {
+        Some(self.deadline?.plus(-WARNING_MS.min(self.limit.ms()? / 2)))
+    }
+
+    fn set_deadline(&mut self, deadline: Option<Moment>) {
+        self.deadline = deadline;
+        self.view.deadline = deadline.map(|at| at.wall_ms);
     }
 
     /// By how many minutes the operator may put the deadline off now.
@@ -186,7 +216,7 @@ impl Session {
     pub fn extend(&mut self) -> Result<()> {
         let minutes = self.may_extend()?;
         self.view.extensions_left -= 1;
-        self.view.deadline = self.view.deadline.map(|at| at + i64::from(minutes) * 60_000);
+        self.set_deadline(self.deadline.map(|at| at.plus(i64::from(minutes) * 60_000)));
         Ok(())
     }
 
@@ -212,6 +242,11 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+
+    fn at(ms: i64) -> Moment {
+        Clock::by_hand(0).now().plus(ms)
+    }
 
     fn session(minutes: Option<u32>) -> Session {
         Session::opening(
@@ -239,9 +274,9 @@ mod tests {
         assert_eq!(session.view().phase, Phase::Opening);
         assert!(!session.may_be_signed_in());
         session.sending();
-        session.refused(vec![]).expect("an opening session can be refused");
+        session.refused(at(5_000), vec![]).expect("an opening session can be refused");
         session.retried().expect("a refused one can be retried");
-        session.active(10_000).expect("an opening one can become active");
+        session.active(at(10_000)).expect("an opening one can become active");
         assert_eq!(session.view().deadline, Some(10_000 + 3_600_000));
         assert!(session.may_be_signed_in());
         assert!(session.ending());
@@ -251,7 +286,7 @@ mod tests {
     #[test]
     fn without_a_limit_there_is_no_deadline() {
         let mut session = session(None);
-        session.active(1).expect("opening");
+        session.active(at(1)).expect("opening");
         assert_eq!((session.view().deadline, session.view().extensions_left), (None, 0));
         assert_eq!(session.warning_at(), None);
         assert!(session.extend().is_err());
@@ -261,9 +296,9 @@ mod tests {
     fn its_end_is_told_two_minutes_before_or_at_half_of_a_short_time() {
         for (minutes, before_ms) in [(1, 30_000), (3, 90_000), (4, 120_000), (5, 120_000), (1440, 120_000)] {
             let mut session = session(Some(minutes));
-            session.active(0).expect("opening");
+            session.active(at(0)).expect("opening");
             let deadline = i64::from(minutes) * 60_000;
-            assert_eq!(session.warning_at(), Some(deadline - before_ms), "{minutes} minutes");
+            assert_eq!(session.warning_at(), Some(at(deadline - before_ms)), "{minutes} minutes");
         }
     }
 
@@ -271,22 +306,34 @@ mod tests {
     fn it_is_given_its_time_again_as_often_as_the_policy_says() {
         let mut session = session(Some(10));
         assert!(session.extend().is_err(), "it is not signed in yet");
-        session.active(0).expect("opening");
+        session.active(at(0)).expect("opening");
         for (left, deadline) in [(1, 1_200_000), (0, 1_800_000)] {
             session.extend().expect("it may");
             assert_eq!((session.view().extensions_left, session.view().deadline), (left, Some(deadline)));
         }
         assert_eq!(session.extend().expect_err("that was all").code, Code::PolicyRefused);
         assert_eq!(session.view().deadline, Some(1_800_000));
-        assert_eq!(session.warning_at(), Some(1_680_000));
+        assert_eq!(session.warning_at(), Some(at(1_680_000)));
     }
 
     #[test]
     fn what_has_begun_to_end_does_not_come_back() {
         let mut session = session(None);
         session.ending();
-        assert!(session.active(1).is_err());
-        assert!(session.refused(vec![]).is_err());
+        assert!(session.active(at(1)).is_err());
+        assert!(session.refused(at(5_000), vec![]).is_err());
         assert!(session.retried().is_err());
+    }
+
+    #[test]
+    fn a_refused_window_does_not_stay_for_ever() {
+        for (minutes, ms) in [(None, 900_000), (Some(60), 900_000), (Some(1), 60_000)] {
+            let mut session = session(minutes);
+            session.refused(at(1_000), vec![]).expect("opening");
+            assert_eq!(session.deadline(), Some(at(1_000 + ms)), "{minutes:?}");
+            assert!(session.extend().is_err());
+            session.retried().expect("refused");
+            assert_eq!((session.deadline(), session.view().deadline), (None, None));
+        }
     }
 }

@@ -92,8 +92,12 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
         let status = rehearsal.exchanges.last().and_then(|exchange| exchange.status);
         Event::Refused { status, cause: rehearsal.outcome.clone() }
     };
-    audit.append(begun.then(clock.now_ms(), event)).await?;
-    audit.append(begun.then(clock.now_ms(), EndCause::Operator.into())).await?;
+    for event in [event, EndCause::Operator.into()] {
+        // It has happened, and its report is worth having without the log. What is owed is written with the next.
+        if let Err(error) = audit.append_or_owe(&begun, begun.then(clock.now_ms(), event)).await {
+            tracing::error!("{error}");
+        }
+    }
     Ok(rehearsal)
 }
 

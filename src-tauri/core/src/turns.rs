@@ -11,21 +11,33 @@ use crate::error::{Code, Error, Result};
 
 /// The newest turn of each connection, and what stops its work.
 #[derive(Debug, Default)]
-pub(crate) struct Turns(Mutex<HashMap<String, (u64, CancellationToken)>>);
+pub(crate) struct Turns {
+    newest: Mutex<HashMap<String, (u64, CancellationToken)>>,
+    /// No question is answered any more.
+    closed: CancellationToken,
+}
 
 impl Turns {
     /// Takes the turn: the older question of the connection is cancelled, and the token tells when this
     /// one is. Fails with [`Code::Cancelled`] when a newer one has come already.
     pub(crate) fn take(&self, connection: &str, turn: u64) -> Result<CancellationToken> {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         match turns.get(connection) {
             Some((newer, _)) if *newer > turn => return Err(taken_over()),
             Some((_, older)) => older.cancel(),
             None => {}
         }
-        let cancel = CancellationToken::new();
+        if self.closed.is_cancelled() {
+            return Err(Error::new(Code::Cancelled, "Understudy is quitting."));
+        }
+        let cancel = self.closed.child_token();
         turns.insert(connection.to_owned(), (turn, cancel.clone()));
         Ok(cancel)
+    }
+
+    /// Cancels what is under way, and whatever else is asked.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
     }
 }
 
@@ -47,5 +59,14 @@ mod tests {
         assert!(!third.is_cancelled());
         let elsewhere = turns.take("other", 1).unwrap();
         assert!(!third.is_cancelled() && !elsewhere.is_cancelled());
+    }
+
+    #[test]
+    fn who_quits_waits_for_no_answer() {
+        let turns = Turns::default();
+        let under_way = turns.take("shop", 1).unwrap();
+        turns.close();
+        assert!(under_way.is_cancelled());
+        assert_eq!(turns.take("shop", 2).unwrap_err().code, Code::Cancelled);
     }
 }

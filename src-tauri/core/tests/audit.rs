@@ -140,6 +140,8 @@ async fn an_entry_is_in_the_file_alone_when_append_returns() {
     let names: Vec<_> = std::fs::read_dir(desk.path().parent().unwrap())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
+        // What says that this run lives; no part of the log.
+        .filter(|name| name != "runs")
         .collect();
     assert_eq!(names, ["audit.sqlite"], "part of the log lives outside the file");
     let copy = desk.dir.path().join("copy.sqlite");
@@ -270,26 +272,121 @@ async fn recent_reasons_are_the_operators_own_each_once_newest_first() {
 }
 
 #[tokio::test]
-async fn what_a_crash_left_open_is_closed_once_and_running_sessions_are_left_alone() {
+async fn what_a_crash_left_open_is_closed_once_and_sessions_of_living_runs_are_left_alone() {
     let desk = Desk::new();
-    let log = desk.log().await;
+    let (log, living) = (desk.log().await, desk.log().await);
     let done = begun(1, "done", "7", "why");
-    for entry in [
-        done.clone(),
-        done.then(2, EndCause::Operator.into()),
-        begun(3, "lost", "7", "why"),
-        begun(4, "alive", "8", "why"),
-    ] {
+    for entry in [done.clone(), done.then(2, EndCause::Operator.into()), begun(3, "lost", "7", "why")] {
         log.append(entry).await.unwrap();
     }
+    living.append(begun(4, "alive", "8", "why")).await.unwrap();
+    assert!(log.close_unfinished(40).await.unwrap().is_empty(), "its own sessions are no leftovers");
     drop(log);
 
     let log = desk.log().await;
-    assert_eq!(log.close_unfinished(50, &["alive".into()]).await.unwrap(), ["lost"]);
-    let newest = &log.entries(1).await.unwrap()[0];
-    assert_eq!(*newest, begun(3, "lost", "7", "why").then(50, EndCause::Crash.into()));
-    assert!(log.close_unfinished(60, &["alive".into()]).await.unwrap().is_empty());
-    assert_eq!(log.close_unfinished(70, &[]).await.unwrap(), ["alive"]);
+    let crash = begun(3, "lost", "7", "why").then(50, EndCause::Crash.into());
+    assert_eq!(log.close_unfinished(50).await.unwrap(), [crash.clone()]);
+    assert_eq!(log.entries(1).await.unwrap(), [crash]);
+    assert!(log.close_unfinished(60).await.unwrap().is_empty());
+
+    // The living run writes its own end, as if nobody had looked.
+    let ended = begun(4, "alive", "8", "why").then(65, EndCause::Operator.into());
+    living.append(ended.clone()).await.unwrap();
+    drop(living);
+    assert!(log.close_unfinished(70).await.unwrap().is_empty());
+    assert_eq!(log.entries(1).await.unwrap(), [ended]);
+}
+
+#[tokio::test]
+async fn what_a_run_before_format_3_left_open_is_closed_as_it_always_was() {
+    let desk = Desk::new();
+    desk.log().await.append(begun(1, "of no run", "7", "why")).await.unwrap();
+    let mut raw = desk.raw().await;
+    sqlx::raw_sql("DROP TRIGGER entries_never_change; UPDATE entries SET run = NULL")
+        .execute(&mut raw)
+        .await
+        .unwrap();
+    raw.close().await.unwrap();
+    let closed = desk.log().await.close_unfinished(5).await.unwrap();
+    assert_eq!(closed.len(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_was_moved_away_takes_nothing_until_it_is_put_back() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    log.append(begun(1, "s1", "7", "why")).await.unwrap();
+    let away = desk.dir.path().join("away.sqlite");
+    std::fs::rename(desk.path(), &away).unwrap();
+
+    let error = log.append(begun(2, "s2", "7", "why")).await.unwrap_err();
+    assert_eq!(error.code, Code::AuditFailed);
+    assert!(error.message.contains("moved or deleted"), "{error}");
+    assert!(error.hint.unwrap().contains("Put the file back"));
+    assert!(!desk.path().exists(), "a new log was begun");
+
+    std::fs::rename(&away, desk.path()).unwrap();
+    log.append(begun(2, "s2", "7", "why")).await.unwrap();
+    assert_eq!(log.entries(10).await.unwrap().len(), 2);
+    assert!(!log.was_replaced().await);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_copy_in_the_logs_place_is_written_to_and_noticed_once() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let first = begun(1, "s1", "7", "why");
+    log.append(first.clone()).await.unwrap();
+    let copy = desk.dir.path().join("copy.sqlite");
+    std::fs::copy(desk.path(), &copy).unwrap();
+    std::fs::rename(&copy, desk.path()).unwrap();
+
+    log.append(first.then(2, Event::Active)).await.unwrap();
+    assert!(log.was_replaced().await);
+    assert!(!log.was_replaced().await);
+    assert_eq!(desk.log().await.entries(10).await.unwrap().len(), 2, "it is in the file that lies there");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_end_that_is_owed_finds_its_beginning_in_a_log_that_was_begun_anew() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let first = begun(1, "s1", "7", "why");
+    log.append(first.clone()).await.unwrap();
+    std::fs::remove_file(desk.path()).unwrap();
+    log.append_or_owe(&first, first.then(9, EndCause::Quit.into())).await.unwrap_err();
+    assert!(log.owes());
+    // Another Understudy starts, and begins a new log.
+    let other = desk.log().await;
+    log.pay().await.unwrap();
+    assert!(!log.owes());
+    assert_eq!(other.entries(10).await.unwrap(), [first.then(9, EndCause::Quit.into()), first]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_owed_told_as_if_it_stood_there_and_paid_in_order() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let first = begun(1, "s1", "7", "why");
+    log.append(first.clone()).await.unwrap();
+    log.append(first.then(2, Event::Active)).await.unwrap();
+    let mut raw = desk.raw().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.unwrap();
+    let failed = Event::Ended { cause: EndCause::Operator, sign_out_failed: Some("it was busy".into()) };
+    let error = log.append_or_owe(&first, first.then(3, failed.clone())).await.unwrap_err();
+    assert!(error.message.contains("another program holds it"), "{error}");
+
+    let past = log.past_sessions("acme", "7", 1).await.unwrap().remove(0);
+    assert_eq!((past.outcome, past.ended_at), (Outcome::Ended, Some(3)));
+    assert_eq!(past.sign_out_failed.as_deref(), Some("it was busy"));
+
+    sqlx::raw_sql("ROLLBACK").execute(&mut raw).await.unwrap();
+    log.pay().await.unwrap();
+    assert_eq!(log.entries(1).await.unwrap(), [first.then(3, failed)]);
+    assert_eq!(log.past_sessions("acme", "7", 1).await.unwrap(), [past], "the file says the same");
 }
 
 #[tokio::test]

@@ -22,10 +22,19 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Opens or creates the file, brings its format up to date and proves that it can be written.
 pub(super) async fn open(path: &Path) -> Result<SqlitePool> {
+    make(path)?;
+    open_again(path).await
+}
+
+fn make(path: &Path) -> Result<()> {
     create(path).map_err(|cause| {
         Error::new(Code::AuditFailed, format!("Could not open the audit log {}: {cause}.", path.display()))
             .hint("Nobody can be impersonated without it. Check that you may write to this folder.")
-    })?;
+    })
+}
+
+/// As [`open`], but never begins a new file.
+pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
     // A rollback journal instead of WAL: the log stays one file that can be copied while in use and
     // that works on a network home. EXTRA also syncs the folder, so a committed entry survives a power cut.
     let options = SqliteConnectOptions::new()
@@ -135,13 +144,24 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path, doing: &str) ->
     transaction.commit().await.map_err(fail)
 }
 
+/// `SQLITE_READONLY_DBMOVED`: the open file is no longer the one that lies there.
+const MOVED: u32 = 1032;
+
+/// The file was moved between the look at its place and the write.
+pub(super) fn was_moved(cause: &sqlx::Error) -> bool {
+    matches!(cause, sqlx::Error::Database(fault) if fault.code().is_some_and(|code| code == MOVED.to_string()))
+}
+
 /// Says what SQLite's refusal means. `doing` completes "Could not …".
 pub(super) fn failed(doing: &str, cause: &sqlx::Error) -> Error {
     let (why, next) = match cause {
         sqlx::Error::Database(fault) => {
             // https://sqlite.org/rescode.html: the low byte is the primary code.
-            let code = fault.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default() & 0xff;
-            match code {
+            let code = fault.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
+            match code & 0xff {
+                8 if code == MOVED => {
+                    ("the file was moved or replaced".into(), "Put it back where it was, then try again.")
+                }
                 3 | 8 | 14 | 23 => (
                     format!("it may not be written here ({})", fault.message()),
                     "Check that you may write to the file and its folder.",

@@ -1,20 +1,28 @@
 //! What happened: append-only, in an embedded SQLite file. No entry, no session.
 //!
 //! Here is the log and its verbs; what an entry holds is in [`entry`], the file and its format in
-//! `file`. The rules that nobody may skip (nothing changed, nothing removed, nothing before *begun*,
+//! `file`, what may happen to it while it is open in `held`. What could not be written yet is in `owed`, and who
+//! else writes to the same file in `run`. The rules that nobody may skip (nothing changed, nothing removed, nothing before *begun*,
 //! nothing after *ended*) are triggers inside the file, so that they bind every program.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use ts_rs::TS;
 
-use crate::error::{Error, Result};
+use self::held::Held;
+use self::owed::Owed;
+use self::run::Run;
+use crate::error::{Code, Error, Result};
 
 pub mod entry;
 mod file;
+mod held;
+mod owed;
+mod run;
 
 pub use entry::{EndCause, Entry, Event, Subject, Who};
 
@@ -58,7 +66,11 @@ pub struct PastSession {
 /// The log, open for appending. Cheap to clone; all clones write to the one file.
 #[derive(Debug, Clone)]
 pub struct AuditLog {
-    pool: SqlitePool,
+    held: Arc<Held>,
+    owed: Arc<Owed>,
+    run: Arc<Run>,
+    /// The computer that this run is on.
+    host: String,
 }
 
 impl AuditLog {
@@ -67,8 +79,26 @@ impl AuditLog {
     ///
     /// Fails with [`crate::error::Code::AuditFailed`] when the file cannot be created, read or written, is no audit
     /// log, is damaged, or was written by a newer Understudy. It never repairs or replaces a file.
+    ///
+    /// Each opening is a run of its own, which lives until the last clone is dropped: no other run takes its sessions
+    /// for those of a crash.
     pub async fn open(path: &Path) -> Result<Self> {
-        Ok(Self { pool: file::open(path).await? })
+        let held = Held::open(path).await?;
+        let host = whoami::hostname().unwrap_or_else(|_| "unknown".into());
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let run = Run::begin(folder, &host).map_err(|cause| {
+            Error::new(
+                Code::AuditFailed,
+                format!("Could not write beside the audit log {}: {cause}.", path.display()),
+            )
+            .hint("Check that you may write to this folder.")
+        })?;
+        Ok(Self { held: Arc::new(held), owed: Arc::default(), run, host })
+    }
+
+    /// Whether another file has taken the log's place since this was asked last. It is written to from then on.
+    pub async fn was_replaced(&self) -> bool {
+        self.held.was_replaced().await
     }
 
     /// Writes one entry; when this returns it survives a crash and a power cut.
@@ -76,13 +106,22 @@ impl AuditLog {
     /// Fails with [`crate::error::Code::AuditFailed`] when it cannot be written, and when it breaks the order of a
     /// session: *begun* exactly once and first, *ended* at most once and last.
     pub async fn append(&self, entry: Entry) -> Result<()> {
+        match self.insert(&entry).await? {
+            Err(cause) if file::was_moved(&cause) => self.insert(&entry).await?,
+            outcome => outcome,
+        }
+        .map_err(|cause| file::failed("write to the audit log", &cause))
+    }
+
+    /// Outer `Err`: there is no log to write to. Inner `Err`: it did not take the entry.
+    async fn insert(&self, entry: &Entry) -> Result<sqlx::Result<()>> {
         let (status, detail) = entry.event.detail();
         let sign_out_failed = entry.event.sign_out_failed();
-        sqlx::query(
+        let inserted = sqlx::query(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
-                reason, status, detail, sign_out_failed, app_version)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                reason, status, detail, sign_out_failed, app_version, run)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(entry.at_ms)
         .bind(&entry.session)
@@ -102,10 +141,20 @@ impl AuditLog {
         .bind(detail)
         .bind(sign_out_failed)
         .bind(&entry.app_version)
-        .execute(&self.pool)
-        .await
-        .map_err(|cause| file::failed("write to the audit log", &cause))?;
-        Ok(())
+        .bind(&self.run.id)
+        .execute(&self.held.pool().await?)
+        .await;
+        Ok(inserted.map(drop))
+    }
+
+    /// Whether the session has an entry of this kind.
+    async fn has(&self, session: &str, event: &str) -> Result<bool> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM entries WHERE session = ? AND event = ?)")
+            .bind(session)
+            .bind(event)
+            .fetch_one(&self.held.pool().await?)
+            .await
+            .map_err(reading)
     }
 
     /// The sessions of one user (`user_id` in connection `connection`), newest first, at most `limit`.
@@ -129,10 +178,10 @@ impl AuditLog {
         .bind(connection)
         .bind(user_id)
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.held.pool().await?)
         .await
         .map_err(reading)?;
-        rows.iter().map(|row| past_session(row).map_err(reading)).collect()
+        rows.iter().map(|row| self.past_session(row).map_err(reading)).collect()
     }
 
     /// The reasons this operator gave last in this connection, each once, newest first, at most `limit`.
@@ -149,36 +198,63 @@ impl AuditLog {
         .bind(operator)
         .bind(REASONS_FROM)
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.held.pool().await?)
         .await
         .map_err(reading)
     }
 
-    /// Closes what a crash left open: every session that began, did not end and is not among `running`
-    /// gets *ended* with [`EndCause::Crash`] at `at_ms` (when it was found, not when it happened).
-    /// Returns the ids of those sessions.
-    pub async fn close_unfinished(&self, at_ms: i64, running: &[String]) -> Result<Vec<String>> {
-        let running = serde_json::to_string(running).map_err(Error::internal)?;
-        sqlx::query_scalar(
+    /// Closes what a crash left open: every session that began and did not end, and whose run is gone, gets *ended*
+    /// with [`EndCause::Crash`] at `at_ms` (when it was found, not when it happened). Sessions of runs that live,
+    /// here or on another computer with the same home, are left alone. Returns these last entries, in the order in
+    /// which the sessions began.
+    pub async fn close_unfinished(&self, at_ms: i64) -> Result<Vec<Entry>> {
+        let pool = self.held.pool().await?;
+        let of: Vec<(String, String)> = sqlx::query_as(
+            "SELECT DISTINCT run, host FROM entries AS b
+             WHERE event = 'begun' AND run IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')",
+        )
+        .fetch_all(&pool)
+        .await
+        .map_err(reading)?;
+        let alive: Vec<String> = of
+            .into_iter()
+            .filter(|(run, host)| !self.run.is_gone(run, host, &self.host))
+            .map(|(run, _)| run)
+            .collect();
+        let alive = serde_json::to_string(&alive).map_err(Error::internal)?;
+        let closed: Vec<i64> = sqlx::query_scalar(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
-                reason, detail, app_version)
+                reason, detail, app_version, run)
              SELECT ?, session, 'ended', operator_name, operator_email, os_user, host,
-                connection, connection_name, environment, user_id, user_name, user_email, reason, ?, ?
+                connection, connection_name, environment, user_id, user_name, user_email, reason, ?, ?, ?
              FROM entries AS b
              WHERE event = 'begun'
                 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')
-                AND session NOT IN (SELECT value FROM json_each(?))
+                AND (run IS NULL OR run NOT IN (SELECT value FROM json_each(?)))
              ORDER BY id
-             RETURNING session",
+             RETURNING id",
         )
         .bind(at_ms)
         .bind(EndCause::Crash.word())
         .bind(env!("CARGO_PKG_VERSION"))
-        .bind(running)
-        .fetch_all(&self.pool)
+        .bind(&self.run.id)
+        .bind(alive)
+        .fetch_all(&pool)
         .await
-        .map_err(|cause| file::failed("close unfinished sessions in the audit log", &cause))
+        .map_err(|cause| file::failed("close unfinished sessions in the audit log", &cause))?;
+        self.run.sweep(&self.host);
+        let closed = serde_json::to_string(&closed).map_err(Error::internal)?;
+        let rows = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {} FROM entries WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            entry::COLUMNS
+        )))
+        .bind(closed)
+        .fetch_all(&pool)
+        .await
+        .map_err(reading)?;
+        rows.iter().map(entry::read).collect()
     }
 
     /// The latest entries, newest first, at most `limit`.
@@ -188,31 +264,39 @@ impl AuditLog {
             entry::COLUMNS
         )))
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.held.pool().await?)
         .await
         .map_err(reading)?;
         rows.iter().map(entry::read).collect()
     }
-}
 
-fn past_session(row: &SqliteRow) -> sqlx::Result<PastSession> {
-    let ended_at: Option<i64> = row.try_get("ended_at")?;
-    let cause: Option<String> = row.try_get("cause")?;
-    let signed_in: bool = row.try_get("signed_in")?;
-    Ok(PastSession {
-        session: row.try_get("session")?,
-        operator: row.try_get("operator")?,
-        reason: row.try_get("reason")?,
-        outcome: match (ended_at, signed_in) {
-            (None, _) => Outcome::Running,
-            _ if cause.as_deref() == Some(EndCause::Crash.word()) => Outcome::Crashed,
-            (Some(_), true) => Outcome::Ended,
-            (Some(_), false) => Outcome::Refused,
-        },
-        started_at: row.try_get("started_at")?,
-        ended_at,
-        sign_out_failed: row.try_get("sign_out_failed")?,
-    })
+    fn past_session(&self, row: &SqliteRow) -> sqlx::Result<PastSession> {
+        let session: String = row.try_get("session")?;
+        let mut ended_at: Option<i64> = row.try_get("ended_at")?;
+        let mut failed: Option<String> = row.try_get("sign_out_failed")?;
+        let cause: Option<String> = row.try_get("cause")?;
+        let signed_in: bool = row.try_get("signed_in")?;
+        if ended_at.is_none()
+            && let Some(owed) = self.owed.end_of(&session)
+        {
+            ended_at = Some(owed.at_ms);
+            failed = owed.event.sign_out_failed();
+        }
+        Ok(PastSession {
+            session,
+            operator: row.try_get("operator")?,
+            reason: row.try_get("reason")?,
+            outcome: match (ended_at, signed_in) {
+                (None, _) => Outcome::Running,
+                _ if cause.as_deref() == Some(EndCause::Crash.word()) => Outcome::Crashed,
+                (Some(_), true) => Outcome::Ended,
+                (Some(_), false) => Outcome::Refused,
+            },
+            started_at: row.try_get("started_at")?,
+            ended_at,
+            sign_out_failed: failed,
+        })
+    }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
@@ -248,8 +332,14 @@ mod tests {
     async fn an_entry_waits_for_the_disk() {
         let dir = tempfile::tempdir().unwrap();
         let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
-        let journal: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&log.pool).await.unwrap();
-        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&log.pool).await.unwrap();
+        let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
+            .fetch_one(&log.held.pool().await.unwrap())
+            .await
+            .unwrap();
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
+            .fetch_one(&log.held.pool().await.unwrap())
+            .await
+            .unwrap();
         assert_eq!((journal.as_str(), synchronous), ("delete", 3), "3 is EXTRA");
     }
 
@@ -258,9 +348,10 @@ mod tests {
     async fn a_full_disk_refuses_the_entry_and_says_so() {
         let dir = tempfile::tempdir().unwrap();
         let log = AuditLog::open(&dir.path().join("audit.sqlite")).await.unwrap();
-        let pages: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&log.pool).await.unwrap();
+        let pages: i64 =
+            sqlx::query_scalar("PRAGMA page_count").fetch_one(&log.held.pool().await.unwrap()).await.unwrap();
         sqlx::query(AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 4)))
-            .execute(&log.pool)
+            .execute(&log.held.pool().await.unwrap())
             .await
             .unwrap();
 

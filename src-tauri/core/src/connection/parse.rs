@@ -255,6 +255,13 @@ impl Connection {
         names.into_iter().collect()
     }
 
+    /// Names of the secrets that the console's steps of the sign-out need, sorted. The window's sign-out needs none.
+    pub fn sign_out_secrets(&self) -> Vec<String> {
+        let names: BTreeSet<String> =
+            self.sign_out.steps.iter().flat_map(|step| step.request.secrets()).collect();
+        names.into_iter().collect()
+    }
+
     /// Where the password of the directory is kept in the vault.
     pub fn database_secret(&self) -> SecretName {
         SecretName { connection: self.id.clone(), name: DATABASE_PASSWORD.to_owned() }

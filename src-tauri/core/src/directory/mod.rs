@@ -12,6 +12,7 @@ mod link;
 mod mapping;
 mod mongodb;
 mod mysql;
+mod opened;
 mod paging;
 mod password_command;
 mod plan;
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 pub use self::asked::{Chip, Fault, Reading, Suggestion, UnknownColumn, complete, reading};
+pub use self::opened::OpenDirectory;
 pub use self::survey::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer, holds_secret, survey};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result};

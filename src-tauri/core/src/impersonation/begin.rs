@@ -1,38 +1,93 @@
 //! A session begins: the user is read, the policy asked, *begun* written, the window opened.
 
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
+use serde_json::Value;
+use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::about::explain;
-use super::{Impersonations, Request, Running, context, read_user, subject, user_label};
+use super::{Impersonations, Request, Running, context, quitting, read_user, subject, user_label};
 use crate::audit::{EndCause, Entry};
-use crate::browser::Opening;
 use crate::connection::Connection;
+use crate::directory::Row;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::session::{Limit, Phase, Session, SessionView};
 use crate::sign_in::{FormChange, SignInForm};
 use crate::{policy, sign_in};
 
+/// One beginning at a time for each user of a connection, so that two quick keystrokes open one window. Nobody else
+/// waits for it.
+#[derive(Default)]
+pub(super) struct Turns(Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    async fn take(&self, connection: &str, user: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // Those that nobody holds or waits for.
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry((connection.to_owned(), user.to_owned())).or_default())
+        };
+        turn.lock_owned().await
+    }
+}
+
+/// What is known before anything is written or opened.
+struct Prepared {
+    connection: Arc<Connection>,
+    row: Row,
+    context: Value,
+    reason: String,
+    id: String,
+}
+
 impl Impersonations {
     /// Begins an impersonation and returns as soon as its window is open; the sign-in goes on from
     /// there. The same user of the same connection again: its running session comes to the front.
+    ///
+    /// Fails with [`Code::Cancelled`] once Understudy is quitting.
     pub async fn begin(self: &Arc<Self>, request: Request) -> Result<SessionView> {
-        let _one_at_a_time = self.beginning.lock().await;
-        if let Some(view) = self.running_for(&request.connection.id, &request.user) {
-            self.browser.focus(&view.id).await?;
-            return Ok(view);
+        // Quitting waits for it.
+        let _beginning = self.beginning.token();
+        let ready = async {
+            let turn = self.turns.take(&request.connection, &request.user).await;
+            if let Some(view) = self.running_for(&request.connection, &request.user) {
+                return Ok((turn, Err(view)));
+            }
+            Ok::<_, Error>((turn, Ok(self.prepare(&request).await?)))
+        };
+        let (_turn, prepared) = tokio::select! {
+            biased;
+            () = self.quitting.cancelled() => return Err(quitting()),
+            ready = ready => ready?,
+        };
+        match prepared {
+            Err(view) => {
+                self.browser.focus(&view.id).await?;
+                Ok(view)
+            }
+            Ok(prepared) => self.open(request, prepared).await,
         }
-        let row = read_user(&request).await?;
-        let info = request.directory.info();
+    }
+
+    /// Reads the user and asks the policy.
+    async fn prepare(&self, request: &Request) -> Result<Prepared> {
+        let grounds = self.grounds()?;
+        let connection = grounds.connection(&request.connection)?;
+        let directory = grounds.directory(&request.connection).await?;
+        let row = read_user(&directory, &request.user).await?;
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();
-        let context = context(&request.about(&reason, &id), info, &row);
-        policy::decide(&request.connection.policy, &reason, &context)?;
+        let context = context(&request.about(&connection, &reason, &id), directory.info(), &row);
+        policy::decide(&connection.policy, &reason, &context)?;
+        Ok(Prepared { connection, row, context, reason, id })
+    }
 
-        let connection = &request.connection;
+    /// Writes *begun*, then opens the window.
+    async fn open(self: &Arc<Self>, request: Request, prepared: Prepared) -> Result<SessionView> {
+        let Prepared { connection, row, context, reason, id } = prepared;
         let view = SessionView {
             id: id.clone(),
             connection: connection.id.clone(),
@@ -47,46 +102,32 @@ impl Impersonations {
             extensions_left: 0,
             refused_secrets: Vec::new(),
         };
+        let begun =
+            Entry::begun(view.started_at, &id, request.operator.clone(), subject(&view), &view.reason);
         let session = Session::opening(view, Limit::from(&connection.policy));
         let view = session.view().clone();
-        let running = Arc::new(Running {
-            id: id.clone(),
-            begun: Entry::begun(view.started_at, &id, request.operator.clone(), subject(&view), &view.reason),
-            session: Mutex::new(session),
-            context: Mutex::new(context),
-            client: Arc::default(),
-            request,
-            retry: Notify::new(),
-            extended: Notify::new(),
-            extending: tokio::sync::Mutex::default(),
-            stop: CancellationToken::new(),
-            ended: watch::Sender::new(false),
-        });
+        let running = Arc::new(Running::new(request, begun, session, connection, context));
 
         // The entry comes first: without it, no window opens and nobody is signed in.
-        self.audit.append(running.begun.clone()).await?;
-        let opened = async {
-            // What cannot be rendered for this user is said here, before a window opens.
-            let (context, _) = self.with_secrets(&running).await?;
-            sign_in::outline(&running.request.connection, &context)
-                .map_err(|error| explain(error, &running))?;
-            self.running().insert(id.clone(), Arc::clone(&running));
-            let Connection { sign_in, network, .. } = &*running.request.connection;
-            let opening =
-                Opening { origin: &sign_in.origin, block: &sign_in.block, proxy: network.proxy.as_ref() };
-            self.browser.open(&view, &opening).await
+        self.write(running.begun.clone()).await?;
+        if !self.run(&running) {
+            self.log(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
+            return Err(quitting());
         }
-        .await;
+        let opened = self.open_window(&running).await;
+        if running.stop.is_cancelled() || (opened.is_err() && !running.session().ending()) {
+            // It was ended while it opened, and that end writes the log. A window that came up after it goes.
+            self.browser.close(&id).await;
+            let mut ended = running.ended.subscribe();
+            // The sender lives in `running`, which is held here.
+            let _ = ended.wait_for(|ended| *ended).await;
+            return Ok(running.view());
+        }
         if let Err(error) = opened {
-            if !running.session().ending() {
-                // The operator ended it while it opened, and that end writes the log.
-                let mut ended = running.ended.subscribe();
-                let _ = ended.wait_for(|ended| *ended).await;
-                return Ok(running.view());
-            }
             self.running().remove(&id);
             self.browser.close(&id).await;
-            self.log(&running, EndCause::NeverOpened.into()).await;
+            self.log(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
+            running.ended.send_replace(true);
             return Err(error);
         }
         self.tell();
@@ -94,19 +135,47 @@ impl Impersonations {
         Ok(view)
     }
 
+    /// Counts it among those that run; `false` when Understudy is quitting.
+    fn run(&self, running: &Arc<Running>) -> bool {
+        let mut all = self.running();
+        // Asked under the lock: whatever is in the list when quitting begins is ended by it.
+        if self.quitting.is_cancelled() {
+            return false;
+        }
+        all.insert(running.id.clone(), Arc::clone(running));
+        true
+    }
+
+    async fn open_window(&self, running: &Running) -> Result<()> {
+        let was_ended = || Error::new(Code::SessionUnknown, "This session has ended.");
+        // What cannot be rendered for this user is said here, before a window opens.
+        let (context, _) = tokio::select! {
+            biased;
+            () = running.stop.cancelled() => return Err(was_ended()),
+            secrets = self.with_secrets(running) => secrets?,
+        };
+        sign_in::outline(&running.connection(), &context).map_err(|error| explain(error, running))?;
+        if running.stop.is_cancelled() {
+            return Err(was_ended());
+        }
+        self.browser.open(&running.view(), &running.opening()).await
+    }
+
     /// What the sign-in of `request` asks for before it begins; with `change`: what it asks now.
     pub async fn form(&self, request: &Request, change: Option<&FormChange>) -> Result<SignInForm> {
-        let connection = &request.connection;
-        let row = read_user(request).await?;
-        let mut context = context(&request.about("", ""), request.directory.info(), &row);
+        let grounds = self.grounds()?;
+        let connection = grounds.connection(&request.connection)?;
+        let directory = grounds.directory(&request.connection).await?;
+        let row = read_user(&directory, &request.user).await?;
+        let mut context = context(&request.about(&connection, "", ""), directory.info(), &row);
         // Who can never be impersonated is not asked about either; the reason comes with the form.
         policy::decide(&connection.policy, "asked for with the form", &context)?;
-        let secrets = self.secrets(connection, &mut context).await?;
+        let secrets = self.secrets(&connection, &mut context).await?;
         let now = self.clock.now_ms() / 1000;
         let told = &mut |exchange: sign_in::Exchange| {
             tracing::debug!(connection = %connection.id, "{}: {:?}", exchange.title, exchange.status);
         };
-        sign_in::form(connection, &context, change, &secrets, now, told).await.map_err(|refusal| {
+        sign_in::form(&connection, &context, change, &secrets, now, told).await.map_err(|refusal| {
             let error = Error::new(Code::SignInRefused, refusal.title).hint(refusal.hint);
             match refusal.secrets.into_iter().next() {
                 Some(name) => error.secret(SecretName { connection: connection.id.clone(), name }),

@@ -17,7 +17,7 @@ impl Impersonations {
         let running = self.find(id)?;
         let Ok(_alone) = running.extending.try_lock() else { return Ok(running.view()) };
         let minutes = running.session().may_extend()?;
-        self.audit.append(self.then(&running, Event::Extended { minutes })).await?;
+        self.write(running.begun.then(self.clock.now_ms(), Event::Extended { minutes })).await?;
         running.session().extend()?;
         running.extended.notify_one();
         self.tell();
@@ -29,7 +29,7 @@ impl Impersonations {
         loop {
             let (warning, deadline) = {
                 let session = running.session();
-                (session.warning_at(), session.view().deadline)
+                (session.warning_at(), session.deadline())
             };
             let (Some(warning), Some(deadline)) = (warning, deadline) else { return };
             let up = async {

@@ -1,4 +1,4 @@
-//! Every way of ending: signed out, window closed, *ended* written.
+//! Every way of ending: signed out, window closed, *ended* written, and told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,15 @@ use tokio::task::JoinSet;
 
 use super::{Impersonations, Running};
 use crate::audit::{EndCause, Event};
-use crate::connection::Recipe;
+use crate::connection::{Connection, Recipe};
 use crate::error::Error;
-use crate::notice::{Notice, Toast};
+use crate::notice::Notice;
 use crate::session::EndedSession;
 use crate::sign_in;
-use crate::sign_in::Client;
+
+/// How long an end waits for the answer to a sign-in that is still out: what the application begins meanwhile, it
+/// can end.
+const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 impl Impersonations {
     /// Ends a session: signs out, closes its window, writes the audit log. Whoever calls while it is
@@ -32,84 +35,89 @@ impl Impersonations {
         self.running().remove(id);
         let ended_at = self.clock.now_ms();
         let ended = Event::Ended { cause, sign_out_failed: sign_out_failed.clone() };
-        self.log(&running, ended).await;
+        self.log(&running, ended_at, ended).await;
         self.tell();
         let session = running.view();
         self.notices.send(Notice::SessionEnded(EndedSession { session, cause, sign_out_failed, ended_at }));
         running.ended.send_replace(true);
     }
 
-    /// Ends all sessions, side by side.
-    pub async fn end_all(self: &Arc<Self>, cause: EndCause) {
-        let ids: Vec<String> = self.running().keys().cloned().collect();
+    /// Ends everything, side by side, because Understudy quits. Nothing begins from then on, and what was about to
+    /// begin has come to its end when this returns.
+    pub async fn quit(self: &Arc<Self>) {
+        let ids: Vec<String> = {
+            let running = self.running();
+            self.quitting.cancel();
+            running.keys().cloned().collect()
+        };
         let mut ends = JoinSet::new();
         for id in ids {
             let this = Arc::clone(self);
-            ends.spawn(async move { this.end(&id, cause).await });
+            ends.spawn(async move { this.end(&id, EndCause::Quit).await });
         }
         ends.join_all().await;
+        self.beginning.close();
+        self.beginning.wait().await;
     }
 
     /// Signs out, if there may be something to sign out of: the window with its own cookies, then the console.
-    /// That it failed, and why, is said and stops nothing.
+    /// Fails with why the application may still hold the session, in one sentence; that stops nothing.
     pub(super) async fn sign_out(&self, running: &Running) -> Result<(), String> {
-        let sign_out = &running.request.connection.sign_out;
         if !running.session().may_be_signed_in() {
             return Ok(());
         }
-        let by_window = async {
-            let (context, _) = self.with_secrets(running).await?;
-            let Some(request) = sign_in::plan_sign_out(&running.request.connection, &context)? else {
-                return Ok::<_, Error>(Ok(()));
-            };
-            self.browser.leave_for_desk(&running.id, &request.url.origin()).await?;
-            let answer = self.browser.send(&running.id, &request).await;
-            Ok(sign_in::judge_sign_out(&answer, &request))
-        };
-        let by_console = async {
-            if sign_out.steps.is_empty() {
-                return Ok(());
-            }
-            let mut kept = running.client.lock().await;
-            let Some(mut client) = kept.take() else { return Ok(()) };
-            // The application may have given the window another session since.
-            if let Recipe::Exchange { .. } = running.request.connection.sign_in.recipe {
-                let begin = format!("{}/", running.request.connection.sign_in.origin.ascii_serialization());
-                if let Ok(url) = begin.parse()
-                    && let Ok(cookies) = self.browser.cookies(&running.id, &url).await
-                {
-                    client.put(&cookies);
-                }
-            }
-            self.take_sign_out_steps(running, &mut client).await
-        };
+        let connection = running.connection();
+        // A sign-in that is still out could sign in after the sign-out.
+        let _ = tokio::time::timeout(LAST_ANSWER, running.sending.lock()).await;
         let limit = sign_in::SIGN_OUT_TIMEOUT + Duration::from_secs(2);
-        let late = || Err("the application did not answer in time".to_owned());
-        let by_window = match tokio::time::timeout(limit, by_window).await {
-            Ok(Ok(judged)) => judged,
-            Ok(Err(error)) => Err(error.message),
-            Err(_) => Err("the window did not answer in time".into()),
-        };
-        let by_console = tokio::time::timeout(limit, by_console).await.unwrap_or_else(|_| late());
-        let outcome = by_window.and(by_console);
-        if let Err(failure) = &outcome {
-            self.notices.send(Notice::Toast(Toast::info(
-                format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
-                "The window and its cookies are gone; the application may keep its side until it expires.",
-            )));
-        }
-        outcome
+        let late = |who: &str| Err(format!("the {who} did not answer in time"));
+        let by_window = self.sign_out_by_window(running, &connection);
+        let by_window = tokio::time::timeout(limit, by_window).await.unwrap_or_else(|_| late("window"));
+        let by_console = self.sign_out_by_console(running, &connection);
+        let by_console =
+            tokio::time::timeout(limit, by_console).await.unwrap_or_else(|_| late("application"));
+        by_window.and(by_console).and_then(|()| confirmed(running, &connection))
     }
 
-    pub(super) async fn take_sign_out_steps(
-        &self,
-        running: &Running,
-        client: &mut Client,
-    ) -> Result<(), String> {
-        let connection = &running.request.connection;
-        let (mut context, secrets) = self.with_secrets(running).await.map_err(|error| error.message)?;
-        sign_in::complete(connection, &mut context, client.captured(), self.clock.now_ms() / 1000);
-        sign_in::take_sign_out_steps(&connection.sign_out.steps, client, &mut context, &secrets, &mut |_| {})
-            .await
+    /// No secret is in it: no vault is asked.
+    async fn sign_out_by_window(&self, running: &Running, connection: &Connection) -> Result<(), String> {
+        let words = |error: Error| error.message;
+        let mut context = running.context();
+        sign_in::complete(connection, &mut context, &serde_json::Map::new(), self.clock.now_ms() / 1000);
+        let Some(request) = sign_in::plan_sign_out(connection, &context).map_err(words)? else {
+            return Ok(());
+        };
+        self.leave_for_desk(running, &request.url.origin()).await.map_err(words)?;
+        let answer = self.browser.send(&running.id, &request).await;
+        sign_in::judge_sign_out(&answer, &request)
     }
+
+    async fn sign_out_by_console(&self, running: &Running, connection: &Connection) -> Result<(), String> {
+        if connection.sign_out.steps.is_empty() {
+            return Ok(());
+        }
+        let mut kept = running.client.lock().await;
+        let Some(client) = &mut *kept else { return Ok(()) };
+        // The application may have given the window another session since.
+        if let Recipe::Exchange { .. } = connection.sign_in.recipe {
+            let begin = format!("{}/", connection.sign_in.origin.ascii_serialization());
+            if let Ok(url) = begin.parse()
+                && let Ok(cookies) = self.browser.cookies(&running.id, &url).await
+            {
+                client.put(&cookies);
+            }
+        }
+        self.take_sign_out_steps(running, client).await
+    }
+}
+
+/// An answered sign-out says nothing of a sign-in that the application may finish after it.
+fn confirmed(running: &Running, connection: &Connection) -> Result<(), String> {
+    let signs_out = connection.sign_out.request.is_some() || !connection.sign_out.steps.is_empty();
+    if signs_out && running.is_unanswered() {
+        return Err(
+            "not confirmed: the sign-in was never answered, so the application may finish it later".into()
+        );
+    }
+    Ok(())
 }

@@ -3,33 +3,50 @@
 //! The user is read again → policy → audit *begun* → secrets → plan → window → the window sends the
 //! sign-in → verified → the application is shown → … → sign-out → window closed → audit *ended*.
 //!
-//! Here is what runs, and how it is found. A session begins in [`begin`], is signed in in [`attempt`], is ended by
-//! the clock in [`deadline`], and every way of ending comes through [`ending`]. What templates see is in [`about`].
+//! Here is what runs, and how it is found. A session begins in [`begin`], is signed in by [`attempt`], as often as it
+//! takes ([`retrying`]), with the console's own [`steps`]. The clock ends it in [`deadline`], and every way of ending
+//! comes through [`ending`]. The audit log is written in [`writing`]; what templates see is in [`about`].
 
 mod about;
 mod attempt;
 mod begin;
 mod deadline;
 mod ending;
+mod retrying;
+mod running;
+mod steps;
+mod writing;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
-use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub(crate) use self::about::{About, context, subject, user_label};
-use crate::audit::{AuditLog, Entry, Event, Who};
+use self::begin::Turns;
+use self::running::Running;
+use crate::audit::{AuditLog, Who};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::Connection;
-use crate::directory::{Directory, Row};
+use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
-use crate::notice::{Notice, Notices, Toast};
-use crate::session::{Phase, Session, SessionView};
-use crate::sign_in::Client;
+use crate::notice::{Notice, Notices};
+use crate::session::{Phase, SessionView};
 use crate::vault::Vault;
+
+/// Where an impersonation finds its connection and its directory: as they are when it asks.
+#[async_trait]
+pub trait Grounds: Send + Sync {
+    /// The connection with this id.
+    fn connection(&self, id: &str) -> Result<Arc<Connection>>;
+
+    /// Its directory, open.
+    async fn directory(&self, id: &str) -> Result<Arc<OpenDirectory>>;
+}
 
 /// All running sessions, and what they need.
 pub struct Impersonations {
@@ -38,15 +55,22 @@ pub struct Impersonations {
     browser: Arc<dyn Browser>,
     notices: Notices,
     clock: Clock,
+    /// Weak: whoever owns the connections owns this.
+    grounds: Weak<dyn Grounds>,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
-    /// One at a time per window system: two quick keystrokes must not open two windows of one user.
-    beginning: tokio::sync::Mutex<()>,
+    turns: Turns,
+    /// Beginnings under way.
+    beginning: TaskTracker,
+    /// From then on nothing begins.
+    quitting: CancellationToken,
+    /// Held by the task that writes what is owed to the audit log.
+    paying: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Who, of which connection, why: all that is needed to begin.
 pub struct Request {
-    pub connection: Arc<Connection>,
-    pub directory: Arc<dyn Directory>,
+    /// Id of the connection.
+    pub connection: String,
     /// [`Row::id`] of the user.
     pub user: String,
     pub reason: String,
@@ -56,40 +80,9 @@ pub struct Request {
 }
 
 impl Request {
-    fn about<'a>(&'a self, reason: &'a str, session: &'a str) -> About<'a> {
-        let Self { connection, operator, given, .. } = self;
+    fn about<'a>(&'a self, connection: &'a Connection, reason: &'a str, session: &'a str) -> About<'a> {
+        let Self { operator, given, .. } = self;
         About { connection, operator, reason, given, session }
-    }
-}
-
-struct Running {
-    id: String,
-    request: Request,
-    /// The audit log's first entry of this session, which the later ones repeat.
-    begun: Entry,
-    session: Mutex<Session>,
-    /// What templates see; without secrets. Replaced at each attempt.
-    context: Mutex<Value>,
-    /// The console's own way to the application, with what it got there; new at each attempt. Whoever takes
-    /// its steps holds it, so that a sign-out waits for the one that is under way.
-    client: Arc<tokio::sync::Mutex<Option<Client>>>,
-    retry: Notify,
-    /// The deadline has moved.
-    extended: Notify,
-    /// Held while it is: two quick clicks are one.
-    extending: tokio::sync::Mutex<()>,
-    stop: CancellationToken,
-    /// `true` once the end is complete.
-    ended: watch::Sender<bool>,
-}
-
-impl Running {
-    fn session(&self) -> MutexGuard<'_, Session> {
-        self.session.lock().expect("no holder of this lock panics")
-    }
-
-    fn view(&self) -> SessionView {
-        self.session().view().clone()
     }
 }
 
@@ -100,6 +93,7 @@ impl Impersonations {
         browser: Arc<dyn Browser>,
         notices: Notices,
         clock: Clock,
+        grounds: Weak<dyn Grounds>,
     ) -> Arc<Self> {
         Arc::new(Self {
             vault,
@@ -107,8 +101,12 @@ impl Impersonations {
             browser,
             notices,
             clock,
+            grounds,
             running: Mutex::default(),
-            beginning: tokio::sync::Mutex::default(),
+            turns: Turns::default(),
+            beginning: TaskTracker::new(),
+            quitting: CancellationToken::new(),
+            paying: Arc::default(),
         })
     }
 
@@ -124,9 +122,13 @@ impl Impersonations {
         Ok(self.find(id)?.view())
     }
 
-    /// Tries a refused sign-in again, with the user and the secrets as they are now.
+    /// Tries a refused sign-in again, with the user, the connection and the secrets as they are now. Does nothing
+    /// while an attempt is under way: two quick clicks are one.
     pub fn retry(&self, id: &str) -> Result<()> {
-        self.find(id)?.retry.notify_one();
+        let running = self.find(id)?;
+        if running.session().retried().is_ok() {
+            running.retry.notify_one();
+        }
         Ok(())
     }
 
@@ -134,6 +136,10 @@ impl Impersonations {
     pub async fn focus(&self, id: &str) -> Result<()> {
         self.find(id)?;
         self.browser.focus(id).await
+    }
+
+    fn grounds(&self) -> Result<Arc<dyn Grounds>> {
+        self.grounds.upgrade().ok_or_else(quitting)
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Running>>> {
@@ -153,27 +159,19 @@ impl Impersonations {
             .find(|view| view.connection == connection && view.user.id == user && view.phase != Phase::Ending)
     }
 
-    /// What happened next in a session, for the audit log.
-    fn then(&self, running: &Running, event: Event) -> Entry {
-        running.begun.then(self.clock.now_ms(), event)
-    }
-
-    /// Writes what cannot stop anything any more; a failure is said aloud instead.
-    async fn log(&self, running: &Running, event: Event) {
-        if let Err(error) = self.audit.append(self.then(running, event)).await {
-            tracing::error!(code = ?error.code, "audit log: {}", error.message);
-            self.notices.send(Notice::Toast(Toast::bad(&error)));
-        }
-    }
-
     fn tell(&self) {
         self.notices.send(Notice::Sessions(self.sessions()));
     }
 }
 
-async fn read_user(request: &Request) -> Result<Row> {
-    request.directory.user(&request.user).await?.ok_or_else(|| {
-        Error::new(Code::UserNotFound, format!("No user has the id {} any more.", request.user))
+/// Nothing begins any more.
+fn quitting() -> Error {
+    Error::new(Code::Cancelled, "Understudy is quitting: no new session begins.")
+}
+
+async fn read_user(directory: &OpenDirectory, user: &str) -> Result<Row> {
+    directory.user(user).await?.ok_or_else(|| {
+        Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
             .hint("It may have been deleted or renamed: search again.")
     })
 }

@@ -1,0 +1,85 @@
+//! The log's file while it is open: found again where it was moved back, noticed where it is gone, and opened anew
+//! where another one lies in its place.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::Mutex;
+
+use super::file;
+use crate::error::{Code, Error, Result};
+
+/// Which file it is, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    number: u64,
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Held {
+    path: PathBuf,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    pool: SqlitePool,
+    /// `None` where the system does not let an open file be moved.
+    identity: Option<Identity>,
+    /// Another file was found in its place since somebody was told.
+    was_replaced: bool,
+}
+
+impl Held {
+    /// Opens the file, or begins one.
+    pub(super) async fn open(path: &Path) -> Result<Self> {
+        let pool = file::open(path).await?;
+        let open = Open { pool, identity: identity(path), was_replaced: false };
+        Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
+    }
+
+    /// The file that lies in its place now. Fails when there is none: a log that went away while sessions run is
+    /// not quietly begun anew.
+    pub(super) async fn pool(&self) -> Result<SqlitePool> {
+        let mut open = self.open.lock().await;
+        match (open.identity, identity(&self.path)) {
+            (None, _) => return Ok(open.pool.clone()),
+            (Some(ours), Some(there)) if ours == there => return Ok(open.pool.clone()),
+            (Some(_), None) => return Err(self.is_gone()),
+            (Some(_), Some(_)) => {}
+        }
+        let pool = file::open_again(&self.path).await?;
+        let before = std::mem::replace(&mut open.pool, pool.clone());
+        open.identity = identity(&self.path);
+        open.was_replaced = true;
+        drop(open);
+        before.close().await;
+        Ok(pool)
+    }
+
+    /// Whether another file has taken its place since this was asked last.
+    pub(super) async fn was_replaced(&self) -> bool {
+        std::mem::take(&mut self.open.lock().await.was_replaced)
+    }
+
+    fn is_gone(&self) -> Error {
+        let path = self.path.display();
+        Error::new(Code::AuditFailed, format!("The audit log {path} was moved or deleted."))
+            .hint("No one can be impersonated without it. Put the file back, or restart Understudy to begin a new log.")
+    }
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    let meta = std::fs::metadata(path).ok()?;
+    Some(Identity { device: meta.dev(), number: meta.ino() })
+}
+
+/// Elsewhere SQLite holds the file so that it can be neither moved nor removed.
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<Identity> {
+    None
+}

@@ -1,0 +1,203 @@
+//! One run of Understudy, as other runs on the same home know it: an identity, and a lock on a file that is gone
+//! with the process. Whoever finds an unfinished session in the log asks here whether its run still lives.
+
+use std::fs::{File, TryLockError};
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+/// Beside the log.
+const FOLDER: &str = "runs";
+const ENDING: &str = "run";
+
+/// How often a run says that it lives.
+const BEAT: Duration = Duration::from_mins(20);
+
+/// A run of another computer that said nothing for so long is gone. Its lock alone proves nothing: some network
+/// homes do not carry locks from one computer to the other, and a laptop may sleep in between.
+const SILENT: Duration = Duration::from_hours(24);
+
+/// This run. Its file goes with it.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) id: String,
+    path: PathBuf,
+    /// Locked, where the file system can.
+    file: Option<File>,
+}
+
+impl Run {
+    /// Begins a run whose log is in `folder`. It says that it lives until it is dropped.
+    pub(super) fn begin(folder: &Path, host: &str) -> std::io::Result<Arc<Self>> {
+        let folder = folder.join(FOLDER);
+        make_folder(&folder)?;
+        let id = Uuid::new_v4().to_string();
+        let path = file_of(&folder, &id);
+        // It gets its name when it is locked: before, another run could take it for one that is gone.
+        let new = path.with_extension("new");
+        let mut file = make_file(&new)?;
+        file.write_all(about(host).as_bytes())?;
+        if let Err(TryLockError::Error(cause)) = file.try_lock() {
+            tracing::debug!("this run has no lock, only its heartbeat: {cause}");
+        }
+        std::fs::rename(&new, &path)?;
+        let run = Arc::new(Self { id, path, file: Some(file) });
+        tokio::spawn(beat(Arc::downgrade(&run)));
+        Ok(run)
+    }
+
+    /// Says that it lives: by writing, so that the file has the time of the computer that keeps it.
+    fn beat(&self) {
+        let Some(mut file) = self.file.as_ref() else { return };
+        let beaten = file.rewind().and_then(|()| file.write_all(b"r"));
+        if let Err(cause) = beaten {
+            tracing::debug!("the heartbeat of this run: {cause}");
+        }
+    }
+
+    /// Is the run that wrote `id` on the computer `its_host` gone for certain?
+    pub(super) fn is_gone(&self, id: &str, its_host: &str, our_host: &str) -> bool {
+        if id == self.id {
+            return false;
+        }
+        let Some(folder) = self.path.parent() else { return false };
+        // Nothing but a run's own id names a file.
+        if Uuid::parse_str(id).is_err() {
+            return true;
+        }
+        let file = match File::options().read(true).write(true).open(file_of(folder, id)) {
+            Ok(file) => file,
+            Err(cause) => return cause.kind() == std::io::ErrorKind::NotFound,
+        };
+        let is_free = match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::Error(_)) => false,
+        };
+        (is_free && its_host == our_host) || self.is_silent(&file).unwrap_or(false)
+    }
+
+    /// Both times are those of the computer that keeps the files.
+    fn is_silent(&self, file: &File) -> std::io::Result<bool> {
+        self.beat();
+        let now = std::fs::metadata(&self.path)?.modified()?;
+        Ok(now.duration_since(file.metadata()?.modified()?).is_ok_and(|since| since > SILENT))
+    }
+
+    /// Removes the files of runs of this computer that are gone, once what they left open is closed.
+    pub(super) fn sweep(&self, our_host: &str) {
+        let Some(folder) = self.path.parent() else { return };
+        for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            let is_run = path.extension().is_some_and(|ending| ending == ENDING);
+            let Some(id) = path.file_stem().and_then(|id| id.to_str()).filter(|_| is_run) else { continue };
+            let its_host = host_in(&path).unwrap_or_default();
+            if self.is_gone(id, &its_host, our_host) {
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Windows removes no open file.
+        self.file = None;
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+async fn beat(run: Weak<Run>) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        let Some(run) = run.upgrade() else { return };
+        run.beat();
+    }
+}
+
+fn file_of(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.{ENDING}"))
+}
+
+/// What a file says of its run, for people too. Its first letter is written anew at each beat.
+fn about(host: &str) -> String {
+    format!("run of understudy\nhost {host}\npid {}\n", std::process::id())
+}
+
+fn host_in(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("host ")).map(str::to_owned)
+}
+
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut folders = std::fs::DirBuilder::new();
+    folders.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
+    folders.create(folder)
+}
+
+fn make_file(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn run_in(folder: &Path) -> Arc<Run> {
+        Run::begin(folder, "desk-4").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_run_lives_until_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ours, other) = (run_in(dir.path()), run_in(dir.path()));
+        assert!(!ours.is_gone(&ours.id, "desk-4", "desk-4"));
+        assert!(!ours.is_gone(&other.id, "desk-4", "desk-4"));
+        assert!(!other.is_gone(&ours.id, "desk-4", "desk-5"));
+        let id = other.id.clone();
+        drop(other);
+        assert!(ours.is_gone(&id, "desk-4", "desk-4"));
+    }
+
+    /// What a killed process leaves: its file, and no lock on it.
+    fn leave(folder: &Path, age: Duration) -> String {
+        let id = Uuid::new_v4().to_string();
+        let path = file_of(&folder.join(FOLDER), &id);
+        let mut file = make_file(&path).unwrap();
+        file.write_all(about("desk-4").as_bytes()).unwrap();
+        file.set_modified(SystemTime::now() - age).unwrap();
+        id
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_killed_is_gone_at_once_here_and_after_a_day_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = run_in(dir.path());
+        let killed = leave(dir.path(), Duration::from_hours(1));
+        assert!(ours.is_gone(&killed, "desk-4", "desk-4"));
+        assert!(!ours.is_gone(&killed, "desk-4", "desk-5"), "its lock may not reach us");
+        let long_ago = leave(dir.path(), Duration::from_hours(25));
+        assert!(ours.is_gone(&long_ago, "desk-4", "desk-5"));
+    }
+
+    #[tokio::test]
+    async fn the_files_of_runs_that_are_gone_are_swept_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ours, other) = (run_in(dir.path()), run_in(dir.path()));
+        let killed = leave(dir.path(), Duration::ZERO);
+        ours.sweep("desk-4");
+        let folder = dir.path().join(FOLDER);
+        assert!(!file_of(&folder, &killed).exists());
+        assert!(file_of(&folder, &ours.id).exists() && file_of(&folder, &other.id).exists());
+    }
+}

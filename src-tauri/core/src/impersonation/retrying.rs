@@ -1,0 +1,99 @@
+//! The attempts of a session: what becomes of one that worked, and of one that was refused.
+
+use std::sync::Arc;
+
+use super::attempt::Arrived;
+use super::{Impersonations, Running};
+use crate::audit::{EndCause, Event};
+use crate::browser::Refusal;
+use crate::error::Result;
+use crate::notice::{Notice, Toast};
+
+impl Impersonations {
+    /// The attempts of one session, until one works or the session ends.
+    pub(super) async fn sign_in_until_done(self: Arc<Self>, running: Arc<Running>) {
+        let mut is_first = true;
+        loop {
+            let attempt = tokio::select! {
+                () = running.stop.cancelled() => return,
+                attempt = self.attempt(&running, is_first) => attempt,
+            };
+            match attempt {
+                Ok(arrived) => {
+                    self.enter(&running, arrived).await;
+                    break;
+                }
+                Err(refusal) => {
+                    if !self.refuse(&running, &refusal).await {
+                        return;
+                    }
+                }
+            }
+            let deadline = running.session().deadline();
+            let is_late = async {
+                match deadline {
+                    Some(deadline) => self.clock.until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = running.stop.cancelled() => return,
+                () = running.retry.notified() => {}
+                // Nobody came back to it; the application may hold a session of it all the same.
+                () = is_late => return self.end(&running.id, EndCause::Deadline).await,
+            }
+            self.tell();
+            let _ = self.browser.retrying(&running.id).await;
+            is_first = false;
+        }
+        self.keep_deadline(&running).await;
+    }
+
+    /// Leaves the window on its desk with the refusal; `false` when the session has ended instead.
+    async fn refuse(&self, running: &Arc<Running>, refusal: &Refusal) -> bool {
+        // A one-time link has led to the application's page, and what came after it failed: nobody may work there.
+        let shows_page = running.desk().is_none();
+        if shows_page && self.take_page_away(running).await.is_err() {
+            self.end(&running.id, EndCause::WindowClosed).await;
+            return false;
+        }
+        if running.session().refused(self.clock.now(), refusal.secrets.clone()).is_err() {
+            return false;
+        }
+        let refused = Event::Refused { status: refusal.status, cause: refusal.title.clone() };
+        self.log(running, self.clock.now_ms(), refused).await;
+        if let Err(error) = self.browser.refuse(&running.id, refusal).await {
+            self.notices.send(Notice::Toast(Toast::bad(&error)));
+        }
+        self.tell();
+        true
+    }
+
+    /// Puts a desk where the application's page is, and signs out there.
+    async fn take_page_away(&self, running: &Running) -> Result<()> {
+        let origin = running.connection().sign_in.origin.clone();
+        self.leave_for_desk(running, &origin).await?;
+        if let Err(failure) = self.sign_out(running).await {
+            self.notices.send(Notice::Toast(Toast::info(
+                format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
+                "It is tried again when the window closes.",
+            )));
+        }
+        Ok(())
+    }
+
+    /// Shows the application. The user is signed in: whatever fails from here on, the deadline holds.
+    async fn enter(&self, running: &Running, arrived: Arrived) {
+        let Arrived { begin, success, said, refresh } = arrived;
+        if let Some(begin) = begin
+            && let Err(error) = self.browser.show(&running.id, &begin).await
+        {
+            self.notices.send(Notice::Toast(Toast::bad(&error)));
+        }
+        self.tell();
+        self.notices.send(Notice::Toast(Toast { said, ..Toast::good(success) }));
+        if refresh {
+            self.notices.send(Notice::DirectoryChanged(running.request.connection.clone()));
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One session that runs: what was asked for, where it stands, and what may happen to it meanwhile.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use url::{Origin, Url};
+
+use super::Request;
+use crate::audit::Entry;
+use crate::browser::{Opening, Unanswered};
+use crate::connection::Connection;
+use crate::error::{Code, Error, Result};
+use crate::session::{Session, SessionView};
+use crate::sign_in::Client;
+
+pub(super) struct Running {
+    pub(super) id: String,
+    pub(super) request: Request,
+    /// The audit log's first entry of this session, which the later ones repeat.
+    pub(super) begun: Entry,
+    session: Mutex<Session>,
+    ground: Mutex<Ground>,
+    /// What its window was opened with, which it keeps.
+    window: Window,
+    /// The console's own way to the application, with what it got there; new at each attempt. Whoever takes
+    /// its steps holds it, so that a sign-out waits for the one that is under way.
+    pub(super) client: Arc<tokio::sync::Mutex<Option<Client>>>,
+    /// Held while the window's sign-in is out.
+    pub(super) sending: Arc<tokio::sync::Mutex<()>>,
+    /// A sign-in left and was never answered: the application may still finish it.
+    unanswered: AtomicBool,
+    /// The origin of the desk that the window shows; `None` while it shows the application.
+    desk: Mutex<Option<Origin>>,
+    pub(super) retry: Notify,
+    /// The deadline has moved.
+    pub(super) extended: Notify,
+    /// Held while it is: two quick clicks are one.
+    pub(super) extending: tokio::sync::Mutex<()>,
+    pub(super) stop: CancellationToken,
+    /// `true` once the end is complete.
+    pub(super) ended: watch::Sender<bool>,
+}
+
+/// What an attempt stands on.
+struct Ground {
+    /// As it was when the attempt began: what signed in signs out.
+    connection: Arc<Connection>,
+    /// What templates see; without secrets.
+    context: Value,
+}
+
+struct Window {
+    origin: Origin,
+    block: Vec<String>,
+    proxy: Option<Url>,
+}
+
+impl Running {
+    pub(super) fn new(
+        request: Request,
+        begun: Entry,
+        session: Session,
+        connection: Arc<Connection>,
+        context: Value,
+    ) -> Self {
+        let Connection { sign_in, network, .. } = &*connection;
+        let window = Window {
+            origin: sign_in.origin.clone(),
+            block: sign_in.block.clone(),
+            proxy: network.proxy.clone(),
+        };
+        Self {
+            id: begun.session.clone(),
+            request,
+            begun,
+            session: Mutex::new(session),
+            desk: Mutex::new(Some(connection.sign_in.origin.clone())),
+            ground: Mutex::new(Ground { connection, context }),
+            window,
+            client: Arc::default(),
+            sending: Arc::default(),
+            unanswered: AtomicBool::new(false),
+            retry: Notify::new(),
+            extended: Notify::new(),
+            extending: tokio::sync::Mutex::default(),
+            stop: CancellationToken::new(),
+            ended: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().expect("no holder of this lock panics")
+    }
+
+    pub(super) fn view(&self) -> SessionView {
+        self.session().view().clone()
+    }
+
+    /// As it was when the last attempt began.
+    pub(super) fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.ground().connection)
+    }
+
+    /// What templates see; without secrets.
+    pub(super) fn context(&self) -> Value {
+        self.ground().context.clone()
+    }
+
+    /// The next attempt stands on these.
+    pub(super) fn stand_on(&self, connection: Arc<Connection>, context: Value) {
+        *self.ground() = Ground { connection, context };
+    }
+
+    fn ground(&self) -> MutexGuard<'_, Ground> {
+        self.ground.lock().expect("no holder of this lock panics")
+    }
+
+    pub(super) fn opening(&self) -> Opening<'_> {
+        let Window { origin, block, proxy } = &self.window;
+        Opening { origin, block, proxy: proxy.as_ref() }
+    }
+
+    /// Whether the window can go on with the connection as it is now: what it was opened with cannot be changed.
+    pub(super) fn can_go_on(&self, now: &Connection) -> Result<()> {
+        let Window { origin, block, proxy } = &self.window;
+        // The paths that are blocked are those of the origin.
+        let blocks_the_same =
+            *block == now.sign_in.block && (block.is_empty() || *origin == now.sign_in.origin);
+        if *proxy != now.network.proxy || !blocks_the_same {
+            return Err(Error::new(
+                Code::ConnectionInvalid,
+                "The connection was changed in what its windows are opened with: the proxy or the blocked paths.",
+            )
+            .hint("Close this window and sign in again."));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_sent(&self) {
+        self.unanswered.store(true, Ordering::SeqCst);
+    }
+
+    /// What became of the sign-in that left: what failed never got there, as far as can be known; what took too
+    /// long, or was cut off by the window, the application may still do.
+    pub(super) fn heard(&self, unanswered: Option<&Unanswered>) {
+        if !matches!(unanswered, Some(Unanswered::TimedOut | Unanswered::Closed)) {
+            self.unanswered.store(false, Ordering::SeqCst);
+        }
+    }
+
+    /// A sign-in left and was never answered.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.unanswered.load(Ordering::SeqCst)
+    }
+
+    /// The origin of the desk that the window shows; `None` while it shows the application.
+    pub(super) fn desk(&self) -> MutexGuard<'_, Option<Origin>> {
+        self.desk.lock().expect("no holder of this lock panics")
+    }
+}

@@ -1,0 +1,117 @@
+//! The console's own part of a sign-in and a sign-out: its steps, and the secrets that they and the window need.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::about::in_words;
+use super::{Impersonations, Running};
+use crate::browser::Refusal;
+use crate::connection::Connection;
+use crate::error::{Error, Result, SecretName};
+use crate::sign_in;
+use crate::sign_in::{Arrival, Client};
+
+impl Impersonations {
+    /// Takes the console's steps, in a task of their own: when the session ends meanwhile, the step under way
+    /// still comes to its end, so that whatever it began can be ended too.
+    pub(super) async fn arrive(
+        &self,
+        running: &Arc<Running>,
+        context: &mut Value,
+        secrets: Vec<SecretString>,
+    ) -> Result<(Arrival, Vec<SecretString>), Refusal> {
+        let (running, mut own, now) = (Arc::clone(running), context.clone(), self.clock.now_ms() / 1000);
+        let mut kept = Arc::clone(&running.client).lock_owned().await;
+        let steps = tokio::spawn(async move {
+            let connection = running.connection();
+            let client = kept.insert(Client::new(&connection.network).map_err(in_words)?);
+            sign_in::complete(&connection, &mut own, client.captured(), now);
+            let stopped = || Refusal::new("The session was ended", "");
+            let told = &mut |exchange: sign_in::Exchange| {
+                tracing::debug!(session = %running.id, "{}: {:?}", exchange.title, exchange.status);
+            };
+            let sign_in = &connection.sign_in;
+            for at in 0..sign_in.steps.len() {
+                if running.stop.is_cancelled() {
+                    return Err(stopped());
+                }
+                sign_in::take_step(at, &sign_in.steps[at], sign_in.timeout, client, &mut own, &secrets, told)
+                    .await?;
+            }
+            if running.stop.is_cancelled() {
+                return Err(stopped());
+            }
+            let arrival = sign_in::arrive(&connection, &own, client, &secrets, now, told).await?;
+            let secrets: Vec<SecretString> = secrets.into_iter().chain(client.secrets()).collect();
+            Ok((arrival, secrets, own))
+        });
+        let (arrival, secrets, own) = steps.await.map_err(|cause| in_words(Error::internal(cause)))??;
+        *context = own;
+        Ok((arrival, secrets))
+    }
+
+    /// Before another attempt: what the steps of the last one began is ended.
+    pub(super) async fn end_steps_before(&self, running: &Arc<Running>) {
+        let mut kept = running.client.lock().await;
+        if let Some(client) = &mut *kept {
+            let _ = self.take_sign_out_steps(running, client).await;
+        }
+        *kept = None;
+    }
+
+    /// What templates see, with the secrets as the vault has them now; those also apart, for masking.
+    pub(super) async fn with_secrets(&self, running: &Running) -> Result<(Value, Vec<SecretString>)> {
+        let mut context = running.context();
+        let secrets = self.secrets(&running.connection(), &mut context).await?;
+        Ok((context, secrets))
+    }
+
+    pub(super) async fn secrets(
+        &self,
+        connection: &Connection,
+        context: &mut Value,
+    ) -> Result<Vec<SecretString>> {
+        let mut secrets = Vec::new();
+        for name in connection.secrets() {
+            secrets.push(self.secret(connection, context, name).await?);
+        }
+        // Nothing is captured yet: the session's own client adds what it has.
+        sign_in::complete(connection, context, &Map::new(), self.clock.now_ms() / 1000);
+        Ok(secrets)
+    }
+
+    /// Puts one secret where templates see it.
+    pub(super) async fn secret(
+        &self,
+        connection: &Connection,
+        context: &mut Value,
+        name: String,
+    ) -> Result<SecretString> {
+        let wanted = SecretName { connection: connection.id.clone(), name };
+        let secret = self.vault.require(&wanted).await?;
+        context["secret"][wanted.name] = secret.expose_secret().into();
+        Ok(secret)
+    }
+
+    /// Takes each step that can be taken: one whose secret cannot be had holds up no other.
+    pub(super) async fn take_sign_out_steps(
+        &self,
+        running: &Running,
+        client: &mut Client,
+    ) -> Result<(), String> {
+        let connection = running.connection();
+        let (mut context, mut secrets, mut missing) = (running.context(), Vec::new(), Ok(()));
+        for name in connection.sign_out_secrets() {
+            match self.secret(&connection, &mut context, name).await {
+                Ok(secret) => secrets.push(secret),
+                Err(error) => missing = missing.and(Err(error.message)),
+            }
+        }
+        sign_in::complete(&connection, &mut context, client.captured(), self.clock.now_ms() / 1000);
+        let steps = &connection.sign_out.steps;
+        let taken = sign_in::take_sign_out_steps(steps, client, &mut context, &secrets, &mut |_| {}).await;
+        missing.and(taken)
+    }
+}

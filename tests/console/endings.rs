@@ -1,0 +1,217 @@
+//! What an end does when something is in its way: the keyring, a sign-in that is still out, the audit log, a quit.
+
+use std::sync::Arc;
+
+use serde_json::Map;
+use understudy_core::audit::{EndCause, Event, Outcome};
+use understudy_core::demo::Delay;
+use understudy_core::error::Code;
+use understudy_core::home::Home;
+use understudy_core::session::Phase;
+use understudy_test_support::browser::Shown;
+use understudy_test_support::wait::until;
+
+use crate::desk_of_support::{Desk, TOKEN};
+use crate::slow_shop::SlowShop;
+
+fn logouts(desk: &Desk) -> usize {
+    desk.demo.application.journal().iter().filter(|one| one.path == "/logout").count()
+}
+
+#[tokio::test]
+async fn a_sign_out_without_a_secret_needs_no_keyring() {
+    let mut desk = Desk::new().await;
+    desk.store("admin_token", TOKEN).await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    desk.keyring.go();
+    desk.console.end_session(&session.id, EndCause::Deadline).await;
+    assert_eq!(logouts(&desk), 1);
+    assert_eq!(desk.ended().await.sign_out_failed, None);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_still_out_is_answered_before_the_sign_out_leaves() {
+    let mut desk = Desk::new().await;
+    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    let left = |one: &understudy_core::demo::Received| one.path == "/login";
+    desk.demo.application.wait_for(left, understudy_test_support::wait::PATIENCE).await.expect("it left");
+    let (console, id) = (Arc::clone(&desk.console), session.id.clone());
+    let ending = tokio::spawn(async move { console.end_session(&id, EndCause::Operator).await });
+    desk.until(&session.id, Phase::Ending).await;
+    desk.demo.application.release();
+    ending.await.expect("it ends");
+    let journal = desk.demo.application.journal();
+    let last = journal.last().expect("requests");
+    assert_eq!((last.path.as_str(), last.signed_in_as.map(|id| id.to_string())), ("/logout", Some(user.id)));
+    assert_eq!(desk.ended().await.sign_out_failed, None);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_never_answered_leaves_its_sign_out_unconfirmed() {
+    let mut desk = Desk::new().await;
+    desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    let left = |one: &understudy_core::demo::Received| one.path == "/login";
+    desk.demo.application.wait_for(left, understudy_test_support::wait::PATIENCE).await.expect("it left");
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(logouts(&desk), 1, "it is sent all the same");
+    let why = desk.ended().await.sign_out_failed.expect("nobody knows");
+    assert!(why.starts_with("not confirmed"), "{why}");
+}
+
+#[tokio::test]
+async fn a_page_that_a_link_led_to_does_not_stay_when_the_log_cannot_be_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shop = SlowShop::start().await;
+    let text = shop.link(folder.path()).await;
+    let mut desk = Desk::with_connection(|_| text).await;
+    shop.be_slow();
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
+    shop.began.notified().await;
+    let held = desk.hold_audit_log().await;
+    shop.goes_on.notify_one();
+    let refused = desk.until(&session.id, Phase::Refused).await;
+    assert!(matches!(desk.browser.shown(&session.id), Some(Shown::Refusal(_))), "the page is gone");
+    assert_eq!(shop.received(), ["POST /login", "GET /enter", "POST /logout"], "it was left signed out");
+    assert!(refused.deadline.is_some(), "and does not wait for ever");
+    drop(held);
+}
+
+#[tokio::test]
+async fn an_end_that_cannot_be_written_is_kept_with_its_time_and_written_later() {
+    let mut desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    desk.toast().await;
+    let held = desk.hold_audit_log().await;
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    let ended = desk.ended().await;
+    assert_eq!(logouts(&desk), 1);
+    assert!(desk.told.last().is_some());
+    let kept = desk.told.iter().filter(|told| told.contains("The entry is kept")).count();
+    assert_eq!(kept, 1, "it is said once: {:#?}", desk.told);
+    drop(held);
+    let past = desk.console.user_details("shop", &user.id).await.expect("details").past;
+    assert_eq!(
+        (past[0].outcome, past[0].ended_at),
+        (Outcome::Ended, Some(ended.ended_at)),
+        "it is not running"
+    );
+
+    desk.clock.forward(std::time::Duration::from_mins(5));
+    assert_eq!(desk.toast().await.text, "The audit log is complete again.");
+    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    assert_eq!((last.event, last.at_ms), (EndCause::Operator.into(), ended.ended_at));
+}
+
+#[tokio::test]
+async fn quitting_writes_what_is_still_owed_to_the_log() {
+    let mut desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    let file = Home::at(desk.home.path()).audit_file().expect("a path");
+    let away = file.with_extension("away");
+    std::fs::rename(&file, &away).expect("moved");
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    let refused =
+        desk.console.impersonate("shop", &user.id, "b", Map::new()).await.expect_err("no log, no session");
+    assert_eq!(refused.code, Code::AuditFailed);
+    assert!(refused.message.contains("moved or deleted"), "{refused}");
+    assert!(!file.exists(), "it is not quietly begun anew");
+    std::fs::rename(&away, &file).expect("put back");
+    desk.console.shut_down().await;
+    let last = desk.audit().await.entries(1).await.expect("readable").remove(0);
+    assert_eq!(last.event, EndCause::Operator.into());
+}
+
+#[tokio::test]
+async fn nothing_begins_once_quitting_has_begun() {
+    let desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    desk.console.shut_down().await;
+    let error =
+        desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect_err("it is quitting");
+    assert_eq!(error.code, Code::Cancelled);
+    assert!(desk.browser.opened.lock().expect("no panic").is_empty());
+    assert!(desk.audit().await.entries(1).await.expect("readable").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_about_to_begin_when_quitting_begins_opens_no_window() {
+    let desk = Desk::new().await;
+    desk.store("admin_token", TOKEN).await;
+    let user = desk.find("").await.remove(0);
+    let prompt = desk.keyring.ask();
+    let console = Arc::clone(&desk.console);
+    let beginning = tokio::spawn(async move { console.impersonate("shop", &user.id, "a", Map::new()).await });
+    until("its first entry", async || Ok(desk.audit().await.entries(1).await?.pop()))
+        .await
+        .expect("it begins");
+    desk.console.shut_down().await;
+    drop(prompt);
+    let ended = beginning.await.expect("no panic").expect("it had begun");
+    assert_eq!(ended.phase, Phase::Ending);
+    assert!(desk.browser.opened.lock().expect("no panic").is_empty());
+    let log = desk.audit().await.entries(2).await.expect("readable");
+    assert!(matches!(log[0].event, Event::Ended { cause: EndCause::Quit, .. }), "{log:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_under_way_signs_out_before_understudy_quits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shop = SlowShop::start().await;
+    let text = shop.exchange(folder.path()).await;
+    let desk = Desk::with_connection(|_| text.clone()).await;
+    shop.be_slow();
+    let console = Arc::clone(&desk.console);
+    let trying = tokio::spawn(async move {
+        console.try_sign_in(Some("shop"), &text, "7", std::collections::HashMap::new(), 1).await
+    });
+    shop.began.notified().await;
+    let quitting = tokio::spawn({
+        let console = Arc::clone(&desk.console);
+        async move { console.shut_down().await }
+    });
+    until("quitting", async || {
+        let refused = desk.console.stop_trial(2).is_err();
+        Ok(refused.then_some(()))
+    })
+    .await
+    .expect("it quits");
+    assert!(!quitting.is_finished(), "it waits for the trial");
+    shop.goes_on.notify_one();
+    quitting.await.expect("it has quit");
+    assert_eq!(shop.received(), ["POST /login", "POST /logout"]);
+    let tried = trying.await.expect("no panic").expect("its report is there");
+    assert!(!tried.ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_prompt_of_the_keyring_holds_up_nobody_elses_sign_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shop = SlowShop::start().await;
+    let mut desk = Desk::new().await;
+    let file = Home::at(desk.home.path()).connections_dir().expect("a folder").join("slow.toml");
+    std::fs::write(file, shop.exchange(folder.path()).await).expect("written");
+    desk.console.load_connections();
+    desk.store("admin_token", TOKEN).await;
+    let user = desk.find("").await.remove(0);
+    let prompt = desk.keyring.ask();
+    let console = Arc::clone(&desk.console);
+    let waiting = tokio::spawn(async move { console.impersonate("shop", &user.id, "a", Map::new()).await });
+    until("its first entry", async || Ok(desk.audit().await.entries(1).await?.pop()))
+        .await
+        .expect("it begins");
+    let other = desk.console.impersonate("slow", "7", "", Map::new()).await.expect("it is not held up");
+    desk.until(&other.id, Phase::Active).await;
+    drop(prompt);
+    let session = waiting.await.expect("no panic").expect("it goes on when the keyring answers");
+    desk.until(&session.id, Phase::Active).await;
+}

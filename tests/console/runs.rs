@@ -1,0 +1,150 @@
+//! Several runs of Understudy on one home: none takes another's sessions for those of a crash, and what a crash left
+//! is told.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use serde_json::Map;
+use tokio::process::{Child, Command};
+use understudy_core::audit::{EndCause, Entry, Event, Outcome};
+use understudy_core::clock::Clock;
+use understudy_core::console::Console;
+use understudy_core::home::Home;
+use understudy_core::notice::{Notice, Notices};
+use understudy_core::session::Phase;
+use understudy_core::vault::Vault;
+use understudy_test_support::browser::PlainBrowser;
+
+use crate::desk_of_support::Desk;
+use crate::slow_shop::SlowShop;
+
+/// Another console of the same home: a second login, `ssh -X`, another desktop.
+async fn another_console(desk: &Desk) -> (Arc<Console>, tokio::sync::broadcast::Receiver<Notice>) {
+    let notices = Notices::default();
+    let listening = notices.listen();
+    let browser = Arc::new(PlainBrowser::default());
+    let store = keyring_core::mock::Store::new().expect("in memory");
+    let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
+    let home = Home::at(desk.home.path());
+    let console =
+        Console::open(home, vault, browser, notices, Clock::by_hand(9_000)).await.expect("it opens");
+    (console, listening)
+}
+
+/// `understudy check --user` of a connection of this home, on its way.
+fn trial(home: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_understudy"))
+        .args(["check", "slow", "--user", "7"])
+        .env("UNDERSTUDY_HOME", home)
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it starts")
+}
+
+/// What was said to the operator so far.
+fn toasts(told: &mut tokio::sync::broadcast::Receiver<Notice>) -> Vec<String> {
+    let heard = std::iter::from_fn(|| told.try_recv().ok());
+    heard
+        .filter_map(|notice| if let Notice::Toast(toast) = notice { Some(toast.text) } else { None })
+        .collect()
+}
+
+async fn entries(desk: &Desk) -> Vec<Entry> {
+    desk.audit().await.entries(50).await.expect("readable")
+}
+
+fn ends(entries: &[Entry]) -> Vec<(&str, EndCause)> {
+    let end = |entry: &Entry| match entry.event {
+        Event::Ended { cause, .. } => Some(cause),
+        _ => None,
+    };
+    entries.iter().filter_map(|entry| Some((entry.session.as_str(), end(entry)?))).collect()
+}
+
+/// Runs the connection `slow` beside the desk's own.
+async fn slow_shop(desk: &Desk) -> Arc<SlowShop> {
+    let shop = SlowShop::start().await;
+    let text = shop.exchange(desk.home.path()).await;
+    let file = Home::at(desk.home.path()).connections_dir().expect("a folder").join("slow.toml");
+    std::fs::write(file, text).expect("written");
+    desk.console.load_connections();
+    shop
+}
+
+#[tokio::test]
+async fn a_second_console_on_the_same_home_leaves_the_sessions_of_the_first_alone() {
+    let mut desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+
+    let (second, mut told) = another_console(&desk).await;
+    second.tell_what_waited();
+    assert!(toasts(&mut told).is_empty(), "nothing crashed");
+    assert!(ends(&entries(&desk).await).is_empty());
+    let past = second.user_details("shop", &user.id).await.expect("details").past;
+    assert_eq!(past[0].outcome, Outcome::Running, "the second one sees it run");
+
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    let log = entries(&desk).await;
+    assert_eq!(ends(&log), [(session.id.as_str(), EndCause::Operator)], "the first one's own end is written");
+}
+
+#[tokio::test]
+async fn what_was_killed_is_closed_and_told_at_the_next_start_and_what_runs_is_not() {
+    let mut desk = Desk::new().await;
+    let user = desk.find("").await.remove(0);
+    let running = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&running.id, Phase::Active).await;
+    let shop = slow_shop(&desk).await;
+    shop.be_slow();
+    let mut killed = trial(desk.home.path());
+    shop.began.notified().await;
+
+    // While it runs, a console that starts leaves it alone.
+    let (second, _) = another_console(&desk).await;
+    assert!(ends(&entries(&desk).await).is_empty());
+    drop(second);
+
+    killed.kill().await.expect("killed");
+    let (third, mut told) = another_console(&desk).await;
+    third.tell_what_waited();
+    let said = "Understudy stopped unexpectedly while you were signed in as ada@example.com (Slow).";
+    assert_eq!(toasts(&mut told), [said]);
+    let log = entries(&desk).await;
+    let [(session, EndCause::Crash)] = ends(&log)[..] else { panic!("{log:#?}") };
+    assert_ne!(session, running.id);
+    let past = third.user_details("slow", "7").await.expect("details").past;
+    assert_eq!(past[0].outcome, Outcome::Crashed);
+
+    // It is told once, and the one that runs still ends as it should.
+    third.tell_what_waited();
+    assert!(toasts(&mut told).is_empty());
+    desk.console.end_session(&running.id, EndCause::Operator).await;
+    assert_eq!(ends(&entries(&desk).await)[0], (running.id.as_str(), EndCause::Operator));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_trial_that_is_asked_to_go_signs_out_first() {
+    for signal in ["-TERM", "-HUP", "-INT"] {
+        let desk = Desk::new().await;
+        let shop = slow_shop(&desk).await;
+        shop.be_slow();
+        let asked = trial(desk.home.path());
+        let pid = asked.id().expect("it runs").to_string();
+        shop.began.notified().await;
+        let sent = Command::new("kill").args([signal, &pid]).status().await.expect("sent");
+        assert!(sent.success());
+        shop.goes_on.notify_one();
+        let output = asked.wait_with_output().await.expect("it ends");
+        assert_eq!(output.status.code(), Some(1), "{signal}: {output:?}");
+        assert_eq!(shop.received(), ["POST /login", "POST /logout"], "{signal}");
+        assert_eq!(ends(&entries(&desk).await).len(), 1, "{signal}");
+    }
+}

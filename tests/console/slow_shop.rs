@@ -1,0 +1,80 @@
+//! A customer application that answers when the test says so, and needs no secret.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{OriginalUri, State};
+use axum::http::{Method, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::sync::Notify;
+
+use crate::desk_of_support::three_users;
+
+#[derive(Default)]
+pub struct SlowShop {
+    pub origin: String,
+    /// `/login` waits for the test.
+    pub is_slow: AtomicBool,
+    /// `/login` has come.
+    pub began: Notify,
+    /// It may go on.
+    pub goes_on: Notify,
+    received: Mutex<Vec<String>>,
+}
+
+impl SlowShop {
+    pub async fn start() -> Arc<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let shop = Arc::new(Self { origin, ..Self::default() });
+        let routes = Router::new().fallback(answer).with_state(Arc::clone(&shop));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        shop
+    }
+
+    /// What it was asked for, in order.
+    pub fn received(&self) -> Vec<String> {
+        self.received.lock().expect("no panic").clone()
+    }
+
+    pub fn be_slow(&self) {
+        self.is_slow.store(true, Ordering::SeqCst);
+    }
+
+    /// A connection in whose sign-in the console takes the login and gives the window a cookie.
+    pub async fn exchange(&self, folder: &std::path::Path) -> String {
+        self.connection(folder, "kind = \"exchange\"\ncookies = [\"sid\"]", "").await
+    }
+
+    /// A connection in whose sign-in the window opens a link that counts once; who is signed in then is not asked.
+    pub async fn link(&self, folder: &std::path::Path) -> String {
+        let capture = "capture = { link = { json = \"/url\" } }";
+        self.connection(folder, "kind = \"link\"\nopen = \"link\"", capture).await
+    }
+
+    async fn connection(&self, folder: &std::path::Path, kind: &str, capture: &str) -> String {
+        let (app, users) = (&self.origin, three_users(folder).await);
+        format!(
+            "name = \"Slow\"\nenvironment = \"staging\"\n[directory]\nurl = \"{users}\"\ntable = \"users\"\n\
+             id = \"id\"\nemail = \"email\"\n[sign_in]\n{kind}\nredirect_to = \"{app}/\"\n\
+             [[sign_in.steps]]\nurl = \"{app}/login\"\n{capture}\n\
+             [sign_out]\nurl = \"{app}/logout\"\n[policy]\nreason = \"optional\"\n"
+        )
+    }
+}
+
+async fn answer(
+    State(shop): State<Arc<SlowShop>>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
+    shop.received.lock().expect("no panic").push(format!("{method} {}", uri.path()));
+    if uri.path() == "/login" && shop.is_slow.load(Ordering::SeqCst) {
+        shop.began.notify_one();
+        shop.goes_on.notified().await;
+    }
+    let cookie = [(header::SET_COOKIE, "sid=of-ada; Path=/; HttpOnly")];
+    (cookie, Json(json!({ "url": format!("{}/enter", shop.origin) }))).into_response()
+}
