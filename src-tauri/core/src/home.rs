@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Code, Error, Result};
+use crate::trust::{self, Trusted};
 
 /// The folders of one operator on one machine.
 ///
@@ -15,6 +16,8 @@ pub struct Home {
     config: PathBuf,
     data: PathBuf,
     system_connections: PathBuf,
+    /// Everything is below one folder, which is the operator's own.
+    is_moved: bool,
 }
 
 impl Home {
@@ -32,6 +35,7 @@ impl Home {
                 // Not the roaming folder of Windows: the audit log belongs to this machine.
                 data: platform_folder(dirs::data_local_dir(), "data")?,
                 system_connections: system_connections(),
+                is_moved: false,
             }),
         }
     }
@@ -43,6 +47,7 @@ impl Home {
             data: config.join("data"),
             system_connections: config.join("system").join("connections"),
             config,
+            is_moved: true,
         }
     }
 
@@ -54,6 +59,18 @@ impl Home {
     /// Connections handed out by IT. Only read, never made.
     pub fn system_connections_dir(&self) -> &Path {
         &self.system_connections
+    }
+
+    /// Who may have put something into the folder of what IT hands out. In a home that was moved it is below the
+    /// operator's own.
+    pub fn system_is_put_by(&self) -> Trusted {
+        if self.is_moved { Trusted::Myself } else { Trusted::Administrators }
+    }
+
+    /// The folders of the operator's own that others can write to, which they should not.
+    pub fn open_to_others(&self) -> Vec<PathBuf> {
+        let folders = [self.config.clone(), self.config.join("connections"), self.data.clone()];
+        folders.into_iter().filter(|folder| trust::others_can_write(folder)).collect()
     }
 
     pub fn settings_file(&self) -> PathBuf {

@@ -9,20 +9,51 @@ use std::fmt::Write;
 pub fn line(text: &str, most: usize) -> String {
     let text = text.trim();
     let mut line = String::new();
-    for char in text.chars().take(most) {
-        match char {
-            '\0'..='\x1f' => line.extend(char::from_u32(0x2400 + char as u32)),
-            '\x7f' => line.push('\u{2421}'),
-            _ if is_hidden(char) => {
-                write!(line, "‹U+{:04X}›", char as u32).expect("a string takes whatever is written");
-            }
-            _ => line.push(char),
-        }
-    }
+    text.chars().take(most).for_each(|char| show(char, &mut line));
     if text.chars().nth(most).is_some() {
         line.push('…');
     }
     line
+}
+
+/// The same for a text of several lines, however long: a terminal does nothing that it says.
+pub fn lines(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char == '\n' {
+            lines.push(char);
+        } else {
+            show(char, &mut lines);
+        }
+    }
+    lines
+}
+
+/// JSON with every character escaped that a terminal would act on. It says the same.
+pub fn json(text: &str) -> String {
+    let mut json = String::with_capacity(text.len());
+    for char in text.chars() {
+        // Line breaks stand between the values; in them serde has escaped all that are below a space.
+        if char == '\x7f' || is_hidden(char) {
+            for unit in char.encode_utf16(&mut [0; 2]) {
+                write!(json, "\\u{unit:04x}").expect("a string takes whatever is written");
+            }
+        } else {
+            json.push(char);
+        }
+    }
+    json
+}
+
+fn show(char: char, line: &mut String) {
+    match char {
+        '\0'..='\x1f' => line.extend(char::from_u32(0x2400 + char as u32)),
+        '\x7f' => line.push('\u{2421}'),
+        _ if is_hidden(char) => {
+            write!(line, "‹U+{:04X}›", char as u32).expect("a string takes whatever is written");
+        }
+        _ => line.push(char),
+    }
 }
 
 /// Shows nothing of itself, and may move what stands around it.
@@ -40,13 +71,25 @@ pub fn is_hidden(char: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use super::{json, line, lines};
 
     #[test]
     fn what_is_hidden_is_shown() {
         assert_eq!(line("Nu\0l\x1b[31m\x7f", 80), "Nu␀l␛[31m␡");
         assert_eq!(line("Eve \u{202e}elpmaxe\u{202c}", 80), "Eve ‹U+202E›elpmaxe‹U+202C›");
         assert_eq!(line("Zoë 👩‍👩‍👧 Çelik عبد", 80), "Zoë 👩‍👩‍👧 Çelik عبد");
+    }
+
+    #[test]
+    fn several_lines_stay_and_json_says_the_same() {
+        assert_eq!(lines("a\n\x1b]0;x\x07\r\u{9b}1m\u{2066}"), "a\n␛]0;x␇␍‹U+009B›1m‹U+2066›");
+        let value = serde_json::json!({ "name": "Eve\x1b\x7f\u{9b}\u{202e}\u{feff}👩‍👧é" });
+        let text = json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(
+            text.chars().all(|char| char == '\n' || !char.is_control() && !super::is_hidden(char)),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]

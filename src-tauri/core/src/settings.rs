@@ -5,6 +5,7 @@ use ts_rs::TS;
 
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, write_private};
+use crate::regular_file;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -51,11 +52,10 @@ impl Settings {
     /// application then goes on with the defaults.
     pub fn load(home: &Home) -> Result<Self> {
         let path = home.settings_file();
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(cause) => return Err(Error::file("read", &path, &cause)),
-        };
+        if std::fs::metadata(&path).is_err_and(|cause| cause.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(Self::default());
+        }
+        let text = regular_file::read_text(&path, regular_file::OF_SETTINGS)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         toml::from_str(text).map_err(|fault| {
             let before = fault.span().and_then(|span| text.get(..span.start)).unwrap_or_default();

@@ -3,7 +3,7 @@
 //! log like any other session.
 
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use crate::impersonation::{self, About};
 use crate::policy;
 use crate::sign_in::{self, Rehearsal};
 use crate::vault::Vault;
+use crate::wiped::Wiped;
 
 /// The reason in the audit log.
 pub(crate) const REASON: &str = "Trying the sign-in";
@@ -62,7 +63,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
         given: &given,
         session: &session,
     };
-    let mut context = impersonation::context(&about, &info, &row);
+    let mut context = Wiped::from(impersonation::context(&about, &info, &row));
     policy::decide(&connection.policy, REASON, &context)?;
     let label = impersonation::user_label(&context, &row);
     let subject = Subject {
@@ -101,7 +102,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     Ok(rehearsal)
 }
 
-fn stamped(context: &Value, connection: &Connection, clock: &Clock) -> Value {
+fn stamped(context: &Wiped, connection: &Connection, clock: &Clock) -> Wiped {
     let mut context = context.clone();
     sign_in::complete(connection, &mut context, &Map::new(), clock.now_ms() / 1000);
     context

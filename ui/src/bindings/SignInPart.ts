@@ -57,6 +57,11 @@ steps?: Array<StepPart>,
  */
 cookies?: Array<string>, 
 /**
+ * For an exchange: the origins whose cookies they may be beside the application's own, as when another host
+ * signs in for it.
+ */
+cookie_origins?: Array<string>, 
+/**
  * For a link: the name of what was captured, a URL that is opened once.
  */
 open?: string | null, 

@@ -10,6 +10,9 @@ use crate::error::{Code, Error, FileFault};
 /// How many are told; whoever has more starts with these.
 const TOLD: usize = 20;
 
+/// Nobody reads more, so no more are looked for.
+const MOST: usize = 500;
+
 /// The faults of one file, and where its keys are.
 pub(super) struct Faults<'text> {
     file: String,
@@ -54,6 +57,11 @@ impl<'text> Faults<'text> {
     /// A fault at a byte offset; the key may be empty.
     pub(super) fn add_at(&mut self, offset: usize, key: &str, what: impl Into<String>) {
         self.found.push(Fault { offset, key: key.to_owned(), what: what.into() });
+    }
+
+    /// There are so many that looking for more is a waste.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.found.len() >= MOST
     }
 
     pub(super) fn is_empty(&self) -> bool {

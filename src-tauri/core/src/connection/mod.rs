@@ -259,6 +259,10 @@ pub struct SignInPart {
     /// `!name_*` for those that are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<String>,
+    /// For an exchange: the origins whose cookies they may be beside the application's own, as when another host
+    /// signs in for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cookie_origins: Vec<String>,
     /// For a link: the name of what was captured, a URL that is opened once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<String>,

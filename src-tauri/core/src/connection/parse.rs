@@ -93,9 +93,10 @@ pub struct SignIn {
 pub enum Recipe {
     /// The window sends this.
     Webhook(Request),
-    /// The window gets the cookies of these names.
+    /// The window gets the cookies of these names that belong to the application, or to one of these origins.
     Exchange {
         cookies: Vec<String>,
+        origins: Vec<url::Url>,
     },
     /// The window opens what was captured under this name, of one of these origins.
     Link {

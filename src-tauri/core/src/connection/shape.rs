@@ -11,14 +11,23 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::ConnectionFile;
 use super::faults::Faults;
 use super::schema::{COLLECTION, SCHEMA};
+use crate::regular_file;
 use crate::suggest::closest;
 
 /// The file as it is written; `None` when there are faults.
 pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
+    let limit = regular_file::OF_SETTINGS;
+    if text.len() as u64 > limit {
+        faults.add_at(0, "", format!("is larger than {} KiB; no connection file needs to be", limit >> 10));
+        return None;
+    }
     let (mut document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         // These messages name TOML's own tokens, never what stands in the file.
-        faults.add_at(error.span().map_or(0, |span| span.start), "", error.message());
+        let is_depth = error.message().contains("recurs");
+        let what = if is_depth { "is nested too deeply" } else { error.message() };
+        let at = error.span().map(|span| span.start).or_else(|| deepest_key(text).filter(|_| is_depth));
+        faults.add_at(at.unwrap_or(0), "", what);
     }
     if !errors.is_empty() {
         return None;
@@ -42,6 +51,17 @@ pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
     }
 }
 
+/// Where the key of the most parts stands: of one that is too deep, the parser does not say where it is.
+fn deepest_key(text: &str) -> Option<usize> {
+    let parts = |line: &str| line.split('=').next().unwrap_or_default().matches('.').count();
+    let mut at = 0;
+    let lines = text.split_inclusive('\n').map(|line| {
+        at += line.len();
+        (parts(line), at - line.len())
+    });
+    lines.max_by_key(|(parts, _)| *parts).map(|(_, at)| at)
+}
+
 /// MongoDB has collections where others have tables: the file may say either, and means the same.
 fn collection_is_table(document: &mut DeTable, faults: &mut Faults) {
     let Some(DeValue::Table(directory)) = document.get_mut("directory").map(Spanned::get_mut) else { return };
@@ -63,6 +83,9 @@ fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut Faults) {
     // A key that is there by a wrong name is not missing as well.
     let mut meant = Vec::new();
     for (name, value) in table {
+        if faults.are_too_many() {
+            return;
+        }
         let inner = below(key, name.get_ref());
         faults.place(&inner, value.span());
         let property = properties.get(name.get_ref().as_ref()).unwrap_or(&schema["additionalProperties"]);

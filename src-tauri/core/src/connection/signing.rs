@@ -116,7 +116,13 @@ impl Parts<'_> {
                     kind,
                     "they are put into the session's window",
                 );
-                Some(Recipe::Exchange { cookies: part.cookies.clone() })
+                let mut origins = Vec::new();
+                for (at, text) in part.cookie_origins.iter().enumerate() {
+                    let url = self.url(&format!("sign_in.cookie_origins[{at}]"), text, &BTreeSet::new());
+                    let origin = url.as_ref().and_then(Template::origin).map(Origin::ascii_serialization);
+                    origins.extend(origin.and_then(|origin| Url::parse(&origin).ok()));
+                }
+                Some(Recipe::Exchange { cookies: part.cookies.clone(), origins })
             }
             SignInKind::Link => {
                 self.needs(!part.steps.is_empty(), "steps", kind, "one of them asks for the link");
@@ -177,6 +183,7 @@ impl Parts<'_> {
             ("expect", !part.expect.is_empty(), &[Webhook, Storage]),
             ("steps", !part.steps.is_empty(), &[Exchange, Link, Storage]),
             ("cookies", !part.cookies.is_empty(), &[Exchange]),
+            ("cookie_origins", !part.cookie_origins.is_empty(), &[Exchange]),
             ("open", part.open.is_some(), &[Link]),
             ("open_origins", !part.open_origins.is_empty(), &[Link]),
             ("storage", part.storage.is_some(), &[Storage]),

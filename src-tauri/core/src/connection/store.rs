@@ -8,6 +8,8 @@ use super::parse::{id_for, is_id, read_file};
 use super::{Connection, ConnectionDraft, ConnectionProblem, Origin, write_into};
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, write_private};
+use crate::regular_file;
+use crate::trust;
 
 /// The demo has this id while it runs; no file gets it.
 const DEMO: &str = "demo";
@@ -32,32 +34,43 @@ impl Connections {
         if let Err(error) = &own_folder {
             problems.push(problem("", &PathBuf::new(), error));
         }
-        let system = (Origin::System, Some(self.home.system_connections_dir().to_path_buf()));
-        let mut handed_out = BTreeSet::new();
-        for (origin, folder) in [system, (Origin::Own, own_folder.ok())] {
-            let Some(folder) = folder else { continue };
-            let files = files(&folder).unwrap_or_else(|error| {
-                problems.push(problem("", &folder, &error));
-                Vec::new()
-            });
-            for (id, path) in files {
-                if origin == Origin::System {
-                    handed_out.insert(id.clone());
-                } else if handed_out.contains(&id) {
-                    let error = Error::new(
-                        Code::ConnectionLocked,
-                        format!("{id}.toml: not used, as a connection of this name was handed out by IT."),
-                    )
-                    .hint("Rename the file to keep both, or remove it.");
-                    problems.push(problem(&id, &path, &error));
-                    continue;
-                }
-                let parsed =
-                    read(&path).and_then(|text| Connection::parse(&id, &text, origin, Some(path.clone())));
-                match parsed {
-                    Ok(connection) => connections.push(connection),
-                    Err(error) => problems.push(problem(&id, &path, &error)),
-                }
+        for folder in self.home.open_to_others() {
+            problems.push(problem("", &folder, &open_to_others(&folder)));
+        }
+        let system = self.home.system_connections_dir();
+        let of_system = match self.check_handed_out(system) {
+            Ok(true) => files(Origin::System, system),
+            Ok(false) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        };
+        let mut found = of_system.unwrap_or_else(|error| {
+            problems.push(problem("", system, &error));
+            Vec::new()
+        });
+        let handed_out: BTreeSet<String> = found.iter().map(|(_, id, _)| id.clone()).collect();
+        if let Ok(folder) = &own_folder {
+            match files(Origin::Own, folder) {
+                Ok(own) => found.extend(own),
+                Err(error) => problems.push(problem("", folder, &error)),
+            }
+        }
+        for (origin, id, path) in found {
+            if origin == Origin::Own && handed_out.contains(&id) {
+                let error = Error::new(
+                    Code::ConnectionLocked,
+                    format!("{id}.toml: not used, as a connection of this name was handed out by IT."),
+                )
+                .hint("Rename the file to keep both, or remove it.");
+                problems.push(problem(&id, &path, &error));
+                continue;
+            }
+            let parsed = self
+                .may_be_used(origin, &id, &path)
+                .and_then(|()| read(&path))
+                .and_then(|text| Connection::parse(&id, &text, origin, Some(path.clone())));
+            match parsed {
+                Ok(connection) => connections.push(connection),
+                Err(error) => problems.push(problem(&id, &path, &error)),
             }
         }
         connections.sort_by_cached_key(|one| (one.file.name.to_lowercase(), one.id.clone()));
@@ -128,7 +141,8 @@ impl Connections {
         };
         let connection = Connection::parse(&id, &text, Origin::Own, Some(path.to_path_buf()))?;
         match self.find(&id) {
-            Err(_) => write(&id, &self.own_path(&id)?, &text),
+            Err(error) if error.code == Code::ConnectionUnknown => write(&id, &self.own_path(&id)?, &text),
+            Err(error) => Err(error),
             Ok((Origin::Own, taken)) if read(&taken).is_ok_and(|old| old == text) => {
                 Ok(Connection { path: Some(taken), ..connection })
             }
@@ -144,16 +158,55 @@ impl Connections {
         Ok(self.home.connections_dir()?.join(format!("{id}.toml")))
     }
 
+    /// Whether IT hands out what is at `path`; an error when others could have put it there, so that it does not
+    /// count, or when that cannot be known.
+    fn check_handed_out(&self, path: &Path) -> Result<bool> {
+        match std::fs::symlink_metadata(path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(cause) => return Err(Error::file("look at", path, &cause)),
+            Ok(_) => {}
+        }
+        trust::only_changed_by(self.home.system_is_put_by(), path).map(|()| true).map_err(|why| {
+            Error::new(
+                Code::ConnectionLocked,
+                format!("Connections handed out by IT are not used from {}: {why}.", path.display()),
+            )
+            .hint("Only administrators may be able to write there, and to every folder above it. Ask IT to correct it.")
+        })
+    }
+
+    /// A file of IT's has to be one; one's own is not used where IT may have handed out another of its name.
+    fn may_be_used(&self, origin: Origin, id: &str, path: &Path) -> Result<()> {
+        if origin == Origin::System {
+            return self.check_handed_out(path).map(drop);
+        }
+        let system = self.home.system_connections_dir();
+        match std::fs::symlink_metadata(system.join(format!("{id}.toml"))) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound && self.check_handed_out(system).is_ok() => {
+                Err(Error::new(
+                    Code::ConnectionLocked,
+                    format!("{id}.toml: not used, as IT may have handed out another connection of this name: {cause}."),
+                )
+                .hint(format!("Ask IT to let you read {}.", system.display())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The file of this id that is in use.
     fn find(&self, id: &str) -> Result<(Origin, PathBuf)> {
         // An id also comes from the UI: only a plain name becomes part of a path.
         if is_id(id) {
-            let system = self.home.system_connections_dir().join(format!("{id}.toml"));
-            if system.exists() {
+            let folder = self.home.system_connections_dir();
+            let system = folder.join(format!("{id}.toml"));
+            // A folder that does not count is as if it were not there.
+            if matches!(self.check_handed_out(folder), Ok(true)) && system.symlink_metadata().is_ok() {
+                self.check_handed_out(&system)?;
                 return Ok((Origin::System, system));
             }
             let own = self.own_path(id)?;
             if own.exists() {
+                self.may_be_used(Origin::Own, id, &own)?;
                 return Ok((Origin::Own, own));
             }
         }
@@ -172,8 +225,12 @@ impl Connections {
         }
     }
 
+    fn is_free(&self, id: &str) -> bool {
+        self.find(id).is_err_and(|error| error.code == Code::ConnectionUnknown)
+    }
+
     fn free(&self, name: &str) -> Result<(String, PathBuf)> {
-        let id = id_for(name, |id| id == DEMO || self.find(id).is_ok());
+        let id = id_for(name, |id| id == DEMO || !self.is_free(id));
         let path = self.own_path(&id)?;
         Ok((id, path))
     }
@@ -191,24 +248,32 @@ fn draft(text: String, origin: Origin) -> ConnectionDraft {
 }
 
 /// Ids and paths of the `.toml` files of a folder, in the order of their names; none when there is no folder.
-fn files(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+fn files(origin: Origin, folder: &Path) -> Result<Vec<(Origin, String, PathBuf)>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(cause) => return Err(Error::file("read the folder", folder, &cause)),
     };
-    let mut files: Vec<(String, PathBuf)> = entries
+    let mut files: Vec<(Origin, String, PathBuf)> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .filter_map(|path| Some((path.file_stem()?.to_string_lossy().into_owned(), path)))
-        .filter(|(id, _)| !id.starts_with('.'))
+        .filter_map(|path| Some((origin, path.file_stem()?.to_string_lossy().into_owned(), path)))
+        .filter(|(_, id, _)| !id.starts_with('.'))
         .collect();
-    files.sort();
+    files.sort_by(|(_, a, _), (_, b, _)| a.cmp(b));
     Ok(files)
 }
 
+fn open_to_others(folder: &Path) -> Error {
+    Error::new(
+        Code::FileFailed,
+        format!("Others can write to {}, and so change what Understudy reads there.", folder.display()),
+    )
+    .hint(format!("Take that away: chmod go-w {}", folder.display()))
+}
+
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|cause| Error::file("read", path, &cause))
+    regular_file::read_text(path, regular_file::OF_SETTINGS)
 }
 
 fn problem(id: &str, path: &Path, error: &Error) -> ConnectionProblem {
@@ -354,6 +419,124 @@ mod tests {
         }
         assert_eq!(desk.connections.duplicate("acme").unwrap().origin, Origin::Own);
         assert_eq!(desk.ids(), ["acme", "acme-of-it-copy"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_could_have_handed_out_is_told_once_and_not_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let desk = Desk::new();
+        let system = desk.put("system/connections/acme.toml", &text("Acme of whoever"));
+        desk.put("system/connections/evil.toml", &text("Evil"));
+        desk.put("connections/acme.toml", &text("Acme of mine"));
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(system.parent().unwrap(), 0o777);
+        let (connections, problems) = desk.connections.load();
+        let [connection] = connections.as_slice() else { panic!("{connections:?}") };
+        assert_eq!((connection.file.name.as_str(), connection.origin), ("Acme of mine", Origin::Own));
+        let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+        assert!(
+            problem.message.contains("others can write to") && problem.message.contains("777"),
+            "{problem:?}"
+        );
+        assert_eq!(desk.connections.draft("acme").unwrap().origin, Origin::Own);
+        assert_eq!(desk.connections.draft("evil").unwrap_err().code, Code::ConnectionUnknown);
+
+        mode(system.parent().unwrap(), 0o755);
+        mode(&system, 0o666);
+        let (connections, problems) = desk.connections.load();
+        let names: Vec<&str> = connections.iter().map(|one| one.file.name.as_str()).collect();
+        assert_eq!(names, ["Evil"], "the folder counts again, and one's own file takes nothing's place");
+        assert!(problems.iter().all(|problem| problem.id == "acme"), "{problems:?}");
+        assert_eq!(desk.connections.draft("acme").unwrap_err().code, Code::ConnectionLocked);
+        assert_eq!(desk.connections.save(None, &text("Acme")).unwrap().id, "acme-2");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn ones_own_file_does_not_take_the_place_of_what_it_hands_out_unreadably() {
+        let desk = Desk::new();
+        desk.put("connections/acme.toml", &text("Acme of mine"));
+        std::fs::create_dir_all(desk.base.path().join("system/connections/acme.toml")).unwrap();
+        let (connections, problems) = desk.connections.load();
+        assert!(connections.is_empty(), "{connections:?}");
+        assert!(problems[0].message.contains("acme.toml is a folder, not a file"), "{problems:?}");
+        // Where nobody can look into the folder, it may hold one of any name.
+        std::fs::remove_dir_all(desk.base.path().join("system")).unwrap();
+        desk.put("system/connections", "not a folder");
+        let (connections, problems) = desk.connections.load();
+        assert!(connections.is_empty(), "{connections:?}");
+        assert!(
+            problems.iter().any(|one| one.id == "acme" && one.message.contains("IT may have handed out"))
+        );
+        assert_eq!(desk.connections.draft("acme").unwrap_err().code, Code::ConnectionLocked);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_can_write_to_is_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let desk = Desk::new();
+        let file = desk.put("connections/acme.toml", &text("Acme"));
+        std::fs::set_permissions(file.parent().unwrap(), std::fs::Permissions::from_mode(0o770)).unwrap();
+        let (connections, problems) = desk.connections.load();
+        assert_eq!(connections.len(), 1);
+        assert!(problems[0].message.starts_with("Others can write to"), "{problems:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_hides_no_other_and_keeps_nobody_waiting() {
+        let desk = Desk::new();
+        desk.put("connections/acme.toml", &text("Acme"));
+        let at = |name: &str| desk.base.path().join("connections").join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe.toml"), rustix::fs::Mode::RUSR).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", at("zero.toml")).unwrap();
+        std::fs::create_dir(at("folder.toml")).unwrap();
+        std::fs::File::create(at("huge.toml")).unwrap().set_len(1 << 40).unwrap();
+        desk.put(
+            "connections/deep.toml",
+            &format!("{}[policy]\nprotect = [\"{}1\"]", text("Deep"), "not ".repeat(10_000)),
+        );
+        desk.put(
+            "connections/nested.toml",
+            &format!("{}body = {}{}", text("Nested"), "[".repeat(20_000), "]".repeat(20_000)),
+        );
+        desk.put("connections/dotted.toml", &format!("{}body{} = 1", text("Dotted"), ".a".repeat(20_000)));
+        let (connections, problems) = desk.connections.load();
+        assert_eq!(connections.len(), 1, "{connections:?}");
+        let said: Vec<(&str, &str)> = problems
+            .iter()
+            .map(|one| (one.id.as_str(), one.message.lines().next().unwrap_or_default()))
+            .collect();
+        for (id, part) in [
+            ("pipe", "is a named pipe"),
+            ("zero", "is a device"),
+            ("folder", "is a folder"),
+            ("huge", "is larger than the 256 KiB"),
+            ("deep", "deep.toml:11:12: policy.protect[0]: has 10000 operators"),
+            ("nested", "nested.toml:10:88: is nested too deeply"),
+            ("dotted", "dotted.toml:10:1: is nested too deeply"),
+        ] {
+            assert!(said.iter().any(|(of, what)| *of == id && what.contains(part)), "{id}: {said:#?}");
+        }
+        assert_eq!(desk.connections.save(None, &text("Zeta")).unwrap().id, "zeta");
+        assert!(desk.connections.add(&at("pipe.toml")).unwrap_err().message.contains("named pipe"));
+    }
+
+    #[test]
+    fn a_file_of_nothing_but_faults_is_told_shortly() {
+        let mut many = text("Many");
+        for number in 0..20_000 {
+            many.push_str(&format!("k{number}=1\n"));
+        }
+        let error = Connection::parse("many", &many, Origin::Own, None).unwrap_err();
+        assert_eq!(error.message.lines().count(), 21, "{error}");
+        many.push_str(&"# more\n".repeat(40_000));
+        let error = Connection::parse("many", &many, Origin::Own, None).unwrap_err();
+        assert_eq!(error.message, "many.toml:1:1: is larger than 256 KiB; no connection file needs to be");
     }
 
     #[test]

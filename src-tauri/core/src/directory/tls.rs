@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use rustls::{AlertDescription, CertificateError, Error as Tls};
 
 use crate::error::{Code, Error, Result};
+use crate::regular_file;
 
 /// How a URL of an engine's says what a handshake needs.
 pub(super) struct Options {
@@ -24,11 +25,17 @@ impl Options {
         let options = url.split_once('?').map_or("", |(_, options)| options);
         for (key, path) in url::form_urlencoded::parse(options.as_bytes()) {
             let names_file = key == self.authority || self.client.contains(&key.as_ref());
-            if names_file && !std::path::Path::new(path.as_ref()).is_file() {
-                let what = format!("directory.url says {key}={path}, and there is no such file.");
+            if !names_file {
+                continue;
+            }
+            let path = std::path::Path::new(path.as_ref());
+            if !path.exists() {
+                let what = format!("directory.url says {key}={}, and there is no such file.", path.display());
                 return Err(Error::new(Code::ConnectionInvalid, what)
                     .hint("Name the PEM file by its whole path, as it is on this computer."));
             }
+            regular_file::is_readable(path, regular_file::OF_CERTIFICATES)
+                .map_err(|error| Error { code: Code::ConnectionInvalid, ..error })?;
         }
         Ok(())
     }

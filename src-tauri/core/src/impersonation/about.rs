@@ -54,8 +54,9 @@ pub(super) fn in_words(error: Error) -> Refusal {
 
 /// A failed template that wanted the operator's e-mail is the operator's to mend, not the lead's.
 pub(super) fn explain(error: Error, running: &Running) -> Error {
-    if error.code == Code::TemplateFailed && running.request.operator.operator_email.is_empty() {
-        let hint = "If the connection uses {{ operator.email }}: say yours in Settings.";
+    let wants_email = error.code == Code::TemplateFailed && error.message.contains("`operator.email`");
+    if wants_email && running.request.operator.operator_email.is_empty() {
+        let hint = "The connection uses {{ operator.email }}: enter your email address in Settings.";
         return Error { hint: Some(hint.into()), ..error };
     }
     error

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use url::{Origin, Url};
 
 use super::about::{explain, in_words};
@@ -10,6 +11,7 @@ use crate::audit::Event;
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
+use crate::masks::Masks;
 use crate::session::Limit;
 use crate::sign_in::Inert;
 use crate::{policy, sign_in};
@@ -24,8 +26,21 @@ pub(super) struct Arrived {
 }
 
 impl Impersonations {
-    /// Signs in once. A refusal leaves the window on its desk, or on the page that a one-time link led to.
+    /// Signs in once. A refusal leaves the window on its desk, or on the page that a one-time link led to, and holds no
+    /// secret.
     pub(super) async fn attempt(&self, running: &Arc<Running>, is_first: bool) -> Result<Arrived, Refusal> {
+        let mut hidden = Vec::new();
+        let outcome = self.attempt_openly(running, is_first, &mut hidden).await;
+        outcome.map_err(|refusal| Masks::of(&hidden).refusal(refusal))
+    }
+
+    /// The same, with what has to be masked in the refusal put into `hidden`.
+    async fn attempt_openly(
+        &self,
+        running: &Arc<Running>,
+        is_first: bool,
+        hidden: &mut Vec<SecretString>,
+    ) -> Result<Arrived, Refusal> {
         let in_words = |error: Error| in_words(explain(error, running));
         // The first attempt's user was read a moment ago.
         if !is_first {
@@ -34,7 +49,9 @@ impl Impersonations {
         let connection = running.connection();
         let (mut context, secrets) = self.with_secrets(running).await.map_err(in_words)?;
         running.session().sending();
+        hidden.clone_from(&secrets);
         let (arrival, secrets) = self.arrive(running, &mut context, secrets).await?;
+        hidden.clone_from(&secrets);
         if !arrival.cookies.is_empty() {
             self.browser.set_cookies(&running.id, &arrival.cookies).await.map_err(in_words)?;
         }
@@ -70,6 +87,7 @@ impl Impersonations {
             Some(success) => success,
             None => sign_in::success(&connection, &context).map_err(in_words)?,
         };
+        let success = Masks::of(&secrets).mask(&success);
         // Active is written before the page is shown: what the log does not know did not happen.
         let active = running.begun.then(self.clock.now_ms(), Event::Active);
         self.write(active).await.map_err(in_words)?;

@@ -15,6 +15,7 @@ use crate::directory::Row;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::session::{Limit, Phase, Session, SessionView};
 use crate::sign_in::{FormChange, SignInForm};
+use crate::wiped::Wiped;
 use crate::{policy, sign_in};
 
 /// One beginning at a time for each user of a connection, so that two quick keystrokes open one window. Nobody else
@@ -167,7 +168,7 @@ impl Impersonations {
         let connection = grounds.connection(&request.connection)?;
         let directory = grounds.directory(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
-        let mut context = context(&request.about(&connection, "", ""), directory.info(), &row);
+        let mut context = Wiped::from(context(&request.about(&connection, "", ""), directory.info(), &row));
         // Who can never be impersonated is not asked about either; the reason comes with the form.
         policy::decide(&connection.policy, "asked for with the form", &context)?;
         let secrets = self.secrets(&connection, &mut context).await?;

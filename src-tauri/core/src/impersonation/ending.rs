@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::notice::Notice;
 use crate::session::EndedSession;
 use crate::sign_in;
+use crate::wiped::Wiped;
 
 /// How long an end waits for the answer to a sign-in that is still out: what the application begins meanwhile, it
 /// can end.
@@ -82,7 +83,7 @@ impl Impersonations {
     /// No secret is in it: no vault is asked.
     async fn sign_out_by_window(&self, running: &Running, connection: &Connection) -> Result<(), String> {
         let words = |error: Error| error.message;
-        let mut context = running.context();
+        let mut context = Wiped::from(running.context());
         sign_in::complete(connection, &mut context, &serde_json::Map::new(), self.clock.now_ms() / 1000);
         let Some(request) = sign_in::plan_sign_out(connection, &context).map_err(words)? else {
             return Ok(());

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::error::{Error, Result, SecretName};
 use crate::sign_in;
 use crate::sign_in::{Arrival, Client};
+use crate::wiped::Wiped;
 
 impl Impersonations {
     /// Takes the console's steps, in a task of their own: when the session ends meanwhile, the step under way
@@ -19,7 +20,7 @@ impl Impersonations {
     pub(super) async fn arrive(
         &self,
         running: &Arc<Running>,
-        context: &mut Value,
+        context: &mut Wiped,
         secrets: Vec<SecretString>,
     ) -> Result<(Arrival, Vec<SecretString>), Refusal> {
         let (running, mut own, now) = (Arc::clone(running), context.clone(), self.clock.now_ms() / 1000);
@@ -62,8 +63,8 @@ impl Impersonations {
     }
 
     /// What templates see, with the secrets as the vault has them now; those also apart, for masking.
-    pub(super) async fn with_secrets(&self, running: &Running) -> Result<(Value, Vec<SecretString>)> {
-        let mut context = running.context();
+    pub(super) async fn with_secrets(&self, running: &Running) -> Result<(Wiped, Vec<SecretString>)> {
+        let mut context = Wiped::from(running.context());
         let secrets = self.secrets(&running.connection(), &mut context).await?;
         Ok((context, secrets))
     }

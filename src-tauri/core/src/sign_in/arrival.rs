@@ -13,6 +13,7 @@ use super::{forest, planned};
 use crate::browser::{PlannedRequest, Refusal, SessionCookie, Stored};
 use crate::connection::{Connection, Recipe, StorageItem};
 use crate::error::Result;
+use crate::template::leads_elsewhere;
 
 /// What one attempt to sign in consists of, in this order.
 #[derive(Default)]
@@ -51,8 +52,10 @@ pub async fn arrive(
         Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => {
             let timeout = sign_in.timeout;
             let masked = planned(request, timeout, &shown::masked(context)).map_err(in_words)?;
+            let request = planned(request, timeout, context).map_err(in_words)?;
+            client.hide(shown::made_of_secrets(&request, &masked));
             Ok(Arrival {
-                request: Some(planned(request, timeout, context).map_err(in_words)?),
+                request: Some(request),
                 shown: Some(Exchange::of("The login endpoint", true, &masked)),
                 storage: items(&sign_in.recipe),
                 ..Arrival::default()
@@ -61,21 +64,26 @@ pub async fn arrive(
         Recipe::Storage { request: None, .. } => {
             Ok(Arrival { storage: items(&sign_in.recipe), ..Arrival::default() })
         }
-        Recipe::Exchange { cookies } => {
+        Recipe::Exchange { cookies, origins } => {
             let begin = super::redirect_to(connection, context).map_err(in_words)?;
-            let got = client.cookies(cookies, &begin);
+            let got = client.cookies(cookies, &begin, origins);
             if got.is_empty() {
                 let names = cookies.join(", ");
                 return Err(Refusal::new(
-                    format!("The sign-in was answered, but no cookie {names} was set"),
-                    "Check `sign_in.cookies` against what the application sets; it may want a second factor.",
+                    format!(
+                        "The sign-in was answered, but no cookie {names} was set for {}",
+                        begin.origin().ascii_serialization()
+                    ),
+                    "Check `sign_in.cookies` against what the application sets for this address; it may want a second \
+                     factor. Cookies of another host are left out, unless `sign_in.cookie_origins` names it.",
                 ));
             }
             Ok(Arrival { cookies: got, ..Arrival::default() })
         }
         Recipe::Link { open, origins } => {
             let text = context["captured"][open].as_str().unwrap_or_default();
-            let link = Url::parse(text).ok().filter(|link| origins.contains(&link.origin()));
+            let is_meant = |link: &Url| origins.contains(&link.origin()) && !leads_elsewhere(link.path());
+            let link = Url::parse(text).ok().filter(is_meant);
             match link {
                 Some(link) => Ok(Arrival { link: Some(link), ..Arrival::default() }),
                 None => Err(Refusal {

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::client::{Client, LONGEST, Reply};
 use crate::connection::{Capture, Place};
+use crate::template::leads_elsewhere;
 
 /// The value, or why it is not there, to go after a colon. Values are not repeated.
 pub fn take(wanted: &Capture, reply: &Reply, client: &Client) -> Result<Value, String> {
@@ -72,7 +73,8 @@ fn link(html: &str, base: &Url, start: &str) -> Option<Url> {
     let all = Selector::parse("a[href]").expect("a selector");
     page.select(&all)
         .filter_map(|link| base.join(link.attr("href")?.trim()).ok())
-        .find(|url| url[url::Position::BeforePath..].starts_with(start))
+        // What others wrote on the page must not lead the console elsewhere.
+        .find(|url| url[url::Position::BeforePath..].starts_with(start) && !leads_elsewhere(url.path()))
 }
 
 fn claim_of(token: &Value, claim: &str) -> Option<Value> {
@@ -144,6 +146,14 @@ mod tests {
         let found = link(page, &base, "/users/masquerade/").expect("it is there");
         assert_eq!(found.as_str(), "https://app.example/users/masquerade/7?masquerade=a&b=1");
         assert!(link(page, &base, "/users/masq/").is_none());
+        for climbing in [
+            "/users/masquerade/..;/..;/admin",
+            "/users/masquerade/%2e%2e%2f..%2fadmin",
+            "/users/masquerade/..%5cx",
+        ] {
+            let page = format!(r#"<a href="{climbing}">x</a>"#);
+            assert!(link(&page, &base, "/users/masquerade/").is_none(), "{climbing}");
+        }
     }
 
     #[test]

@@ -2,9 +2,12 @@
 //! sign-in. One client belongs to one session and is forgotten with it. It follows no redirect by itself,
 //! reads no more than [`LONGEST`], and nothing that it holds can be printed.
 
+use std::cmp::Reverse;
+
 use cookie_store::{Cookie, CookieDomain, CookieExpiration, CookieStore, RawCookie};
 use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use reqwest::redirect::Policy;
+use secrecy::zeroize::{Zeroize, Zeroizing};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
@@ -12,15 +15,24 @@ use url::Url;
 use crate::browser::{Answer, PlannedRequest, SameSite, SessionCookie, Unanswered};
 use crate::connection::{Method, Network};
 use crate::error::{Code, Error, Result};
+use crate::regular_file;
+use crate::wiped::wipe_fields;
 
 /// Bytes of an answer that are read.
 pub const LONGEST: usize = 1 << 20;
+
+/// Headers of an answer.
+const MOST_HEADERS: usize = 2_000;
 
 /// Requests of one session, with the cookies that were answered and the values that were captured.
 pub struct Client {
     http: reqwest::Client,
     jar: CookieStore,
+    /// Every cookie that was ever set, as name, domain and path: the jar does not keep their order.
+    first_set: Vec<(String, String, String)>,
     captured: Map<String, Value>,
+    /// Not captured, and yet nobody's to read: tokens that were signed, values that a refused step had.
+    hidden: Vec<SecretString>,
 }
 
 /// What was answered.
@@ -39,12 +51,14 @@ impl Client {
     pub fn new(network: &Network) -> Result<Self> {
         let mut http = reqwest::Client::builder()
             .redirect(Policy::none())
+            // A window takes as many, and some applications set a cookie for everything.
+            .http1_max_headers(MOST_HEADERS)
             .user_agent(concat!("Understudy/", env!("CARGO_PKG_VERSION")));
         if let Some(proxy) = &network.proxy {
             http = http.proxy(reqwest::Proxy::all(proxy.clone()).map_err(Error::internal)?);
         }
         if let Some(path) = &network.ca {
-            let pem = std::fs::read(path).map_err(|cause| Error::file("read", path, &cause))?;
+            let pem = regular_file::read(path, regular_file::OF_CERTIFICATES)?;
             let certificates =
                 reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
             let certificates = certificates.ok_or_else(|| {
@@ -54,7 +68,13 @@ impl Client {
             http = http.tls_certs_merge(certificates);
         }
         let http = http.build().map_err(Error::internal)?;
-        Ok(Self { http, jar: CookieStore::new(), captured: Map::new() })
+        Ok(Self {
+            http,
+            jar: CookieStore::new(),
+            first_set: Vec::new(),
+            captured: Map::new(),
+            hidden: Vec::new(),
+        })
     }
 
     /// What was captured so far, as templates see it.
@@ -64,6 +84,11 @@ impl Client {
 
     pub fn keep(&mut self, name: &str, value: Value) {
         self.captured.insert(name.to_owned(), value);
+    }
+
+    /// Masks these values in all that is shown from then on.
+    pub fn hide(&mut self, values: Vec<String>) {
+        self.hidden.extend(values.into_iter().map(SecretString::from));
     }
 
     /// Sends a request, and follows so many redirects as long as they stay within its origin.
@@ -121,9 +146,9 @@ impl Client {
         let set: Vec<RawCookie<'static>> =
             set.filter_map(|text| RawCookie::parse(text.to_owned()).ok()).collect();
         if !is_beside {
-            self.jar.store_response_cookies(set.into_iter(), url);
+            self.store(set, url);
         }
-        let (mut bytes, mut is_cut) = (Vec::new(), false);
+        let (mut bytes, mut is_cut) = (Zeroizing::new(Vec::new()), false);
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             let room = LONGEST - bytes.len();
             bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
@@ -144,16 +169,34 @@ impl Client {
         Some(header)
     }
 
-    /// The cookie that would be sent to `url`, or else one of that name wherever it belongs.
+    fn store(&mut self, set: Vec<RawCookie<'static>>, url: &Url) {
+        for raw in set {
+            self.jar.store_response_cookies(std::iter::once(raw), url);
+            let new = self.jar.iter_any().map(key).find(|key| !self.first_set.contains(key));
+            self.first_set.extend(new);
+        }
+    }
+
+    /// The cookie of that name that is sent to the host of `url`: one for its path before others, then the most
+    /// specific path, then the one that was set first (RFC 6265, 5.4).
     pub fn cookie(&self, name: &str, url: &Url) -> Option<SessionCookie> {
-        let matching = self.jar.matches(url).into_iter().find(|cookie| cookie.name() == name);
-        let found = matching.or_else(|| self.jar.iter_unexpired().find(|cookie| cookie.name() == name))?;
+        self.best(name, url, |_| true)
+    }
+
+    fn best(&self, name: &str, url: &Url, counts: impl Fn(&Cookie<'_>) -> bool) -> Option<SessionCookie> {
+        let rank = |cookie: &&Cookie<'static>| {
+            let age = self.first_set.iter().position(|set| *set == key(cookie));
+            (!cookie.path.matches(url), Reverse(cookie.path.as_ref().len()), age)
+        };
+        let of_host = self.jar.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
+        let found = of_host.filter(|cookie| cookie.name() == name && counts(cookie)).min_by_key(rank)?;
         in_full(found, url)
     }
 
-    /// The cookies that `wanted` names: each name as with [`Self::cookie`], `name_*` with any end and wherever they
-    /// belong, and never what `!name` or `!name_*` names.
-    pub fn cookies(&self, wanted: &[String], url: &Url) -> Vec<SessionCookie> {
+    /// The cookies that `wanted` names and that belong to the application, whose session begins at `begin`: those
+    /// that would be sent there, and for `name_*` those of any path of that host. At the hosts of `origins` any path
+    /// counts. Never what `!name` or `!name_*` names. A cookie of another host is the operator's own.
+    pub fn cookies(&self, wanted: &[String], begin: &Url, origins: &[Url]) -> Vec<SessionCookie> {
         let is_named = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),
             None => name == pattern,
@@ -164,11 +207,16 @@ impl Client {
             if pattern.ends_with('*') {
                 let any = self.jar.iter_unexpired().filter(|cookie| {
                     let name = cookie.name();
-                    is_named(pattern, name) && !unwanted.iter().any(|pattern| is_named(pattern, name))
+                    let hosts = std::iter::once(begin).chain(origins);
+                    is_named(pattern, name)
+                        && !unwanted.iter().any(|pattern| is_named(pattern, name))
+                        && hosts.into_iter().any(|host| cookie.domain.matches(host))
                 });
-                found.extend(any.filter_map(|cookie| in_full(cookie, url)));
+                found.extend(any.filter_map(|cookie| in_full(cookie, begin)));
             } else {
-                found.extend(self.cookie(pattern, url));
+                let of_application = self.best(pattern, begin, |cookie| cookie.path.matches(begin));
+                let elsewhere = || origins.iter().find_map(|origin| self.cookie(pattern, origin));
+                found.extend(of_application.or_else(elsewhere));
             }
         }
         found
@@ -186,18 +234,49 @@ impl Client {
             if !cookie.host_only {
                 raw.set_domain(cookie.domain.clone());
             }
-            self.jar.store_response_cookies(std::iter::once(raw), &url);
+            self.store(vec![raw], &url);
         }
     }
 
-    /// Every value that no one may read in what is shown: cookies and captures.
+    /// Every value that nobody may read in what is shown: cookies, captures and what they carry.
     pub fn secrets(&self) -> Vec<SecretString> {
         let cookies = self.jar.iter_any().map(|cookie| cookie.value().to_owned());
-        let mut captured = Vec::new();
-        self.captured.values().for_each(|value| texts(value, &mut captured));
-        let captured = captured.into_iter();
+        let captured: Vec<String> = self.captured.values().flat_map(texts).collect();
+        let hidden = self.hidden.iter().map(|value| value.expose_secret().to_owned());
+        let mut values: Vec<String> = cookies.chain(captured).chain(hidden).collect();
+        let carried: Vec<String> = values.iter().flat_map(|value| carried_by(value)).collect();
+        values.extend(carried);
         // What is as short as this is no secret, and to hide it would hide words that people need.
-        cookies.chain(captured).filter(|value| value.len() >= 6).map(SecretString::from).collect()
+        values.into_iter().filter(|value| value.len() >= 6).map(SecretString::from).collect()
+    }
+}
+
+/// What a one-time link carries: the part behind its host, its query, the values in that, and a last part of its
+/// path that is too long for a page's name. Nothing for a text that is no link, or a plain address.
+fn carried_by(link: &str) -> Vec<String> {
+    let Some(url) = Url::parse(link).ok().filter(Url::has_host) else { return Vec::new() };
+    let mut carried = Vec::new();
+    let last = url.path().rsplit('/').next().unwrap_or_default();
+    if last.len() >= 16 {
+        carried.push(last.to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() || !carried.is_empty() {
+        carried.push(url[url::Position::BeforePath..].to_owned());
+    }
+    carried.extend([url.query(), url.fragment()].into_iter().flatten().map(str::to_owned));
+    carried.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    carried
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        wipe_fields(&mut self.captured);
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.body.zeroize();
     }
 }
 
@@ -220,6 +299,15 @@ impl Reply {
         let server = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_second();
         Some(now - server)
     }
+}
+
+fn key(cookie: &Cookie<'_>) -> (String, String, String) {
+    let domain = match &cookie.domain {
+        CookieDomain::HostOnly(host) => host.clone(),
+        CookieDomain::Suffix(suffix) => format!(".{suffix}"),
+        CookieDomain::NotPresent | CookieDomain::Empty => String::new(),
+    };
+    (cookie.name().to_owned(), domain, cookie.path.as_ref().to_owned())
 }
 
 fn in_full(cookie: &Cookie<'_>, url: &Url) -> Option<SessionCookie> {
@@ -252,12 +340,14 @@ fn in_full(cookie: &Cookie<'_>, url: &Url) -> Option<SessionCookie> {
     })
 }
 
-fn texts(json: &Value, found: &mut Vec<String>) {
+/// Every text and number in it.
+pub(super) fn texts(json: &Value) -> Vec<String> {
     match json {
-        Value::String(text) => found.push(text.clone()),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        Value::Object(fields) => fields.values().for_each(|value| texts(value, found)),
-        _ => {}
+        Value::String(text) => vec![text.clone()],
+        Value::Number(number) => vec![number.to_string()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) => Vec::new(),
     }
 }
 
@@ -275,4 +365,96 @@ fn in_words(cause: &reqwest::Error) -> String {
         source = inner;
     }
     source.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client that was answered with these cookies, each as URL and header.
+    fn client(set: &[(&str, &str)]) -> Client {
+        let mut client = Client::new(&Network::default()).expect("a client");
+        for (url, cookie) in set {
+            let raw = RawCookie::parse((*cookie).to_owned()).expect("a cookie");
+            client.store(vec![raw], &url.parse().expect("a URL"));
+        }
+        client
+    }
+
+    fn taken(client: &Client, wanted: &[&str], begin: &str, origins: &[&str]) -> Vec<String> {
+        let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        let origins: Vec<Url> = origins.iter().map(|origin| origin.parse().expect("a URL")).collect();
+        let cookies = client.cookies(&wanted, &begin.parse().expect("a URL"), &origins);
+        cookies.iter().map(|cookie| cookie.value.expose_secret().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_cookie_of_another_host_is_never_the_windows() {
+        let operators = client(&[
+            ("https://admin.acme.example/login", "session=of-the-operator; Path=/"),
+            ("https://acme.example/login", "session=of-the-main-site"),
+            ("https://app.acme.example.evil.example/", "session=of-evil"),
+        ]);
+        let app = "https://app.acme.example/";
+        assert!(taken(&operators, &["session"], app, &[]).is_empty());
+        assert!(taken(&operators, &["ses*"], app, &[]).is_empty());
+        let of_domain =
+            client(&[("https://login.acme.example/", "session=for-all; Domain=acme.example; Path=/")]);
+        assert_eq!(taken(&of_domain, &["session"], app, &[]), ["for-all"], "it is sent to the application");
+    }
+
+    #[test]
+    fn a_cookie_of_another_path_is_another() {
+        let both = client(&[
+            ("https://app.example/admin/login", "session=of-the-operator; Path=/admin"),
+            ("https://app.example/adm", "session=other; Path=/adm"),
+        ]);
+        assert!(taken(&both, &["session"], "https://app.example/administer", &[]).is_empty());
+        assert!(taken(&both, &["session"], "https://app.example/", &[]).is_empty());
+        assert_eq!(taken(&both, &["session"], "https://app.example/admin/users", &[]), ["of-the-operator"]);
+    }
+
+    #[test]
+    fn of_two_of_one_name_the_most_specific_path_counts_then_the_first() {
+        let many = client(&[
+            ("https://app.example/", "a=root; Path=/"),
+            ("https://app.example/", "a=deep; Path=/shop/cart"),
+            ("https://app.example/", "a=shop; Path=/shop"),
+            ("https://app.example/", "b=first; Domain=app.example; Path=/"),
+            ("https://app.example/", "b=second; Path=/"),
+            ("https://app.example/", "b=first-again; Domain=app.example; Path=/"),
+        ]);
+        assert_eq!(taken(&many, &["a", "b"], "https://app.example/shop/x", &[]), ["shop", "first-again"]);
+        assert_eq!(taken(&many, &["a"], "https://app.example/shop/cart/1", &[]), ["deep"]);
+        assert_eq!(taken(&many, &["a"], "https://app.example/", &[]), ["root"]);
+    }
+
+    #[test]
+    fn the_file_may_name_where_cookies_belong_and_any_path_counts_there() {
+        let login = client(&[
+            ("https://login.example/realms/x/impersonate", "IDENTITY=of-ada; Path=/realms/x/"),
+            ("https://admin.example/", "IDENTITY=of-the-operator"),
+        ]);
+        let app = "https://app.example/";
+        assert!(taken(&login, &["IDENTITY"], app, &[]).is_empty());
+        assert_eq!(taken(&login, &["IDENTITY"], app, &["https://login.example"]), ["of-ada"]);
+        assert_eq!(taken(&login, &["ID*"], app, &["https://login.example"]), ["of-ada"]);
+    }
+
+    #[test]
+    fn of_a_one_time_link_every_part_that_counts_is_a_secret() {
+        let mut client = client(&[]);
+        client.keep("link", "https://app.example/tickets/accept?ticket=one%2Dtime-0815&x=1#frag-0815".into());
+        client.keep("magic", "https://app.example/magic/0123456789abcdef0123".into());
+        client.keep("plain", "https://app.example/users".into());
+        client.keep("code", 123_456.into());
+        let secrets = client.secrets();
+        let has = |text: &str| secrets.iter().any(|secret| secret.expose_secret() == text);
+        for text in
+            ["ticket=one%2Dtime-0815&x=1", "one-time-0815", "frag-0815", "0123456789abcdef0123", "123456"]
+        {
+            assert!(has(text), "{text}");
+        }
+        assert!(!has("/users") && !has("1"));
+    }
 }

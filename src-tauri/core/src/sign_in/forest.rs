@@ -16,6 +16,7 @@ use super::steps::in_words;
 use crate::browser::{PlannedRequest, Refusal};
 use crate::connection::{Connection, FOREST_SECRET, Forest, Method};
 use crate::error::{Code, Error};
+use crate::masks::Masks;
 use crate::template::{GIVEN, MASK, signed};
 
 /// As long as Forest's own.
@@ -55,7 +56,7 @@ pub(super) async fn act(
         Ok(attributes)
     };
     let call = Call { title: TITLE, below: "", attributes: &attributes };
-    let understood = |reply: &Reply, secrets: &[SecretString]| understood(connection, reply, secrets);
+    let understood = |reply: &Reply, masks: &Masks| understood(connection, reply, masks);
     let mut arrival = backend.send(&call, client, told, understood).await?;
     // What the webhook holds came from the backend: its place and shape are shown, its values are not.
     if let Some(request) = &arrival.request {
@@ -81,7 +82,7 @@ impl Backend<'_> {
         call: &Call<'_>,
         client: &mut Client,
         told: &mut (dyn FnMut(Exchange) + Send),
-        understood: impl FnOnce(&Reply, &[SecretString]) -> Result<T, Refusal>,
+        understood: impl FnOnce(&Reply, &Masks) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let key = self.context["secret"][FOREST_SECRET].as_str().unwrap_or_default();
         let token = signed(&claims(self.forest, self.context, self.now), key).map_err(|words| {
@@ -91,8 +92,7 @@ impl Backend<'_> {
         let mut exchange = Exchange::of(call.title, false, &masked);
         let planned = self.request(call, self.context, &token).map_err(in_words)?;
         let begun = Instant::now();
-        let mut secrets = self.secrets.to_vec();
-        secrets.push(token.into());
+        client.hide(vec![token]);
         let reply = client.send(&planned, 0).await;
         let outcome = match &reply {
             Ok(reply) => {
@@ -107,13 +107,15 @@ impl Backend<'_> {
                 {
                     client.keep(name, carried(link).into());
                 }
-                secrets.extend(client.secrets());
-                exchange.answered(&Ok(reply.answer()), &secrets);
-                understood(reply, &secrets)
+                exchange.answered(&Ok(reply.answer()));
+                understood(reply, &Masks::of(self.secrets.iter().chain(&client.secrets())))
             }
             Err(unanswered) => Err(judge::unanswered(call.title, &planned, unanswered)),
         };
+        let masks = Masks::of(self.secrets.iter().chain(&client.secrets()));
+        let outcome = outcome.map_err(|refusal| masks.refusal(refusal));
         exchange.ended(begun, outcome.as_ref().map(drop));
+        exchange.mask(&masks);
         told(exchange);
         outcome
     }
@@ -192,7 +194,7 @@ fn values(forest: &Forest, context: &Value) -> Result<Value, Error> {
 }
 
 /// What a backend says no with, whatever it was asked.
-pub(super) fn refused(reply: &Reply, secrets: &[SecretString]) -> Option<Refusal> {
+pub(super) fn refused(reply: &Reply, masks: &Masks) -> Option<Refusal> {
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let (title, hint) = match reply.status {
         200..300 => return None,
@@ -217,35 +219,35 @@ pub(super) fn refused(reply: &Reply, secrets: &[SecretString]) -> Option<Refusal
             let title = if said.is_empty() {
                 format!("The action failed: {}", judge::status_words(status))
             } else {
-                format!("The action said no: {}", shown::mask(said, secrets))
+                format!("The action said no: {}", masks.mask(said))
             };
             (title, judge::hint_for(status))
         }
     };
-    Some(refusal(title, hint, reply, &json, secrets))
+    Some(refusal(title, hint, reply, &json, masks))
 }
 
-fn refusal(title: String, hint: &str, reply: &Reply, json: &Value, secrets: &[SecretString]) -> Refusal {
+fn refusal(title: String, hint: &str, reply: &Reply, json: &Value, masks: &Masks) -> Refusal {
     Refusal {
         title,
         status: Some(reply.status),
         excerpt: message(json)
-            .map(|text| shown::mask(&text, secrets))
-            .or_else(|| shown::excerpt(&reply.answer(), secrets)),
+            .map(|text| masks.mask(&text))
+            .or_else(|| shown::excerpt(&reply.answer(), masks)),
         hint: hint.into(),
         secrets: if reply.status == 401 { vec![FOREST_SECRET.to_owned()] } else { Vec::new() },
     }
 }
 
-fn understood(connection: &Connection, reply: &Reply, secrets: &[SecretString]) -> Result<Arrival, Refusal> {
-    if let Some(refusal) = refused(reply, secrets) {
+fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<Arrival, Refusal> {
+    if let Some(refusal) = refused(reply, masks) {
         return Err(refusal);
     }
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-    let refuse = |title: String, hint: &str| Err(refusal(title, hint, reply, &json, secrets));
+    let refuse = |title: String, hint: &str| Err(refusal(title, hint, reply, &json, masks));
     // An agent always says this, and means something when it names something.
     let refresh = json["refresh"]["relationships"].as_array().is_some_and(|changed| !changed.is_empty());
-    let success = json["success"].as_str().map(|text| shown::mask(text, secrets));
+    let success = json["success"].as_str().map(|text| masks.mask(text));
     let origin = &connection.sign_in.origin;
     let redirect_to = match json["redirectTo"].as_str() {
         Some(text) => {
@@ -283,7 +285,7 @@ fn understood(connection: &Connection, reply: &Reply, secrets: &[SecretString]) 
     }
     let (link, redirect_to) = if request.is_none() { (redirect_to, None) } else { (None, redirect_to) };
     let mut said = json["html"].as_str().map(inert::read).unwrap_or_default();
-    inert::each_text(&mut said, &|text| shown::mask(text, secrets));
+    inert::each_text(&mut said, &|text| masks.mask(text));
     Ok(Arrival { request, link, redirect_to, success, said, refresh, ..Arrival::default() })
 }
 

@@ -12,6 +12,7 @@ use super::forest::{self, Backend, Call};
 use super::shown::Exchange;
 use crate::browser::Refusal;
 use crate::connection::{Connection, Forest, ForestFieldPart, FormFieldKind, Recipe};
+use crate::masks::Masks;
 
 /// What is asked beside the reason.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
@@ -97,17 +98,17 @@ pub async fn form(
     };
     let below = if change.is_some() { "/hooks/change" } else { "/hooks/load" };
     let call = Call { title: TITLE, below, attributes: &attributes };
-    let understood = |reply: &Reply, secrets: &[SecretString]| understood(forest, reply, secrets);
+    let understood = |reply: &Reply, masks: &Masks| understood(forest, reply, masks);
     let backend = Backend { connection, forest, context, secrets, now };
     backend.send(&call, &mut client, told, understood).await
 }
 
-fn understood(forest: &Forest, reply: &Reply, secrets: &[SecretString]) -> Result<SignInForm, Refusal> {
+fn understood(forest: &Forest, reply: &Reply, masks: &Masks) -> Result<SignInForm, Refusal> {
     // forest-express describes a form itself only where code fills it in.
     if reply.status == 404 {
         return Ok(SignInForm { fields: forest.part.fields.iter().map(of_file).collect() });
     }
-    if let Some(refusal) = forest::refused(reply, secrets) {
+    if let Some(refusal) = forest::refused(reply, masks) {
         return Err(refusal);
     }
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();

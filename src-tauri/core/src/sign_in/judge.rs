@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::Verify;
 use super::client::Reply;
-use super::shown::excerpt;
+use super::shown::{excerpt, path};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
+use crate::masks::Masks;
+use crate::wiped::Wiped;
 
 /// Did the application take the sign-in?
 pub fn judge(
@@ -21,7 +23,7 @@ pub fn judge(
     Err(Refusal {
         title: format!("The application refused the sign-in: {}", status_words(answer.status)),
         status: Some(answer.status),
-        excerpt: excerpt(answer, secrets),
+        excerpt: excerpt(answer, &Masks::of(secrets)),
         hint: in_its_words(&answer.body).unwrap_or_else(|| hint_for(answer.status).into()),
         secrets: if is_about_secrets(answer) { request.secrets.clone() } else { Vec::new() },
     })
@@ -37,12 +39,7 @@ fn is_about_secrets(answer: &Answer) -> bool {
 }
 
 /// A step was answered with something else than a yes.
-pub(super) fn step_refused(
-    title: &str,
-    request: &PlannedRequest,
-    reply: &Reply,
-    secrets: &[SecretString],
-) -> Refusal {
+pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply, masks: &Masks) -> Refusal {
     let answer = reply.answer();
     // A sign-in page, again or for the first time, is how applications with forms say 401.
     let is_asked_to_sign_in = in_its_words(&answer.body).is_none() && answer.status < 400;
@@ -63,7 +60,7 @@ pub(super) fn step_refused(
     Refusal {
         title: format!("{title}: the application answered {}", status_words(answer.status)),
         status: Some(answer.status),
-        excerpt: excerpt(&answer, secrets),
+        excerpt: excerpt(&answer, masks),
         hint,
         secrets: if about { request.secrets.clone() } else { Vec::new() },
     }
@@ -166,29 +163,32 @@ pub fn judge_verify(
     secrets: &[SecretString],
 ) -> Result<(), Refusal> {
     let answer = answered(answer, &verify.request)?;
+    // As it is shown: what was captured may be in it.
+    let path = path(&verify.masked.url);
+    let masks = Masks::of(secrets);
     let refuse = |title: String, hint: &str| {
         Err(Refusal {
             title,
             status: Some(answer.status).filter(|status| *status != 0),
-            excerpt: excerpt(answer, secrets),
+            excerpt: excerpt(answer, &masks),
             hint: hint.into(),
             secrets: Vec::new(),
         })
     };
     if answer.is_redirect() || !answer.is_success() {
         return refuse(
-            format!("The sign-in was answered, but {} says nobody is signed in", verify.request.url.path()),
+            format!("The sign-in was answered, but {path} says nobody is signed in"),
             "Check that the login endpoint sets its session cookie for this origin, and that `sign_in.verify.url` is right.",
         );
     }
     let body = serde_json::from_str::<Value>(&answer.body).ok();
     if body.is_none() && verify.source.contains("response.json") {
         return refuse(
-            format!("{} did not answer with JSON", verify.request.url.path()),
+            format!("{path} did not answer with JSON"),
             "It may be a login page: check `sign_in.verify.url`, and that the login endpoint really signs in.",
         );
     }
-    let mut context = context.clone();
+    let mut context = Wiped::from(context.clone());
     context["response"] = json!({ "status": answer.status, "json": body, "text": answer.body });
     match verify.expect.eval(&context) {
         Ok(true) => Ok(()),
@@ -201,7 +201,7 @@ pub fn judge_verify(
         ),
         // What the expression asks for is not in this answer: the answer is to blame as often as the file.
         Err(error) => refuse(
-            format!("{} answered with something unexpected", verify.request.url.path()),
+            format!("{path} answered with something unexpected"),
             &format!("`{}` could not be decided: {}", verify.source, error.message),
         ),
     }

@@ -26,13 +26,14 @@ pub use form::{FormChange, FormChoice, FormField, SignInForm, form};
 pub use inert::Inert;
 pub use judge::{judge, judge_sign_out, judge_verify, link_failed};
 pub use rehearsal::{Rehearsal, rehearse, response};
-pub use shown::{Exchange, mask};
+pub use shown::Exchange;
 pub use steps::{one as take_step, sign_out as take_sign_out_steps};
 
 use crate::browser::PlannedRequest;
 use crate::connection::{Connection, Encoding, Method, Recipe, Request};
 use crate::error::{Code, Error, Result};
-use crate::template::{Expression, FACTS, MASK};
+use crate::template::{Expression, FACTS, MASK, Template};
+use crate::wiped::Wiped;
 
 /// How long a sign-out may take before the window closes without its answer.
 pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Who am I now? Asked before the page is shown.
 pub struct Verify {
     pub request: PlannedRequest,
+    /// The same with every captured value masked, for people.
+    pub masked: PlannedRequest,
     pub expect: Expression,
     /// The expression as it is written, for people.
     pub source: String,
@@ -73,8 +76,8 @@ pub fn success(connection: &Connection, context: &Value) -> Result<String> {
 pub fn verify(connection: &Connection, context: &Value) -> Result<Option<Verify>> {
     let sign_in = &connection.sign_in;
     let Some(verify) = &sign_in.verify else { return Ok(None) };
-    Ok(Some(Verify {
-        request: PlannedRequest {
+    let request = |context: &Value| {
+        Ok::<_, Error>(PlannedRequest {
             method: Method::Get,
             url: url("sign_in.verify.url", &verify.url.render(context)?)?,
             headers: vec![("accept".into(), "application/json, text/html;q=0.9".to_owned().into())],
@@ -82,7 +85,11 @@ pub fn verify(connection: &Connection, context: &Value) -> Result<Option<Verify>
             timeout: sign_in.timeout,
             expect: Vec::new(),
             secrets: Vec::new(),
-        },
+        })
+    };
+    Ok(Some(Verify {
+        request: request(context)?,
+        masked: request(&shown::masked(context))?,
         expect: verify.expect.clone(),
         source: verify.source.clone(),
     }))
@@ -100,7 +107,7 @@ pub struct Outline {
 /// way. Nothing is sent.
 pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
     let (sign_in, sign_out) = (&connection.sign_in, &connection.sign_out);
-    let mut context = context.clone();
+    let mut context = Wiped::from(context.clone());
     let steps = sign_in.steps.iter().chain(&sign_out.steps);
     for name in steps.clone().flat_map(|step| &step.capture).map(|capture| &capture.name) {
         context["captured"][name] = MASK.into();
@@ -146,16 +153,15 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
         let value = template.render(context)?;
         // The mask is only ever shown.
         if value.replace(MASK, "").chars().any(|c| c.is_control() || c as u32 > 0xff) {
-            return Err(Error::new(
-                Code::TemplateFailed,
-                format!("The header `{name}` would hold characters that no HTTP header can carry."),
-            )
-            .hint("Send that value in the body instead, or through `| urlencode`."));
+            return Err(not_a_header(name, template));
         }
         headers.push((name.clone(), SecretString::from(value)));
     }
     let body = match &request.body {
-        Some(template) => Some(SecretString::from(encoded(request.encoding, &template.render(context)?))),
+        Some(template) => {
+            let body = Wiped::from(template.render(context)?);
+            Some(SecretString::from(encoded(request.encoding, &body)))
+        }
         None => None,
     };
     if body.is_some() && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
@@ -174,6 +180,22 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
         expect: request.expect.clone(),
         secrets: request.secrets().into_iter().collect(),
     })
+}
+
+/// The secrets of the template are named, as one that was pasted with a line break is the most likely cause.
+fn not_a_header(name: &str, template: &Template) -> Error {
+    let error = Error::new(
+        Code::TemplateFailed,
+        format!("The header `{name}` would hold characters that no HTTP header can carry."),
+    );
+    let secrets: Vec<String> = template.secrets().iter().map(|name| format!("`{name}`")).collect();
+    if secrets.is_empty() {
+        return error.hint("Send that value in the body instead, or through `| urlencode`.");
+    }
+    error.hint(format!(
+        "Check the secret {}: a line break, an emoji or a control character may have been stored with it. Store it again without.",
+        secrets.join(" and ")
+    ))
 }
 
 fn encoded(encoding: Encoding, body: &Value) -> String {

@@ -16,7 +16,9 @@ use super::{Arrival, SIGN_OUT_TIMEOUT, arrive, judge, judge_sign_out, judge_veri
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Method, Recipe};
 use crate::error::Result;
+use crate::masks::Masks;
 use crate::template::GIVEN;
+use crate::wiped::Wiped;
 
 /// What a rehearsal came to, request by request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -34,7 +36,7 @@ pub struct Rehearsal {
 /// are the same for masking; `now` is in seconds since the epoch. After `stop` only what was begun is ended.
 pub async fn rehearse(
     connection: &Connection,
-    mut context: Value,
+    mut context: Wiped,
     secrets: &[SecretString],
     now: i64,
     stop: &CancellationToken,
@@ -43,7 +45,9 @@ pub async fn rehearse(
     let (mut console, mut window) = match (Client::new(&connection.network), Client::new(&connection.network))
     {
         (Ok(console), Ok(window)) => (console, window),
-        (Err(error), _) | (_, Err(error)) => return ended(exchanges, Err(in_words(error))),
+        (Err(error), _) | (_, Err(error)) => {
+            return ended(exchanges, Err(in_words(error)), &Masks::default());
+        }
     };
     super::complete(connection, &mut context, console.captured(), now);
     let told = (&mut exchanges, stop);
@@ -57,12 +61,15 @@ pub async fn rehearse(
             "Check `[sign_out]`; the application may keep this session until it expires.",
         )),
     });
-    ended(exchanges, outcome)
+    // What was captured last may stand in the first answer.
+    let (of_console, of_window) = (console.secrets(), window.secrets());
+    ended(exchanges, outcome, &Masks::of(secrets.iter().chain(&of_console).chain(&of_window)))
 }
 
-fn ended(exchanges: Vec<Exchange>, outcome: Result<String, Refusal>) -> Rehearsal {
-    match outcome {
-        Ok(outcome) => Rehearsal { exchanges, outcome, hint: None, ok: true },
+fn ended(mut exchanges: Vec<Exchange>, outcome: Result<String, Refusal>, masks: &Masks) -> Rehearsal {
+    exchanges.iter_mut().for_each(|exchange| exchange.mask(masks));
+    match outcome.map_err(|refusal| masks.refusal(refusal)) {
+        Ok(outcome) => Rehearsal { exchanges, outcome: masks.mask(&outcome), hint: None, ok: true },
         Err(refusal) => Rehearsal { exchanges, outcome: refusal.title, hint: Some(refusal.hint), ok: false },
     }
 }
@@ -128,7 +135,7 @@ async fn sign_in(
         );
     }
     go_on()?;
-    let exchange = Exchange::of("Who is signed in?", true, &verify.request);
+    let exchange = Exchange::of("Who is signed in?", true, &verify.masked);
     let request = &verify.request;
     send(window, request, exchange, secrets, exchanges, |answer, secrets| {
         judge_verify(answer, &verify, context, secrets)
@@ -187,7 +194,7 @@ async fn send(
     }
     let answer = window.send(&as_sent, 0).await.map(|reply| reply.answer());
     let secrets: Vec<SecretString> = secrets.iter().cloned().chain(window.secrets()).collect();
-    exchange.answered(&answer, &secrets);
+    exchange.answered(&answer);
     // A page's `fetch` tells no more of a redirect than that it is one.
     let as_window = answer.map(|answer| match answer.status {
         300..400 => Answer { status: 0, ..answer },

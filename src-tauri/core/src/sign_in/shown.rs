@@ -2,17 +2,22 @@
 
 use std::time::Instant;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use ts_rs::TS;
+use url::Url;
 
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::names_a_secret;
+use crate::masks::Masks;
 use crate::template::MASK;
 
 /// Characters of an answer that are shown and logged.
 const EXCERPT: usize = 600;
+
+/// Bytes of an answer that are searched for secrets, to show the first of them.
+const SEARCHED: usize = 64 << 10;
 
 /// One request of a sign-in and its answer, with nothing secret in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -39,14 +44,15 @@ pub struct Exchange {
     /// From the request to the end of the answer, in milliseconds.
     #[ts(type = "number")]
     pub took_ms: u64,
+    /// The answer in full: what is captured later has to be masked in it too.
+    #[serde(skip)]
+    #[ts(skip)]
+    pub(super) whole: Option<Answer>,
 }
 
 impl Exchange {
     /// A request about to be sent. `masked` is the same one, rendered with [`MASK`] for every secret.
     pub fn of(title: impl Into<String>, by_window: bool, masked: &PlannedRequest) -> Self {
-        // In an address and in a form the mask is encoded as everything is.
-        let encoded: String = url::form_urlencoded::byte_serialize(MASK.as_bytes()).collect();
-        let plainly = |text: &str| text.replace(&encoded, MASK);
         Self {
             title: title.into(),
             by_window,
@@ -64,6 +70,7 @@ impl Exchange {
             failed: None,
             hint: None,
             took_ms: 0,
+            whole: None,
         }
     }
 
@@ -76,28 +83,105 @@ impl Exchange {
         }
     }
 
-    /// The same with what came back.
-    pub fn answered(&mut self, answer: &Result<Answer, Unanswered>, secrets: &[SecretString]) {
+    /// The same with what came back; [`mask`](Self::mask) makes it readable.
+    pub fn answered(&mut self, answer: &Result<Answer, Unanswered>) {
         if let Ok(answer) = answer {
             self.status = Some(answer.status);
-            self.answer = excerpt(answer, secrets);
+            self.whole = Some(answer.clone());
         }
+    }
+
+    /// Hides these secrets in all of it. May be called again when more of them are known.
+    pub fn mask(&mut self, masks: &Masks) {
+        let texts = [Some(&mut self.title), Some(&mut self.url), self.body.as_mut(), self.failed.as_mut()];
+        let values = self.headers.iter_mut().map(|(_, value)| value);
+        for text in texts.into_iter().flatten().chain(self.hint.as_mut()).chain(values) {
+            *text = masks.mask(text);
+        }
+        self.answer = self.whole.as_ref().and_then(|answer| excerpt(answer, masks));
     }
 }
 
-/// The context with a mask for everything that may not be seen.
+/// In an address and in a form the mask is encoded as everything is: the text with it as it is.
+fn plainly(text: &str) -> String {
+    let encoded: String = url::form_urlencoded::byte_serialize(MASK.as_bytes()).collect();
+    text.replace(&encoded, MASK)
+}
+
+/// The path of a URL that was rendered with masks, for a sentence.
+pub fn path(masked: &Url) -> String {
+    plainly(masked.path())
+}
+
+/// What the request holds where `masked`, the same one rendered with [`MASK`] for every secret, has a mask: the
+/// secrets, and what was made of them.
+pub fn made_of_secrets(request: &PlannedRequest, masked: &PlannedRequest) -> Vec<String> {
+    let mut made = Vec::new();
+    for ((_, value), (_, masked)) in request.headers.iter().zip(&masked.headers) {
+        under_masks(value.expose_secret(), masked.expose_secret(), &mut made);
+    }
+    if let (Some(body), Some(masked)) = (&request.body, &masked.body) {
+        let (body, masked) = (body.expose_secret(), masked.expose_secret());
+        match (serde_json::from_str(body), serde_json::from_str(masked)) {
+            (Ok(body), Ok(masked)) => under_masks_in_json(&body, &masked, &mut made),
+            _ => {
+                let fields = |text| url::form_urlencoded::parse(str::as_bytes(text));
+                fields(body).zip(fields(masked)).for_each(|((_, value), (_, masked))| {
+                    under_masks(&value, &masked, &mut made);
+                });
+            }
+        }
+    }
+    made
+}
+
+fn under_masks_in_json(json: &Value, masked: &Value, made: &mut Vec<String>) {
+    match (json, masked) {
+        (Value::String(text), Value::String(masked)) => under_masks(text, masked, made),
+        (Value::Array(items), Value::Array(masked)) => {
+            items.iter().zip(masked).for_each(|(item, masked)| under_masks_in_json(item, masked, made));
+        }
+        (Value::Object(fields), Value::Object(masked)) => {
+            for (name, value) in fields {
+                under_masks_in_json(value, &masked[name], made);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn under_masks(text: &str, masked: &str, made: &mut Vec<String>) {
+    let mut parts = masked.split(MASK);
+    let Some(mut rest) = parts.next().and_then(|start| text.strip_prefix(start)) else { return };
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        let end = if parts.peek().is_none() && rest.ends_with(part) {
+            Some(rest.len() - part.len())
+        } else {
+            rest.find(part)
+        };
+        let Some(end) = end else { return };
+        made.push(rest[..end].to_owned());
+        rest = &rest[end + part.len()..];
+    }
+}
+
+/// The context with a mask for everything that may not be seen. No secret is copied for it.
 pub fn masked(context: &Value) -> Value {
-    let mut masked = context.clone();
-    for group in ["secret", "captured"] {
-        if let Some(values) = masked[group].as_object_mut() {
-            values.values_mut().for_each(|value| *value = MASK.into());
-        }
+    let hidden = |values: &Value| {
+        let names = values.as_object().into_iter().flat_map(Map::keys);
+        Value::Object(names.map(|name| (name.clone(), MASK.into())).collect())
+    };
+    let mut masked = Map::new();
+    for (group, values) in context.as_object().into_iter().flatten() {
+        let is_secret = matches!(group.as_str(), "secret" | "captured");
+        masked.insert(group.clone(), if is_secret { hidden(values) } else { values.clone() });
     }
-    masked
+    masked.into()
 }
 
-/// The beginning of an answer, without any of `secrets` and without what JSON names like one.
-pub fn excerpt(answer: &Answer, secrets: &[SecretString]) -> Option<String> {
+/// The beginning of an answer, without any secret and without what JSON names like one.
+pub fn excerpt(answer: &Answer, masks: &Masks) -> Option<String> {
     let plain = match serde_json::from_str::<Value>(&answer.body) {
         Ok(mut json @ (Value::Object(_) | Value::Array(_))) => {
             hide(&mut json);
@@ -105,9 +189,15 @@ pub fn excerpt(answer: &Answer, secrets: &[SecretString]) -> Option<String> {
         }
         _ => answer.body.trim().to_owned(),
     };
-    let masked = mask(&plain, secrets);
+    let searched = &plain[..plain.floor_char_boundary(SEARCHED)];
+    let masked = masks.mask(searched);
+    let is_cut = searched.len() < plain.len();
+    if is_cut && masked.len() < SEARCHED / 4 {
+        // Masks nearly everywhere: the last one may be a secret's first half.
+        return Some(format!("{MASK}…"));
+    }
     let mut short: String = masked.chars().take(EXCERPT).collect();
-    if short.len() < masked.len() {
+    if short.len() < masked.len() || is_cut {
         short.push('…');
     }
     (!short.is_empty()).then_some(short)
@@ -131,38 +221,40 @@ fn hide_fields(fields: &mut Map<String, Value>) {
     }
 }
 
-/// `text` without any of `secrets`: an application may answer with what it was sent.
-pub fn mask(text: &str, secrets: &[SecretString]) -> String {
-    let mut masked = text.to_owned();
-    for secret in secrets {
-        let plain = secret.expose_secret();
-        let json = Value::String(plain.into()).to_string();
-        let encoded: String = url::form_urlencoded::byte_serialize(plain.as_bytes()).collect();
-        for form in [plain, json.trim_matches('"'), &encoded] {
-            if !form.is_empty() {
-                masked = masked.replace(form, MASK);
-            }
-        }
-    }
-    masked
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_an_application_echoes_is_masked_in_every_spelling() {
-        let secrets = [SecretString::from("to\"ken/1")];
-        let echoed = r#"{"a":"to\"ken/1","b":"to%22ken%2F1"} to"ken/1"#;
-        assert_eq!(mask(echoed, &secrets), r#"{"a":"••••","b":"••••"} ••••"#);
+    fn what_was_made_of_a_secret_is_one_as_well() {
+        let request = |token: &str, body: &str| PlannedRequest {
+            method: crate::connection::Method::Post,
+            url: "https://app.example/login".parse().expect("a URL"),
+            headers: vec![("authorization".into(), format!("Bearer {token}!").into())],
+            body: Some(body.to_owned().into()),
+            timeout: std::time::Duration::ZERO,
+            expect: Vec::new(),
+            secrets: Vec::new(),
+        };
+        let json = request("a.b.c", r#"{"id":7,"keys":[{"a":"x-1-y-2"}],"plain":"p"}"#);
+        let masked = request(MASK, r#"{"id":7,"keys":[{"a":"x-••••-y-••••"}],"plain":"p"}"#);
+        assert_eq!(made_of_secrets(&json, &masked), ["a.b.c", "1", "2"]);
+        let form = request("t", "id=7&hash=a%2Fb");
+        let masked = request(
+            MASK,
+            &format!(
+                "id=7&hash={}",
+                url::form_urlencoded::byte_serialize(MASK.as_bytes()).collect::<String>()
+            ),
+        );
+        assert_eq!(made_of_secrets(&form, &masked), ["t", "a/b"]);
     }
 
     #[test]
     fn a_token_that_nobody_knew_of_is_masked_by_its_name() {
         let body = r#"{"session":{"token":"abc","userId":"7"},"access_token":"def","error":"no"}"#.into();
         let answer = Answer { status: 200, content_type: None, body };
-        let shown = excerpt(&answer, &[]).expect("an answer");
+        let shown = excerpt(&answer, &Masks::default()).expect("an answer");
         assert!(!shown.contains("abc") && !shown.contains("def"), "{shown}");
         assert!(shown.contains(r#""userId":"7""#) && shown.contains(r#""error":"no""#), "{shown}");
     }
@@ -170,6 +262,6 @@ mod tests {
     #[test]
     fn a_long_answer_is_cut() {
         let answer = Answer { status: 500, content_type: None, body: "x".repeat(1 << 20) };
-        assert_eq!(excerpt(&answer, &[]).expect("an excerpt").chars().count(), EXCERPT + 1);
+        assert_eq!(excerpt(&answer, &Masks::default()).expect("an excerpt").chars().count(), EXCERPT + 1);
     }
 }

@@ -6,12 +6,14 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::client::Client;
+use super::client::{Client, texts};
 use super::shown::{self, Exchange};
 use super::{SIGN_OUT_TIMEOUT, capture, judge, planned};
-use crate::browser::{Answer, Refusal};
+use crate::browser::{Answer, PlannedRequest, Refusal};
 use crate::connection::Step;
 use crate::error::Error;
+use crate::masks::Masks;
+use crate::template::leads_elsewhere;
 
 /// Takes the step at this place, from 0. `context` gets what it captures; `told` hears of it.
 pub async fn one(
@@ -27,8 +29,11 @@ pub async fn one(
     let masked = planned(&step.request, timeout, &shown::masked(context)).map_err(in_words)?;
     let mut exchange = Exchange::of(title.clone(), false, &masked);
     let begun = Instant::now();
-    let outcome = take(step, &title, timeout, client, context, secrets, &mut exchange).await;
+    let outcome = take(step, &title, timeout, client, context, secrets, (&masked, &mut exchange)).await;
+    let masks = Masks::of(secrets.iter().chain(&client.secrets()));
+    let outcome = outcome.map_err(|refusal| masks.refusal(refusal));
     exchange.ended(begun, outcome.as_ref().map(drop));
+    exchange.mask(&masks);
     told(exchange);
     outcome
 }
@@ -40,9 +45,10 @@ async fn take(
     client: &mut Client,
     context: &mut Value,
     secrets: &[SecretString],
-    exchange: &mut Exchange,
+    (masked, exchange): (&PlannedRequest, &mut Exchange),
 ) -> Result<(), Refusal> {
     let mut request = planned(&step.request, timeout, context).map_err(in_words)?;
+    client.hide(shown::made_of_secrets(&request, masked));
     if request.secrets.is_empty() {
         // What it sends, an earlier step was given for a secret.
         request.secrets = context["secret"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
@@ -50,30 +56,33 @@ async fn take(
     if let Some(name) = &step.follow {
         let to = context["captured"][name].as_str().and_then(|text| Url::parse(text).ok());
         // What a page says must not choose where the console's cookies go.
-        request.url = to.filter(|to| to.origin() == request.url.origin()).ok_or_else(|| {
+        let is_within = |to: &Url| to.origin() == request.url.origin() && !leads_elsewhere(to.path());
+        request.url = to.filter(is_within).ok_or_else(|| {
             Refusal::new(
                 format!("{title}: what was captured as `{name}` is no link within the application"),
                 "Check where the step before captures it.",
             )
         })?;
     }
-    let reply = client.send(&request, step.redirects).await;
-    let secrets: Vec<SecretString> = secrets.iter().cloned().chain(client.secrets()).collect();
-    let reply = match reply {
+    let reply = match client.send(&request, step.redirects).await {
         Ok(reply) => reply,
         Err(unanswered) => return Err(judge::unanswered(title, &request, &unanswered)),
     };
     let answer = reply.answer();
-    exchange.answered(&Ok(answer.clone()), &secrets);
+    exchange.answered(&Ok(answer.clone()));
+    // All that can be captured is hidden before anything of the answer is shown, also when the step fails.
+    let found: Vec<_> =
+        step.capture.iter().map(|wanted| (&wanted.name, capture::take(wanted, &reply, client))).collect();
+    found.iter().flat_map(|(_, value)| value).for_each(|value| client.hide(texts(value)));
+    let masks = Masks::of(secrets.iter().chain(&client.secrets()));
     if !accepted(&request.expect, &answer) {
-        return Err(judge::step_refused(title, &request, &reply, &secrets));
+        return Err(judge::step_refused(title, &request, &reply, &masks));
     }
-    for wanted in &step.capture {
-        let name = &wanted.name;
-        let value = capture::take(wanted, &reply, client).map_err(|why| Refusal {
+    for (name, value) in found {
+        let value = value.map_err(|why| Refusal {
             title: format!("{title}: {why}"),
             status: Some(reply.status),
-            excerpt: shown::excerpt(&answer, &secrets),
+            excerpt: shown::excerpt(&answer, &masks),
             hint: format!("The sign-in takes `{name}` from this answer: check the step, or what the application answers."),
             secrets: Vec::new(),
         })?;

@@ -9,7 +9,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{TemplateFault, sign};
+use super::{TemplateFault, bounds, mentions, sign};
 
 /// What a template's result is for; it decides how a value is written into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) enum Flavour {
     Exact,
     /// For a program that reads a URL: as `Exact`, and every value is percent-encoded.
     Url,
+    /// As `Url`, with one letter for every value: what the file itself says of the path.
+    UrlShape,
     /// For people: a value that is absent is a dash.
     Words,
 }
@@ -33,12 +35,14 @@ const STATEMENTS: &[&str] = &["if", "elif", "else", "endif", "raw", "endraw"];
 
 static EXACT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Flavour::Exact));
 static URL: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Flavour::Url));
+static URL_SHAPE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Flavour::UrlShape));
 static WORDS: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Flavour::Words));
 
 pub(super) fn engine(flavour: Flavour) -> &'static Environment<'static> {
     match flavour {
         Flavour::Exact => &EXACT,
         Flavour::Url => &URL,
+        Flavour::UrlShape => &URL_SHAPE,
         Flavour::Words => &WORDS,
     }
 }
@@ -58,11 +62,13 @@ fn environment(flavour: Flavour) -> Environment<'static> {
     for function in ["range", "dict", "debug", "namespace"] {
         engine.remove_global(function);
     }
-    engine.add_filter("urlencode", move |value: &str| {
-        let encoded = utf8_percent_encode(value, UNRESERVED).to_string();
-        // In a URL everything is encoded; what is marked as safe is encoded already.
-        if flavour == Flavour::Url { Value::from_safe_string(encoded) } else { Value::from(encoded) }
-    });
+    if matches!(flavour, Flavour::Url | Flavour::UrlShape) {
+        // In a URL every value is encoded when it is written.
+        engine.add_filter("urlencode", |value: Value| value);
+    } else {
+        engine.add_filter("urlencode", |value: &str| utf8_percent_encode(value, UNRESERVED).to_string());
+    }
+    engine.add_filter("mentions", mentions::mentions);
     // Words are shown to people, and URLs are written down: neither is signed.
     if flavour == Flavour::Exact {
         sign::add_to(&mut engine);
@@ -80,23 +86,21 @@ fn write(
     let absent = value.is_undefined() || value.is_none();
     match flavour {
         // `{{ a if b }}` with a false b is undefined without being an error to the engine.
-        Flavour::Exact | Flavour::Url if absent => Err(ErrorKind::UndefinedError.into()),
+        Flavour::Exact | Flavour::Url | Flavour::UrlShape if absent => Err(ErrorKind::UndefinedError.into()),
         Flavour::Words if absent => escape_formatter(out, state, &Value::from("–")),
-        Flavour::Url if !value.is_safe() => {
-            let text = value.to_string();
-            // `..` would climb in the path, and encoded dots climb as well.
-            if matches!(text.as_str(), "." | "..") {
-                return Err(minijinja::Error::new(ErrorKind::InvalidOperation, "dots"));
-            }
-            let encoded = utf8_percent_encode(&text, UNRESERVED).to_string();
+        // Whatever filters call safe: nothing that comes of a value is written as it is.
+        Flavour::Url => {
+            let encoded = utf8_percent_encode(&value.to_string(), UNRESERVED).to_string();
             escape_formatter(out, state, &Value::from(encoded))
         }
+        Flavour::UrlShape => escape_formatter(out, state, &Value::from("x")),
         _ => escape_formatter(out, state, value),
     }
 }
 
 /// Every name that the template uses, in full: `user.id`.
 pub(super) fn names_of_template(flavour: Flavour, source: &str) -> Result<BTreeSet<String>, TemplateFault> {
+    bounds::check_template(source)?;
     only_known_statements(source)?;
     let template = engine(flavour).template_from_str(source).map_err(|error| syntax(&error))?;
     Ok(names(flavour, template.undeclared_variables(true)))
@@ -104,6 +108,7 @@ pub(super) fn names_of_template(flavour: Flavour, source: &str) -> Result<BTreeS
 
 /// Every name that the expression uses, in full.
 pub(super) fn names_of_expression(source: &str) -> Result<BTreeSet<String>, TemplateFault> {
+    bounds::check_expression(source)?;
     let expression = engine(Flavour::Exact).compile_expression(source).map_err(|error| syntax(&error))?;
     Ok(names(Flavour::Exact, expression.undeclared_variables(true)))
 }

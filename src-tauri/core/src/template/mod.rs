@@ -5,9 +5,11 @@
 //! rendered. Faults and errors tell keys and names, never values. No I/O here, and no clock.
 //!
 //! Here are the kinds of template; `engine` is MiniJinja's side, `scope` the names, `sign` what
-//! can be signed, `url` the templates that become a URL.
+//! can be signed, `url` the templates that become a URL, `mentions` a filter of ours, `bounds` how much a text may be.
 
+mod bounds;
 mod engine;
+mod mentions;
 mod scope;
 mod sign;
 mod url;
@@ -25,7 +27,7 @@ use crate::error::{Code, Error, Result};
 use engine::{Flavour, engine, names_of_expression, names_of_template, try_out};
 pub use scope::Scope;
 pub use sign::{FACTS, GIVEN, MASK, signed};
-pub use url::is_loopback;
+pub use url::{is_loopback, leads_elsewhere};
 
 /// Why a template cannot be what it says; completes "`<key>`: …".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +129,10 @@ impl Template {
             .render_str(&self.source.text, Rendered::from(Serde(context)))
             .map_err(|cause| self.source.failed(context, &cause))?;
         if let Some(origin) = &self.origin {
-            self.check_rendered_url(origin, &rendered)?;
+            let shape = engine(Flavour::UrlShape)
+                .render_str(&self.source.text, Rendered::from(Serde(context)))
+                .map_err(|cause| self.source.failed(context, &cause))?;
+            self.check_rendered_url(origin, &rendered, &shape)?;
         }
         Ok(rendered)
     }

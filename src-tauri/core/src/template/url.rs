@@ -21,16 +21,68 @@ impl Template {
         self.origin.as_ref()
     }
 
-    /// The origin is literal and values are encoded; this is the belt to those braces.
-    pub(super) fn check_rendered_url(&self, origin: &Origin, rendered: &str) -> Result<()> {
+    /// The origin is literal and values are encoded; this is the belt to those braces. `shape` is the same with a
+    /// letter for each value.
+    pub(super) fn check_rendered_url(&self, origin: &Origin, rendered: &str, shape: &str) -> Result<()> {
         let url = Url::parse(rendered).ok();
-        if url.is_some_and(|url| url.origin() == *origin && !has_credentials(&url)) {
-            return Ok(());
+        if !url.is_some_and(|url| url.origin() == *origin && !has_credentials(&url)) {
+            let message =
+                format!("{} does not become a URL of {}.", self.source.key, origin.ascii_serialization());
+            return Err(Error::new(Code::TemplateFailed, message).hint("Correct it in the connection file."));
         }
-        let message =
-            format!("{} does not become a URL of {}.", self.source.key, origin.ascii_serialization());
-        Err(Error::new(Code::TemplateFailed, message).hint("Correct it in the connection file."))
+        let (path, meant) = (path_of(rendered), path_of(shape));
+        if leads_elsewhere(path) && !leads_elsewhere(meant) || empty_parts(path) > empty_parts(meant) {
+            let message = format!(
+                "{} would lead elsewhere for this user: a value in its path is empty, or leads up as `..` does.",
+                self.source.key
+            );
+            let hint = "Put another of the user's values into the path, such as the id.";
+            return Err(Error::new(Code::TemplateFailed, message).hint(hint));
+        }
+        Ok(())
     }
+}
+
+/// What stands between the host and the query, as it is written.
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
+    rest.find(['/', '\\']).map_or("", |begin| &rest[begin..])
+}
+
+/// Does any part of the path step up or stay (`..`, `.`) once servers have read it: decoded, more than once, with
+/// backslashes for slashes, without parameters (`..;x`), white space and control characters?
+pub fn leads_elsewhere(path: &str) -> bool {
+    let is_dots = |part: &str| !part.is_empty() && part.chars().all(|char| char == '.');
+    parts_of(path).iter().any(|part| is_dots(part))
+}
+
+fn empty_parts(path: &str) -> usize {
+    parts_of(path).iter().filter(|part| part.is_empty()).count()
+}
+
+fn parts_of(path: &str) -> Vec<String> {
+    let mut plain = path.to_owned();
+    // As often as a chain of proxies might.
+    for _ in 0..4 {
+        let decoded = percent_encoding::percent_decode_str(&plain).decode_utf8_lossy().into_owned();
+        if decoded == plain {
+            break;
+        }
+        plain = decoded;
+    }
+    let normal = |char: char| match char {
+        '\\' | '／' | '＼' => '/',
+        // What compatibility forms (NFKC) make dots of.
+        '．' | '․' | '‥' => '.',
+        other => other,
+    };
+    let plain: String = plain.chars().map(normal).collect();
+    let part = |part: &str| {
+        let part = part.split(';').next().unwrap_or_default();
+        part.chars().filter(|char| !char.is_whitespace() && !char.is_control()).collect()
+    };
+    plain.split('/').map(part).collect()
 }
 
 /// Checks everything about a URL that does not depend on values. Nothing of the URL but its scheme

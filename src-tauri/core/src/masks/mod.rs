@@ -1,0 +1,290 @@
+//! Hiding secrets in what people read: answers, refusals, URLs, the audit log.
+//!
+//! An application may repeat what it was sent, in whatever spelling its pages and answers use: escaped for HTML,
+//! for JSON or for a URL, twice, or as Base64. [`Masks`] knows the secrets and finds all of those; `spelling`
+//! says how a text can be read.
+
+mod spelling;
+
+use std::ops::Range;
+
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::browser::Refusal;
+use crate::template::MASK;
+use spelling::{Reading, Spelling, base64_runs};
+
+/// How often a text can have been escaped: `&` in JSON in a form's field is three times.
+const DEPTH: usize = 3;
+
+/// How often what stands in Base64 can have been escaped before.
+const BASE64_DEPTH: usize = 2;
+
+/// Secrets, as what has to be found in a text.
+#[derive(Default)]
+pub struct Masks {
+    wanted: Vec<Zeroizing<Vec<u8>>>,
+}
+
+impl Masks {
+    /// Masks for these secrets. An empty one hides nothing.
+    pub fn of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
+        let mut masks = Self::default();
+        secrets.into_iter().for_each(|secret| masks.add(secret.expose_secret()));
+        masks
+    }
+
+    fn add(&mut self, secret: &str) {
+        // An application may cut the white space around what it was sent.
+        for text in [secret, secret.trim()] {
+            self.want(text.as_bytes().to_vec());
+            // `%E9`: applications and headers that know Latin-1 only.
+            let latin1: Option<Vec<u8>> =
+                text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect();
+            latin1.into_iter().for_each(|bytes| self.want(bytes));
+        }
+    }
+
+    fn want(&mut self, bytes: Vec<u8>) {
+        let bytes = Zeroizing::new(bytes);
+        // To hide the mask itself would change nothing.
+        let is_mask = std::str::from_utf8(&bytes).is_ok_and(|text| text.chars().all(|char| char == '•'));
+        if !is_mask && !self.wanted.contains(&bytes) {
+            self.wanted.push(bytes);
+        }
+    }
+
+    /// The text with [`MASK`] in the place of every secret, however it is spelt there.
+    pub fn mask(&self, text: &str) -> String {
+        if self.wanted.is_empty() {
+            return text.to_owned();
+        }
+        let mut found = Vec::new();
+        self.search(&Reading::plain(text), DEPTH, &mut found);
+        replace(text, found)
+    }
+
+    /// The refusal without any secret.
+    #[must_use]
+    pub fn refusal(&self, refusal: Refusal) -> Refusal {
+        Refusal {
+            title: self.mask(&refusal.title),
+            excerpt: refusal.excerpt.map(|excerpt| self.mask(&excerpt)),
+            hint: self.mask(&refusal.hint),
+            ..refusal
+        }
+    }
+
+    fn search(&self, reading: &Reading, depth: usize, found: &mut Vec<Range<usize>>) {
+        for wanted in &self.wanted {
+            found.extend(reading.places_of(wanted).into_iter().map(|place| reading.source(place)));
+        }
+        for run in base64_runs(&reading.bytes, self.shortest_base64()) {
+            if self.is_in_base64(&reading.bytes[run.clone()], BASE64_DEPTH) {
+                found.push(reading.source(run));
+            }
+        }
+        if depth > 0 {
+            let readings = Spelling::ALL.iter().filter_map(|spelling| reading.unescaped(*spelling));
+            readings.for_each(|inside| self.search(&inside, depth - 1, found));
+        }
+    }
+
+    /// As many characters as the shortest secret has in Base64.
+    fn shortest_base64(&self) -> usize {
+        self.wanted.iter().map(|wanted| wanted.len() * 4 / 3).min().unwrap_or_default()
+    }
+
+    /// Is any secret in what this stands for, as it is or escaped again? Where it begins is not known.
+    fn is_in_base64(&self, run: &[u8], depth: usize) -> bool {
+        (0..4).filter_map(|shift| Reading::of_base64(run, shift)).any(|inside| self.is_in(&inside, depth))
+    }
+
+    fn is_in(&self, reading: &Reading, depth: usize) -> bool {
+        if self.wanted.iter().any(|wanted| !reading.places_of(wanted).is_empty()) {
+            return true;
+        }
+        let Some(depth) = depth.checked_sub(1) else { return false };
+        let mut inside = Spelling::ALL.iter().filter_map(|spelling| reading.unescaped(*spelling));
+        inside.any(|inside| self.is_in(&inside, depth))
+            || base64_runs(&reading.bytes, self.shortest_base64())
+                .into_iter()
+                .any(|run| self.is_in_base64(&reading.bytes[run], depth))
+    }
+}
+
+/// The text with what is escaped for HTML read; `None`: nothing is.
+pub(crate) fn read_html(text: &str) -> Option<String> {
+    let read = Reading::plain(text).unescaped(Spelling::Html)?;
+    Some(String::from_utf8_lossy(&read.bytes).into_owned())
+}
+
+/// `text` with a mask for each of these places. Places that overlap or touch become one, so that nothing is left of a
+/// secret that begins or ends like another.
+fn replace(text: &str, mut places: Vec<Range<usize>>) -> String {
+    places.sort_by_key(|place| (place.start, place.end));
+    let mut masked = String::with_capacity(text.len());
+    let mut at = 0;
+    let mut places = places.into_iter().peekable();
+    while let Some(Range { mut start, mut end }) = places.next() {
+        while let Some(next) = places.next_if(|next| next.start <= end) {
+            end = end.max(next.end);
+        }
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        masked.push_str(text.get(at..start).unwrap_or_default());
+        masked.push_str(MASK);
+        at = end;
+    }
+    masked.push_str(text.get(at..).unwrap_or_default());
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
+    use std::fmt::Write;
+
+    use super::*;
+
+    fn masked(text: &str, secrets: &[&str]) -> String {
+        let secrets: Vec<SecretString> = secrets.iter().map(|secret| SecretString::from(*secret)).collect();
+        Masks::of(&secrets).mask(text)
+    }
+
+    #[test]
+    fn what_an_application_repeats_is_masked_in_every_spelling() {
+        let secret = "to\"ken/1=&<é'";
+        for spelt in [
+            "to\"ken/1=&<é'",
+            r#"to\"ken\/1=&<é'"#,
+            r"to\u0022ken\u002F1\u003d\u0026\u003c\u00e9\u0027",
+            "to&quot;ken/1=&amp;&lt;é&#39;",
+            "to&#34;ken&#x2F;1&#x3D;&#038;&#x3c;&eacute;&apos;",
+            "to%22ken%2F1%3D%26%3C%C3%A9%27",
+            "to%22ken%2f1%3d%26%3c%c3%a9'",
+            "to%22ken/1%3D%26%3C%E9'",
+            "to%2522ken%252F1%253D%2526%253C%25C3%25A9%2527",
+            "to\\u0026quot;ken/1=\\u0026amp;\\u0026lt;é\\u0026#39;",
+        ] {
+            assert_eq!(masked(&format!("[{spelt}]"), &[secret]), "[••••]", "{spelt}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_basic_credentials_is_masked() {
+        let basic = BASE64_STANDARD.encode("support:hunter2!");
+        assert_eq!(
+            masked(&format!("authorization: Basic {basic};"), &["hunter2!"]),
+            "authorization: Basic ••••;"
+        );
+        let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"key":"a\"b\/c/d"}"#);
+        assert_eq!(masked(&format!("x.{payload}.y"), &["a\"b/c/d"]), "x.••••.y");
+    }
+
+    #[test]
+    fn no_end_of_a_longer_secret_is_left() {
+        assert_eq!(masked("token-1-and-more", &["token-1", "token-1-and-more"]), "••••");
+        assert_eq!(masked("abcdef", &["abcd", "cdef"]), "••••", "they overlap");
+        assert_eq!(masked("plain words stay", &["words", ""]), "plain •••• stay");
+    }
+
+    #[test]
+    fn a_refusal_is_masked_in_all_that_people_read() {
+        let refusal = Refusal {
+            title: "/me/s3cret%2Fs says no".into(),
+            excerpt: Some("s3cret/s".into()),
+            hint: "try s3cret&#47;s".into(),
+            ..Refusal::default()
+        };
+        let shown = Masks::of(&[SecretString::from("s3cret/s")]).refusal(refusal);
+        assert_eq!((shown.title.as_str(), shown.hint.as_str()), ("/me/•••• says no", "try ••••"));
+        assert_eq!(shown.excerpt.as_deref(), Some("••••"));
+    }
+
+    fn each(text: &str, spell: impl Fn(char, &mut String)) -> String {
+        let mut spelt = String::new();
+        text.chars().for_each(|char| spell(char, &mut spelt));
+        spelt
+    }
+
+    fn url(text: &str) -> String {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    }
+
+    /// The ways in which programs write a text.
+    fn spellings() -> Vec<fn(&str) -> String> {
+        vec![
+            |text| text.to_owned(),
+            url,
+            |text| {
+                each(text, |char, spelt| {
+                    spelt.push_str(&if char.is_ascii_alphanumeric() {
+                        char.to_string()
+                    } else {
+                        url(&char.to_string()).to_lowercase()
+                    })
+                })
+            },
+            |text| text.bytes().fold(String::new(), |spelt, byte| spelt + &format!("%{byte:02x}")),
+            |text| url::form_urlencoded::byte_serialize(text.as_bytes()).collect(),
+            |text| {
+                let html = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+                html.replace('"', "&quot;").replace('\'', "&#39;")
+            },
+            |text| each(text, |char, spelt| write!(spelt, "&#{};", u32::from(char)).expect("a String")),
+            |text| each(text, |char, spelt| write!(spelt, "&#x{:X};", u32::from(char)).expect("a String")),
+            |text| serde_json::Value::from(text).to_string().trim_matches('"').to_owned(),
+            |text| {
+                serde_json::Value::from(text)
+                    .to_string()
+                    .replace('/', "\\/")
+                    .trim_start_matches('"')
+                    .to_owned()
+            },
+            |text| {
+                each(text, |char, spelt| {
+                    for unit in char.encode_utf16(&mut [0; 2]) {
+                        write!(spelt, "\\u{unit:04x}").expect("a String");
+                    }
+                })
+            },
+            |text| BASE64_STANDARD.encode(format!("u:{text}")),
+            |text| BASE64_STANDARD.encode(format!("user:{text}!")),
+            |text| BASE64_URL_SAFE_NO_PAD.encode(format!("someone:{text}")),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_any_secret_comes_out(
+            secret in prop_oneof!["[ -~]{4,40}", "[^•\\p{Cc}]{4,20}"],
+            first in 0..14_usize,
+            then in 0..14_usize,
+        ) {
+            prop_assume!(secret.trim().len() >= 4 && !secret.starts_with('"') && !secret.ends_with('"'));
+            let spellings = spellings();
+            // Escaped once and twice.
+            for spelt in [spellings[first](&secret), spellings[then](&spellings[first](&secret))] {
+                let text = format!("<p title=\"{spelt}\"> {spelt} </p>");
+                let shown = masked(&text, &[&secret]);
+                for spell in &spellings {
+                    prop_assert!(!shown.contains(&spell(&secret)), "{:?} in {:?} of {:?}", spell(&secret), shown, text);
+                }
+                prop_assert!(!shown.contains(&spelt), "{:?} in {:?}", spelt, shown);
+            }
+        }
+
+        #[test]
+        fn a_text_without_the_secret_stays_as_it_is(text in "[a-y &%+;.\\\\/=]{0,80}") {
+            prop_assert_eq!(masked(&text, &["zzzz-0815"]), text);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The ways in which a text can be written, read back: each byte keeps the place that it came from.
+
+use std::ops::Range;
+
+use markup5ever::data::NAMED_ENTITIES;
+
+/// Shorter ones could be any word.
+const SHORTEST_BASE64: usize = 6;
+
+/// One way of escaping characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// `%3D`
+    Url,
+    /// `%3D`, and `+` for a space.
+    Form,
+    /// `&amp;`, `&#61;`, `&#x3D;`
+    Html,
+    /// `\/`, `\"`, `\u003d`, `\x3d`
+    Json,
+}
+
+impl Spelling {
+    pub const ALL: &[Self] = &[Self::Url, Self::Form, Self::Html, Self::Json];
+
+    /// What an escaped character at the beginning of `bytes` stands for, and how long it is written.
+    fn read(self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+        match (self, bytes.first()?) {
+            (Self::Form, b'+') => Some((b" ".to_vec(), 1)),
+            (Self::Url | Self::Form, b'%') => percent(bytes),
+            (Self::Html, b'&') => entity(bytes),
+            (Self::Json, b'\\') => backslash(bytes),
+            _ => None,
+        }
+    }
+}
+
+/// A text as it reads in one way.
+pub(super) struct Reading {
+    pub bytes: Vec<u8>,
+    /// Where each byte was written in the original text; one more for its end.
+    at: Vec<usize>,
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        secrecy::zeroize::Zeroize::zeroize(&mut self.bytes);
+    }
+}
+
+impl Reading {
+    /// As it is written.
+    pub fn plain(text: &str) -> Self {
+        Self { bytes: text.as_bytes().to_vec(), at: (0..=text.len()).collect() }
+    }
+
+    /// What Base64 of either alphabet stands for, the first `shift` characters left out; `None`: nothing.
+    pub fn of_base64(run: &[u8], shift: usize) -> Option<Self> {
+        let mut bytes = Vec::with_capacity(run.len());
+        let (mut bits, mut held) = (0_u32, 0);
+        for char in run.get(shift..)? {
+            let value = match char {
+                b'A'..=b'Z' => char - b'A',
+                b'a'..=b'z' => char - b'a' + 26,
+                b'0'..=b'9' => char - b'0' + 52,
+                b'+' | b'-' => 62,
+                _ => 63,
+            };
+            bits = bits << 6 | u32::from(value);
+            held += 6;
+            if held >= 8 {
+                held -= 8;
+                bytes.push(u8::try_from(bits >> held & 0xff).expect("eight bits"));
+            }
+        }
+        let at = vec![0; bytes.len() + 1];
+        (!bytes.is_empty()).then_some(Self { bytes, at })
+    }
+
+    /// The same with what is escaped so read; `None`: nothing is.
+    pub fn unescaped(&self, spelling: Spelling) -> Option<Self> {
+        // Without a plus, a form reads as a URL does.
+        if spelling == Spelling::Form && !self.bytes.contains(&b'+') {
+            return None;
+        }
+        let mut read = Self { bytes: Vec::new(), at: Vec::new() };
+        let (mut at, mut is_changed) = (0, false);
+        while at < self.bytes.len() {
+            let (bytes, length) = match spelling.read(&self.bytes[at..]) {
+                Some(read) => {
+                    is_changed = true;
+                    read
+                }
+                None => (vec![self.bytes[at]], 1),
+            };
+            read.at.resize(read.at.len() + bytes.len(), self.at[at]);
+            read.bytes.extend(bytes);
+            at += length;
+        }
+        read.at.push(self.at[self.bytes.len()]);
+        is_changed.then_some(read)
+    }
+
+    /// Every place where `wanted` stands.
+    pub fn places_of(&self, wanted: &[u8]) -> Vec<Range<usize>> {
+        let Some(first) = wanted.first() else { return Vec::new() };
+        let begins = self.bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
+        begins
+            .filter(|(at, _)| self.bytes[*at..].starts_with(wanted))
+            .map(|(at, _)| at..at + wanted.len())
+            .collect()
+    }
+
+    /// The same place in the original text.
+    pub fn source(&self, place: Range<usize>) -> Range<usize> {
+        let Range { start, mut end } = place;
+        // An escape that stands for several bytes is masked as a whole.
+        while end < self.bytes.len() && end > start && self.at[end] == self.at[end - 1] {
+            end += 1;
+        }
+        self.at[start]..self.at[end]
+    }
+}
+
+/// Every stretch of so many characters that may be Base64, its padding included.
+pub(super) fn base64_runs(bytes: &[u8], shortest: usize) -> Vec<Range<usize>> {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+    let mut runs = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let length = bytes[at..].iter().take_while(|byte| is_digit(byte)).count();
+        if length >= shortest.max(SHORTEST_BASE64) {
+            let padding = bytes[at + length..].iter().take(2).take_while(|byte| **byte == b'=').count();
+            runs.push(at..at + length + padding);
+        }
+        at += length.max(1);
+    }
+    runs
+}
+
+fn hex(bytes: Option<&[u8]>) -> Option<u32> {
+    let digits = bytes?;
+    let is_hex = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+    u32::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| is_hex)?, 16).ok()
+}
+
+fn character(code: u32) -> Option<Vec<u8>> {
+    char::from_u32(code).map(|char| char.to_string().into_bytes())
+}
+
+fn percent(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    if let Some(byte) = hex(bytes.get(1..3)) {
+        return Some((vec![u8::try_from(byte).ok()?], 3));
+    }
+    // `escape()` of old scripts.
+    let code = hex(bytes.get(2..6).filter(|_| bytes[1] == b'u'))?;
+    Some((character(code)?, 6))
+}
+
+/// <https://html.spec.whatwg.org/multipage/parsing.html#character-reference-state>
+fn entity(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    if bytes.get(1) == Some(&b'#') {
+        let is_hex = bytes.get(2).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'x'));
+        let (begin, radix) = if is_hex { (3, 16) } else { (2, 10) };
+        let digits = bytes[begin..].iter().take_while(|byte| char::from(**byte).is_digit(radix)).count();
+        let code =
+            u32::from_str_radix(std::str::from_utf8(&bytes[begin..begin + digits]).ok()?, radix).ok()?;
+        let end = begin + digits;
+        return Some((character(code)?, end + usize::from(bytes.get(end) == Some(&b';'))));
+    }
+    let name = bytes[1..].iter().take(40).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let with_end = 1 + name + usize::from(bytes.get(1 + name) == Some(&b';'));
+    // The longest name counts: `&notin;` is no `&not`.
+    (2..=with_end).rev().find_map(|end| {
+        let (first, second) = NAMED_ENTITIES.get(std::str::from_utf8(&bytes[1..end]).ok()?)?;
+        let mut text = character(*first).filter(|_| *first != 0)?;
+        text.extend(character(*second).filter(|_| *second != 0).into_iter().flatten());
+        Some((text, end))
+    })
+}
+
+fn backslash(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let next = *bytes.get(1)?;
+    let plain = |byte: u8| Some((vec![byte], 2));
+    match next {
+        b'u' => match hex(bytes.get(2..6)) {
+            Some(high @ 0xd800..0xdc00) => {
+                let low = hex(bytes.get(8..12).filter(|_| bytes[6..8] == *b"\\u"))?;
+                let low = low.checked_sub(0xdc00).filter(|low| *low < 0x400)?;
+                Some((character(0x10000 + ((high - 0xd800) << 10) + low)?, 12))
+            }
+            Some(code) => Some((character(code)?, 6)),
+            None => plain(b'u'),
+        },
+        b'x' => match hex(bytes.get(2..4)) {
+            Some(code) => Some((character(code)?, 4)),
+            None => plain(b'x'),
+        },
+        b'n' => plain(b'\n'),
+        b'r' => plain(b'\r'),
+        b't' => plain(b'\t'),
+        b'b' => plain(8),
+        b'f' => plain(12),
+        other => plain(other),
+    }
+}

@@ -1,0 +1,143 @@
+//! Reading files that people and other programs put somewhere: regular files of a reasonable size, and nothing else.
+//! A named pipe would keep the reader waiting, and a device would never end.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::error::{Code, Error, Result};
+
+/// Bytes of a connection file or of the settings: a thousand times as much as most have.
+pub const OF_SETTINGS: u64 = 256 << 10;
+
+/// Bytes of a file with certificates: a system's whole list of authorities is a quarter of it.
+pub const OF_CERTIFICATES: u64 = 1 << 20;
+
+/// The text of a regular file that has at most `limit` bytes. Returns at once for anything else.
+pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    let bytes = read(path, limit)?;
+    String::from_utf8(bytes).map_err(|_| {
+        Error::new(Code::FileFailed, format!("{} is not a text in UTF-8.", path.display()))
+            .hint("Save it as UTF-8 in your editor.")
+    })
+}
+
+/// The same for a file of bytes.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let failed = |cause: io::Error| Error::file("read", path, &cause);
+    // Asked before it is opened, as opening alone can do something to a device; and again for what was opened, as it
+    // may have been exchanged meanwhile.
+    check(path, &std::fs::metadata(path).map_err(failed)?, limit)?;
+    let file = open_at_once(path).map_err(failed)?;
+    check(path, &file.metadata().map_err(failed)?, limit)?;
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > limit {
+        return Err(too_large(path, limit));
+    }
+    Ok(bytes)
+}
+
+/// Whether [`read`] would take it, without reading it.
+pub fn is_readable(path: &Path, limit: u64) -> Result<()> {
+    let metadata = std::fs::metadata(path).map_err(|cause| Error::file("read", path, &cause))?;
+    check(path, &metadata, limit)
+}
+
+fn check(path: &Path, metadata: &Metadata, limit: u64) -> Result<()> {
+    if metadata.is_file() {
+        return if metadata.len() > limit { Err(too_large(path, limit)) } else { Ok(()) };
+    }
+    Err(Error::new(Code::FileFailed, format!("{} is {}, not a file.", path.display(), kind(metadata)))
+        .hint("Remove it, or put a file in its place."))
+}
+
+fn too_large(path: &Path, limit: u64) -> Error {
+    Error::new(
+        Code::FileFailed,
+        format!("{} is larger than the {} KiB that are read.", path.display(), limit >> 10),
+    )
+    .hint("Check that it is the file that you mean.")
+}
+
+#[cfg(unix)]
+fn kind(metadata: &Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    match () {
+        () if kind.is_dir() => "a folder",
+        () if kind.is_fifo() => "a named pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(metadata: &Metadata) -> &'static str {
+    if metadata.is_dir() { "a folder" } else { "a device" }
+}
+
+/// Opens without waiting for the other end of a pipe.
+#[cfg(unix)]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(not(unix))]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn said(path: &Path) -> String {
+        read_text(path, 1000).expect_err("refused").message
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let base = tempfile::tempdir().unwrap();
+        let at = |name: &str| base.path().join(name);
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), mode).unwrap();
+        assert!(said(&at("pipe")).ends_with("pipe is a named pipe, not a file."));
+        symlink(at("pipe"), at("link")).unwrap();
+        assert!(said(&at("link")).ends_with("link is a named pipe, not a file."));
+        symlink("/dev/zero", at("zero")).unwrap();
+        assert!(said(&at("zero")).ends_with("zero is a device, not a file."));
+        std::fs::create_dir(at("folder")).unwrap();
+        assert!(said(&at("folder")).ends_with("folder is a folder, not a file."));
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        assert!(said(&at("socket")).ends_with("socket is a socket, not a file."));
+        symlink(at("loop"), at("loop")).unwrap();
+        assert!(said(&at("loop")).starts_with("Could not read"));
+        assert!(said(&at("nothing")).starts_with("Could not read"));
+    }
+
+    #[test]
+    fn a_file_counts_up_to_its_limit_also_behind_a_link() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("file");
+        std::fs::write(&file, "x".repeat(1000)).unwrap();
+        symlink(&file, base.path().join("link")).unwrap();
+        assert_eq!(read_text(&base.path().join("link"), 1000).unwrap().len(), 1000);
+        std::fs::write(&file, "x".repeat(1001)).unwrap();
+        assert!(said(&file).contains("larger than the 0 KiB"));
+        // As large as one likes, without a block on the disk.
+        File::create(&file).unwrap().set_len(1 << 40).unwrap();
+        assert!(
+            read(&file, OF_SETTINGS).unwrap_err().message.ends_with("larger than the 256 KiB that are read.")
+        );
+        std::fs::write(&file, [0xff, 0xfe]).unwrap();
+        assert!(said(&file).ends_with("is not a text in UTF-8."));
+    }
+}

@@ -1,0 +1,160 @@
+//! Who can change a file: what IT hands out counts only where nobody else could have put it.
+//!
+//! On Unix owner and mode say so, on Windows the owner and the access list, read as text by `sddl`.
+
+#[cfg(any(windows, test))]
+mod sddl;
+#[cfg(windows)]
+mod windows;
+
+use std::path::{Path, PathBuf};
+
+/// Whose files count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trusted {
+    /// The system's administrators alone.
+    Administrators,
+    /// They, and whoever runs this.
+    Myself,
+}
+
+/// Fails with why others can change what is at `path`, as a sentence's second half: the thing itself and every folder
+/// above it count, also behind links.
+pub fn only_changed_by(trusted: Trusted, path: &Path) -> Result<(), String> {
+    let real = path.canonicalize().map_err(|cause| format!("{} cannot be found: {cause}", path.display()))?;
+    let mut checked: Vec<PathBuf> = Vec::new();
+    for (is_parent, place) in places(path).chain(places(&real)) {
+        if checked.iter().all(|before| *before != place) {
+            only_this_changed_by(trusted, &place, is_parent)?;
+            checked.push(place);
+        }
+    }
+    Ok(())
+}
+
+/// The path and those above it, each with whether it is above.
+fn places(path: &Path) -> impl Iterator<Item = (bool, PathBuf)> {
+    path.ancestors()
+        .filter(|place| !place.as_os_str().is_empty())
+        .map(Path::to_path_buf)
+        .enumerate()
+        .map(|(at, place)| (at > 0, place))
+}
+
+#[cfg(unix)]
+fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Result<(), String> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(place)
+        .map_err(|cause| format!("{} cannot be looked at: {cause}", place.display()))?;
+    let is_own = trusted == Trusted::Myself && metadata.uid() == rustix::process::geteuid().as_raw();
+    let shown = place.display();
+    if metadata.uid() != 0 && !is_own {
+        return Err(format!("{shown} belongs to another account (user id {})", metadata.uid()));
+    }
+    // In a folder with the sticky bit, as /tmp, nobody moves what belongs to others.
+    let is_sticky = is_parent && metadata.mode() & 0o1000 != 0;
+    if metadata.mode() & 0o022 != 0 && !is_sticky {
+        return Err(format!("others can write to {shown} (mode {:o})", metadata.mode() & 0o7777));
+    }
+    Ok(())
+}
+
+#[cfg(windows)]
+fn only_this_changed_by(_trusted: Trusted, place: &Path, is_parent: bool) -> Result<(), String> {
+    let text = windows::security_of(place)
+        .map_err(|cause| format!("the permissions of {} cannot be read: {cause}", place.display()))?;
+    sddl::only_changed_by_administrators(&text, is_parent)
+        .map_err(|who| format!("{} can be changed by {who}", place.display()))
+}
+
+/// Whether others than the owner can write into this folder of the operator's own; `false` where that is not known.
+pub fn others_can_write(folder: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o022 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        false
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("one's own");
+    }
+
+    #[test]
+    fn nothing_counts_that_others_can_write_to_neither_itself_nor_above() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = base.path().join("a/b");
+        std::fs::create_dir_all(&folder).expect("made");
+        let file = folder.join("acme.toml");
+        std::fs::write(&file, "").expect("written");
+        for place in [base.path().join("a"), folder.clone()] {
+            mode(&place, 0o755);
+        }
+        mode(&file, 0o644);
+        let check = || only_changed_by(Trusted::Myself, &file);
+        assert_eq!(check(), Ok(()));
+        for (place, open, shut) in [
+            (&file, 0o664, 0o644),
+            (&file, 0o646, 0o644),
+            (&folder, 0o777, 0o755),
+            (&base.path().join("a"), 0o775, 0o755),
+        ] {
+            mode(place, open);
+            let why = check().expect_err("others can write");
+            assert!(
+                why.contains(&place.display().to_string()) && why.contains(&format!("{open:o}")),
+                "{why}"
+            );
+            mode(place, shut);
+        }
+        // A sticky folder keeps others' hands off what is in it, but lets them put things there.
+        mode(&base.path().join("a"), 0o1777);
+        assert_eq!(check(), Ok(()));
+        assert!(only_changed_by(Trusted::Myself, &base.path().join("a")).is_err());
+    }
+
+    #[test]
+    fn a_link_is_followed_to_who_can_change_its_target() {
+        let base = tempfile::tempdir().expect("a folder");
+        let (good, open) = (base.path().join("good"), base.path().join("open"));
+        for folder in [&good, &open] {
+            std::fs::create_dir(folder).expect("made");
+        }
+        mode(&good, 0o755);
+        mode(&open, 0o777);
+        let file = open.join("acme.toml");
+        std::fs::write(&file, "").expect("written");
+        mode(&file, 0o644);
+        symlink(&file, good.join("acme.toml")).expect("linked");
+        let why = only_changed_by(Trusted::Myself, &good.join("acme.toml")).expect_err("its folder is open");
+        assert!(why.contains("open"), "{why}");
+        assert!(only_changed_by(Trusted::Myself, &base.path().join("nothing")).is_err());
+    }
+
+    #[test]
+    fn what_belongs_to_another_account_does_not_count() {
+        let base = tempfile::tempdir().expect("a folder");
+        let file = base.path().join("acme.toml");
+        std::fs::write(&file, "").expect("written");
+        mode(&file, 0o644);
+        let is_root = rustix::process::geteuid().is_root();
+        if is_root {
+            std::os::unix::fs::chown(&file, Some(65_534), None).expect("root may");
+        }
+        // Without root, one's own file is another's to the administrators.
+        let trusted = if is_root { Trusted::Myself } else { Trusted::Administrators };
+        let why = only_changed_by(trusted, &file).expect_err("not theirs");
+        assert!(why.contains("belongs to another account"), "{why}");
+    }
+}

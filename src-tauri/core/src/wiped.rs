@@ -1,0 +1,89 @@
+//! JSON that holds secrets, overwritten before its memory is given back.
+
+use std::ops::{Deref, DerefMut};
+
+use secrecy::zeroize::Zeroize;
+use serde_json::{Map, Value};
+
+/// A value with secrets in it: what templates see. Every text in it is overwritten with zeros when it is dropped.
+///
+/// What libraries make of it while they render or send (a template engine's own values, a driver's buffers) is
+/// theirs, and not overwritten.
+#[derive(Clone, Default, PartialEq)]
+pub struct Wiped(Value);
+
+impl From<Value> for Wiped {
+    fn from(value: Value) -> Self {
+        Self(value)
+    }
+}
+
+impl Deref for Wiped {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl DerefMut for Wiped {
+    fn deref_mut(&mut self) -> &mut Value {
+        &mut self.0
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// Overwrites every text in it; what is left has the same shape.
+pub fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(fields) => wipe_fields(fields),
+        Value::Number(number) => *number = 0.into(),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// The same for the fields of an object.
+pub fn wipe_fields(fields: &mut Map<String, Value>) {
+    fields.values_mut().for_each(wipe);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_any_text_or_number() {
+        let mut value = json!({ "secret": { "token": "canary-1" }, "list": ["canary-2", { "x": ["canary-3"] }], "n": 42 });
+        wipe(&mut value);
+        assert_eq!(value, json!({ "secret": { "token": "" }, "list": ["", { "x": [""] }], "n": 0 }));
+    }
+
+    #[test]
+    fn the_text_is_overwritten_where_it_stands() {
+        let mut value = json!("canary-canary-canary");
+        let Value::String(text) = &value else { unreachable!() };
+        let room = text.capacity();
+        wipe(&mut value);
+        let Value::String(text) = &value else { unreachable!() };
+        assert_eq!((text.len(), text.capacity()), (0, room), "in its own memory, not a new one");
+    }
+
+    #[test]
+    fn it_is_used_like_the_value_and_dropping_it_wipes_it() {
+        assert!(std::mem::needs_drop::<Wiped>());
+        let mut context = Wiped::from(json!({ "secret": {} }));
+        context["secret"]["token"] = "canary".into();
+        let copy = context.clone();
+        drop(context);
+        assert_eq!(copy["secret"]["token"], "canary", "a copy is another one");
+    }
+}
