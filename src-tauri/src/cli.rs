@@ -16,14 +16,16 @@ use understudy_core::connection::{
 use understudy_core::directory::Info;
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
+use understudy_core::plain;
+use understudy_core::regular_file;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::Rehearsal;
 use understudy_core::trial::Trial;
 use understudy_core::vault::{Keep, SecretState, Vault};
 use understudy_core::{check, console, trial};
 
-use crate::desktop;
 use crate::signals::Signals;
+use crate::{core_dumps, desktop};
 
 /// Find a customer, be signed in as them.
 ///
@@ -119,6 +121,7 @@ pub fn main() -> ExitCode {
 }
 
 fn in_terminal(command: Command) -> Result<ExitCode> {
+    core_dumps::forbid_reading();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
     let home = Home::locate()?;
@@ -129,7 +132,7 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
             Command::Check { file, user, json } => Box::pin(check(&home, &file, user.as_deref(), json)).await,
             Command::Secret(secret) => on_secret(&home, secret).await,
             Command::Schema => {
-                say(understudy_core::connection::schema().trim_end());
+                say(understudy_core::connection::schema().trim_end())?;
                 Ok(ExitCode::SUCCESS)
             }
         }
@@ -138,12 +141,12 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
 
 fn add(home: &Home, file: &Path) -> Result<ExitCode> {
     let connection = Connections::new(home.clone()).add(file)?;
-    say(&format!("Added {} as `{}`.", connection.file.name, connection.id));
+    say(&format!("Added {} as `{}`.", connection.file.name, connection.id))?;
     if let Some(command) = &connection.file.directory.password_command {
-        say(&format!("It runs a program as you, for the database's password: {}", command.join(" ")));
+        say(&format!("It runs a program as you, for the database's password: {}", command.join(" ")))?;
     }
     for name in needed(&connection) {
-        say(&format!("Store its secret with: understudy secret set {} {name}", connection.id));
+        say(&format!("Store its secret with: understudy secret set {} {name}", connection.id))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -151,7 +154,7 @@ fn add(home: &Home, file: &Path) -> Result<ExitCode> {
 async fn check(home: &Home, file: &Path, user: Option<&str>, json: bool) -> Result<ExitCode> {
     // A folder may have a connection's name.
     let (id, text) = if file.exists() && !file.is_dir() {
-        let text = std::fs::read_to_string(file).map_err(|cause| Error::file("read", file, &cause))?;
+        let text = regular_file::read_text(file, regular_file::OF_SETTINGS)?;
         (id_as_added(home, file, &text), text)
     } else {
         let id = file.to_string_lossy().into_owned();
@@ -163,9 +166,9 @@ async fn check(home: &Home, file: &Path, user: Option<&str>, json: bool) -> Resu
     }
     let report = check::check(&id, &text, &Vault::system(), &std::collections::HashMap::default()).await;
     if json {
-        say(&serde_json::to_string_pretty(&report).map_err(Error::internal)?);
+        say_json(&report)?;
     } else {
-        say_report(&report);
+        say_report(&report)?;
     }
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -232,24 +235,24 @@ async fn try_sign_in(home: &Home, id: &str, text: &str, user: &str, json: bool) 
         }
     }?;
     if json {
-        say(&serde_json::to_string_pretty(&rehearsal).map_err(Error::internal)?);
+        say_json(&rehearsal)?;
     } else {
-        say_rehearsal(&rehearsal);
+        say_rehearsal(&rehearsal)?;
     }
     Ok(if rehearsal.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn say_rehearsal(rehearsal: &Rehearsal) {
+fn say_rehearsal(rehearsal: &Rehearsal) -> Result<()> {
     for exchange in &rehearsal.exchanges {
         let mark = if exchange.failed.is_some() { "FAIL" } else { "ok  " };
         let by = if exchange.by_window { " (by the session's window)" } else { "" };
-        say(&format!("{mark}  {}{by}, {} ms", exchange.title, exchange.took_ms));
-        say(&format!("        {} {}", exchange.method, printable(&exchange.url)));
+        say(&format!("{mark}  {}{by}, {} ms", exchange.title, exchange.took_ms))?;
+        say(&format!("        {} {}", exchange.method, printable(&exchange.url)))?;
         for (name, value) in &exchange.headers {
-            say(&format!("        {name}: {}", printable(value)));
+            say(&format!("        {name}: {}", printable(value)))?;
         }
         if let Some(body) = &exchange.body {
-            say(&format!("        {}", printable(body)));
+            say(&format!("        {}", printable(body)))?;
         }
         let status = match exchange.status {
             Some(0) => "a redirect".to_owned(),
@@ -257,18 +260,19 @@ fn say_rehearsal(rehearsal: &Rehearsal) {
             None => "no answer".to_owned(),
         };
         let answer = exchange.answer.as_deref().map(printable).unwrap_or_default();
-        say(&format!("      → {status} {answer}"));
+        say(&format!("      → {status} {answer}"))?;
         if !exchange.captured.is_empty() {
-            say(&format!("        taken from it: {}", exchange.captured.join(", ")));
+            say(&format!("        taken from it: {}", exchange.captured.join(", ")))?;
         }
     }
-    say(&format!("{}  {}", if rehearsal.ok { "ok  " } else { "FAIL" }, rehearsal.outcome));
+    say(&format!("{}  {}", if rehearsal.ok { "ok  " } else { "FAIL" }, rehearsal.outcome))?;
     if let Some(hint) = rehearsal.hint.as_deref().filter(|hint| !hint.is_empty()) {
-        say(&format!("      → {hint}"));
+        say(&format!("      → {hint}"))?;
     }
+    Ok(())
 }
 
-fn say_report(report: &Report) {
+fn say_report(report: &Report) -> Result<()> {
     let width = report.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0);
     for step in &report.steps {
         let mark = match step.status {
@@ -277,9 +281,9 @@ fn say_report(report: &Report) {
             Status::Failed => "FAIL",
         };
         let indent = format!("\n{:1$}", "", width + 8);
-        say(&format!("{mark}  {:width$}  {}", step.title, step.detail.replace('\n', &indent)));
+        say(&format!("{mark}  {:width$}  {}", step.title, step.detail.replace('\n', &indent)))?;
         if let Some(hint) = &step.hint {
-            say(&format!("{:1$}→ {hint}", "", width + 8));
+            say(&format!("{:1$}→ {hint}", "", width + 8))?;
         }
     }
     if let Some(info) = &report.info {
@@ -292,14 +296,15 @@ fn say_report(report: &Report) {
                     format!("{}={}", column.name, printable(cell.as_deref().unwrap_or("NULL")))
                 })
                 .collect();
-            say(&format!("      {}", cells.join("  ")));
+            say(&format!("      {}", cells.join("  ")))?;
         }
-        say_plan(info);
+        say_plan(info)?;
     }
+    Ok(())
 }
 
 /// What serves the search, when there is something to do about it; and a role of just the rights needed.
-fn say_plan(info: &Info) {
+fn say_plan(info: &Info) -> Result<()> {
     let cells: Vec<[String; 3]> = info
         .services
         .iter()
@@ -312,26 +317,27 @@ fn say_plan(info: &Info) {
     let width = |at: usize| cells.iter().map(|cells| cells[at].chars().count()).max().unwrap_or(0);
     let (tiers, columns) = (width(0), width(1));
     if info.services.iter().any(|service| service.advice.is_some() || service.index.is_none()) {
-        say("\nSearch plan");
+        say("\nSearch plan")?;
         let mut said: Vec<&str> = Vec::new();
         for (service, [tier, column, index]) in info.services.iter().zip(&cells) {
             let mark = if service.index.is_some() { "ok  " } else { "--  " };
-            say(&format!("{mark}  {tier:tiers$}  {column:columns$}  {index}"));
+            say(&format!("{mark}  {tier:tiers$}  {column:columns$}  {index}"))?;
             // One index may serve several ways.
             if let Some(advice) = service.advice.as_deref().filter(|advice| !said.contains(advice)) {
                 said.push(advice);
-                say(&format!("{:1$}→ {advice};", "", tiers + 8));
+                say(&format!("{:1$}→ {advice};", "", tiers + 8))?;
             }
         }
     }
     if !info.reader.is_empty() {
-        say("\nA role that can read just this");
+        say("\nA role that can read just this")?;
         for statement in &info.reader {
             // Commands of psql end with their line.
             let end = if statement.starts_with('\\') { "" } else { ";" };
-            say(&format!("      {statement}{end}"));
+            say(&format!("      {statement}{end}"))?;
         }
     }
+    Ok(())
 }
 
 /// A cell on one line of a terminal: no control characters, not endless.
@@ -366,7 +372,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                     Keep::Stored,
                 )
                 .await?;
-            say(&format!("Stored {name} of {connection} in the keyring."));
+            say(&format!("Stored {name} of {connection} in the keyring."))?;
             Ok(ExitCode::SUCCESS)
         }
         Secret::Forget { connection, name } => {
@@ -376,7 +382,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 format!("Forgot {name} of {connection}.")
             } else {
                 format!("There was no {name} of {connection} in the keyring.")
-            });
+            })?;
             Ok(ExitCode::SUCCESS)
         }
         Secret::List { connection, name } => {
@@ -385,7 +391,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 None => needed(&connection_of(&connection)?),
             };
             if names.is_empty() {
-                say(&format!("{connection} needs no secret."));
+                say(&format!("{connection} needs no secret."))?;
             }
             let mut missing = false;
             for name in names {
@@ -396,7 +402,10 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                     // Nobody stores what is a slip of the pen.
                     has_use_for(&connection_of(&connection)?, &name)?;
                 }
-                say(&format!("{name}: {}", if state == SecretState::Missing { "missing" } else { "stored" }));
+                say(&format!(
+                    "{name}: {}",
+                    if state == SecretState::Missing { "missing" } else { "stored" }
+                ))?;
             }
             Ok(if name.is_some() && missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
@@ -433,11 +442,28 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
         .map_err(|cause| Error::new(Code::FileFailed, format!("Could not read the secret: {cause}")))
 }
 
-fn say(text: &str) {
-    // A closed pipe is the reader's business.
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// The way to standard output: nothing in the text does anything to the terminal, wherever it comes from. Fails when
+/// it cannot be written; a closed pipe is the reader's business.
+fn say(text: &str) -> Result<()> {
+    write_out(&plain::lines(text))
+}
+
+/// The same for JSON, which says the same with such characters escaped.
+fn say_json(value: &impl serde::Serialize) -> Result<()> {
+    write_out(&plain::json(&serde_json::to_string_pretty(value).map_err(Error::internal)?))
+}
+
+fn write_out(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(Code::FileFailed, format!("Could not write the output: {cause}"))
+                .hint("Check where it is written to, and that there is room."))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn say_wrong(error: &Error) {
-    let _ = writeln!(std::io::stderr(), "understudy: {error}");
+    let _ = writeln!(std::io::stderr(), "understudy: {}", plain::lines(&error.to_string()));
 }

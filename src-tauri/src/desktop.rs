@@ -20,6 +20,7 @@ use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
 use understudy_core::notice::{Notice, Notices, Toast};
+use understudy_core::plain;
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
@@ -41,6 +42,7 @@ struct Quitting(AtomicBool);
 pub fn run(start: Start) -> Result<ExitCode> {
     log_to_stderr();
     let home = Home::locate()?;
+    there_is_a_display()?;
     let runtime = tokio::runtime::Runtime::new().map_err(Error::internal)?;
     tauri::async_runtime::set(runtime.handle().clone());
     let mut context = tauri::generate_context!();
@@ -133,6 +135,29 @@ pub fn run(start: Start) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Asked here, as the windowing library panics when it finds no display.
+#[cfg(target_os = "linux")]
+fn there_is_a_display() -> Result<()> {
+    // With no variable and with one that leads nowhere, GTK says no to both.
+    gtk::init().map_err(|_| {
+        let named = ["WAYLAND_DISPLAY", "DISPLAY"].map(|name| {
+            let value = std::env::var(name).unwrap_or_default();
+            if value.is_empty() { format!("{name} is not set") } else { format!("{name} is {value}") }
+        });
+        Error::new(
+            Code::WindowFailed,
+            format!("The console cannot open its window: no display answers ({}).", named.join(", ")),
+        )
+        .hint("A graphical desktop is needed; `understudy --help` lists what works without one.")
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps, reason = "as on Linux")]
+fn there_is_a_display() -> Result<()> {
+    Ok(())
+}
+
 fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     let notices = Notices::default();
     let listening = notices.listen();
@@ -146,7 +171,8 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     })?;
     app.manage(windows);
     app.manage(Arc::clone(&console));
-    if let Err(error) = apply_settings(app, &console.settings()) {
+    let settings = console.settings();
+    if let Err(error) = apply_settings(app, &settings, &settings) {
         tracing::warn!("{error}");
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
@@ -181,7 +207,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
 fn say_and_leave(app: &AppHandle, error: &Error) {
     // Nothing has begun that would have to be ended.
     app.state::<Quitting>().0.store(true, Ordering::SeqCst);
-    let _ = writeln!(std::io::stderr(), "understudy: {error}");
+    let _ = writeln!(std::io::stderr(), "understudy: {}", plain::lines(&error.to_string()));
     let leaving = app.clone();
     app.dialog()
         .message(error.to_string())
@@ -294,25 +320,27 @@ fn raise(window: &WebviewWindow) {
     let _ = window.set_focus();
 }
 
-/// Makes the settings true for the running application.
-pub fn apply_settings(app: &AppHandle, settings: &Settings) -> Result<()> {
+/// Makes the settings true for the running application. Fails when the shortcut cannot be registered; then everything
+/// is as it was `before`.
+pub fn apply_settings(app: &AppHandle, before: &Settings, settings: &Settings) -> Result<()> {
+    let shortcuts = app.global_shortcut();
+    let (old, new) = (before.shortcut.as_str(), settings.shortcut.as_str());
+    let is_registered = |shortcut: &str| !shortcut.is_empty() && shortcuts.is_registered(shortcut);
+    if !new.is_empty() && !is_wayland() && !is_registered(new) {
+        shortcuts.register(new).map_err(|cause| {
+            Error::new(Code::SettingsInvalid, format!("The shortcut {new} could not be registered: {cause}"))
+                .hint("Another program may hold it. Choose another shortcut, or none.")
+        })?;
+    }
+    if old != new && is_registered(old) {
+        let _ = shortcuts.unregister(old);
+    }
     app.set_theme(match settings.theme {
         Theme::System => None,
         Theme::Light => Some(tauri::Theme::Light),
         Theme::Dark => Some(tauri::Theme::Dark),
     });
-    let shortcuts = app.global_shortcut();
-    let _ = shortcuts.unregister_all();
-    if settings.shortcut.is_empty() || is_wayland() {
-        return Ok(());
-    }
-    shortcuts.register(settings.shortcut.as_str()).map_err(|cause| {
-        Error::new(
-            Code::SettingsInvalid,
-            format!("The shortcut {} cannot be had: {cause}", settings.shortcut),
-        )
-        .hint("Another program may hold it: choose another one, or none.")
-    })
+    Ok(())
 }
 
 /// Wayland gives no program keys of other programs.

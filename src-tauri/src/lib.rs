@@ -7,6 +7,7 @@
 
 mod cli;
 mod commands;
+mod core_dumps;
 mod desktop;
 mod session_window;
 mod signals;
@@ -18,5 +19,6 @@ const CONSOLE: &str = "console";
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    core_dumps::forbid();
     cli::main()
 }

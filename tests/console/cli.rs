@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use understudy_core::connection;
 use understudy_core::home::Home;
+use understudy_core::plain;
 use understudy_test_support::keyring::Keyring;
 use understudy_test_support::stage::run_to_end;
 
@@ -293,4 +294,128 @@ async fn it_tells_what_it_can_do_and_corrects_a_slip() {
     assert_eq!(terminal.succeeds(&["--version"]).await, version);
     assert_eq!(terminal.succeeds(&["schema"]).await, connection::schema(), "as it is shipped");
     assert_eq!(files_in(terminal.home.path()), [""; 0], "nothing was written");
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_refused_at_once() {
+    let terminal = Terminal::new().await;
+    let at = |name: &str| terminal.here.path().join(name);
+    let made = std::process::Command::new("mkfifo").arg(at("pipe.toml")).status().expect("it runs");
+    assert!(made.success());
+    std::os::unix::fs::symlink("/dev/zero", at("zero.toml")).expect("linked");
+    std::fs::create_dir(at("folder.toml")).expect("made");
+    for (name, what) in
+        [("pipe.toml", "a named pipe"), ("zero.toml", "a device"), ("folder.toml", "a folder")]
+    {
+        for command in ["check", "add"] {
+            // A folder may have the name of a connection that was added.
+            if (command, name) != ("check", "folder.toml") {
+                let said = terminal.fails(&[command, name]).await;
+                assert!(said.contains(&format!("{name} is {what}, not a file.")), "{command}: {said}");
+            }
+        }
+    }
+    // In the folder of connections they are problems of their own, and hide no other.
+    std::fs::write(terminal.connections().join("shop.toml"), terminal.shop().await).expect("written");
+    std::fs::rename(at("pipe.toml"), terminal.connections().join("pipe.toml")).expect("moved");
+    assert!(terminal.succeeds(&["check", "shop", "--json"]).await.contains("Shop"));
+    assert!(terminal.fails(&["check", "pipe"]).await.contains("is a named pipe, not a file."));
+}
+
+#[tokio::test]
+async fn a_terminal_does_nothing_that_a_file_or_a_database_says() {
+    let terminal = Terminal::new().await;
+    let evil = "Shop\\u001B]0;owned\\u0007\\u202E\\u009B31m";
+    let text = terminal.shop().await.replace("name = \"Shop\"", &format!("name = \"{evil}\""));
+    terminal.write("shop.toml", &text);
+    let users = terminal.here.path().join("users.sqlite");
+    let database =
+        sqlx::SqlitePool::connect(&format!("sqlite://{}", users.display())).await.expect("it opens");
+    sqlx::query("UPDATE users SET email = ?")
+        .bind("a\u{1b}[2J\u{7f}\u{9b}\u{2066}@x.example")
+        .execute(&database)
+        .await
+        .expect("changed");
+    database.close().await;
+    let broken = text.replace("[sign_in]", "[sign_in]\n\"\\u001B[31m\" = 1");
+    terminal.write("broken.toml", &broken);
+    let said = [
+        terminal.run(&["check", "shop.toml"]).await,
+        terminal.run(&["check", "shop.toml", "--json"]).await,
+        terminal.run(&["add", "shop.toml"]).await,
+        terminal.run(&["check", "broken.toml"]).await,
+        terminal.run(&["add", "broken.toml"]).await,
+    ];
+    for said in &said {
+        let text = format!("{}{}", said.out, said.err);
+        let bad = text.chars().find(|char| *char != '\n' && (char.is_control() || plain::is_hidden(*char)));
+        assert_eq!(bad, None, "{text:?}");
+    }
+    assert!(said[0].out.contains("␛"), "what is hidden is shown: {:?}", said[0]);
+    let report: Value = serde_json::from_str(&said[1].out).expect("JSON");
+    assert!(report.to_string().contains("\u{202e}") || report.to_string().contains("@x.example"), "{report}");
+    assert!(said[2].out.starts_with("Added Shop␛]0;owned␇‹U+202E›‹U+009B›31m as"), "{:?}", said[2]);
+}
+
+#[tokio::test]
+async fn output_that_cannot_be_written_is_an_error() {
+    let terminal = Terminal::new().await;
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let output = Command::new(env!("CARGO_BIN_EXE_understudy"))
+        .arg("schema")
+        .env("UNDERSTUDY_HOME", terminal.home.path())
+        .stdout(full)
+        .output()
+        .await
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.starts_with("understudy: Could not write the output: "), "{said}");
+}
+
+#[tokio::test]
+async fn without_a_display_the_console_says_so() {
+    let terminal = Terminal::new().await;
+    for (display, told) in [(None, "DISPLAY is not set"), (Some(":987"), "DISPLAY is :987")] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
+        command
+            .env("UNDERSTUDY_HOME", terminal.home.path())
+            .env_remove("WAYLAND_DISPLAY")
+            .env_remove("DISPLAY");
+        command.envs(display.map(|display| ("DISPLAY", display)));
+        let output = command.output().await.expect("it runs");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("The console cannot open its window: no display answers") && said.contains(told),
+            "{said}"
+        );
+        assert!(said.contains("A graphical desktop is needed") && !said.contains("panicked"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_holds_secrets_leaves_no_core_dump() {
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+    std::fs::write(terminal.connections().join("shop.toml"), shop).expect("written");
+    // It waits for the secret on its standard input, which stays open.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_understudy"))
+        .args(["secret", "set", "shop", "admin_token"])
+        .envs(terminal.keyring.env())
+        .env("UNDERSTUDY_HOME", terminal.home.path())
+        .stdin(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("it runs");
+    let pid = child.id().expect("it runs");
+    // Set before anything else: a process that has not come so far has read nothing either.
+    understudy_test_support::wait::until("the limit", async || {
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits"))?;
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
+        Ok(core.split_whitespace().skip(4).take(2).eq(["0", "0"]).then_some(()))
+    })
+    .await
+    .expect("no core file");
+    child.kill().await.expect("it ends");
 }

@@ -9,6 +9,8 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Json, Router, body::Bytes};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use secrecy::SecretString;
 use serde_json::{Map, json};
 use tokio::sync::Notify;
@@ -23,6 +25,9 @@ use crate::desk_of_support::{Desk, three_users};
 
 /// The operator's password, a canary.
 const PASSWORD: &str = "canary-1dea-operator-password";
+
+/// A one-time value that the application hands out, a canary too.
+const TICKET: &str = "canary-77aa-one/time=ticket";
 
 #[derive(Default)]
 struct Shop {
@@ -62,6 +67,11 @@ impl Application {
 
     /// A console that knows it: the operator's login, then `step`, and the cookie `sid` for the window.
     async fn desk(&self, step: &str) -> Desk {
+        self.desk_with(step, |text| text).await
+    }
+
+    /// The same, the connection's text passed through `edit`.
+    async fn desk_with(&self, step: &str, edit: impl FnOnce(String) -> String) -> Desk {
         let app = &self.origin;
         let sign_in = format!(
             "kind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"{app}/\"\ntimeout_ms = 2000\n\n\
@@ -75,13 +85,11 @@ impl Application {
         let users = three_users(self.folder.path()).await;
         let directory =
             format!("[directory]\nurl = \"{users}\"\ntable = \"users\"\nid = \"id\"\nemail = \"email\"");
-        let desk = Desk::with_connection(|_| {
-            format!(
-                "name = \"Shop\"\nenvironment = \"staging\"\n{directory}\n\n[sign_in]\n{sign_in}\n\
-                 [policy]\nreason = \"optional\"\n"
-            )
-        })
-        .await;
+        let text = format!(
+            "name = \"Shop\"\nenvironment = \"staging\"\n{directory}\n\n[sign_in]\n{sign_in}\n\
+             [policy]\nreason = \"optional\"\n"
+        );
+        let desk = Desk::with_connection(|_| edit(text)).await;
         desk.keep("operator_password", PASSWORD).await;
         desk
     }
@@ -121,6 +129,27 @@ async fn answer(
             (cookie, "{}").into_response()
         }
         "/become-the-wrong-one" if is_operator => (begin("session-of-bo"), "{}").into_response(),
+        "/ticket" => {
+            // Everything that it was sent and everything that counts, in the spellings of a debug page.
+            let sent = String::from_utf8_lossy(&body).into_owned();
+            let basic = BASE64_STANDARD.encode(format!("support:{PASSWORD}"));
+            let html = PASSWORD.replace('-', "&#x2d;");
+            Json(json!({
+                "id": TICKET, "link": format!("https://shop.example/accept?t={TICKET}"), "echo": sent,
+                "debug": format!("Basic {basic} {html}"), "n": 1,
+            }))
+            .into_response()
+        }
+        "/login-of-the-office" => (begin("session-of-the-operator"), "{}").into_response(),
+        "/nothing" => "{}".into_response(),
+        "/become-with-many-cookies" if is_operator => {
+            let mut response = (begin("session-of-ada"), "{}").into_response();
+            for at in 0..300 {
+                let cookie = format!("feature-{at}={at}; Path=/").parse().expect("a header");
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
+        }
         "/refuse" => {
             (StatusCode::FORBIDDEN, Json(json!({ "error": format!("not with {PASSWORD}") }))).into_response()
         }
@@ -296,6 +325,79 @@ async fn a_sign_in_is_tried_request_by_request_with_every_secret_masked() {
     assert!(entries.iter().all(|entry| entry.reason == "Trying the sign-in" && entry.whom.user_id == "7"));
     assert_eq!(entries.len(), 3, "begun, active, ended: {entries:#?}");
     assert!(desk.console.recent_reasons("shop").await.expect("readable").is_empty(), "nobody typed that one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_may_set_as_many_cookies_as_a_window_takes() {
+    let application = Application::start().await;
+    let desk = application.desk("url = \"$app/become-with-many-cookies\"").await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let tried =
+        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::default(), 1).await.expect("it begins");
+    assert!(tried.ok, "{tried:#?}");
+}
+
+/// The second step: what it captures stands in its own answer, which also repeats what it was sent.
+const TAKE_TICKET: &str = "url = \"$app/ticket\"\nbody = { proof = \"{{ hmac(secret.operator_password, reason) }}\" }\n\
+     capture = { ticket = { json = \"/id\" } }";
+
+/// After it, the question who is signed in has the captured value in its path.
+fn asks_with_the_ticket(text: &str) -> String {
+    text.replace("/api/me\"", "/me/{{ captured.ticket }}\"")
+}
+
+/// No spelling of a secret: not as it is, not in a URL, not in HTML or Base64.
+fn assert_masked(shown: &str) {
+    let encoded: String = url::form_urlencoded::byte_serialize(TICKET.as_bytes()).collect();
+    let basic = BASE64_STANDARD.encode(format!("support:{PASSWORD}"));
+    for secret in [PASSWORD, &PASSWORD.replace('-', "&#x2d;"), &basic, TICKET, &encoded, "canary"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captured_value_is_shown_nowhere_not_even_in_the_answer_it_comes_from() {
+    let application = Application::start().await;
+    let mut desk = application.desk_with(TAKE_TICKET, |text| asks_with_the_ticket(&text)).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let tried =
+        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::default(), 1).await.expect("it begins");
+    let ticket = &tried.exchanges[1];
+    assert_eq!(ticket.captured, ["ticket"]);
+    let answer = ticket.answer.as_deref().expect("an answer");
+    assert!(answer.contains(r#""id":"••••""#) && answer.contains(r#""n":1"#), "{answer}");
+    assert!(answer.contains("proof"), "the proof was repeated: {answer}");
+    let asked = &tried.exchanges[2];
+    assert!(asked.url.ends_with("/me/••••"), "{}", asked.url);
+    assert!(tried.outcome.contains("/me/••••"), "{}", tried.outcome);
+    assert_masked(&serde_json::to_string(&tried).expect("JSON"));
+
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("the window opens");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
+    assert!(refusal.title.contains("/me/••••"), "{refusal:?}");
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    let entries = desk.audit().await.entries(20).await.expect("readable");
+    assert_masked(&format!("{refusal:?} {:?} {entries:?}", desk.told));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operators_session_of_another_host_never_reaches_the_window() {
+    let application = Application::start().await;
+    let office = application.origin.replace("127.0.0.1", "localhost");
+    let edit = |text: String| {
+        text.replace(&format!("{}/login\"", application.origin), &format!("{office}/login-of-the-office\""))
+    };
+    let mut desk = application.desk_with("url = \"$app/nothing\"", edit).await;
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("the window opens");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
+    let origin = &application.origin;
+    assert_eq!(refusal.title, format!("The sign-in was answered, but no cookie sid was set for {origin}"));
+    assert!(application.shop.received().iter().any(|path| path.ends_with("/login-of-the-office")));
+    for place in [origin, &office] {
+        assert_eq!(desk.browser.sent_cookies(&session.id, place), "");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

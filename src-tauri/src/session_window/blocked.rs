@@ -14,7 +14,7 @@ impl Blocked {
     pub fn holds(&self, url: &str) -> bool {
         !self.paths.is_empty()
             && Url::parse(url).is_ok_and(|url| {
-                let plain = resolved(&percent_decode_str(url.path()).decode_utf8_lossy());
+                let plain = resolved(&decoded(url.path()));
                 // PHP's front controller may stand before any path.
                 let behind = plain.strip_prefix("/index.php").unwrap_or(&plain);
                 let is_held = |path: &String| {
@@ -81,6 +81,21 @@ fn literal(text: &str) -> String {
     pattern
 }
 
+/// Decoded as often as a chain of proxies might, with backslashes as slashes and without parameters (`;x`).
+fn decoded(path: &str) -> String {
+    let mut plain = path.to_owned();
+    for _ in 0..4 {
+        let next = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
+        if next == plain {
+            break;
+        }
+        plain = next;
+    }
+    let parts = plain.replace('\\', "/");
+    let parts: Vec<&str> = parts.split('/').map(|part| part.split(';').next().unwrap_or_default()).collect();
+    parts.join("/")
+}
+
 /// As most servers read a path once it is decoded: slashes in a row are one, and dots lead back.
 fn resolved(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
@@ -117,6 +132,10 @@ mod tests {
             "/a%2fleave",
             "/x/..%2fhijack/release/",
             "/%2fhijack/x",
+            "/hijac%256b/release/",
+            "/x/..;/hijack/release/",
+            "/hijack;jsessionid=1/release/",
+            "/x%5c..%5chijack/release",
             "/index.php/hijack/release",
         ] {
             assert!(blocked().holds(&format!("https://app.example{path}")), "{path}");

@@ -111,9 +111,13 @@ pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
 /// Answers whatever goes there with a refusal of our own.
 pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let (webview, environment) = (page.webview(), page.environment());
+    if blocked.paths.is_empty() {
+        let _ = done.send(Ok(()));
+        return;
+    }
     let (origin, paths) = (blocked.origin.clone(), blocked.paths.clone());
-    let patterns: Vec<HSTRING> =
-        paths.iter().map(|path| HSTRING::from(format!("{}{path}*", origin.ascii_serialization()))).collect();
+    // Every request of the origin: a pattern knows one spelling of a path, and `holds` knows all that servers take for it.
+    let pattern = HSTRING::from(format!("{}/*", origin.ascii_serialization()));
     let blocked = Blocked { origin, paths };
     let answer = WebResourceRequestedEventHandler::create(Box::new(move |_, arguments| {
         let Some(arguments) = arguments else { return Ok(()) };
@@ -138,10 +142,8 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     // SAFETY: as above.
     #[allow(unsafe_code, reason = "WebView2 is COM")]
     let outcome = unsafe {
-        let filtered = patterns.iter().try_for_each(|pattern| {
-            #[allow(deprecated, reason = "the newer one only adds workers")]
-            webview.AddWebResourceRequestedFilter(pattern, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_ALL)
-        });
+        #[allow(deprecated, reason = "the newer one only adds workers")]
+        let filtered = webview.AddWebResourceRequestedFilter(&pattern, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_ALL);
         filtered.and_then(|()| webview.add_WebResourceRequested(&answer, &mut token))
     };
     let _ = done.send(outcome.map_err(|error| error.to_string()));

@@ -103,7 +103,7 @@ impl Impersonations {
         client: &mut Client,
     ) -> Result<(), String> {
         let connection = running.connection();
-        let (mut context, mut secrets, mut missing) = (running.context(), Vec::new(), Ok(()));
+        let (mut context, mut secrets, mut missing) = (Wiped::from(running.context()), Vec::new(), Ok(()));
         for name in connection.sign_out_secrets() {
             match self.secret(&connection, &mut context, name).await {
                 Ok(secret) => secrets.push(secret),
