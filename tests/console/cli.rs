@@ -361,12 +361,11 @@ async fn a_terminal_does_nothing_that_a_file_or_a_database_says() {
 async fn output_that_cannot_be_written_is_an_error() {
     let terminal = Terminal::new().await;
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-    let output = Command::new(env!("CARGO_BIN_EXE_understudy"))
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_understudy"))
         .arg("schema")
         .env("UNDERSTUDY_HOME", terminal.home.path())
         .stdout(full)
         .output()
-        .await
         .expect("it runs");
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).expect("text");

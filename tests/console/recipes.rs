@@ -337,6 +337,21 @@ async fn an_application_may_set_as_many_cookies_as_a_window_takes() {
     assert!(tried.ok, "{tried:#?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_no_header_can_carry_is_named() {
+    let application = Application::start().await;
+    let step =
+        "url = \"$app/become\"\nheaders = { authorization = \"Bearer {{ secret.operator_password }}\" }";
+    let desk = application.desk(step).await;
+    for value in ["pasted\ntwice", "with 🙂", "nul\0"] {
+        desk.keep("operator_password", value).await;
+        let error = desk.console.impersonate("shop", "7", "", Map::new()).await.unwrap_err();
+        let hint = error.hint.unwrap_or_default();
+        assert!(hint.contains("Check the secret `operator_password`") && !hint.contains("email"), "{hint}");
+    }
+    assert!(application.shop.received().is_empty(), "nothing was sent");
+}
+
 /// The second step: what it captures stands in its own answer, which also repeats what it was sent.
 const TAKE_TICKET: &str = "url = \"$app/ticket\"\nbody = { proof = \"{{ hmac(secret.operator_password, reason) }}\" }\n\
      capture = { ticket = { json = \"/id\" } }";

@@ -47,7 +47,17 @@ pub struct Exchange {
     /// The answer in full: what is captured later has to be masked in it too.
     #[serde(skip)]
     #[ts(skip)]
-    pub(super) whole: Option<Answer>,
+    whole: Option<Unmasked>,
+}
+
+/// An answer as it came. Shows nothing of itself.
+#[derive(Clone, PartialEq, Eq)]
+struct Unmasked(Answer);
+
+impl std::fmt::Debug for Unmasked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
 }
 
 impl Exchange {
@@ -87,8 +97,14 @@ impl Exchange {
     pub fn answered(&mut self, answer: &Result<Answer, Unanswered>) {
         if let Ok(answer) = answer {
             self.status = Some(answer.status);
-            self.whole = Some(answer.clone());
+            self.whole = Some(Unmasked(answer.clone()));
         }
+    }
+
+    /// The same as [`mask`](Self::mask) when no more secrets will come: the answer as it came is forgotten.
+    pub fn mask_for_good(&mut self, masks: &Masks) {
+        self.mask(masks);
+        self.whole = None;
     }
 
     /// Hides these secrets in all of it. May be called again when more of them are known.
@@ -98,7 +114,7 @@ impl Exchange {
         for text in texts.into_iter().flatten().chain(self.hint.as_mut()).chain(values) {
             *text = masks.mask(text);
         }
-        self.answer = self.whole.as_ref().and_then(|answer| excerpt(answer, masks));
+        self.answer = self.whole.as_ref().and_then(|Unmasked(answer)| excerpt(answer, masks));
     }
 }
 
