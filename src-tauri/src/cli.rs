@@ -13,6 +13,7 @@ use understudy_core::clock::Clock;
 use understudy_core::connection::{
     Connection, Connections, DATABASE_PASSWORD, Origin, id_for, is_id, read_file,
 };
+use understudy_core::destination::Destination;
 use understudy_core::directory::Info;
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
@@ -72,6 +73,10 @@ enum Command {
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
+        /// Run the program and log in to the computer that the file names for its database, without asking. A
+        /// connection that was added needs no such word.
+        #[arg(long)]
+        run_commands: bool,
     },
     /// Store, forget and list the secrets of a connection. They live in the system's keyring.
     #[command(subcommand)]
@@ -129,7 +134,9 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
         match command {
             Command::Demo => Ok(ExitCode::SUCCESS),
             Command::Add { file } => add(&home, &file),
-            Command::Check { file, user, json } => Box::pin(check(&home, &file, user.as_deref(), json)).await,
+            Command::Check { file, user, json, run_commands } => {
+                Box::pin(check(&home, &file, user.as_deref(), json, run_commands)).await
+            }
             Command::Secret(secret) => on_secret(&home, secret).await,
             Command::Schema => {
                 say(understudy_core::connection::schema().trim_end())?;
@@ -151,26 +158,157 @@ fn add(home: &Home, file: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn check(home: &Home, file: &Path, user: Option<&str>, json: bool) -> Result<ExitCode> {
-    // A folder may have a connection's name.
-    let (id, text) = if file.exists() && !file.is_dir() {
-        let text = regular_file::read_text(file, regular_file::OF_SETTINGS)?;
-        (id_as_added(home, file, &text), text)
-    } else {
-        let id = file.to_string_lossy().into_owned();
-        let text = text_of(home, &id, &format!("`{id}` is neither a file nor a connection that was added."))?;
-        (id, text)
-    };
-    if let Some(user) = user {
-        return try_sign_in(home, &id, &text, user, json).await;
+async fn check(
+    home: &Home,
+    file: &Path,
+    user: Option<&str>,
+    json: bool,
+    run_commands: bool,
+) -> Result<ExitCode> {
+    let named = Named::find(home, file)?;
+    if !run_commands && let Some(commands) = named.commands() {
+        agree_to_run(file, &commands)?;
     }
-    let report = check::check(&id, &text, &Vault::system(), &std::collections::HashMap::default()).await;
+    if let Some(user) = user {
+        return try_sign_in(home, &named, user, json).await;
+    }
+    let vault = Vault::system();
+    let typed = check::Typed::default();
+    let report =
+        asking(&vault, &named, async || check::check(Some(&named.id), &named.text, &vault, &typed).await)
+            .await?;
     if json {
         say_json(&report)?;
     } else {
         say_report(&report)?;
     }
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What `check` was asked about.
+struct Named {
+    /// The name that its secrets are stored under.
+    id: String,
+    text: String,
+    /// The connection of that name, if one was added.
+    saved: Option<Connection>,
+    /// It is that connection, and not another file that is called the same.
+    is_added: bool,
+}
+
+impl Named {
+    fn find(home: &Home, file: &Path) -> Result<Self> {
+        let saved_as =
+            |id: &str| Connections::new(home.clone()).load().0.into_iter().find(|one| one.id == id);
+        // A folder may have a connection's name.
+        if file.exists() && !file.is_dir() {
+            let text = regular_file::read_text(file, regular_file::OF_SETTINGS)?;
+            let id = id_as_added(home, file, &text);
+            let saved = saved_as(&id);
+            let own = saved.as_ref().and_then(|saved| saved.path.as_ref()?.canonicalize().ok());
+            let is_added = own.is_some() && own == file.canonicalize().ok();
+            return Ok(Self { id, text, saved, is_added });
+        }
+        let id = file.to_string_lossy().into_owned();
+        let text = text_of(home, &id, &format!("`{id}` is neither a file nor a connection that was added."))?;
+        let saved = saved_as(&id);
+        Ok(Self { id, text, saved, is_added: true })
+    }
+
+    /// What runs on this computer to reach the database, where nobody has agreed to it by adding the file.
+    fn commands(&self) -> Option<Vec<String>> {
+        let part = Connection::parse(&self.id, &self.text, Origin::Own, None).ok()?.file.directory;
+        let known = self.saved.as_ref().map(|saved| &saved.file.directory);
+        let is_known = known
+            .is_some_and(|known| known.password_command == part.password_command && known.ssh == part.ssh);
+        if self.is_added || is_known {
+            return None;
+        }
+        let mut commands = Vec::new();
+        if let Some(words) = &part.password_command {
+            // Quoted, so that no word hides another or moves the terminal's cursor.
+            let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+            commands.push(format!("program  {}", words.join(" ")));
+        }
+        if let Some(ssh) = &part.ssh {
+            let user = ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+            let port = ssh.port.map(|port| format!(":{port}")).unwrap_or_default();
+            commands.push(format!("ssh      {}", format!("{user}{}{port}", ssh.host).escape_debug()));
+        }
+        (!commands.is_empty()).then_some(commands)
+    }
+}
+
+fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
+    complain(&format!(
+        "{} was not added. To reach its database, this would run as you:",
+        file.display().to_string().escape_debug()
+    ));
+    for command in commands {
+        complain(&format!("  {command}"));
+    }
+    if agrees("Run it?") {
+        return Ok(());
+    }
+    Err(Error::new(Code::Cancelled, "Nothing was run.").hint(
+        "If you trust whoever wrote the file: repeat the command with --run-commands, or add it with `understudy add`.",
+    ))
+}
+
+/// Does `what`, and asks where a stored secret would go elsewhere than it was stored for. For a connection that was
+/// added the answer is kept; for another file it is good for this once.
+async fn asking<T>(vault: &Vault, named: &Named, what: impl AsyncFn() -> Result<T>) -> Result<T> {
+    loop {
+        let error = match what().await {
+            Err(error) if error.moved.is_some() => error,
+            other => return other,
+        };
+        let Some(moved) = error.moved.as_deref() else { return Err(error) };
+        complain(&error.message);
+        for secret in &moved.secrets {
+            complain(&format!("  {}", secret.name));
+            complain_destination("was stored for", secret.stored_for.as_ref());
+            complain_destination("would go to", Some(&secret.now));
+        }
+        let question = if named.is_added { "Use it there from now on?" } else { "Use it there this once?" };
+        if !agrees(question) {
+            let hint = if named.is_added {
+                error.hint.clone().unwrap_or_default()
+            } else {
+                "This file is only called like the connection that the secret belongs to. Add it under another name to \
+                 give it secrets of its own."
+                    .to_owned()
+            };
+            return Err(Error::new(error.code, "The secret was not used.").hint(hint));
+        }
+        vault.agree(moved, if named.is_added { Keep::Stored } else { Keep::ThisRun }).await?;
+    }
+}
+
+fn complain_destination(title: &str, destination: Option<&Destination>) {
+    let facts = destination.map(|destination| destination.facts.as_slice()).unwrap_or_default();
+    if facts.is_empty() {
+        complain(&format!("    {title:15}  (nothing is known)"));
+    }
+    for (at, fact) in facts.iter().enumerate() {
+        let title = if at == 0 { title } else { "" };
+        complain(&format!("    {title:15}  {}: {}", fact.aspect.words(), fact.value.escape_debug()));
+    }
+}
+
+/// Asks at a terminal; elsewhere nobody can agree.
+fn agrees(question: &str) -> bool {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return false;
+    }
+    let _ = write!(std::io::stderr(), "{question} [y/N] ");
+    let mut answer = String::new();
+    let _ = std::io::stdin().read_line(&mut answer);
+    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// The name that `add` would give a file, which is the one that its secrets are stored under.
@@ -205,23 +343,25 @@ fn text_of(home: &Home, id: &str, unknown: &str) -> Result<String> {
 }
 
 /// Signs in as a user and out again, and says what was sent and answered.
-async fn try_sign_in(home: &Home, id: &str, text: &str, user: &str, json: bool) -> Result<ExitCode> {
+async fn try_sign_in(home: &Home, named: &Named, user: &str, json: bool) -> Result<ExitCode> {
     let settings = Settings::load(home)?;
     let stop = CancellationToken::new();
-    let (saved, _) = Connections::new(home.clone()).load();
-    let trial = Trial {
-        id,
-        text,
-        saved: saved.iter().find(|connection| connection.id == id),
-        typed: &std::collections::HashMap::default(),
-        user,
-        operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
-        stop: stop.clone(),
-    };
+    let typed = check::Typed::default();
     let audit = AuditLog::open(&home.audit_file()?).await?;
     let mut signals = Signals::listen().map_err(Error::internal)?;
     let (vault, clock) = (Vault::system(), Clock::wall());
-    let mut running = Box::pin(trial::run(trial, &vault, &audit, &clock));
+    let mut running = Box::pin(asking(&vault, named, async || {
+        let trial = Trial {
+            id: Some(&named.id),
+            text: &named.text,
+            saved: named.saved.as_ref(),
+            typed: &typed,
+            user,
+            operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
+            stop: stop.clone(),
+        };
+        trial::run(trial, &vault, &audit, &clock).await
+    }));
     let rehearsal = tokio::select! {
         rehearsal = &mut running => rehearsal,
         // What it began in the application is ended before the program is.
@@ -363,15 +503,12 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
     };
     match secret {
         Secret::Set { connection, name } => {
-            has_use_for(&connection_of(&connection)?, &name)?;
+            let file = connection_of(&connection)?;
+            has_use_for(&file, &name)?;
             let value = read_secret(&format!("{name} of {connection}: "))?;
-            vault
-                .store(
-                    &SecretName { connection: connection.clone(), name: name.clone() },
-                    value,
-                    Keep::Stored,
-                )
-                .await?;
+            let destination = Destination::of(&file, &name);
+            let wanted = SecretName { connection: connection.clone(), name: name.clone() };
+            vault.store(&wanted, value, Keep::Stored, &destination).await?;
             say(&format!("Stored {name} of {connection} in the keyring."))?;
             Ok(ExitCode::SUCCESS)
         }

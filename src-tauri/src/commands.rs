@@ -14,6 +14,7 @@ use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryPart, Preset,
 };
 use understudy_core::console::{Console, UserDetails};
+use understudy_core::destination::Moved;
 use understudy_core::directory::{Count, Info, Page, Query, Reading, Suggestion, Survey};
 use understudy_core::error::{Error, Result};
 use understudy_core::look::Preview;
@@ -168,6 +169,11 @@ pub async fn store_secret(
 }
 
 #[tauri::command]
+pub async fn use_secrets_there(core: Core<'_>, moved: Moved) -> Result<()> {
+    core.use_secrets_there(&moved).await
+}
+
+#[tauri::command]
 pub async fn forget_secret(core: Core<'_>, connection: String, name: String) -> Result<bool> {
     core.forget_secret(&connection, &name).await
 }
@@ -204,7 +210,7 @@ pub async fn check_connection(
     text: String,
     secrets: Typed,
 ) -> Result<Report> {
-    Ok(core.check_connection(connection.as_deref(), &text, secrets).await)
+    core.check_connection(connection.as_deref(), &text, secrets).await
 }
 
 #[tauri::command]

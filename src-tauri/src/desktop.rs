@@ -92,6 +92,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::retry_session,
             commands::secret_status,
             commands::store_secret,
+            commands::use_secrets_there,
             commands::forget_secret,
             commands::start_demo,
             commands::read_connection,

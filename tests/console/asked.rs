@@ -8,7 +8,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
+use understudy_core::audit::{EndCause, Event};
 use understudy_core::error::Code;
+use understudy_core::home::Home;
 use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
 
@@ -83,6 +85,7 @@ async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
     let error = desk.console.sign_in_form("shop", "8", None).await.unwrap_err();
     assert_eq!(error.code, Code::PolicyRefused);
     assert!(backend.received().is_empty(), "nothing was asked");
+    assert!(desk.audit().await.entries(9).await.expect("readable").is_empty());
 
     let form = desk.console.sign_in_form("shop", "7", None).await.expect("it is described");
     let asked: Vec<(&str, bool)> =
@@ -91,6 +94,29 @@ async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
     assert!(!format!("{form:?}").contains("an echo"), "nor is what it holds told");
     let [(path, attributes)] = &backend.received()[..] else { panic!("one request") };
     assert_eq!((path.as_str(), &attributes["ids"]), (LOAD, &json!(["7"])));
+
+    // It was logged, as what it was: nobody signed in.
+    let log = desk.audit().await.entries(9).await.expect("readable");
+    let [ended, begun] = &log[..] else { panic!("two entries: {log:?}") };
+    assert_eq!(begun.event, Event::Begun);
+    assert_eq!(ended.event, EndCause::NeverOpened.into());
+    assert_eq!((begun.whom.user_id.as_str(), begun.reason.as_str()), ("7", "Asked for the sign-in's form"));
+    assert!(desk.console.user_details("shop", "7").await.expect("known").past.is_empty());
+    assert!(desk.console.recent_reasons("shop").await.expect("readable").is_empty());
+}
+
+#[tokio::test]
+async fn a_form_is_not_asked_for_where_the_audit_log_cannot_be_written() {
+    let (backend, origin) = Backend::start([(200, json!({ "fields": [] }))]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let desk = desk(&origin, folder.path()).await;
+    let log = Home::at(desk.home.path()).audit_file().expect("a path");
+    let other = sqlx::SqlitePool::connect(&format!("sqlite://{}", log.display())).await.expect("opens");
+    let made = "CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'no space left'); END";
+    sqlx::raw_sql(made).execute(&other).await.expect("made");
+    let error = desk.console.sign_in_form("shop", "7", None).await.unwrap_err();
+    assert_eq!(error.code, Code::AuditFailed);
+    assert!(backend.received().is_empty(), "no entry, no request");
 }
 
 #[tokio::test]
@@ -134,7 +160,7 @@ async fn what_was_given_goes_with_the_session_through_its_retries() {
         // What the file says counts, whatever was given.
         assert_eq!(attributes["values"], json!({ "Note": "by phone", "Team": "support" }));
     }
-    desk.console.end_session(&session.id, understudy_core::audit::EndCause::Operator).await;
+    desk.console.end_session(&session.id, EndCause::Operator).await;
     let log = desk.audit().await.entries(10).await.expect("entries");
     assert!(!format!("{log:?}").contains("by phone"), "the log has the reason, not the form");
 }

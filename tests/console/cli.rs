@@ -12,6 +12,7 @@ use understudy_test_support::keyring::Keyring;
 use understudy_test_support::stage::run_to_end;
 
 use crate::desk_of_support::{replace_line, three_users};
+use crate::rogue::Rogue;
 
 /// The canary: this text may be in the keyring, and in nothing that the program prints or writes.
 const CANARY: &str = "canary-c0a57-of-the-terminal";
@@ -53,6 +54,18 @@ impl Terminal {
         let code = output.status.code().expect("it ends by itself");
         let said = Said { code, out: text(output.stdout), err: text(output.stderr) };
         assert!(!format!("{said:?}").contains(CANARY), "{args:?} shows the secret: {said:?}");
+        said
+    }
+
+    /// Runs `understudy` at a terminal at which somebody types `answer`; all that stands there afterwards.
+    async fn answer(&self, args: &[&str], answer: &str) -> String {
+        let line = format!("'{}' {}", env!("CARGO_BIN_EXE_understudy"), args.join(" "));
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--flush", "--return", "--command", &line, "/dev/null"]);
+        command.envs(self.keyring.env()).env("UNDERSTUDY_HOME", self.home.path());
+        let output = run_to_end(command.current_dir(self.here.path()), answer).await.expect("it runs");
+        let said = String::from_utf8(output.stdout).expect("text").replace("\r\n", "\n");
+        assert!(!said.contains(CANARY), "{args:?} shows the secret: {said}");
         said
     }
 
@@ -260,6 +273,123 @@ async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_n
     assert_eq!(terminal.succeeds(&["secret", "list", "shop"]).await, "admin_token: missing\n");
 }
 
+/// The shop's file with its users in a database that writes down what it hears.
+fn in_database(shop: &str, rogue: &Rogue) -> String {
+    replace_line(shop, "url = \"sqlite", &format!("url = \"{}\"", rogue.url()))
+}
+
+#[tokio::test]
+async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets() {
+    let (home, rogue) = (Rogue::database().await, Rogue::database().await);
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+    terminal.write("shop.toml", &in_database(&shop, &home));
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    terminal.type_in(&["secret", "set", "shop", "database_password"], CANARY).await.succeeded();
+    terminal.type_in(&["secret", "set", "shop", "admin_token"], CANARY).await.succeeded();
+    assert_eq!(terminal.run(&["check", "shop"]).await.code, 1, "it hangs up");
+    assert!(home.heard().contains(CANARY), "it is sent where it was stored for");
+
+    // Somebody hands over a file of the same name.
+    let downloads = terminal.here.path().join("Downloads");
+    std::fs::create_dir(&downloads).expect("made");
+    std::fs::write(downloads.join("shop.toml"), in_database(&shop, &rogue)).expect("written");
+    let said = terminal.fails(&["check", "Downloads/shop.toml", "--user", "7"]).await;
+    assert!(said.contains("users are in another place than this text's"), "{said}");
+    for more in [&[][..], &["--json"]] {
+        let said = terminal.fails(&[&["check", "Downloads/shop.toml"], more].concat()).await;
+        assert!(
+            said.contains(&format!(
+                "was stored for   Database: PostgreSQL\n                     Server: {}",
+                home.address
+            )),
+            "{said}"
+        );
+        assert!(
+            said.contains("would go to") && said.contains(&format!("Server: {}", rogue.address)),
+            "{said}"
+        );
+        assert!(said.contains("The secret was not used.") && said.contains("only called like"), "{said}");
+    }
+    assert_eq!(rogue.heard(), "");
+
+    // The added file itself changed on disk.
+    let kept = terminal.connections().join("shop.toml");
+    std::fs::write(&kept, in_database(&shop, &rogue)).expect("written");
+    let said = terminal.fails(&["check", "shop"]).await;
+    assert!(said.contains("understudy secret set shop database_password"), "{said}");
+    assert_eq!(rogue.heard(), "");
+    // It was meant: what is typed again is for the new place.
+    terminal.type_in(&["secret", "set", "shop", "database_password"], CANARY).await.succeeded();
+    terminal.run(&["check", "shop"]).await;
+    assert!(rogue.heard().contains(CANARY));
+}
+
+#[tokio::test]
+async fn at_a_terminal_the_answer_is_asked_for_and_kept() {
+    let (home, moved) = (Rogue::database().await, Rogue::database().await);
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+    terminal.write("shop.toml", &in_database(&shop, &home));
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    terminal.type_in(&["secret", "set", "shop", "database_password"], CANARY).await.succeeded();
+    std::fs::write(terminal.connections().join("shop.toml"), in_database(&shop, &moved)).expect("written");
+
+    let said = terminal.answer(&["check", "shop"], "n\n").await;
+    assert!(said.contains("Use it there from now on? [y/N]") && said.contains("was not used"), "{said}");
+    assert_eq!(moved.heard(), "");
+    terminal.answer(&["check", "shop"], "y\n").await;
+    assert!(moved.heard().contains(CANARY));
+    let said = terminal.answer(&["check", "shop"], "").await;
+    assert!(!said.contains("Use it there"), "it was answered: {said}");
+}
+
+#[tokio::test]
+async fn a_file_that_nobody_added_runs_no_program_and_logs_in_nowhere_unless_told() {
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+    let trace = terminal.here.path().join("it ran");
+    let program = |program: &str| {
+        let url = "url = \"postgres://reader@127.0.0.1:1/shop\"";
+        let command = format!("{url}\npassword_command = [\"{program}\", \"{}\"]", trace.display());
+        replace_line(&shop, "url = \"sqlite", &command)
+    };
+    terminal.write("given.toml", &program("touch"));
+    for more in [&[][..], &["--user", "7"]] {
+        let said = terminal.fails(&[&["check", "given.toml"], more].concat()).await;
+        assert!(said.contains(&format!("program  \"touch\" \"{}\"", trace.display())), "{said}");
+        assert!(said.contains("Nothing was run.") && said.contains("--run-commands"), "{said}");
+    }
+    assert!(!trace.exists());
+    let said = terminal.answer(&["check", "given.toml"], "n\n").await;
+    assert!(said.contains("Run it? [y/N]") && !trace.exists(), "{said}");
+    assert_eq!(
+        terminal.run(&["check", "given.toml", "--run-commands"]).await.code,
+        1,
+        "nobody answers there"
+    );
+    assert!(trace.exists());
+    std::fs::remove_file(&trace).expect("removed");
+
+    // Added, it was read. A file that is only called the same was not.
+    terminal.succeeds(&["add", "given.toml"]).await;
+    terminal.run(&["check", "given.toml"]).await;
+    assert!(trace.exists(), "the very same program");
+    std::fs::remove_file(&trace).expect("removed");
+    terminal.write("given.toml", &program("/usr/bin/touch"));
+    terminal.fails(&["check", "given.toml"]).await;
+    assert!(!trace.exists());
+
+    let through = replace_line(
+        &shop,
+        "url = \"sqlite",
+        "url = \"postgres://reader@db.internal/shop\"\nssh = { host = \"jump.example\", user = \"kim\", port = 2222 }",
+    );
+    terminal.write("through.toml", &through);
+    let said = terminal.fails(&["check", "through.toml"]).await;
+    assert!(said.contains("ssh      kim@jump.example:2222") && said.contains("Nothing was run."), "{said}");
+}
+
 #[tokio::test]
 async fn without_a_keyring_nothing_is_stored_and_the_next_step_is_said() {
     let terminal = Terminal::with(Keyring::absent().expect("a folder"));
@@ -281,7 +411,8 @@ async fn it_tells_what_it_can_do_and_corrects_a_slip() {
     }
     let help = terminal.succeeds(&["help", "check"]).await;
     assert!(
-        help.contains("Exits with 0") && help.contains("--user <ID>") && help.contains("--json"),
+        help.contains("Exits with 0")
+            && ["--user <ID>", "--json", "--run-commands"].iter().all(|flag| help.contains(flag)),
         "{help}"
     );
     let help = terminal.succeeds(&["secret", "set", "--help"]).await;

@@ -14,7 +14,6 @@ use understudy_core::connection::Origin;
 use understudy_core::console::Console;
 use understudy_core::demo::{self, Demo};
 use understudy_core::directory::{Query, Row};
-use understudy_core::error::SecretName;
 use understudy_core::home::Home;
 use understudy_core::notice::{ConnectionList, Notice, Notices, Toast};
 use understudy_core::session::{EndedSession, Phase, SessionView};
@@ -33,6 +32,8 @@ pub struct Desk {
     pub demo: Demo,
     pub vault: Vault,
     pub keyring: Arc<TestKeyring>,
+    /// What it keeps.
+    pub entries: Arc<keyring_core::mock::Store>,
     /// Stands still until a story puts it forward.
     pub clock: Clock,
     pub home: TempDir,
@@ -89,10 +90,8 @@ impl Desk {
         // A keyring that works and is empty.
         let store = keyring_core::mock::Store::new().expect("in memory");
         let keyring = Arc::new(TestKeyring::default());
-        let asked = Arc::clone(&keyring);
+        let (asked, entries) = (Arc::clone(&keyring), Arc::clone(&store));
         let vault = Vault::with_store(Arc::new(move || asked.answer().map(|()| Arc::clone(&store) as _)));
-        let name = SecretName { connection: "shop".into(), name: "admin_token".into() };
-        vault.store(&name, token, Keep::ThisRun).await.expect("kept in memory");
         let notices = Notices::default();
         let listening = notices.listen();
         let browser = Arc::new(PlainBrowser::default());
@@ -102,7 +101,10 @@ impl Desk {
             .expect("the console opens");
         let list = console.connection_list();
         assert!(list.problems.is_empty(), "{:?}", list.problems);
-        Self { console, browser, demo, vault, keyring, clock, home, notices: listening, told: Vec::new() }
+        let (notices, told) = (listening, Vec::new());
+        let desk = Self { console, browser, demo, vault, keyring, entries, clock, home, notices, told };
+        desk.keep("admin_token", TOKEN).await;
+        desk
     }
 
     pub async fn new() -> Self {
@@ -115,14 +117,14 @@ impl Desk {
 
     /// A secret of the connection, in the keyring.
     pub async fn store(&self, name: &str, value: &str) {
-        let name = SecretName { connection: "shop".into(), name: name.into() };
-        self.vault.store(&name, SecretString::from(value), Keep::Stored).await.expect("stored");
+        let stored = self.console.store_secret("shop", name, SecretString::from(value), Keep::Stored);
+        stored.await.expect("stored");
     }
 
     /// A secret of the connection, kept in memory.
     pub async fn keep(&self, name: &str, value: &str) {
-        let name = SecretName { connection: "shop".into(), name: name.into() };
-        self.vault.store(&name, SecretString::from(value), Keep::ThisRun).await.expect("kept in memory");
+        let kept = self.console.store_secret("shop", name, SecretString::from(value), Keep::ThisRun);
+        kept.await.expect("kept in memory");
     }
 
     /// The newest users that the search finds.

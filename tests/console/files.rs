@@ -1,5 +1,6 @@
 //! Connection files: what somebody else does to them while the console is open, and what the console does itself.
 
+use keyring_core::api::CredentialStoreApi;
 use secrecy::SecretString;
 use serde_json::Map;
 use understudy_core::audit::EndCause;
@@ -87,6 +88,44 @@ async fn a_connection_that_is_removed_ends_its_sessions_and_no_other_and_keeps_i
 }
 
 #[tokio::test]
+async fn what_cannot_be_removed_as_a_whole_stays_as_a_whole() {
+    let mut desk = Desk::new().await;
+    desk.connections().await;
+    for name in ["admin_token", "database_password"] {
+        desk.console
+            .store_secret("shop", name, SecretString::from(TOKEN), Keep::Stored)
+            .await
+            .expect("stored");
+    }
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+
+    // The file cannot go: something is in its way.
+    let in_its_way = folder.join(".shop.removed");
+    std::fs::create_dir_all(in_its_way.join("full")).expect("made");
+    let error = desk.console.remove_connection("shop", true).await.unwrap_err();
+    assert_eq!(error.code, Code::FileFailed, "{error}");
+    assert_eq!(desk.console.session(&session.id).expect("it runs").phase, Phase::Active);
+    assert_eq!(state(&desk, "shop").await, SecretState::Stored);
+    std::fs::remove_dir_all(in_its_way).expect("removed");
+
+    // The keyring is locked.
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    let entry = desk.entries.build("understudy", "shop/admin_token", None).expect("an entry");
+    let entry = entry.as_any().downcast_ref::<keyring_core::mock::Cred>().expect("the mock's");
+    entry.set_error(keyring_core::Error::PlatformFailure("locked".into()));
+    desk.console.remove_connection("shop", true).await.unwrap_err();
+    assert_eq!(files(&desk), ["shop.toml"]);
+    assert_eq!(state(&desk, "shop").await, SecretState::Stored);
+    desk.console.connection("shop").expect("it is still there");
+
+    desk.console.remove_connection("shop", true).await.expect("removed");
+    assert_eq!((files(&desk), state(&desk, "shop").await), (Vec::new(), SecretState::Missing));
+}
+
+#[tokio::test]
 async fn what_it_handed_out_is_not_removed_and_nothing_of_it_is_lost() {
     let mut desk = Desk::new().await;
     let folder = Home::at(desk.home.path()).system_connections_dir().to_owned();
@@ -138,8 +177,8 @@ async fn a_copy_stands_beside_the_first_without_its_secrets_and_an_export_has_no
 async fn add_another(desk: &Desk) -> String {
     let text = desk.demo.connection_text.replace("\"Demo\"", "\"Other shop\"");
     let id = desk.console.save_connection(None, &text).expect("saved").id;
-    let name = SecretName { connection: id.clone(), name: "admin_token".into() };
-    desk.vault.store(&name, SecretString::from(TOKEN), Keep::Stored).await.expect("stored");
+    let token = SecretString::from(TOKEN);
+    desk.console.store_secret(&id, "admin_token", token, Keep::Stored).await.expect("stored");
     id
 }
 

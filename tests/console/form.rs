@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use understudy_core::check::Typed;
 use understudy_core::connection::DirectoryPart;
 use understudy_core::demo::Delay;
-use understudy_core::error::{Code, SecretName};
-use understudy_core::vault::Keep;
+use understudy_core::error::Code;
 use understudy_test_support::wait::PATIENCE;
 
 use crate::desk_of_support::Desk;
@@ -77,50 +75,6 @@ async fn only_the_newest_question_of_a_form_is_answered() {
     for ended in [second.await.expect("it ends").err(), preview.await.expect("it ends").err()] {
         assert_eq!(ended.expect("nobody waits any more").code, Code::Cancelled);
     }
-}
-
-/// A PostgreSQL server that has everybody send the password as it is; gives what was sent to it so far.
-async fn eavesdropper() -> (String, tokio::task::JoinHandle<Vec<u8>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url =
-        format!("postgres://reader@{}/acme?sslmode=disable", listener.local_addr().expect("an address"));
-    let heard = tokio::spawn(async move {
-        let (mut peer, _) = listener.accept().await.expect("somebody connects");
-        let mut heard = vec![0; 4096];
-        let hello = peer.read(&mut heard).await.expect("a startup message");
-        // AuthenticationCleartextPassword: https://www.postgresql.org/docs/current/protocol-message-formats.html
-        peer.write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3]).await.expect("it listens");
-        let answer = peer.read(&mut heard[hello..]).await.unwrap_or(0);
-        heard.truncate(hello + answer);
-        heard
-    });
-    (url, heard)
-}
-
-#[tokio::test]
-async fn a_stored_password_goes_nowhere_but_where_it_was_stored_for() {
-    const CANARY: &str = "canary-2b81-database-password";
-    let (home, heard_at_home) = eavesdropper().await;
-    let desk = Desk::with_connection(|text| {
-        let (before, rest) = text.split_once("\"sqlite:").expect("the directory's address");
-        let (_, rest) = rest.split_once('"').expect("its end");
-        format!("{before}\"{home}\"{rest}")
-    })
-    .await;
-    let name = SecretName { connection: "shop".into(), name: "database_password".into() };
-    desk.vault.store(&name, SecretString::from(CANARY), Keep::ThisRun).await.expect("kept in memory");
-    let heard = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-
-    // Another server is typed into the form of the connection, and into a new one.
-    for (turn, id) in [(1, Some("shop")), (2, None)] {
-        let (url, elsewhere) = eavesdropper().await;
-        let there = DirectoryPart { url, ..part(&desk) };
-        desk.console.survey(id, &there, &Typed::new(), turn).await.expect_err("it hangs up");
-        let heard = heard(elsewhere.await.expect("it ends"));
-        assert!(heard.contains("reader") && !heard.contains(CANARY), "{heard:?}");
-    }
-    desk.console.survey(Some("shop"), &part(&desk), &Typed::new(), 3).await.expect_err("it hangs up");
-    assert!(heard(heard_at_home.await.expect("it ends")).contains(CANARY), "it is sent where it belongs");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod asked;
 mod cli;
 mod desk_of_support;
+mod destinations;
 mod endings;
 mod files;
 mod form;
@@ -13,6 +14,7 @@ mod login_endpoint;
 mod postgres;
 mod recipes;
 mod retry;
+mod rogue;
 #[cfg(target_os = "linux")]
 mod runs;
 mod slow_shop;

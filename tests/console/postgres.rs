@@ -1,9 +1,6 @@
 //! The same story with the customers in PostgreSQL, read by a role that may only read.
 
-use secrecy::SecretString;
 use understudy_core::connection::DATABASE_PASSWORD;
-use understudy_core::error::SecretName;
-use understudy_core::vault::Keep;
 use understudy_test_support::postgres::PostgresServer;
 
 use crate::desk_of_support::{Desk, replace_line};
@@ -22,8 +19,7 @@ async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
     })
     .await;
     server.sql("postgres", &some_customers(&file).await);
-    let name = SecretName { connection: "shop".into(), name: DATABASE_PASSWORD.into() };
-    desk.vault.store(&name, SecretString::from(PASSWORD), Keep::ThisRun).await.expect("kept in memory");
+    desk.keep(DATABASE_PASSWORD, PASSWORD).await;
     let info = desk.console.directory_info("shop").await.expect("it opens");
     assert!(info.server.starts_with("PostgreSQL"), "{}", info.server);
 

@@ -3,6 +3,7 @@
 import type { Code } from "./bindings/Code";
 import type { Error as BoundaryError } from "./bindings/Error";
 import type { FileFault } from "./bindings/FileFault";
+import type { Moved } from "./bindings/Moved";
 import type { SecretName } from "./bindings/SecretName";
 import { texts } from "./texts";
 
@@ -14,6 +15,7 @@ export class Failure extends Error implements BoundaryError {
   readonly details: string | null;
   readonly secret: SecretName | null;
   readonly faults: FileFault[];
+  readonly moved: Moved | undefined;
 
   constructor(error: BoundaryError) {
     super(error.message);
@@ -24,6 +26,7 @@ export class Failure extends Error implements BoundaryError {
     this.details = error.details;
     this.secret = error.secret;
     this.faults = error.faults;
+    this.moved = error.moved;
   }
 }
 
@@ -68,6 +71,7 @@ const table: Record<Code, Omit<Presentation, "title">> = {
   user_not_found: { retry: false, tone: "warn" },
   reason_required: { retry: false, tone: "warn" },
   policy_refused: { retry: false, tone: "warn" },
+  destination_changed: { retry: false, tone: "warn" },
   secret_missing: { retry: true, tone: "warn" },
   vault_locked: { retry: true, tone: "warn" },
   vault_unavailable: { retry: true, tone: "warn" },

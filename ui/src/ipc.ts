@@ -16,6 +16,7 @@ import type { Count } from "./bindings/Count";
 import type { DirectoryPart } from "./bindings/DirectoryPart";
 import type { FormChange } from "./bindings/FormChange";
 import type { Info } from "./bindings/Info";
+import type { Moved } from "./bindings/Moved";
 import type { Page } from "./bindings/Page";
 import type { Preset } from "./bindings/Preset";
 import type { Preview } from "./bindings/Preview";
@@ -31,7 +32,7 @@ import type { Suggestion } from "./bindings/Suggestion";
 import type { Survey } from "./bindings/Survey";
 import type { Toast } from "./bindings/Toast";
 import type { UserDetails } from "./bindings/UserDetails";
-import { asFailure } from "./errors";
+import { asFailure, Failure } from "./errors";
 import { texts } from "./texts";
 
 async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
@@ -46,19 +47,57 @@ async function refusing<T>(what: () => Promise<T>): Promise<T> {
   }
 }
 
+/** How the agent is asked where a stored secret would go elsewhere than it was stored for. */
+export interface Asking {
+  /** Also when they said no to the same before. */
+  again: boolean;
+  /** Another value may be typed in place of the stored one: not in a form, which has fields for that. */
+  retype: boolean;
+}
+
+let decide: (moved: Moved, asking: Asking) => Promise<boolean> = () => Promise.resolve(false);
+
+/** Whoever asks the agent, until the returned function is called. */
+export function onMoved(asks: typeof decide): () => void {
+  decide = asks;
+  return () => {
+    if (decide === asks) decide = () => Promise.resolve(false);
+  };
+}
+
+/** Whether what was refused for its secrets can be tried again. */
+export const decideMoved = (moved: Moved, asking: Asking) => decide(moved, asking);
+
+/** Makes the same call again for as long as the agent agrees to where its secrets go. */
+async function asking<T>(how: Asking, what: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await what();
+    } catch (cause) {
+      if (!(cause instanceof Failure) || !cause.moved || !(await decide(cause.moved, how))) throw cause;
+    }
+  }
+}
+
+/** What happens by itself asks once; what the agent does asks whenever it has to. */
+const BY_ITSELF: Asking = { again: false, retype: true };
+const BY_AGENT: Asking = { again: true, retype: true };
+const IN_FORM: Asking = { again: true, retype: false };
+
 // Reading
 
 export const consoleState = () => call<ConsoleState>("console_state");
 
 /** Opens the directory if need be: may take as long as the connection's timeout. */
-export const directoryInfo = (connection: string) => call<Info>("directory_info", { connection });
+export const directoryInfo = (connection: string) =>
+  asking(BY_ITSELF, () => call<Info>("directory_info", { connection }));
 
 let turn = 0;
 
 /** A newer search of the same connection makes this one reject with `cancelled`. Which one is newer is said
  * here: what is sent first need not arrive first. */
 export const searchUsers = (connection: string, query: Query) =>
-  call<Page>("search_users", { connection, query, turn: ++turn });
+  asking(BY_ITSELF, () => call<Page>("search_users", { connection, query, turn: ++turn }));
 
 /** Makes the search under way reject with `cancelled`, on the server too. */
 export const stopSearch = (connection: string) => call<null>("stop_search", { connection, turn: ++turn });
@@ -92,11 +131,11 @@ export const impersonate = (
   user: string,
   reason: string,
   given: Record<string, unknown>,
-) => call<SessionView>("impersonate", { connection, user, reason, given });
+) => asking(BY_AGENT, () => call<SessionView>("impersonate", { connection, user, reason, given }));
 
 /** What the sign-in asks beside the reason, for connections that have a form; `change`: what it asks now. */
 export const signInForm = (connection: string, user: string, change: FormChange | null) =>
-  call<SignInForm>("sign_in_form", { connection, user, change });
+  asking(BY_AGENT, () => call<SignInForm>("sign_in_form", { connection, user, change }));
 
 export const endSession = (session: string) => call<null>("end_session", { session });
 
@@ -111,6 +150,9 @@ export const secretStatus = (connection: string) => call<SecretStatus[]>("secret
 /** `thisRunOnly`: kept in memory until the application quits, not in the keyring. */
 export const storeSecret = (connection: string, name: string, value: string, thisRunOnly: boolean) =>
   call<null>("store_secret", { connection, name, value, thisRunOnly });
+
+/** The agent has compared where these secrets would go with where they were to go, and wants them there. */
+export const useSecretsThere = (moved: Moved) => call<null>("use_secrets_there", { moved });
 
 export const forgetSecret = (connection: string, name: string) =>
   call<null>("forget_secret", { connection, name });
@@ -135,7 +177,7 @@ export const parseDraft = (text: string) => call<ConnectionFile>("parse_draft", 
 
 /** `secrets`: typed in the form, by name; used in memory only. */
 export const checkConnection = (connection: string | null, text: string, secrets: Record<string, string>) =>
-  call<Report>("check_connection", { connection, text, secrets });
+  asking(IN_FORM, () => call<Report>("check_connection", { connection, text, secrets }));
 
 /** Really signs in as the user and out again, request by request, and writes it to the audit log. It may take as long
  * as all of the application's answers. `secrets` as in {@link checkConnection}. */
@@ -144,7 +186,7 @@ export const trySignIn = (
   text: string,
   user: string,
   secrets: Record<string, string>,
-) => call<Rehearsal>("try_sign_in", { connection, text, user, secrets, turn: ++turn });
+) => asking(IN_FORM, () => call<Rehearsal>("try_sign_in", { connection, text, user, secrets, turn: ++turn }));
 
 /** The trial under way sends nothing new, and ends what it began before it answers. */
 export const stopTrial = () => call<null>("stop_trial", { turn: ++turn });

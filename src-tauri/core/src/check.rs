@@ -10,7 +10,8 @@ use ts_rs::TS;
 
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, Origin};
 use crate::directory::{self, Directory, FieldKind, Info, Query, Role, Row};
-use crate::error::{Code, Error, SecretName};
+use crate::error::{Code, Error, Result};
+use crate::secrets::{Secrets, Whereabouts};
 use crate::sign_in;
 use crate::template::MASK;
 use crate::vault::{SecretState, Vault};
@@ -57,6 +58,9 @@ pub type Typed = HashMap<String, SecretString>;
 /// Rows of [`Report::sample`].
 pub(crate) const SAMPLE: u16 = 5;
 
+/// What a connection is called that is in no file yet. It owns nothing, whatever another one of this name has.
+pub(crate) const UNSAVED: &str = "new";
+
 impl Report {
     fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
         self.ok &= status != Status::Failed;
@@ -71,15 +75,19 @@ impl Report {
 /// Tries everything of a connection that can be tried without signing in as anybody: reads the file,
 /// looks for the secrets, opens the directory, reads a few users, renders the sign-in for the first.
 /// `typed` are secrets that are not stored yet; they are used from memory.
-pub async fn check(id: &str, text: &str, vault: &Vault, typed: &Typed) -> Report {
+///
+/// Fails with [`Code::DestinationChanged`], before anything is sent, when the stored password is for another place.
+pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -> Result<Report> {
     let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
-    let connection = match Connection::parse(id, text, Origin::Own, None) {
+    let connection = match Connection::parse(id.unwrap_or(UNSAVED), text, Origin::Own, None) {
         Ok(connection) => connection,
         Err(error) => {
             report.fail("Connection file", error);
-            return report;
+            return Ok(report);
         }
     };
+    let secrets = Secrets { vault, id, typed };
+    let password = secrets.password_if_any(&connection.file.directory).await?;
     let file = &connection.file;
     report.say(
         "Connection file",
@@ -87,74 +95,62 @@ pub async fn check(id: &str, text: &str, vault: &Vault, typed: &Typed) -> Report
         format!("{} · {}", file.name, json!(file.environment).as_str().unwrap_or_default()),
         None,
     );
-    check_secrets(&connection, vault, typed, &mut report).await;
-    if let Some(directory) = open(&connection, vault, typed, &mut report).await {
+    check_secrets(&connection, &secrets, &mut report).await;
+    if let Some(directory) = open(&connection, password.as_ref(), &mut report).await {
         read_some(&*directory, &connection.file.directory, &mut report).await;
         check_sign_in(&connection, directory.info(), &mut report);
         directory.close().await;
     }
-    report
+    Ok(report)
 }
 
-async fn check_secrets(connection: &Connection, vault: &Vault, typed: &Typed, report: &mut Report) {
+async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &mut Report) {
     let names = connection.secrets();
     if names.is_empty() {
         report.say("Secrets", Status::Ok, "The sign-in needs none.", None);
         return;
     }
-    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    let (mut found, mut missing, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
-        if typed.contains_key(&name) {
-            found.push(format!("{name} (typed, not stored yet)"));
-            continue;
-        }
-        match vault.state(&SecretName { connection: connection.id.clone(), name: name.clone() }).await {
-            Ok(SecretState::Stored) => found.push(format!("{name} (in the keyring)")),
-            Ok(SecretState::ThisRun) => found.push(format!("{name} (for this run)")),
-            Ok(SecretState::Missing) => missing.push(name),
+        match secrets.whereabouts(connection, &name).await {
+            Ok(Whereabouts::Typed) => found.push(format!("{name} (typed, not stored yet)")),
+            Ok(Whereabouts::Kept(SecretState::Stored)) => found.push(format!("{name} (in the keyring)")),
+            Ok(Whereabouts::Kept(SecretState::ThisRun)) => found.push(format!("{name} (for this run)")),
+            Ok(Whereabouts::Kept(SecretState::Missing)) => missing.push(name),
+            Ok(Whereabouts::Elsewhere) => elsewhere.push(name),
             Err(error) => return report.fail("Secrets", error),
         }
     }
-    if missing.is_empty() {
+    let commands = |names: &[String]| {
+        let each = names.iter().map(|name| format!("understudy secret set {} {name}", connection.id));
+        format!("Store with: {}", each.collect::<Vec<_>>().join("; "))
+    };
+    if missing.is_empty() && elsewhere.is_empty() {
         report.say("Secrets", Status::Ok, found.join(", "), None);
+        return;
+    }
+    let mut said = Vec::new();
+    if !missing.is_empty() {
+        said.push(format!("Not stored yet: {}", missing.join(", ")));
+    }
+    if !elsewhere.is_empty() {
+        said.push(format!("Stored for another place, and not used here: {}", elsewhere.join(", ")));
+    }
+    missing.extend(elsewhere);
+    let hint = if secrets.id.is_some() {
+        commands(&missing)
     } else {
-        let commands: Vec<String> =
-            missing.iter().map(|name| format!("understudy secret set {} {name}", connection.id)).collect();
-        report.say(
-            "Secrets",
-            Status::Warning,
-            format!("Not stored yet: {}", missing.join(", ")),
-            Some(format!("Store with: {}", commands.join("; "))),
-        );
-    }
-}
-
-/// The database's password: as it was typed, or else as the vault has it.
-pub(crate) async fn password(
-    id: &str,
-    part: &DirectoryPart,
-    vault: &Vault,
-    typed: &Typed,
-) -> Option<SecretString> {
-    if let Some(password) = typed.get(DATABASE_PASSWORD) {
-        return Some(password.clone());
-    }
-    if !part.may_need_password() {
-        return None;
-    }
-    // Many databases want none: where the vault has no answer, the database says whether that was a problem.
-    let name = SecretName { connection: id.to_owned(), name: DATABASE_PASSWORD.to_owned() };
-    vault.get(&name).await.unwrap_or_default()
+        "Type them here; they are stored when you save the connection.".to_owned()
+    };
+    report.say("Secrets", Status::Warning, said.join("; "), Some(hint));
 }
 
 async fn open(
     connection: &Connection,
-    vault: &Vault,
-    typed: &Typed,
+    password: Option<&SecretString>,
     report: &mut Report,
 ) -> Option<std::sync::Arc<dyn Directory>> {
-    let password = password(&connection.id, &connection.file.directory, vault, typed).await;
-    match directory::open(&connection.file.directory, password.as_ref()).await {
+    match directory::open(&connection.file.directory, password).await {
         Ok(directory) => {
             let info = directory.info();
             report.say("Directory", Status::Ok, format!("{}, read only", info.server), None);

@@ -28,12 +28,14 @@ use crate::connection::{
     DirectoryPart, Origin,
 };
 use crate::demo::{self, Demo};
+use crate::destination::{Destination, Moved};
 use crate::directory::{self, Count, Info, OpenDirectory, Page, Query, Reading, Row, Suggestion, Survey};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
-use crate::impersonation::{Grounds, Impersonations, Request};
+use crate::impersonation::{self, Grounds, Impersonations, Request};
 use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices, Toast};
+use crate::secrets::Secrets;
 use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::sign_in::{FormChange, Rehearsal, SignInForm};
@@ -245,7 +247,8 @@ impl Console {
         Ok(connection.summary())
     }
 
-    /// Removes a connection and, if wanted, its secrets. Its running sessions end first.
+    /// Removes a connection and, if wanted, its secrets. Its running sessions end first. What fails leaves the file
+    /// and all of its secrets where they were.
     pub async fn remove_connection(&self, id: &str, forget_secrets: bool) -> Result<()> {
         let connection = self.connection(id)?;
         // Said before anything is lost.
@@ -257,23 +260,36 @@ impl Console {
             let message = format!("The connection `{id}` {why}: it cannot be removed here.");
             return Err(Error::new(Code::ConnectionLocked, message));
         }
+        // The file is the first to go, as that can be taken back.
+        let aside = self.files.set_aside(id)?;
         for session in self.sessions().into_iter().filter(|session| session.connection == id) {
             self.end_session(&session.id, EndCause::Operator).await;
         }
         if forget_secrets {
-            for name in secret_names(&connection) {
-                self.vault.forget(&secret(id, &name)).await?;
+            let names: Vec<SecretName> =
+                secret_names(&connection).iter().map(|name| secret(id, name)).collect();
+            if let Err(error) = self.vault.forget_all(&names).await {
+                aside.put_back()?;
+                self.load_connections();
+                return Err(error);
             }
         }
-        self.files.remove(id)?;
+        let removed = aside.remove();
         self.load_connections();
-        Ok(())
+        removed
     }
 
     /// What the connection is worth: everything is tried that can be tried without signing in.
     /// `typed` are secrets that stand in a form and are not stored yet.
-    pub async fn check_connection(&self, id: Option<&str>, text: &str, typed: check::Typed) -> Report {
-        check::check(id.unwrap_or("new"), text, &self.vault, &typed).await
+    ///
+    /// Fails with [`Code::DestinationChanged`] when a stored secret would go elsewhere than it was stored for.
+    pub async fn check_connection(
+        &self,
+        id: Option<&str>,
+        text: &str,
+        typed: check::Typed,
+    ) -> Result<Report> {
+        check::check(id, text, &self.vault, &typed).await
     }
 
     /// Signs in as one user, and out again, request by request; `typed` as with [`Self::check_connection`]. There
@@ -289,7 +305,7 @@ impl Console {
         let _under_way = self.trying.token();
         let saved = id.and_then(|id| self.connection(id).ok());
         let trial = Trial {
-            id: id.unwrap_or("new"),
+            id,
             text,
             saved: saved.as_deref(),
             typed: &typed,
@@ -363,8 +379,10 @@ impl Console {
         Ok(status)
     }
 
+    /// Stores a secret for where the connection, as it is saved, sends it.
     pub async fn store_secret(&self, id: &str, name: &str, value: SecretString, keep: Keep) -> Result<()> {
-        self.vault.store(&secret(id, name), value, keep).await?;
+        let destination = Destination::of(&*self.connection(id)?, name);
+        self.vault.store(&secret(id, name), value, keep, &destination).await?;
         if name == DATABASE_PASSWORD {
             self.let_go_of_directory(id);
         }
@@ -373,6 +391,15 @@ impl Console {
 
     pub async fn forget_secret(&self, id: &str, name: &str) -> Result<bool> {
         self.vault.forget(&secret(id, name)).await
+    }
+
+    /// The agent has compared where these secrets would go with where they were to go, and wants them there.
+    pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
+        self.vault.agree(moved, Keep::Stored).await?;
+        if moved.secrets.iter().any(|secret| secret.name == DATABASE_PASSWORD) {
+            self.let_go_of_directory(&moved.connection);
+        }
+        Ok(())
     }
 
     /// Why the keyring cannot be used, if it cannot.
@@ -435,14 +462,16 @@ impl Console {
             Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
                 .hint("It may have been deleted: search again.")
         })?;
-        let past = self.audit.past_sessions(id, user, 20).await?;
+        let mut past = self.audit.past_sessions(id, user, 20).await?;
+        // Nobody signed in for that.
+        past.retain(|session| session.reason != impersonation::FORM_REASON);
         Ok(UserDetails { row, past })
     }
 
     /// The operator's last reasons for this connection, newest first.
     pub async fn recent_reasons(&self, id: &str) -> Result<Vec<String>> {
-        let mut reasons = self.audit.recent_reasons(id, self.operator().operator(), 6).await?;
-        reasons.retain(|reason| reason != trial::REASON);
+        let mut reasons = self.audit.recent_reasons(id, self.operator().operator(), 7).await?;
+        reasons.retain(|reason| ![trial::REASON, impersonation::FORM_REASON].contains(&reason.as_str()));
         reasons.truncate(5);
         Ok(reasons)
     }
@@ -555,13 +584,14 @@ impl Console {
         let mut demo = self.demo.lock().await;
         if demo.is_none() {
             let token = SecretString::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
-            let name = secret(DEMO, "admin_token");
-            if let Err(error) = self.vault.store(&name, token.clone(), Keep::Stored).await {
-                tracing::info!(code = ?error.code, "the demo's token stays in memory");
-                self.vault.store(&name, token.clone(), Keep::ThisRun).await?;
-            }
-            let started = Demo::start(&self.home.demo_dir()?, token, demo::today()).await?;
+            let started = Demo::start(&self.home.demo_dir()?, token.clone(), demo::today()).await?;
             let connection = Connection::parse(DEMO, &started.connection_text, Origin::Demo, None)?;
+            let name = secret(DEMO, "admin_token");
+            let destination = Destination::of(&connection, &name.name);
+            if let Err(error) = self.vault.store(&name, token.clone(), Keep::Stored, &destination).await {
+                tracing::info!(code = ?error.code, "the demo's token stays in memory");
+                self.vault.store(&name, token, Keep::ThisRun, &destination).await?;
+            }
             self.connections
                 .write()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -605,13 +635,14 @@ impl Grounds for Console {
 }
 
 async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<OpenDirectory>> {
-    let name = connection.database_secret();
-    let password = if connection.may_need_password() { vault.get(&name).await? } else { None };
-    let opened = directory::open(&connection.file.directory, password.as_ref()).await;
+    let part = &connection.file.directory;
+    let secrets = Secrets { vault, id: Some(&connection.id), typed: &check::Typed::new() };
+    let password = secrets.password(part).await?;
+    let opened = directory::open(part, password.as_ref()).await;
     opened.map(|directory| Arc::new(OpenDirectory::new(directory))).map_err(|error| {
         // Where the vault could have helped.
         let from_vault = error.code == Code::DirectoryRefused && connection.may_need_password();
-        if from_vault { error.secret(name) } else { error }
+        if from_vault { error.secret(connection.database_secret()) } else { error }
     })
 }
 

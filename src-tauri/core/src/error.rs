@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::destination::Moved;
+
 /// Result of nearly everything in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -41,6 +43,8 @@ pub enum Code {
     PolicyRefused,
     /// A secret that the connection needs is not in the vault; `secret` names it.
     SecretMissing,
+    /// A stored secret would go elsewhere than it was stored for, so nothing was sent; `moved` has both places.
+    DestinationChanged,
     /// The keyring is locked and was not unlocked.
     VaultLocked,
     /// There is no keyring service to ask.
@@ -106,6 +110,10 @@ pub struct Error {
     pub secret: Option<SecretName>,
     /// For [`Code::ConnectionInvalid`]: the faults that `message` lists, in the order of the file.
     pub faults: Vec<FileFault>,
+    /// For [`Code::DestinationChanged`]: which secrets, and where each of them was to go and would go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub moved: Option<Box<Moved>>,
 }
 
 impl Error {
@@ -118,7 +126,40 @@ impl Error {
             details: None,
             secret: None,
             faults: Vec::new(),
+            moved: None,
         }
+    }
+
+    /// Secrets that would go elsewhere than they were stored for.
+    pub fn moved(moved: Moved) -> Self {
+        let (id, names) = (&moved.connection, moved.names());
+        let one = moved.secrets.len() == 1;
+        let is_known = moved.secrets.iter().any(|secret| secret.stored_for.is_some());
+        let message = match (one, is_known) {
+            (true, true) => {
+                format!(
+                    "The secret {names} of `{id}` would go to a different place than the one it was stored for."
+                )
+            }
+            (false, true) => {
+                format!(
+                    "The secrets {names} of `{id}` would go to different places than the ones they were stored for."
+                )
+            }
+            (true, false) => {
+                format!("The secret {names} of `{id}` has no record of where it may be sent.")
+            }
+            (false, false) => {
+                format!("The secrets {names} of `{id}` have no record of where they may be sent.")
+            }
+        };
+        let set = moved.secrets.first().map(|secret| format!("understudy secret set {id} {}", secret.name));
+        let hint = format!(
+            "Check where it would go. If that is right, use it there, or store it again: {}",
+            set.unwrap_or_default()
+        );
+        let error = Self::new(Code::DestinationChanged, format!("{message} Nothing was sent.")).hint(hint);
+        Self { moved: Some(Box::new(moved)), ..error }
     }
 
     #[must_use]

@@ -10,6 +10,7 @@ use crate::check::{self, SAMPLE, Typed};
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
 use crate::directory::{self, FieldKind, Info, Query, Row, Survey, holds_secret};
 use crate::error::{Code, Error, Result, SecretName};
+use crate::secrets::Secrets;
 use crate::vault::Vault;
 
 /// The newest few users, as the list will show them.
@@ -56,10 +57,10 @@ pub async fn preview(form: &Form<'_>, vault: &Vault) -> Result<Preview> {
 
 impl Form<'_> {
     fn id(&self) -> &str {
-        self.saved.map_or("new", |saved| &saved.id)
+        self.saved.map_or(check::UNSAVED, |saved| &saved.id)
     }
 
-    /// The password, from where it may be taken.
+    /// The password.
     async fn way_in(&self, vault: &Vault) -> Result<Option<SecretString>> {
         if let Some(fault) = self.part.url_fault(self.id()) {
             return Err(Error::new(Code::ConnectionInvalid, format!("directory.url {fault}.")));
@@ -73,13 +74,8 @@ impl Form<'_> {
             )
             .hint("Test or save the connection, if you trust who wrote the file."));
         }
-        match self.saved {
-            // The password is for the servers it was stored for, not for whatever is typed.
-            Some(saved) if saved.file.directory.is_reached_like(self.part) => {
-                Ok(check::password(&saved.id, self.part, vault, self.typed).await)
-            }
-            _ => Ok(self.typed.get(DATABASE_PASSWORD).cloned()),
-        }
+        let id = self.saved.map(|saved| saved.id.as_str());
+        Secrets { vault, id, typed: self.typed }.password_if_any(self.part).await
     }
 
     /// A refusal that a password may change names the one that is missing.

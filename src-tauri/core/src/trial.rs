@@ -8,13 +8,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::audit::{AuditLog, EndCause, Entry, Event, Subject, Who};
-use crate::check::{Typed, password};
+use crate::check::{Typed, UNSAVED};
 use crate::clock::Clock;
 use crate::connection::{Connection, Origin};
-use crate::directory;
+use crate::directory::{self, Info, Row};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::impersonation::{self, About};
 use crate::policy;
+use crate::secrets::Secrets;
 use crate::sign_in::{self, Rehearsal};
 use crate::vault::Vault;
 use crate::wiped::Wiped;
@@ -24,10 +25,11 @@ pub(crate) const REASON: &str = "Trying the sign-in";
 
 /// What a trial needs beside the connection's text.
 pub struct Trial<'a> {
-    /// The connection's id, for its secrets.
-    pub id: &'a str,
+    /// The connection's id, for its secrets; `None` for one that is not saved yet.
+    pub id: Option<&'a str>,
     pub text: &'a str,
-    /// The same connection as it is stored, if it is.
+    /// The same connection as it is saved, if it is: where its stored secrets are used, its policy and its directory
+    /// bind, whatever the text says.
     pub saved: Option<&'a Connection>,
     /// Secrets that are not stored yet.
     pub typed: &'a Typed,
@@ -43,17 +45,11 @@ pub struct Trial<'a> {
 /// Fails when it cannot even begin: the text, the directory, the policy, a secret. What the application
 /// says is in the [`Rehearsal`].
 pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Clock) -> Result<Rehearsal> {
-    let connection = Connection::parse(trial.id, trial.text, Origin::Own, None)?;
-    let secrets = secrets(&connection, &trial, vault).await?;
-    let key = password(trial.id, &connection.file.directory, vault, trial.typed).await;
-    let directory = directory::open(&connection.file.directory, key.as_ref()).await?;
-    let row = directory.user(trial.user).await;
-    let info = directory.info().clone();
-    directory.close().await;
-    let row = row?.ok_or_else(|| {
-        Error::new(Code::UserNotFound, format!("No user has the id {}.", trial.user))
-            .hint("Give the id as the directory shows it.")
-    })?;
+    let connection = Connection::parse(trial.id.unwrap_or(UNSAVED), trial.text, Origin::Own, None)?;
+    let binding = binding(&connection, &trial)?;
+    let from = Secrets { vault, id: trial.id, typed: trial.typed };
+    let secrets = from.of_sign_in(&connection).await?;
+    let (info, row) = read_user(&connection, &trial, &from).await?;
     let session = Uuid::now_v7().to_string();
     let given = Map::new();
     let about = About {
@@ -65,6 +61,14 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     };
     let mut context = Wiped::from(impersonation::context(&about, &info, &row));
     policy::decide(&connection.policy, REASON, &context)?;
+    if let Some(saved) = binding {
+        let (info, row) = if saved.file.directory == connection.file.directory {
+            (info, row.clone())
+        } else {
+            read_user(saved, &trial, &from).await?
+        };
+        policy::decide(&saved.policy, REASON, &impersonation::context(&about, &info, &row))?;
+    }
     let label = impersonation::user_label(&context, &row);
     let subject = Subject {
         connection: connection.id.clone(),
@@ -108,34 +112,57 @@ fn stamped(context: &Wiped, connection: &Connection, clock: &Clock) -> Wiped {
     context
 }
 
-/// What was typed, or else what is stored. A stored secret goes only where it was stored for: a text that sends
-/// it elsewhere has to be saved first, by somebody who means it.
-async fn secrets(
-    connection: &Connection,
-    trial: &Trial<'_>,
-    vault: &Vault,
-) -> Result<Vec<(String, SecretString)>> {
-    let is_as_saved = trial.saved.is_some_and(|saved| {
-        saved.file.sign_in == connection.file.sign_in && saved.file.sign_out == connection.file.sign_out
-    });
-    let mut secrets = Vec::new();
-    for name in connection.secrets() {
-        let secret = match trial.typed.get(&name) {
-            Some(typed) => typed.clone(),
-            None if is_as_saved => {
-                vault.require(&SecretName { connection: trial.id.to_owned(), name: name.clone() }).await?
-            }
-            None => {
-                let wanted = SecretName { connection: trial.id.to_owned(), name: name.clone() };
-                return Err(Error::new(
-                    Code::SecretMissing,
-                    format!("`{name}` is needed, and stored secrets go only where they were stored for."),
-                )
-                .hint("Type it here, or save the connection first, so that its sign-in is the one that you mean.")
-                .secret(wanted));
-            }
-        };
-        secrets.push((name, secret));
+/// The user, as the directory of `connection` has them.
+async fn read_user(connection: &Connection, trial: &Trial<'_>, from: &Secrets<'_>) -> Result<(Info, Row)> {
+    let part = &connection.file.directory;
+    let password = from.password_if_any(part).await?;
+    let directory = directory::open(part, password.as_ref()).await?;
+    let row = directory.user(trial.user).await;
+    let info = directory.info().clone();
+    directory.close().await;
+    let row = row?.ok_or_else(|| {
+        Error::new(Code::UserNotFound, format!("No user has the id {}.", trial.user))
+            .hint("Give the id as the directory shows it.")
+    })?;
+    Ok((info, row))
+}
+
+/// The saved connection whose policy binds too, because its stored secrets are used: a text that was changed must not
+/// sign in with them whom the saved one protects, nor somebody whom it made up. `None`: all that is needed was typed.
+fn binding<'a>(connection: &Connection, trial: &Trial<'a>) -> Result<Option<&'a Connection>> {
+    let Some(id) = trial.id else { return Ok(None) };
+    let stored: Vec<String> =
+        connection.secrets().into_iter().filter(|name| !trial.typed.contains_key(name)).collect();
+    if stored.is_empty() {
+        return Ok(None);
     }
-    Ok(secrets)
+    let refused = |message: String, hint: &str| {
+        let secret = SecretName { connection: id.to_owned(), name: stored[0].clone() };
+        Err(Error::new(Code::SecretMissing, message).hint(hint).secret(secret))
+    };
+    let Some(saved) = trial.saved else {
+        let message = format!(
+            "`{}` is needed, and stored secrets are only used for connections that were added.",
+            stored[0]
+        );
+        return refused(message, "Add the file first, or type the secret in the connection's form.");
+    };
+    let (then, now) = (&saved.file.directory, &connection.file.directory);
+    if (&then.url, &then.table, &then.id, &then.ssh) != (&now.url, &now.table, &now.id, &now.ssh) {
+        let message = format!(
+            "`{}` is stored for `{id}`, whose users are in another place than this text's.",
+            stored[0]
+        );
+        return refused(message, "Save the connection first, or type the secret here.");
+    }
+    let same_sign_in =
+        saved.file.sign_in == connection.file.sign_in && saved.file.sign_out == connection.file.sign_out;
+    if saved.origin == Origin::System && !same_sign_in {
+        let message = format!(
+            "`{}` is stored for the sign-in that IT handed out with `{id}`, and this text has a different one.",
+            stored[0]
+        );
+        return refused(message, "Try it as a connection of your own, with its own secret.");
+    }
+    Ok(Some(saved))
 }

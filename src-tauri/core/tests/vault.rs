@@ -1,11 +1,13 @@
 //! The vault on a real keyring, on a keyring that fails as told, and on none at all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::{CredentialStore, Error as Fault, mock};
 use secrecy::{ExposeSecret, SecretString};
+use understudy_core::connection::{Connection, Origin};
+use understudy_core::destination::{Destination, Moved};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::vault::{Keep, SecretState, Vault};
 
@@ -16,12 +18,25 @@ fn name() -> SecretName {
     SecretName { connection: "acme".into(), name: "admin_token".into() }
 }
 
+/// What the secret is for.
+fn here() -> Destination {
+    at("https://app.acme.com")
+}
+
+fn at(origin: &str) -> Destination {
+    let text = format!(
+        "name = \"Acme\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite:///u.db\"\ntable = \"users\"\n\
+         id = \"id\"\n[sign_in]\nurl = \"{origin}/login\"\nbody = {{ token = \"{{{{ secret.admin_token }}}}\" }}\n"
+    );
+    Destination::of(&Connection::parse("acme", &text, Origin::Own, None).unwrap(), "admin_token")
+}
+
 fn canary() -> SecretString {
     CANARY.into()
 }
 
 async fn read(vault: &Vault) -> Result<Option<String>> {
-    Ok(vault.get(&name()).await?.map(|secret| secret.expose_secret().to_owned()))
+    Ok(vault.get(&name(), &here()).await?.map(|secret| secret.expose_secret().to_owned()))
 }
 
 #[track_caller]
@@ -56,6 +71,17 @@ impl Fickle {
         }))
     }
 
+    /// The same secrets in a keyring that fails once, when it is opened for the `nth` time from 0.
+    fn vault_that_fails_at(&self, nth: usize) -> Vault {
+        let (store, opened) = (Arc::clone(&self.store), AtomicUsize::new(0));
+        Vault::with_store(Arc::new(move || {
+            if opened.fetch_add(1, Ordering::SeqCst) == nth {
+                return Err(Fault::PlatformFailure("the store is out".into()));
+            }
+            Ok(Arc::clone(&store) as Arc<CredentialStore>)
+        }))
+    }
+
     fn fail_next(&self, fault: Fault) {
         let entry = self.store.build("understudy", "acme/admin_token", None).unwrap();
         entry.as_any().downcast_ref::<mock::Cred>().unwrap().set_error(fault);
@@ -68,8 +94,8 @@ async fn a_secret_is_stored_replaced_read_and_forgotten() {
     assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
     assert!(!vault.forget(&name()).await.unwrap());
 
-    vault.store(&name(), "old".into(), Keep::Stored).await.unwrap();
-    vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+    vault.store(&name(), "old".into(), Keep::Stored, &here()).await.unwrap();
+    vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
     assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
 
@@ -79,7 +105,7 @@ async fn a_secret_is_stored_replaced_read_and_forgotten() {
 
 #[tokio::test]
 async fn a_missing_secret_names_itself_and_the_command_that_stores_it() {
-    let error = refused(Fickle::new().vault().require(&name()).await, Code::SecretMissing);
+    let error = refused(Fickle::new().vault().require(&name(), &here()).await, Code::SecretMissing);
     assert_eq!(error.secret, Some(name()));
     assert!(error.hint.unwrap().contains("understudy secret set acme admin_token"));
 }
@@ -88,28 +114,108 @@ async fn a_missing_secret_names_itself_and_the_command_that_stores_it() {
 async fn what_is_typed_for_this_run_comes_first_and_stays_in_memory() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
-    vault.store(&name(), "stored".into(), Keep::Stored).await.unwrap();
-    vault.clone().store(&name(), canary(), Keep::ThisRun).await.unwrap();
+    vault.store(&name(), "stored".into(), Keep::Stored, &here()).await.unwrap();
+    vault.clone().store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
     assert_eq!(vault.state(&name()).await.unwrap(), SecretState::ThisRun);
-    assert_eq!(vault.require(&name()).await.unwrap().expose_secret(), CANARY);
+    assert_eq!(vault.require(&name(), &here()).await.unwrap().expose_secret(), CANARY);
     // Another run sees only what was stored.
     assert_eq!(read(&keyring.vault()).await.unwrap().as_deref(), Some("stored"));
 
     // Storing a new one is the newer word.
-    vault.store(&name(), "newer".into(), Keep::Stored).await.unwrap();
+    vault.store(&name(), "newer".into(), Keep::Stored, &here()).await.unwrap();
     assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some("newer"));
 
-    vault.store(&name(), canary(), Keep::ThisRun).await.unwrap();
+    vault.store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
     assert!(vault.forget(&name()).await.unwrap());
     assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing, "only one place was forgotten");
+}
+
+#[track_caller]
+fn moved<T>(result: Result<T>) -> Moved {
+    *refused(result, Code::DestinationChanged).moved.expect("both places")
+}
+
+#[tokio::test]
+async fn a_secret_is_given_for_the_place_that_it_was_stored_for_alone() {
+    let keyring = Fickle::new();
+    for keep in [Keep::Stored, Keep::ThisRun] {
+        let vault = keyring.vault();
+        let elsewhere = at("https://evil.example");
+        vault.store(&name(), canary(), keep, &here()).await.unwrap();
+        let asked = moved(vault.get(&name(), &elsewhere).await);
+        assert_eq!((&asked.connection, &asked.secrets[0].name), (&"acme".into(), &"admin_token".into()));
+        assert_eq!(asked.secrets[0].stored_for, Some(here()));
+        assert_eq!(asked.secrets[0].now, elsewhere);
+        moved(vault.require(&name(), &elsewhere).await);
+        assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+
+        // What was not asked is not agreed to; what was, is remembered.
+        let mut made_up = asked.clone();
+        made_up.secrets[0].now = at("https://another.example");
+        assert_eq!(vault.agree(&made_up, Keep::Stored).await.unwrap_err().code, Code::Internal);
+        vault.agree(&asked, Keep::Stored).await.unwrap();
+        let there = vault.get(&name(), &elsewhere).await.unwrap().unwrap();
+        assert_eq!(there.expose_secret(), CANARY);
+        assert_eq!(moved(vault.get(&name(), &here()).await).secrets[0].stored_for, Some(elsewhere));
+        vault.forget(&name()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_agreement_for_this_run_leaves_what_is_stored_as_it_is() {
+    let keyring = Fickle::new();
+    let vault = keyring.vault();
+    let elsewhere = at("https://staging.acme.com");
+    vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+    let asked = moved(vault.get(&name(), &elsewhere).await);
+    vault.agree(&asked, Keep::ThisRun).await.unwrap();
+    assert!(vault.get(&name(), &elsewhere).await.unwrap().is_some());
+    let next = keyring.vault();
+    assert_eq!(read(&next).await.unwrap().as_deref(), Some(CANARY));
+    moved(next.get(&name(), &elsewhere).await);
+}
+
+#[tokio::test]
+async fn a_secret_without_a_place_is_asked_about_once() {
+    let keyring = Fickle::new();
+    let vault = keyring.vault();
+    // As versions without places stored it, and as other programs do.
+    let entry = |account: &str| keyring.store.build("understudy", account, None).unwrap();
+    entry("acme/admin_token").set_secret(CANARY.as_bytes()).unwrap();
+    let asked = moved(vault.get(&name(), &here()).await);
+    assert_eq!(asked.secrets[0].stored_for, None);
+    entry("acme/admin_token/for").set_secret(b"not ours").unwrap();
+    assert_eq!(moved(vault.get(&name(), &here()).await), asked);
+    vault.agree(&asked, Keep::Stored).await.unwrap();
+    assert_eq!(read(&keyring.vault()).await.unwrap().as_deref(), Some(CANARY));
+    // Another program renews the value; what it is for stays.
+    entry("acme/admin_token").set_secret(b"renewed").unwrap();
+    assert_eq!(read(&vault).await.unwrap().as_deref(), Some("renewed"));
+}
+
+#[tokio::test]
+async fn secrets_are_forgotten_together_or_not_at_all() {
+    let keyring = Fickle::new();
+    let vault = keyring.vault();
+    let other = SecretName { connection: "acme".into(), name: "database_password".into() };
+    for name in [&other, &name()] {
+        vault.store(name, canary(), Keep::Stored, &here()).await.unwrap();
+    }
+    let both = [other.clone(), name()];
+    // Each is read and then removed, with what stands beside it; the first is gone when the second cannot go.
+    refused(keyring.vault_that_fails_at(6).forget_all(&both).await, Code::VaultUnavailable);
+    assert!(vault.get(&other, &here()).await.unwrap().is_some(), "it was put back with its place");
+    assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+    assert_eq!(vault.forget_all(&both).await.unwrap(), 2);
+    assert_eq!(vault.forget_all(&both).await.unwrap(), 0);
 }
 
 #[tokio::test]
 async fn an_empty_secret_is_refused() {
     let vault = Fickle::new().vault();
     for keep in [Keep::Stored, Keep::ThisRun] {
-        refused(vault.store(&name(), "".into(), keep).await, Code::SettingsInvalid);
+        refused(vault.store(&name(), "".into(), keep, &here()).await, Code::SettingsInvalid);
         assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
     }
 }
@@ -120,12 +226,12 @@ async fn without_a_keyring_a_typed_secret_works_and_a_failed_start_is_not_rememb
     let vault = keyring.vault();
     keyring.reachable.store(false, Ordering::SeqCst);
     refused(vault.probe().await, Code::VaultUnavailable);
-    refused(vault.require(&name()).await, Code::VaultUnavailable);
-    refused(vault.store(&name(), canary(), Keep::Stored).await, Code::VaultUnavailable);
+    refused(vault.require(&name(), &here()).await, Code::VaultUnavailable);
+    refused(vault.store(&name(), canary(), Keep::Stored, &here()).await, Code::VaultUnavailable);
     refused(vault.state(&name()).await, Code::VaultUnavailable);
     refused(vault.forget(&name()).await, Code::VaultUnavailable);
 
-    vault.store(&name(), canary(), Keep::ThisRun).await.unwrap();
+    vault.store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
     assert!(vault.forget(&name()).await.unwrap());
 
@@ -138,25 +244,25 @@ async fn without_a_keyring_a_typed_secret_works_and_a_failed_start_is_not_rememb
 async fn a_refusal_is_told_apart_and_carries_no_secret() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
-    vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+    vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
 
     keyring.fail_next(Fault::PlatformFailure("not for you".into()));
-    let error = refused(vault.get(&name()).await, Code::VaultDenied);
+    let error = refused(vault.get(&name(), &here()).await, Code::VaultDenied);
     assert!(error.message.contains("acme/admin_token") && error.message.contains("not for you"), "{error}");
 
     keyring.fail_next(Fault::BadEncoding(CANARY.into()));
-    refused(vault.get(&name()).await, Code::VaultDenied);
+    refused(vault.get(&name(), &here()).await, Code::VaultDenied);
     keyring.fail_next(Fault::BadDataFormat(CANARY.into(), format!("cannot parse {CANARY}").into()));
-    refused(vault.get(&name()).await, Code::VaultDenied);
+    refused(vault.get(&name(), &here()).await, Code::VaultDenied);
 
     keyring.fail_next(Fault::NoDefaultStore);
-    refused(vault.get(&name()).await, Code::VaultUnavailable);
+    refused(vault.get(&name(), &here()).await, Code::VaultUnavailable);
 
     // A refused removal or change leaves the secret.
     keyring.fail_next(Fault::PlatformFailure("read only".into()));
     refused(vault.forget(&name()).await, Code::VaultDenied);
     keyring.fail_next(Fault::PlatformFailure("read only".into()));
-    refused(vault.store(&name(), "other".into(), Keep::Stored).await, Code::VaultDenied);
+    refused(vault.store(&name(), "other".into(), Keep::Stored, &here()).await, Code::VaultDenied);
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
 }
 
@@ -165,14 +271,14 @@ async fn an_entry_that_is_not_text_is_an_error_and_not_a_wrong_secret() {
     let keyring = Fickle::new();
     let entry = keyring.store.build("understudy", "acme/admin_token", None).unwrap();
     entry.set_secret(&[0xff, 0xfe, 0x00]).unwrap();
-    refused(keyring.vault().get(&name()).await, Code::VaultDenied);
+    refused(keyring.vault().get(&name(), &here()).await, Code::VaultDenied);
 }
 
 #[tokio::test]
 async fn printing_a_vault_shows_nothing_of_what_it_holds() {
     let vault = Fickle::new().vault();
-    vault.store(&name(), canary(), Keep::ThisRun).await.unwrap();
-    let secret = vault.require(&name()).await.unwrap();
+    vault.store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
+    let secret = vault.require(&name(), &here()).await.unwrap();
     let printed = format!("{vault:?} {secret:?}");
     assert!(!printed.contains(CANARY) && !printed.contains("admin_token"), "{printed}");
 }
@@ -236,16 +342,16 @@ mod gnome_keyring {
                 let vault = Vault::system();
                 vault.probe().await.unwrap();
                 assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
-                refused(vault.require(&name()).await, Code::SecretMissing);
+                refused(vault.require(&name(), &here()).await, Code::SecretMissing);
 
-                vault.store(&name(), "old".into(), Keep::Stored).await.unwrap();
-                vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+                vault.store(&name(), "old".into(), Keep::Stored, &here()).await.unwrap();
+                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
                 assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
                 assert_eq!(read(&Vault::system()).await.unwrap().as_deref(), Some(CANARY));
                 assert_eq!(
                     keyring.count(&[("service", "understudy")]).await.unwrap(),
-                    1,
-                    "replacing made a second entry"
+                    2,
+                    "one for the secret and one for what it is for, however often it is replaced"
                 );
 
                 let lookup = ["lookup", "service", "understudy", "username", "acme/admin_token"];
@@ -275,6 +381,12 @@ mod gnome_keyring {
                 .unwrap();
             std::io::Write::write_all(&mut store.stdin.take().unwrap(), CANARY.as_bytes()).unwrap();
             assert!(store.wait().unwrap().success());
+            let vault = Vault::system();
+            assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+            // What it is for, the program did not say.
+            let asked = moved(vault.get(&name(), &here()).await);
+            assert_eq!(asked.secrets[0].stored_for, None);
+            vault.agree(&asked, Keep::Stored).await.unwrap();
             assert_eq!(read(&Vault::system()).await.unwrap().as_deref(), Some(CANARY));
         });
     }
@@ -287,13 +399,13 @@ mod gnome_keyring {
                 keyring.start_bus().await.unwrap();
                 keyring.start_daemon().await.unwrap();
                 let vault = Vault::system();
-                vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
 
                 keyring.lock().await.unwrap();
                 refused(vault.probe().await, Code::VaultLocked);
                 // No prompter: the keyring's window is dismissed at once, as by Cancel.
-                refused(vault.require(&name()).await, Code::VaultLocked);
-                refused(vault.store(&name(), "other".into(), Keep::Stored).await, Code::VaultLocked);
+                refused(vault.require(&name(), &here()).await, Code::VaultLocked);
+                refused(vault.store(&name(), "other".into(), Keep::Stored, &here()).await, Code::VaultLocked);
                 refused(vault.forget(&name()).await, Code::VaultLocked);
                 // What is there can be said without opening it.
                 assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
@@ -313,7 +425,7 @@ mod gnome_keyring {
                 keyring.start_bus().await.unwrap();
                 keyring.start_daemon().await.unwrap();
                 let vault = Vault::system();
-                vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
                 keyring.lock().await.unwrap();
                 let mut prompts = keyring.ignore_prompts().await.unwrap();
 
@@ -331,7 +443,7 @@ mod gnome_keyring {
 
                 // Whoever gives up makes room for the next.
                 waiting.abort();
-                refused(hasty.get(&name()).await, Code::VaultLocked);
+                refused(hasty.get(&name(), &here()).await, Code::VaultLocked);
                 keyring.stop_daemon().await.unwrap();
                 keyring.start_daemon().await.unwrap();
                 assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
@@ -348,15 +460,18 @@ mod gnome_keyring {
                 let absent = async || {
                     refused(vault.probe().await, Code::VaultUnavailable);
                     refused(vault.state(&name()).await, Code::VaultUnavailable);
-                    refused(vault.store(&name(), canary(), Keep::Stored).await, Code::VaultUnavailable);
-                    refused(vault.require(&name()).await, Code::VaultUnavailable)
+                    refused(
+                        vault.store(&name(), canary(), Keep::Stored, &here()).await,
+                        Code::VaultUnavailable,
+                    );
+                    refused(vault.require(&name(), &here()).await, Code::VaultUnavailable)
                 };
                 absent().await;
                 keyring.start_bus().await.unwrap();
                 absent().await;
                 keyring.start_daemon().await.unwrap();
                 vault.probe().await.unwrap();
-                vault.store(&name(), canary(), Keep::Stored).await.unwrap();
+                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
                 assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
 
                 keyring.stop().await.unwrap();

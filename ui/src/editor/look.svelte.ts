@@ -161,6 +161,12 @@ export class Look {
     }
   }
 
+  /** Where the stored password would go, for the agent to decide. Nothing asks while somebody types. */
+  async compare(): Promise<void> {
+    const moved = this.failure?.moved;
+    if (moved && (await ipc.decideMoved(moved, { again: true, retype: false }))) await this.ask();
+  }
+
   choose(offer: TableOffer): void {
     const before = this.mapping;
     const after = filledIn(before, offer, this.#filled);

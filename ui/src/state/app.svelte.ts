@@ -12,6 +12,7 @@ import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { cellOf, shortName } from "../text/user";
 import { texts } from "../texts";
+import { Destinations } from "./destinations.svelte";
 import { Details } from "./details.svelte";
 import { Layers } from "./layers.svelte";
 import { remember, remembered } from "./remembered";
@@ -41,6 +42,7 @@ export class App {
 
   readonly layers = new Layers();
   readonly details = new Details();
+  readonly destinations = new Destinations();
   /** The details panel is shown; beside the list where there is room, else over it. */
   detailsOpen = $state(false);
   startingDemo = $state(false);
@@ -100,7 +102,8 @@ export class App {
       ipc.onFocusSearch(() => this.focusSearch()),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
     ]);
-    return () => unlisten.forEach((stop) => stop());
+    const stopAsking = ipc.onMoved((moved, asking) => this.destinations.decide(moved, asking));
+    return () => [...unlisten, stopAsking].forEach((stop) => stop());
   }
 
   // Connections

@@ -39,6 +39,7 @@ export const shared = {
       reason_required: "A reason is needed",
       policy_refused: "The policy forbids this",
       secret_missing: "A secret is missing",
+      destination_changed: "A stored secret would go somewhere new",
       vault_locked: "The keyring is locked",
       vault_unavailable: "There is no keyring",
       vault_denied: "The keyring refused",

@@ -20,6 +20,40 @@ const field = (page: Page) => page.getByRole("searchbox", { name: "Search users"
 
 const views: View[] = [
   {
+    name: "moved-secret",
+    opening: {
+      prepare: (fake) => {
+        const facts = (origin: string, more: { aspect: "proxy"; value: string }[]) => ({
+          print: origin,
+          facts: [
+            { aspect: "origin" as const, value: origin },
+            ...more,
+            {
+              aspect: "use" as const,
+              value: `POST ${origin}/admin/impersonate body.adminToken: {{ secret.admin_token }}`,
+            },
+          ],
+        });
+        const secret = {
+          name: "admin_token",
+          stored_for: facts("https://app.acme.com", []),
+          now: facts("https://app.acme.example", [{ aspect: "proxy", value: "http://127.0.0.1:8080" }]),
+        };
+        fake.refuse("search_users", {
+          code: "destination_changed",
+          message: "It would go elsewhere.",
+          moved: { connection: "acme", secrets: [secret] },
+        });
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("alertdialog").waitFor();
+      expect(
+        await page.getByRole("button", { name: "Cancel" }).evaluate((one) => one === document.activeElement),
+      ).toBe(true);
+    },
+  },
+  {
     name: "console",
     opening: {
       prepare: (fake, { NOW }) => {

@@ -214,6 +214,7 @@ function commands(fake: Fake): Record<string, Answer> {
       const state = thisRunOnly === true ? "this_run" : "stored";
       fake.secrets = fake.secrets.map((one) => (one.name === name ? { ...one, state } : one));
     },
+    use_secrets_there: () => null,
     forget_secret: ({ name }) => {
       fake.secrets = fake.secrets.map((one) => (one.name === name ? { ...one, state: "missing" } : one));
     },

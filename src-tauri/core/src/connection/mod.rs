@@ -34,7 +34,7 @@ pub use parse::{
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
 pub(crate) use rules::names_a_secret;
 pub use schema::schema;
-pub use store::Connections;
+pub use store::{Aside, Connections};
 
 /// Coloured everywhere it can be touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
@@ -152,18 +152,6 @@ impl DirectoryPart {
         let roles = [&self.name, &self.email, &self.created_at].into_iter().flatten();
         let named = std::iter::once(&self.id).chain(roles).chain(&self.columns);
         named.chain(self.search.iter().flatten()).map(String::as_str)
-    }
-
-    /// By the same user at the same servers, with the same options, on the same way; another database or table
-    /// of theirs will do.
-    pub(crate) fn is_reached_like(&self, other: &Self) -> bool {
-        let place = |url: &str| {
-            let (address, options) = url.trim().split_once('?').unwrap_or((url.trim(), ""));
-            let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-            let servers = rest.split_once('/').map_or(rest, |(servers, _)| servers);
-            (scheme.to_owned(), servers.to_owned(), options.to_owned())
-        };
-        place(&self.url) == place(&other.url) && self.ssh == other.ssh
     }
 
     /// A directory that is a file has no password, and a command gives its own.

@@ -121,6 +121,9 @@ pub(super) fn network(part: Option<&NetworkPart>, faults: &mut Faults) -> Networ
     let ca = part.ca.as_ref().map(std::path::PathBuf::from);
     if ca.as_ref().is_some_and(|path| !path.is_absolute()) {
         faults.add("network.ca", "has to be the whole path of a PEM file");
+    } else if part.ca.as_ref().is_some_and(|text| text.starts_with("\\\\") || text.starts_with("//")) {
+        // Windows would log in to that computer before anybody was asked.
+        faults.add("network.ca", "has to be a file on this computer, not one on a share");
     }
     Network { proxy, ca }
 }

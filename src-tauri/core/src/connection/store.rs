@@ -100,10 +100,14 @@ impl Connections {
         write(&id, &path, text)
     }
 
-    /// Removes the file. The connection's secrets stay in the vault: removing them is the caller's.
-    pub fn remove(&self, id: &str) -> Result<()> {
+    /// Takes the file out of the list, so that it can still be put back. The connection's secrets stay in the vault:
+    /// removing them is the caller's.
+    pub fn set_aside(&self, id: &str) -> Result<Aside> {
         let path = self.find_own(id)?;
-        std::fs::remove_file(&path).map_err(|cause| Error::file("remove", &path, &cause))
+        // Neither its dot nor its end makes it a connection.
+        let aside = path.with_file_name(format!(".{id}.removed"));
+        std::fs::rename(&path, &aside).map_err(|cause| Error::file("remove", &path, &cause))?;
+        Ok(Aside { path, aside })
     }
 
     /// A copy of one's own, of any connection: "Acme copy". Its secrets are not copied.
@@ -236,6 +240,23 @@ impl Connections {
     }
 }
 
+/// A connection's file that is about to be removed.
+#[must_use]
+pub struct Aside {
+    path: PathBuf,
+    aside: PathBuf,
+}
+
+impl Aside {
+    pub fn put_back(self) -> Result<()> {
+        std::fs::rename(&self.aside, &self.path).map_err(|cause| Error::file("put back", &self.path, &cause))
+    }
+
+    pub fn remove(self) -> Result<()> {
+        std::fs::remove_file(&self.aside).map_err(|cause| Error::file("remove", &self.aside, &cause))
+    }
+}
+
 fn write(id: &str, path: &Path, text: &str) -> Result<Connection> {
     let connection = Connection::parse(id, text, Origin::Own, Some(path.to_path_buf()))?;
     write_private(path, text)?;
@@ -340,9 +361,14 @@ mod tests {
         desk.connections.export("acme-gmbh", &exported).unwrap();
         assert_eq!(Connections::draft_file(&exported).unwrap().text, text("Zeta"));
 
-        desk.connections.remove("acme-gmbh").unwrap();
+        let aside = desk.connections.set_aside("acme-gmbh").unwrap();
         assert_eq!(desk.connections.draft("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
-        assert_eq!(desk.connections.remove("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
+        aside.put_back().unwrap();
+        assert_eq!(desk.connections.draft("acme-gmbh").unwrap().text, text("Zeta"));
+        desk.connections.set_aside("acme-gmbh").unwrap().remove().unwrap();
+        assert_eq!(desk.connections.set_aside("acme-gmbh").err().unwrap().code, Code::ConnectionUnknown);
+        let left = std::fs::read_dir(desk.base.path().join("connections")).unwrap().count();
+        assert_eq!(left, 3, "the other one and its copies");
     }
 
     #[cfg(unix)]
@@ -413,7 +439,7 @@ mod tests {
         );
         assert_eq!(desk.connections.draft("acme").unwrap().origin, Origin::System);
         for refused in
-            [desk.connections.save(Some("acme"), &text("X")).err(), desk.connections.remove("acme").err()]
+            [desk.connections.save(Some("acme"), &text("X")).err(), desk.connections.set_aside("acme").err()]
         {
             assert_eq!(refused.unwrap().code, Code::ConnectionLocked);
         }
@@ -566,7 +592,7 @@ mod tests {
         desk.connections.save(None, &text("Acme")).unwrap();
         for id in ["../secret", "..", "", "/etc/passwd", "acme/../../secret"] {
             assert_eq!(desk.connections.draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
-            assert_eq!(desk.connections.remove(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
+            assert_eq!(desk.connections.set_aside(id).err().unwrap().code, Code::ConnectionUnknown, "{id}");
         }
         assert!(secret.exists());
     }

@@ -724,6 +724,9 @@ fn a_proxy_or_an_authority_that_cannot_be_one_is_refused() {
     assert!(
         parse(&text("ca = 'ca.pem'")).unwrap_err().message.contains("network.ca: has to be the whole path")
     );
+    // Read before anybody is asked, from a computer that the file names.
+    let error = parse(&text("ca = '//files.evil.example/ca.pem'")).unwrap_err().message;
+    assert!(error.contains("network.ca: has to be a file on this computer"), "{error}");
 }
 
 #[test]

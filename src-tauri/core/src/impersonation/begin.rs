@@ -12,10 +12,8 @@ use super::{Impersonations, Request, Running, context, quitting, read_user, subj
 use crate::audit::{EndCause, Entry};
 use crate::connection::Connection;
 use crate::directory::Row;
-use crate::error::{Code, Error, Result, SecretName};
+use crate::error::{Code, Error, Result};
 use crate::session::{Limit, Phase, Session, SessionView};
-use crate::sign_in::{FormChange, SignInForm};
-use crate::wiped::Wiped;
 use crate::{policy, sign_in};
 
 /// One beginning at a time for each user of a connection, so that two quick keystrokes open one window. Nobody else
@@ -160,28 +158,5 @@ impl Impersonations {
             return Err(was_ended());
         }
         self.browser.open(&running.view(), &running.opening()).await
-    }
-
-    /// What the sign-in of `request` asks for before it begins; with `change`: what it asks now.
-    pub async fn form(&self, request: &Request, change: Option<&FormChange>) -> Result<SignInForm> {
-        let grounds = self.grounds()?;
-        let connection = grounds.connection(&request.connection)?;
-        let directory = grounds.directory(&request.connection).await?;
-        let row = read_user(&directory, &request.user).await?;
-        let mut context = Wiped::from(context(&request.about(&connection, "", ""), directory.info(), &row));
-        // Who can never be impersonated is not asked about either; the reason comes with the form.
-        policy::decide(&connection.policy, "asked for with the form", &context)?;
-        let secrets = self.secrets(&connection, &mut context).await?;
-        let now = self.clock.now_ms() / 1000;
-        let told = &mut |exchange: sign_in::Exchange| {
-            tracing::debug!(connection = %connection.id, "{}: {:?}", exchange.title, exchange.status);
-        };
-        sign_in::form(&connection, &context, change, &secrets, now, told).await.map_err(|refusal| {
-            let error = Error::new(Code::SignInRefused, refusal.title).hint(refusal.hint);
-            match refusal.secrets.into_iter().next() {
-                Some(name) => error.secret(SecretName { connection: connection.id.clone(), name }),
-                None => error,
-            }
-        })
     }
 }

@@ -3,7 +3,7 @@
 //! The user is read again → policy → audit *begun* → secrets → plan → window → the window sends the
 //! sign-in → verified → the application is shown → … → sign-out → window closed → audit *ended*.
 //!
-//! Here is what runs, and how it is found. A session begins in [`begin`], is signed in by [`attempt`], as often as it
+//! Here is what runs, and how it is found. What is asked first is in [`form`]. A session begins in [`begin`], is signed in by [`attempt`], as often as it
 //! takes ([`retrying`]), with the console's own [`steps`]. The clock ends it in [`deadline`], and every way of ending
 //! comes through [`ending`]. The audit log is written in [`writing`]; what templates see is in [`about`].
 
@@ -12,12 +12,13 @@ mod attempt;
 mod begin;
 mod deadline;
 mod ending;
+mod form;
 mod retrying;
 mod running;
 mod steps;
 mod writing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use async_trait::async_trait;
@@ -27,6 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use self::about::{About, context, subject, user_label};
 use self::begin::Turns;
+pub(crate) use self::form::FORM_REASON;
 use self::running::Running;
 use crate::audit::{AuditLog, Who};
 use crate::browser::Browser;
@@ -59,6 +61,8 @@ pub struct Impersonations {
     grounds: Weak<dyn Grounds>,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
     turns: Turns,
+    /// Whose form was asked for in this run, by connection and user: what the answers change in it is no new asking.
+    forms: Mutex<BTreeSet<(String, String)>>,
     /// Beginnings under way.
     beginning: TaskTracker,
     /// From then on nothing begins.
@@ -104,6 +108,7 @@ impl Impersonations {
             grounds,
             running: Mutex::default(),
             turns: Turns::default(),
+            forms: Mutex::default(),
             beginning: TaskTracker::new(),
             quitting: CancellationToken::new(),
             paying: Arc::default(),

@@ -8,8 +8,10 @@ use serde_json::{Map, Value};
 use super::about::in_words;
 use super::{Impersonations, Running};
 use crate::browser::Refusal;
+use crate::check::Typed;
 use crate::connection::Connection;
-use crate::error::{Error, Result, SecretName};
+use crate::error::{Error, Result};
+use crate::secrets::Secrets;
 use crate::sign_in;
 use crate::sign_in::{Arrival, Client};
 use crate::wiped::Wiped;
@@ -74,26 +76,19 @@ impl Impersonations {
         connection: &Connection,
         context: &mut Value,
     ) -> Result<Vec<SecretString>> {
+        let typed = Typed::new();
         let mut secrets = Vec::new();
-        for name in connection.secrets() {
-            secrets.push(self.secret(connection, context, name).await?);
+        for (name, secret) in self.secrets_of(connection, &typed).of_sign_in(connection).await? {
+            context["secret"][name] = secret.expose_secret().into();
+            secrets.push(secret);
         }
         // Nothing is captured yet: the session's own client adds what it has.
         sign_in::complete(connection, context, &Map::new(), self.clock.now_ms() / 1000);
         Ok(secrets)
     }
 
-    /// Puts one secret where templates see it.
-    pub(super) async fn secret(
-        &self,
-        connection: &Connection,
-        context: &mut Value,
-        name: String,
-    ) -> Result<SecretString> {
-        let wanted = SecretName { connection: connection.id.clone(), name };
-        let secret = self.vault.require(&wanted).await?;
-        context["secret"][wanted.name] = secret.expose_secret().into();
-        Ok(secret)
+    fn secrets_of<'a>(&'a self, connection: &'a Connection, typed: &'a Typed) -> Secrets<'a> {
+        Secrets { vault: &self.vault, id: Some(&connection.id), typed }
     }
 
     /// Takes each step that can be taken: one whose secret cannot be had holds up no other.
@@ -104,9 +99,14 @@ impl Impersonations {
     ) -> Result<(), String> {
         let connection = running.connection();
         let (mut context, mut secrets, mut missing) = (Wiped::from(running.context()), Vec::new(), Ok(()));
+        let typed = Typed::new();
+        let source = self.secrets_of(&connection, &typed);
         for name in connection.sign_out_secrets() {
-            match self.secret(&connection, &mut context, name).await {
-                Ok(secret) => secrets.push(secret),
+            match source.of(&connection, &name).await {
+                Ok(secret) => {
+                    context["secret"][name] = secret.expose_secret().into();
+                    secrets.push(secret);
+                }
                 Err(error) => missing = missing.and(Err(error.message)),
             }
         }

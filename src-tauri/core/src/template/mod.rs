@@ -195,6 +195,13 @@ impl JsonTemplate {
         self.below("captured")
     }
 
+    /// The places that use the secret `name`, as in `.user.ids[0]`, each with the template that stands there.
+    pub fn places_of_secret(&self, name: &str) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        self.0.places_of_secret(name, "", &mut found);
+        found
+    }
+
     fn below(&self, group: &str) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         self.0.below(group, &mut names);
@@ -280,6 +287,29 @@ impl Node {
             Self::Whole(source) => found.extend(source.below(group)),
             Self::Array(items) => items.iter().for_each(|item| item.below(group, found)),
             Self::Object(fields) => fields.iter().for_each(|(_, node)| node.below(group, found)),
+        }
+    }
+
+    fn places_of_secret(&self, name: &str, at: &str, found: &mut Vec<(String, String)>) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Text(template) if template.secrets().contains(name) => {
+                found.push((at.to_owned(), template.source.text.clone()));
+            }
+            Self::Whole(source) if source.below("secret").contains(name) => {
+                found.push((at.to_owned(), format!("{{{{{}}}}}", source.text)));
+            }
+            Self::Text(_) | Self::Whole(_) => {}
+            Self::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    item.places_of_secret(name, &format!("{at}[{index}]"), found);
+                }
+            }
+            Self::Object(fields) => {
+                for (field, node) in fields {
+                    node.places_of_secret(name, &format!("{at}.{field}"), found);
+                }
+            }
         }
     }
 }

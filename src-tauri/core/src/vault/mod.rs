@@ -1,20 +1,21 @@
 //! Secrets: kept in the operating system's keyring, or in memory for this run; nowhere else.
 //!
 //! Here is what the rest of the core asks of it. The keyring itself is in `keyring`, what its refusals
-//! mean is in `fault`. A secret leaves only as [`SecretString`], which neither prints nor serialises;
-//! there is no file to fall back to, on purpose.
+//! mean is in `fault`. A secret leaves only as [`SecretString`], which neither prints nor serialises, and only
+//! for the [`Destination`] that it was stored for; there is no file to fall back to, on purpose.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use keyring_core::CredentialStore;
-use secrecy::zeroize::Zeroize;
+use secrecy::zeroize::{Zeroize, Zeroizing};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use ts_rs::TS;
 
+use crate::destination::{Destination, Moved, MovedSecret};
 use crate::error::{Code, Error, Result, SecretName};
 
 mod fault;
@@ -70,10 +71,26 @@ pub struct SecretStatus {
 #[derive(Clone)]
 pub struct Vault {
     keyring: Arc<dyn Keyring>,
-    this_run: Arc<Mutex<HashMap<SecretName, SecretString>>>,
+    this_run: Arc<Mutex<HashMap<SecretName, Typed>>>,
+    /// Destinations that were refused in this run, for whoever agrees to one.
+    refused: Arc<Mutex<HashMap<(SecretName, String), Destination>>>,
     /// Held by whoever may be making the keyring ask: it asks one thing at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
     patience: Duration,
+}
+
+/// Not `Debug`: it holds the secret.
+struct Typed {
+    value: SecretString,
+    destination: Destination,
+}
+
+/// What was found of a secret.
+enum Found {
+    Secret(SecretString),
+    /// It is for another destination, or for nobody knows which.
+    Elsewhere(Option<Destination>),
+    Nothing,
 }
 
 impl Vault {
@@ -90,7 +107,13 @@ impl Vault {
     }
 
     fn with(keyring: Arc<dyn Keyring>) -> Self {
-        Self { keyring, this_run: Arc::default(), turn: Arc::default(), patience: FOR_A_PERSON }
+        Self {
+            keyring,
+            this_run: Arc::default(),
+            refused: Arc::default(),
+            turn: Arc::default(),
+            patience: FOR_A_PERSON,
+        }
     }
 
     /// The same vault, but the operator has only `patience` to unlock the keyring.
@@ -100,23 +123,83 @@ impl Vault {
     }
 
     /// The secret: the one typed for this run, else the stored one; `None` when there is neither.
-    pub async fn get(&self, name: &SecretName) -> Result<Option<SecretString>> {
-        if let Some(value) = self.typed().get(name) {
-            return Ok(Some(value.clone()));
+    ///
+    /// Fails with [`Code::DestinationChanged`] when it was stored for another destination, or without one.
+    pub async fn get(&self, name: &SecretName, destination: &Destination) -> Result<Option<SecretString>> {
+        match self.find(name, destination).await? {
+            Found::Secret(value) => Ok(Some(value)),
+            Found::Nothing => Ok(None),
+            Found::Elsewhere(stored_for) => Err(self.refuse(name, stored_for, destination)),
         }
-        let wanted = name.clone();
-        self.ask_aloud(move |keyring| match keyring.entry(&wanted)?.get_secret() {
-            Ok(bytes) => text(bytes).map(Some).ok_or_else(|| fault::not_text(&wanted)),
-            Err(keyring_core::Error::NoEntry) => Ok(None),
-            Err(cause) => Err(fault::using("read", &wanted, &cause)),
+    }
+
+    async fn find(&self, name: &SecretName, destination: &Destination) -> Result<Found> {
+        if let Some(typed) = self.typed().get(name) {
+            return Ok(if typed.destination == *destination {
+                Found::Secret(typed.value.clone())
+            } else {
+                Found::Elsewhere(Some(typed.destination.clone()))
+            });
+        }
+        let (wanted, destination) = (name.clone(), destination.clone());
+        self.ask_aloud(move |keyring| {
+            let Some(value) = read(keyring, &wanted, &wanted)? else { return Ok(Found::Nothing) };
+            let kept = read(keyring, &beside(&wanted), &wanted)?;
+            let stored_for = kept.and_then(|text| Destination::from_kept(text.expose_secret()));
+            Ok(match stored_for {
+                Some(stored_for) if stored_for == destination => Found::Secret(value),
+                stored_for => Found::Elsewhere(stored_for),
+            })
         })
         .await
     }
 
+    fn refuse(&self, name: &SecretName, stored_for: Option<Destination>, now: &Destination) -> Error {
+        let key = (name.clone(), now.print.clone());
+        self.refused.lock().expect("nothing panics while this is held").insert(key, now.clone());
+        let secret = MovedSecret { name: name.name.clone(), stored_for, now: now.clone() };
+        Error::moved(Moved { connection: name.connection.clone(), secrets: vec![secret] })
+    }
+
+    /// Somebody compared both destinations and agreed that these secrets are for the new one from now on; with
+    /// [`Keep::ThisRun`] until Understudy quits, while what is stored stays as it is.
+    ///
+    /// Only what [`get`](Self::get) refused in this run can be agreed to.
+    pub async fn agree(&self, moved: &Moved, keep: Keep) -> Result<()> {
+        for (name, secret) in moved.each() {
+            let key = (name.clone(), secret.now.print.clone());
+            let asked = self.refused.lock().expect("nothing panics while this is held").get(&key).cloned();
+            let destination = asked.ok_or_else(|| Error::internal("nobody asked about this destination"))?;
+            self.redirect(&name, destination, keep).await?;
+        }
+        Ok(())
+    }
+
+    async fn redirect(&self, name: &SecretName, destination: Destination, keep: Keep) -> Result<()> {
+        if let Some(typed) = self.typed().get_mut(name) {
+            typed.destination = destination;
+            return Ok(());
+        }
+        let (wanted, for_entry) = (name.clone(), destination.clone());
+        let value = self
+            .ask_aloud(move |keyring| {
+                if keep == Keep::Stored {
+                    write(keyring, &beside(&wanted), &wanted, for_entry.to_kept().as_bytes()).map(|()| None)
+                } else {
+                    read(keyring, &wanted, &wanted)
+                }
+            })
+            .await?;
+        if let Some(value) = value {
+            self.typed().insert(name.clone(), Typed { value, destination });
+        }
+        Ok(())
+    }
+
     /// The secret, or [`Code::SecretMissing`] with the command that stores it. Whatever is in the way, the
     /// error names the secret, because typing it for this run always helps.
-    pub async fn require(&self, name: &SecretName) -> Result<SecretString> {
-        self.get(name).await.map_err(|error| error.secret(name.clone()))?.ok_or_else(|| {
+    pub async fn require(&self, name: &SecretName, destination: &Destination) -> Result<SecretString> {
+        self.get(name, destination).await.map_err(|error| error.secret(name.clone()))?.ok_or_else(|| {
             let SecretName { connection, name: secret } = name;
             Error::new(
                 Code::SecretMissing,
@@ -127,26 +210,37 @@ impl Vault {
         })
     }
 
-    /// Keeps the secret, in place of one that is there. What is stored replaces what was typed for this run.
+    /// Keeps the secret for this destination, in place of one that is there. What is stored replaces what was typed
+    /// for this run.
     ///
     /// Fails with [`Code::SettingsInvalid`] when it is empty, or too long for this system's keyring.
-    pub async fn store(&self, name: &SecretName, value: SecretString, keep: Keep) -> Result<()> {
+    pub async fn store(
+        &self,
+        name: &SecretName,
+        value: SecretString,
+        keep: Keep,
+        destination: &Destination,
+    ) -> Result<()> {
         let bytes = value.expose_secret().len();
         if bytes == 0 {
             return Err(Error::new(Code::SettingsInvalid, format!("The secret \"{}\" is empty.", name.name))
                 .hint("Type or paste its value."));
         }
+        // What stands behind a slash is the vault's own.
+        if name.name.contains('/') {
+            return Err(Error::internal("a secret's name with a slash in it"));
+        }
         if keep == Keep::ThisRun {
-            self.typed().insert(name.clone(), value);
+            self.typed().insert(name.clone(), Typed { value, destination: destination.clone() });
             return Ok(());
         }
         fits(bytes, keyring::LIMIT)?;
-        let wanted = name.clone();
+        let (wanted, kept) = (name.clone(), destination.to_kept());
         self.ask_aloud(move |keyring| {
-            keyring
-                .entry(&wanted)?
-                .set_secret(value.expose_secret().as_bytes())
-                .map_err(|cause| fault::using("store", &wanted, &cause))
+            // The value comes first: a new secret may be held back where the second entry fails, and an old one
+            // never gets a new destination.
+            write(keyring, &wanted, &wanted, value.expose_secret().as_bytes())?;
+            write(keyring, &beside(&wanted), &wanted, kept.as_bytes())
         })
         .await?;
         self.typed().remove(name);
@@ -155,20 +249,25 @@ impl Vault {
 
     /// Removes the secret from both places; says whether there was one.
     pub async fn forget(&self, name: &SecretName) -> Result<bool> {
-        let typed = self.typed().remove(name).is_some();
-        let wanted = name.clone();
-        let stored = self
-            .ask_aloud(move |keyring| match keyring.entry(&wanted)?.delete_credential() {
-                Ok(()) => Ok(true),
-                Err(keyring_core::Error::NoEntry) => Ok(false),
-                Err(cause) => Err(fault::using("remove", &wanted, &cause)),
-            })
-            .await;
-        match stored {
+        Ok(self.forget_all(std::slice::from_ref(name)).await? > 0)
+    }
+
+    /// Removes all of these secrets, or, where the keyring fails in the middle, none. Says how many there were.
+    pub async fn forget_all(&self, names: &[SecretName]) -> Result<usize> {
+        let is_typed: Vec<bool> = names.iter().map(|name| self.typed().contains_key(name)).collect();
+        let wanted = names.to_vec();
+        let stored = self.ask_aloud(move |keyring| remove_all(keyring, &wanted)).await;
+        let is_stored = match stored {
             // Without a keyring there is nothing else to forget.
-            Err(error) if typed && error.code == Code::VaultUnavailable => Ok(true),
-            stored => Ok(stored? || typed),
+            Err(error) if is_typed.contains(&true) && error.code == Code::VaultUnavailable => {
+                vec![false; names.len()]
+            }
+            stored => stored?,
+        };
+        for name in names {
+            self.typed().remove(name);
         }
+        Ok(is_typed.iter().zip(&is_stored).filter(|(typed, stored)| **typed || **stored).count())
     }
 
     /// Where the secret is. Never makes the keyring ask for its password.
@@ -186,7 +285,7 @@ impl Vault {
         self.ask_quietly(|keyring| keyring.ready()).await
     }
 
-    fn typed(&self) -> MutexGuard<'_, HashMap<SecretName, SecretString>> {
+    fn typed(&self) -> MutexGuard<'_, HashMap<SecretName, Typed>> {
         self.this_run.lock().expect("nothing panics while this is held")
     }
 
@@ -237,6 +336,63 @@ impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vault").finish_non_exhaustive()
     }
+}
+
+/// The entry that says what a secret is for. An account's last slash is the vault's: no secret's name has one.
+fn beside(name: &SecretName) -> SecretName {
+    SecretName { connection: name.connection.clone(), name: format!("{}/for", name.name) }
+}
+
+/// What `entry` holds; a failure names the secret that it belongs to.
+fn read(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName) -> Result<Option<SecretString>> {
+    match keyring.entry(entry)?.get_secret() {
+        Ok(bytes) => text(bytes).map(Some).ok_or_else(|| fault::not_text(name)),
+        Err(keyring_core::Error::NoEntry) => Ok(None),
+        Err(cause) => Err(fault::using("read", name, &cause)),
+    }
+}
+
+fn write(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName, bytes: &[u8]) -> Result<()> {
+    keyring.entry(entry)?.set_secret(bytes).map_err(|cause| fault::using("store", name, &cause))
+}
+
+/// `false`: there was none.
+fn remove(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName) -> Result<bool> {
+    match keyring.entry(entry)?.delete_credential() {
+        Ok(()) => Ok(true),
+        Err(keyring_core::Error::NoEntry) => Ok(false),
+        Err(cause) => Err(fault::using("remove", name, &cause)),
+    }
+}
+
+/// Removes each secret with what stands beside it, and puts back what it had removed when that fails.
+fn remove_all(keyring: &dyn Keyring, names: &[SecretName]) -> Result<Vec<bool>> {
+    let entries: Vec<(SecretName, &SecretName)> =
+        names.iter().flat_map(|name| [(name.clone(), name), (beside(name), name)]).collect();
+    // Reading makes the keyring ask for its password, before anything is gone.
+    let mut before = Vec::new();
+    for (entry, name) in &entries {
+        before.push(match keyring.entry(entry)?.get_secret() {
+            Ok(bytes) => Some(Zeroizing::new(bytes)),
+            Err(keyring_core::Error::NoEntry) => None,
+            Err(cause) => return Err(fault::using("remove", name, &cause)),
+        });
+    }
+    let mut removed = Vec::new();
+    for (at, (entry, name)) in entries.iter().enumerate() {
+        match remove(keyring, entry, name) {
+            Ok(was_there) => removed.push(was_there),
+            Err(error) => {
+                for ((entry, name), value) in entries[..at].iter().zip(&before) {
+                    if let Some(value) = value {
+                        let _ = write(keyring, entry, name, value);
+                    }
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(removed.chunks(2).map(|pair| pair[0]).collect())
 }
 
 /// `None` when it is not UTF-8; leaves no copy behind.

@@ -51,6 +51,7 @@ const COMMANDS = [
   ["retry_session", { session: "any" }],
   ["secret_status", { connection }],
   ["store_secret", { connection, name: "admin_token", value: "stolen", thisRunOnly: true }],
+  ["use_secrets_there", { moved: { connection, secrets: [] } }],
   ["forget_secret", { connection, name: "admin_token" }],
   ["start_demo", {}],
   ["read_connection", { connection }],

@@ -1,0 +1,331 @@
+//! What a stored secret is for: the places that get it, and the way there.
+//!
+//! It is kept in the keyring beside the secret, where no connection file reaches, and compared whenever a text
+//! wants the secret. Here is what it consists of and when two are the same; `secrets` and `vault` do the asking.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, FOREST_SECRET, Recipe, Request};
+use crate::error::SecretName;
+
+/// The largest file of certificates that is read, in bytes.
+const LARGEST_AUTHORITY: u64 = 4 << 20;
+
+/// The longest form of a destination that is kept, in bytes: a Windows keyring takes 2560.
+const LONGEST: usize = 2000;
+
+/// Options of a database's URL that choose how much of its certificate is checked.
+const TLS_OPTIONS: &[&str] = &["sslmode", "ssl-mode", "tls", "ssl"];
+/// Options that name a file of certificates to be trusted.
+const AUTHORITY_OPTIONS: &[&str] =
+    &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslca", "tlscafile", "sslcertificateauthorityfile"];
+/// Options that change neither who gets the password nor how.
+const HARMLESS_OPTIONS: &[&str] = &[
+    "application_name",
+    "appname",
+    "charset",
+    "collation",
+    "timezone",
+    "time-zone",
+    "statement-cache-capacity",
+    "readpreference",
+    "maxstalenessseconds",
+    "target_session_attrs",
+];
+
+/// What one secret is for. Equal when the secret goes to the same places, in the same way.
+#[derive(Debug, Clone, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Destination {
+    /// SHA-256 of all facts, in hexadecimal: the facts themselves are cut where they are long.
+    pub print: String,
+    /// For people, in the order in which they are read.
+    pub facts: Vec<DestinationFact>,
+}
+
+/// One thing that a destination says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct DestinationFact {
+    pub aspect: Aspect,
+    pub value: String,
+}
+
+/// What a fact is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Aspect {
+    /// The database's kind.
+    Engine,
+    /// A database server, with its port.
+    Server,
+    /// The database user.
+    User,
+    /// How the database server proves who it is.
+    Tls,
+    /// Another option of the database's URL.
+    Option,
+    /// The computer through which the database is reached.
+    Ssh,
+    /// Scheme, host and port that the sign-in sends requests to.
+    Origin,
+    /// What those requests go through.
+    Proxy,
+    /// Certificates that are trusted beside the system's, by their fingerprint.
+    Authority,
+    /// A place in a request that the secret is put into.
+    Use,
+}
+
+impl Aspect {
+    /// For a terminal.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Engine => "Database",
+            Self::Server => "Server",
+            Self::User => "User",
+            Self::Tls => "TLS",
+            Self::Option => "Option",
+            Self::Ssh => "Through SSH",
+            Self::Origin => "Site",
+            Self::Proxy => "Proxy",
+            Self::Authority => "Trusted authority",
+            Self::Use => "Sent in",
+        }
+    }
+}
+
+impl PartialEq for Destination {
+    fn eq(&self, other: &Self) -> bool {
+        self.print == other.print
+    }
+}
+
+impl Eq for Destination {}
+
+/// Secrets of one connection that a text would send elsewhere than they were stored for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Moved {
+    /// The connection's id.
+    pub connection: String,
+    pub secrets: Vec<MovedSecret>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct MovedSecret {
+    pub name: String,
+    /// `None`: it was stored by another program, or before destinations were kept.
+    pub stored_for: Option<Destination>,
+    pub now: Destination,
+}
+
+impl Destination {
+    /// Where `connection` sends its secret `name`.
+    pub fn of(connection: &Connection, name: &str) -> Self {
+        if name == DATABASE_PASSWORD {
+            Self::of_password(&connection.file.directory)
+        } else {
+            Self::of_sign_in_secret(connection, name)
+        }
+    }
+
+    /// Where the password of a directory goes: which servers, as which user, and the way there. Another database or
+    /// table of the same servers is the same destination.
+    pub fn of_password(part: &DirectoryPart) -> Self {
+        let url = part.url.trim();
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        // The path alone is left out. Whatever else the text says is compared as it stands, so that this needs to
+        // agree with no driver about what a URL means.
+        let (user, servers) = rest[..end].rsplit_once('@').unwrap_or(("", &rest[..end]));
+        let options = rest[end..].find(['?', '#']).map_or("", |at| &rest[end + at + 1..]);
+        let (engine, port) = match scheme {
+            "postgres" | "postgresql" => ("PostgreSQL", ":5432"),
+            "mysql" | "mariadb" => ("MySQL", ":3306"),
+            "mongodb" => ("MongoDB", ":27017"),
+            "mongodb+srv" => ("MongoDB, by its DNS name", ""),
+            other => (other, ""),
+        };
+        let mut facts = vec![DestinationFact::new(Aspect::Engine, engine)];
+        for server in servers.split(',') {
+            let has_port = server.rsplit_once(']').map_or(server, |(_, behind)| behind).contains(':');
+            let port = if has_port || server.is_empty() { "" } else { port };
+            facts.push(DestinationFact::new(Aspect::Server, format!("{}{port}", server.to_lowercase())));
+        }
+        facts.push(DestinationFact::new(Aspect::User, user));
+        let mut tls = None;
+        let mut others = Vec::new();
+        for option in options.split('&').filter(|option| !option.is_empty()) {
+            let (written, value) = option.split_once('=').unwrap_or((option, ""));
+            let key = written.to_lowercase();
+            if TLS_OPTIONS.contains(&key.as_str()) {
+                // Of two, drivers take the last: both are told.
+                tls = Some(tls.map_or_else(|| option.to_owned(), |before| format!("{before}&{option}")));
+            } else if AUTHORITY_OPTIONS.contains(&key.as_str()) {
+                // As the drivers read it; in MongoDB's, a plus is no space.
+                let value =
+                    if scheme.starts_with("mongodb") { value.to_owned() } else { value.replace('+', " ") };
+                let path = percent_encoding::percent_decode_str(&value).decode_utf8_lossy();
+                // Not every driver takes every spelling of the key.
+                let found = format!("{written} {}", authority(Path::new(path.as_ref())));
+                others.push(DestinationFact::new(Aspect::Authority, found));
+            } else if !HARMLESS_OPTIONS.contains(&key.as_str()) {
+                others.push(DestinationFact::new(Aspect::Option, option));
+            }
+        }
+        facts.push(DestinationFact::new(Aspect::Tls, tls.unwrap_or_else(|| "default".to_owned())));
+        facts.extend(others);
+        if let Some(ssh) = &part.ssh {
+            let user = ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+            let port = ssh.port.map(|port| format!(":{port}")).unwrap_or_default();
+            let key = ssh.host_key.as_ref().map(|key| format!(", {key}")).unwrap_or_default();
+            facts.push(DestinationFact::new(Aspect::Ssh, format!("{user}{}{port}{key}", ssh.host)));
+        }
+        Self::new(facts)
+    }
+
+    /// Where the sign-in's requests go, and where in them the secret is. All of the sign-in's origins count: what one
+    /// answers to the secret, the next may get.
+    fn of_sign_in_secret(connection: &Connection, name: &str) -> Self {
+        let (sign_in, sign_out) = (&connection.sign_in, &connection.sign_out);
+        let mut origins = BTreeSet::from([sign_in.origin.ascii_serialization()]);
+        let mut uses = BTreeSet::new();
+        let own = match &sign_in.recipe {
+            Recipe::Webhook(request) => Some(request),
+            Recipe::Storage { request, .. } => request.as_ref(),
+            Recipe::Exchange { .. } => None,
+            Recipe::Link { origins: opened, .. } => {
+                origins.extend(opened.iter().map(url::Origin::ascii_serialization));
+                None
+            }
+            Recipe::Forest(forest) => {
+                origins.extend(forest.url.origin().map(url::Origin::ascii_serialization));
+                let place = |what: &str| format!("POST {} {what}", forest.url.source());
+                if name == FOREST_SECRET {
+                    uses.insert(place("signs its token"));
+                }
+                for (field, value) in &forest.values {
+                    let found = value.places_of_secret(name);
+                    uses.extend(found.into_iter().map(|(at, text)| place(&format!("{field}{at}: {text}"))));
+                }
+                None
+            }
+        };
+        let steps = sign_in.steps.iter().chain(&sign_out.steps).map(|step| &step.request);
+        for request in own.into_iter().chain(steps).chain(&sign_out.request) {
+            origins.extend(request.url.origin().map(url::Origin::ascii_serialization));
+            uses.extend(uses_in(request, name));
+        }
+        let mut facts = DestinationFact::each(Aspect::Origin, origins);
+        if let Some(proxy) = &connection.network.proxy {
+            facts.push(DestinationFact::new(Aspect::Proxy, proxy.as_str().trim_end_matches('/')));
+        }
+        if let Some(path) = &connection.network.ca {
+            facts.push(DestinationFact::new(Aspect::Authority, authority(path)));
+        }
+        facts.extend(DestinationFact::each(Aspect::Use, uses));
+        Self::new(facts)
+    }
+
+    fn new(facts: Vec<DestinationFact>) -> Self {
+        let all = serde_json::to_vec(&facts).expect("texts are JSON");
+        Self { print: hexadecimal(digest(&SHA256, &all).as_ref()), facts }
+    }
+
+    /// As it is kept: short enough for every keyring.
+    pub(crate) fn to_kept(&self) -> String {
+        let json = |facts: Vec<DestinationFact>| {
+            serde_json::to_string(&Self { print: self.print.clone(), facts }).expect("texts are JSON")
+        };
+        for (chars, facts) in [(usize::MAX, usize::MAX), (160, 12), (60, 12)] {
+            let cut = self.facts.iter().take(facts).map(|fact| fact.cut(chars)).collect();
+            let kept = json(cut);
+            if kept.len() <= LONGEST {
+                return kept;
+            }
+        }
+        json(Vec::new())
+    }
+
+    /// `None` when Understudy did not write it: then it is not known what the secret is for.
+    pub(crate) fn from_kept(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+impl DestinationFact {
+    fn new(aspect: Aspect, value: impl Into<String>) -> Self {
+        Self { aspect, value: value.into() }
+    }
+
+    fn each(aspect: Aspect, values: BTreeSet<String>) -> Vec<Self> {
+        values.into_iter().map(|value| Self::new(aspect, value)).collect()
+    }
+
+    fn cut(&self, chars: usize) -> Self {
+        let mut value: String = self.value.chars().take(chars).collect();
+        if value.len() < self.value.len() {
+            value.push('…');
+        }
+        Self { aspect: self.aspect, value }
+    }
+}
+
+impl Moved {
+    /// The names of the secrets, for a sentence.
+    pub fn names(&self) -> String {
+        self.secrets.iter().map(|secret| format!("`{}`", secret.name)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Each with its connection.
+    pub fn each(&self) -> impl Iterator<Item = (SecretName, &MovedSecret)> {
+        let name = |secret: &MovedSecret| SecretName {
+            connection: self.connection.clone(),
+            name: secret.name.clone(),
+        };
+        self.secrets.iter().map(move |secret| (name(secret), secret))
+    }
+}
+
+/// The places of a request that hold the secret, each with the template that stands there.
+fn uses_in(request: &Request, name: &str) -> Vec<String> {
+    let to = format!("{} {}", request.method.as_str(), request.url.source());
+    let headers = request.headers.iter().filter(|(_, value)| value.secrets().contains(name));
+    let in_headers = headers.map(|(header, value)| format!("{to} {header}: {}", value.source()));
+    let body = request.body.iter().flat_map(|body| body.places_of_secret(name));
+    in_headers.chain(body.map(|(at, text)| format!("{to} body{at}: {text}"))).collect()
+}
+
+/// A file of certificates by what is in it: another file of the same name is another authority.
+fn authority(path: &Path) -> String {
+    // Windows logs in to the computer of a share, which nobody has agreed to yet.
+    let text = path.to_string_lossy();
+    if text.starts_with("\\\\") || text.starts_with("//") {
+        return format!("{}, on a share", path.display());
+    }
+    let is_plain =
+        std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= LARGEST_AUTHORITY);
+    match is_plain.then(|| std::fs::read(path)) {
+        Some(Ok(bytes)) => format!("SHA-256 {}", &hexadecimal(digest(&SHA256, &bytes).as_ref())[..40]),
+        _ => format!("{}, which cannot be read", path.display()),
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests;

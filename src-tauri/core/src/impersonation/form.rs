@@ -1,0 +1,72 @@
+//! What a sign-in asks for before it begins. It leaves this computer with a token and the user's id, so the audit log
+//! comes first here too.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Impersonations, Request, context, read_user, user_label};
+use crate::audit::{EndCause, Entry, Subject};
+use crate::connection::Connection;
+use crate::directory::Row;
+use crate::error::{Code, Error, Result, SecretName};
+use crate::policy;
+use crate::sign_in::{self, FormChange, SignInForm};
+use crate::wiped::Wiped;
+
+/// The reason in the audit log: the operator has given none yet.
+pub(crate) const FORM_REASON: &str = "Asked for the sign-in's form";
+
+impl Impersonations {
+    /// What the sign-in of `request` asks for before it begins; with `change`: what it asks now.
+    pub async fn form(&self, request: &Request, change: Option<&FormChange>) -> Result<SignInForm> {
+        let grounds = self.grounds()?;
+        let connection = grounds.connection(&request.connection)?;
+        let directory = grounds.directory(&request.connection).await?;
+        let row = read_user(&directory, &request.user).await?;
+        let mut context = Wiped::from(context(&request.about(&connection, "", ""), directory.info(), &row));
+        // Who can never be impersonated is not asked about either; the reason comes with the form.
+        policy::decide(&connection.policy, FORM_REASON, &context)?;
+        let about = (connection.id.clone(), row.id.clone());
+        let is_logged = change.is_some() && self.forms.lock().expect("no holder panics").contains(&about);
+        if !is_logged {
+            self.log_form(request, &connection, &context, &row).await?;
+            self.forms.lock().expect("no holder panics").insert(about);
+        }
+        let secrets = self.secrets(&connection, &mut context).await?;
+        let now = self.clock.now_ms() / 1000;
+        let told = &mut |exchange: sign_in::Exchange| {
+            tracing::debug!(connection = %connection.id, "{}: {:?}", exchange.title, exchange.status);
+        };
+        sign_in::form(&connection, &context, change, &secrets, now, told).await.map_err(|refusal| {
+            let error = Error::new(Code::SignInRefused, refusal.title).hint(refusal.hint);
+            match refusal.secrets.into_iter().next() {
+                Some(name) => error.secret(SecretName { connection: connection.id.clone(), name }),
+                None => error,
+            }
+        })
+    }
+
+    /// It is a session of its own that never opens; the one that may follow has its own reason.
+    async fn log_form(
+        &self,
+        request: &Request,
+        connection: &Connection,
+        context: &Value,
+        row: &Row,
+    ) -> Result<()> {
+        let label = user_label(context, row);
+        let subject = Subject {
+            connection: connection.id.clone(),
+            connection_name: connection.file.name.clone(),
+            environment: connection.file.environment,
+            user_id: label.id,
+            user_name: label.name,
+            user_email: label.email,
+        };
+        let session = Uuid::now_v7().to_string();
+        let begun =
+            Entry::begun(self.clock.now_ms(), session, request.operator.clone(), subject, FORM_REASON);
+        self.write(begun.clone()).await?;
+        self.write(begun.then(self.clock.now_ms(), EndCause::NeverOpened.into())).await
+    }
+}

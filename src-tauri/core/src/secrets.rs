@@ -1,0 +1,102 @@
+//! The one way to a connection's secrets, for search, check, form, sign-in, trial and whatever else uses one:
+//! what was typed for this text, or else what is stored, if it is stored for where this text sends it.
+
+use secrecy::SecretString;
+
+use crate::check::Typed;
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
+use crate::destination::{Destination, Moved};
+use crate::error::{Code, Error, Result, SecretName};
+use crate::vault::{SecretState, Vault};
+
+/// Where one secret is, as a report tells it.
+pub(crate) enum Whereabouts {
+    Typed,
+    Kept(SecretState),
+    /// It is stored, for another place than this text's.
+    Elsewhere,
+}
+
+/// Where the secrets of one text come from.
+#[derive(Clone, Copy)]
+pub struct Secrets<'a> {
+    pub vault: &'a Vault,
+    /// The connection whose stored secrets it may use; `None` for one that is in no file yet: it has none.
+    pub id: Option<&'a str>,
+    /// Typed for this text, and not stored. Goes before what is stored.
+    pub typed: &'a Typed,
+}
+
+impl Secrets<'_> {
+    /// The directory's password; `None`: there is none, or the directory takes none.
+    pub async fn password(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
+        if let Some(password) = self.typed.get(DATABASE_PASSWORD) {
+            return Ok(Some(password.clone()));
+        }
+        let Some(id) = self.id.filter(|_| part.may_need_password()) else { return Ok(None) };
+        self.vault.get(&name(id, DATABASE_PASSWORD), &Destination::of_password(part)).await
+    }
+
+    /// The same for a text that is only looked at. Many databases want no password: where the vault has no answer,
+    /// the database says whether that was a problem.
+    pub async fn password_if_any(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
+        match self.password(part).await {
+            Err(error) if error.code != Code::DestinationChanged => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Every secret that signing in and out needs, by name. All that would go elsewhere are told in one error.
+    pub async fn of_sign_in(&self, connection: &Connection) -> Result<Vec<(String, SecretString)>> {
+        let mut found = Vec::new();
+        let mut moved = Vec::new();
+        for secret in connection.secrets() {
+            match self.of(connection, &secret).await {
+                Ok(value) => found.push((secret, value)),
+                Err(Error { moved: Some(one), .. }) => moved.extend(one.secrets),
+                Err(error) => return Err(error),
+            }
+        }
+        match self.id {
+            Some(id) if !moved.is_empty() => {
+                Err(Error::moved(Moved { connection: id.to_owned(), secrets: moved }))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    pub(crate) async fn whereabouts(&self, connection: &Connection, secret: &str) -> Result<Whereabouts> {
+        if self.typed.contains_key(secret) {
+            return Ok(Whereabouts::Typed);
+        }
+        let Some(id) = self.id else { return Ok(Whereabouts::Kept(SecretState::Missing)) };
+        let (name, destination) = (name(id, secret), Destination::of(connection, secret));
+        let state = self.vault.state(&name).await?;
+        if state == SecretState::Missing {
+            return Ok(Whereabouts::Kept(state));
+        }
+        match self.vault.get(&name, &destination).await {
+            Err(error) if error.code == Code::DestinationChanged => Ok(Whereabouts::Elsewhere),
+            // Of one in a locked keyring no more is known than that it is there.
+            _ => Ok(Whereabouts::Kept(state)),
+        }
+    }
+
+    /// One secret that signing in or out needs.
+    pub async fn of(&self, connection: &Connection, secret: &str) -> Result<SecretString> {
+        if let Some(typed) = self.typed.get(secret) {
+            return Ok(typed.clone());
+        }
+        let Some(id) = self.id else {
+            let message = format!("The secret `{secret}` is needed, and this connection is not saved yet.");
+            return Err(Error::new(Code::SecretMissing, message)
+                .hint("Type it here, or save the connection first.")
+                .secret(name(&connection.id, secret)));
+        };
+        self.vault.require(&name(id, secret), &Destination::of(connection, secret)).await
+    }
+}
+
+fn name(connection: &str, name: &str) -> SecretName {
+    SecretName { connection: connection.to_owned(), name: name.to_owned() }
+}

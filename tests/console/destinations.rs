@@ -1,0 +1,323 @@
+//! A stored secret goes where it was stored for, whoever asks for it: the search, a file changed on disk, the form,
+//! a check, a trial, a session. Where it would go elsewhere nothing is sent, and the agent decides.
+
+use keyring_core::api::CredentialStoreApi;
+use secrecy::SecretString;
+use serde_json::Map;
+use understudy_core::check::Typed;
+use understudy_core::connection::DirectoryPart;
+use understudy_core::destination::Moved;
+use understudy_core::error::{Code, Error};
+use understudy_core::home::Home;
+use understudy_core::session::Phase;
+use understudy_core::vault::Keep;
+
+use crate::desk_of_support::{Desk, TOKEN, replace_line, three_users};
+use crate::rogue::Rogue;
+
+/// The database's password, a canary.
+const PASSWORD: &str = "canary-2b81-database-password";
+
+/// The same connection with its users in another place.
+fn with_directory(text: &str, url: &str) -> String {
+    replace_line(text, "url        =", &format!("url        = \"{url}\""))
+}
+
+/// The same with the three users of [`three_users`], who have fewer columns.
+async fn with_three_users(text: &str, folder: &std::path::Path) -> String {
+    let text = with_directory(text, &three_users(folder).await);
+    replace_line(&text, "columns    =", "columns    = [\"plan\"]")
+}
+
+/// A desk whose users are in the database at `home`, with the password stored.
+async fn desk_at(home: &Rogue) -> Desk {
+    let desk = Desk::with_connection(|text| with_directory(&text, &home.url())).await;
+    store(&desk, "shop", "database_password", PASSWORD).await;
+    desk
+}
+
+async fn store(desk: &Desk, id: &str, name: &str, value: &str) {
+    desk.console.store_secret(id, name, SecretString::from(value), Keep::Stored).await.expect("stored");
+}
+
+fn write(desk: &Desk, id: &str, text: &str) {
+    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    std::fs::write(folder.join(format!("{id}.toml")), text).expect("written");
+    desk.console.load_connections();
+}
+
+#[track_caller]
+fn moved<T>(result: Result<T, Error>) -> Moved {
+    let Err(error) = result else { panic!("it was not asked") };
+    assert_eq!(error.code, Code::DestinationChanged, "{error}");
+    let text = format!("{error:?}");
+    assert!(!text.contains(PASSWORD) && !text.contains(TOKEN), "{text}");
+    *error.moved.expect("both places")
+}
+
+/// The values of both places: stored for, would go to.
+fn places(moved: &Moved) -> (String, String) {
+    let values = |facts: &[understudy_core::destination::DestinationFact]| {
+        facts.iter().map(|fact| fact.value.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    let secret = &moved.secrets[0];
+    (values(&secret.stored_for.as_ref().expect("it is known").facts), values(&secret.now.facts))
+}
+
+#[tokio::test]
+async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agrees() {
+    let (home, rogue) = (Rogue::database().await, Rogue::database().await);
+    let desk = desk_at(&home).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    desk.console.directory_info("shop").await.expect_err("it hangs up");
+    assert!(home.heard().contains(PASSWORD), "it is sent where it belongs");
+
+    // What has nothing to do with the password asks no question.
+    let renamed = text.replace("\"Demo\"", "\"The shop\"");
+    write(&desk, "shop", &renamed);
+    assert_ne!(
+        desk.console.directory_info("shop").await.expect_err("it hangs up").code,
+        Code::DestinationChanged
+    );
+
+    // Somebody else edits the file while the console is open.
+    write(&desk, "shop", &with_directory(&text, &rogue.url()));
+    let asked = moved(desk.console.directory_info("shop").await);
+    let (then, now) = places(&asked);
+    assert!(then.contains(&home.address) && now.contains(&rogue.address), "{then} | {now}");
+    assert_eq!(rogue.heard(), "", "not even a connection");
+
+    // The same server, less careful with whom it is.
+    write(&desk, "shop", &text.replace("sslmode=disable", "sslmode=prefer"));
+    moved(desk.console.directory_info("shop").await);
+
+    // It was meant.
+    write(&desk, "shop", &with_directory(&text, &rogue.url()));
+    desk.console.use_secrets_there(&asked).await.expect("agreed");
+    desk.console.directory_info("shop").await.expect_err("it hangs up");
+    assert!(rogue.heard().contains(PASSWORD));
+    // And it is remembered: the first place is no longer what it is for.
+    write(&desk, "shop", &text);
+    moved(desk.console.directory_info("shop").await);
+}
+
+#[tokio::test]
+async fn what_nobody_was_asked_about_cannot_be_agreed_to() {
+    let (home, rogue) = (Rogue::database().await, Rogue::database().await);
+    let desk = desk_at(&home).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let mut asked = moved(
+        desk.console.check_connection(Some("shop"), &with_directory(&text, &rogue.url()), Typed::new()).await,
+    );
+    asked.secrets[0].now.print = "0".repeat(64);
+    desk.console.use_secrets_there(&asked).await.expect_err("nobody was asked about that");
+    desk.console.directory_info("shop").await.expect_err("it hangs up");
+    assert!(home.heard().contains(PASSWORD), "it is for where it was");
+}
+
+#[tokio::test]
+async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it() {
+    let (home, rogue) = (Rogue::database().await, Rogue::database().await);
+    let desk = desk_at(&home).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let changed = with_directory(&text, &rogue.url());
+    moved(desk.console.check_connection(Some("shop"), &changed, Typed::new()).await);
+    let part = desk.console.connection("shop").expect("it is there").file.directory.clone();
+    let there = DirectoryPart { url: rogue.url(), ..part.clone() };
+    moved(desk.console.survey(Some("shop"), &there, &Typed::new(), 1).await);
+    moved(desk.console.preview(Some("shop"), &there, &Typed::new(), 1).await);
+    assert_eq!(rogue.heard(), "");
+
+    // What is typed for it is for it.
+    let typed = Typed::from([("database_password".to_owned(), SecretString::from("typed-for-this"))]);
+    desk.console.survey(Some("shop"), &there, &typed, 2).await.expect_err("it hangs up");
+    assert!(rogue.heard().contains("typed-for-this") && !rogue.heard().contains(PASSWORD));
+    // Saving in the form stores what was typed for what was saved: no question afterwards.
+    desk.console.save_connection(Some("shop"), &changed).expect("saved");
+    store(&desk, "shop", "database_password", "typed-and-saved").await;
+    desk.console.directory_info("shop").await.expect_err("it hangs up");
+    assert!(rogue.heard().contains("typed-and-saved"));
+}
+
+#[tokio::test]
+async fn a_new_connection_gets_nothing_that_one_called_new_has() {
+    let (home, rogue) = (Rogue::database().await, Rogue::database().await);
+    let desk = desk_at(&home).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let called = text.replace("\"Demo\"", "\"New\"");
+    assert_eq!(desk.console.save_connection(None, &called).expect("saved").id, "new");
+    store(&desk, "new", "database_password", PASSWORD).await;
+    store(&desk, "new", "admin_token", TOKEN).await;
+
+    for url in [rogue.url(), home.url()] {
+        let text = with_directory(&called, &url);
+        let report = desk.console.check_connection(None, &text, Typed::new()).await.expect("a report");
+        assert!(!report.ok);
+        assert!(report.steps[1].detail.contains("Not stored yet: admin_token"), "{report:?}");
+        let part = understudy_core::connection::read_file("new", &text).expect("it reads").directory;
+        desk.console.survey(None, &part, &Typed::new(), 9).await.expect_err("it hangs up");
+    }
+    let users = with_three_users(&called, desk.home.path()).await;
+    let error =
+        desk.console.try_sign_in(None, &users, "7", Typed::new(), 1).await.expect_err("it has no token");
+    assert_eq!(error.code, Code::SecretMissing);
+    for heard in [rogue.heard(), home.heard()] {
+        assert!(heard.contains("reader") && !heard.contains(PASSWORD), "{heard:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_trial_asks_about_another_site_a_proxy_an_authority_and_another_place_in_the_request() {
+    let rogue = Rogue::application().await;
+    let desk = Desk::new().await;
+    let user = desk.find("").await.remove(0).id;
+    let text = desk.demo.connection_text.clone();
+    let own = desk.console.connection("shop").expect("it is there").sign_in.origin.ascii_serialization();
+    let ca = desk.home.path().join("ca.pem");
+    std::fs::write(&ca, "-----BEGIN CERTIFICATE-----").expect("written");
+    for changed in [
+        text.replace(&own, &rogue.origin()),
+        format!("{text}\n[network]\nproxy = \"{}\"\n", rogue.origin()),
+        format!("{text}\n[network]\nca = \"{}\"\n", ca.display()),
+        text.replace("adminToken", "comment"),
+    ] {
+        assert_ne!(changed, text);
+        let asked = moved(desk.console.try_sign_in(Some("shop"), &changed, &user, Typed::new(), 1).await);
+        assert_eq!(asked.secrets[0].name, "admin_token");
+    }
+    assert_eq!(rogue.heard(), "");
+    assert!(desk.demo.application.journal().is_empty(), "nor was anything sent to the application");
+    assert!(desk.audit().await.entries(9).await.expect("readable").is_empty(), "nothing began");
+
+    // The agent looks at the proxy and means it.
+    let through = format!("{text}\n[network]\nproxy = \"{}\"\n", rogue.origin());
+    let asked = moved(desk.console.try_sign_in(Some("shop"), &through, &user, Typed::new(), 2).await);
+    desk.console.use_secrets_there(&asked).await.expect("agreed");
+    desk.console.try_sign_in(Some("shop"), &through, &user, Typed::new(), 3).await.expect("it begins");
+    assert!(rogue.heard().contains(TOKEN));
+}
+
+#[tokio::test]
+async fn a_session_does_not_begin_where_its_secret_was_not_stored_for() {
+    let rogue = Rogue::application().await;
+    let mut desk = Desk::new().await;
+    let user = desk.find("").await.remove(0).id;
+    let text = desk.demo.connection_text.clone();
+    write(&desk, "shop", &format!("{text}\n[network]\nproxy = \"{}\"\n", rogue.origin()));
+    let asked = moved(desk.console.impersonate("shop", &user, "ticket 1", Map::new()).await);
+    let (then, now) = places(&asked);
+    assert!(!then.contains(&rogue.address) && now.contains(&rogue.address), "{then} | {now}");
+    assert!(desk.console.sessions().is_empty() && rogue.heard().is_empty());
+
+    write(&desk, "shop", &text);
+    let session = desk.console.impersonate("shop", &user, "ticket 1", Map::new()).await.expect("as before");
+    desk.until(&session.id, Phase::Active).await;
+}
+
+#[tokio::test]
+async fn what_a_removed_file_left_in_the_keyring_is_not_the_next_ones() {
+    let (home, rogue) = (Rogue::database().await, Rogue::database().await);
+    let desk = desk_at(&home).await;
+    store(&desk, "shop", "admin_token", TOKEN).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    desk.console.remove_connection("shop", false).await.expect("removed");
+
+    // A file of the same name arrives, from somebody else.
+    let given = desk.home.path().join("shop.toml");
+    std::fs::write(&given, with_directory(&text, &rogue.url())).expect("written");
+    assert_eq!(desk.console.add_connection(&given).expect("added").id, "shop");
+    moved(desk.console.directory_info("shop").await);
+    let report =
+        desk.console.check_connection(Some("shop"), &text.replace("/login", "/log-in"), Typed::new()).await;
+    let report = report.expect("its own database may have the password");
+    assert!(report.steps[1].detail.contains("not used here: admin_token"), "{report:?}");
+    assert_eq!(rogue.heard(), "");
+}
+
+#[tokio::test]
+async fn a_secret_of_another_program_is_asked_about_once() {
+    let home = Rogue::database().await;
+    let desk = Desk::with_connection(|text| with_directory(&text, &home.url())).await;
+    let entry = desk.entries.build("understudy", "shop/database_password", None).expect("an entry");
+    entry.set_secret(PASSWORD.as_bytes()).expect("stored");
+    let asked = moved(desk.console.directory_info("shop").await);
+    assert_eq!(asked.secrets[0].stored_for, None);
+    assert_eq!(home.heard(), "");
+    desk.console.use_secrets_there(&asked).await.expect("agreed");
+    desk.console.directory_info("shop").await.expect_err("it hangs up");
+    assert!(home.heard().contains(PASSWORD));
+}
+
+/// A shop whose administrator, the user 8, is protected. Its file is the operator's own, or in IT's folder.
+async fn guarded(folder: &str) -> (Desk, tempfile::TempDir) {
+    let users = tempfile::tempdir().expect("a folder");
+    let template =
+        understudy_core::demo::connection_text("http://127.0.0.1:1", std::path::Path::new("/u.sqlite"));
+    let directory = with_three_users(&template, users.path()).await;
+    let (_, directory) = directory.split_once("[directory]").expect("it has one");
+    let (directory, _) = directory.split_once("[sign_in]").expect("it ends");
+    let desk = Desk::with_connection(|text| {
+        let (before, rest) = text.split_once("[directory]").expect("it has one");
+        let (_, after) = rest.split_once("[sign_in]").expect("it ends");
+        format!("{before}[directory]{directory}[sign_in]{after}\nprotect = [\"user.email == 'root@example.com'\"]\n")
+    })
+    .await;
+    let home = Home::at(desk.home.path());
+    if folder == "system" {
+        let own = home.connections_dir().expect("a folder").join("shop.toml");
+        let system = home.system_connections_dir().to_owned();
+        std::fs::create_dir_all(&system).expect("made");
+        std::fs::rename(own, system.join("shop.toml")).expect("moved");
+        desk.console.load_connections();
+    }
+    (desk, users)
+}
+
+fn without_policy(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("protect")).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_saved_policy_and_directory_bind_a_trial_with_stored_secrets() {
+    for folder in ["own", "system"] {
+        let (desk, _users) = guarded(folder).await;
+        let text = desk.console.draft("shop").expect("it is there").text;
+        let trial = async |text: &str, user: &str, typed: Typed| {
+            desk.console.try_sign_in(Some("shop"), text, user, typed, 1).await
+        };
+        // The administrator, by a copy without [policy].
+        let error = trial(&without_policy(&text), "8", Typed::new()).await.expect_err("protected");
+        assert_eq!(error.code, Code::PolicyRefused, "{error}");
+        // By a copy that reads invented users, of which none is protected.
+        let invented = tempfile::tempdir().expect("a folder");
+        let elsewhere = with_three_users(&text, invented.path()).await;
+        let error =
+            trial(&without_policy(&elsewhere), "7", Typed::new()).await.expect_err("another directory");
+        assert!(error.message.contains("users are in another place"), "{error}");
+        // By a copy in which the e-mail is another column.
+        let blind = text.replace("email      = \"email\"", "email      = \"plan\"");
+        assert_ne!(blind, text);
+        let error = trial(&without_policy(&blind), "8", Typed::new()).await.expect_err("protected");
+        assert_eq!(error.code, Code::PolicyRefused, "{error}");
+        assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
+
+        // With a secret of one's own the text is what counts.
+        let typed = Typed::from([("admin_token".to_owned(), SecretString::from("typed-for-this"))]);
+        trial(&without_policy(&text), "8", typed).await.expect("it begins");
+        let journal = format!("{:?}", desk.demo.application.journal());
+        assert!(journal.contains("/login") && !journal.contains(TOKEN), "{journal}");
+    }
+}
+
+#[tokio::test]
+async fn what_it_handed_out_lends_its_secrets_to_its_own_sign_in_alone() {
+    let (desk, _users) = guarded("system").await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    // The token stays where it is; whom it signs in does not.
+    let changed = text.replace("{{ user.id }}", "8");
+    assert_ne!(changed, text);
+    let error =
+        desk.console.try_sign_in(Some("shop"), &changed, "7", Typed::new(), 1).await.expect_err("refused");
+    assert!(error.message.contains("IT handed out"), "{error}");
+    assert!(desk.demo.application.journal().is_empty());
+}

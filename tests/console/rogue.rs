@@ -1,0 +1,77 @@
+//! Servers that write down all that is sent to them: a secret that has no business there is found here.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+pub struct Rogue {
+    /// `127.0.0.1:port`
+    pub address: String,
+    heard: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Rogue {
+    /// A PostgreSQL server that has everybody send the password as it is.
+    pub async fn database() -> Self {
+        Self::start(|mut peer, heard| async move {
+            write_down(&mut peer, &heard).await;
+            // AuthenticationCleartextPassword: https://www.postgresql.org/docs/current/protocol-message-formats.html
+            let _ = peer.write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3]).await;
+            write_down(&mut peer, &heard).await;
+        })
+        .await
+    }
+
+    /// An application, or a proxy on the way to one, that says yes to everything.
+    pub async fn application() -> Self {
+        Self::start(|mut peer, heard| async move {
+            while write_down(&mut peer, &heard).await {
+                let _ = peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
+            }
+        })
+        .await
+    }
+
+    async fn start<F>(serve: impl Fn(TcpStream, Arc<Mutex<Vec<u8>>>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let heard = Arc::new(Mutex::default());
+        let noted = Arc::clone(&heard);
+        tokio::spawn(async move {
+            while let Ok((peer, _)) = listener.accept().await {
+                tokio::spawn(serve(peer, Arc::clone(&noted)));
+            }
+        });
+        Self { address, heard }
+    }
+
+    /// A directory's URL that leads here.
+    pub fn url(&self) -> String {
+        format!("postgres://reader@{}/acme?sslmode=disable", self.address)
+    }
+
+    pub fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All of it, as text.
+    pub fn heard(&self) -> String {
+        String::from_utf8_lossy(&self.heard.lock().expect("no panic")).into_owned()
+    }
+}
+
+/// `false`: nothing more comes.
+async fn write_down(peer: &mut TcpStream, heard: &Mutex<Vec<u8>>) -> bool {
+    let mut bytes = vec![0; 8192];
+    match peer.read(&mut bytes).await {
+        Ok(read) if read > 0 => {
+            heard.lock().expect("no panic").extend_from_slice(&bytes[..read]);
+            true
+        }
+        _ => false,
+    }
+}

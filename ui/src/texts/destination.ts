@@ -1,0 +1,36 @@
+// Texts of the question that is asked when a stored secret would go somewhere new.
+import type { Aspect } from "../bindings/Aspect";
+
+export const destination = {
+  title: (name: string) => `Send “${name}” somewhere new?`,
+  titleUnknown: (name: string) => `Send “${name}” here?`,
+  titleMany: (n: number) => `Send ${n} secrets somewhere new?`,
+  text: (connection: string) =>
+    `${connection} would send it to a different place than the one it was stored for. Nothing has been sent. If you did not expect this, cancel and ask whoever maintains the connection.`,
+  textMany: (connection: string) =>
+    `${connection} would send them to different places than the ones they were stored for. Nothing has been sent. If you did not expect this, cancel and ask whoever maintains the connection.`,
+  textUnknown: (connection: string) =>
+    `${connection} has this secret, but no record of where it may be sent: an earlier version or another program stored it. Nothing has been sent. If this is the right place, you will not be asked again.`,
+  before: "Stored for",
+  now: "Would go to",
+  what: "What",
+  nothing: "—",
+  changed: "changed",
+  unshown: "They differ in a part that is too long to show.",
+  aspects: {
+    engine: "Database",
+    server: "Server",
+    user: "User",
+    tls: "TLS",
+    option: "Option",
+    ssh: "Through SSH",
+    origin: "Site",
+    proxy: "Proxy",
+    authority: "Trusted authority",
+    use: "Sent in",
+  } satisfies Record<Aspect, string>,
+  use: "Use it there",
+  useMany: "Use them there",
+  retype: "Type another…",
+  compare: "Compare…",
+};
