@@ -24,7 +24,8 @@ use understudy_core::plain;
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
-use crate::session_window::{self, SessionWindows, Wish, bar_label, remembered_as};
+use crate::revival::revive;
+use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label, remembered_as};
 use crate::signals::Signals;
 use crate::{CONSOLE, commands};
 
@@ -187,6 +188,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
         .map_err(|cause| {
             Error::new(Code::WindowFailed, format!("The console's window cannot be opened: {cause}"))
         })?;
+    revive(&window);
     let handle = app.clone();
     window.on_window_event(move |event| match event {
         WindowEvent::CloseRequested { api, .. } => {
@@ -288,6 +290,9 @@ async fn fulfil(app: AppHandle, console: Arc<Console>, mut wishes: UnboundedRece
                         raise(&window);
                     }
                     let _ = app.emit_to(CONSOLE, "renew_secret", session);
+                }
+                Wish::Reload(session) => {
+                    let _ = app.state::<Arc<SessionWindows>>().act(&session, BarAction::Reload).await;
                 }
                 Wish::End(session, cause) => console.end_session(&session, cause).await,
             }

@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod core_dumps;
 mod desktop;
+mod revival;
 mod session_window;
 mod signals;
 

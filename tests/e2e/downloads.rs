@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use understudy_test_support::wait::until;
 
 use crate::shop::Shop;
+use crate::site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_goes_beside_what_is_there_and_is_told_in_the_bar_and_the_console() -> Result<()> {
@@ -45,4 +46,37 @@ async fn saved(place: &Path) -> Result<String> {
         Ok(std::fs::read_to_string(place).ok().filter(|text| text.ends_with("\r\n")))
     })
     .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_operators_is_uploaded_when_they_choose_it() -> Result<()> {
+    let page = "<!doctype html><title>Shop</title><input type=file id=it><script>
+        const tell = (body) => fetch('/tell', { method: 'POST', body: JSON.stringify(body) });
+        it.onchange = async () => {
+          const [file] = it.files, form = new FormData();
+          form.append('file', file);
+          await fetch('/upload', { method: 'POST', body: form });
+          tell({ name: file.name, size: file.size, text: await file.text() });
+        };
+        addEventListener('load', () => { it.focus(); tell({}); });</script>";
+    let site = Site::showing(page).await?;
+    let desktop = &site.stage.desktop;
+    let chosen = site.stage.home_path().join("invoice.txt");
+    std::fs::write(&chosen, "seven boxes")?;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "uploads").await?;
+    site.told(1).await?;
+    let window = desktop.wait_for_window("development — Understudy").await?;
+    let before = desktop.windows().await?;
+    desktop.press(&window, &["space"]).await?;
+    let asking = until("a window that asks for a file", async || {
+        Ok(desktop.windows().await?.into_iter().find(|window| !before.contains(window)))
+    })
+    .await?;
+    desktop.type_text(&asking, chosen.to_str().context("a path in UTF-8")?).await?;
+    desktop.press(&asking, &["Return"]).await?;
+    let told = site.told(2).await?;
+    assert_eq!(told, serde_json::json!({ "name": "invoice.txt", "size": 11, "text": "seven boxes" }));
+    assert!(site.received("POST /upload", 1).await?.body.contains("seven boxes"));
+    console.ui.quit().await
 }

@@ -9,6 +9,7 @@ use crate::shop::Shop;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
     let shop = Shop::beginning_at("/hostile").await?;
+    let _owner = shop.stage.desktop.copy("canary-of-the-clipboard").await?;
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "what does it try").await?;
     // The page and a frame in it: each tries and reports.
@@ -27,6 +28,19 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
             let name = format!("invoke {command}");
             assert!(attempts.iter().any(|attempt| attempt["name"] == *name), "{place} did not try {command}");
         }
+        for way in ["paste by command", "clipboard.readText", "copy by command", "clipboard.writeText"] {
+            for place_ in ["", ", in a foreign frame"] {
+                let name = format!("{way}{place_}");
+                assert!(
+                    attempts.iter().any(|attempt| attempt["name"] == *name),
+                    "{place} did not try {name}"
+                );
+            }
+        }
+        assert!(
+            !report.to_string().contains("canary-of-the-clipboard"),
+            "{place} read the clipboard: {report:#}"
+        );
         tried.push(report);
     }
     // What a page may do it could do: the refusals above are no accident of a broken page.
@@ -34,6 +48,8 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
         let controls = report["controls"].as_array().cloned().unwrap_or_default();
         assert!(!controls.is_empty() && controls.iter().all(|one| says(one, "allowed")), "{controls:#?}");
     }
+
+    assert_eq!(shop.stage.desktop.copied().await?, "canary-of-the-clipboard", "it was replaced");
 
     // The session runs on under its bar, and the console is where it was.
     console.wait_for_phases(&["active"]).await?;

@@ -4,6 +4,7 @@ use anyhow::Result;
 use understudy_test_support::wait::until;
 
 use crate::shop::Shop;
+use crate::site::Site;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn session_windows_take_the_size_that_the_last_one_was_given() -> Result<()> {
@@ -125,5 +126,53 @@ async fn the_console_is_made_larger_by_key_and_stays_so() -> Result<()> {
     let window = console.window().await?;
     desktop.press(&window, &["ctrl+0"]).await?;
     console.ui.wait_for("the page to be of its own size", "return innerWidth === 1280").await?;
+    console.ui.quit().await
+}
+
+/// A page with more colours than a desk has.
+const COLOURFUL: &str = "<!doctype html><title>Shop</title><body style='margin: 0; height: 100vh; \
+    background: conic-gradient(red, yellow, lime, aqua, blue, magenta, red)'><h1>Signed in</h1>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_wants_no_opener_is_painted_with_each_renderer() -> Result<()> {
+    for disabled in ["1", "0"] {
+        let mut site = Site::showing(COLOURFUL).await?;
+        site.set(|behaviour| behaviour.headers = vec![("cross-origin-opener-policy", "same-origin")]);
+        site.stage.set_env("WEBKIT_DISABLE_DMABUF_RENDERER", disabled);
+        let console = site.stage.open(&[]).await?;
+        for (index, (id, name)) in [("7", "Ada"), ("8", "Bea"), ("9", "Cleo")].into_iter().enumerate() {
+            console.become_user(id, "painted").await?;
+            console.wait_for_phases(&vec!["active"; index + 1]).await?;
+            let window = site.stage.desktop.wait_for_window(name).await?;
+            site.stage.desktop.wait_until_painted(&window).await?;
+        }
+        console.ui.quit().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inspector_opens_on_the_page_and_never_on_what_is_there_before_it() -> Result<()> {
+    let page =
+        "<!doctype html><title>Shop</title><script>fetch('/tell', { method: 'POST', body: '{}' })</script>";
+    let site = Site::showing(page).await?;
+    let desktop = &site.stage.desktop;
+    site.set(|behaviour| behaviour.silent = vec!["GET /"]);
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "looks into it").await?;
+    console.wait_for_phases(&["active"]).await?;
+    site.received("GET /", 1).await?;
+    // The desk that held the sign-in is still there.
+    let window = desktop.wait_for_window("development — Understudy").await?;
+    desktop.press(&window, &["F12", "ctrl+shift+i"]).await?;
+    site.release();
+    site.told(1).await?;
+    // An inspector has a web process of its own.
+    assert_eq!(console.page_processes()?.len(), 1, "the desk was looked into");
+    until("the inspector", async || {
+        desktop.press(&window, &["F12"]).await?;
+        Ok((console.page_processes()?.len() > 1).then_some(()))
+    })
+    .await?;
     console.ui.quit().await
 }

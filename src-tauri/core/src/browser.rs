@@ -101,6 +101,8 @@ pub enum Unanswered {
     Failed(String),
     /// Longer than [`PlannedRequest::timeout`].
     TimedOut,
+    /// The web process that was to send it, or that waited for the answer, has ended.
+    Broken,
     /// The window is gone.
     Closed,
 }

@@ -57,8 +57,14 @@ pub(super) fn act(open: &Open, action: BarAction) {
         let _ = open.wishes.send(wish);
         return;
     }
+    if action == BarAction::Reload
+        && let Some(url) = open.leave_fault()
+    {
+        let _ = with_page(&open.session, |page| page.view.load_url(&url));
+        return;
+    }
     // On the desk there is nothing to go back from, and nothing of it may be looked into.
-    if !matches!(*lock(&open.stage), Stage::Application) {
+    if !matches!(*lock(&open.stage), Stage::Application { is_there: true }) {
         return;
     }
     let done = with_page(&open.session, |page| {

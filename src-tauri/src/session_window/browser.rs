@@ -1,13 +1,14 @@
 //! What the core asks of a session's window, step by step: see [`Browser`].
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
+use secrecy::SecretString;
+use tokio::sync::{oneshot, watch};
 use understudy_core::browser::{
-    Answer, Browser, Opening, PlannedRequest, Refusal, SessionCookie, Stored, Unanswered,
+    Answer, Browser, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
 };
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
@@ -15,12 +16,18 @@ use url::{Origin, Url};
 
 use super::blocked::Blocked;
 use super::desk::{self, Desk};
-use super::stage::{Open, Stage};
+use super::stage::{Open, Ready, Stage};
 use super::window::{Page, build, place, proxy_config, take_page, with_page};
 use super::{SessionWindows, failed, gone, lock, platform};
 
 /// A desk is there within this time or never: it is a local page.
 const DESK_LIMIT: Duration = Duration::from_secs(20);
+
+/// A page makes room for a desk within this time, or its process is taken away.
+const PAGE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Nothing is ever sent there (RFC 6761, 6.4): its cookie tells whether the session's jar is still the same.
+pub(super) const MARKED_HOST: &str = "understudy.invalid";
 
 #[async_trait]
 impl Browser for SessionWindows {
@@ -28,10 +35,11 @@ impl Browser for SessionWindows {
         let Opening { origin, block, proxy } = *opening;
         let title = format!("Signing in as {}", session.user.best());
         let desk = Desk::new(origin, &title, &place(session));
-        let (ready, is_ready) = oneshot::channel();
         let open = Arc::new(Open {
             session: session.id.clone(),
-            stage: Mutex::new(Stage::Desk { nonce: desk.nonce.clone(), ready: Some(ready) }),
+            stage: Mutex::new(Stage::Desk { desk: desk.clone(), said: String::new() }),
+            ready: watch::Sender::new(Ready::NotYet),
+            falls: AtomicU32::new(0),
             next_answer: AtomicU64::new(1),
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
@@ -43,7 +51,8 @@ impl Browser for SessionWindows {
         let (app, session, id, opened) =
             (self.app.clone(), session.clone(), session.id.clone(), Arc::clone(&open));
         self.on_main(move || build(&app, &session, &opened, &desk)).await??;
-        wait_for_desk(is_ready).await?;
+        self.keep_mark(&id).await?;
+        wait_for_desk(&open).await?;
         if open.blocked.paths.is_empty() {
             return Ok(());
         }
@@ -57,22 +66,31 @@ impl Browser for SessionWindows {
     async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()> {
         let open = self.find(session)?;
         let desk = Desk::new(origin, "One moment…", "The application's page comes or goes by itself.");
-        let (ready, is_ready) = oneshot::channel();
-        *lock(&open.stage) = Stage::Desk { nonce: desk.nonce.clone(), ready: Some(ready) };
         lock(&open.answers).clear();
-        let id = session.to_owned();
-        self.on_main(move || {
-            with_page(&id, |page| {
-                platform::set_inspectable(&page.view, false);
-                platform::load_desk(&page.view, &desk)
-            })
-        })
-        .await???;
-        wait_for_desk(is_ready).await
+        self.put_desk(&open, &desk).await?;
+        if !is_desk_ready(&open, PAGE_LIMIT).await? {
+            // The page's thread is busy, stopped, or waits in a dialog of its own: nothing loads in its process.
+            // The cookies are not in there.
+            self.on_page(session, |page| platform::end_process(&page.view)).await?;
+            self.put_desk(&open, &desk.again("")).await?;
+            wait_for_desk(&open).await?;
+        }
+        if *open.ready.borrow() == Ready::Covered {
+            self.put_desk(&open, &desk.again("")).await?;
+            wait_for_desk(&open).await?;
+        }
+        if self.has_mark(session).await? {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::WindowFailed,
+            "the session's cookies were lost when WebKit's network process ended",
+        ))
     }
 
     async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
         let open = self.find(session).map_err(|_| Unanswered::Closed)?;
+        wait_for_desk(&open).await.map_err(|_| Unanswered::Closed)?;
         let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
         lock(&open.answers).insert(id, answered);
@@ -102,6 +120,7 @@ impl Browser for SessionWindows {
 
     async fn store(&self, session: &str, stored: &Stored) -> Result<()> {
         let open = self.find(session)?;
+        wait_for_desk(&open).await?;
         let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
         lock(&open.answers).insert(id, answered);
@@ -123,6 +142,7 @@ impl Browser for SessionWindows {
         limit: Duration,
     ) -> Result<Url, Unanswered> {
         let open = self.find(session).map_err(|_| Unanswered::Closed)?;
+        wait_for_desk(&open).await.map_err(|_| Unanswered::Closed)?;
         let (arrived, arrival) = oneshot::channel();
         *lock(&open.stage) = Stage::Link { origin: origin.clone(), arrived: Some(arrived) };
         self.run(session, desk::go(link.as_str())).await.map_err(|_| Unanswered::Closed)?;
@@ -132,7 +152,7 @@ impl Browser for SessionWindows {
             Err(_) => Err(Unanswered::TimedOut),
         };
         if outcome.is_ok() {
-            *lock(&open.stage) = Stage::Application;
+            *lock(&open.stage) = Stage::Application { is_there: true };
             let id = session.to_owned();
             let _ = self
                 .on_main(move || {
@@ -150,32 +170,34 @@ impl Browser for SessionWindows {
     }
 
     async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()> {
-        let (id, script) = (session.to_owned(), desk::refuse(refusal));
+        let (open, script) = (self.find(session)?, desk::refuse(refusal));
+        open.note(&script);
+        wait_for_desk(&open).await?;
         // Retry has the focus in the page; the page has it in the window, whatever had it before.
-        self.on_main(move || {
-            with_page(&id, |page| {
-                page.view.evaluate_script(&script).and_then(|()| page.view.focus()).map_err(failed)
-            })
+        self.on_page(session, move |page| {
+            page.view.evaluate_script(&script).and_then(|()| page.view.focus()).map_err(failed)
         })
-        .await??
+        .await?
     }
 
     async fn retrying(&self, session: &str) -> Result<()> {
+        let open = self.find(session)?;
+        open.note("");
+        wait_for_desk(&open).await?;
+        self.keep_mark(session).await?;
         self.run(session, desk::BUSY.into()).await
     }
 
     async fn show(&self, session: &str, url: &Url) -> Result<()> {
         let open = self.find(session)?;
-        *lock(&open.stage) = Stage::Application;
-        let (id, script) = (session.to_owned(), desk::go(url.as_str()));
-        self.on_main(move || {
-            with_page(&id, |page| {
-                page.view.evaluate_script(&script).map_err(failed)?;
-                platform::set_inspectable(&page.view, true);
-                page.view.focus().map_err(failed)
-            })
+        wait_for_desk(&open).await?;
+        *lock(&open.stage) = Stage::Application { is_there: false };
+        let script = desk::go(url.as_str());
+        self.on_page(session, move |page| {
+            page.view.evaluate_script(&script).map_err(failed)?;
+            page.view.focus().map_err(failed)
         })
-        .await??
+        .await?
     }
 
     async fn focus(&self, session: &str) -> Result<()> {
@@ -191,13 +213,16 @@ impl Browser for SessionWindows {
     async fn close(&self, session: &str) {
         if let Some(open) = lock(&self.open).remove(session) {
             // Whoever waits for its desk or for an answer waits no longer.
-            *lock(&open.stage) = Stage::Application;
+            open.ready.send_replace(Ready::Closed);
+            *lock(&open.stage) = Stage::Application { is_there: false };
             lock(&open.answers).clear();
         }
         let (id, app) = (session.to_owned(), self.app.clone());
         let closed = self
             .on_main(move || {
-                if let Some(Page { view, window }) = take_page(&id) {
+                if let Some(Page { view, window, downloads }) = take_page(&id) {
+                    downloads.break_off();
+                    platform::close_dialogs(&window);
                     platform::forget(&app, &id, view);
                     // Asked to close, not destroyed: only then is it noted that it filled the screen.
                     let _ = window.close();
@@ -210,11 +235,74 @@ impl Browser for SessionWindows {
     }
 }
 
-async fn wait_for_desk(ready: oneshot::Receiver<()>) -> Result<()> {
-    match tokio::time::timeout(DESK_LIMIT, ready).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(gone()),
-        Err(_) => Err(Error::new(Code::WindowFailed, "The session's window did not get ready.")
-            .hint("Try again; if it stays so, restart Understudy.")),
+impl SessionWindows {
+    /// Has a desk take the page's place. What the page began ends with it.
+    async fn put_desk(&self, open: &Arc<Open>, desk: &Desk) -> Result<()> {
+        open.put(desk.clone());
+        let desk = desk.clone();
+        self.on_page(&open.session, move |page| {
+            platform::set_inspectable(&page.view, false);
+            platform::close_dialogs(&page.window);
+            platform::load_desk(&page.view, &desk, None)
+        })
+        .await?
     }
+
+    /// Puts a cookie into the session's jar that is there as long as the others are.
+    async fn keep_mark(&self, session: &str) -> Result<()> {
+        if !platform::LOSES_COOKIES {
+            return Ok(());
+        }
+        let mark = SessionCookie {
+            name: "kept".into(),
+            value: SecretString::from("yes"),
+            domain: MARKED_HOST.into(),
+            host_only: true,
+            path: "/".into(),
+            secure: false,
+            http_only: true,
+            same_site: Some(SameSite::Strict),
+            expires_at: None,
+        };
+        self.set_cookies(session, &[mark]).await
+    }
+
+    async fn has_mark(&self, session: &str) -> Result<bool> {
+        if !platform::LOSES_COOKIES {
+            return Ok(true);
+        }
+        let marked = Url::parse(&format!("http://{MARKED_HOST}/")).map_err(failed)?;
+        Ok(!self.cookies(session, &marked).await?.is_empty())
+    }
+
+    async fn on_page<T: Send + 'static>(
+        &self,
+        session: &str,
+        work: impl FnOnce(&Page) -> T + Send + 'static,
+    ) -> Result<T> {
+        let id = session.to_owned();
+        self.on_main(move || with_page(&id, work)).await?
+    }
+}
+
+/// Is the desk ready within this time?
+async fn is_desk_ready(open: &Open, limit: Duration) -> Result<bool> {
+    let mut ready = open.ready.subscribe();
+    match tokio::time::timeout(limit, ready.wait_for(|ready| *ready != Ready::NotYet)).await {
+        Err(_) => Ok(false),
+        Ok(Ok(ready)) if matches!(*ready, Ready::Yes | Ready::Covered) => Ok(true),
+        Ok(Ok(ready)) if *ready == Ready::Never => {
+            Err(Error::new(Code::WindowFailed, "The session window's web process ends as soon as it starts.")
+                .hint("Try again; if it stays so, restart Understudy, and look whether memory is short."))
+        }
+        Ok(_) => Err(gone()),
+    }
+}
+
+async fn wait_for_desk(open: &Open) -> Result<()> {
+    if is_desk_ready(open, DESK_LIMIT).await? {
+        return Ok(());
+    }
+    Err(Error::new(Code::WindowFailed, "The session window did not finish loading.")
+        .hint("Try again; if it stays so, restart Understudy."))
 }

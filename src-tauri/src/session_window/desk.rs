@@ -19,18 +19,52 @@ const PAGE: &str = include_str!("desk.html");
 pub const SCHEME: &str = "understudy-desk";
 
 /// One desk: its page, and the nonce its reports carry.
+#[derive(Clone)]
 pub struct Desk {
     pub html: String,
-    /// The URL that the page is loaded for: the root of the application's origin.
+    /// The URL that the page is loaded for: one of the application's origin that no page can guess, so that
+    /// a page that is being left cannot go there instead.
     pub base: String,
     pub nonce: String,
+    origin: String,
+    title: String,
+    subtitle: String,
 }
+
+/// Told in the place of a page that is gone, with the buttons that help.
+#[derive(Serialize)]
+pub struct Fault {
+    pub title: &'static str,
+    pub hint: &'static str,
+    /// Names of the buttons; without the first, nothing can be tried again.
+    pub retry: Option<&'static str>,
+    pub close: &'static str,
+}
+
+/// The page's web process crashed, was killed, or ran out of memory.
+pub const PAGE_ENDED: Fault = Fault {
+    title: "This page stopped working",
+    hint: "Its process ended unexpectedly. Reload the page, or end the session, which signs out as usual.",
+    retry: Some("Reload"),
+    close: "End session",
+};
+
+/// WebKit's network process, which kept the cookies, is another one now.
+pub const COOKIES_LOST: Fault = Fault {
+    title: "This session's cookies are gone",
+    hint: "The network process that kept them ended unexpectedly, so nobody is signed in here any more. End the \
+           session and open it again. The application was not told, and may keep its side until it expires.",
+    retry: None,
+    close: "End session",
+};
 
 /// What a desk reports.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Report {
     /// It can send now.
     Ready,
+    /// It was opened under a service worker of a page, which is removed by now: another desk is free of it.
+    Covered,
     Answer(u64, Result<Answer, Unanswered>),
     Retry,
     /// The operator wants to give another secret; where, is not here.
@@ -59,16 +93,33 @@ enum Reported {
 impl Desk {
     /// A desk at `origin` that says `title` and, smaller, `subtitle`.
     pub fn new(origin: &Origin, title: &str, subtitle: &str) -> Self {
-        let origin = origin.ascii_serialization();
+        Self::made(origin.ascii_serialization(), title.to_owned(), subtitle.to_owned(), "")
+    }
+
+    /// The same with a nonce of its own, for a new web process; `first` is the script of what it says at once.
+    pub fn again(&self, first: &str) -> Self {
+        Self::made(self.origin.clone(), self.title.clone(), self.subtitle.clone(), first)
+    }
+
+    /// A desk that says what became of the page in whose place it stands.
+    pub fn of_fault(origin: &Origin, fault: &Fault) -> Self {
+        let first = format!("understudy.fault({})", script_json(fault));
+        Self::made(origin.ascii_serialization(), fault.title.to_owned(), String::new(), &first)
+    }
+
+    fn made(origin: String, title: String, subtitle: String, first: &str) -> Self {
         let nonce = Uuid::new_v4().simple().to_string();
         let html = PAGE
             .replace("{csp}", &Uuid::new_v4().simple().to_string())
             .replace("{origin}", &escape(&origin))
             .replace("{scheme}", SCHEME)
             .replace("{nonce}", &nonce)
-            .replace("{title}", &escape(title))
-            .replace("{subtitle}", &escape(subtitle));
-        Self { html, base: format!("{origin}/"), nonce }
+            // The texts last: nothing in them is a mark.
+            .replace("{first}", &first.replace('<', "\\u003c"))
+            .replace("{title}", &escape(&title))
+            .replace("{subtitle}", &escape(&subtitle));
+        let base = format!("{origin}/understudy-{}", Uuid::new_v4().simple());
+        Self { html, base, nonce, origin, title, subtitle }
     }
 }
 
@@ -78,6 +129,7 @@ pub fn report(url: &str, nonce: &str) -> Option<Report> {
     let (what, payload) = rest.split_once('#').unwrap_or((rest, ""));
     match what {
         "ready" => Some(Report::Ready),
+        "covered" => Some(Report::Covered),
         "retry" => Some(Report::Retry),
         "renew" => Some(Report::Renew),
         "close" => Some(Report::Close),
@@ -166,7 +218,7 @@ mod tests {
         assert!(desk.html.contains("&lt;img src=x"));
         assert!(!desk.html.contains("<img"));
         assert_eq!(desk.html.matches(&desk.nonce).count(), 1, "a name cannot have the nonce filled in");
-        assert_eq!(desk.base, "https://app.example:8443/");
+        assert!(desk.base.starts_with("https://app.example:8443/understudy-"), "{}", desk.base);
         assert!(desk.html.contains("connect-src https://app.example:8443;"));
     }
 
@@ -174,6 +226,7 @@ mod tests {
     fn two_desks_share_no_nonce_and_a_wrong_one_is_not_heard() {
         let (one, other) = (desk("a"), desk("a"));
         assert_ne!(one.nonce, other.nonce);
+        assert_ne!(one.base, other.base, "a page that is left cannot know where the next one is");
         let report_of = |nonce: &str| format!("{SCHEME}:{nonce}/close");
         assert_eq!(report(&report_of(&one.nonce), &one.nonce), Some(Report::Close));
         assert_eq!(report(&report_of(&other.nonce), &one.nonce), None);

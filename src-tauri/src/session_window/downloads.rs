@@ -1,7 +1,7 @@
 //! Files that a page hands to whoever visits it: they go to the operator's own downloads folder, beside what is
 //! there, and the operator hears of it where they look: in the session's bar, and in the console.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use understudy_core::notice::{Toast, ToastKind};
 use understudy_core::plain;
 
 use super::bar_label;
+use super::stage::{Open, Stage};
 use crate::CONSOLE;
 
 /// The downloads of one session's page, by the URL they come from.
@@ -20,15 +21,49 @@ pub struct Downloads {
     who: String,
     /// More than one at a time may come from one URL; they end as they began, for all that is known.
     under_way: RefCell<HashMap<String, VecDeque<PathBuf>>>,
+    /// What breaks them off, where the webview does not do so itself when it goes.
+    breaks: RefCell<Vec<Box<dyn Fn()>>>,
+    is_over: Cell<bool>,
 }
 
 impl Downloads {
     pub fn of(app: AppHandle, session: String, who: String) -> Self {
-        Self { app, session, who, under_way: RefCell::default() }
+        Self {
+            app,
+            session,
+            who,
+            under_way: RefCell::default(),
+            breaks: RefCell::default(),
+            is_over: Cell::new(false),
+        }
+    }
+
+    /// Where a file goes that the page in the window hands out; a desk hands out none.
+    pub fn asked(&self, open: &Open, url: &str, suggested: &Path) -> Option<PathBuf> {
+        let is_of_page = matches!(*super::lock(&open.stage), Stage::Application { .. });
+        if is_of_page && !self.is_over.get() { self.begun(url, suggested) } else { None }
+    }
+
+    /// Breaks off what is under way, and says so: the session ends, and its cookies fetch nothing more.
+    pub fn break_off(&self) {
+        self.is_over.set(true);
+        for broken in self.breaks.take() {
+            broken();
+        }
+        let left: Vec<PathBuf> = self.under_way.take().into_values().flatten().collect();
+        for place in left {
+            self.say_broken(&place);
+        }
+    }
+
+    /// How one that has begun is broken off.
+    #[cfg(target_os = "linux")]
+    pub fn breaks_by(&self, broken: impl Fn() + 'static) {
+        self.breaks.borrow_mut().push(Box::new(broken));
     }
 
     /// Where the file goes that the webview would put to `suggested`; `None`: nowhere, which is said.
-    pub fn begun(&self, url: &str, suggested: &Path) -> Option<PathBuf> {
+    fn begun(&self, url: &str, suggested: &Path) -> Option<PathBuf> {
         match self.place(suggested) {
             Ok(place) => {
                 self.under_way.borrow_mut().entry(url.to_owned()).or_default().push_back(place.clone());
@@ -49,7 +84,9 @@ impl Downloads {
         let begun = self.under_way.borrow_mut().get_mut(url).and_then(VecDeque::pop_front);
         let Some(place) = begun else { return };
         let (file, who) = (name(&place), &self.who);
-        if succeeded {
+        if self.is_over.get() {
+            self.say_broken(&place);
+        } else if succeeded {
             let folder = place.parent().unwrap_or(&place).display();
             self.say(
                 ToastKind::Good,
@@ -65,6 +102,11 @@ impl Downloads {
                 format!("The download broke off. Start it again in the session of {who}."),
             );
         }
+    }
+
+    fn say_broken(&self, place: &Path) {
+        let hint = format!("The download broke off when the session of {} ended.", self.who);
+        self.say(ToastKind::Bad, format!("{} was not saved", name(place)), hint);
     }
 
     fn place(&self, suggested: &Path) -> std::io::Result<PathBuf> {

@@ -1,11 +1,18 @@
-//! The page's cookies on the systems where wry's own way does not run the event loop meanwhile.
+//! What the systems besides Linux have in common: the page's cookies, proxy and downloads by wry's own ways, and what
+//! is not to be had there.
+
+use std::rc::Rc;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
+use tauri::WebviewWindow;
 use understudy_core::browser::{SameSite, SessionCookie};
 use url::Url;
-use wry::WebView;
+use wry::{WebView, WebViewBuilder};
 
 use super::Done;
+use super::downloads::Downloads;
+use super::stage::Open;
 
 /// Puts cookies into the page's own jar.
 pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
@@ -51,3 +58,26 @@ pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
     let found = page.cookies_for_url(url.as_str()).map_err(|error| error.to_string());
     let _ = done.send(found.map(|cookies| cookies.into_iter().map(read).collect()));
 }
+
+/// The page's way out, and where its files go.
+pub fn of_session<'a>(
+    bare: WebViewBuilder<'a>,
+    open: &Arc<Open>,
+    downloads: &Rc<Downloads>,
+) -> WebViewBuilder<'a> {
+    let (open_, begun, ended) = (Arc::clone(open), Rc::clone(downloads), Rc::clone(downloads));
+    let bare = match &open.proxy {
+        Some(proxy) => bare.with_proxy_config(proxy.clone()),
+        None => bare,
+    };
+    bare.with_download_started_handler(move |url, path| {
+        begun.asked(&open_, &url, path).map(|place| *path = place).is_some()
+    })
+    .with_download_completed_handler(move |url, _, succeeded| ended.ended(&url, succeeded))
+}
+
+/// Neither system has a way to take a page's process away.
+pub fn end_process(_page: &WebView) {}
+
+/// The system's dialogs go with their window.
+pub fn close_dialogs(_window: &WebviewWindow) {}

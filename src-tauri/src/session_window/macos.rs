@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use block2::RcBlock;
 use objc2::MainThreadMarker;
@@ -14,17 +15,15 @@ use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{Rect, WebView, WebViewBuilder, WebViewExtMacOS};
 
 use super::desk::Desk;
-pub use super::jar::{cookies, set_cookies};
-use super::{BAR_HEIGHT, BarAction, Blocked, Done};
+use super::downloads::Downloads;
+use super::jar::of_session;
+pub use super::jar::{close_dialogs, cookies, end_process, set_cookies};
+use super::stage::Open;
+use super::window::Heard;
+use super::{BAR_HEIGHT, Blocked, Done};
 
-/// What a session's window notices. Keys come through the menu here, and pages cannot close themselves.
-#[allow(dead_code, reason = "the enum is the same on every system")]
-pub enum Heard {
-    Key(BarAction),
-    History,
-    Gone,
-    MayLeave(Rc<Cell<bool>>),
-}
+/// Cookies are not known to be lost before the window is.
+pub const LOSES_COOKIES: bool = false;
 
 /// Nothing is kept on disk here.
 pub fn sweep(_app: &AppHandle) {}
@@ -40,10 +39,11 @@ pub fn share_process<'a>(
 /// Lays the page over the window below the bar. Incognito is a non-persistent data store of its own.
 pub fn attach(
     window: &WebviewWindow,
-    _session: &str,
+    open: &Arc<Open>,
+    downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
 ) -> std::result::Result<WebView, String> {
-    configure(WebViewBuilder::new())
+    of_session(configure(WebViewBuilder::new()), open, downloads)
         .with_bounds(below_bar(window))
         .build_as_child(window)
         .map_err(|error| error.to_string())
@@ -53,7 +53,7 @@ pub fn fit(window: &WebviewWindow, page: &WebView) {
     let _ = page.set_bounds(below_bar(window));
 }
 
-pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
+pub fn load_desk(page: &WebView, desk: &Desk, _of: Option<&str>) -> Result<()> {
     let base = NSURL::URLWithString(&NSString::from_str(&desk.base));
     // SAFETY: called on the main thread with a live web view and valid strings.
     #[allow(unsafe_code, reason = "loadHTMLString:baseURL: has no safe wrapper with a base")]
@@ -120,7 +120,13 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     }
 }
 
-pub fn listen(_window: &WebviewWindow, _page: &WebView, _heard: impl Fn(Heard) + 'static) {}
+pub fn listen(
+    _window: &WebviewWindow,
+    _page: &WebView,
+    _is_ours: impl Fn() -> bool + 'static,
+    _heard: impl Fn(Heard) + 'static,
+) {
+}
 
 /// The data store goes with its last web view.
 pub fn forget(_app: &AppHandle, _session: &str, page: WebView) {

@@ -47,6 +47,8 @@ pub enum Wish {
     Extend(String),
     /// Another secret is to be given, in the console.
     Renew(String),
+    /// The page whose process ended is to be loaded again.
+    Reload(String),
     End(String, EndCause),
 }
 

@@ -2,36 +2,69 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use understudy_core::audit::EndCause;
 use understudy_core::browser::{Answer, Unanswered};
 use url::{Origin, Url};
 use wry::ProxyConfig;
 
 use super::blocked::Blocked;
-use super::desk::{self, Report};
+use super::desk::{self, Desk, Fault, Report};
 use super::{Wish, lock};
 
 /// What stands in the page's place.
 pub(super) enum Stage {
     Desk {
-        nonce: String,
-        ready: Option<oneshot::Sender<()>>,
+        desk: Desk,
+        /// The script of what it was last told to say; empty: that it is at work.
+        said: String,
     },
     /// A one-time link, on its way to a page of this origin.
-    Link {
-        origin: Origin,
-        arrived: Option<oneshot::Sender<Url>>,
+    Link { origin: Origin, arrived: Option<oneshot::Sender<Url>> },
+    Application {
+        /// Its first page has come; until then the desk is still there.
+        is_there: bool,
     },
-    Application,
+    /// A desk that says what became of the page.
+    Fault {
+        desk: Desk,
+        /// Where the page was, if it can be loaded again.
+        url: Option<String>,
+    },
 }
+
+impl Stage {
+    /// Does a page of Understudy's stand there, and nothing on its way to take its place?
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Desk { .. } | Self::Fault { .. })
+    }
+}
+
+/// Whether the desk that stands there can be told anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ready {
+    NotYet,
+    Yes,
+    /// It can, but under a service worker that no longer covers the next one.
+    Covered,
+    /// Its web process ends whenever it starts.
+    Never,
+    /// The window is closed.
+    Closed,
+}
+
+/// A desk whose web process ends this often before it is ready is given up.
+const MOST_FALLS: u32 = 3;
 
 /// One session's window, as far as any thread may know it.
 pub(super) struct Open {
     pub session: String,
     pub stage: Mutex<Stage>,
+    pub ready: watch::Sender<Ready>,
+    /// How often the web process has ended since a desk was ready.
+    pub falls: AtomicU32,
     pub next_answer: AtomicU64,
     pub answers: Mutex<HashMap<u64, oneshot::Sender<Result<Answer, Unanswered>>>>,
     pub zoom: Mutex<f64>,
@@ -39,6 +72,81 @@ pub(super) struct Open {
     pub blocked: Blocked,
     pub proxy: Option<ProxyConfig>,
     pub wishes: mpsc::UnboundedSender<Wish>,
+}
+
+impl Open {
+    /// Has a desk take the page's place, as soon as the window has loaded it.
+    pub fn put(&self, desk: Desk) {
+        self.ready.send_replace(Ready::NotYet);
+        *lock(&self.stage) = Stage::Desk { desk, said: String::new() };
+    }
+
+    pub fn is_ours(&self) -> bool {
+        lock(&self.stage).is_ours()
+    }
+
+    /// Notes what the desk is told to say, for a web process that ends after that.
+    pub fn note(&self, script: &str) {
+        if let Stage::Desk { said, .. } = &mut *lock(&self.stage) {
+            script.clone_into(said);
+        }
+    }
+
+    /// The page's web process has ended. The desk to load in its place, and whether it stands for a page.
+    pub fn ended(&self, url: String) -> Option<(Desk, Option<String>)> {
+        let mut stage = lock(&self.stage);
+        match &mut *stage {
+            Stage::Desk { desk, said } => {
+                *desk = desk.again(said);
+                for (_, waiting) in lock(&self.answers).drain() {
+                    let _ = waiting.send(Err(Unanswered::Broken));
+                }
+                if self.falls.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_FALLS {
+                    self.ready.send_replace(Ready::Never);
+                    return None;
+                }
+                self.ready.send_replace(Ready::NotYet);
+                Some((desk.clone(), None))
+            }
+            // Whoever waits for it hears of it, and puts a desk there.
+            Stage::Link { arrived, .. } => {
+                *arrived = None;
+                None
+            }
+            Stage::Application { .. } => {
+                drop(stage);
+                Some(self.put_fault(&desk::PAGE_ENDED, url))
+            }
+            Stage::Fault { url, .. } => {
+                let url = url.clone().unwrap_or_default();
+                drop(stage);
+                Some(self.put_fault(&desk::PAGE_ENDED, url))
+            }
+        }
+    }
+
+    /// The application's page may come back where a fault is told: gives its URL.
+    pub fn leave_fault(&self) -> Option<String> {
+        let mut stage = lock(&self.stage);
+        let Stage::Fault { url, .. } = &mut *stage else { return None };
+        let url = url.take()?;
+        *stage = Stage::Application { is_there: false };
+        Some(url)
+    }
+
+    /// The first page of the application has come, if it was awaited.
+    pub fn came(&self) -> bool {
+        let Stage::Application { is_there } = &mut *lock(&self.stage) else { return false };
+        !std::mem::replace(is_there, true)
+    }
+
+    /// Has a page of ours stand where the application's was, at `url`.
+    pub fn put_fault(&self, fault: &Fault, url: String) -> (Desk, Option<String>) {
+        let desk = Desk::of_fault(&self.blocked.origin, fault);
+        let again = fault.retry.is_some().then(|| url.clone());
+        *lock(&self.stage) = Stage::Fault { desk: desk.clone(), url: again };
+        (desk, Some(url))
+    }
 }
 
 /// Is this the page that a one-time link leads to?
@@ -59,15 +167,30 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
     }
     let mut stage = lock(&open.stage);
     match &mut *stage {
-        Stage::Application | Stage::Link { .. } => {
+        Stage::Application { .. } | Stage::Link { .. } => {
             is_web(url) || ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme))
         }
-        Stage::Desk { nonce, ready } => {
-            match desk::report(url, nonce) {
+        Stage::Fault { desk, .. } => {
+            match desk::report(url, &desk.nonce) {
+                Some(Report::Retry) => {
+                    let _ = open.wishes.send(Wish::Reload(open.session.clone()));
+                }
+                Some(Report::Close) => {
+                    let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
+                }
+                Some(_) => {}
+                None => return url.starts_with(&desk.base),
+            }
+            false
+        }
+        Stage::Desk { desk, .. } => {
+            match desk::report(url, &desk.nonce) {
                 Some(Report::Ready) => {
-                    if let Some(ready) = ready.take() {
-                        let _ = ready.send(());
-                    }
+                    open.falls.store(0, Ordering::Relaxed);
+                    open.ready.send_replace(Ready::Yes);
+                }
+                Some(Report::Covered) => {
+                    open.ready.send_replace(Ready::Covered);
                 }
                 Some(Report::Answer(id, answer)) => {
                     if let Some(waiting) = lock(&open.answers).remove(&id) {
@@ -83,8 +206,8 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
                 Some(Report::Close) => {
                     let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
                 }
-                // The desk itself comes as a load of its base.
-                None => return !url.starts_with(desk::SCHEME) && (is_web(url) || url == "about:blank"),
+                // The desk itself comes as a load of its base; a page that is being left goes nowhere any more.
+                None => return url.starts_with(&desk.base),
             }
             false
         }
@@ -99,18 +222,26 @@ pub(super) fn is_web(url: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn origin() -> Origin {
+        Url::parse("https://app.example/").expect("a URL").origin()
+    }
+
+    fn at_desk() -> (Stage, Desk) {
+        let desk = Desk::new(&origin(), "title", "subtitle");
+        (Stage::Desk { desk: desk.clone(), said: String::new() }, desk)
+    }
+
     fn open(stage: Stage) -> (Open, mpsc::UnboundedReceiver<Wish>) {
         let (wishes, heard) = mpsc::unbounded_channel();
         let open = Open {
             session: "s1".into(),
             stage: Mutex::new(stage),
+            ready: watch::Sender::new(Ready::NotYet),
+            falls: AtomicU32::new(0),
             next_answer: AtomicU64::new(1),
             answers: Mutex::default(),
             zoom: Mutex::new(1.0),
-            blocked: Blocked {
-                origin: Url::parse("https://app.example/").expect("a URL").origin(),
-                paths: vec!["/hijack/".into()],
-            },
+            blocked: Blocked { origin: origin(), paths: vec!["/hijack/".into()] },
             proxy: None,
             wishes,
         };
@@ -119,7 +250,7 @@ mod tests {
 
     #[test]
     fn the_application_goes_to_the_web_and_nowhere_else() {
-        let (open, _) = open(Stage::Application);
+        let (open, _) = open(Stage::Application { is_there: true });
         for url in ["https://app.example/", "http://127.0.0.1:1/x", "about:blank", "blob:https://a/1"] {
             assert!(may_navigate(&open, url), "{url}");
         }
@@ -137,17 +268,65 @@ mod tests {
 
     #[test]
     fn a_page_that_forges_a_desks_report_is_not_heard() {
-        let (open, mut heard) = open(Stage::Application);
+        let (open, mut heard) = open(Stage::Application { is_there: true });
         assert!(!may_navigate(&open, "understudy-desk:n/close"));
         assert!(heard.try_recv().is_err());
     }
 
     #[test]
     fn a_desk_is_heard_by_its_own_nonce_only() {
-        let (open, mut heard) = open(Stage::Desk { nonce: "right".into(), ready: None });
+        let (stage, desk) = at_desk();
+        let (open, mut heard) = open(stage);
         assert!(!may_navigate(&open, "understudy-desk:wrong/close"));
         assert!(heard.try_recv().is_err());
-        assert!(!may_navigate(&open, "understudy-desk:right/retry"));
+        assert!(!may_navigate(&open, &format!("understudy-desk:{}/retry", desk.nonce)));
         assert!(matches!(heard.try_recv(), Ok(Wish::Retry(session)) if session == "s1"));
+    }
+
+    #[test]
+    fn a_page_that_is_being_left_goes_nowhere_instead_of_the_desk() {
+        let (stage, desk) = at_desk();
+        let (open, _) = open(stage);
+        assert!(may_navigate(&open, &desk.base));
+        for url in ["https://app.example/", "https://app.example/slow?1", "about:blank", "blob:https://a/1"] {
+            assert!(!may_navigate(&open, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_desk_whose_process_ended_stands_again_and_who_waited_for_an_answer_hears_of_it() {
+        let (stage, desk) = at_desk();
+        let (open, _) = open(stage);
+        let (answered, mut answer) = oneshot::channel();
+        lock(&open.answers).insert(1, answered);
+        open.note("understudy.refuse({})");
+        let (again, page) = open.ended(String::new()).expect("a desk");
+        assert_eq!(answer.try_recv(), Ok(Err(Unanswered::Broken)));
+        assert!(page.is_none() && again.nonce != desk.nonce && again.html.contains("understudy.refuse({})"));
+        assert!(open.ended(String::new()).is_some());
+        assert!(open.ended(String::new()).is_none(), "one that never gets ready is given up");
+        assert_eq!(*open.ready.borrow(), Ready::Never);
+    }
+
+    #[test]
+    fn the_applications_first_page_comes_once() {
+        let (open, _) = open(Stage::Application { is_there: false });
+        assert!(open.came(), "from now on it may be looked into");
+        assert!(!open.came());
+        let (stage, _) = at_desk();
+        assert!(!self::open(stage).0.came(), "a desk is none");
+    }
+
+    #[test]
+    fn a_page_whose_process_ended_is_told_apart_and_reloads_or_ends() {
+        let (open, mut heard) = open(Stage::Application { is_there: true });
+        let (desk, page) = open.ended("https://app.example/invoices".into()).expect("a page of ours");
+        assert_eq!(page.as_deref(), Some("https://app.example/invoices"));
+        assert!(desk.html.contains("This page stopped working"));
+        assert!(!may_navigate(&open, "https://app.example/elsewhere"), "it is not the application's");
+        assert!(!may_navigate(&open, &format!("understudy-desk:{}/retry", desk.nonce)));
+        assert!(matches!(heard.try_recv(), Ok(Wish::Reload(session)) if session == "s1"));
+        assert!(!may_navigate(&open, &format!("understudy-desk:{}/close", desk.nonce)));
+        assert!(matches!(heard.try_recv(), Ok(Wish::End(_, EndCause::Operator))));
     }
 }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tauri::{AppHandle, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
+use tauri::{AppHandle, Emitter, Manager, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent};
 use tauri_plugin_window_state::{StateFlags, WindowExt};
 use understudy_core::audit::EndCause;
 use understudy_core::error::Result;
+use understudy_core::notice::Toast;
 use understudy_core::plain;
 use understudy_core::session::SessionView;
 use url::Url;
@@ -16,17 +17,35 @@ use wry::{
     NewWindowResponse, PageLoadEvent, PermissionResponse, ProxyConfig, ProxyEndpoint, WebView, WebViewBuilder,
 };
 
-use super::bar::{act, bar_label, tell_bar};
-use super::desk::Desk;
+use super::bar::{BarAction, act, bar_label, tell_bar};
+use super::desk::{COOKIES_LOST, Desk};
 use super::downloads::Downloads;
-use super::stage::{Open, Stage, arrived, is_web, may_navigate};
-use super::{Wish, failed, gone, lock, platform};
+use super::stage::{Open, arrived, is_web, may_navigate};
+use super::{Wish, failed, gone, platform};
 use crate::CONSOLE;
+use crate::revival::revive;
 
 /// What only the main thread may touch.
 pub(super) struct Page {
     pub view: WebView,
     pub window: WebviewWindow,
+    pub downloads: Rc<Downloads>,
+}
+
+/// What a session's window notices; not every system tells all of it.
+#[allow(dead_code, reason = "the enum is the same on every system")]
+pub(super) enum Heard {
+    Key(BarAction),
+    /// The page moved within itself.
+    History,
+    /// The page closed itself.
+    Gone,
+    /// The web process ended, by itself or by somebody else's hand.
+    ProcessEnded,
+    /// The network process ended, and with it the cookies.
+    CookiesLost,
+    /// What the page wanted to print was not printed; why.
+    NotPrinted(String),
 }
 
 thread_local! {
@@ -49,10 +68,11 @@ pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, de
         None => builder,
     };
     let window = builder.build().map_err(failed)?;
+    revive(&window);
     // Not the place: windows of several customers would hide each other.
     let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
-    let view =
-        platform::attach(&window, &session.id, |bare| page(bare, app, session, open)).map_err(failed)?;
+    let downloads = Rc::new(Downloads::of(app.clone(), session.id.clone(), session.user.best()));
+    let view = platform::attach(&window, open, &downloads, |bare| page(bare, app, open)).map_err(failed)?;
 
     let (wishes, id) = (open.wishes.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
@@ -67,40 +87,61 @@ pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, de
         _ => {}
     });
     let (app_, open_) = (app.clone(), Arc::clone(open));
-    platform::listen(&window, &view, move |heard| match heard {
-        platform::Heard::Key(action) => act(&open_, action),
-        platform::Heard::History => tell_bar(&app_, &open_.session),
-        platform::Heard::Gone => {
-            let _ = open_.wishes.send(Wish::End(open_.session.clone(), EndCause::WindowClosed));
-        }
-        platform::Heard::MayLeave(answer) => answer.set(matches!(*lock(&open_.stage), Stage::Desk { .. })),
-    });
+    let open__ = Arc::clone(open);
+    platform::listen(&window, &view, move || open__.is_ours(), move |heard| hear(&app_, &open_, heard));
     platform::set_inspectable(&view, false);
-    platform::load_desk(&view, desk)?;
+    platform::load_desk(&view, desk, None)?;
     window.show().map_err(failed)?;
     view.focus().map_err(failed)?;
-    PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), Page { view, window }));
+    PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), Page { view, window, downloads }));
     Ok(())
 }
 
+fn hear(app: &AppHandle, open: &Arc<Open>, heard: Heard) {
+    match heard {
+        Heard::Key(action) => act(open, action),
+        Heard::History => tell_bar(app, &open.session),
+        Heard::Gone => {
+            let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::WindowClosed));
+        }
+        Heard::ProcessEnded => {
+            let _ = with_page(&open.session, |page| {
+                if let Some((desk, of)) = open.ended(page.view.url().unwrap_or_default()) {
+                    load(page, &desk, of.as_deref());
+                }
+            });
+            tell_bar(app, &open.session);
+        }
+        Heard::CookiesLost => {
+            let _ = with_page(&open.session, |page| {
+                let (desk, of) = open.put_fault(&COOKIES_LOST, page.view.url().unwrap_or_default());
+                load(page, &desk, of.as_deref());
+            });
+        }
+        Heard::NotPrinted(why) => {
+            let toast = Toast {
+                hint: Some(format!("{why}. Try again, or print to a file.")),
+                ..Toast::info("The page was not printed", "")
+            };
+            let _ = app.emit_to(bar_label(&open.session), "said", toast.clone());
+            let _ = app.emit_to(CONSOLE, "toast", toast);
+        }
+    }
+}
+
+fn load(page: &Page, desk: &Desk, of: Option<&str>) {
+    platform::set_inspectable(&page.view, false);
+    if let Err(error) = platform::load_desk(&page.view, desk, of) {
+        tracing::warn!("{error}");
+    }
+}
+
 /// The page's webview: bare, incognito, and let nowhere but to the web.
-fn page<'a>(
-    bare: WebViewBuilder<'a>,
-    app: &AppHandle,
-    session: &SessionView,
-    open: &Arc<Open>,
-) -> WebViewBuilder<'a> {
-    let downloads = Rc::new(Downloads::of(app.clone(), session.id.clone(), session.user.best()));
-    let (downloading, downloaded) = (Arc::clone(open), Rc::clone(&downloads));
+fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebViewBuilder<'a> {
     let (navigating, opening) = (Arc::clone(open), open.session.clone());
     let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
-    let bare = match &open.proxy {
-        Some(proxy) => bare.with_proxy_config(proxy.clone()),
-        None => bare,
-    };
     bare.with_incognito(true)
         .with_devtools(true)
-        .with_clipboard(true)
         .with_navigation_handler(move |url| may_navigate(&navigating, &url))
         .with_new_window_req_handler(move |url, _| {
             // A page in its own window would have no bar: it opens in this one, and Back leads back.
@@ -110,16 +151,13 @@ fn page<'a>(
             NewWindowResponse::Deny
         })
         .with_permission_handler(|_| PermissionResponse::Deny)
-        .with_download_started_handler(move |url, path| {
-            let place = match *lock(&downloading.stage) {
-                Stage::Application => downloads.begun(&url, path),
-                Stage::Desk { .. } | Stage::Link { .. } => None,
-            };
-            place.map(|place| *path = place).is_some()
-        })
-        .with_download_completed_handler(move |url, _, succeeded| downloaded.ended(&url, succeeded))
-        .with_on_page_load_handler(move |event, url| {
-            if matches!(event, PageLoadEvent::Finished) {
+        .with_on_page_load_handler(move |event, url| match event {
+            // Not before: until then it is the desk that would be looked into, which held the secrets.
+            PageLoadEvent::Started if loaded.came() => {
+                let _ = with_page(&loading, |page| platform::set_inspectable(&page.view, true));
+            }
+            PageLoadEvent::Started => {}
+            PageLoadEvent::Finished => {
                 arrived(&loaded, &url);
                 tell_bar(&app_, &loading);
             }

@@ -1,8 +1,8 @@
 //! Session windows on Windows: WebView2. Type-checked; never run by the authors.
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::error::Result;
@@ -23,17 +23,15 @@ use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{Rect, WebContext, WebView, WebViewBuilder, WebViewExtWindows};
 
 use super::desk::Desk;
-pub use super::jar::{cookies, set_cookies};
+use super::downloads::Downloads;
+use super::jar::of_session;
+pub use super::jar::{close_dialogs, cookies, end_process, set_cookies};
+use super::stage::Open;
+use super::window::Heard;
 use super::{BAR_HEIGHT, BarAction, Blocked, Done, failed};
 
-/// What a session's window notices.
-#[allow(dead_code, reason = "the enum is the same on every system")]
-pub enum Heard {
-    Key(BarAction),
-    History,
-    Gone,
-    MayLeave(Rc<Cell<bool>>),
-}
+/// Cookies are not known to be lost before the window is.
+pub const LOSES_COOKIES: bool = false;
 
 /// Removes what sessions of a crashed run left on disk.
 pub fn sweep(app: &AppHandle) {
@@ -54,11 +52,13 @@ pub fn share_process<'a>(
 /// cookies, so every session has a folder of its own.
 pub fn attach(
     window: &WebviewWindow,
-    session: &str,
+    open: &Arc<Open>,
+    downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'_>) -> WebViewBuilder<'_>,
 ) -> std::result::Result<WebView, String> {
-    let mut context = WebContext::new(folder(window.app_handle()).map(|folder| folder.join(session)));
-    configure(WebViewBuilder::new_with_web_context(&mut context))
+    let mut context = WebContext::new(folder(window.app_handle()).map(|folder| folder.join(&open.session)));
+    let bare = configure(WebViewBuilder::new_with_web_context(&mut context));
+    of_session(bare, open, downloads)
         .with_bounds(below_bar(window))
         .build_as_child(window)
         .map_err(|error| error.to_string())
@@ -70,7 +70,7 @@ pub fn fit(window: &WebviewWindow, page: &WebView) {
 
 /// `NavigateToString` knows no origin, so one random path of the origin is answered here instead: the
 /// request for it never leaves the machine.
-pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
+pub fn load_desk(page: &WebView, desk: &Desk, _of: Option<&str>) -> Result<()> {
     let url = format!("{}{}", desk.base, Uuid::new_v4().simple());
     let (webview, environment) = (page.webview(), page.environment());
     let (html, wanted) = (desk.html.clone(), url.clone());
@@ -160,7 +160,12 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
     }
 }
 
-pub fn listen(_window: &WebviewWindow, page: &WebView, heard: impl Fn(Heard) + 'static) {
+pub fn listen(
+    _window: &WebviewWindow,
+    page: &WebView,
+    _is_ours: impl Fn() -> bool + 'static,
+    heard: impl Fn(Heard) + 'static,
+) {
     let heard = Rc::new(heard);
     let mut token = 0;
     let on_key = Rc::clone(&heard);

@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::wait::{PATIENCE, until};
@@ -178,6 +178,40 @@ impl Desktop {
         Ok(())
     }
 
+    /// Opens the menu at a point measured from the window's content, in pixels.
+    pub async fn right_click(&self, window: &Window, x: u32, y: u32) -> Result<()> {
+        self.focus(window).await?;
+        let (id, x, y) = (window.id.to_string(), x.to_string(), y.to_string());
+        self.x("xdotool", &["mousemove", "--sync", "--window", &id, &x, &y, "click", "3"]).await?;
+        Ok(())
+    }
+
+    /// Puts text into the clipboard, as another program does; it is there as long as the value, or until somebody
+    /// copies something else.
+    pub async fn copy(&self, text: &str) -> Result<Child> {
+        let mut owner = dies_with_us("xclip")
+            .args(["-selection", "clipboard", "-quiet", "-in"])
+            .env("DISPLAY", &self.display)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("xclip cannot be started: script/bootstrap installs it")?;
+        let mut input = owner.stdin.take().context("piped")?;
+        input.write_all(text.as_bytes()).await?;
+        drop(input);
+        until("the text to be in the clipboard", async || {
+            Ok(self.copied().await.is_ok_and(|copied| copied == text).then_some(()))
+        })
+        .await?;
+        Ok(owner)
+    }
+
+    /// The text in the clipboard.
+    pub async fn copied(&self) -> Result<String> {
+        self.x("xclip", &["-selection", "clipboard", "-out"]).await
+    }
+
     /// Closes the window as its close button would (`WM_DELETE_WINDOW`); the application decides what happens.
     pub async fn close(&self, window: &Window) -> Result<()> {
         self.x("wmctrl", &["-i", "-c", &format!("{:#x}", window.id)]).await?;
@@ -226,6 +260,18 @@ impl Desktop {
                 .x("import", &["-window", &id, "-crop", "+0+60", "+repage", "-format", "%k", "info:"])
                 .await?;
             Ok(colours.trim().parse::<u32>().is_ok_and(|colours| colours > 700).then_some(()))
+        })
+        .await
+    }
+
+    /// Returns when there is a bar above the session's page, not a grey picture of none.
+    pub async fn wait_until_bar_painted(&self, window: &Window) -> Result<()> {
+        until(&format!("the bar of {:?} to be painted", window.title), async || {
+            let id = window.id.to_string();
+            let colours = self
+                .x("import", &["-window", &id, "-crop", "x40+0+0", "+repage", "-format", "%k", "info:"])
+                .await?;
+            Ok(colours.trim().parse::<u32>().is_ok_and(|colours| colours > 40).then_some(()))
         })
         .await
     }

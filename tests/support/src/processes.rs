@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Result, ensure};
+
 /// Process ids of `root` and of everything below it, whichever of its threads started it.
 pub fn family(root: u32) -> Vec<u32> {
     let mut all = vec![root];
@@ -24,4 +26,26 @@ pub fn program(pid: u32) -> Option<PathBuf> {
 /// What the kernel tells of a process.
 pub fn of(pid: u32) -> PathBuf {
     Path::new("/proc").join(pid.to_string())
+}
+
+/// Does the kernel call the process by this name? It knows the first 15 letters.
+pub fn is_named(pid: u32, name: &str) -> bool {
+    std::fs::read_to_string(of(pid).join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+}
+
+/// The processes that a process was started by, nearest first.
+pub fn ancestors(pid: u32) -> Vec<u32> {
+    let parent = |pid: u32| {
+        let stat = std::fs::read_to_string(of(pid).join("stat")).ok()?;
+        // After the name, which may hold anything, come the state and the parent.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok().filter(|pid| *pid > 0)
+    };
+    std::iter::successors(parent(pid), |pid| parent(*pid)).collect()
+}
+
+/// Sends a process a signal: `TERM`, `KILL`, `STOP`.
+pub async fn signal(pid: u32, name: &str) -> Result<()> {
+    let sent = tokio::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status().await?;
+    ensure!(sent.success(), "{name} was not sent to {pid}");
+    Ok(())
 }

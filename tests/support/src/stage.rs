@@ -145,9 +145,23 @@ impl Console<'_> {
     /// Sends the application a signal: `TERM`, `INT`, `HUP`.
     pub async fn signal(&self, name: &str) -> Result<()> {
         let pid = self.pid().context("the application runs")?;
-        let sent = Command::new("kill").args(["-s", name, &pid.to_string()]).status().await?;
-        ensure!(sent.success(), "{name} was not sent");
-        Ok(())
+        processes::signal(pid, name).await
+    }
+
+    /// The web processes of sessions' pages: all but the console's, which is the oldest.
+    pub fn page_processes(&self) -> Result<Vec<u32>> {
+        let family = processes::family(self.pid().context("the application runs")?);
+        let mut pages: Vec<u32> =
+            family.into_iter().filter(|pid| processes::is_named(*pid, "WebKitWebProces")).collect();
+        pages.sort_unstable();
+        Ok(pages.split_off(1.min(pages.len())))
+    }
+
+    /// Sends the one page's web process a signal.
+    pub async fn signal_page(&self, name: &str) -> Result<()> {
+        let pages = self.page_processes()?;
+        let [page] = pages.as_slice() else { anyhow::bail!("web processes of pages: {pages:?}") };
+        processes::signal(*page, name).await
     }
 
     /// Returns when the application's process has ended.
@@ -230,7 +244,11 @@ impl Console<'_> {
     /// another window takes the keyboard just then.
     pub async fn press_until(&self, window: &Window, keys: &[&str], phases: &[&str]) -> Result<()> {
         until(&format!("{keys:?} to lead to {phases:?}"), async || {
-            self.stage.desktop.press(window, keys).await?;
+            let pressed = self.stage.desktop.press(window, keys).await;
+            // The keys before these may just have closed it.
+            if pressed.is_err() && self.stage.desktop.windows().await?.contains(window) {
+                pressed?;
+            }
             let short = tokio::time::timeout(std::time::Duration::from_secs(4), self.wait_for_phases(phases));
             Ok(short.await.is_ok_and(|waited| waited.is_ok()).then_some(()))
         })

@@ -85,6 +85,7 @@ pub fn link_failed(
             format!("The link of {from} did not lead to {to} within {} s", limit.as_secs())
         }
         Unanswered::Failed(words) => format!("The link of {from} could not be opened ({words})"),
+        Unanswered::Broken => "The window's web process ended while the link was opened".into(),
         Unanswered::Closed => "The window was closed".into(),
     };
     Refusal::new(
@@ -222,6 +223,10 @@ fn answered<'a>(
         Err(Unanswered::Failed(words)) => Err(refusal(
             format!("{origin} could not be reached ({words})"),
             "Check the network or VPN, that the application runs, and that its certificate is trusted here.",
+        )),
+        Err(Unanswered::Broken) => Err(refusal(
+            format!("The window's web process ended before {origin} answered"),
+            "Retry. If it happens again, this computer may be out of memory, or WebKit may be broken.",
         )),
         Err(Unanswered::Closed) => Err(refusal("The window was closed".into(), "Impersonate again.")),
     }

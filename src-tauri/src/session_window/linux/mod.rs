@@ -1,42 +1,44 @@
 //! Session windows on Linux: GTK 3 and WebKitGTK.
 
+mod context;
 mod cookies;
 mod filter;
+mod printing;
+mod sandbox;
+mod signals;
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gtk::gdk::keys::constants as key;
 use gtk::gdk::{EventKey, ModifierType};
-use gtk::glib::{self, Propagation};
 use gtk::prelude::*;
-use tauri::{AppHandle, WebviewWindow, WebviewWindowBuilder, Wry};
+use tauri::{AppHandle, Manager, WebviewWindow, WebviewWindowBuilder, Wry};
 use understudy_core::error::Result;
-use webkit2gtk::{ScriptDialogType, SettingsExt, WebViewExt};
+use webkit2gtk::{SettingsExt, WebViewExt};
 use wry::{WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
 
 pub use self::cookies::{cookies, set_cookies};
 pub use self::filter::block;
+pub use self::signals::listen;
 use super::desk::Desk;
+use super::downloads::Downloads;
+use super::stage::Open;
+use super::window::Heard;
 use super::{BAR_HEIGHT, BarAction, Blocked, Done};
 
-/// What a session's window notices.
-pub enum Heard {
-    Key(BarAction),
-    /// The page moved within itself.
-    History,
-    /// The page closed itself.
-    Gone,
-    /// The page wants to ask before it is left: may it be left without asking?
-    MayLeave(Rc<Cell<bool>>),
-}
+/// The network process keeps the cookies of ephemeral sessions, and can end without the window.
+pub const LOSES_COOKIES: bool = true;
 
 thread_local! {
     static CONSOLE_VIEW: Cell<Option<webkit2gtk::WebView>> = const { Cell::new(None) };
 }
 
-/// Nothing is kept on disk here.
-pub fn sweep(_app: &AppHandle) {}
+/// Nothing is kept on disk here. Whether there is a sandbox is looked at before the first window needs one.
+pub fn sweep(_app: &AppHandle) {
+    std::thread::spawn(sandbox::is_usable);
+}
 
 /// Lets the bar live in the console's web process, where it costs almost nothing.
 pub fn share_process<'a>(
@@ -51,11 +53,11 @@ pub fn share_process<'a>(
     }
 }
 
-/// Puts the page under the bar, and gives the bar its height. An incognito webview has a web context,
-/// and so a cookie jar, of its own.
+/// Puts the page under the bar, and gives the bar its height.
 pub fn attach(
     window: &WebviewWindow,
-    _session: &str,
+    open: &Arc<Open>,
+    downloads: &Rc<Downloads>,
     configure: impl FnOnce(WebViewBuilder<'static>) -> WebViewBuilder<'static>,
 ) -> std::result::Result<WebView, String> {
     let column = window.default_vbox().map_err(|error| error.to_string())?;
@@ -63,16 +65,50 @@ pub fn attach(
         bar.set_size_request(-1, BAR_HEIGHT);
         column.set_child_packing(&bar, false, true, 0, gtk::PackType::Start);
     }
-    configure(WebViewBuilder::new()).build_gtk(&column).map_err(|error| error.to_string())
+    if let Ok(window) = window.gtk_window() {
+        // A dialog that a page opens takes the keyboard from the windows of its group: this one's.
+        gtk::WindowGroup::new().add_window(&window);
+    }
+    let context = context::make(open, downloads);
+    if let Err(why) = sandbox::is_usable() {
+        sandbox::miss(window.app_handle(), why);
+    }
+    // wry makes a context of its own, which can neither be sandboxed in time nor told of downloads, unless the
+    // view is related to one that is there. This one shows nothing and is gone when the page's is built.
+    let seed = webkit2gtk::WebView::with_context(&context);
+    let page = configure(WebViewBuilder::new()).with_related_view(seed).build_gtk(&column);
+    page.map_err(|error| error.to_string())
 }
 
 /// GTK lays out.
 pub fn fit(_window: &WebviewWindow, _page: &WebView) {}
 
+/// Loads a desk, in the place of the page at `of` if it is told about one: so it stays that page's in the history.
 #[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
-pub fn load_desk(page: &WebView, desk: &Desk) -> Result<()> {
-    page.webview().load_html(&desk.html, Some(&desk.base));
+pub fn load_desk(page: &WebView, desk: &Desk, of: Option<&str>) -> Result<()> {
+    match of {
+        Some(url) => page.webview().load_alternate_html(&desk.html, url, Some(&desk.base)),
+        None => page.webview().load_html(&desk.html, Some(&desk.base)),
+    }
     Ok(())
+}
+
+/// Takes the page's web process away, whatever it does: cookies are the network process's.
+pub fn end_process(page: &WebView) {
+    page.webview().terminate_web_process();
+}
+
+/// Closes what the page had the operator asked in windows of their own: for files, colours, a printer.
+pub fn close_dialogs(window: &WebviewWindow) {
+    let Ok(window) = window.gtk_window() else { return };
+    for other in gtk::Window::list_toplevels() {
+        let Ok(dialog) = other.downcast::<gtk::Dialog>() else { continue };
+        let is_of_window =
+            dialog.transient_for().is_some_and(|parent| parent == *window.upcast_ref::<gtk::Window>());
+        if is_of_window {
+            dialog.response(gtk::ResponseType::DeleteEvent);
+        }
+    }
 }
 
 /// Whether the web inspector may be opened, from the context menu too.
@@ -85,36 +121,10 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
     }
 }
 
-pub fn listen(window: &WebviewWindow, page: &WebView, heard: impl Fn(Heard) + 'static) {
-    let heard = Rc::new(heard);
-    let view = page.webview();
-    view.connect_close(glib::clone!(@strong heard => move |_| heard(Heard::Gone)));
-    view.connect_script_dialog(glib::clone!(@strong heard => move |_, dialog| {
-        if dialog.dialog_type() != ScriptDialogType::BeforeUnloadConfirm {
-            return false;
-        }
-        let leave = Rc::new(Cell::new(false));
-        heard(Heard::MayLeave(Rc::clone(&leave)));
-        if leave.get() {
-            dialog.confirm_set_confirmed(true);
-        }
-        leave.get()
-    }));
-    view.connect_uri_notify(glib::clone!(@strong heard => move |_| heard(Heard::History)));
-    // The window hears keys before the page does.
-    if let Ok(window) = window.gtk_window() {
-        window.connect_key_press_event(move |_, event| match action(event) {
-            Some(action) => {
-                heard(Heard::Key(action));
-                Propagation::Stop
-            }
-            None => Propagation::Proceed,
-        });
-    }
-}
-
 /// Destroying an incognito webview destroys its context: cookies, storage and cache are gone with it.
 pub fn forget(_app: &AppHandle, _session: &str, page: WebView) {
+    // A process that is stopped or busy would stay, with the customer's page in it.
+    end_process(&page);
     drop(page);
 }
 

@@ -49,6 +49,7 @@ const COMMANDS = [
   ["end_session", { session: "any" }],
   ["focus_session", { session: "any" }],
   ["retry_session", { session: "any" }],
+  ["extend_session", { session: "any" }],
   ["secret_status", { connection }],
   ["store_secret", { connection, name: "admin_token", value: "stolen", thisRunOnly: true }],
   ["use_secrets_there", { moved: { connection, secrets: [] } }],
@@ -191,6 +192,71 @@ function callByHandler(handler, command, given, key) {
   });
 }
 
+// The web's own clipboard: what the agent copied elsewhere is not this page's to read or to replace.
+const CLIPBOARD = {
+  "paste by command": (field) => {
+    if (!document.execCommand("paste")) throw "execCommand answered no";
+    return field.value;
+  },
+  "paste heard as an event": (field) =>
+    new Promise((gained, refused) => {
+      field.addEventListener("paste", (event) => gained(event.clipboardData.getData("text")));
+      document.execCommand("paste");
+      setTimeout(() => refused("no event came"), 100);
+    }),
+  "copy by command": (field) => {
+    field.value = "forged";
+    field.select();
+    if (!document.execCommand("copy")) throw "execCommand answered no";
+    return "copied";
+  },
+  "cut by command": (field) => {
+    field.value = "forged";
+    field.select();
+    if (!document.execCommand("cut")) throw "execCommand answered no";
+    return "cut";
+  },
+  "clipboard.readText": () => navigator.clipboard.readText(),
+  "clipboard.read": async () => (await navigator.clipboard.read()).length,
+  "clipboard.writeText": () => navigator.clipboard.writeText("forged").then(() => "written"),
+  "clipboard.write": () =>
+    navigator.clipboard
+      .write([new ClipboardItem({ "text/plain": new Blob(["forged"], { type: "text/plain" }) })])
+      .then(() => "written"),
+};
+
+async function inField(deed) {
+  const field = document.createElement("textarea");
+  document.body.append(field);
+  field.focus();
+  try {
+    return await deed(field);
+  } finally {
+    field.remove();
+  }
+}
+
+// The same from a frame of an origin that is nobody's.
+function inForeignFrame(name) {
+  const frame = document.createElement("iframe");
+  frame.sandbox = "allow-scripts";
+  frame.srcdoc = `<body><script>
+    (${inField})((${CLIPBOARD[name]}))
+      .then((gained) => parent.postMessage({ gained }, "*"), (why) => parent.postMessage({ refused: String(why) }, "*"));
+  </scr${"ipt"}>`;
+  return new Promise((gained, refused) => {
+    const hear = (event) => {
+      if (event.source !== frame.contentWindow) return;
+      removeEventListener("message", hear);
+      frame.remove();
+      if ("gained" in event.data) gained(event.data.gained);
+      else refused(event.data.refused);
+    };
+    addEventListener("message", hear);
+    document.body.append(frame);
+  });
+}
+
 // What a frame or window holds after it was sent somewhere.
 function contentOf(view) {
   let address;
@@ -273,6 +339,11 @@ async function attack() {
 
   for (const [command, given] of COMMANDS) {
     await attempt(`invoke ${command}`, async () => invoke(command, given));
+  }
+
+  for (const [name, deed] of Object.entries(CLIPBOARD)) {
+    await attempt(name, () => inField(deed));
+    await attempt(`${name}, in a foreign frame`, () => inForeignFrame(name));
   }
 
   const key = await stealKey();

@@ -1,0 +1,64 @@
+//! The web context of one session: its cookies, storage and cache in memory, its way out, its downloads, and the
+//! sandbox around its web processes.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gtk::glib;
+use gtk::prelude::ObjectExt;
+use webkit2gtk::{
+    DownloadExt, NetworkProxyMode, NetworkProxySettings, URIRequestExt, WebContext, WebContextExt,
+    WebsiteDataManager, WebsiteDataManagerExt,
+};
+use wry::{ProxyConfig, ProxyEndpoint};
+
+use super::{Downloads, Open, sandbox};
+
+/// Destroying the last view of a context destroys it, and whatever it kept.
+pub fn make(open: &Arc<Open>, downloads: &Rc<Downloads>) -> WebContext {
+    let data = WebsiteDataManager::new_ephemeral();
+    if let Some(proxy) = &open.proxy {
+        let mut settings = NetworkProxySettings::new(Some(&address(proxy)), &[]);
+        data.set_network_proxy_settings(NetworkProxyMode::Custom, Some(&mut settings));
+    }
+    let context = WebContext::with_website_data_manager(&data);
+    if sandbox::is_usable().is_ok() {
+        // Before the first view: later, WebKit ends the whole program.
+        context.set_sandbox_enabled(true);
+    }
+    context.set_use_system_appearance_for_scrollbars(false);
+    let (open, downloads) = (Arc::clone(open), Rc::clone(downloads));
+    context.connect_download_started(move |_, download| hear_download(download, &open, &downloads));
+    context
+}
+
+fn address(proxy: &ProxyConfig) -> String {
+    let (scheme, ProxyEndpoint { host, port }) = match proxy {
+        ProxyConfig::Http(endpoint) => ("http", endpoint),
+        ProxyConfig::Socks5(endpoint) => ("socks5", endpoint),
+    };
+    format!("{scheme}://{host}:{port}")
+}
+
+fn hear_download(download: &webkit2gtk::Download, open: &Arc<Open>, downloads: &Rc<Downloads>) {
+    let url = |download: &webkit2gtk::Download| {
+        download.request().and_then(|request| request.uri()).map(String::from).unwrap_or_default()
+    };
+    let has_failed = Rc::new(std::cell::Cell::new(false));
+    download.connect_decide_destination(glib::clone!(@strong open, @strong downloads => move |download, name| {
+        match downloads.asked(&open, &url(download), Path::new(name)) {
+            Some(place) => {
+                download.set_destination(&place.to_string_lossy());
+                let broken = download.downgrade();
+                downloads.breaks_by(move || if let Some(download) = broken.upgrade() { download.cancel() });
+            }
+            None => download.cancel(),
+        }
+        true
+    }));
+    download.connect_failed(glib::clone!(@strong has_failed => move |_, _| has_failed.set(true)));
+    download.connect_finished(glib::clone!(@strong downloads => move |download| {
+        downloads.ended(&url(download), !has_failed.get());
+    }));
+}

@@ -1,0 +1,74 @@
+//! WebKit's sandbox of web processes (bubblewrap): whether this computer can have it. Where it cannot, WebKit would
+//! end the program or the page, so it is tried before, and said once when it is missing.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tauri::{AppHandle, Emitter};
+use understudy_core::notice::Toast;
+
+use crate::CONSOLE;
+
+/// Where WebKitGTK was built to look for them.
+const BUBBLEWRAP: &str = "/usr/bin/bwrap";
+const DBUS_PROXY: &str = "/usr/bin/xdg-dbus-proxy";
+
+/// Can web processes be sandboxed here? Otherwise: why not.
+pub fn is_usable() -> Result<(), &'static str> {
+    static USABLE: OnceLock<Result<(), &'static str>> = OnceLock::new();
+    *USABLE.get_or_init(|| try_it(BUBBLEWRAP, DBUS_PROXY))
+}
+
+/// Says, once, that pages run without it.
+pub fn miss(app: &AppHandle, why: &str) {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    if IS_SAID.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    tracing::warn!("customers' pages run without WebKit's sandbox: {why}");
+    let toast = Toast::info(
+        "Customers' pages run without WebKit's sandbox",
+        format!(
+            "{why}. A flaw in WebKit would give a page your rights on this computer. Ask your administrator."
+        ),
+    );
+    let _ = app.emit_to(CONSOLE, "toast", toast);
+}
+
+fn try_it(bubblewrap: &str, dbus_proxy: &str) -> Result<(), &'static str> {
+    if !Path::new(bubblewrap).exists() {
+        return Err("bubblewrap is not installed");
+    }
+    if !Path::new(dbus_proxy).exists() {
+        return Err("xdg-dbus-proxy is not installed");
+    }
+    // What WebKit asks of it, with nothing in it.
+    let tried = Command::new(bubblewrap)
+        .args(["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"])
+        .args(["--unshare-all", "--share-net", "--die-with-parent", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match tried {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err("bubblewrap cannot make namespaces on this system"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(try_it("/nowhere/bwrap", "/bin/true"), Err("bubblewrap is not installed"));
+        assert_eq!(try_it("/bin/true", "/nowhere/proxy"), Err("xdg-dbus-proxy is not installed"));
+        let refused = Err("bubblewrap cannot make namespaces on this system");
+        assert_eq!(try_it("/bin/false", "/bin/true"), refused, "as where user namespaces are forbidden");
+        assert_eq!(try_it("/etc/passwd", "/bin/true"), refused, "nothing that runs");
+        assert_eq!(try_it("/bin/true", "/bin/true"), Ok(()));
+    }
+}

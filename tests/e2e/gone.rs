@@ -1,0 +1,154 @@
+//! A process of WebKit's is gone: it is said where the agent looks, and the work goes on.
+
+use anyhow::{Context, Result, ensure};
+use understudy_core::audit::{EndCause, Event};
+use understudy_test_support::processes;
+use understudy_test_support::wait::until;
+
+use crate::site::Site;
+
+const PAGE: &str = "<!doctype html><title>Shop</title><h1>Signed in</h1><script>\
+    fetch('/tell', { method: 'POST', body: JSON.stringify({ cookie: document.cookie }) })</script>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_process_is_gone_says_so_and_reloads_or_ends() -> Result<()> {
+    let site = Site::showing(PAGE).await?;
+    let desktop = &site.stage.desktop;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "crashes").await?;
+    console.wait_for_phases(&["active"]).await?;
+    site.told(1).await?;
+    let window = desktop.wait_for_window("development — Understudy").await?;
+    console.signal_page("KILL").await?;
+    // Reload has the focus; the customer is signed in still.
+    until("the page to be loaded again", async || {
+        desktop.press(&window, &["Return"]).await?;
+        Ok((site.count("POST /tell") == 2).then_some(()))
+    })
+    .await?;
+    ensure!(site.received("GET /", 2).await?.is_signed_in);
+
+    // The key reloads it too.
+    console.signal_page("KILL").await?;
+    until("the page to be loaded once more", async || {
+        desktop.press(&window, &["F5"]).await?;
+        Ok((site.count("POST /tell") >= 3).then_some(()))
+    })
+    .await?;
+
+    console.signal_page("KILL").await?;
+    console.wait_for_phases(&["active"]).await?;
+    // The second button ends the session.
+    console.press_until(&window, &["Tab", "Return"], &[]).await?;
+    ensure!(site.received("POST /logout", 1).await?.is_signed_in, "signed out of nothing");
+    ensure!(site.audit().await?.last() == Some(&EndCause::Operator.into()), "{:?}", site.audit().await?);
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_whose_process_is_gone_is_refused_at_once_and_tried_again() -> Result<()> {
+    let site = Site::showing(PAGE).await?;
+    site.set(|behaviour| behaviour.silent = vec!["POST /login"]);
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "crashes").await?;
+    site.received("POST /login", 1).await?;
+    console.signal_page("KILL").await?;
+    console.wait_for_phases(&["refused"]).await?;
+    let refused = site.audit().await?.into_iter().find_map(|event| match event {
+        Event::Refused { cause, .. } => Some(cause),
+        _ => None,
+    });
+    ensure!(refused.as_ref().is_some_and(|cause| cause.contains("web process ended")), "{refused:?}");
+    site.release();
+    let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
+    console.press_until(&window, &["Return"], &["active"]).await?;
+    site.told(1).await?;
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_cookies_are_said_and_the_sign_out_is_not_called_done() -> Result<()> {
+    let site = Site::showing(PAGE).await?;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "loses its cookies").await?;
+    console.wait_for_phases(&["active"]).await?;
+    site.told(1).await?;
+    let family = processes::family(console.pid().context("the application runs")?);
+    for network in family.into_iter().filter(|pid| processes::is_named(*pid, "WebKitNetworkPr")) {
+        processes::signal(network, "KILL").await?;
+    }
+    let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
+    site.stage.desktop.press(&window, &["F5"]).await?;
+    ensure!(!site.received("GET /", 2).await?.is_signed_in, "the cookies are there still");
+    // What stands there now has one button, and it has the focus.
+    until("the session to end", async || {
+        let pressed = site.stage.desktop.press(&window, &["Return"]).await;
+        Ok(pressed.is_err().then_some(()))
+    })
+    .await?;
+    let last = until("its end in the audit log", async || {
+        Ok(site.audit().await?.into_iter().find(|event| matches!(event, Event::Ended { .. })))
+    })
+    .await?;
+    ensure!(
+        matches!(&last, Event::Ended { sign_out_failed: Some(why), .. } if why.contains("cookies")),
+        "{last:?}"
+    );
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_consoles_own_page_and_the_bars_come_back_by_themselves() -> Result<()> {
+    let site = Site::showing(PAGE).await?;
+    let desktop = &site.stage.desktop;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "the console crashes").await?;
+    console.wait_for_phases(&["active"]).await?;
+    site.told(1).await?;
+    let pages = console.page_processes()?;
+    let family = processes::family(console.pid().context("the application runs")?);
+    let own: Vec<u32> = family
+        .into_iter()
+        .filter(|pid| processes::is_named(*pid, "WebKitWebProces") && !pages.contains(pid))
+        .collect();
+    ensure!(own.len() == 1, "{own:?}");
+    processes::signal(own[0], "KILL").await?;
+
+    // The driver lost its page with the process: what a person sees and does is asked of the desktop.
+    let window = console.window().await?;
+    until("another customer's session", async || {
+        desktop.press(&window, &["ctrl+f", "ctrl+a"]).await?;
+        desktop.type_text(&window, "Bea").await?;
+        desktop.press(&window, &["ctrl+Return"]).await?;
+        desktop.type_text(&window, "goes on").await?;
+        desktop.press(&window, &["ctrl+Return"]).await?;
+        let wanted = tokio::time::timeout(std::time::Duration::from_secs(5), site.received("POST /login", 2));
+        Ok(wanted.await.is_ok_and(|received| received.is_ok()).then_some(()))
+    })
+    .await?;
+    // The first session's bar ends it.
+    let session = desktop.wait_for_window("Ada").await?;
+    desktop.wait_until_bar_painted(&session).await?;
+    desktop.press(&session, &["ctrl+w"]).await?;
+    desktop.wait_until_gone("Ada").await?;
+    ensure!(site.received("POST /logout", 1).await?.is_signed_in);
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_pages_run_in_webkits_sandbox() -> Result<()> {
+    let site = Site::showing(PAGE).await?;
+    let console = site.stage.open(&[]).await?;
+    for (index, id) in ["7", "8"].into_iter().enumerate() {
+        console.become_user(id, "sandboxed").await?;
+        console.wait_for_phases(&vec!["active"; index + 1]).await?;
+        site.told(index + 1).await?;
+    }
+    let pages = console.page_processes()?;
+    ensure!(pages.len() == 2, "one web process for each session: {pages:?}");
+    for page in pages {
+        let around = processes::ancestors(page);
+        ensure!(around.iter().any(|pid| processes::is_named(*pid, "bwrap")), "{page}: {around:?}");
+    }
+    console.ui.quit().await
+}

@@ -1,0 +1,219 @@
+//! A customer's application of one page that can be anything, and a console that knows it as `shop`: it signs in Ada,
+//! notes what it is sent, and says whether she is signed in still.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use futures_util::stream;
+use serde_json::Value;
+use tokio::sync::Notify;
+use understudy_core::audit::{AuditLog, Event};
+use understudy_test_support::stage::Stage;
+use understudy_test_support::wait::until;
+
+/// What is sent to the application, as far as tests ask.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// `POST /logout`
+    pub what: String,
+    pub is_signed_in: bool,
+    pub body: String,
+}
+
+/// How the application behaves at the moment.
+#[derive(Debug, Clone, Default)]
+pub struct Behaviour {
+    /// What `/` shows.
+    pub page: String,
+    /// More headers of that page.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// The requests (`POST /login`) that are answered 401, with a challenge that browsers ask a password for.
+    pub challenges: Vec<&'static str>,
+    /// The requests that are never answered.
+    pub silent: Vec<&'static str>,
+}
+
+#[derive(Default)]
+struct Shared {
+    behaviour: Mutex<Behaviour>,
+    sent: Mutex<Vec<Sent>>,
+    /// Endless files that somebody still receives.
+    endless: Mutex<usize>,
+    released: Notify,
+}
+
+pub struct Site {
+    shared: Arc<Shared>,
+    pub stage: Stage,
+}
+
+impl Site {
+    /// The application with this page, and a console in front of it.
+    pub async fn showing(page: &str) -> Result<Self> {
+        Self::with(page, "").await
+    }
+
+    /// With more lines of the connection file.
+    pub async fn with(page: &str, more: &str) -> Result<Self> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let origin = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared::default());
+        let routes = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let stage = stage(&origin, more).await?;
+        let site = Self { shared, stage };
+        site.set(|behaviour| page.clone_into(&mut behaviour.page));
+        Ok(site)
+    }
+
+    pub fn set(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut lock(&self.shared.behaviour));
+    }
+
+    /// Answers whatever was not answered.
+    pub fn release(&self) {
+        self.set(|behaviour| behaviour.silent.clear());
+        self.shared.released.notify_waiters();
+    }
+
+    /// All that was sent to it, in order.
+    pub fn sent(&self) -> Vec<Sent> {
+        lock(&self.shared.sent).clone()
+    }
+
+    pub fn count(&self, what: &str) -> usize {
+        self.sent().iter().filter(|one| one.what == what).count()
+    }
+
+    /// Waits until this has been sent as often.
+    pub async fn received(&self, what: &str, times: usize) -> Result<Sent> {
+        let wanted = format!("{what}, {times} times");
+        let received = until(&wanted, async || {
+            Ok(self.sent().into_iter().filter(|one| one.what == what).nth(times - 1))
+        });
+        received.await.with_context(|| format!("{:#?}", self.sent()))
+    }
+
+    /// What a page told with its `nth` `POST /tell`.
+    pub async fn told(&self, nth: usize) -> Result<Value> {
+        Ok(serde_json::from_str(&self.received("POST /tell", nth).await?.body)?)
+    }
+
+    /// How many endless files are being received.
+    pub fn endless(&self) -> usize {
+        *lock(&self.shared.endless)
+    }
+
+    /// Everything that the audit log holds, oldest first.
+    pub async fn audit(&self) -> Result<Vec<Event>> {
+        let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.entries(1000).await?;
+        Ok(entries.into_iter().rev().map(|entry| entry.event).collect())
+    }
+}
+
+async fn stage(origin: &str, more: &str) -> Result<Stage> {
+    let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
+    let users = stage.home_path().join("users.sqlite");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&users).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await?;
+    sqlx::query("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)").execute(&pool).await?;
+    sqlx::query("INSERT INTO users VALUES (7, 'Ada'), (8, 'Bea'), (9, 'Cleo')").execute(&pool).await?;
+    pool.close().await;
+    stage.connection(
+        "shop",
+        &format!(
+            "name = \"Shop\"\nenvironment = \"development\"\n\
+             [directory]\nurl = \"sqlite://{}\"\ntable = \"users\"\nid = \"id\"\nname = \"name\"\n\
+             [sign_in]\nurl = \"{origin}/login\"\nbody = {{ id = \"{{{{ user.id }}}}\" }}\nredirect_to = \"{origin}/\"\n\
+             [sign_out]\nurl = \"{origin}/logout\"\nmethod = \"POST\"\n{}",
+            users.display(),
+            more.replace("$app", origin)
+        ),
+    )?;
+    Ok(stage)
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let what = format!("{method} {}", uri.path());
+    let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_signed_in = cookies.contains("sid=");
+    let body = String::from_utf8_lossy(&body).into_owned();
+    lock(&shared.sent).push(Sent { what: what.clone(), is_signed_in, body });
+    let released = shared.released.notified();
+    let now = lock(&shared.behaviour).clone();
+    if now.silent.contains(&what.as_str()) {
+        released.await;
+    }
+    if now.challenges.contains(&what.as_str()) {
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"shop\"")], "no")
+            .into_response();
+    }
+    match what.as_str() {
+        "POST /login" => {
+            (StatusCode::OK, [(header::SET_COOKIE, "sid=7; Path=/; HttpOnly; SameSite=Lax")], "{}")
+                .into_response()
+        }
+        "GET /" => {
+            let mut page = Html(now.page).into_response();
+            for (name, value) in now.headers {
+                page.headers_mut().insert(name, value.parse().expect("a header's value"));
+            }
+            page
+        }
+        "GET /other" => Html("<!doctype html><title>Other</title><h1>Another page</h1>").into_response(),
+        "GET /frame" => Html(FRAME).into_response(),
+        "GET /worker.js" => ([(header::CONTENT_TYPE, "text/javascript")], WORKER).into_response(),
+        "GET /endless" => endless(&shared),
+        "GET /never" => std::future::pending().await,
+        "GET /api/me" if is_signed_in => axum::Json(serde_json::json!({ "id": 7 })).into_response(),
+        "GET /api/me" => StatusCode::UNAUTHORIZED.into_response(),
+        _ => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+/// A page of another origin tells what it got by a message to the page around it.
+const FRAME: &str = "<!doctype html><script>\
+    addEventListener('message', (event) => parent.postMessage(eval(event.data), '*'));</script>";
+
+/// Answers for the application when somebody signs out.
+const WORKER: &str = "addEventListener('install', () => skipWaiting());\
+    addEventListener('activate', (event) => event.waitUntil(clients.claim()));\
+    addEventListener('fetch', (event) => { if (event.request.url.includes('/logout') || event.request.url.includes('/api/me'))\
+      event.respondWith(new Response('{\"id\":7}')); });";
+
+/// A file that has no end, counted as long as somebody receives it.
+fn endless(shared: &Arc<Shared>) -> Response {
+    struct Received(Arc<Shared>);
+    impl Drop for Received {
+        fn drop(&mut self) {
+            *lock(&self.0.endless) -= 1;
+        }
+    }
+    *lock(&shared.endless) += 1;
+    let received = Received(Arc::clone(shared));
+    let bytes = stream::unfold(received, async |received| {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 4096])), received))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"endless.bin\""),
+    ];
+    (headers, Body::from_stream(bytes)).into_response()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no holder panics")
+}
