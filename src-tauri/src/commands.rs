@@ -13,8 +13,8 @@ use understudy_core::check::{Report, Typed};
 use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryPart, Preset,
 };
-use understudy_core::console::{Console, UserDetails};
-use understudy_core::directory::{Count, Info, Page, Query, Reading, Suggestion, Survey};
+use understudy_core::console::{Console, ListedPage, UserDetails};
+use understudy_core::directory::{Count, Info, Query, Reading, Suggestion, Survey};
 use understudy_core::error::{Error, Result};
 use understudy_core::look::Preview;
 use understudy_core::session::SessionView;
@@ -64,8 +64,8 @@ pub async fn directory_info(core: Core<'_>, connection: String) -> Result<Info> 
 }
 
 #[tauri::command]
-pub async fn search_users(core: Core<'_>, connection: String, query: Query, turn: u64) -> Result<Page> {
-    core.search(&connection, &query, turn).await
+pub async fn search_users(core: Core<'_>, connection: String, query: Query, turn: u64) -> Result<ListedPage> {
+    core.list(&connection, &query, turn).await
 }
 
 #[tauri::command]

@@ -16,7 +16,7 @@ import type { Count } from "./bindings/Count";
 import type { DirectoryPart } from "./bindings/DirectoryPart";
 import type { FormChange } from "./bindings/FormChange";
 import type { Info } from "./bindings/Info";
-import type { Page } from "./bindings/Page";
+import type { ListedPage } from "./bindings/ListedPage";
 import type { Preset } from "./bindings/Preset";
 import type { Preview } from "./bindings/Preview";
 import type { Query } from "./bindings/Query";
@@ -32,6 +32,7 @@ import type { Survey } from "./bindings/Survey";
 import type { Toast } from "./bindings/Toast";
 import type { UserDetails } from "./bindings/UserDetails";
 import { asFailure } from "./errors";
+import type { UserPage } from "./text/standing";
 import { texts } from "./texts";
 
 async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
@@ -57,8 +58,10 @@ let turn = 0;
 
 /** A newer search of the same connection makes this one reject with `cancelled`. Which one is newer is said
  * here: what is sent first need not arrive first. */
-export const searchUsers = (connection: string, query: Query) =>
-  call<Page>("search_users", { connection, query, turn: ++turn });
+export async function searchUsers(connection: string, query: Query): Promise<UserPage> {
+  const { standings, ...page } = await call<ListedPage>("search_users", { connection, query, turn: ++turn });
+  return { ...page, rows: page.rows.map((row, at) => ({ ...row, standing: standings[at] ?? "undecided" })) };
+}
 
 /** Makes the search under way reject with `cancelled`, on the server too. */
 export const stopSearch = (connection: string) => call<null>("stop_search", { connection, turn: ++turn });

@@ -357,6 +357,7 @@ mod tests {
             role,
             kind,
             sortable: false,
+            company: false,
         };
         let checked = |columns| {
             let info = Info {

@@ -34,6 +34,7 @@ use crate::home::Home;
 use crate::impersonation::{Grounds, Impersonations, Request};
 use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices, Toast};
+use crate::policy::{self, Standing};
 use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::sign_in::{FormChange, Rehearsal, SignInForm};
@@ -51,8 +52,20 @@ const FORM: &str = "form";
 #[ts(export)]
 pub struct UserDetails {
     pub row: Row,
+    pub standing: Standing,
     /// Newest first.
     pub past: Vec<PastSession>,
+}
+
+/// A page of the list, and what the connection's policy says of each user on it.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub struct ListedPage {
+    #[serde(flatten)]
+    #[ts(flatten)]
+    pub page: Page,
+    /// In the order of the rows.
+    pub standings: Vec<Standing>,
 }
 
 /// How long quitting waits for sign-outs, and then for databases: nobody sees that it waits.
@@ -397,6 +410,14 @@ impl Console {
         directory.search(query, &cancel).await
     }
 
+    /// As [`Self::search`], with who of the users found can never be impersonated.
+    pub async fn list(&self, id: &str, query: &Query, turn: u64) -> Result<ListedPage> {
+        let page = self.search(id, query, turn).await?;
+        let directory = self.open_directory(id).await?;
+        let standings = policy::standings(&self.connection(id)?.policy, directory.info(), &page.rows);
+        Ok(ListedPage { page, standings })
+    }
+
     /// Stops the search under way, if it is older than `turn`.
     pub fn stop_search(&self, id: &str, turn: u64) -> Result<()> {
         self.searches.take(id, turn).map(drop)
@@ -431,12 +452,16 @@ impl Console {
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
-        let row = self.open_directory(id).await?.user(user).await?.ok_or_else(|| {
+        let directory = self.open_directory(id).await?;
+        let row = directory.user(user).await?.ok_or_else(|| {
             Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
                 .hint("It may have been deleted: search again.")
         })?;
         let past = self.audit.past_sessions(id, user, 20).await?;
-        Ok(UserDetails { row, past })
+        let mut standings =
+            policy::standings(&self.connection(id)?.policy, directory.info(), std::slice::from_ref(&row));
+        let standing = standings.pop().unwrap_or(Standing::Undecided);
+        Ok(UserDetails { row, standing, past })
     }
 
     /// The operator's last reasons for this connection, newest first.

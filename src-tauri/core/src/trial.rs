@@ -64,7 +64,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     };
     let mut context = impersonation::context(&about, &info, &row);
     policy::decide(&connection.policy, REASON, &context)?;
-    let label = impersonation::user_label(&context, &row);
+    let label = impersonation::user_label(&info, &context, &row);
     let subject = Subject {
         connection: connection.id.clone(),
         connection_name: connection.file.name.clone(),

@@ -5,12 +5,12 @@ import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionProblem } from "../bindings/ConnectionProblem";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { Error } from "../bindings/Error";
-import type { Row } from "../bindings/Row";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { cellOf, shortName } from "../text/user";
+import { protectedBy, type ListedUser } from "../text/standing";
+import { cellOf, shortName, whoIs } from "../text/user";
 import { texts } from "../texts";
 import { Details } from "./details.svelte";
 import { Layers } from "./layers.svelte";
@@ -207,16 +207,25 @@ export class App {
   }
 
   /** Asks for the reason to become this user of the current connection; whose session runs already needs none, and
-   * its window comes to the front. */
-  impersonate(row: Row): void {
+   * its window comes to the front. Who is protected is asked about nothing. */
+  impersonate(row: ListedUser): void {
     const { connection, search } = this;
     if (!connection || !search?.info) return;
-    const running = this.sessions.find(
-      (session) =>
-        session.connection === connection.id && session.user.id === row.id && session.phase !== "ending",
-    );
+    const running = this.running(connection.id, row.id);
     if (running) return void this.focusSession(running.id);
+    const rule = protectedBy(row.standing);
+    if (rule !== null) {
+      const who = whoIs(search.info.columns, row);
+      return toasts.info(texts.users.isProtected(who, shortName(rule)), texts.details.protectedHint);
+    }
     this.layers.show({ kind: "impersonate", connection, columns: search.info.columns, row });
+  }
+
+  /** The session of this user that runs, but for one that is ending. */
+  running(connection: string, user: string): SessionView | null {
+    const runs = (one: SessionView) =>
+      one.connection === connection && one.user.id === user && one.phase !== "ending";
+    return this.sessions.find(runs) ?? null;
   }
 
   async showDetails(): Promise<void> {

@@ -30,7 +30,7 @@ const views: View[] = [
           reason: "Ticket 1",
           phase: "active" as const,
         };
-        const user = (id: string, name: string) => ({ id, name, email: null });
+        const user = (id: string, name: string) => ({ id, name, email: null, company: null });
         fake.state.sessions = [
           {
             ...one,
@@ -324,6 +324,42 @@ const views: View[] = [
     },
   },
   {
+    name: "protected",
+    opening: {
+      prepare: (fake, { NOW }) => {
+        fake.standing = ({ cells }) =>
+          cells[3] === "Staff"
+            ? { protected: "user.plan == 'Staff'" }
+            : cells[1] === "Anouk Mercier"
+              ? "undecided"
+              : "free";
+        fake.state.sessions = [
+          {
+            id: "a",
+            connection: "acme",
+            connection_name: "Acme",
+            environment: "production",
+            user: { id: "48213907", name: "Anna Svensson", email: null, company: null },
+            reason: "",
+            phase: "active",
+            started_at: NOW,
+            active_at: NOW,
+            deadline: null,
+            refused_secrets: [],
+          },
+        ];
+      },
+    },
+    go: async (page) => {
+      await grid(page)
+        .getByRole("row", { name: /Annika Berg/ })
+        .click();
+      await page.keyboard.press("Control+Enter");
+      await page.getByRole("note").waitFor();
+      await page.getByText("Annika Berg is protected").waitFor();
+    },
+  },
+  {
     name: "impersonate-refused",
     opening: {
       prepare: (fake) =>
@@ -377,7 +413,7 @@ const views: View[] = [
             connection: "acme",
             connection_name: "Acme",
             environment: "production",
-            user: { id: "5", name: "Anna Lindqvist", email: null },
+            user: { id: "5", name: "Anna Lindqvist", email: null, company: null },
             reason: "",
             phase: "active",
             started_at: NOW,
