@@ -23,6 +23,7 @@ use understudy_core::sign_in::{FormChange, Rehearsal, SignInForm};
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::desktop;
+use crate::leaving::{self, LeaveAnswer};
 use crate::session_window::{BarAction, BarState, SessionWindows, session_of_bar};
 
 type Core<'a> = State<'a, Arc<Console>>;
@@ -284,6 +285,20 @@ pub async fn export_connection(core: Core<'_>, connection: String, path: PathBuf
 pub async fn save_settings(app: AppHandle, core: Core<'_>, settings: Settings) -> Result<Settings> {
     desktop::apply_settings(&app, &settings)?;
     core.save_settings(settings)
+}
+
+/// As closing the console's window does.
+#[tauri::command]
+pub async fn leave(app: AppHandle) -> Result<()> {
+    leaving::leave(&app);
+    Ok(())
+}
+
+/// What the agent says to the question whether to quit.
+#[tauri::command]
+pub async fn answer_leave(app: AppHandle, answer: LeaveAnswer) -> Result<()> {
+    leaving::answer(&app, answer);
+    Ok(())
 }
 
 #[tauri::command]

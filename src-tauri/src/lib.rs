@@ -8,6 +8,7 @@
 mod cli;
 mod commands;
 mod desktop;
+mod leaving;
 mod session_window;
 mod signals;
 

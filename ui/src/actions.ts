@@ -12,6 +12,7 @@ import {
   PanelRight,
   Pencil,
   Plus,
+  Power,
   RefreshCw,
   Scan,
   ScanSearch,
@@ -241,6 +242,15 @@ export const actions: Action[] = [
     chords: ["Mod+,"],
     possible: always,
     run: (app) => app.layers.show({ kind: "settings" }),
+  },
+  {
+    id: "quit",
+    label: texts.actions.quit,
+    icon: Power,
+    chords: ["Mod+Q"],
+    overLayers: true,
+    possible: (app) => !app.layers.leaving,
+    run: (app) => void app.leave(),
   },
   {
     id: "zoom-in",

@@ -16,6 +16,7 @@ import type { Count } from "./bindings/Count";
 import type { DirectoryPart } from "./bindings/DirectoryPart";
 import type { FormChange } from "./bindings/FormChange";
 import type { Info } from "./bindings/Info";
+import type { LeaveAnswer } from "./bindings/LeaveAnswer";
 import type { ListedPage } from "./bindings/ListedPage";
 import type { Preset } from "./bindings/Preset";
 import type { Preview } from "./bindings/Preview";
@@ -188,6 +189,12 @@ export const exportConnection = (connection: string, path: string) =>
 
 export const saveSettings = (settings: Settings) => call<Settings>("save_settings", { settings });
 
+/** As the window's close button: asks, hides or quits, as set. */
+export const leave = () => call<null>("leave");
+
+/** What is said to {@link onLeaveAsked}: `shown` at once, so that nobody else asks. */
+export const answerLeave = (answer: LeaveAnswer) => call<null>("answer_leave", { answer });
+
 // The session bar
 
 export const barState = () => call<BarState>("bar_state");
@@ -218,6 +225,9 @@ export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
 
 /** The global shortcut, or `understudy --search`. */
 export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);
+
+/** The window is to be closed while sessions run: the agent is to be asked. */
+export const onLeaveAsked = (tell: () => void) => on<null>("leave_asked", tell);
 
 /** What {@link barState} gives has changed. */
 export const onBarChanged = (tell: () => void) => on<null>("bar_changed", tell);

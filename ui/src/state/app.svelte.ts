@@ -33,6 +33,7 @@ export class App {
     operator_email: "",
     shortcut: "",
     single_keys: true,
+    when_closed: "ask",
   });
   /** Why the keyring cannot be used; `null` when it can. */
   keyring: Error | null = $state.raw(null);
@@ -97,6 +98,7 @@ export class App {
       ipc.onDirectoryChanged((connection) => this.#directoryChanged(connection)),
       ipc.onRenewSecret((session) => this.#renewSecret(session)),
       ipc.onToast((toast) => toasts.show(toast)),
+      ipc.onLeaveAsked(() => void this.#askToLeave()),
       ipc.onFocusSearch(() => this.focusSearch()),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
     ]);
@@ -322,6 +324,21 @@ export class App {
   }
 
   // The window
+
+  async leave(): Promise<void> {
+    await this.#orSay(() => ipc.leave());
+  }
+
+  async answerLeave(quit: boolean): Promise<void> {
+    this.layers.leaving = false;
+    await this.#orSay(() => ipc.answerLeave(quit ? "quit" : "stay"));
+  }
+
+  async #askToLeave(): Promise<void> {
+    this.layers.leaving = true;
+    await tick();
+    await this.#orSay(() => ipc.answerLeave("shown"));
+  }
 
   async zoom(how: "in" | "out" | "reset" | "restore"): Promise<void> {
     await this.#orSay(() => this.#zoom[how]());

@@ -228,6 +228,7 @@ export const console = {
     demo: "Try the demo",
     palette: "Command palette",
     retry: "Ask the directory again",
+    quit: "Quit",
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",
     zoomReset: "Zoom back to 100 %",
@@ -286,6 +287,14 @@ export const console = {
   notices: {
     close: "Dismiss",
     label: "Messages",
+  },
+  leaving: {
+    title: (n: number) =>
+      n === 0 ? "No session is running any more" : `${count(n, "session is", "sessions are")} running`,
+    text: (n: number) =>
+      n === 0 ? "Quit Understudy?" : `${n === 1 ? "End it" : "End them"} and quit? Each is signed out first.`,
+    yes: (n: number) => (n === 0 ? "Quit" : `${n === 1 ? "End it" : "End them"} and quit`),
+    no: "Keep working",
   },
   drop: {
     notToml: "Only a connection file (.toml) can be dropped here",

@@ -68,7 +68,7 @@ const consoles = [
   [512, 350],
   [341, 233],
   [280, 180],
-  [187, 120],
+  [187, 233],
 ] as const;
 
 describe.each(themes)("in %s", (theme) => {

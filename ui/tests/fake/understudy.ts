@@ -277,6 +277,8 @@ function commands(fake: Fake): Record<string, Answer> {
     },
     export_connection: () => null,
     save_settings: ({ settings }) => settings,
+    leave: () => fake.emit("leave_asked", null),
+    answer_leave: () => null,
     bar_state: () => fake.bar,
     bar_act: () => null,
   };
@@ -427,6 +429,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
       operator_email: "kim@acme.example",
       shortcut: "CommandOrControl+Shift+U",
       single_keys: true,
+      when_closed: "ask",
     },
     version: "0.1.0",
     keyring: null,
