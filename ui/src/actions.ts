@@ -9,11 +9,13 @@ import {
   FlaskConical,
   Keyboard,
   KeyRound,
+  MessageSquare,
   PanelRight,
   Pencil,
   Plus,
   Power,
   RefreshCw,
+  RotateCcw,
   Scan,
   ScanSearch,
   Search,
@@ -26,6 +28,7 @@ import {
 } from "@lucide/svelte";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { App } from "./state/app.svelte";
+import { toasts } from "./state/toasts.svelte";
 import { texts } from "./texts";
 
 export interface Action {
@@ -201,6 +204,24 @@ export const actions: Action[] = [
     chords: [],
     possible: hasSearch,
     run: (app) => app.search?.retry(),
+  },
+  {
+    id: "open-again",
+    label: texts.actions.openAgain,
+    icon: RotateCcw,
+    chords: ["Mod+Shift+T"],
+    possible: (app) => app.lastEnded !== null,
+    run: (app) => void app.openAgain(),
+  },
+  {
+    id: "messages",
+    label: texts.actions.messages,
+    icon: MessageSquare,
+    chords: ["F8"],
+    keyOnly: true,
+    overLayers: true,
+    possible: () => toasts.shown.length > 0,
+    run: (app) => app.focusMessages(),
   },
   {
     id: "palette",

@@ -25,6 +25,7 @@ import type { Reading } from "./bindings/Reading";
 import type { Rehearsal } from "./bindings/Rehearsal";
 import type { Report } from "./bindings/Report";
 import type { SecretStatus } from "./bindings/SecretStatus";
+import type { EndedSession } from "./bindings/EndedSession";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
 import type { SignInForm } from "./bindings/SignInForm";
@@ -107,6 +108,9 @@ export const endSession = (session: string) => call<null>("end_session", { sessi
 /** Tries a refused sign-in again, with the secrets as they are now. */
 export const retrySession = (session: string) => call<null>("retry_session", { session });
 export const focusSession = (session: string) => call<null>("focus_session", { session });
+
+/** Rejects with `policy_refused` when it was extended as often as it may be. */
+export const extendSession = (session: string) => call<SessionView>("extend_session", { session });
 
 // Secrets: they go in, and never come out
 
@@ -209,6 +213,9 @@ function on<T>(topic: string, tell: (payload: T) => void): Promise<UnlistenFn> {
 
 /** The whole list, on every change. */
 export const onSessions = (tell: (sessions: SessionView[]) => void) => on("sessions", tell);
+
+/** Whatever ended it; after a crash at the next start. */
+export const onSessionEnded = (tell: (ended: EndedSession) => void) => on("session_ended", tell);
 
 /** A connection file appeared, changed or went away. */
 export const onConnections = (

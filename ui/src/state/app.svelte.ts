@@ -5,10 +5,12 @@ import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionProblem } from "../bindings/ConnectionProblem";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { Error } from "../bindings/Error";
+import type { EndedSession } from "../bindings/EndedSession";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { endedToast, isUnexpected } from "../text/ending";
 import { protectedBy, type ListedUser } from "../text/standing";
 import { cellOf, shortName, whoIs } from "../text/user";
 import { texts } from "../texts";
@@ -65,6 +67,7 @@ export class App {
   /** Set by the views that can do it. */
   focusSearchField: (select: boolean) => void = () => {};
   focusDetails: () => void = () => {};
+  focusMessages: () => void = () => {};
 
   /** Of the current connection. */
   get search(): UserSearch | null {
@@ -98,6 +101,7 @@ export class App {
       ipc.onDirectoryChanged((connection) => this.#directoryChanged(connection)),
       ipc.onRenewSecret((session) => this.#renewSecret(session)),
       ipc.onToast((toast) => toasts.show(toast)),
+      ipc.onSessionEnded((ended) => this.#sessionEnded(ended)),
       ipc.onLeaveAsked(() => void this.#askToLeave()),
       ipc.onFocusSearch(() => this.focusSearch()),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
@@ -320,6 +324,47 @@ export class App {
     await this.#orSay(async () => {
       this.keyring = (await ipc.consoleState()).keyring;
       if (!this.keyring) this.search?.retryFailed();
+    });
+  }
+
+  /** More time for a session that is about to end. */
+  async extendSession(session: string): Promise<void> {
+    await this.#orSay(() => ipc.extendSession(session));
+  }
+
+  /** The last session that has ended, whose user can be gone to again. */
+  lastEnded: SessionView | null = $state.raw(null);
+
+  #sessionEnded(ended: EndedSession): void {
+    const { session } = ended;
+    this.lastEnded = session;
+    toasts.show(endedToast(ended), {
+      stays: isUnexpected(ended),
+      offer: {
+        label: texts.ended.openAgain,
+        chord: "Mod+Shift+T",
+        run: () => void this.openAgain(session),
+      },
+    });
+  }
+
+  /** Asks for the reason again, with the one that was given filled in. */
+  async openAgain(session = this.lastEnded): Promise<void> {
+    if (!session) return;
+    if (this.layers.open) return toasts.info(texts.ended.finishFirst);
+    const connection = this.connections.find(({ id }) => id === session.connection);
+    if (!connection) return toasts.info(texts.ended.connectionGone(session.connection_name));
+    await this.#orSay(async () => {
+      const user = session.user.id;
+      const [{ columns }, { row }] = await Promise.all([
+        ipc.directoryInfo(connection.id),
+        ipc.userDetails(connection.id, user),
+      ]);
+      if (this.layers.open) return;
+      const running = this.running(connection.id, user);
+      if (running) return void this.focusSession(running.id);
+      const { reason } = session;
+      this.layers.show({ kind: "impersonate", connection, columns, row, reason });
     });
   }
 

@@ -12,7 +12,7 @@ export type Layer =
   | { kind: "secrets"; connection: ConnectionSummary }
   | { kind: "remove"; connection: ConnectionSummary }
   | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }
-  | { kind: "impersonate"; connection: ConnectionSummary; columns: Column[]; row: Row };
+  | { kind: "impersonate"; connection: ConnectionSummary; columns: Column[]; row: Row; reason?: string };
 
 export interface AskedSecret {
   name: SecretName;

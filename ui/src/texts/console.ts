@@ -1,5 +1,6 @@
 // Texts of the console: rail, search, grid, details, sessions, palette, keys.
-import type { KeyedAction } from "../bar/keys";
+import type { BarAction } from "../bindings/BarAction";
+import type { EndCause } from "../bindings/EndCause";
 import type { Tier } from "../bindings/Tier";
 import { locale } from "./shared";
 
@@ -125,6 +126,8 @@ export const console = {
     ending: "ending…",
     elapsed: (time: string) => `running for ${time}`,
     left: (time: string) => `${time} left`,
+    extend: "Extend",
+    extendOf: (who: string) => `Extend the session of ${who}`,
     inPlace: (who: string, place: string) => `${who}, ${place}`,
     renewLater: (connection: string) => `The secret of ${connection} can be replaced when this is closed.`,
     renewHow: "Finish what is open here, then choose it again in the session's window.",
@@ -228,6 +231,8 @@ export const console = {
     demo: "Try the demo",
     palette: "Command palette",
     retry: "Ask the directory again",
+    openAgain: "Open the last session again",
+    messages: "Go to the newest message",
     quit: "Quit",
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",
@@ -269,8 +274,9 @@ export const console = {
       zoom_out: "Zoom out",
       zoom_reset: "Zoom back to 100 %",
       inspect: "Inspect the page",
+      extend: "Extend the session, when it is about to end",
       end: "End session",
-    } satisfies Record<KeyedAction, string>,
+    } satisfies Record<BarAction, string>,
     singleOff: "Keys of a single letter are turned off in the settings.",
   },
   start: {
@@ -287,6 +293,22 @@ export const console = {
   notices: {
     close: "Dismiss",
     label: "Messages",
+  },
+  ended: {
+    title: (who: string) => `The session as ${who} has ended`,
+    causes: {
+      operator: "You ended it.",
+      window_closed: "Its window was closed.",
+      quit: "Understudy was quit.",
+      deadline: "Its time was up.",
+      never_opened: "Its window could not be opened.",
+      crash: "Understudy stopped unexpectedly while it was running.",
+    } satisfies Record<EndCause, string>,
+    signOutFailed: (why: string) =>
+      `The sign-out did not go through: ${why}. The application may keep the session until it expires.`,
+    openAgain: "Open again",
+    finishFirst: "Finish what is open here first.",
+    connectionGone: (name: string) => `The connection ${name} is no longer there.`,
   },
   leaving: {
     title: (n: number) =>
