@@ -23,7 +23,7 @@ use understudy_core::vault::Vault;
 use crate::leaving::{Leaving, come_back, leave, quit, raise, to_front};
 use crate::session_window::{self, SessionWindows, Wish, bar_label, remembered_as};
 use crate::signals::Signals;
-use crate::{CONSOLE, commands};
+use crate::{CONSOLE, commands, notification};
 
 /// How the console is to start.
 #[derive(Debug, Clone, Copy)]
@@ -204,6 +204,8 @@ async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<N
                 app.emit_to(CONSOLE, "sessions", sessions)
             }
             Ok(Notice::SessionEndsSoon(session)) => {
+                let now = Clock::wall().now_ms();
+                notification::ends_soon(&app, &session, now);
                 let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
                 app.emit_to(CONSOLE, "session_ends_soon", session)
             }

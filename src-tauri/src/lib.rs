@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod desktop;
 mod leaving;
+mod notification;
 mod session_window;
 mod signals;
 

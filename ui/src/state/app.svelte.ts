@@ -10,7 +10,7 @@ import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { endedToast, isUnexpected } from "../text/ending";
+import { endedToast, isUnexpected, isWorthSaying } from "../text/ending";
 import { protectedBy, type ListedUser } from "../text/standing";
 import { cellOf, shortName, whoIs } from "../text/user";
 import { texts } from "../texts";
@@ -338,6 +338,7 @@ export class App {
   #sessionEnded(ended: EndedSession): void {
     const { session } = ended;
     this.lastEnded = session;
+    if (!isWorthSaying(ended)) return;
     toasts.show(endedToast(ended), {
       stays: isUnexpected(ended),
       offer: {

@@ -9,6 +9,13 @@ export function isUnexpected({ cause, sign_out_failed }: EndedSession): boolean 
   return sign_out_failed !== null || !["operator", "window_closed", "quit"].includes(cause);
 }
 
+/** Somebody was signed in, or may be: else a window was closed in which nothing began. */
+export function isWorthSaying({ session, cause, sign_out_failed }: EndedSession): boolean {
+  return (
+    session.active_at !== null || sign_out_failed !== null || !["operator", "window_closed"].includes(cause)
+  );
+}
+
 export function endedToast({ session, cause, sign_out_failed }: EndedSession): Toast {
   const who = named(whoIsLabelled(session.user), apartOf(session.user));
   const words = texts.ended;

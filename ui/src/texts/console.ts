@@ -108,6 +108,7 @@ export const console = {
     noReason: "No reason given",
     refused: "refused",
     running: "running",
+    crashed: "crashed",
     opening: "signing in…",
     signOutFailed: (why: string) => `Sign-out did not go through: ${why}`,
   },

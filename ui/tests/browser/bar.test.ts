@@ -127,7 +127,7 @@ const gone: Opening["prepare"] = (fake) =>
 
 const bars: Bar[] = [
   ...[1280, 960, 700, 420].map((width) => ({ name: `active-${width}`, width, prepare: active })),
-  { name: "soon", width: 1000, prepare: soon },
+  ...[1280, 1000, 560, 420].map((width) => ({ name: `soon-${width}`, width, prepare: soon })),
   ...[1280, 420].map((width) => ({ name: `hostile-${width}`, width, prepare: hostile })),
   ...[1280, 420].map((width) => ({ name: `said-${width}`, width, prepare: active, said: true })),
   { name: "opening", width: 1280, prepare: opening },

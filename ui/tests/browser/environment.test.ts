@@ -30,6 +30,7 @@ const prepare: Opening["prepare"] = (fake, { NOW }) => {
     started_at: NOW - 110_000,
     active_at: NOW - 108_000,
     deadline: NOW + 58 * 60_000,
+    extensions_left: 2,
     refused_secrets: [],
   };
   fake.state.sessions = [session, { ...session, id: "2", user: person("48213908") }];

@@ -211,6 +211,7 @@ function commands(fake: Fake): Record<string, Answer> {
       fake.emit("sessions", fake.state.sessions);
     },
     sign_in_form: () => ({ fields: [] }),
+    extend_session: ({ session }) => fake.state.sessions.find(({ id }) => id === session),
     focus_session: () => null,
     retry_session: () => null,
     secret_status: () => fake.secrets,

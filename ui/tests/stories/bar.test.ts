@@ -64,8 +64,27 @@ describe("what it says", () => {
     expect(await screen.findByRole("timer", { name: "Ends by itself in 02:01" })).toBeInTheDocument();
     expect(screen.queryByText("Less than two minutes left.")).toBeNull();
     clock.now = NOW + 2000;
-    expect(await screen.findByRole("timer", { name: "Ends by itself in 01:59" })).toBeInTheDocument();
-    expect(screen.getByText("Less than two minutes left.")).toBeInTheDocument();
+    expect(await screen.findByRole("timer", { name: "Ends by itself in 01:59" })).toHaveTextContent(
+      "Ends in 01:59",
+    );
+    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("Extend with Ctrl Shift L.");
+  });
+
+  test("and gives more time, by its button and by its key, as long as there is some", async () => {
+    fake.bar = state({ deadline: NOW + 90_000, extensions_left: 1 });
+    render(Bar);
+    const extend = await button("Extend");
+    expect(extend).toHaveAttribute("title", "Extend (Ctrl Shift L)");
+    await user.click(extend);
+    await user.keyboard("{Control>}{Shift>}L{/Shift}{/Control}");
+    expect(asked()).toEqual(["extend", "extend"]);
+    fake.bar = state({ deadline: NOW + 90_000, extensions_left: 0 });
+    fake.emit("bar_changed", null);
+    await waitFor(() => expect(screen.queryByRole("button", { name: "Extend" })).toBeNull());
+    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("cannot be extended any more");
+    fake.bar = state({ deadline: NOW + 3_600_000, extensions_left: 0 });
+    fake.emit("bar_changed", null);
+    await waitFor(() => expect(screen.queryByText(/Less than two minutes/)).toBeNull());
   });
 
   test.each([

@@ -32,6 +32,7 @@ const session = (id: string, who: UserLabel, change: Partial<SessionView> = {}):
   started_at: 0,
   active_at: 0,
   deadline: null,
+  extensions_left: 2,
   refused_secrets: [],
   ...change,
 });

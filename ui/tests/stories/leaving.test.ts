@@ -24,6 +24,7 @@ const session = (id: string, change: Partial<SessionView> = {}): SessionView => 
   started_at: 0,
   active_at: 0,
   deadline: null,
+  extensions_left: 2,
   refused_secrets: [],
   ...change,
 });
