@@ -117,7 +117,12 @@ mod tests {
             let parsed = Expression::parse("policy.protect[0]", text, &scope).expect("a rule");
             ((*text).to_owned(), parsed)
         };
-        Policy { reason: ReasonRule::Optional, max_minutes: None, protect: rules.iter().map(rule).collect() }
+        Policy {
+            reason: ReasonRule::Optional,
+            max_minutes: None,
+            max_extensions: 0,
+            protect: rules.iter().map(rule).collect(),
+        }
     }
 
     fn row(plan: Option<&str>, notes: &str, staff: Option<&str>) -> Row {
