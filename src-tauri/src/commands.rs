@@ -13,9 +13,9 @@ use understudy_core::check::{Report, Typed};
 use understudy_core::connection::{
     ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryPart, Preset,
 };
-use understudy_core::console::{Console, UserDetails};
+use understudy_core::console::{Console, ListedPage, UserDetails};
 use understudy_core::destination::Moved;
-use understudy_core::directory::{Count, Info, Page, Query, Reading, Suggestion, Survey};
+use understudy_core::directory::{Count, Info, Query, Reading, Suggestion, Survey};
 use understudy_core::error::{Error, Result};
 use understudy_core::look::Preview;
 use understudy_core::session::SessionView;
@@ -24,6 +24,7 @@ use understudy_core::sign_in::{FormChange, Rehearsal, SignInForm};
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::desktop;
+use crate::leaving::{self, LeaveAnswer};
 use crate::session_window::{BarAction, BarState, SessionWindows, session_of_bar};
 
 type Core<'a> = State<'a, Arc<Console>>;
@@ -65,8 +66,8 @@ pub async fn directory_info(core: Core<'_>, connection: String) -> Result<Info> 
 }
 
 #[tauri::command]
-pub async fn search_users(core: Core<'_>, connection: String, query: Query, turn: u64) -> Result<Page> {
-    core.search(&connection, &query, turn).await
+pub async fn search_users(core: Core<'_>, connection: String, query: Query, turn: u64) -> Result<ListedPage> {
+    core.list(&connection, &query, turn).await
 }
 
 #[tauri::command]
@@ -294,6 +295,20 @@ pub async fn save_settings(app: AppHandle, core: Core<'_>, settings: Settings) -
     core.save_settings(settings.clone()).inspect_err(|_| {
         let _ = desktop::apply_settings(&app, &settings, &before);
     })
+}
+
+/// As closing the console's window does.
+#[tauri::command]
+pub async fn leave(app: AppHandle) -> Result<()> {
+    leaving::leave(&app);
+    Ok(())
+}
+
+/// What the agent says to the question whether to quit.
+#[tauri::command]
+pub async fn answer_leave(app: AppHandle, answer: LeaveAnswer) -> Result<()> {
+    leaving::answer(&app, answer);
+    Ok(())
 }
 
 #[tauri::command]

@@ -4,12 +4,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tauri::utils::config::AppDirectoriesOverride;
-use tauri::{
-    AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
-};
+use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
 use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
 use tauri_plugin_window_state::StateFlags;
@@ -24,20 +21,17 @@ use understudy_core::plain;
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
+use crate::leaving::{Leaving, come_back, leave, quit, raise, to_front};
 use crate::revival::revive;
 use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label, remembered_as};
 use crate::signals::Signals;
-use crate::{CONSOLE, commands};
+use crate::{CONSOLE, commands, notification};
 
 /// How the console is to start.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
     pub demo: bool,
 }
-
-/// Set once the end has begun, so that it is not begun twice.
-#[derive(Default)]
-struct Quitting(AtomicBool);
 
 /// Opens the console and stays until it is closed.
 pub fn run(start: Start) -> Result<ExitCode> {
@@ -112,10 +106,12 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::duplicate_connection,
             commands::export_connection,
             commands::save_settings,
+            commands::leave,
+            commands::answer_leave,
             commands::bar_state,
             commands::bar_act,
         ])
-        .manage(Quitting::default())
+        .manage(Leaving::default())
         .setup(move |app| {
             if let Err(error) = set_up(app.handle(), home, start) {
                 say_and_leave(app.handle(), &error);
@@ -128,9 +124,9 @@ pub fn run(start: Start) -> Result<ExitCode> {
                 .hint("A graphical desktop is needed; `understudy --help` lists what works without one.")
         })?;
     app.run(|app, event| match event {
-        RunEvent::ExitRequested { api, .. } if !app.state::<Quitting>().0.load(Ordering::SeqCst) => {
+        RunEvent::ExitRequested { api, .. } if !app.state::<Leaving>().is_quitting() => {
             api.prevent_exit();
-            quit(app);
+            leave(app);
         }
         _ => {}
     });
@@ -193,7 +189,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     window.on_window_event(move |event| match event {
         WindowEvent::CloseRequested { api, .. } => {
             api.prevent_close();
-            quit(&handle);
+            leave(&handle);
         }
         // Whoever comes back to the console may have edited a connection elsewhere, or added one.
         WindowEvent::Focused(true) => {
@@ -209,7 +205,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
 /// desktop, and in the terminal.
 fn say_and_leave(app: &AppHandle, error: &Error) {
     // Nothing has begun that would have to be ended.
-    app.state::<Quitting>().0.store(true, Ordering::SeqCst);
+    app.state::<Leaving>().needs_no_end();
     let _ = writeln!(std::io::stderr(), "understudy: {}", plain::lines(&error.to_string()));
     let leaving = app.clone();
     app.dialog()
@@ -217,22 +213,6 @@ fn say_and_leave(app: &AppHandle, error: &Error) {
         .title("Understudy cannot start")
         .kind(MessageDialogKind::Error)
         .show(move |_| leaving.exit(1));
-}
-
-/// Ends all sessions, then the process. The console's window goes first, so that nobody waits for it.
-pub fn quit(app: &AppHandle) {
-    if app.state::<Quitting>().0.swap(true, Ordering::SeqCst) {
-        return;
-    }
-    if let Some(window) = app.get_webview_window(CONSOLE) {
-        // Hidden, not closed: the last window that closes takes the process with it.
-        let _ = window.hide();
-    }
-    let app = app.clone();
-    tauri::async_runtime::spawn(async move {
-        app.state::<Arc<Console>>().shut_down().await;
-        app.exit(0);
-    });
 }
 
 async fn quit_on_signal(app: AppHandle) {
@@ -249,9 +229,12 @@ async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<N
                 for session in &sessions {
                     let _ = app.emit_to(bar_label(&session.id), "bar_changed", ());
                 }
+                come_back(&app, &sessions);
                 app.emit_to(CONSOLE, "sessions", sessions)
             }
             Ok(Notice::SessionEndsSoon(session)) => {
+                let now = Clock::wall().now_ms();
+                notification::ends_soon(&app, &session, now);
                 let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
                 app.emit_to(CONSOLE, "session_ends_soon", session)
             }
@@ -310,20 +293,6 @@ async fn again(app: &AppHandle, arguments: &[String]) {
         let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
     }
     to_front(app);
-}
-
-/// Brings the console to the front with the search focused.
-fn to_front(app: &AppHandle) {
-    if let Some(window) = app.get_webview_window(CONSOLE) {
-        raise(&window);
-        let _ = app.emit_to(CONSOLE, "focus_search", ());
-    }
-}
-
-fn raise(window: &WebviewWindow) {
-    let _ = window.unminimize();
-    let _ = window.show();
-    let _ = window.set_focus();
 }
 
 /// Makes the settings true for the running application. Fails when the shortcut cannot be registered; then everything

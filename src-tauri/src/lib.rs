@@ -9,6 +9,8 @@ mod cli;
 mod commands;
 mod core_dumps;
 mod desktop;
+mod leaving;
+mod notification;
 mod revival;
 mod session_window;
 mod signals;

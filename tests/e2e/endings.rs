@@ -1,9 +1,11 @@
 //! Every way of ending a session signs out and closes the window.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use thirtyfour::prelude::*;
+use tokio::process::Command;
 use understudy_core::audit::{EndCause, Event};
 use understudy_core::demo::Delay;
+use understudy_test_support::processes;
 use understudy_test_support::stage::Console;
 use understudy_test_support::wait::until;
 
@@ -47,7 +49,7 @@ async fn closing_the_console_hides_it_at_once_and_signs_out_of_everything() -> R
     let console = shop.stage.open(&[]).await?;
     become_two(&shop, &console).await?;
     shop.demo.application.set(|faults| faults.logout_delay = Delay::UntilReleased);
-    shop.stage.desktop.close(&console.window().await?).await?;
+    console.close().await?;
     until("the console's window to be gone", async || {
         let windows = shop.stage.desktop.windows().await?;
         Ok(windows.iter().all(|window| window.title != "Understudy").then_some(()))
@@ -59,6 +61,99 @@ async fn closing_the_console_hides_it_at_once_and_signs_out_of_everything() -> R
     console.wait_until_ended().await?;
     assert_eq!(ends(&shop).await?, [quit(), quit()]);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_the_console_asks_first_and_keeps_working_unless_told_to_quit() -> Result<()> {
+    let shop = Shop::open().await?;
+    let console = shop.stage.open(&[]).await?;
+    become_two(&shop, &console).await?;
+    let window = console.window().await?;
+    shop.stage.desktop.close(&window).await?;
+    console.turn_to().await?;
+    let question = console.ui.first("alertdialog").await?;
+    assert!(question.text().await?.contains("2 sessions are running"), "{}", question.text().await?);
+    let focused = "return document.activeElement.textContent === 'Keep working'";
+    console.ui.wait_for("Keep working to have the focus", focused).await?;
+    console.ui.press(Key::Escape).await?;
+    console
+        .ui
+        .wait_for("the question to be gone", "return !document.querySelector('[role=alertdialog]')")
+        .await?;
+    console.wait_for_phases(&["active", "active"]).await?;
+    assert_eq!(shop.count("POST", "/logout"), 0);
+    console.close().await?;
+    console.wait_until_ended().await?;
+    assert_eq!(ends(&shop).await?, [quit(), quit()]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_that_hides_is_back_when_it_is_called_and_when_the_last_session_has_ended() -> Result<()> {
+    let shop = Shop::open().await?;
+    shop.stage.settings("when_closed = \"hide\"")?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "works on").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let whole = console.window().await?;
+    let is_hidden = async || {
+        until("the console to be hidden", async || {
+            let windows = desktop.windows().await?;
+            Ok(windows.iter().all(|window| window.title != "Understudy").then_some(()))
+        })
+        .await
+    };
+    desktop.close(&whole).await?;
+    is_hidden().await?;
+    assert_eq!(shop.count("POST", "/logout"), 0, "nobody was signed out");
+
+    let (code, said) = shop.stage.run(&[], "").await?;
+    assert_eq!(code, 0, "{said}");
+    desktop.wait_until_active(&console.window().await?).await?;
+    desktop.close(&console.window().await?).await?;
+    is_hidden().await?;
+    let session = desktop.wait_for_window("development — Understudy").await?;
+    desktop.press(&session, &["ctrl+w"]).await?;
+    until("the console to be back", async || {
+        let windows = desktop.windows().await?;
+        Ok(windows.iter().any(|window| window.title == "Understudy").then_some(()))
+    })
+    .await?;
+    console.wait_for_phases(&[]).await?;
+    // With no session there is nothing to hide for.
+    desktop.close(&console.window().await?).await?;
+    console.wait_until_ended().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_whose_page_does_not_answer_is_asked_about_by_the_system() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    let pid = console.pid().context("the application runs")?;
+    let web: Vec<u32> = processes::family(pid)
+        .into_iter()
+        .filter(|pid| processes::program(*pid).is_some_and(|path| path.ends_with("WebKitWebProcess")))
+        .collect();
+    console.become_user(&shop.customers[0], "works on").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let whole = console.window().await?;
+    let signal = async |name: &str| -> Result<()> {
+        for pid in &web {
+            Command::new("kill").args(["-s", name, &pid.to_string()]).status().await?;
+        }
+        Ok(())
+    };
+    signal("STOP").await?;
+    desktop.close(&whole).await?;
+    let question = desktop.wait_for_window("Quit Understudy?").await?;
+    desktop.press(&question, &["Escape"]).await?;
+    desktop.wait_until_gone("Quit Understudy?").await?;
+    assert_eq!(shop.count("POST", "/logout"), 0, "nobody was signed out");
+    signal("CONT").await?;
+    console.wait_for_phases(&["active"]).await?;
+    console.ui.quit().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

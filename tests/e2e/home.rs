@@ -15,7 +15,7 @@ async fn nothing_is_written_outside_the_home() -> Result<()> {
     console.wait_for_phases(&["active"]).await?;
     shop.received(|one| one.path == "/").await?;
     // Closed as a person closes it: what windows remember is written then.
-    shop.stage.desktop.close(&console.window().await?).await?;
+    console.close().await?;
     shop.stage.desktop.wait_until_gone("Understudy").await?;
     console.ui.quit().await?;
 

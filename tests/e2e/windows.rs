@@ -28,7 +28,7 @@ async fn session_windows_take_the_size_that_the_last_one_was_given() -> Result<(
 
     // And the next time.
     desktop.resize(&whole, (1100, 700)).await?;
-    desktop.close(&whole).await?;
+    console.close().await?;
     console.wait_until_ended().await?;
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[2], "the next day").await?;

@@ -9,10 +9,13 @@ import {
   FlaskConical,
   Keyboard,
   KeyRound,
+  MessageSquare,
   PanelRight,
   Pencil,
   Plus,
+  Power,
   RefreshCw,
+  RotateCcw,
   Scan,
   ScanSearch,
   Search,
@@ -25,6 +28,7 @@ import {
 } from "@lucide/svelte";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { App } from "./state/app.svelte";
+import { toasts } from "./state/toasts.svelte";
 import { texts } from "./texts";
 
 export interface Action {
@@ -202,6 +206,24 @@ export const actions: Action[] = [
     run: (app) => app.search?.retry(),
   },
   {
+    id: "open-again",
+    label: texts.actions.openAgain,
+    icon: RotateCcw,
+    chords: ["Mod+Shift+T"],
+    possible: (app) => app.lastEnded !== null,
+    run: (app) => void app.openAgain(),
+  },
+  {
+    id: "messages",
+    label: texts.actions.messages,
+    icon: MessageSquare,
+    chords: ["F8"],
+    keyOnly: true,
+    overLayers: true,
+    possible: () => toasts.shown.length > 0,
+    run: (app) => app.focusMessages(),
+  },
+  {
     id: "palette",
     label: texts.actions.palette,
     icon: TextSearch,
@@ -241,6 +263,15 @@ export const actions: Action[] = [
     chords: ["Mod+,"],
     possible: always,
     run: (app) => app.layers.show({ kind: "settings" }),
+  },
+  {
+    id: "quit",
+    label: texts.actions.quit,
+    icon: Power,
+    chords: ["Mod+Q"],
+    overLayers: true,
+    possible: (app) => !app.layers.leaving,
+    run: (app) => void app.leave(),
   },
   {
     id: "zoom-in",

@@ -16,8 +16,9 @@ import type { Count } from "./bindings/Count";
 import type { DirectoryPart } from "./bindings/DirectoryPart";
 import type { FormChange } from "./bindings/FormChange";
 import type { Info } from "./bindings/Info";
+import type { LeaveAnswer } from "./bindings/LeaveAnswer";
+import type { ListedPage } from "./bindings/ListedPage";
 import type { Moved } from "./bindings/Moved";
-import type { Page } from "./bindings/Page";
 import type { Preset } from "./bindings/Preset";
 import type { Preview } from "./bindings/Preview";
 import type { Query } from "./bindings/Query";
@@ -25,6 +26,7 @@ import type { Reading } from "./bindings/Reading";
 import type { Rehearsal } from "./bindings/Rehearsal";
 import type { Report } from "./bindings/Report";
 import type { SecretStatus } from "./bindings/SecretStatus";
+import type { EndedSession } from "./bindings/EndedSession";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
 import type { SignInForm } from "./bindings/SignInForm";
@@ -33,6 +35,7 @@ import type { Survey } from "./bindings/Survey";
 import type { Toast } from "./bindings/Toast";
 import type { UserDetails } from "./bindings/UserDetails";
 import { asFailure, Failure } from "./errors";
+import type { UserPage } from "./text/standing";
 import { texts } from "./texts";
 
 async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
@@ -96,8 +99,12 @@ let turn = 0;
 
 /** A newer search of the same connection makes this one reject with `cancelled`. Which one is newer is said
  * here: what is sent first need not arrive first. */
-export const searchUsers = (connection: string, query: Query) =>
-  asking(BY_ITSELF, () => call<Page>("search_users", { connection, query, turn: ++turn }));
+export async function searchUsers(connection: string, query: Query): Promise<UserPage> {
+  const { standings, ...page } = await asking(BY_ITSELF, () =>
+    call<ListedPage>("search_users", { connection, query, turn: ++turn }),
+  );
+  return { ...page, rows: page.rows.map((row, at) => ({ ...row, standing: standings[at] ?? "undecided" })) };
+}
 
 /** Makes the search under way reject with `cancelled`, on the server too. */
 export const stopSearch = (connection: string) => call<null>("stop_search", { connection, turn: ++turn });
@@ -142,6 +149,9 @@ export const endSession = (session: string) => call<null>("end_session", { sessi
 /** Tries a refused sign-in again, with the secrets as they are now. */
 export const retrySession = (session: string) => call<null>("retry_session", { session });
 export const focusSession = (session: string) => call<null>("focus_session", { session });
+
+/** Rejects with `policy_refused` when it was extended as often as it may be. */
+export const extendSession = (session: string) => call<SessionView>("extend_session", { session });
 
 // Secrets: they go in, and never come out
 
@@ -227,6 +237,12 @@ export const exportConnection = (connection: string, path: string) =>
 
 export const saveSettings = (settings: Settings) => call<Settings>("save_settings", { settings });
 
+/** As the window's close button: asks, hides or quits, as set. */
+export const leave = () => call<null>("leave");
+
+/** What is said to {@link onLeaveAsked}: `shown` at once, so that nobody else asks. */
+export const answerLeave = (answer: LeaveAnswer) => call<null>("answer_leave", { answer });
+
 // The session bar
 
 export const barState = () => call<BarState>("bar_state");
@@ -241,6 +257,9 @@ function on<T>(topic: string, tell: (payload: T) => void): Promise<UnlistenFn> {
 
 /** The whole list, on every change. */
 export const onSessions = (tell: (sessions: SessionView[]) => void) => on("sessions", tell);
+
+/** Whatever ended it; after a crash at the next start. */
+export const onSessionEnded = (tell: (ended: EndedSession) => void) => on("session_ended", tell);
 
 /** A connection file appeared, changed or went away. */
 export const onConnections = (
@@ -257,6 +276,9 @@ export const onToast = (tell: (toast: Toast) => void) => on("toast", tell);
 
 /** The global shortcut, or `understudy --search`. */
 export const onFocusSearch = (tell: () => void) => on<null>("focus_search", tell);
+
+/** The window is to be closed while sessions run: the agent is to be asked. */
+export const onLeaveAsked = (tell: () => void) => on<null>("leave_asked", tell);
 
 /** What {@link barState} gives has changed. */
 export const onBarChanged = (tell: () => void) => on<null>("bar_changed", tell);

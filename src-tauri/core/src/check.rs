@@ -353,6 +353,7 @@ mod tests {
             role,
             kind,
             sortable: false,
+            company: false,
         };
         let checked = |columns| {
             let info = Info {

@@ -35,6 +35,7 @@ use crate::home::Home;
 use crate::impersonation::{self, Grounds, Impersonations, Request};
 use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices, Toast};
+use crate::policy::{self, Standing};
 use crate::secrets::Secrets;
 use crate::session::SessionView;
 use crate::settings::Settings;
@@ -53,8 +54,20 @@ const FORM: &str = "form";
 #[ts(export)]
 pub struct UserDetails {
     pub row: Row,
+    pub standing: Standing,
     /// Newest first.
     pub past: Vec<PastSession>,
+}
+
+/// A page of the list, and what the connection's policy says of each user on it.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub struct ListedPage {
+    #[serde(flatten)]
+    #[ts(flatten)]
+    pub page: Page,
+    /// In the order of the rows.
+    pub standings: Vec<Standing>,
 }
 
 /// How long quitting waits for sign-outs, and then for databases: nobody sees that it waits.
@@ -424,6 +437,14 @@ impl Console {
         directory.search(query, &cancel).await
     }
 
+    /// As [`Self::search`], with who of the users found can never be impersonated.
+    pub async fn list(&self, id: &str, query: &Query, turn: u64) -> Result<ListedPage> {
+        let page = self.search(id, query, turn).await?;
+        let directory = self.open_directory(id).await?;
+        let standings = policy::standings(&self.connection(id)?.policy, directory.info(), &page.rows);
+        Ok(ListedPage { page, standings })
+    }
+
     /// Stops the search under way, if it is older than `turn`.
     pub fn stop_search(&self, id: &str, turn: u64) -> Result<()> {
         self.searches.take(id, turn).map(drop)
@@ -458,14 +479,18 @@ impl Console {
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
-        let row = self.open_directory(id).await?.user(user).await?.ok_or_else(|| {
+        let directory = self.open_directory(id).await?;
+        let row = directory.user(user).await?.ok_or_else(|| {
             Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
                 .hint("It may have been deleted: search again.")
         })?;
         let mut past = self.audit.past_sessions(id, user, 20).await?;
         // Nobody signed in for that.
         past.retain(|session| session.reason != impersonation::FORM_REASON);
-        Ok(UserDetails { row, past })
+        let mut standings =
+            policy::standings(&self.connection(id)?.policy, directory.info(), std::slice::from_ref(&row));
+        let standing = standings.pop().unwrap_or(Standing::Undecided);
+        Ok(UserDetails { row, standing, past })
     }
 
     /// The operator's last reasons for this connection, newest first.

@@ -37,12 +37,25 @@ pub struct UserLabel {
     pub id: String,
     pub name: Option<String>,
     pub email: Option<String>,
+    /// For which company the user is there, where the directory says so.
+    pub company: Option<String>,
 }
 
 impl UserLabel {
     /// The best there is for a sentence or a title: name, else e-mail, else id; in one short line.
     pub fn best(&self) -> String {
         plain::line([&self.name, &self.email].into_iter().flatten().next().unwrap_or(&self.id), 80)
+    }
+
+    /// What tells this user from another one that [`Self::best`] calls the same: e-mail, else company, else id; in one
+    /// short line. `None` when that is all there is of it.
+    pub fn apart(&self) -> Option<String> {
+        let best = self.best();
+        [&self.email, &self.company, &Some(self.id.clone())]
+            .into_iter()
+            .flatten()
+            .map(|text| plain::line(text, 80))
+            .find(|text| *text != best)
     }
 }
 
@@ -255,7 +268,7 @@ mod tests {
                 connection: "acme".into(),
                 connection_name: "Acme".into(),
                 environment: Environment::Staging,
-                user: UserLabel { id: "7".into(), name: None, email: None },
+                user: UserLabel { id: "7".into(), name: None, email: None, company: None },
                 reason: "ticket 1".into(),
                 phase: Phase::Active,
                 started_at: 1_000,
@@ -281,6 +294,22 @@ mod tests {
         assert!(session.may_be_signed_in());
         assert!(session.ending());
         assert!(!session.ending(), "ending runs once");
+    }
+
+    #[test]
+    fn two_users_of_one_name_are_told_apart_by_the_best_there_is() {
+        let label = |name: Option<&str>, email: Option<&str>, company: Option<&str>| {
+            let [name, email, company] = [name, email, company].map(|text| text.map(str::to_owned));
+            UserLabel { id: "7".into(), name, email, company }
+        };
+        let apart = |label: UserLabel| (label.best(), label.apart());
+        let told = |best: &str, apart: &str| (best.to_owned(), Some(apart.to_owned()));
+        assert_eq!(apart(label(Some("Ada"), Some("a@x"), Some("X"))), told("Ada", "a@x"));
+        assert_eq!(apart(label(Some("Ada"), None, Some("X"))), told("Ada", "X"));
+        assert_eq!(apart(label(Some("Ada"), None, None)), told("Ada", "7"));
+        assert_eq!(apart(label(None, Some("a@x"), Some("X"))), told("a@x", "X"));
+        assert_eq!(apart(label(Some("a@x"), Some("a@x"), None)), told("a@x", "7"));
+        assert_eq!(apart(label(None, None, None)), ("7".to_owned(), None));
     }
 
     #[test]

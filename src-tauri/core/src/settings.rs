@@ -17,6 +17,19 @@ pub enum Theme {
     Dark,
 }
 
+/// What closing the console's window does while sessions run. Without one it always quits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum WhenClosed {
+    #[default]
+    Ask,
+    /// The window goes, the sessions stay; it is back when the last of them has ended.
+    Hide,
+    /// Sign out of all sessions, then quit.
+    Quit,
+}
+
 /// Everything that can be chosen. A missing key has its default; an unknown one is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
@@ -31,6 +44,7 @@ pub struct Settings {
     pub shortcut: String,
     /// Keys of a single letter (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
     pub single_keys: bool,
+    pub when_closed: WhenClosed,
 }
 
 impl Default for Settings {
@@ -41,6 +55,7 @@ impl Default for Settings {
             operator_email: String::new(),
             shortcut: "CommandOrControl+Shift+U".into(),
             single_keys: true,
+            when_closed: WhenClosed::default(),
         }
     }
 }
@@ -86,6 +101,7 @@ mod tests {
             theme: Theme::Dark,
             operator_name: "Ol\"ga".into(),
             shortcut: String::new(),
+            when_closed: WhenClosed::Hide,
             ..Settings::default()
         };
         chosen.save(&home).unwrap();

@@ -63,13 +63,13 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     policy::decide(&connection.policy, REASON, &context)?;
     if let Some(saved) = binding {
         let (info, row) = if saved.file.directory == connection.file.directory {
-            (info, row.clone())
+            (info.clone(), row.clone())
         } else {
             read_user(saved, &trial, &from).await?
         };
         policy::decide(&saved.policy, REASON, &impersonation::context(&about, &info, &row))?;
     }
-    let label = impersonation::user_label(&context, &row);
+    let label = impersonation::user_label(&info, &context, &row);
     let subject = Subject {
         connection: connection.id.clone(),
         connection_name: connection.file.name.clone(),

@@ -21,6 +21,7 @@ mod platform;
 #[path = "windows.rs"]
 mod platform;
 mod stage;
+mod title;
 mod window;
 
 use std::collections::HashMap;

@@ -20,8 +20,9 @@ use wry::{
 use super::bar::{BarAction, act, bar_label, tell_bar};
 use super::desk::{COOKIES_LOST, Desk};
 use super::downloads::Downloads;
-use super::stage::{Open, arrived, is_web, may_navigate};
-use super::{Wish, failed, gone, platform};
+use super::stage::{Open, Stage, arrived, is_web, may_navigate};
+use super::title::window_title;
+use super::{Wish, failed, gone, lock, platform};
 use crate::CONSOLE;
 use crate::revival::revive;
 
@@ -56,7 +57,7 @@ thread_local! {
 /// Builds a session's window with its desk. Main thread only.
 pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) -> Result<()> {
     let builder = WebviewWindowBuilder::new(app, bar_label(&session.id), WebviewUrl::App("bar.html".into()))
-        .title(format!("{} — {} — Understudy", session.user.best(), place(session)))
+        .title(window_title(&session.user, &session.connection_name, session.environment))
         .inner_size(1280.0, 860.0)
         .min_inner_size(420.0, 280.0)
         .focused(true)

@@ -246,6 +246,7 @@ fn action(key: u32) -> Option<BarAction> {
     Some(match key {
         F12 => BarAction::Inspect,
         0x49 if control && shift => BarAction::Inspect,
+        0x4C if control && shift => BarAction::Extend,
         F5 => BarAction::Reload,
         0x52 if control => BarAction::Reload,
         0x57 if control => BarAction::End,

@@ -135,6 +135,18 @@ impl Console<'_> {
             .context("the console's window is open")
     }
 
+    /// Closes the console's window as a person does who means it: yes, its sessions may end.
+    pub async fn close(&self) -> Result<()> {
+        self.turn_to().await?;
+        let runs =
+            self.ask("console_state", "{}").await?["sessions"].as_array().is_some_and(|all| !all.is_empty());
+        self.stage.desktop.close(&self.window().await?).await?;
+        if runs {
+            self.ui.with_text("button", "and quit").await?.click().await?;
+        }
+        Ok(())
+    }
+
     /// The process id of the application, as long as it runs.
     pub fn pid(&self) -> Option<u32> {
         let binary = self.stage.binary.canonicalize().ok()?;

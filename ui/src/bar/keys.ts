@@ -2,11 +2,8 @@
 import type { BarAction } from "../bindings/BarAction";
 import { mac, pressesAtLeast } from "../keys";
 
-/** What has a key of its own: more time is asked for where the bar offers it. */
-export type KeyedAction = Exclude<BarAction, "extend">;
-
 /** In the notation of {@link ../keys.keyWords}; the first one is shown beside its button. */
-export const chords: Record<KeyedAction, [string, ...string[]]> = {
+export const chords: Record<BarAction, [string, ...string[]]> = {
   back: ["Alt+ArrowLeft", ...(mac ? ["Mod+["] : [])],
   forward: ["Alt+ArrowRight", ...(mac ? ["Mod+]"] : [])],
   reload: ["Mod+R", "F5"],
@@ -14,10 +11,11 @@ export const chords: Record<KeyedAction, [string, ...string[]]> = {
   zoom_out: ["Mod+Minus"],
   zoom_reset: ["Mod+0"],
   inspect: ["F12", "Mod+Shift+I"],
+  extend: ["Mod+Shift+L"],
   end: ["Mod+W"],
 };
 
-export function actionOf(event: KeyboardEvent): KeyedAction | null {
-  const actions = Object.keys(chords) as KeyedAction[];
+export function actionOf(event: KeyboardEvent): BarAction | null {
+  const actions = Object.keys(chords) as BarAction[];
   return actions.find((action) => chords[action].some((chord) => pressesAtLeast(event, chord))) ?? null;
 }

@@ -18,4 +18,4 @@ label: string, role: Role, kind: FieldKind,
  * The directory can order by it without reading the whole table first; by others after asking
  * ([`Query::everywhere`]).
  */
-sortable: boolean, };
+sortable: boolean, company: boolean, };

@@ -3,4 +3,4 @@
 /**
  * Who is impersonated, for titles and lists.
  */
-export type UserLabel = { id: string, name: string | null, email: string | null, };
+export type UserLabel = { id: string, name: string | null, email: string | null, company: string | null, };

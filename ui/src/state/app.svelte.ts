@@ -5,12 +5,14 @@ import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionProblem } from "../bindings/ConnectionProblem";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { Error } from "../bindings/Error";
-import type { Row } from "../bindings/Row";
+import type { EndedSession } from "../bindings/EndedSession";
 import type { SessionView } from "../bindings/SessionView";
 import type { Settings } from "../bindings/Settings";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { cellOf, shortName } from "../text/user";
+import { endedToast, isUnexpected, isWorthSaying } from "../text/ending";
+import { protectedBy, type ListedUser } from "../text/standing";
+import { cellOf, shortName, whoIs } from "../text/user";
 import { texts } from "../texts";
 import { Destinations } from "./destinations.svelte";
 import { Details } from "./details.svelte";
@@ -34,6 +36,7 @@ export class App {
     operator_email: "",
     shortcut: "",
     single_keys: true,
+    when_closed: "ask",
   });
   /** Why the keyring cannot be used; `null` when it can. */
   keyring: Error | null = $state.raw(null);
@@ -66,6 +69,7 @@ export class App {
   /** Set by the views that can do it. */
   focusSearchField: (select: boolean) => void = () => {};
   focusDetails: () => void = () => {};
+  focusMessages: () => void = () => {};
 
   /** Of the current connection. */
   get search(): UserSearch | null {
@@ -99,6 +103,8 @@ export class App {
       ipc.onDirectoryChanged((connection) => this.#directoryChanged(connection)),
       ipc.onRenewSecret((session) => this.#renewSecret(session)),
       ipc.onToast((toast) => toasts.show(toast)),
+      ipc.onSessionEnded((ended) => this.#sessionEnded(ended)),
+      ipc.onLeaveAsked(() => void this.#askToLeave()),
       ipc.onFocusSearch(() => this.focusSearch()),
       ipc.onFileDrop(({ paths }) => paths && void this.openDropped(paths)),
     ]);
@@ -210,16 +216,25 @@ export class App {
   }
 
   /** Asks for the reason to become this user of the current connection; whose session runs already needs none, and
-   * its window comes to the front. */
-  impersonate(row: Row): void {
+   * its window comes to the front. Who is protected is asked about nothing. */
+  impersonate(row: ListedUser): void {
     const { connection, search } = this;
     if (!connection || !search?.info) return;
-    const running = this.sessions.find(
-      (session) =>
-        session.connection === connection.id && session.user.id === row.id && session.phase !== "ending",
-    );
+    const running = this.running(connection.id, row.id);
     if (running) return void this.focusSession(running.id);
+    const rule = protectedBy(row.standing);
+    if (rule !== null) {
+      const who = whoIs(search.info.columns, row);
+      return toasts.info(texts.users.isProtected(who, shortName(rule)), texts.details.protectedHint);
+    }
     this.layers.show({ kind: "impersonate", connection, columns: search.info.columns, row });
+  }
+
+  /** The session of this user that runs, but for one that is ending. */
+  running(connection: string, user: string): SessionView | null {
+    const runs = (one: SessionView) =>
+      one.connection === connection && one.user.id === user && one.phase !== "ending";
+    return this.sessions.find(runs) ?? null;
   }
 
   async showDetails(): Promise<void> {
@@ -315,7 +330,64 @@ export class App {
     });
   }
 
+  /** More time for a session that is about to end. */
+  async extendSession(session: string): Promise<void> {
+    await this.#orSay(() => ipc.extendSession(session));
+  }
+
+  /** The last session that has ended, whose user can be gone to again. */
+  lastEnded: SessionView | null = $state.raw(null);
+
+  #sessionEnded(ended: EndedSession): void {
+    const { session } = ended;
+    this.lastEnded = session;
+    if (!isWorthSaying(ended)) return;
+    toasts.show(endedToast(ended), {
+      stays: isUnexpected(ended),
+      offer: {
+        label: texts.ended.openAgain,
+        chord: "Mod+Shift+T",
+        run: () => void this.openAgain(session),
+      },
+    });
+  }
+
+  /** Asks for the reason again, with the one that was given filled in. */
+  async openAgain(session = this.lastEnded): Promise<void> {
+    if (!session) return;
+    if (this.layers.open) return toasts.info(texts.ended.finishFirst);
+    const connection = this.connections.find(({ id }) => id === session.connection);
+    if (!connection) return toasts.info(texts.ended.connectionGone(session.connection_name));
+    await this.#orSay(async () => {
+      const user = session.user.id;
+      const [{ columns }, { row }] = await Promise.all([
+        ipc.directoryInfo(connection.id),
+        ipc.userDetails(connection.id, user),
+      ]);
+      if (this.layers.open) return;
+      const running = this.running(connection.id, user);
+      if (running) return void this.focusSession(running.id);
+      const { reason } = session;
+      this.layers.show({ kind: "impersonate", connection, columns, row, reason });
+    });
+  }
+
   // The window
+
+  async leave(): Promise<void> {
+    await this.#orSay(() => ipc.leave());
+  }
+
+  async answerLeave(quit: boolean): Promise<void> {
+    this.layers.leaving = false;
+    await this.#orSay(() => ipc.answerLeave(quit ? "quit" : "stay"));
+  }
+
+  async #askToLeave(): Promise<void> {
+    this.layers.leaving = true;
+    await tick();
+    await this.#orSay(() => ipc.answerLeave("shown"));
+  }
 
   async zoom(how: "in" | "out" | "reset" | "restore"): Promise<void> {
     await this.#orSay(() => this.#zoom[how]());

@@ -12,7 +12,7 @@ export type Layer =
   | { kind: "secrets"; connection: ConnectionSummary }
   | { kind: "remove"; connection: ConnectionSummary }
   | { kind: "editor"; connection: string | null; draft: ConnectionDraft | null }
-  | { kind: "impersonate"; connection: ConnectionSummary; columns: Column[]; row: Row };
+  | { kind: "impersonate"; connection: ConnectionSummary; columns: Column[]; row: Row; reason?: string };
 
 export interface AskedSecret {
   name: SecretName;
@@ -23,11 +23,13 @@ export class Layers {
   current: Layer | null = $state.raw(null);
   /** The secret that is asked for, and what goes on once it is stored. */
   secret: AskedSecret | null = $state.raw(null);
+  /** Whether to quit is asked, on top of everything: what lies there may hold something unsaved. */
+  leaving = $state(false);
   /** The menu of a row is open: the row it is for stays the selected one. */
   menu = $state(false);
 
   get open(): boolean {
-    return this.current !== null || this.secret !== null;
+    return this.current !== null || this.secret !== null || this.leaving;
   }
 
   show(layer: Layer): void {

@@ -2,9 +2,8 @@
 //
 // A page that is let go of leaves behind where it begins and how long it is, so that the list keeps its height and
 // the page can be asked for again: a hundred rows become some bytes.
-import type { Page } from "../bindings/Page";
 import type { Place } from "../bindings/Place";
-import type { Row } from "../bindings/Row";
+import type { ListedUser, UserPage } from "../text/standing";
 
 /** Pages that are kept: forty screens of an ordinary window, twenty on either side of what is looked at. */
 const KEPT = 20;
@@ -16,7 +15,7 @@ interface Slot {
   start: number;
   size: number;
   /** `null`: let go of. */
-  rows: Row[] | null;
+  rows: ListedUser[] | null;
   /** The directory has changed since: the rows stay until they are read again. */
   outdated?: boolean;
 }
@@ -37,11 +36,11 @@ export class Pages {
   });
 
   /** Those that are loaded, in order. */
-  get loaded(): Row[] {
+  get loaded(): ListedUser[] {
     return this.#slots.flatMap(({ rows }) => rows ?? []);
   }
 
-  at(index: number): Row | null {
+  at(index: number): ListedUser | null {
     const slot = this.#slots[this.#slotOf(index)];
     return slot?.rows?.[index - slot.start] ?? null;
   }
@@ -56,7 +55,7 @@ export class Pages {
   }
 
   /** A list that is known by this page alone. */
-  begin(place: Place, { rows, previous, next }: Page): void {
+  begin(place: Place, { rows, previous, next }: UserPage): void {
     this.#slots = rows.length > 0 ? [{ place, start: 0, size: rows.length, rows }] : [];
     this.previous = previous;
     this.next = next;
@@ -70,14 +69,14 @@ export class Pages {
   }
 
   /** The page behind the last one. */
-  append(place: Place, { rows, next }: Page): void {
+  append(place: Place, { rows, next }: UserPage): void {
     if (rows.length > 0)
       this.#slots = [...this.#slots, { place, start: this.count, size: rows.length, rows }];
     this.next = rows.length > 0 ? next : null;
   }
 
   /** The page before the first one: every place moves. */
-  prepend(place: Place, { rows, previous }: Page): void {
+  prepend(place: Place, { rows, previous }: UserPage): void {
     const by = rows.length;
     if (by > 0) {
       const behind = this.#slots.map((slot) => ({ ...slot, start: slot.start + by }));
@@ -104,7 +103,7 @@ export class Pages {
   }
 
   /** A page that was let go of, again. What has come or gone in the directory meanwhile does not move the others. */
-  refill(place: Place, { rows }: Page): void {
+  refill(place: Place, { rows }: UserPage): void {
     this.#slots = this.#slots.map((slot) => {
       if (slot.place !== place) return slot;
       // A page that ends where another begins loses its first rows rather than its last ones.

@@ -1,12 +1,12 @@
 // The users that the command palette finds in the current connection.
-import type { Row } from "../bindings/Row";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import type { ListedUser } from "../text/standing";
 
 const AT_MOST = 6;
 
 export class PaletteUsers {
-  rows: Row[] = $state.raw([]);
+  rows: ListedUser[] = $state.raw([]);
   failure: Failure | null = $state.raw(null);
   /** What {@link rows} answer. */
   answered = $state("");

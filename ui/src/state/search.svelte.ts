@@ -3,15 +3,14 @@
 import type { How } from "../bindings/How";
 import type { Info } from "../bindings/Info";
 import type { LeftOut } from "../bindings/LeftOut";
-import type { Page } from "../bindings/Page";
 import type { Place } from "../bindings/Place";
 import type { Query } from "../bindings/Query";
 import type { Reading } from "../bindings/Reading";
-import type { Row } from "../bindings/Row";
 import type { Sort } from "../bindings/Sort";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { freeText } from "../text/filters";
+import type { ListedUser, UserPage } from "../text/standing";
 import { Counting } from "./count.svelte";
 import { Pages } from "./pages.svelte";
 import { SearchReading } from "./reading.svelte";
@@ -88,7 +87,7 @@ export class UserSearch {
   /** Place of the selected row; -1 when there is no row. */
   selected = $state(-1);
   /** The selected row; kept when its page is let go of. */
-  row: Row | null = $state.raw(null);
+  row: ListedUser | null = $state.raw(null);
   /** How often the selection was moved, or put somewhere by an answer: then it has to be in sight. */
   moves = $state(0);
 
@@ -124,7 +123,7 @@ export class UserSearch {
   }
 
   /** Those that are loaded. */
-  get rows(): Row[] {
+  get rows(): ListedUser[] {
     return this.pages.loaded;
   }
 
@@ -332,7 +331,7 @@ export class UserSearch {
   }
 
   /** Unless a page is under way, or a question is: it would take that one's place. */
-  async #loadPage(place: Place, put: (page: Page) => void): Promise<boolean> {
+  async #loadPage(place: Place, put: (page: UserPage) => void): Promise<boolean> {
     const { answered } = this;
     if (!answered || this.asking || this.loadingMore || this.failure || this.#moreInterrupted) return false;
     const turn = this.#turn;
@@ -362,7 +361,7 @@ export class UserSearch {
     this.row = this.pages.at(this.selected);
   }
 
-  #refill(place: Place, page: Page): void {
+  #refill(place: Place, page: UserPage): void {
     this.pages.refill(place, page);
     const chosen = this.pages.at(this.selected);
     if (this.row === null || chosen?.id === this.row.id) this.row = chosen;

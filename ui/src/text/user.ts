@@ -2,6 +2,7 @@
 import type { Column } from "../bindings/Column";
 import type { Role } from "../bindings/Role";
 import type { Row } from "../bindings/Row";
+import type { UserLabel } from "../bindings/UserLabel";
 import { texts } from "../texts";
 import { ago, dayAndMinute, exactly, moment } from "./time";
 import { cut, visible } from "./visible";
@@ -21,9 +22,63 @@ export function whoIs(columns: Column[], row: Row): string {
 }
 
 /** The same for a session's user. */
-export function whoIsLabelled(user: { id: string; name: string | null; email: string | null }): string {
-  const said = [user.name, user.email].find((text) => text !== null && text.trim() !== "");
-  return shortName(said ?? user.id);
+export function whoIsLabelled(user: UserLabel): string {
+  return shortName(said(user.name) ?? said(user.email) ?? user.id);
+}
+
+/** A row as a session's label has it. */
+export function labelOf(columns: Column[], row: Row): UserLabel {
+  const at = columns.findIndex(({ company }) => company);
+  return {
+    id: row.id,
+    name: cellOf(columns, row, "name"),
+    email: cellOf(columns, row, "email"),
+    company: said(row.cells[at] ?? null),
+  };
+}
+
+/** What tells this user from another one of the same name: e-mail, else company, else id. `null`: that is all there
+ * is of it. The same as in Rust's `UserLabel::apart`. */
+export function apartOf(user: UserLabel): string | null {
+  const who = whoIsLabelled(user);
+  const all = [user.email, user.company, user.id].map(said).filter((text) => text !== null);
+  return all.map(shortName).find((text) => text !== who) ?? null;
+}
+
+/** Whom a list shows, and where that is said with one word. */
+export interface Listed {
+  id: string;
+  user: UserLabel;
+  place: string;
+}
+
+/** For those in a list who have the name of another one: what tells them apart. All others are not in it. */
+export function namesakes(listed: Listed[]): Map<string, string> {
+  const apart = new Map<string, string>();
+  for (const one of listed) {
+    const others = listed.filter(
+      ({ id, user }) => id !== one.id && whoIsLabelled(user) === whoIsLabelled(one.user),
+    );
+    if (others.length === 0) continue;
+    const ways = [
+      ({ user }: Listed) => apartOf(user),
+      ({ user }: Listed) => shortName(user.id),
+      ({ place }: Listed) => place,
+    ];
+    const way = ways.find((way) => others.every((other) => way(other) !== way(one))) ?? ways[0];
+    const said = way?.(one);
+    if (said) apart.set(one.id, said);
+  }
+  return apart;
+}
+
+/** Name and what tells it apart, in one line. */
+export function named(who: string, apart: string | null | undefined): string {
+  return apart ? `${who} (${apart})` : who;
+}
+
+function said(text: string | null): string | null {
+  return text === null || text.trim() === "" ? null : text;
 }
 
 export function shortName(name: string): string {

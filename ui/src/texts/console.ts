@@ -1,5 +1,6 @@
 // Texts of the console: rail, search, grid, details, sessions, palette, keys.
-import type { KeyedAction } from "../bar/keys";
+import type { BarAction } from "../bindings/BarAction";
+import type { EndCause } from "../bindings/EndCause";
 import type { Tier } from "../bindings/Tier";
 import { locale } from "./shared";
 
@@ -55,6 +56,11 @@ export const console = {
     noEmail: "This user has no e-mail address",
     id: "Id",
     email: "E-mail",
+    running: "session running",
+    protected: "protected",
+    protectedBy: (rule: string) => `Protected, cannot be impersonated: ${rule}`,
+    undecided: "may be protected",
+    isProtected: (who: string, rule: string) => `${who} is protected by a rule of this connection: ${rule}`,
   },
   everywhere: {
     label: "What was not searched",
@@ -91,12 +97,19 @@ export const console = {
     label: "Details",
     close: "Close details",
     impersonate: "Impersonate",
+    goToSession: "Go to session",
+    protected: "This user is protected and can't be impersonated.",
+    rule: "Rule:",
+    protectedHint: "Choose another user, or ask whoever maintains this connection.",
+    undecided: "This list cannot tell whether the user is protected. It is checked when you impersonate.",
     copyField: (label: string) => `Copy ${label}: `,
     past: "Past sessions",
-    noPast: "Nobody became this user yet.",
+    noPast: "No one has signed in as this user yet.",
     noReason: "No reason given",
     refused: "refused",
     running: "running",
+    crashed: "crashed",
+    opening: "signing in…",
     signOutFailed: (why: string) => `Sign-out did not go through: ${why}`,
   },
   sessions: {
@@ -106,11 +119,16 @@ export const console = {
     goToShort: "Go to",
     end: "End",
     endOf: (who: string) => `End the session of ${who}`,
+    /** Of a session that the application refused: nothing began. */
+    close: "Close",
+    closeOf: (who: string) => `Close the window of ${who}`,
     opening: "signing in…",
     refused: "refused",
     ending: "ending…",
     elapsed: (time: string) => `running for ${time}`,
     left: (time: string) => `${time} left`,
+    extend: "Extend",
+    extendOf: (who: string) => `Extend the session of ${who}`,
     inPlace: (who: string, place: string) => `${who}, ${place}`,
     renewLater: (connection: string) => `The secret of ${connection} can be replaced when this is closed.`,
     renewHow: "Finish what is open here, then choose it again in the session's window.",
@@ -144,15 +162,15 @@ export const console = {
     hints: { move: "move", details: "details", impersonate: "impersonate", keys: "all keys" },
   },
   impersonation: {
-    title: (who: string) => `Become ${who}`,
+    title: (who: string) => `Sign in as ${who}`,
     endsAfter: (minutes: number) =>
-      `Ends by itself after ${count(minutes, "minute", "minutes")} and is written to the audit log.`,
-    logged: "It is written to the audit log.",
+      `Ends automatically after ${count(minutes, "minute", "minutes")}. Recorded in the audit log.`,
+    logged: "This is recorded in the audit log.",
     reason: "Reason",
     optional: "A reason is optional here.",
     placeholder: "Ticket number, or what you want to see",
     recent: "Last reasons",
-    missing: "Say why: a reason is asked for here.",
+    missing: "Enter a reason. This connection requires one.",
     submit: "Impersonate",
     busy: "Opening…",
     typeSecret: (name: string) => `Type “${name}”…`,
@@ -214,6 +232,9 @@ export const console = {
     demo: "Try the demo",
     palette: "Command palette",
     retry: "Ask the directory again",
+    openAgain: "Open the last session again",
+    messages: "Go to the newest message",
+    quit: "Quit",
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",
     zoomReset: "Zoom back to 100 %",
@@ -254,8 +275,9 @@ export const console = {
       zoom_out: "Zoom out",
       zoom_reset: "Zoom back to 100 %",
       inspect: "Inspect the page",
+      extend: "Extend the session, when it is about to end",
       end: "End session",
-    } satisfies Record<KeyedAction, string>,
+    } satisfies Record<BarAction, string>,
     singleOff: "Keys of a single letter are turned off in the settings.",
   },
   start: {
@@ -272,6 +294,30 @@ export const console = {
   notices: {
     close: "Dismiss",
     label: "Messages",
+  },
+  ended: {
+    title: (who: string) => `The session as ${who} has ended`,
+    causes: {
+      operator: "You ended it.",
+      window_closed: "Its window was closed.",
+      quit: "Understudy was quit.",
+      deadline: "Its time was up.",
+      never_opened: "Its window could not be opened.",
+      crash: "Understudy stopped unexpectedly while it was running.",
+    } satisfies Record<EndCause, string>,
+    signOutFailed: (why: string) =>
+      `The sign-out did not go through: ${why}. The application may keep the session until it expires.`,
+    openAgain: "Open again",
+    finishFirst: "Finish what is open here first.",
+    connectionGone: (name: string) => `The connection ${name} is no longer there.`,
+  },
+  leaving: {
+    title: (n: number) =>
+      n === 0 ? "No session is running any more" : `${count(n, "session is", "sessions are")} running`,
+    text: (n: number) =>
+      n === 0 ? "Quit Understudy?" : `${n === 1 ? "End it" : "End them"} and quit? Each is signed out first.`,
+    yes: (n: number) => (n === 0 ? "Quit" : `${n === 1 ? "End it" : "End them"} and quit`),
+    no: "Keep working",
   },
   drop: {
     notToml: "Only a connection file (.toml) can be dropped here",

@@ -7,6 +7,7 @@ import type { Sign } from "../bindings/Sign";
 import type { Status } from "../bindings/Status";
 import type { TableKind } from "../bindings/TableKind";
 import type { Theme } from "../bindings/Theme";
+import type { WhenClosed } from "../bindings/WhenClosed";
 import { locale } from "./shared";
 import { recipe, trial } from "./sign-in";
 
@@ -359,6 +360,15 @@ export const setup = {
     copied: "Copied",
     singleKeys: "Single-letter keys",
     singleKeysText: "j, k, / and ? act on the list. Turn them off if you dictate, or press keys by accident.",
+    whenClosed: "When I close the window while sessions run",
+    whenClosedWays: {
+      ask: "Ask",
+      hide: "Hide the console",
+      quit: "End them and quit",
+    } satisfies Record<WhenClosed, string>,
+    whenClosedText: "A hidden console comes back when the last session has ended.",
+    whenClosedShortcut: (key: string) =>
+      `A hidden console comes back with ${key}, or when the last session has ended.`,
     save: "Save",
     saving: "Saving…",
   },

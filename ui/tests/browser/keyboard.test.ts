@@ -25,7 +25,7 @@ describe("keys alone", () => {
     // No wait between the keys: the answer to what was typed is what Ctrl+Enter acts on.
     await page.keyboard.type("bogdan");
     await page.keyboard.press("Control+Enter");
-    await page.getByRole("dialog", { name: "Become Bogdan Ionescu" }).waitFor();
+    await page.getByRole("dialog", { name: "Sign in as Bogdan Ionescu" }).waitFor();
     await page.keyboard.type("Ticket 88240");
     await page.keyboard.press("Control+Enter");
     await page.getByRole("region", { name: "Running sessions" }).getByText("Bogdan Ionescu").waitFor();

@@ -64,7 +64,7 @@ const views: View[] = [
           reason: "Ticket 1",
           phase: "active" as const,
         };
-        const user = (id: string, name: string) => ({ id, name, email: null });
+        const user = (id: string, name: string) => ({ id, name, email: null, company: null });
         fake.state.sessions = [
           {
             ...one,
@@ -358,6 +358,43 @@ const views: View[] = [
     },
   },
   {
+    name: "protected",
+    opening: {
+      prepare: (fake, { NOW }) => {
+        fake.standing = ({ cells }) =>
+          cells[3] === "Staff"
+            ? { protected: "user.plan == 'Staff'" }
+            : cells[1] === "Anouk Mercier"
+              ? "undecided"
+              : "free";
+        fake.state.sessions = [
+          {
+            id: "a",
+            connection: "acme",
+            connection_name: "Acme",
+            environment: "production",
+            user: { id: "48213907", name: "Anna Svensson", email: null, company: null },
+            reason: "",
+            phase: "active",
+            started_at: NOW,
+            active_at: NOW,
+            deadline: null,
+            extensions_left: 2,
+            refused_secrets: [],
+          },
+        ];
+      },
+    },
+    go: async (page) => {
+      await grid(page)
+        .getByRole("row", { name: /Annika Berg/ })
+        .click();
+      await page.keyboard.press("Control+Enter");
+      await page.getByRole("note").waitFor();
+      await page.getByText("Annika Berg is protected").waitFor();
+    },
+  },
+  {
     name: "impersonate-refused",
     opening: {
       prepare: (fake) =>
@@ -411,7 +448,7 @@ const views: View[] = [
             connection: "acme",
             connection_name: "Acme",
             environment: "production",
-            user: { id: "5", name: "Anna Lindqvist", email: null },
+            user: { id: "5", name: "Anna Lindqvist", email: null, company: null },
             reason: "",
             phase: "active",
             started_at: NOW,
@@ -472,6 +509,74 @@ const views: View[] = [
         });
       });
       await page.getByText("401 Unauthorized").waitFor();
+    },
+  },
+  {
+    name: "leaving",
+    opening: {
+      prepare: (fake, { NOW }) => {
+        const one = (id: string) => ({
+          id,
+          connection: "acme",
+          connection_name: "Acme",
+          environment: "production" as const,
+          user: { id, name: "Anna Aebischer", email: `anna@${id}.example`, company: null },
+          reason: "",
+          phase: "active" as const,
+          started_at: NOW,
+          active_at: NOW,
+          deadline: NOW + 107_000,
+          extensions_left: 1,
+          refused_secrets: [],
+        });
+        fake.state.sessions = [one("lindenhof"), one("northwind")];
+      },
+    },
+    go: async (page) => {
+      await field(page).waitFor();
+      await page.keyboard.press("Control+q");
+      await page.getByRole("alertdialog").waitFor();
+    },
+  },
+  {
+    name: "ended",
+    go: async (page) => {
+      await field(page).waitFor();
+      await page.evaluate(() => {
+        const session = {
+          id: "a",
+          connection: "acme",
+          connection_name: "Acme",
+          environment: "production",
+          user: { id: "5", name: "Anna Lindqvist", email: "anna@lindqvist.example", company: null },
+          reason: "Ticket 1",
+          phase: "ending",
+          started_at: 0,
+          active_at: 1,
+          deadline: null,
+          extensions_left: 0,
+          refused_secrets: [],
+        };
+        const ended = { session, ended_at: 1, cause: "deadline", sign_out_failed: null };
+        window.understudy?.emit("session_ended", ended);
+        const other = { ...session, id: "b", user: { ...session.user, name: "محمد الفارسي" } };
+        const why = "it was answered with 500 Internal Server Error";
+        window.understudy?.emit("session_ended", {
+          ...ended,
+          session: other,
+          cause: "operator",
+          sign_out_failed: why,
+        });
+      });
+      await page.getByText(/500 Internal/).waitFor();
+    },
+  },
+  {
+    name: "settings-closing",
+    go: async (page) => {
+      await field(page).waitFor();
+      await page.keyboard.press("Control+,");
+      await page.getByRole("group", { name: /When I close/ }).waitFor();
     },
   },
   {

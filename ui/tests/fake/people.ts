@@ -8,13 +8,20 @@ import type { Survey } from "../../src/bindings/Survey";
 import type { TableOffer } from "../../src/bindings/TableOffer";
 
 export const columns: Column[] = [
-  { name: "id", label: "Id", role: "id", kind: "integer", sortable: true },
-  { name: "full_name", label: "Name", role: "name", kind: "text", sortable: false },
-  { name: "email", label: "E-mail", role: "email", kind: "text", sortable: true },
-  { name: "plan", label: "Plan", role: "other", kind: "text", sortable: false },
-  { name: "company_name", label: "Company", role: "other", kind: "text", sortable: false },
-  { name: "last_login_at", label: "Last login at", role: "other", kind: "time", sortable: false },
-  { name: "created_at", label: "Created", role: "created_at", kind: "time", sortable: true },
+  { name: "id", label: "Id", role: "id", kind: "integer", sortable: true, company: false },
+  { name: "full_name", label: "Name", role: "name", kind: "text", sortable: false, company: false },
+  { name: "email", label: "E-mail", role: "email", kind: "text", sortable: true, company: false },
+  { name: "plan", label: "Plan", role: "other", kind: "text", sortable: false, company: false },
+  { name: "company_name", label: "Company", role: "other", kind: "text", sortable: false, company: true },
+  {
+    name: "last_login_at",
+    label: "Last login at",
+    role: "other",
+    kind: "time",
+    sortable: false,
+    company: false,
+  },
+  { name: "created_at", label: "Created", role: "created_at", kind: "time", sortable: true, company: false },
 ];
 
 export const NOW = Date.parse("2026-11-18T15:30:00Z");

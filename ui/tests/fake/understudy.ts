@@ -11,12 +11,13 @@ import type { Error as BoundaryError } from "../../src/bindings/Error";
 import type { Count } from "../../src/bindings/Count";
 import type { Info } from "../../src/bindings/Info";
 import type { LeftOut } from "../../src/bindings/LeftOut";
-import type { Page } from "../../src/bindings/Page";
+import type { ListedPage } from "../../src/bindings/ListedPage";
 import type { PastSession } from "../../src/bindings/PastSession";
 import type { Query } from "../../src/bindings/Query";
 import type { Row } from "../../src/bindings/Row";
 import type { SecretStatus } from "../../src/bindings/SecretStatus";
 import type { SessionView } from "../../src/bindings/SessionView";
+import type { Standing } from "../../src/bindings/Standing";
 import type { Survey } from "../../src/bindings/Survey";
 import { complete, filtered, free, read } from "./filters";
 import {
@@ -41,6 +42,8 @@ export interface Fake {
   state: ConsoleState;
   columns: Column[];
   rows: Row[];
+  /** What the policy says of a user. */
+  standing: (row: Row) => Standing;
   past: PastSession[];
   reasons: string[];
   secrets: SecretStatus[];
@@ -100,6 +103,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     state: consoleState(),
     columns: defaultColumns,
     rows: defaultRows,
+    standing: () => "free",
     past: [],
     reasons: ["Ticket 88121: invoice total wrong", "Reproducing a bug"],
     secrets: [
@@ -197,7 +201,7 @@ function commands(fake: Fake): Record<string, Answer> {
     user_details: ({ user }) => {
       const row = fake.rows.find(({ id }) => id === user);
       if (!row) throw refusal("user_not_found", `No user has the id ${String(user)} any more.`);
-      return { row, past: fake.past };
+      return { row, standing: fake.standing(row), past: fake.past };
     },
     recent_reasons: () => fake.reasons,
     impersonate: ({ connection, user, reason }) =>
@@ -207,6 +211,7 @@ function commands(fake: Fake): Record<string, Answer> {
       fake.emit("sessions", fake.state.sessions);
     },
     sign_in_form: () => ({ fields: [] }),
+    extend_session: ({ session }) => fake.state.sessions.find(({ id }) => id === session),
     focus_session: () => null,
     retry_session: () => null,
     secret_status: () => fake.secrets,
@@ -274,6 +279,8 @@ function commands(fake: Fake): Record<string, Answer> {
     },
     export_connection: () => null,
     save_settings: ({ settings }) => settings,
+    leave: () => fake.emit("leave_asked", null),
+    answer_leave: () => null,
     bar_state: () => fake.bar,
     bar_act: () => null,
   };
@@ -326,7 +333,7 @@ function count(fake: Fake, text: string): Count {
 }
 
 /** A cursor is the place of the row behind it. */
-function search(fake: Fake, { text, sort, place: from, limit, everywhere }: Query): Page {
+function search(fake: Fake, { text, sort, place: from, limit, everywhere }: Query): ListedPage {
   let found = find(fake, text);
   let leftOut: LeftOut | null = null;
   if (fake.guard && !everywhere) {
@@ -356,6 +363,7 @@ function search(fake: Fake, { text, sort, place: from, limit, everywhere }: Quer
   const ids = found.slice(begin, end).map(({ id }) => id);
   return {
     rows: found.slice(begin, end),
+    standings: found.slice(begin, end).map(fake.standing),
     previous: begin > 0 ? String(begin) : null,
     next: end < found.length ? String(end) : null,
     how: {
@@ -378,7 +386,7 @@ function begin(fake: Fake, connection: string, user: string, reason: string): Se
     connection,
     connection_name: name,
     environment,
-    user: { id: user, name: cell("name"), email: cell("email") },
+    user: { id: user, name: cell("name"), email: cell("email"), company: null },
     reason,
     phase: "opening",
     started_at: Date.now(),
@@ -423,6 +431,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
       operator_email: "kim@acme.example",
       shortcut: "CommandOrControl+Shift+U",
       single_keys: true,
+      when_closed: "ask",
     },
     version: "0.1.0",
     keyring: null,

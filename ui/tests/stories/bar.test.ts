@@ -27,7 +27,7 @@ function state(session: Partial<SessionView>, change: Partial<BarState> = {}): B
       connection: "acme",
       connection_name: "Acme",
       environment: "production",
-      user: { id: "5", name: "Anna Svensson", email: "anna@fjallbo.example" },
+      user: { id: "5", name: "Anna Svensson", email: "anna@fjallbo.example", company: null },
       reason: "Ticket 88240",
       phase: "active",
       started_at: NOW - 66_000,
@@ -53,7 +53,7 @@ describe("what it says", () => {
     render(Bar);
     expect(await screen.findByRole("heading", { name: "Anna Svensson" })).toBeInTheDocument();
     expect(screen.getByText("anna@fjallbo.example")).toBeInTheDocument();
-    expect(screen.getByText("production", { exact: false })).toHaveTextContent("Acme · production");
+    expect(screen.getByTitle("Acme · production")).toHaveTextContent("Acme · production");
     expect(screen.getByTitle("Reason: Ticket 88240")).toBeInTheDocument();
     expect(screen.getByRole("timer", { name: "Running for 01:05" })).toHaveTextContent("01:05");
   });
@@ -64,8 +64,27 @@ describe("what it says", () => {
     expect(await screen.findByRole("timer", { name: "Ends by itself in 02:01" })).toBeInTheDocument();
     expect(screen.queryByText("Less than two minutes left.")).toBeNull();
     clock.now = NOW + 2000;
-    expect(await screen.findByRole("timer", { name: "Ends by itself in 01:59" })).toBeInTheDocument();
-    expect(screen.getByText("Less than two minutes left.")).toBeInTheDocument();
+    expect(await screen.findByRole("timer", { name: "Ends by itself in 01:59" })).toHaveTextContent(
+      "Ends in 01:59",
+    );
+    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("Extend with Ctrl Shift L.");
+  });
+
+  test("and gives more time, by its button and by its key, as long as there is some", async () => {
+    fake.bar = state({ deadline: NOW + 90_000, extensions_left: 1 });
+    render(Bar);
+    const extend = await button("Extend");
+    expect(extend).toHaveAttribute("title", "Extend (Ctrl Shift L)");
+    await user.click(extend);
+    await user.keyboard("{Control>}{Shift>}L{/Shift}{/Control}");
+    expect(asked()).toEqual(["extend", "extend"]);
+    fake.bar = state({ deadline: NOW + 90_000, extensions_left: 0 });
+    fake.emit("bar_changed", null);
+    await waitFor(() => expect(screen.queryByRole("button", { name: "Extend" })).toBeNull());
+    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("cannot be extended any more");
+    fake.bar = state({ deadline: NOW + 3_600_000, extensions_left: 0 });
+    fake.emit("bar_changed", null);
+    await waitFor(() => expect(screen.queryByText(/Less than two minutes/)).toBeNull());
   });
 
   test.each([
@@ -78,7 +97,8 @@ describe("what it says", () => {
     expect((await screen.findAllByText(words)).length).toBeGreaterThan(0);
     expect(screen.queryByRole("timer")).toBeNull();
     for (const name of ["Back", "Forward", "Reload"]) expect(await button(name)).toBeDisabled();
-    const end = await button("End session");
+    // Where the application refused there is no session to end.
+    const end = await button(phase === "refused" ? "Close" : "End session");
     if (phase === "ending") expect(end).toBeDisabled();
     else expect(end).toBeEnabled();
   });
@@ -108,7 +128,7 @@ describe("what it says", () => {
   });
 
   test("a name that tries is text", async () => {
-    fake.bar = state({ user: { id: "1", name: "<b>x</b>\u202etxt", email: null } });
+    fake.bar = state({ user: { id: "1", name: "<b>x</b>\u202etxt", email: null, company: null } });
     render(Bar);
     expect(await screen.findByRole("heading")).toHaveTextContent("<b>x</b>‹U+202E›txt");
   });

@@ -29,7 +29,7 @@ const session = (change: Partial<SessionView>): SessionView => ({
   connection: "acme",
   connection_name: "Acme",
   environment: "production",
-  user: { id: "1", name: "Ada Lindqvist", email: null },
+  user: { id: "1", name: "Ada Lindqvist", email: null, company: null },
   reason: "",
   phase: "active",
   started_at: NOW - 65_000,
@@ -201,7 +201,7 @@ describe("running sessions", () => {
       session({}),
       session({
         id: "s2",
-        user: { id: "2", name: "Arjun Mehta", email: null },
+        user: { id: "2", name: "Arjun Mehta", email: null, company: null },
         deadline: NOW + 90_500,
         extensions_left: 2,
         refused_secrets: [],
@@ -371,7 +371,7 @@ describe("the palette", () => {
     await user.keyboard("bogdan");
     expect(await screen.findByRole("option", { name: /Bogdan Ionescu/, selected: true })).toBeInTheDocument();
     await user.keyboard("{Control>}{Enter}{/Control}");
-    expect(await screen.findByRole("dialog", { name: "Become Bogdan Ionescu" })).toBeInTheDocument();
+    expect(await screen.findByRole("dialog", { name: "Sign in as Bogdan Ionescu" })).toBeInTheDocument();
     await user.keyboard("{Escape}");
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
 
@@ -408,8 +408,12 @@ describe("the palette", () => {
   test("goes to a running session, and ends one", async () => {
     fake.state.sessions = [
       session({}),
-      session({ id: "s2", user: { id: "2", name: "Arjun Mehta", email: null } }),
-      session({ id: "s3", user: { id: "3", name: "Ines Duarte", email: null }, phase: "ending" }),
+      session({ id: "s2", user: { id: "2", name: "Arjun Mehta", email: null, company: null } }),
+      session({
+        id: "s3",
+        user: { id: "3", name: "Ines Duarte", email: null, company: null },
+        phase: "ending",
+      }),
     ];
     render(App);
     await palette("");
@@ -434,7 +438,7 @@ describe("the palette", () => {
   test("switches to another connection", async () => {
     render(App);
     await palette("staging");
-    await pick(/Acme · staging/);
+    await pick(/Acme\s*·\s*staging/);
     expect(
       await screen.findByRole("button", { name: "Acme, staging (2)", current: true }),
     ).toBeInTheDocument();

@@ -32,7 +32,7 @@ const begun = () => fake.called("impersonate").map(({ args }) => args);
 describe("becoming a user", () => {
   test("takes a few letters, Ctrl+Enter, a reason, Ctrl+Enter", async () => {
     await becomeFirst("bogdan");
-    expect(await screen.findByRole("dialog", { name: "Become Bogdan Ionescu" })).toBeInTheDocument();
+    expect(await screen.findByRole("dialog", { name: "Sign in as Bogdan Ionescu" })).toBeInTheDocument();
     expect(await reason()).toHaveFocus();
     await user.type(await reason(), "Ticket 1");
     await user.keyboard("{Control>}{Enter}{/Control}");
@@ -51,14 +51,14 @@ describe("becoming a user", () => {
     await user.keyboard("{Control>}{Enter}{/Control}");
     expect(screen.queryByRole("dialog")).toBeNull();
     held.stop();
-    expect(await screen.findByRole("dialog", { name: "Become Bogdan Ionescu" })).toBeInTheDocument();
+    expect(await screen.findByRole("dialog", { name: "Sign in as Bogdan Ionescu" })).toBeInTheDocument();
   });
 
   test("asks for the reason that the policy wants, and keeps the focus there", async () => {
     await becomeFirst("bogdan");
     await reason();
     await user.keyboard("{Control>}{Enter}{/Control}");
-    expect(await screen.findByText(/Say why/)).toBeInTheDocument();
+    expect(await screen.findByText(/Enter a reason/)).toBeInTheDocument();
     expect(await reason()).toHaveFocus();
     expect(await reason()).toBeInvalid();
     expect(begun()).toEqual([]);
@@ -211,7 +211,7 @@ describe("what the application asks beside the reason", () => {
     await screen.findByRole("combobox", { name: /^Channel/ });
     expect(screen.getAllByRole("textbox", { name: "Reason" })).toHaveLength(1);
     await user.keyboard("{Control>}{Enter}{/Control}");
-    expect(await screen.findByText(/Say why/)).toBeInTheDocument();
+    expect(await screen.findByText(/Enter a reason/)).toBeInTheDocument();
     await user.type(await reason(), "Ticket 1");
     await user.keyboard("{Control>}{Enter}{/Control}");
     await waitFor(() => expect(begun()).toHaveLength(1));
@@ -260,7 +260,7 @@ describe("a refused secret", () => {
     connection: "acme",
     connection_name: "Acme",
     environment: "production",
-    user: { id: "48213914", name: "Bogdan Ionescu", email: null },
+    user: { id: "48213914", name: "Bogdan Ionescu", email: null, company: null },
     reason: "",
     phase: "refused",
     started_at: 0,
@@ -304,7 +304,7 @@ describe("a user whose session runs already", () => {
       connection: "acme",
       connection_name: "Acme",
       environment: "production" as const,
-      user: { id: "48213914", name: "Bogdan Ionescu", email: null },
+      user: { id: "48213914", name: "Bogdan Ionescu", email: null, company: null },
       reason: "Ticket 1",
       phase: "active" as const,
       started_at: 0,
@@ -340,7 +340,7 @@ describe("a user whose session runs already", () => {
     "by the details' button": async () => {
       await bogdan();
       const details = screen.getByRole("complementary", { name: "Details" });
-      await user.click(within(details).getByRole("button", { name: "Impersonate" }));
+      await user.click(within(details).getByRole("button", { name: "Go to session" }));
     },
     "from the palette": async () => {
       await palette();
@@ -369,11 +369,92 @@ describe("a user whose session runs already", () => {
   test.each([
     ["one that is ending", { phase: "ending" }],
     ["one of another connection", { connection: "acme-staging" }],
-    ["another user's", { user: { id: "1", name: "Bogdan Ionescu", email: null } }],
+    ["another user's", { user: { id: "1", name: "Bogdan Ionescu", email: null, company: null } }],
   ])("is not meant by %s", async (_, change) => {
     running(change);
     await becomeFirst("bogdan");
     expect(await reason()).toHaveFocus();
     expect(fake.called("focus_session")).toEqual([]);
   });
+});
+
+describe("a user who is protected", () => {
+  const RULE = "user.plan == 'Staff'";
+  beforeEach(() => {
+    fake.standing = ({ cells }) => (cells[3] === "Staff" ? { protected: RULE } : "free");
+  });
+  const annika = async () => {
+    render(App);
+    await user.type(await field(), "annika");
+    await waitFor(async () => expect(await rows()).toHaveLength(1));
+  };
+  const messages = () => screen.getByRole("status", { name: "Messages" });
+
+  test("is marked in the list and named so to those who hear it", async () => {
+    render(App);
+    const all = await rows();
+    const locked = all.filter((row) => within(row).queryByText("protected"));
+    expect(locked).toHaveLength(1);
+    expect(locked[0]).toHaveTextContent("Annika Berg");
+    expect(within(locked[0] as HTMLElement).getByTitle(new RegExp(RULE))).toBeInTheDocument();
+  });
+
+  test("has the reason in the details where the button would be, and Enter leads there", async () => {
+    await annika();
+    const details = within(screen.getByRole("complementary", { name: "Details" }));
+    const note = await details.findByRole("note");
+    expect(note).toHaveTextContent("This user is protected and can't be impersonated.");
+    expect(note).toHaveTextContent(RULE);
+    expect(details.queryByRole("button", { name: "Impersonate" })).toBeNull();
+    await user.keyboard("{Enter}");
+    await waitFor(() => expect(note).toHaveFocus());
+  });
+
+  test("is asked about nothing: Ctrl+Enter says so at once", async () => {
+    await annika();
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(messages()).toHaveTextContent("Annika Berg is protected"));
+    expect(messages()).toHaveTextContent(RULE);
+    expect(screen.queryByRole("dialog")).toBeNull();
+    expect(await field()).toHaveFocus();
+  });
+
+  test("by the palette neither", async () => {
+    render(App);
+    await rows();
+    await user.keyboard("{Control>}k{/Control}");
+    await screen.findByRole("combobox", { name: "Command palette" });
+    await user.keyboard("annika");
+    await screen.findByRole("option", { name: /^Annika Berg protected/, selected: true });
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() => expect(messages()).toHaveTextContent("Annika Berg is protected"));
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+
+  test("is known by the directory's newest word: the details read the user again", async () => {
+    fake.answers["user_details"] = ({ user }) => ({
+      row: fake.rows.find(({ id }) => id === user),
+      standing: { protected: RULE },
+      past: [],
+    });
+    await becomeFirstSeen("bogdan");
+    const details = within(screen.getByRole("complementary", { name: "Details" }));
+    expect(await details.findByRole("note")).toHaveTextContent(RULE);
+  });
+
+  test("or may be, where the list cannot tell: it is said, and asked for when it begins", async () => {
+    fake.standing = () => "undecided";
+    await becomeFirstSeen("bogdan");
+    expect(within((await rows())[0] as HTMLElement).getByText("may be protected")).toBeInTheDocument();
+    const details = within(screen.getByRole("complementary", { name: "Details" }));
+    expect(details.getByText(/It is checked when you impersonate/)).toBeInTheDocument();
+    await user.click(details.getByRole("button", { name: "Impersonate" }));
+    expect(await reason()).toHaveFocus();
+  });
+
+  async function becomeFirstSeen(query: string) {
+    render(App);
+    await user.type(await field(), query);
+    await waitFor(async () => expect(await rows()).toHaveLength(1));
+  }
 });

@@ -32,6 +32,7 @@ describe("typing", () => {
     fake.answers["search_users"] = () => new Promise((resolve) => waiting.push(resolve));
     const page = (id: string) => ({
       rows: [{ id, cells: [id] }],
+      standings: ["free"],
       previous: null,
       next: null,
       how: { tier: "prefix", by: null, elapsed_ms: 1 },

@@ -34,9 +34,34 @@ pub(super) fn label(name: &str) -> String {
     if words.is_empty() { name.to_owned() } else { words.join(" ") }
 }
 
+/// Words for whoever users belong to.
+const COMPANIES: &[&str] =
+    &["company", "organisation", "organization", "org", "tenant", "workspace", "employer", "firm", "team"];
+
+/// `company`, `orgName` and `tenant->>title` say in words for whom a user is there; `company_id` and
+/// `team_size` do not.
+pub(super) fn names_company(name: &str) -> bool {
+    let label = label(name).to_lowercase();
+    let words: Vec<&str> = label.split(' ').collect();
+    match words[..] {
+        [.., company, "name" | "title"] | [.., company] => COMPANIES.contains(&company),
+        [] => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::label;
+    use super::{label, names_company};
+
+    #[test]
+    fn a_company_is_known_by_its_columns_name() {
+        for name in ["company", "company_name", "orgName", "billing_organization", "tenant->>title", "Firm"] {
+            assert!(names_company(name), "{name}");
+        }
+        for name in ["company_id", "team_size", "accompany", "name", "plan", "companies_seen", ""] {
+            assert!(!names_company(name), "{name}");
+        }
+    }
 
     #[test]
     fn labels_read_like_words() {

@@ -4,9 +4,9 @@
 //! fit, each with its key in the connection file and the closest name there is.
 
 use super::catalogue::{Table, TableColumn, quoted};
-use super::label::label;
+use super::label::{label, names_company};
 use super::survey::likeness;
-use super::{Column, Role};
+use super::{Column, FieldKind, Role};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result};
 use crate::json_path::JsonPath;
@@ -74,6 +74,10 @@ impl<T: Clone> Mapping<T> {
                 role,
                 kind: column.kind,
                 sortable: column.access.order.is_some(),
+                company: role == Role::Other
+                    && column.kind == FieldKind::Text
+                    && names_company(name)
+                    && !columns.iter().any(|known| known.company),
             });
             shown.push(column);
         }
@@ -224,7 +228,6 @@ fn listed(names: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::FieldKind;
     use super::super::catalogue::name_for_test;
     use super::*;
 

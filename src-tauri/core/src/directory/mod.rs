@@ -84,6 +84,8 @@ pub struct Column {
     /// The directory can order by it without reading the whole table first; by others after asking
     /// ([`Query::everywhere`]).
     pub sortable: bool,
+    /// Says by its name for which company a user is there: it tells two users of one name apart. One column at most.
+    pub company: bool,
 }
 
 /// One user: the id as text (exact, whatever its type) and a cell per [`Column`].

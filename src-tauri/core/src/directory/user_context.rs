@@ -16,23 +16,49 @@ impl Info {
     /// Whole numbers stay whole numbers of up to 64 bits, other finite numbers and booleans become
     /// JSON's, NULL becomes null; everything else is text, as the row shows it.
     pub fn user_context(&self, row: &Row) -> Map<String, Value> {
+        self.user_context_of(row, |_| true)
+    }
+
+    /// The same for the names below `user` that are `wanted`, of which a path has its first part only: a list asks
+    /// this of each of its rows, and its question is about few columns.
+    pub(crate) fn user_context_of(&self, row: &Row, wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
         let mut user = Map::new();
         let is_whole = |cell: &Option<String>| !cell.as_deref().is_some_and(is_cut);
         let cells = || self.columns.iter().zip(&row.cells).filter(|(_, cell)| is_whole(cell));
         for (column, cell) in cells() {
-            let key = match column.role {
-                Role::Id => "id",
-                Role::Email => "email",
-                Role::Name => "name",
-                Role::CreatedAt => "created_at",
-                Role::Other => continue,
-            };
-            user.insert(key.to_owned(), typed(cell.as_deref(), column.kind));
+            if let Some(key) = role_name(column.role).filter(|key| wanted(key)) {
+                user.insert(key.to_owned(), typed(cell.as_deref(), column.kind));
+            }
         }
         for (column, cell) in cells() {
-            place(&mut user, &dotted(&column.name), typed(cell.as_deref(), column.kind));
+            let name = dotted(&column.name);
+            if wanted(name.split('.').next().unwrap_or_default()) {
+                place(&mut user, &name, typed(cell.as_deref(), column.kind));
+            }
         }
         user
+    }
+}
+
+impl Info {
+    /// One of the values below `user` that are `wanted` was cut in this row, so that nobody knows what it says.
+    pub(crate) fn lacks(&self, row: &Row, wanted: impl Fn(&str) -> bool) -> bool {
+        self.columns.iter().zip(&row.cells).any(|(column, cell)| {
+            let name = dotted(&column.name);
+            cell.as_deref().is_some_and(is_cut)
+                && (role_name(column.role).is_some_and(&wanted)
+                    || wanted(name.split('.').next().unwrap_or_default()))
+        })
+    }
+}
+
+fn role_name(role: Role) -> Option<&'static str> {
+    match role {
+        Role::Id => Some("id"),
+        Role::Email => Some("email"),
+        Role::Name => Some("name"),
+        Role::CreatedAt => Some("created_at"),
+        Role::Other => None,
     }
 }
 
@@ -80,6 +106,7 @@ mod tests {
                     role,
                     kind,
                     sortable: false,
+                    company: false,
                 })
                 .collect(),
             estimated_total: None,

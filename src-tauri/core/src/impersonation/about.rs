@@ -42,10 +42,12 @@ pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> Value {
     })
 }
 
-pub(crate) fn user_label(context: &Value, row: &Row) -> UserLabel {
-    let text =
-        |key: &str| context["user"][key].as_str().filter(|text| !text.trim().is_empty()).map(str::to_owned);
-    UserLabel { id: row.id.clone(), name: text("name"), email: text("email") }
+pub(crate) fn user_label(info: &Info, context: &Value, row: &Row) -> UserLabel {
+    let said = |text: &str| Some(text.to_owned()).filter(|text| !text.trim().is_empty());
+    let text = |key: &str| context["user"][key].as_str().and_then(said);
+    let company = info.columns.iter().position(|column| column.company);
+    let company = company.and_then(|at| row.cells.get(at)?.as_deref()).and_then(said);
+    UserLabel { id: row.id.clone(), name: text("name"), email: text("email"), company }
 }
 
 pub(super) fn in_words(error: Error) -> Refusal {

@@ -92,7 +92,7 @@ impl Impersonations {
             connection: connection.id.clone(),
             connection_name: connection.file.name.clone(),
             environment: connection.file.environment,
-            user: user_label(&context, &row),
+            user: user_label(info, &context, &row),
             reason,
             phase: Phase::Opening,
             started_at: self.clock.now_ms(),

@@ -18,6 +18,7 @@ mod url;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use minijinja::value::{Serde, Value as Rendered, ValueKind};
 use minijinja::{Error as EngineError, ErrorKind};
@@ -314,9 +315,26 @@ impl Node {
     }
 }
 
-/// An expression that is true or false: `user.plan == 'pro'`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expression(Source);
+/// An expression that is true or false: `user.plan == 'pro'`. Compiled once, as a list asks it of each of its rows.
+#[derive(Clone)]
+pub struct Expression {
+    source: Source,
+    compiled: Arc<minijinja::Expression<'static, 'static>>,
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Expression {}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.source.fmt(f)
+    }
+}
 
 impl Expression {
     pub fn parse(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
@@ -326,19 +344,30 @@ impl Expression {
         let names = names_of_expression(text)?;
         scope.check(&names)?;
         try_out(&names, |context| evaluate(text, context).map(drop))?;
-        Ok(Self(Source { key: key.into(), text: text.into(), names }))
+        let compiled = engine(Flavour::Exact).compile_expression_owned(text.to_owned());
+        let compiled = compiled.map_err(|cause| TemplateFault::new(cause.kind().to_string()))?;
+        let source = Source { key: key.into(), text: text.into(), names };
+        Ok(Self { source, compiled: Arc::new(compiled) })
     }
 
     /// As it stands in the file.
     pub fn source(&self) -> &str {
-        &self.0.text
+        &self.source.text
+    }
+
+    /// The names that it uses behind `user.`.
+    pub fn of_user(&self) -> BTreeSet<String> {
+        self.source.below("user")
     }
 
     /// Fails with [`Code::TemplateFailed`] when a value is missing, or the result is neither true
     /// nor false.
     pub fn eval(&self, context: &Value) -> Result<bool> {
-        let value = evaluate(&self.0.text, Rendered::from(Serde(context)))
-            .map_err(|cause| self.0.failed(context, &cause))?;
+        let value = self
+            .compiled
+            .eval(Rendered::from(Serde(context)))
+            .and_then(defined)
+            .map_err(|cause| self.source.failed(context, &cause))?;
         bool::try_from(value.clone()).ok().filter(|_| value.kind() == ValueKind::Bool).ok_or_else(|| {
             let kind = match value.kind() {
                 ValueKind::Number => "a number",
@@ -347,14 +376,20 @@ impl Expression {
                 ValueKind::Seq | ValueKind::Iterable => "a list",
                 _ => "a value",
             };
-            Error::new(Code::TemplateFailed, format!("{} is {kind}; it has to be true or false.", self.0.key))
-                .hint("Compare the value with something, as in `user.plan == 'pro'`.")
+            Error::new(
+                Code::TemplateFailed,
+                format!("{} is {kind}; it has to be true or false.", self.source.key),
+            )
+            .hint("Compare the value with something, as in `user.plan == 'pro'`.")
         })
     }
 }
 
 fn evaluate(expression: &str, context: Rendered) -> Result<Rendered, EngineError> {
-    let value = engine(Flavour::Exact).compile_expression(expression)?.eval(context)?;
+    engine(Flavour::Exact).compile_expression(expression)?.eval(context).and_then(defined)
+}
+
+fn defined(value: Rendered) -> Result<Rendered, EngineError> {
     if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(value) }
 }
 

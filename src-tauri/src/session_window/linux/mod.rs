@@ -139,6 +139,7 @@ fn action(event: &EventKey) -> Option<BarAction> {
     Some(match event.keyval() {
         key::F12 => BarAction::Inspect,
         key::I | key::i if control && shift => BarAction::Inspect,
+        key::L | key::l if control && shift => BarAction::Extend,
         key::F5 => BarAction::Reload,
         key::r | key::R if control => BarAction::Reload,
         key::w | key::W if control => BarAction::End,

@@ -9,7 +9,7 @@ pub(super) fn now() -> Timestamp {
 }
 
 pub(super) fn column(name: &str, role: Role, kind: FieldKind) -> Column {
-    Column { name: name.to_owned(), label: label(name), role, kind, sortable: false }
+    Column { name: name.to_owned(), label: label(name), role, kind, sortable: false, company: false }
 }
 
 pub(super) fn columns() -> Vec<Column> {

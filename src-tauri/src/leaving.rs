@@ -1,0 +1,173 @@
+//! How the console's window is left: asked about first while sessions run, hidden, or the end of everything. Whoever
+//! closes it by its button, a key, a menu or the taskbar comes through [`leave`]; a signal quits without a question.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tauri::{AppHandle, Emitter, Manager, WebviewWindow};
+use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
+use tokio::sync::Notify;
+use ts_rs::TS;
+use understudy_core::console::Console;
+use understudy_core::session::{Phase, SessionView};
+use understudy_core::settings::WhenClosed;
+
+use crate::CONSOLE;
+
+/// The console's page says within this time that it asks; else its process is gone or busy, and the system asks.
+const PAGE_LIMIT: Duration = Duration::from_millis(1500);
+
+/// Where leaving stands.
+#[derive(Default)]
+pub struct Leaving {
+    /// The end has begun, and does not begin twice.
+    quitting: AtomicBool,
+    /// The window was hidden, and comes back when the last session has ended.
+    hidden: AtomicBool,
+    /// A question is under way.
+    asking: AtomicBool,
+    /// The console's page shows the question.
+    shown: Notify,
+}
+
+impl Leaving {
+    /// Nothing has to be ended: whoever exits now just exits.
+    pub fn needs_no_end(&self) {
+        self.quitting.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_quitting(&self) -> bool {
+        self.quitting.load(Ordering::SeqCst)
+    }
+}
+
+/// What the console's page says to the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum LeaveAnswer {
+    /// It is on the screen.
+    Shown,
+    /// Keep working.
+    Stay,
+    /// End all sessions and quit.
+    Quit,
+}
+
+/// The console's window is to be closed.
+pub fn leave(app: &AppHandle) {
+    // Without a console, starting has failed: there is nothing to ask about.
+    let Some(console) = app.try_state::<Arc<Console>>() else { return quit(app) };
+    if !console.sessions().iter().any(runs) {
+        return quit(app);
+    }
+    match console.settings().when_closed {
+        WhenClosed::Quit => quit(app),
+        WhenClosed::Hide => hide(app),
+        WhenClosed::Ask => ask(app),
+    }
+}
+
+/// One that is ending needs nobody's leave.
+fn runs(session: &SessionView) -> bool {
+    session.phase != Phase::Ending
+}
+
+fn hide(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(CONSOLE) {
+        app.state::<Leaving>().hidden.store(true, Ordering::SeqCst);
+        let _ = window.hide();
+    }
+}
+
+fn ask(app: &AppHandle) {
+    let Some(window) = app.get_webview_window(CONSOLE) else { return ask_natively(app) };
+    // It may have been closed from the taskbar.
+    raise(&window);
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        let leaving = app.state::<Leaving>();
+        let shown = leaving.shown.notified();
+        let _ = app.emit_to(CONSOLE, "leave_asked", ());
+        if tokio::time::timeout(PAGE_LIMIT, shown).await.is_err() {
+            ask_natively(&app);
+        }
+    });
+}
+
+/// The same question where the console's page cannot ask it.
+fn ask_natively(app: &AppHandle) {
+    if app.state::<Leaving>().asking.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let running = app.state::<Arc<Console>>().sessions().into_iter().filter(runs).count();
+    let question = match running {
+        1 => "1 session is running. End it and quit?".into(),
+        running => format!("{running} sessions are running. End them and quit?"),
+    };
+    let asked = app.clone();
+    app.dialog()
+        .message(question)
+        .title("Quit Understudy?")
+        .kind(MessageDialogKind::Warning)
+        .buttons(MessageDialogButtons::OkCancelCustom("End and quit".into(), "Keep working".into()))
+        .show(move |ends| {
+            asked.state::<Leaving>().asking.store(false, Ordering::SeqCst);
+            if ends {
+                quit(&asked);
+            }
+        });
+}
+
+/// The console's page has shown the question, or has its answer.
+pub fn answer(app: &AppHandle, answer: LeaveAnswer) {
+    match answer {
+        LeaveAnswer::Shown => app.state::<Leaving>().shown.notify_waiters(),
+        LeaveAnswer::Stay => {}
+        LeaveAnswer::Quit => quit(app),
+    }
+}
+
+/// Ends all sessions, then the process. The console's window goes first, so that nobody waits for it.
+pub fn quit(app: &AppHandle) {
+    if app.state::<Leaving>().quitting.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    if let Some(window) = app.get_webview_window(CONSOLE) {
+        // Hidden, not closed: the last window that closes takes the process with it.
+        let _ = window.hide();
+    }
+    let app = app.clone();
+    tauri::async_runtime::spawn(async move {
+        if let Some(console) = app.try_state::<Arc<Console>>() {
+            console.shut_down().await;
+        }
+        app.exit(0);
+    });
+}
+
+/// A console that was hidden for its sessions is back when there are none.
+pub fn come_back(app: &AppHandle, sessions: &[SessionView]) {
+    let leaving = app.state::<Leaving>();
+    if sessions.is_empty() && !leaving.is_quitting() && leaving.hidden.swap(false, Ordering::SeqCst) {
+        to_front(app);
+    }
+}
+
+/// Brings the console to the front with the search focused.
+pub fn to_front(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window(CONSOLE) {
+        raise(&window);
+        let _ = app.emit_to(CONSOLE, "focus_search", ());
+    }
+}
+
+/// Brings the console's window to the front, wherever it is.
+pub fn raise(window: &WebviewWindow) {
+    window.state::<Leaving>().hidden.store(false, Ordering::SeqCst);
+    let _ = window.unminimize();
+    let _ = window.show();
+    let _ = window.set_focus();
+}

@@ -1,0 +1,126 @@
+//! What the desktop tells the agent while they look at something else: that a session is about to end.
+//!
+//! Locked screens show notifications, so they say where, and never whom or why. Where no service takes them they are
+//! dropped without a word: the bar and the console say the same.
+
+use tauri::{AppHandle, Manager, UserAttentionType};
+use understudy_core::plain;
+use understudy_core::session::SessionView;
+
+use crate::session_window::bar_label;
+
+/// Tells that the time of `session` is up in a moment; `now` in milliseconds since the epoch.
+pub fn ends_soon(app: &AppHandle, session: &SessionView, now: i64) {
+    if let Some(window) = app.get_webview_window(&bar_label(&session.id)) {
+        let _ = window.request_user_attention(Some(UserAttentionType::Informational));
+    }
+    let (title, text) = words(session, now);
+    let told = app.run_on_main_thread(move || notify(&title, &text));
+    if let Err(error) = told {
+        tracing::debug!("a notification: {error}");
+    }
+}
+
+/// The title and the text.
+fn words(session: &SessionView, now: i64) -> (String, String) {
+    let seconds = session.deadline.map_or(0, |deadline| (deadline - now).max(0) / 1000);
+    let left = match (seconds + 30) / 60 {
+        _ if seconds < 55 => format!("{seconds} seconds"),
+        1 => "1 minute".into(),
+        minutes => format!("{minutes} minutes"),
+    };
+    let place = format!("{} · {}", plain::line(&session.connection_name, 60), session.environment.as_str());
+    let next = if session.extensions_left > 0 {
+        "Its window offers more time."
+    } else {
+        "It cannot be extended any more."
+    };
+    (format!("A session ends in {left}"), format!("{place}. {next}"))
+}
+
+/// Asks the desktop's notification service (the Desktop Notifications Specification, over D-Bus). Main thread only.
+#[cfg(target_os = "linux")]
+fn notify(title: &str, text: &str) {
+    use std::collections::HashMap;
+
+    use glib::Variant;
+    use glib::prelude::ToVariant;
+    use gtk::gio;
+
+    const SERVICE: &str = "org.freedesktop.Notifications";
+    const PATH: &str = "/org/freedesktop/Notifications";
+    /// Milliseconds; a service that takes longer does not take it.
+    const LIMIT: i32 = 5000;
+
+    // Without an address the library would start a bus of its own.
+    if std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_none() {
+        return;
+    }
+    // Ours, replacing none, without an icon, with neither buttons nor hints, for as long as the desktop likes.
+    let (buttons, hints) = (Vec::<String>::new(), HashMap::<String, Variant>::new());
+    let message = ("Understudy", 0_u32, "", title, text, buttons, hints, -1_i32).to_variant();
+    gio::bus_get(gio::BusType::Session, gio::Cancellable::NONE, move |bus| {
+        let Ok(bus) = bus else { return };
+        bus.call(
+            Some(SERVICE),
+            PATH,
+            SERVICE,
+            "Notify",
+            Some(&message),
+            None,
+            gio::DBusCallFlags::NONE,
+            LIMIT,
+            gio::Cancellable::NONE,
+            |answer| {
+                if let Err(error) = answer {
+                    tracing::debug!("no notification: {error}");
+                }
+            },
+        );
+    });
+}
+
+/// The dock or the taskbar has been asked for the agent's attention.
+#[cfg(not(target_os = "linux"))]
+fn notify(_title: &str, _text: &str) {}
+
+#[cfg(test)]
+mod tests {
+    use understudy_core::connection::Environment;
+    use understudy_core::session::{Phase, UserLabel};
+
+    use super::*;
+
+    #[test]
+    fn a_locked_screen_shows_where_and_not_whom() {
+        let session = |left_ms: i64, extensions_left| SessionView {
+            id: "s1".into(),
+            connection: "acme".into(),
+            connection_name: "Acme".into(),
+            environment: Environment::Production,
+            user: UserLabel {
+                id: "49852393".into(),
+                name: Some("Anna Hoffmann".into()),
+                email: Some("anna@lindenhof.example".into()),
+                company: Some("Lindenhof".into()),
+            },
+            reason: "a private matter".into(),
+            phase: Phase::Active,
+            started_at: 0,
+            active_at: Some(0),
+            deadline: Some(1_000 + left_ms),
+            extensions_left,
+            refused_secrets: Vec::new(),
+        };
+        let said = |left_ms, extensions| words(&session(left_ms, extensions), 1_000);
+        assert_eq!(
+            said(120_000, 2),
+            ("A session ends in 2 minutes".into(), "Acme · production. Its window offers more time.".into())
+        );
+        assert_eq!(said(119_400, 0).0, "A session ends in 2 minutes");
+        assert_eq!(said(119_400, 0).1, "Acme · production. It cannot be extended any more.");
+        assert_eq!(said(60_000, 0).0, "A session ends in 1 minute");
+        assert_eq!(said(30_000, 0).0, "A session ends in 30 seconds");
+        assert_eq!(said(-5, 0).0, "A session ends in 0 seconds");
+    }
+}

@@ -1,0 +1,24 @@
+// That a session has ended, in words: which one, why, and whether its sign-out went through.
+import type { EndedSession } from "../bindings/EndedSession";
+import type { Toast } from "../bindings/Toast";
+import { texts } from "../texts";
+import { apartOf, named, whoIsLabelled } from "./user";
+
+/** The agent did not do it: it has to be seen. */
+export function isUnexpected({ cause, sign_out_failed }: EndedSession): boolean {
+  return sign_out_failed !== null || !["operator", "window_closed", "quit"].includes(cause);
+}
+
+/** Somebody was signed in, or may be: else a window was closed in which nothing began. */
+export function isWorthSaying({ session, cause, sign_out_failed }: EndedSession): boolean {
+  return (
+    session.active_at !== null || sign_out_failed !== null || !["operator", "window_closed"].includes(cause)
+  );
+}
+
+export function endedToast({ session, cause, sign_out_failed }: EndedSession): Toast {
+  const who = named(whoIsLabelled(session.user), apartOf(session.user));
+  const words = texts.ended;
+  const how = sign_out_failed === null ? "" : ` ${words.signOutFailed(sign_out_failed)}`;
+  return { kind: "info", text: words.title(who), hint: words.causes[cause] + how, said: [] };
+}

@@ -1,0 +1,174 @@
+// A session that ends says so, whatever ended it, and its customer is one key away.
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import App from "../../src/App.svelte";
+import type { EndCause } from "../../src/bindings/EndCause";
+import type { EndedSession } from "../../src/bindings/EndedSession";
+import type { SessionView } from "../../src/bindings/SessionView";
+import { clock } from "../../src/state/clock.svelte";
+import { installFake, type Fake } from "../fake/understudy";
+
+let fake: Fake;
+let user: UserEvent;
+const NOW = Date.parse("2026-11-18T15:30:00Z");
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOW, shouldAdvanceTime: true });
+  fake = installFake();
+  user = userEvent.setup({ advanceTimers: vi.advanceTimersByTime });
+});
+afterEach(() => vi.useRealTimers());
+
+const bogdan = { id: "48213914", name: "Bogdan Ionescu", email: "bogdan@carpati.example", company: null };
+const session = (change: Partial<SessionView> = {}): SessionView => ({
+  id: "s1",
+  connection: "acme",
+  connection_name: "Acme",
+  environment: "production",
+  user: bogdan,
+  reason: "Ticket 88240",
+  phase: "active",
+  started_at: NOW - 60_000,
+  active_at: NOW - 60_000,
+  deadline: null,
+  extensions_left: 2,
+  refused_secrets: [],
+  ...change,
+});
+const end = (cause: EndCause, change: Partial<EndedSession> = {}) =>
+  fake.emit("session_ended", {
+    session: session({ phase: "ending" }),
+    cause,
+    sign_out_failed: null,
+    ended_at: NOW,
+    ...change,
+  } satisfies EndedSession);
+const messages = () => screen.getByRole("status", { name: "Messages" });
+const list = () => screen.findByRole("grid", { name: "Users" });
+const TITLE = "The session as Bogdan Ionescu (bogdan@carpati.example) has ended";
+
+describe("what is said of an end", () => {
+  test.each([
+    ["operator", "You ended it."],
+    ["window_closed", "Its window was closed."],
+    ["deadline", "Its time was up."],
+    ["never_opened", "Its window could not be opened."],
+    ["crash", "Understudy stopped unexpectedly while it was running."],
+  ] as const)("%s", async (cause, why) => {
+    render(App);
+    await list();
+    end(cause);
+    await waitFor(() => expect(messages()).toHaveTextContent(TITLE));
+    expect(messages()).toHaveTextContent(why);
+    expect(messages()).not.toHaveTextContent("sign-out");
+  });
+
+  test("also that the sign-out did not go through, and that stays", async () => {
+    render(App);
+    await list();
+    end("operator", { sign_out_failed: "it was answered with 500" });
+    await waitFor(() => expect(messages()).toHaveTextContent(/did not go through: it was answered with 500/));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(messages()).toHaveTextContent(TITLE);
+  });
+
+  test("what the agent did goes by itself, but not while it is looked at", async () => {
+    render(App);
+    await list();
+    end("operator");
+    const again = await screen.findByRole("button", { name: /^Open again/ });
+    await user.keyboard("{F8}");
+    expect(again).toHaveFocus();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(again).toBeInTheDocument();
+    (await screen.findByRole("searchbox", { name: "Search users" })).focus();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(messages().textContent.trim()).toBe("");
+  });
+
+  test("nothing, where a window was closed in which nobody was signed in", async () => {
+    render(App);
+    await list();
+    end("operator", { session: session({ active_at: null }) });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(messages().textContent.trim()).toBe("");
+  });
+});
+
+describe("opening it again", () => {
+  const ways: Record<string, () => Promise<void>> = {
+    "by its button": async () => user.click(await screen.findByRole("button", { name: /^Open again/ })),
+    "by its key": async () => user.keyboard("{Control>}{Shift>}T{/Shift}{/Control}"),
+    "by the palette": async () => {
+      await user.keyboard("{Control>}k{/Control}");
+      await screen.findByRole("combobox", { name: "Command palette" });
+      await user.keyboard("again");
+      await user.click(await screen.findByRole("option", { name: /^Open the last session again/ }));
+    },
+  };
+
+  test.each(Object.keys(ways))("asks for the reason, with the last one filled in: %s", async (way) => {
+    render(App);
+    await list();
+    end("deadline");
+    await waitFor(() => expect(messages()).toHaveTextContent(TITLE));
+    await ways[way]?.();
+    const reason = await screen.findByRole<HTMLInputElement>("textbox", { name: "Reason" });
+    expect(screen.getByRole("dialog", { name: "Sign in as Bogdan Ionescu" })).toBeInTheDocument();
+    expect(reason).toHaveValue("Ticket 88240");
+    // Typing replaces it.
+    expect([reason.selectionStart, reason.selectionEnd]).toEqual([0, "Ticket 88240".length]);
+    await user.keyboard("{Control>}{Enter}{/Control}");
+    await waitFor(() =>
+      expect(fake.called("impersonate").map(({ args }) => args)).toEqual([
+        { connection: "acme", user: "48213914", reason: "Ticket 88240", given: {} },
+      ]),
+    );
+  });
+
+  test("says so where the customer is gone", async () => {
+    render(App);
+    await list();
+    fake.refuse(
+      "user_details",
+      { code: "user_not_found", message: "No user has the id 48213914 any more." },
+      9,
+    );
+    end("deadline");
+    await user.click(await screen.findByRole("button", { name: /^Open again/ }));
+    await waitFor(() => expect(screen.getByText(/No user has the id 48213914/)).toBeInTheDocument());
+    expect(screen.queryByRole("dialog")).toBeNull();
+  });
+});
+
+test("a running session that is about to end can be given more time from the console", async () => {
+  fake.state.sessions = [
+    session({ deadline: NOW + 100_000 }),
+    session({ id: "s2", deadline: NOW + 600_000 }),
+  ];
+  clock.now = NOW;
+  render(App);
+  const running = within(await screen.findByRole("region", { name: "Running sessions" }));
+  const extend = running.getAllByRole("button", { name: /^Extend the session of Bogdan Ionescu/ });
+  expect(extend).toHaveLength(1);
+  await user.click(extend[0] as HTMLElement);
+  expect(fake.called("extend_session").map(({ args }) => args)).toEqual([{ session: "s1" }]);
+});
+
+test("history calls a session that a crash cut off by that name", async () => {
+  fake.past = [
+    {
+      session: "s0",
+      operator: "Kim",
+      reason: "Ticket 1",
+      outcome: "crashed",
+      started_at: NOW - 600_000,
+      ended_at: NOW - 500_000,
+      sign_out_failed: null,
+    },
+  ];
+  render(App);
+  await list();
+  const past = (await screen.findByRole("heading", { name: "Past sessions" })).closest("section");
+  expect(past).toHaveTextContent("crashed");
+});
