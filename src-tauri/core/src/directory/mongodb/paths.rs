@@ -56,6 +56,19 @@ pub(in crate::directory) fn goes_through_list(document: &Document, path: &str) -
     matches!(value, Some(Bson::Array(_)))
 }
 
+/// Each place on `path` where a list would give several values, and what follows it (`None` at the end). A list
+/// that the path names a place in gives only one.
+pub(in crate::directory) fn possible_lists(path: &str) -> Vec<(&str, Option<&str>)> {
+    let mut lists: Vec<(&str, Option<&str>)> = path
+        .match_indices('.')
+        .map(|(dot, _)| (&path[..dot], &path[dot + 1..]))
+        .filter(|(_, rest)| rest.split('.').next().is_some_and(|next| next.parse::<usize>().is_err()))
+        .map(|(list, rest)| (list, Some(rest)))
+        .collect();
+    lists.push((path, None));
+    lists
+}
+
 /// What has to be read of each document to find all `paths` in it, and no more.
 pub(in crate::directory) fn projection<'a>(paths: impl Iterator<Item = &'a str>) -> Document {
     // A projection goes through lists by itself, and knows no places in them.
@@ -116,6 +129,14 @@ mod tests {
         assert_eq!(read("tags.1").as_deref(), Some("y"));
         assert_eq!(read("tags").as_deref(), Some(r#"["x","y"]"#));
         assert_eq!(read("profile.name.first"), None);
+    }
+
+    #[test]
+    fn a_place_in_a_list_is_one_value() {
+        assert_eq!(possible_lists("name"), [("name", None)]);
+        assert_eq!(possible_lists("emails.address"), [("emails", Some("address")), ("emails.address", None)]);
+        let nested = "a.b.0.c";
+        assert_eq!(possible_lists(nested), [("a", Some("b.0.c")), ("a.b.0", Some("c")), (nested, None)]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::super::reading::{Find, Reading};
 use super::super::{narrow, paths};
 use super::{From, Listing, Part, Segment, projection};
 use crate::directory::plan::{Finding, LOOKED_AT, Order, Reach, Test};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 impl<'a> Listing<'a> {
     fn found_by(&self, finding: usize, manner: Manner) -> Option<Document> {
@@ -47,7 +47,9 @@ impl<'a> Listing<'a> {
                 skip: u64::try_from(wanted - 1).unwrap_or(u64::MAX),
                 limit: 1,
             };
-            if let Some(last) = reading.find(last).await?.first().and_then(|last| paths::at(last, path)) {
+            let last = reading.find(last).await?;
+            self.gives_single_values(path, &last)?;
+            if let Some(last) = last.first().and_then(|last| paths::at(last, path)) {
                 conditions.push(doc! { path: { if upwards { "$lte" } else { "$gte" }: last.into_owned() } });
             }
         }
@@ -60,6 +62,17 @@ impl<'a> Listing<'a> {
             limit: wanted,
         };
         reading.find(find).await
+    }
+
+    /// Fails where a document has a list at `path`, by which the server orders: it would stand at one member's
+    /// place, and be continued from at another's.
+    pub(super) fn gives_single_values(&self, path: &str, documents: &[Document]) -> Result<()> {
+        if documents.iter().any(|document| paths::goes_through_list(document, path)) {
+            let message = format!("`{path}` has come to hold lists since the directory was opened.");
+            return Err(Error::new(Code::DirectoryMismatch, message)
+                .hint("Refresh to read the collection's indexes again."));
+        }
+        Ok(())
     }
 
     /// A segment's rows among the newest ones, from `from` on.
@@ -98,9 +111,7 @@ impl<'a> Listing<'a> {
         if self.mapping.id().nullable {
             conditions.push(self.has_id());
         }
-        for filter in &self.plan.filters {
-            conditions.push(narrow::passes(&self.mapping.shown[filter.column], filter));
-        }
+        conditions.extend(narrow::passes_all(&self.mapping.shown, &self.plan.filters));
         let earlier: Vec<Document> =
             (0..segment.finding).filter_map(|earlier| self.found_by(earlier, Manner::Exact)).collect();
         if !earlier.is_empty() {
@@ -151,7 +162,7 @@ impl<'a> Listing<'a> {
 
     /// Nobody can be found again, or impersonated, without an id.
     fn has_id(&self) -> Document {
-        filter::has_value(self.mapping.id().name.as_str())
+        filter::is_identity(self.mapping.id().name.as_str())
     }
 
     fn projection(&self) -> Document {
