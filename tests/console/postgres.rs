@@ -2,7 +2,8 @@
 
 use secrecy::SecretString;
 use understudy_core::connection::DATABASE_PASSWORD;
-use understudy_core::error::SecretName;
+use understudy_core::directory::Query;
+use understudy_core::error::{Code, SecretName};
 use understudy_core::vault::Keep;
 use understudy_test_support::postgres::PostgresServer;
 
@@ -26,6 +27,19 @@ async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
     desk.vault.store(&name, SecretString::from(PASSWORD), Keep::ThisRun).await.expect("kept in memory");
     let info = desk.console.directory_info("shop").await.expect("it opens");
     assert!(info.server.starts_with("PostgreSQL"), "{}", info.server);
+
+    // Its administrator changes the password while the console runs. The refusal names the secret; once the new one
+    // is stored, with `understudy secret set` in a terminal, the next search is answered.
+    server.sql(
+        "postgres",
+        "ALTER ROLE support PASSWORD 'n3w';
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'support'",
+    );
+    let refused = desk.console.search("shop", &Query::first("an", 5), 0).await.expect_err("it is refused");
+    assert_eq!((refused.code, refused.secret.as_ref()), (Code::DirectoryRefused, Some(&name)), "{refused}");
+    desk.vault.store(&name, SecretString::from("n3w"), Keep::ThisRun).await.expect("kept in memory");
+    let page = desk.console.search("shop", &Query::first("an", 5), 0).await.expect("it is answered");
+    assert_eq!(page.rows.len(), 5);
 
     story::find_become_and_leave(desk).await;
 }

@@ -51,7 +51,9 @@ async function refusing<T>(what: () => Promise<T>): Promise<T> {
 export const consoleState = () => call<ConsoleState>("console_state");
 
 /** Opens the directory if need be: may take as long as the connection's timeout. */
-export const directoryInfo = (connection: string) => call<Info>("directory_info", { connection });
+/** `anew`: what was indexed, added or changed since the directory was opened counts. */
+export const directoryInfo = (connection: string, anew: boolean) =>
+  call<Info>("directory_info", { connection, anew });
 
 let turn = 0;
 

@@ -90,7 +90,7 @@ pub async fn check(id: &str, text: &str, vault: &Vault, typed: &Typed) -> Report
     check_secrets(&connection, vault, typed, &mut report).await;
     if let Some(directory) = open(&connection, vault, typed, &mut report).await {
         read_some(&*directory, &connection.file.directory, &mut report).await;
-        check_sign_in(&connection, directory.info(), &mut report);
+        check_sign_in(&connection, &directory.info(), &mut report);
         directory.close().await;
     }
     report
@@ -158,7 +158,7 @@ async fn open(
         Ok(directory) => {
             let info = directory.info();
             report.say("Directory", Status::Ok, format!("{}, read only", info.server), None);
-            report.info = Some(info.clone());
+            report.info = Some((*info).clone());
             Some(directory)
         }
         Err(error) => {
@@ -181,8 +181,8 @@ async fn open(
 
 async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) {
     let info = directory.info();
-    check_columns(info, report);
-    check_search(info, part, report);
+    check_columns(&info, report);
+    check_search(&info, part, report);
     let newest = Query::first("", SAMPLE);
     match directory.search(&newest, &CancellationToken::new()).await {
         Ok(page) if page.rows.is_empty() => report.say(

@@ -28,7 +28,9 @@ use crate::connection::{
     DirectoryPart, Origin,
 };
 use crate::demo::{self, Demo};
-use crate::directory::{self, Count, Info, OpenDirectory, Page, Query, Reading, Row, Suggestion, Survey};
+use crate::directory::{
+    self, Count, Info, OpenDirectory, Page, Passwords, Query, Reading, Row, Suggestion, Survey,
+};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{Grounds, Impersonations, Request};
@@ -102,6 +104,7 @@ impl Console {
             waiting.push(Toast::bad(&error));
             Settings::default()
         });
+        directory::sweep_tunnel_folders();
         let audit = AuditLog::open(&home.audit_file()?).await?;
         let lost = audit.close_unfinished(clock.now_ms()).await?;
         waiting.extend(Toast::after_crash(&lost));
@@ -383,7 +386,14 @@ impl Console {
     // ── users ──────────────────────────────────────────────────────────────────────────────────
 
     pub async fn directory_info(&self, id: &str) -> Result<Info> {
-        Ok(self.open_directory(id).await?.info().clone())
+        Ok((*self.open_directory(id).await?.info()).clone())
+    }
+
+    /// The same, after the database's catalogue was read again: an index or a column that was made since counts.
+    pub async fn refresh_directory(&self, id: &str) -> Result<Info> {
+        let directory = self.open_directory(id).await?;
+        directory.refresh().await?;
+        Ok((*directory.info()).clone())
     }
 
     /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
@@ -605,14 +615,31 @@ impl Grounds for Console {
 }
 
 async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<OpenDirectory>> {
-    let name = connection.database_secret();
-    let password = if connection.may_need_password() { vault.get(&name).await? } else { None };
-    let opened = directory::open(&connection.file.directory, password.as_ref()).await;
-    opened.map(|directory| Arc::new(OpenDirectory::new(directory))).map_err(|error| {
-        // Where the vault could have helped.
-        let from_vault = error.code == Code::DirectoryRefused && connection.may_need_password();
-        if from_vault { error.secret(name) } else { error }
-    })
+    let name = connection.may_need_password().then(|| connection.database_secret());
+    let passwords = StoredPassword { vault: vault.clone(), name };
+    let opened = directory::open_with(&connection.file.directory, Arc::new(passwords)).await;
+    opened.map(|directory| Arc::new(OpenDirectory::new(directory)))
+}
+
+/// The database password, read from the vault each time it is asked for.
+struct StoredPassword {
+    vault: Vault,
+    /// `None`: the connection needs none.
+    name: Option<SecretName>,
+}
+
+#[async_trait]
+impl Passwords for StoredPassword {
+    async fn password(&self) -> Result<Option<SecretString>> {
+        match &self.name {
+            Some(name) => self.vault.get(name).await,
+            None => Ok(None),
+        }
+    }
+
+    fn secret(&self) -> Option<SecretName> {
+        self.name.clone()
+    }
 }
 
 /// All secrets that the connection can use: those of its templates, and the database's password.

@@ -47,7 +47,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     let key = password(trial.id, &connection.file.directory, vault, trial.typed).await;
     let directory = directory::open(&connection.file.directory, key.as_ref()).await?;
     let row = directory.user(trial.user).await;
-    let info = directory.info().clone();
+    let info = directory.info();
     directory.close().await;
     let row = row?.ok_or_else(|| {
         Error::new(Code::UserNotFound, format!("No user has the id {}.", trial.user))

@@ -80,7 +80,7 @@ impl Impersonations {
         let row = read_user(&directory, &request.user).await?;
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();
-        let context = context(&request.about(&connection, &reason, &id), directory.info(), &row);
+        let context = context(&request.about(&connection, &reason, &id), &directory.info(), &row);
         policy::decide(&connection.policy, &reason, &context)?;
         Ok(Prepared { connection, row, context, reason, id })
     }
@@ -167,7 +167,7 @@ impl Impersonations {
         let connection = grounds.connection(&request.connection)?;
         let directory = grounds.directory(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
-        let mut context = context(&request.about(&connection, "", ""), directory.info(), &row);
+        let mut context = context(&request.about(&connection, "", ""), &directory.info(), &row);
         // Who can never be impersonated is not asked about either; the reason comes with the form.
         policy::decide(&connection.policy, "asked for with the form", &context)?;
         let secrets = self.secrets(&connection, &mut context).await?;

@@ -218,11 +218,60 @@ async fn what_is_asked_for_is_met_by_one_value() {
             // A list of ids is nobody's id.
             let users: Vec<&Document> =
                 users.iter().filter(|user| user.get(id).unwrap().as_array().is_none()).collect();
+            if created_at.is_some() {
+                a_row_of_a_list_is_what_the_document_says(&*directory).await;
+            }
             everybody_is_found_who_should_be(&*directory, &users).await;
             lists_stand_behind_what_can_be_ordered(&*directory, &users).await;
             directory.close().await;
         }
     }
+}
+
+/// In a list the server cuts what is long; a user is read whole. Nothing here is long.
+async fn a_row_of_a_list_is_what_the_document_says(directory: &dyn Directory) {
+    for row in search(directory, &Query { limit: 500, ..query("") }).await.rows {
+        assert_eq!(directory.user(&row.id).await.unwrap().as_ref(), Some(&row));
+    }
+}
+
+/// However long it is: a list brings no more of it than it shows.
+#[tokio::test]
+async fn what_is_long_is_cut_where_it_is() {
+    let server = server().await;
+    let long = |of: &str| of.repeat(1_000_000);
+    let users = (0..6).map(|at| {
+        let notes: Vec<Bson> = (0..50_000).map(Bson::from).collect();
+        doc! {
+            "_id": at, "bio": long("ä"), "profile": { "bio": long("b") }, "emails": [{ "address": long("c") }, {}],
+            "notes": notes, "settings": { "long": long("d"), "last": 1 }, "short": "Ada",
+        }
+    });
+    insert(&server, "users", users.collect()).await;
+    let columns = ["bio", "profile.bio", "emails.address", "emails.0.address", "notes", "settings", "short"];
+    let part = DirectoryPart {
+        columns: columns.map(str::to_owned).to_vec(),
+        search: Some(vec!["short".into()]),
+        timeout_ms: 20_000,
+        ..part(&server, "users")
+    };
+    let directory = open(&part).await;
+    server.command(DATABASE, doc! { "profile": 2 }).await;
+    let rows = search(&*directory, &query("ada")).await.rows;
+    server.command(DATABASE, doc! { "profile": 0 }).await;
+    assert_eq!(rows.len(), 6);
+    let profile = server.database(DATABASE).collection::<Document>("system.profile");
+    let sum = doc! { "$group": { "_id": 0, "bytes": { "$sum": "$responseLength" } } };
+    let mut cursor = profile.aggregate([doc! { "$match": { "appName": "understudy" } }, sum]).await.unwrap();
+    assert!(cursor.advance().await.unwrap(), "the profiler saw something");
+    let sum: Document = cursor.deserialize_current().unwrap();
+    let bytes = sum.get_i32("bytes").map(i64::from).or_else(|_| sum.get_i64("bytes")).unwrap();
+    assert!(bytes < 1_000_000, "{bytes} bytes of some 30 million");
+    let whole = directory.user("3").await.unwrap().expect("the third");
+    let row = rows.iter().find(|row| row.id == "3").expect("the third");
+    assert_eq!(*row, whole, "what is shown is the same");
+    assert!(row.cells.iter().flatten().filter(|cell| cell.chars().count() == 2001).count() >= 6, "{row:?}");
+    directory.close().await;
 }
 
 async fn everybody_is_found_who_should_be(directory: &dyn Directory, users: &[&Document]) {

@@ -8,8 +8,8 @@ use bson::{Bson, Document, doc};
 
 use super::super::filter::{self, Column, Manner};
 use super::super::reading::{Find, Reading};
-use super::super::{narrow, paths};
-use super::{From, Listing, Part, Segment, projection};
+use super::super::{cut, narrow, paths};
+use super::{From, Listing, Part, Segment};
 use crate::directory::plan::{Finding, LOOKED_AT, Order, Reach, Test};
 use crate::error::{Code, Error, Result};
 
@@ -55,7 +55,7 @@ impl<'a> Listing<'a> {
         }
         let find = Find {
             filter: filter::all_of(conditions),
-            projection: self.projection(),
+            projection: self.projection(segment),
             sort: self.sort(segment),
             collation,
             skip: 0,
@@ -92,7 +92,7 @@ impl<'a> Listing<'a> {
             doc! { "$match": filter::all_of(self.conditions(segment, Manner::Exact)) },
             doc! { "$sort": self.sort(segment) },
             doc! { "$limit": i64::try_from(wanted).unwrap_or(i64::MAX) },
-            doc! { "$project": self.projection() },
+            doc! { "$project": self.projection(segment) },
         ]
     }
 
@@ -165,8 +165,8 @@ impl<'a> Listing<'a> {
         filter::is_identity(self.mapping.id().name.as_str())
     }
 
-    fn projection(&self) -> Document {
-        projection(self.mapping)
+    fn projection(&self, segment: Segment) -> Document {
+        cut::projection(self.mapping, self.key(segment).map(|key| key.name.as_str()))
     }
 }
 
