@@ -61,8 +61,8 @@ pub async fn console_state(core: Core<'_>) -> Result<ConsoleState> {
 }
 
 #[tauri::command]
-pub async fn directory_info(core: Core<'_>, connection: String) -> Result<Info> {
-    core.directory_info(&connection).await
+pub async fn directory_info(core: Core<'_>, connection: String, anew: bool) -> Result<Info> {
+    if anew { core.refresh_directory(&connection).await } else { core.directory_info(&connection).await }
 }
 
 #[tauri::command]

@@ -1,6 +1,8 @@
 //! The same story with the customers in PostgreSQL, read by a role that may only read.
 
 use understudy_core::connection::DATABASE_PASSWORD;
+use understudy_core::directory::Query;
+use understudy_core::error::{Code, SecretName};
 use understudy_test_support::postgres::PostgresServer;
 
 use crate::desk_of_support::{Desk, replace_line};
@@ -22,6 +24,20 @@ async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
     desk.keep(DATABASE_PASSWORD, PASSWORD).await;
     let info = desk.console.directory_info("shop").await.expect("it opens");
     assert!(info.server.starts_with("PostgreSQL"), "{}", info.server);
+
+    let name = SecretName { connection: "shop".into(), name: DATABASE_PASSWORD.into() };
+    // Its administrator changes the password while the console runs. The refusal names the secret; once the new one
+    // is stored, with `understudy secret set` in a terminal, the next search is answered.
+    server.sql(
+        "postgres",
+        "ALTER ROLE support PASSWORD 'n3w';
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'support'",
+    );
+    let refused = desk.console.search("shop", &Query::first("an", 5), 0).await.expect_err("it is refused");
+    assert_eq!((refused.code, refused.secret.as_ref()), (Code::DirectoryRefused, Some(&name)), "{refused}");
+    desk.keep(DATABASE_PASSWORD, "n3w").await;
+    let page = desk.console.search("shop", &Query::first("an", 5), 0).await.expect("it is answered");
+    assert_eq!(page.rows.len(), 5);
 
     story::find_become_and_leave(desk).await;
 }

@@ -92,8 +92,10 @@ const IN_FORM: Asking = { again: true, retype: false };
 export const consoleState = () => call<ConsoleState>("console_state");
 
 /** Opens the directory if need be: may take as long as the connection's timeout. */
-export const directoryInfo = (connection: string) =>
-  asking(BY_ITSELF, () => call<Info>("directory_info", { connection }));
+/** Opens the directory if need be: may take as long as the connection's timeout. `anew`: what was indexed, added or
+ * changed since the directory was opened counts. */
+export const directoryInfo = (connection: string, anew: boolean) =>
+  asking(BY_ITSELF, () => call<Info>("directory_info", { connection, anew }));
 
 let turn = 0;
 

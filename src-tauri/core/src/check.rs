@@ -98,7 +98,7 @@ pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -
     check_secrets(&connection, &secrets, &mut report).await;
     if let Some(directory) = open(&connection, password.as_ref(), &mut report).await {
         read_some(&*directory, &connection.file.directory, &mut report).await;
-        check_sign_in(&connection, directory.info(), &mut report);
+        check_sign_in(&connection, &directory.info(), &mut report);
         directory.close().await;
     }
     Ok(report)
@@ -154,7 +154,7 @@ async fn open(
         Ok(directory) => {
             let info = directory.info();
             report.say("Directory", Status::Ok, format!("{}, read only", info.server), None);
-            report.info = Some(info.clone());
+            report.info = Some((*info).clone());
             Some(directory)
         }
         Err(error) => {
@@ -177,8 +177,8 @@ async fn open(
 
 async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) {
     let info = directory.info();
-    check_columns(info, report);
-    check_search(info, part, report);
+    check_columns(&info, report);
+    check_search(&info, part, report);
     let newest = Query::first("", SAMPLE);
     match directory.search(&newest, &CancellationToken::new()).await {
         Ok(page) if page.rows.is_empty() => report.say(

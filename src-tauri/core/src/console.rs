@@ -29,7 +29,9 @@ use crate::connection::{
 };
 use crate::demo::{self, Demo};
 use crate::destination::{Destination, Moved};
-use crate::directory::{self, Count, Info, OpenDirectory, Page, Query, Reading, Row, Suggestion, Survey};
+use crate::directory::{
+    self, Count, Info, OpenDirectory, Page, Passwords, Query, Reading, Row, Suggestion, Survey,
+};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{self, Grounds, Impersonations, Request};
@@ -117,6 +119,7 @@ impl Console {
             waiting.push(Toast::bad(&error));
             Settings::default()
         });
+        directory::sweep_tunnel_folders();
         let audit = AuditLog::open(&home.audit_file()?).await?;
         let lost = audit.close_unfinished(clock.now_ms()).await?;
         waiting.extend(Toast::after_crash(&lost));
@@ -423,7 +426,14 @@ impl Console {
     // ── users ──────────────────────────────────────────────────────────────────────────────────
 
     pub async fn directory_info(&self, id: &str) -> Result<Info> {
-        Ok(self.open_directory(id).await?.info().clone())
+        Ok((*self.open_directory(id).await?.info()).clone())
+    }
+
+    /// The same, after the database's catalogue was read again: an index or a column that was made since counts.
+    pub async fn refresh_directory(&self, id: &str) -> Result<Info> {
+        let directory = self.open_directory(id).await?;
+        directory.refresh().await?;
+        Ok((*directory.info()).clone())
     }
 
     /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
@@ -441,7 +451,7 @@ impl Console {
     pub async fn list(&self, id: &str, query: &Query, turn: u64) -> Result<ListedPage> {
         let page = self.search(id, query, turn).await?;
         let directory = self.open_directory(id).await?;
-        let standings = policy::standings(&self.connection(id)?.policy, directory.info(), &page.rows);
+        let standings = policy::standings(&self.connection(id)?.policy, &directory.info(), &page.rows);
         Ok(ListedPage { page, standings })
     }
 
@@ -488,7 +498,7 @@ impl Console {
         // Nobody signed in for that.
         past.retain(|session| session.reason != impersonation::FORM_REASON);
         let mut standings =
-            policy::standings(&self.connection(id)?.policy, directory.info(), std::slice::from_ref(&row));
+            policy::standings(&self.connection(id)?.policy, &directory.info(), std::slice::from_ref(&row));
         let standing = standings.pop().unwrap_or(Standing::Undecided);
         Ok(UserDetails { row, standing, past })
     }
@@ -660,15 +670,34 @@ impl Grounds for Console {
 }
 
 async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<OpenDirectory>> {
-    let part = &connection.file.directory;
-    let secrets = Secrets { vault, id: Some(&connection.id), typed: &check::Typed::new() };
-    let password = secrets.password(part).await?;
-    let opened = directory::open(part, password.as_ref()).await;
-    opened.map(|directory| Arc::new(OpenDirectory::new(directory))).map_err(|error| {
-        // Where the vault could have helped.
-        let from_vault = error.code == Code::DirectoryRefused && connection.may_need_password();
-        if from_vault { error.secret(connection.database_secret()) } else { error }
-    })
+    let passwords = StoredPassword {
+        vault: vault.clone(),
+        connection: connection.id.clone(),
+        part: connection.file.directory.clone(),
+    };
+    let opened = directory::open_with(&connection.file.directory, Arc::new(passwords)).await;
+    opened.map(|directory| Arc::new(OpenDirectory::new(directory)))
+}
+
+/// The database password, read from the vault each time it is asked for, and only for where the connection leads.
+struct StoredPassword {
+    vault: Vault,
+    /// Its id.
+    connection: String,
+    part: DirectoryPart,
+}
+
+#[async_trait]
+impl Passwords for StoredPassword {
+    async fn password(&self) -> Result<Option<SecretString>> {
+        let typed = check::Typed::new();
+        let secrets = Secrets { vault: &self.vault, id: Some(&self.connection), typed: &typed };
+        secrets.password(&self.part).await
+    }
+
+    fn secret(&self) -> Option<SecretName> {
+        self.part.may_need_password().then(|| secret(&self.connection, DATABASE_PASSWORD))
+    }
 }
 
 /// All secrets that the connection can use: those of its templates, and the database's password.

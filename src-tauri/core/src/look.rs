@@ -52,7 +52,7 @@ pub async fn preview(form: &Form<'_>, vault: &Vault) -> Result<Preview> {
     let newest = Query::first("", SAMPLE);
     let found = directory.search(&newest, &CancellationToken::new()).await;
     directory.close().await;
-    Ok(Preview { info: directory.info().clone(), rows: found?.rows, withheld })
+    Ok(Preview { info: (*directory.info()).clone(), rows: found?.rows, withheld })
 }
 
 impl Form<'_> {

@@ -2,6 +2,8 @@
 //! `understudy check --user`. It really signs in, and out again; no window opens. What it does is in the audit
 //! log like any other session.
 
+use std::sync::Arc;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Map;
 use tokio_util::sync::CancellationToken;
@@ -113,12 +115,12 @@ fn stamped(context: &Wiped, connection: &Connection, clock: &Clock) -> Wiped {
 }
 
 /// The user, as the directory of `connection` has them.
-async fn read_user(connection: &Connection, trial: &Trial<'_>, from: &Secrets<'_>) -> Result<(Info, Row)> {
+async fn read_user(connection: &Connection, trial: &Trial<'_>, from: &Secrets<'_>) -> Result<(Arc<Info>, Row)> {
     let part = &connection.file.directory;
     let password = from.password_if_any(part).await?;
     let directory = directory::open(part, password.as_ref()).await?;
     let row = directory.user(trial.user).await;
-    let info = directory.info().clone();
+    let info = directory.info();
     directory.close().await;
     let row = row?.ok_or_else(|| {
         Error::new(Code::UserNotFound, format!("No user has the id {}.", trial.user))

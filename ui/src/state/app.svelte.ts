@@ -361,7 +361,7 @@ export class App {
     await this.#orSay(async () => {
       const user = session.user.id;
       const [{ columns }, { row }] = await Promise.all([
-        ipc.directoryInfo(connection.id),
+        ipc.directoryInfo(connection.id, false),
         ipc.userDetails(connection.id, user),
       ]);
       if (this.layers.open) return;

@@ -31,6 +31,8 @@ export interface Answered {
   /** Also what no index serves was searched. */
   everywhere: boolean;
   how: How;
+  /** So many rows the text names, by ID or address; others that contain it may follow. */
+  named: number;
 }
 
 /** How a question is asked. */
@@ -213,9 +215,13 @@ export class UserSearch {
     ipc.stopSearch(this.connection).catch(() => {});
   }
 
-  /** Asks again, opening the directory if that was what failed. */
+  /** Asks again, and looks at the database anew: an index that was made since counts. */
   retry(): void {
-    const opening = !this.info || this.failure?.code === "connection_unknown";
+    this.#again(!this.failure || this.failure.code === "connection_unknown");
+  }
+
+  #again(anew: boolean): void {
+    const opening = anew || !this.info;
     const same = this.answered?.text === this.text.trim();
     void this.#ask({ opening, everywhere: same && this.#everywhere, keep: this.row?.id ?? null });
   }
@@ -228,7 +234,7 @@ export class UserSearch {
   /** Asks again when somebody else's search of this connection took this one's place. */
   resume(): void {
     this.#moreInterrupted = false;
-    if (this.#interrupted) this.retry();
+    if (this.#interrupted) this.#again(false);
     else void this.#load();
   }
 
@@ -393,7 +399,7 @@ export class UserSearch {
     try {
       if (opening) {
         const [info, searched] = await Promise.all([
-          ipc.directoryInfo(this.connection),
+          ipc.directoryInfo(this.connection, this.info !== null),
           // Only words of the empty state hang on this: that it cannot be read is said elsewhere.
           ipc.readConnection(this.connection).then(searchedColumns, () => null),
         ]);
@@ -421,7 +427,14 @@ export class UserSearch {
       this.doubled = page.doubled;
       const edge = place === "end" ? this.count - 1 : 0;
       if (!quiet) this.#sight = { first: edge, last: edge };
-      this.answered = { text: query.text, free: freeText(text, reading), sort, everywhere, how: page.how };
+      this.answered = {
+        text: query.text,
+        free: freeText(text, reading),
+        sort,
+        everywhere,
+        how: page.how,
+        named: page.how.tier === "id" || page.how.tier === "email" ? page.rows.length : 0,
+      };
       this.failure = null;
       this.invalid = null;
       const kept = keep === null ? -1 : this.pages.placeOf(keep);

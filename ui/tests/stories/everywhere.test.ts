@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import { crowd } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
+import type { Query } from "../../src/bindings/Query";
 
 let fake: Fake;
 let user: UserEvent;
@@ -113,6 +114,27 @@ describe("counting", () => {
     held.stop();
     await user.click(screen.getByRole("button", { name: /found/ }));
     expect(await screen.findByRole("button", { name: "1,000+ found" })).toBeInTheDocument();
+  });
+
+  test("one user who is named is one found, though others may contain it", async () => {
+    render(App);
+    const [row] = crowd(1500);
+    if (!row) throw new Error("nobody");
+    // As the directory answers an ID: at once, with the place where those go on that contain it.
+    fake.answers["search_users"] = (args) =>
+      (args["query"] as Query).place !== "start"
+        ? new Promise(() => {})
+        : {
+            rows: [row],
+            previous: null,
+            next: "1",
+            how: { tier: "id", by: null, elapsed_ms: 0.4 },
+            left_out: null,
+            doubled: null,
+          };
+    await user.type(await field(), row.id.slice(0, 1));
+    expect(await screen.findByText("1 found")).toBeInTheDocument();
+    expect(screen.queryByText(/1\+ found/)).toBeNull();
   });
 
   test("a short list needs no counting", async () => {

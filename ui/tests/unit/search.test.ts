@@ -16,6 +16,24 @@ const names = () => search.rows.map(({ cells }) => cells[1]);
 const questions = () =>
   fake.called("search_users").map(({ args }) => (args["query"] as { text: string }).text);
 
+describe("asking again", () => {
+  test("looks at the database anew, unless a failure is to be mended", async () => {
+    const anew = () => fake.called("directory_info").map(({ args }) => args["anew"]);
+    expect(anew()).toEqual([false]);
+    search.retry();
+    await search.settled();
+    expect(anew()).toEqual([false, true]);
+    fake.refuse("search_users", { code: "directory_unreachable" });
+    search.type("bog");
+    await search.settled();
+    delete fake.answers["search_users"];
+    search.retry();
+    await search.settled();
+    expect(anew()).toEqual([false, true]);
+    expect(names()).toEqual(["Bogdan Ionescu"]);
+  });
+});
+
 describe("typing", () => {
   test("keeps the rows until the newer ones are there", async () => {
     const held = fake.hold("search_users");

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::password_command;
 use super::tunnel::{Entrance, Target, Tunnel};
+use super::{Passwords, password_command};
 use crate::connection::{DirectoryPart, Hosts, Wanted};
 use crate::error::{Code, Error, Result};
 
@@ -27,58 +27,62 @@ pub(super) struct Link {
     /// One for each server, in the URL's order; its URL names that one alone.
     hosts: Vec<DirectoryPart>,
     wanted: Wanted,
-    password: Source,
+    source: Source,
+    /// What the source gave last.
+    last: Mutex<Option<Password>>,
+    has_password: AtomicBool,
     tunnel: Option<Tunnel>,
 }
 
 enum Source {
-    /// From the vault, or none.
-    Stored(Option<SecretString>),
-    Command {
-        words: Vec<String>,
-        last: Mutex<Option<Password>>,
-    },
+    /// Kept somewhere, perhaps; good until a server refuses it.
+    Stored(Arc<dyn Passwords>),
+    /// Printed by these words' program; it expires.
+    Command(Vec<String>),
 }
 
 /// What lets in. Not `Debug`.
 #[derive(Clone, Default)]
 pub(super) struct Password {
     pub(super) secret: Option<SecretString>,
-    /// Grows with every run of the command.
+    /// Grows with every one that the source gives.
     pub(super) number: u64,
-    made: Option<Instant>,
+    /// `None`: a server refused it.
+    given: Option<Instant>,
 }
 
 impl Link {
-    /// Nothing is done yet. `password` is the vault's; a command takes its place.
-    pub(super) fn new(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Arc<Self>> {
+    /// Nothing is done yet. A command takes the place of `passwords`.
+    pub(super) fn new(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Arc<Self>> {
         let named = Hosts::of(&part.url);
         let tunnel = match &part.ssh {
             Some(ssh) => Some(Tunnel::to(ssh, named.urls.iter().map(|url| target(url)).collect())?),
             None => None,
         };
         let hosts = named.urls.into_iter().map(|url| DirectoryPart { url, ..part.clone() }).collect();
-        Ok(Self::with(part, hosts, named.wanted, password, tunnel))
+        Ok(Self::with(part, hosts, named.wanted, passwords, tunnel))
     }
 
     /// The same for a driver that finds the servers by itself, and asks for them through SOCKS.
-    pub(super) fn to_any(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Arc<Self>> {
+    pub(super) fn to_any(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Arc<Self>> {
         let tunnel = part.ssh.as_ref().map(Tunnel::socks).transpose()?;
-        Ok(Self::with(part, vec![part.clone()], None, password, tunnel))
+        Ok(Self::with(part, vec![part.clone()], None, passwords, tunnel))
     }
 
     fn with(
         part: &DirectoryPart,
         hosts: Vec<DirectoryPart>,
         wanted: Option<Wanted>,
-        password: Option<&SecretString>,
+        passwords: &Arc<dyn Passwords>,
         tunnel: Option<Tunnel>,
     ) -> Arc<Self> {
-        let password = match &part.password_command {
-            Some(words) => Source::Command { words: words.clone(), last: Mutex::default() },
-            None => Source::Stored(password.cloned()),
+        let source = match &part.password_command {
+            Some(words) => Source::Command(words.clone()),
+            None => Source::Stored(Arc::clone(passwords)),
         };
-        Arc::new(Self { hosts, wanted: wanted.unwrap_or(Wanted::Any), password, tunnel })
+        let wanted = wanted.unwrap_or(Wanted::Any);
+        let (last, has_password) = (Mutex::default(), AtomicBool::new(false));
+        Arc::new(Self { hosts, wanted, source, last, has_password, tunnel })
     }
 
     /// The tunnel can be entered, if there is one.
@@ -135,43 +139,60 @@ impl Link {
         self.wanted != Wanted::Any
     }
 
-    /// There is a password, or a command that makes one.
+    /// The source gave one when it was last asked.
     pub(super) fn has_password(&self) -> bool {
-        !matches!(self.password, Source::Stored(None))
+        self.has_password.load(Ordering::Relaxed)
     }
 
     /// Passwords are made, and expire.
     pub(super) fn makes_passwords(&self) -> bool {
-        matches!(self.password, Source::Command { .. })
+        matches!(self.source, Source::Command(_))
     }
 
-    /// What lets a new connection in: as stored, or as the command said a while ago, or says now.
+    /// What lets a new connection in: as the source gave it a while ago, or gives it now.
     pub(super) async fn password(&self) -> Result<Password> {
-        match &self.password {
-            Source::Stored(secret) => Ok(Password { secret: secret.clone(), ..Password::default() }),
-            Source::Command { words, last } => {
-                // Held while the command runs: whoever comes meanwhile waits for its answer.
-                let mut last = last.lock().await;
-                let number = last.as_ref().map_or(0, |last| last.number);
-                if let Some(password) = last.as_ref().filter(|last| last.is_fresh()) {
-                    return Ok(password.clone());
-                }
-                let secret = Some(password_command::run(words).await?);
-                let password = Password { secret, number: number + 1, made: Some(Instant::now()) };
-                *last = Some(password.clone());
-                Ok(password)
-            }
+        // Held while the source is asked: whoever comes meanwhile waits for its answer.
+        let mut last = self.last.lock().await;
+        if let Some(password) = last.as_ref().filter(|last| self.is_good(last)) {
+            return Ok(password.clone());
         }
+        let secret = match &self.source {
+            Source::Stored(passwords) => passwords.password().await?,
+            Source::Command(words) => Some(password_command::run(words).await?),
+        };
+        let number = last.as_ref().map_or(0, |last| last.number) + 1;
+        self.has_password.store(secret.is_some(), Ordering::Relaxed);
+        let password = Password { secret, number, given: Some(Instant::now()) };
+        *last = Some(password.clone());
+        Ok(password)
     }
 
-    /// A server refused `password`. `true`: the next one is another one.
+    fn is_good(&self, password: &Password) -> bool {
+        password.given.is_some_and(|given| !self.makes_passwords() || given.elapsed() < FRESH)
+    }
+
+    /// A server refused `password`: the source is asked again. `true`: it has another one.
     pub(super) async fn refused(&self, password: &Password) -> bool {
-        let Source::Command { last, .. } = &self.password else { return false };
-        let mut last = last.lock().await;
-        if let Some(last) = last.as_mut().filter(|last| last.number == password.number) {
-            last.made = None;
+        let is_same = |one: &Password| {
+            let [one, other] = [one, password].map(|it| it.secret.as_ref().map(ExposeSecret::expose_secret));
+            one == other
+        };
+        if let Some(last) = self.last.lock().await.as_mut().filter(|last| is_same(last)) {
+            last.given = None;
         }
-        true
+        // Where the source cannot be asked, the refusal is what has to be told.
+        self.makes_passwords() || self.password().await.is_ok_and(|now| !is_same(&now))
+    }
+
+    /// The refusal of a login names what the password is stored under.
+    pub(super) fn refusal(&self, error: Error) -> Error {
+        match &self.source {
+            Source::Stored(passwords) => match passwords.secret() {
+                Some(name) => error.secret(name),
+                None => error,
+            },
+            Source::Command(_) => error,
+        }
     }
 
     /// Connects to the server that is wanted, or says why it cannot be done. A password that expired is made anew, and
@@ -235,12 +256,6 @@ impl Link {
             }
         }
         second_best.ok_or_else(|| all_of(errors.into_iter().flatten().collect()))
-    }
-}
-
-impl Password {
-    fn is_fresh(&self) -> bool {
-        self.made.is_some_and(|made| made.elapsed() < FRESH)
     }
 }
 

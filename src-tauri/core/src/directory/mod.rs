@@ -17,6 +17,7 @@ mod paging;
 mod password_command;
 mod plan;
 mod postgres;
+mod reopening;
 mod services;
 mod sql;
 mod sqlite;
@@ -24,6 +25,8 @@ mod survey;
 mod time;
 mod tls;
 mod tunnel;
+mod tunnel_folder;
+mod unanswered;
 mod user_context;
 
 use std::sync::Arc;
@@ -36,9 +39,11 @@ use ts_rs::TS;
 
 pub use self::asked::{Chip, Fault, Reading, Suggestion, UnknownColumn, complete, reading};
 pub use self::opened::OpenDirectory;
+use self::reopening::Reopening;
 pub use self::survey::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer, holds_secret, survey};
+pub use self::tunnel_folder::sweep as sweep_tunnel_folders;
 use crate::connection::DirectoryPart;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, SecretName};
 
 /// What a mapped column is to Understudy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -279,8 +284,8 @@ impl Info {
 /// Where users are read from. Implementations never write.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// What was found when the directory was opened.
-    fn info(&self) -> &Info;
+    /// What was found when the directory was opened, or opened again.
+    fn info(&self) -> Arc<Info>;
 
     /// Answers one question. When `cancel` fires, stops the work on the server too and fails with
     /// [`crate::error::Code::Cancelled`].
@@ -292,8 +297,45 @@ pub trait Directory: Send + Sync {
     /// Reads one user by the exact text of its id, as [`Row::id`] gave it; `None` when there is none.
     async fn user(&self, id: &str) -> Result<Option<Row>>;
 
+    /// Reads the catalogue anew: a new index counts, and a column has the type that it has now.
+    /// An engine is looked at once; `reopening` puts another one in its place.
+    async fn refresh(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Lets go of all connections to the database.
     async fn close(&self);
+}
+
+/// Where the password of a directory's database comes from. It is asked when the directory is opened, and again
+/// when the server refuses the password it gave: that one may have been changed.
+#[async_trait]
+pub trait Passwords: Send + Sync {
+    /// The password as it is stored now; `None` when none is.
+    async fn password(&self) -> Result<Option<SecretString>>;
+
+    /// What it is stored under. A refused login names it, because another password may help.
+    fn secret(&self) -> Option<SecretName>;
+}
+
+/// One that is known, and stays as it is.
+struct Known(Option<SecretString>);
+
+impl Known {
+    fn passwords(password: Option<&SecretString>) -> Arc<dyn Passwords> {
+        Arc::new(Self(password.cloned()))
+    }
+}
+
+#[async_trait]
+impl Passwords for Known {
+    async fn password(&self) -> Result<Option<SecretString>> {
+        Ok(self.0.clone())
+    }
+
+    fn secret(&self) -> Option<SecretName> {
+        None
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -335,13 +377,24 @@ pub fn engine_name(url: &str) -> Option<&'static str> {
 /// Fails with [`Code::ConnectionInvalid`] (a URL that cannot be used), [`Code::DirectoryUnreachable`],
 /// [`Code::DirectoryRefused`] (password, permission, TLS), [`Code::DirectoryTimeout`] or
 /// [`Code::DirectoryMismatch`] (no such database, table or column).
+///
+/// It stays open for long: when the database's schema changes, it is looked at again, once, before that is told.
 pub async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
+    open_with(part, Known::passwords(password)).await
+}
+
+/// The same, with a password that may change while the directory is open.
+pub async fn open_with(part: &DirectoryPart, passwords: Arc<dyn Passwords>) -> Result<Arc<dyn Directory>> {
     choose_crypto();
+    Ok(Arc::new(Reopening::open(part, passwords).await?))
+}
+
+async fn open_engine(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Arc<dyn Directory>> {
     match Engine::of(&part.url) {
-        Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(part, password).await?)),
-        Some(Engine::Postgres) => Ok(Arc::new(postgres::PostgresDirectory::open(part, password).await?)),
+        Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(part, passwords).await?)),
+        Some(Engine::Postgres) => Ok(Arc::new(postgres::PostgresDirectory::open(part, passwords).await?)),
         Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(part).await?)),
-        Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(part, password).await?)),
+        Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(part, passwords).await?)),
         None => Err(no_engine()),
     }
 }
@@ -370,6 +423,39 @@ async fn again<T, F: Future<Output = Result<Result<T>>>>(ask: impl Fn() -> F) ->
         Err(error) if error.code == Code::DirectoryUnreachable => ask().await?,
         answer => answer,
     }
+}
+
+/// What tells that a table is still the one that was looked at: an expression that gives another value when its
+/// columns or its indexes change, and the value that it gave.
+#[derive(Debug)]
+struct Watch {
+    sql: String,
+    seen: Option<String>,
+}
+
+impl Watch {
+    /// The expression as one column more of a statement.
+    fn column(watch: Option<&Self>) -> &str {
+        watch.map_or("NULL", |watch| watch.sql.as_str())
+    }
+
+    fn holds(watch: Option<&Self>, now: Option<&String>, part: &DirectoryPart) -> Result<()> {
+        match watch {
+            Some(watch) if watch.seen.as_ref() != now => {
+                Err(changed(part, "its columns or indexes are others"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The table is not what it was. The directory is opened again; only where that did not help is this told.
+fn changed(part: &DirectoryPart, what: &str) -> Error {
+    Error::new(
+        Code::DirectoryMismatch,
+        format!("{} has changed since the directory was opened: {what}.", part.table),
+    )
+    .hint("Check the connection; its table or columns were renamed, removed or made anew.")
 }
 
 fn cancelled() -> Error {

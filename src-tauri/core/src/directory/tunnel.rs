@@ -9,12 +9,12 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::{Mutex, watch};
 
 use super::password_command::no_console;
+use super::tunnel_folder::TunnelFolder;
 use crate::connection::SshPart;
 use crate::error::{Code, Error, Result};
 
@@ -24,14 +24,29 @@ const LIMIT: Duration = Duration::from_secs(20);
 const LATE: Duration = Duration::from_millis(200);
 /// What is said when the tunnel can be entered; by its own `debug1`, since its first version.
 const READY: &str = "debug1: Entering interactive session";
+/// Runs a program that ends with us, however we end: the pipe that is its standard input is closed then. `ssh` itself
+/// reads none without a session. When it ends first, nothing is left that could kill whoever gets its number.
+#[cfg(unix)]
+const HELD: &str = r#"exec 3<&0
+"$@" </dev/null 3<&- &
+held=$!
+{ cat <&3; kill "$held"; } >/dev/null 2>&1 &
+watch=$!
+exec 3<&-
+wait "$held"
+status=$?
+kill "$watch" 2>/dev/null
+exit "$status""#;
+/// What a shell ends with where there is no such program.
+const NO_PROGRAM: i32 = 127;
 /// The name of a server's key in a file of known hosts that has one line.
 const ALIAS: &str = "understudy-tunnel";
 
 pub(super) struct Tunnel {
     ssh: SshPart,
     begins: Begins,
-    /// Holds the sockets and the known host. Only this account may enter it.
-    folder: TempDir,
+    /// Holds the sockets and the known host.
+    folder: TunnelFolder,
     running: Mutex<Option<Running>>,
 }
 
@@ -86,7 +101,7 @@ struct Said {
 impl Tunnel {
     /// To these servers. Nothing is started yet.
     pub(super) fn to(ssh: &SshPart, targets: Vec<Target>) -> Result<Self> {
-        let folder = private_folder()?;
+        let folder = TunnelFolder::new()?;
         let mut forwards = Vec::new();
         for (at, target) in targets.into_iter().enumerate() {
             #[cfg(unix)]
@@ -108,7 +123,7 @@ impl Tunnel {
     /// To whatever the computer in the middle can reach.
     pub(super) fn socks(ssh: &SshPart) -> Result<Self> {
         let begins = Begins::Socks(free_port()?);
-        Ok(Self { ssh: ssh.clone(), begins, folder: private_folder()?, running: Mutex::default() })
+        Ok(Self { ssh: ssh.clone(), begins, folder: TunnelFolder::new()?, running: Mutex::default() })
     }
 
     pub(super) fn entrance(&self, at: usize) -> Option<Entrance> {
@@ -179,9 +194,7 @@ impl Tunnel {
         }
         let mut command = self.command()?;
         let mut child = command.spawn().map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::NotFound => failed(&self.ssh, "there is no `ssh` on this computer").hint(
-                "Install OpenSSH's client (Linux: openssh-client; Windows: Settings, Optional features, OpenSSH Client).",
-            ),
+            std::io::ErrorKind::NotFound => self.no_program(),
             _ => failed(&self.ssh, &format!("`ssh` could not be started: {cause}")),
         })?;
         let (saying, mut said) = watch::channel(Said::default());
@@ -194,7 +207,10 @@ impl Tunnel {
         match ready {
             Ok(true) => Ok(Running { child, said, told: 0 }),
             Ok(false) => {
-                let _ = child.wait().await;
+                let ended = child.wait().await;
+                if ended.is_ok_and(|status| status.code() == Some(NO_PROGRAM)) {
+                    return Err(self.no_program());
+                }
                 let lines = said.borrow().lines.clone();
                 Err(self.explained(&lines))
             }
@@ -205,7 +221,7 @@ impl Tunnel {
 
     fn command(&self) -> Result<Command> {
         let ssh = &self.ssh;
-        let mut command = Command::new("ssh");
+        let mut command = held("ssh");
         // Without a session, without a terminal, and telling when it is ready.
         command.args(["-N", "-T", "-n", "-x", "-a", "-v"]);
         // Its own connection: one that others share would not end with it.
@@ -253,7 +269,7 @@ impl Tunnel {
             }
         }
         command.arg("--").arg(&ssh.host);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         no_console(&mut command);
         Ok(command)
     }
@@ -308,11 +324,31 @@ impl Tunnel {
         ))
     }
 
+    fn no_program(&self) -> Error {
+        failed(&self.ssh, "there is no `ssh` on this computer").hint(
+            "Install OpenSSH's client (Linux: openssh-client; Windows: Settings, Optional features, OpenSSH Client).",
+        )
+    }
+
     fn by_hand(&self) -> String {
         let port = self.ssh.port.map(|port| format!("-p {port} ")).unwrap_or_default();
         let user = self.ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
         format!("ssh {port}{user}{}", self.ssh.host)
     }
+}
+
+/// The program, to be given its arguments, so that it does not outlive us.
+#[cfg(unix)]
+fn held(program: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", HELD, "sh", program]);
+    command
+}
+
+/// Ends with us unless we are killed.
+#[cfg(not(unix))]
+fn held(program: &str) -> Command {
+    Command::new(program)
 }
 
 fn failed(ssh: &SshPart, what: &str) -> Error {
@@ -358,14 +394,6 @@ async fn listen(stderr: ChildStderr, saying: watch::Sender<Said>) {
             });
         }
     }
-}
-
-fn private_folder() -> Result<TempDir> {
-    let mut folder = tempfile::Builder::new();
-    folder.prefix("understudy-ssh-");
-    #[cfg(unix)]
-    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    folder.tempdir().map_err(|cause| Error::file("make a folder in", &std::env::temp_dir(), &cause))
 }
 
 /// Free now; whoever takes it in between is told by `ssh`.

@@ -106,7 +106,7 @@ impl Impersonations {
         let directory = grounds.directory(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let reason = running.view().reason;
-        let context = context(&request.about(&connection, &reason, &running.id), directory.info(), &row);
+        let context = context(&request.about(&connection, &reason, &running.id), &directory.info(), &row);
         policy::decide(&connection.policy, &reason, &context)?;
         let origin = &connection.sign_in.origin;
         let is_at = running.desk().as_ref() == Some(origin);

@@ -79,7 +79,7 @@ impl Impersonations {
         let row = read_user(&directory, &request.user).await?;
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();
-        let context = context(&request.about(&connection, &reason, &id), directory.info(), &row);
+        let context = context(&request.about(&connection, &reason, &id), &directory.info(), &row);
         policy::decide(&connection.policy, &reason, &context)?;
         Ok(Prepared { connection, row, context, reason, id })
     }

@@ -23,7 +23,7 @@ impl Impersonations {
         let connection = grounds.connection(&request.connection)?;
         let directory = grounds.directory(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
-        let mut context = Wiped::from(context(&request.about(&connection, "", ""), directory.info(), &row));
+        let mut context = Wiped::from(context(&request.about(&connection, "", ""), &directory.info(), &row));
         // Who can never be impersonated is not asked about either; the reason comes with the form.
         policy::decide(&connection.policy, FORM_REASON, &context)?;
         let about = (connection.id.clone(), row.id.clone());

@@ -1,17 +1,20 @@
 //! The ways to a server: passwords that a command makes, a tunnel, replicas, and a network that falls silent.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
+use mongodb::bson::doc;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_core::connection::{DirectoryPart, SshPart};
-use understudy_core::directory::{self, Directory};
-use understudy_core::error::{Code, Error};
+use understudy_core::directory::{self, Directory, Passwords};
+use understudy_core::error::{Code, Error, SecretName};
 use understudy_test_support::mariadb::MariaDbServer;
 use understudy_test_support::mongod::MongoServer;
 use understudy_test_support::postgres::PostgresServer;
@@ -83,6 +86,82 @@ fn told(error: Error) -> Error {
 /// Everybody is found, whatever the directory has to do for it.
 pub async fn ada_is_there(directory: &dyn Directory) {
     assert_eq!(search(directory, &query("ada@example.com")).await.rows.len(), 1);
+}
+
+// ── passwords that are changed ─────────────────────────────────────────────────────────────────────
+
+/// As a vault keeps it: asked each time.
+struct Kept(Mutex<String>);
+
+impl Kept {
+    fn put(&self, password: &str) {
+        password.clone_into(&mut self.0.lock().unwrap());
+    }
+}
+
+#[async_trait]
+impl Passwords for Kept {
+    async fn password(&self) -> Result<Option<SecretString>, Error> {
+        Ok(Some(SecretString::from(self.0.lock().unwrap().clone())))
+    }
+
+    fn secret(&self) -> Option<SecretName> {
+        Some(SecretName { connection: "acme".into(), name: "database_password".into() })
+    }
+}
+
+/// The administrator changes the password and ends what it let in, while the directory is open. Until the new one is
+/// stored, the refusal names it; then the next question is answered.
+async fn a_new_password_is_read_where_it_is_kept(part: &DirectoryPart, change: impl FnOnce()) {
+    let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
+    let directory = directory::open_with(part, Arc::clone(&kept) as Arc<dyn Passwords>).await.unwrap();
+    ada_is_there(&*directory).await;
+    change();
+    for _ in 0..2 {
+        let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+        assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+        assert_eq!(error.secret, kept.secret(), "another password would help: {error}");
+    }
+    kept.put("n3w");
+    ada_is_there(&*directory).await;
+    assert_eq!(directory.user("1").await.unwrap().map(|row| row.id).as_deref(), Some("1"));
+    directory.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_that_was_changed_is_read_again() {
+    let server = postgres();
+    a_new_password_is_read_where_it_is_kept(&part(server.url(READER, "postgres")), || {
+        server.sql(
+            "postgres",
+            &format!(
+                "ALTER ROLE {READER} PASSWORD 'n3w';
+                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{READER}'"
+            ),
+        );
+    })
+    .await;
+
+    let server = mariadb();
+    a_new_password_is_read_where_it_is_kept(&part(server.url(READER, "acme")), || {
+        server.sql("mysql", &format!("ALTER USER {READER}@'%' IDENTIFIED BY 'n3w'; KILL USER {READER}"));
+    })
+    .await;
+
+    let mut server = mongo().await;
+    let part = DirectoryPart { id: "_id".into(), ..part(server.url(READER, "acme")) };
+    let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
+    let directory = directory::open_with(&part, Arc::clone(&kept) as Arc<dyn Passwords>).await.unwrap();
+    ada_is_there(&*directory).await;
+    server.command("admin", doc! { "updateUser": READER, "pwd": "n3w" }).await;
+    // A connection that was let in stays in: only a new one has to say a password.
+    server.stop();
+    server.start_again();
+    let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
+    assert_eq!((error.code, &error.secret), (Code::DirectoryRefused, &kept.secret()), "{error}");
+    kept.put("n3w");
+    ada_is_there(&*directory).await;
+    directory.close().await;
 }
 
 // ── passwords that are made ────────────────────────────────────────────────────────────────────────
@@ -164,7 +243,6 @@ async fn a_command_lets_in_to_the_other_servers_as_well() {
 }
 
 pub async fn mongo() -> MongoServer {
-    use mongodb::bson::doc;
     let server = MongoServer::start().await;
     server.user(READER, PASSWORD, vec![doc! { "role": "read", "db": "acme" }]).await;
     let users = server.database("acme").collection("users");
@@ -204,6 +282,41 @@ async fn a_database_is_reached_through_another_computer() {
     }
 
     why_there_is_no_tunnel(&ssh, &part).await;
+}
+
+/// The part that the test's own program opens when it is started again, to be killed.
+const HELD: &str = "UNDERSTUDY_TEST_HELD";
+
+#[tokio::test]
+async fn ssh_ends_with_a_program_that_is_killed() {
+    if let Ok(held) = std::env::var(HELD) {
+        let part: DirectoryPart = serde_json::from_str(&held).unwrap();
+        let directory = open(&part).await;
+        ada_is_there(&*directory).await;
+        writeln!(std::io::stdout(), "{HELD}").unwrap();
+        std::future::pending::<()>().await;
+    }
+    let (server, ssh) = (postgres(), SshServer::start());
+    let part = DirectoryPart { ssh: Some(ssh.part()), ..part(server.url(READER, "postgres")) };
+    let folders = tempfile::tempdir().unwrap();
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .args(["link::ssh_ends_with_a_program_that_is_killed", "--exact", "--nocapture"])
+        .env(HELD, serde_json::to_string(&part).unwrap())
+        .env("TMPDIR", folders.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.into_iter().any(|line| line.contains(HELD)), "it holds a tunnel");
+    assert!(!ssh.sessions().is_empty(), "it goes through there");
+    // As a crash does it, and the system when memory runs out.
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let deadline = Instant::now() + SOON;
+    while !ssh.sessions().is_empty() {
+        assert!(Instant::now() < deadline, "ssh is left behind");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn why_there_is_no_tunnel(ssh: &SshServer, part: &DirectoryPart) {

@@ -3,6 +3,7 @@
 
 #[cfg(target_os = "linux")]
 mod certificates;
+mod changes;
 mod faults;
 #[cfg(target_os = "linux")]
 mod link;

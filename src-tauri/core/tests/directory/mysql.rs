@@ -538,7 +538,8 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     let heap = DirectoryPart { created_at: Some("made".into()), ..part(&url, "heap") };
     let heap = open(&heap).await;
     assert!(!heap.info().columns[1].sortable, "its index has no id behind the time");
-    let advice = heap.info().services[0].advice.as_deref().unwrap();
+    let info = heap.info();
+    let advice = info.services[0].advice.as_deref().unwrap();
     assert_eq!(
         advice,
         "CREATE INDEX `heap_made` ON `names`.`heap` (`made`, `id`) ALGORITHM=INPLACE LOCK=NONE"

@@ -544,8 +544,9 @@ async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
         ..part(&url, "users")
     };
     let directory = open(&part).await;
+    let info = directory.info();
     let sortable: Vec<&str> =
-        directory.info().columns.iter().filter(|one| one.sortable).map(|one| one.name.as_str()).collect();
+        info.columns.iter().filter(|one| one.sortable).map(|one| one.name.as_str()).collect();
     assert_eq!(sortable, ["id", "profile->>city", "created_at"]);
     assert!(search(&*directory, &query("neale")).await.left_out.is_some(), "nothing serves it yet");
     let page = search(&*directory, &query("profile.city:\"Town 17\"")).await;

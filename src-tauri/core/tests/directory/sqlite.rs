@@ -192,11 +192,8 @@ async fn values_within_json_are_columns() {
         .await
         .unwrap();
     let directory = opened("packed").await;
-    let by_name = directory
-        .info()
-        .services
-        .iter()
-        .find(|one| one.tier == Tier::Prefix && one.column == "profile->>name");
+    let info = directory.info();
+    let by_name = info.services.iter().find(|one| one.tier == Tier::Prefix && one.column == "profile->>name");
     assert_eq!(by_name.unwrap().index.as_deref(), Some("by_name"));
     paths::told(&*directory).await;
 }

@@ -7,7 +7,7 @@ use std::io::ErrorKind as Io;
 use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
 
 use crate::connection::DirectoryPart;
-use crate::directory::{stopped, timed_out, tls};
+use crate::directory::{stopped, timed_out, tls, unanswered};
 use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
@@ -36,15 +36,19 @@ pub(in crate::directory) fn from_driver(
         },
         // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
         ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => TLS.insecure(&place(part), &*cause),
-        ErrorKind::Io(cause) => unreachable(part, &cause.to_string()),
+        ErrorKind::Io(cause) => unanswered::from_io(&place(part), &cause),
         ErrorKind::InvalidTlsConfig { message, .. } => {
             TLS.insecure(&place(part), &std::io::Error::other(message))
         }
         // A server that goes away in the middle of an answer.
         ErrorKind::ConnectionPoolCleared { .. } => unreachable(part, "the connection was lost"),
-        ErrorKind::DnsResolve { message, .. }
-        | ErrorKind::ProxyConnect { message, .. }
-        | ErrorKind::InvalidResponse { message, .. } => unreachable(part, &message),
+        ErrorKind::DnsResolve { message, .. } => {
+            unreachable(part, "its host name is not known").details(message)
+        }
+        ErrorKind::ProxyConnect { message, .. } => {
+            unreachable(part, "the proxy gave no way to it").details(message)
+        }
+        ErrorKind::InvalidResponse { message, .. } => unanswered::from_protocol(&place(part), &message),
         ErrorKind::Shutdown => unreachable(part, "the connection was closed"),
         ErrorKind::InvalidArgument { message, .. } => {
             hinted(Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {message}.")))
@@ -53,7 +57,7 @@ pub(in crate::directory) fn from_driver(
             Error::new(Code::DirectoryRefused, format!("{} is too old: {message}.", place(part)))
                 .hint("Understudy reads MongoDB 4.4 and newer.")
         }
-        other => Error::internal(other),
+        other => unanswered::from_driver(&other),
     }
 }
 
@@ -105,8 +109,7 @@ pub(super) fn password_missing(part: &DirectoryPart) -> Error {
 }
 
 pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
-    Error::new(Code::DirectoryUnreachable, format!("{} does not answer: {cause}.", place(part)))
-        .hint("Check that the database runs, that the host and port are right, and the VPN if it needs one.")
+    unanswered::unanswered(&place(part), cause)
 }
 
 /// The hosts of the URL, and nothing else of it.

@@ -6,12 +6,13 @@
 use bson::{Bson, Document, Regex, doc};
 use mongodb::options::Collation;
 
+use super::paths;
 use super::values::{self, Class};
 use crate::directory::catalogue::TableColumn;
 use crate::directory::catalogue::mongodb::Field;
 use crate::directory::mapping::Mapping;
 use crate::directory::plan::{Finding, Test};
-use crate::directory::sql::{Match, behind};
+use crate::directory::sql::Match;
 
 pub(super) type Column = TableColumn<Field>;
 
@@ -118,9 +119,12 @@ fn begins(column: &Column, text: &str, folds: bool, manner: Manner) -> Document 
         // The range holds them all, and others: an accent does not count at once.
         return served(column, &doc! { "$gte": text, "$lt": format!("{text}{LAST}") }, Some(beginning));
     }
-    let mut range = doc! { "$gte": text };
-    range.extend(behind(text).map(|behind| ("$lt".to_owned(), Bson::from(behind))));
-    served(column, &range, Some(beginning).filter(|_| column.db_type.index_path != path))
+    // The server reads the bounds from the pattern. As `$gte` and `$lt`, two members of a list could each meet
+    // one of them: https://www.mongodb.com/docs/manual/core/multikey-index-bounds/
+    match column.db_type.index_path.as_str() {
+        indexed if indexed == path => doc! { path: beginning },
+        indexed => all_of(vec![doc! { indexed: beginning.clone() }, doc! { path: beginning }]),
+    }
 }
 
 /// The condition on the path that the index has, and what has to be true of the column's own.
@@ -188,6 +192,39 @@ fn escaped(text: &str) -> String {
     pattern
 }
 
+/// The value at `path` lies in `range`; in a list, one and the same member of it.
+///
+/// MongoDB's own condition is met as well when one member meets the lower end and another one the upper. Whether
+/// there is a list, and where on the path, differs from document to document.
+pub(super) fn lies_in(path: &str, range: &Document) -> Document {
+    let condition = doc! { path: range.clone() };
+    if range.len() < 2 {
+        return condition;
+    }
+    let mut ways = vec![holds_no_list(path)];
+    for (list, rest) in paths::possible_lists(path) {
+        let member = match rest {
+            None => range.clone(),
+            // Lists further up are gone through by themselves, one member at a time.
+            Some(rest) => doc! { "$and": [{ rest: range.clone() }, holds_no_list(rest)] },
+        };
+        ways.push(doc! { list: { "$elemMatch": member } });
+    }
+    // An index serves the first.
+    all_of(vec![condition, any(ways)])
+}
+
+/// There is one value at `path` at the most.
+pub(super) fn holds_no_list(path: &str) -> Document {
+    match &paths::possible_lists(path)[..] {
+        [(list, _)] => doc! { *list: { "$not": { "$type": "array" } } },
+        lists => {
+            let lists = lists.iter().map(|(list, _)| doc! { *list: { "$type": "array" } });
+            doc! { "$nor": lists.collect::<Vec<_>>() }
+        }
+    }
+}
+
 /// Behind `value` upwards, or before it; types are compared too, which MongoDB's own operators do not.
 pub(super) fn beyond(path: &str, value: &Bson, up: bool) -> Document {
     let operator = if up { "$gt" } else { "$lt" };
@@ -201,12 +238,13 @@ pub(super) fn beyond(path: &str, value: &Bson, up: bool) -> Document {
 
 /// The column has a value of its own kind, that an order can be made of.
 pub(super) fn valued(column: &Column) -> Document {
-    let mut condition = doc! { "$type": column.db_type.class.names(), "$not": { "$type": "array" } };
+    let path = column.name.as_str();
+    let mut condition = doc! { "$type": column.db_type.class.names() };
     if column.db_type.class == Class::Number {
         // It is neither before nor behind any number.
         condition.insert("$ne", f64::NAN);
     }
-    doc! { column.name.as_str(): condition }
+    all_of(vec![doc! { path: condition }, holds_no_list(path)])
 }
 
 /// The column has none.
@@ -228,8 +266,16 @@ pub(super) fn not_valued(column: &Column) -> Document {
     any(conditions)
 }
 
+/// There is something at `path`, be it only in one member of a list.
 pub(super) fn has_value(path: &str) -> Document {
-    doc! { path: { "$ne": Bson::Null } }
+    let mut names = Class::MinKey.beyond(true);
+    names.extend(["minKey", "dbPointer"]);
+    doc! { path: { "$type": names } }
+}
+
+/// The value at `path` can be somebody's id: a list of them is nobody's.
+pub(super) fn is_identity(path: &str) -> Document {
+    all_of(vec![doc! { path: { "$ne": Bson::Null } }, holds_no_list(path)])
 }
 
 pub(super) fn any(mut conditions: Vec<Document>) -> Document {
@@ -269,6 +315,21 @@ mod tests {
             }
             prop_assert_eq!(read, text);
         }
+    }
+
+    #[test]
+    fn a_range_is_met_by_one_member_wherever_the_list_is() {
+        let range = doc! { "$gte": 1, "$lt": 5 };
+        let no_list = |path: &str| doc! { path: { "$not": { "$type": "array" } } };
+        assert_eq!(
+            lies_in("a.b", &range),
+            doc! { "$and": [{ "a.b": range.clone() }, { "$or": [
+                { "$nor": [{ "a": { "$type": "array" } }, { "a.b": { "$type": "array" } }] },
+                { "a": { "$elemMatch": { "$and": [{ "b": range.clone() }, no_list("b")] } } },
+                { "a.b": { "$elemMatch": range.clone() } },
+            ] }] }
+        );
+        assert_eq!(lies_in("a.b", &doc! { "$gt": 1 }), doc! { "a.b": { "$gt": 1 } });
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod advice;
 mod connect;
+pub(super) mod cut;
 pub(super) mod errors;
 mod filter;
 mod listing;
@@ -17,7 +18,6 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bson::doc;
 use jiff::Timestamp;
-use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use self::listing::Listing;
@@ -32,7 +32,7 @@ use super::link::Link;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Fetched, the_one};
-use super::{Count, Directory, Info, Page, Query, Row, cancelled};
+use super::{Count, Directory, Info, Page, Passwords, Query, Row, cancelled};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -51,12 +51,12 @@ pub(super) struct MongoDirectory {
     mapping: Mapping<Field>,
     /// One that covers everything that is searched.
     words: Option<TextIndex>,
-    info: Info,
+    info: Arc<Info>,
 }
 
 impl MongoDirectory {
-    pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
-        let server = Server::connect(Link::to_any(part, password)?, part).await?;
+    pub(super) async fn open(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Self> {
+        let server = Server::connect(Link::to_any(part, passwords)?, part).await?;
         match Self::look_around(&server, part).await {
             Ok((mapping, words, info)) => Ok(Self { server, part: part.clone(), mapping, words, info }),
             Err(error) => {
@@ -69,7 +69,7 @@ impl MongoDirectory {
     async fn look_around(
         server: &Arc<Server>,
         part: &DirectoryPart,
-    ) -> Result<(Mapping<Field>, Option<TextIndex>, Info)> {
+    ) -> Result<(Mapping<Field>, Option<TextIndex>, Arc<Info>)> {
         let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
         let built = match reading.command(doc! { "buildInfo": 1 }).await {
             Ok(built) => built,
@@ -78,14 +78,14 @@ impl MongoDirectory {
         let found = catalogue::mongodb::read(&mut reading, part, &server.database).await?;
         let mapping = Mapping::new(part, &found.table)?;
         let words = found.text_index.filter(|index| index.covers(&mapping.search));
-        let info = Info {
+        let info = Arc::new(Info {
             server: format!("MongoDB {}", built.get_str("version").unwrap_or_default()),
             columns: mapping.columns.clone(),
             estimated_total: found.estimated_rows,
             total_is_exact: false,
             services: advice::services(&mapping, &part.table, words.as_ref()),
             reader: advice::reader(&server.database, &part.table),
-        };
+        });
         Ok((mapping, words, info))
     }
 
@@ -137,8 +137,8 @@ impl MongoDirectory {
 
 #[async_trait]
 impl Directory for MongoDirectory {
-    fn info(&self) -> &Info {
-        &self.info
+    fn info(&self) -> Arc<Info> {
+        Arc::clone(&self.info)
     }
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {

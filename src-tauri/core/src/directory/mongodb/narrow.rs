@@ -9,8 +9,38 @@ use crate::directory::asked::{Bound, Filter, Operand, Test};
 use crate::directory::plan::spellings;
 use crate::directory::sql::Match;
 
+/// What a document must be to pass all `filters`.
+pub(super) fn passes_all(columns: &[Column], filters: &[Filter]) -> Vec<Document> {
+    let mut merged: Vec<Filter> = Vec::new();
+    for filter in filters {
+        // `logins:>2026-01 logins:<2026-03` means one login in between.
+        if !merged.iter_mut().any(|other| takes_end(other, filter)) {
+            merged.push(filter.clone());
+        }
+    }
+    merged.iter().map(|filter| passes(&columns[filter.column], filter)).collect()
+}
+
+/// `filter` is the other end of the range that `other` begins; now `other` has both.
+fn takes_end(other: &mut Filter, filter: &Filter) -> bool {
+    if other.column != filter.column || other.negated || filter.negated {
+        return false;
+    }
+    match (&mut other.any[..], &filter.any[..]) {
+        ([Test::Range { from, to: to @ None }], [Test::Range { from: None, to: end }]) if from.is_some() => {
+            to.clone_from(end);
+            true
+        }
+        ([Test::Range { from: from @ None, to }], [Test::Range { from: end, to: None }]) if to.is_some() => {
+            from.clone_from(end);
+            true
+        }
+        _ => false,
+    }
+}
+
 /// A document's column passes the filter.
-pub(super) fn passes(column: &Column, filter: &Filter) -> Document {
+fn passes(column: &Column, filter: &Filter) -> Document {
     let any = filter::any(filter.any.iter().map(|test| passes_test(column, test)).collect());
     // Whoever has no value passes no test, and so passes its opposite.
     if filter.negated {
@@ -36,9 +66,9 @@ fn passes_test(column: &Column, test: &Test) -> Document {
             };
             range.extend(from.as_ref().map(|bound| edge(bound, "$gt", "$gte")));
             range.extend(to.as_ref().map(|bound| edge(bound, "$lt", "$lte")));
-            doc! { path: range }
+            filter::lies_in(path, &range)
         }
-        Test::Null => doc! { path: Bson::Null },
+        Test::Null => doc! { "$nor": [filter::has_value(path)] },
         Test::NotNull => filter::has_value(path),
     }
 }

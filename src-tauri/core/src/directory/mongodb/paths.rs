@@ -17,7 +17,8 @@ pub(in crate::directory) fn at<'a>(document: &'a Document, path: &str) -> Option
     }
 }
 
-fn in_list<'a>(items: &'a [Bson], path: &str) -> Option<Cow<'a, Bson>> {
+/// The same of a list's members.
+pub(in crate::directory) fn in_list<'a>(items: &'a [Bson], path: &str) -> Option<Cow<'a, Bson>> {
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
     if let Some(item) = first.parse::<usize>().ok().and_then(|place| items.get(place)) {
         return match (item, rest) {
@@ -56,14 +57,29 @@ pub(in crate::directory) fn goes_through_list(document: &Document, path: &str) -
     matches!(value, Some(Bson::Array(_)))
 }
 
+/// Each place on `path` where a list would give several values, and what follows it (`None` at the end). A list
+/// that the path names a place in gives only one.
+pub(in crate::directory) fn possible_lists(path: &str) -> Vec<(&str, Option<&str>)> {
+    let mut lists: Vec<(&str, Option<&str>)> = path
+        .match_indices('.')
+        .map(|(dot, _)| (&path[..dot], &path[dot + 1..]))
+        .filter(|(_, rest)| rest.split('.').next().is_some_and(|next| next.parse::<usize>().is_err()))
+        .map(|(list, rest)| (list, Some(rest)))
+        .collect();
+    lists.push((path, None));
+    lists
+}
+
 /// What has to be read of each document to find all `paths` in it, and no more.
 pub(in crate::directory) fn projection<'a>(paths: impl Iterator<Item = &'a str>) -> Document {
-    // A projection goes through lists by itself, and knows no places in them.
-    let mut wanted: Vec<String> = Vec::new();
-    for path in paths {
-        let without_places = in_lists(path);
-        wanted.extend([path.to_owned(), without_places]);
-    }
+    // A projection goes through lists by itself, and knows no places in them. Of a list's members it leaves out those
+    // that are no documents, which would move the others: a list that has a place named in it comes whole.
+    let until_place = |path: &str| {
+        let is_place = |name: &str| name.parse::<usize>().is_ok();
+        let names = path.split('.').enumerate().take_while(|(at, name)| *at == 0 || !is_place(name));
+        names.map(|(_, name)| name).collect::<Vec<_>>().join(".")
+    };
+    let wanted: Vec<String> = paths.map(until_place).collect();
     let covered = |path: &str| {
         wanted.iter().any(|other| {
             path.len() > other.len()
@@ -119,11 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn a_place_in_a_list_is_one_value() {
+        assert_eq!(possible_lists("name"), [("name", None)]);
+        assert_eq!(possible_lists("emails.address"), [("emails", Some("address")), ("emails.address", None)]);
+        let nested = "a.b.0.c";
+        assert_eq!(possible_lists(nested), [("a", Some("b.0.c")), ("a.b.0", Some("c")), (nested, None)]);
+    }
+
+    #[test]
     fn only_what_is_mapped_is_asked_for() {
         let paths = ["id", "profile.name", "profile", "emails.0.address", "tags.0"];
         let asked = projection(paths.into_iter());
         let names: Vec<&str> = asked.keys().map(String::as_str).collect();
-        assert_eq!(names, ["id", "profile", "emails.0.address", "emails.address", "tags", "_id"]);
+        assert_eq!(names, ["id", "profile", "emails", "tags", "_id"]);
         assert_eq!(asked.get("_id"), Some(&Bson::Int32(0)));
     }
 }

@@ -78,7 +78,12 @@ impl Server {
         link.ready().await?;
         let password = link.password().await?;
         let made = connect::options(part, password.secret.as_ref(), link.socks_port()).await;
-        let (mut options, database) = made?;
+        let (mut options, database) =
+            made.map_err(
+                |error| {
+                    if error == errors::password_missing(part) { link.refusal(error) } else { error }
+                },
+            )?;
         let addresses = Addresses::default();
         let seen: Arc<Mutex<Option<DriverError>>> = Arc::default();
         options.command_event_handler = Some(EventHandler::callback({
@@ -160,10 +165,13 @@ impl Server {
 
     pub(super) fn failed(&self, error: DriverError) -> Error {
         let seen = locked(&self.seen).clone();
-        if errors::is_login(&error) || seen.as_ref().is_some_and(errors::is_login) {
-            self.login_refused.store(true, Ordering::Relaxed);
+        let is_login = errors::is_login(&error) || seen.as_ref().is_some_and(errors::is_login);
+        let error = errors::from_driver(error, &self.part, seen);
+        if !is_login {
+            return error;
         }
-        errors::from_driver(error, &self.part, seen)
+        self.login_refused.store(true, Ordering::Relaxed);
+        self.link.refusal(error)
     }
 
     pub(super) async fn close(&self) {

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::reading::{Reading, Server};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
+use crate::directory::Known;
 use crate::directory::link::Link;
 use crate::directory::survey::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
 use crate::error::{Code, Result};
@@ -26,7 +27,7 @@ pub(in crate::directory) async fn survey(
     part: &DirectoryPart,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = Server::connect(Link::to_any(part, password)?, part).await?;
+    let server = Server::connect(Link::to_any(part, &Known::passwords(password))?, part).await?;
     let found = async { collections(&mut Reading::begin(&server, LIMIT).await?).await }.await;
     let found = match found {
         Ok(found) => Ok(found),

@@ -59,10 +59,8 @@ async fn connect_to(
             Ok((Connected { connection, options, password, part, version }, is_replica))
         }
         Ok(Err(error)) => {
-            if errors::is_login(&error) {
-                refused.store(true, Ordering::Relaxed);
-            }
-            Err(errors::of(error, &part, link.has_password()))
+            refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
+            Err(errors::of(error, &part, &link))
         }
         Err(_) => {
             let cause = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());

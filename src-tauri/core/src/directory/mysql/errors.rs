@@ -10,7 +10,8 @@ use sqlx::mysql::MySqlDatabaseError;
 
 use super::connect::EXAMPLE;
 use crate::connection::DirectoryPart;
-use crate::directory::{stopped, timed_out, tls};
+use crate::directory::link::Link;
+use crate::directory::{stopped, timed_out, tls, unanswered};
 use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
@@ -32,9 +33,8 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
         sqlx::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
             TLS.insecure(&place(part), &cause)
         }
-        sqlx::Error::Io(cause) => unreachable(part, &cause.to_string()),
-        // A server that goes away in the middle of an answer is seen as one that breaks the protocol.
-        sqlx::Error::Protocol(cause) => unreachable(part, &cause),
+        sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
+        sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
         sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
         // The only cause after the URL was read: a password that would have to cross a wire in the open.
         sqlx::Error::Configuration(cause) if cause.to_string().contains("RSA") => {
@@ -47,7 +47,7 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
             Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
                 .hint(EXAMPLE)
         }
-        other => Error::internal(other),
+        other => unanswered::from_driver(&other),
     }
 }
 
@@ -99,12 +99,13 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
     }
 }
 
-/// The same, for a directory that may have no password.
-pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, has_password: bool) -> Error {
-    if !has_password && is_login(&error) {
-        return password_missing(part);
+/// The same, for who knows whether there is a password, and where it comes from.
+pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, link: &Link) -> Error {
+    match (is_login(&error), link.has_password()) {
+        (true, true) => link.refusal(from_sqlx(error, part)),
+        (true, false) => link.refusal(password_missing(part)),
+        (false, _) => from_sqlx(error, part),
     }
-    from_sqlx(error, part)
 }
 
 fn number_of(error: &sqlx::Error) -> Option<u16> {
@@ -113,7 +114,7 @@ fn number_of(error: &sqlx::Error) -> Option<u16> {
 
 /// The server did not let this user in.
 pub(super) fn is_login(error: &sqlx::Error) -> bool {
-    matches!(number_of(error), Some(1045 | 1698))
+    matches!(number_of(error), Some(1045 | 1698 | 1820 | 1862))
 }
 
 /// A KILL QUERY arrived.
@@ -127,8 +128,7 @@ fn password_missing(part: &DirectoryPart) -> Error {
 }
 
 pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
-    Error::new(Code::DirectoryUnreachable, format!("{} does not answer: {cause}.", place(part)))
-        .hint("Check that the database runs, that the host and port are right, and the VPN if it needs one.")
+    unanswered::unanswered(&place(part), cause)
 }
 
 /// Socket, or host and port of the URL, and nothing else of it.

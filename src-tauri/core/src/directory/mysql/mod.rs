@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use sqlx::mysql::MySqlRow;
 use sqlx::{Row as _, TypeInfo, ValueRef};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +30,7 @@ use super::link::Link;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Dialect, Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, Info, Page, Query, Row, again, timed_out};
+use super::{Count, Directory, Info, Page, Passwords, Query, Row, again, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -45,12 +44,12 @@ pub(super) struct MySqlDirectory {
     server: Arc<Server>,
     part: DirectoryPart,
     mapping: Mapping<MyType>,
-    info: Info,
+    info: Arc<Info>,
 }
 
 impl MySqlDirectory {
-    pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
-        let server = Server::connect(Link::new(part, password)?).await?;
+    pub(super) async fn open(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Self> {
+        let server = Server::connect(Link::new(part, passwords)?).await?;
         match Self::read_catalogue(&server, &server.part()).await {
             Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
             Err(error) => {
@@ -60,11 +59,15 @@ impl MySqlDirectory {
         }
     }
 
-    async fn read_catalogue(server: &Arc<Server>, part: &DirectoryPart) -> Result<(Mapping<MyType>, Info)> {
+    async fn read_catalogue(
+        server: &Arc<Server>,
+        part: &DirectoryPart,
+    ) -> Result<(Mapping<MyType>, Arc<Info>)> {
         let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
         let read = async {
             let found = catalogue::read(&mut reading, part).await?;
             let mapping = Mapping::new(part, &found.table)?;
+            reading.watch(found.table.schema.as_str(), found.table.name.as_str()).await?;
             Ok((found, mapping))
         };
         // The limit is per statement; a network that fell silent keeps none.
@@ -73,14 +76,14 @@ impl MySqlDirectory {
             .unwrap_or_else(|_| Err(errors::unreachable(part, "the catalogue could not be read in time")))?;
         reading.finish().await;
         let (estimated_total, total_is_exact) = total(server, &found, &mapping).await;
-        let info = Info {
+        let info = Arc::new(Info {
             server: server.name(),
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
             services: advice::services(&mapping, &found, server.flavour),
             reader: advice::reader(&mapping),
-        };
+        });
         Ok((mapping, info))
     }
 
@@ -147,8 +150,8 @@ impl Answering for MySqlDirectory {
 
 #[async_trait]
 impl Directory for MySqlDirectory {
-    fn info(&self) -> &Info {
-        &self.info
+    fn info(&self) -> Arc<Info> {
+        Arc::clone(&self.info)
     }
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {

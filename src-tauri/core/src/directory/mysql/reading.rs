@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::errors;
 use super::server::{Flavour, Loan, POOL, Server};
+use crate::directory::Watch;
 use crate::directory::cursor::Value;
 use crate::directory::link::CONNECT_TIMEOUT;
 use crate::directory::sql::Statement;
@@ -68,18 +69,55 @@ impl Reading {
         };
         let settings = format!(
             "SET SESSION sql_mode = '', {limit}; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
-             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; SELECT CAST(CONNECTION_ID() AS CHAR)"
+             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; SELECT CAST(CONNECTION_ID() AS CHAR), {}",
+            Watch::column(server.watch.get()),
         );
         let begun = async {
             let rows = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_all(loan.connection()).await?;
-            let thread = rows.first().map(|row| text(row, 0)).transpose()?.flatten();
-            thread.and_then(|thread| thread.parse().ok()).ok_or(sqlx::Error::RowNotFound)
+            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+            let thread = text(row, 0)?.and_then(|thread| thread.parse().ok());
+            Ok::<_, sqlx::Error>((thread.ok_or(sqlx::Error::RowNotFound)?, text(row, 1)?))
         };
-        let thread = match timeout(SILENCE, begun).await {
+        let (thread, table) = match timeout(SILENCE, begun).await {
             Ok(thread) => thread.map_err(|error| server.failed(error))?,
             Err(_) => return Err(errors::unreachable(&server.part(), "the connection went silent")),
         };
-        Ok(Self { server: Arc::clone(server), connection: Held::Idle(loan), thread })
+        let reading = Self { server: Arc::clone(server), connection: Held::Idle(loan), thread };
+        match Watch::holds(server.watch.get(), table.as_ref(), &server.part()) {
+            Ok(()) => Ok(reading),
+            Err(error) => {
+                reading.finish().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// From here on every transaction begins by making sure that the table is still what it is now.
+    pub(super) async fn watch(&mut self, schema: &str, table: &str) -> Result<()> {
+        // As digits: no name can end its own quotes, whatever the server's modes are.
+        let literal = |name: &str| {
+            let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+            format!("_utf8mb4 x'{digits}'")
+        };
+        let sums = [
+            ("columns", "column_name, column_type, collation_name, ordinal_position"),
+            ("statistics", "index_name, seq_in_index, column_name, sub_part, index_type"),
+        ]
+        .map(|(catalogue, what)| {
+            format!(
+                "(SELECT BIT_XOR(CRC32(CONCAT_WS(' ', {what}))) FROM information_schema.{catalogue} \
+                 WHERE table_schema = {} AND table_name = {})",
+                literal(schema),
+                literal(table)
+            )
+        });
+        let sql = format!("CONCAT_WS('/', {})", sums.join(", "));
+        let statement = Statement { sql: format!("SELECT {sql}"), ..Statement::default() };
+        let seen = self.fetch(statement).await?;
+        let seen = seen.first().map(|row| text(row, 0)).transpose();
+        let seen = seen.map_err(|error| self.server.failed(error))?.flatten();
+        drop(self.server.watch.set(Watch { sql, seen }));
+        Ok(())
     }
 
     pub(in crate::directory) fn server(&self) -> &Server {

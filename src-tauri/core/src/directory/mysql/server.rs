@@ -1,6 +1,6 @@
 //! The connections of one directory: made, lent, and taken back only when nothing is left on them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -11,6 +11,7 @@ use sqlx::{Connection, MySql};
 use super::connect::connect;
 use super::errors;
 use crate::connection::DirectoryPart;
+use crate::directory::Watch;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
 use crate::error::{Error, Result};
 
@@ -35,6 +36,8 @@ pub(in crate::directory) struct Server {
     canceller: MySqlPool,
     link: Arc<Link>,
     chosen: Mutex<Chosen>,
+    /// Set once the table is known.
+    pub(super) watch: OnceLock<Watch>,
     pub(super) flavour: Flavour,
     /// `10.11.6-MariaDB-0+deb12u1`, `8.4.3`.
     version: String,
@@ -69,7 +72,8 @@ impl Server {
         let version = connected.version;
         let flavour = if version.contains("MariaDB") { Flavour::MariaDb } else { Flavour::MySql };
         let (pool, canceller) = (pool(POOL), pool(1));
-        Ok(Arc::new(Self { pool, canceller, link, chosen: Mutex::new(chosen), flavour, version }))
+        let (chosen, watch) = (Mutex::new(chosen), OnceLock::new());
+        Ok(Arc::new(Self { pool, canceller, link, chosen, watch, flavour, version }))
     }
 
     /// For people: `MariaDB 10.11.6`, `MySQL 8.4.3`, and which of several it is. The packager matters to nobody here.
@@ -159,7 +163,7 @@ impl Server {
     }
 
     pub(in crate::directory) fn failed(&self, error: sqlx::Error) -> Error {
-        errors::of(error, &self.part(), self.link.has_password())
+        errors::of(error, &self.part(), &self.link)
     }
 
     pub(super) async fn close(&self) {

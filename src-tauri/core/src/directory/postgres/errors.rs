@@ -8,7 +8,8 @@ use std::io::ErrorKind;
 use sqlx::error::DatabaseError;
 
 use crate::connection::DirectoryPart;
-use crate::directory::{timed_out, tls};
+use crate::directory::link::Link;
+use crate::directory::{timed_out, tls, unanswered};
 use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
@@ -27,15 +28,14 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
         sqlx::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
             TLS.insecure(&place(part), &cause)
         }
-        sqlx::Error::Io(cause) => unreachable(part, &cause.to_string()),
-        // A server that goes away in the middle of an answer is seen as one that breaks the protocol.
-        sqlx::Error::Protocol(cause) => unreachable(part, &cause),
+        sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
+        sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
         sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
         sqlx::Error::Configuration(cause) => {
             Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
                 .hint("It looks like postgres://user@host:5432/database")
         }
-        other => Error::internal(other),
+        other => unanswered::from_driver(&other),
     }
 }
 
@@ -52,12 +52,15 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
             .hint("Check the database name at the end of directory.url."),
         "42501" => refused(format!("The database user may not read {}: {said}.", part.table))
             .hint("Let the database's administrator grant SELECT on the columns that the connection names."),
-        // Class 42: what a statement names is not there. It was when the directory was opened.
-        "42P01" | "42703" | "3F000" => Error::new(
-            Code::DirectoryMismatch,
-            format!("{} has changed since the directory was opened: {said}.", part.table),
-        )
-        .hint("Check the connection; its table or columns were renamed or removed."),
+        // Class 42: what a statement names is not there, or of another type than when the directory was opened
+        // (operator, function or cast that there is not for it).
+        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42846" | "42725" | "42P18" | "0A000" => {
+            Error::new(
+                Code::DirectoryMismatch,
+                format!("{} has changed since the directory was opened: {said}.", part.table),
+            )
+            .hint("Check the connection; its table or columns were renamed, removed or made anew.")
+        }
         "57014" => timed_out(part),
         "25006" => refused(format!("{} tried to write to the database: {said}.", part.table))
             .hint("Understudy only reads. Name a table or view that can be read without writing."),
@@ -80,13 +83,15 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
     }
 }
 
-/// The same, for a directory that may have no password.
-pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, has_password: bool) -> Error {
-    // Other logins than by password are refused with 28000.
-    if !has_password && error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("28P01") {
-        return password_missing(part);
+/// The same, for who knows whether there is a password, and where it comes from.
+pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, link: &Link) -> Error {
+    let code = error.as_database_error().and_then(DatabaseError::code).map(|code| code.into_owned());
+    match (code.as_deref(), link.has_password()) {
+        (Some("28P01"), true) => link.refusal(from_sqlx(error, part)),
+        (Some("28P01"), false) => link.refusal(password_missing(part)),
+        // Other logins than by password are refused with 28000.
+        _ => from_sqlx(error, part),
     }
-    from_sqlx(error, part)
 }
 
 /// The server did not let this user in.
@@ -101,8 +106,7 @@ fn password_missing(part: &DirectoryPart) -> Error {
 }
 
 pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
-    Error::new(Code::DirectoryUnreachable, format!("{} does not answer: {cause}.", place(part)))
-        .hint("Check that the database runs, that the host and port are right, and the VPN if it needs one.")
+    unanswered::unanswered(&place(part), cause)
 }
 
 /// Host and port of the URL, and nothing else of it.

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +29,7 @@ use super::mapping::Mapping;
 use super::paging::Step;
 use super::plan::{Reach, Size};
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Query, Row, again, stopped, timed_out};
+use super::{Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, stopped, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
 
@@ -46,12 +45,12 @@ pub(super) struct PostgresDirectory {
     server: Arc<Server>,
     part: DirectoryPart,
     mapping: Mapping<PgType>,
-    info: Info,
+    info: Arc<Info>,
 }
 
 impl PostgresDirectory {
-    pub(super) async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Self> {
-        let server = Server::connect(Link::new(part, password)?).await?;
+    pub(super) async fn open(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Self> {
+        let server = Server::connect(Link::new(part, passwords)?).await?;
         let part = &server.part();
         let mut reading = Reading::begin(&server, OPEN_LIMIT).await?;
         let read = async {
@@ -63,15 +62,16 @@ impl PostgresDirectory {
             // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
             let version = version.split(' ').next().unwrap_or_default();
             served::find(&mut reading, &mut mapping, version).await;
+            reading.watch(&mapping.table).await;
             let (estimated_total, total_is_exact) = total(&mut reading, &found, &mapping).await;
-            let info = Info {
+            let info = Arc::new(Info {
                 server: format!("PostgreSQL {version}{}", server.place()),
                 columns: mapping.columns.clone(),
                 estimated_total,
                 total_is_exact,
                 services: advice::services(&mapping, found.is_view),
                 reader: advice::reader(&mapping, &found.table, server.database().as_deref()),
-            };
+            });
             Ok((mapping, info))
         };
         // The limit is per statement; a network that fell silent keeps none.
@@ -190,8 +190,8 @@ impl Answering for PostgresDirectory {
 
 #[async_trait]
 impl Directory for PostgresDirectory {
-    fn info(&self) -> &Info {
-        &self.info
+    fn info(&self) -> Arc<Info> {
+        Arc::clone(&self.info)
     }
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {

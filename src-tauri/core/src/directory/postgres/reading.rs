@@ -4,7 +4,7 @@
 //! end (a cancelled search, a deadline, a closed window) leaves a task behind that asks the server to
 //! cancel over a second connection, and lets the first one go only when it is idle again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -15,6 +15,7 @@ use sqlx::{AssertSqlSafe, Connection, Postgres, Row, ValueRef};
 use super::connect::connect;
 use super::errors;
 use crate::connection::DirectoryPart;
+use crate::directory::Watch;
 use crate::directory::cursor::Value;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
 use crate::directory::sql::Statement;
@@ -31,6 +32,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 /// An idle server begins a transaction at once; a network that fell silent never does.
 const SILENCE: Duration = Duration::from_secs(2);
 
+/// A pooler with few connections to its server has none left for whoever asks it to cancel what runs on them; it lets
+/// one go when its client hangs up. Else the next search would wait for those that nobody waits for.
+const CANCELLED: Duration = Duration::from_secs(1);
+
 /// The connections of one directory. Not `Debug`: the options hold the password, and show it.
 pub(super) struct Server {
     pool: PgPool,
@@ -38,6 +43,8 @@ pub(super) struct Server {
     canceller: PgPool,
     link: Arc<Link>,
     chosen: Mutex<Chosen>,
+    /// Set once the table is known.
+    watch: OnceLock<Watch>,
 }
 
 /// The server that new connections are made to.
@@ -66,7 +73,8 @@ impl Server {
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(chosen.options.clone())
         };
-        Ok(Arc::new(Self { pool: pool(POOL), canceller: pool(1), link, chosen: Mutex::new(chosen) }))
+        let (pool, canceller) = (pool(POOL), pool(1));
+        Ok(Arc::new(Self { pool, canceller, link, chosen: Mutex::new(chosen), watch: OnceLock::new() }))
     }
 
     pub(super) fn user(&self) -> String {
@@ -151,7 +159,7 @@ impl Server {
     }
 
     pub(super) fn failed(&self, error: sqlx::Error) -> crate::error::Error {
-        errors::of(error, &self.part(), self.link.has_password())
+        errors::of(error, &self.part(), &self.link)
     }
 
     pub(super) async fn close(&self) {
@@ -218,24 +226,58 @@ impl Reading {
              SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; \
              SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_bitmapscan = off; \
-             SELECT pg_backend_pid()::text",
-            limit.as_millis()
+             SELECT pg_backend_pid()::text, {}",
+            limit.as_millis(),
+            Watch::column(server.watch.get()),
         );
         let begun = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_one(reading.connection());
         let begun = match tokio::time::timeout(SILENCE, begun).await {
             Ok(begun) => {
-                begun.and_then(|row| row.try_get::<String, _>(0)).map_err(|error| server.failed(error))
+                let begun = begun.and_then(|row| Ok((row.try_get::<String, _>(0)?, text(&row, 1)?)));
+                begun.map_err(|error| server.failed(error))
             }
             Err(_) => Err(errors::unreachable(&server.part(), "the connection went silent")),
         };
         match begun {
-            Ok(backend) => {
+            Ok((backend, table)) => {
                 reading.backend = backend.parse().ok();
-                Ok(reading)
+                let holds = Watch::holds(server.watch.get(), table.as_ref(), &server.part());
+                match holds {
+                    Ok(()) => Ok(reading),
+                    Err(error) => {
+                        reading.finish().await;
+                        Err(error)
+                    }
+                }
             }
             Err(error) => {
                 reading.discard();
                 Err(error)
+            }
+        }
+    }
+
+    /// From here on every transaction begins by making sure that `table` is still what it is now. Where the server
+    /// does not tell, nothing does.
+    pub(super) async fn watch(&mut self, table: &str) {
+        let watched = async {
+            sqlx::raw_sql("SAVEPOINT watch").execute(self.connection()).await?;
+            // By number: a table that is made anew has another one.
+            let number = sqlx::query_scalar::<_, String>("SELECT $1::regclass::oid::text").persistent(false);
+            let number = number.bind(table).fetch_one(self.connection()).await?;
+            let number: u32 = number.parse().unwrap_or_default();
+            let sql = format!(
+                "hashtext(concat_ws('/', (SELECT string_agg(concat_ws(' ', attname, atttypid, atttypmod, attcollation),                  ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = {number} AND attnum > 0 AND NOT attisdropped),                  (SELECT string_agg(concat_ws(' ', indexrelid, indisvalid), ',' ORDER BY indexrelid)                  FROM pg_index WHERE indrelid = {number})))::text"
+            );
+            let seen =
+                sqlx::raw_sql(AssertSqlSafe(format!("SELECT {sql}"))).fetch_one(self.connection()).await?;
+            Ok::<_, sqlx::Error>(Watch { seen: text(&seen, 0)?, sql })
+        };
+        match watched.await {
+            Ok(watch) => drop(self.server.watch.set(watch)),
+            Err(error) => {
+                tracing::debug!("the table cannot be watched: {error}");
+                let _ = sqlx::raw_sql("ROLLBACK TO SAVEPOINT watch").execute(self.connection()).await;
             }
         }
     }
@@ -318,13 +360,18 @@ impl Drop for Reading {
 /// Cancels what runs on `connection`. It is held meanwhile: while it lives, its process id means it
 /// and nobody else.
 async fn stop(mut connection: PoolConnection<Postgres>, backend: Option<i32>, server: Arc<Server>) {
+    let cancelled = async {
+        let Some(backend) = backend else { return Ok(()) };
+        let cancel = format!("SELECT pg_cancel_backend({backend})");
+        let _ = server.freshen(&server.canceller).await;
+        let mut canceller = server.canceller.acquire().await?;
+        sqlx::raw_sql(AssertSqlSafe(cancel)).execute(&mut *canceller).await.map(drop)
+    };
+    if !matches!(tokio::time::timeout(CANCELLED, cancelled).await, Ok(Ok(()))) {
+        drop(connection.detach());
+        return;
+    }
     let stopped = async {
-        if let Some(backend) = backend {
-            let cancel = format!("SELECT pg_cancel_backend({backend})");
-            let _ = server.freshen(&server.canceller).await;
-            let mut canceller = server.canceller.acquire().await?;
-            sqlx::raw_sql(AssertSqlSafe(cancel)).execute(&mut *canceller).await?;
-        }
         // Waits for the cancelled statement's end first, and meets its error. Once it is met, the
         // cancellation has arrived, and cannot hit a later search.
         match sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await {

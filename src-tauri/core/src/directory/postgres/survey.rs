@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::errors;
 use super::reading::{Reading, Server};
 use crate::connection::DirectoryPart;
+use crate::directory::Known;
 use crate::directory::catalogue::postgres::{RELATIONS, kind, whole_rows};
 use crate::directory::catalogue::written;
 use crate::directory::link::Link;
@@ -31,7 +32,7 @@ pub(in crate::directory) async fn survey(
     part: &DirectoryPart,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = Server::connect(Link::new(part, password)?).await?;
+    let server = Server::connect(Link::new(part, &Known::passwords(password))?).await?;
     let mut reading = Reading::begin(&server, LIMIT).await?;
     let found = tokio::time::timeout(LIMIT, tables(reading.connection()))
         .await

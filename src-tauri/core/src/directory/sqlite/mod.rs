@@ -6,6 +6,7 @@ mod served;
 mod survey;
 pub(super) mod trigrams;
 
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,7 @@ use super::mapping::Mapping;
 use super::plan::Size;
 use super::services::services;
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Query, Row, time};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, changed, time};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -44,12 +45,23 @@ pub(super) struct SqliteDirectory {
     pool: SqlitePool,
     part: DirectoryPart,
     mapping: Mapping<LiteType>,
-    info: Info,
+    info: Arc<Info>,
+    seen: Seen,
+}
+
+/// What tells that the file is still the one that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    file: Option<FileIdentity>,
+    /// Another one after every change of the schema: <https://sqlite.org/pragma.html#pragma_schema_version>
+    schema: i64,
 }
 
 impl SqliteDirectory {
     pub(super) async fn open(part: &DirectoryPart) -> Result<Self> {
         let failed = |error| errors::from_sqlx(error, part);
+        // Before it is opened: one that is put in its place meanwhile is then noticed at the first question.
+        let file = FileIdentity::of(&path(part)?);
         let pool = pool(part).await?;
         let mut connection = pool.acquire().await.map_err(failed)?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
@@ -60,8 +72,9 @@ impl SqliteDirectory {
         let mut mapping = Mapping::new(part, &found.table)?;
         served::find(&mut connection, &mut mapping, &found).await.map_err(failed)?;
         let (estimated_total, total_is_exact) = total(&mut connection, &found.table).await.map_err(failed)?;
+        let seen = Seen { file, schema: schema_version(&mut connection).await.map_err(failed)? };
         drop(connection);
-        let info = Info {
+        let info = Arc::new(Info {
             server: format!("SQLite {version}"),
             columns: mapping.columns.clone(),
             estimated_total,
@@ -69,8 +82,22 @@ impl SqliteDirectory {
             services: services(&mapping, &served::Indexes { users: &found }),
             // A file has no roles: who may read it is for the system to say.
             reader: Vec::new(),
+        });
+        Ok(Self { pool, part: part.clone(), mapping, info, seen })
+    }
+
+    /// Fails where the file was replaced, or its schema changed. A program that puts a new file in an old one's
+    /// place leaves the old one open here: its users are not those of the application any more.
+    async fn is_as_seen(&self, connection: &mut SqliteConnection) -> Result<()> {
+        let schema =
+            schema_version(connection).await.map_err(|error| errors::from_sqlx(error, &self.part))?;
+        let now = Seen { file: FileIdentity::of(&path(&self.part)?), schema };
+        let what = match () {
+            () if now.file != self.seen.file => "the file was replaced",
+            () if now.schema != self.seen.schema => "a table or an index was changed",
+            () => return Ok(()),
         };
-        Ok(Self { pool, part: part.clone(), mapping, info })
+        Err(changed(&self.part, what))
     }
 
     fn decoded(&self, row: &SqliteRow) -> Result<Fetched, sqlx::Error> {
@@ -86,13 +113,48 @@ impl SqliteDirectory {
     }
 }
 
+fn path(part: &DirectoryPart) -> Result<PathBuf> {
+    let options = SqliteConnectOptions::from_str(&part.url);
+    let options = options.map_err(|error| errors::from_sqlx(error, part))?;
+    Ok(local_path(options.get_filename()))
+}
+
+async fn schema_version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("PRAGMA schema_version").fetch_one(connection).await
+}
+
+/// Which file a path names: another one after it was replaced by renaming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    /// `None`: there is no file.
+    #[cfg(unix)]
+    fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self { device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    /// Windows replaces no file that is open. One that was replaced while nothing had it open was made later.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> Option<Self> {
+        let made = std::fs::metadata(path).ok()?.created().ok()?;
+        let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(Self { device: since.as_secs(), inode: since.subsec_nanos().into() })
+    }
+}
+
 /// The file, opened to be read only.
 async fn pool(part: &DirectoryPart) -> Result<SqlitePool> {
     let failed = |error| errors::from_sqlx(error, part);
     let limit = limit(part);
-    let options = SqliteConnectOptions::from_str(&part.url).map_err(failed)?;
-    let path = local_path(options.get_filename());
-    let options = options
+    let path = path(part)?;
+    let options = SqliteConnectOptions::from_str(&part.url)
+        .map_err(failed)?
         .filename(&path)
         .in_memory(false)
         .read_only(true)
@@ -151,6 +213,7 @@ impl Answering for SqliteDirectory {
         let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
         // The tiers of a search see one state of the file.
         let mut transaction = connection.begin().await.map_err(failed)?;
+        self.is_as_seen(&mut transaction).await?;
         // After the transaction, so that it is dropped first and the end of the transaction need
         // not wait for the statement.
         let stop = StopOnDrop(stop);
@@ -177,8 +240,8 @@ impl Answering for SqliteDirectory {
 
 #[async_trait]
 impl Directory for SqliteDirectory {
-    fn info(&self) -> &Info {
-        &self.info
+    fn info(&self) -> Arc<Info> {
+        Arc::clone(&self.info)
     }
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
@@ -232,7 +295,7 @@ fn limit(part: &DirectoryPart) -> Duration {
 }
 
 /// `sqlite:///C:/users.sqlite` names `C:/users.sqlite` where drives have letters.
-fn local_path(path: &std::path::Path) -> std::path::PathBuf {
+fn local_path(path: &Path) -> PathBuf {
     let text = path.to_string_lossy();
     match text.strip_prefix('/') {
         Some(rest) if cfg!(windows) && rest.as_bytes().get(1) == Some(&b':') => rest.into(),

@@ -2,6 +2,7 @@
 
 mod documents;
 mod large;
+mod lists;
 mod server;
 
 use std::sync::Arc;

@@ -35,6 +35,8 @@ pub(super) struct Index {
     collation: Option<Collation>,
     /// A text index's paths.
     pub(super) words: Option<Vec<String>>,
+    /// A document has, or had, several values at the first path.
+    through_lists: bool,
 }
 
 pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryPart) -> Result<Vec<Index>> {
@@ -49,7 +51,45 @@ pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryPart) -> Resu
         Err(error) => return Err(reading.failed(error)),
     };
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
-    Ok(batch.into_iter().flatten().filter_map(|index| usable(index.as_document()?)).collect())
+    let mut indexes: Vec<Index> =
+        batch.into_iter().flatten().filter_map(|index| usable(index.as_document()?)).collect();
+    for index in &mut indexes {
+        // Only an index on the very path of a column is ever asked for an order.
+        if let Some((path, _)) =
+            index.keys.first().filter(|(path, _)| part.column_names().any(|name| name == path))
+        {
+            index.through_lists = goes_through_lists(reading, part, &index.name, path).await;
+        }
+    }
+    Ok(indexes)
+}
+
+/// Whether the index has several entries for one document. The server has known that since the first one, while
+/// a sample may not hold any: <https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/>
+async fn goes_through_lists(reading: &mut Reading, part: &DirectoryPart, index: &str, path: &str) -> bool {
+    let find = doc! { "find": &part.table, "hint": index, "limit": 1 };
+    match reading.command(doc! { "explain": find, "verbosity": "queryPlanner" }).await {
+        Ok(plan) => is_multikey(&plan, path),
+        // Servers that only speak its language may not explain themselves. The sample has to do.
+        Err(error) => {
+            tracing::debug!("an index could not be explained: {error}");
+            false
+        }
+    }
+}
+
+/// Whether any stage of the plan, wherever this version has it, reads several entries per document at `path`.
+fn is_multikey(plan: &Document, path: &str) -> bool {
+    let here = plan.get_bool("isMultiKey").unwrap_or(false)
+        && match plan.get_document("multiKeyPaths").and_then(|paths| paths.get_array(path)) {
+            Ok(lists) => !lists.is_empty(),
+            Err(_) => true,
+        };
+    here || plan.values().any(|value| match value {
+        Bson::Document(inner) => is_multikey(inner, path),
+        Bson::Array(items) => items.iter().filter_map(Bson::as_document).any(|item| is_multikey(item, path)),
+        _ => false,
+    })
 }
 
 /// One that the planner uses for every document: neither hidden nor for some of them only.
@@ -69,7 +109,13 @@ fn usable(index: &Document) -> Option<Index> {
         // Behind other paths it serves only those who ask for them too.
         let alone = key.keys().next().is_some_and(|first| first == "_fts");
         let words = alone.then(|| weights.keys().cloned().collect())?;
-        return Some(Index { name, keys: Vec::new(), collation: None, words: Some(words) });
+        return Some(Index {
+            name,
+            keys: Vec::new(),
+            collation: None,
+            words: Some(words),
+            through_lists: false,
+        });
     }
     let direction = |value: &Bson| match value {
         Bson::Int32(number) => Some(i64::from(*number)),
@@ -85,7 +131,7 @@ fn usable(index: &Document) -> Option<Index> {
     if keys.is_empty() {
         return None;
     }
-    Some(Index { name, keys, collation, words: None })
+    Some(Index { name, keys, collation, words: None, through_lists: false })
 }
 
 /// What the indexes can do for `path`; how they have to be asked is noted in `field`.
@@ -95,6 +141,8 @@ pub(super) fn access(path: &str, part: &DirectoryPart, indexes: &[Index], field:
     let leads = |index: &&Index| {
         index.keys.first().is_some_and(|(first, _)| *first == path || *first == through_lists)
     };
+    let places = path.split('.').skip(1).any(|name| name.parse::<usize>().is_ok());
+    field.has_lists |= !places && indexes.iter().filter(leads).any(|index| index.through_lists);
     for index in indexes.iter().filter(leads) {
         let first = &index.keys[0].0;
         let served =

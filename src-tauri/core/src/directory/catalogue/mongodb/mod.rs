@@ -14,9 +14,9 @@ use super::{CatalogueName, Table, TableColumn};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
-use crate::directory::mongodb::paths;
 use crate::directory::mongodb::reading::{Find, Reading};
 use crate::directory::mongodb::values::{self, Class};
+use crate::directory::mongodb::{cut, paths};
 use crate::error::Result;
 
 /// So many of the newest documents tell what a path holds.
@@ -110,7 +110,7 @@ async fn sampled(
 ) -> Result<(Vec<TableColumn<Field>>, Vec<String>)> {
     let named = named(part);
     let newest = Find {
-        projection: paths::projection(named.iter().copied()),
+        projection: cut::sampling(paths::projection(named.iter().copied())),
         sort: doc! { "_id": -1 },
         limit: SAMPLE,
         ..Find::default()

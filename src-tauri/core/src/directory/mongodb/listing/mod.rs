@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::filter::{self, Column, Manner};
 use super::reading::Reading;
-use super::{paths, values};
+use super::{cut, paths, values};
 use crate::directory::catalogue::mongodb::{Field, TextIndex};
 use crate::directory::cursor::{Cursor, Value};
 use crate::directory::mapping::Mapping;
@@ -149,6 +149,9 @@ impl<'a> Listing<'a> {
             let wanted = full - self.found.len();
             let documents = self.documents(reading, segment, from.as_ref(), wanted).await?;
             let key = self.key(segment).map(|column| column.name.as_str().to_owned());
+            if let Some(path) = &key {
+                self.gives_single_values(path, &documents)?;
+            }
             for document in documents {
                 self.found.extend(found(self.mapping, segment.at, key.as_deref(), &document));
             }
@@ -242,9 +245,9 @@ pub(super) async fn counted(
     Ok(users)
 }
 
-/// What is shown of each document, and what orders it.
+/// All that is shown of a document, whole.
 pub(super) fn projection(mapping: &Mapping<Field>) -> Document {
-    paths::projection(mapping.shown.iter().chain(&mapping.search).map(|column| column.name.as_str()))
+    paths::projection(mapping.shown.iter().map(|column| column.name.as_str()))
 }
 
 /// A document as a row; `None` for one without an id.
@@ -255,9 +258,9 @@ pub(super) fn found(
     document: &Document,
 ) -> Option<Found> {
     let id = paths::at(document, mapping.id().name.as_str())?.into_owned();
-    let cell =
-        |column: &Column| paths::at(document, column.name.as_str()).and_then(|value| values::cell(&value));
-    let row = Row { id: values::text(&id)?, cells: mapping.shown.iter().map(cell).collect() };
+    let cells = mapping.shown.iter().enumerate();
+    let cell = |(at, column)| cut::value(document, column, at).and_then(|value| values::cell(&value));
+    let row = Row { id: values::text(&id)?, cells: cells.map(cell).collect() };
     let key = key.and_then(|path| paths::at(document, path)).map(std::borrow::Cow::into_owned);
     Some(Found { segment, row, id, key })
 }

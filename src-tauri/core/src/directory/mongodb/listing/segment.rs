@@ -8,10 +8,10 @@ use bson::{Bson, Document, doc};
 
 use super::super::filter::{self, Column, Manner};
 use super::super::reading::{Find, Reading};
-use super::super::{narrow, paths};
-use super::{From, Listing, Part, Segment, projection};
+use super::super::{cut, narrow, paths};
+use super::{From, Listing, Part, Segment};
 use crate::directory::plan::{Finding, LOOKED_AT, Order, Reach, Test};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 impl<'a> Listing<'a> {
     fn found_by(&self, finding: usize, manner: Manner) -> Option<Document> {
@@ -47,19 +47,32 @@ impl<'a> Listing<'a> {
                 skip: u64::try_from(wanted - 1).unwrap_or(u64::MAX),
                 limit: 1,
             };
-            if let Some(last) = reading.find(last).await?.first().and_then(|last| paths::at(last, path)) {
+            let last = reading.find(last).await?;
+            self.gives_single_values(path, &last)?;
+            if let Some(last) = last.first().and_then(|last| paths::at(last, path)) {
                 conditions.push(doc! { path: { if upwards { "$lte" } else { "$gte" }: last.into_owned() } });
             }
         }
         let find = Find {
             filter: filter::all_of(conditions),
-            projection: self.projection(),
+            projection: self.projection(segment),
             sort: self.sort(segment),
             collation,
             skip: 0,
             limit: wanted,
         };
         reading.find(find).await
+    }
+
+    /// Fails where a document has a list at `path`, by which the server orders: it would stand at one member's
+    /// place, and be continued from at another's.
+    pub(super) fn gives_single_values(&self, path: &str, documents: &[Document]) -> Result<()> {
+        if documents.iter().any(|document| paths::goes_through_list(document, path)) {
+            let message = format!("`{path}` has come to hold lists since the directory was opened.");
+            return Err(Error::new(Code::DirectoryMismatch, message)
+                .hint("Refresh to read the collection's indexes again."));
+        }
+        Ok(())
     }
 
     /// A segment's rows among the newest ones, from `from` on.
@@ -79,7 +92,7 @@ impl<'a> Listing<'a> {
             doc! { "$match": filter::all_of(self.conditions(segment, Manner::Exact)) },
             doc! { "$sort": self.sort(segment) },
             doc! { "$limit": i64::try_from(wanted).unwrap_or(i64::MAX) },
-            doc! { "$project": self.projection() },
+            doc! { "$project": self.projection(segment) },
         ]
     }
 
@@ -98,9 +111,7 @@ impl<'a> Listing<'a> {
         if self.mapping.id().nullable {
             conditions.push(self.has_id());
         }
-        for filter in &self.plan.filters {
-            conditions.push(narrow::passes(&self.mapping.shown[filter.column], filter));
-        }
+        conditions.extend(narrow::passes_all(&self.mapping.shown, &self.plan.filters));
         let earlier: Vec<Document> =
             (0..segment.finding).filter_map(|earlier| self.found_by(earlier, Manner::Exact)).collect();
         if !earlier.is_empty() {
@@ -151,11 +162,11 @@ impl<'a> Listing<'a> {
 
     /// Nobody can be found again, or impersonated, without an id.
     fn has_id(&self) -> Document {
-        filter::has_value(self.mapping.id().name.as_str())
+        filter::is_identity(self.mapping.id().name.as_str())
     }
 
-    fn projection(&self) -> Document {
-        projection(self.mapping)
+    fn projection(&self, segment: Segment) -> Document {
+        cut::projection(self.mapping, self.key(segment).map(|key| key.name.as_str()))
     }
 }
 

@@ -1,0 +1,91 @@
+//! The folders in which tunnels begin, and what a crash left of them.
+
+use std::fs::File;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
+
+const PREFIX: &str = "understudy-ssh-";
+/// Locked for as long as the folder is in use. The system lets go of it when the program is killed.
+const LOCK: &str = "in-use";
+
+/// Only this account may enter it. It is gone when it is dropped.
+pub(super) struct TunnelFolder {
+    folder: TempDir,
+    _in_use: File,
+}
+
+impl TunnelFolder {
+    pub(super) fn new() -> Result<Self> {
+        Self::within(&std::env::temp_dir())
+    }
+
+    fn within(place: &Path) -> Result<Self> {
+        let mut folder = tempfile::Builder::new();
+        folder.prefix(PREFIX);
+        #[cfg(unix)]
+        folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+        let folder =
+            folder.tempdir_in(place).map_err(|cause| Error::file("make a folder in", place, &cause))?;
+        let (made, lock) = (folder.path().join("new"), folder.path().join(LOCK));
+        // It has its name once it is locked, so that nobody meets it without.
+        let in_use = File::create(&made).and_then(|file| {
+            file.lock()?;
+            std::fs::rename(&made, &lock)?;
+            Ok(file)
+        });
+        let in_use = in_use.map_err(|cause| Error::file("lock", &lock, &cause))?;
+        Ok(Self { folder, _in_use: in_use })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Removes the folders of tunnels whose program was killed. Those of others, and of other accounts, stay.
+pub fn sweep() {
+    sweep_within(&std::env::temp_dir());
+}
+
+fn sweep_within(place: &Path) {
+    let found = std::fs::read_dir(place).into_iter().flatten().flatten();
+    for folder in found.filter(|found| found.file_name().to_string_lossy().starts_with(PREFIX)) {
+        // Without a lock in it, it is being made. A lock of another account cannot be opened.
+        let lock = File::options().write(true).open(folder.path().join(LOCK));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok())
+            && let Err(cause) = std::fs::remove_dir_all(folder.path())
+        {
+            tracing::info!("a tunnel's folder stays behind: {cause}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_program_left_is_removed_and_nothing_else() {
+        let place = tempfile::tempdir().unwrap();
+        let left = |name: &str| {
+            let folder = place.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            folder
+        };
+        let killed = left("understudy-ssh-killed");
+        std::fs::write(killed.join(LOCK), "").unwrap();
+        std::fs::create_dir(killed.join("0")).unwrap();
+        let (being_made, others) = (left("understudy-ssh-new"), left("somebody-elses"));
+        std::fs::write(others.join(LOCK), "").unwrap();
+        let in_use = TunnelFolder::within(place.path()).unwrap();
+        sweep_within(place.path());
+        assert!(!killed.exists());
+        assert!(being_made.exists() && others.exists() && in_use.path().exists());
+        let path = in_use.path().to_owned();
+        drop(in_use);
+        assert!(!path.exists());
+    }
+}
