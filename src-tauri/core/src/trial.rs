@@ -115,7 +115,11 @@ fn stamped(context: &Wiped, connection: &Connection, clock: &Clock) -> Wiped {
 }
 
 /// The user, as the directory of `connection` has them.
-async fn read_user(connection: &Connection, trial: &Trial<'_>, from: &Secrets<'_>) -> Result<(Arc<Info>, Row)> {
+async fn read_user(
+    connection: &Connection,
+    trial: &Trial<'_>,
+    from: &Secrets<'_>,
+) -> Result<(Arc<Info>, Row)> {
     let part = &connection.file.directory;
     let password = from.password_if_any(part).await?;
     let directory = directory::open(part, password.as_ref()).await?;

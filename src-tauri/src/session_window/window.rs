@@ -20,9 +20,9 @@ use wry::{
 use super::bar::{BarAction, act, bar_label, tell_bar};
 use super::desk::{COOKIES_LOST, Desk};
 use super::downloads::Downloads;
-use super::stage::{Open, Stage, arrived, is_web, may_navigate};
+use super::stage::{Open, arrived, is_web, may_navigate};
 use super::title::window_title;
-use super::{Wish, failed, gone, lock, platform};
+use super::{Wish, failed, gone, platform};
 use crate::CONSOLE;
 use crate::revival::revive;
 

@@ -11,9 +11,8 @@ use super::about::explain;
 use super::{Impersonations, Request, Running, context, quitting, read_user, subject, user_label};
 use crate::audit::{EndCause, Entry};
 use crate::connection::Connection;
-use crate::directory::Row;
 use crate::error::{Code, Error, Result};
-use crate::session::{Limit, Phase, Session, SessionView};
+use crate::session::{Limit, Phase, Session, SessionView, UserLabel};
 use crate::{policy, sign_in};
 
 /// One beginning at a time for each user of a connection, so that two quick keystrokes open one window. Nobody else
@@ -36,7 +35,7 @@ impl Turns {
 /// What is known before anything is written or opened.
 struct Prepared {
     connection: Arc<Connection>,
-    row: Row,
+    user: UserLabel,
     context: Value,
     reason: String,
     id: String,
@@ -79,20 +78,22 @@ impl Impersonations {
         let row = read_user(&directory, &request.user).await?;
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();
-        let context = context(&request.about(&connection, &reason, &id), &directory.info(), &row);
+        let info = directory.info();
+        let context = context(&request.about(&connection, &reason, &id), &info, &row);
         policy::decide(&connection.policy, &reason, &context)?;
-        Ok(Prepared { connection, row, context, reason, id })
+        let user = user_label(&info, &context, &row);
+        Ok(Prepared { connection, user, context, reason, id })
     }
 
     /// Writes *begun*, then opens the window.
     async fn open(self: &Arc<Self>, request: Request, prepared: Prepared) -> Result<SessionView> {
-        let Prepared { connection, row, context, reason, id } = prepared;
+        let Prepared { connection, user, context, reason, id } = prepared;
         let view = SessionView {
             id: id.clone(),
             connection: connection.id.clone(),
             connection_name: connection.file.name.clone(),
             environment: connection.file.environment,
-            user: user_label(info, &context, &row),
+            user,
             reason,
             phase: Phase::Opening,
             started_at: self.clock.now_ms(),

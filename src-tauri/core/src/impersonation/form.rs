@@ -1,15 +1,14 @@
 //! What a sign-in asks for before it begins. It leaves this computer with a token and the user's id, so the audit log
 //! comes first here too.
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Impersonations, Request, context, read_user, user_label};
 use crate::audit::{EndCause, Entry, Subject};
 use crate::connection::Connection;
-use crate::directory::Row;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::policy;
+use crate::session::UserLabel;
 use crate::sign_in::{self, FormChange, SignInForm};
 use crate::wiped::Wiped;
 
@@ -23,13 +22,14 @@ impl Impersonations {
         let connection = grounds.connection(&request.connection)?;
         let directory = grounds.directory(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
-        let mut context = Wiped::from(context(&request.about(&connection, "", ""), &directory.info(), &row));
+        let info = directory.info();
+        let mut context = Wiped::from(context(&request.about(&connection, "", ""), &info, &row));
         // Who can never be impersonated is not asked about either; the reason comes with the form.
         policy::decide(&connection.policy, FORM_REASON, &context)?;
         let about = (connection.id.clone(), row.id.clone());
         let is_logged = change.is_some() && self.forms.lock().expect("no holder panics").contains(&about);
         if !is_logged {
-            self.log_form(request, &connection, &context, &row).await?;
+            self.log_form(request, &connection, user_label(&info, &context, &row)).await?;
             self.forms.lock().expect("no holder panics").insert(about);
         }
         let secrets = self.secrets(&connection, &mut context).await?;
@@ -47,21 +47,14 @@ impl Impersonations {
     }
 
     /// It is a session of its own that never opens; the one that may follow has its own reason.
-    async fn log_form(
-        &self,
-        request: &Request,
-        connection: &Connection,
-        context: &Value,
-        row: &Row,
-    ) -> Result<()> {
-        let label = user_label(context, row);
+    async fn log_form(&self, request: &Request, connection: &Connection, user: UserLabel) -> Result<()> {
         let subject = Subject {
             connection: connection.id.clone(),
             connection_name: connection.file.name.clone(),
             environment: connection.file.environment,
-            user_id: label.id,
-            user_name: label.name,
-            user_email: label.email,
+            user_id: user.id,
+            user_name: user.name,
+            user_email: user.email,
         };
         let session = Uuid::now_v7().to_string();
         let begun =

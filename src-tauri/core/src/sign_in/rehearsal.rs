@@ -153,8 +153,9 @@ async fn sign_out(
     exchanges: &mut Vec<Exchange>,
 ) -> Result<(), String> {
     let by_window = sign_out_by_window(connection, context, window, secrets, exchanges).await;
-    let told = &mut |exchange: Exchange| {
-        exchanges.push(Exchange { title: format!("Sign-out: {}", exchange.title), ..exchange });
+    let told = &mut |mut exchange: Exchange| {
+        exchange.title = format!("Sign-out: {}", exchange.title);
+        exchanges.push(exchange);
     };
     let steps = steps::sign_out(&connection.sign_out.steps, console, context, secrets, told).await;
     by_window.and(steps)
