@@ -179,21 +179,4 @@ mod tests {
             }
         }
     }
-
-    #[test]
-    fn zz_measure_policy() {
-        let (policy, info) = (
-            policy(&["user.plan == 'staff'", "user.profile.staff == 'yes'", "user.notes in ['a', 'b']"]),
-            info(),
-        );
-        let rows: Vec<Row> = (0..100).map(|_| row(Some("free"), "note", None)).collect();
-        let mut times = Vec::new();
-        for _ in 0..50 {
-            let t = std::time::Instant::now();
-            std::hint::black_box(standings(&policy, &info, &rows));
-            times.push(t.elapsed());
-        }
-        times.sort();
-        std::fs::write("/tmp/uis-measure", format!("{:?}", times)).unwrap();
-    }
 }

@@ -28,7 +28,6 @@ class Toasts {
   #key = 0;
   /** The pointer or the focus is on one of them: none goes away. */
   #held = false;
-  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing shows it
   readonly #going = new Map<number, ReturnType<typeof setTimeout>>();
 
   /** Bad ones stay, and what is longer than two short lines. */
