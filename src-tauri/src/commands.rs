@@ -290,10 +290,10 @@ pub async fn export_connection(core: Core<'_>, connection: String, path: PathBuf
 #[tauri::command]
 pub async fn save_settings(app: AppHandle, core: Core<'_>, settings: Settings) -> Result<Settings> {
     let before = core.settings();
-    desktop::apply_settings(&app, &before, &settings)?;
+    desktop::apply_settings(&app, Some(&before), &settings)?;
     // What cannot be saved does not count either.
     core.save_settings(settings.clone()).inspect_err(|_| {
-        let _ = desktop::apply_settings(&app, &settings, &before);
+        let _ = desktop::apply_settings(&app, Some(&settings), &before);
     })
 }
 

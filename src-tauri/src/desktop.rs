@@ -170,7 +170,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     app.manage(windows);
     app.manage(Arc::clone(&console));
     let settings = console.settings();
-    if let Err(error) = apply_settings(app, &settings, &settings) {
+    if let Err(error) = apply_settings(app, None, &settings) {
         tracing::warn!("{error}");
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
@@ -295,19 +295,18 @@ async fn again(app: &AppHandle, arguments: &[String]) {
     to_front(app);
 }
 
-/// Makes the settings true for the running application. Fails when the shortcut cannot be registered; then everything
-/// is as it was `before`.
-pub fn apply_settings(app: &AppHandle, before: &Settings, settings: &Settings) -> Result<()> {
+/// Makes the settings true for the running application, `before` being what was true; `None` at the start. Fails when
+/// the shortcut is another one and cannot be registered; then everything is as it was.
+pub fn apply_settings(app: &AppHandle, before: Option<&Settings>, settings: &Settings) -> Result<()> {
     let shortcuts = app.global_shortcut();
-    let (old, new) = (before.shortcut.as_str(), settings.shortcut.as_str());
-    let is_registered = |shortcut: &str| !shortcut.is_empty() && shortcuts.is_registered(shortcut);
-    if !new.is_empty() && !is_wayland() && !is_registered(new) {
+    let (old, new) = (before.map(|before| before.shortcut.as_str()), settings.shortcut.as_str());
+    if old != Some(new) && !new.is_empty() && !is_wayland() {
         shortcuts.register(new).map_err(|cause| {
             Error::new(Code::SettingsInvalid, format!("The shortcut {new} could not be registered: {cause}"))
                 .hint("Another program may hold it. Choose another shortcut, or none.")
         })?;
     }
-    if old != new && is_registered(old) {
+    if let Some(old) = old.filter(|old| *old != new && !old.is_empty()) {
         let _ = shortcuts.unregister(old);
     }
     app.set_theme(match settings.theme {

@@ -329,7 +329,7 @@ impl Console {
             operator: self.operator(),
             stop: self.trials.take(FORM, turn)?,
         };
-        let tried = trial::run(trial, &self.vault, &self.audit, &self.clock).await;
+        let tried = Box::pin(trial::run(trial, &self.vault, &self.audit, &self.clock)).await;
         self.impersonations.settle();
         tried
     }

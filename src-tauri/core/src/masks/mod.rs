@@ -31,7 +31,9 @@ impl Masks {
     /// Masks for these secrets. An empty one hides nothing.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let mut masks = Self::default();
-        secrets.into_iter().for_each(|secret| masks.add(secret.expose_secret()));
+        for secret in secrets {
+            masks.add(secret.expose_secret());
+        }
         masks
     }
 
@@ -42,7 +44,9 @@ impl Masks {
             // `%E9`: applications and headers that know Latin-1 only.
             let latin1: Option<Vec<u8>> =
                 text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect();
-            latin1.into_iter().for_each(|bytes| self.want(bytes));
+            if let Some(bytes) = latin1 {
+                self.want(bytes);
+            }
         }
     }
 
@@ -87,7 +91,9 @@ impl Masks {
         }
         if depth > 0 {
             let readings = Spelling::ALL.iter().filter_map(|spelling| reading.unescaped(*spelling));
-            readings.for_each(|inside| self.search(&inside, depth - 1, found));
+            for inside in readings {
+                self.search(&inside, depth - 1, found);
+            }
         }
     }
 

@@ -67,7 +67,9 @@ pub async fn rehearse(
 }
 
 fn ended(mut exchanges: Vec<Exchange>, outcome: Result<String, Refusal>, masks: &Masks) -> Rehearsal {
-    exchanges.iter_mut().for_each(|exchange| exchange.mask_for_good(masks));
+    for exchange in &mut exchanges {
+        exchange.mask_for_good(masks);
+    }
     match outcome.map_err(|refusal| masks.refusal(refusal)) {
         Ok(outcome) => Rehearsal { exchanges, outcome: masks.mask(&outcome), hint: None, ok: true },
         Err(refusal) => Rehearsal { exchanges, outcome: refusal.title, hint: Some(refusal.hint), ok: false },

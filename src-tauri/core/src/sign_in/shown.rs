@@ -138,13 +138,13 @@ pub fn made_of_secrets(request: &PlannedRequest, masked: &PlannedRequest) -> Vec
     }
     if let (Some(body), Some(masked)) = (&request.body, &masked.body) {
         let (body, masked) = (body.expose_secret(), masked.expose_secret());
-        match (serde_json::from_str(body), serde_json::from_str(masked)) {
-            (Ok(body), Ok(masked)) => under_masks_in_json(&body, &masked, &mut made),
-            _ => {
-                let fields = |text| url::form_urlencoded::parse(str::as_bytes(text));
-                fields(body).zip(fields(masked)).for_each(|((_, value), (_, masked))| {
-                    under_masks(&value, &masked, &mut made);
-                });
+        let json = serde_json::from_str(body).and_then(|body| Ok((body, serde_json::from_str(masked)?)));
+        if let Ok((body, masked)) = json {
+            under_masks_in_json(&body, &masked, &mut made);
+        } else {
+            let fields = |text| url::form_urlencoded::parse(str::as_bytes(text));
+            for ((_, value), (_, masked)) in fields(body).zip(fields(masked)) {
+                under_masks(&value, &masked, &mut made);
             }
         }
     }
