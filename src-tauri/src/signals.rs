@@ -18,14 +18,14 @@ pub struct Signals {
 
 impl Signals {
     pub fn listen() -> Result<Self> {
-        #[cfg(unix)]
-        return Ok(Self {
+        Ok(Self {
+            #[cfg(unix)]
             terminate: signal(SignalKind::terminate())?,
+            #[cfg(unix)]
             interrupt: signal(SignalKind::interrupt())?,
+            #[cfg(unix)]
             hang_up: signal(SignalKind::hangup())?,
-        });
-        #[cfg(not(unix))]
-        Ok(Self {})
+        })
     }
 
     /// Returns when the next one comes.
