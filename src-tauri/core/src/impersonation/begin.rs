@@ -15,10 +15,13 @@ use crate::error::{Code, Error, Result};
 use crate::session::{Limit, Phase, Session, SessionView, UserLabel};
 use crate::{policy, sign_in};
 
+/// Held by whoever begins.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// One beginning at a time for each user of a connection, so that two quick keystrokes open one window. Nobody else
 /// waits for it.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<(String, String), Arc<tokio::sync::Mutex<()>>>>);
+pub(super) struct Turns(Mutex<HashMap<(String, String), Turn>>);
 
 impl Turns {
     async fn take(&self, connection: &str, user: &str) -> OwnedMutexGuard<()> {
