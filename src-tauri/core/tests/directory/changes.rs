@@ -43,7 +43,7 @@ mod on_servers {
     use super::*;
     use crate::link::{READER, mariadb, open, part, postgres};
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_migration_in_postgresql_is_followed() {
         let server = postgres();
         let sql = |script: &str| server.sql("postgres", script);
@@ -79,7 +79,7 @@ mod on_servers {
         directory.close().await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_migration_in_mariadb_is_followed() {
         let server = mariadb();
         let sql = |script: &str| server.sql("acme", script);

@@ -37,9 +37,10 @@ pub(in crate::directory) const COLUMN: &str = "
            CAST(privileges AS CHAR), CAST(character_set_name AS CHAR), CAST(collation_name AS CHAR),
            CAST(character_maximum_length AS CHAR), CAST(numeric_precision AS CHAR), CAST(numeric_scale AS CHAR)";
 
-/// Only users whose rights are given column by column have rows here.
+/// Only users whose rights are given column by column, and not on the whole table too, have rows here.
 const OWN_COLUMN_RIGHTS: &str = "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.column_privileges
-    WHERE table_schema = ?1 AND table_name = ?2";
+    WHERE table_schema = ?1 AND table_name = ?2 AND NOT EXISTS (SELECT 1 FROM information_schema.table_privileges
+      WHERE table_schema = ?1 AND table_name = ?2 AND privilege_type = 'SELECT')";
 
 /// All of a row: versions have columns of their own for what keeps an index from being used.
 const INDEXES: &str =
