@@ -167,16 +167,17 @@ async fn check(
 ) -> Result<ExitCode> {
     let named = Named::find(home, file)?;
     if !run_commands && let Some(commands) = named.commands() {
-        agree_to_run(file, &commands)?;
+        agree_to_run(file, &commands).await?;
     }
     if let Some(user) = user {
         return try_sign_in(home, &named, user, json).await;
     }
     let vault = Vault::system();
     let typed = check::Typed::default();
-    let report =
-        asking(&vault, &named, async || check::check(Some(&named.id), &named.text, &vault, &typed).await)
-            .await?;
+    let report = asking(&vault, &named, &CancellationToken::new(), async || {
+        Box::pin(check::check(Some(&named.id), &named.text, &vault, &typed)).await
+    })
+    .await?;
     if json {
         say_json(&report)?;
     } else {
@@ -239,7 +240,7 @@ impl Named {
     }
 }
 
-fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
+async fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
     complain(&format!(
         "{} was not added. To reach its database, this would run as you:",
         file.display().to_string().escape_debug()
@@ -247,7 +248,7 @@ fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
     for command in commands {
         complain(&format!("  {command}"));
     }
-    if agrees("Run it?") {
+    if agrees("Run it?", &CancellationToken::new()).await {
         return Ok(());
     }
     Err(Error::new(Code::Cancelled, "Nothing was run.").hint(
@@ -257,7 +258,12 @@ fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
 
 /// Does `what`, and asks where a stored secret would go elsewhere than it was stored for. For a connection that was
 /// added the answer is kept; for another file it is good for this once.
-async fn asking<T>(vault: &Vault, named: &Named, what: impl AsyncFn() -> Result<T>) -> Result<T> {
+async fn asking<T>(
+    vault: &Vault,
+    named: &Named,
+    stop: &CancellationToken,
+    what: impl AsyncFn() -> Result<T>,
+) -> Result<T> {
     loop {
         let error = match what().await {
             Err(error) if error.moved.is_some() => error,
@@ -271,7 +277,7 @@ async fn asking<T>(vault: &Vault, named: &Named, what: impl AsyncFn() -> Result<
             complain_destination("would go to", Some(&secret.now));
         }
         let question = if named.is_added { "Use it there from now on?" } else { "Use it there this once?" };
-        if !agrees(question) {
+        if !agrees(question, stop).await {
             let hint = if named.is_added {
                 error.hint.clone().unwrap_or_default()
             } else {
@@ -296,15 +302,24 @@ fn complain_destination(title: &str, destination: Option<&Destination>) {
     }
 }
 
-/// Asks at a terminal; elsewhere nobody can agree.
-fn agrees(question: &str) -> bool {
+/// Asks at a terminal; elsewhere nobody can agree. What stops the command stops the question too.
+async fn agrees(question: &str, stop: &CancellationToken) -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return false;
     }
     let _ = write!(std::io::stderr(), "{question} [y/N] ");
-    let mut answer = String::new();
-    let _ = std::io::stdin().read_line(&mut answer);
-    matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    // A thread of its own: the runtime would wait for one of its own threads, and this one may never end.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = std::io::stdin().read_line(&mut line);
+        let _ = answer.send(line);
+    });
+    let line = tokio::select! {
+        () = stop.cancelled() => return false,
+        line = answered => line.unwrap_or_default(),
+    };
+    matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
 fn complain(text: &str) {
@@ -350,7 +365,7 @@ async fn try_sign_in(home: &Home, named: &Named, user: &str, json: bool) -> Resu
     let audit = AuditLog::open(&home.audit_file()?).await?;
     let mut signals = Signals::listen().map_err(Error::internal)?;
     let (vault, clock) = (Vault::system(), Clock::wall());
-    let mut running = Box::pin(asking(&vault, named, async || {
+    let mut running = Box::pin(asking(&vault, named, &stop, async || {
         let trial = Trial {
             id: Some(&named.id),
             text: &named.text,
@@ -360,7 +375,7 @@ async fn try_sign_in(home: &Home, named: &Named, user: &str, json: bool) -> Resu
             operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
             stop: stop.clone(),
         };
-        trial::run(trial, &vault, &audit, &clock).await
+        Box::pin(trial::run(trial, &vault, &audit, &clock)).await
     }));
     let rehearsal = tokio::select! {
         rehearsal = &mut running => rehearsal,
