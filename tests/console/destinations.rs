@@ -91,6 +91,14 @@ async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agree
     write(&desk, "shop", &text.replace("sslmode=disable", "sslmode=prefer"));
     moved(desk.console.directory_info("shop").await);
 
+    // A computer in between is not even logged in to.
+    let jump = Rogue::application().await;
+    let (_, port) = jump.address.rsplit_once(':').expect("a port");
+    let through = format!("ssh        = {{ host = \"127.0.0.1\", port = {port} }}\ntable      =");
+    write(&desk, "shop", &text.replace("table      =", &through));
+    moved(desk.console.directory_info("shop").await);
+    assert_eq!(jump.heard(), "");
+
     // It was meant.
     write(&desk, "shop", &with_directory(&text, &rogue.url()));
     desk.console.use_secrets_there(&asked).await.expect("agreed");

@@ -206,8 +206,9 @@ impl Link {
         F: Future<Output = Result<(T, bool)>> + Send + 'static,
     {
         for is_last in [false, true] {
-            self.ready().await?;
+            // Where the password may not go, its tunnel is not opened either.
             let password = self.password().await?;
+            self.ready().await?;
             let refused = Arc::new(AtomicBool::new(false));
             let connected =
                 self.choose(|at| to(Arc::clone(self), at, password.clone(), Arc::clone(&refused)));

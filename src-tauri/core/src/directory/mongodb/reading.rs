@@ -75,8 +75,9 @@ impl Server {
     /// Makes a client; it connects by itself, to the servers that it finds.
     pub(super) async fn connect(link: Arc<Link>, part: &DirectoryPart) -> Result<Arc<Self>> {
         errors::TLS.files_are_there(&part.url)?;
-        link.ready().await?;
+        // Where the password may not go, its tunnel is not opened either.
         let password = link.password().await?;
+        link.ready().await?;
         let made = connect::options(part, password.secret.as_ref(), link.socks_port()).await;
         let (mut options, database) =
             made.map_err(
