@@ -22,7 +22,7 @@ use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
 use crate::leaving::{Leaving, come_back, leave, quit, raise, to_front};
-use crate::revival::revive;
+use crate::revival::{revive, watch_network};
 use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label, remembered_as};
 use crate::signals::Signals;
 use crate::{CONSOLE, commands, notification};
@@ -185,6 +185,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
             Error::new(Code::WindowFailed, format!("The console's window cannot be opened: {cause}"))
         })?;
     revive(&window);
+    watch_network(&window);
     let handle = app.clone();
     window.on_window_event(move |event| match event {
         WindowEvent::CloseRequested { api, .. } => {

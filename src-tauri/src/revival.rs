@@ -1,37 +1,99 @@
-//! The console's page and the bars live in one web process. When it ends, by itself or by the system's hand, they are
-//! loaded again: nothing that counts is kept in them.
+//! The console's page and the bars live in one web process, and all webviews share one network process. When one of
+//! them ends, by itself or by the system's hand, what depends on it is loaded again: nothing that counts is kept there.
 
-use tauri::WebviewWindow;
-
-/// Loads the window's own page again whenever its web process has ended.
 #[cfg(target_os = "linux")]
-pub fn revive(window: &WebviewWindow) {
-    use std::cell::Cell;
-    use std::time::{Duration, Instant};
-
-    use webkit2gtk::WebViewExt;
-
-    /// One that ends again right after its start is not started in a loop.
-    const PAUSE: Duration = Duration::from_secs(2);
-
-    let watching = window.with_webview(|view| {
-        let last = Cell::new(None::<Instant>);
-        view.inner().connect_web_process_terminated(move |view, reason| {
-            tracing::warn!("the console's web process has ended ({reason:?}); it is started again");
-            let is_loop = last.replace(Some(Instant::now())).is_some_and(|before| before.elapsed() < PAUSE);
-            if is_loop {
-                let view = view.clone();
-                glib::timeout_add_local_once(PAUSE, move || view.reload());
-            } else {
-                view.reload();
-            }
-        });
-    });
-    if let Err(error) = watching {
-        tracing::warn!("the console's web process is not watched: {error}");
-    }
-}
+pub use self::linux::{revive, watch_network};
 
 /// The system's webview does so itself, or tells nobody.
 #[cfg(not(target_os = "linux"))]
-pub fn revive(_window: &WebviewWindow) {}
+pub fn revive(_window: &tauri::WebviewWindow) {}
+
+/// As above.
+#[cfg(not(target_os = "linux"))]
+pub fn watch_network(_console: &tauri::WebviewWindow) {}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::cell::Cell;
+    use std::os::fd::AsRawFd;
+    use std::rc::Rc;
+    use std::time::{Duration, Instant};
+
+    use rustix::process::{Pid, PidfdFlags, pidfd_open};
+    use tauri::{AppHandle, Manager, WebviewWindow};
+    use webkit2gtk::{LoadEvent, WebViewExt};
+
+    use crate::session_window::network_ended;
+
+    /// A process that ends again right after its start is not started in a loop.
+    const PAUSE: Duration = Duration::from_secs(2);
+
+    /// Loads the window's own page again whenever its web process has ended.
+    pub fn revive(window: &WebviewWindow) {
+        let watching = window.with_webview(|view| {
+            let last = Cell::new(None::<Instant>);
+            view.inner().connect_web_process_terminated(move |view, reason| {
+                tracing::warn!("the console's web process has ended ({reason:?}); it is started again");
+                let is_loop =
+                    last.replace(Some(Instant::now())).is_some_and(|before| before.elapsed() < PAUSE);
+                if is_loop {
+                    let view = view.clone();
+                    glib::timeout_add_local_once(PAUSE, move || view.reload());
+                } else {
+                    view.reload();
+                }
+            });
+        });
+        if let Err(error) = watching {
+            tracing::warn!("the console's web process is not watched: {error}");
+        }
+    }
+
+    /// WebKit starts another network process when one ends, and tells nobody; pages wait for answers that never come,
+    /// and sessions have lost their cookies.
+    pub fn watch_network(console: &WebviewWindow) {
+        let app = console.app_handle().clone();
+        let watching = console.with_webview(move |view| {
+            let is_watched = Rc::new(Cell::new(false));
+            view.inner().connect_load_changed(move |view, event| {
+                if event == LoadEvent::Finished && !is_watched.get() {
+                    is_watched.set(wait_for_end(&app, view, &is_watched).is_some());
+                }
+            });
+        });
+        if let Err(error) = watching {
+            tracing::warn!("WebKit's network process is not watched: {error}");
+        }
+    }
+
+    fn wait_for_end(app: &AppHandle, view: &webkit2gtk::WebView, is_watched: &Rc<Cell<bool>>) -> Option<()> {
+        let process = pidfd_open(network_process()?, PidfdFlags::empty()).ok()?;
+        let (app, view, is_watched) = (app.clone(), view.clone(), Rc::clone(is_watched));
+        let end = process.as_raw_fd();
+        // Readable means ended (pidfd_open(2)); the descriptor is held until then.
+        let mut held = Some(process);
+        glib::source::unix_fd_add_local(end, glib::IOCondition::IN, move |_, _| {
+            held.take();
+            tracing::warn!("WebKit's network process has ended");
+            is_watched.set(false);
+            view.reload();
+            network_ended(&app);
+            glib::ControlFlow::Break
+        });
+        Some(())
+    }
+
+    fn network_process() -> Option<Pid> {
+        let threads = std::fs::read_dir("/proc/self/task").ok()?.flatten();
+        let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+        let children: Vec<i32> = lists
+            .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+            .collect();
+        let is_it = |pid: &i32| {
+            // The kernel knows the first 15 letters.
+            std::fs::read_to_string(format!("/proc/{pid}/comm"))
+                .is_ok_and(|name| name.trim_end() == "WebKitNetworkPr")
+        };
+        children.into_iter().find(is_it).and_then(Pid::from_raw)
+    }
+}

@@ -220,7 +220,7 @@ impl Browser for SessionWindows {
         let (id, app) = (session.to_owned(), self.app.clone());
         let closed = self
             .on_main(move || {
-                if let Some(Page { view, window, downloads }) = take_page(&id) {
+                if let Some(Page { view, window, downloads, .. }) = take_page(&id) {
                     downloads.break_off();
                     platform::close_dialogs(&window);
                     platform::forget(&app, &id, view);

@@ -38,6 +38,8 @@ use self::bar::act;
 pub use self::bar::{BAR_HEIGHT, BarAction, BarState, REMEMBERED, bar_label, remembered_as, session_of_bar};
 use self::blocked::Blocked;
 use self::stage::Open;
+#[cfg(target_os = "linux")]
+pub use self::window::network_ended;
 use self::window::with_page;
 
 /// What the operator wants of a session, said in its window.

@@ -31,6 +31,8 @@ pub(super) struct Page {
     pub view: WebView,
     pub window: WebviewWindow,
     pub downloads: Rc<Downloads>,
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "asked when the network process ends"))]
+    pub open: Arc<Open>,
 }
 
 /// What a session's window notices; not every system tells all of it.
@@ -94,7 +96,9 @@ pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, de
     platform::load_desk(&view, desk, None)?;
     window.show().map_err(failed)?;
     view.focus().map_err(failed)?;
-    PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), Page { view, window, downloads }));
+    PAGES.with_borrow_mut(|pages| {
+        pages.insert(session.id.clone(), Page { view, window, downloads, open: Arc::clone(open) })
+    });
     Ok(())
 }
 
@@ -130,11 +134,29 @@ fn hear(app: &AppHandle, open: &Arc<Open>, heard: Heard) {
     }
 }
 
+/// The network process that kept the sessions' cookies has ended. Main thread only.
+#[cfg(target_os = "linux")]
+pub fn network_ended(app: &AppHandle) {
+    use webkit2gtk::WebViewExt;
+
+    PAGES.with_borrow(|pages| {
+        for page in pages.values() {
+            // The bar waits for answers of the process that is gone.
+            let _ = page.window.with_webview(|bar| bar.inner().reload());
+            if !page.open.is_ours() {
+                hear(app, &page.open, Heard::CookiesLost);
+            }
+        }
+    });
+}
+
 fn load(page: &Page, desk: &Desk, of: Option<&str>) {
     platform::set_inspectable(&page.view, false);
     if let Err(error) = platform::load_desk(&page.view, desk, of) {
         tracing::warn!("{error}");
     }
+    // Its first button has the focus in the page; the page has it in the window, whatever had it before.
+    let _ = page.view.focus();
 }
 
 /// The page's webview: bare, incognito, and let nowhere but to the web.

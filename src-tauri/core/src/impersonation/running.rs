@@ -146,7 +146,7 @@ impl Running {
     /// What became of the sign-in that left: what failed never got there, as far as can be known; what took too
     /// long, or was cut off by the window, the application may still do.
     pub(super) fn heard(&self, unanswered: Option<&Unanswered>) {
-        if !matches!(unanswered, Some(Unanswered::TimedOut | Unanswered::Closed)) {
+        if !matches!(unanswered, Some(Unanswered::TimedOut | Unanswered::Broken | Unanswered::Closed)) {
             self.unanswered.store(false, Ordering::SeqCst);
         }
     }
