@@ -149,6 +149,15 @@ impl Desk {
         .await
     }
 
+    /// The session as it is told next.
+    pub async fn until_changed(&mut self, session: &str) -> SessionView {
+        self.told(|notice| match notice {
+            Notice::Sessions(sessions) => sessions.iter().find(|view| view.id == session).cloned(),
+            _ => None,
+        })
+        .await
+    }
+
     /// Waits until the session is over and its window closed.
     pub async fn until_gone(&mut self, session: &str) {
         self.told(|notice| match notice {

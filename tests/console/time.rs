@@ -1,5 +1,6 @@
 //! How long a session lasts: what is told before its end, more time, and what is told of every end.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Map;
@@ -67,11 +68,26 @@ async fn a_clock_that_is_set_back_gives_no_more_time() {
     let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 2\n")).await;
     let active = signed_in(&mut desk).await;
     desk.clock.set_wall(-3_600_000);
+    let shown = desk.until_changed(&active.id).await.deadline;
+    assert_eq!(shown, active.deadline.map(|at| at - 3_600_000), "the bar counts down as before");
     desk.clock.forward(MINUTE);
     desk.ends_soon().await;
     desk.clock.forward(MINUTE);
     let ended = desk.ended().await;
     assert_eq!((ended.session.id, ended.cause), (active.id, EndCause::Deadline));
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_shown_is_said_and_its_session_still_ends_in_time() {
+    let mut desk = Desk::with_connection(|text| format!("{text}\nmax_minutes = 2\n")).await;
+    desk.browser.broken.store(true, Ordering::SeqCst);
+    let active = signed_in(&mut desk).await;
+    assert!(active.deadline.is_some());
+    assert!(desk.told.iter().any(|told| told.contains("The page cannot be shown.")), "{:#?}", desk.told);
+    desk.clock.forward(MINUTE * 2);
+    let ended = desk.ended().await;
+    assert_eq!((ended.session.id, ended.cause), (active.id, EndCause::Deadline));
+    assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"));
 }
 
 #[tokio::test]

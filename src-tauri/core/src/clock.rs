@@ -26,6 +26,11 @@ impl Moment {
         Self { wall_ms: self.wall_ms.saturating_add(ms), boot_ms: self.boot_ms.saturating_add(ms) }
     }
 
+    /// When it will have come, as the wall shows it at `now`: what is shown to people who count down to it.
+    pub fn on_the_wall(self, now: Self) -> i64 {
+        self.wall_ms.min(now.wall_ms.saturating_add(self.boot_ms - now.boot_ms))
+    }
+
     /// Milliseconds from `now` until this moment, by the clock that is there first; 0 when it has come.
     fn left(self, now: Self) -> u64 {
         u64::try_from((self.wall_ms - now.wall_ms).min(self.boot_ms - now.boot_ms)).unwrap_or(0)
@@ -78,6 +83,16 @@ impl Clock {
             Kind::ByHand(hand) => {
                 // The sender lives in `self`, which is held here.
                 let _ = hand.subscribe().wait_for(|now| at.left(*now) == 0).await;
+            }
+        }
+    }
+
+    /// Returns when the clocks are worth another look: somebody may have set one.
+    pub async fn look(&self) {
+        match &self.0 {
+            Kind::System => tokio::time::sleep(LOOK).await,
+            Kind::ByHand(hand) => {
+                let _ = hand.subscribe().changed().await;
             }
         }
     }

@@ -197,6 +197,19 @@ impl Session {
         Ok(())
     }
 
+    /// Shows the deadline as the wall's clock has it at `now`, which somebody may have set; says whether that moved it
+    /// by more than the clocks differ anyhow.
+    pub fn show_deadline(&mut self, now: Moment) -> bool {
+        const SLACK_MS: u64 = 2_000;
+        let (Some(at), Some(shown)) = (self.deadline, self.view.deadline) else { return false };
+        let there = at.on_the_wall(now);
+        let moved = there.abs_diff(shown) > SLACK_MS;
+        if moved {
+            self.view.deadline = Some(there);
+        }
+        moved
+    }
+
     /// When it ends by itself.
     pub fn deadline(&self) -> Option<Moment> {
         self.deadline

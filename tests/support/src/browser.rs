@@ -42,6 +42,8 @@ pub struct PlainBrowser {
     pub opened: Mutex<Vec<String>>,
     /// A window's desk does not get ready: `open` waits until the window is closed.
     pub stuck: AtomicBool,
+    /// The application's page cannot be shown.
+    pub broken: AtomicBool,
     closing: Notify,
 }
 
@@ -236,6 +238,9 @@ impl Browser for PlainBrowser {
     }
 
     async fn show(&self, session: &str, url: &Url) -> Result<()> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(Error::new(Code::WindowFailed, "The page cannot be shown."));
+        }
         let page = self.visit(session, url.as_str()).await;
         self.set(session, Shown::Page(page.body))
     }

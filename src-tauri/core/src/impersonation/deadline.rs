@@ -37,8 +37,17 @@ impl Impersonations {
                 self.notices.send(Notice::SessionEndsSoon(running.view()));
                 self.clock.until(deadline).await;
             };
+            let shown = async {
+                loop {
+                    self.clock.look().await;
+                    if running.session().show_deadline(self.clock.now()) {
+                        self.tell();
+                    }
+                }
+            };
             tokio::select! {
                 () = running.stop.cancelled() => return,
+                () = shown => {}
                 () = running.extended.notified() => {}
                 () = up => return self.end(&running.id, EndCause::Deadline).await,
             }
