@@ -440,6 +440,9 @@ fn say_report(report: &Report) -> Result<()> {
         if let Some(hint) = &step.hint {
             say(&format!("{:1$}→ {hint}", "", width + 8))?;
         }
+        for more in [&step.statement, &step.details].into_iter().flatten() {
+            say(&format!("{:1$}{more}", "", width + 10));
+        }
     }
     if let Some(info) = &report.info {
         for row in &report.sample {

@@ -35,6 +35,8 @@ type Core<'a> = State<'a, Arc<Console>>;
 pub struct ConsoleState {
     connections: Vec<ConnectionSummary>,
     problems: Vec<ConnectionProblem>,
+    /// Ids of both, as they stand in the rail.
+    order: Vec<String>,
     sessions: Vec<SessionView>,
     settings: Settings,
     version: String,
@@ -52,6 +54,7 @@ pub async fn console_state(core: Core<'_>) -> Result<ConsoleState> {
     Ok(ConsoleState {
         connections: list.connections,
         problems: list.problems,
+        order: list.order,
         sessions: core.sessions(),
         settings: core.settings(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -180,6 +183,11 @@ pub async fn forget_secret(core: Core<'_>, connection: String, name: String) -> 
 }
 
 #[tauri::command]
+pub async fn unlock_keyring(core: Core<'_>) -> Result<()> {
+    core.unlock_keyring().await
+}
+
+#[tauri::command]
 pub async fn start_demo(core: Core<'_>) -> Result<ConnectionSummary> {
     core.start_demo().await
 }
@@ -285,6 +293,11 @@ pub async fn duplicate_connection(core: Core<'_>, connection: String) -> Result<
 #[tauri::command]
 pub async fn export_connection(core: Core<'_>, connection: String, path: PathBuf) -> Result<()> {
     core.export_connection(&connection, &path)
+}
+
+#[tauri::command]
+pub async fn order_connections(core: Core<'_>, order: Vec<String>) -> Result<()> {
+    core.order_connections(order)
 }
 
 #[tauri::command]

@@ -1,13 +1,20 @@
 //! Connection files: what somebody else does to them while the console is open, and what the console does itself.
 
+use std::sync::Arc;
+
 use keyring_core::api::CredentialStoreApi;
 use secrecy::SecretString;
 use serde_json::Map;
 use understudy_core::audit::EndCause;
+use understudy_core::clock::Clock;
+use understudy_core::console::Console;
 use understudy_core::error::{Code, SecretName};
 use understudy_core::home::Home;
+use understudy_core::notice::{ConnectionList, Notices};
 use understudy_core::session::Phase;
-use understudy_core::vault::{Keep, SecretState};
+use understudy_core::settings::Settings;
+use understudy_core::vault::{Keep, SecretState, Vault};
+use understudy_test_support::browser::PlainBrowser;
 
 use crate::desk_of_support::{Desk, TOKEN, replace_line};
 
@@ -41,6 +48,25 @@ async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     desk.console.load_connections();
     let list = desk.connections().await;
     assert_eq!((list.connections.len(), list.problems.len()), (1, 1));
+    let fault = &list.problems[0].faults[0];
+    assert_eq!((fault.line, fault.column), (1, 8), "{fault:?}");
+    // Whoever works with it is told that, and can open it to mend it.
+    let error = desk.console.directory_info("other").await.unwrap_err();
+    assert_eq!((error.code, error.faults[0].line), (Code::ConnectionInvalid, 1));
+    std::fs::write(folder.join("Bad Name.toml"), &text).expect("written");
+    desk.console.load_connections();
+    assert_eq!(desk.connections().await.problems.len(), 2);
+    let error_of_name = desk.console.draft("Bad Name").unwrap_err();
+    assert!(
+        error_of_name.message.contains("Name the file `bad-name.toml`"),
+        "no editing helps: {error_of_name}"
+    );
+    std::fs::remove_file(folder.join("Bad Name.toml")).expect("removed");
+    desk.console.load_connections();
+    desk.connections().await;
+    let draft = desk.console.draft("other").expect("it is opened all the same");
+    assert_eq!((draft.text.as_str(), draft.file), ("name = ", None));
+    assert_eq!(draft.problem.expect("what is wrong").faults, error.faults);
     desk.console.load_connections();
     assert!(desk.is_quiet(), "the same fault is told once");
     std::fs::write(folder.join("other.toml"), &text).expect("written");
@@ -50,6 +76,55 @@ async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     std::fs::remove_file(folder.join("other.toml")).expect("removed");
     desk.console.load_connections();
     assert_eq!(desk.connections().await.connections.len(), 1);
+}
+
+#[tokio::test]
+async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved() {
+    let mut desk = Desk::new().await;
+    let names =
+        |list: &ConnectionList| list.connections.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+    let text = |name: &str| desk.demo.connection_text.replace("\"Demo\"", &format!("\"{name}\""));
+    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    desk.console.save_connection(None, &text("Shop")).expect("saved");
+    desk.console.save_connection(None, &text("Acme")).expect("saved");
+    assert_eq!(names(&desk.console.connection_list()), ["Demo", "Shop", "Acme"], "nobody's key has moved");
+    assert_eq!(desk.console.connection_list().order, ["shop", "shop-2", "acme"]);
+
+    // One that breaks keeps its place for when it is mended.
+    std::fs::write(folder.join("shop-2.toml"), "name = ").expect("written");
+    let broken = desk.console.load_connections();
+    assert_eq!(
+        (names(&broken), &broken.order[1]),
+        (vec!["Demo".into(), "Acme".into()], &"shop-2".to_owned())
+    );
+    std::fs::write(folder.join("shop-2.toml"), text("Shop")).expect("written");
+    assert_eq!(names(&desk.console.load_connections()), ["Demo", "Shop", "Acme"]);
+
+    let order = ["acme", "shop"].map(str::to_owned).to_vec();
+    desk.console.order_connections(order).expect("kept");
+    assert_eq!(names(&desk.console.connection_list()), ["Acme", "Demo", "Shop"]);
+    while names(&desk.connections().await) != ["Acme", "Demo", "Shop"] {}
+    // What a window saves does not move them, and the next run finds them so.
+    desk.console.save_settings(Settings::default()).expect("saved");
+    assert_eq!(names(&desk.console.connection_list()), ["Acme", "Demo", "Shop"]);
+    let kept = Settings::load(&Home::at(desk.home.path())).expect("readable");
+    assert_eq!(kept.connection_order, ["acme", "shop", "shop-2"]);
+}
+
+#[tokio::test]
+async fn settings_that_could_not_be_read_are_not_written_over_by_a_connection_that_arrives() {
+    let home = tempfile::tempdir().expect("a folder");
+    let place = Home::at(home.path());
+    std::fs::write(place.settings_file(), "theme = 'pink'").expect("written");
+    let vault = Vault::with_store(Arc::new(|| Ok(keyring_core::mock::Store::new()? as _)));
+    let browser = Arc::new(PlainBrowser::default());
+    let console = Console::open(place.clone(), vault, browser, Notices::default(), Clock::by_hand(0));
+    let console = console.await.expect("it opens with the defaults");
+    let text = "name = 'Acme'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\n\
+                id = 'id'\n[sign_in]\nurl = 'https://app.acme.com/login'\n";
+    console.save_connection(None, text).expect("saved");
+    assert_eq!(console.connection_list().order, ["acme"]);
+    assert_eq!(std::fs::read_to_string(place.settings_file()).expect("readable"), "theme = 'pink'");
 }
 
 #[tokio::test]

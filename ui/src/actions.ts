@@ -201,9 +201,9 @@ export const actions: Action[] = [
     id: "retry",
     label: texts.actions.retry,
     icon: RefreshCw,
-    chords: [],
+    chords: ["F5", "Mod+R"],
     possible: hasSearch,
-    run: (app) => app.search?.retry(),
+    run: (app) => void app.search?.reload(),
   },
   {
     id: "open-again",

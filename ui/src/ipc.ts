@@ -9,7 +9,7 @@ import type { BarAction } from "./bindings/BarAction";
 import type { BarState } from "./bindings/BarState";
 import type { ConnectionDraft } from "./bindings/ConnectionDraft";
 import type { ConnectionFile } from "./bindings/ConnectionFile";
-import type { ConnectionProblem } from "./bindings/ConnectionProblem";
+import type { ConnectionList } from "./bindings/ConnectionList";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { ConsoleState } from "./bindings/ConsoleState";
 import type { Count } from "./bindings/Count";
@@ -91,7 +91,6 @@ const IN_FORM: Asking = { again: true, retype: false };
 
 export const consoleState = () => call<ConsoleState>("console_state");
 
-/** Opens the directory if need be: may take as long as the connection's timeout. */
 /** Opens the directory if need be: may take as long as the connection's timeout. `anew`: what was indexed, added or
  * changed since the directory was opened counts. */
 export const directoryInfo = (connection: string, anew: boolean) =>
@@ -169,6 +168,9 @@ export const useSecretsThere = (moved: Moved) => call<null>("use_secrets_there",
 export const forgetSecret = (connection: string, name: string) =>
   call<null>("forget_secret", { connection, name });
 
+/** Has the keyring ask for its password; may take as long as the agent does. */
+export const unlockKeyring = () => call<null>("unlock_keyring");
+
 // Connections
 
 /** The first start makes the demo's users and may take two seconds. */
@@ -237,6 +239,9 @@ export const duplicateConnection = (connection: string) =>
 export const exportConnection = (connection: string, path: string) =>
   call<null>("export_connection", { connection, path });
 
+/** Ids as they shall stand in the rail, broken files among them. */
+export const orderConnections = (order: string[]) => call<null>("order_connections", { order });
+
 export const saveSettings = (settings: Settings) => call<Settings>("save_settings", { settings });
 
 /** As the window's close button: asks, hides or quits, as set. */
@@ -264,9 +269,7 @@ export const onSessions = (tell: (sessions: SessionView[]) => void) => on("sessi
 export const onSessionEnded = (tell: (ended: EndedSession) => void) => on("session_ended", tell);
 
 /** A connection file appeared, changed or went away. */
-export const onConnections = (
-  tell: (changed: { connections: ConnectionSummary[]; problems: ConnectionProblem[] }) => void,
-) => on("connections", tell);
+export const onConnections = (tell: (list: ConnectionList) => void) => on("connections", tell);
 
 /** The application changed what this connection's directory holds. */
 export const onDirectoryChanged = (tell: (connection: string) => void) => on("directory_changed", tell);

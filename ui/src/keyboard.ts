@@ -18,8 +18,7 @@ export function onKeydown(event: KeyboardEvent, app: App, reach: Reach): void {
 
 function switchesConnection(event: KeyboardEvent, app: App): boolean {
   if (!isMod(event) || event.shiftKey || !/^[1-9]$/.test(event.key)) return false;
-  const connection = app.connections[Number(event.key) - 1];
-  if (connection) app.goTo(connection.id);
+  app.goToPlace(Number(event.key) - 1);
   return true;
 }
 
@@ -40,9 +39,10 @@ function acts(event: KeyboardEvent, app: App): boolean {
 function moves(event: KeyboardEvent, app: App, reach: Reach): boolean {
   const { search } = app;
   // A menu takes the focus a moment after it is seen.
-  if (!search || app.layers.menu || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey)
-    return false;
+  if (!search || app.layers.menu || event.ctrlKey || event.metaKey || event.altKey) return false;
   const list = inList(event.target);
+  // In a text field Shift marks text; in the grid it would scroll the selection out of sight.
+  if (event.shiftKey && list !== "grid") return false;
   const letters = app.settings.single_keys && !isTextField(event.target) && !inOtherControl(event.target);
   if (list === "grid" && (event.key === "Home" || event.key === "End")) {
     if (event.key === "Home") search.first();

@@ -10,7 +10,7 @@ use ts_rs::TS;
 
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, Origin};
 use crate::directory::{self, Directory, FieldKind, Info, Query, Role, Row};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, FileFault, Result};
 use crate::secrets::{Secrets, Whereabouts};
 use crate::sign_in;
 use crate::template::MASK;
@@ -37,6 +37,10 @@ pub struct Step {
     pub detail: String,
     /// What to do next.
     pub hint: Option<String>,
+    /// A statement that puts it right, to be copied.
+    pub statement: Option<String>,
+    /// What the system below said: for developers, shown on request.
+    pub details: Option<String>,
 }
 
 /// All that `check` found.
@@ -46,6 +50,8 @@ pub struct Report {
     /// No step failed.
     pub ok: bool,
     pub steps: Vec<Step>,
+    /// What is wrong with the text, by place; then nothing else was tried.
+    pub faults: Vec<FileFault>,
     /// What the directory holds; `None` when it could not be opened.
     pub info: Option<Info>,
     /// The newest few users, as a preview.
@@ -64,11 +70,28 @@ pub(crate) const UNSAVED: &str = "new";
 impl Report {
     fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
         self.ok &= status != Status::Failed;
-        self.steps.push(Step { title: title.into(), status, detail: detail.into(), hint });
+        let (statement, details) = (None, None);
+        self.steps.push(Step {
+            title: title.into(),
+            status,
+            detail: detail.into(),
+            hint,
+            statement,
+            details,
+        });
     }
 
     fn fail(&mut self, title: &str, error: Error) {
-        self.say(title, Status::Failed, error.message, error.hint);
+        self.ok = false;
+        let Error { message: detail, hint, statement, details, .. } = error;
+        self.steps.push(Step {
+            title: title.into(),
+            status: Status::Failed,
+            detail,
+            hint,
+            statement,
+            details,
+        });
     }
 }
 
@@ -78,10 +101,11 @@ impl Report {
 ///
 /// Fails with [`Code::DestinationChanged`], before anything is sent, when the stored password is for another place.
 pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -> Result<Report> {
-    let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
+    let mut report = Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
     let connection = match Connection::parse(id.unwrap_or(UNSAVED), text, Origin::Own, None) {
         Ok(connection) => connection,
         Err(error) => {
+            report.faults.clone_from(&error.faults);
             report.fail("Connection file", error);
             return Ok(report);
         }
@@ -326,7 +350,8 @@ mod tests {
             services: vec![service],
             reader: Vec::new(),
         };
-        let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
+        let mut report =
+            Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
         check_search(&info, &part, &mut report);
         let step = report.steps.pop().unwrap();
         (step.status, step.detail, step.hint)
@@ -364,7 +389,8 @@ mod tests {
                 services: Vec::new(),
                 reader: Vec::new(),
             };
-            let mut report = Report { ok: true, steps: Vec::new(), info: None, sample: Vec::new() };
+            let mut report =
+                Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
             check_columns(&info, &mut report);
             assert!(report.ok, "it works all the same");
             report.steps.pop().unwrap()

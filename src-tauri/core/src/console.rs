@@ -3,8 +3,9 @@
 //! What a window or a command line can ask for, in the words of the product. Each method is one thing
 //! a person does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -97,6 +98,8 @@ pub struct Console {
     /// What happened before there was a window to say it in.
     waiting: Mutex<Vec<Toast>>,
     settings: RwLock<Settings>,
+    /// The settings' file holds something that could not be read: only the operator replaces it.
+    settings_are_faulty: AtomicBool,
     vault: Vault,
     audit: AuditLog,
     notices: Notices,
@@ -115,7 +118,9 @@ impl Console {
         clock: Clock,
     ) -> Result<Arc<Self>> {
         let mut waiting = Vec::new();
-        let settings = Settings::load(&home).unwrap_or_else(|error| {
+        let loaded = Settings::load(&home);
+        let settings_are_faulty = AtomicBool::new(loaded.is_err());
+        let settings = loaded.unwrap_or_else(|error| {
             waiting.push(Toast::bad(&error));
             Settings::default()
         });
@@ -147,6 +152,7 @@ impl Console {
             trying: TaskTracker::new(),
             waiting: Mutex::new(waiting),
             settings: RwLock::new(settings),
+            settings_are_faulty,
             vault,
             audit,
             notices,
@@ -200,6 +206,7 @@ impl Console {
         for id in changed {
             self.let_go_of_directory(&id);
         }
+        self.give_places();
         let list = self.connection_list();
         if tell {
             self.notices.send(Notice::Connections(list.clone()));
@@ -211,29 +218,76 @@ impl Console {
         let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
         let mut connections: Vec<ConnectionSummary> =
             connections.values().map(|connection| connection.summary()).collect();
-        connections.sort_by_key(|connection| (connection.name.to_lowercase(), connection.id.clone()));
         let problems = self.problems.read().unwrap_or_else(PoisonError::into_inner).clone();
-        ConnectionList { connections, problems }
+        let order = self.settings().connection_order;
+        let place = |id: &str| order.iter().position(|one| one == id).unwrap_or(usize::MAX);
+        connections.sort_by_cached_key(|connection| (place(&connection.id), connection.name.to_lowercase()));
+        ConnectionList { connections, problems, order }
+    }
+
+    /// Puts the connections in this order. It is kept; whoever is not named keeps their place behind the others.
+    pub fn order_connections(&self, mut order: Vec<String>) -> Result<()> {
+        let mut seen = HashSet::new();
+        order.retain(|id| seen.insert(id.clone()));
+        let mut settings = self.settings();
+        order.extend(settings.connection_order.into_iter().filter(|id| !seen.contains(id)));
+        settings.connection_order = order;
+        self.keep_settings(settings)?;
+        self.notices.send(Notice::Connections(self.connection_list()));
+        Ok(())
+    }
+
+    /// Whoever has no place yet comes last: so nobody's place, and key, is another one's from one day to the next. A
+    /// file that breaks or goes keeps its place for when it comes back.
+    fn give_places(&self) {
+        let mut settings = self.settings();
+        let mut arrived: Vec<(String, String)> = {
+            let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
+            let problems = self.problems.read().unwrap_or_else(PoisonError::into_inner);
+            let named = connections.values().map(|one| (one.file.name.to_lowercase(), one.id.clone()));
+            named.chain(problems.iter().map(|one| (one.id.clone(), one.id.clone()))).collect()
+        };
+        arrived.retain(|(_, id)| !id.is_empty() && !settings.connection_order.contains(id));
+        if arrived.is_empty() {
+            return;
+        }
+        arrived.sort();
+        arrived.dedup_by(|one, other| one.1 == other.1);
+        settings.connection_order.extend(arrived.into_iter().map(|(_, id)| id));
+        if let Err(error) = self.keep_settings(settings) {
+            tracing::warn!(%error, "the order of the connections is not kept");
+        }
     }
 
     pub fn connection(&self, id: &str) -> Result<Arc<Connection>> {
         let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
         connections.get(id).cloned().ok_or_else(|| {
-            Error::new(Code::ConnectionUnknown, format!("There is no connection `{id}`."))
-                .hint("It may have been removed or renamed; `understudy add FILE` adds one.")
+            let problems = self.problems.read().unwrap_or_else(PoisonError::into_inner);
+            match problems.iter().find(|problem| problem.id == id) {
+                Some(problem) => {
+                    Error::new(Code::ConnectionInvalid, &problem.message).faults(problem.faults.clone())
+                }
+                None => Error::new(Code::ConnectionUnknown, format!("There is no connection `{id}`."))
+                    .hint("It may have been removed or renamed; `understudy add FILE` adds one."),
+            }
         })
     }
 
     pub fn draft(&self, id: &str) -> Result<ConnectionDraft> {
-        let connection = self.connection(id)?;
-        if connection.origin == Origin::Demo {
-            return Ok(ConnectionDraft {
+        match self.connection(id) {
+            Ok(connection) if connection.origin == Origin::Demo => Ok(ConnectionDraft {
                 text: connection.text.clone(),
                 file: Some(connection.file.clone()),
+                problem: None,
                 origin: Origin::Demo,
-            });
+            }),
+            Ok(_) => self.files.draft(id),
+            // One whose file cannot be used is opened to be mended, unless no editing helps, as with its name.
+            Err(why) => self.files.draft(id).map_err(|error| match error.code {
+                Code::ConnectionUnknown => why,
+                _ => error,
+            }),
         }
-        self.files.draft(id)
     }
 
     /// Saves a connection; `id` is `None` for a new one.
@@ -418,6 +472,11 @@ impl Console {
         Ok(())
     }
 
+    /// Has the keyring ask the operator for its password.
+    pub async fn unlock_keyring(&self) -> Result<()> {
+        self.vault.unlock().await
+    }
+
     /// Why the keyring cannot be used, if it cannot.
     pub async fn keyring_problem(&self) -> Option<Error> {
         self.vault.probe().await.err()
@@ -444,7 +503,7 @@ impl Console {
             () = cancel.cancelled() => return Err(taken_over()),
             directory = self.open_directory(id) => directory?,
         };
-        directory.search(query, &cancel).await
+        directory.search(query, &cancel).await.map_err(|error| self.whose_password(id, error))
     }
 
     /// As [`Self::search`], with who of the users found can never be impersonated.
@@ -468,7 +527,7 @@ impl Console {
             () = cancel.cancelled() => return Err(taken_over()),
             directory = self.open_directory(id) => directory?,
         };
-        directory.count(text, &cancel).await
+        directory.count(text, &cancel).await.map_err(|error| self.whose_password(id, error))
     }
 
     /// Stops the count under way, if it is older than `turn`.
@@ -490,7 +549,7 @@ impl Console {
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
         let directory = self.open_directory(id).await?;
-        let row = directory.user(user).await?.ok_or_else(|| {
+        let row = directory.user(user).await.map_err(|error| self.whose_password(id, error))?.ok_or_else(|| {
             Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
                 .hint("It may have been deleted: search again.")
         })?;
@@ -607,10 +666,22 @@ impl Console {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What a window chose. The order of the connections is not its to say: it may have moved meanwhile.
     pub fn save_settings(&self, settings: Settings) -> Result<Settings> {
+        let connection_order = self.settings().connection_order;
+        let settings = Settings { connection_order, ..settings };
         settings.save(&self.home)?;
+        self.settings_are_faulty.store(false, Ordering::SeqCst);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
         Ok(settings)
+    }
+
+    /// What the console keeps by itself; in memory only while the file waits for somebody to mend it.
+    fn keep_settings(&self, settings: Settings) -> Result<()> {
+        let saved =
+            if self.settings_are_faulty.load(Ordering::SeqCst) { Ok(()) } else { settings.save(&self.home) };
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        saved
     }
 
     /// Starts the demo, once: a directory of invented users and a customer application on loopback,
@@ -632,6 +703,7 @@ impl Console {
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert(DEMO.into(), Arc::new(connection));
             *demo = Some(started);
+            self.give_places();
             self.notices.send(Notice::Connections(self.connection_list()));
         }
         Ok(self.connection(DEMO)?.summary())
@@ -650,6 +722,13 @@ impl Console {
             self.directories.lock().unwrap_or_else(PoisonError::into_inner).entry(id.to_owned()).or_default(),
         );
         opening.get_or_try_init(|| open_directory(&connection, &self.vault)).await.cloned()
+    }
+
+    /// A directory knows that another password may help, and not whose it is.
+    fn whose_password(&self, id: &str, error: Error) -> Error {
+        let from_vault = error.secret.is_some()
+            && self.connection(id).is_ok_and(|connection| connection.may_need_password());
+        Error { secret: from_vault.then(|| secret(id, DATABASE_PASSWORD)), ..error }
     }
 
     fn let_go_of_directory(&self, id: &str) {
@@ -676,7 +755,11 @@ async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<Op
         part: connection.file.directory.clone(),
     };
     let opened = directory::open_with(&connection.file.directory, Arc::new(passwords)).await;
-    opened.map(|directory| Arc::new(OpenDirectory::new(directory)))
+    opened.map(|directory| Arc::new(OpenDirectory::new(directory))).map_err(|error| {
+        // Where the vault could have helped.
+        let from_vault = error.secret.is_some() && connection.may_need_password();
+        Error { secret: from_vault.then(|| connection.database_secret()), ..error }
+    })
 }
 
 /// The database password, read from the vault each time it is asked for, and only for where the connection leads.

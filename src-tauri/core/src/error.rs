@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::connection::DATABASE_PASSWORD;
 use crate::destination::Moved;
 
 /// Result of nearly everything in the core.
@@ -192,6 +193,13 @@ impl Error {
     pub fn secret(mut self, secret: SecretName) -> Self {
         self.secret = Some(secret);
         self
+    }
+
+    /// The database did not accept the login, and another password may help. Whose password it is, is known to
+    /// whoever opened the directory.
+    #[must_use]
+    pub(crate) fn wants_password(self) -> Self {
+        self.secret(SecretName { connection: String::new(), name: DATABASE_PASSWORD.to_owned() })
     }
 
     /// A fault of Understudy itself: something that was held to be impossible.

@@ -80,8 +80,8 @@ impl Form<'_> {
 
     /// A refusal that a password may change names the one that is missing.
     fn asking(&self, error: Error, without_password: bool) -> Error {
-        if error.code != Code::DirectoryRefused || !self.part.may_need_password() {
-            return error;
+        if error.secret.is_none() || !self.part.may_need_password() {
+            return Error { secret: None, ..error };
         }
         let name = SecretName { connection: self.id().to_owned(), name: DATABASE_PASSWORD.to_owned() };
         let error = error.secret(name);

@@ -81,6 +81,8 @@ impl Toast {
 pub struct ConnectionList {
     pub connections: Vec<ConnectionSummary>,
     pub problems: Vec<ConnectionProblem>,
+    /// Ids of both, as they stand in the rail.
+    pub order: Vec<String>,
 }
 
 #[derive(Debug, Clone)]

@@ -45,6 +45,11 @@ pub struct Settings {
     /// Keys of a single letter (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
     pub single_keys: bool,
     pub when_closed: WhenClosed,
+    /// Ids of the connections, in the order of the rail: that of arrival, until they are moved. The console keeps it;
+    /// what a window saves does not touch it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[ts(skip)]
+    pub connection_order: Vec<String>,
 }
 
 impl Default for Settings {
@@ -56,6 +61,7 @@ impl Default for Settings {
             shortcut: "CommandOrControl+Shift+U".into(),
             single_keys: true,
             when_closed: WhenClosed::default(),
+            connection_order: Vec::new(),
         }
     }
 }

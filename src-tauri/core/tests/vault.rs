@@ -407,11 +407,14 @@ mod gnome_keyring {
                 refused(vault.require(&name(), &here()).await, Code::VaultLocked);
                 refused(vault.store(&name(), "other".into(), Keep::Stored, &here()).await, Code::VaultLocked);
                 refused(vault.forget(&name()).await, Code::VaultLocked);
+                let error = refused(vault.unlock().await, Code::VaultLocked);
+                assert!(error.message.starts_with("The keyring is"), "{error}");
                 // What is there can be said without opening it.
                 assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
 
                 keyring.stop_daemon().await.unwrap();
                 keyring.start_daemon().await.unwrap();
+                vault.unlock().await.unwrap();
                 assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
             },
         );

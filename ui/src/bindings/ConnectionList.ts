@@ -5,4 +5,8 @@ import type { ConnectionSummary } from "./ConnectionSummary";
 /**
  * The connections as they are now.
  */
-export type ConnectionList = { connections: Array<ConnectionSummary>, problems: Array<ConnectionProblem>, };
+export type ConnectionList = { connections: Array<ConnectionSummary>, problems: Array<ConnectionProblem>, 
+/**
+ * Ids of both, as they stand in the rail.
+ */
+order: Array<string>, };

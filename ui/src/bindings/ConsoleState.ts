@@ -8,7 +8,11 @@ import type { Settings } from "./Settings";
 /**
  * Everything the console's window starts with.
  */
-export type ConsoleState = { connections: Array<ConnectionSummary>, problems: Array<ConnectionProblem>, sessions: Array<SessionView>, settings: Settings, version: string, 
+export type ConsoleState = { connections: Array<ConnectionSummary>, problems: Array<ConnectionProblem>, 
+/**
+ * Ids of both, as they stand in the rail.
+ */
+order: Array<string>, sessions: Array<SessionView>, settings: Settings, version: string, 
 /**
  * Why the keyring cannot be used; `null` when it can.
  */

@@ -16,4 +16,12 @@ detail: string,
 /**
  * What to do next.
  */
-hint: string | null, };
+hint: string | null, 
+/**
+ * A statement that puts it right, to be copied.
+ */
+statement: string | null, 
+/**
+ * What the system below said: for developers, shown on request.
+ */
+details: string | null, };

@@ -4,6 +4,7 @@ import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionFile } from "../bindings/ConnectionFile";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { DirectoryPart } from "../bindings/DirectoryPart";
+import type { FileFault } from "../bindings/FileFault";
 import type { Origin } from "../bindings/Origin";
 import type { Preset } from "../bindings/Preset";
 import type { Rehearsal } from "../bindings/Rehearsal";
@@ -12,6 +13,7 @@ import type { SecretStatus } from "../bindings/SecretStatus";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { type ConnectionForm, template, toDirectory, toFile, toForm } from "./form";
+import { sortFaults } from "./faults";
 import { Look } from "./look.svelte";
 import { mappingOf, same } from "./mapping";
 import { DATABASE_PASSWORD, secretsOfForm, secretsOfText, withoutPassword } from "./secrets";
@@ -34,7 +36,22 @@ export class Editor {
   loadFailure: Failure | null = $state.raw(null);
   /** Why the last thing that was asked for did not work. */
   failure: Failure | null = $state.raw(null);
-  faults: Faults = $state.raw({});
+  /** What was found wrong, and what stood in those fields then. */
+  #told: { faults: Faults; values: Record<string, string> } = $state.raw({ faults: {}, values: {} });
+  /** By field; a field that was changed since has none. */
+  readonly faults: Faults = $derived.by(() =>
+    Object.fromEntries(
+      Object.entries(this.#told.faults).filter(
+        ([field]) => this.#valueOf(field) === this.#told.values[field],
+      ),
+    ),
+  );
+  /** What is wrong with what the form does not show. */
+  beyond: FileFault[] = $state.raw([]);
+  /** Where the caret has to go in the file's text. */
+  place: { line: number; column: number } | null = $state.raw(null);
+  /** The file as it is on disk by now, while something else was typed here. */
+  onDisk: ConnectionDraft | null = $state.raw(null);
 
   /** What was typed for each secret, by name. Leaves as soon as it is stored. */
   typed: Record<string, string> = $state({});
@@ -126,7 +143,7 @@ export class Editor {
   async replaceBy(path: string): Promise<void> {
     await this.#trying("loading", async () => {
       const draft = await ipc.readConnectionFile(path);
-      await this.#fill(draft);
+      this.#fill(draft);
       if (this.connection === null) this.#textThen = draft.text;
     });
   }
@@ -140,6 +157,35 @@ export class Editor {
       if (untouched) this.#textThen = text;
       this.view = "file";
     });
+  }
+
+  /** The text, with the caret at a fault of it. */
+  async showInFile({ line, column }: FileFault): Promise<void> {
+    if (this.view === "form") await this.showFile();
+    if (this.view === "file") this.place = { line, column };
+  }
+
+  /** Somebody else may have written the file meanwhile: what was typed here is not thrown away for it. */
+  async compareWithDisk(): Promise<void> {
+    const { connection } = this;
+    if (connection === null || this.busy || this.loadFailure || this.origin === "demo") return;
+    let draft: ConnectionDraft;
+    try {
+      draft = await ipc.readConnection(connection);
+    } catch {
+      // It is gone, or cannot be read: saving tells.
+      return;
+    }
+    if (this.connection !== connection || this.busy) return;
+    if (draft.text === this.#textThen) this.onDisk = null;
+    else if (this.dirty) this.onDisk = draft;
+    else await this.#show(connection, draft);
+  }
+
+  /** Takes what is on disk, in the place of what was typed. */
+  async takeFromDisk(): Promise<void> {
+    const { connection, onDisk } = this;
+    if (connection !== null && onDisk) await this.#show(connection, onDisk);
   }
 
   async showForm(): Promise<void> {
@@ -157,8 +203,12 @@ export class Editor {
       const on = { view: this.view, content: this.#content };
       const text = await this.#toText();
       if (text === null) return;
-      this.report = await ipc.checkConnection(this.connection, text, this.#typedSecrets());
+      const report = await ipc.checkConnection(this.connection, text, this.#typedSecrets());
+      this.report = null;
+      if (report.faults.length > 0 && this.view === "form") return this.#sort(report.faults);
+      this.report = report;
       this.#reportOn = on;
+      this.#goToFirst(report.faults);
     });
   }
 
@@ -194,7 +244,7 @@ export class Editor {
       };
       this.#base = { ...this.#base, ...base };
       Object.assign(this.form, structuredClone(form));
-      this.faults = {};
+      this.#tell({});
     }
     this.form.sign_in.preset = name;
   }
@@ -209,6 +259,7 @@ export class Editor {
       this.saved = summary;
       this.text = text;
       this.#textThen = text;
+      this.onDisk = null;
       if (this.view === "form") {
         const { file } = toFile(this.form, this.#base, this.presets);
         this.#base = file;
@@ -269,35 +320,56 @@ export class Editor {
   }
 
   get #hasFaults(): boolean {
-    return Object.keys(this.faults).length > 0;
+    return Object.keys(this.faults).length > 0 || this.beyond.length > 0;
+  }
+
+  /** Labels of the chosen preset's settings, by name. */
+  get settingLabels(): Record<string, string> {
+    return Object.fromEntries(this.preset?.settings.map(({ name, label }) => [name, label]) ?? []);
+  }
+
+  #tell(faults: Faults, beyond: FileFault[] = []): void {
+    const fields = Object.keys(faults);
+    this.#told = { faults, values: Object.fromEntries(fields.map((field) => [field, this.#valueOf(field)])) };
+    this.beyond = beyond;
+  }
+
+  #sort(found: FileFault[]): void {
+    const { faults, beyond } = sortFaults(found, this.settingLabels);
+    this.#tell(faults, beyond);
+  }
+
+  #goToFirst(found: FileFault[]): void {
+    const [first] = found;
+    if (first && this.view === "file") this.place = { line: first.line, column: first.column };
+  }
+
+  #valueOf(field: string): string {
+    const at = (inside: unknown, name: string) => (inside as Record<string, unknown> | undefined)?.[name];
+    return JSON.stringify(field.split(".").reduce(at, this.form)) ?? "";
   }
 
   async #show(connection: string | null, draft: ConnectionDraft): Promise<void> {
     this.connection = connection;
     this.origin = connection === null ? "own" : draft.origin;
-    await this.#fill(draft);
+    this.#fill(draft);
     this.#textThen = draft.text;
     await this.#askStatus();
   }
 
-  async #fill(draft: ConnectionDraft): Promise<void> {
+  #fill(draft: ConnectionDraft): void {
     this.text = draft.text;
+    this.onDisk = null;
     this.report = null;
     this.rehearsal = null;
-    this.faults = {};
+    this.#tell({});
     this.failure = null;
-    if (draft.file) {
-      this.#makeForm(draft.file, draft.text);
-      this.view = "form";
-      return;
-    }
-    // It cannot be a form: the text is shown, and what is wrong with it.
-    this.view = "file";
-    try {
-      await ipc.parseDraft(draft.text);
-    } catch (cause) {
-      this.failure = asFailure(cause);
-    }
+    if (draft.file) this.#makeForm(draft.file, draft.text);
+    this.view = draft.problem === null ? "form" : "file";
+    if (draft.problem === null) return;
+    // It cannot be used as it is: the text is shown, and what is wrong with it.
+    this.failure = asFailure(draft.problem);
+    this.#goToFirst(draft.problem.faults);
   }
 
   #makeForm(file: ConnectionFile, text: string): void {
@@ -306,7 +378,7 @@ export class Editor {
     this.#baseText = text;
     this.form = toForm(file);
     this.#formThen = JSON.stringify(this.form);
-    this.faults = {};
+    this.#tell({});
   }
 
   /** `null` when the form holds what no file can say: {@link faults} tells. */
@@ -315,11 +387,11 @@ export class Editor {
     // With a key, the field may never have been left.
     this.takePassword();
     if (this.#formNow === this.#formThen && this.#baseText !== null) {
-      this.faults = {};
+      this.#tell({});
       return this.#baseText;
     }
     const { file, faults } = toFile(this.form, this.#base, this.presets);
-    this.faults = faults;
+    this.#tell(faults);
     if (this.#hasFaults) return null;
     return ipc.draftText(file, this.#baseText);
   }
@@ -354,7 +426,10 @@ export class Editor {
     try {
       await work();
     } catch (cause) {
-      this.failure = asFailure(cause);
+      const failure = asFailure(cause);
+      if (failure.faults.length > 0 && this.view === "form") this.#sort(failure.faults);
+      else this.failure = failure;
+      this.#goToFirst(failure.faults);
     } finally {
       this.busy = null;
     }

@@ -7,6 +7,8 @@ import type { Survey } from "../bindings/Survey";
 import type { TableOffer } from "../bindings/TableOffer";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { texts } from "../texts";
+import { inFormWords } from "./faults";
 import { template, toForm } from "./form";
 import { filledIn, type Mapping, MAPPED, mappingOf, missing, offered, same } from "./mapping";
 
@@ -14,6 +16,9 @@ import { filledIn, type Mapping, MAPPED, mappingOf, missing, offered, same } fro
 const SLOW_MS = 200;
 /** Of an address as it is typed: a host, or a file. */
 const COMPLETE = /^\s*[a-z][a-z0-9+]*:\/{2,3}[^\s/]+/i;
+
+/** Databases that can be read, by how their addresses begin. */
+const KNOWN = /^\s*(postgres(ql)?|mysql|mariadb|mongodb(\+srv)?|sqlite):/i;
 
 /** Of the editor, what is needed here. */
 interface Form {
@@ -79,7 +84,7 @@ export class Look {
   /** What stood there before, and what was filled in. */
   #fill: { before: Mapping; after: Mapping } | null = $state.raw(null);
   /** The address as somebody has left it last. */
-  #left: string | null = null;
+  #left: string | null = $state(null);
   #passwordLeft: string | null = null;
 
   constructor(editor: Form) {
@@ -93,6 +98,14 @@ export class Look {
   /** Of the database that the form names now. */
   readonly survey = $derived(this.tables.about === this.#way ? this.tables.answer : null);
   readonly failure = $derived(this.tables.about === this.#way ? this.tables.failure : null);
+  /** Why the address cannot be one, as somebody left it. */
+  readonly urlFault: string | null = $derived.by(() => {
+    const { url } = this.#editor.form.directory;
+    if (url.trim() !== "" && url === this.#left && !KNOWN.test(url)) return texts.setup.editor.faults.scheme;
+    const { failure } = this;
+    if (failure?.code !== "connection_invalid") return null;
+    return inFormWords([failure.message, failure.hint ?? ""].join(" ").trim());
+  });
   readonly mapping = $derived.by(() => mappingOf(this.#editor.form.directory));
   /** The table that the form names, if it is there. */
   readonly table: TableOffer | null = $derived(
@@ -131,7 +144,7 @@ export class Look {
     const { url } = this.#editor.form.directory;
     if (url === before || url === this.#left) return;
     this.#left = url;
-    if (COMPLETE.test(url)) void this.ask();
+    if (KNOWN.test(url) && COMPLETE.test(url)) void this.ask();
   }
 
   /** The password was typed: what failed for want of it is tried again. */

@@ -2,8 +2,12 @@
 import { texts } from "../texts";
 import type { FieldName } from "../texts/setup";
 
-/** What cannot even be written into a file, by field. Whether the rest makes sense is for Rust to say. */
-export type Faults = Partial<Record<FieldName, string>>;
+/** A setting of the chosen preset, as a field. */
+export type SettingName = `sign_in.settings.${string}`;
+
+/** What is wrong, by field: what cannot even be written into a file is found here, whether the rest makes sense is for
+ * Rust to say (faults.ts). */
+export type Faults = Partial<Record<FieldName | SettingName, string>>;
 
 export function whole(
   field: FieldName,

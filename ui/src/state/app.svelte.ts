@@ -2,6 +2,7 @@
 // the palette share. Data flows one way: Rust → here → views; views call verbs.
 import { createContext, tick } from "svelte";
 import type { ConnectionDraft } from "../bindings/ConnectionDraft";
+import type { ConnectionList } from "../bindings/ConnectionList";
 import type { ConnectionProblem } from "../bindings/ConnectionProblem";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
 import type { Error } from "../bindings/Error";
@@ -22,6 +23,29 @@ import { UserSearch } from "./search.svelte";
 import { toasts } from "./toasts.svelte";
 import { Zoom } from "./zoom";
 
+/** A place of the rail: a connection, or a file that cannot be used. */
+export interface RailEntry {
+  id: string;
+  connection: ConnectionSummary | null;
+  problem: ConnectionProblem | null;
+}
+
+function inOrder(
+  connections: ConnectionSummary[],
+  problems: ConnectionProblem[],
+  order: string[],
+): RailEntry[] {
+  const entries: RailEntry[] = [
+    ...connections.map((connection) => ({ id: connection.id, connection, problem: null })),
+    ...problems.map((problem) => ({ id: problem.id, connection: null, problem })),
+  ];
+  const place = ({ id }: RailEntry) => {
+    const at = order.indexOf(id);
+    return at < 0 ? order.length : at;
+  };
+  return entries.sort((one, other) => place(one) - place(other));
+}
+
 export class App {
   /** Rust has answered; until then there is nothing to show. */
   ready = $state(false);
@@ -29,6 +53,9 @@ export class App {
 
   connections: ConnectionSummary[] = $state.raw([]);
   problems: ConnectionProblem[] = $state.raw([]);
+  #order: string[] = $state.raw([]);
+  /** What stands in the rail, place by place: a file that breaks stays where it was. */
+  readonly rail: RailEntry[] = $derived(inOrder(this.connections, this.problems, this.#order));
   sessions: SessionView[] = $state.raw([]);
   settings: Settings = $state.raw({
     theme: "system",
@@ -55,8 +82,12 @@ export class App {
   /** How often the sessions were told. */
   #sessionsTold = 0;
   #currentId: string | null = $state(null);
+  /** As the connections were when they could be used last, by id. */
+  #usable: Record<string, ConnectionSummary> = {};
+  /** The current one; as it was, while its file cannot be used. */
   readonly connection: ConnectionSummary | null = $derived(
-    this.connections.find(({ id }) => id === this.#currentId) ?? null,
+    this.connections.find(({ id }) => id === this.#currentId) ??
+      (this.problem ? (this.#usable[this.problem.id] ?? null) : null),
   );
   // Not reactive: what is looked at is #search.
   // eslint-disable-next-line svelte/prefer-svelte-reactivity
@@ -65,6 +96,12 @@ export class App {
   /** Connections whose directory has changed since they were looked at. */
   // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing shows it
   readonly #outdated = new Set<string>();
+  /** Connections whose files have changed since they were looked at. */
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity -- nothing shows it
+  readonly #changed = new Set<string>();
+
+  /** The keyring asks for its password. */
+  unlocking = $state(false);
 
   /** Set by the views that can do it. */
   focusSearchField: (select: boolean) => void = () => {};
@@ -76,13 +113,18 @@ export class App {
     return this.connection ? this.#search : null;
   }
 
+  /** What is wrong with the current connection's file. */
+  get problem(): ConnectionProblem | null {
+    if (this.connections.some(({ id }) => id === this.#currentId)) return null;
+    return this.problems.find(({ id }) => id === this.#currentId) ?? null;
+  }
+
   async start(): Promise<void> {
     this.startFailure = null;
     void this.zoom("restore");
     try {
       const state = await ipc.consoleState();
-      this.connections = state.connections;
-      this.problems = state.problems;
+      this.#take(state);
       this.sessions = state.sessions;
       this.settings = state.settings;
       this.keyring = state.keyring;
@@ -99,7 +141,7 @@ export class App {
   async listen(): Promise<() => void> {
     const unlisten = await Promise.all([
       ipc.onSessions((sessions) => this.#sessionsChanged(sessions)),
-      ipc.onConnections(({ connections, problems }) => this.#connectionsChanged(connections, problems)),
+      ipc.onConnections((list) => this.#connectionsChanged(list)),
       ipc.onDirectoryChanged((connection) => this.#directoryChanged(connection)),
       ipc.onRenewSecret((session) => this.#renewSecret(session)),
       ipc.onToast((toast) => toasts.show(toast)),
@@ -120,8 +162,34 @@ export class App {
     remember("connection", connection);
     const search = this.#searchOf(connection);
     this.#search = search;
-    if (search.untouched) void search.open();
+    if (search.untouched || this.#changed.delete(connection)) void search.open();
     else if (this.#outdated.delete(connection)) void search.refresh();
+  }
+
+  /** To what stands in this place of the rail; a file that cannot be used is opened to be mended. */
+  goToPlace(place: number): void {
+    const entry = this.rail[place];
+    if (entry?.connection) this.goTo(entry.id);
+    else if (entry) this.mend(entry.id);
+  }
+
+  /** Opens a file that cannot be used at its fault. */
+  mend(id: string): void {
+    const problem = this.problems.find((one) => one.id === id);
+    // A whole folder, or a file that another one of its name goes before: there is nothing to edit.
+    if (id === "" || this.connections.some((one) => one.id === id))
+      return toasts.info(problem?.message ?? "", problem?.path);
+    this.edit(id);
+  }
+
+  /** Moves what stands in the rail, and its key with it. */
+  async moveInRail(from: number, to: number): Promise<void> {
+    const order = this.rail.map(({ id }) => id);
+    const [moved] = order.splice(from, 1);
+    if (moved === undefined || to < 0 || to > order.length) return;
+    order.splice(to, 0, moved);
+    this.#order = order;
+    await this.#orSay(() => ipc.orderConnections(order));
   }
 
   /** A connection was saved, duplicated or made. */
@@ -131,7 +199,8 @@ export class App {
       ? this.connections.map((one) => (one.id === summary.id ? summary : one))
       : [...this.connections, summary];
     this.problems = this.problems.filter(({ id }) => id !== summary.id);
-    if (known) this.#reopen(summary.id);
+    this.#usable[summary.id] = summary;
+    if (this.#searches.has(summary.id)) this.#reopen(summary.id);
     this.goTo(summary.id);
     this.focusSearch();
   }
@@ -322,6 +391,23 @@ export class App {
     this.settings = await ipc.saveSettings(settings);
   }
 
+  /** Has the keyring ask for its password; whether it is open now. */
+  async unlockKeyring(): Promise<boolean> {
+    if (this.unlocking) return false;
+    this.unlocking = true;
+    try {
+      await ipc.unlockKeyring();
+      this.keyring = (await ipc.consoleState()).keyring;
+      this.search?.retryFailed();
+      return true;
+    } catch (cause) {
+      toasts.failed(asFailure(cause));
+      return false;
+    } finally {
+      this.unlocking = false;
+    }
+  }
+
   /** Whether the keyring can be used by now. */
   async checkKeyring(): Promise<void> {
     await this.#orSay(async () => {
@@ -405,12 +491,19 @@ export class App {
     this.focusDetails();
   }
 
-  #connectionsChanged(connections: ConnectionSummary[], problems: ConnectionProblem[]): void {
+  #take({ connections, problems, order }: ConnectionList): void {
+    for (const one of connections) this.#usable[one.id] = one;
     this.connections = connections;
     this.problems = problems;
+    this.#order = order;
+  }
+
+  /** Whoever works with a connection stays there, also while its file has a fault; what was typed is kept. */
+  #connectionsChanged(list: ConnectionList): void {
+    this.#take(list);
     for (const id of [...this.#searches.keys()]) {
-      if (!connections.some((one) => one.id === id)) this.#searches.delete(id);
-      else this.#reopen(id);
+      if (list.connections.some((one) => one.id === id)) this.#reopen(id);
+      else if (!list.problems.some((one) => one.id === id)) this.#searches.delete(id);
     }
     if (!this.connection) this.#goToSome(null);
   }
@@ -423,7 +516,7 @@ export class App {
   /** Its file changed: the current one is read again at once, another one when it is gone to. */
   #reopen(connection: string): void {
     if (connection === this.#currentId) void this.#searchOf(connection).open();
-    else this.#searches.delete(connection);
+    else this.#changed.add(connection);
   }
 
   #goToSome(wanted: string | null): void {

@@ -2,6 +2,7 @@
 import type { Column } from "../bindings/Column";
 import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
+import type { Error } from "../bindings/Error";
 import type { Row } from "../bindings/Row";
 import type { SecretName } from "../bindings/SecretName";
 
@@ -17,6 +18,8 @@ export type Layer =
 export interface AskedSecret {
   name: SecretName;
   stored: () => void;
+  /** Why it is asked for, where the keyring was in the way. */
+  because: Error | null;
 }
 
 export class Layers {
@@ -41,8 +44,8 @@ export class Layers {
     if (kind === undefined || this.current?.kind === kind) this.current = null;
   }
 
-  askSecret(name: SecretName, stored: () => void): void {
-    this.secret = { name, stored };
+  askSecret(name: SecretName, stored: () => void, because: Error | null = null): void {
+    this.secret = { name, stored, because };
   }
 
   secretStored(asked: AskedSecret): void {

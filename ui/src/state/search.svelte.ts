@@ -46,8 +46,10 @@ interface Asking {
   keep?: string | null;
   /** An order was asked for: an answer that says what it would take is no answer yet. */
   ordering?: boolean;
-  /** Nobody asked: the selection and what is in sight stay, and so do the rows if it fails. */
+  /** Nobody asked: the selection and what is in sight stay, and a failure is not told. */
   quiet?: boolean;
+  /** The same question once more: the selection and what is in sight stay. */
+  again?: boolean;
 }
 
 export class UserSearch {
@@ -62,7 +64,10 @@ export class UserSearch {
 
   readonly pages = new Pages();
   answered: Answered | null = $state.raw(null);
+  /** Why the last question has no answer. The rows that were there stay, greyed. */
   failure: Failure | null = $state.raw(null);
+  /** When the first of the questions was asked that have failed since the last answer. */
+  failingSince: number | null = $state(null);
   /** Why what stands in the field is no question, such as for a filter's value. The rows stay: mostly it is not
    * typed to its end yet. */
   invalid: Failure | null = $state.raw(null);
@@ -159,11 +164,28 @@ export class UserSearch {
     return this.#turn === 0;
   }
 
+  /** The rows answer an earlier question: the last one failed. */
+  get stale(): boolean {
+    return this.failure !== null && this.answered !== null && this.count > 0;
+  }
+
   /** Opens the directory and asks what stands in the field; again after a failure or a change of the connection. */
   async open(): Promise<void> {
     this.total.forget();
     this.found.forget();
-    await this.#ask({ opening: true, keep: this.row?.id ?? null });
+    await this.#ask({ opening: true, everywhere: this.#sameText && this.#everywhere, ...this.#again() });
+  }
+
+  /** Reads everything anew: what the database holds, how many they are, the rows. */
+  async reload(): Promise<void> {
+    if (this.readingAll || this.asking) return;
+    this.total.forget();
+    this.found.forget();
+    await this.#ask({
+      opening: true,
+      everywhere: this.#sameText && this.#everywhere,
+      ...this.#again(),
+    });
   }
 
   /** A keystroke: the rows stay until the answer is there. */
@@ -172,9 +194,8 @@ export class UserSearch {
     this.text = text;
     if (this.info) void this.#reader.read(text);
     if (same && this.answered && !this.failure && !this.invalid) return;
-    // An order that reads all rows was said yes to for one question, not for each letter.
-    const sort = this.sort && this.#isSortable(this.sort.column) ? this.sort : null;
-    void this.#ask({ opening: !this.info, sort });
+    // An order was chosen for one question: another one is answered by how well a user matches.
+    void this.#ask({ opening: !this.info, sort: same ? this.sort : null });
   }
 
   /** Shows what `text` finds, with that user selected. */
@@ -184,11 +205,17 @@ export class UserSearch {
     await this.#ask({ sort: null, keep: user });
   }
 
-  /** Descending, ascending, not at all. An order that no index gives may have to be said yes to. */
+  /** Texts from A, numbers from the largest and times from the newest; then the other way round; then not at all. An
+   * order that no index gives may have to be said yes to. */
   sortBy(column: string): void {
     const mine = this.sort?.column === column ? this.sort : null;
+    const first = this.#descendsFirst(column);
     const sort =
-      mine === null ? { column, descending: true } : mine.descending ? { column, descending: false } : null;
+      mine === null
+        ? { column, descending: first }
+        : mine.descending === first
+          ? { column, descending: !first }
+          : null;
     // The other way round costs what was said yes to already.
     const everywhere = mine !== null && sort !== null && this.#everywhere;
     void this.#ask({ sort, everywhere, ordering: true });
@@ -215,15 +242,15 @@ export class UserSearch {
     ipc.stopSearch(this.connection).catch(() => {});
   }
 
-  /** Asks again, and looks at the database anew: an index that was made since counts. */
-  retry(): void {
-    this.#again(!this.failure || this.failure.code === "connection_unknown");
+  /** The order of the question alone. */
+  unsort(): void {
+    if (this.sort) void this.#ask({ sort: null });
   }
 
-  #again(anew: boolean): void {
-    const opening = anew || !this.info;
-    const same = this.answered?.text === this.text.trim();
-    void this.#ask({ opening, everywhere: same && this.#everywhere, keep: this.row?.id ?? null });
+  /** Asks again, opening the directory if that was what failed. */
+  retry(): void {
+    const opening = !this.info || this.failure?.code === "connection_unknown";
+    void this.#ask({ opening, everywhere: this.#sameText && this.#everywhere, ...this.#again() });
   }
 
   /** Asks again if the last question failed, such as for want of a secret that is there by now. */
@@ -234,7 +261,7 @@ export class UserSearch {
   /** Asks again when somebody else's search of this connection took this one's place. */
   resume(): void {
     this.#moreInterrupted = false;
-    if (this.#interrupted) this.#again(false);
+    if (this.#interrupted) this.retry();
     else void this.#load();
   }
 
@@ -242,7 +269,7 @@ export class UserSearch {
   async refresh(): Promise<void> {
     await this.settled();
     if (!this.answered || this.failure || this.costly || this.text.trim() !== this.answered.text) return;
-    if (this.#everywhere || Math.max(this.#sight.last, this.selected) >= PAGE || this.hasBefore) {
+    if (this.#everywhere || this.#isDeep) {
       this.pages.outdate();
       await this.#load();
       return;
@@ -320,8 +347,28 @@ export class UserSearch {
     return this.answered?.everywhere === true;
   }
 
+  /** What stands in the field is what the rows answer. */
+  get #sameText(): boolean {
+    return this.answered?.text === this.text.trim();
+  }
+
+  /** How the same question is asked once more, or another one after a failure. */
+  #again(): Pick<Asking, "keep" | "again"> {
+    return { keep: this.row?.id ?? null, again: this.#sameText };
+  }
+
   #isSortable(column: string): boolean {
     return this.info?.columns.some(({ name, sortable }) => sortable && name === column) ?? false;
+  }
+
+  #descendsFirst(column: string): boolean {
+    const kind = this.info?.columns.find(({ name }) => name === column)?.kind;
+    return kind === "time" || kind === "integer" || kind === "number";
+  }
+
+  /** More stands on the screen, or is selected, than a first page holds. */
+  get #isDeep(): boolean {
+    return Math.max(this.#sight.last, this.selected) >= PAGE || this.hasBefore;
   }
 
   /** One page at a time: first what is looked at, then what comes next to it. */
@@ -354,6 +401,8 @@ export class UserSearch {
       const failure = asFailure(cause);
       if (turn !== this.#turn) return false;
       if (failure.code === "cancelled") this.#moreInterrupted = true;
+      // That is not about this page: the banner says it once, and tries again.
+      else if (failure.code === "directory_unreachable") this.#fail(failure);
       else this.moreFailure = failure;
       return false;
     } finally {
@@ -381,8 +430,9 @@ export class UserSearch {
   /** Asks a question anew. Only the newest turn counts. */
   async #ask(asking: Asking): Promise<void> {
     const { opening = false, everywhere = false, place = "start", keep = null } = asking;
-    const { ordering = false, quiet = false } = asking;
+    const { ordering = false, quiet = false, again = false } = asking;
     const turn = ++this.#turn;
+    const asked = Date.now();
     const before = this.sort;
     if (asking.sort !== undefined) this.sort = asking.sort;
     this.asking = true;
@@ -422,11 +472,20 @@ export class UserSearch {
         this.#limit = page.left_out.limit_ms;
         return;
       }
+      this.failure = null;
+      this.failingSince = null;
+      this.invalid = null;
+      if (again && this.#isDeep && this.count > 0) {
+        // The rows far down are read again where they are.
+        this.pages.outdate();
+        return;
+      }
+      const stays = quiet || again;
       this.pages.begin(place, page);
       this.#leave(page.left_out);
       this.doubled = page.doubled;
       const edge = place === "end" ? this.count - 1 : 0;
-      if (!quiet) this.#sight = { first: edge, last: edge };
+      if (!stays) this.#sight = { first: edge, last: edge };
       this.answered = {
         text: query.text,
         free: freeText(text, reading),
@@ -435,11 +494,9 @@ export class UserSearch {
         how: page.how,
         named: page.how.tier === "id" || page.how.tier === "email" ? page.rows.length : 0,
       };
-      this.failure = null;
-      this.invalid = null;
       const kept = keep === null ? -1 : this.pages.placeOf(keep);
-      if (quiet && kept >= 0) this.#put(kept);
-      else this.select(kept >= 0 ? kept : quiet ? this.selected : edge);
+      if (stays && kept >= 0) this.#put(kept);
+      else this.select(kept >= 0 ? kept : stays ? this.selected : edge);
     } catch (cause) {
       if (turn !== this.#turn) return;
       const failure = asFailure(cause);
@@ -450,10 +507,13 @@ export class UserSearch {
         // The rows answer the same question, as far as indexes do.
         this.sort = before;
         this.allFailure = failure;
-      } else this.#fail(failure);
+      } else this.#fail(failure, asked);
     } finally {
       clearTimeout(patience);
-      if (turn === this.#turn) this.#settle();
+      if (turn === this.#turn) {
+        this.#settle();
+        if (again && !this.failure) void this.#load();
+      }
     }
   }
 
@@ -469,13 +529,11 @@ export class UserSearch {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** The rows go: they would answer another question. The text stays. */
-  #fail(failure: Failure): void {
+  /** The rows stay, as the last that is known; the text stays. */
+  #fail(failure: Failure, since = Date.now()): void {
     this.failure = failure;
+    this.failingSince ??= since;
     this.invalid = null;
-    this.leftOut = null;
-    this.pages.clear();
-    this.select(-1);
   }
 }
 

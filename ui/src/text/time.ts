@@ -64,6 +64,11 @@ export function dayAndMinute(when: Moment): string {
   return when.dayOnly ? day.format(when.at) : `${day.format(when.at)}, ${minute.format(when.at)}`;
 }
 
+/** "09:12" */
+export function clockTime(at: number): string {
+  return minute.format(at);
+}
+
 /** Everything that is known: weekday, day, seconds, zone. */
 export function exactly(when: Moment): string {
   return when.dayOnly ? day.format(when.at) : exact.format(when.at);

@@ -127,7 +127,7 @@ export const setup = {
   editor: {
     newTitle: "New connection",
     title: (name: string) => name || "Connection",
-    description: "Where the users are, how to become one, and who may not be.",
+    description: "Where your users are, how to sign in as one, and who is off limits.",
     view: "View",
     views: { form: "Form", file: "File" },
     open: "Open a file…",
@@ -167,8 +167,13 @@ export const setup = {
         `${n} is too large a number to stay exact here: put it in quotes, or write it in the File view.`,
       headerName: "This header has a value but no name.",
       headerTwice: (name: string) => `The header ${name} stands here twice.`,
-      some: (n: number) =>
-        `${count(n, "field needs", "fields need")} another look. Nothing you typed is lost.`,
+      some: (n: number) => `${count(n, "field needs", "fields need")} fixing:`,
+      beyond: "In the file:",
+      scheme:
+        "Start with the kind of database: postgres://, mysql://, mongodb:// or sqlite://. For example postgres://readonly@host:5432/database",
+      onDisk: "The file has changed on disk.",
+      onDiskText: "Saving replaces it with what is here.",
+      takeFromDisk: "Load it, and discard what I typed",
     },
     look: {
       choose: (field: string) => `Choose: ${field}`,
@@ -177,7 +182,7 @@ export const setup = {
       leftOut: (n: number) => `${count(n, "table more is", "tables more are")} not listed: type the name.`,
       none: "The database has no table. Is it the right one?",
       noneReadable:
-        "This database user may read no table of it. Let the database's administrator grant SELECT.",
+        "This database user may not read any table. Ask your database administrator to grant SELECT.",
       unreadable: (names: string[]) => `This database user may not read: ${names.join(", ")}.`,
       unknown: (table: string) =>
         `Among the tables that this database user may read is no “${table}”. Upper and lower case count.`,
@@ -225,19 +230,17 @@ export const setup = {
     through: (host: string) => `Reached through ${host} by ssh, as the file says.`,
     runs: "The password comes from a program that runs on this computer as you. Test or save this only if you trust who wrote the file:",
     secrets: "Secrets",
-    secretsText: "They go to the keyring when you save, never into the file.",
-    secretsTextThisRun: "There is no usable keyring: they are kept in memory until Understudy quits.",
+    secretsText: "Stored in the keyring when you save, never in the file.",
+    secretsTextThisRun: "No usable keyring: kept in memory until you quit.",
     noSecrets: "This connection uses none.",
     test: "Test",
-    testText: "Opens the directory, reads a few users, prepares the sign-in. Nobody is signed in.",
+    testText: "Opens the database and reads a few users. No one is signed in.",
     testing: "Testing…",
     tested: (failed: number, warnings: number) =>
       failed > 0
         ? `${count(failed, "step", "steps")} failed`
-        : warnings > 0
-          ? `It works, with ${count(warnings, "warning", "warnings")}`
-          : "It works",
-    stale: "You changed something since.",
+        : `The database works${warnings > 0 ? `, with ${count(warnings, "warning", "warnings")}` : ""}. The sign-in was not tried: try it below.`,
+    stale: "Out of date: you have changed something since this test.",
     trial,
     statuses: { ok: "OK", warning: "Warning", failed: "Failed" } satisfies Record<Status, string>,
     sample: "Newest users",
@@ -246,7 +249,8 @@ export const setup = {
       title: "Search plan",
       serves: (tier: string, column: string) => `${tier} (${column})`,
       none: "no index",
-      advice: (way: string) => `Statement for the search ${way}`,
+      slow: (slow: number, all: number) => `${slow} of ${all} searches have no index`,
+      advice: (way: string) => `Index for ${way}`,
       reader: "A role that can read just this",
     },
     save: "Save",
@@ -270,12 +274,12 @@ export const setup = {
     },
     secretFailed: (name: string) =>
       `The connection is saved, but the secret “${name}” is not stored. What you typed is still here.`,
-    thisRun: "Keep for this run only",
+    thisRun: "Keep until I quit",
     close: "Close",
   },
 
   secrets: {
-    states: { stored: "In the keyring", this_run: "For this run", missing: "Missing" } satisfies Record<
+    states: { stored: "In the keyring", this_run: "Until you quit", missing: "Missing" } satisfies Record<
       SecretStatus["state"],
       string
     >,
@@ -284,7 +288,7 @@ export const setup = {
     template: (name: string) => `Used as {{ secret.${name} }}.`,
     replace: "Type to replace it",
     title: (connection: string) => `Secrets of ${connection}`,
-    description: "What they are is not shown, only where they are.",
+    description: "Values are never shown, only where they are stored.",
     loading: "Asking the keyring…",
     set: "Set…",
     setOf: (name: string) => `Set ${name}`,
@@ -296,18 +300,18 @@ export const setup = {
     stored: (name: string) => `${name} is stored`,
     none: "This connection uses no secret.",
     ask: {
-      title: "A secret is needed",
-      database: (connection: string) => `The database password of ${connection}.`,
-      template: (connection: string, name: string) => `“${name}” of ${connection}.`,
+      title: "Enter a secret",
+      database: (connection: string) => `The database password for “${connection}”.`,
+      template: (connection: string, name: string) => `The secret “${name}” for “${connection}”.`,
       label: "Secret",
-      keep: "Where it is kept",
-      keyring: "In the keyring",
-      keyringText: "Of this computer: it is asked for once.",
-      thisRun: "Only for this run",
-      thisRunText: "In memory, until Understudy quits.",
-      unusable: "The keyring cannot be used now, so this is kept in memory until Understudy quits.",
-      never: "It is never shown, logged or sent anywhere but to your application.",
-      empty: "Type the secret first.",
+      keep: "Where to keep it",
+      keyring: "System keyring",
+      keyringText: "Asked once on this computer.",
+      thisRun: "Until I quit",
+      thisRunText: "Kept in memory only.",
+      unusable: "What you type is kept until you quit.",
+      never: "Never shown, logged, or sent anywhere but to your application.",
+      empty: "Enter the secret first.",
       store: "Store",
       storing: "Storing…",
     },

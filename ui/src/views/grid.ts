@@ -11,6 +11,9 @@ export function rowId(index: number): string {
   return `${GRID_ID}-${index}`;
 }
 
+/** Says why the rows may be out of date. */
+export const OUTAGE_ID = "outage";
+
 export const COMPLETIONS_ID = "completions";
 
 /** The id of a suggestion's element, for aria-activedescendant. */

@@ -264,7 +264,7 @@ describe("what no index serves", () => {
     const { page } = opened;
     await grid(page).waitFor();
     await page.keyboard.type("bogdan");
-    await page.getByRole("heading", { name: "Nobody found for “bogdan” yet" }).waitFor();
+    await page.getByRole("heading", { name: "No users match “bogdan” yet" }).waitFor();
     await opened.fake((fake) => void fake.hold("search_users"));
     await page.keyboard.press("Enter");
     await page.getByRole("progressbar").waitFor();

@@ -148,7 +148,7 @@ const views: View[] = [
     name: "no-result",
     go: async (page) => {
       await field(page).fill("zzyzx");
-      await page.getByRole("heading", { name: /Nobody found/ }).waitFor();
+      await page.getByRole("heading", { name: /No users match/ }).waitFor();
     },
   },
   {
@@ -314,7 +314,7 @@ const views: View[] = [
           99,
         ),
     },
-    go: (page) => page.getByRole("button", { name: /Type “database_password”/ }).waitFor(),
+    go: (page) => page.getByRole("button", { name: "Type the password…" }).waitFor(),
   },
   {
     name: "loading",
@@ -339,12 +339,13 @@ const views: View[] = [
           {
             id: "broken",
             path: "/home/kim/.config/understudy/connections/broken.toml",
-            message: "line 7, column 3: unknown key “tabel”; did you mean “table”?",
+            message: "broken.toml:7:3: directory.tabel: unknown key; did you mean `table`?",
+            faults: [],
           },
         ];
       },
     },
-    go: (page) => page.getByText(/The keyring is locked, and/).waitFor(),
+    go: (page) => page.getByRole("button", { name: "Unlock" }).waitFor(),
   },
   {
     name: "impersonate",
@@ -607,6 +608,135 @@ const views: View[] = [
         });
       });
       await page.getByText("eu-north").waitFor();
+    },
+  },
+  {
+    name: "outage",
+    opening: { width: 1440, height: 900 },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.evaluate(() =>
+        window.understudy?.refuse(
+          "search_users",
+          {
+            code: "directory_unreachable",
+            message: "The database at db.acme.example:5432 does not answer.",
+            hint: "Check that the database runs, that the host and port are right, and the VPN if it needs one.",
+            details: "unexpected response from SSLRequest: 0x00",
+          },
+          99,
+        ),
+      );
+      await page.keyboard.press("F5");
+      await page.getByText("Details", { exact: true }).first().click();
+      await page.getByText(/Trying again in/).waitFor();
+    },
+  },
+  {
+    name: "grant-missing",
+    opening: {
+      width: 1024,
+      height: 700,
+      prepare: (fake) =>
+        fake.refuse(
+          "directory_info",
+          {
+            code: "directory_refused",
+            message: "The database user `reader` may not read `email`, `full_name` of users.",
+            hint: "Ask your database administrator to run:",
+            statement: 'GRANT SELECT ("email", "full_name") ON "public"."users" TO "reader"',
+          },
+          99,
+        ),
+    },
+    go: (page) => page.getByRole("button", { name: "Copy the statement" }).waitFor(),
+  },
+  {
+    name: "file-broken",
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.evaluate(() => {
+        const fake = window.understudy;
+        fake?.emit("connections", {
+          connections: fake.state.connections.filter(({ id }) => id !== "acme"),
+          problems: [
+            {
+              id: "acme",
+              path: "/home/kim/.config/understudy/connections/acme.toml",
+              message: "acme.toml:2:15: environment: `prod` is not one of them; did you mean `production`?",
+              faults: [],
+            },
+          ],
+          order: ["acme", "acme-staging", "demo"],
+        });
+      });
+      await page.getByText(/until it is fixed/).waitFor();
+    },
+  },
+  {
+    name: "details-long",
+    opening: {
+      prepare: (fake) => {
+        const plan = fake.columns.findIndex(({ name }) => name === "plan");
+        const note = "Called twice about the invoice of March, and wants it split by team. ".repeat(14);
+        fake.rows = fake.rows.map((row) => ({
+          ...row,
+          cells: row.cells.map((cell, at) => (at === plan ? note : cell)),
+        }));
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: /^Show all/ }).waitFor();
+      await page.getByRole("button", { name: /^Created/ }).click();
+      await page.getByText("Created, newest first", { exact: true }).waitFor();
+    },
+  },
+  {
+    name: "zoomed-300",
+    opening: { width: 341, height: 233 },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await field(page).fill("anna");
+      // The text has room, and nothing lies over anything.
+      expect((await field(page).boundingBox())?.width).toBeGreaterThan(200);
+      const clash = await page.evaluate(() => {
+        const parts = [...document.querySelectorAll(".line .status > *")].map((one) =>
+          one.getBoundingClientRect(),
+        );
+        return parts.some((one, at) =>
+          parts
+            .slice(at + 1)
+            .some(
+              (other) =>
+                one.width > 0 && other.width > 0 && one.right > other.left + 1 && other.right > one.left + 1,
+            ),
+        );
+      });
+      expect(clash).toBe(false);
+    },
+  },
+  {
+    name: "zoomed-300-reason",
+    opening: { width: 341, height: 233 },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.press("Control+Enter");
+      const reason = page.getByRole("textbox", { name: "Reason" });
+      await reason.waitFor();
+      await page.getByText("Reproducing a bug").waitFor();
+      expect(await reason.evaluate((one) => one === document.activeElement)).toBe(true);
+      const box = await reason.boundingBox();
+      expect(box?.y).toBeGreaterThan(0);
+      expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThan(233);
+      // Nothing lies over it.
+      const seen = await reason.evaluate((one) => {
+        const { left, top, width, height } = one.getBoundingClientRect();
+        return [0.1, 0.9].every(
+          (share) => document.elementFromPoint(left + width / 2, top + height * share) === one,
+        );
+      });
+      expect(seen).toBe(true);
     },
   },
   {

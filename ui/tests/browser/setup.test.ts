@@ -103,15 +103,30 @@ const views: View[] = [
       prepare: (fake) => {
         fake.answers["check_connection"] = () => ({
           ok: false,
+          faults: [],
           steps: [
-            { title: "Connection file", status: "ok", detail: "Acme · production", hint: null },
+            {
+              title: "Connection file",
+              status: "ok",
+              detail: "Acme · production",
+              hint: null,
+              statement: null,
+              details: null,
+            },
             {
               title: "Secrets",
               status: "warning",
               detail: "Not stored yet: admin_token",
               hint: "Store with: understudy secret set acme admin_token",
             },
-            { title: "Directory", status: "ok", detail: "PostgreSQL 15.18, read only", hint: null },
+            {
+              title: "Directory",
+              status: "ok",
+              detail: "PostgreSQL 15.18, read only",
+              hint: null,
+              statement: null,
+              details: null,
+            },
             {
               title: "Users",
               status: "ok",
@@ -146,13 +161,93 @@ const views: View[] = [
     },
   },
   {
+    name: "editor-broken",
+    opening: {
+      prepare: (fake, { boundaryError }) => {
+        const faults = [
+          {
+            key: "environment",
+            line: 3,
+            column: 15,
+            message:
+              "`prod` is not one of `production`, `staging`, `development`; did you mean `production`?",
+          },
+          { key: "directory.tabel", line: 7, column: 1, message: "unknown key; did you mean `table`?" },
+        ];
+        const message = faults
+          .map(({ key, line, column, message }) => `half.toml:${line}:${column}: ${key}: ${message}`)
+          .join("\n");
+        const path = "/home/kim/.config/understudy/connections/half.toml";
+        fake.state.problems = [{ id: "half", path, message, faults }];
+        fake.answers["read_connection"] = () => ({
+          text: '# Ours\nname = "Half"\nenvironment = "prod"\n\n[directory]\nurl = "sqlite:///users.sqlite"\ntabel = "users"\nid = "id"\n\n[sign_in]\nurl = "https://app.acme.example/login"\n',
+          file: null,
+          problem: boundaryError("connection_invalid", message, { faults }),
+          origin: "own",
+        });
+      },
+    },
+    go: async (page) => {
+      await page.getByRole("button", { name: /half\.toml/ }).click();
+      await page.getByText(/half\.toml:7:1/).waitFor();
+    },
+  },
+  {
+    name: "editor-faults-found",
+    opening: {
+      prepare: (fake) => {
+        fake.answers["check_connection"] = () => ({
+          ok: false,
+          steps: [],
+          faults: [
+            {
+              key: "sign_in.success",
+              line: 21,
+              column: 10,
+              message: "unknown name `user.mail`; did you mean `user.email`?",
+            },
+            {
+              key: "policy.protect[0]",
+              line: 26,
+              column: 12,
+              message: "unknown name `user.role`; known are `user.id`, `user.email`",
+            },
+            {
+              key: "network.proxy",
+              line: 30,
+              column: 9,
+              message: "has to be `http://host:port` or `socks5://host:port`, without a password",
+            },
+          ],
+          info: null,
+          sample: [],
+        });
+      },
+    },
+    go: async (page) => {
+      await menuOf(page, /^Acme, production/);
+      await page.getByRole("menuitem", { name: "Edit…" }).click();
+      await page.getByRole("button", { name: "Test" }).click();
+      await page.getByText("2 fields need fixing:").waitFor();
+      await page.getByRole("button", { name: "Users that can never be impersonated" }).click();
+    },
+  },
+  {
     name: "editor-search-plan",
     opening: {
       prepare: (fake, { services, reader }) => {
         fake.answers["check_connection"] = () => ({
           ok: true,
+          faults: [],
           steps: [
-            { title: "Directory", status: "ok", detail: "PostgreSQL 15.18, read only", hint: null },
+            {
+              title: "Directory",
+              status: "ok",
+              detail: "PostgreSQL 15.18, read only",
+              hint: null,
+              statement: null,
+              details: null,
+            },
             {
               title: "Search",
               status: "warning",
@@ -176,6 +271,7 @@ const views: View[] = [
       await menuOf(page, /^Acme, production/);
       await page.getByRole("menuitem", { name: "Edit…" }).click();
       await page.getByRole("button", { name: "Test" }).click();
+      await page.locator("summary", { hasText: "Search plan" }).click();
       await page.getByText("A role that can read just this", { exact: true }).click();
       await page.getByText("CREATE ROLE understudy").waitFor();
     },
@@ -208,6 +304,7 @@ const views: View[] = [
         fake.answers["read_connection"] = () => ({
           text: "",
           file: { ...connectionFile, directory },
+          problem: null,
           origin: "own",
         });
       },
@@ -363,7 +460,7 @@ const views: View[] = [
       await page.getByRole("button", { name: "Add a header" }).click();
       await page.getByLabel("Value of header 1").fill("{{ operator.email }}");
       await page.getByRole("button", { name: /^Save/ }).click();
-      await page.getByText("2 fields need another look").waitFor();
+      await page.getByText("2 fields need fixing:").waitFor();
     },
   },
   {
@@ -397,6 +494,7 @@ const views: View[] = [
         fake.answers["read_connection"] = () => ({
           text: "",
           file: { ...connectionFile, sign_in },
+          problem: null,
           origin: "own",
         });
       },
@@ -418,6 +516,7 @@ const views: View[] = [
         fake.answers["read_connection"] = () => ({
           text: "",
           file: { ...connectionFile, sign_in },
+          problem: null,
           origin: "own",
         });
       },
@@ -567,7 +666,7 @@ const views: View[] = [
       await runs(page).selectOption("Written by hand");
       await page.getByLabel("admin_token").fill("canary");
       await page.getByRole("button", { name: /^Save/ }).click();
-      await page.getByRole("button", { name: "Keep for this run only" }).waitFor();
+      await page.getByRole("button", { name: "Keep until I quit" }).waitFor();
     },
   },
   {
@@ -626,7 +725,7 @@ const views: View[] = [
         ),
     },
     go: async (page) => {
-      await page.getByRole("button", { name: /Type “database_password”/ }).click();
+      await page.getByRole("button", { name: "Type the password…" }).click();
       await page.getByLabel("Secret", { exact: true }).waitFor();
     },
   },
@@ -661,7 +760,7 @@ const views: View[] = [
       },
     },
     go: async (page) => {
-      await page.getByRole("button", { name: /Type “database_password”/ }).click();
+      await page.getByRole("button", { name: "Type the password…" }).click();
       await page.getByLabel("Secret", { exact: true }).fill("s3cret");
       await page.keyboard.press("Enter");
       await page.getByText("There is no connection").waitFor();

@@ -213,5 +213,5 @@ export const connectionFile: ConnectionFile = {
 
 export function draftOf(file: ConnectionFile, origin: ConnectionDraft["origin"]): ConnectionDraft {
   const text = `name        = "${file.name}"\nenvironment = "${file.environment}"\n\n[directory]\nurl   = "${file.directory.url}"\ntable = "${file.directory.table}"\n`;
-  return { text, file, origin };
+  return { text, file, problem: null, origin };
 }

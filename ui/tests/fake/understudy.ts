@@ -18,6 +18,7 @@ import type { Row } from "../../src/bindings/Row";
 import type { SecretStatus } from "../../src/bindings/SecretStatus";
 import type { SessionView } from "../../src/bindings/SessionView";
 import type { Standing } from "../../src/bindings/Standing";
+import type { Step } from "../../src/bindings/Step";
 import type { Survey } from "../../src/bindings/Survey";
 import { complete, filtered, free, read } from "./filters";
 import {
@@ -223,6 +224,9 @@ function commands(fake: Fake): Record<string, Answer> {
     forget_secret: ({ name }) => {
       fake.secrets = fake.secrets.map((one) => (one.name === name ? { ...one, state: "missing" } : one));
     },
+    unlock_keyring: () => {
+      fake.state.keyring = null;
+    },
     start_demo: (): ConnectionSummary => ({
       ...summary("demo", "Demo", "development"),
       origin: "demo",
@@ -238,10 +242,8 @@ function commands(fake: Fake): Record<string, Answer> {
     parse_draft: () => connectionFile,
     check_connection: () => ({
       ok: true,
-      steps: [
-        { title: "Connection file", status: "ok", detail: "It can be used.", hint: null },
-        { title: "Directory", status: "ok", detail: "PostgreSQL 15.18", hint: null },
-      ],
+      steps: [step("Connection file", "ok", "It can be used."), step("Directory", "ok", "PostgreSQL 15.18")],
+      faults: [],
       info: {
         server: "PostgreSQL 15.18",
         columns: fake.columns,
@@ -278,6 +280,9 @@ function commands(fake: Fake): Record<string, Answer> {
       return { ...(known ?? summary("copy", "Copy", "staging")), id: `${String(connection)}-2` };
     },
     export_connection: () => null,
+    order_connections: ({ order }) => {
+      fake.state.order = order as string[];
+    },
     save_settings: ({ settings }) => settings,
     leave: () => fake.emit("leave_asked", null),
     answer_leave: () => null,
@@ -303,6 +308,24 @@ function plugins(
     "plugin:dialog|open": () => fake.chosenPath,
     "plugin:dialog|save": () => fake.chosenPath,
   };
+}
+
+export function step(
+  title: string,
+  status: Step["status"],
+  detail: string,
+  hint: string | null = null,
+): Step {
+  return { title, status, detail, hint, statement: null, details: null };
+}
+
+/** An error as Rust sends it. */
+export function boundaryError(
+  code: BoundaryError["code"],
+  message: string,
+  more: Partial<BoundaryError> = {},
+): BoundaryError {
+  return { ...refusal(code, message), ...more };
 }
 
 function refusal(code: BoundaryError["code"], message: string): BoundaryError {
@@ -424,6 +447,7 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
       { ...summary("demo", "Demo", "development"), origin: "demo", reason: "optional", max_minutes: null },
     ],
     problems: [],
+    order: [],
     sessions: [],
     settings: {
       theme: "system",

@@ -62,7 +62,12 @@ async function startNew() {
 }
 
 async function startEdit() {
-  fake.answers["read_connection"] = () => ({ text: "# by hand", file: connectionFile, origin: "own" });
+  fake.answers["read_connection"] = () => ({
+    text: "# by hand",
+    file: connectionFile,
+    problem: null,
+    origin: "own",
+  });
   render(App);
   const acme = await screen.findByRole("button", { name: /^Acme, production/ });
   await user.pointer({ keys: "[MouseRight]", target: acme });
@@ -229,7 +234,7 @@ describe("a new connection", () => {
     fake.survey = { tables: [], unreadable: ["users", "orders"], left_out: 0 };
     await startNew();
     await nameDatabase();
-    expect(await screen.findByText(/may read no table of it/)).toBeInTheDocument();
+    expect(await screen.findByText(/may not read any table/)).toBeInTheDocument();
     expect(screen.getByText(/may not read: users, orders/)).toBeInTheDocument();
     fake.survey = { tables: [], unreadable: [], left_out: 0 };
     await nameDatabase("postgres://readonly@db.acme.example/other");

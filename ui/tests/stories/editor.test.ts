@@ -1,12 +1,12 @@
 // Writing a connection: form and file, testing, saving, secrets, and nothing lost on the way.
-import { render, screen, waitFor, within } from "@testing-library/svelte";
+import { fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
 import type { Service } from "../../src/bindings/Service";
 import { connectionFile, reader, services } from "../fake/people";
-import { installFake, type Fake } from "../fake/understudy";
+import { boundaryError, installFake, type Fake } from "../fake/understudy";
 
 // A form of thirty fields, typed in as people do, on a machine that may be busy.
 vi.setConfig({ testTimeout: 30_000 });
@@ -23,6 +23,7 @@ beforeEach(() => {
   fake.answers["read_connection"] = () => ({
     text: `# by hand\n${JSON.stringify(connectionFile)}`,
     file: connectionFile,
+    problem: null,
     origin: "own",
   });
 });
@@ -129,7 +130,7 @@ describe("a new connection", () => {
       faults: [],
     };
     await startByHand();
-    expect(screen.getByText(/kept in memory until Understudy quits/)).toBeInTheDocument();
+    expect(screen.getByText(/kept in memory until you quit/)).toBeInTheDocument();
     await user.type(await secret("admin_token"), "x");
     await save();
     await closed();
@@ -176,14 +177,140 @@ describe("form and file", () => {
     expect(screen.getByRole("button", { name: "File" })).toHaveAttribute("aria-pressed", "true");
   });
 
-  test("a file that is broken opens as text, with what is wrong", async () => {
-    fake.state.problems = [{ id: "broken", path: "/x/broken.toml", message: "line 7" }];
-    fake.answers["read_connection"] = () => ({ text: "tabel = 1", file: null, origin: "own" });
-    fake.refuse("parse_draft", { code: "connection_invalid", message: "line 1: unknown key “tabel”" });
+  test("a file that is broken opens as text, with the caret at what is wrong; saving it makes the connection appear", async () => {
+    const faults = [
+      {
+        key: "environment",
+        line: 2,
+        column: 15,
+        message: "`prod` is not one of them; did you mean `production`?",
+      },
+    ];
+    const message = "half.toml:2:15: environment: `prod` is not one of them; did you mean `production`?";
+    fake.state.problems = [{ id: "half", path: "/x/half.toml", message, faults }];
+    fake.answers["read_connection"] = () => ({
+      text: 'name = "Half"\nenvironment = "prod"\n',
+      file: null,
+      problem: boundaryError("connection_invalid", message, { faults }),
+      origin: "own",
+    });
     render(App);
-    await press(/broken/);
-    expect(await field("Connection file")).toHaveValue("tabel = 1");
-    expect(screen.getByText(/unknown key “tabel”/)).toBeInTheDocument();
+    await press(/half\.toml can't be used/);
+    const text = await screen.findByLabelText<HTMLTextAreaElement>("Connection file");
+    expect(screen.getByRole("dialog", { name: "half.toml" })).toBeInTheDocument();
+    await waitFor(() => expect(text).toHaveFocus());
+    expect(text.value.slice(text.selectionStart)).toBe('"prod"\n');
+    expect(await alert()).toHaveTextContent(
+      "half.toml:2:15: environment: prod is not one of them; did you mean production?",
+    );
+    await fireEvent.input(text, { target: { value: text.value.replace("prod", "production") } });
+    fake.answers["save_connection"] = ({ connection }) => ({
+      ...fake.state.connections[0],
+      id: String(connection),
+      name: "Half",
+    });
+    await save();
+    await closed();
+    expect(await screen.findByRole("button", { name: /^Half, production/ })).toHaveAttribute(
+      "aria-current",
+      "true",
+    );
+    expect(screen.queryByRole("button", { name: /half\.toml/ })).toBeNull();
+  });
+
+  test("what the file can't say is told once, at its field and in the form's words, and leads there", async () => {
+    await startEdit();
+    await fill("Name", "Acme again");
+    fake.refuse("save_connection", {
+      code: "connection_invalid",
+      message: "acme.toml:21:10: sign_in.verify.expect: syntax error",
+      faults: [
+        { key: "sign_in.verify.expect", line: 21, column: 10, message: "syntax error: unexpected `=`" },
+        {
+          key: "policy.protect[0]",
+          line: 26,
+          column: 12,
+          message: "unknown name `user.role`; known are `user.id`",
+        },
+        {
+          key: "policy.protect[1]",
+          line: 27,
+          column: 12,
+          message: "unknown name `user.role`; known are `user.id`",
+        },
+      ],
+    });
+    await save();
+    const protect = await field("Users that can never be impersonated");
+    expect(protect).toHaveAccessibleDescription(/^Unknown name user.role; known are user.id\./);
+    const expectation = await field("Is it the right user?");
+    expect(expectation).toHaveAccessibleDescription(/^Syntax error: unexpected =\./);
+    await waitFor(() => expect(expectation).toHaveFocus());
+    const dialog = screen.getByRole("dialog");
+    expect(within(dialog).getAllByText(/nknown name/)).toHaveLength(1);
+    expect(dialog).not.toHaveTextContent(/toml:|sign_in\.|policy\.|TOML/);
+    const summary = await alert();
+    expect(summary).toHaveTextContent("2 fields need fixing:");
+    await fireEvent.click(
+      within(summary).getByRole("button", { name: "Users that can never be impersonated" }),
+    );
+    expect(protect).toHaveFocus();
+    // What is changed is no fault any more.
+    await fill("Is it the right user?", "response.json.id == user.id");
+    expect(summary).toHaveTextContent("1 field needs fixing:");
+  });
+
+  test("testing tells the same faults at the same fields", async () => {
+    await startEdit();
+    fake.answers["check_connection"] = () => ({
+      ok: false,
+      faults: [
+        { key: "directory.url", line: 5, column: 7, message: "has a password in it" },
+        { key: "network.proxy", line: 30, column: 9, message: "has to be a URL" },
+      ],
+      steps: [],
+      info: null,
+      sample: [],
+    });
+    await press("Test");
+    expect(await field("Database")).toHaveAccessibleDescription(/^Has a password in it\./);
+    // What the form has no field for is shown in the file.
+    await press(/network\.proxy: has to be a URL/);
+    const text = await screen.findByLabelText<HTMLTextAreaElement>("Connection file");
+    await waitFor(() => expect(text).toHaveFocus());
+  });
+
+  test("a file that changes on disk does not take away what was typed; untouched, it is read again", async () => {
+    await startEdit();
+    const changed = { ...connectionFile, name: "Acme by somebody else" };
+    const draft = { text: "# somebody else's", file: changed, problem: null, origin: "own" };
+    await fill("Name", "Acme again");
+    fake.answers["read_connection"] = () => draft;
+    fake.emit("connections", fake.state);
+    const notice = await screen.findByText("The file has changed on disk.");
+    expect(await field("Name")).toHaveValue("Acme again");
+    expect(notice).toBeInTheDocument();
+    await press("Load it, and discard what I typed");
+    expect(await field("Name")).toHaveValue("Acme by somebody else");
+    expect(screen.queryByText("The file has changed on disk.")).toBeNull();
+    fake.answers["read_connection"] = () => ({
+      ...draft,
+      text: "# and again",
+      file: { ...changed, name: "Acme, twice" },
+    });
+    fake.emit("connections", fake.state);
+    await waitFor(async () => expect(await field("Name")).toHaveValue("Acme, twice"));
+  });
+
+  test("an address without a kind of database is told when the field is left", async () => {
+    await startEdit();
+    await fill("Database", "127.0.0.1:55440/db");
+    await fireEvent.blur(await field("Database"));
+    expect(await field("Database")).toHaveAccessibleDescription(
+      /^Start with the kind of database: postgres:/,
+    );
+    await fill("Database", "postgres://127.0.0.1:55440/db");
+    expect(await field("Database")).not.toHaveAttribute("aria-invalid");
   });
 
   test("says which program the file runs and what it is reached through, and keeps both", async () => {
@@ -196,6 +323,7 @@ describe("form and file", () => {
     fake.answers["read_connection"] = () => ({
       text: `# by hand\n${JSON.stringify(file)}`,
       file,
+      problem: null,
       origin: "own",
     });
     await startEdit();
@@ -227,7 +355,7 @@ describe("testing", () => {
     await startEdit();
     await user.type(await secret("admin_token"), "typed");
     await press("Test");
-    expect(await screen.findByText("It works")).toBeInTheDocument();
+    expect(await screen.findByText(/^The database works\. The sign-in was not tried/)).toBeInTheDocument();
     expect(fake.called("check_connection")[0]?.args).toMatchObject({
       connection: "acme",
       secrets: { admin_token: "typed" },
@@ -236,14 +364,17 @@ describe("testing", () => {
     const sample = within(screen.getByRole("table", { name: "Newest users" }));
     expect(sample.getByText("Anders Holm")).toBeInTheDocument();
 
-    expect(screen.queryByText("You changed something since.")).toBeNull();
+    expect(screen.queryByText("Out of date: you have changed something since this test.")).toBeNull();
     await fill("Table", "other");
-    expect(await screen.findByText("You changed something since.")).toBeInTheDocument();
+    expect(
+      await screen.findByText("Out of date: you have changed something since this test."),
+    ).toBeInTheDocument();
   });
 
   test("says how to go on where a step failed", async () => {
     fake.answers["check_connection"] = () => ({
       ok: false,
+      faults: [],
       steps: [
         {
           title: "Directory",
@@ -266,6 +397,7 @@ describe("the search plan", () => {
   const tested = async (plan: Service[]) => {
     fake.answers["check_connection"] = () => ({
       ok: true,
+      faults: [],
       steps: [],
       info: {
         server: "PostgreSQL 15.18",
@@ -283,10 +415,13 @@ describe("the search plan", () => {
   };
 
   test("has the statement that is missing, and copies it", async () => {
-    expect(await tested(services)).toHaveAttribute("open");
+    const plan = await tested(services);
+    expect(plan).not.toHaveAttribute("open");
+    expect(plan?.querySelector("summary")).toHaveTextContent(/^Search plan \d of \d searches have no index$/);
+    await user.click(screen.getByText("Search plan"));
     await user.click(
       screen.getByRole("button", {
-        name: "Copy: Statement for the search by part of a word (email, full_name)",
+        name: "Copy: Index for contains (email, full_name)",
       }),
     );
     await waitFor(() => expect(fake.clipboard.at(-1)).toMatch(/^CREATE EXTENSION .*gin_trgm_ops\);$/));
@@ -327,7 +462,7 @@ describe("saving", () => {
     await save();
     expect(await alert()).toHaveTextContent("The connection is saved");
     expect(await secret("admin_token")).toHaveValue("canary");
-    await press("Keep for this run only");
+    await press("Keep until I quit");
     await closed();
     expect(fake.called("store_secret").at(-1)?.args).toEqual({
       connection: "acme",
@@ -396,7 +531,12 @@ describe("files from elsewhere", () => {
 
 describe("the demo's", () => {
   test("can be looked at, neither changed nor duplicated", async () => {
-    fake.answers["read_connection"] = () => ({ text: "# it", file: connectionFile, origin: "demo" });
+    fake.answers["read_connection"] = () => ({
+      text: "# it",
+      file: connectionFile,
+      problem: null,
+      origin: "demo",
+    });
     render(App);
     await user.pointer({
       keys: "[MouseRight]",
@@ -418,6 +558,7 @@ describe("one that was handed out by IT", () => {
     fake.answers["read_connection"] = ({ connection }) => ({
       text: "# it",
       file: connectionFile,
+      problem: null,
       origin: connection === "acme" ? "system" : "own",
     });
     render(App);

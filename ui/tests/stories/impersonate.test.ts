@@ -108,6 +108,7 @@ describe("becoming a user", () => {
     await becomeFirst("bogdan");
     await user.type(await reason(), "Ticket 1");
     await user.keyboard("{Control>}{Enter}{/Control}");
+    await user.click(await screen.findByRole("button", { name: "Type “admin_token”…" }));
     const secret = await waitFor(() => {
       const input = document.querySelector<HTMLInputElement>("input[type=password]");
       expect(input).toHaveFocus();

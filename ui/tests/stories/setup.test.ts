@@ -91,7 +91,7 @@ describe("a secret that is asked for", () => {
   const ask = async () => {
     needs();
     render(App);
-    await press(/Type “database_password”/);
+    await press("Type the password…");
   };
 
   test("goes to the keyring, and what needed it goes on", async () => {
@@ -117,7 +117,7 @@ describe("a secret that is asked for", () => {
     expect(alert).toHaveTextContent("The keyring is locked.");
     expect(alert).toHaveTextContent("Unlock it.");
     expect(await field()).toHaveValue("s3cret");
-    await user.click(screen.getByRole("radio", { name: /Only for this run/ }));
+    await user.click(screen.getByRole("radio", { name: /Until I quit/ }));
     await press("Store");
     await closed();
     expect(fake.called("store_secret").at(-1)?.args["thisRunOnly"]).toBe(true);
@@ -135,9 +135,9 @@ describe("a secret that is asked for", () => {
     };
     await ask();
     const dialog = within(await screen.findByRole("dialog"));
-    expect(dialog.getByText("There is no Secret Service on this D-Bus.")).toBeInTheDocument();
+    expect(dialog.getByText(/There is no Secret Service on this D-Bus\./)).toBeInTheDocument();
     await user.type(await field(), "s3cret");
-    await user.click(dialog.getByRole("button", { name: "Only for this run" }));
+    await user.click(dialog.getByRole("button", { name: "Until I quit" }));
     await closed();
     expect(fake.called("store_secret")[0]?.args["thisRunOnly"]).toBe(true);
   });
@@ -146,7 +146,7 @@ describe("a secret that is asked for", () => {
     await ask();
     await field();
     await press("Store");
-    expect(await screen.findByText("Type the secret first.")).toBeInTheDocument();
+    expect(await screen.findByText("Enter the secret first.")).toBeInTheDocument();
     expect(await field()).toHaveFocus();
     expect(fake.called("store_secret")).toEqual([]);
   });

@@ -60,6 +60,7 @@ async function startEdit(sign_in: SignInPart, change: Partial<ConnectionFile> = 
   fake.answers["read_connection"] = () => ({
     text: `# by hand\n${JSON.stringify(file)}`,
     file,
+    problem: null,
     origin: "own",
   });
   render(App);
@@ -249,7 +250,9 @@ describe("trying the sign-in", () => {
     expect(rows.map((row) => row.querySelector("details")?.open)).toEqual([false, false, false, false]);
     expect(screen.getByRole("list", { name: "Requests" }).closest("[role=status]")).not.toBeNull();
     await fill("Name", "Other");
-    expect(await screen.findByText("You changed something since.")).toBeInTheDocument();
+    expect(
+      await screen.findByText("Out of date: you have changed something since this test."),
+    ).toBeInTheDocument();
   });
 
   test("the one that failed is open, with why and what to do; what was answered is text", async () => {

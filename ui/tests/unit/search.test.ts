@@ -104,16 +104,17 @@ describe("typing", () => {
 });
 
 describe("when it fails", () => {
-  test("the text stays, the rows of the other question go, and Retry asks again", async () => {
+  test("the text and the last rows stay, as those of an earlier question, and Retry asks again", async () => {
     fake.refuse("search_users", { code: "directory_timeout" });
     search.type("bog");
     await search.settled();
     expect(search.failure?.code).toBe("directory_timeout");
     expect(search.text).toBe("bog");
-    expect(search.rows).toEqual([]);
+    expect([search.stale, search.answered?.text, search.count > 1]).toEqual([true, "", true]);
+    expect(search.failingSince).not.toBeNull();
     search.retry();
     await search.settled();
-    expect(search.failure).toBeNull();
+    expect([search.failure, search.failingSince, search.stale]).toEqual([null, null, false]);
     expect(names()).toEqual(["Bogdan Ionescu"]);
   });
 
@@ -185,13 +186,40 @@ describe("paging", () => {
   });
 
   test("a page that fails says so and keeps what is there", async () => {
-    fake.refuse("search_users", { code: "directory_unreachable" });
+    fake.refuse("search_users", { code: "directory_timeout" });
     await search.more();
-    expect(search.moreFailure?.code).toBe("directory_unreachable");
+    expect(search.moreFailure?.code).toBe("directory_timeout");
     expect(search.rows).toHaveLength(100);
     await search.more();
     expect(search.moreFailure).toBeNull();
     expect(search.rows).toHaveLength(200);
+  });
+});
+
+describe("the directory is away while somebody scrolls", () => {
+  test("that is told once, and the rows far down are read again where they are", async () => {
+    fake.rows = crowd(350);
+    await search.open();
+    await search.more();
+    search.select(150);
+    search.look(140, 170);
+    await vi.waitFor(() => expect(search.rows.length).toBeGreaterThanOrEqual(200));
+    const chosen = search.row?.id;
+    fake.refuse("search_users", { code: "directory_unreachable" }, 1);
+    await vi.waitFor(async () => {
+      if (!search.failure) await search.more();
+      expect(search.failure?.code).toBe("directory_unreachable");
+    });
+    expect(search.moreFailure).toBeNull();
+    const count = search.count;
+    search.retry();
+    await search.settled();
+    expect([search.failure, search.count >= count, search.selected, search.row?.id]).toEqual([
+      null,
+      true,
+      150,
+      chosen,
+    ]);
   });
 });
 
@@ -256,18 +284,28 @@ describe("choosing", () => {
     expect(search.selected).toBe(0);
   });
 
-  test("sorts down, up, and not at all", async () => {
+  test.each([
+    ["email", false],
+    ["created_at", true],
+  ])("sorts %s the way it is wanted first, the other way, and not at all", async (column, first) => {
     const sorts: unknown[] = [];
     for (let i = 0; i < 3; i++) {
-      search.sortBy("email");
+      search.sortBy(column);
       await search.settled();
       sorts.push(search.answered?.sort);
     }
-    expect(sorts).toEqual([
-      { column: "email", descending: true },
-      { column: "email", descending: false },
-      null,
-    ]);
+    expect(sorts).toEqual([{ column, descending: first }, { column, descending: !first }, null]);
+  });
+
+  test("an order is for the question it was chosen for", async () => {
+    search.sortBy("email");
+    await search.settled();
+    search.type(" ");
+    await search.settled();
+    expect(search.answered?.sort?.column).toBe("email");
+    search.type("an");
+    await search.settled();
+    expect([search.sort, search.answered?.sort]).toEqual([null, null]);
   });
 });
 
@@ -440,10 +478,10 @@ describe("what no index serves", () => {
     expect([names(), search.sort]).toEqual([before, null]);
     search.sortAnyway();
     await search.settled();
-    expect(search.answered?.sort).toEqual({ column: "plan", descending: true });
+    expect(search.answered?.sort).toEqual({ column: "plan", descending: false });
     search.sortBy("plan");
     await search.settled();
-    expect(search.answered?.sort).toEqual({ column: "plan", descending: false });
+    expect(search.answered?.sort).toEqual({ column: "plan", descending: true });
     search.type("an");
     await search.settled();
     expect(search.answered).toMatchObject({ sort: null, everywhere: false });

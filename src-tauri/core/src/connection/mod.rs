@@ -25,6 +25,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::error::{Error, FileFault};
+
 pub use edit::write_into;
 pub(crate) use hosts::{Hosts, Wanted};
 pub use parse::{
@@ -618,6 +620,8 @@ pub struct ConnectionProblem {
     pub path: String,
     /// With line, column and key.
     pub message: String,
+    /// The same, by place; empty where it is not the text that is wrong.
+    pub faults: Vec<FileFault>,
 }
 
 /// A connection opened for editing: the same thing in two views.
@@ -628,5 +632,7 @@ pub struct ConnectionDraft {
     pub text: String,
     /// What it says; `None` when the text cannot be parsed.
     pub file: Option<ConnectionFile>,
+    /// Why it cannot be used as it is; `None` when it can.
+    pub problem: Option<Error>,
     pub origin: Origin,
 }

@@ -80,12 +80,14 @@ impl Connections {
     /// One connection, opened for editing, even when it cannot be used as it is.
     pub fn draft(&self, id: &str) -> Result<ConnectionDraft> {
         let (origin, path) = self.find(id)?;
-        Ok(draft(read(&path)?, origin))
+        Ok(draft(id, read(&path)?, origin))
     }
 
     /// A file from anywhere, for a new connection.
     pub fn draft_file(path: &Path) -> Result<ConnectionDraft> {
-        Ok(draft(read(path)?, Origin::Own))
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let id = if is_id(&stem) { stem.as_str() } else { "connection" };
+        Ok(draft(id, read(path)?, Origin::Own))
     }
 
     /// Saves a text that is a valid connection; without an `id` as a new one, whose id comes from its name.
@@ -263,9 +265,10 @@ fn write(id: &str, path: &Path, text: &str) -> Result<Connection> {
     Ok(connection)
 }
 
-fn draft(text: String, origin: Origin) -> ConnectionDraft {
+fn draft(id: &str, text: String, origin: Origin) -> ConnectionDraft {
     let file = read_file("the connection", &text).ok();
-    ConnectionDraft { text, file, origin }
+    let problem = Connection::parse(id, &text, origin, None).err();
+    ConnectionDraft { text, file, problem, origin }
 }
 
 /// Ids and paths of the `.toml` files of a folder, in the order of their names; none when there is no folder.
@@ -298,7 +301,12 @@ fn read(path: &Path) -> Result<String> {
 }
 
 fn problem(id: &str, path: &Path, error: &Error) -> ConnectionProblem {
-    ConnectionProblem { id: id.to_owned(), path: path.display().to_string(), message: error.to_string() }
+    ConnectionProblem {
+        id: id.to_owned(),
+        path: path.display().to_string(),
+        message: error.to_string(),
+        faults: error.faults.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -417,9 +425,20 @@ mod tests {
                 ("bad", "bad.toml:6:1: directory.tabel: unknown key; did you mean `table`?"),
             ]
         );
-        // It can be opened for repair all the same.
+        let places: Vec<_> = problems[1].faults.iter().map(|one| (one.line, one.column, &*one.key)).collect();
+        assert_eq!(places, [(6, 1, "directory.tabel")]);
+        // It can be opened for repair all the same, and says what is wrong.
         let draft = desk.connections.draft("bad").unwrap();
         assert!(draft.file.is_none() && draft.text.contains("tabel"));
+        assert_eq!(draft.problem.unwrap().faults, problems[1].faults);
+        // What only the meaning forbids can be a form, and is told all the same.
+        let path = desk.put("connections/meant.toml", &text("Meant").replace("https", "http"));
+        for draft in [desk.connections.draft("meant").unwrap(), Connections::draft_file(&path).unwrap()] {
+            let problem = draft.problem.unwrap();
+            assert!(draft.file.is_some() && problem.message.starts_with("meant.toml:9:7: sign_in.url"));
+            assert_eq!((problem.faults[0].line, &*problem.faults[0].key), (9, "sign_in.url"));
+        }
+        std::fs::remove_file(path).unwrap();
         desk.connections.save(Some("bad"), &text("Bad")).unwrap();
         assert_eq!(desk.ids(), ["bad", "good"]);
     }

@@ -458,6 +458,9 @@ fn changed(part: &DirectoryPart, what: &str) -> Error {
     .hint("Check the connection; its table or columns were renamed, removed or made anew.")
 }
 
+/// Goes before a statement that gives a right.
+const ASK_ADMINISTRATOR: &str = "Ask your database administrator to run:";
+
 fn cancelled() -> Error {
     Error::new(Code::Cancelled, "A newer search took this one's place.")
 }

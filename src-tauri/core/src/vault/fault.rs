@@ -33,6 +33,12 @@ pub(super) fn not_text(name: &SecretName) -> Error {
         .hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
+/// The operator was asked, and the keyring is as it was.
+#[cfg(target_os = "linux")]
+pub(super) fn still_locked() -> Error {
+    Error { message: "The keyring is still locked.".into(), ..locked("") }
+}
+
 /// The time for the operator was up.
 pub(super) fn nobody_unlocked(after: Duration) -> Error {
     locked(&format!("nobody unlocked it within {} s", after.as_secs_f32().round()))

@@ -63,8 +63,8 @@ pub struct SecretStatus {
 /// The way to every secret. Cheap to clone; clones share what was typed for this run.
 ///
 /// The keyring is asked anew each time, so one that was absent, locked or restarted works as soon as it
-/// is back. [`get`](Self::get), [`require`](Self::require), [`store`](Self::store) and
-/// [`forget`](Self::forget) may make the keyring ask the operator for its password, and fail with
+/// is back. [`get`](Self::get), [`require`](Self::require), [`store`](Self::store),
+/// [`forget`](Self::forget) and [`unlock`](Self::unlock) may make the keyring ask the operator for its password, and fail with
 /// [`Code::VaultLocked`] when nobody answers within a minute; [`state`](Self::state) and
 /// [`probe`](Self::probe) never do. All fail with [`Code::VaultUnavailable`] where there is no keyring
 /// and [`Code::VaultDenied`] where it refuses.
@@ -283,6 +283,11 @@ impl Vault {
     /// Whether the keyring can be used now, as it is. Never makes it ask for its password.
     pub async fn probe(&self) -> Result<()> {
         self.ask_quietly(|keyring| keyring.ready()).await
+    }
+
+    /// Has the keyring ask the operator for its password, if it is locked. Fails as [`get`](Self::get) does.
+    pub async fn unlock(&self) -> Result<()> {
+        self.ask_aloud(|keyring| keyring.unlock()).await
     }
 
     fn typed(&self) -> MutexGuard<'_, HashMap<SecretName, Typed>> {

@@ -519,7 +519,7 @@ async fn values_within_json_are_columns(server: &PostgresServer) {
     server.sql("paths", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id) ON users TO reader");
     let error = opening_fails(&paths::part(&url, "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused, "{error}");
-    assert!(error.hint.unwrap().contains(r#"GRANT SELECT ("profile") ON"#));
+    assert!(error.statement.unwrap().contains(r#"GRANT SELECT ("profile") ON"#));
 }
 
 #[tokio::test]
@@ -614,8 +614,9 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
     let error = opening_fails(&secret, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused);
     assert!(error.message.contains("`password_hash`"), "{error}");
-    let hint = error.hint.unwrap();
-    assert!(hint.ends_with(r#"GRANT SELECT ("password_hash") ON "public"."users" TO "reader""#), "{hint}");
+    assert_eq!(error.secret, None, "no other password helps");
+    let statement = error.statement.unwrap();
+    assert_eq!(statement, r#"GRANT SELECT ("password_hash") ON "public"."users" TO "reader""#);
 
     let error = opening_fails(&users, Some("wr0ng")).await;
     assert_eq!(error.code, Code::DirectoryRefused);

@@ -7,6 +7,7 @@ use sqlx::{Column as _, Row as _};
 
 use super::{Access, CatalogueName, Spelling, Table, TableColumn, WrittenName, add_paths, quoted, readings};
 use crate::connection::DirectoryPart;
+use crate::directory::ASK_ADMINISTRATOR;
 use crate::directory::cursor::Value;
 use crate::directory::mapping::table_missing;
 use crate::directory::mysql::reading::{Reading, text};
@@ -257,8 +258,8 @@ fn unreadable_columns(part: &DirectoryPart, relation: &Relation, account: &str, 
         listed(names),
         part.table
     );
-    Error::new(Code::DirectoryRefused, message).hint(format!(
-        "Let the database's administrator run: GRANT SELECT ({}) ON {}.{} TO {account}",
+    Error::new(Code::DirectoryRefused, message).hint(ASK_ADMINISTRATOR).statement(format!(
+        "GRANT SELECT ({}) ON {}.{} TO {account}",
         listed(names),
         listed(std::slice::from_ref(&relation.schema)),
         listed(std::slice::from_ref(&relation.name))

@@ -5,11 +5,11 @@
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, readings};
+use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, quoted, readings};
 use crate::connection::DirectoryPart;
-use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
 use crate::directory::postgres::errors;
+use crate::directory::{ASK_ADMINISTRATOR, FieldKind};
 use crate::error::{Code, Error, Result};
 use crate::json_path::JsonPath;
 
@@ -84,14 +84,14 @@ pub(in crate::directory) async fn read(
     };
     let schema: String = relation.try_get("schema").map_err(failed)?;
     let name: String = relation.try_get("name").map_err(failed)?;
+    let quoted = |name: &str| quoted(&CatalogueName::double_quoted(name.to_owned()));
     if !relation.try_get::<bool, _>("usable").map_err(failed)? {
         return Err(Error::new(
             Code::DirectoryRefused,
             format!("The database user `{role}` may not use the schema `{schema}`."),
         )
-        .hint(format!(
-            "Let the database's administrator run: GRANT USAGE ON SCHEMA \"{schema}\" TO \"{role}\""
-        )));
+        .hint(ASK_ADMINISTRATOR)
+        .statement(format!("GRANT USAGE ON SCHEMA {} TO {}", quoted(&schema), quoted(role))));
     }
 
     let oid: String = relation.try_get("oid").map_err(failed)?;
@@ -107,7 +107,7 @@ pub(in crate::directory) async fn read(
         columns.push(column);
     }
     if !unreadable.is_empty() {
-        let quoted: Vec<String> = unreadable.iter().map(|name| format!("\"{name}\"")).collect();
+        let columns: Vec<String> = unreadable.iter().map(|name| quoted(name)).collect();
         return Err(Error::new(
             Code::DirectoryRefused,
             format!(
@@ -116,9 +116,13 @@ pub(in crate::directory) async fn read(
                 part.table
             ),
         )
-        .hint(format!(
-            "Let the database's administrator run: GRANT SELECT ({}) ON \"{schema}\".\"{name}\" TO \"{role}\"",
-            quoted.join(", ")
+        .hint(ASK_ADMINISTRATOR)
+        .statement(format!(
+            "GRANT SELECT ({}) ON {}.{} TO {}",
+            columns.join(", "),
+            quoted(&schema),
+            quoted(&name),
+            quoted(role)
         )));
     }
 

@@ -97,15 +97,18 @@ pub(super) fn is_login(error: &DriverError) -> bool {
 }
 
 fn refused_login(part: &DirectoryPart) -> Error {
-    Error::new(Code::DirectoryRefused, format!("{} refused the login.", place(part))).hint(
-        "Check the user name in directory.url and the stored database password. A user that another database \
-         knows needs its name there: ?authSource=admin",
-    )
+    Error::new(Code::DirectoryRefused, format!("{} refused the login.", place(part)))
+        .hint(
+            "Check the user name in directory.url and the stored database password. A user that another database \
+             knows needs its name there: ?authSource=admin",
+        )
+        .wants_password()
 }
 
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
 pub(super) fn password_missing(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
+        .wants_password()
 }
 
 pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {

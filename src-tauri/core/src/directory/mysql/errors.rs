@@ -56,11 +56,11 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
     match number {
         // Wrong password; no password given; password expired; a login plugin that neither side has.
         1045 | 1698 | 1820 | 1862 | 1251 | 1524 => {
-            refused(format!("{} refused the login: {said}.", place(part)))
-                .hint(
-                    "Check the user name in directory.url and the stored database password. Where a certificate \
-                     lets in, it is named there as well: ssl-cert= and ssl-key=",
-                )
+            let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
+                "Check the user name in directory.url and the stored database password. Where a certificate \
+                 lets in, it is named there as well: ssl-cert= and ssl-key=",
+            );
+            if number == 1045 { error.wants_password() } else { error }
         }
         // This machine's address is not allowed, or was blocked after too many errors.
         1129 | 1130 => refused(format!("{} takes no connection from here: {said}.", place(part))).hint(
@@ -125,6 +125,7 @@ pub(super) fn is_interruption(error: &sqlx::Error) -> bool {
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
 fn password_missing(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
+        .wants_password()
 }
 
 pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {

@@ -44,10 +44,14 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
     let refused = |message: String| Error::new(Code::DirectoryRefused, message);
     let code = error.code().unwrap_or_default();
     match code.as_ref() {
-        "28P01" | "28000" => refused(format!("{} refused the login: {said}.", place(part))).hint(
-            "Check the user name in directory.url and the stored database password. Where a certificate lets \
+        "28P01" | "28000" => {
+            let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
+                "Check the user name in directory.url and the stored database password. Where a certificate lets \
                  in, it is named there as well: sslcert= and sslkey=",
-        ),
+            );
+            // 28000 is about who may connect from where, and with which certificate.
+            if code == "28P01" { error.wants_password() } else { error }
+        }
         "3D000" => Error::new(Code::DirectoryMismatch, format!("{}: {said}.", place(part)))
             .hint("Check the database name at the end of directory.url."),
         "42501" => refused(format!("The database user may not read {}: {said}.", part.table))
@@ -103,6 +107,7 @@ pub(super) fn is_login(error: &sqlx::Error) -> bool {
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
 fn password_missing(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
+        .wants_password()
 }
 
 pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {

@@ -1,0 +1,99 @@
+// The faults of a connection's text, as the form tells them: by the field that says it, and in the form's words. What
+// the form has no field for is told by its place in the file.
+import type { FileFault } from "../bindings/FileFault";
+import { texts } from "../texts";
+import type { FieldName } from "../texts/setup";
+import type { Faults } from "./written";
+
+/** Key of the file → field of the form; a key stands for all below it. */
+const FIELDS: Record<string, FieldName> = {
+  name: "name",
+  "directory.url": "directory.url",
+  "directory.table": "directory.table",
+  "directory.collection": "directory.table",
+  "directory.id": "directory.id",
+  "directory.email": "directory.email",
+  "directory.name": "directory.name",
+  "directory.created_at": "directory.created_at",
+  "directory.columns": "directory.columns",
+  "directory.search": "directory.search",
+  "directory.timeout_ms": "directory.timeout_ms",
+  "sign_in.url": "sign_in.url",
+  "sign_in.method": "sign_in.method",
+  "sign_in.headers": "sign_in.headers",
+  "sign_in.body": "sign_in.body",
+  "sign_in.success": "sign_in.success",
+  "sign_in.redirect_to": "sign_in.redirect_to",
+  "sign_in.timeout_ms": "sign_in.timeout_ms",
+  "sign_in.verify.url": "verify.url",
+  "sign_in.verify.expect": "verify.expect",
+  "sign_in.verify": "verify.url",
+  "sign_out.url": "sign_out.url",
+  "sign_out.method": "sign_out.method",
+  "policy.max_minutes": "policy.max_minutes",
+  "policy.protect": "policy.protect",
+};
+
+const SETTINGS = "sign_in.settings.";
+
+/** What a form's field is called: one of its own, or a setting of the chosen preset. */
+export function labelOf(field: string, settings: Record<string, string> = {}): string {
+  if (field in texts.setup.editor.fields) return texts.setup.editor.fields[field as FieldName].label;
+  return settings[field.slice(SETTINGS.length)] ?? field;
+}
+
+export interface Sorted {
+  /** By field. */
+  faults: Faults;
+  /** What the form has no field for. */
+  beyond: FileFault[];
+}
+
+/** `settings`: labels of the chosen preset's settings, by name. */
+export function sortFaults(found: FileFault[], settings: Record<string, string> = {}): Sorted {
+  const faults: Faults = {};
+  const beyond: FileFault[] = [];
+  for (const fault of found) {
+    const field = fieldOf(fault.key, settings);
+    if (field === null) beyond.push(fault);
+    else {
+      const said = asSentence(inFormWords(fault.message));
+      const before = faults[field];
+      // One that is said already is said once.
+      if (before === undefined) faults[field] = said;
+      else if (!before.includes(said)) faults[field] = `${before}\n${said}`;
+    }
+  }
+  return { faults, beyond };
+}
+
+function fieldOf(key: string, settings: Record<string, string>): keyof Faults | null {
+  if (key.startsWith(SETTINGS)) {
+    const name = key.slice(SETTINGS.length).split(/[.[]/)[0] ?? "";
+    return name in settings ? `${SETTINGS}${name}` : null;
+  }
+  for (let at = key; at !== ""; at = at.slice(0, Math.max(at.lastIndexOf("."), at.lastIndexOf("["), 0))) {
+    const field = Object.hasOwn(FIELDS, at) ? FIELDS[at] : undefined;
+    if (field) return field;
+  }
+  return null;
+}
+
+const KEYS = Object.keys(FIELDS)
+  .filter((key) => key.includes("."))
+  .sort((one, other) => other.length - one.length)
+  .map((key) => key.replaceAll(".", "\\."));
+const WRITTEN = new RegExp(`\`(${KEYS.join("|")})\`|(?<![\\w.])(${KEYS.join("|")})(?!\\w|\\.\\w)`, "g");
+
+/** A sentence of Rust's, whose keys are the form's labels. */
+export function inFormWords(text: string): string {
+  return text.replace(WRITTEN, (_, quoted: string | undefined, plain: string | undefined) => {
+    const field = FIELDS[quoted ?? plain ?? ""];
+    return field ? `“${texts.setup.editor.fields[field].label}”` : (quoted ?? plain ?? "");
+  });
+}
+
+function asSentence(text: string): string {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}
