@@ -441,7 +441,7 @@ fn say_report(report: &Report) -> Result<()> {
             say(&format!("{:1$}→ {hint}", "", width + 8))?;
         }
         for more in [&step.statement, &step.details].into_iter().flatten() {
-            say(&format!("{:1$}{more}", "", width + 10));
+            say(&format!("{:1$}{more}", "", width + 10))?;
         }
     }
     if let Some(info) = &report.info {
