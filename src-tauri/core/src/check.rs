@@ -101,7 +101,8 @@ impl Report {
 ///
 /// Fails with [`Code::DestinationChanged`], before anything is sent, when the stored password is for another place.
 pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -> Result<Report> {
-    let mut report = Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
+    let mut report =
+        Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
     let connection = match Connection::parse(id.unwrap_or(UNSAVED), text, Origin::Own, None) {
         Ok(connection) => connection,
         Err(error) => {

@@ -549,10 +549,11 @@ impl Console {
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
         let directory = self.open_directory(id).await?;
-        let row = directory.user(user).await.map_err(|error| self.whose_password(id, error))?.ok_or_else(|| {
-            Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
-                .hint("It may have been deleted: search again.")
-        })?;
+        let row =
+            directory.user(user).await.map_err(|error| self.whose_password(id, error))?.ok_or_else(|| {
+                Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
+                    .hint("It may have been deleted: search again.")
+            })?;
         let mut past = self.audit.past_sessions(id, user, 20).await?;
         // Nobody signed in for that.
         past.retain(|session| session.reason != impersonation::FORM_REASON);

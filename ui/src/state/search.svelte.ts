@@ -247,9 +247,13 @@ export class UserSearch {
     if (this.sort) void this.#ask({ sort: null });
   }
 
-  /** Asks again, opening the directory if that was what failed. */
+  /** Asks again, and looks at the database anew, unless a failure is to be mended. */
   retry(): void {
-    const opening = !this.info || this.failure?.code === "connection_unknown";
+    this.#askAgain(!this.failure || this.failure.code === "connection_unknown");
+  }
+
+  #askAgain(anew: boolean): void {
+    const opening = anew || !this.info;
     void this.#ask({ opening, everywhere: this.#sameText && this.#everywhere, ...this.#again() });
   }
 
@@ -261,7 +265,7 @@ export class UserSearch {
   /** Asks again when somebody else's search of this connection took this one's place. */
   resume(): void {
     this.#moreInterrupted = false;
-    if (this.#interrupted) this.retry();
+    if (this.#interrupted) this.#askAgain(false);
     else void this.#load();
   }
 
