@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Map;
+use tempfile::TempDir;
 use understudy_core::session::Phase;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::program::Program;
@@ -59,8 +60,8 @@ fn keeps_the_contract(endpoint: &Program) {
     assert!(driver.status.success() && said.trim_end().ends_with(" 0 failed"), "{said}");
 }
 
-/// The connection file of the README, at the endpoint's own place, with `setup` done to the desk.
-async fn signs_in(endpoint: &Program) -> Desk {
+/// Signs in with the README's connection file, at the endpoint's own place. The folder holds the users.
+async fn signs_in(endpoint: &Program) -> (Desk, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = three_users(folder.path()).await;
     let origin = endpoint.origin();
@@ -95,8 +96,7 @@ async fn signs_in(endpoint: &Program) -> Desk {
         let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("refused") };
         assert_eq!(refusal.status, Some(status));
     }
-    drop(folder);
-    desk
+    (desk, folder)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +125,7 @@ async fn the_endpoint_for_axum_keeps_its_contract_and_signs_a_customer_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_wrong_is_named_as_the_cause() {
     let endpoint = express();
-    let mut desk = signs_in(&endpoint).await;
+    let (mut desk, _users) = signs_in(&endpoint).await;
     desk.clock.forward(Duration::from_mins(10));
     let running =
         desk.console.sessions().into_iter().find(|view| view.phase == Phase::Active).expect("one runs");

@@ -8,7 +8,7 @@ use understudy_core::demo::LoginAnswer;
 use understudy_core::session::{Phase, SessionView};
 use understudy_test_support::browser::Shown;
 
-use crate::desk_of_support::Desk;
+use crate::desk_of_support::{Desk, TOKEN};
 
 /// A session that the application has refused.
 async fn refused(desk: &mut Desk) -> SessionView {
@@ -57,6 +57,13 @@ async fn a_connection_that_is_mended_and_saved_is_what_a_retry_goes_by() {
     desk.until(&session.id, Phase::Refused).await;
     // Saving closes the directory of the text before; whoever waits gets the new one.
     save(&desk, |text| text.replace("/logni", "/login"));
+    desk.console.retry_session(&session.id).expect("it is there");
+    desk.until(&session.id, Phase::Opening).await;
+    desk.until(&session.id, Phase::Refused).await;
+    // The token was stored for the other address, so the agent has to want it there.
+    assert!(refusal(&desk, &session.id).title.contains("a different place"));
+    assert_eq!(logins(&desk), 0, "nothing was sent");
+    desk.set_token(TOKEN).await;
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Active).await;
 }

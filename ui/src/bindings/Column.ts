@@ -18,4 +18,8 @@ label: string, role: Role, kind: FieldKind,
  * The directory can order by it without reading the whole table first; by others after asking
  * ([`Query::everywhere`]).
  */
-sortable: boolean, company: boolean, };
+sortable: boolean, 
+/**
+ * Says by its name for which company a user is there: it tells two users of one name apart. One column at most.
+ */
+company: boolean, };

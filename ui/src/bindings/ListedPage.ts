@@ -4,5 +4,28 @@ import type { LeftOut } from "./LeftOut";
 import type { Row } from "./Row";
 import type { Standing } from "./Standing";
 
+/**
+ * A page of the list, and what the connection's policy says of each user on it.
+ */
 export type ListedPage = { 
-standings: Array<Standing>, rows: Array<Row>, previous: string | null, next: string | null, how: How, left_out: LeftOut | null, doubled: string | null, };
+/**
+ * In the order of the rows.
+ */
+standings: Array<Standing>, rows: Array<Row>, 
+/**
+ * Opaque; `None` when there is nothing before.
+ */
+previous: string | null, 
+/**
+ * Opaque; `None` when there is nothing more.
+ */
+next: string | null, how: How, 
+/**
+ * `None`: everything was searched. Else the same question with [`Query::everywhere`] searches it.
+ */
+left_out: LeftOut | null, 
+/**
+ * An id that several rows have, so that it identifies none of them: a list may miss some, and none can
+ * be impersonated.
+ */
+doubled: string | null, };

@@ -3,4 +3,8 @@
 /**
  * Who is impersonated, for titles and lists.
  */
-export type UserLabel = { id: string, name: string | null, email: string | null, company: string | null, };
+export type UserLabel = { id: string, name: string | null, email: string | null, 
+/**
+ * For which company the user is there, where the directory says so.
+ */
+company: string | null, };
