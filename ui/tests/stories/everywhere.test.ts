@@ -126,6 +126,7 @@ describe("counting", () => {
         ? new Promise(() => {})
         : {
             rows: [row],
+            standings: ["free"],
             previous: null,
             next: "1",
             how: { tier: "id", by: null, elapsed_ms: 0.4 },
@@ -133,7 +134,8 @@ describe("counting", () => {
             doubled: null,
           };
     await user.type(await field(), row.id.slice(0, 1));
-    expect(await screen.findByText("1 found")).toBeInTheDocument();
+    const line = screen.getByRole("group", { name: "About the list" });
+    expect(await within(line).findByText("1 found")).toBeInTheDocument();
     expect(screen.queryByText(/1\+ found/)).toBeNull();
   });
 

@@ -139,8 +139,8 @@ impl Destination {
 
     /// Where the password of a directory goes: which servers, as which user, and the way there. Another database or
     /// table of the same servers is the same destination.
-    pub fn of_password(part: &DirectoryPart) -> Self {
-        let url = part.url.trim();
+    pub fn of_password(directory: &DirectoryPart) -> Self {
+        let url = directory.url.trim();
         let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         // The path alone is left out. Whatever else the text says is compared as it stands, so that this needs to
@@ -183,7 +183,7 @@ impl Destination {
         }
         facts.push(DestinationFact::new(Aspect::Tls, tls.unwrap_or_else(|| "default".to_owned())));
         facts.extend(others);
-        if let Some(ssh) = &part.ssh {
+        if let Some(ssh) = &directory.ssh {
             let user = ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
             let port = ssh.port.map(|port| format!(":{port}")).unwrap_or_default();
             let key = ssh.host_key.as_ref().map(|key| format!(", {key}")).unwrap_or_default();

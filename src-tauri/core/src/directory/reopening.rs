@@ -67,12 +67,12 @@ impl Directory for Reopening {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let searched = self.ask(|directory| async move { directory.search(query, cancel).await });
-        unless_cancelled(cancel, searched).await
+        Box::pin(unless_cancelled(cancel, searched)).await
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
         let counted = self.ask(|directory| async move { directory.count(text, cancel).await });
-        unless_cancelled(cancel, counted).await
+        Box::pin(unless_cancelled(cancel, counted)).await
     }
 
     async fn user(&self, id: &str) -> Result<Option<Row>> {

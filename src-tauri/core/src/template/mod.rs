@@ -293,14 +293,13 @@ impl Node {
 
     fn places_of_secret(&self, name: &str, at: &str, found: &mut Vec<(String, String)>) {
         match self {
-            Self::Plain(_) => {}
             Self::Text(template) if template.secrets().contains(name) => {
                 found.push((at.to_owned(), template.source.text.clone()));
             }
             Self::Whole(source) if source.below("secret").contains(name) => {
                 found.push((at.to_owned(), format!("{{{{{}}}}}", source.text)));
             }
-            Self::Text(_) | Self::Whole(_) => {}
+            Self::Plain(_) | Self::Text(_) | Self::Whole(_) => {}
             Self::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
                     item.places_of_secret(name, &format!("{at}[{index}]"), found);

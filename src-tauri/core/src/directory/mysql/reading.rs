@@ -6,6 +6,7 @@
 //! one behind that has the statement killed over a second connection, and gives the first one back only
 //! when it is idle again.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,7 +97,10 @@ impl Reading {
     pub(super) async fn watch(&mut self, schema: &str, table: &str) -> Result<()> {
         // As digits: no name can end its own quotes, whatever the server's modes are.
         let literal = |name: &str| {
-            let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let digits = name.bytes().fold(String::new(), |mut digits, byte| {
+                let _ = write!(digits, "{byte:02x}");
+                digits
+            });
             format!("_utf8mb4 x'{digits}'")
         };
         let sums = [

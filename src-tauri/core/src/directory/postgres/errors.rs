@@ -3,6 +3,7 @@
 //! By SQLSTATE, never by sentence: servers speak many languages.
 //! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 
 use sqlx::error::DatabaseError;
@@ -89,7 +90,7 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
 
 /// The same, for who knows whether there is a password, and where it comes from.
 pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, link: &Link) -> Error {
-    let code = error.as_database_error().and_then(DatabaseError::code).map(|code| code.into_owned());
+    let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
     match (code.as_deref(), link.has_password()) {
         (Some("28P01"), true) => link.refusal(from_sqlx(error, part)),
         (Some("28P01"), false) => link.refusal(password_missing(part)),

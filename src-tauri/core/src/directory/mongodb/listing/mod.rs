@@ -150,7 +150,7 @@ impl<'a> Listing<'a> {
             let documents = self.documents(reading, segment, from.as_ref(), wanted).await?;
             let key = self.key(segment).map(|column| column.name.as_str().to_owned());
             if let Some(path) = &key {
-                self.gives_single_values(path, &documents)?;
+                Self::gives_single_values(path, &documents)?;
             }
             for document in documents {
                 self.found.extend(found(self.mapping, segment.at, key.as_deref(), &document));

@@ -48,7 +48,7 @@ impl<'a> Listing<'a> {
                 limit: 1,
             };
             let last = reading.find(last).await?;
-            self.gives_single_values(path, &last)?;
+            Self::gives_single_values(path, &last)?;
             if let Some(last) = last.first().and_then(|last| paths::at(last, path)) {
                 conditions.push(doc! { path: { if upwards { "$lte" } else { "$gte" }: last.into_owned() } });
             }
@@ -66,7 +66,7 @@ impl<'a> Listing<'a> {
 
     /// Fails where a document has a list at `path`, by which the server orders: it would stand at one member's
     /// place, and be continued from at another's.
-    pub(super) fn gives_single_values(&self, path: &str, documents: &[Document]) -> Result<()> {
+    pub(super) fn gives_single_values(path: &str, documents: &[Document]) -> Result<()> {
         if documents.iter().any(|document| paths::goes_through_list(document, path)) {
             let message = format!("`{path}` has come to hold lists since the directory was opened.");
             return Err(Error::new(Code::DirectoryMismatch, message)
