@@ -220,8 +220,12 @@ impl Named {
     fn commands(&self) -> Option<Vec<String>> {
         let part = Connection::parse(&self.id, &self.text, Origin::Own, None).ok()?.file.directory;
         let known = self.saved.as_ref().map(|saved| &saved.file.directory);
-        let is_known = known
-            .is_some_and(|known| known.password_command == part.password_command && known.ssh == part.ssh);
+        // The program's password goes where the text says: there too somebody has to have agreed to it.
+        let is_known = known.is_some_and(|known| {
+            known.password_command == part.password_command
+                && known.ssh == part.ssh
+                && Destination::of_password(known) == Destination::of_password(&part)
+        });
         if self.is_added || is_known {
             return None;
         }

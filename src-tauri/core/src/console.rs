@@ -77,6 +77,9 @@ pub struct ListedPage {
 const QUIT_LIMIT: Duration = Duration::from_secs(25);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long quitting waits for an audit log that somebody holds. What it lacks then, the next start tells as a crash.
+const PAY_LIMIT: Duration = Duration::from_secs(10);
+
 type Opening = Arc<OnceCell<Arc<OpenDirectory>>>;
 
 pub struct Console {
@@ -498,19 +501,26 @@ impl Console {
     /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
     /// one is older, because what was asked first need not arrive first.
     pub async fn search(&self, id: &str, query: &Query, turn: u64) -> Result<Page> {
+        Ok(self.search_in(id, query, turn).await?.0)
+    }
+
+    /// The same, with the directory that answered.
+    async fn search_in(&self, id: &str, query: &Query, turn: u64) -> Result<(Page, Arc<OpenDirectory>)> {
         let cancel = self.searches.take(id, turn)?;
         let directory = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
             directory = self.open_directory(id) => directory?,
         };
-        directory.search(query, &cancel).await.map_err(|error| self.whose_password(id, error))
+        let page = directory.search(query, &cancel).await;
+        Ok((page.map_err(|error| self.whose_password(id, error))?, directory))
     }
 
     /// As [`Self::search`], with who of the users found can never be impersonated.
     pub async fn list(&self, id: &str, query: &Query, turn: u64) -> Result<ListedPage> {
-        let page = self.search(id, query, turn).await?;
-        let directory = self.open_directory(id).await?;
-        let standings = policy::standings(&self.connection(id)?.policy, &directory.info(), &page.rows);
+        // The policy of the connection that was asked, however long the answer takes.
+        let connection = self.connection(id)?;
+        let (page, directory) = self.search_in(id, query, turn).await?;
+        let standings = policy::standings(&connection.policy, &directory.info(), &page.rows);
         Ok(ListedPage { page, standings })
     }
 
@@ -548,6 +558,7 @@ impl Console {
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
+        let connection = self.connection(id)?;
         let directory = self.open_directory(id).await?;
         let row =
             directory.user(user).await.map_err(|error| self.whose_password(id, error))?.ok_or_else(|| {
@@ -558,7 +569,7 @@ impl Console {
         // Nobody signed in for that.
         past.retain(|session| session.reason != impersonation::FORM_REASON);
         let mut standings =
-            policy::standings(&self.connection(id)?.policy, &directory.info(), std::slice::from_ref(&row));
+            policy::standings(&connection.policy, &directory.info(), std::slice::from_ref(&row));
         let standing = standings.pop().unwrap_or(Standing::Undecided);
         Ok(UserDetails { row, standing, past })
     }
@@ -644,8 +655,10 @@ impl Console {
                 "not everything had ended when Understudy quit; the audit log says it at the next start"
             );
         }
-        if let Err(error) = self.audit.pay().await {
-            tracing::error!("the audit log lacks entries: {error}");
+        match tokio::time::timeout(PAY_LIMIT, self.audit.pay()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("the audit log lacks entries: {error}"),
+            Err(_) => tracing::error!("the audit log lacks entries: it was locked until Understudy quit"),
         }
         let directories: Vec<Opening> = self
             .directories
@@ -718,10 +731,11 @@ impl Console {
     /// The connection's directory; opened at first use, by one caller while the others wait. A failed
     /// opening is forgotten, so that the next question tries again.
     async fn open_directory(&self, id: &str) -> Result<Arc<OpenDirectory>> {
-        let connection = self.connection(id)?;
-        let opening = Arc::clone(
-            self.directories.lock().unwrap_or_else(PoisonError::into_inner).entry(id.to_owned()).or_default(),
-        );
+        let (connection, opening) = {
+            let mut directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+            // Read inside: a file that is loaded meanwhile must not find the directory of the one before.
+            (self.connection(id)?, Arc::clone(directories.entry(id.to_owned()).or_default()))
+        };
         opening.get_or_try_init(|| open_directory(&connection, &self.vault)).await.cloned()
     }
 

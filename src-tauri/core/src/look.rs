@@ -8,6 +8,7 @@ use ts_rs::TS;
 
 use crate::check::{self, SAMPLE, Typed};
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
+use crate::destination::Destination;
 use crate::directory::{self, FieldKind, Info, Query, Row, Survey, holds_secret};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::secrets::Secrets;
@@ -66,7 +67,11 @@ impl Form<'_> {
             return Err(Error::new(Code::ConnectionInvalid, format!("directory.url {fault}.")));
         }
         let saved = self.saved.map(|saved| &saved.file.directory);
-        let same_program = saved.is_some_and(|saved| saved.password_command == self.part.password_command);
+        // Its password goes where the form says: the program is for the place that was saved with it.
+        let same_program = saved.is_some_and(|saved| {
+            saved.password_command == self.part.password_command
+                && Destination::of_password(saved) == Destination::of_password(self.part)
+        });
         if self.part.password_command.is_some() && !same_program {
             return Err(Error::new(
                 Code::ConnectionInvalid,

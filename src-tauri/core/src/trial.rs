@@ -161,11 +161,13 @@ fn binding<'a>(connection: &Connection, trial: &Trial<'a>) -> Result<Option<&'a 
         );
         return refused(message, "Save the connection first, or type the secret here.");
     }
-    let same_sign_in =
-        saved.file.sign_in == connection.file.sign_in && saved.file.sign_out == connection.file.sign_out;
+    // The columns count too: the sign-in may send any of them.
+    let same_sign_in = saved.file.sign_in == connection.file.sign_in
+        && saved.file.sign_out == connection.file.sign_out
+        && then == now;
     if saved.origin == Origin::System && !same_sign_in {
         let message = format!(
-            "`{}` is stored for the sign-in that IT handed out with `{id}`, and this text has a different one.",
+            "`{}` is stored for the sign-in and the users that IT handed out with `{id}`, and this text changes them.",
             stored[0]
         );
         return refused(message, "Try it as a connection of your own, with its own secret.");

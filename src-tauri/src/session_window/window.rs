@@ -71,11 +71,27 @@ pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, de
         None => builder,
     };
     let window = builder.build().map_err(failed)?;
-    revive(&window);
+    let filled = fill(&window, app, session, open, desk);
+    if filled.is_err() {
+        // No page is in it by which it could be closed.
+        let _ = window.destroy();
+    }
+    filled
+}
+
+/// Puts the page under the bar, and shows the window.
+fn fill(
+    window: &WebviewWindow,
+    app: &AppHandle,
+    session: &SessionView,
+    open: &Arc<Open>,
+    desk: &Desk,
+) -> Result<()> {
+    revive(window);
     // Not the place: windows of several customers would hide each other.
     let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
     let downloads = Rc::new(Downloads::of(app.clone(), session.id.clone(), session.user.best()));
-    let view = platform::attach(&window, open, &downloads, |bare| page(bare, app, open)).map_err(failed)?;
+    let view = platform::attach(window, open, &downloads, |bare| page(bare, app, open)).map_err(failed)?;
 
     let (wishes, id) = (open.wishes.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
@@ -91,13 +107,16 @@ pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, de
     });
     let (app_, open_) = (app.clone(), Arc::clone(open));
     let open__ = Arc::clone(open);
-    platform::listen(&window, &view, move || open__.is_ours(), move |heard| hear(&app_, &open_, heard));
+    platform::listen(window, &view, move || open__.is_ours(), move |heard| hear(&app_, &open_, heard));
     platform::set_inspectable(&view, false);
     platform::load_desk(&view, desk, None)?;
     window.show().map_err(failed)?;
     view.focus().map_err(failed)?;
     PAGES.with_borrow_mut(|pages| {
-        pages.insert(session.id.clone(), Page { view, window, downloads, open: Arc::clone(open) })
+        pages.insert(
+            session.id.clone(),
+            Page { view, window: window.clone(), downloads, open: Arc::clone(open) },
+        )
     });
     Ok(())
 }

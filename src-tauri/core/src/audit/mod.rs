@@ -217,12 +217,13 @@ impl AuditLog {
         .fetch_all(&pool)
         .await
         .map_err(reading)?;
-        let alive: Vec<String> = of
+        // Named are those that are gone: a run that begins a session meanwhile is in no list.
+        let gone: Vec<String> = of
             .into_iter()
-            .filter(|(run, host)| !self.run.is_gone(run, host, &self.host))
+            .filter(|(run, host)| self.run.is_gone(run, host, &self.host))
             .map(|(run, _)| run)
             .collect();
-        let alive = serde_json::to_string(&alive).map_err(Error::internal)?;
+        let gone = serde_json::to_string(&gone).map_err(Error::internal)?;
         let closed: Vec<i64> = sqlx::query_scalar(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
@@ -232,7 +233,7 @@ impl AuditLog {
              FROM entries AS b
              WHERE event = 'begun'
                 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')
-                AND (run IS NULL OR run NOT IN (SELECT value FROM json_each(?)))
+                AND (run IS NULL OR run IN (SELECT value FROM json_each(?)))
              ORDER BY id
              RETURNING id",
         )
@@ -240,7 +241,7 @@ impl AuditLog {
         .bind(EndCause::Crash.word())
         .bind(env!("CARGO_PKG_VERSION"))
         .bind(&self.run.id)
-        .bind(alive)
+        .bind(gone)
         .fetch_all(&pool)
         .await
         .map_err(|cause| file::failed("close unfinished sessions in the audit log", &cause))?;

@@ -1,6 +1,6 @@
 //! The folders in which tunnels begin, and what a crash left of them.
 
-use std::fs::File;
+use std::fs::{DirEntry, File};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -53,14 +53,43 @@ pub fn sweep() {
 fn sweep_within(place: &Path) {
     let found = std::fs::read_dir(place).into_iter().flatten().flatten();
     for folder in found.filter(|found| found.file_name().to_string_lossy().starts_with(PREFIX)) {
-        // Without a lock in it, it is being made. A lock of another account cannot be opened.
-        let lock = File::options().write(true).open(folder.path().join(LOCK));
-        if lock.is_ok_and(|lock| lock.try_lock().is_ok())
+        if !is_ours(&folder) {
+            continue;
+        }
+        // Without a lock in it, it is being made.
+        if open_at_once(&folder.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
             && let Err(cause) = std::fs::remove_dir_all(folder.path())
         {
             tracing::info!("a tunnel's folder stays behind: {cause}");
         }
     }
+}
+
+/// Every account can make folders here, with whatever it likes in them.
+#[cfg(unix)]
+fn is_ours(folder: &DirEntry) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // Of the entry itself: a link is not followed.
+    folder.metadata().is_ok_and(|found| found.is_dir() && found.uid() == rustix::process::geteuid().as_raw())
+}
+
+/// Elsewhere each account has a place of its own for this.
+#[cfg(not(unix))]
+fn is_ours(folder: &DirEntry) -> bool {
+    folder.metadata().is_ok_and(|found| found.is_dir())
+}
+
+/// Opens a file to lock it. A pipe that nobody reads does not keep it waiting.
+fn open_at_once(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed());
+    }
+    options.open(path)
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use secrecy::SecretString;
 use url::{Origin, Url};
 
 use super::about::{explain, in_words};
-use super::{Impersonations, Running, context, read_user};
+use super::{Impersonations, Running, context, read_user, user_label};
 use crate::audit::Event;
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::Connection;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
 use crate::session::Limit;
 use crate::sign_in::Inert;
@@ -48,6 +48,7 @@ impl Impersonations {
         }
         let connection = running.connection();
         let (mut context, secrets) = self.with_secrets(running).await.map_err(in_words)?;
+        running.release(&context);
         running.session().sending();
         hidden.clone_from(&secrets);
         let (arrival, secrets) = self.arrive(running, &mut context, secrets).await?;
@@ -106,7 +107,13 @@ impl Impersonations {
         let directory = grounds.directory(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let reason = running.view().reason;
-        let context = context(&request.about(&connection, &reason, &running.id), &directory.info(), &row);
+        let info = directory.info();
+        let context = context(&request.about(&connection, &reason, &running.id), &info, &row);
+        let (shown, now) = (running.view().user, user_label(&info, &context, &row));
+        if (&shown.id, &shown.name, &shown.email) != (&now.id, &now.name, &now.email) {
+            let message = "The user was changed since this window was opened, which still shows the old name or address.";
+            return Err(Error::new(Code::UserNotFound, message).hint("Close this window and sign in again."));
+        }
         policy::decide(&connection.policy, &reason, &context)?;
         let origin = &connection.sign_in.origin;
         let is_at = running.desk().as_ref() == Some(origin);

@@ -1,8 +1,10 @@
 //! One session that runs: what was asked for, where it stands, and what may happen to it meanwhile.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +25,8 @@ pub(super) struct Running {
     pub(super) begun: Entry,
     session: Mutex<Session>,
     ground: Mutex<Ground>,
+    /// Secrets that the sign-out needs, as the last attempt got them.
+    released: Mutex<HashMap<String, SecretString>>,
     /// What its window was opened with, which it keeps.
     window: Window,
     /// The console's own way to the application, with what it got there; new at each attempt. Whoever takes
@@ -79,6 +83,7 @@ impl Running {
             session: Mutex::new(session),
             desk: Mutex::new(Some(connection.sign_in.origin.clone())),
             ground: Mutex::new(Ground { connection, context }),
+            released: Mutex::default(),
             window,
             client: Arc::default(),
             sending: Arc::default(),
@@ -114,6 +119,22 @@ impl Running {
         *self.ground() = Ground { connection, context };
     }
 
+    /// Keeps what the sign-out will need of an attempt's secrets, which stand in `context`. The vault may be locked by
+    /// then, or hold them for another place: these were given for this one.
+    pub(super) fn release(&self, context: &Value) {
+        let names = self.connection().sign_out_secrets();
+        let secret = |name: String| {
+            let value = context["secret"][&name].as_str()?.to_owned();
+            Some((name, SecretString::from(value)))
+        };
+        *self.released.lock().expect("no holder panics") = names.into_iter().filter_map(secret).collect();
+    }
+
+    /// One of those secrets.
+    pub(super) fn released(&self, name: &str) -> Option<SecretString> {
+        self.released.lock().expect("no holder panics").get(name).cloned()
+    }
+
     fn ground(&self) -> MutexGuard<'_, Ground> {
         self.ground.lock().expect("no holder of this lock panics")
     }
@@ -129,12 +150,21 @@ impl Running {
         // The paths that are blocked are those of the origin.
         let blocks_the_same =
             *block == now.sign_in.block && (block.is_empty() || *origin == now.sign_in.origin);
+        let changed = |what: &str| {
+            let message = format!("The connection was changed in {what}.");
+            Err(Error::new(Code::ConnectionInvalid, message).hint("Close this window and sign in again."))
+        };
         if *proxy != now.network.proxy || !blocks_the_same {
-            return Err(Error::new(
-                Code::ConnectionInvalid,
-                "The connection was changed in what its windows are opened with: the proxy or the blocked paths.",
-            )
-            .hint("Close this window and sign in again."));
+            return changed("what its windows are opened with: the proxy or the blocked paths");
+        }
+        let then = self.connection();
+        let (before, after) = (&then.file.directory, &now.file.directory);
+        // Elsewhere the same ID is somebody else's, and this window says whose it is.
+        if (&before.url, &before.table, &before.id, &before.ssh)
+            != (&after.url, &after.table, &after.id, &after.ssh)
+            || then.file.environment != now.file.environment
+        {
+            return changed("where its users are: the database, the table, the ID or the environment");
         }
         Ok(())
     }

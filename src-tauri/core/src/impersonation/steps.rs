@@ -102,13 +102,18 @@ impl Impersonations {
         let typed = Typed::new();
         let source = self.secrets_of(&connection, &typed);
         for name in connection.sign_out_secrets() {
-            match source.of(&connection, &name).await {
-                Ok(secret) => {
-                    context["secret"][name] = secret.expose_secret().into();
-                    secrets.push(secret);
-                }
-                Err(error) => missing = missing.and(Err(error.message)),
-            }
+            let secret = match source.of(&connection, &name).await {
+                Ok(secret) => secret,
+                Err(error) => match running.released(&name) {
+                    Some(secret) => secret,
+                    None => {
+                        missing = missing.and(Err(error.message));
+                        continue;
+                    }
+                },
+            };
+            context["secret"][name] = secret.expose_secret().into();
+            secrets.push(secret);
         }
         sign_in::complete(&connection, &mut context, client.captured(), self.clock.now_ms() / 1000);
         let steps = &connection.sign_out.steps;

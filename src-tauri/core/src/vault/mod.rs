@@ -237,8 +237,9 @@ impl Vault {
         fits(bytes, keyring::LIMIT)?;
         let (wanted, kept) = (name.clone(), destination.to_kept());
         self.ask_aloud(move |keyring| {
-            // The value comes first: a new secret may be held back where the second entry fails, and an old one
-            // never gets a new destination.
+            // What is stored without a destination is held back until the agent has said where it may go: so neither
+            // an old secret gets the new destination nor a new one the old, wherever the keyring fails in between.
+            remove(keyring, &beside(&wanted), &wanted)?;
             write(keyring, &wanted, &wanted, value.expose_secret().as_bytes())?;
             write(keyring, &beside(&wanted), &wanted, kept.as_bytes())
         })
