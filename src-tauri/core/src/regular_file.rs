@@ -17,7 +17,7 @@ pub const OF_CERTIFICATES: u64 = 1 << 20;
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     let bytes = read(path, limit)?;
     String::from_utf8(bytes).map_err(|_| {
-        Error::new(Code::FileFailed, format!("{} is not a text in UTF-8.", path.display()))
+        Error::new(Code::FileFailed, format!("{} is not UTF-8 text.", path.display()))
             .hint("Save it as UTF-8 in your editor.")
     })
 }
@@ -58,7 +58,7 @@ fn too_large(path: &Path, limit: u64) -> Error {
         Code::FileFailed,
         format!("{} is larger than the {} KiB that are read.", path.display(), limit >> 10),
     )
-    .hint("Check that it is the file that you mean.")
+    .hint("Check that it is the right file.")
 }
 
 #[cfg(unix)]
@@ -138,6 +138,6 @@ mod tests {
             read(&file, OF_SETTINGS).unwrap_err().message.ends_with("larger than the 256 KiB that are read.")
         );
         std::fs::write(&file, [0xff, 0xfe]).unwrap();
-        assert!(said(&file).ends_with("is not a text in UTF-8."));
+        assert!(said(&file).ends_with("is not UTF-8 text."));
     }
 }

@@ -291,10 +291,11 @@ async fn is_desk_ready(open: &Open, limit: Duration) -> Result<bool> {
     match tokio::time::timeout(limit, ready.wait_for(|ready| *ready != Ready::NotYet)).await {
         Err(_) => Ok(false),
         Ok(Ok(ready)) if matches!(*ready, Ready::Yes | Ready::Covered) => Ok(true),
-        Ok(Ok(ready)) if *ready == Ready::Never => {
-            Err(Error::new(Code::WindowFailed, "The session window's web process ends as soon as it starts.")
-                .hint("Try again; if it stays so, restart Understudy, and look whether memory is short."))
-        }
+        Ok(Ok(ready)) if *ready == Ready::Never => Err(Error::new(
+            Code::WindowFailed,
+            "The session window's web process ends as soon as it starts.",
+        )
+        .hint("Try again; if it keeps happening, restart Understudy, and check whether memory is short.")),
         Ok(_) => Err(gone()),
     }
 }
@@ -304,5 +305,5 @@ async fn wait_for_desk(open: &Open) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Code::WindowFailed, "The session window did not finish loading.")
-        .hint("Try again; if it stays so, restart Understudy."))
+        .hint("Try again; if it keeps happening, restart Understudy."))
 }

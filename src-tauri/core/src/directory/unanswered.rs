@@ -15,17 +15,17 @@ pub(super) fn unanswered(place: &str, why: &str) -> Error {
 pub(super) fn from_io(place: &str, cause: &io::Error) -> Error {
     let said = cause.to_string();
     let why = match cause.kind() {
-        ErrorKind::ConnectionRefused => "it takes no connections; nothing may be running there",
+        ErrorKind::ConnectionRefused => "it refused the connection; perhaps nothing is running there",
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
         | ErrorKind::NotConnected
         | ErrorKind::UnexpectedEof => BROKE_OFF,
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => "nothing came back in time",
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => "no reply came in time",
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
-            "there is no way to it in the network"
+            "there is no network route to it"
         }
-        ErrorKind::NotFound => "its socket is not there",
+        ErrorKind::NotFound => "its socket does not exist",
         ErrorKind::PermissionDenied => "this account may not connect to it",
         // The standard library has no kind for it.
         _ if said.contains("lookup address") || said.contains("resolve") => "its host name is not known",
@@ -45,7 +45,7 @@ pub(super) fn from_driver(said: &impl std::fmt::Display) -> Error {
     Error::internal("the database's driver failed").details(said.to_string())
 }
 
-const BROKE_OFF: &str = "the connection broke off in the middle of an exchange";
+const BROKE_OFF: &str = "the connection broke off while it was in use";
 
 #[cfg(test)]
 mod tests {

@@ -132,7 +132,7 @@ impl Running {
         if *proxy != now.network.proxy || !blocks_the_same {
             return Err(Error::new(
                 Code::ConnectionInvalid,
-                "The connection was changed in what its windows are opened with: the proxy or the blocked paths.",
+                "The connection has changed in a way that an open window cannot follow: the proxy or the blocked paths.",
             )
             .hint("Close this window and sign in again."));
         }

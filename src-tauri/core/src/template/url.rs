@@ -33,7 +33,7 @@ impl Template {
         let (path, meant) = (path_of(rendered), path_of(shape));
         if leads_elsewhere(path) && !leads_elsewhere(meant) || empty_parts(path) > empty_parts(meant) {
             let message = format!(
-                "{} would lead elsewhere for this user: a value in its path is empty, or leads up as `..` does.",
+                "{} would lead elsewhere for this user: a value in its path is empty, or climbs the path as `..` does.",
                 self.source.key
             );
             let hint = "Put another of the user's values into the path, such as the id.";

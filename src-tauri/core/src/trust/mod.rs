@@ -45,7 +45,7 @@ fn places(path: &Path) -> impl Iterator<Item = (bool, PathBuf)> {
 fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt;
     let metadata = std::fs::metadata(place)
-        .map_err(|cause| format!("{} cannot be looked at: {cause}", place.display()))?;
+        .map_err(|cause| format!("{} cannot be checked: {cause}", place.display()))?;
     let is_own = trusted == Trusted::Myself && metadata.uid() == rustix::process::geteuid().as_raw();
     let shown = place.display();
     if metadata.uid() != 0 && !is_own {
