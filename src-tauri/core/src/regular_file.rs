@@ -7,10 +7,10 @@ use std::path::Path;
 
 use crate::error::{Code, Error, Result};
 
-/// Bytes of a connection file or of the settings: a thousand times as much as most have.
+/// Limit for a connection file or the settings, in bytes: a thousand times the size of most.
 pub const OF_SETTINGS: u64 = 256 << 10;
 
-/// Bytes of a file with certificates: a system's whole list of authorities is a quarter of it.
+/// Limit for a file of certificates, in bytes: four times a system's whole list of authorities.
 pub const OF_CERTIFICATES: u64 = 1 << 20;
 
 /// The text of a regular file that has at most `limit` bytes. Returns at once for anything else.
@@ -25,8 +25,8 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
 /// The same for a file of bytes.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let failed = |cause: io::Error| Error::file("read", path, &cause);
-    // Asked before it is opened, as opening alone can do something to a device; and again for what was opened, as it
-    // may have been exchanged meanwhile.
+    // Checked before opening, because opening a device can already have effects, and again on the open file, which may
+    // have been swapped in between.
     check(path, &std::fs::metadata(path).map_err(failed)?, limit)?;
     let file = open_at_once(path).map_err(failed)?;
     check(path, &file.metadata().map_err(failed)?, limit)?;

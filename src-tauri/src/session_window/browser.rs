@@ -20,10 +20,10 @@ use super::stage::{Open, Ready, Stage};
 use super::window::{Page, build, place, proxy_config, take_page, with_page};
 use super::{SessionWindows, failed, gone, lock, platform};
 
-/// A desk is there within this time or never: it is a local page.
+/// A desk is a local page: if it has not loaded within this time, it never will.
 const DESK_LIMIT: Duration = Duration::from_secs(20);
 
-/// A page makes room for a desk within this time, or its process is taken away.
+/// A page that has not made room for a desk within this time loses its process.
 const PAGE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Nothing is ever sent there (RFC 6761, 6.4): its cookie tells whether the session's jar is still the same.
@@ -212,7 +212,7 @@ impl Browser for SessionWindows {
 
     async fn close(&self, session: &str) {
         if let Some(open) = lock(&self.open).remove(session) {
-            // Whoever waits for its desk or for an answer waits no longer.
+            // Wakes everything that waits for the desk or an answer.
             open.ready.send_replace(Ready::Closed);
             *lock(&open.stage) = Stage::Application { is_there: false };
             lock(&open.answers).clear();

@@ -30,7 +30,7 @@ impl TunnelFolder {
         let folder =
             folder.tempdir_in(place).map_err(|cause| Error::file("make a folder in", place, &cause))?;
         let (made, lock) = (folder.path().join("new"), folder.path().join(LOCK));
-        // It has its name once it is locked, so that nobody meets it without.
+        // Renamed into place only once it is locked, so that nobody sees it unlocked.
         let in_use = File::create(&made).and_then(|file| {
             file.lock()?;
             std::fs::rename(&made, &lock)?;
@@ -53,7 +53,7 @@ pub fn sweep() {
 fn sweep_within(place: &Path) {
     let found = std::fs::read_dir(place).into_iter().flatten().flatten();
     for folder in found.filter(|found| found.file_name().to_string_lossy().starts_with(PREFIX)) {
-        // Without a lock in it, it is being made. A lock of another account cannot be opened.
+        // A folder without a lock is still being created. Another account's lock cannot be opened.
         let lock = File::options().write(true).open(folder.path().join(LOCK));
         if lock.is_ok_and(|lock| lock.try_lock().is_ok())
             && let Err(cause) = std::fs::remove_dir_all(folder.path())

@@ -44,7 +44,7 @@ pub(super) struct Running {
     pub(super) ended: watch::Sender<bool>,
 }
 
-/// What an attempt stands on.
+/// The basis of an attempt.
 struct Ground {
     /// As it was when the attempt began: what signed in signs out.
     connection: Arc<Connection>,
@@ -109,7 +109,7 @@ impl Running {
         self.ground().context.clone()
     }
 
-    /// The next attempt stands on these.
+    /// Sets the connection and context of the next attempt.
     pub(super) fn stand_on(&self, connection: Arc<Connection>, context: Value) {
         *self.ground() = Ground { connection, context };
     }
