@@ -30,7 +30,7 @@ pub fn decide(policy: &Policy, reason: &str, context: &Value) -> Result<()> {
                 Code::PolicyRefused,
                 format!("This user is protected by the connection's policy: {source}"),
             )
-            .hint("Choose another user, or ask whoever keeps the connection file."));
+            .hint("Choose another user, or ask whoever maintains this connection."));
         }
     }
     Ok(())

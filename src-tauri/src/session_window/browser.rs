@@ -65,7 +65,7 @@ impl Browser for SessionWindows {
 
     async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()> {
         let open = self.find(session)?;
-        let desk = Desk::new(origin, "One moment…", "The application's page comes or goes by itself.");
+        let desk = Desk::new(origin, "One moment…", "The application's page opens or closes automatically.");
         lock(&open.answers).clear();
         self.put_desk(&open, &desk).await?;
         if !is_desk_ready(&open, PAGE_LIMIT).await? {

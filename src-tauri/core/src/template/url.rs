@@ -102,7 +102,7 @@ fn literal_origin(text: &str) -> Result<Origin, TemplateFault> {
     }
     if literal.is_some_and(|literal| literal < authority || authority == text.len()) {
         return fault(
-            "scheme, host and port have to be written out, followed by a `/`; templates can stand only after them",
+            "scheme, host and port have to be written out, followed by a `/`; templates can only come after them",
         );
     }
     let url = match Url::parse(&text[..literal.unwrap_or(text.len())]) {
