@@ -28,7 +28,7 @@ use understudy_core::{check, console, trial};
 use crate::signals::Signals;
 use crate::{core_dumps, desktop};
 
-/// Find a customer, be signed in as them.
+/// Find a customer, sign in as them.
 ///
 /// Without a command, opens the console.
 #[derive(Debug, Parser)]
@@ -60,21 +60,22 @@ enum Command {
     Demo,
     /// Check a connection file and copy it to the connections folder.
     Add { file: PathBuf },
-    /// Connect, resolve the columns and say what was found and what is wrong. Signs in as nobody, unless told to.
+    /// Connect, resolve the columns and say what was found and what is wrong. Signs in as a user only
+    /// with `--user`.
     ///
     /// Exits with 0 when everything is right, with 1 when something is not.
     Check {
         /// A connection file, or the name of a connection that was added.
         file: PathBuf,
-        /// Sign in as the user with this id, request by request, and out again; no window opens. It is written to
-        /// the audit log.
+        /// Sign in as the user with this id, request by request, and out again; no window opens. It is
+        /// recorded in the audit log.
         #[arg(long, value_name = "ID")]
         user: Option<String>,
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
-        /// Run the program and log in to the computer that the file names for its database, without asking. A
-        /// connection that was added needs no such word.
+        /// Run the program and log in to the computer that the file names for its database, without asking. Connections
+        /// that have been added do not need this.
         #[arg(long)]
         run_commands: bool,
     },
@@ -98,7 +99,7 @@ enum Secret {
     },
     /// Remove a secret from the keyring.
     Forget {
-        /// The connection's name, also of one that was removed.
+        /// The connection's name, even if it has been removed.
         connection: String,
         /// The secret's name.
         name: String,
@@ -256,7 +257,7 @@ async fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Code::Cancelled, "Nothing was run.").hint(
-        "If you trust whoever wrote the file: repeat the command with --run-commands, or add it with `understudy add`.",
+        "If you trust the author of the file, repeat the command with --run-commands, or add it with `understudy add`.",
     ))
 }
 
@@ -285,8 +286,8 @@ async fn asking<T>(
             let hint = if named.is_added {
                 error.hint.clone().unwrap_or_default()
             } else {
-                "This file is only called like the connection that the secret belongs to. Add it under another name to \
-                 give it secrets of its own."
+                "This file only has the same name as the connection that the secret belongs to. Add it under another \
+                 name to give it its own secrets."
                     .to_owned()
             };
             return Err(Error::new(error.code, "The secret was not used.").hint(hint));
@@ -386,7 +387,7 @@ async fn try_sign_in(home: &Home, named: &Named, user: &str, json: bool) -> Resu
         // What it began in the application is ended before the program is.
         () = signals.next() => {
             stop.cancel();
-            let _ = writeln!(std::io::stderr(), "Ending what was begun. Ctrl+C once more leaves at once.");
+            let _ = writeln!(std::io::stderr(), "Stopping. Press Ctrl+C again to quit at once.");
             tokio::select! {
                 rehearsal = &mut running => rehearsal,
                 () = signals.next() => return Ok(ExitCode::from(130)),
@@ -517,7 +518,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
         if id == console::DEMO {
             return Err(Error::new(
                 Code::ConnectionUnknown,
-                "The demo makes its own secret, anew at each start.",
+                "The demo makes its own secret, a new one at each start.",
             ));
         }
         let text = text_of(home, id, &format!("There is no connection `{id}`."))?;
@@ -550,7 +551,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 None => needed(&connection_of(&connection)?),
             };
             if names.is_empty() {
-                say(&format!("{connection} needs no secret."))?;
+                say(&format!("{connection} needs no secrets."))?;
             }
             let mut missing = false;
             for name in names {
@@ -617,7 +618,7 @@ fn write_out(text: &str) -> Result<()> {
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new(Code::FileFailed, format!("Could not write the output: {cause}"))
-                .hint("Check where it is written to, and that there is room."))
+                .hint("Check where it is written, and that there is free space."))
         }
         _ => Ok(()),
     }

@@ -1,5 +1,5 @@
-//! How the console's window is left: asked about first while sessions run, hidden, or the end of everything. Whoever
-//! closes it by its button, a key, a menu or the taskbar comes through [`leave`]; a signal quits without a question.
+//! What closing the console's window does while sessions run: ask first, hide it, or end everything. Its button, a key,
+//! a menu and the taskbar all go through [`leave`]; a signal quits without asking.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,8 @@ use understudy_core::settings::WhenClosed;
 
 use crate::CONSOLE;
 
-/// The console's page says within this time that it asks; else its process is gone or busy, and the system asks.
+/// The console's page confirms within this time that it shows the question; if not, its process is gone or busy, and a
+/// native dialog asks.
 const PAGE_LIMIT: Duration = Duration::from_millis(1500);
 
 /// Where leaving stands.
@@ -33,7 +34,7 @@ pub struct Leaving {
 }
 
 impl Leaving {
-    /// Nothing has to be ended: whoever exits now just exits.
+    /// Nothing is left to end: exiting just exits.
     pub fn needs_no_end(&self) {
         self.quitting.store(true, Ordering::SeqCst);
     }
@@ -70,7 +71,7 @@ pub fn leave(app: &AppHandle) {
     }
 }
 
-/// One that is ending needs nobody's leave.
+/// Sessions that are already ending do not count.
 fn runs(session: &SessionView) -> bool {
     session.phase != Phase::Ending
 }

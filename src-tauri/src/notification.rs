@@ -9,7 +9,7 @@ use understudy_core::session::SessionView;
 
 use crate::session_window::bar_label;
 
-/// Tells that the time of `session` is up in a moment; `now` in milliseconds since the epoch.
+/// Announces that `session` is about to end; `now` in milliseconds since the epoch.
 pub fn ends_soon(app: &AppHandle, session: &SessionView, now: i64) {
     if let Some(window) = app.get_webview_window(&bar_label(&session.id)) {
         let _ = window.request_user_attention(Some(UserAttentionType::Informational));
@@ -49,14 +49,14 @@ fn notify(title: &str, text: &str) {
 
     const SERVICE: &str = "org.freedesktop.Notifications";
     const PATH: &str = "/org/freedesktop/Notifications";
-    /// Milliseconds; a service that takes longer does not take it.
+    /// In milliseconds; a slower service is treated as not accepting it.
     const LIMIT: i32 = 5000;
 
     // Without an address the library would start a bus of its own.
     if std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_none() {
         return;
     }
-    // Ours, replacing none, without an icon, with neither buttons nor hints, for as long as the desktop likes.
+    // From us, replacing none, with no icon, buttons or hints, shown for as long as the desktop sees fit.
     let (buttons, hints) = (Vec::<String>::new(), HashMap::<String, Variant>::new());
     let message = ("Understudy", 0_u32, "", title, text, buttons, hints, -1_i32).to_variant();
     gio::bus_get(gio::BusType::Session, gio::Cancellable::NONE, move |bus| {

@@ -1,10 +1,10 @@
 //! The console's page and the bars live in one web process, and all webviews share one network process. When one of
-//! them ends, by itself or by the system's hand, what depends on it is loaded again: nothing that counts is kept there.
+//! them crashes or is killed, what depends on it is loaded again: nothing that matters is kept there.
 
 #[cfg(target_os = "linux")]
 pub use self::linux::{revive, watch_network};
 
-/// The system's webview does so itself, or tells nobody.
+/// Here the system's webview reloads by itself, or reports nothing.
 #[cfg(not(target_os = "linux"))]
 pub fn revive(_window: &tauri::WebviewWindow) {}
 
@@ -25,7 +25,7 @@ mod linux {
 
     use crate::session_window::network_ended;
 
-    /// A process that ends again right after its start is not started in a loop.
+    /// Keeps a process that ends right after its start from being restarted in a loop.
     const PAUSE: Duration = Duration::from_secs(2);
 
     /// Loads the window's own page again whenever its web process has ended.

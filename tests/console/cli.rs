@@ -309,7 +309,10 @@ async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets()
             said.contains("would go to") && said.contains(&format!("Server: {}", rogue.address)),
             "{said}"
         );
-        assert!(said.contains("The secret was not used.") && said.contains("only called like"), "{said}");
+        assert!(
+            said.contains("The secret was not used.") && said.contains("only has the same name"),
+            "{said}"
+        );
     }
     assert_eq!(rogue.heard(), "");
 

@@ -204,7 +204,7 @@ impl Error {
 
     /// A fault of Understudy itself: something that was held to be impossible.
     pub fn internal(what: impl std::fmt::Display) -> Self {
-        Self::new(Code::Internal, format!("Understudy ran into a fault of its own: {what}"))
+        Self::new(Code::Internal, format!("Something went wrong inside Understudy: {what}"))
             .hint("Please report this with the steps that led here.")
     }
 

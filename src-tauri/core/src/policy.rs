@@ -17,7 +17,7 @@ pub const REASON_MAX: usize = 500;
 pub fn decide(policy: &Policy, reason: &str, context: &Value) -> Result<()> {
     if policy.reason == ReasonRule::Required && reason.is_empty() {
         return Err(Error::new(Code::ReasonRequired, "This connection asks for a reason.").hint(
-            "Say in a few words why, for example the ticket's number: it is written to the audit log.",
+            "Say why in a few words, for example with a ticket number. It is recorded in the audit log.",
         ));
     }
     if reason.chars().count() > REASON_MAX {
@@ -30,7 +30,7 @@ pub fn decide(policy: &Policy, reason: &str, context: &Value) -> Result<()> {
                 Code::PolicyRefused,
                 format!("This user is protected by the connection's policy: {source}"),
             )
-            .hint("Choose another user, or ask whoever keeps the connection file."));
+            .hint("Choose another user, or ask whoever maintains this connection."));
         }
     }
     Ok(())

@@ -7,17 +7,17 @@ use std::path::Path;
 
 use crate::error::{Code, Error, Result};
 
-/// Bytes of a connection file or of the settings: a thousand times as much as most have.
+/// Limit for a connection file or the settings, in bytes: a thousand times the size of most.
 pub const OF_SETTINGS: u64 = 256 << 10;
 
-/// Bytes of a file with certificates: a system's whole list of authorities is a quarter of it.
+/// Limit for a file of certificates, in bytes: four times a system's whole list of authorities.
 pub const OF_CERTIFICATES: u64 = 1 << 20;
 
 /// The text of a regular file that has at most `limit` bytes. Returns at once for anything else.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     let bytes = read(path, limit)?;
     String::from_utf8(bytes).map_err(|_| {
-        Error::new(Code::FileFailed, format!("{} is not a text in UTF-8.", path.display()))
+        Error::new(Code::FileFailed, format!("{} is not UTF-8 text.", path.display()))
             .hint("Save it as UTF-8 in your editor.")
     })
 }
@@ -25,8 +25,8 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
 /// The same for a file of bytes.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let failed = |cause: io::Error| Error::file("read", path, &cause);
-    // Asked before it is opened, as opening alone can do something to a device; and again for what was opened, as it
-    // may have been exchanged meanwhile.
+    // Checked before opening, because opening a device can already have effects, and again on the open file, which may
+    // have been swapped in between.
     check(path, &std::fs::metadata(path).map_err(failed)?, limit)?;
     let file = open_at_once(path).map_err(failed)?;
     check(path, &file.metadata().map_err(failed)?, limit)?;
@@ -58,7 +58,7 @@ fn too_large(path: &Path, limit: u64) -> Error {
         Code::FileFailed,
         format!("{} is larger than the {} KiB that are read.", path.display(), limit >> 10),
     )
-    .hint("Check that it is the file that you mean.")
+    .hint("Check that it is the right file.")
 }
 
 #[cfg(unix)]
@@ -138,6 +138,6 @@ mod tests {
             read(&file, OF_SETTINGS).unwrap_err().message.ends_with("larger than the 256 KiB that are read.")
         );
         std::fs::write(&file, [0xff, 0xfe]).unwrap();
-        assert!(said(&file).ends_with("is not a text in UTF-8."));
+        assert!(said(&file).ends_with("is not UTF-8 text."));
     }
 }

@@ -148,7 +148,7 @@ fn binding<'a>(connection: &Connection, trial: &Trial<'a>) -> Result<Option<&'a 
     };
     let Some(saved) = trial.saved else {
         let message = format!(
-            "`{}` is needed, and stored secrets are only used for connections that were added.",
+            "`{}` is needed, and stored secrets are used only for connections that have been added.",
             stored[0]
         );
         return refused(message, "Add the file first, or type the secret in the connection's form.");

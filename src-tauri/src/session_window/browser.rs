@@ -20,10 +20,10 @@ use super::stage::{Open, Ready, Stage};
 use super::window::{Page, build, place, proxy_config, take_page, with_page};
 use super::{SessionWindows, failed, gone, lock, platform};
 
-/// A desk is there within this time or never: it is a local page.
+/// A desk is a local page: if it has not loaded within this time, it never will.
 const DESK_LIMIT: Duration = Duration::from_secs(20);
 
-/// A page makes room for a desk within this time, or its process is taken away.
+/// A page that has not made room for a desk within this time loses its process.
 const PAGE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Nothing is ever sent there (RFC 6761, 6.4): its cookie tells whether the session's jar is still the same.
@@ -65,7 +65,7 @@ impl Browser for SessionWindows {
 
     async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()> {
         let open = self.find(session)?;
-        let desk = Desk::new(origin, "One moment…", "The application's page comes or goes by itself.");
+        let desk = Desk::new(origin, "One moment…", "The application's page opens or closes automatically.");
         lock(&open.answers).clear();
         self.put_desk(&open, &desk).await?;
         if !is_desk_ready(&open, PAGE_LIMIT).await? {
@@ -212,7 +212,7 @@ impl Browser for SessionWindows {
 
     async fn close(&self, session: &str) {
         if let Some(open) = lock(&self.open).remove(session) {
-            // Whoever waits for its desk or for an answer waits no longer.
+            // Wakes everything that waits for the desk or an answer.
             open.ready.send_replace(Ready::Closed);
             *lock(&open.stage) = Stage::Application { is_there: false };
             lock(&open.answers).clear();
@@ -291,10 +291,11 @@ async fn is_desk_ready(open: &Open, limit: Duration) -> Result<bool> {
     match tokio::time::timeout(limit, ready.wait_for(|ready| *ready != Ready::NotYet)).await {
         Err(_) => Ok(false),
         Ok(Ok(ready)) if matches!(*ready, Ready::Yes | Ready::Covered) => Ok(true),
-        Ok(Ok(ready)) if *ready == Ready::Never => {
-            Err(Error::new(Code::WindowFailed, "The session window's web process ends as soon as it starts.")
-                .hint("Try again; if it stays so, restart Understudy, and look whether memory is short."))
-        }
+        Ok(Ok(ready)) if *ready == Ready::Never => Err(Error::new(
+            Code::WindowFailed,
+            "The session window's web process ends as soon as it starts.",
+        )
+        .hint("Try again; if it keeps happening, restart Understudy, and check whether memory is short.")),
         Ok(_) => Err(gone()),
     }
 }
@@ -304,5 +305,5 @@ async fn wait_for_desk(open: &Open) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Code::WindowFailed, "The session window did not finish loading.")
-        .hint("Try again; if it stays so, restart Understudy."))
+        .hint("Try again; if it keeps happening, restart Understudy."))
 }

@@ -127,7 +127,7 @@ fn gone() -> Error {
 
 fn failed(cause: impl std::fmt::Display) -> Error {
     Error::new(Code::WindowFailed, format!("The session's window failed: {cause}"))
-        .hint("Try again; if it stays so, restart Understudy.")
+        .hint("Try again; if it keeps happening, restart Understudy.")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

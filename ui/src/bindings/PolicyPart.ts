@@ -14,7 +14,7 @@ reason: ReasonRule,
  */
 max_minutes: number | null, 
 /**
- * How often a session may be given `max_minutes` again (0 to 20). Default: 2.
+ * How often a session may be extended by `max_minutes` (0 to 20). Default: 2.
  */
 max_extensions?: number | null, 
 /**

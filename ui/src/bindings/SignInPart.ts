@@ -57,7 +57,7 @@ steps?: Array<StepPart>,
  */
 cookies?: Array<string>, 
 /**
- * For an exchange: the origins whose cookies they may be beside the application's own, as when another host
+ * For an exchange: other origins whose cookies count beside the application's own, as when another host
  * signs in for it.
  */
 cookie_origins?: Array<string>, 

@@ -59,7 +59,7 @@ export function sortFaults(found: FileFault[], settings: Record<string, string> 
     else {
       const said = asSentence(inFormWords(fault.message));
       const before = faults[field];
-      // One that is said already is said once.
+      // The same fault is listed only once.
       if (before === undefined) faults[field] = said;
       else if (!before.includes(said)) faults[field] = `${before}\n${said}`;
     }

@@ -1,5 +1,5 @@
-// Stored secrets that would go elsewhere than they were stored for: the agent is asked, about one thing at a time,
-// and the same thing once for all that wait for the answer.
+// Stored secrets that would go somewhere new: asks the agent one question at a time, and the same question once for
+// everything that waits for its answer.
 import type { Moved } from "../bindings/Moved";
 import type { Asking } from "../ipc";
 

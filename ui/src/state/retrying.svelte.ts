@@ -1,7 +1,7 @@
-// Tries again by itself what could not be reached: later each time, one attempt at a time, and only while somebody
-// may be looking.
+// Retries automatically what could not be reached: with growing pauses, one attempt at a time, and only while the
+// window can be seen.
 
-/** How long is waited before the first, the second, … attempt; the last one again and again. */
+/** Pauses before the first, the second, … attempt; the last one repeats. */
 const DELAYS_MS = [5_000, 10_000, 20_000, 40_000, 60_000];
 
 export class Retrying {
@@ -15,7 +15,7 @@ export class Retrying {
     this.#attempt = attempt;
   }
 
-  /** Plans the next attempt, in the place of one that is planned. */
+  /** Plans the next attempt, replacing one that is already planned. */
   plan(): void {
     const delay = DELAYS_MS[Math.min(this.#attempts, DELAYS_MS.length - 1)] ?? 0;
     clearTimeout(this.#timer);
@@ -29,7 +29,7 @@ export class Retrying {
     this.#attempt();
   }
 
-  /** Plans nothing; the waiting does not begin anew. */
+  /** Cancels the planned attempt, without resetting the pauses. */
   pause(): void {
     clearTimeout(this.#timer);
     this.next = null;

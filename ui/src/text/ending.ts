@@ -4,12 +4,12 @@ import type { Toast } from "../bindings/Toast";
 import { texts } from "../texts";
 import { apartOf, named, whoIsLabelled } from "./user";
 
-/** The agent did not do it: it has to be seen. */
+/** The agent did not end it, so they have to see that it ended. */
 export function isUnexpected({ cause, sign_out_failed }: EndedSession): boolean {
   return sign_out_failed !== null || !["operator", "window_closed", "quit"].includes(cause);
 }
 
-/** Somebody was signed in, or may be: else a window was closed in which nothing began. */
+/** Somebody was signed in, or may be. Otherwise a window was closed in which nothing had begun. */
 export function isWorthSaying({ session, cause, sign_out_failed }: EndedSession): boolean {
   return (
     session.active_at !== null || sign_out_failed !== null || !["operator", "window_closed"].includes(cause)

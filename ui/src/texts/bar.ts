@@ -13,7 +13,7 @@ export const bar = {
   percent: (zoom: number) => `${Math.round(zoom * 100)} %`,
   reason: (reason: string) => `Reason: ${reason}`,
   elapsed: (time: string) => `Running for ${time}`,
-  left: (time: string) => `Ends by itself in ${time}`,
+  left: (time: string) => `Ends automatically in ${time}`,
   soon: "Less than two minutes left.",
   endsIn: "Ends in",
   extend: "Extend",

@@ -37,7 +37,7 @@ const fields = {
   "directory.name": { label: "Name column", hint: "May be left empty.", example: "full_name" },
   "directory.created_at": {
     label: "Created column",
-    hint: "Newest users come first by it. May be left empty.",
+    hint: "Used to list the newest users first. May be left empty.",
     example: "created_at",
   },
   "directory.columns": {
@@ -47,7 +47,7 @@ const fields = {
   },
   "directory.search": {
     label: "Columns to search",
-    hint: "Beside the id. Empty: e-mail and name.",
+    hint: "In addition to the id. Empty: e-mail and name.",
     example: "email, full_name",
   },
   "directory.timeout_ms": {
@@ -67,13 +67,13 @@ const fields = {
     example: '{ "userId": "{{ user.id }}" }',
   },
   "sign_in.success": {
-    label: "Message when it worked",
+    label: "Success message",
     hint: "May be left empty.",
     example: "Impersonating user {{ user.email }}",
   },
   "sign_in.redirect_to": {
-    label: "First page",
-    hint: "Where the session begins. Empty: the start page of the login endpoint's site.",
+    label: "Start page",
+    hint: "Where the session begins. Empty: the root of the login endpoint's site.",
     example: "https://app.acme.com/",
   },
   "sign_in.timeout_ms": {
@@ -92,18 +92,18 @@ const fields = {
   },
   "sign_out.url": {
     label: "Logout endpoint",
-    hint: "Called when the session ends, whatever ended it. Empty: none.",
+    hint: "Called whenever a session ends. Empty: none.",
     example: "https://app.acme.com/logout",
   },
   "sign_out.method": { label: "Method", hint: "POST, unless your application says otherwise." },
   "policy.max_minutes": {
     label: "Longest session, in minutes",
-    hint: "Then it ends by itself. 1 to 1440; empty: no limit.",
+    hint: "The session then ends automatically. 1 to 1440; empty: no limit.",
     example: "60",
   },
   "policy.protect": {
     label: "Users that can never be impersonated",
-    hint: "One expression per line; a user for whom one is true is refused.",
+    hint: "One expression per line. A user is refused if any of them is true.",
     example: "user.role in ['admin', 'staff']",
   },
 } satisfies Record<string, FieldWords>;
@@ -136,14 +136,14 @@ export const setup = {
     fileHint: "TOML, as it is kept on disk. Comments stay. No secret belongs in here.",
     application: "Application",
     environment: "Environment",
-    environmentHint: "Its colour is on every window that touches this application.",
+    environmentHint: "Its colour marks every window that works with this application.",
     directory: "Directory",
     directoryText: "Where users are read from. It is never written to.",
     signIn: "Sign-in",
     signInText: "How an agent becomes a user.",
     recipe,
     verify: "Check",
-    verifyText: "Optional: asked before the page is shown, so that nobody works as the wrong user.",
+    verifyText: "Optional: checked before the page is shown, so that nobody works as the wrong user.",
     signOut: "Sign-out",
     signOutText: "Optional: ends the session in your application too.",
     signOutMore: "Its headers, body and steps are in the File view and stay as they are.",
@@ -164,9 +164,9 @@ export const setup = {
         `A whole number from ${least.toLocaleString(locale)} to ${most.toLocaleString(locale)}.`,
       json: (why: string) => `This is not JSON: ${why}`,
       bigNumber: (n: string) =>
-        `${n} is too large a number to stay exact here: put it in quotes, or write it in the File view.`,
+        `${n} is too large a number to be kept exactly here: put it in quotes, or write it in the File view.`,
       headerName: "This header has a value but no name.",
-      headerTwice: (name: string) => `The header ${name} stands here twice.`,
+      headerTwice: (name: string) => `The header ${name} is listed twice.`,
       some: (n: number) => `${count(n, "field needs", "fields need")} fixing:`,
       beyond: "In the file:",
       scheme:
@@ -179,15 +179,15 @@ export const setup = {
       choose: (field: string) => `Choose: ${field}`,
       asking: "Looking at the tables…",
       known: (n: number) => `${count(n, "table", "tables")} to choose from, the likeliest first.`,
-      leftOut: (n: number) => `${count(n, "table more is", "tables more are")} not listed: type the name.`,
+      leftOut: (n: number) => `${count(n, "more table is", "more tables are")} not listed: type the name.`,
       none: "The database has no table. Is it the right one?",
       noneReadable:
         "This database user may not read any table. Ask your database administrator to grant SELECT.",
       unreadable: (names: string[]) => `This database user may not read: ${names.join(", ")}.`,
       unknown: (table: string) =>
-        `Among the tables that this database user may read is no “${table}”. Upper and lower case count.`,
+        `This database user can read no table called “${table}”. Names are case-sensitive.`,
       missing: (table: string, column: string) =>
-        `“${table}” has no column “${column}”. Upper and lower case count.`,
+        `“${table}” has no column “${column}”. Names are case-sensitive.`,
       rows: (n: number) => `≈ ${count(n, "row", "rows")}`,
       kinds: {
         table: "table",
@@ -209,9 +209,10 @@ export const setup = {
         json: "JSON",
         text: "text",
       } satisfies Record<FieldKind, string>,
-      filled: (table: string) => `The columns of “${table}” are filled in, as far as their names tell.`,
+      filled: (table: string) =>
+        `The columns of “${table}” are filled in where their names could be recognised.`,
       byItself: (table: string) =>
-        `“${table}” looks most like your users: it is chosen, its columns filled in.`,
+        `“${table}” looks most like your users, so it is selected and its columns are filled in.`,
       undo: "Undo",
       withheld: (names: string[]) =>
         `Not offered, because they hold secrets by their name: ${names.join(", ")}.`,
@@ -221,13 +222,13 @@ export const setup = {
       title: "Preview",
       asking: "Reading a few users…",
       users: (n: string, exact: boolean) => `${exact ? "" : "≈ "}${n} users`,
-      empty: "The table has no row yet.",
+      empty: "The table has no rows yet.",
       withheld: (names: string[]) =>
-        `${names.join(", ")}: not read for the preview, because ${names.length === 1 ? "its name says that it holds a secret" : "their names say that they hold secrets"}.`,
+        `${names.join(", ")}: not read for the preview, because ${names.length === 1 ? "its name suggests a secret" : "their names suggest secrets"}.`,
     },
     passwordMoved:
-      "The password was taken out of the address: it stands under Secrets now, and goes into the keyring when you save.",
-    through: (host: string) => `Reached through ${host} by ssh, as the file says.`,
+      "The password was taken out of the address. It is under Secrets now, and goes into the keyring when you save.",
+    through: (host: string) => `Reached through ${host} by ssh, as set in the file.`,
     runs: "The password comes from a program that runs on this computer as you. Test or save this only if you trust who wrote the file:",
     secrets: "Secrets",
     secretsText: "Stored in the keyring when you save, never in the file.",
@@ -268,7 +269,7 @@ export const setup = {
     },
     replace: {
       title: "Replace what you typed?",
-      text: "The file takes the place of everything in this form.",
+      text: "The file replaces everything in this form.",
       yes: "Replace",
       no: "Keep editing",
     },
@@ -295,10 +296,10 @@ export const setup = {
     forget: "Forget",
     forgetOf: (name: string) => `Forget ${name}`,
     forgetTitle: (name: string) => `Forget “${name}”?`,
-    forgetText: "It is taken out of the keyring. The connection asks for it again when it is needed.",
+    forgetText: "It is removed from the keyring. You are asked for it again when it is needed.",
     forgotten: (name: string) => `${name} is forgotten`,
     stored: (name: string) => `${name} is stored`,
-    none: "This connection uses no secret.",
+    none: "This connection uses no secrets.",
     ask: {
       title: "Enter a secret",
       database: (connection: string) => `The database password for “${connection}”.`,
@@ -310,7 +311,7 @@ export const setup = {
       thisRun: "Until I quit",
       thisRunText: "Kept in memory only.",
       unusable: "What you type is kept until you quit.",
-      never: "Never shown, logged, or sent anywhere but to your application.",
+      never: "Never shown or logged, and sent only where this connection uses it.",
       empty: "Enter the secret first.",
       store: "Store",
       storing: "Storing…",
@@ -318,7 +319,7 @@ export const setup = {
   },
 
   menu: {
-    label: (name: string) => `${name}: what to do`,
+    label: (name: string) => `${name}: actions`,
     edit: "Edit…",
     look: "View…",
     duplicate: "Duplicate",
@@ -329,7 +330,7 @@ export const setup = {
     locked: {
       own: "",
       system: "Handed out by IT: cannot be removed",
-      demo: "Goes away when Understudy quits",
+      demo: "Removed when Understudy quits",
     } satisfies Record<Origin, string>,
     duplicated: (name: string) => `${name} is your own copy`,
     exported: (path: string) => `Exported to ${path}. No secret is in it.`,
@@ -344,7 +345,7 @@ export const setup = {
     theme: "Theme",
     themes: { system: "System", light: "Light", dark: "Dark" } satisfies Record<Theme, string>,
     operator: "You",
-    operatorText: "Written to the audit log with every session, and available to sign-ins as a template.",
+    operatorText: "Recorded in the audit log with every session, and available to sign-ins as a template.",
     operatorName: "Name",
     operatorEmail: "E-mail",
     nameTemplate: "{{ operator.name }}",
@@ -358,7 +359,7 @@ export const setup = {
     shortcutWeakMac: "Hold ⌘, ⌃ or ⌥ with it; F-keys work alone.",
     shortcutUnknown: "This key cannot be part of a shortcut.",
     waylandText:
-      "This desktop (Wayland) lets no application listen for keys. Bind this command to a key in your desktop's keyboard settings; it does the same:",
+      "On this desktop (Wayland), applications cannot register global shortcuts. Bind this command to a key in your desktop's keyboard settings; it does the same:",
     waylandCommand: "understudy --search",
     copyCommand: "Copy the command",
     copied: "Copied",

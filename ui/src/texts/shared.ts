@@ -25,7 +25,7 @@ export const shared = {
   } satisfies Record<Environment, string>,
   place: (connection: string, environment: string) => `${connection} · ${environment}`,
   errors: {
-    unexpected: (what: string) => `Understudy ran into a fault of its own: ${what}`,
+    unexpected: (what: string) => `Something went wrong inside Understudy: ${what}`,
     report: "Please report this with the steps that led here.",
     titles: {
       connection_invalid: "The connection file cannot be used",

@@ -501,7 +501,7 @@ const views: View[] = [
     },
     go: async (page) => {
       await edit(page);
-      await centre(page.getByText("Message when it worked"));
+      await centre(page.getByText("Success message"));
     },
   },
   {

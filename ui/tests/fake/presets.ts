@@ -37,7 +37,7 @@ export const presets: Preset[] = [
       {
         name: "me_id",
         label: "The id in it",
-        help: "Where the user's id stands in that JSON.",
+        help: "Where the user's id is in that JSON.",
         kind: "names",
         default: "id",
         example: null,
@@ -169,7 +169,7 @@ export const presets: Preset[] = [
       {
         name: "me_id",
         label: "The id in it",
-        help: "Where the user's id stands in that JSON.",
+        help: "Where the user's id is in that JSON.",
         kind: "names",
         default: "id",
         example: null,

@@ -61,10 +61,10 @@ describe("what it says", () => {
   test("how long it still may, and when that is nearly over", async () => {
     fake.bar = state({ deadline: NOW + 121_000, refused_secrets: [] });
     render(Bar);
-    expect(await screen.findByRole("timer", { name: "Ends by itself in 02:01" })).toBeInTheDocument();
+    expect(await screen.findByRole("timer", { name: "Ends automatically in 02:01" })).toBeInTheDocument();
     expect(screen.queryByText("Less than two minutes left.")).toBeNull();
     clock.now = NOW + 2000;
-    expect(await screen.findByRole("timer", { name: "Ends by itself in 01:59" })).toHaveTextContent(
+    expect(await screen.findByRole("timer", { name: "Ends automatically in 01:59" })).toHaveTextContent(
       "Ends in 01:59",
     );
     expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("Extend with Ctrl Shift L.");

@@ -65,7 +65,7 @@ describe("the sheet of keys", () => {
     const of = await sheet();
     expect(of("While suggestions are shown")).toEqual({
       "Choose a suggestion": ["↑", "↓"],
-      "Take it": ["Tab", "⏎"],
+      "Accept it": ["Tab", "⏎"],
       "Close them": ["Esc"],
     });
     expect(of("In the command palette")["Impersonate the chosen user"]).toEqual(["Ctrl ⏎"]);

@@ -182,7 +182,7 @@ describe("a connection's menu", () => {
       "View…",
       "Export…",
       "Secrets…",
-      "Goes away when Understudy quits",
+      "Removed when Understudy quits",
     ]);
   });
 

@@ -166,8 +166,8 @@ describe("what the application runs", () => {
     };
     await startEdit(sign_in);
     expect(await screen.findByText(/goes before the preset: cookies/)).toBeInTheDocument();
-    expect(await field("Message when it worked")).toHaveValue("Hello {{ user.name }}");
-    expect((await field("Message when it worked")).closest("details")).toHaveAttribute("open");
+    expect(await field("Success message")).toHaveValue("Hello {{ user.name }}");
+    expect((await field("Success message")).closest("details")).toHaveAttribute("open");
     await fill("Who am I?", "https://app.acme.example/me");
     await fill("Better Auth", "/auth");
     await save();

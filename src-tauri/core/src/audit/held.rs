@@ -1,5 +1,5 @@
-//! The log's file while it is open: found again where it was moved back, noticed where it is gone, and opened anew
-//! where another one lies in its place.
+//! The log's file while it is open: used again when it was moved back, reported when it is gone, and reopened when
+//! another file is in its place.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::file;
 use crate::error::{Code, Error, Result};
 
-/// Which file it is, whatever it is called.
+/// Identifies the file independently of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Identity {
     device: u64,
@@ -28,7 +28,7 @@ struct Open {
     pool: SqlitePool,
     /// `None` where the system does not let an open file be moved.
     identity: Option<Identity>,
-    /// Another file was found in its place since somebody was told.
+    /// Another file was found in its place, and that has not been reported yet.
     was_replaced: bool,
 }
 
@@ -40,8 +40,8 @@ impl Held {
         Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
     }
 
-    /// The file that lies in its place now. Fails when there is none: a log that went away while sessions run is
-    /// not quietly begun anew.
+    /// The file that is in its place now. Fails when there is none: a log that disappears while sessions run is not
+    /// silently replaced by a new one.
     pub(super) async fn pool(&self) -> Result<SqlitePool> {
         let mut open = self.open.lock().await;
         match (open.identity, identity(&self.path)) {
@@ -78,7 +78,7 @@ fn identity(path: &Path) -> Option<Identity> {
     Some(Identity { device: meta.dev(), number: meta.ino() })
 }
 
-/// Elsewhere SQLite holds the file so that it can be neither moved nor removed.
+/// Elsewhere SQLite opens the file in a way that prevents moving or removing it.
 #[cfg(not(unix))]
 fn identity(_: &Path) -> Option<Identity> {
     None

@@ -7,7 +7,7 @@ use super::AuditLog;
 use super::entry::{Entry, Event};
 use crate::error::Result;
 
-/// What is owed to the log, in the order in which it happened.
+/// Entries that are still to be written, in the order of what happened.
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     debts: Mutex<Vec<Arc<Debt>>>,

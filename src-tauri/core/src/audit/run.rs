@@ -1,5 +1,5 @@
 //! One run of Understudy, as other runs on the same home know it: an identity, and a lock on a file that is gone
-//! with the process. Whoever finds an unfinished session in the log asks here whether its run still lives.
+//! with the process. For an unfinished session in the log, this tells whether its run is still alive.
 
 use std::fs::{File, TryLockError};
 use std::io::{Seek, Write};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 const FOLDER: &str = "runs";
 const ENDING: &str = "run";
 
-/// How often a run says that it lives.
+/// The heartbeat's interval.
 const BEAT: Duration = Duration::from_mins(20);
 
 /// A run of another computer that said nothing for so long is gone. Its lock alone proves nothing: some network
@@ -121,7 +121,7 @@ fn file_of(folder: &Path, id: &str) -> PathBuf {
     folder.join(format!("{id}.{ENDING}"))
 }
 
-/// What a file says of its run, for people too. Its first letter is written anew at each beat.
+/// The content of a run's file, readable for people too. Each heartbeat rewrites its first letter.
 fn about(host: &str) -> String {
     format!("run of understudy\nhost {host}\npid {}\n", std::process::id())
 }

@@ -249,7 +249,7 @@ pub struct SignInPart {
     /// `!name_*` for those that are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<String>,
-    /// For an exchange: the origins whose cookies they may be beside the application's own, as when another host
+    /// For an exchange: other origins whose cookies count beside the application's own, as when another host
     /// signs in for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookie_origins: Vec<String>,
@@ -542,7 +542,7 @@ pub struct PolicyPart {
     #[schemars(range(min = 1, max = 1440))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_minutes: Option<u32>,
-    /// How often a session may be given `max_minutes` again (0 to 20). Default: 2.
+    /// How often a session may be extended by `max_minutes` (0 to 20). Default: 2.
     #[schemars(range(min = 0, max = 20))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_extensions: Option<u32>,

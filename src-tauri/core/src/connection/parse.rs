@@ -193,7 +193,7 @@ pub struct Policy {
     pub reason: ReasonRule,
     /// 1 to 1440; `None`: no limit.
     pub max_minutes: Option<u32>,
-    /// How often a session may be given `max_minutes` again.
+    /// How often a session may be extended by `max_minutes`.
     pub max_extensions: u32,
     /// Each as it stands in the file, and compiled over `user`.
     pub protect: Vec<(String, Expression)>,

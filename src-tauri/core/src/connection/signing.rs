@@ -251,7 +251,7 @@ impl Parts<'_> {
         let mut url = part.url.clone();
         if let Some(name) = &part.follow {
             if url.is_some() {
-                self.faults.add(&format!("{key}.follow"), "stands in the place of `url`, which is there too");
+                self.faults.add(&format!("{key}.follow"), "replaces `url`, but `url` is set too");
             } else if !captured.contains(name) {
                 self.faults.add(&format!("{key}.follow"), format!("no step before captures `{name}`"));
             }

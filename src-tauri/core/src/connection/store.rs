@@ -58,7 +58,7 @@ impl Connections {
             if origin == Origin::Own && handed_out.contains(&id) {
                 let error = Error::new(
                     Code::ConnectionLocked,
-                    format!("{id}.toml: not used, as a connection of this name was handed out by IT."),
+                    format!("{id}.toml: not used, because IT handed out a connection of this name."),
                 )
                 .hint("Rename the file to keep both, or remove it.");
                 problems.push(problem(&id, &path, &error));
@@ -177,7 +177,7 @@ impl Connections {
                 Code::ConnectionLocked,
                 format!("Connections handed out by IT are not used from {}: {why}.", path.display()),
             )
-            .hint("Only administrators may be able to write there, and to every folder above it. Ask IT to correct it.")
+            .hint("Only administrators should be able to write there and to every folder above it. Ask IT to fix this.")
         })
     }
 
@@ -191,7 +191,7 @@ impl Connections {
             Err(cause) if cause.kind() != std::io::ErrorKind::NotFound && self.check_handed_out(system).is_ok() => {
                 Err(Error::new(
                     Code::ConnectionLocked,
-                    format!("{id}.toml: not used, as IT may have handed out another connection of this name: {cause}."),
+                    format!("{id}.toml: not used, because IT may have handed out another connection of this name: {cause}."),
                 )
                 .hint(format!("Ask IT to let you read {}.", system.display())))
             }
@@ -291,9 +291,9 @@ fn files(origin: Origin, folder: &Path) -> Result<Vec<(Origin, String, PathBuf)>
 fn open_to_others(folder: &Path) -> Error {
     Error::new(
         Code::FileFailed,
-        format!("Others can write to {}, and so change what Understudy reads there.", folder.display()),
+        format!("Others can write to {}, so they can change what Understudy reads there.", folder.display()),
     )
-    .hint(format!("Take that away: chmod go-w {}", folder.display()))
+    .hint(format!("Remove that access: chmod go-w {}", folder.display()))
 }
 
 fn read(path: &Path) -> Result<String> {
@@ -453,7 +453,7 @@ mod tests {
         assert_eq!((connection.file.name.as_str(), connection.origin), ("Acme of IT", Origin::System));
         assert_eq!(
             problems[0].message,
-            "acme.toml: not used, as a connection of this name was handed out by IT.\n\
+            "acme.toml: not used, because IT handed out a connection of this name.\n\
              Rename the file to keep both, or remove it."
         );
         assert_eq!(desk.connections.draft("acme").unwrap().origin, Origin::System);

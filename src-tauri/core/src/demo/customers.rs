@@ -64,7 +64,7 @@ impl Customers {
                 Code::FileFailed,
                 format!("The demo application could not open its customers in {}: {cause}", path.display()),
             )
-            .hint("Remove that file; it is made anew when the demo starts.")
+            .hint("Remove that file; it is created again when the demo starts.")
         })
     }
 

@@ -160,18 +160,16 @@ fn columns_missing<T>(part: &DirectoryPart, table: &Table<T>, missing: &[(&str, 
         })
         .collect();
     Error::new(Code::DirectoryMismatch, lines.join("\n"))
-        .hint(format!("Its columns are {}. Upper and lower case count.", listed(&names)))
+        .hint(format!("Its columns are {}. Names are case-sensitive.", listed(&names)))
 }
 
 /// What is found or ordered all the time needs a column of the database's own, with a type.
 fn within_json(key: &str, name: &str) -> Error {
     Error::new(
         Code::DirectoryMismatch,
-        format!("directory.{key}: `{name}` is a value within JSON, and has to be a column of its own."),
+        format!("directory.{key}: `{name}` is a value within JSON, but has to be a real column."),
     )
-    .hint(
-        "Name another column, or a view of the table in which the value is a column with a type of its own.",
-    )
+    .hint("Name another column, or a view of the table in which the value is a column with its own type.")
 }
 
 /// No table or view is called `written`; `names` are those that exist.
@@ -191,9 +189,10 @@ pub(super) fn table_missing(written: &str, names: &[String]) -> Error {
         ),
     };
     let hint = if names.is_empty() {
-        "The database has no table at all: is it the right one, and may this user see its schemas?".to_owned()
+        "The database has no tables at all. Is it the right one, and may this user see its schemas?"
+            .to_owned()
     } else {
-        format!("It has {}. Upper and lower case count.", listed(&names))
+        format!("It has {}. Names are case-sensitive.", listed(&names))
     };
     Error::new(Code::DirectoryMismatch, message).hint(hint)
 }

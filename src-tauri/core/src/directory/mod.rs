@@ -442,7 +442,7 @@ impl Watch {
     fn holds(watch: Option<&Self>, now: Option<&String>, part: &DirectoryPart) -> Result<()> {
         match watch {
             Some(watch) if watch.seen.as_ref() != now => {
-                Err(changed(part, "its columns or indexes are others"))
+                Err(changed(part, "its columns or indexes are different"))
             }
             _ => Ok(()),
         }
@@ -453,9 +453,9 @@ impl Watch {
 fn changed(part: &DirectoryPart, what: &str) -> Error {
     Error::new(
         Code::DirectoryMismatch,
-        format!("{} has changed since the directory was opened: {what}.", part.table),
+        format!("{} has changed since the database was opened: {what}.", part.table),
     )
-    .hint("Check the connection; its table or columns were renamed, removed or made anew.")
+    .hint("Check the connection: its table or columns were renamed, removed or recreated.")
 }
 
 /// Goes before a statement that gives a right.

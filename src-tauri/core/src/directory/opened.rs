@@ -1,12 +1,12 @@
-//! An open directory in many hands: it lets go of its database when the last of them does.
+//! An open directory with several users: it closes when the last of them drops it.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use super::Directory;
 
-/// A directory that is closed when it is dropped. Whoever is using it while its connection changes keeps it as long
-/// as that takes.
+/// A directory that is closed when it is dropped. A query that is running while the connection changes
+/// keeps it open until it is done.
 pub struct OpenDirectory(Arc<dyn Directory>);
 
 impl OpenDirectory {

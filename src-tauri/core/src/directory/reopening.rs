@@ -1,8 +1,8 @@
-//! A directory that is looked at again when the database is no longer what it was: a column of another type, a
-//! table made anew, a file put in another one's place.
+//! A directory that is reopened when the database has changed: a column with another type, a recreated table, a
+//! replaced file.
 //!
 //! The engines only say that something has changed ([`Code::DirectoryMismatch`]). Here the catalogue is read
-//! again, once, and the question is asked again; what does not fit then is told.
+//! again, once, and the query is repeated; if it fails again, that error is returned.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -17,7 +17,7 @@ pub(super) struct Reopening {
     part: DirectoryPart,
     passwords: Arc<dyn Passwords>,
     current: RwLock<Arc<dyn Directory>>,
-    /// Held while it is opened again: whoever comes meanwhile takes the same new one.
+    /// Held while it is reopened: concurrent queries wait and share the new one.
     opening: tokio::sync::Mutex<()>,
 }
 
@@ -31,8 +31,8 @@ impl Reopening {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Opens it again in the place of `outdated`, unless somebody else has by now. The old one goes when its last
-    /// question is answered.
+    /// Reopens it in place of `outdated`, unless another query already has. The old one closes when its last query is
+    /// answered.
     async fn reopen(&self, outdated: &Arc<dyn Directory>) -> Result<Arc<dyn Directory>> {
         let _one_at_a_time = self.opening.lock().await;
         let current = self.current();
@@ -88,7 +88,7 @@ impl Directory for Reopening {
     }
 }
 
-/// Opening it again knows of no cancellation.
+/// Reopening cannot be cancelled.
 async fn unless_cancelled<T>(
     cancel: &CancellationToken,
     answer: impl Future<Output = Result<T>>,

@@ -30,7 +30,7 @@ impl TunnelFolder {
         let folder =
             folder.tempdir_in(place).map_err(|cause| Error::file("make a folder in", place, &cause))?;
         let (made, lock) = (folder.path().join("new"), folder.path().join(LOCK));
-        // It has its name once it is locked, so that nobody meets it without.
+        // Renamed into place only once it is locked, so that nobody sees it unlocked.
         let in_use = File::create(&made).and_then(|file| {
             file.lock()?;
             std::fs::rename(&made, &lock)?;
@@ -56,7 +56,7 @@ fn sweep_within(place: &Path) {
         if !is_ours(&folder) {
             continue;
         }
-        // Without a lock in it, it is being made.
+        // A folder without a lock is still being created.
         if open_at_once(&folder.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
             && let Err(cause) = std::fs::remove_dir_all(folder.path())
         {

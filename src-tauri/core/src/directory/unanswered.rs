@@ -1,5 +1,5 @@
-//! Why a server does not answer, in plain words. What the system or a driver said of it is for developers, and stands
-//! in the error's details.
+//! Why a server does not answer, in plain words. The system's or driver's own message is for developers, and goes into
+//! the error's details.
 
 use std::io::{self, ErrorKind};
 
@@ -11,21 +11,21 @@ pub(super) fn unanswered(place: &str, why: &str) -> Error {
         .hint("Check that the database runs, that the host and port are right, and the VPN if it needs one.")
 }
 
-/// The network, or what stands for it, failed.
+/// The network, or a local socket, failed.
 pub(super) fn from_io(place: &str, cause: &io::Error) -> Error {
     let said = cause.to_string();
     let why = match cause.kind() {
-        ErrorKind::ConnectionRefused => "it takes no connections; nothing may be running there",
+        ErrorKind::ConnectionRefused => "it refused the connection; perhaps nothing is running there",
         ErrorKind::ConnectionReset
         | ErrorKind::ConnectionAborted
         | ErrorKind::BrokenPipe
         | ErrorKind::NotConnected
         | ErrorKind::UnexpectedEof => BROKE_OFF,
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => "nothing came back in time",
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => "no reply came in time",
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
-            "there is no way to it in the network"
+            "there is no network route to it"
         }
-        ErrorKind::NotFound => "its socket is not there",
+        ErrorKind::NotFound => "its socket does not exist",
         ErrorKind::PermissionDenied => "this account may not connect to it",
         // The standard library has no kind for it.
         _ if said.contains("lookup address") || said.contains("resolve") => "its host name is not known",
@@ -34,8 +34,8 @@ pub(super) fn from_io(place: &str, cause: &io::Error) -> Error {
     unanswered(place, why).details(said)
 }
 
-/// The driver could make nothing of what came. A server that goes away in the middle of an answer looks like one
-/// that breaks the protocol, and so does another program on its port.
+/// The driver could not parse the answer. A server that goes away mid-answer looks like one that breaks the protocol,
+/// and so does another program on its port.
 pub(super) fn from_protocol(place: &str, said: &str) -> Error {
     unanswered(place, BROKE_OFF).details(said)
 }
@@ -45,7 +45,7 @@ pub(super) fn from_driver(said: &impl std::fmt::Display) -> Error {
     Error::internal("the database's driver failed").details(said.to_string())
 }
 
-const BROKE_OFF: &str = "the connection broke off in the middle of an exchange";
+const BROKE_OFF: &str = "the connection broke off while it was in use";
 
 #[cfg(test)]
 mod tests {

@@ -54,7 +54,7 @@ pub(super) fn in_words(error: Error) -> Refusal {
     Refusal::new(error.message, error.hint.unwrap_or_default())
 }
 
-/// A failed template that wanted the operator's e-mail is the operator's to mend, not the lead's.
+/// If a template fails for want of the operator's e-mail address, the operator can fix that; the lead cannot.
 pub(super) fn explain(error: Error, running: &Running) -> Error {
     let wants_email = error.code == Code::TemplateFailed && error.message.contains("`operator.email`");
     if wants_email && running.request.operator.operator_email.is_empty() {

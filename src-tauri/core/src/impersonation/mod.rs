@@ -3,9 +3,10 @@
 //! The user is read again → policy → audit *begun* → secrets → plan → window → the window sends the
 //! sign-in → verified → the application is shown → … → sign-out → window closed → audit *ended*.
 //!
-//! Here is what runs, and how it is found. What is asked first is in [`form`]. A session begins in [`begin`], is signed in by [`attempt`], as often as it
-//! takes ([`retrying`]), with the console's own [`steps`]. The clock ends it in [`deadline`], and every way of ending
-//! comes through [`ending`]. The audit log is written in [`writing`]; what templates see is in [`about`].
+//! This module keeps the running sessions. What a sign-in asks for first is in [`form`]. A session begins in [`begin`]
+//! and is signed in by [`attempt`], as often as it takes ([`retrying`]), with the console's own [`steps`]. The clock ends
+//! it in [`deadline`], and every way of ending goes through [`ending`]. The audit log is written in [`writing`]; what
+//! templates see is in [`about`].
 
 mod about;
 mod attempt;
@@ -57,7 +58,7 @@ pub struct Impersonations {
     browser: Arc<dyn Browser>,
     notices: Notices,
     clock: Clock,
-    /// Weak: whoever owns the connections owns this.
+    /// Weak, because the owner of the connections owns this.
     grounds: Weak<dyn Grounds>,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
     turns: Turns,
@@ -65,7 +66,7 @@ pub struct Impersonations {
     forms: Mutex<BTreeSet<(String, String)>>,
     /// Beginnings under way.
     beginning: TaskTracker,
-    /// From then on nothing begins.
+    /// Once set, nothing begins.
     quitting: CancellationToken,
     /// Held by the task that writes what is owed to the audit log.
     paying: Arc<tokio::sync::Mutex<()>>,

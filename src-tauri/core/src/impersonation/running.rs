@@ -48,7 +48,7 @@ pub(super) struct Running {
     pub(super) ended: watch::Sender<bool>,
 }
 
-/// What an attempt stands on.
+/// The basis of an attempt.
 struct Ground {
     /// As it was when the attempt began: what signed in signs out.
     connection: Arc<Connection>,
@@ -114,7 +114,7 @@ impl Running {
         self.ground().context.clone()
     }
 
-    /// The next attempt stands on these.
+    /// Sets the connection and context of the next attempt.
     pub(super) fn stand_on(&self, connection: Arc<Connection>, context: Value) {
         *self.ground() = Ground { connection, context };
     }
@@ -151,20 +151,21 @@ impl Running {
         let blocks_the_same =
             *block == now.sign_in.block && (block.is_empty() || *origin == now.sign_in.origin);
         let changed = |what: &str| {
-            let message = format!("The connection was changed in {what}.");
+            let message =
+                format!("The connection has changed in a way that an open window cannot follow: {what}.");
             Err(Error::new(Code::ConnectionInvalid, message).hint("Close this window and sign in again."))
         };
         if *proxy != now.network.proxy || !blocks_the_same {
-            return changed("what its windows are opened with: the proxy or the blocked paths");
+            return changed("the proxy or the blocked paths");
         }
         let then = self.connection();
         let (before, after) = (&then.file.directory, &now.file.directory);
-        // Elsewhere the same ID is somebody else's, and this window says whose it is.
+        // Elsewhere the same ID belongs to somebody else, and this window names the user it was opened for.
         if (&before.url, &before.table, &before.id, &before.ssh)
             != (&after.url, &after.table, &after.id, &after.ssh)
             || then.file.environment != now.file.environment
         {
-            return changed("where its users are: the database, the table, the ID or the environment");
+            return changed("where its users are, or their environment");
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ impl Impersonations {
     async fn say_if_replaced(&self) {
         if self.audit.was_replaced().await {
             self.notices.send(Notice::Toast(Toast::info(
-                "Another file has taken the place of the audit log.",
+                "Another file has replaced the audit log.",
                 "Entries go to that file from now on. If you did not replace it, tell whoever reviews the log.",
             )));
         }

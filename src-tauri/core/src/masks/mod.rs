@@ -52,7 +52,7 @@ impl Masks {
 
     fn want(&mut self, bytes: Vec<u8>) {
         let bytes = Zeroizing::new(bytes);
-        // To hide the mask itself would change nothing.
+        // Masking the mask itself would change nothing.
         let is_mask = std::str::from_utf8(&bytes).is_ok_and(|text| text.chars().all(|char| char == '•'));
         if !is_mask && !self.wanted.contains(&bytes) {
             self.wanted.push(bytes);
@@ -102,7 +102,7 @@ impl Masks {
         self.wanted.iter().map(|wanted| wanted.len() * 4 / 3).min().unwrap_or_default()
     }
 
-    /// Is any secret in what this stands for, as it is or escaped again? Where it begins is not known.
+    /// Whether the decoded bytes contain a secret, as it is or escaped again. Where it begins is not known.
     fn is_in_base64(&self, run: &[u8], depth: usize) -> bool {
         (0..4).filter_map(|shift| Reading::of_base64(run, shift)).any(|inside| self.is_in(&inside, depth))
     }

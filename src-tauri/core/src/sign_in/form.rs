@@ -142,7 +142,7 @@ impl SignInForm {
                 FormFieldKind::Text | FormFieldKind::LongText if required && is_empty => reason.clone(),
                 _ if required && is_empty => {
                     return Err(Refusal::new(
-                        format!("The action's form wants `{name}`, which only whoever impersonates can say"),
+                        format!("The action's form asks for `{name}`, which only the agent can answer"),
                         "Impersonate somebody to try it, or give a value in `[sign_in.forest.values]`.",
                     ));
                 }

@@ -90,7 +90,7 @@ pub fn link_failed(
     };
     Refusal::new(
         title,
-        "A link counts once and not for long: try again. If it stays so, check where it leads.",
+        "A link works only once and only for a short time. Try again; if it keeps happening, check where the link leads.",
     )
 }
 
@@ -130,7 +130,7 @@ fn in_its_words(body: &str) -> Option<String> {
         ("jwt expired", CLOCK),
         (
             "used already",
-            "This token was used before; each sign-in makes a new one. Try again; if it stays so, something on the way sends requests twice.",
+            "This token was used before; each sign-in makes a new one. Try again; if it keeps happening, something on the way sends requests twice.",
         ),
         (
             "wrong audience",

@@ -193,7 +193,7 @@ fn not_a_header(name: &str, template: &Template) -> Error {
         return error.hint("Send that value in the body instead, or through `| urlencode`.");
     }
     error.hint(format!(
-        "Check the secret {}: a line break, an emoji or a control character may have been stored with it. Store it again without.",
+        "Check the secret {}: a line break, an emoji or a control character may have been stored with it. Store it again without them.",
         secrets.join(" and ")
     ))
 }

@@ -33,7 +33,7 @@ impl Template {
         let (path, meant) = (path_of(rendered), path_of(shape));
         if leads_elsewhere(path) && !leads_elsewhere(meant) || empty_parts(path) > empty_parts(meant) {
             let message = format!(
-                "{} would lead elsewhere for this user: a value in its path is empty, or leads up as `..` does.",
+                "{} would lead elsewhere for this user: a value in its path is empty, or climbs the path as `..` does.",
                 self.source.key
             );
             let hint = "Put another of the user's values into the path, such as the id.";
@@ -102,7 +102,7 @@ fn literal_origin(text: &str) -> Result<Origin, TemplateFault> {
     }
     if literal.is_some_and(|literal| literal < authority || authority == text.len()) {
         return fault(
-            "scheme, host and port have to be written out, followed by a `/`; templates can stand only after them",
+            "scheme, host and port have to be written out, followed by a `/`; templates can only come after them",
         );
     }
     let url = match Url::parse(&text[..literal.unwrap_or(text.len())]) {

@@ -1,4 +1,4 @@
-//! Who can change a file: what IT hands out counts only where nobody else could have put it.
+//! Who can change a file: connections from IT are used only if nobody else could have put them there.
 //!
 //! On Unix owner and mode say so, on Windows the owner and the access list, read as text by `sddl`.
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub enum Trusted {
     /// The system's administrators alone.
     Administrators,
-    /// They, and whoever runs this.
+    /// Administrators, and the account that runs this.
     Myself,
 }
 
@@ -45,13 +45,13 @@ fn places(path: &Path) -> impl Iterator<Item = (bool, PathBuf)> {
 fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt;
     let metadata = std::fs::metadata(place)
-        .map_err(|cause| format!("{} cannot be looked at: {cause}", place.display()))?;
+        .map_err(|cause| format!("{} cannot be checked: {cause}", place.display()))?;
     let is_own = trusted == Trusted::Myself && metadata.uid() == rustix::process::geteuid().as_raw();
     let shown = place.display();
     if metadata.uid() != 0 && !is_own {
         return Err(format!("{shown} belongs to another account (user id {})", metadata.uid()));
     }
-    // In a folder with the sticky bit, as /tmp, nobody moves what belongs to others.
+    // In a folder with the sticky bit, such as /tmp, nobody can move other people's files.
     let is_sticky = is_parent && metadata.mode() & 0o1000 != 0;
     if metadata.mode() & 0o022 != 0 && !is_sticky {
         return Err(format!("others can write to {shown} (mode {:o})", metadata.mode() & 0o7777));
@@ -118,7 +118,7 @@ mod tests {
             );
             mode(place, shut);
         }
-        // A sticky folder keeps others' hands off what is in it, but lets them put things there.
+        // A sticky folder protects what is in it, but others can add to it.
         mode(&base.path().join("a"), 0o1777);
         assert_eq!(check(), Ok(()));
         assert!(only_changed_by(Trusted::Myself, &base.path().join("a")).is_err());

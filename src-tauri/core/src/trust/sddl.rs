@@ -64,7 +64,7 @@ pub(super) fn only_changed_by_administrators(sddl: &str, is_parent: bool) -> Res
             return Err("somebody: its access list cannot be read".into());
         };
         let allows = matches!(kind, "A" | "OA" | "XA" | "ZA");
-        // For what will be made in it, not for itself.
+        // Inherited by what is created in it; does not apply to the folder itself.
         let only_inherited = inheritance.as_bytes().chunks(2).any(|flag| flag == b"IO");
         let wanted = if is_parent { REPLACE } else { WRITE };
         if allows && !only_inherited && !ADMINISTRATORS.contains(&who) && mask(rights) & wanted != 0 {
@@ -81,7 +81,7 @@ fn part<'a>(sddl: &'a str, mark: &str) -> Option<&'a str> {
     Some(&rest[..end.unwrap_or(rest.len())])
 }
 
-/// What cannot be read is every right.
+/// Rights that cannot be parsed count as all rights.
 fn mask(rights: &str) -> u32 {
     if let Some(hex) = rights.strip_prefix("0x") {
         return u32::from_str_radix(hex, 16).unwrap_or(u32::MAX);

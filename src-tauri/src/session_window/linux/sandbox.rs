@@ -54,7 +54,7 @@ fn try_it(bubblewrap: &str, dbus_proxy: &str) -> Result<(), &'static str> {
         .status();
     match tried {
         Ok(status) if status.success() => Ok(()),
-        _ => Err("bubblewrap cannot make namespaces on this system"),
+        _ => Err("bubblewrap cannot create namespaces on this system"),
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     fn what_is_missing_is_named() {
         assert_eq!(try_it("/nowhere/bwrap", "/bin/true"), Err("bubblewrap is not installed"));
         assert_eq!(try_it("/bin/true", "/nowhere/proxy"), Err("xdg-dbus-proxy is not installed"));
-        let refused = Err("bubblewrap cannot make namespaces on this system");
+        let refused = Err("bubblewrap cannot create namespaces on this system");
         assert_eq!(try_it("/bin/false", "/bin/true"), refused, "as where user namespaces are forbidden");
         assert_eq!(try_it("/etc/passwd", "/bin/true"), refused, "nothing that runs");
         assert_eq!(try_it("/bin/true", "/bin/true"), Ok(()));

@@ -196,7 +196,7 @@ impl Setting {
         }
         if value.chars().any(|char| char.is_control() || "{}<>\"'\\".contains(char)) {
             return Err(
-                "has a character in it that it cannot have: none of { } < > \" ' \\ can stand here".into()
+                "contains a character that is not allowed: { } < > \" ' \\ cannot be used here".into()
             );
         }
         match self.kind {

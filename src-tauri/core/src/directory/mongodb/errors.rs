@@ -46,7 +46,7 @@ pub(in crate::directory) fn from_driver(
             unreachable(part, "its host name is not known").details(message)
         }
         ErrorKind::ProxyConnect { message, .. } => {
-            unreachable(part, "the proxy gave no way to it").details(message)
+            unreachable(part, "the proxy could not connect to it").details(message)
         }
         ErrorKind::InvalidResponse { message, .. } => unanswered::from_protocol(&place(part), &message),
         ErrorKind::Shutdown => unreachable(part, "the connection was closed"),
@@ -72,9 +72,9 @@ fn from_server(error: &CommandError, part: &DirectoryPart) -> Error {
         50 | 262 => timed_out(part),
         26 => Error::new(
             Code::DirectoryMismatch,
-            format!("{} has changed since the directory was opened: {said}.", part.table),
+            format!("{} has changed since the database was opened: {said}.", part.table),
         )
-        .hint("Check the connection; its collection was renamed or removed."),
+        .hint("Check the connection: its collection was renamed or removed."),
         11601 | 237 | 46841 => stopped(),
         // Shutting down, recovering, no primary: each is over by itself.
         91 | 189 | 10107 | 11600 | 11602 | 13435 | 13436 => unreachable(part, said),

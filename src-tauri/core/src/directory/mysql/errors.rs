@@ -79,9 +79,9 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
         // What a statement names is not there, or a view's own table is not. It was when the directory was opened.
         1054 | 1146 | 1356 => Error::new(
             Code::DirectoryMismatch,
-            format!("{} has changed since the directory was opened: {said}.", part.table),
+            format!("{} has changed since the database was opened: {said}.", part.table),
         )
-        .hint("Check the connection; its table or columns were renamed or removed."),
+        .hint("Check the connection: its table or columns were renamed or removed."),
         // MySQL's max_execution_time; MariaDB's max_statement_time; a lock.
         3024 | 1969 | 1205 => timed_out(part),
         // Interrupted, and not by us.

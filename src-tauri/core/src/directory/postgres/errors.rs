@@ -62,9 +62,9 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
         "42P01" | "42703" | "3F000" | "42883" | "42804" | "42846" | "42725" | "42P18" | "0A000" => {
             Error::new(
                 Code::DirectoryMismatch,
-                format!("{} has changed since the directory was opened: {said}.", part.table),
+                format!("{} has changed since the database was opened: {said}.", part.table),
             )
-            .hint("Check the connection; its table or columns were renamed, removed or made anew.")
+            .hint("Check the connection: its table or columns were renamed, removed or recreated.")
         }
         "57014" => timed_out(part),
         "25006" => refused(format!("{} tried to write to the database: {said}.", part.table))

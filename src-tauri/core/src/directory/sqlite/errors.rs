@@ -39,9 +39,9 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
         .hint("Understudy only reads. Name a table or view that can be read without writing."),
         1 if said.starts_with("no such table") || said.starts_with("no such column") => Error::new(
             Code::DirectoryMismatch,
-            format!("{} has changed since the directory was opened: {said}.", part.table),
+            format!("{} has changed since the database was opened: {said}.", part.table),
         )
-        .hint("Check the connection; its table or columns were renamed or removed."),
+        .hint("Check the connection: its table or columns were renamed or removed."),
         _ => Error::new(Code::DirectoryRefused, format!("The database could not answer: {said}."))
             .hint("This comes from the table or view itself; its owner can tell more."),
     }

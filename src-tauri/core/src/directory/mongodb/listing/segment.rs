@@ -68,7 +68,7 @@ impl<'a> Listing<'a> {
     /// place, and be continued from at another's.
     pub(super) fn gives_single_values(path: &str, documents: &[Document]) -> Result<()> {
         if documents.iter().any(|document| paths::goes_through_list(document, path)) {
-            let message = format!("`{path}` has come to hold lists since the directory was opened.");
+            let message = format!("`{path}` contains lists now, unlike when the database was opened.");
             return Err(Error::new(Code::DirectoryMismatch, message)
                 .hint("Refresh to read the collection's indexes again."));
         }
