@@ -54,6 +54,7 @@ const COMMANDS = [
   ["store_secret", { connection, name: "admin_token", value: "stolen", thisRunOnly: true }],
   ["use_secrets_there", { moved: { connection, secrets: [] } }],
   ["forget_secret", { connection, name: "admin_token" }],
+  ["unlock_keyring", {}],
   ["start_demo", {}],
   ["read_connection", { connection }],
   ["read_connection_file", { path: "/etc/passwd" }],
