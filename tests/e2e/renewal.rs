@@ -19,7 +19,7 @@ async fn a_refused_secret_is_asked_for_in_the_console_and_the_session_goes_on() 
     let whole = console.window().await?;
     shop.stage.desktop.wait_until_active(&whole).await?;
     console.turn_to().await?;
-    console.ui.by_role("dialog", "A secret is needed").await?;
+    console.ui.by_role("dialog", "Enter a secret").await?;
     let field = console.ui.session().find(By::Css("input[type=password]")).await?;
     field.send_keys(TOKEN).await?;
     field.send_keys(Key::Enter).await?;
