@@ -237,11 +237,7 @@ impl Vault {
         fits(bytes, keyring::LIMIT)?;
         let (wanted, kept) = (name.clone(), destination.to_kept());
         self.ask_aloud(move |keyring| {
-            // What is stored without a destination is held back until the agent has said where it may go: so neither
-            // an old secret gets the new destination nor a new one the old, wherever the keyring fails in between.
-            remove(keyring, &beside(&wanted), &wanted)?;
-            write(keyring, &wanted, &wanted, value.expose_secret().as_bytes())?;
-            write(keyring, &beside(&wanted), &wanted, kept.as_bytes())
+            store_both(keyring, &wanted, value.expose_secret().as_bytes(), kept.as_bytes())
         })
         .await?;
         self.typed().remove(name);
@@ -360,6 +356,26 @@ fn read(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName) -> Result<
 
 fn write(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName, bytes: &[u8]) -> Result<()> {
     keyring.entry(entry)?.set_secret(bytes).map_err(|cause| fault::using("store", name, &cause))
+}
+
+/// Stores a secret and what it is for. A secret without a destination is held back until the agent has said where it
+/// may go, so wherever the keyring fails, neither gets the old secret the new destination nor the new one the old.
+fn store_both(keyring: &dyn Keyring, name: &SecretName, value: &[u8], destination: &[u8]) -> Result<()> {
+    let entry = beside(name);
+    let before = match keyring.entry(&entry)?.get_secret() {
+        Ok(bytes) => Some(bytes),
+        Err(keyring_core::Error::NoEntry) => None,
+        Err(cause) => return Err(fault::using("store", name, &cause)),
+    };
+    remove(keyring, &entry, name)?;
+    if let Err(error) = write(keyring, name, name, value) {
+        if let Some(before) = before {
+            // The old secret is still there, and where it may go has not changed.
+            let _ = write(keyring, &entry, name, &before);
+        }
+        return Err(error);
+    }
+    write(keyring, &entry, name, destination)
 }
 
 /// `false`: there was none.
