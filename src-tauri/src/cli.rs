@@ -219,24 +219,24 @@ impl Named {
 
     /// What runs on this computer to reach the database, where nobody has agreed to it by adding the file.
     fn commands(&self) -> Option<Vec<String>> {
-        let part = Connection::parse(&self.id, &self.text, Origin::Own, None).ok()?.file.directory;
+        let directory = Connection::parse(&self.id, &self.text, Origin::Own, None).ok()?.file.directory;
         let known = self.saved.as_ref().map(|saved| &saved.file.directory);
         // The program's password goes where the text says: there too somebody has to have agreed to it.
         let is_known = known.is_some_and(|known| {
-            known.password_command == part.password_command
-                && known.ssh == part.ssh
-                && Destination::of_password(known) == Destination::of_password(&part)
+            known.password_command == directory.password_command
+                && known.ssh == directory.ssh
+                && Destination::of_password(known) == Destination::of_password(&directory)
         });
         if self.is_added || is_known {
             return None;
         }
         let mut commands = Vec::new();
-        if let Some(words) = &part.password_command {
+        if let Some(words) = &directory.password_command {
             // Quoted, so that no word hides another or moves the terminal's cursor.
             let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
             commands.push(format!("program  {}", words.join(" ")));
         }
-        if let Some(ssh) = &part.ssh {
+        if let Some(ssh) = &directory.ssh {
             let user = ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
             let port = ssh.port.map(|port| format!(":{port}")).unwrap_or_default();
             commands.push(format!("ssh      {}", format!("{user}{}{port}", ssh.host).escape_debug()));

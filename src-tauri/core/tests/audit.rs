@@ -285,7 +285,7 @@ async fn what_a_crash_left_open_is_closed_once_and_sessions_of_living_runs_are_l
 
     let log = desk.log().await;
     let crash = begun(3, "lost", "7", "why").then(50, EndCause::Crash.into());
-    assert_eq!(log.close_unfinished(50).await.unwrap(), [crash.clone()]);
+    assert_eq!(log.close_unfinished(50).await.unwrap(), std::slice::from_ref(&crash));
     assert_eq!(log.entries(1).await.unwrap(), [crash]);
     assert!(log.close_unfinished(60).await.unwrap().is_empty());
 

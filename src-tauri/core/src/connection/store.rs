@@ -573,10 +573,8 @@ mod tests {
 
     #[test]
     fn a_file_of_nothing_but_faults_is_told_shortly() {
-        let mut many = text("Many");
-        for number in 0..20_000 {
-            many.push_str(&format!("k{number}=1\n"));
-        }
+        let faults: Vec<String> = (0..20_000).map(|number| format!("k{number}=1\n")).collect();
+        let mut many = text("Many") + &faults.concat();
         let error = Connection::parse("many", &many, Origin::Own, None).unwrap_err();
         assert_eq!(error.message.lines().count(), 21, "{error}");
         many.push_str(&"# more\n".repeat(40_000));

@@ -200,8 +200,8 @@ fn a_step_that_sends_on_what_the_secret_bought_counts_and_so_does_a_links_goal()
 #[test]
 fn what_is_kept_fits_into_every_keyring_and_is_still_the_same() {
     let long = FILE.replace("{{ secret.admin_token }}", &"{{ secret.admin_token }} ".repeat(400));
-    let many: String = (0..80).map(|at| format!("f{at} = \"{{{{ secret.admin_token }}}}\", ")).collect();
-    let many = FILE.replace("body = { ", &format!("body = {{ {many}"));
+    let many: Vec<String> = (0..80).map(|at| format!("f{at} = \"{{{{ secret.admin_token }}}}\", ")).collect();
+    let many = FILE.replace("body = { ", &format!("body = {{ {}", many.concat()));
     for text in [FILE.to_owned(), long, many] {
         let destination = token(&text);
         let kept = destination.to_kept();

@@ -102,15 +102,14 @@ impl Impersonations {
         let typed = Typed::new();
         let source = self.secrets_of(&connection, &typed);
         for name in connection.sign_out_secrets() {
-            let secret = match source.of(&connection, &name).await {
+            // As the vault has it now, or else as the sign-in got it.
+            let found = source.of(&connection, &name).await;
+            let secret = match found.or_else(|error| running.released(&name).ok_or(error)) {
                 Ok(secret) => secret,
-                Err(error) => match running.released(&name) {
-                    Some(secret) => secret,
-                    None => {
-                        missing = missing.and(Err(error.message));
-                        continue;
-                    }
-                },
+                Err(error) => {
+                    missing = missing.and(Err(error.message));
+                    continue;
+                }
             };
             context["secret"][name] = secret.expose_secret().into();
             secrets.push(secret);

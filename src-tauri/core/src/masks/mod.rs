@@ -216,9 +216,9 @@ mod tests {
     }
 
     fn each(text: &str, spell: impl Fn(char, &mut String)) -> String {
-        let mut spelt = String::new();
-        text.chars().for_each(|char| spell(char, &mut spelt));
-        spelt
+        let mut written = String::new();
+        text.chars().for_each(|char| spell(char, &mut written));
+        written
     }
 
     fn url(text: &str) -> String {
@@ -236,7 +236,7 @@ mod tests {
                         char.to_string()
                     } else {
                         url(&char.to_string()).to_lowercase()
-                    })
+                    });
                 })
             },
             |text| text.bytes().fold(String::new(), |spelt, byte| spelt + &format!("%{byte:02x}")),

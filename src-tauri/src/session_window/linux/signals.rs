@@ -24,7 +24,8 @@ pub fn listen(
     is_ours: impl Fn() -> bool + 'static,
     heard: impl Fn(Heard) + 'static,
 ) {
-    let (is_ours, heard): (Rc<dyn Fn() -> bool>, Rc<dyn Fn(Heard)>) = (Rc::new(is_ours), Rc::new(heard));
+    let is_ours: Rc<dyn Fn() -> bool> = Rc::new(is_ours);
+    let heard: Rc<dyn Fn(Heard)> = Rc::new(heard);
     let view = page.webview();
     close_by_end(&view);
     paint_after_swap(&view);
