@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use serde_json::Map;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use understudy_core::audit::{EndCause, Entry, Event, Outcome};
 use understudy_core::clock::Clock;
@@ -136,11 +137,15 @@ async fn a_trial_that_is_asked_to_go_signs_out_first() {
         let desk = Desk::new().await;
         let shop = slow_shop(&desk).await;
         shop.be_slow();
-        let asked = trial(desk.home.path());
+        let mut asked = trial(desk.home.path());
         let pid = asked.id().expect("it runs").to_string();
         shop.began.notified().await;
         let sent = Command::new("kill").args([signal, &pid]).status().await.expect("sent");
         assert!(sent.success());
+        // It has heard the signal once it says so.
+        let mut said = BufReader::new(asked.stderr.take().expect("it is read")).lines();
+        let line = said.next_line().await.expect("text").expect("a line");
+        assert!(line.starts_with("Stopping"), "{line}");
         shop.goes_on.notify_one();
         let output = asked.wait_with_output().await.expect("it ends");
         assert_eq!(output.status.code(), Some(1), "{signal}: {output:?}");

@@ -142,8 +142,13 @@ impl Console<'_> {
             self.ask("console_state", "{}").await?["sessions"].as_array().is_some_and(|all| !all.is_empty());
         self.stage.desktop.close(&self.window().await?).await?;
         if runs {
-            // The window goes while it is clicked, which the driver may call an error. That it did not go shows at once.
-            let _ = self.ui.with_text("button", "and quit").await?.click().await;
+            self.ui.with_text("button", "and quit").await?;
+            // The window goes with the click, and a driver that waits for its end would wait for the program's.
+            let click = "const buttons = [...document.querySelectorAll('button')];
+                const quit = buttons.find((button) => button.textContent.includes('and quit'));
+                setTimeout(() => quit.click());
+                return true";
+            self.ui.evaluate(click).await?;
         }
         Ok(())
     }

@@ -176,7 +176,7 @@ describe("a new connection", () => {
     expect(await field("E-mail column")).toHaveAttribute("aria-invalid", "true");
     expect(screen.queryByRole("region", { name: "Preview" })).toBeNull();
     await paste("Table", "user");
-    expect(screen.getByText(/is no “user”/)).toBeInTheDocument();
+    expect(screen.getByText(/no table called “user”/)).toBeInTheDocument();
     await paste("Table", "public.users");
     await user.click(await field("E-mail column"));
     await user.clear(await field("E-mail column"));

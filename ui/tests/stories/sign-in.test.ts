@@ -133,7 +133,7 @@ describe("what the application runs", () => {
     const sign_in = { ...connectionFile.sign_in, encoding: "form" as const, block: ["/staff/"] };
     await startEdit(sign_in, { sign_out: { url: "https://app.acme.example/logout", body: { a: 1 } } });
     expect(await runs()).toHaveDisplayValue("Written by hand");
-    expect(screen.getByText(/it stays as it is: encoding, block/)).toBeInTheDocument();
+    expect(screen.getByText(/which stays as it is: encoding, block/)).toBeInTheDocument();
     await choose("Better Auth");
     expect(screen.queryByLabelText("Login endpoint")).toBeNull();
     await press("File");
