@@ -48,6 +48,8 @@ function filled(title: string, subtitle: string): string {
     nonce: NONCE,
     title: escape(title),
     subtitle: escape(subtitle),
+    // Nothing more is run before it is ready.
+    first: "",
   };
   return Object.entries(marks).reduce((html, [mark, value]) => html.replaceAll(`{${mark}}`, value), source);
 }
@@ -231,6 +233,7 @@ describe("the desk", () => {
   test("says why it was refused, and has Retry ready under the finger", async () => {
     const desk = await open();
     const { page, reports } = desk;
+    await expect.poll(() => reports).toEqual(["ready"]);
     await desk.refuse(refused);
     expect(await page.getByRole("alert").innerText()).toContain(refused.title);
     expect(await page.getByRole("alert").innerText()).toContain(refused.hint);
@@ -263,6 +266,7 @@ describe("the desk", () => {
 
   test("is left by Escape", async () => {
     const desk = await open();
+    await expect.poll(() => desk.reports).toEqual(["ready"]);
     await desk.page.keyboard.press("Escape");
     await expect.poll(() => desk.reports).toEqual(["ready", "close"]);
     await desk.close();

@@ -116,9 +116,9 @@ describe("keys alone", () => {
       await page.keyboard.press("Tab");
     }
     expect(unseen).toEqual([]);
-    for (const wanted of ["Search users", "Users", "E-mail", "Created", "Close details"]) {
-      expect(names).toContain(wanted);
-    }
+    for (const wanted of ["Search users", "Users", "Close details"]) expect(names).toContain(wanted);
+    // The list's headers are one stop together: arrows lead from one to the next.
+    expect(names.filter((name) => ["E-mail", "Plan", "Created"].includes(name)).length).toBeLessThan(2);
     await opened.close();
   });
 });
@@ -293,7 +293,7 @@ describe("what no index serves", () => {
     await page.getByText("Sorting by Plan reads about 10 M rows").waitFor();
     await expect.poll(() => focused(page).innerText()).toBe("Sort anyway");
     await page.keyboard.press("Enter");
-    await expect.poll(() => chosen(page).innerText()).toContain("Team");
+    await expect.poll(() => chosen(page).innerText()).toContain("Business");
     await opened.close();
   });
 });

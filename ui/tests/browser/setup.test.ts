@@ -414,7 +414,7 @@ const views: View[] = [
     },
     go: async (page) => {
       await typedUrl(page);
-      await page.getByText("may read no table").scrollIntoViewIfNeeded();
+      await page.getByText("may not read any table").scrollIntoViewIfNeeded();
     },
   },
   {

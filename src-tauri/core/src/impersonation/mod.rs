@@ -3,10 +3,10 @@
 //! The user is read again → policy → audit *begun* → secrets → plan → window → the window sends the
 //! sign-in → verified → the application is shown → … → sign-out → window closed → audit *ended*.
 //!
-//! This module keeps the running sessions. What a sign-in asks for first is in [`form`]. A session begins in [`begin`]
-//! and is signed in by [`attempt`], as often as it takes ([`retrying`]), with the console's own [`steps`]. The clock ends
-//! it in [`deadline`], and every way of ending goes through [`ending`]. The audit log is written in [`writing`]; what
-//! templates see is in [`about`].
+//! This module keeps the running sessions. What a sign-in asks for first is in `form`. A session begins in `begin`
+//! and is signed in by `attempt`, as often as it takes (`retrying`), with the console's own `steps`. The clock ends
+//! it in `deadline`, and every way of ending goes through `ending`. The audit log is written in `writing`; what
+//! templates see is in `about`.
 
 mod about;
 mod attempt;
