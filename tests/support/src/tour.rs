@@ -70,7 +70,7 @@ async fn walk_on(stage: &Stage, folder: &Path, theme: &str) -> Result<()> {
         Ok(received.iter().any(|one| one["path"] == "/" && one["status"] == 200).then_some(received))
     })
     .await?;
-    let session = stage.desktop.wait_for_window("— Demo development — Understudy").await?;
+    let session = stage.desktop.wait_for_window("development — Understudy").await?;
     console.wait_for_phases(&["active"]).await?;
     stage.desktop.wait_until_painted(&session).await?;
     stage.desktop.screenshot(Some(&session), &picture("session")).await?;
@@ -81,7 +81,7 @@ async fn walk_on(stage: &Stage, folder: &Path, theme: &str) -> Result<()> {
 
     console.ui.switch_to("bar.html").await?;
     console.ui.by_role("button", "End session").await?.click().await?;
-    stage.desktop.wait_until_gone("— Demo development — Understudy").await?;
+    stage.desktop.wait_until_gone("development — Understudy").await?;
     if theme == "light" {
         say("\nWhat the demo's application received:");
         for one in self::received(&origin).await? {
