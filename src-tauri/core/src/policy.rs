@@ -49,7 +49,8 @@ pub enum Standing {
     Undecided,
 }
 
-/// What the policy says of each of `rows`, in their order. Takes some microseconds a row.
+/// What the policy says of each of `rows`, in their order. Rules are compiled once, and see
+/// only the columns that they name.
 pub fn standings(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
     if policy.protect.is_empty() {
         return vec![Standing::Free; rows.len()];
