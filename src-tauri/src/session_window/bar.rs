@@ -58,7 +58,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
         return;
     }
     if action == BarAction::Reload
-        && let Some(url) = open.leave_fault()
+        && let Some(url) = open.reload_over_fault()
     {
         let _ = with_page(&open.session, |page| page.view.load_url(&url));
         return;

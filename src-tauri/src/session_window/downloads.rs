@@ -10,7 +10,7 @@ use understudy_core::notice::{Toast, ToastKind};
 use understudy_core::plain;
 
 use super::bar_label;
-use super::stage::{Open, Stage};
+use super::stage::Open;
 use crate::CONSOLE;
 
 /// The downloads of one session's page, by the URL they come from.
@@ -40,7 +40,7 @@ impl Downloads {
 
     /// Where a file goes that the page in the window hands out; a desk hands out none.
     pub fn asked(&self, open: &Open, url: &str, suggested: &Path) -> Option<PathBuf> {
-        let is_of_page = matches!(*super::lock(&open.stage), Stage::Application { .. });
+        let is_of_page = super::lock(&open.stage).is_of_application();
         if is_of_page && !self.is_over.get() { self.begun(url, suggested) } else { None }
     }
 

@@ -32,13 +32,20 @@ pub(super) enum Stage {
         desk: Desk,
         /// Where the page was, if it can be loaded again.
         url: Option<String>,
+        /// It is being loaded; the desk stands, and is heard, until it has come.
+        is_reloading: bool,
     },
 }
 
 impl Stage {
     /// Does a page of Understudy's stand there, and nothing on its way to take its place?
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::Desk { .. } | Self::Fault { .. })
+        matches!(self, Self::Desk { .. } | Self::Fault { is_reloading: false, .. })
+    }
+
+    /// Is what comes now the application's?
+    pub fn is_of_application(&self) -> bool {
+        matches!(self, Self::Application { .. } | Self::Fault { is_reloading: true, .. })
     }
 }
 
@@ -126,25 +133,28 @@ impl Open {
     }
 
     /// The application's page may come back where a fault is told: gives its URL.
-    pub fn leave_fault(&self) -> Option<String> {
-        let mut stage = lock(&self.stage);
-        let Stage::Fault { url, .. } = &mut *stage else { return None };
-        let url = url.take()?;
-        *stage = Stage::Application { is_there: false };
-        Some(url)
+    pub fn reload_over_fault(&self) -> Option<String> {
+        let Stage::Fault { url: Some(url), is_reloading, .. } = &mut *lock(&self.stage) else { return None };
+        *is_reloading = true;
+        Some(url.clone())
     }
 
     /// The first page of the application has come, if it was awaited.
     pub fn came(&self) -> bool {
-        let Stage::Application { is_there } = &mut *lock(&self.stage) else { return false };
-        !std::mem::replace(is_there, true)
+        let stage = &mut *lock(&self.stage);
+        let is_awaited =
+            matches!(stage, Stage::Application { is_there: false } | Stage::Fault { is_reloading: true, .. });
+        if is_awaited {
+            *stage = Stage::Application { is_there: true };
+        }
+        is_awaited
     }
 
     /// Has a page of ours stand where the application's was, at `url`.
     pub fn put_fault(&self, fault: &Fault, url: String) -> (Desk, Option<String>) {
         let desk = Desk::of_fault(&self.blocked.origin, fault);
         let again = fault.retry.is_some().then(|| url.clone());
-        *lock(&self.stage) = Stage::Fault { desk: desk.clone(), url: again };
+        *lock(&self.stage) = Stage::Fault { desk: desk.clone(), url: again, is_reloading: false };
         (desk, Some(url))
     }
 }
@@ -167,10 +177,8 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
     }
     let mut stage = lock(&open.stage);
     match &mut *stage {
-        Stage::Application { .. } | Stage::Link { .. } => {
-            is_web(url) || ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme))
-        }
-        Stage::Fault { desk, .. } => {
+        Stage::Application { .. } | Stage::Link { .. } => is_of_page(url),
+        Stage::Fault { desk, is_reloading, .. } => {
             match desk::report(url, &desk.nonce) {
                 Some(Report::Retry) => {
                     let _ = open.wishes.send(Wish::Reload(open.session.clone()));
@@ -179,7 +187,7 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
                     let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
                 }
                 Some(_) => {}
-                None => return url.starts_with(&desk.base),
+                None => return url.starts_with(&desk.base) || *is_reloading && is_of_page(url),
             }
             false
         }
@@ -212,6 +220,11 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
             false
         }
     }
+}
+
+/// May a page of the application go there?
+fn is_of_page(url: &str) -> bool {
+    is_web(url) || ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme))
 }
 
 pub(super) fn is_web(url: &str) -> bool {
@@ -328,5 +341,22 @@ mod tests {
         assert!(matches!(heard.try_recv(), Ok(Wish::Reload(session)) if session == "s1"));
         assert!(!may_navigate(&open, &format!("understudy-desk:{}/close", desk.nonce)));
         assert!(matches!(heard.try_recv(), Ok(Wish::End(_, EndCause::Operator))));
+    }
+
+    #[test]
+    fn a_page_that_is_loaded_again_and_does_not_come_can_be_asked_for_once_more() {
+        let (open, mut heard) = open(Stage::Application { is_there: true });
+        let at = "https://app.example/invoices";
+        let (desk, _) = open.ended(at.into()).expect("a page of ours");
+        assert_eq!(open.reload_over_fault().as_deref(), Some(at));
+        assert!(may_navigate(&open, at) && !open.is_ours());
+
+        // A second press breaks the load off: it is heard, and begins another.
+        assert!(!may_navigate(&open, &format!("understudy-desk:{}/retry", desk.nonce)));
+        assert!(matches!(heard.try_recv(), Ok(Wish::Reload(_))));
+        assert_eq!(open.reload_over_fault().as_deref(), Some(at));
+        assert!(open.came() && open.reload_over_fault().is_none());
+        assert!(!may_navigate(&open, &format!("understudy-desk:{}/close", desk.nonce)), "the desk is gone");
+        assert!(heard.try_recv().is_err());
     }
 }
