@@ -47,13 +47,27 @@ impl TunnelFolder {
 
 /// Removes the folders of tunnels whose program was killed. Those of others, and of other accounts, stay.
 pub fn sweep() {
-    sweep_within(&std::env::temp_dir());
+    sweep_within(&std::env::temp_dir(), our_account());
 }
 
-fn sweep_within(place: &Path) {
+/// Whose folders are swept. Elsewhere each account has a place of its own for this.
+#[cfg(unix)]
+type Account = rustix::process::Uid;
+#[cfg(not(unix))]
+type Account = ();
+
+#[cfg(unix)]
+fn our_account() -> Account {
+    rustix::process::geteuid()
+}
+
+#[cfg(not(unix))]
+fn our_account() -> Account {}
+
+fn sweep_within(place: &Path, of: Account) {
     let found = std::fs::read_dir(place).into_iter().flatten().flatten();
     for folder in found.filter(|found| found.file_name().to_string_lossy().starts_with(PREFIX)) {
-        if !is_ours(&folder) {
+        if !belongs_to(of, &folder) {
             continue;
         }
         // A folder without a lock is still being created.
@@ -67,15 +81,14 @@ fn sweep_within(place: &Path) {
 
 /// Every account can make folders here, with whatever it likes in them.
 #[cfg(unix)]
-fn is_ours(folder: &DirEntry) -> bool {
+fn belongs_to(account: Account, folder: &DirEntry) -> bool {
     use std::os::unix::fs::MetadataExt;
     // Of the entry itself: a link is not followed.
-    folder.metadata().is_ok_and(|found| found.is_dir() && found.uid() == rustix::process::geteuid().as_raw())
+    folder.metadata().is_ok_and(|found| found.is_dir() && found.uid() == account.as_raw())
 }
 
-/// Elsewhere each account has a place of its own for this.
 #[cfg(not(unix))]
-fn is_ours(folder: &DirEntry) -> bool {
+fn belongs_to((): Account, folder: &DirEntry) -> bool {
     folder.metadata().is_ok_and(|found| found.is_dir())
 }
 
@@ -96,25 +109,77 @@ fn open_at_once(path: &Path) -> std::io::Result<File> {
 mod tests {
     use super::*;
 
+    /// A folder as a killed program leaves it.
+    fn leave(place: &Path, name: &str) -> std::path::PathBuf {
+        let folder = place.join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join(LOCK), "").unwrap();
+        folder
+    }
+
     #[test]
     fn what_a_killed_program_left_is_removed_and_nothing_else() {
         let place = tempfile::tempdir().unwrap();
-        let left = |name: &str| {
-            let folder = place.path().join(name);
-            std::fs::create_dir(&folder).unwrap();
-            folder
-        };
-        let killed = left("understudy-ssh-killed");
-        std::fs::write(killed.join(LOCK), "").unwrap();
+        let killed = leave(place.path(), "understudy-ssh-killed");
         std::fs::create_dir(killed.join("0")).unwrap();
-        let (being_made, others) = (left("understudy-ssh-new"), left("somebody-elses"));
-        std::fs::write(others.join(LOCK), "").unwrap();
+        let (being_made, others) =
+            (place.path().join("understudy-ssh-new"), leave(place.path(), "somebody-elses"));
+        std::fs::create_dir(&being_made).unwrap();
         let in_use = TunnelFolder::within(place.path()).unwrap();
-        sweep_within(place.path());
+        sweep_within(place.path(), our_account());
         assert!(!killed.exists());
         assert!(being_made.exists() && others.exists() && in_use.path().exists());
         let path = in_use.path().to_owned();
         drop(in_use);
         assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn another_accounts_folder_stays_whatever_is_in_it() {
+        let place = tempfile::tempdir().unwrap();
+        let theirs = leave(place.path(), "understudy-ssh-theirs");
+        sweep_within(place.path(), rustix::process::Uid::from_raw(our_account().as_raw() + 1));
+        assert!(theirs.exists());
+        sweep_within(place.path(), our_account());
+        assert!(!theirs.exists(), "its owner removes it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_leads_nowhere_and_a_pipe_keeps_nobody_waiting() {
+        use std::os::unix::fs::symlink;
+
+        let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let precious = leave(elsewhere.path(), "precious");
+        let link = place.path().join("understudy-ssh-link");
+        symlink(&precious, &link).unwrap();
+        let linked_lock = place.path().join("understudy-ssh-linked-lock");
+        std::fs::create_dir(&linked_lock).unwrap();
+        symlink(precious.join(LOCK), linked_lock.join(LOCK)).unwrap();
+        let pipe = place.path().join("understudy-ssh-pipe");
+        std::fs::create_dir(&pipe).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            pipe.join(LOCK),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+
+        // A sweep that waited for somebody to read the pipe would wait for ever.
+        let (done, is_done) = std::sync::mpsc::channel();
+        let within = place.path().to_owned();
+        std::thread::spawn(move || {
+            sweep_within(&within, our_account());
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(std::time::Duration::from_secs(30)).expect("the sweep ends");
+        assert!(
+            link.is_symlink() && precious.join(LOCK).exists(),
+            "what a link leads to is not ours to remove"
+        );
+        assert!(linked_lock.exists() && pipe.exists(), "neither is a lock that a tunnel made");
     }
 }
