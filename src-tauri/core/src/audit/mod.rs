@@ -208,22 +208,29 @@ impl AuditLog {
     /// here or on another computer with the same home, are left alone. Returns these last entries, in the order in
     /// which the sessions began.
     pub async fn close_unfinished(&self, at_ms: i64) -> Result<Vec<Entry>> {
-        let pool = self.held.pool().await?;
+        let gone = self.runs_that_are_gone().await?;
+        self.close_runs(&gone, at_ms).await
+    }
+
+    /// The runs that left a session open and are gone. Those that are gone are named, not those that live: a run that
+    /// begins meanwhile is in no list.
+    async fn runs_that_are_gone(&self) -> Result<Vec<String>> {
         let of: Vec<(String, String)> = sqlx::query_as(
             "SELECT DISTINCT run, host FROM entries AS b
              WHERE event = 'begun' AND run IS NOT NULL
                 AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.session = b.session AND e.event = 'ended')",
         )
-        .fetch_all(&pool)
+        .fetch_all(&self.held.pool().await?)
         .await
         .map_err(reading)?;
-        // Named are those that are gone: a run that begins a session meanwhile is in no list.
-        let gone: Vec<String> = of
-            .into_iter()
-            .filter(|(run, host)| self.run.is_gone(run, host, &self.host))
-            .map(|(run, _)| run)
-            .collect();
-        let gone = serde_json::to_string(&gone).map_err(Error::internal)?;
+        let gone = of.into_iter().filter(|(run, host)| self.run.is_gone(run, host, &self.host));
+        Ok(gone.map(|(run, _)| run).collect())
+    }
+
+    /// Closes what these runs left open, and what was written before runs had names.
+    async fn close_runs(&self, gone: &[String], at_ms: i64) -> Result<Vec<Entry>> {
+        let pool = self.held.pool().await?;
+        let gone = serde_json::to_string(gone).map_err(Error::internal)?;
         let closed: Vec<i64> = sqlx::query_scalar(
             "INSERT INTO entries (at_ms, session, event, operator_name, operator_email, os_user, host,
                 connection, connection_name, environment, user_id, user_name, user_email,
@@ -342,6 +349,24 @@ mod tests {
             .await
             .unwrap();
         assert_eq!((journal.as_str(), synchronous), ("delete", 3), "3 is EXTRA");
+    }
+
+    /// A second console starts while a third one looks for what a crash left.
+    #[tokio::test]
+    async fn a_session_that_begins_while_another_run_cleans_up_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.sqlite");
+        let killed = AuditLog::open(&path).await.unwrap();
+        killed.append(begun("cut off")).await.unwrap();
+        drop(killed);
+        let log = AuditLog::open(&path).await.unwrap();
+        let gone = log.runs_that_are_gone().await.unwrap();
+        let second = AuditLog::open(&path).await.unwrap();
+        second.append(begun("alive")).await.unwrap();
+        let closed = log.close_runs(&gone, 9).await.unwrap();
+        assert_eq!(closed.iter().map(|entry| entry.session.as_str()).collect::<Vec<_>>(), ["cut off"]);
+        let end = begun("alive").then(10, EndCause::Operator.into());
+        second.append(end).await.expect("its own end is the first");
     }
 
     /// The one fault that needs the log's own connection to bring about.
