@@ -7,6 +7,7 @@ mod asked;
 mod catalogue;
 mod cursor;
 mod filters;
+mod joined;
 mod label;
 mod link;
 mod mapping;

@@ -689,6 +689,43 @@ async fn the_way_to_the_server_is_secure(server: &MariaDbServer) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
+    let server = server();
+    let url =
+        database(&server, "waiting", "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)");
+    server.sql("mysql", "SET GLOBAL userstat = 1");
+    let directory = open(&part(&url, "users")).await;
+    let made = || -> i64 {
+        let counted =
+            "SELECT TOTAL_CONNECTIONS FROM information_schema.USER_STATISTICS WHERE USER = 'reader'";
+        server.sql("mysql", counted).parse().unwrap()
+    };
+    // Two that search, and one that asks why the others wait.
+    server.sql("mysql", "ALTER USER reader@'%' WITH MAX_USER_CONNECTIONS 3");
+    let options = MySqlConnectOptions::new().socket(server.socket()).username("root").database("waiting");
+    let mut lock = MySqlConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("LOCK TABLES users WRITE").execute(&mut lock).await.unwrap();
+    let open = "SELECT count(*) FROM information_schema.PROCESSLIST WHERE USER = 'reader'";
+    let still_to_open = 2 - server.sql("mysql", open).parse::<i64>().unwrap();
+    let before = made();
+
+    let mut searches = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let directory = Arc::clone(&directory);
+        searches.spawn(async move { directory.search(&query(""), &CancellationToken::new()).await });
+    }
+    // Those that search, as far as they were not open yet, and the one that asks.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while made() < before + still_to_open + 1 {
+        assert!(Instant::now() < deadline, "nobody asks why they wait");
+    }
+    sqlx::raw_sql("UNLOCK TABLES").execute(&mut lock).await.unwrap();
+    for answer in searches.join_all().await {
+        assert_eq!(answer.expect("each is answered").rows.len(), 1);
+    }
+}
+
 /// Waits until the server says so; asking it takes long enough to not be in its way.
 fn wait_for(server: &MariaDbServer, question: &str, answer: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);

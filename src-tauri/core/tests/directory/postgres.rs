@@ -236,6 +236,39 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     assert_eq!(error.code, Code::DirectoryRefused, "the advised role reads what is mapped and no more");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
+    let server = server();
+    let url =
+        database(&server, "waiting", "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)");
+    let directory = open(&part(&url, "users")).await;
+    let sessions = || -> i64 {
+        let counted = "SELECT sessions FROM pg_stat_database WHERE datname = 'waiting'";
+        server.sql("postgres", counted).parse().unwrap()
+    };
+    // Two that search, and one that asks why the others wait.
+    server.sql("postgres", "ALTER ROLE reader CONNECTION LIMIT 3");
+    let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(server.port());
+    let options = options.username(ADMIN).password(ADMIN_PASSWORD).database("waiting");
+    let mut lock = PgConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE").execute(&mut lock).await.unwrap();
+    let before = sessions();
+
+    let mut searches = tokio::task::JoinSet::new();
+    for _ in 0..40 {
+        let directory = Arc::clone(&directory);
+        searches.spawn(async move { directory.search(&query(""), &CancellationToken::new()).await });
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while sessions() == before {
+        assert!(Instant::now() < deadline, "nobody asks why they wait");
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut lock).await.unwrap();
+    for answer in searches.join_all().await {
+        assert_eq!(answer.expect("each is answered").rows.len(), 1);
+    }
+}
+
 /// How many rows of `part`'s table the server reads for one question. It tells when the session is over.
 async fn examined(server: &PostgresServer, part: &DirectoryPart, query: Query) -> i64 {
     let so_far = || -> i64 {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPool, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
@@ -12,6 +13,7 @@ use super::connect::connect;
 use super::errors;
 use crate::connection::DirectoryPart;
 use crate::directory::Watch;
+use crate::directory::joined::Joined;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
 use crate::error::{Error, Result};
 
@@ -41,6 +43,7 @@ pub(in crate::directory) struct Server {
     pub(super) flavour: Flavour,
     /// `10.11.6-MariaDB-0+deb12u1`, `8.4.3`.
     version: String,
+    probing: Joined<Result<bool>>,
 }
 
 /// The server that new connections are made to.
@@ -72,8 +75,8 @@ impl Server {
         let version = connected.version;
         let flavour = if version.contains("MariaDB") { Flavour::MariaDb } else { Flavour::MySql };
         let (pool, canceller) = (pool(POOL), pool(1));
-        let (chosen, watch) = (Mutex::new(chosen), OnceLock::new());
-        Ok(Arc::new(Self { pool, canceller, link, chosen, watch, flavour, version }))
+        let (chosen, watch, probing) = (Mutex::new(chosen), OnceLock::new(), Joined::default());
+        Ok(Arc::new(Self { pool, canceller, link, chosen, watch, flavour, version, probing }))
     }
 
     /// For people: `MariaDB 10.11.6`, `MySQL 8.4.3`, and which of several it is. The packager matters to nobody here.
@@ -99,8 +102,13 @@ impl Server {
     }
 
     /// Connects once and at once, to learn why it cannot be done. `true`: from now on connections are made in
-    /// another way.
-    async fn probe(&self) -> Result<bool> {
+    /// another way. However many searches want to know, one connection is made for them.
+    async fn probe(self: &Arc<Self>) -> Result<bool> {
+        let server = Arc::clone(self);
+        self.probing.join(|| async move { server.probe_alone().await }.boxed()).await
+    }
+
+    async fn probe_alone(&self) -> Result<bool> {
         let connected = connect(&self.link).await?;
         let _ = connected.connection.close().await;
         let mut chosen = self.chosen();
@@ -132,7 +140,7 @@ impl Server {
 
     /// A connection, or at once why there is none. The pool alone would go on trying while the
     /// server refuses, and then say no more than that time is up.
-    pub(super) async fn lend(&self) -> Result<Loan> {
+    pub(super) async fn lend(self: &Arc<Self>) -> Result<Loan> {
         self.link.ready().await?;
         self.freshen(&self.pool).await?;
         let mut acquiring = std::pin::pin!(self.pool.acquire());

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use secrecy::ExposeSecret;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
@@ -17,6 +18,7 @@ use super::errors;
 use crate::connection::DirectoryPart;
 use crate::directory::Watch;
 use crate::directory::cursor::Value;
+use crate::directory::joined::Joined;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
 use crate::directory::sql::Statement;
 use crate::error::{Code, Result};
@@ -45,6 +47,7 @@ pub(super) struct Server {
     chosen: Mutex<Chosen>,
     /// Set once the table is known.
     watch: OnceLock<Watch>,
+    probing: Joined<Result<bool>>,
 }
 
 /// The server that new connections are made to.
@@ -74,7 +77,8 @@ impl Server {
                 .connect_lazy_with(chosen.options.clone())
         };
         let (pool, canceller) = (pool(POOL), pool(1));
-        Ok(Arc::new(Self { pool, canceller, link, chosen: Mutex::new(chosen), watch: OnceLock::new() }))
+        let (chosen, watch, probing) = (Mutex::new(chosen), OnceLock::new(), Joined::default());
+        Ok(Arc::new(Self { pool, canceller, link, chosen, watch, probing }))
     }
 
     pub(super) fn user(&self) -> String {
@@ -102,8 +106,14 @@ impl Server {
     }
 
     /// Connects once and at once, to learn why it cannot be done: the pool would try again and
-    /// again, and then only say that time is up. `true`: from now on connections are made in another way.
-    async fn probe(&self) -> Result<bool> {
+    /// again, and then only say that time is up. `true`: from now on connections are made in another way. However many
+    /// searches want to know, one connection is made for them.
+    async fn probe(self: &Arc<Self>) -> Result<bool> {
+        let server = Arc::clone(self);
+        self.probing.join(|| async move { server.probe_alone().await }.boxed()).await
+    }
+
+    async fn probe_alone(&self) -> Result<bool> {
         let connected = connect(&self.link).await?;
         let _ = connected.connection.close().await;
         let mut chosen = self.chosen();
@@ -135,7 +145,7 @@ impl Server {
 
     /// A connection, or at once why there is none. The pool alone would go on trying while the
     /// server refuses, and then say no more than that time is up.
-    async fn acquire(&self) -> Result<PoolConnection<Postgres>> {
+    async fn acquire(self: &Arc<Self>) -> Result<PoolConnection<Postgres>> {
         self.link.ready().await?;
         self.freshen(&self.pool).await?;
         let mut acquiring = std::pin::pin!(self.pool.acquire());
