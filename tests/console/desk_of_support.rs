@@ -47,6 +47,7 @@ pub struct Desk {
 pub struct TestKeyring {
     is_gone: AtomicBool,
     asks: Mutex<bool>,
+    is_asked: AtomicBool,
     answered: Condvar,
 }
 
@@ -71,8 +72,14 @@ impl TestKeyring {
         Prompt(Arc::clone(self))
     }
 
+    /// Somebody waits for its answer.
+    pub fn is_asked(&self) -> bool {
+        self.is_asked.load(Ordering::SeqCst)
+    }
+
     fn answer(&self) -> keyring_core::Result<()> {
         let asks = self.asks.lock().expect("no panic");
+        self.is_asked.store(*asks, Ordering::SeqCst);
         drop(self.answered.wait_while(asks, |asks| *asks).expect("no panic"));
         if self.is_gone.load(Ordering::SeqCst) { Err(keyring_core::Error::NoDefaultStore) } else { Ok(()) }
     }

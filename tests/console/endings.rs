@@ -192,6 +192,127 @@ async fn a_trial_under_way_signs_out_before_understudy_quits() {
     assert!(!tried.ok);
 }
 
+/// The first step is answered, with a cookie; the second one never is.
+async fn with_a_step_before(shop: &SlowShop, folder: &std::path::Path) -> String {
+    let step = "[[sign_in.steps]]";
+    let before = format!("{step}\nurl = \"{}/before\"\n{step}", shop.origin);
+    shop.exchange(folder).await.replacen(step, &before, 1)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_that_is_never_answered_is_given_up_and_signs_out_before_understudy_quits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shop = SlowShop::start().await;
+    let text = with_a_step_before(&shop, folder.path()).await;
+    let desk = Desk::with_connection(|_| text.clone()).await;
+    shop.be_slow();
+    let console = Arc::clone(&desk.console);
+    let trying = tokio::spawn(async move {
+        console.try_sign_in(Some("shop"), &text, "7", std::collections::HashMap::new(), 1).await
+    });
+    shop.began.notified().await;
+    let console = Arc::clone(&desk.console);
+    let quitting = tokio::spawn(async move { console.shut_down().await });
+    until("Understudy to quit", async || {
+        desk.clock.forward(std::time::Duration::from_secs(5));
+        Ok(quitting.is_finished().then_some(()))
+    })
+    .await
+    .expect("it does not wait for the application");
+    assert_eq!(shop.received(), ["POST /before", "POST /login", "POST /logout"]);
+    assert_eq!(shop.signed_out(), ["sid=of-ada"], "what the first step began was ended");
+    let tried = trying.await.expect("no panic").expect("its report is there");
+    assert_eq!((tried.ok, tried.outcome.as_str()), (false, "The trial was stopped"));
+    let log = desk.audit().await.entries(1).await.expect("readable");
+    assert!(matches!(log[0].event, Event::Ended { .. }), "{log:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_that_waits_for_the_keyring_does_not_hold_up_quitting() {
+    let desk = Desk::new().await;
+    desk.store("admin_token", TOKEN).await;
+    let user = desk.find("").await.remove(0);
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let _prompt = desk.keyring.ask();
+    let console = Arc::clone(&desk.console);
+    let trying = tokio::spawn(async move {
+        console.try_sign_in(Some("shop"), &text, &user.id, std::collections::HashMap::new(), 1).await
+    });
+    until("the keyring to be asked", async || Ok(desk.keyring.is_asked().then_some(())))
+        .await
+        .expect("it is");
+    desk.console.shut_down().await;
+    let error = trying.await.expect("no panic").expect_err("nothing was sent");
+    assert_eq!(error.code, Code::Cancelled);
+    assert!(desk.audit().await.entries(1).await.expect("readable").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_between_its_steps_and_its_window_signs_out_what_the_steps_began() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shop = SlowShop::start().await;
+    let text = shop.exchange(folder.path()).await;
+    let mut desk = Desk::with_connection(|_| text).await;
+    shop.be_slow();
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
+    shop.began.notified().await;
+    let (console, id) = (Arc::clone(&desk.console), session.id.clone());
+    let ending = tokio::spawn(async move { console.end_session(&id, EndCause::Operator).await });
+    desk.until(&session.id, Phase::Ending).await;
+    shop.goes_on.notify_one();
+    ending.await.expect("it ends");
+    assert_eq!(shop.received(), ["POST /login", "POST /logout"]);
+    assert_eq!(shop.signed_out(), ["sid=of-ada"]);
+    assert_eq!(desk.ended().await.sign_out_failed, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_whose_step_is_never_answered_does_not_count_as_signed_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shop = SlowShop::start().await;
+    let text = shop.exchange(folder.path()).await;
+    let mut desk = Desk::with_connection(|_| text).await;
+    shop.be_slow();
+    desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
+    shop.began.notified().await;
+    desk.console.shut_down().await;
+    assert_eq!(shop.received(), ["POST /login", "POST /logout"]);
+    let why = desk.ended().await.sign_out_failed.expect("nobody knows");
+    assert!(why.starts_with("not confirmed"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn quitting_does_not_wait_for_ever_for_an_audit_log_that_somebody_holds() {
+    let mut desk = Desk::new().await;
+    let users = desk.find("").await;
+    let mut sessions = Vec::new();
+    // Writing each of their ends is tried for 5 seconds.
+    for user in users.iter().take(8) {
+        let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+        desk.until(&session.id, Phase::Active).await;
+        sessions.push(session.id);
+    }
+    let file = Home::at(desk.home.path()).audit_file().expect("a path");
+    let away = file.with_extension("away");
+    std::fs::rename(&file, &away).expect("moved");
+    for session in &sessions {
+        desk.console.end_session(session, EndCause::Operator).await;
+    }
+    std::fs::rename(&away, &file).expect("put back");
+    let held = desk.hold_audit_log().await;
+    let console = Arc::clone(&desk.console);
+    let quitting = tokio::spawn(async move { console.shut_down().await });
+    until("Understudy to quit", async || {
+        desk.clock.forward(std::time::Duration::from_secs(10));
+        Ok(quitting.is_finished().then_some(()))
+    })
+    .await
+    .expect("it gives up at last");
+    drop(held);
+    let log = desk.audit().await.entries(50).await.expect("readable");
+    assert!(!log.iter().any(|entry| matches!(entry.event, Event::Ended { .. })), "it was held: {log:#?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_prompt_of_the_keyring_holds_up_nobody_elses_sign_in() {
     let folder = tempfile::tempdir().expect("a folder");

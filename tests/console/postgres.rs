@@ -1,8 +1,11 @@
 //! The same story with the customers in PostgreSQL, read by a role that may only read.
 
+use std::io::Write;
+
 use understudy_core::connection::DATABASE_PASSWORD;
 use understudy_core::directory::Query;
 use understudy_core::error::{Code, SecretName};
+use understudy_core::policy::Standing;
 use understudy_test_support::postgres::PostgresServer;
 
 use crate::desk_of_support::{Desk, replace_line};
@@ -40,6 +43,81 @@ async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
     assert_eq!(page.rows.len(), 5);
 
     story::find_become_and_leave(desk).await;
+}
+
+/// The program that prints the database's password, and answers when the test says so.
+struct Gate(std::path::PathBuf);
+
+impl Gate {
+    /// Whoever asks from now on waits.
+    fn shut(&self) {
+        let _ = std::fs::remove_file(&self.0);
+        let made = std::process::Command::new("mkfifo").arg(&self.0).status().expect("it runs");
+        assert!(made.success());
+    }
+
+    /// Waits until somebody asks. They are answered when this is written to; those after them, at once.
+    async fn is_asked(&self) -> std::fs::File {
+        let path = self.0.clone();
+        let open = move || std::fs::File::options().write(true).open(path).expect("a pipe");
+        let asked = tokio::task::spawn_blocking(open).await.expect("no panic");
+        let open = self.0.with_extension("open");
+        std::fs::write(&open, PASSWORD).expect("written");
+        std::fs::rename(&open, &self.0).expect("in its place");
+        asked
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_that_was_saved_meanwhile() {
+    let server = PostgresServer::start();
+    server.sql(
+        "postgres",
+        &format!(
+            "CREATE TABLE users (id text PRIMARY KEY); INSERT INTO users VALUES ('ada');
+             CREATE TABLE staff (id text PRIMARY KEY); INSERT INTO staff VALUES ('root');
+             CREATE ROLE support LOGIN PASSWORD '{PASSWORD}'; GRANT SELECT ON users, staff TO support"
+        ),
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Gate(folder.path().join("password"));
+    let file = |table: &str, policy: &str| {
+        format!(
+            "name = \"Shop\"\nenvironment = \"staging\"\n[directory]\nurl = \"{}\"\ntable = \"{table}\"\n\
+             id = \"id\"\npassword_command = [\"/bin/cat\", \"{}\"]\n\
+             [sign_in]\nurl = \"http://127.0.0.1/login\"\n[policy]\n{policy}\n",
+            server.url("support", "postgres"),
+            gate.0.display()
+        )
+    };
+    let (customers, staff) = (file("users", ""), file("staff", "protect = [\"true\"]"));
+    let desk = Desk::with_connection(|_| customers.clone()).await;
+
+    // A list that waits for its database, and a file that is saved meanwhile.
+    gate.shut();
+    let console = std::sync::Arc::clone(&desk.console);
+    let listing = tokio::spawn(async move { console.list("shop", &Query::first("", 5), 1).await });
+    let mut asked = gate.is_asked().await;
+    desk.console.save_connection(Some("shop"), &staff).expect("saved");
+    asked.write_all(PASSWORD.as_bytes()).expect("answered");
+    drop(asked);
+    let listed = listing.await.expect("no panic").expect("a list");
+    assert_eq!((listed.page.rows[0].id.as_str(), &listed.standings[0]), ("ada", &Standing::Free));
+    let listed = desk.console.list("shop", &Query::first("", 5), 2).await.expect("a list");
+    assert!(matches!(listed.standings[0], Standing::Protected(_)) && listed.page.rows[0].id == "root");
+
+    // The same with one user's details.
+    gate.shut();
+    desk.console.save_connection(Some("shop"), &customers).expect("saved");
+    let console = std::sync::Arc::clone(&desk.console);
+    let looking = tokio::spawn(async move { console.user_details("shop", "ada").await });
+    let mut asked = gate.is_asked().await;
+    desk.console.save_connection(Some("shop"), &staff).expect("saved");
+    asked.write_all(PASSWORD.as_bytes()).expect("answered");
+    drop(asked);
+    assert_eq!(looking.await.expect("no panic").expect("details").standing, Standing::Free);
+    let details = desk.console.user_details("shop", "root").await.expect("details");
+    assert!(matches!(details.standing, Standing::Protected(_)));
 }
 
 /// Some of the demo's customers, whom its application knows, as SQL that PostgreSQL understands too.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{OriginalUri, State};
-use axum::http::{Method, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
@@ -22,6 +22,7 @@ pub struct SlowShop {
     /// It may go on.
     pub goes_on: Notify,
     received: Mutex<Vec<String>>,
+    signed_out: Mutex<Vec<String>>,
 }
 
 impl SlowShop {
@@ -37,6 +38,11 @@ impl SlowShop {
     /// What it was asked for, in order.
     pub fn received(&self) -> Vec<String> {
         self.received.lock().expect("no panic").clone()
+    }
+
+    /// The cookies that each `/logout` came with.
+    pub fn signed_out(&self) -> Vec<String> {
+        self.signed_out.lock().expect("no panic").clone()
     }
 
     pub fn be_slow(&self) {
@@ -69,8 +75,13 @@ async fn answer(
     State(shop): State<Arc<SlowShop>>,
     method: Method,
     OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
 ) -> Response {
     shop.received.lock().expect("no panic").push(format!("{method} {}", uri.path()));
+    if uri.path() == "/logout" {
+        let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        shop.signed_out.lock().expect("no panic").push(cookies.to_owned());
+    }
     if uri.path() == "/login" && shop.is_slow.load(Ordering::SeqCst) {
         shop.began.notify_one();
         shop.goes_on.notified().await;

@@ -68,7 +68,8 @@ pub(crate) const SAMPLE: u16 = 5;
 pub(crate) const UNSAVED: &str = "new";
 
 impl Report {
-    fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
+    /// Adds what was found.
+    pub fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
         self.ok &= status != Status::Failed;
         let (statement, details) = (None, None);
         self.steps.push(Step {

@@ -3,7 +3,7 @@
 //! What a window or a command line can ask for, in the words of the product. Each method is one thing
 //! a person does.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -14,8 +14,6 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tokio::sync::OnceCell;
-use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use ts_rs::TS;
 use uuid::Uuid;
@@ -30,16 +28,14 @@ use crate::connection::{
 };
 use crate::demo::{self, Demo};
 use crate::destination::{Destination, Moved};
-use crate::directory::{
-    self, Count, Info, OpenDirectory, Page, Passwords, Query, Reading, Row, Suggestion, Survey,
-};
+use crate::directories::{Directories, Opened};
+use crate::directory::{self, Count, Info, Page, Query, Reading, Row, Suggestion, Survey};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{self, Grounds, Impersonations, Request};
 use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices, Toast};
 use crate::policy::{self, Standing};
-use crate::secrets::Secrets;
 use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::sign_in::{FormChange, Rehearsal, SignInForm};
@@ -78,9 +74,7 @@ const QUIT_LIMIT: Duration = Duration::from_secs(25);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long quitting waits for an audit log that somebody holds. What it lacks then, the next start tells as a crash.
-const PAY_LIMIT: Duration = Duration::from_secs(10);
-
-type Opening = Arc<OnceCell<Arc<OpenDirectory>>>;
+const PAY_LIMIT_MS: i64 = 10_000;
 
 pub struct Console {
     home: Home,
@@ -90,7 +84,7 @@ pub struct Console {
     /// Held while the files are read and put in place.
     loading: Mutex<()>,
     demo: tokio::sync::Mutex<Option<Demo>>,
-    directories: Mutex<HashMap<String, Opening>>,
+    directories: Directories,
     searches: Turns,
     counts: Turns,
     surveys: Turns,
@@ -146,7 +140,7 @@ impl Console {
             problems: RwLock::default(),
             loading: Mutex::default(),
             demo: tokio::sync::Mutex::default(),
-            directories: Mutex::default(),
+            directories: Directories::new(vault.clone()),
             searches: Turns::default(),
             counts: Turns::default(),
             surveys: Turns::default(),
@@ -172,6 +166,16 @@ impl Console {
         for toast in waiting {
             self.notices.send(Notice::Toast(toast));
         }
+    }
+
+    /// The same for what was found before there was a window.
+    pub fn tell_at_first(&self, toast: Toast) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(toast);
+    }
+
+    /// What notices have told so far, for a listener that missed some.
+    pub fn as_it_stands(&self) -> Vec<Notice> {
+        vec![Notice::Sessions(self.sessions()), Notice::Connections(self.connection_list())]
     }
 
     // ── connections ────────────────────────────────────────────────────────────────────────────
@@ -207,7 +211,7 @@ impl Console {
         );
         let tell = !changed.is_empty() || appeared || problems != problems_before;
         for id in changed {
-            self.let_go_of_directory(&id);
+            self.directories.let_go(&id);
         }
         self.give_places();
         let list = self.connection_list();
@@ -457,7 +461,7 @@ impl Console {
         let destination = Destination::of(&*self.connection(id)?, name);
         self.vault.store(&secret(id, name), value, keep, &destination).await?;
         if name == DATABASE_PASSWORD {
-            self.let_go_of_directory(id);
+            self.directories.let_go(id);
         }
         Ok(())
     }
@@ -470,7 +474,7 @@ impl Console {
     pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
         self.vault.agree(moved, Keep::Stored).await?;
         if moved.secrets.iter().any(|secret| secret.name == DATABASE_PASSWORD) {
-            self.let_go_of_directory(&moved.connection);
+            self.directories.let_go(&moved.connection);
         }
         Ok(())
     }
@@ -488,12 +492,12 @@ impl Console {
     // ── users ──────────────────────────────────────────────────────────────────────────────────
 
     pub async fn directory_info(&self, id: &str) -> Result<Info> {
-        Ok((*self.open_directory(id).await?.info()).clone())
+        Ok((*self.open_directory(id).await?.directory.info()).clone())
     }
 
     /// The same, after the database's catalogue was read again: an index or a column that was made since counts.
     pub async fn refresh_directory(&self, id: &str) -> Result<Info> {
-        let directory = self.open_directory(id).await?;
+        let directory = self.open_directory(id).await?.directory;
         directory.refresh().await?;
         Ok((*directory.info()).clone())
     }
@@ -504,22 +508,21 @@ impl Console {
         Ok(self.search_in(id, query, turn).await?.0)
     }
 
-    /// The same, with the directory that answered.
-    async fn search_in(&self, id: &str, query: &Query, turn: u64) -> Result<(Page, Arc<OpenDirectory>)> {
+    /// The same, with what answered.
+    async fn search_in(&self, id: &str, query: &Query, turn: u64) -> Result<(Page, Opened)> {
         let cancel = self.searches.take(id, turn)?;
-        let directory = tokio::select! {
+        let opened = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
-            directory = self.open_directory(id) => directory?,
+            opened = self.open_directory(id) => opened?,
         };
-        let page = directory.search(query, &cancel).await;
-        Ok((page.map_err(|error| self.whose_password(id, error))?, directory))
+        let page = opened.directory.search(query, &cancel).await;
+        Ok((page.map_err(|error| opened.whose_password(error))?, opened))
     }
 
     /// As [`Self::search`], with who of the users found can never be impersonated.
     pub async fn list(&self, id: &str, query: &Query, turn: u64) -> Result<ListedPage> {
-        // The policy of the connection that was asked, however long the answer takes.
-        let connection = self.connection(id)?;
-        let (page, directory) = self.search_in(id, query, turn).await?;
+        // The policy is that of the connection that was asked, however long the answer took.
+        let (page, Opened { connection, directory }) = self.search_in(id, query, turn).await?;
         let standings = policy::standings(&connection.policy, &directory.info(), &page.rows);
         Ok(ListedPage { page, standings })
     }
@@ -533,11 +536,11 @@ impl Console {
     /// search goes on beside it.
     pub async fn count(&self, id: &str, text: &str, turn: u64) -> Result<Count> {
         let cancel = self.counts.take(id, turn)?;
-        let directory = tokio::select! {
+        let opened = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
-            directory = self.open_directory(id) => directory?,
+            opened = self.open_directory(id) => opened?,
         };
-        directory.count(text, &cancel).await.map_err(|error| self.whose_password(id, error))
+        opened.directory.count(text, &cancel).await.map_err(|error| opened.whose_password(error))
     }
 
     /// Stops the count under way, if it is older than `turn`.
@@ -547,24 +550,24 @@ impl Console {
 
     /// What a search text says: its filters, and what is wrong with them.
     pub async fn read_search(&self, id: &str, text: &str) -> Result<Reading> {
-        let directory = self.open_directory(id).await?;
+        let directory = self.open_directory(id).await?.directory;
         Ok(directory::reading(text, &directory.info().columns, Timestamp::now()))
     }
 
     /// What may be typed next at `caret`, in UTF-16 code units.
     pub async fn complete_search(&self, id: &str, text: &str, caret: usize) -> Result<Vec<Suggestion>> {
-        let directory = self.open_directory(id).await?;
+        let directory = self.open_directory(id).await?.directory;
         Ok(directory::complete(text, caret, &directory.info().columns, Timestamp::now()))
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
-        let connection = self.connection(id)?;
-        let directory = self.open_directory(id).await?;
-        let row =
-            directory.user(user).await.map_err(|error| self.whose_password(id, error))?.ok_or_else(|| {
-                Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
-                    .hint("It may have been deleted: search again.")
-            })?;
+        let opened = self.open_directory(id).await?;
+        let Opened { connection, directory } = &opened;
+        let found = directory.user(user).await.map_err(|error| opened.whose_password(error))?;
+        let row = found.ok_or_else(|| {
+            Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
+                .hint("It may have been deleted: search again.")
+        })?;
         let mut past = self.audit.past_sessions(id, user, 20).await?;
         // Nobody signed in for that.
         past.retain(|session| session.reason != impersonation::FORM_REASON);
@@ -655,23 +658,23 @@ impl Console {
                 "not everything had ended when Understudy quit; the audit log says it at the next start"
             );
         }
-        match tokio::time::timeout(PAY_LIMIT, self.audit.pay()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!("the audit log lacks entries: {error}"),
-            Err(_) => tracing::error!("the audit log lacks entries: it was locked until Understudy quit"),
+        self.pay_before_quitting().await;
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.directories.close_all()).await;
+    }
+
+    async fn pay_before_quitting(&self) {
+        let limit = self.clock.now().plus(PAY_LIMIT_MS);
+        tokio::select! {
+            biased;
+            paid = self.audit.pay() => {
+                if let Err(error) = paid {
+                    tracing::error!("the audit log lacks entries: {error}");
+                }
+            }
+            () = self.clock.until(limit) => {
+                tracing::error!("the audit log lacks entries: it was locked until Understudy quit");
+            }
         }
-        let directories: Vec<Opening> = self
-            .directories
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain()
-            .map(|(_, one)| one)
-            .collect();
-        let mut closing: JoinSet<()> = JoinSet::new();
-        for directory in directories.iter().filter_map(|opening| opening.get().cloned()) {
-            closing.spawn(async move { directory.close().await });
-        }
-        let _ = tokio::time::timeout(CLOSE_LIMIT, closing.join_all()).await;
     }
 
     // ── settings and the demo ──────────────────────────────────────────────────────────────────
@@ -728,27 +731,9 @@ impl Console {
         Who::new(settings.operator_name.trim(), settings.operator_email.trim())
     }
 
-    /// The connection's directory; opened at first use, by one caller while the others wait. A failed
-    /// opening is forgotten, so that the next question tries again.
-    async fn open_directory(&self, id: &str) -> Result<Arc<OpenDirectory>> {
-        let (connection, opening) = {
-            let mut directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
-            // Read inside: a file that is loaded meanwhile must not find the directory of the one before.
-            (self.connection(id)?, Arc::clone(directories.entry(id.to_owned()).or_default()))
-        };
-        opening.get_or_try_init(|| open_directory(&connection, &self.vault)).await.cloned()
-    }
-
-    /// A directory knows that another password may help, and not whose it is.
-    fn whose_password(&self, id: &str, error: Error) -> Error {
-        let from_vault = error.secret.is_some()
-            && self.connection(id).is_ok_and(|connection| connection.may_need_password());
-        Error { secret: from_vault.then(|| secret(id, DATABASE_PASSWORD)), ..error }
-    }
-
-    fn let_go_of_directory(&self, id: &str) {
-        // Whoever is asking it something keeps it until that is answered.
-        self.directories.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    /// The connection as it is now, and its directory.
+    async fn open_directory(&self, id: &str) -> Result<Opened> {
+        self.directories.open(|| self.connection(id)).await
     }
 }
 
@@ -758,43 +743,8 @@ impl Grounds for Console {
         self.connection(id)
     }
 
-    async fn directory(&self, id: &str) -> Result<Arc<OpenDirectory>> {
+    async fn opened(&self, id: &str) -> Result<Opened> {
         self.open_directory(id).await
-    }
-}
-
-async fn open_directory(connection: &Connection, vault: &Vault) -> Result<Arc<OpenDirectory>> {
-    let passwords = StoredPassword {
-        vault: vault.clone(),
-        connection: connection.id.clone(),
-        part: connection.file.directory.clone(),
-    };
-    let opened = directory::open_with(&connection.file.directory, Arc::new(passwords)).await;
-    opened.map(|directory| Arc::new(OpenDirectory::new(directory))).map_err(|error| {
-        // Where the vault could have helped.
-        let from_vault = error.secret.is_some() && connection.may_need_password();
-        Error { secret: from_vault.then(|| connection.database_secret()), ..error }
-    })
-}
-
-/// The database password, read from the vault each time it is asked for, and only for where the connection leads.
-struct StoredPassword {
-    vault: Vault,
-    /// Its id.
-    connection: String,
-    part: DirectoryPart,
-}
-
-#[async_trait]
-impl Passwords for StoredPassword {
-    async fn password(&self) -> Result<Option<SecretString>> {
-        let typed = check::Typed::new();
-        let secrets = Secrets { vault: &self.vault, id: Some(&self.connection), typed: &typed };
-        secrets.password(&self.part).await
-    }
-
-    fn secret(&self) -> Option<SecretName> {
-        self.part.may_need_password().then(|| secret(&self.connection, DATABASE_PASSWORD))
     }
 }
 

@@ -86,6 +86,11 @@ impl Home {
         Ok(made(self.data.clone())?.join("audit.sqlite"))
     }
 
+    /// Locked by every console of this home that quits, until its process is gone.
+    pub fn quitting_file(&self) -> Result<PathBuf> {
+        Ok(made(self.data.clone())?.join("quitting"))
+    }
+
     pub fn demo_dir(&self) -> Result<PathBuf> {
         made(self.data.join("demo"))
     }

@@ -1,7 +1,8 @@
 //! What the core tells whoever shows it: one stream, one way.
 
 use serde::Serialize;
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, Receiver};
 use ts_rs::TS;
 
 use crate::audit::Entry;
@@ -115,7 +116,48 @@ impl Notices {
         let _ = self.0.send(notice);
     }
 
-    pub fn listen(&self) -> broadcast::Receiver<Notice> {
+    pub fn listen(&self) -> Receiver<Notice> {
         self.0.subscribe()
+    }
+}
+
+/// What is told next; `None` when nothing will be any more. A listener that was too slow has missed something: it gets
+/// how things stand `now` instead, and hears no other way of that.
+pub async fn hear(notices: &mut Receiver<Notice>, now: impl Fn() -> Vec<Notice>) -> Option<Vec<Notice>> {
+    match notices.recv().await {
+        Ok(notice) => Some(vec![notice]),
+        Err(RecvError::Lagged(missed)) => {
+            tracing::warn!("{missed} notices were missed");
+            Some(now())
+        }
+        Err(RecvError::Closed) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_was_too_slow_hears_how_things_stand() {
+        let notices = Notices::default();
+        let mut listening = notices.listen();
+        // The last session ends, and much is said after it.
+        notices.send(Notice::Sessions(Vec::new()));
+        for _ in 0..300 {
+            notices.send(Notice::Toast(Toast::good("said")));
+        }
+        let now = || vec![Notice::Sessions(Vec::new())];
+        let heard = hear(&mut listening, now).await.expect("it goes on");
+        assert!(matches!(&heard[..], [Notice::Sessions(sessions)] if sessions.is_empty()), "{heard:?}");
+        // What was not missed comes after it.
+        let heard = hear(&mut listening, now).await.expect("it goes on");
+        assert!(matches!(&heard[..], [Notice::Toast(_)]), "{heard:?}");
+        drop(notices);
+        let mut left = 0;
+        while hear(&mut listening, now).await.is_some() {
+            left += 1;
+        }
+        assert_eq!(left, 255);
     }
 }

@@ -42,16 +42,52 @@ pub struct Trial<'a> {
     pub stop: CancellationToken,
 }
 
+/// What is known before anything is written or sent.
+struct Prepared {
+    connection: Connection,
+    context: Wiped,
+    /// The secrets in it, for masking.
+    secrets: Vec<SecretString>,
+    begun: Entry,
+}
+
 /// Signs in as the user, asks who that is, and signs out.
 ///
 /// Fails when it cannot even begin: the text, the directory, the policy, a secret. What the application
 /// says is in the [`Rehearsal`].
 pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Clock) -> Result<Rehearsal> {
+    // Whoever stops it waits neither for a keyring's prompt nor for a database.
+    let Prepared { connection, context, secrets, begun } = tokio::select! {
+        biased;
+        () = trial.stop.cancelled() => {
+            return Err(Error::new(Code::Cancelled, "The trial was stopped before anything was sent."));
+        }
+        prepared = Box::pin(prepare(&trial, vault, clock)) => prepared?,
+    };
+    // No entry, no session: this one is short, but it is one.
+    audit.append(begun.clone()).await?;
+    let rehearsal = Box::pin(sign_in::rehearse(&connection, context, &secrets, clock, &trial.stop)).await;
+    let event = if rehearsal.ok {
+        Event::Active
+    } else {
+        let status = rehearsal.exchanges.last().and_then(|exchange| exchange.status);
+        Event::Refused { status, cause: rehearsal.outcome.clone() }
+    };
+    for event in [event, EndCause::Operator.into()] {
+        // It has happened, and its report is worth having without the log. What is owed is written with the next.
+        if let Err(error) = audit.append_or_owe(&begun, begun.then(clock.now_ms(), event)).await {
+            tracing::error!("{error}");
+        }
+    }
+    Ok(rehearsal)
+}
+
+async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prepared> {
     let connection = Connection::parse(trial.id.unwrap_or(UNSAVED), trial.text, Origin::Own, None)?;
-    let binding = binding(&connection, &trial)?;
+    let binding = binding(&connection, trial)?;
     let from = Secrets { vault, id: trial.id, typed: trial.typed };
     let secrets = from.of_sign_in(&connection).await?;
-    let (info, row) = read_user(&connection, &trial, &from).await?;
+    let (info, row) = read_user(&connection, trial, &from).await?;
     let session = Uuid::now_v7().to_string();
     let given = Map::new();
     let about = About {
@@ -67,7 +103,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
         let (info, row) = if saved.file.directory == connection.file.directory {
             (info.clone(), row.clone())
         } else {
-            read_user(saved, &trial, &from).await?
+            read_user(saved, trial, &from).await?
         };
         policy::decide(&saved.policy, REASON, &impersonation::context(&about, &info, &row))?;
     }
@@ -83,29 +119,10 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     for (name, secret) in &secrets {
         context["secret"][name] = secret.expose_secret().into();
     }
-    let values: Vec<SecretString> = secrets.into_iter().map(|(_, secret)| secret).collect();
+    let secrets: Vec<SecretString> = secrets.into_iter().map(|(_, secret)| secret).collect();
     sign_in::outline(&connection, &stamped(&context, &connection, clock))?;
-    let begun = Entry::begun(clock.now_ms(), session.as_str(), trial.operator.clone(), subject, REASON);
-    if trial.stop.is_cancelled() {
-        return Err(Error::new(Code::Cancelled, "The trial was stopped before anything was sent."));
-    }
-    // No entry, no session: this one is short, but it is one.
-    audit.append(begun.clone()).await?;
-    let rehearsal =
-        sign_in::rehearse(&connection, context, &values, clock.now_ms() / 1000, &trial.stop).await;
-    let event = if rehearsal.ok {
-        Event::Active
-    } else {
-        let status = rehearsal.exchanges.last().and_then(|exchange| exchange.status);
-        Event::Refused { status, cause: rehearsal.outcome.clone() }
-    };
-    for event in [event, EndCause::Operator.into()] {
-        // It has happened, and its report is worth having without the log. What is owed is written with the next.
-        if let Err(error) = audit.append_or_owe(&begun, begun.then(clock.now_ms(), event)).await {
-            tracing::error!("{error}");
-        }
-    }
-    Ok(rehearsal)
+    let begun = Entry::begun(clock.now_ms(), session, trial.operator.clone(), subject, REASON);
+    Ok(Prepared { connection, context, secrets, begun })
 }
 
 fn stamped(context: &Wiped, connection: &Connection, clock: &Clock) -> Wiped {

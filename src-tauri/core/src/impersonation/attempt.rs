@@ -10,6 +10,7 @@ use super::{Impersonations, Running, context, read_user, user_label};
 use crate::audit::Event;
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::Connection;
+use crate::directories::Opened;
 use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
 use crate::session::Limit;
@@ -49,6 +50,7 @@ impl Impersonations {
         let connection = running.connection();
         let (mut context, secrets) = self.with_secrets(running).await.map_err(in_words)?;
         running.release(&context);
+        running.set_has_cookies(false);
         running.session().sending();
         hidden.clone_from(&secrets);
         let (arrival, secrets) = self.arrive(running, &mut context, secrets).await?;
@@ -56,6 +58,7 @@ impl Impersonations {
         if !arrival.cookies.is_empty() {
             self.browser.set_cookies(&running.id, &arrival.cookies).await.map_err(in_words)?;
         }
+        running.set_has_cookies(true);
         if let Some(request) = &arrival.request {
             let answer = self.send(running, request).await;
             sign_in::judge(&answer, request, &secrets)?;
@@ -102,9 +105,10 @@ impl Impersonations {
         // By the connection that began it.
         self.end_steps_before(running).await;
         let (request, grounds) = (&running.request, self.grounds()?);
-        let connection = grounds.connection(&request.connection)?;
+        // Asked before anything is opened that this window could not use, and again of what was opened.
+        running.can_go_on(&*grounds.connection(&request.connection)?)?;
+        let Opened { connection, directory } = grounds.opened(&request.connection).await?;
         running.can_go_on(&connection)?;
-        let directory = grounds.directory(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let reason = running.view().reason;
         let info = directory.info();

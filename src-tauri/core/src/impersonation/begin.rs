@@ -11,6 +11,7 @@ use super::about::explain;
 use super::{Impersonations, Request, Running, context, quitting, read_user, subject, user_label};
 use crate::audit::{EndCause, Entry};
 use crate::connection::Connection;
+use crate::directories::Opened;
 use crate::error::{Code, Error, Result};
 use crate::session::{Limit, Phase, Session, SessionView, UserLabel};
 use crate::{policy, sign_in};
@@ -75,9 +76,7 @@ impl Impersonations {
 
     /// Reads the user and asks the policy.
     async fn prepare(&self, request: &Request) -> Result<Prepared> {
-        let grounds = self.grounds()?;
-        let connection = grounds.connection(&request.connection)?;
-        let directory = grounds.directory(&request.connection).await?;
+        let Opened { connection, directory } = self.grounds()?.opened(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();

@@ -70,14 +70,40 @@ impl Impersonations {
         let connection = running.connection();
         // A sign-in that is still out could sign in after the sign-out.
         let _ = tokio::time::timeout(LAST_ANSWER, running.sending.lock()).await;
-        let limit = sign_in::SIGN_OUT_TIMEOUT + Duration::from_secs(2);
+        let is_whole = self.hand_over(running, &connection).await;
+        let limit = sign_in::SIGN_OUT_LIMIT;
         let late = |who: &str| Err(format!("the {who} did not answer in time"));
         let by_window = self.sign_out_by_window(running, &connection);
         let by_window = tokio::time::timeout(limit, by_window).await.unwrap_or_else(|_| late("window"));
         let by_console = self.sign_out_by_console(running, &connection);
         let by_console =
             tokio::time::timeout(limit, by_console).await.unwrap_or_else(|_| late("application"));
-        by_window.and(by_console).and_then(|()| confirmed(running, &connection))
+        by_window.and(by_console).and(is_whole).and_then(|()| confirmed(running, &connection))
+    }
+
+    /// Gives the window what the console's steps have got for it, if the session ends before the sign-in did: only with
+    /// that can the window sign out. Fails if a step is not answered in time.
+    async fn hand_over(&self, running: &Running, connection: &Connection) -> Result<(), String> {
+        if !matches!(connection.sign_in.recipe, Recipe::Exchange { .. }) || running.has_cookies() {
+            return Ok(());
+        }
+        let kept = tokio::time::timeout(sign_in::SIGN_OUT_TIMEOUT, running.client.lock()).await;
+        let Ok(kept) = kept else {
+            return Err(
+                "not confirmed: a step of the sign-in was never answered, so the application may finish it \
+                        later"
+                    .into(),
+            );
+        };
+        let Some(client) = &*kept else { return Ok(()) };
+        let mut context = Wiped::from(running.context());
+        sign_in::complete(connection, &mut context, client.captured(), self.clock.now_ms() / 1000);
+        let words = |error: Error| error.message;
+        let cookies = sign_in::cookies_for_window(connection, &context, client).map_err(words)?;
+        if cookies.is_empty() {
+            return Ok(());
+        }
+        self.browser.set_cookies(&running.id, &cookies).await.map_err(words)
     }
 
     /// No secret is in it: no vault is asked.

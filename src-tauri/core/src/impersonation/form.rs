@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{Impersonations, Request, context, read_user, user_label};
 use crate::audit::{EndCause, Entry, Subject};
 use crate::connection::Connection;
+use crate::directories::Opened;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::policy;
 use crate::session::UserLabel;
@@ -18,9 +19,7 @@ pub(crate) const FORM_REASON: &str = "Asked for the sign-in's form";
 impl Impersonations {
     /// What the sign-in of `request` asks for before it begins; with `change`: what it asks now.
     pub async fn form(&self, request: &Request, change: Option<&FormChange>) -> Result<SignInForm> {
-        let grounds = self.grounds()?;
-        let connection = grounds.connection(&request.connection)?;
-        let directory = grounds.directory(&request.connection).await?;
+        let Opened { connection, directory } = self.grounds()?.opened(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let info = directory.info();
         let mut context = Wiped::from(context(&request.about(&connection, "", ""), &info, &row));

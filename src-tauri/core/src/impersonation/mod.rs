@@ -35,6 +35,7 @@ use crate::audit::{AuditLog, Who};
 use crate::browser::Browser;
 use crate::clock::Clock;
 use crate::connection::Connection;
+use crate::directories::Opened;
 use crate::directory::{OpenDirectory, Row};
 use crate::error::{Code, Error, Result};
 use crate::notice::{Notice, Notices};
@@ -47,8 +48,8 @@ pub trait Grounds: Send + Sync {
     /// The connection with this id.
     fn connection(&self, id: &str) -> Result<Arc<Connection>>;
 
-    /// Its directory, open.
-    async fn directory(&self, id: &str) -> Result<Arc<OpenDirectory>>;
+    /// The same with the directory that was opened for it: the policy of no other file judges its users.
+    async fn opened(&self, id: &str) -> Result<Opened>;
 }
 
 /// All running sessions, and what they need.

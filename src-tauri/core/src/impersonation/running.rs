@@ -36,6 +36,8 @@ pub(super) struct Running {
     pub(super) sending: Arc<tokio::sync::Mutex<()>>,
     /// A sign-in left and was never answered: the application may still finish it.
     unanswered: AtomicBool,
+    /// The window was given what the console's steps got for it.
+    has_cookies: AtomicBool,
     /// The origin of the desk that the window shows; `None` while it shows the application.
     desk: Mutex<Option<Origin>>,
     pub(super) retry: Notify,
@@ -88,6 +90,7 @@ impl Running {
             client: Arc::default(),
             sending: Arc::default(),
             unanswered: AtomicBool::new(false),
+            has_cookies: AtomicBool::new(false),
             retry: Notify::new(),
             extended: Notify::new(),
             extending: tokio::sync::Mutex::default(),
@@ -180,6 +183,15 @@ impl Running {
         if !matches!(unanswered, Some(Unanswered::TimedOut | Unanswered::Broken | Unanswered::Closed)) {
             self.unanswered.store(false, Ordering::SeqCst);
         }
+    }
+
+    /// The window has, or has not yet, what this attempt's steps got for it.
+    pub(super) fn set_has_cookies(&self, has: bool) {
+        self.has_cookies.store(has, Ordering::SeqCst);
+    }
+
+    pub(super) fn has_cookies(&self) -> bool {
+        self.has_cookies.load(Ordering::SeqCst)
     }
 
     /// A sign-in left and was never answered.

@@ -64,10 +64,10 @@ pub async fn arrive(
         Recipe::Storage { request: None, .. } => {
             Ok(Arrival { storage: items(&sign_in.recipe), ..Arrival::default() })
         }
-        Recipe::Exchange { cookies, origins } => {
-            let begin = super::redirect_to(connection, context).map_err(in_words)?;
-            let got = client.cookies(cookies, &begin, origins);
+        Recipe::Exchange { cookies, .. } => {
+            let got = cookies_for_window(connection, context, client).map_err(in_words)?;
             if got.is_empty() {
+                let begin = super::redirect_to(connection, context).map_err(in_words)?;
                 let names = cookies.join(", ");
                 return Err(Refusal::new(
                     format!(
@@ -101,6 +101,17 @@ pub async fn arrive(
             forest::act(&Backend { connection, forest, context, secrets, now }, client, told).await
         }
     }
+}
+
+/// The cookies that the steps have got so far for the window; none where a recipe gives it none. Whoever stops a
+/// sign-in halfway needs them to sign out.
+pub fn cookies_for_window(
+    connection: &Connection,
+    context: &Value,
+    client: &Client,
+) -> Result<Vec<SessionCookie>> {
+    let Recipe::Exchange { cookies, origins } = &connection.sign_in.recipe else { return Ok(Vec::new()) };
+    Ok(client.cookies(cookies, &super::redirect_to(connection, context)?, origins))
 }
 
 fn items(recipe: &Recipe) -> Vec<StorageItem> {

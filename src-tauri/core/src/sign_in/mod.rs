@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-pub use arrival::{Arrival, arrive, storage};
+pub use arrival::{Arrival, arrive, cookies_for_window, storage};
 pub use client::Client;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, form};
 pub use inert::Inert;
@@ -37,6 +37,9 @@ use crate::wiped::Wiped;
 
 /// How long a sign-out may take before the window closes without its answer.
 pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same for all that one side sends, the window or the console: quitting waits for it.
+pub const SIGN_OUT_LIMIT: Duration = Duration::from_secs(7);
 
 /// Who am I now? Asked before the page is shown.
 pub struct Verify {

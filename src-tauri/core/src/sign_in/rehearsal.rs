@@ -12,13 +12,21 @@ use ts_rs::TS;
 use super::client::Client;
 use super::shown::{self, Exchange};
 use super::steps::in_words;
-use super::{Arrival, SIGN_OUT_TIMEOUT, arrive, judge, judge_sign_out, judge_verify, steps};
+use super::{
+    Arrival, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, arrive, cookies_for_window, judge, judge_sign_out,
+    judge_verify, steps,
+};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
+use crate::clock::Clock;
 use crate::connection::{Connection, Method, Recipe};
 use crate::error::Result;
 use crate::masks::Masks;
 use crate::template::GIVEN;
 use crate::wiped::Wiped;
+
+/// How long a rehearsal that is stopped waits for the answer to what it has sent: what the application begins meanwhile,
+/// it can end.
+const LAST_ANSWER_MS: i64 = 5_000;
 
 /// What a rehearsal came to, request by request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -33,14 +41,15 @@ pub struct Rehearsal {
 }
 
 /// Signs in as the user of `context`, asks who that is, and signs out. `context` has the secrets, `secrets`
-/// are the same for masking; `now` is in seconds since the epoch. After `stop` only what was begun is ended.
+/// are the same for masking. After `stop` only what was begun is ended, in seconds, whatever is not answered.
 pub async fn rehearse(
     connection: &Connection,
     mut context: Wiped,
     secrets: &[SecretString],
-    now: i64,
+    clock: &Clock,
     stop: &CancellationToken,
 ) -> Rehearsal {
+    let now = clock.now_ms() / 1000;
     let mut exchanges = Vec::new();
     let (mut console, mut window) = match (Client::new(&connection.network), Client::new(&connection.network))
     {
@@ -51,7 +60,19 @@ pub async fn rehearse(
     };
     super::complete(connection, &mut context, console.captured(), now);
     let told = (&mut exchanges, stop);
-    let signed_in = sign_in(connection, &mut context, &mut console, &mut window, secrets, now, told).await;
+    let signed_in = tokio::select! {
+        biased;
+        signed_in = sign_in(connection, &mut context, &mut console, &mut window, secrets, now, told) => signed_in,
+        () = given_up(stop, clock) => Err(Refusal::new(
+            "The trial was stopped",
+            "Its last request was not answered in time. What it had begun before was ended again; what that request \
+             began, the application may keep until it expires.",
+        )),
+    };
+    if signed_in.is_err() {
+        // Stopped between the steps and the window: the session would be left with nobody to end it.
+        window.put(&cookies_for_window(connection, &context, &console).unwrap_or_default());
+    }
     let signed_out =
         sign_out(connection, &mut context, &mut console, &mut window, secrets, &mut exchanges).await;
     let outcome = signed_in.and_then(|said| match signed_out {
@@ -64,6 +85,11 @@ pub async fn rehearse(
     // What was captured last may stand in the first answer.
     let (of_console, of_window) = (console.secrets(), window.secrets());
     ended(exchanges, outcome, &Masks::of(secrets.iter().chain(&of_console).chain(&of_window)))
+}
+
+async fn given_up(stop: &CancellationToken, clock: &Clock) {
+    stop.cancelled().await;
+    clock.until(clock.now().plus(LAST_ANSWER_MS)).await;
 }
 
 fn ended(mut exchanges: Vec<Exchange>, outcome: Result<String, Refusal>, masks: &Masks) -> Rehearsal {
@@ -159,8 +185,9 @@ async fn sign_out(
         exchange.title = format!("Sign-out: {}", exchange.title);
         exchanges.push(exchange);
     };
-    let steps = steps::sign_out(&connection.sign_out.steps, console, context, secrets, told).await;
-    by_window.and(steps)
+    let steps = steps::sign_out(&connection.sign_out.steps, console, context, secrets, told);
+    let steps = tokio::time::timeout(SIGN_OUT_LIMIT, steps).await;
+    by_window.and(steps.unwrap_or_else(|_| Err("the application did not answer in time".into())))
 }
 
 async fn sign_out_by_window(

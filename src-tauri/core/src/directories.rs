@@ -1,0 +1,197 @@
+//! The open directories of the connections: each is opened at first use, shared, and closed when its last user lets go
+//! of it.
+//!
+//! A directory never comes without the connection that it was opened for. Whoever reads the two one after the other
+//! could judge users of one file by the policy of another, if a file is saved in between.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
+
+use crate::check;
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
+use crate::directory::{self, OpenDirectory, Passwords};
+use crate::error::{Error, Result, SecretName};
+use crate::secrets::Secrets;
+use crate::vault::Vault;
+
+/// A connection, and the directory that was opened for it.
+#[derive(Clone)]
+pub struct Opened {
+    pub connection: Arc<Connection>,
+    pub directory: Arc<OpenDirectory>,
+}
+
+impl Opened {
+    /// Names the password that may help, if it is one that the vault keeps: a directory does not know whose it is.
+    pub(crate) fn whose_password(&self, error: Error) -> Error {
+        whose_password(&self.connection, error)
+    }
+}
+
+pub(crate) struct Directories {
+    vault: Vault,
+    /// By the connection's id.
+    all: Mutex<HashMap<String, Arc<Opening>>>,
+}
+
+/// A directory that is open, or about to be.
+struct Opening {
+    connection: Arc<Connection>,
+    directory: OnceCell<Arc<OpenDirectory>>,
+}
+
+impl Directories {
+    pub(crate) fn new(vault: Vault) -> Self {
+        Self { vault, all: Mutex::default() }
+    }
+
+    /// The directory of the connection that `connection` gives; opened by one caller while the others wait. A failed
+    /// opening is forgotten, so that the next question tries again.
+    pub(crate) async fn open(&self, connection: impl FnOnce() -> Result<Arc<Connection>>) -> Result<Opened> {
+        let opening = {
+            let mut all = self.all();
+            // Read inside the lock: once a connection has been let go of, nobody puts it back.
+            let connection = connection()?;
+            let kept = all.get(&connection.id).filter(|kept| is_same(&kept.connection, &connection));
+            match kept {
+                Some(kept) => Arc::clone(kept),
+                None => {
+                    let id = connection.id.clone();
+                    let opening = Arc::new(Opening { connection, directory: OnceCell::new() });
+                    all.insert(id, Arc::clone(&opening));
+                    opening
+                }
+            }
+        };
+        let connection = Arc::clone(&opening.connection);
+        let opened = opening.directory.get_or_try_init(|| open(&connection, &self.vault)).await;
+        let directory = Arc::clone(opened.map_err(|error| whose_password(&connection, error))?);
+        Ok(Opened { connection, directory })
+    }
+
+    /// It is opened again at the next question. Whoever is asking it something keeps it until that is answered.
+    pub(crate) fn let_go(&self, id: &str) {
+        self.all().remove(id);
+    }
+
+    /// Closes all of them and waits for it.
+    pub(crate) async fn close_all(&self) {
+        let all: Vec<Arc<Opening>> = self.all().drain().map(|(_, opening)| opening).collect();
+        let mut closing: JoinSet<()> = JoinSet::new();
+        for directory in all.iter().filter_map(|opening| opening.directory.get().cloned()) {
+            closing.spawn(async move { directory.close().await });
+        }
+        closing.join_all().await;
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<Opening>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Files are read again and again, and most often nothing has changed.
+fn is_same(one: &Connection, other: &Connection) -> bool {
+    (&one.file, one.origin) == (&other.file, other.origin)
+}
+
+async fn open(connection: &Connection, vault: &Vault) -> Result<Arc<OpenDirectory>> {
+    let passwords = StoredPassword {
+        vault: vault.clone(),
+        connection: connection.id.clone(),
+        part: connection.file.directory.clone(),
+    };
+    let opened = directory::open_with(&connection.file.directory, Arc::new(passwords)).await?;
+    Ok(Arc::new(OpenDirectory::new(opened)))
+}
+
+fn whose_password(connection: &Connection, error: Error) -> Error {
+    let from_vault = error.secret.is_some() && connection.may_need_password();
+    Error { secret: from_vault.then(|| connection.database_secret()), ..error }
+}
+
+/// The database password, read from the vault each time it is asked for, and only for where the connection leads.
+struct StoredPassword {
+    vault: Vault,
+    /// Its id.
+    connection: String,
+    part: DirectoryPart,
+}
+
+#[async_trait]
+impl Passwords for StoredPassword {
+    async fn password(&self) -> Result<Option<SecretString>> {
+        let typed = check::Typed::new();
+        let secrets = Secrets { vault: &self.vault, id: Some(&self.connection), typed: &typed };
+        secrets.password(&self.part).await
+    }
+
+    fn secret(&self) -> Option<SecretName> {
+        let name = || SecretName { connection: self.connection.clone(), name: DATABASE_PASSWORD.to_owned() };
+        self.part.may_need_password().then(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Origin;
+    use crate::directory::Query;
+
+    async fn users(folder: &std::path::Path, name: &str) -> Arc<Connection> {
+        let file = folder.join(format!("{name}.sqlite"));
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let made = format!("CREATE TABLE users (id TEXT PRIMARY KEY); INSERT INTO users VALUES ('{name}')");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(made)).execute(&pool).await.unwrap();
+        pool.close().await;
+        let text = format!(
+            "name = \"{name}\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite://{}\"\ntable = \"users\"\n\
+             id = \"id\"\n[sign_in]\nurl = \"http://127.0.0.1/login\"\n",
+            file.display()
+        );
+        Arc::new(Connection::parse("shop", &text, Origin::Own, None).unwrap())
+    }
+
+    async fn first(opened: &Opened) -> String {
+        let never = tokio_util::sync::CancellationToken::new();
+        opened.directory.search(&Query::first("", 5), &never).await.unwrap().rows.remove(0).id
+    }
+
+    fn directories() -> Directories {
+        let store = keyring_core::mock::Store::new().unwrap();
+        Directories::new(Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _))))
+    }
+
+    /// A saved file is in place a moment before the old directory is let go of.
+    #[tokio::test]
+    async fn a_file_that_was_saved_a_moment_ago_does_not_get_the_directory_of_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (before, after) = (users(folder.path(), "ada").await, users(folder.path(), "bea").await);
+        let directories = directories();
+        let opened = directories.open(|| Ok(Arc::clone(&before))).await.unwrap();
+        assert_eq!((first(&opened).await.as_str(), opened.connection.file.name.as_str()), ("ada", "ada"));
+        let opened = directories.open(|| Ok(Arc::clone(&after))).await.unwrap();
+        assert_eq!((first(&opened).await.as_str(), opened.connection.file.name.as_str()), ("bea", "bea"));
+        let again = directories.open(|| Ok(after)).await.unwrap();
+        assert!(Arc::ptr_eq(&opened.directory, &again.directory), "one that has not changed stays open");
+    }
+
+    /// Else a connection that is removed meanwhile would leave an open directory behind.
+    #[tokio::test]
+    async fn a_connection_is_read_and_put_in_place_in_one_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (directories, shop) = (directories(), users(folder.path(), "ada").await);
+        let read = || {
+            assert!(directories.all.try_lock().is_err(), "nobody lets go of it now");
+            Ok(Arc::clone(&shop))
+        };
+        directories.open(read).await.unwrap();
+        directories.let_go("shop");
+        assert!(directories.all().is_empty());
+    }
+}
