@@ -147,10 +147,16 @@ impl Desktop {
         self.wait_until_active(window).await
     }
 
-    /// Returns when the window has the keyboard, whoever gave it to it.
+    /// Returns when the window has the keyboard, whoever gave it to it. Fails at once if it is gone: whoever presses keys
+    /// until a window closes may press one more than it takes.
     pub async fn wait_until_active(&self, window: &Window) -> Result<()> {
         until(&format!("{:?} to have the keyboard", window.title), async || {
-            Ok(self.active_window().await?.filter(|active| active.id == window.id).map(|_| ()))
+            if self.active_window().await?.is_some_and(|active| active.id == window.id) {
+                return Ok(Some(()));
+            }
+            let is_there = self.windows().await?.iter().any(|one| one.id == window.id);
+            ensure!(is_there, "the window {:?} is gone", window.title);
+            Ok(None)
         })
         .await
     }
