@@ -25,6 +25,7 @@ use understudy_core::trial::Trial;
 use understudy_core::vault::{Keep, SecretState, Vault};
 use understudy_core::{check, console, trial};
 
+use crate::session_window::check_sandbox;
 use crate::signals::Signals;
 use crate::{core_dumps, desktop};
 
@@ -175,10 +176,11 @@ async fn check(
     }
     let vault = Vault::system();
     let typed = check::Typed::default();
-    let report = asking(&vault, &named, &CancellationToken::new(), async || {
+    let mut report = asking(&vault, &named, &CancellationToken::new(), async || {
         Box::pin(check::check(Some(&named.id), &named.text, &vault, &typed)).await
     })
     .await?;
+    check_sandbox(&mut report);
     if json {
         say_json(&report)?;
     } else {

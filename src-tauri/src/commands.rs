@@ -25,7 +25,7 @@ use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::desktop;
 use crate::leaving::{self, LeaveAnswer};
-use crate::session_window::{BarAction, BarState, SessionWindows, session_of_bar};
+use crate::session_window::{BarAction, BarState, SessionWindows, check_sandbox, session_of_bar};
 
 type Core<'a> = State<'a, Arc<Console>>;
 
@@ -219,7 +219,12 @@ pub async fn check_connection(
     text: String,
     secrets: Typed,
 ) -> Result<Report> {
-    core.check_connection(connection.as_deref(), &text, secrets).await
+    let mut report = core.check_connection(connection.as_deref(), &text, secrets).await?;
+    let tried = tauri::async_runtime::spawn_blocking(move || {
+        check_sandbox(&mut report);
+        report
+    });
+    tried.await.map_err(Error::internal)
 }
 
 #[tauri::command]

@@ -8,6 +8,9 @@ pub fn forbid() {
         // Crash handlers that take the dump through a pipe heed this limit, too.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
+    // For one that does not: no kind of memory is in the dump (core(5)). Programs that are started inherit both.
+    #[cfg(target_os = "linux")]
+    let _ = std::fs::write("/proc/self/coredump_filter", "0");
 }
 
 /// For a command in a terminal, also against other programs of the same account that would read its memory.

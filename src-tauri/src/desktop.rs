@@ -10,13 +10,12 @@ use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindowBuil
 use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
 use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
 use tauri_plugin_window_state::StateFlags;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc::UnboundedReceiver;
 use understudy_core::clock::Clock;
 use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
-use understudy_core::notice::{Notice, Notices, Toast};
+use understudy_core::notice::{self, Notice, Notices, Toast};
 use understudy_core::plain;
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
@@ -25,6 +24,7 @@ use crate::leaving::{Leaving, come_back, leave, quit, raise, to_front};
 use crate::revival::{revive, watch_network};
 use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label, remembered_as};
 use crate::signals::Signals;
+use crate::succession::Predecessor;
 use crate::{CONSOLE, commands, notification};
 
 /// How the console is to start.
@@ -115,9 +115,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
         ])
         .manage(Leaving::default())
         .setup(move |app| {
-            if let Err(error) = set_up(app.handle(), home, start) {
-                say_and_leave(app.handle(), &error);
-            }
+            open_in_turn(app.handle(), home, start);
             Ok(())
         })
         .build(context)
@@ -158,6 +156,26 @@ fn there_is_a_display() -> Result<()> {
     Ok(())
 }
 
+/// Opens the console, after the one before it has ended.
+fn open_in_turn(app: &AppHandle, home: Home, start: Start) {
+    let open = move |app: &AppHandle| {
+        if let Err(error) = set_up(app, home, start) {
+            say_and_leave(app, &error);
+        }
+    };
+    // A home that cannot be used is said by what uses it.
+    let file = Home::locate().and_then(|home| home.quitting_file());
+    let Some(predecessor) = file.ok().and_then(|file| Predecessor::find(&file)) else { return open(app) };
+    Predecessor::say_that_we_wait(app);
+    let app = app.clone();
+    // On a thread: meanwhile the desktop's own main loop shows the notification.
+    std::thread::spawn(move || {
+        predecessor.wait();
+        let handle = app.clone();
+        let _ = app.run_on_main_thread(move || open(&handle));
+    });
+}
+
 fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     let notices = Notices::default();
     let listening = notices.listen();
@@ -174,6 +192,8 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     let settings = console.settings();
     if let Err(error) = apply_settings(app, None, &settings) {
         tracing::warn!("{error}");
+        // There is no window yet to say it in.
+        console.tell_at_first(Toast::bad(&error));
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
     tauri::async_runtime::spawn(fulfil(app.clone(), Arc::clone(&console), wishes));
@@ -226,33 +246,35 @@ async fn quit_on_signal(app: AppHandle) {
 
 /// Passes what the core tells on to the windows, as events.
 async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<Notice>) {
-    loop {
-        let told = match notices.recv().await {
-            Ok(Notice::Sessions(sessions)) => {
-                for session in &sessions {
-                    let _ = app.emit_to(bar_label(&session.id), "bar_changed", ());
-                }
-                come_back(&app, &sessions);
-                app.emit_to(CONSOLE, "sessions", sessions)
+    let now = || app.state::<Arc<Console>>().as_it_stands();
+    while let Some(heard) = notice::hear(&mut notices, now).await {
+        for told in heard {
+            if let Err(error) = pass(&app, told) {
+                tracing::debug!("an event found no window: {error}");
             }
-            Ok(Notice::SessionEndsSoon(session)) => {
-                let now = Clock::wall().now_ms();
-                notification::ends_soon(&app, &session, now);
-                let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
-                app.emit_to(CONSOLE, "session_ends_soon", session)
-            }
-            Ok(Notice::SessionEnded(ended)) => app.emit_to(CONSOLE, "session_ended", ended),
-            Ok(Notice::Toast(toast)) => app.emit_to(CONSOLE, "toast", toast),
-            Ok(Notice::Connections(list)) => app.emit_to(CONSOLE, "connections", list),
-            Ok(Notice::DirectoryChanged(connection)) => app.emit_to(CONSOLE, "directory_changed", connection),
-            Err(RecvError::Lagged(_)) => {
-                app.emit_to(CONSOLE, "sessions", app.state::<Arc<Console>>().sessions())
-            }
-            Err(RecvError::Closed) => return,
-        };
-        if let Err(error) = told {
-            tracing::debug!("an event found no window: {error}");
         }
+    }
+}
+
+fn pass(app: &AppHandle, told: Notice) -> tauri::Result<()> {
+    match told {
+        Notice::Sessions(sessions) => {
+            for session in &sessions {
+                let _ = app.emit_to(bar_label(&session.id), "bar_changed", ());
+            }
+            come_back(app, &sessions);
+            app.emit_to(CONSOLE, "sessions", sessions)
+        }
+        Notice::SessionEndsSoon(session) => {
+            let now = Clock::wall().now_ms();
+            notification::ends_soon(app, &session, now);
+            let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
+            app.emit_to(CONSOLE, "session_ends_soon", session)
+        }
+        Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
+        Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
+        Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
+        Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),
     }
 }
 

@@ -1,8 +1,8 @@
 //! What closing the console's window does while sessions run: ask first, hide it, or end everything. Its button, a key,
 //! a menu and the taskbar all go through [`leave`]; a signal quits without asking.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,10 +11,12 @@ use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
 use tokio::sync::Notify;
 use ts_rs::TS;
 use understudy_core::console::Console;
+use understudy_core::home::Home;
 use understudy_core::session::{Phase, SessionView};
 use understudy_core::settings::WhenClosed;
 
 use crate::CONSOLE;
+use crate::succession::Quitting;
 
 /// The console's page confirms within this time that it shows the question; if not, its process is gone or busy, and a
 /// native dialog asks.
@@ -25,6 +27,8 @@ const PAGE_LIMIT: Duration = Duration::from_millis(1500);
 pub struct Leaving {
     /// The end has begun, and does not begin twice.
     quitting: AtomicBool,
+    /// Starts wait for the end of this process.
+    succession: OnceLock<Quitting>,
     /// The window was hidden, and comes back when the last session has ended.
     hidden: AtomicBool,
     /// A question is under way.
@@ -133,8 +137,15 @@ pub fn answer(app: &AppHandle, answer: LeaveAnswer) {
 
 /// Ends all sessions, then the process. The console's window goes first, so that nobody waits for it.
 pub fn quit(app: &AppHandle) {
-    if app.state::<Leaving>().quitting.swap(true, Ordering::SeqCst) {
+    let leaving = app.state::<Leaving>();
+    if leaving.quitting.swap(true, Ordering::SeqCst) {
         return;
+    }
+    let quitting = Home::locate().and_then(|home| home.quitting_file());
+    match quitting.map(|file| Quitting::begin(&file)) {
+        Ok(Ok(quitting)) => drop(leaving.succession.set(quitting)),
+        Ok(Err(cause)) => tracing::warn!("a new start will not wait for this one's end: {cause}"),
+        Err(error) => tracing::warn!("a new start will not wait for this one's end: {error}"),
     }
     if let Some(window) = app.get_webview_window(CONSOLE) {
         // Hidden, not closed: the last window that closes takes the process with it.
@@ -142,9 +153,14 @@ pub fn quit(app: &AppHandle) {
     }
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
+        // A start that were handed over from now on would open nothing.
+        let single = app.clone();
+        let not_single =
+            tauri::async_runtime::spawn_blocking(move || tauri_plugin_single_instance::destroy(&single));
         if let Some(console) = app.try_state::<Arc<Console>>() {
             console.shut_down().await;
         }
+        let _ = not_single.await;
         app.exit(0);
     });
 }

@@ -14,6 +14,7 @@ mod notification;
 mod revival;
 mod session_window;
 mod signals;
+mod succession;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! What the desktop tells the agent while they look at something else: that a session is about to end.
+//! What the desktop tells the agent while they look at something else: that a session is about to end, or why a start
+//! opens nothing yet.
 //!
 //! Locked screens show notifications, so they say where, and never whom or why. Where no service takes them they are
 //! dropped without a word: the bar and the console say the same.
@@ -15,6 +16,11 @@ pub fn ends_soon(app: &AppHandle, session: &SessionView, now: i64) {
         let _ = window.request_user_attention(Some(UserAttentionType::Informational));
     }
     let (title, text) = words(session, now);
+    show(app, title, text);
+}
+
+/// Shows it as the desktop shows such things.
+pub fn show(app: &AppHandle, title: String, text: String) {
     let told = app.run_on_main_thread(move || notify(&title, &text));
     if let Err(error) = told {
         tracing::debug!("a notification: {error}");

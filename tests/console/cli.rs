@@ -229,7 +229,8 @@ async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_con
     let report: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!((said.code, &report["ok"]), (1, &Value::Bool(false)));
     let steps = report["steps"].as_array().expect("steps");
-    assert_eq!(steps.last().expect("one")["status"], "failed");
+    let directory = steps.iter().find(|step| step["title"] == "Directory").expect("it was looked at");
+    assert_eq!(directory["status"], "failed");
 }
 
 #[tokio::test]
@@ -525,6 +526,30 @@ async fn without_a_display_the_console_says_so() {
         );
         assert!(said.contains("A graphical desktop is needed") && !said.contains("panicked"), "{said}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn check_says_whether_customers_pages_are_sandboxed_on_this_computer() {
+    let terminal = Terminal::new().await;
+    terminal.write("shop.toml", &terminal.shop().await);
+    let said = terminal.succeeds(&["check", "shop.toml"]).await;
+    assert!(
+        said.contains("ok    Sandbox          Customers' pages run in the webview's sandbox.\n"),
+        "{said}"
+    );
+
+    // On a computer whose bubblewrap may do nothing.
+    let mut without = Command::new("bwrap");
+    without.args(["--dev-bind", "/", "/", "--ro-bind", "/bin/false", "/usr/bin/bwrap"]);
+    without.args([env!("CARGO_BIN_EXE_understudy"), "check", "shop.toml"]).envs(terminal.keyring.env());
+    without.env("UNDERSTUDY_HOME", terminal.home.path()).current_dir(terminal.here.path());
+    let output = run_to_end(&mut without, "").await.expect("it runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    let expected = "warn  Sandbox          Customers' pages run without WebKit's sandbox: bubblewrap cannot create \
+                    namespaces on this system.\n";
+    assert!(said.contains(expected) && said.contains("would give a page your rights"), "{said}");
+    assert!(output.status.success(), "it is a warning: {said}");
 }
 
 #[tokio::test]

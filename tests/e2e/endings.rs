@@ -1,7 +1,9 @@
 //! Every way of ending a session signs out and closes the window.
 
 use anyhow::{Context, Result};
+use sqlx::Connection;
 use thirtyfour::prelude::*;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use understudy_core::audit::{EndCause, Event};
 use understudy_core::demo::Delay;
@@ -168,6 +170,44 @@ async fn a_signal_signs_out_of_everything_first() -> Result<()> {
         assert_eq!(shop.count("POST", "/logout"), both, "{signal}");
         assert_eq!(ends(&shop).await?, vec![quit(); both], "{signal}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_while_the_console_quits_waits_for_its_end_and_opens_then() -> Result<()> {
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    let console = shop.stage.open(&[]).await?;
+    console.become_user(&shop.customers[0], "quit").await?;
+    console.wait_for_phases(&["active"]).await?;
+    // Nothing gets into the audit log, so the end takes its time.
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(shop.stage.home().audit_file()?);
+    let mut held = sqlx::SqliteConnection::connect_with(&options).await?;
+    sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut held).await?;
+    console.signal("TERM").await?;
+    shop.received(|one| one.path == "/logout").await?;
+
+    let mut next = shop.stage.start()?;
+    let mut said = BufReader::new(next.stderr.take().context("it is read")?).lines();
+    let why = loop {
+        let line = said.next_line().await?.context("it says that it waits")?;
+        if line.contains("still signing out") {
+            break line;
+        }
+    };
+    assert!(why.contains("opens again as soon as that is done"), "{why}");
+    let is_open = async || {
+        let windows = desktop.windows().await?;
+        Ok(windows.into_iter().find(|window| window.title == "Understudy"))
+    };
+    assert!(console.pid().is_some(), "the first one ends its session still");
+    assert_eq!(is_open().await?, None, "and shows itself no more");
+
+    held.close().await?;
+    console.wait_until_ended().await?;
+    until("the console that waited", is_open).await?;
+    assert_eq!(ends(&shop).await?, [quit()]);
+    next.kill().await?;
     Ok(())
 }
 

@@ -148,6 +148,24 @@ async fn customers_pages_run_in_webkits_sandbox() -> Result<()> {
     console.ui.quit().await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_process_of_the_console_leaves_its_memory_in_a_core_dump() -> Result<()> {
+    let site = Site::showing(PAGE).await?;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("7", "has a page").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let family = processes::family(console.pid().context("the application runs")?);
+    for pid in &family {
+        let name = std::fs::read_to_string(processes::of(*pid).join("comm")).unwrap_or_default();
+        // One that has ended meanwhile has nothing to leave.
+        ensure!(name.is_empty() || processes::dumps_nothing(*pid), "{pid}: {name}");
+    }
+    for name in ["WebKitWebProces", "WebKitNetworkPr", "bwrap"] {
+        ensure!(family.iter().any(|pid| processes::is_named(*pid, name)), "{name} is none of {family:?}");
+    }
+    console.ui.quit().await
+}
+
 /// Becomes this customer with the keyboard alone: the driver may have lost the console's page.
 async fn become_by_hand(site: &Site, console: &Window, name: &str) -> Result<()> {
     let desktop = &site.stage.desktop;

@@ -76,6 +76,44 @@ async fn the_global_shortcut_brings_the_console_to_the_front_with_the_search_foc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shortcut_that_another_program_holds_is_said_and_leaves_the_one_before() -> Result<()> {
+    // The window manager's, for its desktops.
+    const HELD: &str = "Control+Alt+Left";
+    let shop = Shop::open().await?;
+    let desktop = &shop.stage.desktop;
+    shop.stage.settings(&format!("shortcut = \"{HELD}\"\n"))?;
+    let console = shop.stage.open(&[]).await?;
+    console.ui.with_text("alert", &format!("The shortcut {HELD} could not be registered")).await?;
+
+    let save = async |shortcut: &str| {
+        let script = format!(
+            "const ask = window.__TAURI_INTERNALS__.invoke; const {{ settings }} = await ask('console_state', {{}});
+             return await ask('save_settings', {{ settings: {{ ...settings, shortcut: '{shortcut}' }} }})
+                 .then(() => null, (error) => error)"
+        );
+        console.ui.evaluate(&format!("return (async () => {{ {script} }})()")).await
+    };
+    assert_eq!(save("CommandOrControl+Shift+U").await?, serde_json::Value::Null, "nobody else has this one");
+    let error = save(HELD).await?;
+    assert_eq!(error["code"], "settings_invalid", "{error}");
+    assert!(
+        error["hint"].as_str().is_some_and(|hint| hint.contains("Another program may hold it")),
+        "{error}"
+    );
+    let kept = &console.ask("console_state", "{}").await?["settings"]["shortcut"];
+    assert_eq!(kept, "CommandOrControl+Shift+U");
+    let file = std::fs::read_to_string(shop.stage.home().settings_file())?;
+    assert!(file.contains("CommandOrControl+Shift+U") && !file.contains(HELD), "{file}");
+
+    console.become_user(&shop.customers[0], "working in it").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let session = desktop.wait_for_window("development — Understudy").await?;
+    desktop.press(&session, &["ctrl+shift+u"]).await?;
+    desktop.wait_until_active(&console.window().await?).await?;
+    console.ui.quit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn started_once_more_it_is_the_running_console_that_comes_to_the_front() -> Result<()> {
     let shop = Shop::open().await?;
     let desktop = &shop.stage.desktop;

@@ -76,6 +76,11 @@ pub fn of_session<'a>(
     .with_download_completed_handler(move |url, _, succeeded| ended.ended(&url, succeeded))
 }
 
+/// The system's own webview sandboxes its pages.
+pub fn missing_sandbox() -> Option<&'static str> {
+    None
+}
+
 /// Neither system has a way to take a page's process away.
 pub fn end_process(_page: &WebView) {}
 

@@ -30,6 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tauri::AppHandle;
 use tokio::sync::{mpsc, oneshot};
 use understudy_core::audit::EndCause;
+use understudy_core::check::{Report, Status};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::Url;
@@ -41,6 +42,23 @@ use self::stage::Open;
 #[cfg(target_os = "linux")]
 pub use self::window::network_ended;
 use self::window::with_page;
+
+/// Adds to a check of a readable file whether customers' pages are sandboxed here: whoever reviews an installation reads
+/// it there. It may be tried first, so not on the main thread.
+pub fn check_sandbox(report: &mut Report) {
+    if report.steps.first().is_none_or(|file| file.status != Status::Ok) {
+        return;
+    }
+    match platform::missing_sandbox() {
+        None => report.say("Sandbox", Status::Ok, "Customers' pages run in the webview's sandbox.", None),
+        Some(why) => {
+            let hint = "A flaw in WebKit would give a page your rights on this computer. Install bubblewrap and \
+                        xdg-dbus-proxy, and allow unprivileged user namespaces.";
+            let found = format!("Customers' pages run without WebKit's sandbox: {why}.");
+            report.say("Sandbox", Status::Warning, found, Some(hint.into()));
+        }
+    }
+}
 
 /// What the operator wants of a session, said in its window.
 #[derive(Debug)]

@@ -70,23 +70,40 @@ pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, de
         Some(console) => platform::share_process(builder, &console),
         None => builder,
     };
-    let window = builder.build().map_err(failed)?;
-    let filled = fill(&window, app, session, open, desk);
-    if filled.is_err() {
-        // No page is in it by which it could be closed.
-        let _ = window.destroy();
+    let empty = EmptyWindow(Some(builder.build().map_err(failed)?));
+    fill(empty, app, session, open, desk)
+}
+
+/// A window without a page, by which it could be closed. If it does not get one, for whatever reason, it is destroyed.
+struct EmptyWindow(Option<WebviewWindow>);
+
+impl EmptyWindow {
+    fn window(&self) -> &WebviewWindow {
+        self.0.as_ref().expect("only what fills it takes it out")
     }
-    filled
+
+    fn fill(mut self, fill: impl FnOnce(WebviewWindow) -> Page) -> Page {
+        fill(self.0.take().expect("it is filled once"))
+    }
+}
+
+impl Drop for EmptyWindow {
+    fn drop(&mut self) {
+        if let Some(window) = self.0.take() {
+            let _ = window.destroy();
+        }
+    }
 }
 
 /// Puts the page under the bar, and shows the window.
 fn fill(
-    window: &WebviewWindow,
+    empty: EmptyWindow,
     app: &AppHandle,
     session: &SessionView,
     open: &Arc<Open>,
     desk: &Desk,
 ) -> Result<()> {
+    let window = empty.window();
     revive(window);
     // Not the place: windows of several customers would hide each other.
     let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
@@ -112,12 +129,8 @@ fn fill(
     platform::load_desk(&view, desk, None)?;
     window.show().map_err(failed)?;
     view.focus().map_err(failed)?;
-    PAGES.with_borrow_mut(|pages| {
-        pages.insert(
-            session.id.clone(),
-            Page { view, window: window.clone(), downloads, open: Arc::clone(open) },
-        )
-    });
+    let page = empty.fill(|window| Page { view, window, downloads, open: Arc::clone(open) });
+    PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), page));
     Ok(())
 }
 

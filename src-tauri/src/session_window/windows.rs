@@ -25,7 +25,7 @@ use wry::{Rect, WebContext, WebView, WebViewBuilder, WebViewExtWindows};
 use super::desk::Desk;
 use super::downloads::Downloads;
 use super::jar::of_session;
-pub use super::jar::{close_dialogs, cookies, end_process, set_cookies};
+pub use super::jar::{close_dialogs, cookies, end_process, missing_sandbox, set_cookies};
 use super::stage::Open;
 use super::window::Heard;
 use super::{BAR_HEIGHT, BarAction, Blocked, Done, failed};

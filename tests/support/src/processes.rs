@@ -33,6 +33,18 @@ pub fn is_named(pid: u32, name: &str) -> bool {
     std::fs::read_to_string(of(pid).join("comm")).is_ok_and(|comm| comm.trim_end() == name)
 }
 
+/// Whether the kernel writes none of the process's memory to a file when it crashes: neither by its limits, nor where
+/// another program takes the dump, which may not heed them.
+pub fn dumps_nothing(pid: u32) -> bool {
+    let read = |name: &str| std::fs::read_to_string(of(pid).join(name)).unwrap_or_default();
+    let limits = read("limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
+    let filter = read("coredump_filter");
+    core.split_whitespace().skip(4).take(2).eq(["0", "0"])
+        && filter.trim_end().bytes().all(|digit| digit == b'0')
+        && !filter.is_empty()
+}
+
 /// The processes that a process was started by, nearest first.
 pub fn ancestors(pid: u32) -> Vec<u32> {
     let parent = |pid: u32| {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use thirtyfour::WindowHandle;
 use thirtyfour::prelude::*;
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use understudy_core::home::Home;
 
 use crate::desktop::{Desktop, Window};
@@ -83,6 +83,13 @@ impl Stage {
         let (code, said) = self.run(&["secret", "set", connection, name], &format!("{value}\n")).await?;
         ensure!(code == 0, "{said}");
         Ok(())
+    }
+
+    /// Starts the program as a desktop does; nobody drives it. It ends with the value.
+    pub fn start(&self) -> Result<Child> {
+        let mut command = Command::new(&self.binary);
+        command.envs(self.env()).stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        Ok(command.spawn()?)
     }
 
     /// Opens the console and returns when it can be driven.

@@ -40,6 +40,11 @@ pub fn sweep(_app: &AppHandle) {
     std::thread::spawn(sandbox::is_usable);
 }
 
+/// Why pages run without a sandbox, if they do.
+pub fn missing_sandbox() -> Option<&'static str> {
+    sandbox::is_usable().err()
+}
+
 /// Lets the bar live in the console's web process, where it costs almost nothing.
 pub fn share_process<'a>(
     builder: WebviewWindowBuilder<'a, Wry, AppHandle>,
