@@ -182,11 +182,13 @@ impl Console<'_> {
         Ok(pages.split_off(1.min(pages.len())))
     }
 
-    /// Sends the one page's web process a signal.
+    /// Sends the one page's web process a signal. One that was replaced a moment ago may still be on its way out.
     pub async fn signal_page(&self, name: &str) -> Result<()> {
-        let pages = self.page_processes()?;
-        let [page] = pages.as_slice() else { anyhow::bail!("web processes of pages: {pages:?}") };
-        processes::signal(*page, name).await
+        let page = until("one web process of a page", async || {
+            let pages = self.page_processes()?;
+            Ok(<[u32; 1]>::try_from(pages).ok().map(|[page]| page))
+        });
+        processes::signal(page.await?, name).await
     }
 
     /// Returns when the application's process has ended.
