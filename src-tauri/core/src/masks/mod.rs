@@ -5,6 +5,7 @@
 //! says how a text can be read.
 
 mod spelling;
+mod wanted;
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::browser::Refusal;
 use crate::template::MASK;
 use spelling::{Reading, Spelling, base64_runs};
+use wanted::Wanted;
 
 /// How often a text can have been escaped: `&` in JSON in a form's field is three times.
 const DEPTH: usize = 3;
@@ -24,39 +26,29 @@ const BASE64_DEPTH: usize = 2;
 /// Secrets, as what has to be found in a text.
 #[derive(Default)]
 pub struct Masks {
-    wanted: Vec<Zeroizing<Vec<u8>>>,
+    wanted: Wanted,
 }
 
 impl Masks {
     /// Masks for these secrets. An empty one hides nothing.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
-        let mut masks = Self::default();
+        let mut wanted = Vec::new();
         for secret in secrets {
-            masks.add(secret.expose_secret());
-        }
-        masks
-    }
-
-    fn add(&mut self, secret: &str) {
-        // An application may cut the white space around what it was sent.
-        for text in [secret, secret.trim()] {
-            self.want(text.as_bytes().to_vec());
-            // `%E9`: applications and headers that know Latin-1 only.
-            let latin1: Option<Vec<u8>> =
-                text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect();
-            if let Some(bytes) = latin1 {
-                self.want(bytes);
+            let secret = secret.expose_secret();
+            // An application may cut the white space around what it was sent.
+            for text in [secret, secret.trim()] {
+                // Masking the mask itself would change nothing.
+                if text.chars().all(|char| char == '•') {
+                    continue;
+                }
+                wanted.push(Zeroizing::new(text.as_bytes().to_vec()));
+                // `%E9`: applications and headers that know Latin-1 only.
+                let latin1: Option<Vec<u8>> =
+                    text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect();
+                wanted.extend(latin1.map(Zeroizing::new));
             }
         }
-    }
-
-    fn want(&mut self, bytes: Vec<u8>) {
-        let bytes = Zeroizing::new(bytes);
-        // Masking the mask itself would change nothing.
-        let is_mask = std::str::from_utf8(&bytes).is_ok_and(|text| text.chars().all(|char| char == '•'));
-        if !is_mask && !self.wanted.contains(&bytes) {
-            self.wanted.push(bytes);
-        }
+        Self { wanted: Wanted::new(wanted) }
     }
 
     /// The text with [`MASK`] in the place of every secret, however it is spelt there.
@@ -81,8 +73,10 @@ impl Masks {
     }
 
     fn search(&self, reading: &Reading, depth: usize, found: &mut Vec<Range<usize>>) {
-        for wanted in &self.wanted {
-            found.extend(reading.places_of(wanted).into_iter().map(|place| reading.source(place)));
+        for at in 0..reading.bytes.len() {
+            if let Some(length) = self.wanted.longest_at(&reading.bytes[at..]) {
+                found.push(reading.source(at..at + length));
+            }
         }
         for run in base64_runs(&reading.bytes, self.shortest_base64()) {
             if self.is_in_base64(&reading.bytes[run.clone()], BASE64_DEPTH) {
@@ -99,7 +93,7 @@ impl Masks {
 
     /// As many characters as the shortest secret has in Base64.
     fn shortest_base64(&self) -> usize {
-        self.wanted.iter().map(|wanted| wanted.len() * 4 / 3).min().unwrap_or_default()
+        self.wanted.shortest() * 4 / 3
     }
 
     /// Whether the decoded bytes contain a secret, as it is or escaped again. Where it begins is not known.
@@ -108,7 +102,7 @@ impl Masks {
     }
 
     fn is_in(&self, reading: &Reading, depth: usize) -> bool {
-        if self.wanted.iter().any(|wanted| !reading.places_of(wanted).is_empty()) {
+        if (0..reading.bytes.len()).any(|at| self.wanted.longest_at(&reading.bytes[at..]).is_some()) {
             return true;
         }
         let Some(depth) = depth.checked_sub(1) else { return false };
@@ -200,6 +194,16 @@ mod tests {
         assert_eq!(masked("token-1-and-more", &["token-1", "token-1-and-more"]), "••••");
         assert_eq!(masked("abcdef", &["abcd", "cdef"]), "••••", "they overlap");
         assert_eq!(masked("plain words stay", &["words", ""]), "plain •••• stay");
+    }
+
+    #[test]
+    fn a_long_answer_is_masked_of_thousands_of_cookies() {
+        // As signed cookies are: they begin alike. Comparing each with each place takes hours.
+        let cookie = |at: usize| format!("eyJhbGciOiJIUzI1NiJ9.{at:06}.c0ffee");
+        let cookies: Vec<SecretString> = (0..5000).map(|at| cookie(at).into()).collect();
+        let words = "eyJhbGciOiJIUzI1NiJ9 is how a token begins; a &amp; b, 100%25. ".repeat(2000);
+        let text = format!("{words}{} {}", cookie(7), BASE64_STANDARD.encode(cookie(4999)));
+        assert_eq!(Masks::of(&cookies).mask(&text), format!("{words}•••• ••••"));
     }
 
     #[test]

@@ -101,16 +101,6 @@ impl Reading {
         is_changed.then_some(read)
     }
 
-    /// Every place where `wanted` stands.
-    pub fn places_of(&self, wanted: &[u8]) -> Vec<Range<usize>> {
-        let Some(first) = wanted.first() else { return Vec::new() };
-        let begins = self.bytes.iter().enumerate().filter(|(_, byte)| *byte == first);
-        begins
-            .filter(|(at, _)| self.bytes[*at..].starts_with(wanted))
-            .map(|(at, _)| at..at + wanted.len())
-            .collect()
-    }
-
     /// The same place in the original text.
     pub fn source(&self, place: Range<usize>) -> Range<usize> {
         let Range { start, mut end } = place;
