@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
 /// Beside the log.
@@ -25,6 +26,8 @@ const SILENT: Duration = Duration::from_hours(24);
 pub(super) struct Run {
     pub(super) id: String,
     path: PathBuf,
+    /// Which computer it is on, where that is known: two may have one name.
+    machine: Option<String>,
     /// Locked, where the file system can.
     file: Option<File>,
 }
@@ -32,6 +35,10 @@ pub(super) struct Run {
 impl Run {
     /// Begins a run whose log is in `folder`. It says that it lives until it is dropped.
     pub(super) fn begin(folder: &Path, host: &str) -> std::io::Result<Arc<Self>> {
+        Self::begin_on(folder, host, machine())
+    }
+
+    fn begin_on(folder: &Path, host: &str, machine: Option<String>) -> std::io::Result<Arc<Self>> {
         let folder = folder.join(FOLDER);
         make_folder(&folder)?;
         let id = Uuid::new_v4().to_string();
@@ -39,12 +46,12 @@ impl Run {
         // It gets its name when it is locked: before, another run could take it for one that is gone.
         let new = path.with_extension("new");
         let mut file = make_file(&new)?;
-        file.write_all(about(host).as_bytes())?;
+        file.write_all(about(host, machine.as_deref()).as_bytes())?;
         if let Err(TryLockError::Error(cause)) = file.try_lock() {
             tracing::debug!("this run has no lock, only its heartbeat: {cause}");
         }
         std::fs::rename(&new, &path)?;
-        let run = Arc::new(Self { id, path, file: Some(file) });
+        let run = Arc::new(Self { id, path, machine, file: Some(file) });
         tokio::spawn(beat(Arc::downgrade(&run)));
         Ok(run)
     }
@@ -68,7 +75,8 @@ impl Run {
         if Uuid::parse_str(id).is_err() {
             return true;
         }
-        let file = match File::options().read(true).write(true).open(file_of(folder, id)) {
+        let path = file_of(folder, id);
+        let file = match File::options().read(true).write(true).open(&path) {
             Ok(file) => file,
             Err(cause) => return cause.kind() == std::io::ErrorKind::NotFound,
         };
@@ -77,7 +85,16 @@ impl Run {
             Err(TryLockError::WouldBlock) => return false,
             Err(TryLockError::Error(_)) => false,
         };
-        (is_free && its_host == our_host) || self.is_silent(&file).unwrap_or(false)
+        (is_free && its_host == our_host && self.is_on_our_machine(&path))
+            || self.is_silent(&file).unwrap_or(false)
+    }
+
+    /// Earlier versions did not say which computer theirs was, and not every system does.
+    fn is_on_our_machine(&self, path: &Path) -> bool {
+        match (line_in(path, "machine "), &self.machine) {
+            (Some(its), Some(ours)) => its == *ours,
+            _ => true,
+        }
     }
 
     /// Both times are those of the computer that keeps the files.
@@ -93,7 +110,7 @@ impl Run {
         for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
             let is_run = path.extension().is_some_and(|ending| ending == ENDING);
             let Some(id) = path.file_stem().and_then(|id| id.to_str()).filter(|_| is_run) else { continue };
-            let its_host = host_in(&path).unwrap_or_default();
+            let its_host = line_in(&path, "host ").unwrap_or_default();
             if self.is_gone(id, &its_host, our_host) {
                 let _ = std::fs::remove_file(&path);
             }
@@ -122,13 +139,29 @@ fn file_of(folder: &Path, id: &str) -> PathBuf {
 }
 
 /// The content of a run's file, readable for people too. Each heartbeat rewrites its first letter.
-fn about(host: &str) -> String {
-    format!("run of understudy\nhost {host}\npid {}\n", std::process::id())
+fn about(host: &str, machine: Option<&str>) -> String {
+    let machine = machine.map(|machine| format!("machine {machine}\n")).unwrap_or_default();
+    format!("run of understudy\nhost {host}\n{machine}pid {}\n", std::process::id())
 }
 
-fn host_in(path: &Path) -> Option<String> {
+fn line_in(path: &Path, key: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("host ")).map(str::to_owned)
+    text.lines().find_map(|line| line.strip_prefix(key)).map(str::to_owned)
+}
+
+/// What tells this computer from others of its name. The system's own id is for nobody else to see, so it is hashed
+/// with the application's name, as machine-id(5) asks.
+fn machine() -> Option<String> {
+    let id = if cfg!(target_os = "linux") {
+        std::fs::read_to_string("/etc/machine-id").ok()?
+    } else {
+        return None;
+    };
+    let id = id.trim();
+    // An image that was not started yet says "uninitialized".
+    let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hash = is_id.then(|| digest(&SHA256, format!("understudy {id}").as_bytes()))?;
+    Some(Uuid::from_slice(&hash.as_ref()[..16]).ok()?.simple().to_string())
 }
 
 fn make_folder(folder: &Path) -> std::io::Result<()> {
@@ -171,10 +204,14 @@ mod tests {
 
     /// What a killed process leaves: its file, and no lock on it.
     fn leave(folder: &Path, age: Duration) -> String {
+        leave_on(folder, age, machine().as_deref())
+    }
+
+    fn leave_on(folder: &Path, age: Duration, machine: Option<&str>) -> String {
         let id = Uuid::new_v4().to_string();
         let path = file_of(&folder.join(FOLDER), &id);
         let mut file = make_file(&path).unwrap();
-        file.write_all(about("desk-4").as_bytes()).unwrap();
+        file.write_all(about("desk-4", machine).as_bytes()).unwrap();
         file.set_modified(SystemTime::now() - age).unwrap();
         id
     }
@@ -188,6 +225,27 @@ mod tests {
         assert!(!ours.is_gone(&killed, "desk-4", "desk-5"), "its lock may not reach us");
         let long_ago = leave(dir.path(), Duration::from_hours(25));
         assert!(ours.is_gone(&long_ago, "desk-4", "desk-5"));
+    }
+
+    #[tokio::test]
+    async fn another_computer_of_the_same_name_is_another_computer() {
+        let dir = tempfile::tempdir().unwrap();
+        let ours = Run::begin_on(dir.path(), "desk-4", Some("a1".into())).unwrap();
+        let hour = Duration::from_hours(1);
+        // Of the lock of another computer nothing is heard here.
+        let alive = leave_on(dir.path(), hour, Some("b2"));
+        assert!(!ours.is_gone(&alive, "desk-4", "desk-4"));
+        ours.sweep("desk-4");
+        assert!(file_of(&dir.path().join(FOLDER), &alive).exists());
+        // Its silence is.
+        let silent = leave_on(dir.path(), Duration::from_hours(25), Some("b2"));
+        assert!(ours.is_gone(&silent, "desk-4", "desk-4"));
+        for machine in [Some("a1"), None] {
+            assert!(ours.is_gone(&leave_on(dir.path(), hour, machine), "desk-4", "desk-4"), "{machine:?}");
+        }
+        // And what a run says of itself is what the next one reads.
+        let next = Run::begin_on(dir.path(), "desk-4", Some("b2".into())).unwrap();
+        assert!(!next.is_on_our_machine(&ours.path) && next.is_on_our_machine(&next.path));
     }
 
     #[tokio::test]
