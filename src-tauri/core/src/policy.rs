@@ -9,12 +9,16 @@ use ts_rs::TS;
 use crate::connection::{Policy, ReasonRule};
 use crate::directory::{Info, Row};
 use crate::error::{Code, Error, Result};
+use crate::template::Expression;
 
 /// The longest reason that is taken, in characters.
 pub const REASON_MAX: usize = 500;
 
-/// Decides. `context` holds `user`, as templates see it; `reason` comes trimmed.
-pub fn decide(policy: &Policy, reason: &str, context: &Value) -> Result<()> {
+/// Decides. `context` holds `user`, as templates see it, made from `info` and `row`; `reason` comes trimmed.
+///
+/// A rule that frees a user without having seen a value that it asks for frees nobody: a value that was cut is missing
+/// in `context`, and `user.notes is defined and …` takes that for an answer.
+pub fn decide(policy: &Policy, reason: &str, context: &Value, info: &Info, row: &Row) -> Result<()> {
     if policy.reason == ReasonRule::Required && reason.is_empty() {
         return Err(Error::new(Code::ReasonRequired, "This connection asks for a reason.").hint(
             "Say why in a few words, for example with a ticket number. It is recorded in the audit log.",
@@ -25,13 +29,18 @@ pub fn decide(policy: &Policy, reason: &str, context: &Value) -> Result<()> {
             .hint(format!("Keep it under {REASON_MAX} characters.")));
     }
     for (source, rule) in &policy.protect {
-        if rule.eval(context)? {
-            return Err(Error::new(
-                Code::PolicyRefused,
-                format!("This user is protected by the connection's policy: {source}"),
-            )
+        let asked = names_in([rule]);
+        let is_blind = info.lacks(row, |name| asked.contains(name));
+        let refused = match rule.eval(context) {
+            Ok(true) => format!("This user is protected by the connection's policy: {source}"),
+            _ if is_blind => {
+                format!("A value of this user is too long for a rule of the connection's policy: {source}")
+            }
+            Ok(false) => continue,
+            Err(error) => return Err(error),
+        };
+        return Err(Error::new(Code::PolicyRefused, refused)
             .hint("Choose another user, or ask whoever maintains this connection."));
-        }
     }
     Ok(())
 }
@@ -55,12 +64,7 @@ pub fn standings(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
     if policy.protect.is_empty() {
         return vec![Standing::Free; rows.len()];
     }
-    let used: BTreeSet<String> = policy
-        .protect
-        .iter()
-        .flat_map(|(_, rule)| rule.of_user())
-        .map(|name| name.split('.').next().unwrap_or_default().to_owned())
-        .collect();
+    let used = names_in(policy.protect.iter().map(|(_, rule)| rule));
     let is_used = |name: &str| used.contains(name);
     rows.iter()
         .map(|row| {
@@ -69,6 +73,12 @@ pub fn standings(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
             standing(policy, &context, !info.lacks(row, is_used))
         })
         .collect()
+}
+
+/// The names below `user` that these rules use; of a path, its first part.
+fn names_in<'a>(rules: impl IntoIterator<Item = &'a Expression>) -> BTreeSet<String> {
+    let names = rules.into_iter().flat_map(Expression::of_user);
+    names.map(|name| name.split('.').next().unwrap_or_default().to_owned()).collect()
 }
 
 fn standing(policy: &Policy, context: &Value, is_complete: bool) -> Standing {
@@ -88,7 +98,7 @@ fn standing(policy: &Policy, context: &Value, is_complete: bool) -> Standing {
 mod tests {
     use super::*;
     use crate::directory::{Column, FieldKind, Role};
-    use crate::template::{Expression, Scope};
+    use crate::template::Scope;
 
     const COLUMNS: [(&str, Role); 4] =
         [("uid", Role::Id), ("plan", Role::Other), ("notes", Role::Other), ("profile->>staff", Role::Other)];
@@ -157,6 +167,21 @@ mod tests {
             assert_eq!(standing_of(rules, row(None, "staff", None)), Standing::Protected(rules[0].into()));
             assert_eq!(standing_of(rules, row(None, "", None)), Standing::Free);
         }
+        // Nor does a session begin: a rule's "is defined" has not seen what was cut.
+        let begins = |rules: &[&str], row: &Row| {
+            let context = json!({ "user": info().user_context(row) });
+            decide(&policy(rules), "", &context, &info(), row).map_err(|error| error.code)
+        };
+        for rule in [
+            "'staff' in user.notes",
+            "user.notes is defined and 'staff' in user.notes",
+            "'staff' in user.notes|default('')",
+            "user.plan == 'x' or (user.notes is defined and user.notes|length > 5000)",
+        ] {
+            assert_eq!(begins(&[rule], &row(Some("y"), &cut, None)), Err(Code::PolicyRefused), "{rule}");
+            assert_eq!(begins(&[rule], &row(Some("y"), "short", None)), Ok(()), "{rule}");
+        }
+        assert_eq!(begins(&["user.plan == 'staff'"], &row(Some("free"), &cut, None)), Ok(()));
         // What another rule says for certain holds, whatever stands before it.
         let rules = ["'staff' in user.notes", "user.plan == 'staff'"];
         let both = standing_of(&rules, row(Some("staff"), &cut, None));
@@ -174,7 +199,7 @@ mod tests {
             for staff in [None, Some("yes"), Some("no")] {
                 let row = row(plan, "", staff);
                 let context = json!({ "user": info.user_context(&row) });
-                let begins = decide(&policy, "", &context).is_ok();
+                let begins = decide(&policy, "", &context, &info, &row).is_ok();
                 let listed = standings(&policy, &info, &[row]).remove(0);
                 assert_eq!(listed == Standing::Free, begins, "{plan:?} {staff:?}");
             }

@@ -98,14 +98,15 @@ async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prep
         session: &session,
     };
     let mut context = Wiped::from(impersonation::context(&about, &info, &row));
-    policy::decide(&connection.policy, REASON, &context)?;
+    policy::decide(&connection.policy, REASON, &context, &info, &row)?;
     if let Some(saved) = binding {
         let (info, row) = if saved.file.directory == connection.file.directory {
             (info.clone(), row.clone())
         } else {
             read_user(saved, trial, &from).await?
         };
-        policy::decide(&saved.policy, REASON, &impersonation::context(&about, &info, &row))?;
+        let context = impersonation::context(&about, &info, &row);
+        policy::decide(&saved.policy, REASON, &context, &info, &row)?;
     }
     let label = impersonation::user_label(&info, &context, &row);
     let subject = Subject {

@@ -114,11 +114,11 @@ impl Impersonations {
         let info = directory.info();
         let context = context(&request.about(&connection, &reason, &running.id), &info, &row);
         let (shown, now) = (running.view().user, user_label(&info, &context, &row));
-        if (&shown.id, &shown.name, &shown.email) != (&now.id, &now.name, &now.email) {
+        if shown != now {
             let message = "The user was changed since this window was opened, which still shows the old name or address.";
             return Err(Error::new(Code::UserNotFound, message).hint("Close this window and sign in again."));
         }
-        policy::decide(&connection.policy, &reason, &context)?;
+        policy::decide(&connection.policy, &reason, &context, &info, &row)?;
         let origin = &connection.sign_in.origin;
         let is_at = running.desk().as_ref() == Some(origin);
         if !is_at {

@@ -82,7 +82,7 @@ impl Impersonations {
         let reason = request.reason.trim().to_owned();
         let info = directory.info();
         let context = context(&request.about(&connection, &reason, &id), &info, &row);
-        policy::decide(&connection.policy, &reason, &context)?;
+        policy::decide(&connection.policy, &reason, &context, &info, &row)?;
         let user = user_label(&info, &context, &row);
         Ok(Prepared { connection, user, context, reason, id })
     }

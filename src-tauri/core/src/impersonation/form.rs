@@ -24,7 +24,7 @@ impl Impersonations {
         let info = directory.info();
         let mut context = Wiped::from(context(&request.about(&connection, "", ""), &info, &row));
         // Who can never be impersonated is not asked about either; the reason comes with the form.
-        policy::decide(&connection.policy, FORM_REASON, &context)?;
+        policy::decide(&connection.policy, FORM_REASON, &context, &info, &row)?;
         let about = (connection.id.clone(), row.id.clone());
         let is_logged = change.is_some() && self.forms.lock().expect("no holder panics").contains(&about);
         if !is_logged {

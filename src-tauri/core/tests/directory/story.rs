@@ -1,8 +1,11 @@
 //! The story: what an agent and the console do with a directory, whatever the engine.
 
 use tokio_util::sync::CancellationToken;
+use understudy_core::connection::{Policy, ReasonRule};
 use understudy_core::directory::{Directory, FieldKind, Page, Place, Query, Role, Row, Sort, Tier};
 use understudy_core::error::Code;
+use understudy_core::policy::decide;
+use understudy_core::template::{Expression, Scope};
 
 use crate::people::{BEYOND_DOUBLE, Indexed, Person, expected, people};
 
@@ -53,6 +56,7 @@ pub async fn told(directory: &dyn Directory, indexed: Indexed) {
     filters_narrow_the_list(directory, &people).await;
     lists_are_ordered_both_ways(directory, &people).await;
     hostile_rows_are_shown_as_they_are(directory, &people).await;
+    a_rule_frees_nobody_whose_value_it_has_not_seen(directory, &people).await;
     a_user_is_read_again_by_its_id(directory, &people).await;
     wrong_questions_are_refused(directory).await;
 }
@@ -301,6 +305,32 @@ async fn hostile_rows_are_shown_as_they_are(directory: &dyn Directory, people: &
             (shown, created_at) => assert_eq!((shown, created_at), (&None, None)),
         }
     }
+}
+
+async fn a_rule_frees_nobody_whose_value_it_has_not_seen(directory: &dyn Directory, people: &[Person]) {
+    let scope = Scope::user(["name"]);
+    let rule = "user.name is defined and user.name is not none and 'never' in user.name";
+    let expression = Expression::parse("policy.protect[0]", rule, &scope).expect("a rule");
+    let policy = Policy {
+        reason: ReasonRule::Optional,
+        max_minutes: None,
+        max_extensions: 0,
+        protect: vec![(rule.to_owned(), expression)],
+    };
+    let info = directory.info();
+    let mut long = 0;
+    for person in people.iter().take(100) {
+        let row = directory.user(&person.id.to_string()).await.unwrap().expect("the person is there");
+        let context = serde_json::json!({ "user": info.user_context(&row) });
+        let decided = decide(&policy, "", &context, &info, &row);
+        let is_long = person.name.as_ref().is_some_and(|name| name.chars().count() > 2000);
+        long += usize::from(is_long);
+        assert_eq!(
+            decided.map_err(|error| error.code),
+            if is_long { Err(Code::PolicyRefused) } else { Ok(()) }
+        );
+    }
+    assert!(long > 0, "some are too long to be shown");
 }
 
 async fn a_user_is_read_again_by_its_id(directory: &dyn Directory, people: &[Person]) {

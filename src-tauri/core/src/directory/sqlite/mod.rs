@@ -326,7 +326,7 @@ fn cell(value: Value, kind: FieldKind) -> Option<String> {
     match (kind, value) {
         (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
         (FieldKind::Time, Value::Integer(since_epoch)) => Some(time::from_epoch(since_epoch)),
-        (FieldKind::Time, Value::Text(text)) => Some(time::with_t(text)),
+        (FieldKind::Time, Value::Text(text)) => Some(shortened(time::with_t(text))),
         (_, Value::Blob(bytes)) => Some(shortened(hex(&bytes))),
         (_, value) => value.into_text().map(shortened),
     }
