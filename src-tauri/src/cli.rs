@@ -11,7 +11,7 @@ use understudy_core::audit::{AuditLog, Who};
 use understudy_core::check::{Report, Status};
 use understudy_core::clock::Clock;
 use understudy_core::connection::{
-    Connection, Connections, DATABASE_PASSWORD, Origin, id_for, is_id, read_file,
+    Connection, Connections, DATABASE_PASSWORD, Origin, SshPart, id_for, is_id, read_file,
 };
 use understudy_core::destination::Destination;
 use understudy_core::directory::Info;
@@ -19,6 +19,7 @@ use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
 use understudy_core::plain;
 use understudy_core::regular_file;
+use understudy_core::secrets::way_in;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::Rehearsal;
 use understudy_core::trial::Trial;
@@ -75,8 +76,8 @@ enum Command {
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
-        /// Run the program and log in to the computer that the file names for its database, without asking. Connections
-        /// that have been added do not need this.
+        /// Run the program and log in to the computer that the file names for its database, this once, without asking.
+        /// A connection that has been added needs this only after what it runs has changed.
         #[arg(long)]
         run_commands: bool,
     },
@@ -135,7 +136,7 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Demo => Ok(ExitCode::SUCCESS),
-            Command::Add { file } => add(&home, &file),
+            Command::Add { file } => add(&home, &file).await,
             Command::Check { file, user, json, run_commands } => {
                 Box::pin(check(&home, &file, user.as_deref(), json, run_commands)).await
             }
@@ -148,11 +149,22 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
     })
 }
 
-fn add(home: &Home, file: &Path) -> Result<ExitCode> {
+async fn add(home: &Home, file: &Path) -> Result<ExitCode> {
     let connection = Connections::new(home.clone()).add(file)?;
+    if let Some((name, destination)) = way_in(&connection)
+        && let Err(error) = Vault::system().let_run_from_now_on(&name, &destination).await
+    {
+        complain(&format!(
+            "You will be asked before it runs anything, because that cannot be kept: {}",
+            error.message
+        ));
+    }
     say(&format!("Added {} as `{}`.", connection.file.name, connection.id))?;
     if let Some(command) = &connection.file.directory.password_command {
         say(&format!("It runs a program as you, for the database's password: {}", command.join(" ")))?;
+    }
+    if let Some(ssh) = &connection.file.directory.ssh {
+        say(&format!("It logs in as you, to reach the database: {}", ssh_words(ssh)))?;
     }
     for name in needed(&connection) {
         say(&format!("Store its secret with: understudy secret set {} {name}", connection.id))?;
@@ -168,13 +180,11 @@ async fn check(
     run_commands: bool,
 ) -> Result<ExitCode> {
     let named = Named::find(home, file)?;
-    if !run_commands && let Some(commands) = named.commands() {
-        agree_to_run(file, &commands).await?;
-    }
-    if let Some(user) = user {
-        return try_sign_in(home, &named, user, json).await;
-    }
     let vault = Vault::system();
+    let_run(&vault, &named, file, run_commands).await?;
+    if let Some(user) = user {
+        return try_sign_in(home, &vault, &named, user, json).await;
+    }
     let typed = check::Typed::default();
     let mut report = asking(&vault, &named, &CancellationToken::new(), async || {
         Box::pin(check::check(Some(&named.id), &named.text, &vault, &typed)).await
@@ -219,32 +229,51 @@ impl Named {
         Ok(Self { id, text, saved, is_added: true })
     }
 
-    /// What runs on this computer to reach the database, where nobody has agreed to it by adding the file.
-    fn commands(&self) -> Option<Vec<String>> {
-        let directory = Connection::parse(&self.id, &self.text, Origin::Own, None).ok()?.file.directory;
-        let known = self.saved.as_ref().map(|saved| &saved.file.directory);
-        // The program's password goes where the text says: there too somebody has to have agreed to it.
-        let is_known = known.is_some_and(|known| {
-            known.password_command == directory.password_command
-                && known.ssh == directory.ssh
-                && Destination::of_password(known) == Destination::of_password(&directory)
-        });
-        if self.is_added || is_known {
-            return None;
-        }
-        let mut commands = Vec::new();
-        if let Some(words) = &directory.password_command {
-            // Quoted, so that no word hides another or moves the terminal's cursor.
-            let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-            commands.push(format!("program  {}", words.join(" ")));
-        }
-        if let Some(ssh) = &directory.ssh {
-            let user = ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-            let port = ssh.port.map(|port| format!(":{port}")).unwrap_or_default();
-            commands.push(format!("ssh      {}", format!("{user}{}{port}", ssh.host).escape_debug()));
-        }
-        (!commands.is_empty()).then_some(commands)
+    /// The saved connection runs the same, and for the same place. Whether the operator let it run there is another
+    /// question: the file may have changed since.
+    fn is_saved_way_in(&self, destination: &Destination) -> bool {
+        let saved = self.saved.as_ref().and_then(way_in);
+        saved.is_some_and(|(_, saved)| saved == *destination)
     }
+}
+
+/// Lets run what reaches the database of a file that nobody has added, if the operator says so. What a connection that
+/// was added runs is compared with what was let run when it was: whoever uses it asks.
+async fn let_run(vault: &Vault, named: &Named, file: &Path, run_commands: bool) -> Result<()> {
+    // What is wrong with the text is the report's to say.
+    let Ok(connection) = Connection::parse(&named.id, &named.text, Origin::Own, None) else { return Ok(()) };
+    let Some((name, destination)) = way_in(&connection) else { return Ok(()) };
+    let is_saved = named.is_saved_way_in(&destination);
+    let is_handed_out = is_saved && named.saved.as_ref().is_some_and(|saved| saved.origin == Origin::System);
+    if !run_commands && !is_handed_out {
+        if named.is_added || is_saved {
+            return Ok(());
+        }
+        agree_to_run(file, &commands(&connection)).await?;
+    }
+    vault.let_run_for_now(&name, &destination);
+    Ok(())
+}
+
+/// What runs on this computer to reach the database.
+fn commands(connection: &Connection) -> Vec<String> {
+    let directory = &connection.file.directory;
+    let mut commands = Vec::new();
+    if let Some(words) = &directory.password_command {
+        // Quoted, so that no word hides another or moves the terminal's cursor.
+        let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+        commands.push(format!("program  {}", words.join(" ")));
+    }
+    if let Some(ssh) = &directory.ssh {
+        commands.push(format!("ssh      {}", ssh_words(ssh).escape_debug()));
+    }
+    commands
+}
+
+fn ssh_words(ssh: &SshPart) -> String {
+    let user = ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+    let port = ssh.port.map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{user}{}{port}", ssh.host)
 }
 
 async fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
@@ -278,13 +307,30 @@ async fn asking<T>(
         };
         let Some(moved) = error.moved.as_deref() else { return Err(error) };
         complain(&error.message);
+        let runs = moved.is_way_in();
         for secret in &moved.secrets {
-            complain(&format!("  {}", secret.name));
-            complain_destination("was stored for", secret.stored_for.as_ref());
-            complain_destination("would go to", Some(&secret.now));
+            if runs {
+                complain_destination("you allowed", secret.stored_for.as_ref());
+                complain_destination("would run", Some(&secret.now));
+            } else {
+                complain(&format!("  {}", secret.name));
+                complain_destination("was stored for", secret.stored_for.as_ref());
+                complain_destination("would go to", Some(&secret.now));
+            }
         }
-        let question = if named.is_added { "Use it there from now on?" } else { "Use it there this once?" };
+        let question = match (runs, named.is_added) {
+            (true, true) => "Run it from now on?",
+            (true, false) => "Run it this once?",
+            (false, true) => "Use it there from now on?",
+            (false, false) => "Use it there this once?",
+        };
         if !agrees(question, stop).await {
+            if runs {
+                return Err(Error::new(error.code, "Nothing was run.").hint(
+                    "If that is right, answer yes at a terminal, or repeat the command with --run-commands to run it \
+                     this once.",
+                ));
+            }
             let hint = if named.is_added {
                 error.hint.clone().unwrap_or_default()
             } else {
@@ -365,14 +411,14 @@ fn text_of(home: &Home, id: &str, unknown: &str) -> Result<String> {
 }
 
 /// Signs in as a user and out again, and says what was sent and answered.
-async fn try_sign_in(home: &Home, named: &Named, user: &str, json: bool) -> Result<ExitCode> {
+async fn try_sign_in(home: &Home, vault: &Vault, named: &Named, user: &str, json: bool) -> Result<ExitCode> {
     let settings = Settings::load(home)?;
     let stop = CancellationToken::new();
     let typed = check::Typed::default();
     let audit = AuditLog::open(&home.audit_file()?).await?;
     let mut signals = Signals::listen().map_err(Error::internal)?;
-    let (vault, clock) = (Vault::system(), Clock::wall());
-    let mut running = Box::pin(asking(&vault, named, &stop, async || {
+    let clock = Clock::wall();
+    let mut running = Box::pin(asking(vault, named, &stop, async || {
         let trial = Trial {
             id: Some(&named.id),
             text: &named.text,
@@ -382,7 +428,7 @@ async fn try_sign_in(home: &Home, named: &Named, user: &str, json: bool) -> Resu
             operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
             stop: stop.clone(),
         };
-        Box::pin(trial::run(trial, &vault, &audit, &clock)).await
+        Box::pin(trial::run(trial, vault, &audit, &clock)).await
     }));
     let rehearsal = tokio::select! {
         rehearsal = &mut running => rehearsal,

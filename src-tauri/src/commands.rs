@@ -282,7 +282,7 @@ pub async fn save_connection(
     connection: Option<String>,
     text: String,
 ) -> Result<ConnectionSummary> {
-    core.save_connection(connection.as_deref(), &text)
+    core.save_connection(connection.as_deref(), &text).await
 }
 
 #[tauri::command]

@@ -395,6 +395,58 @@ async fn a_file_that_nobody_added_runs_no_program_and_logs_in_nowhere_unless_tol
 }
 
 #[tokio::test]
+async fn a_programs_password_goes_where_it_was_let_run_for_alone() {
+    let (home, rogue, third) = (Rogue::database().await, Rogue::database().await, Rogue::database().await);
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+    let printed = terminal.write("printed", CANARY);
+    let at = |place: &Rogue| {
+        let command = format!("password_command = [\"cat\", \"{}\"]", printed.display());
+        let url = format!("url = \"{}\"\n{command}", place.url());
+        replace_line(&shop, "url = \"sqlite", &url)
+    };
+    terminal.write("shop.toml", &at(&home));
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    terminal.type_in(&["secret", "set", "shop", "admin_token"], "a token").await.succeeded();
+    assert_eq!(terminal.run(&["check", "shop"]).await.code, 1, "it hangs up");
+    assert!(home.heard().contains(CANARY), "adding it let it run");
+
+    // A file of the same name and program, from somebody else.
+    let downloads = terminal.here.path().join("Downloads");
+    std::fs::create_dir(&downloads).expect("made");
+    std::fs::write(downloads.join("shop.toml"), at(&rogue)).expect("written");
+    let said = terminal.fails(&["check", "Downloads/shop.toml"]).await;
+    assert!(said.contains("program  \"cat\"") && said.contains("Nothing was run."), "{said}");
+
+    // The added file changes on disk; the one beside it too, so that both are the same.
+    let kept = terminal.connections().join("shop.toml");
+    std::fs::write(&kept, at(&rogue)).expect("written");
+    for more in [&[][..], &["--json"], &["--user", "7"]] {
+        for file in ["shop", "Downloads/shop.toml"] {
+            let said = terminal.fails(&[&["check", file], more].concat()).await;
+            for words in ["you allowed", &home.address, "would run", &rogue.address, "Nothing was run."] {
+                assert!(said.contains(words), "{words}: {said}");
+            }
+        }
+    }
+    let said = terminal.answer(&["check", "shop"], "n\n").await;
+    assert!(said.contains("Run it from now on? [y/N]"), "{said}");
+    assert_eq!(rogue.heard(), "");
+    // It was meant, and the answer is kept.
+    terminal.answer(&["check", "shop"], "y\n").await;
+    assert!(rogue.heard().contains(CANARY));
+    let said = terminal.run(&["check", "shop"]).await;
+    assert!(!format!("{said:?}").contains("Nothing was run."), "{said:?}");
+
+    // This once is once.
+    std::fs::write(&kept, at(&third)).expect("written");
+    terminal.run(&["check", "shop", "--run-commands"]).await;
+    assert!(third.heard().contains(CANARY));
+    let said = terminal.fails(&["check", "shop"]).await;
+    assert!(said.contains("Nothing was run.") && said.contains("--run-commands"), "{said}");
+}
+
+#[tokio::test]
 async fn without_a_keyring_nothing_is_stored_and_the_next_step_is_said() {
     let terminal = Terminal::with(Keyring::absent().expect("a folder"));
     terminal.write("shop.toml", &terminal.shop().await);

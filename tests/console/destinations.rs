@@ -141,7 +141,7 @@ async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it(
     desk.console.survey(Some("shop"), &there, &typed, 2).await.expect_err("it hangs up");
     assert!(rogue.heard().contains("typed-for-this") && !rogue.heard().contains(PASSWORD));
     // Saving in the form stores what was typed for what was saved: no question afterwards.
-    desk.console.save_connection(Some("shop"), &changed).expect("saved");
+    desk.console.save_connection(Some("shop"), &changed).await.expect("saved");
     store(&desk, "shop", "database_password", "typed-and-saved").await;
     desk.console.directory_info("shop").await.expect_err("it hangs up");
     assert!(rogue.heard().contains("typed-and-saved"));
@@ -153,7 +153,7 @@ async fn a_new_connection_gets_nothing_that_one_called_new_has() {
     let desk = desk_at(&home).await;
     let text = desk.console.draft("shop").expect("it is there").text;
     let called = text.replace("\"Demo\"", "\"New\"");
-    assert_eq!(desk.console.save_connection(None, &called).expect("saved").id, "new");
+    assert_eq!(desk.console.save_connection(None, &called).await.expect("saved").id, "new");
     store(&desk, "new", "database_password", PASSWORD).await;
     store(&desk, "new", "admin_token", TOKEN).await;
 
@@ -233,7 +233,7 @@ async fn what_a_removed_file_left_in_the_keyring_is_not_the_next_ones() {
     // A file of the same name arrives, from somebody else.
     let given = desk.home.path().join("shop.toml");
     std::fs::write(&given, with_directory(&text, &rogue.url())).expect("written");
-    assert_eq!(desk.console.add_connection(&given).expect("added").id, "shop");
+    assert_eq!(desk.console.add_connection(&given).await.expect("added").id, "shop");
     moved(desk.console.directory_info("shop").await);
     let report =
         desk.console.check_connection(Some("shop"), &text.replace("/login", "/log-in"), Typed::new()).await;
@@ -330,4 +330,195 @@ async fn what_it_handed_out_lends_its_secrets_to_its_own_sign_in_alone() {
         desk.console.try_sign_in(Some("shop"), &changed, "7", Typed::new(), 1).await.expect_err("refused");
     assert!(error.message.contains("IT handed out"), "{error}");
     assert!(desk.demo.application.journal().is_empty());
+}
+
+#[tokio::test]
+async fn what_it_handed_out_lends_its_secrets_to_no_other_columns() {
+    for (line, with) in [
+        ("email      =", "email      = \"plan\""),
+        ("name       =", "name       = \"email\""),
+        ("columns    =", "columns    = [\"plan\", \"company_name\"]"),
+    ] {
+        let (desk, _users) = guarded("system").await;
+        let text = desk.console.draft("shop").expect("it is there").text;
+        // Whoever is named in the other column is signed in, and no rule of IT's has seen them.
+        let other = replace_line(&text, line, with);
+        assert_ne!(other, text);
+        let trial = desk.console.try_sign_in(Some("shop"), &other, "7", Typed::new(), 1).await;
+        let error = trial.expect_err("refused");
+        assert!(error.message.contains("the users that IT handed out"), "{with}: {error}");
+        assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
+        let audit = desk.audit().await;
+        assert!(audit.entries(9).await.expect("readable").is_empty(), "nothing began");
+        // Its own text is tried with them.
+        desk.console.try_sign_in(Some("shop"), &text, "7", Typed::new(), 2).await.expect("it begins");
+    }
+}
+
+/// An added connection whose password a program prints; it notes each time that it runs.
+#[cfg(unix)]
+struct WithProgram {
+    desk: Desk,
+    text: String,
+    notes: std::path::PathBuf,
+}
+
+#[cfg(unix)]
+impl WithProgram {
+    async fn added(home: &Rogue) -> Self {
+        let desk = Desk::new().await;
+        let notes = desk.home.path().join("it ran");
+        let kept = desk.home.path().join("of the program");
+        std::fs::write(&kept, PASSWORD).expect("written");
+        let program = Self::program(&format!("echo x >> '{}'; cat '{}'", notes.display(), kept.display()));
+        let text = with_directory(&desk.demo.connection_text, &home.url());
+        let text = text.replace("table      =", &format!("{program}\ntable      ="));
+        let given = desk.home.path().join("given.toml");
+        std::fs::write(&given, &text).expect("written");
+        desk.console.add_connection(&given).await.expect("added");
+        Self { desk, text, notes }
+    }
+
+    fn program(script: &str) -> String {
+        format!("password_command = [\"/bin/sh\", \"-c\", \"{script}\"]")
+    }
+
+    fn runs(&self) -> usize {
+        std::fs::read_to_string(&self.notes).unwrap_or_default().lines().count()
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
+    let (home, rogue) = (Rogue::database().await, Rogue::database().await);
+    let with = WithProgram::added(&home).await;
+    let (desk, text) = (&with.desk, &with.text);
+    let console = &desk.console;
+    console.directory_info("given").await.expect_err("it hangs up");
+    assert!(home.heard().contains(PASSWORD), "adding it let it run");
+    let before = with.runs();
+
+    // Somebody edits the file on disk: another server, user, computer in between, program.
+    let elsewhere = with_directory(text, &rogue.url());
+    let jump = Rogue::application().await;
+    let (_, port) = jump.address.rsplit_once(':').expect("a port");
+    let through = format!("ssh        = {{ host = \"127.0.0.1\", port = {port} }}\ntable      =");
+    let notes = with.notes.display();
+    for changed in [
+        elsewhere.clone(),
+        with_directory(text, &home.url().replace("reader@", "owner@")),
+        with_directory(text, &home.url().replace("sslmode=disable", "sslmode=prefer")),
+        text.replace("table      =", &through),
+        replace_line(
+            text,
+            "password_command",
+            &WithProgram::program(&format!("touch '{notes}' '{notes}.too'")),
+        ),
+    ] {
+        assert_ne!(changed, *text);
+        write(desk, "given", &changed);
+        let part = console.connection("given").expect("it is there").file.directory.clone();
+        let asked = moved(console.directory_info("given").await);
+        assert!(asked.is_way_in() && asked.secrets[0].stored_for.is_some(), "{asked:?}");
+        moved(console.survey(Some("given"), &part, &Typed::new(), 1).await);
+        moved(console.preview(Some("given"), &part, &Typed::new(), 1).await);
+        moved(console.check_connection(Some("given"), &changed, Typed::new()).await);
+        // A secret of the sign-in is typed, so nothing else is in the way.
+        let typed = Typed::from([("admin_token".to_owned(), SecretString::from("typed"))]);
+        moved(console.try_sign_in(Some("given"), &changed, "7", typed, 1).await);
+        moved(console.impersonate("given", "7", "ticket 1", Map::new()).await);
+    }
+    assert_eq!(with.runs(), before, "it did not run");
+    assert!(!with.notes.with_extension("too").exists() && !desk.home.path().join("it ran.too").exists());
+    assert_eq!((rogue.heard().as_str(), jump.heard().as_str()), ("", ""), "not even a connection");
+
+    // As it was, it is not asked about.
+    write(desk, "given", text);
+    assert_ne!(console.directory_info("given").await.expect_err("hangs up").code, Code::DestinationChanged);
+    // It was meant: both places are shown, and the answer is kept.
+    write(desk, "given", &elsewhere);
+    let asked = moved(console.directory_info("given").await);
+    let (then, now) = places(&asked);
+    assert!(then.contains(&home.address) && now.contains(&rogue.address), "{then} | {now}");
+    assert!(then.contains("\"/bin/sh\" \"-c\"") && now.contains("\"/bin/sh\" \"-c\""), "{then} | {now}");
+    console.use_secrets_there(&asked).await.expect("agreed");
+    console.directory_info("given").await.expect_err("it hangs up");
+    assert!(rogue.heard().contains(PASSWORD));
+    // In the keyring, where no file reaches; a terminal's run reads it there.
+    let kept = desk.entries.build("understudy", "given/directory/commands/for", None).expect("an entry");
+    let kept = String::from_utf8(kept.get_secret().expect("it is there")).expect("text");
+    assert!(kept.contains(&rogue.address) && !kept.contains(&home.address), "{kept}");
+    write(desk, "given", text);
+    moved(console.directory_info("given").await);
+
+    // It goes with the connection.
+    console.remove_connection("given", true).await.expect("removed");
+    let gone = desk.entries.build("understudy", "given/directory/commands/for", None).expect("an entry");
+    gone.get_secret().expect_err("removed");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_program_that_nobody_added_is_asked_about_once_and_without_a_keyring_at_each_start() {
+    let home = Rogue::database().await;
+    let with = WithProgram::added(&home).await;
+    let desk = &with.desk;
+    // A file that appears in the folder: nobody has seen what it runs.
+    write(desk, "dropped", &with.text);
+    let asked = moved(desk.console.directory_info("dropped").await);
+    assert_eq!(asked.secrets[0].stored_for, None);
+    assert_eq!(with.runs(), 0);
+    // No keyring keeps the answer; until Understudy quits it holds.
+    desk.keyring.go();
+    let asked = moved(desk.console.directory_info("dropped").await);
+    desk.console.use_secrets_there(&asked).await.expect("agreed");
+    desk.console.directory_info("dropped").await.expect_err("it hangs up");
+    assert_eq!(with.runs(), 1);
+    // What was added runs without the keyring, too.
+    desk.console.directory_info("given").await.expect_err("it hangs up");
+    assert_eq!(with.runs(), 2);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_it_handed_out_runs_without_a_question() {
+    let home = Rogue::database().await;
+    let with = WithProgram::added(&home).await;
+    let system = Home::at(with.desk.home.path()).system_connections_dir().to_owned();
+    std::fs::create_dir_all(&system).expect("made");
+    std::fs::write(system.join("handed.toml"), &with.text).expect("written");
+    with.desk.console.load_connections();
+    let error = with.desk.console.directory_info("handed").await.expect_err("it hangs up");
+    assert_ne!(error.code, Code::DestinationChanged, "{error}");
+    assert_eq!(with.runs(), 1);
+    // A text of one's own that only has its name is another thing.
+    let rogue = Rogue::database().await;
+    let changed = with_directory(&with.text, &rogue.url());
+    moved(with.desk.console.check_connection(Some("handed"), &changed, Typed::new()).await);
+    assert_eq!((with.runs(), rogue.heard().as_str()), (1, ""));
+}
+
+#[tokio::test]
+async fn a_login_by_ssh_that_was_changed_on_disk_is_asked_about_where_no_password_is() {
+    let desk = Desk::new().await;
+    let (first, second) = (Rogue::application().await, Rogue::application().await);
+    let through = |jump: &Rogue| {
+        let (_, port) = jump.address.rsplit_once(':').expect("a port");
+        let text = with_directory(&desk.demo.connection_text, "postgres://reader@db.internal/acme");
+        text.replace(
+            "table      =",
+            &format!("ssh        = {{ host = \"127.0.0.1\", port = {port} }}\ntable      ="),
+        )
+    };
+    let given = desk.home.path().join("given.toml");
+    std::fs::write(&given, through(&first)).expect("written");
+    desk.console.add_connection(&given).await.expect("added");
+    let error = desk.console.directory_info("given").await.expect_err("it is no sshd");
+    assert_ne!(error.code, Code::DestinationChanged, "{error}");
+    assert!(first.heard().starts_with("SSH-"), "it logs in where it was added with");
+
+    write(&desk, "given", &through(&second));
+    moved(desk.console.directory_info("given").await);
+    assert_eq!(second.heard(), "");
 }

@@ -85,8 +85,8 @@ async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved(
         |list: &ConnectionList| list.connections.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
     let text = |name: &str| desk.demo.connection_text.replace("\"Demo\"", &format!("\"{name}\""));
     let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
-    desk.console.save_connection(None, &text("Shop")).expect("saved");
-    desk.console.save_connection(None, &text("Acme")).expect("saved");
+    desk.console.save_connection(None, &text("Shop")).await.expect("saved");
+    desk.console.save_connection(None, &text("Acme")).await.expect("saved");
     assert_eq!(names(&desk.console.connection_list()), ["Demo", "Shop", "Acme"], "nobody's key has moved");
     assert_eq!(desk.console.connection_list().order, ["shop", "shop-2", "acme"]);
 
@@ -112,6 +112,40 @@ async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved(
 }
 
 #[tokio::test]
+async fn what_is_chosen_and_the_order_of_the_connections_do_not_overwrite_each_other() {
+    let desk = Desk::new().await;
+    let text = desk.demo.connection_text.clone();
+    let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for at in 0..300 {
+                let chosen = Settings { operator_name: format!("Olga {at}"), ..Settings::default() };
+                desk.console.save_settings(chosen).expect("saved");
+                assert_eq!(desk.console.settings().operator_name, format!("Olga {at}"));
+            }
+        });
+        scope.spawn(|| {
+            for at in 0..300 {
+                desk.console.order_connections(vec![format!("moved-{at}")]).expect("kept");
+                assert_eq!(desk.console.settings().connection_order[0], format!("moved-{at}"));
+            }
+        });
+        scope.spawn(|| {
+            for at in 0..20 {
+                std::fs::write(folder.join(format!("arrived-{at}.toml")), &text).expect("written");
+                desk.console.load_connections();
+                let order = desk.console.settings().connection_order;
+                assert!(order.contains(&format!("arrived-{at}")), "{order:?}");
+            }
+        });
+    });
+    let kept = Settings::load(&Home::at(desk.home.path())).expect("readable");
+    assert_eq!(kept, desk.console.settings(), "the file says the same");
+    assert_eq!((kept.operator_name.as_str(), kept.connection_order[0].as_str()), ("Olga 299", "moved-299"));
+    assert_eq!(kept.connection_order.iter().filter(|id| id.starts_with("arrived-")).count(), 20);
+}
+
+#[tokio::test]
 async fn settings_that_could_not_be_read_are_not_written_over_by_a_connection_that_arrives() {
     let home = tempfile::tempdir().expect("a folder");
     let place = Home::at(home.path());
@@ -122,7 +156,7 @@ async fn settings_that_could_not_be_read_are_not_written_over_by_a_connection_th
     let console = console.await.expect("it opens with the defaults");
     let text = "name = 'Acme'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\n\
                 id = 'id'\n[sign_in]\nurl = 'https://app.acme.com/login'\n";
-    console.save_connection(None, text).expect("saved");
+    console.save_connection(None, text).await.expect("saved");
     assert_eq!(console.connection_list().order, ["acme"]);
     assert_eq!(std::fs::read_to_string(place.settings_file()).expect("readable"), "theme = 'pink'");
 }
@@ -241,7 +275,7 @@ async fn a_copy_stands_beside_the_first_without_its_secrets_and_an_export_has_no
     assert!(!text.contains(TOKEN));
     // Whoever gets it can add it.
     std::fs::rename(&elsewhere, desk.home.path().join("given.toml")).expect("moved");
-    let given = desk.console.add_connection(&desk.home.path().join("given.toml")).expect("added");
+    let given = desk.console.add_connection(&desk.home.path().join("given.toml")).await.expect("added");
     assert_eq!(given.id, "given");
     let error = desk.console.export_connection("nobody", &elsewhere).unwrap_err();
     assert_eq!(error.code, Code::ConnectionUnknown);
@@ -251,7 +285,7 @@ async fn a_copy_stands_beside_the_first_without_its_secrets_and_an_export_has_no
 /// A second connection to the same application, with a secret of its own; its id.
 async fn add_another(desk: &Desk) -> String {
     let text = desk.demo.connection_text.replace("\"Demo\"", "\"Other shop\"");
-    let id = desk.console.save_connection(None, &text).expect("saved").id;
+    let id = desk.console.save_connection(None, &text).await.expect("saved").id;
     let token = SecretString::from(TOKEN);
     desk.console.store_secret(&id, "admin_token", token, Keep::Stored).await.expect("stored");
     id

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use understudy_core::check::Typed;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::{DirectoryPart, read_file};
 use understudy_core::demo::Delay;
 use understudy_core::error::Code;
 use understudy_test_support::wait::PATIENCE;
 
 use crate::desk_of_support::Desk;
+use crate::rogue::Rogue;
 
 fn part(desk: &Desk) -> DirectoryPart {
     desk.console.connection("shop").expect("it is there").file.directory.clone()
@@ -94,6 +95,22 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
         desk.console.preview(id, &there, &Typed::new(), turn).await.expect_err("nor here");
     }
     assert!(!trace.exists());
+
+    // Nor is a login that somebody else's file names.
+    let jump = Rogue::application().await;
+    let (_, port) = jump.address.rsplit_once(':').expect("a port");
+    let through = format!("[directory]\nssh = {{ host = \"127.0.0.1\", port = {port} }}");
+    let text = desk.demo.connection_text.replace("[directory]", &through);
+    let ssh = read_file("shop", &text).expect("it reads").directory.ssh;
+    let there = DirectoryPart { password_command: None, ssh, ..there };
+    // A password for the database says nothing of the computer in between.
+    let typed = Typed::from([("database_password".to_owned(), "typed".into())]);
+    for (turn, id) in [(3, Some("shop")), (4, None)] {
+        let error = desk.console.survey(id, &there, &typed, turn).await.expect_err("it was not agreed to");
+        assert!(error.hint.expect("what to do").contains("trust"));
+        desk.console.preview(id, &there, &typed, turn).await.expect_err("nor here");
+    }
+    assert_eq!(jump.heard(), "");
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ use crate::impersonation::{self, Grounds, Impersonations, Request};
 use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices, Toast};
 use crate::policy::{self, Standing};
+use crate::secrets::{self, WAY_IN};
 use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::sign_in::{FormChange, Rehearsal, SignInForm};
@@ -95,6 +96,8 @@ pub struct Console {
     /// What happened before there was a window to say it in.
     waiting: Mutex<Vec<Toast>>,
     settings: RwLock<Settings>,
+    /// Held by whoever changes the settings, from reading them until they are written.
+    changing_settings: Mutex<()>,
     /// The settings' file holds something that could not be read: only the operator replaces it.
     settings_are_faulty: AtomicBool,
     vault: Vault,
@@ -149,6 +152,7 @@ impl Console {
             trying: TaskTracker::new(),
             waiting: Mutex::new(waiting),
             settings: RwLock::new(settings),
+            changing_settings: Mutex::default(),
             settings_are_faulty,
             vault,
             audit,
@@ -185,6 +189,12 @@ impl Console {
         // The files are read inside: what was read first must not be put in place last.
         let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let (loaded, problems) = self.files.load();
+        for connection in loaded.iter().filter(|connection| connection.origin == Origin::System) {
+            // Nobody but IT can write there: its word is enough.
+            if let Some((name, destination)) = secrets::way_in(connection) {
+                self.vault.let_run_for_now(&name, &destination);
+            }
+        }
         let loaded: BTreeMap<_, _> =
             loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))).collect();
         let (changed, appeared) = {
@@ -236,10 +246,10 @@ impl Console {
     pub fn order_connections(&self, mut order: Vec<String>) -> Result<()> {
         let mut seen = HashSet::new();
         order.retain(|id| seen.insert(id.clone()));
-        let mut settings = self.settings();
-        order.extend(settings.connection_order.into_iter().filter(|id| !seen.contains(id)));
-        settings.connection_order = order;
-        self.keep_settings(settings)?;
+        self.keep_order(|before| {
+            order.extend(before.iter().filter(|id| !seen.contains(*id)).cloned());
+            order
+        })?;
         self.notices.send(Notice::Connections(self.connection_list()));
         Ok(())
     }
@@ -247,21 +257,20 @@ impl Console {
     /// Whoever has no place yet comes last: so nobody's place, and key, is another one's from one day to the next. A
     /// file that breaks or goes keeps its place for when it comes back.
     fn give_places(&self) {
-        let mut settings = self.settings();
         let mut arrived: Vec<(String, String)> = {
             let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
             let problems = self.problems.read().unwrap_or_else(PoisonError::into_inner);
             let named = connections.values().map(|one| (one.file.name.to_lowercase(), one.id.clone()));
             named.chain(problems.iter().map(|one| (one.id.clone(), one.id.clone()))).collect()
         };
-        arrived.retain(|(_, id)| !id.is_empty() && !settings.connection_order.contains(id));
-        if arrived.is_empty() {
-            return;
-        }
+        arrived.retain(|(_, id)| !id.is_empty());
         arrived.sort();
         arrived.dedup_by(|one, other| one.1 == other.1);
-        settings.connection_order.extend(arrived.into_iter().map(|(_, id)| id));
-        if let Err(error) = self.keep_settings(settings) {
+        let kept = self.keep_order(|before| {
+            let new = arrived.into_iter().map(|(_, id)| id).filter(|id| !before.contains(id));
+            before.iter().cloned().chain(new).collect()
+        });
+        if let Err(error) = kept {
             tracing::warn!(%error, "the order of the connections is not kept");
         }
     }
@@ -298,10 +307,30 @@ impl Console {
     }
 
     /// Saves a connection; `id` is `None` for a new one.
-    pub fn save_connection(&self, id: Option<&str>, text: &str) -> Result<ConnectionSummary> {
+    pub async fn save_connection(&self, id: Option<&str>, text: &str) -> Result<ConnectionSummary> {
         let connection = self.files.save(id, text)?;
+        if id.is_none() {
+            return Ok(self.added(&connection).await);
+        }
         self.load_connections();
         Ok(connection.summary())
+    }
+
+    /// The connection is new. Adding it lets run what it runs, as it is now; of what changes later, the operator is
+    /// asked.
+    async fn added(&self, connection: &Connection) -> ConnectionSummary {
+        let way_in = secrets::way_in(connection);
+        if let Some((name, destination)) = &way_in {
+            // Before anybody hears of it, and opens it.
+            self.vault.let_run_for_now(name, destination);
+        }
+        self.load_connections();
+        if let Some((name, destination)) = &way_in
+            && let Err(error) = self.vault.let_run_from_now_on(name, destination).await
+        {
+            tracing::info!(code = ?error.code, "what a connection runs is let run until Understudy quits");
+        }
+        connection.summary()
     }
 
     pub fn duplicate_connection(&self, id: &str) -> Result<ConnectionSummary> {
@@ -318,10 +347,9 @@ impl Console {
         self.files.export(id, path)
     }
 
-    pub fn add_connection(&self, path: &Path) -> Result<ConnectionSummary> {
+    pub async fn add_connection(&self, path: &Path) -> Result<ConnectionSummary> {
         let connection = self.files.add(path)?;
-        self.load_connections();
-        Ok(connection.summary())
+        Ok(self.added(&connection).await)
     }
 
     /// Removes a connection and, if wanted, its secrets. Its running sessions end first. What fails leaves the file
@@ -343,8 +371,12 @@ impl Console {
             self.end_session(&session.id, EndCause::Operator).await;
         }
         if forget_secrets {
-            let names: Vec<SecretName> =
-                secret_names(&connection).iter().map(|name| secret(id, name)).collect();
+            let names: Vec<SecretName> = secret_names(&connection)
+                .iter()
+                .map(String::as_str)
+                .chain([WAY_IN])
+                .map(|name| secret(id, name))
+                .collect();
             if let Err(error) = self.vault.forget_all(&names).await {
                 aside.put_back()?;
                 self.load_connections();
@@ -473,7 +505,7 @@ impl Console {
     /// The agent has compared where these secrets would go with where they were to go, and wants them there.
     pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
         self.vault.agree(moved, Keep::Stored).await?;
-        if moved.secrets.iter().any(|secret| secret.name == DATABASE_PASSWORD) {
+        if moved.secrets.iter().any(|secret| [DATABASE_PASSWORD, WAY_IN].contains(&secret.name.as_str())) {
             self.directories.let_go(&moved.connection);
         }
         Ok(())
@@ -685,6 +717,7 @@ impl Console {
 
     /// What a window chose. The order of the connections is not its to say: it may have moved meanwhile.
     pub fn save_settings(&self, settings: Settings) -> Result<Settings> {
+        let _one_at_a_time = self.changing_settings.lock().unwrap_or_else(PoisonError::into_inner);
         let connection_order = self.settings().connection_order;
         let settings = Settings { connection_order, ..settings };
         settings.save(&self.home)?;
@@ -693,8 +726,15 @@ impl Console {
         Ok(settings)
     }
 
-    /// What the console keeps by itself; in memory only while the file waits for somebody to mend it.
-    fn keep_settings(&self, settings: Settings) -> Result<()> {
+    /// Keeps the connections in the order that `order` makes of the one they have. In memory only while the file waits
+    /// for somebody to mend it.
+    fn keep_order(&self, order: impl FnOnce(&[String]) -> Vec<String>) -> Result<()> {
+        let _one_at_a_time = self.changing_settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.settings();
+        let settings = Settings { connection_order: order(&before.connection_order), ..before.clone() };
+        if settings == before {
+            return Ok(());
+        }
         let saved =
             if self.settings_are_faulty.load(Ordering::SeqCst) { Ok(()) } else { settings.save(&self.home) };
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;

@@ -133,6 +133,9 @@ impl Error {
 
     /// Secrets that would go elsewhere than they were stored for.
     pub fn moved(moved: Moved) -> Self {
+        if moved.is_way_in() {
+            return Self::not_let_run(moved);
+        }
         let (id, names) = (&moved.connection, moved.names());
         let one = moved.secrets.len() == 1;
         let is_known = moved.secrets.iter().any(|secret| secret.stored_for.is_some());
@@ -160,6 +163,24 @@ impl Error {
             set.unwrap_or_default()
         );
         let error = Self::new(Code::DestinationChanged, format!("{message} Nothing was sent.")).hint(hint);
+        Self { moved: Some(Box::new(moved)), ..error }
+    }
+
+    /// What reaches a directory is not what the operator let run.
+    fn not_let_run(moved: Moved) -> Self {
+        let id = &moved.connection;
+        let is_known = moved.secrets.iter().any(|one| one.stored_for.is_some());
+        let message = if is_known {
+            format!("What `{id}` runs to reach its database has changed, or leads to a different place.")
+        } else {
+            format!(
+                "`{id}` runs a program or ssh to reach its database, and there is no record that you allowed it."
+            )
+        };
+        let error = Self::new(Code::DestinationChanged, format!("{message} Nothing was run."));
+        let hint =
+            "Look at what would run, and where it leads. If that is right, allow it here, or in a terminal";
+        let error = error.hint(format!("{hint}: understudy check {id}"));
         Self { moved: Some(Box::new(moved)), ..error }
     }
 

@@ -67,17 +67,21 @@ impl Form<'_> {
             return Err(Error::new(Code::ConnectionInvalid, format!("directory.url {fault}.")));
         }
         let saved = self.saved.map(|saved| &saved.file.directory);
-        // Its password goes where the form says: the program is for the place that was saved with it.
-        let same_program = saved.is_some_and(|saved| {
+        // A form asks by itself, and may show a file from anywhere: what has been saved runs, and what it leads to.
+        let is_saved = saved.is_some_and(|saved| {
             saved.password_command == self.part.password_command
-                && Destination::of_password(saved) == Destination::of_password(self.part)
+                && saved.ssh == self.part.ssh
+                && (saved.password_command.is_none()
+                    || Destination::of_password(saved) == Destination::of_password(self.part))
         });
-        if self.part.password_command.is_some() && !same_program {
-            return Err(Error::new(
-                Code::ConnectionInvalid,
-                "The program that gives the password is not run before somebody agreed to it.",
-            )
-            .hint("Test or save the connection, if you trust who wrote the file."));
+        if Destination::of_way_in(self.part).is_some() && !is_saved {
+            let what = if self.part.password_command.is_some() {
+                "The password command runs only after you test or save this connection."
+            } else {
+                "The login by ssh runs only after you test or save this connection."
+            };
+            return Err(Error::new(Code::ConnectionInvalid, what)
+                .hint("Test or save the connection, if you trust who wrote the file."));
         }
         let id = self.saved.map(|saved| saved.id.as_str());
         Secrets { vault, id, typed: self.typed }.password_if_any(self.part).await

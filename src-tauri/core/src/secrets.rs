@@ -9,6 +9,9 @@ use crate::destination::{Destination, Moved};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::vault::{SecretState, Vault};
 
+/// What the program and the login that reach a directory are agreed to under. No secret has a name with a slash.
+pub const WAY_IN: &str = "directory/commands";
+
 /// Where one secret is, as a report tells it.
 pub(crate) enum Whereabouts {
     Typed,
@@ -29,7 +32,16 @@ pub struct Secrets<'a> {
 
 impl Secrets<'_> {
     /// The directory's password; `None`: there is none, or the directory takes none.
+    ///
+    /// Whoever reaches a directory asks this first: it fails with [`Code::DestinationChanged`] too where a program or
+    /// a login would run that the operator has not let run.
     pub async fn password(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
+        let password = self.stored_or_typed(part).await?;
+        self.may_reach(part, password.is_some()).await?;
+        Ok(password)
+    }
+
+    async fn stored_or_typed(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
         if let Some(password) = self.typed.get(DATABASE_PASSWORD) {
             return Ok(Some(password.clone()));
         }
@@ -40,9 +52,23 @@ impl Secrets<'_> {
     /// The same for a text that is only looked at. Many databases want no password: where the vault has no answer,
     /// the database says whether that was a problem.
     pub async fn password_if_any(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
-        match self.password(part).await {
-            Err(error) if error.code != Code::DestinationChanged => Ok(None),
-            other => other,
+        let password = match self.stored_or_typed(part).await {
+            Err(error) if error.code != Code::DestinationChanged => None,
+            other => other?,
+        };
+        self.may_reach(part, password.is_some()).await?;
+        Ok(password)
+    }
+
+    /// A text that is in no file yet is before whoever tests it. A file may change on disk.
+    async fn may_reach(&self, part: &DirectoryPart, has_password: bool) -> Result<()> {
+        // Who agreed to where the password goes has agreed to the way there.
+        let is_agreed = part.password_command.is_none() && has_password;
+        match (self.id, Destination::of_way_in(part)) {
+            (Some(id), Some(destination)) if !is_agreed => {
+                self.vault.may_run(&name(id, WAY_IN), &destination).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -95,6 +121,11 @@ impl Secrets<'_> {
         };
         self.vault.require(&name(id, secret), &Destination::of(connection, secret)).await
     }
+}
+
+/// What reaching the connection's directory runs on this computer, and what it is agreed to under; `None`: nothing.
+pub fn way_in(connection: &Connection) -> Option<(SecretName, Destination)> {
+    Some((name(&connection.id, WAY_IN), Destination::of_way_in(&connection.file.directory)?))
 }
 
 fn name(connection: &str, name: &str) -> SecretName {

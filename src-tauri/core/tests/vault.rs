@@ -82,6 +82,17 @@ impl Fickle {
         }))
     }
 
+    /// The same secrets in a keyring that is gone from the `nth` time on that it is opened.
+    fn vault_that_is_gone_from(&self, nth: usize) -> Vault {
+        let (store, opened) = (Arc::clone(&self.store), AtomicUsize::new(0));
+        Vault::with_store(Arc::new(move || {
+            if opened.fetch_add(1, Ordering::SeqCst) >= nth {
+                return Err(Fault::PlatformFailure("the store is out".into()));
+            }
+            Ok(Arc::clone(&store) as Arc<CredentialStore>)
+        }))
+    }
+
     fn fail_next(&self, fault: Fault) {
         let entry = self.store.build("understudy", "acme/admin_token", None).unwrap();
         entry.as_any().downcast_ref::<mock::Cred>().unwrap().set_error(fault);
@@ -203,12 +214,60 @@ async fn secrets_are_forgotten_together_or_not_at_all() {
         vault.store(name, canary(), Keep::Stored, &here()).await.unwrap();
     }
     let both = [other.clone(), name()];
-    // Each is read and then removed, with what stands beside it; the first is gone when the second cannot go.
-    refused(keyring.vault_that_fails_at(6).forget_all(&both).await, Code::VaultUnavailable);
-    assert!(vault.get(&other, &here()).await.unwrap().is_some(), "it was put back with its place");
-    assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+    // Each is read and then removed, with what stands beside it.
+    for nth in 0..8 {
+        refused(keyring.vault_that_fails_at(nth).forget_all(&both).await, Code::VaultUnavailable);
+        assert!(vault.get(&other, &here()).await.unwrap().is_some(), "it was put back with its place: {nth}");
+        assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY), "{nth}");
+    }
     assert_eq!(vault.forget_all(&both).await.unwrap(), 2);
     assert_eq!(vault.forget_all(&both).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_secret_and_what_it_is_for_are_stored_together_or_not_at_all() {
+    let elsewhere = at("https://other.acme.com");
+    for held_before in [false, true] {
+        for nth in 0.. {
+            let keyring = Fickle::new();
+            let vault = keyring.vault();
+            if held_before {
+                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+            }
+            let fails = keyring.vault_that_fails_at(nth);
+            let stored = fails.store(&name(), "the new one".into(), Keep::Stored, &elsewhere).await;
+            if stored.is_ok() {
+                assert!(nth >= 6, "each of three entries is read and written");
+                let new = vault.get(&name(), &elsewhere).await.unwrap().unwrap();
+                assert_eq!(new.expose_secret(), "the new one");
+                break;
+            }
+            // The old one, for where it was; or none, as before.
+            assert_eq!(read(&vault).await.unwrap().is_some(), held_before, "{nth}");
+            assert_eq!(read(&vault).await.unwrap().as_deref().unwrap_or(CANARY), CANARY, "{nth}");
+            let kept = keyring.store.build("understudy", "acme/admin_token/for", None).unwrap().get_secret();
+            assert_eq!(kept.is_ok(), held_before, "{nth}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_keyring_that_is_gone_in_the_middle_never_leaves_a_secret_for_another_place() {
+    let elsewhere = at("https://other.acme.com");
+    for nth in 0..6 {
+        let keyring = Fickle::new();
+        let vault = keyring.vault();
+        vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+        let fails = keyring.vault_that_is_gone_from(nth);
+        fails.store(&name(), "the new one".into(), Keep::Stored, &elsewhere).await.unwrap_err();
+        // Whichever value is there goes nowhere unasked, or where it always went.
+        let there = vault.get(&name(), &here()).await.map(|value| value.unwrap().expose_secret().to_owned());
+        match there {
+            Ok(value) => assert_eq!(value, CANARY, "{nth}"),
+            Err(error) => assert_eq!(error.moved.unwrap().secrets[0].stored_for, None, "{nth}"),
+        }
+        assert_eq!(vault.get(&name(), &elsewhere).await.unwrap_err().code, Code::DestinationChanged, "{nth}");
+    }
 }
 
 #[tokio::test]

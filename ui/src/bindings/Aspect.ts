@@ -3,4 +3,4 @@
 /**
  * What a fact is about.
  */
-export type Aspect = "engine" | "server" | "user" | "tls" | "option" | "ssh" | "origin" | "proxy" | "authority" | "use";
+export type Aspect = "program" | "engine" | "server" | "user" | "tls" | "option" | "ssh" | "origin" | "proxy" | "authority" | "use";

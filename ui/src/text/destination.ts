@@ -1,6 +1,13 @@
 // Where a secret was to go and where it would go, side by side: one line for each thing that is said of either.
 import type { Aspect } from "../bindings/Aspect";
+import type { Moved } from "../bindings/Moved";
 import type { MovedSecret } from "../bindings/MovedSecret";
+
+/** The name under which stands what a connection runs to reach its database: no secret's name has a slash. */
+const WAY_IN = "directory/commands";
+
+/** It is about what would run, and no secret. */
+export const isWayIn = ({ secrets }: Moved): boolean => secrets.every(({ name }) => name === WAY_IN);
 
 export interface Comparison {
   aspect: Aspect;

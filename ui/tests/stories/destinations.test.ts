@@ -189,3 +189,45 @@ describe("in the form", () => {
     await waitFor(() => expect(fake.called("survey_directory")).toHaveLength(2));
   });
 });
+
+describe("what runs to reach the database was changed on disk", () => {
+  const way = (host: string, program = `"aws" "token"`): Destination =>
+    place({ program, engine: "PostgreSQL", server: host, user: "readonly", tls: "default" });
+  const changed = (stored_for: Destination | null): Moved => ({
+    connection: "acme",
+    secrets: [{ name: "directory/commands", stored_for, now: way("db.evil.example:5432") }],
+  });
+  const refusal = (moved: Moved) => ({ code: "destination_changed" as const, message: "It changed.", moved });
+
+  test("the agent sees what was allowed and what would run, and no value can be typed instead", async () => {
+    const moved = changed(way("db.acme.internal:5432"));
+    fake.refuse("search_users", refusal(moved));
+    render(App);
+    const dialog = await question();
+    expect(dialog).toHaveAccessibleName("Run this for Acme (production)?");
+    expect(dialog).toHaveAccessibleDescription(/Nothing has been run/);
+    expect(within(dialog).getByRole("button", { name: "Cancel" })).toHaveFocus();
+    const [before, now] = row(dialog, /^Server \(changed\)/);
+    expect(before).toHaveTextContent("db.acme.internal:5432");
+    expect(now).toHaveTextContent("db.evil.example:5432");
+    expect(within(dialog).getByRole("row", { name: /^Program "aws" "token"/ })).toBeInTheDocument();
+    expect(within(dialog).queryByRole("button", { name: /Type another/ })).toBeNull();
+
+    await press("Run it");
+    await answered();
+    expect(fake.called("use_secrets_there").map(({ args }) => args)).toEqual([{ moved }]);
+    expect(await screen.findByRole("grid", { name: "Users" })).toBeInTheDocument();
+  });
+
+  test("of one that was never allowed, only what would run is shown", async () => {
+    fake.refuse("search_users", refusal(changed(null)));
+    render(App);
+    const dialog = await question();
+    expect(dialog).toHaveAccessibleDescription(/no record that you allowed it/);
+    expect(within(dialog).queryByRole("columnheader", { name: "Allowed" })).toBeNull();
+    expect(within(dialog).getByRole("columnheader", { name: "Would run" })).toBeInTheDocument();
+    await user.keyboard("{Escape}");
+    await answered();
+    expect(fake.called("use_secrets_there")).toEqual([]);
+  });
+});

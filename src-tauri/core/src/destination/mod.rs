@@ -12,6 +12,7 @@ use ts_rs::TS;
 
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, FOREST_SECRET, Recipe, Request};
 use crate::error::SecretName;
+use crate::secrets::WAY_IN;
 
 /// The largest file of certificates that is read, in bytes.
 const LARGEST_AUTHORITY: u64 = 4 << 20;
@@ -61,6 +62,8 @@ pub struct DestinationFact {
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Aspect {
+    /// A program that gives the password, with its arguments.
+    Program,
     /// The database's kind.
     Engine,
     /// A database server, with its port.
@@ -87,6 +90,7 @@ impl Aspect {
     /// For a terminal.
     pub fn words(self) -> &'static str {
         match self {
+            Self::Program => "Program",
             Self::Engine => "Database",
             Self::Server => "Server",
             Self::User => "User",
@@ -109,7 +113,8 @@ impl PartialEq for Destination {
 
 impl Eq for Destination {}
 
-/// Secrets of one connection that a text would send elsewhere than they were stored for.
+/// Secrets of one connection that a text would send elsewhere than they were stored for; or, under the name
+/// [`WAY_IN`], what it would run that nobody agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Moved {
@@ -190,6 +195,20 @@ impl Destination {
             facts.push(DestinationFact::new(Aspect::Ssh, format!("{user}{}{port}{key}", ssh.host)));
         }
         Self::new(facts)
+    }
+
+    /// What runs on this computer to reach a directory, and where it leads: a program gets the password for there, and
+    /// ssh logs in as the operator. `None`: nothing runs.
+    pub fn of_way_in(directory: &DirectoryPart) -> Option<Self> {
+        if directory.password_command.is_none() && directory.ssh.is_none() {
+            return None;
+        }
+        // Quoted, so that no word hides another.
+        let words = directory.password_command.iter().map(|words| {
+            let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+            DestinationFact::new(Aspect::Program, words.join(" "))
+        });
+        Some(Self::new(words.chain(Self::of_password(directory).facts).collect()))
     }
 
     /// Where the sign-in's requests go, and where in them the secret is. All of the sign-in's origins count: what one
@@ -280,6 +299,11 @@ impl DestinationFact {
 }
 
 impl Moved {
+    /// It is about what would run to reach a directory, and no secret.
+    pub fn is_way_in(&self) -> bool {
+        self.secrets.iter().all(|secret| secret.name == WAY_IN)
+    }
+
     /// The names of the secrets, for a sentence.
     pub fn names(&self) -> String {
         self.secrets.iter().map(|secret| format!("`{}`", secret.name)).collect::<Vec<_>>().join(", ")

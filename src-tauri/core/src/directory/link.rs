@@ -27,18 +27,14 @@ pub(super) struct Link {
     /// One for each server, in the URL's order; its URL names that one alone.
     hosts: Vec<DirectoryPart>,
     wanted: Wanted,
-    source: Source,
+    /// What is stored, perhaps; good until a server refuses it. It also says whether the operator lets anything run.
+    passwords: Arc<dyn Passwords>,
+    /// A program's words: it prints the password, which expires.
+    command: Option<Vec<String>>,
     /// What the source gave last.
     last: Mutex<Option<Password>>,
     has_password: AtomicBool,
     tunnel: Option<Tunnel>,
-}
-
-enum Source {
-    /// Kept somewhere, perhaps; good until a server refuses it.
-    Stored(Arc<dyn Passwords>),
-    /// Printed by these words' program; it expires.
-    Command(Vec<String>),
 }
 
 /// What lets in. Not `Debug`.
@@ -52,7 +48,7 @@ pub(super) struct Password {
 }
 
 impl Link {
-    /// Nothing is done yet. A command takes the place of `passwords`.
+    /// Nothing is done yet. A command's password takes the place of what `passwords` has.
     pub(super) fn new(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Arc<Self>> {
         let named = Hosts::of(&part.url);
         let tunnel = match &part.ssh {
@@ -76,13 +72,10 @@ impl Link {
         passwords: &Arc<dyn Passwords>,
         tunnel: Option<Tunnel>,
     ) -> Arc<Self> {
-        let source = match &part.password_command {
-            Some(words) => Source::Command(words.clone()),
-            None => Source::Stored(Arc::clone(passwords)),
-        };
+        let (passwords, command) = (Arc::clone(passwords), part.password_command.clone());
         let wanted = wanted.unwrap_or(Wanted::Any);
         let (last, has_password) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { hosts, wanted, source, last, has_password, tunnel })
+        Arc::new(Self { hosts, wanted, passwords, command, last, has_password, tunnel })
     }
 
     /// The tunnel can be entered, if there is one.
@@ -146,7 +139,7 @@ impl Link {
 
     /// Passwords are made, and expire.
     pub(super) fn makes_passwords(&self) -> bool {
-        matches!(self.source, Source::Command(_))
+        self.command.is_some()
     }
 
     /// What lets a new connection in: as the source gave it a while ago, or gives it now.
@@ -156,9 +149,11 @@ impl Link {
         if let Some(password) = last.as_ref().filter(|last| self.is_good(last)) {
             return Ok(password.clone());
         }
-        let secret = match &self.source {
-            Source::Stored(passwords) => passwords.password().await?,
-            Source::Command(words) => Some(password_command::run(words).await?),
+        // Asked for a program too: it may have been let run for another place.
+        let stored = self.passwords.password().await?;
+        let secret = match &self.command {
+            Some(words) => Some(password_command::run(words).await?),
+            None => stored,
         };
         let number = last.as_ref().map_or(0, |last| last.number) + 1;
         self.has_password.store(secret.is_some(), Ordering::Relaxed);
@@ -186,12 +181,9 @@ impl Link {
 
     /// The refusal of a login names what the password is stored under.
     pub(super) fn refusal(&self, error: Error) -> Error {
-        match &self.source {
-            Source::Stored(passwords) => match passwords.secret() {
-                Some(name) => error.secret(name),
-                None => error,
-            },
-            Source::Command(_) => error,
+        match self.passwords.secret().filter(|_| !self.makes_passwords()) {
+            Some(name) => error.secret(name),
+            None => error,
         }
     }
 

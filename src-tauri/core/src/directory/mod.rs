@@ -312,7 +312,8 @@ pub trait Directory: Send + Sync {
 /// when the server refuses the password it gave: that one may have been changed.
 #[async_trait]
 pub trait Passwords: Send + Sync {
-    /// The password as it is stored now; `None` when none is.
+    /// The password as it is stored now; `None` when none is. Fails where a program or a login that the way to the
+    /// server needs may not run: it is asked before either does.
     async fn password(&self) -> Result<Option<SecretString>>;
 
     /// What it is stored under. A refused login names it, because another password may help.

@@ -10,7 +10,7 @@ use super::{Impersonations, Running};
 use crate::browser::Refusal;
 use crate::check::Typed;
 use crate::connection::Connection;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SecretName};
 use crate::secrets::Secrets;
 use crate::sign_in;
 use crate::sign_in::{Arrival, Client};
@@ -101,10 +101,15 @@ impl Impersonations {
         let (mut context, mut secrets, mut missing) = (Wiped::from(running.context()), Vec::new(), Ok(()));
         let typed = Typed::new();
         let source = self.secrets_of(&connection, &typed);
+        let at = |name: &str| SecretName { connection: connection.id.clone(), name: name.to_owned() };
         for name in connection.sign_out_secrets() {
-            // As the vault has it now, or else as the sign-in got it.
-            let found = source.of(&connection, &name).await;
-            let secret = match found.or_else(|error| running.released(&name).ok_or(error)) {
+            // As the vault has it now, or else as the sign-in got it: nobody may be there to unlock a keyring.
+            let released = running.released(&name);
+            let found = match released {
+                Some(released) if !self.vault.is_open_for(&at(&name)).await => Ok(released),
+                released => source.of(&connection, &name).await.or_else(|error| released.ok_or(error)),
+            };
+            let secret = match found {
                 Ok(secret) => secret,
                 Err(error) => {
                     missing = missing.and(Err(error.message));

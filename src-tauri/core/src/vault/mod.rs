@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use keyring_core::CredentialStore;
-use secrecy::zeroize::{Zeroize, Zeroizing};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -18,9 +17,12 @@ use ts_rs::TS;
 use crate::destination::{Destination, Moved, MovedSecret};
 use crate::error::{Code, Error, Result, SecretName};
 
+mod consent;
+mod entries;
 mod fault;
 mod keyring;
 
+use entries::{beside, read, remove_all, store_both, write};
 use keyring::{Given, Keyring, System};
 
 /// How long the operator has for the keyring's own window that asks for its password.
@@ -74,6 +76,8 @@ pub struct Vault {
     this_run: Arc<Mutex<HashMap<SecretName, Typed>>>,
     /// Destinations that were refused in this run, for whoever agrees to one.
     refused: Arc<Mutex<HashMap<(SecretName, String), Destination>>>,
+    /// What the operator let run, as far as this run knows.
+    let_run: Arc<Mutex<HashMap<SecretName, Destination>>>,
     /// Held by whoever may be making the keyring ask: it asks one thing at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
     patience: Duration,
@@ -111,6 +115,7 @@ impl Vault {
             keyring,
             this_run: Arc::default(),
             refused: Arc::default(),
+            let_run: Arc::default(),
             turn: Arc::default(),
             patience: FOR_A_PERSON,
         }
@@ -176,6 +181,15 @@ impl Vault {
     }
 
     async fn redirect(&self, name: &SecretName, destination: Destination, keep: Keep) -> Result<()> {
+        if consent::is_consent(name) {
+            return match keep {
+                Keep::Stored => self.let_run_from_now_on(name, &destination).await,
+                Keep::ThisRun => {
+                    self.let_run_for_now(name, &destination);
+                    Ok(())
+                }
+            };
+        }
         if let Some(typed) = self.typed().get_mut(name) {
             typed.destination = destination;
             return Ok(());
@@ -263,6 +277,7 @@ impl Vault {
         };
         for name in names {
             self.typed().remove(name);
+            self.let_run().remove(name);
         }
         Ok(is_typed.iter().zip(&is_stored).filter(|(typed, stored)| **typed || **stored).count())
     }
@@ -282,6 +297,11 @@ impl Vault {
         self.ask_quietly(|keyring| keyring.ready()).await
     }
 
+    /// Whether [`get`](Self::get) answers without the operator.
+    pub async fn is_open_for(&self, name: &SecretName) -> bool {
+        self.typed().contains_key(name) || self.probe().await.is_ok()
+    }
+
     /// Has the keyring ask the operator for its password, if it is locked. Fails as [`get`](Self::get) does.
     pub async fn unlock(&self) -> Result<()> {
         self.ask_aloud(|keyring| keyring.unlock()).await
@@ -289,6 +309,10 @@ impl Vault {
 
     fn typed(&self) -> MutexGuard<'_, HashMap<SecretName, Typed>> {
         self.this_run.lock().expect("nothing panics while this is held")
+    }
+
+    fn let_run(&self) -> MutexGuard<'_, HashMap<SecretName, Destination>> {
+        self.let_run.lock().expect("nothing panics while this is held")
     }
 
     /// Asks what may open the keyring's own window, so only one such question is out at a time.
@@ -338,88 +362,6 @@ impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vault").finish_non_exhaustive()
     }
-}
-
-/// The entry that says what a secret is for. An account's last slash is the vault's: no secret's name has one.
-fn beside(name: &SecretName) -> SecretName {
-    SecretName { connection: name.connection.clone(), name: format!("{}/for", name.name) }
-}
-
-/// What `entry` holds; a failure names the secret that it belongs to.
-fn read(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName) -> Result<Option<SecretString>> {
-    match keyring.entry(entry)?.get_secret() {
-        Ok(bytes) => text(bytes).map(Some).ok_or_else(|| fault::not_text(name)),
-        Err(keyring_core::Error::NoEntry) => Ok(None),
-        Err(cause) => Err(fault::using("read", name, &cause)),
-    }
-}
-
-fn write(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName, bytes: &[u8]) -> Result<()> {
-    keyring.entry(entry)?.set_secret(bytes).map_err(|cause| fault::using("store", name, &cause))
-}
-
-/// Stores a secret and what it is for. A secret without a destination is held back until the agent has said where it
-/// may go, so wherever the keyring fails, neither gets the old secret the new destination nor the new one the old.
-fn store_both(keyring: &dyn Keyring, name: &SecretName, value: &[u8], destination: &[u8]) -> Result<()> {
-    let entry = beside(name);
-    let before = match keyring.entry(&entry)?.get_secret() {
-        Ok(bytes) => Some(bytes),
-        Err(keyring_core::Error::NoEntry) => None,
-        Err(cause) => return Err(fault::using("store", name, &cause)),
-    };
-    remove(keyring, &entry, name)?;
-    if let Err(error) = write(keyring, name, name, value) {
-        if let Some(before) = before {
-            // The old secret is still there, and where it may go has not changed.
-            let _ = write(keyring, &entry, name, &before);
-        }
-        return Err(error);
-    }
-    write(keyring, &entry, name, destination)
-}
-
-/// `false`: there was none.
-fn remove(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName) -> Result<bool> {
-    match keyring.entry(entry)?.delete_credential() {
-        Ok(()) => Ok(true),
-        Err(keyring_core::Error::NoEntry) => Ok(false),
-        Err(cause) => Err(fault::using("remove", name, &cause)),
-    }
-}
-
-/// Removes each secret with what stands beside it, and puts back what it had removed when that fails.
-fn remove_all(keyring: &dyn Keyring, names: &[SecretName]) -> Result<Vec<bool>> {
-    let entries: Vec<(SecretName, &SecretName)> =
-        names.iter().flat_map(|name| [(name.clone(), name), (beside(name), name)]).collect();
-    // Reading makes the keyring ask for its password, before anything is gone.
-    let mut before = Vec::new();
-    for (entry, name) in &entries {
-        before.push(match keyring.entry(entry)?.get_secret() {
-            Ok(bytes) => Some(Zeroizing::new(bytes)),
-            Err(keyring_core::Error::NoEntry) => None,
-            Err(cause) => return Err(fault::using("remove", name, &cause)),
-        });
-    }
-    let mut removed = Vec::new();
-    for (at, (entry, name)) in entries.iter().enumerate() {
-        match remove(keyring, entry, name) {
-            Ok(was_there) => removed.push(was_there),
-            Err(error) => {
-                for ((entry, name), value) in entries[..at].iter().zip(&before) {
-                    if let Some(value) = value {
-                        let _ = write(keyring, entry, name, value);
-                    }
-                }
-                return Err(error);
-            }
-        }
-    }
-    Ok(removed.chunks(2).map(|pair| pair[0]).collect())
-}
-
-/// `None` when it is not UTF-8; leaves no copy behind.
-fn text(bytes: Vec<u8>) -> Option<SecretString> {
-    String::from_utf8(bytes).map(SecretString::from).map_err(|not_text| not_text.into_bytes().zeroize()).ok()
 }
 
 /// Whether a secret of `bytes` bytes can be stored where `limit` is the most.

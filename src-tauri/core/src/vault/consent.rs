@@ -1,0 +1,54 @@
+//! What the operator let run: the programs and logins that reach a database, by what runs and where it leads.
+//!
+//! It is no secret. It is kept where secrets are, because no connection file reaches there; where there is no keyring,
+//! it is good until Understudy quits.
+
+use secrecy::ExposeSecret;
+
+use super::Vault;
+use super::entries::{beside, read, write};
+use crate::destination::Destination;
+use crate::error::{Code, Result, SecretName};
+use crate::secrets::WAY_IN;
+
+impl Vault {
+    /// Fails with [`Code::DestinationChanged`] unless the operator let this run, and for this destination.
+    pub async fn may_run(&self, name: &SecretName, destination: &Destination) -> Result<()> {
+        if self.let_run().get(name) == Some(destination) {
+            return Ok(());
+        }
+        let wanted = name.clone();
+        let kept = self.ask_aloud(move |keyring| read(keyring, &beside(&wanted), &wanted)).await;
+        let kept = match kept {
+            Ok(text) => text.and_then(|text| Destination::from_kept(text.expose_secret())),
+            Err(error) if error.code == Code::VaultUnavailable => None,
+            Err(error) => return Err(error),
+        };
+        if kept.as_ref() == Some(destination) {
+            // What runs for hours does not need the keyring again.
+            self.let_run_for_now(name, destination);
+            return Ok(());
+        }
+        let known = kept.or_else(|| self.let_run().get(name).cloned());
+        Err(self.refuse(name, known, destination))
+    }
+
+    /// The operator let it run there, in this run of Understudy.
+    pub fn let_run_for_now(&self, name: &SecretName, destination: &Destination) {
+        self.let_run().insert(name.clone(), destination.clone());
+    }
+
+    /// The operator let it run there, from now on. Without a keyring that is until Understudy quits.
+    pub async fn let_run_from_now_on(&self, name: &SecretName, destination: &Destination) -> Result<()> {
+        self.let_run_for_now(name, destination);
+        let (wanted, kept) = (name.clone(), destination.to_kept());
+        let written =
+            self.ask_aloud(move |keyring| write(keyring, &beside(&wanted), &wanted, kept.as_bytes())).await;
+        written.or_else(|error| if error.code == Code::VaultUnavailable { Ok(()) } else { Err(error) })
+    }
+}
+
+/// Whether this is what [`Vault::may_run`] was asked about, and no secret.
+pub(super) fn is_consent(name: &SecretName) -> bool {
+    name.name == WAY_IN
+}

@@ -1,0 +1,128 @@
+//! What the vault keeps of a secret in the keyring: the secret, and beside it what it is for.
+//!
+//! Several entries change together or not at all, also where the keyring fails in between.
+
+use std::collections::HashSet;
+
+use secrecy::SecretString;
+use secrecy::zeroize::{Zeroize, Zeroizing};
+
+use super::fault;
+use super::keyring::Keyring;
+use crate::error::{Result, SecretName};
+
+/// The entry that says what a secret is for. An account's last slash is the vault's: no secret's name has one.
+pub(super) fn beside(name: &SecretName) -> SecretName {
+    SecretName { connection: name.connection.clone(), name: format!("{}/for", name.name) }
+}
+
+/// What `entry` holds; a failure names the secret that it belongs to.
+pub(super) fn read(
+    keyring: &dyn Keyring,
+    entry: &SecretName,
+    name: &SecretName,
+) -> Result<Option<SecretString>> {
+    match keyring.entry(entry)?.get_secret() {
+        Ok(bytes) => text(bytes).map(Some).ok_or_else(|| fault::not_text(name)),
+        Err(keyring_core::Error::NoEntry) => Ok(None),
+        Err(cause) => Err(fault::using("read", name, &cause)),
+    }
+}
+
+pub(super) fn write(
+    keyring: &dyn Keyring,
+    entry: &SecretName,
+    name: &SecretName,
+    bytes: &[u8],
+) -> Result<()> {
+    keyring.entry(entry)?.set_secret(bytes).map_err(|cause| fault::using("store", name, &cause))
+}
+
+/// Stores a secret and what it is for.
+pub(super) fn store_both(
+    keyring: &dyn Keyring,
+    name: &SecretName,
+    value: &[u8],
+    destination: &[u8],
+) -> Result<()> {
+    // A secret without a destination is held back until the agent has said where it may go. So for no moment has the
+    // old secret the new destination, or the new one the old.
+    let steps = [(beside(name), None), (name.clone(), Some(value)), (beside(name), Some(destination))];
+    change_all(keyring, "store", steps.map(|(entry, value)| Change { entry, name, value })).map(drop)
+}
+
+/// Removes each secret with what stands beside it. Says of each whether there was one.
+pub(super) fn remove_all(keyring: &dyn Keyring, names: &[SecretName]) -> Result<Vec<bool>> {
+    let entries = names.iter().flat_map(|name| [(name.clone(), name), (beside(name), name)]);
+    let changes = entries.map(|(entry, name)| Change { entry, name, value: None });
+    Ok(change_all(keyring, "remove", changes)?.chunks(2).map(|pair| pair[0]).collect())
+}
+
+/// One entry of the keyring, and what it is to hold; `None`: nothing.
+struct Change<'a> {
+    entry: SecretName,
+    /// The secret that it belongs to: a failure names it.
+    name: &'a SecretName,
+    value: Option<&'a [u8]>,
+}
+
+/// Makes the changes in their order, or none: where one fails, those before it are taken back, the last one first.
+/// Says of each entry whether it was there. `verb` completes "could not …".
+fn change_all<'a>(
+    keyring: &dyn Keyring,
+    verb: &str,
+    changes: impl IntoIterator<Item = Change<'a>>,
+) -> Result<Vec<bool>> {
+    let mut made: Vec<(Change<'a>, Option<Zeroizing<Vec<u8>>>)> = Vec::new();
+    for change in changes {
+        let changed = held(keyring, verb, &change).and_then(|before| {
+            let changed = set(keyring, verb, &change, change.value);
+            // One that failed may have been made all the same.
+            made.push((change, before));
+            changed
+        });
+        if let Err(error) = changed {
+            take_back(keyring, verb, &made);
+            return Err(error);
+        }
+    }
+    Ok(made.iter().map(|(_, before)| before.is_some()).collect())
+}
+
+fn take_back(keyring: &dyn Keyring, verb: &str, made: &[(Change<'_>, Option<Zeroizing<Vec<u8>>>)]) {
+    let mut stuck = HashSet::new();
+    for (change, before) in made.iter().rev() {
+        // Where one entry keeps what is new, those that were changed before it must not be the old ones again.
+        if stuck.contains(change.name) {
+            continue;
+        }
+        if set(keyring, verb, change, before.as_ref().map(|before| before.as_slice())).is_err() {
+            stuck.insert(change.name);
+        }
+    }
+}
+
+fn held(keyring: &dyn Keyring, verb: &str, change: &Change<'_>) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    match keyring.entry(&change.entry)?.get_secret() {
+        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+        Err(keyring_core::Error::NoEntry) => Ok(None),
+        Err(cause) => Err(fault::using(verb, change.name, &cause)),
+    }
+}
+
+fn set(keyring: &dyn Keyring, verb: &str, change: &Change<'_>, value: Option<&[u8]>) -> Result<()> {
+    let entry = keyring.entry(&change.entry)?;
+    let set = match value {
+        Some(value) => entry.set_secret(value),
+        None => entry.delete_credential(),
+    };
+    match set {
+        Err(keyring_core::Error::NoEntry) if value.is_none() => Ok(()),
+        set => set.map_err(|cause| fault::using(verb, change.name, &cause)),
+    }
+}
+
+/// `None` when it is not UTF-8; leaves no copy behind.
+fn text(bytes: Vec<u8>) -> Option<SecretString> {
+    String::from_utf8(bytes).map(SecretString::from).map_err(|not_text| not_text.into_bytes().zeroize()).ok()
+}
