@@ -46,6 +46,7 @@ pub struct Desk {
 #[derive(Default)]
 pub struct TestKeyring {
     is_gone: AtomicBool,
+    is_locked: AtomicBool,
     asks: Mutex<bool>,
     is_asked: AtomicBool,
     answered: Condvar,
@@ -62,7 +63,12 @@ impl Drop for Prompt {
 }
 
 impl TestKeyring {
-    /// It is locked for good, or has crashed.
+    /// It is locked, and nobody unlocks it.
+    pub fn lock(&self) {
+        self.is_locked.store(true, Ordering::SeqCst);
+    }
+
+    /// It has crashed.
     pub fn go(&self) {
         self.is_gone.store(true, Ordering::SeqCst);
     }
@@ -81,6 +87,9 @@ impl TestKeyring {
         let asks = self.asks.lock().expect("no panic");
         self.is_asked.store(*asks, Ordering::SeqCst);
         drop(self.answered.wait_while(asks, |asks| *asks).expect("no panic"));
+        if self.is_locked.load(Ordering::SeqCst) {
+            return Err(keyring_core::Error::NoStorageAccess("locked".into()));
+        }
         if self.is_gone.load(Ordering::SeqCst) { Err(keyring_core::Error::NoDefaultStore) } else { Ok(()) }
     }
 }

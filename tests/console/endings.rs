@@ -12,6 +12,7 @@ use understudy_test_support::browser::Shown;
 use understudy_test_support::wait::until;
 
 use crate::desk_of_support::{Desk, TOKEN};
+use crate::rogue::Rogue;
 use crate::slow_shop::SlowShop;
 
 fn logouts(desk: &Desk) -> usize {
@@ -334,4 +335,63 @@ async fn one_prompt_of_the_keyring_holds_up_nobody_elses_sign_in() {
     drop(prompt);
     let session = waiting.await.expect("no panic").expect("it goes on when the keyring answers");
     desk.until(&session.id, Phase::Active).await;
+}
+
+/// A desk whose sign-out says the token to the application at `app`, with the token in the keyring.
+async fn with_sign_out_step(app: &Rogue) -> Desk {
+    let step = format!(
+        "[sign_out]\n[[sign_out.steps]]\nname = \"the end\"\nurl = \"{}/end\"\nmethod = \"POST\"\n\
+         headers = {{ authorization = \"Bearer {{{{ secret.admin_token }}}}\" }}\n",
+        app.origin()
+    );
+    let desk = Desk::with_connection(|text| {
+        let (before, after) = text.split_once("[sign_out]").expect("it has one");
+        let (_, after) = after.split_once("[policy]").expect("it ends");
+        format!("{before}{step}\n[policy]{after}")
+    })
+    .await;
+    desk.store("admin_token", TOKEN).await;
+    desk
+}
+
+#[tokio::test]
+async fn a_sign_out_has_its_secret_whatever_became_of_the_keyring_since_the_sign_in() {
+    for locked in [false, true] {
+        let app = Rogue::application().await;
+        let mut desk = with_sign_out_step(&app).await;
+        let user = desk.find("").await.remove(0);
+        let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+        desk.until(&session.id, Phase::Active).await;
+        if locked {
+            desk.keyring.lock()
+        } else {
+            desk.keyring.go()
+        }
+        desk.console.end_session(&session.id, EndCause::Operator).await;
+        assert_eq!(desk.ended().await.sign_out_failed, None);
+        let heard = app.heard();
+        assert!(heard.contains("POST /end") && heard.contains(TOKEN), "{heard}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_for_another_place_meanwhile_still_signs_out_where_it_signed_in() {
+    let (app, other) = (Rogue::application().await, Rogue::application().await);
+    let mut desk = with_sign_out_step(&app).await;
+    let user = desk.find("").await.remove(0);
+    let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+
+    // The connection is changed, and the agent agrees to the new place.
+    let text = desk.console.draft("shop").expect("it is there").text.replace(&app.origin(), &other.origin());
+    desk.console.save_connection(Some("shop"), &text).await.expect("saved");
+    let asked = desk.console.impersonate("shop", &desk.find("").await.remove(1).id, "a", Map::new()).await;
+    let moved = asked.expect_err("it is asked").moved.expect("both places");
+    desk.console.use_secrets_there(&moved).await.expect("agreed");
+
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(desk.ended().await.sign_out_failed, None);
+    let heard = app.heard();
+    assert!(heard.contains("POST /end") && heard.contains(TOKEN), "{heard}");
+    assert_eq!(other.heard(), "", "that session was never there");
 }

@@ -2,10 +2,15 @@
 
 use std::io::Write;
 
+use serde_json::Map;
 use understudy_core::connection::DATABASE_PASSWORD;
+use understudy_core::demo::LoginAnswer;
 use understudy_core::directory::Query;
 use understudy_core::error::{Code, SecretName};
 use understudy_core::policy::Standing;
+use understudy_core::secrets::way_in;
+use understudy_core::session::Phase;
+use understudy_test_support::browser::Shown;
 use understudy_test_support::postgres::PostgresServer;
 
 use crate::desk_of_support::{Desk, replace_line};
@@ -16,15 +21,7 @@ const PASSWORD: &str = "r3ad:er/p@ss word";
 #[tokio::test]
 async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
     let server = PostgresServer::start();
-    let mut file = String::new();
-    let desk = Desk::with_connection(|text| {
-        file = read_between(&text, "\"sqlite://", "\"").to_owned();
-        let url = format!("url = \"{}\"", server.url("support", "postgres"));
-        replace_line(&text, "url        =", &url)
-    })
-    .await;
-    server.sql("postgres", &some_customers(&file).await);
-    desk.keep(DATABASE_PASSWORD, PASSWORD).await;
+    let desk = desk_at(&server).await;
     let info = desk.console.directory_info("shop").await.expect("it opens");
     assert!(info.server.starts_with("PostgreSQL"), "{}", info.server);
 
@@ -92,13 +89,15 @@ async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_tha
     };
     let (customers, staff) = (file("users", ""), file("staff", "protect = [\"true\"]"));
     let desk = Desk::with_connection(|_| customers.clone()).await;
+    let (name, there) = way_in(&*desk.console.connection("shop").expect("it is there")).expect("a program");
+    desk.vault.let_run_for_now(&name, &there);
 
     // A list that waits for its database, and a file that is saved meanwhile.
     gate.shut();
     let console = std::sync::Arc::clone(&desk.console);
     let listing = tokio::spawn(async move { console.list("shop", &Query::first("", 5), 1).await });
     let mut asked = gate.is_asked().await;
-    desk.console.save_connection(Some("shop"), &staff).expect("saved");
+    desk.console.save_connection(Some("shop"), &staff).await.expect("saved");
     asked.write_all(PASSWORD.as_bytes()).expect("answered");
     drop(asked);
     let listed = listing.await.expect("no panic").expect("a list");
@@ -108,16 +107,56 @@ async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_tha
 
     // The same with one user's details.
     gate.shut();
-    desk.console.save_connection(Some("shop"), &customers).expect("saved");
+    desk.console.save_connection(Some("shop"), &customers).await.expect("saved");
     let console = std::sync::Arc::clone(&desk.console);
     let looking = tokio::spawn(async move { console.user_details("shop", "ada").await });
     let mut asked = gate.is_asked().await;
-    desk.console.save_connection(Some("shop"), &staff).expect("saved");
+    desk.console.save_connection(Some("shop"), &staff).await.expect("saved");
     asked.write_all(PASSWORD.as_bytes()).expect("answered");
     drop(asked);
     assert_eq!(looking.await.expect("no panic").expect("details").standing, Standing::Free);
     let details = desk.console.user_details("shop", "root").await.expect("details");
     assert!(matches!(details.standing, Standing::Protected(_)));
+}
+
+#[tokio::test]
+async fn a_retry_does_not_go_on_through_another_computer() {
+    let server = PostgresServer::start();
+    let mut desk = desk_at(&server).await;
+    desk.demo.application.set(|faults| faults.login = LoginAnswer::Status(503));
+    let user = desk.find("").await.remove(0);
+    let begun = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
+    desk.until(&begun.id, Phase::Refused).await;
+    // Behind it the same address may be another server, with other people's IDs.
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let through =
+        replace_line(&text, "table      =", "ssh = { host = \"127.0.0.1\", port = 1 }\ntable = \"users\"");
+    desk.console.save_connection(Some("shop"), &through).await.expect("saved");
+    desk.console.retry_session(&begun.id).expect("it is there");
+    desk.until(&begun.id, Phase::Opening).await;
+    desk.until(&begun.id, Phase::Refused).await;
+    match desk.browser.shown(&begun.id) {
+        Some(Shown::Refusal(refusal)) => {
+            assert!(refusal.title.contains("where its users are"), "{refusal:?}")
+        }
+        other => panic!("a refusal is shown, not {other:?}"),
+    }
+    let logins = desk.demo.application.journal().iter().filter(|one| one.path == "/login").count();
+    assert_eq!(logins, 1, "nothing was sent again");
+}
+
+/// A desk whose customers are in PostgreSQL.
+async fn desk_at(server: &PostgresServer) -> Desk {
+    let mut file = String::new();
+    let desk = Desk::with_connection(|text| {
+        file = read_between(&text, "\"sqlite://", "\"").to_owned();
+        let url = format!("url = \"{}\"", server.url("support", "postgres"));
+        replace_line(&text, "url        =", &url)
+    })
+    .await;
+    server.sql("postgres", &some_customers(&file).await);
+    desk.keep(DATABASE_PASSWORD, PASSWORD).await;
+    desk
 }
 
 /// Some of the demo's customers, whom its application knows, as SQL that PostgreSQL understands too.

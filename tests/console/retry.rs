@@ -8,7 +8,7 @@ use understudy_core::demo::LoginAnswer;
 use understudy_core::session::{Phase, SessionView};
 use understudy_test_support::browser::Shown;
 
-use crate::desk_of_support::{Desk, TOKEN};
+use crate::desk_of_support::{Desk, TOKEN, replace_line, three_users};
 
 /// A session that the application has refused.
 async fn refused(desk: &mut Desk) -> SessionView {
@@ -19,9 +19,9 @@ async fn refused(desk: &mut Desk) -> SessionView {
     desk.until(&session.id, Phase::Refused).await
 }
 
-fn save(desk: &Desk, edit: impl FnOnce(&str) -> String) {
+async fn save(desk: &Desk, edit: impl FnOnce(&str) -> String) {
     let text = desk.console.draft("shop").expect("it is there").text;
-    desk.console.save_connection(Some("shop"), &edit(&text)).expect("saved");
+    desk.console.save_connection(Some("shop"), &edit(&text)).await.expect("saved");
 }
 
 fn logins(desk: &Desk) -> usize {
@@ -39,7 +39,7 @@ fn refusal(desk: &Desk, session: &str) -> understudy_core::browser::Refusal {
 async fn who_has_become_protected_meanwhile_is_not_signed_in_by_a_retry() {
     let mut desk = Desk::new().await;
     let session = refused(&mut desk).await;
-    save(&desk, |text| format!("{text}\nprotect = [\"user.id == {}\"]\n", session.user.id));
+    save(&desk, |text| format!("{text}\nprotect = [\"user.id == {}\"]\n", session.user.id)).await;
     desk.demo.application.set(|faults| faults.login = LoginAnswer::Usual);
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Opening).await;
@@ -56,7 +56,7 @@ async fn a_connection_that_is_mended_and_saved_is_what_a_retry_goes_by() {
         desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
     // Saving closes the directory of the text before; whoever waits gets the new one.
-    save(&desk, |text| text.replace("/logni", "/login"));
+    save(&desk, |text| text.replace("/logni", "/login")).await;
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Opening).await;
     desk.until(&session.id, Phase::Refused).await;
@@ -72,12 +72,67 @@ async fn a_connection_that_is_mended_and_saved_is_what_a_retry_goes_by() {
 async fn what_a_window_was_opened_with_cannot_be_changed_by_a_retry_and_that_is_said() {
     let mut desk = Desk::new().await;
     let session = refused(&mut desk).await;
-    save(&desk, |text| format!("{text}\n[network]\nproxy = \"http://127.0.0.1:9\"\n"));
+    save(&desk, |text| format!("{text}\n[network]\nproxy = \"http://127.0.0.1:9\"\n")).await;
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Opening).await;
     desk.until(&session.id, Phase::Refused).await;
     assert!(refusal(&desk, &session.id).title.contains("the proxy or the blocked paths"));
     assert_eq!(logins(&desk), 1);
+}
+
+/// Tries again, and gives the reason why that does not sign in.
+async fn retried(desk: &mut Desk, session: &SessionView) -> String {
+    desk.demo.application.set(|faults| faults.login = LoginAnswer::Usual);
+    desk.console.retry_session(&session.id).expect("it is there");
+    desk.until(&session.id, Phase::Opening).await;
+    desk.until(&session.id, Phase::Refused).await;
+    assert_eq!(logins(desk), 1, "nothing was sent again");
+    refusal(desk, &session.id).title
+}
+
+#[tokio::test]
+async fn a_retry_does_not_look_for_the_user_in_another_place() {
+    for (line, with) in [
+        ("url        =", "url        = \"sqlite:///tmp/other-users.sqlite\""),
+        ("table      =", "table      = \"accounts\""),
+        ("id         =", "id         = \"email\""),
+        ("environment", "environment = \"production\""),
+    ] {
+        let mut desk = Desk::new().await;
+        let session = refused(&mut desk).await;
+        save(&desk, |text| replace_line(text, line, with)).await;
+        let why = retried(&mut desk, &session).await;
+        assert!(why.contains("where its users are, or their environment"), "{with}: {why}");
+        // As it was, it goes on.
+        let text = desk.demo.connection_text.clone();
+        save(&desk, |_| text).await;
+        desk.console.retry_session(&session.id).expect("it is there");
+        desk.until(&session.id, Phase::Active).await;
+    }
+}
+
+#[tokio::test]
+async fn a_retry_does_not_sign_in_somebody_whom_the_window_shows_as_another() {
+    for change in ["email = 'eve@example.com'", "full_name = 'Eve'", "company_name = 'Evil Inc.'"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = three_users(folder.path()).await;
+        let mut desk = Desk::with_connection(|text| {
+            let text = replace_line(&text, "url        =", &format!("url        = \"{url}\""));
+            replace_line(&text, "columns    =", "columns    = [\"plan\", \"company_name\"]")
+        })
+        .await;
+        desk.demo.application.set(|faults| faults.login = LoginAnswer::Status(503));
+        let begun = desk.console.impersonate("shop", "7", "a", Map::new()).await.expect("the window opens");
+        let session = desk.until(&begun.id, Phase::Refused).await;
+        let pool = sqlx::SqlitePool::connect(&url).await.expect("opens");
+        sqlx::query(sqlx::AssertSqlSafe(format!("UPDATE users SET {change} WHERE id = 7")))
+            .execute(&pool)
+            .await
+            .expect("changed");
+        pool.close().await;
+        let why = retried(&mut desk, &session).await;
+        assert!(why.contains("changed since this window was opened"), "{change}: {why}");
+    }
 }
 
 #[tokio::test]
