@@ -477,6 +477,7 @@ async fn a_private_authority_is_trusted_when_the_file_names_it_and_not_before() 
     let named = format!("{text}[network]\nca = \"{}\"\n", authority.certificate().display());
     let tried = trial(named).await.expect("it begins");
     assert!(tried.ok, "{tried:#?}");
-    let no_file = trial(format!("{text}[network]\nca = \"/nowhere/ca.pem\"\n")).await.expect("it begins");
-    assert!(!no_file.ok && no_file.outcome.contains("/nowhere/ca.pem"), "{no_file:#?}");
+    let no_file =
+        trial(format!("{text}[network]\nca = \"/nowhere/ca.pem\"\n")).await.expect_err("nothing begins");
+    assert!(no_file.message.contains("/nowhere/ca.pem"), "{no_file}");
 }

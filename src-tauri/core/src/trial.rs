@@ -84,6 +84,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
 
 async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prepared> {
     let connection = Connection::parse(trial.id.unwrap_or(UNSAVED), trial.text, Origin::Own, None)?;
+    let connection = connection.with_authority()?;
     let binding = binding(&connection, trial)?;
     let from = Secrets { vault, id: trial.id, typed: trial.typed };
     let secrets = from.of_sign_in(&connection).await?;

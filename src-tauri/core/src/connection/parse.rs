@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::faults::Faults;
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::error::{Code, Error, Result, SecretName};
 use crate::json_path::dotted;
+use crate::regular_file;
 use crate::template::{Expression, JsonTemplate, Scope, Template};
 
 /// The secret that opens the directory; it is never sent to the application.
@@ -46,6 +48,8 @@ pub struct Network {
     pub proxy: Option<::url::Url>,
     /// A PEM file with certificates that are trusted beside the system's.
     pub ca: Option<PathBuf>,
+    /// What is in it, once it was read for a sign-in: see [`Connection::with_authority`].
+    pub authority: Option<Arc<[u8]>>,
 }
 
 /// A request as the file describes it; the session's page sends it, or the console does.
@@ -261,6 +265,17 @@ impl Connection {
         let names: BTreeSet<String> =
             self.sign_out.steps.iter().flat_map(|step| step.request.secrets()).collect();
         names.into_iter().collect()
+    }
+
+    /// The same with the content of `network.ca`, as it is now. What is compared with what the operator agreed to is then
+    /// what is trusted, whatever becomes of the file in between.
+    ///
+    /// Fails with [`Code::FileFailed`] when it cannot be read.
+    pub(crate) fn with_authority(mut self) -> Result<Self> {
+        if let Some(path) = &self.network.ca {
+            self.network.authority = Some(regular_file::read(path, regular_file::OF_CERTIFICATES)?.into());
+        }
+        Ok(self)
     }
 
     /// Where the password of the directory is kept in the vault.

@@ -125,7 +125,7 @@ pub(super) fn network(part: Option<&NetworkPart>, faults: &mut Faults) -> Networ
         // Windows would log in to that computer before anybody was asked.
         faults.add("network.ca", "has to be a file on this computer, not one on a share");
     }
-    Network { proxy, ca }
+    Network { proxy, ca, authority: None }
 }
 
 /// What `ssh` gets as an argument must not be one of its options, nor mean anything but itself.

@@ -12,10 +12,8 @@ use ts_rs::TS;
 
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, FOREST_SECRET, Recipe, Request};
 use crate::error::SecretName;
+use crate::regular_file;
 use crate::secrets::WAY_IN;
-
-/// The largest file of certificates that is read, in bytes.
-const LARGEST_AUTHORITY: u64 = 4 << 20;
 
 /// The longest form of a destination that is kept, in bytes: a Windows keyring takes 2560.
 const LONGEST: usize = 2000;
@@ -248,7 +246,11 @@ impl Destination {
             facts.push(DestinationFact::new(Aspect::Proxy, proxy.as_str().trim_end_matches('/')));
         }
         if let Some(path) = &connection.network.ca {
-            facts.push(DestinationFact::new(Aspect::Authority, authority(path)));
+            let found = match &connection.network.authority {
+                Some(read) => fingerprint(read),
+                None => authority(path),
+            };
+            facts.push(DestinationFact::new(Aspect::Authority, found));
         }
         facts.extend(DestinationFact::each(Aspect::Use, uses));
         Self::new(facts)
@@ -335,12 +337,14 @@ fn authority(path: &Path) -> String {
     if text.starts_with("\\\\") || text.starts_with("//") {
         return format!("{}, on a share", path.display());
     }
-    let is_plain =
-        std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= LARGEST_AUTHORITY);
-    match is_plain.then(|| std::fs::read(path)) {
-        Some(Ok(bytes)) => format!("SHA-256 {}", &hexadecimal(digest(&SHA256, &bytes).as_ref())[..40]),
-        _ => format!("{}, which cannot be read", path.display()),
+    match regular_file::read(path, regular_file::OF_CERTIFICATES) {
+        Ok(bytes) => fingerprint(&bytes),
+        Err(_) => format!("{}, which cannot be read", path.display()),
     }
+}
+
+fn fingerprint(bytes: &[u8]) -> String {
+    format!("SHA-256 {}", &hexadecimal(digest(&SHA256, bytes).as_ref())[..40])
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

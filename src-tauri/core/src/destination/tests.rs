@@ -212,3 +212,41 @@ fn what_is_kept_fits_into_every_keyring_and_is_still_the_same() {
     }
     assert_eq!(Destination::from_kept("what another program wrote"), None);
 }
+
+/// Public, and nobody has its key.
+const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBezCCASGgAwIBAgIURb52P/9/hReYdt8qfDkflU8bOqUwCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHQWNtZS1DQTAgFw0yNjExMjgxMDI2MzZaGA8yMTI2MTEwNDEw
+MjYzNlowEjEQMA4GA1UEAwwHQWNtZS1DQTBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABOUbVuespvGQDuO/SFIKZegQTzrBbpjDDklQXvbBx7HgwG/U1GX2igky/Cpu
+N3K2UcA9z69bXchqWXKZqsQqmDqjUzBRMB0GA1UdDgQWBBSXs5uwwgjgFjqsyu7Q
+9TDGKfZlOjAfBgNVHSMEGDAWgBSXs5uwwgjgFjqsyu7Q9TDGKfZlOjAPBgNVHRMB
+Af8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIQC0pkWCiuToPmpMpRdxgkpo0hzH
+c74xnwC/kTm+tzsXLgIgRLRQxeLB1gX3p8uYUAZ41UJoudfhP+Tbtulp7DE1fKs=
+-----END CERTIFICATE-----
+";
+
+#[test]
+fn the_authority_that_was_compared_is_the_one_that_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, AUTHORITY).unwrap();
+    let text = format!(
+        "name = \"Acme\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite:///u.db\"\ntable = \"users\"\n\
+         id = \"id\"\n[sign_in]\nurl = \"https://acme.example/login\"\nbody = {{ token = \"{{{{ secret.t }}}}\" }}\n\
+         [network]\nca = \"{}\"\n",
+        file.display()
+    );
+    let connection = Connection::parse("acme", &text, Origin::Own, None).unwrap();
+    let stored = Destination::of(&connection, "t");
+    let read = connection.clone().with_authority().unwrap();
+    // Somebody swaps the file as soon as it was read.
+    std::fs::write(&file, "somebody else's").unwrap();
+    assert_ne!(Destination::of(&connection, "t"), stored);
+    assert_eq!(Destination::of(&read, "t"), stored);
+    crate::sign_in::Client::new(&read.network).map(drop).expect("it trusts what was compared");
+    assert!(crate::sign_in::Client::new(&connection.network).is_err(), "this one reads the file");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(connection.with_authority().unwrap_err().code, crate::error::Code::FileFailed);
+}

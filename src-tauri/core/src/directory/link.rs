@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::tunnel::{Entrance, Target, Tunnel};
 use super::{Passwords, password_command};
 use crate::connection::{DirectoryPart, Hosts, Wanted};
+use crate::destination::Destination;
 use crate::error::{Code, Error, Result};
 
 /// How long connecting may take, and anything else that is quick when the network works.
@@ -29,6 +30,8 @@ pub(super) struct Link {
     wanted: Wanted,
     /// What is stored, perhaps; good until a server refuses it. It also says whether the operator lets anything run.
     passwords: Arc<dyn Passwords>,
+    /// All servers, for where their password goes.
+    part: DirectoryPart,
     /// A program's words: it prints the password, which expires.
     command: Option<Vec<String>>,
     /// What the source gave last.
@@ -45,6 +48,8 @@ pub(super) struct Password {
     pub(super) number: u64,
     /// `None`: a server refused it.
     given: Option<Instant>,
+    /// Where it was given for: a file of certificates may be another one since.
+    destination: Option<Destination>,
 }
 
 impl Link {
@@ -75,7 +80,7 @@ impl Link {
         let (passwords, command) = (Arc::clone(passwords), part.password_command.clone());
         let wanted = wanted.unwrap_or(Wanted::Any);
         let (last, has_password) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { hosts, wanted, passwords, command, last, has_password, tunnel })
+        Arc::new(Self { hosts, wanted, passwords, part: part.clone(), command, last, has_password, tunnel })
     }
 
     /// The tunnel can be entered, if there is one.
@@ -146,7 +151,10 @@ impl Link {
     pub(super) async fn password(&self) -> Result<Password> {
         // Held while the source is asked: whoever comes meanwhile waits for its answer.
         let mut last = self.last.lock().await;
-        if let Some(password) = last.as_ref().filter(|last| self.is_good(last)) {
+        let destination = Some(Destination::of_password(&self.part));
+        if let Some(password) =
+            last.as_ref().filter(|last| self.is_good(last) && last.destination == destination)
+        {
             return Ok(password.clone());
         }
         // Asked for a program too: it may have been let run for another place.
@@ -157,7 +165,7 @@ impl Link {
         };
         let number = last.as_ref().map_or(0, |last| last.number) + 1;
         self.has_password.store(secret.is_some(), Ordering::Relaxed);
-        let password = Password { secret, number, given: Some(Instant::now()) };
+        let password = Password { secret, number, given: Some(Instant::now()), destination };
         *last = Some(password.clone());
         Ok(password)
     }
@@ -287,4 +295,50 @@ pub(super) fn no_name(instead: &str) -> Error {
     .hint(format!(
         "Say {instead}: the certificate's authority is checked, and the computer in between by its own key."
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::error::SecretName;
+
+    /// Counts how often it is asked.
+    #[derive(Default)]
+    struct Asked(AtomicUsize);
+
+    #[async_trait]
+    impl Passwords for Asked {
+        async fn password(&self) -> Result<Option<SecretString>> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(Some("a password".into()))
+        }
+
+        fn secret(&self) -> Option<SecretName> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_given_for_one_authority_is_asked_for_again_for_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, "the authority").unwrap();
+        let url = format!("postgres://reader@db.acme.internal/acme?sslrootcert={}", file.display());
+        let part: DirectoryPart =
+            toml::from_str(&format!("url = \"{url}\"\ntable = \"users\"\nid = \"id\"")).unwrap();
+        let asked = Arc::new(Asked::default());
+        let link = Link::new(&part, &(Arc::clone(&asked) as Arc<dyn Passwords>)).unwrap();
+        for _ in 0..2 {
+            link.password().await.unwrap();
+        }
+        assert_eq!(asked.0.load(Ordering::SeqCst), 1, "it is kept");
+        // Whoever answers with the new one's certificate has not been agreed to.
+        std::fs::write(&file, "another authority").unwrap();
+        link.password().await.unwrap();
+        assert_eq!(asked.0.load(Ordering::SeqCst), 2);
+    }
 }

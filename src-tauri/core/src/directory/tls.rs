@@ -11,6 +11,8 @@ use crate::regular_file;
 pub(super) struct Options {
     /// Names the authority's file.
     pub(super) authority: &'static str,
+    /// Other spellings of it.
+    pub(super) also_authority: &'static [&'static str],
     /// Name the files of the client's certificate and key.
     pub(super) client: &'static [&'static str],
     /// Gives up on the name in the certificate.
@@ -38,6 +40,20 @@ impl Options {
                 .map_err(|error| Error { code: Code::ConnectionInvalid, ..error })?;
         }
         Ok(())
+    }
+
+    /// What is in the file of the authority that a URL names, if it names one. Once read, it is what is trusted by every
+    /// connection of these options, whatever becomes of the file.
+    pub(super) fn authority_in(&self, url: &str) -> Result<Option<Vec<u8>>> {
+        let options = url.split_once('?').map_or("", |(_, options)| options);
+        let names_it = |key: &str| key == self.authority || self.also_authority.contains(&key);
+        // Of two, drivers take the last.
+        let path = url::form_urlencoded::parse(options.as_bytes()).filter(|(key, _)| names_it(key)).last();
+        path.map(|(_, path)| {
+            regular_file::read(std::path::Path::new(path.as_ref()), regular_file::OF_CERTIFICATES)
+        })
+        .transpose()
+        .map_err(|error| Error { code: Code::ConnectionInvalid, ..error })
     }
 
     /// `place` gave no secure connection, for this reason.

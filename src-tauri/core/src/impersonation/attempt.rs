@@ -107,7 +107,7 @@ impl Impersonations {
         let (request, grounds) = (&running.request, self.grounds()?);
         // Asked before anything is opened that this window could not use, and again of what was opened.
         running.can_go_on(&*grounds.connection(&request.connection)?)?;
-        let Opened { connection, directory } = grounds.opened(&request.connection).await?;
+        let Opened { connection, directory } = self.opened(&request.connection).await?;
         running.can_go_on(&connection)?;
         let row = read_user(&directory, &request.user).await?;
         let reason = running.view().reason;

@@ -76,7 +76,7 @@ impl Impersonations {
 
     /// Reads the user and asks the policy.
     async fn prepare(&self, request: &Request) -> Result<Prepared> {
-        let Opened { connection, directory } = self.grounds()?.opened(&request.connection).await?;
+        let Opened { connection, directory } = self.opened(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let id = Uuid::now_v7().to_string();
         let reason = request.reason.trim().to_owned();

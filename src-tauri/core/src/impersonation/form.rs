@@ -19,7 +19,7 @@ pub(crate) const FORM_REASON: &str = "Asked for the sign-in's form";
 impl Impersonations {
     /// What the sign-in of `request` asks for before it begins; with `change`: what it asks now.
     pub async fn form(&self, request: &Request, change: Option<&FormChange>) -> Result<SignInForm> {
-        let Opened { connection, directory } = self.grounds()?.opened(&request.connection).await?;
+        let Opened { connection, directory } = self.opened(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let info = directory.info();
         let mut context = Wiped::from(context(&request.about(&connection, "", ""), &info, &row));

@@ -149,6 +149,16 @@ impl Impersonations {
         self.grounds.upgrade().ok_or_else(quitting)
     }
 
+    /// The connection and its directory as they are now, with the authority that the connection trusts.
+    async fn opened(&self, id: &str) -> Result<Opened> {
+        let opened = self.grounds()?.opened(id).await?;
+        if opened.connection.network.ca.is_none() {
+            return Ok(opened);
+        }
+        let connection = Connection::clone(&opened.connection).with_authority()?;
+        Ok(Opened { connection: Arc::new(connection), ..opened })
+    }
+
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Running>>> {
         self.running.lock().expect("no holder of this lock panics")
     }

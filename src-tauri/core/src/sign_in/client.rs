@@ -58,7 +58,10 @@ impl Client {
             http = http.proxy(reqwest::Proxy::all(proxy.clone()).map_err(Error::internal)?);
         }
         if let Some(path) = &network.ca {
-            let pem = regular_file::read(path, regular_file::OF_CERTIFICATES)?;
+            let pem = match &network.authority {
+                Some(read) => read.to_vec(),
+                None => regular_file::read(path, regular_file::OF_CERTIFICATES)?,
+            };
             let certificates =
                 reqwest::Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
             let certificates = certificates.ok_or_else(|| {

@@ -12,6 +12,7 @@ use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
     authority: "tlsCAFile",
+    also_authority: &[],
     client: &["tlsCertificateKeyFile"],
     any_name: "tlsAllowInvalidCertificates=true, which trusts anybody",
     off: "tls=false",

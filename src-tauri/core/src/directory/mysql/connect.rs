@@ -90,6 +90,9 @@ fn options(part: &DirectoryPart, password: Option<&SecretString>) -> Result<MySq
         let mode = if is_local(&options) { MySqlSslMode::Preferred } else { MySqlSslMode::VerifyIdentity };
         options = options.ssl_mode(mode);
     }
+    if let Some(authority) = errors::TLS.authority_in(&part.url)? {
+        options = options.ssl_ca_from_pem(authority);
+    }
     if let Some(password) = password {
         options = options.password(password.expose_secret());
     }

@@ -16,6 +16,7 @@ use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
     authority: "ssl-ca",
+    also_authority: &["sslca"],
     client: &["ssl-cert", "ssl-key"],
     any_name: "ssl-mode=VERIFY_CA",
     off: "ssl-mode=DISABLED",

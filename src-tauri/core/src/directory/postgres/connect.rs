@@ -86,6 +86,9 @@ fn options(part: &DirectoryPart, password: Option<&SecretString>) -> Result<PgCo
         let mode = if is_local(&options) { PgSslMode::Prefer } else { PgSslMode::VerifyFull };
         options = options.ssl_mode(mode);
     }
+    if let Some(authority) = errors::TLS.authority_in(&part.url)? {
+        options = options.ssl_root_cert_from_pem(authority);
+    }
     if !url.query_pairs().any(|(key, _)| key == "statement-cache-capacity") {
         // Named statements do not survive a pooler in transaction mode (PgBouncer and its like).
         options = options.statement_cache_capacity(0);

@@ -15,6 +15,7 @@ use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
     authority: "sslrootcert",
+    also_authority: &["ssl-root-cert", "ssl-ca"],
     client: &["sslcert", "sslkey"],
     any_name: "sslmode=verify-ca",
     off: "sslmode=disable",
