@@ -58,14 +58,13 @@ impl Directories {
             // Read inside the lock: once a connection has been let go of, nobody puts it back.
             let connection = connection()?;
             let kept = all.get(&connection.id).filter(|kept| is_same(&kept.connection, &connection));
-            match kept {
-                Some(kept) => Arc::clone(kept),
-                None => {
-                    let id = connection.id.clone();
-                    let opening = Arc::new(Opening { connection, directory: OnceCell::new() });
-                    all.insert(id, Arc::clone(&opening));
-                    opening
-                }
+            if let Some(kept) = kept {
+                Arc::clone(kept)
+            } else {
+                let id = connection.id.clone();
+                let opening = Arc::new(Opening { connection, directory: OnceCell::new() });
+                all.insert(id, Arc::clone(&opening));
+                opening
             }
         };
         let connection = Arc::clone(&opening.connection);
