@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 use crate::error::{Code, Error, Result};
 use crate::trust::{self, Trusted};
 
+const CONFIG: &str = "understudy";
+
+/// On Windows not the name of the folder beside it into which the installer puts the program, and which it removes.
+const DATA: &str = if cfg!(windows) { "understudy-data" } else { "understudy" };
+
 /// The folders of one operator on one machine.
 ///
 /// `UNDERSTUDY_HOME` moves all of them into one folder (tests, portable installs); otherwise they
@@ -31,9 +36,9 @@ impl Home {
                 Ok(Self::at(absolute))
             }
             None => Ok(Self {
-                config: platform_folder(dirs::config_dir(), "configuration")?,
+                config: platform_folder(dirs::config_dir(), CONFIG, "configuration")?,
                 // Not the roaming folder of Windows: the audit log belongs to this machine.
-                data: platform_folder(dirs::data_local_dir(), "data")?,
+                data: platform_folder(dirs::data_local_dir(), DATA, "data")?,
                 system_connections: system_connections(),
                 is_moved: false,
             }),
@@ -101,8 +106,8 @@ fn made(folder: PathBuf) -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn platform_folder(base: Option<PathBuf>, what: &str) -> Result<PathBuf> {
-    base.map(|base| base.join("understudy")).ok_or_else(|| {
+fn platform_folder(base: Option<PathBuf>, folder: &str, what: &str) -> Result<PathBuf> {
+    base.map(|base| base.join(folder)).ok_or_else(|| {
         Error::new(Code::FileFailed, format!("This system names no folder for your {what} files."))
             .hint("Set HOME, or set UNDERSTUDY_HOME to the folder that Understudy may use.")
     })
