@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use understudy_core::audit::{EndCause, Event};
 use understudy_test_support::desktop::Window;
 use understudy_test_support::processes;
+use understudy_test_support::stage::Console;
 use understudy_test_support::wait::until;
 
 use crate::site::Site;
@@ -76,8 +77,7 @@ async fn lost_cookies_are_said_and_the_sign_out_is_not_called_done() -> Result<(
     console.become_user("7", "loses its cookies").await?;
     console.wait_for_phases(&["active"]).await?;
     site.told(1).await?;
-    let family = processes::family(console.pid().context("the application runs")?);
-    for network in family.into_iter().filter(|pid| processes::is_named(*pid, "WebKitNetworkPr")) {
+    for network in network_processes(&console)? {
         processes::signal(network, "KILL").await?;
     }
     let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
@@ -99,6 +99,42 @@ async fn lost_cookies_are_said_and_the_sign_out_is_not_called_done() -> Result<(
     become_by_hand(&site, &console.window().await?, "Bea").await?;
     ensure!(site.received("GET /", 2).await?.is_signed_in);
     console.ui.quit().await
+}
+
+/// A question about cookies is answered when the window that asked it is long gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_process_that_answers_late_ends_no_other_session() -> Result<()> {
+    let site = Site::showing(PAGE).await?;
+    let desktop = &site.stage.desktop;
+    let console = site.stage.open(&[]).await?;
+    console.become_user("8", "stays").await?;
+    console.wait_for_phases(&["active"]).await?;
+    let before = network_processes(&console)?;
+    console.become_user("7", "leaves").await?;
+    console.wait_for_phases(&["active", "active"]).await?;
+    site.told(2).await?;
+    let stopped: Vec<u32> = network_processes(&console)?
+        .into_iter()
+        .filter(|pid| before.is_empty() || before.contains(pid))
+        .collect();
+    for network in &stopped {
+        processes::signal(*network, "STOP").await?;
+    }
+    let window = desktop.wait_for_window("Ada").await?;
+    desktop.press(&window, &["ctrl+w"]).await?;
+    desktop.wait_until_gone("Ada").await?;
+    for network in &stopped {
+        processes::signal(*network, "CONT").await?;
+    }
+    // Both those that are signed in and those to come.
+    console.become_user("9", "comes").await?;
+    console.wait_for_phases(&["active", "active"]).await?;
+    console.ui.quit().await
+}
+
+fn network_processes(console: &Console<'_>) -> Result<Vec<u32>> {
+    let family = processes::family(console.pid().context("the application runs")?);
+    Ok(family.into_iter().filter(|pid| processes::is_named(*pid, "WebKitNetworkPr")).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]

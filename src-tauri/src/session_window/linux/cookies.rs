@@ -1,21 +1,55 @@
-//! The page's own cookie jar.
+//! The page's own cookie jar, in the network process: each question takes a while, and the window may be gone by then.
 
 use gtk::{gio, glib};
 use secrecy::{ExposeSecret, SecretString};
 use understudy_core::browser::{SameSite, SessionCookie};
 use url::Url;
-use webkit2gtk::{CookieManagerExt, WebViewExt, WebsiteDataManagerExt};
+use webkit2gtk::{CookieManager, CookieManagerExt, WebViewExt, WebsiteDataManager, WebsiteDataManagerExt};
 use wry::{WebView, WebViewExtUnix};
 
 use super::Done;
 
+/// Keeps what a cookie manager looks at when it is destroyed, until all that WebKit holds of a question to it is gone.
+///
+/// An unanswered question holds the manager, but nothing holds the data manager below it once the window is closed. The
+/// answer would then destroy the one after the other, through a dead pointer (2.50), and every session with it.
+struct Kept(Option<WebsiteDataManager>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // This is dropped within the answer, whose task holds the manager until it has returned.
+        let data = self.0.take();
+        glib::idle_add_local_once(move || drop(data));
+    }
+}
+
+/// The jar of a view; `None` when it has none any more.
+fn jar(view: &webkit2gtk::WebView) -> Option<(CookieManager, Kept)> {
+    let data = view.website_data_manager()?;
+    Some((data.cookie_manager()?, Kept(Some(data))))
+}
+
+/// Asks for the cookies that would be sent to `url`.
+pub(super) fn ask(
+    view: &webkit2gtk::WebView,
+    url: &str,
+    answered: impl FnOnce(Result<Vec<soup::Cookie>, String>) + 'static,
+) {
+    let Some((manager, kept)) = jar(view) else { return answered(Err("the page has no cookies".into())) };
+    manager.cookies(url, gio::Cancellable::NONE, move |found| {
+        let _kept = kept;
+        answered(found.map_err(|error| error.message().to_owned()));
+    });
+}
+
 /// Puts cookies into the page's own jar, one after the other.
 pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
-    let Some(manager) = page.webview().website_data_manager().and_then(|data| data.cookie_manager()) else {
+    let Some((manager, kept)) = jar(&page.webview()) else {
         let _ = done.send(Err("the page has no cookies".into()));
         return;
     };
     glib::spawn_future_local(async move {
+        let _kept = kept;
         for cookie in cookies {
             // A dot before the domain is libsoup's sign for "and those below it".
             let domain = if cookie.host_only { cookie.domain } else { format!(".{}", cookie.domain) };
@@ -43,12 +77,7 @@ pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) 
 
 /// The cookies that the page would send to `url`.
 pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
-    let Some(manager) = page.webview().website_data_manager().and_then(|data| data.cookie_manager()) else {
-        let _ = done.send(Err("the page has no cookies".into()));
-        return;
-    };
-    manager.cookies(url.as_str(), gio::Cancellable::NONE, move |found| {
-        let found = found.map_err(|error| error.message().to_owned());
+    ask(&page.webview(), url.as_str(), |found| {
         let _ = done.send(found.map(|cookies| cookies.into_iter().map(read_cookie).collect()));
     });
 }

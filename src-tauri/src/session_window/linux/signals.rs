@@ -9,13 +9,12 @@ use gtk::glib::{self, Propagation, gobject_ffi};
 use gtk::prelude::*;
 use tauri::WebviewWindow;
 use webkit2gtk::{
-    AuthenticationRequest, CookieManagerExt, LoadEvent, ScriptDialogType, WebProcessTerminationReason,
-    WebViewExt, WebsiteDataManagerExt,
+    AuthenticationRequest, LoadEvent, ScriptDialogType, WebProcessTerminationReason, WebViewExt,
 };
 use wry::{WebView, WebViewExtUnix};
 
 use super::super::browser::MARKED_HOST;
-use super::{Heard, action, printing};
+use super::{Heard, action, cookies, printing};
 
 /// `is_ours`: whether a page of Understudy's stands there.
 pub fn listen(
@@ -71,9 +70,8 @@ pub fn listen(
 
 /// The mark is gone when the network process is another one than at the sign-in.
 fn look_for_cookies(view: &webkit2gtk::WebView, is_ours: &Rc<dyn Fn() -> bool>, heard: &Rc<dyn Fn(Heard)>) {
-    let Some(manager) = view.website_data_manager().and_then(|data| data.cookie_manager()) else { return };
     let (is_ours, heard) = (Rc::clone(is_ours), Rc::clone(heard));
-    manager.cookies(&format!("http://{MARKED_HOST}/"), gtk::gio::Cancellable::NONE, move |found| {
+    cookies::ask(view, &format!("http://{MARKED_HOST}/"), move |found| {
         if found.is_ok_and(|cookies| cookies.is_empty()) && !is_ours() {
             heard(Heard::CookiesLost);
         }
