@@ -68,6 +68,44 @@ async fn whatever_its_page_does_a_session_is_signed_out() -> Result<()> {
     console.ui.quit().await
 }
 
+/// A browser opens six connections to a host. What holds them outlives the page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_leaves_no_connection_free_is_signed_out() -> Result<()> {
+    let site = Site::showing("").await?;
+    let console = site.stage.open(&[]).await?;
+    let holding = [
+        ("beacons", "for (let i = 0; i < 8; i += 1) navigator.sendBeacon('/held', 'x')"),
+        (
+            "downloads",
+            "for (let i = 0; i < 8; i += 1) document.body.append(Object.assign(\
+                document.createElement('iframe'), { src: '/endless' }))",
+        ),
+    ];
+    for (index, (what, script)) in holding.into_iter().enumerate() {
+        site.set(|behaviour| (behaviour.page, behaviour.silent) = (page(script), vec!["POST /held"]));
+        console.become_user("7", what).await?;
+        console.wait_for_phases(&["active"]).await?;
+        // As many as there are connections have arrived: none is free.
+        until("all connections to be held", async || {
+            Ok((site.count("POST /held") >= 6 && index == 0 || site.endless() >= 6).then_some(()))
+        })
+        .await
+        .context(what)?;
+        end_all(&console).await.context(what)?;
+        ensure!(
+            site.received("POST /logout", index + 1).await?.is_signed_in,
+            "{what}: signed out of nothing"
+        );
+        ensure!(
+            site.audit().await?.last() == Some(&EndCause::Operator.into()),
+            "{what}: {:?}",
+            site.audit().await?
+        );
+        site.release();
+    }
+    console.ui.quit().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_whose_process_is_stopped_is_signed_out() -> Result<()> {
     let site = Site::showing(&page("")).await?;

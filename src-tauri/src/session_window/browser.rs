@@ -243,6 +243,8 @@ impl SessionWindows {
         self.on_page(&open.session, move |page| {
             platform::set_inspectable(&page.view, false);
             platform::close_dialogs(&page.window);
+            // Each has one of the six connections to its host, and outlives the page.
+            page.downloads.break_off();
             platform::load_desk(&page.view, &desk, None)
         })
         .await?

@@ -7,15 +7,16 @@ use tokio::task::JoinSet;
 
 use super::{Impersonations, Running};
 use crate::audit::{EndCause, Event};
+use crate::browser::{Answer, PlannedRequest, Unanswered};
 use crate::connection::{Connection, Recipe};
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::session::EndedSession;
-use crate::sign_in;
+use crate::sign_in::{self, Client};
 use crate::wiped::Wiped;
 
-/// How long an end waits for the answer to a sign-in that is still out: what the application begins meanwhile, it
-/// can end.
+/// How long an end waits for the answer to a sign-in that is still out, since the application can end what it begins
+/// meanwhile; and for that to a sign-out that the window could not send.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 impl Impersonations {
@@ -71,13 +72,11 @@ impl Impersonations {
         // A sign-in that is still out could sign in after the sign-out.
         let _ = tokio::time::timeout(LAST_ANSWER, running.sending.lock()).await;
         let is_whole = self.hand_over(running, &connection).await;
-        let limit = sign_in::SIGN_OUT_LIMIT;
-        let late = |who: &str| Err(format!("the {who} did not answer in time"));
-        let by_window = self.sign_out_by_window(running, &connection);
-        let by_window = tokio::time::timeout(limit, by_window).await.unwrap_or_else(|_| late("window"));
+        let by_window = self.sign_out_by_window(running, &connection).await;
         let by_console = self.sign_out_by_console(running, &connection);
-        let by_console =
-            tokio::time::timeout(limit, by_console).await.unwrap_or_else(|_| late("application"));
+        let by_console = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, by_console)
+            .await
+            .unwrap_or_else(|_| Err("the application did not answer in time".into()));
         by_window.and(by_console).and(is_whole).and_then(|()| confirmed(running, &connection))
     }
 
@@ -114,9 +113,42 @@ impl Impersonations {
         let Some(request) = sign_in::plan_sign_out(connection, &context).map_err(words)? else {
             return Ok(());
         };
-        self.leave_for_desk(running, &request.url.origin()).await.map_err(words)?;
-        let answer = self.browser.send(&running.id, &request).await;
-        sign_in::judge_sign_out(&answer, &request)
+        let sent = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, async {
+            self.leave_for_desk(running, &request.url.origin()).await.map_err(words)?;
+            Ok(self.browser.send(&running.id, &request).await)
+        });
+        let failed = match sent.await {
+            Ok(Err(why)) => return Err(why),
+            Ok(Ok(answer @ Err(Unanswered::TimedOut | Unanswered::Failed(_)))) => {
+                sign_in::judge_sign_out(&answer, &request)
+            }
+            Ok(Ok(answer)) => return sign_in::judge_sign_out(&answer, &request),
+            Err(_) => Err("the window did not answer in time".into()),
+        };
+        match self.send_for_window(running, connection, &request).await {
+            Some(answer) => sign_in::judge_sign_out(&Ok(answer), &request),
+            None => failed,
+        }
+    }
+
+    /// Sends what the window could not send, with its cookies. A page can leave so many requests behind that none of the
+    /// six connections to its host is free, and they outlive it. `None` when this gets no answer either.
+    async fn send_for_window(
+        &self,
+        running: &Running,
+        connection: &Connection,
+        request: &PlannedRequest,
+    ) -> Option<Answer> {
+        let sent = async {
+            let cookies = self.browser.cookies(&running.id, &request.url).await.ok()?;
+            if cookies.is_empty() {
+                return None;
+            }
+            let mut client = Client::new(&connection.network).ok()?;
+            client.put(&cookies);
+            client.send_as_page(request).await.ok()
+        };
+        tokio::time::timeout(LAST_ANSWER, sent).await.ok().flatten()
     }
 
     async fn sign_out_by_console(&self, running: &Running, connection: &Connection) -> Result<(), String> {

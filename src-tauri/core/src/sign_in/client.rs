@@ -111,6 +111,21 @@ impl Client {
         tokio::time::timeout(request.timeout, whole).await.unwrap_or(Err(Unanswered::TimedOut))
     }
 
+    /// Sends a request as a page of the application's would, and gives as much of the answer as that page would get.
+    pub async fn send_as_page(&mut self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+        let mut as_sent = request.clone();
+        // What a browser adds to all but a GET.
+        if request.method != Method::Get {
+            as_sent.headers.push(("origin".into(), request.url.origin().ascii_serialization().into()));
+        }
+        let answer = self.send(&as_sent, 0).await?.answer();
+        // A page's `fetch` tells no more of a redirect than that it is one.
+        Ok(match answer.status {
+            300..400 => Answer { status: 0, ..answer },
+            _ => answer,
+        })
+    }
+
     async fn send_once(
         &mut self,
         method: Method,

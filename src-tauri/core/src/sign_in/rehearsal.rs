@@ -18,7 +18,7 @@ use super::{
 };
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::clock::Clock;
-use crate::connection::{Connection, Method, Recipe};
+use crate::connection::{Connection, Recipe};
 use crate::error::Result;
 use crate::masks::Masks;
 use crate::template::GIVEN;
@@ -217,24 +217,14 @@ async fn send(
     judged: impl FnOnce(&Result<Answer, Unanswered>, &[SecretString]) -> Result<(), Refusal>,
 ) -> Result<Answer, Refusal> {
     let begun = Instant::now();
-    let mut as_sent = request.clone();
-    // What a browser adds to all but a GET.
-    if request.method != Method::Get {
-        as_sent.headers.push(("origin".into(), request.url.origin().ascii_serialization().into()));
-    }
-    let answer = window.send(&as_sent, 0).await.map(|reply| reply.answer());
+    let answer = window.send_as_page(request).await;
     let secrets: Vec<SecretString> = secrets.iter().cloned().chain(window.secrets()).collect();
     exchange.answered(&answer);
-    // A page's `fetch` tells no more of a redirect than that it is one.
-    let as_window = answer.map(|answer| match answer.status {
-        300..400 => Answer { status: 0, ..answer },
-        _ => answer,
-    });
-    let outcome = judged(&as_window, &secrets);
+    let outcome = judged(&answer, &secrets);
     exchange.ended(begun, outcome.as_ref().map(drop));
     exchanges.push(exchange);
     outcome?;
-    Ok(as_window.expect("what is no answer is no yes"))
+    Ok(answer.expect("what is no answer is no yes"))
 }
 
 /// An answer as templates see it.
