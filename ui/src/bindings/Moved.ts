@@ -2,7 +2,8 @@
 import type { MovedSecret } from "./MovedSecret";
 
 /**
- * Secrets of one connection that a text would send elsewhere than they were stored for.
+ * Secrets of one connection that a text would send elsewhere than they were stored for; or, under the name
+ * [`WAY_IN`], what it would run that nobody agreed to.
  */
 export type Moved = { 
 /**
