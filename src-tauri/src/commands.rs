@@ -15,7 +15,7 @@ use understudy_core::connection::{
 };
 use understudy_core::console::{Console, ListedPage, UserDetails};
 use understudy_core::destination::Moved;
-use understudy_core::directory::{Count, Info, Query, Reading, Suggestion, Survey};
+use understudy_core::directory::{Count, Info, Query, Reading, Suggestion, Survey, Wider};
 use understudy_core::error::{Error, Result};
 use understudy_core::look::Preview;
 use understudy_core::session::SessionView;
@@ -96,6 +96,11 @@ pub async fn complete_search(
 #[tauri::command]
 pub async fn count_users(core: Core<'_>, connection: String, text: String, turn: u64) -> Result<Count> {
     core.count(&connection, &text, turn).await
+}
+
+#[tauri::command]
+pub async fn widen_search(core: Core<'_>, connection: String, text: String, turn: u64) -> Result<Vec<Wider>> {
+    core.widen(&connection, &text, turn).await
 }
 
 #[tauri::command]

@@ -75,6 +75,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::stop_search,
             commands::read_search,
             commands::complete_search,
+            commands::widen_search,
             commands::count_users,
             commands::stop_count,
             commands::user_details,

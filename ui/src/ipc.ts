@@ -34,6 +34,7 @@ import type { Suggestion } from "./bindings/Suggestion";
 import type { Survey } from "./bindings/Survey";
 import type { Toast } from "./bindings/Toast";
 import type { UserDetails } from "./bindings/UserDetails";
+import type { Wider } from "./bindings/Wider";
 import { asFailure, Failure } from "./errors";
 import type { UserPage } from "./text/standing";
 import { texts } from "./texts";
@@ -122,6 +123,11 @@ export const completeSearch = (connection: string, text: string, caret: number) 
  * one reject with `cancelled`. */
 export const countUsers = (connection: string, text: string) =>
   call<Count>("count_users", { connection, text, turn: ++turn });
+
+/** What to search for instead of a text that found nobody, the likeliest first; at most four. A newer call for the same
+ * connection makes this one reject with `cancelled`. */
+export const widenSearch = (connection: string, text: string) =>
+  call<Wider[]>("widen_search", { connection, text, turn: ++turn });
 
 export const stopCount = (connection: string) => call<null>("stop_count", { connection, turn: ++turn });
 

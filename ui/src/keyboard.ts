@@ -12,7 +12,9 @@ export interface Reach {
 export function onKeydown(event: KeyboardEvent, app: App, reach: Reach): void {
   if (event.defaultPrevented || event.isComposing) return;
   const done =
-    acts(event, app) || (!app.layers.open && (switchesConnection(event, app) || moves(event, app, reach)));
+    acts(event, app) ||
+    (!app.layers.open &&
+      (switchesConnection(event, app) || takesOffer(event, app) || moves(event, app, reach)));
   if (done) event.preventDefault();
 }
 
@@ -20,6 +22,13 @@ function switchesConnection(event: KeyboardEvent, app: App): boolean {
   if (!isMod(event) || event.shiftKey || !/^[1-9]$/.test(event.key)) return false;
   app.goToPlace(Number(event.key) - 1);
   return true;
+}
+
+/** By the key's place: with Alt it may type another sign. */
+function takesOffer(event: KeyboardEvent, app: App): boolean {
+  const digit = /^Digit([1-4])$/.exec(event.code)?.[1];
+  if (digit === undefined || !event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return false;
+  return app.search?.takeOffer(Number(digit) - 1) ?? false;
 }
 
 function acts(event: KeyboardEvent, app: App): boolean {

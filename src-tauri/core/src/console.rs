@@ -29,7 +29,7 @@ use crate::connection::{
 use crate::demo::{self, Demo};
 use crate::destination::{Destination, Moved};
 use crate::directories::{Directories, Opened};
-use crate::directory::{self, Count, Info, Page, Query, Reading, Row, Suggestion, Survey};
+use crate::directory::{self, Count, Info, Page, Query, Reading, Row, Suggestion, Survey, Wider};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{self, Grounds, Impersonations, Request};
@@ -88,6 +88,7 @@ pub struct Console {
     directories: Directories,
     searches: Turns,
     counts: Turns,
+    widenings: Turns,
     surveys: Turns,
     previews: Turns,
     trials: Turns,
@@ -146,6 +147,7 @@ impl Console {
             directories: Directories::new(vault.clone()),
             searches: Turns::default(),
             counts: Turns::default(),
+            widenings: Turns::default(),
             surveys: Turns::default(),
             previews: Turns::default(),
             trials: Turns::default(),
@@ -575,6 +577,14 @@ impl Console {
         opened.directory.count(text, &cancel).await.map_err(|error| opened.whose_password(error))
     }
 
+    /// What to search for instead of `text`, which found nobody. A newer call takes an older one's place.
+    pub async fn widen(&self, id: &str, text: &str, turn: u64) -> Result<Vec<Wider>> {
+        let cancel = self.widenings.take(id, turn)?;
+        let opened = self.open_directory(id).await?;
+        let found = directory::wider(&**opened.directory, text, &cancel).await;
+        found.map_err(|error| opened.whose_password(error))
+    }
+
     /// Stops the count under way, if it is older than `turn`.
     pub fn stop_count(&self, id: &str, turn: u64) -> Result<()> {
         self.counts.take(id, turn).map(drop)
@@ -589,7 +599,12 @@ impl Console {
     /// What may be typed next at `caret`, in UTF-16 code units.
     pub async fn complete_search(&self, id: &str, text: &str, caret: usize) -> Result<Vec<Suggestion>> {
         let directory = self.open_directory(id).await?.directory;
-        Ok(directory::complete(text, caret, &directory.info().columns, Timestamp::now()))
+        let columns = &directory.info().columns;
+        let known = match directory::completed_column(text, caret, columns) {
+            Some(column) => directory.values(column).await?,
+            None => Vec::new(),
+        };
+        Ok(directory::complete(text, caret, columns, &known, Timestamp::now()))
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
@@ -680,7 +695,9 @@ impl Console {
     /// Ends everything, before the process does: from then on nothing begins. Takes half a minute at most, whatever
     /// does not answer.
     pub async fn shut_down(&self) {
-        for turns in [&self.searches, &self.counts, &self.surveys, &self.previews, &self.trials] {
+        for turns in
+            [&self.searches, &self.counts, &self.widenings, &self.surveys, &self.previews, &self.trials]
+        {
             turns.close();
         }
         self.trying.close();

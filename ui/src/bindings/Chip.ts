@@ -21,6 +21,10 @@ label: string,
  */
 negated: boolean, 
 /**
+ * Between label and value: `contains`, `is not`, `not`; empty where the value says it.
+ */
+relation: string, 
+/**
  * For people: `pro, free`, `> 2026-01`, `last 7d`, `any`.
  */
 value: string, 

@@ -15,4 +15,12 @@ limit_ms: number,
 /**
  * So many of the newest rows were looked at nonetheless.
  */
-looked_at: number | null, };
+looked_at: number | null, 
+/**
+ * The same search with whole values in the place of parts, where an index serves it like that.
+ */
+exact: string | null, 
+/**
+ * All that was typed was searched; only other spellings of it, with accents or without, were not.
+ */
+spellings: boolean, };

@@ -3,4 +3,4 @@
 /**
  * How a page's first row was found; tiers are answered in this order.
  */
-export type Tier = "all" | "id" | "email" | "prefix" | "contains" | "words";
+export type Tier = "all" | "id" | "email" | "prefix" | "contains" | "words" | "alike";

@@ -12,6 +12,7 @@ import * as ipc from "../ipc";
 import { freeText } from "../text/filters";
 import type { ListedUser, UserPage } from "../text/standing";
 import { Counting } from "./count.svelte";
+import { Offers } from "./offers.svelte";
 import { Pages } from "./pages.svelte";
 import { SearchReading } from "./reading.svelte";
 
@@ -100,6 +101,8 @@ export class UserSearch {
 
   readonly total: Counting;
   readonly found: Counting;
+  /** What to search for instead, where nobody was found. */
+  readonly offers: Offers;
   readonly #reader: SearchReading;
 
   #turn = 0;
@@ -117,6 +120,7 @@ export class UserSearch {
     this.#reader = new SearchReading(connection);
     this.total = new Counting(connection);
     this.found = new Counting(connection);
+    this.offers = new Offers(connection);
   }
 
   /** What stands in the field, read: its filters and what is wrong with them. */
@@ -229,6 +233,14 @@ export class UserSearch {
   /** Asks the same also of what no index serves. */
   searchEverywhere(): void {
     if (this.leftOut && !this.asking) void this.#ask({ everywhere: true, keep: this.row?.id ?? null });
+  }
+
+  /** Searches for what is offered at this place in the place of what found nobody. */
+  takeOffer(at: number): boolean {
+    const offer = this.offers.list[at];
+    if (!offer) return false;
+    this.type(offer.text);
+    return true;
   }
 
   /** Gives up reading all rows, or the order that would. */
@@ -447,6 +459,7 @@ export class UserSearch {
     this.#moreInterrupted = false;
     this.loadingMore = false;
     this.moreFailure = null;
+    this.offers.forget();
     const patience = setTimeout(() => {
       if (turn === this.#turn) this.slow = true;
     }, SLOW_MS);
@@ -470,7 +483,8 @@ export class UserSearch {
         this.#reader.read(text),
       ]);
       if (turn !== this.#turn) return;
-      if (ordering && sort && page.left_out && page.rows.length === 0) {
+      const orders = page.left_out !== null && !page.left_out.spellings;
+      if (ordering && sort && page.left_out && orders && page.rows.length === 0) {
         this.sort = before;
         this.costly = { sort, leftOut: page.left_out };
         this.#limit = page.left_out.limit_ms;
@@ -498,6 +512,8 @@ export class UserSearch {
         how: page.how,
         named: page.how.tier === "id" || page.how.tier === "email" ? page.rows.length : 0,
       };
+      if (this.count > 0 || query.text === "") this.offers.forget();
+      else void this.offers.ask(query.text);
       const kept = keep === null ? -1 : this.pages.placeOf(keep);
       if (stays && kept >= 0) this.#put(kept);
       else this.select(kept >= 0 ? kept : stays ? this.selected : edge);

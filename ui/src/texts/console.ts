@@ -2,6 +2,7 @@
 import type { BarAction } from "../bindings/BarAction";
 import type { EndCause } from "../bindings/EndCause";
 import type { Tier } from "../bindings/Tier";
+import type { Widening } from "../bindings/Widening";
 import { locale } from "./shared";
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString(locale)} ${n === 1 ? one : many}`;
@@ -32,8 +33,8 @@ export const console = {
     filters: "Filters",
     order: "Order",
     resetOrder: "Back to the usual order",
-    not: "not",
-    removeFilter: (label: string, value: string) => `Remove the filter ${label}: ${value}`,
+    removeFilter: (label: string, relation: string, value: string) =>
+      `Remove the filter ${[label, relation, value].filter((word) => word !== "").join(" ")}`,
     unknown: (name: string) => `There is no column “${name}”, so this is searched as text.`,
     didYouMean: (name: string) => `Did you mean “${name}”?`,
     completions: "Suggestions",
@@ -70,9 +71,13 @@ export const console = {
     leftOut: (rows: number | null, lookedAt: number | null) =>
       `Not searched: ${rows === null ? "most rows" : `about ${about(rows)} rows`}, because no index covers this search` +
       (lookedAt === null ? "." : ` (the newest ${lookedAt.toLocaleString(locale)} were checked).`),
+    spellings: (rows: number | null) =>
+      `Not searched: other spellings, such as é for e. That reads ${rows === null ? "all rows" : `about ${about(rows)} rows`}.`,
     costly: (column: string, rows: number | null) =>
       `Sorting by ${column} reads ${rows === null ? "all rows" : `about ${about(rows)} rows`}, because no index covers it.`,
     search: "Search everywhere",
+    exact: "Whole values only",
+    exactTitle: (text: string) => `Search for ${text}, which an index covers`,
     sort: "Sort anyway",
     again: "Try again",
     dismiss: "Dismiss",
@@ -84,6 +89,15 @@ export const console = {
     title: (query: string) => `No users match “${query}”`,
     searched: (columns: string) => `Searched in ${columns}.`,
     widen: "Try:",
+    offers: "Search for this instead",
+    offer: {
+      meant: (word: string) => `Did you mean “${word}”?`,
+      parts: (filter: string) => `Parts of the value too, not just: ${filter}`,
+      words: (phrase: string) => `These words in any order: ${phrase}`,
+      without_filter: (filter: string) => `Without the filter: ${filter}`,
+      without_filters: () => "Without any filter",
+    } satisfies Record<Widening, (about: string) => string>,
+    offerCount: (n: number, more: boolean) => `${n.toLocaleString(locale)}${more ? "+" : ""} found`,
     shorter: "Fewer letters, or just the beginning of a name or an e-mail address",
     filters: "Remove a filter (× above)",
     whole: "The whole id or e-mail address, if you have it",
@@ -168,6 +182,7 @@ export const console = {
       prefix: "begins with",
       contains: "contains",
       words: "all words",
+      alike: "in another spelling",
     } satisfies Record<Tier, string>,
     sortedBy: (column: string, how: string) => `sorted by ${column}, ${how}`,
     orders: {
@@ -260,6 +275,7 @@ export const console = {
     zoomReset: "Reset zoom",
     everywhere: "Search all rows (slow)",
     everywhereEnter: "Search all rows when nothing was found",
+    offerEnter: "Take an offer when nothing was found",
   },
   keys: {
     title: "Keys",
@@ -299,6 +315,23 @@ export const console = {
       extend: "Extend the session, when it is about to end",
       end: "End session",
     } satisfies Record<BarAction, string>,
+    grammar: {
+      title: "In the search field",
+      examples: [
+        ["anna schmidt", "both words, in any order"],
+        ['"anna schmidt"', "exactly this phrase"],
+        ["plan:pro", "the plan contains “pro”"],
+        ["plan:=pro", "the plan is “pro”, and nothing else"],
+        ["plan:pro*  plan:*pro", "it begins, it ends with “pro”"],
+        ["plan:=pro,=team", "one of several"],
+        ["-plan:pro", "everyone else"],
+        ["plan:none  plan:*", "without a value, with any value"],
+        ["seats:>5  seats:5..10", "numbers"],
+        ["created:2026-01  created:7d", "a month, the last 7 days"],
+        ["created:>2026-01-31", "after a day"],
+      ] as [string, string][],
+      note: "Upper and lower case make no difference. An id or an e-mail address finds its user at once.",
+    },
     singleOff: "Single-letter keys are turned off in the settings.",
   },
   start: {

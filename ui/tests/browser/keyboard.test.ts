@@ -257,7 +257,7 @@ describe("the list", () => {
 
 describe("what no index serves", () => {
   const guarded = (fake: { guard: unknown }) =>
-    void (fake.guard = { rows: 10_000_000, limit_ms: 3000, looked_at: 5000 });
+    void (fake.guard = { rows: 10_000_000, limit_ms: 3000, looked_at: 5000, exact: null, spellings: false });
 
   test("is searched by Enter where nobody was found, and Esc gives it up", async () => {
     const opened = await openPage(browser, { prepare: guarded });

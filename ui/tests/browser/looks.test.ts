@@ -152,6 +152,45 @@ const views: View[] = [
     },
   },
   {
+    name: "no-result-offers",
+    opening: {
+      prepare: (fake) => {
+        fake.offers = [
+          { how: "meant", text: "anna hoffmann", about: "Hoffmann", count: { users: 3, capped: false } },
+          {
+            how: "parts",
+            text: "hofmann plan:Team",
+            about: "Plan is Team",
+            count: { users: 100, capped: true },
+          },
+          { how: "without_filter", text: "hofmann", about: "Plan is Team", count: null },
+        ];
+      },
+    },
+    go: async (page) => {
+      await field(page).fill("anna hofmann plan:=Team");
+      await page.getByRole("list", { name: "Search for this instead" }).waitFor();
+    },
+  },
+  {
+    name: "left-out-exact",
+    opening: {
+      prepare: (fake) =>
+        void (fake.guard = {
+          rows: 10_432_117,
+          limit_ms: 3000,
+          looked_at: 5000,
+          exact: "plan:=Team",
+          spellings: false,
+        }),
+    },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.keyboard.type("plan:Team");
+      await page.getByRole("button", { name: "Whole values only" }).waitFor();
+    },
+  },
+  {
     name: "filters",
     go: async (page) => {
       await field(page).fill('an plan:Team -email:berg company_name:"North');
@@ -187,7 +226,16 @@ const views: View[] = [
   },
   {
     name: "left-out",
-    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    opening: {
+      prepare: (fake) =>
+        void (fake.guard = {
+          rows: 10_432_117,
+          limit_ms: 3000,
+          looked_at: 5000,
+          exact: null,
+          spellings: false,
+        }),
+    },
     go: async (page) => {
       await grid(page).waitFor();
       await page.keyboard.type("an");
@@ -196,7 +244,16 @@ const views: View[] = [
   },
   {
     name: "left-out-nobody",
-    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    opening: {
+      prepare: (fake) =>
+        void (fake.guard = {
+          rows: 10_432_117,
+          limit_ms: 3000,
+          looked_at: 5000,
+          exact: null,
+          spellings: false,
+        }),
+    },
     go: async (page) => {
       await grid(page).waitFor();
       await page.keyboard.type("bogdan");
@@ -205,7 +262,16 @@ const views: View[] = [
   },
   {
     name: "reading-all",
-    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    opening: {
+      prepare: (fake) =>
+        void (fake.guard = {
+          rows: 10_432_117,
+          limit_ms: 3000,
+          looked_at: 5000,
+          exact: null,
+          spellings: false,
+        }),
+    },
     go: async (page) => {
       await grid(page).waitFor();
       await page.keyboard.type("an");
@@ -218,7 +284,16 @@ const views: View[] = [
   },
   {
     name: "reading-all-nobody",
-    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    opening: {
+      prepare: (fake) =>
+        void (fake.guard = {
+          rows: 10_432_117,
+          limit_ms: 3000,
+          looked_at: 5000,
+          exact: null,
+          spellings: false,
+        }),
+    },
     go: async (page) => {
       await grid(page).waitFor();
       await page.keyboard.type("bogdan");
@@ -230,7 +305,16 @@ const views: View[] = [
   },
   {
     name: "reading-all-failed",
-    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    opening: {
+      prepare: (fake) =>
+        void (fake.guard = {
+          rows: 10_432_117,
+          limit_ms: 3000,
+          looked_at: 5000,
+          exact: null,
+          spellings: false,
+        }),
+    },
     go: async (page) => {
       await grid(page).waitFor();
       await page.keyboard.type("an");
@@ -248,7 +332,16 @@ const views: View[] = [
   },
   {
     name: "costly-order",
-    opening: { prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }) },
+    opening: {
+      prepare: (fake) =>
+        void (fake.guard = {
+          rows: 10_432_117,
+          limit_ms: 3000,
+          looked_at: 5000,
+          exact: null,
+          spellings: false,
+        }),
+    },
     go: async (page) => {
       await grid(page).getByRole("button", { name: "Company" }).click();
       await page.getByRole("button", { name: "Sort anyway" }).waitFor();
@@ -275,7 +368,14 @@ const views: View[] = [
     opening: {
       width: 640,
       height: 400,
-      prepare: (fake) => void (fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 }),
+      prepare: (fake) =>
+        void (fake.guard = {
+          rows: 10_432_117,
+          limit_ms: 3000,
+          looked_at: 5000,
+          exact: null,
+          spellings: false,
+        }),
     },
     go: async (page) => {
       await grid(page).waitFor();

@@ -26,10 +26,15 @@ export function read(text: string, columns: Column[]): Reading {
         hint: "Write 2026-01, >2026-01-31 or 7d.",
       });
     } else {
-      const value = raw.replaceAll('"', "");
+      const text = column.kind === "text";
+      const exact = text && raw.startsWith("=");
+      const value = raw.replaceAll('"', "").slice(exact ? 1 : 0);
       const { label } = column;
       const complete = /\w/.test(value) && !/^"[^"]*$/.test(raw);
-      reading.chips.push({ start, end, column: column.name, label, negated: minus === "-", value, complete });
+      const negated = minus === "-";
+      const verbs = exact ? ["is", "is not"] : ["contains", "does not contain"];
+      const relation = (text ? verbs[Number(negated)] : negated ? "not" : "") ?? "";
+      reading.chips.push({ start, end, column: column.name, label, negated, relation, value, complete });
     }
   }
   return reading;
@@ -44,11 +49,11 @@ export function free(text: string, { chips }: Reading): string {
 
 export function filtered(rows: Row[], columns: Column[], { chips }: Reading): Row[] {
   return rows.filter((row) =>
-    chips.every(({ column, negated, value, complete }) => {
-      const cell = row.cells[columns.findIndex(({ name }) => name === column)] ?? "";
-      return (
-        !complete || /^[<>=]/.test(value) || cell.toLowerCase().includes(value.toLowerCase()) !== negated
-      );
+    chips.every(({ column, negated, relation, value, complete }) => {
+      const cell = (row.cells[columns.findIndex(({ name }) => name === column)] ?? "").toLowerCase();
+      const wanted = value.toLowerCase();
+      const passes = relation.startsWith("is") ? cell === wanted : cell.includes(wanted);
+      return !complete || /^[<>=]/.test(value) || passes !== negated;
     }),
   );
 }

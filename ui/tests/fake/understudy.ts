@@ -1,6 +1,7 @@
 // A fake of Rust at the boundary that Tauri puts on `window`, for stories (jsdom) and for the built pages
 // (Chromium) alike. It knows the shapes of the commands and nothing of Tauri's UI packages. A test may make any
 // command fail or wait, and reads what was called.
+import type { Wider } from "../../src/bindings/Wider";
 import type { FormField } from "../../src/bindings/FormField";
 import type { BarState } from "../../src/bindings/BarState";
 import type { Column } from "../../src/bindings/Column";
@@ -54,6 +55,8 @@ export interface Fake {
   /** What no index serves is not searched by itself: text only in the first half of the rows, and no order of a
    * column that is not sortable. */
   guard: LeftOut | null;
+  /** What is offered where nobody was found. */
+  offers: Wider[];
   /** Total that the directory estimates. */
   total: number | null;
   /** What the form sees of a database. */
@@ -114,6 +117,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     bar: null,
     pageSize: 500,
     guard: null,
+    offers: [],
     total: 1_204_331,
     survey: defaultSurvey,
     calls: [],
@@ -196,6 +200,7 @@ function commands(fake: Fake): Record<string, Answer> {
     search_users: ({ query }) => search(fake, query as Query),
     stop_search: () => null,
     read_search: ({ text }) => read(String(text), fake.columns),
+    widen_search: () => fake.offers,
     complete_search: ({ text, caret }) => complete(String(text), Number(caret), fake.columns),
     count_users: ({ text }) => count(fake, String(text)),
     stop_count: () => null,

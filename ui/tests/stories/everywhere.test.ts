@@ -11,7 +11,7 @@ let fake: Fake;
 let user: UserEvent;
 beforeEach(() => {
   fake = installFake();
-  fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000 };
+  fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000, exact: null, spellings: false };
   user = userEvent.setup();
 });
 
@@ -66,6 +66,79 @@ describe("searching everywhere", () => {
     expect(await rows()).toBe(6);
     await user.click(screen.getByRole("button", { name: "Try again" }));
     await waitFor(async () => expect(await rows()).toBe(12));
+  });
+});
+
+describe("where nobody was found", () => {
+  const meant = {
+    how: "meant",
+    text: "anna",
+    about: "Anna",
+    count: { users: 3, capped: false },
+  } as const;
+  const wider = { how: "without_filter", text: "bogdan", about: "Plan is x", count: null } as const;
+  beforeEach(() => {
+    fake.guard = null;
+    fake.offers = [meant, wider];
+  });
+  const offers = async () =>
+    within(await screen.findByRole("list", { name: "Search for this instead" })).getAllByRole("button");
+
+  test("the word that was meant is offered with its count, and Enter takes it", async () => {
+    render(App);
+    await user.type(await field(), "annnna");
+    await waitFor(async () =>
+      expect((await offers()).map((offer) => offer.textContent.replace(/\s+/g, " ").trim())).toEqual([
+        "Did you mean “Anna”? 3 found ⏎",
+        "Without the filter: Plan is x Alt 2",
+      ]),
+    );
+    await user.keyboard("{Enter}");
+    expect(await field()).toHaveValue("anna");
+    await waitFor(async () => expect(await rows()).toBeGreaterThan(0));
+    expect(screen.queryByRole("list", { name: "Search for this instead" })).toBeNull();
+  });
+
+  test("the others are one key away, too, and a click", async () => {
+    render(App);
+    await user.type(await field(), "annnna");
+    await offers();
+    await user.keyboard("{Alt>}2{/Alt}");
+    expect(await field()).toHaveValue("bogdan");
+    await user.type(await field(), "xx");
+    await user.click((await offers())[0] as HTMLElement);
+    expect(await field()).toHaveValue("anna");
+    expect(await field()).toHaveFocus();
+  });
+
+  test("Enter reads all rows only where no word was meant", async () => {
+    fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000, exact: null, spellings: false };
+    fake.offers = [wider];
+    render(App);
+    await user.type(await field(), "bogdan");
+    await offers();
+    await user.keyboard("{Enter}");
+    await waitFor(async () => expect(await rows()).toBe(1));
+    expect(fake.called("search_users").at(-1)?.args["query"]).toMatchObject({ everywhere: true });
+  });
+
+  test("other spellings that were not searched are said", async () => {
+    fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: null, exact: null, spellings: true };
+    render(App);
+    await user.type(await field(), "bogdan");
+    expect(await screen.findByText(/^Not searched: other spellings.*about 10 M rows/)).toBeInTheDocument();
+  });
+});
+
+describe("a filter that an index serves only as a whole value", () => {
+  test("is offered as one", async () => {
+    fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000, exact: "plan:=Team", spellings: false };
+    render(App);
+    await user.type(await field(), "plan:Team");
+    await user.click(await screen.findByRole("button", { name: "Whole values only" }));
+    expect(await field()).toHaveValue("plan:=Team");
+    expect(await field()).toHaveFocus();
+    expect(await screen.findByText("Plan is")).toBeInTheDocument();
   });
 });
 

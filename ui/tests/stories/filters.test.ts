@@ -27,9 +27,9 @@ describe("chips", () => {
         within(list)
           .getAllByRole("listitem")
           .map((chip) => chip.textContent.trim()),
-      ).toEqual(["Plan Team", "E-mail not berg"]),
+      ).toEqual(["Plan contains Team", "E-mail does not contain berg"]),
     );
-    await user.click(within(list).getByRole("button", { name: "Remove the filter Plan: Team" }));
+    await user.click(within(list).getByRole("button", { name: "Remove the filter Plan contains Team" }));
     expect(await field()).toHaveValue("an -email:berg");
     expect(await field()).toHaveFocus();
   });

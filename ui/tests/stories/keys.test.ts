@@ -48,6 +48,14 @@ describe("the sheet of keys", () => {
     });
   });
 
+  test("says what can be typed into the search field", async () => {
+    await sheet();
+    const section = screen.getByRole("heading", { name: "In the search field" }).parentElement as HTMLElement;
+    const says = (example: string) => within(section).getByText(example).closest("dt")?.nextElementSibling;
+    expect(says("plan:pro")).toHaveTextContent("the plan contains “pro”");
+    expect(says("plan:=pro")).toHaveTextContent("the plan is “pro”, and nothing else");
+  });
+
   test("has every chord of a session's window", async () => {
     const of = await sheet();
     const shown = of("In a session's window");

@@ -415,7 +415,7 @@ describe("a long list", () => {
 
 describe("what no index serves", () => {
   beforeEach(() => {
-    fake.guard = { rows: 10_000_000, limit_ms: 3000, looked_at: 5000 };
+    fake.guard = { rows: 10_000_000, limit_ms: 3000, looked_at: 5000, exact: null, spellings: false };
   });
   const asked = () => fake.called("search_users").at(-1)?.args["query"];
 

@@ -31,6 +31,9 @@ pub(super) trait Answering: Sync {
     /// The one number that `statement` asks for.
     async fn number(&self, reading: &mut Self::Reading, statement: Statement) -> Result<u64>;
 
+    /// The texts of the one column that `statement` asks for.
+    async fn texts(&self, reading: &mut Self::Reading, statement: Statement) -> Result<Vec<String>>;
+
     /// The rows of a step. Where an index has to gather all matches before it can order them, the newest rows
     /// are looked at first: they fill the page exactly when there are many.
     async fn step(&self, reading: &mut Self::Reading, step: Step) -> Result<Vec<Fetched>> {

@@ -1,6 +1,7 @@
 //! Filters as SQL: `plan:pro` and `created:>2026-01`, read by [`super::asked`], become conditions with
 //! bound values.
 
+use super::alike;
 use super::asked::{Bound, Filter, Operand, Test};
 use super::catalogue::TableColumn;
 use super::sql::{Dialect, Match, Statement, qualified};
@@ -28,8 +29,18 @@ pub(super) fn is_served<T>(column: &TableColumn<T>, filter: &Filter) -> bool {
                 access.contains.is_some() && super::plan::has_trigram(text)
             }
             Test::BeginsWith(_) => access.contains.is_some(),
-            Test::Null | Test::NotNull => false,
+            Test::Digits(_) | Test::Null | Test::NotNull => false,
         })
+}
+
+/// The column's text has these digits, whatever stands between them.
+pub(super) fn has_digits<D: Dialect>(
+    statement: &mut Statement,
+    column: &TableColumn<D::Type>,
+    digits: &str,
+) -> String {
+    let pattern = D::bound_text(statement, Match::Contains.pattern(digits));
+    format!("{} LIKE {pattern}", alike::only_digits(&D::text(column)))
 }
 
 fn passes<D: Dialect>(statement: &mut Statement, column: &TableColumn<D::Type>, test: &Test) -> String {
@@ -46,6 +57,7 @@ fn passes<D: Dialect>(statement: &mut Statement, column: &TableColumn<D::Type>, 
         Test::Contains(part) => D::matches(statement, column, Match::Contains, part),
         Test::BeginsWith(part) => D::matches(statement, column, Match::Prefix, part),
         Test::EndsWith(part) => D::matches(statement, column, Match::Suffix, part),
+        Test::Digits(digits) => has_digits::<D>(statement, column, digits),
         Test::Range { from, to } => {
             let mut edge = |bound: &Option<Bound>, beyond, exactly| {
                 bound.as_ref().map(|bound| {

@@ -2,6 +2,7 @@
 //!
 //! One trait, one small file per engine. A directory is read only, always.
 
+mod alike;
 mod answering;
 mod asked;
 mod catalogue;
@@ -27,8 +28,11 @@ mod time;
 mod tls;
 mod tunnel;
 mod tunnel_folder;
+mod typo;
 mod unanswered;
 mod user_context;
+mod values;
+mod wider;
 
 use std::sync::Arc;
 
@@ -38,11 +42,12 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-pub use self::asked::{Chip, Fault, Reading, Suggestion, UnknownColumn, complete, reading};
+pub use self::asked::{Chip, Fault, Reading, Suggestion, UnknownColumn, complete, completed_column, reading};
 pub use self::opened::OpenDirectory;
 use self::reopening::Reopening;
 pub use self::survey::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer, holds_secret, survey};
 pub use self::tunnel_folder::sweep as sweep_tunnel_folders;
+pub use self::wider::{Widening, Wider, wider};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result, SecretName};
 
@@ -163,6 +168,8 @@ pub enum Tier {
     Contains,
     /// Every word somewhere, in any order.
     Words,
+    /// The same words, or the same telephone number, in another spelling.
+    Alike,
 }
 
 impl Tier {
@@ -175,6 +182,7 @@ impl Tier {
             Self::Prefix => "by prefix",
             Self::Contains => "by part of a word",
             Self::Words => "by several words",
+            Self::Alike => "in another spelling",
         }
     }
 }
@@ -202,6 +210,10 @@ pub struct LeftOut {
     pub limit_ms: u32,
     /// So many of the newest rows were looked at nonetheless.
     pub looked_at: Option<u32>,
+    /// The same search with whole values in the place of parts, where an index serves it like that.
+    pub exact: Option<String>,
+    /// All that was typed was searched; only other spellings of it, with accents or without, were not.
+    pub spellings: bool,
 }
 
 /// Some rows, and where the next ones begin.
@@ -297,6 +309,10 @@ pub trait Directory: Send + Sync {
 
     /// Reads one user by the exact text of its id, as [`Row::id`] gave it; `None` when there is none.
     async fn user(&self, id: &str) -> Result<Option<Row>>;
+
+    /// Values that the column at this place of [`Info::columns`] often has, the commonest first; none where they may be
+    /// secrets or somebody's own. Costs a few milliseconds, whatever the table's size.
+    async fn values(&self, column: usize) -> Result<Vec<String>>;
 
     /// Reads the catalogue anew: a new index counts, and a column has the type that it has now.
     /// An engine is looked at once; `reopening` puts another one in its place.

@@ -99,7 +99,11 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let sorted = sorted(mapping, query)?;
         let ids = asked.identities.iter().map(|identity| identity.as_str().to_owned());
         let ids = ids.filter(|text| D::id_equals(&mut Statement::default(), mapping.id(), text).is_some());
-        let plan = Planning::new(mapping, query, &asked, size, ids.collect()).plan(sorted);
+        let folds_itself = !mapping
+            .search
+            .iter()
+            .any(|column| D::alike(&mut Statement::default(), column, &asked.text).is_some());
+        let plan = Planning::new(mapping, query, &asked, size, ids.collect(), folds_itself).plan(sorted);
 
         let mut segments: Vec<Segment> = Vec::new();
         for (at, finding) in plan.findings.iter().enumerate() {
@@ -218,7 +222,8 @@ impl<'a, D: Dialect> Paging<'a, D> {
             by,
             elapsed_ms: elapsed.as_secs_f64() * 1000.0,
         };
-        let left_out = self.plan.left_out.filter(|_| next.is_none());
+        let nobody = self.found.is_empty() && self.query.place == Place::Start;
+        let left_out = self.plan.left_out(next.is_some(), nobody);
         let rows = self.found.into_iter().filter_map(Fetched::shown).collect();
         Page { rows, previous, next, how, left_out, doubled }
     }
@@ -409,6 +414,25 @@ impl<'a, D: Dialect> Paging<'a, D> {
                     all.push(any_of(&any));
                 }
                 format!("({})", all.join(" AND "))
+            }
+            Test::Alike { columns, words } => {
+                let mut all = Vec::with_capacity(words.len());
+                for word in words {
+                    let any = columns.iter().map(|&at| {
+                        let column = &mapping.search[at];
+                        D::alike(statement, column, word).unwrap_or_else(|| {
+                            D::matches(statement, column, super::sql::Match::Contains, word)
+                        })
+                    });
+                    all.push(any_of(&any.collect::<Vec<_>>()));
+                }
+                format!("({})", all.join(" AND "))
+            }
+            Test::Digits { columns, digits } => {
+                let any = columns
+                    .iter()
+                    .map(|&at| filters::has_digits::<D>(statement, &mapping.search[at], digits));
+                any_of(&any.collect::<Vec<_>>())
             }
         })
     }

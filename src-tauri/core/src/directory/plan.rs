@@ -9,7 +9,7 @@ use super::catalogue::{Form, TableColumn};
 use super::filters;
 use super::mapping::Mapping;
 use super::sql::Match;
-use super::{LeftOut, Query, Tier};
+use super::{FieldKind, LeftOut, Query, Role, Tier, alike};
 
 /// So many of the newest rows are looked at where nothing serves a test, and beside an index that has
 /// to gather all its rows before it can order them. Measured with PostgreSQL 15 and 10 million rows:
@@ -45,6 +45,16 @@ pub(super) enum Test {
     Words {
         columns: Vec<usize>,
         words: Vec<String>,
+    },
+    /// The same, whatever the accents.
+    Alike {
+        columns: Vec<usize>,
+        words: Vec<String>,
+    },
+    /// One of the columns has these digits, whatever stands between them.
+    Digits {
+        columns: Vec<usize>,
+        digits: String,
     },
 }
 
@@ -104,7 +114,19 @@ pub(super) struct Plan {
     /// Every row passes them, whatever finds it.
     pub(super) filters: Vec<Filter>,
     /// Told with the last page: what was not searched.
-    pub(super) left_out: Option<LeftOut>,
+    left_out: Option<LeftOut>,
+    /// Told where nobody was found.
+    unfolded: Option<LeftOut>,
+}
+
+impl Plan {
+    /// What a page has to say of what was not searched. `nobody`: the list is empty.
+    pub(super) fn left_out(self, goes_on: bool, nobody: bool) -> Option<LeftOut> {
+        if goes_on {
+            return None;
+        }
+        self.left_out.or(self.unfolded.filter(|_| nobody))
+    }
 }
 
 /// What the plan of a question is made from.
@@ -116,6 +138,8 @@ pub(super) struct Planning<'a, T> {
     /// What the text may identify that can be an id of this directory.
     ids: Vec<String>,
     may_read: bool,
+    /// The database itself finds every searched text whatever its accents.
+    folds_itself: bool,
 }
 
 impl<'a, T: Clone> Planning<'a, T> {
@@ -125,9 +149,10 @@ impl<'a, T: Clone> Planning<'a, T> {
         asked: &'a Asked,
         size: Size,
         ids: Vec<String>,
+        folds_itself: bool,
     ) -> Self {
         let may_read = query.everywhere || size.is_small();
-        Self { mapping, query, asked, size, ids, may_read }
+        Self { mapping, query, asked, size, ids, may_read, folds_itself }
     }
 
     /// `sorted`: the shown column that the operator orders by (`None`: the id), and whether downwards.
@@ -183,7 +208,10 @@ impl<'a, T: Clone> Planning<'a, T> {
         let served = columns.iter().all(|&at| self.serves_contains(at)) && has_trigram(text);
         // What is it or begins with it contains it too.
         let any = Test::Any { columns, how: Match::Contains, text: text.clone() };
-        let tests = std::iter::once(any).chain(self.ids.iter().cloned().map(Test::Id)).collect();
+        let ids = self.ids.iter().cloned().map(Test::Id);
+        // An index that finds the text does not find its other spellings.
+        let alike = (!served).then(|| self.alike()).into_iter().flatten();
+        let tests = std::iter::once(any).chain(ids).chain(alike).collect();
         let order = column.map_or(Order::Id, Order::Shown);
         let reach = reach(served, Reach::Gathered);
         vec![Finding { tier: Tier::Contains, tests, reach, order, descending }]
@@ -227,6 +255,7 @@ impl<'a, T: Clone> Planning<'a, T> {
                 {
                     spellings.truncate(2); // as typed and in lower case: nobody titles an address
                 }
+                spellings.extend(self.other_spellings(at, form));
                 findings.extend(spellings.into_iter().map(|spelling| {
                     let test = Test::Begins { column: at, text: spelling, form };
                     finding(Tier::Prefix, test, Reach::Quick, Order::Searched(at, form), false)
@@ -248,7 +277,54 @@ impl<'a, T: Clone> Planning<'a, T> {
             let test = Test::Words { columns: all, words };
             findings.push(finding(Tier::Words, test, reach(served, Reach::Gathered), newest, true));
         }
+        findings.extend(either(Tier::Alike, self.alike(), Reach::Read, newest));
         findings
+    }
+
+    /// What no index finds, because it is spelled otherwise. Accents are looked past only where the table is read.
+    fn alike(&self) -> Vec<Test> {
+        let mut tests = Vec::new();
+        if self.may_read && self.is_spelled() {
+            let columns = (0..self.mapping.search.len()).collect();
+            tests.push(Test::Alike { columns, words: self.asked.words.clone() });
+        }
+        let columns: Vec<usize> =
+            (0..self.mapping.search.len()).filter(|&at| self.role(at) == Role::Other).collect();
+        if let Some(digits) = self.asked.phone.clone().filter(|_| !columns.is_empty()) {
+            tests.push(Test::Digits { columns, digits });
+        }
+        tests
+    }
+
+    /// The text has letters that the database tells from those with accents.
+    fn is_spelled(&self) -> bool {
+        !self.folds_itself
+            && !self.mapping.search.is_empty()
+            && self.asked.words.iter().any(|word| alike::has_spellings(word))
+    }
+
+    /// What an index may find beginnings of beside the text itself: a name the other way round, a telephone number
+    /// without its punctuation.
+    fn other_spellings(&self, at: usize, form: Form) -> Vec<String> {
+        match (self.role(at), &self.asked.inverted, &self.asked.phone) {
+            (Role::Name, Some(inverted), _) => spellings(inverted, form),
+            (Role::Other, _, Some(digits)) => {
+                let mut written = vec![digits.clone(), format!("+{digits}"), format!("0{digits}")];
+                written.retain(|written| written != self.text());
+                written
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What a searched column is to Understudy; whatever holds no text is an id of some kind.
+    fn role(&self, at: usize) -> Role {
+        let column = &self.mapping.search[at];
+        let shown = self.mapping.columns.iter().find(|shown| shown.name == column.name.as_str());
+        match shown.map_or(Role::Other, |shown| shown.role) {
+            Role::Other if column.kind != FieldKind::Text => Role::Id,
+            role => role,
+        }
     }
 
     /// The text at the beginning of or anywhere in one of `columns`: those that an index serves, and those
@@ -271,31 +347,44 @@ impl<'a, T: Clone> Planning<'a, T> {
     fn guarded(&self, findings: Vec<Finding>) -> Plan {
         let filters = self.asked.filters.clone();
         if self.may_read {
-            return Plan { findings, filters, left_out: None };
+            return Plan { findings, filters, left_out: None, unfolded: None };
         }
+        let unfolded = self.is_spelled().then(|| self.leaves_out(None, true));
         let (unserved, mut findings): (Vec<Finding>, Vec<Finding>) =
             findings.into_iter().partition(|finding| finding.reach == Reach::Read);
         let Some(last) = unserved.last() else {
-            return Plan { findings, filters, left_out: None };
+            return Plan { findings, filters, left_out: None, unfolded };
         };
         let all_of_it = last.tests == [Test::Everything] && self.asked.filters.is_empty();
         let walks = !all_of_it && self.query.sort.is_none() && self.newest_is_served();
         if walks {
             let tests = unserved.iter().flat_map(|finding| finding.tests.clone()).collect();
+            // What stands for all of them is not the rarest.
+            let usual = unserved.iter().rev().find(|finding| finding.tier != Tier::Alike);
             findings.push(Finding {
-                tier: last.tier,
+                tier: usual.unwrap_or(last).tier,
                 tests,
                 reach: Reach::Newest,
                 order: self.newest(),
                 descending: true,
             });
         }
-        let left_out = LeftOut {
-            rows: self.size.rows,
-            limit_ms: self.size.limit_ms,
-            looked_at: walks.then_some(LOOKED_AT),
+        let left_out = Some(self.leaves_out(walks.then_some(LOOKED_AT), false));
+        Plan { findings, filters, left_out, unfolded }
+    }
+
+    fn leaves_out(&self, looked_at: Option<u32>, spellings: bool) -> LeftOut {
+        let Size { rows, limit_ms } = self.size;
+        LeftOut { rows, limit_ms, looked_at, exact: self.exact(), spellings }
+    }
+
+    /// The text with whole values where an index finds those, but no parts.
+    fn exact(&self) -> Option<String> {
+        let finds_whole_values = |column: usize| {
+            let access = &self.mapping.shown[column].access;
+            access.equals.is_some() && access.contains.is_none()
         };
-        Plan { findings, filters, left_out: Some(left_out) }
+        asked::made_exact(&self.query.text, &self.mapping.columns, finds_whole_values)
     }
 
     /// By the time of creation, where that does not mean to order the whole of a large table; else by id.

@@ -5,18 +5,24 @@
 //! again, once, and the query is repeated; if it fails again, that error is returned.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::values::{KnownValues, may_be_suggested};
 use super::{Count, Directory, Info, Page, Passwords, Query, Row, cancelled, open_engine};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
+
+/// Nobody waits longer for suggestions.
+const SUGGESTIONS_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Reopening {
     part: DirectoryPart,
     passwords: Arc<dyn Passwords>,
     current: RwLock<Arc<dyn Directory>>,
+    known: KnownValues,
     /// Held while it is reopened: concurrent queries wait and share the new one.
     opening: tokio::sync::Mutex<()>,
 }
@@ -24,7 +30,13 @@ pub(super) struct Reopening {
 impl Reopening {
     pub(super) async fn open(part: &DirectoryPart, passwords: Arc<dyn Passwords>) -> Result<Self> {
         let current = RwLock::new(open_engine(part, &passwords).await?);
-        Ok(Self { part: part.clone(), passwords, current, opening: tokio::sync::Mutex::default() })
+        Ok(Self {
+            part: part.clone(),
+            passwords,
+            current,
+            known: KnownValues::default(),
+            opening: tokio::sync::Mutex::default(),
+        })
     }
 
     fn current(&self) -> Arc<dyn Directory> {
@@ -41,6 +53,7 @@ impl Reopening {
         }
         let opened = open_engine(&self.part, &self.passwords).await?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&opened);
+        self.known.forget();
         Ok(opened)
     }
 
@@ -67,7 +80,9 @@ impl Directory for Reopening {
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
         let searched = self.ask(|directory| async move { directory.search(query, cancel).await });
-        Box::pin(unless_cancelled(cancel, searched)).await
+        let page = Box::pin(unless_cancelled(cancel, searched)).await?;
+        self.known.learn(&self.info().columns, &page.rows);
+        Ok(page)
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
@@ -77,6 +92,26 @@ impl Directory for Reopening {
 
     async fn user(&self, id: &str) -> Result<Option<Row>> {
         self.ask(|directory| async move { directory.user(id).await }).await
+    }
+
+    async fn values(&self, column: usize) -> Result<Vec<String>> {
+        if !self.info().columns.get(column).is_some_and(may_be_suggested) {
+            return Ok(Vec::new());
+        }
+        let known = self.known.of(column);
+        let asked = known.get_or_init(|| async {
+            let values = self.ask(|directory| async move { directory.values(column).await });
+            match tokio::time::timeout(SUGGESTIONS_LIMIT, values).await {
+                Ok(Ok(values)) => values,
+                Ok(Err(error)) => {
+                    tracing::debug!("no values to suggest: {}", error.message);
+                    Vec::new()
+                }
+                Err(_) => Vec::new(),
+            }
+        });
+        let asked = asked.await;
+        Ok(self.known.with_loaded(column, asked))
     }
 
     async fn refresh(&self) -> Result<()> {

@@ -158,6 +158,12 @@ pub(super) trait Dialect: Sync {
     /// The column's text begins or ends with or contains `text`, whatever the case.
     fn matches(statement: &mut Statement, column: &TableColumn<Self::Type>, how: Match, text: &str)
     -> String;
+    /// The column's text contains `text`, whatever the case and the accents; `None`: [`Self::matches`] finds that.
+    fn alike(statement: &mut Statement, column: &TableColumn<Self::Type>, text: &str) -> Option<String>;
+    /// The column as text.
+    fn text(column: &TableColumn<Self::Type>) -> String;
+    /// Binds a text, and gives its placeholder.
+    fn bound_text(statement: &mut Statement, text: String) -> String;
 }
 
 /// A column of the mapping, as SQL.

@@ -15,8 +15,10 @@ mod paths;
 mod people;
 #[cfg(target_os = "linux")]
 mod postgres;
+mod spellings;
 mod sqlite;
 mod story;
+mod suggestions;
 mod survey;
 
 use understudy_core::connection::DirectoryPart;

@@ -15,7 +15,9 @@ use understudy_test_support::mariadb::MariaDbServer;
 use crate::faults::{self, Administrator, Overseer};
 use crate::paths;
 use crate::people::{Indexed, Person, PrefixIndex, people};
+use crate::spellings;
 use crate::story::{self, pages, query, search};
+use crate::suggestions;
 
 /// The story's index on the e-mail ignores the case; its names are too long for an index.
 const INDEXED: Indexed = Indexed {
@@ -150,6 +152,7 @@ async fn the_story_on_mariadb() {
     texts_of_other_character_sets_are_searched(&server).await;
     tables_are_found_by_their_exact_names(&server).await;
     values_within_json_are_columns(&server).await;
+    other_spellings_are_found(&server).await;
     nothing_can_be_written(&server).await;
     refusals_are_told_apart(&server).await;
     the_way_to_the_server_is_secure(&server).await;
@@ -581,6 +584,45 @@ async fn values_within_json_are_columns(server: &MariaDbServer) {
     paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", Some(&password())).await;
 }
 
+async fn other_spellings_are_found(server: &MariaDbServer) {
+    let collations = [
+        ("utf8mb4", "utf8mb4_bin", false),
+        ("utf8mb4", "utf8mb4_general_ci", true),
+        ("utf8mb4", "utf8mb4_unicode_520_ci", true),
+        ("utf8mb3", "utf8mb3_bin", false),
+    ];
+    let tables = collations.map(|(charset, collation, _)| {
+        let text = format!("varchar(80) CHARACTER SET {charset} COLLATE {collation}");
+        format!(
+            "CREATE TABLE {collation} (id int PRIMARY KEY, full_name {text}, phone {text}, KEY (full_name));
+             INSERT INTO {collation} VALUES {};",
+            spellings::values()
+        )
+    });
+    let url = database(server, "spellings", &tables.concat());
+    for (_, collation, folds_itself) in collations {
+        let directory = open(&spellings::part(url.clone(), collation, "id")).await;
+        spellings::told(&*directory, folds_itself).await;
+        directory.close().await;
+    }
+
+    let columns = "id int PRIMARY KEY, full_name varchar(80), plan varchar(80), api_token varchar(80)";
+    let rows = suggestions::values();
+    let url = database(
+        server,
+        "suggestions",
+        &format!(
+            "CREATE TABLE plain ({columns}); INSERT INTO plain VALUES {rows};
+             CREATE TABLE indexed ({columns}, KEY (plan)); INSERT INTO indexed VALUES {rows};"
+        ),
+    );
+    for (table, indexed) in [("plain", false), ("indexed", true)] {
+        let directory = open(&suggestions::part(url.clone(), table, "id")).await;
+        suggestions::told(&*directory, indexed).await;
+        directory.close().await;
+    }
+}
+
 async fn nothing_can_be_written(server: &MariaDbServer) {
     let url = database(
         server,
@@ -763,10 +805,10 @@ async fn a_filter_that_most_users_pass_is_answered_from_the_newest() {
     let directory = open(&part).await;
     let few = Query { limit: 2, ..query("") };
     for (text, expected) in [
-        ("plan:pro", ["119999", "119998", "119997", "119996"]),
-        ("plan:free", ["120000", "119000", "118000", "117000"]),
+        ("plan:=pro", ["119999", "119998", "119997", "119996"]),
+        ("plan:=free", ["120000", "119000", "118000", "117000"]),
         // None of them is among the newest.
-        ("plan:old", ["3", "2", "1", ""]),
+        ("plan:=old", ["3", "2", "1", ""]),
     ] {
         let first = search(&*directory, &Query { text: text.into(), ..few.clone() }).await;
         let place = Place::After(first.next.clone().expect("there are more"));
@@ -776,6 +818,13 @@ async fn a_filter_that_most_users_pass_is_answered_from_the_newest() {
         assert_eq!(ids, expected, "{text}");
         assert!(first.left_out.is_none() && second.left_out.is_none(), "{text}");
     }
+    // No index finds parts of a value: the newest are looked at, and what the index does find is offered.
+    let page = search(&*directory, &Query { text: "plan:old".into(), ..few.clone() }).await;
+    let left_out = page.left_out.expect("most rows are not looked at");
+    assert_eq!((page.rows.len(), left_out.looked_at), (0, Some(5000)));
+    assert_eq!(left_out.exact.as_deref(), Some("plan:=old"));
+    let page = search(&*directory, &Query { text: "plan:ol".into(), everywhere: true, ..few }).await;
+    assert_eq!((page.rows.len(), page.left_out), (2, None), "two of three, and another page");
 }
 
 struct Admin<'a>(&'a MariaDbServer);

@@ -16,7 +16,9 @@ use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 use crate::faults::{self, Administrator, Overseer};
 use crate::paths;
 use crate::people::{Indexed, PrefixIndex, people};
+use crate::spellings;
 use crate::story::{self, pages, query, search};
+use crate::suggestions;
 
 /// The story's index on the e-mail minds the case.
 const INDEXED: Indexed = Indexed {
@@ -136,8 +138,40 @@ async fn the_story_on_postgres() {
     ids_of_every_kind_find_their_user(&server).await;
     tables_are_found_by_their_exact_names(&server).await;
     values_within_json_are_columns(&server).await;
+    other_spellings_are_found(&server).await;
     nothing_can_be_written(&server).await;
     refusals_are_told_apart(&server).await;
+}
+
+async fn other_spellings_are_found(server: &PostgresServer) {
+    let url = database(
+        server,
+        "spellings",
+        &format!(
+            "CREATE TABLE people (id int PRIMARY KEY, full_name text, phone varchar(40));
+             INSERT INTO people VALUES {};",
+            spellings::values()
+        ),
+    );
+    let directory = open(&spellings::part(url, "people", "id")).await;
+    spellings::told(&*directory, false).await;
+    directory.close().await;
+
+    let table = "(id int PRIMARY KEY, full_name text, plan text, api_token text)";
+    let rows = suggestions::values();
+    let url = database(
+        server,
+        "suggestions",
+        &format!(
+            "CREATE TABLE looked_at {table}; INSERT INTO looked_at VALUES {rows};
+             CREATE TABLE analysed {table}; INSERT INTO analysed VALUES {rows}; ANALYZE analysed;"
+        ),
+    );
+    for table in ["looked_at", "analysed"] {
+        let directory = open(&suggestions::part(url.clone(), table, "id")).await;
+        suggestions::told(&*directory, false).await;
+        directory.close().await;
+    }
 }
 
 /// More users than may be read at every keystroke; the searched columns have no index that serves a text.
@@ -212,8 +246,10 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     for text in ["neale", "NEALE", "zora n", "neale zora", "mail77@EXAMPLE.com", "mail7777", "nobody at all"]
     {
         let page = search(&*directory, &query(text)).await;
-        assert_eq!(page.left_out, None, "{text}");
         assert_eq!(page.rows.is_empty(), text == "nobody at all", "{text}");
+        // Only where nobody was found, other spellings are worth reading the table for.
+        let spellings = page.left_out.map(|left_out| (left_out.spellings, left_out.looked_at));
+        assert_eq!(spellings, page.rows.is_empty().then_some((true, None)), "{text}");
     }
     directory.close().await;
     // Where rows have to be gathered first, the newest are read beside them.

@@ -15,7 +15,9 @@ use understudy_core::error::{Code, Error};
 use crate::faults::{self, Administrator};
 use crate::paths;
 use crate::people::{Indexed, PrefixIndex, people};
+use crate::spellings;
 use crate::story::{self, pages, query, search};
+use crate::suggestions;
 
 /// The story's index on the name minds the case.
 const INDEXED: Indexed = Indexed {
@@ -100,6 +102,32 @@ async fn opening_fails(part: &DirectoryPart) -> Error {
     match directory::open(part, None).await {
         Ok(_) => panic!("{part:?} was opened"),
         Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn other_spellings_are_found() {
+    let (_folder, url, mut connection) =
+        database("CREATE TABLE people (id INTEGER PRIMARY KEY, full_name TEXT, phone TEXT)").await;
+    let insert = format!("INSERT INTO people VALUES {}", spellings::values());
+    sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
+    let directory = directory::open(&spellings::part(url, "people", "id"), None).await.unwrap();
+    spellings::told(&*directory, false).await;
+}
+
+#[tokio::test]
+async fn values_and_other_searches_are_suggested() {
+    let (_folder, url, mut connection) = database(
+        "CREATE TABLE plain (id INTEGER PRIMARY KEY, full_name TEXT, plan TEXT, api_token TEXT);
+         CREATE TABLE indexed (id INTEGER PRIMARY KEY, full_name TEXT, plan TEXT, api_token TEXT);
+         CREATE INDEX by_plan ON indexed (plan)",
+    )
+    .await;
+    for (table, indexed) in [("plain", false), ("indexed", true)] {
+        let insert = format!("INSERT INTO {table} VALUES {}", suggestions::values());
+        sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut connection).await.unwrap();
+        let directory = directory::open(&suggestions::part(url.clone(), table, "id"), None).await.unwrap();
+        suggestions::told(&*directory, indexed).await;
     }
 }
 

@@ -106,7 +106,13 @@ async fn all_users_newest_first(directory: &dyn Directory, people: &[Person]) {
 
 async fn filters_narrow_the_list(directory: &dyn Directory, people: &[Person]) {
     type Passes = fn(&Person) -> bool;
-    let cases: [(&str, Passes); 22] = [
+    let cases: [(&str, Passes); 28] = [
+        ("plan:=pro", |one| one.plan.as_deref() == Some("pro")),
+        ("plan:=PRO,=free", |one| one.plan.is_some()),
+        ("plan:=r", |_| false),
+        ("plan:R", |one| one.plan.is_some()),
+        ("plan:ro", |one| one.plan.as_deref() == Some("pro")),
+        ("-plan:re", |one| one.plan.as_deref() != Some("free")),
         ("plan:pro", |one| one.plan.as_deref() == Some("pro")),
         ("PLAN:PRO", |one| one.plan.as_deref() == Some("pro")),
         ("plan:pro,free", |one| one.plan.is_some()),

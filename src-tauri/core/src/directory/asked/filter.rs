@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
-use super::super::{Column, FieldKind, Role};
+use super::super::{Column, FieldKind, Role, alike};
 use super::lexer::{Value, Written};
 use super::operand::{self, Extent, including};
 use super::{Bound, Operand, Test};
@@ -44,6 +44,7 @@ pub(super) fn tests(column: &Column, name: &str, value: &Value, now: Timestamp) 
         if any.contains(&test) {
             continue;
         }
+        let digits = reader.digits(&test);
         // All that is equality becomes one test, which is one IN for a database.
         let known =
             any.iter_mut().find_map(|test| if let Test::Is(known) = test { Some(known) } else { None });
@@ -57,12 +58,123 @@ pub(super) fn tests(column: &Column, name: &str, value: &Value, now: Timestamp) 
             }
             (test, _) => any.push(test),
         }
+        any.extend(digits);
     }
     if value.ends_in_open_quote() { Err(Unread::Incomplete) } else { Ok(any) }
 }
 
-/// `value` for people: `> 2026-01`, `pro, free`, `last 7d`.
-pub(super) fn said(column: &Column, value: &Value) -> String {
+/// A filter for people, behind its column's label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    /// `contains`, `is not`; empty where the value says it.
+    pub(super) relation: String,
+    /// `pro, free`, `> 2026-01`, `last 7d`.
+    pub(super) value: String,
+}
+
+/// What `value` asks of `column`, for people.
+pub(super) fn said(column: &Column, value: &Value, negated: bool) -> Said {
+    if matches!(column.kind, FieldKind::Text | FieldKind::Json) {
+        return said_of_text(column, value, negated);
+    }
+    let relation = if negated { "not" } else { "" }.to_owned();
+    Said { relation, value: said_of_others(column, value) }
+}
+
+/// How a text is compared, as a verb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Contains,
+    Is,
+    Begins,
+    Ends,
+    Has,
+    Lacks,
+}
+
+impl Verb {
+    fn words(self, negated: bool) -> &'static str {
+        match (self, negated) {
+            (Self::Contains, false) => "contains",
+            (Self::Contains, true) => "does not contain",
+            (Self::Is, false) => "is",
+            (Self::Is, true) => "is not",
+            (Self::Begins, false) => "begins with",
+            (Self::Begins, true) => "does not begin with",
+            (Self::Ends, false) => "ends with",
+            (Self::Ends, true) => "does not end with",
+            (Self::Has, false) | (Self::Lacks, true) => "has a",
+            (Self::Lacks, false) | (Self::Has, true) => "has no",
+        }
+    }
+}
+
+fn said_of_text(column: &Column, value: &Value, negated: bool) -> Said {
+    let mut said: Option<(Verb, Said)> = None;
+    for written in value.operands() {
+        let (verb, text) = spoken(column, written);
+        said = Some(match said {
+            None => (verb, Said { relation: verb.words(negated).to_owned(), value: text }),
+            Some((last, mut said)) => {
+                let between =
+                    if last == verb { ", ".to_owned() } else { format!(" or {} ", verb.words(negated)) };
+                said.value = format!("{}{between}{text}", said.value);
+                (verb, said)
+            }
+        });
+    }
+    said.map(|(_, said)| said).expect("an empty value is one empty operand")
+}
+
+/// One operand of a text, as verb and object.
+fn spoken(column: &Column, written: Written) -> (Verb, String) {
+    const VALUE: &str = "value";
+    let whole =
+        if column.role == Role::Id && column.kind == FieldKind::Text { Verb::Is } else { Verb::Contains };
+    match written.bare() {
+        _ if written.is_empty() => return (whole, String::new()),
+        Some(bare) if bare.eq_ignore_ascii_case("none") => return (Verb::Lacks, VALUE.to_owned()),
+        Some(bare) if bare.chars().all(|char| char == '*') => return (Verb::Has, VALUE.to_owned()),
+        _ => {}
+    }
+    let json = column.kind == FieldKind::Json;
+    // Quotes with nothing in them are a value, too.
+    let quoted = |text: String, written: Written| {
+        if text.is_empty() && !written.is_empty() { "\"\"".to_owned() } else { text }
+    };
+    if let Some((Comparison::Equal, rest)) = comparison(written) {
+        return (if json { whole } else { Verb::Is }, quoted(rest.text(), rest));
+    }
+    let Stars { start, end, text } = Stars::of(written);
+    let verb = match (start, end) {
+        _ if text.is_empty() => Verb::Is,
+        _ if json => whole,
+        (true, true) => Verb::Contains,
+        (true, false) => Verb::Ends,
+        (false, true) => Verb::Begins,
+        (false, false) => whole,
+    };
+    (verb, quoted(text, written))
+}
+
+/// A text, and whether more may stand before or behind it.
+struct Stars {
+    start: bool,
+    end: bool,
+    text: String,
+}
+
+impl Stars {
+    fn of(written: Written) -> Self {
+        let open_end = written.strip_end('*');
+        let open_start = open_end.unwrap_or(written).strip_start('*');
+        let text = open_start.or(open_end).unwrap_or(written).text();
+        Self { start: open_start.is_some(), end: open_end.is_some(), text }
+    }
+}
+
+/// A number, a time or a truth for people: `> 2026-01`, `5, 7`, `last 7d`.
+fn said_of_others(column: &Column, value: &Value) -> String {
     let ago = |text: &str| {
         column.kind == FieldKind::Time
             && text.len() > 1
@@ -127,24 +239,34 @@ impl Reader<'_> {
                 return Err(misfit(
                     written,
                     format!("`{}` holds text, which `<` and `>` cannot compare.", self.name),
-                    format!("Quotes search for the signs themselves: {}:\"{}\".", self.name, written.text()),
+                    format!(
+                        "`{0}` takes {1}. Quotes search for the signs themselves: {0}:\"{2}\".",
+                        self.name,
+                        operand::takes(FieldKind::Text),
+                        written.text()
+                    ),
                 ));
             }
         }
-        let open_end = written.strip_end('*');
-        let open_start = open_end.unwrap_or(written).strip_start('*');
-        let text = open_start.or(open_end).unwrap_or(written).text();
-        let contains = json || matches!(self.column.role, Role::Email | Role::Name);
-        Ok(match (open_start, open_end) {
-            (None, None) if text.is_empty() => is(text),
+        let Stars { start, end, text } = Stars::of(written);
+        Ok(match (start, end) {
+            (false, false) if text.is_empty() => is(text),
             _ if text.is_empty() => Test::NotNull,
             _ if json => Test::Contains(text),
-            (Some(_), Some(_)) => Test::Contains(text),
-            (None, Some(_)) => Test::BeginsWith(text),
-            (Some(_), None) => Test::EndsWith(text),
-            (None, None) if contains => Test::Contains(text),
-            (None, None) => is(text),
+            (false, true) => Test::BeginsWith(text),
+            (true, false) => Test::EndsWith(text),
+            // A part of an id is nobody's.
+            (false, false) if self.column.role == Role::Id => is(text),
+            (true, true) | (false, false) => Test::Contains(text),
         })
+    }
+
+    /// A telephone number is found in any punctuation: where its column is named so, or its own tells.
+    fn digits(&self, test: &Test) -> Option<Test> {
+        let Test::Contains(part) = test else { return None };
+        let may_hold = self.column.kind == FieldKind::Text && self.column.role == Role::Other;
+        let is_one = alike::is_punctuated(part) || alike::holds_phones(&self.column.name);
+        alike::phone(part).filter(|_| may_hold && is_one).map(Test::Digits)
     }
 
     fn scaled(&self, written: Written) -> Read<Test> {

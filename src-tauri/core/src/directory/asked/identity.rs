@@ -79,6 +79,14 @@ pub(in crate::directory) fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// `Anna Hoffmann` for `Hoffmann, Anna`; `None` for anything else.
+pub(in crate::directory) fn inverted(text: &str) -> Option<String> {
+    let (last, first) = text.split_once(',')?;
+    let (last, first) = (last.trim(), first.trim());
+    let is_name = |text: &str| text.contains(char::is_alphabetic) && !text.contains([',', '@']);
+    (is_name(last) && is_name(first)).then(|| format!("{first} {last}"))
+}
+
 /// Without what stands around a word in a sentence.
 fn bare(text: &str) -> &str {
     text.trim_start_matches(['#', '"', '\'', '<', '(', '[', '{', '“', '„', '‘', '«'])
@@ -198,6 +206,15 @@ mod tests {
         assert_eq!(identities("ada@acme.com"), [Identity::Email("ada@acme.com".into())]);
         assert_eq!(identities("42"), [Identity::Id("42".into())]);
         assert_eq!(identities("a@b@c"), [Identity::Id("a@b@c".into())]);
+    }
+
+    #[test]
+    fn a_name_may_stand_the_other_way_round() {
+        assert_eq!(inverted("Hoffmann, Anna").as_deref(), Some("Anna Hoffmann"));
+        assert_eq!(inverted("van der Berg,Jo Ann ").as_deref(), Some("Jo Ann van der Berg"));
+        for text in ["Hoffmann Anna", "Hoffmann,", ", Anna", "a, b, c", "1,5", "ada@acme.com, Ada"] {
+            assert_eq!(inverted(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod operand;
 #[cfg(test)]
 mod properties;
 mod reading;
+mod rewrite;
 #[cfg(test)]
 mod stories;
 mod suggest;
@@ -22,11 +23,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::filter::Unread;
+use self::identity::inverted;
 pub(super) use self::identity::{Identity, identities, words};
 use self::lexer::{Form, lex};
 pub use self::reading::{Chip, Fault, Reading, UnknownColumn};
-pub use self::suggest::{Suggestion, complete};
-use super::Column;
+pub(super) use self::rewrite::{Widened, filter_values, free_words, made_exact, widened, written};
+pub use self::suggest::{Suggestion, complete, completed_column};
+use super::{Column, alike};
 
 /// A search, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,10 @@ pub(super) struct Asked {
     pub(super) text: String,
     /// The free text's words, for "all of them, in any order"; a phrase in quotes is one. At most 8.
     pub(super) words: Vec<String>,
+    /// The free text the other way round, where it is `Hoffmann, Anna`.
+    pub(super) inverted: Option<String>,
+    /// The digits of the free text, where it is a telephone number.
+    pub(super) phone: Option<String>,
     /// What the free text may identify, the best first. At most 4.
     pub(super) identities: Vec<Identity>,
     /// A user must pass all of them. Those that are incomplete or at fault are not among them.
@@ -61,10 +68,12 @@ pub(super) enum Test {
     /// Equal to any of these, which are of one variant and never times; never empty. Text: the whole
     /// value, upper and lower case alike.
     Is(Vec<Operand>),
-    /// Text and JSON only, upper and lower case alike; so are the next two. Never empty.
+    /// Text and JSON only, upper and lower case alike; so are the next three. Never empty.
     Contains(String),
     BeginsWith(String),
     EndsWith(String),
+    /// Text with these digits, whatever stands between them.
+    Digits(String),
     /// Integers, numbers and times; at least one end is there, and they are in order.
     Range {
         from: Option<Bound>,
@@ -146,7 +155,8 @@ impl Asked {
                         reading.faults.push(Fault::new(text, &span, message, hint));
                         continue;
                     }
-                    let chip = Chip::new(text, &word.span, shown, negated, filter::said(shown, &value));
+                    let chip =
+                        Chip::new(text, &word.span, shown, negated, filter::said(shown, &value, negated));
                     reading.chips.push(Chip { complete: read.is_ok(), ..chip });
                     filters.extend(read.ok().map(|any| Filter { column, negated, any }));
                 }
@@ -154,8 +164,11 @@ impl Asked {
         }
         spoken.retain(|word| !word.is_empty());
         let free = free.join(" ");
+        let text = spoken.join(" ").trim().to_owned();
         Self {
-            text: spoken.join(" ").trim().to_owned(),
+            inverted: inverted(&text),
+            phone: alike::phone(&text),
+            text,
             words: words(&free),
             identities: identities(&free),
             filters,

@@ -74,7 +74,10 @@ pub(super) fn takes(kind: FieldKind) -> &'static str {
         FieldKind::Boolean => "true or false",
         FieldKind::Time => "a date: 2026-01, 2026-01-31, today, 7d, >2026-01 or 2026-01..2026-03",
         FieldKind::Uuid => "a whole UUID, like 550e8400-e29b-41d4-a716-446655440000",
-        FieldKind::Json | FieldKind::Text => "text",
+        FieldKind::Json => "a text that it contains",
+        FieldKind::Text => {
+            "text: pro (contains it), =pro (is it), pro* (begins with it) or *pro (ends with it)"
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use super::super::Column;
+use super::filter::Said;
 use super::names;
 
 /// A search text, for people.
@@ -36,6 +37,8 @@ pub struct Chip {
     pub label: String,
     /// Asks for the users that do not fit.
     pub negated: bool,
+    /// Between label and value: `contains`, `is not`, `not`; empty where the value says it.
+    pub relation: String,
     /// For people: `pro, free`, `> 2026-01`, `last 7d`, `any`.
     pub value: String,
     /// `false` while it is being typed: it is not applied yet.
@@ -73,11 +76,11 @@ impl Chip {
         span: &Range<usize>,
         column: &Column,
         negated: bool,
-        value: String,
+        Said { relation, value }: Said,
     ) -> Self {
         let (start, end) = utf16_span(text, span);
         let (column, label) = (column.name.clone(), column.label.clone());
-        Self { start, end, column, label, negated, value, complete: true }
+        Self { start, end, column, label, negated, relation, value, complete: true }
     }
 }
 

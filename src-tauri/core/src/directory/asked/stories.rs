@@ -52,6 +52,7 @@ fn told(filter: &Filter) -> String {
         Test::Contains(text) => format!("∋ {text:?}"),
         Test::BeginsWith(text) => format!("begins {text:?}"),
         Test::EndsWith(text) => format!("ends {text:?}"),
+        Test::Digits(digits) => format!("digits {digits}"),
         Test::Range { from, to } => {
             let end =
                 |bound: &Option<Bound>| bound.as_ref().map_or("∞".to_owned(), |bound| plain(&bound.value));
@@ -67,6 +68,12 @@ fn told(filter: &Filter) -> String {
     format!("{not}{} {}", columns()[filter.column].name, any.join(" or "))
 }
 
+/// A chip as it reads.
+fn said(chip: &Chip) -> String {
+    let words = [chip.label.as_str(), chip.relation.as_str(), chip.value.as_str()];
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn a_search_is_free_text_and_filters() {
     let text = "  plan:pro Ada created:>2026-01 email:@acme.com \"de la  Cruz\" -status:deleted company:\"North Star\" ";
@@ -76,25 +83,23 @@ fn a_search_is_free_text_and_filters() {
     assert_eq!(
         asked.filters.iter().map(told).collect::<Vec<_>>(),
         [
-            r#"plan ∈ {"pro"}"#,
+            r#"plan ∋ "pro""#,
             "created_at ∈ [2026-02-01T00:00:00Z, ∞)",
             r#"email ∋ "@acme.com""#,
-            r#"not status ∈ {"deleted"}"#,
-            r#"company ∈ {"North Star"}"#,
+            r#"not status ∋ "deleted""#,
+            r#"company ∋ "North Star""#,
         ]
     );
     assert_eq!(asked.reading.faults, []);
     assert_eq!(asked.reading.unknown, []);
-    let said =
-        |chip: &Chip| format!("{}{}: {}", if chip.negated { "not " } else { "" }, chip.label, chip.value);
     assert_eq!(
         asked.reading.chips.iter().map(said).collect::<Vec<_>>(),
         [
-            "Plan: pro",
-            "Created at: > 2026-01",
-            "Email: @acme.com",
-            "not Status: deleted",
-            "Company: North Star"
+            "Plan contains pro",
+            "Created at > 2026-01",
+            "Email contains @acme.com",
+            "Status does not contain deleted",
+            "Company contains North Star"
         ]
     );
 }
@@ -111,18 +116,24 @@ fn only_filters_leave_no_free_text_and_blank_is_nothing() {
 #[test]
 fn values_have_the_type_of_their_column() {
     for (text, expected) in [
-        ("plan:pro,free,pro", r#"plan ∈ {"pro", "free"}"#),
+        ("plan:pro,free,pro", r#"plan ∋ "pro" or ∋ "free""#),
+        ("plan:=pro,=free,=pro", r#"plan ∈ {"pro", "free"}"#),
+        ("plan:=\"very pro\"", r#"plan ∈ {"very pro"}"#),
         ("plan:none", "plan = NULL"),
         ("-plan:*", "not plan ≠ NULL"),
-        ("plan:\"none\"", r#"plan ∈ {"none"}"#),
+        ("plan:\"none\"", r#"plan ∋ "none""#),
+        ("plan:=none", r#"plan ∈ {"none"}"#),
         ("plan:\"\"", r#"plan ∈ {""}"#),
-        ("plan:pro,none,north*", r#"plan ∈ {"pro"} or = NULL or begins "north""#),
+        ("plan:pro,none,north*", r#"plan ∋ "pro" or = NULL or begins "north""#),
         ("company:north*", r#"company begins "north""#),
         ("company:*north*", r#"company ∋ "north""#),
         ("company:*\"north star\"*", r#"company ∋ "north star""#),
         ("company:*star", r#"company ends "star""#),
-        ("company:\"north*\"", r#"company ∈ {"north*"}"#),
-        ("company:a*b", r#"company ∈ {"a*b"}"#),
+        ("company:\"north*\"", r#"company ∋ "north*""#),
+        ("company:a*b", r#"company ∋ "a*b""#),
+        ("company:\"+49 (30) 123-456\"", r#"company ∋ "+49 (30) 123-456" or digits 4930123456"#),
+        ("company:4930123456", r#"company ∋ "4930123456""#),
+        ("company:=\"+49 30 123456\"", r#"company ∈ {"+49 30 123456"}"#),
         ("name:ada,\"grace h\"", r#"full_name ∋ "ada" or ∋ "grace h""#),
         ("email:=ada@acme.com", r#"email ∈ {"ada@acme.com"}"#),
         ("flags:beta", r#"flags ∋ "beta""#),
@@ -205,7 +216,8 @@ fn what_does_not_fit_is_said_with_its_place() {
             "plan:>5",
             ">5",
             "`plan` holds text, which `<` and `>` cannot compare.",
-            "Quotes search for the signs themselves: plan:\">5\".",
+            "`plan` takes text: pro (contains it), =pro (is it), pro* (begins with it) or *pro (ends with it). \
+             Quotes search for the signs themselves: plan:\">5\".",
         ),
         ("seats:10..5", "10..5", "`10..5` ends before it begins.", "Put the smaller or earlier one first."),
         (
@@ -276,7 +288,61 @@ fn words_with_a_colon_that_are_no_filters_are_searched_and_hinted_at() {
 fn chips_say_how_long_ago() {
     let values = |text: &str| read(text).reading.chips.into_iter().map(|chip| chip.value).collect::<Vec<_>>();
     assert_eq!(values("created:7d created:<=7d created:30d..7d"), ["last 7d", "≤ 7d ago", "30d..7d"]);
-    assert_eq!(values("plan:* plan:7d plan:\"a b\",c seats:>"), ["any", "7d", "a b, c", ">"]);
+    assert_eq!(values("active:* plan:7d plan:\"a b\",c seats:>"), ["any", "7d", "a b, c", ">"]);
+}
+
+#[test]
+fn chips_say_how_a_text_is_compared() {
+    for (text, expected) in [
+        ("plan:pro", "Plan contains pro"),
+        ("plan:*pro*", "Plan contains pro"),
+        ("plan:=pro", "Plan is pro"),
+        ("plan:pro*", "Plan begins with pro"),
+        ("plan:*pro", "Plan ends with pro"),
+        ("plan:pro,free", "Plan contains pro, free"),
+        ("plan:=pro,=free", "Plan is pro, free"),
+        ("plan:=pro,fr*,none", "Plan is pro or begins with fr or has no value"),
+        ("plan:*", "Plan has a value"),
+        ("-plan:*", "Plan has no value"),
+        ("plan:\"\"", "Plan is \"\""),
+        ("plan:", "Plan contains"),
+        ("plan:=", "Plan is"),
+        ("-plan:=pro", "Plan is not pro"),
+        ("-plan:pro*", "Plan does not begin with pro"),
+        ("-plan:none", "Plan has a value"),
+        ("flags:=beta", "Flags contains beta"),
+        ("id:7", "User ID 7"),
+        ("-active:yes", "Active not yes"),
+    ] {
+        assert_eq!(read(text).reading.chips.iter().map(said).collect::<Vec<_>>(), [expected], "{text}");
+    }
+}
+
+#[test]
+fn a_telephone_number_is_its_digits() {
+    let columns = [column("mobile_phone", Role::Other, FieldKind::Text)];
+    let digits = |text: &str| Asked::read(text, &columns, now()).filters.remove(0).any.pop();
+    for text in
+        ["mobile_phone:4930123456", "-mobile_phone:\"+49 (0)30 123 456\"", "mobile_phone:*4930123456*"]
+    {
+        assert_eq!(digits(text), Some(Test::Digits("4930123456".into())), "{text}");
+    }
+    assert_eq!(digits("mobile_phone:4930"), Some(Test::Contains("4930".into())));
+    assert_eq!(read("+49 30 123456").phone.as_deref(), Some("4930123456"));
+}
+
+#[test]
+fn a_text_that_identifies_is_compared_as_a_whole() {
+    let columns = [column("login", Role::Id, FieldKind::Text)];
+    for (text, expected) in [
+        ("id:usr_8", Test::Is(vec![Operand::Text("usr_8".into())])),
+        ("id:*usr_8*", Test::Contains("usr_8".into())),
+        ("id:usr*", Test::BeginsWith("usr".into())),
+    ] {
+        let asked = Asked::read(text, &columns, now());
+        assert_eq!(asked.filters[0].any, [expected], "{text}");
+    }
+    assert_eq!(said(&Asked::read("id:usr_8", &columns, now()).reading.chips[0]), "Login is usr_8");
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! What may be typed next: column names, and values where they are known beforehand.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::super::alike::folded;
 use super::super::{Column, FieldKind};
 use super::lexer::{Form, lex};
 use super::names;
 use super::reading::{byte_at, utf16_span};
+use super::rewrite::written;
 
 /// More would hide the list of users.
 const SUGGESTIONS: usize = 8;
@@ -29,35 +33,96 @@ pub struct Suggestion {
     pub end: usize,
 }
 
-/// What may be typed at `caret` (in UTF-16 code units), the likeliest first; at most 8.
-pub fn complete(text: &str, caret: usize, columns: &[Column], now: Timestamp) -> Vec<Suggestion> {
-    let caret = byte_at(text, caret);
+/// What is being typed.
+enum Spot {
+    Name { typed: String, span: Range<usize> },
+    Value { column: usize, typed: String, span: Range<usize>, is_exact: bool },
+}
+
+/// Where `caret` (in bytes) stands in `text`; `None` where nothing can be suggested.
+fn spot(text: &str, caret: usize, columns: &[Column]) -> Option<Spot> {
     let word = lex(text, |name| names::find(columns, name))
         .into_iter()
-        .find(|word| word.span.start < caret && caret <= word.span.end);
-    let Some(word) = word else { return Vec::new() };
-    let (known, span) = match word.form {
+        .find(|word| word.span.start < caret && caret <= word.span.end)?;
+    match word.form {
         // In the middle of a word nobody begins a filter.
         Form::Free(_) if caret == word.span.end => {
             let typed = &text[word.span.clone()];
             let name = typed.strip_prefix('-').unwrap_or(typed);
-            (column_names(name, columns), caret - name.len()..caret)
+            Some(Spot::Name { typed: name.to_owned(), span: caret - name.len()..caret })
         }
         Form::Filter { column, name, .. } if caret > name.end => {
             let value = &text[name.end + 1..word.span.end];
-            let Some((start, end)) = operand_at(value, caret - name.end - 1) else { return Vec::new() };
+            let is_text = columns[column].kind == FieldKind::Text;
+            let at = caret - name.end - 1;
+            let (start, end) = if is_text { text_at(value, at)? } else { operand_at(value, at)? };
             let span = name.end + 1 + start..name.end + 1 + end;
-            let typed = text[span.start..caret].to_lowercase();
-            let mut known = values(columns[column].kind, now);
-            known.retain(|(label, _)| label.starts_with(&typed) && *label != typed);
-            (known, span)
+            let is_exact = is_text && text[..span.start].ends_with('=');
+            Some(Spot::Value { column, typed: text[span.start..caret].to_lowercase(), span, is_exact })
         }
-        _ => return Vec::new(),
+        _ => None,
+    }
+}
+
+/// The column whose value is being typed at `caret` (in UTF-16 code units), where its values help to go on.
+pub fn completed_column(text: &str, caret: usize, columns: &[Column]) -> Option<usize> {
+    match spot(text, byte_at(text, caret), columns)? {
+        Spot::Value { column, .. } => Some(column).filter(|&at| columns[at].kind == FieldKind::Text),
+        Spot::Name { .. } => None,
+    }
+}
+
+/// What may be typed at `caret` (in UTF-16 code units), the likeliest first; at most 8. `known`: values of the column
+/// that [`completed_column`] names.
+pub fn complete(
+    text: &str,
+    caret: usize,
+    columns: &[Column],
+    known: &[String],
+    now: Timestamp,
+) -> Vec<Suggestion> {
+    let Some(spot) = spot(text, byte_at(text, caret), columns) else { return Vec::new() };
+    let (found, span) = match spot {
+        Spot::Name { typed, span } => {
+            let names = column_names(&typed, columns).into_iter();
+            (names.map(|(name, label)| (name.clone(), label, name)).collect::<Vec<_>>(), span)
+        }
+        Spot::Value { column, typed, span, is_exact } => {
+            let is_text = columns[column].kind == FieldKind::Text;
+            let mut found = if is_text { whole_values(known, &typed, is_exact) } else { Vec::new() };
+            let mut others = values(columns[column].kind, now);
+            others
+                .retain(|(label, _)| label.starts_with(&typed) && *label != typed && !(is_text && is_exact));
+            // The ones that go with every column stay in sight.
+            found.truncate(SUGGESTIONS - others.len().min(2));
+            found.extend(others.into_iter().map(|(label, detail)| (label.clone(), detail, label)));
+            (found, span)
+        }
     };
     let (start, end) = utf16_span(text, &span);
     let suggestion =
-        |(label, detail): (String, String)| Suggestion { insert: label.clone(), label, detail, start, end };
-    known.into_iter().take(SUGGESTIONS).map(suggestion).collect()
+        |(label, detail, insert): (String, String, String)| Suggestion { label, detail, insert, start, end };
+    found.into_iter().take(SUGGESTIONS).map(suggestion).collect()
+}
+
+/// Values that a column is known to have and that go on like `typed`, then those with a later word that does: label,
+/// detail, and how each is written as a whole value.
+fn whole_values(known: &[String], typed: &str, is_exact: bool) -> Vec<(String, String, String)> {
+    let typed = folded(typed);
+    let begins = |value: &&String| folded(value).starts_with(&typed);
+    let later = |value: &&String| {
+        let value = folded(value);
+        let mut words = value.split(|char: char| !char.is_alphanumeric()).skip(1);
+        !value.starts_with(&typed) && words.any(|word| word.starts_with(&typed))
+    };
+    let values = known.iter().filter(begins).chain(known.iter().filter(later));
+    values
+        .filter(|value| !(is_exact && value.to_lowercase() == typed))
+        .map(|value| {
+            let sign = if is_exact { "" } else { "=" };
+            (value.clone(), "whole value".to_owned(), format!("{sign}{}", written(value)))
+        })
+        .collect()
 }
 
 /// The columns that `typed` may become the name of: those that begin with it, then those with a
@@ -79,6 +144,18 @@ fn column_names(typed: &str, columns: &[Column]) -> Vec<(String, String)> {
         .chain(later)
         .filter_map(|(at, word)| Some((format!("{}:", word?), columns[at].label.clone())))
         .collect()
+}
+
+/// Where in `value` the text around `caret` stands, behind its equals sign; `None` where there are quotes.
+fn text_at(value: &str, caret: usize) -> Option<(usize, usize)> {
+    let (before, after) = value.split_at(caret);
+    let after = &after[..after.find(',').unwrap_or(after.len())];
+    if before.contains('"') || after.contains('"') {
+        return None;
+    }
+    let start = before.rfind(',').map_or(0, |at| at + 1);
+    let sign = usize::from(before[start..].starts_with('='));
+    Some((start + sign, caret + after.len()))
 }
 
 /// Where in `value` the operand around `caret` stands, behind its operator; `None` in quotes.
@@ -135,7 +212,7 @@ mod tests {
     /// What is suggested where the `|` stands.
     fn suggested(text: &str) -> Vec<Suggestion> {
         let caret = text[..text.find('|').unwrap()].encode_utf16().count();
-        complete(&text.replace('|', ""), caret, &columns(), now())
+        complete(&text.replace('|', ""), caret, &columns(), &[], now())
     }
 
     fn labels(text: &str) -> Vec<String> {
@@ -170,7 +247,7 @@ mod tests {
         let path = super::super::stories::column("profile->address->>city", Role::Other, FieldKind::Text);
         columns.push(path);
         for typed in ["profile", "addr", "ci", "profile.ad"] {
-            let suggested = complete(typed, typed.len(), &columns, now());
+            let suggested = complete(typed, typed.len(), &columns, &[], now());
             assert!(
                 suggested.iter().any(|one| one.label == "profile.address.city:"),
                 "{typed}: {suggested:?}"
@@ -194,6 +271,45 @@ mod tests {
         ] {
             assert_eq!(labels(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn values_of_the_column_are_suggested_as_whole_values() {
+        let known = ["pro", "Free", "North Star, Inc.", "Ångström Pro", "say \"hi\""].map(str::to_owned);
+        let suggested = |text: &str| {
+            let caret = text[..text.find('|').unwrap()].encode_utf16().count();
+            complete(&text.replace('|', ""), caret, &columns(), &known, now())
+        };
+        for (text, expected) in [
+            (
+                "plan:|",
+                &[
+                    "=pro",
+                    "=Free",
+                    "=\"North Star, Inc.\"",
+                    "=\"Ångström Pro\"",
+                    "=\"say \\\"hi\\\"\"",
+                    "none",
+                    "*",
+                ][..],
+            ),
+            ("plan:p|", &["=pro", "=\"Ångström Pro\""]),
+            ("plan:pro|", &["=pro", "=\"Ångström Pro\""]),
+            ("plan:=PR|", &["pro", "\"Ångström Pro\""]),
+            ("plan:=pro|", &["\"Ångström Pro\""]),
+            ("plan:=pro,fr|", &["=Free"]),
+            ("-plan:ang|", &["=\"Ångström Pro\""]),
+            ("plan:no|", &["=\"North Star, Inc.\"", "none"]),
+        ] {
+            let inserted: Vec<String> = suggested(text).into_iter().map(|one| one.insert).collect();
+            assert_eq!(inserted, expected, "{text}");
+        }
+        let column = |text: &str| completed_column(text, text.len(), &columns());
+        let plan = columns().iter().position(|column| column.name == "plan");
+        assert_eq!(
+            (column("plan:p"), column("plan:="), column("plan"), column("seats:5")),
+            (plan, plan, None, None)
+        );
     }
 
     #[test]

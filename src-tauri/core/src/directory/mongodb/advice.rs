@@ -28,7 +28,7 @@ impl Advise<Field> for Indexes<'_> {
             Tier::Email | Tier::Prefix => {
                 (doc! { indexed: 1 }, doc! { "collation": { "locale": "en", "strength": 2 } })
             }
-            Tier::Contains | Tier::Words => return None,
+            Tier::Contains | Tier::Words | Tier::Alike => return None,
         };
         let options = if options.is_empty() { String::new() } else { format!(", {}", shell(&options)) };
         Some(format!("{}.createIndex({}{options})", self.collection, shell(&keys)))

@@ -8,6 +8,7 @@ use mongodb::options::Collation;
 
 use super::paths;
 use super::values::{self, Class};
+use crate::directory::alike;
 use crate::directory::catalogue::TableColumn;
 use crate::directory::catalogue::mongodb::Field;
 use crate::directory::mapping::Mapping;
@@ -94,7 +95,22 @@ fn passes(mapping: &Mapping<Field>, test: &Test, manner: Manner) -> Option<Docum
             let all = words.iter().map(|word| any(any_column(mapping, columns, Match::Contains, word)));
             all_of(all.collect())
         }
+        Test::Alike { columns, words } => {
+            let path = |at: &usize| mapping.search[*at].name.as_str();
+            let found = |word: &String| {
+                any(columns.iter().map(|at| doc! { path(at): regex(alike::regex(word), "") }).collect())
+            };
+            all_of(words.iter().map(found).collect())
+        }
+        Test::Digits { columns, digits } => {
+            any(columns.iter().map(|&at| has_digits(&mapping.search[at], digits)).collect())
+        }
     })
+}
+
+/// A text with these digits, whatever stands between them.
+pub(super) fn has_digits(column: &Column, digits: &str) -> Document {
+    doc! { column.name.as_str(): regex(alike::digits_regex(digits), "") }
 }
 
 fn is_id(mapping: &Mapping<Field>, text: &str, manner: Manner) -> Document {

@@ -1,6 +1,7 @@
 //! The MongoDB directory. Columns are paths: `profile.name`, `emails.0.address`.
 
 mod advice;
+mod common;
 mod connect;
 pub(super) mod cut;
 pub(super) mod errors;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use bson::doc;
+use bson::{Document, doc};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,7 @@ use super::link::Link;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Fetched, the_one};
+use super::values::kept;
 use super::{Count, Directory, Info, Page, Passwords, Query, Row, cancelled};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
@@ -42,6 +44,8 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// measurement: a question that nothing serves reads the collection up to six times over, and 31,000 documents
 /// took longer than 300 ms on two busy cores.
 const ROWS_PER_DOCUMENT: u64 = 10;
+/// Nobody waits longer for suggestions.
+const VALUES_LIMIT: Duration = Duration::from_millis(500);
 /// Hits beyond these are "1,000+".
 const COUNTED_HITS: u64 = 1000;
 
@@ -198,6 +202,21 @@ impl Directory for MongoDirectory {
             .filter(|row| row.id == id)
             .map(|row| Fetched { segment: 0, cells: row.cells, id: Value::Text(row.id), key: Value::Null });
         the_one(rows.collect(), id)
+    }
+
+    async fn values(&self, column: usize) -> Result<Vec<String>> {
+        let ask = async |pipeline: Vec<Document>| {
+            let mut reading = Reading::begin(&self.server, VALUES_LIMIT).await?;
+            reading.aggregate(pipeline, None).await
+        };
+        let shown = &self.mapping.shown[column];
+        let found = ask(common::among_newest(&self.mapping, shown)).await?;
+        let mut values = common::texts(&found);
+        if let Some(pipeline) = common::by_index(shown) {
+            // Where the server reads the whole index instead, its time is up soon.
+            values.extend(common::texts(&ask(pipeline).await.unwrap_or_default()));
+        }
+        Ok(kept(values))
     }
 
     async fn close(&self) {

@@ -56,9 +56,17 @@ fn passes_test(column: &Column, test: &Test) -> Document {
         Test::Is(operands) => {
             doc! { path: { "$in": operands.iter().flat_map(|one| same(column, one)).collect::<Vec<_>>() } }
         }
-        Test::Contains(part) => doc! { path: filter::pattern(Match::Contains, part) },
+        Test::Contains(part) => {
+            let mut any = vec![doc! { path: filter::pattern(Match::Contains, part) }];
+            if column.db_type.class != Class::Text {
+                // Only texts have parts; anything else is found when it is the whole of it.
+                any.push(doc! { path: { "$in": other_than_text(part) } });
+            }
+            filter::any(any)
+        }
         Test::BeginsWith(part) => doc! { path: filter::pattern(Match::Prefix, part) },
         Test::EndsWith(part) => doc! { path: filter::pattern(Match::Suffix, part) },
+        Test::Digits(digits) => filter::has_digits(column, digits),
         Test::Range { from, to } => {
             let mut range = Document::new();
             let edge = |bound: &Bound, beyond: &str, exactly: &str| {
@@ -84,8 +92,7 @@ fn same(column: &Column, operand: &Operand) -> Vec<Bson> {
                 _ => vec![filter::whole(wanted, "i")],
             };
             if column.db_type.class != Class::Text {
-                let others = values::readings(wanted).into_iter();
-                same.extend(others.filter(|value| Class::of(value) != Some(Class::Text)));
+                same.extend(other_than_text(wanted));
             }
             same
         }
@@ -96,6 +103,13 @@ fn same(column: &Column, operand: &Operand) -> Vec<Bson> {
         }
         other => vec![value(other)],
     }
+}
+
+/// Every value that reads as `text` and is none.
+fn other_than_text(text: &str) -> Vec<Bson> {
+    let mut values = values::readings(text);
+    values.retain(|value| Class::of(value) != Some(Class::Text));
+    values
 }
 
 fn value(operand: &Operand) -> Bson {

@@ -172,6 +172,22 @@ impl Dialect for MySql {
         // No ESCAPE: the backslash is the default in the mode that `reading` sets.
         compared(statement, column, "LIKE", &how.pattern(text))
     }
+
+    fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
+        if matches!(&column.db_type, MyType::Text(kept) if kept.folds_accents()) {
+            return None;
+        }
+        let pattern = Self::bound_text(statement, Match::Contains.pattern(text));
+        Some(format!("{} COLLATE utf8mb4_unicode_520_ci LIKE {pattern}", in_utf8(column)))
+    }
+
+    fn text(column: &Column) -> String {
+        in_utf8(column)
+    }
+
+    fn bound_text(statement: &mut Statement, text: String) -> String {
+        statement.bind('?', Value::Text(text))
+    }
 }
 
 /// The column's text and `text`, whatever the case.

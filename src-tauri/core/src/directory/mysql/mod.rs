@@ -30,7 +30,7 @@ use super::link::Link;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Dialect, Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, Info, Page, Passwords, Query, Row, again, timed_out};
+use super::{Count, Directory, Info, Page, Passwords, Query, Row, again, timed_out, values};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -143,6 +143,12 @@ impl Answering for MySqlDirectory {
             .map_err(|error| self.server.failed(error))
     }
 
+    async fn texts(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<String>> {
+        let rows = reading.fetch(statement).await?;
+        let texts: Result<Vec<Option<String>>, _> = rows.iter().map(|row| text(row, 0)).collect();
+        Ok(texts.map_err(|error| self.server.failed(error))?.into_iter().flatten().collect())
+    }
+
     async fn number(&self, reading: &mut Reading, statement: Statement) -> Result<u64> {
         Ok(number(&reading.fetch(statement).await?).unwrap_or_default())
     }
@@ -169,6 +175,10 @@ impl Directory for MySqlDirectory {
         let ask = || self.read(async |reading: &mut Reading| self.fetch(reading, statement.clone()).await);
         let rows = again(ask).await?;
         the_one(rows, id)
+    }
+
+    async fn values(&self, column: usize) -> Result<Vec<String>> {
+        values::values(self, column, None).await
     }
 
     async fn close(&self) {

@@ -56,6 +56,13 @@ impl Text {
         self.collation.as_str().ends_with("_ci")
     }
 
+    /// Its own comparison takes every Latin letter with a mark for the one without. Older collations tell some of them
+    /// apart (ł and l), those of a language the ones that are letters of their own there.
+    pub(in crate::directory) fn folds_accents(&self) -> bool {
+        let ends = ["_unicode_520_ci", "_0900_ai_ci", "_uca1400_ai_ci"];
+        self.is_utf8mb4() && ends.iter().any(|end| self.collation.as_str() == format!("utf8mb4{end}"))
+    }
+
     /// It can hold every character there is, as what is compared with it does.
     pub(in crate::directory) fn is_utf8mb4(&self) -> bool {
         self.charset.as_str() == "utf8mb4"

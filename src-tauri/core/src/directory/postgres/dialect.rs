@@ -1,6 +1,7 @@
 //! What SQL calls things in PostgreSQL. Every value is bound as text and cast by the database.
 
 use crate::directory::FieldKind;
+use crate::directory::alike;
 use crate::directory::asked::Operand;
 use crate::directory::catalogue::postgres::PgType;
 use crate::directory::catalogue::{Form, TableColumn, quoted};
@@ -139,6 +140,20 @@ impl Dialect for Postgres {
         }
         let pattern = statement.bind('$', Value::Text(how.pattern(text)));
         format!("{} ILIKE {pattern}", as_text(column))
+    }
+
+    fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
+        // The pattern has each letter in both cases: nothing is left to the column's collation.
+        let pattern = Self::bound_text(statement, alike::regex(text));
+        Some(format!("{} COLLATE \"C\" ~ {pattern}", as_text(column)))
+    }
+
+    fn text(column: &Column) -> String {
+        as_text(column)
+    }
+
+    fn bound_text(statement: &mut Statement, text: String) -> String {
+        statement.bind('$', Value::Text(text))
     }
 }
 

@@ -21,14 +21,16 @@ use self::reading::{Reading, Server};
 pub(super) use self::survey::survey;
 use super::answering::{self, Answering};
 use super::catalogue::{
-    self,
+    self, TableColumn,
     postgres::{Found, PgType},
 };
+use super::cursor::Value;
 use super::link::Link;
 use super::mapping::Mapping;
 use super::paging::Step;
 use super::plan::{Reach, Size};
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
+use super::values;
 use super::{Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, stopped, timed_out};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
@@ -159,6 +161,12 @@ impl Answering for PostgresDirectory {
             .map_err(|error| self.server.failed(error))
     }
 
+    async fn texts(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<String>> {
+        let rows = reading.fetch(statement).await?;
+        let texts: Result<Vec<Option<String>>, _> = rows.iter().map(|row| reading::text(row, 0)).collect();
+        Ok(texts.map_err(|error| self.server.failed(error))?.into_iter().flatten().collect())
+    }
+
     async fn number(&self, reading: &mut Reading, statement: Statement) -> Result<u64> {
         let rows = reading.fetch(statement).await?;
         let text = rows.first().map(|row| reading::text(row, 0)).transpose();
@@ -211,9 +219,31 @@ impl Directory for PostgresDirectory {
         the_one(rows, id)
     }
 
+    async fn values(&self, column: usize) -> Result<Vec<String>> {
+        let shown = &self.mapping.shown[column];
+        let statistics = shown.within.is_none().then(|| statistics(&self.mapping.table, shown));
+        values::values(self, column, statistics).await
+    }
+
     async fn close(&self) {
         self.server.close().await;
     }
+}
+
+/// What ANALYZE found to be the commonest values, of columns that the role may read and no policy hides.
+/// <https://www.postgresql.org/docs/current/view-pg-stats.html>
+fn statistics(table: &str, column: &TableColumn<PgType>) -> Statement {
+    let mut statement = Statement::default();
+    let table = statement.bind('$', Value::Text(table.to_owned()));
+    let name = statement.bind('$', Value::Text(column.own().as_str().to_owned()));
+    statement.sql = format!(
+        "SELECT common.value FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname \
+         CROSS JOIN unnest(s.most_common_vals::text::text[]) WITH ORDINALITY AS common (value, place) \
+         WHERE c.oid = {table}::text::regclass AND s.attname = {name} ORDER BY s.inherited DESC, common.place LIMIT {}",
+        values::VALUES
+    );
+    statement
 }
 
 /// How many users there are: the planner's estimate, or else a count that gives up early.

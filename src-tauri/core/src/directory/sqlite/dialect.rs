@@ -2,6 +2,7 @@
 
 use super::trigrams;
 use crate::directory::FieldKind;
+use crate::directory::alike;
 use crate::directory::asked::Operand;
 use crate::directory::catalogue::sqlite::LiteType;
 use crate::directory::catalogue::{Form, TableColumn, quoted};
@@ -138,6 +139,19 @@ impl Dialect for Sqlite {
         });
         let like = like.collect::<Vec<_>>().join(" OR ");
         format!("({}({like}))", found.unwrap_or_default())
+    }
+
+    fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
+        let pattern = Self::bound_text(statement, format!("*{}*", alike::glob(text)));
+        Some(format!("{} GLOB {pattern}", qualified(column)))
+    }
+
+    fn text(column: &Column) -> String {
+        qualified(column)
+    }
+
+    fn bound_text(statement: &mut Statement, text: String) -> String {
+        statement.bind('?', Value::Text(text))
     }
 }
 

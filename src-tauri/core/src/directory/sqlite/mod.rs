@@ -27,7 +27,7 @@ use super::mapping::Mapping;
 use super::plan::Size;
 use super::services::services;
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Query, Row, changed, time};
+use super::{Count, Directory, FieldKind, Info, Page, Query, Row, changed, time, values};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -230,6 +230,15 @@ impl Answering for SqliteDirectory {
         rows.iter().map(|row| self.decoded(row)).collect::<Result<_, _>>().map_err(failed)
     }
 
+    async fn texts(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<String>> {
+        let failed = |error| errors::from_sqlx(error, &self.part);
+        let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
+        let texts: Result<Vec<Value>, _> = rows.iter().map(|row| value(row, 0)).collect();
+        // A number or bytes among texts complete nothing.
+        let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
+        Ok(texts.map_err(failed)?.into_iter().filter_map(text).collect())
+    }
+
     async fn number(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<u64> {
         let row = bound(statement).fetch_one(connection).await;
         let number =
@@ -260,6 +269,10 @@ impl Directory for SqliteDirectory {
             .read(async |connection: &mut SqliteConnection| self.fetch(connection, statement).await)
             .await?;
         the_one(rows?, id)
+    }
+
+    async fn values(&self, column: usize) -> Result<Vec<String>> {
+        values::values(self, column, None).await
     }
 
     async fn close(&self) {

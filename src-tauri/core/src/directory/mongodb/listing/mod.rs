@@ -102,7 +102,7 @@ impl<'a> Listing<'a> {
             .hint("A place in the list can be ordered by, such as `emails.0.address`."));
         }
         let ids = read.identities.iter().map(|identity| identity.as_str().to_owned()).collect();
-        let mut plan = Planning::new(mapping, query, &read, size, ids).plan(by);
+        let mut plan = Planning::new(mapping, query, &read, size, ids, false).plan(by);
         let whole_words = words.and_then(|_| with_whole_words(mapping, &mut plan, &read.words));
         for finding in &mut plan.findings {
             in_a_real_order(mapping, finding);
@@ -201,7 +201,8 @@ impl<'a> Listing<'a> {
         });
         let tier = finding.map_or(Tier::All, |finding| finding.tier);
         let how = How { tier, by, elapsed_ms: elapsed.as_secs_f64() * 1000.0 };
-        let left_out = self.plan.left_out.filter(|_| next.is_none());
+        let nobody = self.found.is_empty() && self.query.place == Place::Start;
+        let left_out = self.plan.left_out(next.is_some(), nobody);
         let rows = self.found.into_iter().map(|found| found.row).collect();
         Page { rows, previous, next, how, left_out, doubled }
     }
