@@ -418,11 +418,11 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
     ] {
         assert_ne!(changed, *text);
         write(desk, "given", &changed);
-        let part = console.connection("given").expect("it is there").file.directory.clone();
+        let directory = console.connection("given").expect("it is there").file.directory.clone();
         let asked = moved(console.directory_info("given").await);
         assert!(asked.is_way_in() && asked.secrets[0].stored_for.is_some(), "{asked:?}");
-        moved(console.survey(Some("given"), &part, &Typed::new(), 1).await);
-        moved(console.preview(Some("given"), &part, &Typed::new(), 1).await);
+        moved(console.survey(Some("given"), &directory, &Typed::new(), 1).await);
+        moved(console.preview(Some("given"), &directory, &Typed::new(), 1).await);
         moved(console.check_connection(Some("given"), &changed, Typed::new()).await);
         // A secret of the sign-in is typed, so nothing else is in the way.
         let typed = Typed::from([("admin_token".to_owned(), SecretString::from("typed"))]);

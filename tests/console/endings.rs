@@ -363,9 +363,9 @@ async fn a_sign_out_has_its_secret_whatever_became_of_the_keyring_since_the_sign
         let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
         desk.until(&session.id, Phase::Active).await;
         if locked {
-            desk.keyring.lock()
+            desk.keyring.lock();
         } else {
-            desk.keyring.go()
+            desk.keyring.go();
         }
         desk.console.end_session(&session.id, EndCause::Operator).await;
         assert_eq!(desk.ended().await.sign_out_failed, None);

@@ -89,7 +89,7 @@ async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_tha
     };
     let (customers, staff) = (file("users", ""), file("staff", "protect = [\"true\"]"));
     let desk = Desk::with_connection(|_| customers.clone()).await;
-    let (name, there) = way_in(&*desk.console.connection("shop").expect("it is there")).expect("a program");
+    let (name, there) = way_in(&desk.console.connection("shop").expect("it is there")).expect("a program");
     desk.vault.let_run_for_now(&name, &there);
 
     // A list that waits for its database, and a file that is saved meanwhile.
@@ -137,7 +137,7 @@ async fn a_retry_does_not_go_on_through_another_computer() {
     desk.until(&begun.id, Phase::Refused).await;
     match desk.browser.shown(&begun.id) {
         Some(Shown::Refusal(refusal)) => {
-            assert!(refusal.title.contains("where its users are"), "{refusal:?}")
+            assert!(refusal.title.contains("where its users are"), "{refusal:?}");
         }
         other => panic!("a refusal is shown, not {other:?}"),
     }
@@ -149,7 +149,7 @@ async fn a_retry_does_not_go_on_through_another_computer() {
 async fn desk_at(server: &PostgresServer) -> Desk {
     let mut file = String::new();
     let desk = Desk::with_connection(|text| {
-        file = read_between(&text, "\"sqlite://", "\"").to_owned();
+        read_between(&text, "\"sqlite://", "\"").clone_into(&mut file);
         let url = format!("url = \"{}\"", server.url("support", "postgres"));
         replace_line(&text, "url        =", &url)
     })

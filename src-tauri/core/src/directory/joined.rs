@@ -47,12 +47,12 @@ mod tests {
 
     #[tokio::test]
     async fn who_asks_meanwhile_gets_the_same_answer_and_who_asks_later_a_new_one() {
-        let (joined, begun, goes_on) =
+        let (joined, asked, goes_on) =
             (Joined::default(), Arc::new(AtomicU32::new(0)), Arc::new(Semaphore::new(0)));
         let begin = || {
-            let (begun, goes_on) = (Arc::clone(&begun), Arc::clone(&goes_on));
+            let (asked, goes_on) = (Arc::clone(&asked), Arc::clone(&goes_on));
             async move {
-                let number = begun.fetch_add(1, Ordering::SeqCst);
+                let number = asked.fetch_add(1, Ordering::SeqCst);
                 goes_on.acquire().await.unwrap().forget();
                 number
             }

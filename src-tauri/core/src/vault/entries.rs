@@ -75,13 +75,13 @@ fn change_all<'a>(
 ) -> Result<Vec<bool>> {
     let mut made: Vec<(Change<'a>, Option<Zeroizing<Vec<u8>>>)> = Vec::new();
     for change in changes {
-        let changed = held(keyring, verb, &change).and_then(|before| {
-            let changed = set(keyring, verb, &change, change.value);
+        let outcome = held(keyring, verb, &change).and_then(|before| {
+            let outcome = set(keyring, verb, &change, change.value);
             // One that failed may have been made all the same.
             made.push((change, before));
-            changed
+            outcome
         });
-        if let Err(error) = changed {
+        if let Err(error) = outcome {
             take_back(keyring, verb, &made);
             return Err(error);
         }
