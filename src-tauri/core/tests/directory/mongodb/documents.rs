@@ -10,6 +10,7 @@ use understudy_test_support::mongod::MongoServer;
 
 use super::{READER_PASSWORD, folding, index, insert, open, opening_fails, part, server};
 use crate::story::{backwards, pages, query, search};
+use crate::{spellings, suggestions};
 
 const UUID: &str = "0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11";
 
@@ -21,6 +22,32 @@ async fn documents_are_read_as_users() {
     ids_of_every_kind_find_their_user(&server).await;
     what_looks_like_an_operator_is_text(&server).await;
     names_that_are_not_there_are_told(&server).await;
+    other_spellings_are_found(&server).await;
+}
+
+async fn other_spellings_are_found(server: &MongoServer) {
+    let people = spellings::ROWS.iter().map(|(id, name, phone)| {
+        let mut person = doc! { "_id": id, "full_name": name };
+        person.extend(phone.map(|phone| ("phone".to_owned(), Bson::from(phone))));
+        person
+    });
+    insert(server, "people", people.collect()).await;
+    let url = part(server, "people").url;
+    let directory = open(&spellings::part(url.clone(), "people", "_id")).await;
+    spellings::told(&*directory, false).await;
+    directory.close().await;
+
+    for (collection, indexed) in [("plain", false), ("indexed", true)] {
+        let row =
+            |(id, name, plan, token)| doc! { "_id": id, "full_name": name, "plan": plan, "api_token": token };
+        insert(server, collection, suggestions::rows().map(row).collect()).await;
+        if indexed {
+            index(server, collection, vec![doc! { "name": "plan", "key": { "plan": 1 } }]).await;
+        }
+        let directory = open(&suggestions::part(url.clone(), collection, "_id")).await;
+        suggestions::told(&*directory, indexed).await;
+        directory.close().await;
+    }
 }
 
 /// As applications with Mongoose or Meteor have them.
