@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, Origin};
-use crate::directory::{self, Directory, FieldKind, Info, Query, Role, Row};
+use crate::directory::{self, Caution, Directory, FieldKind, Info, Query, Role, Row};
 use crate::error::{Code, Error, FileFault, Result};
 use crate::secrets::{Secrets, Whereabouts};
 use crate::sign_in;
@@ -80,6 +80,12 @@ impl Report {
             statement,
             details,
         });
+    }
+
+    fn warn(&mut self, title: &str, caution: &Caution) {
+        let Caution { message: detail, hint, statement, .. } = caution.clone();
+        let (title, status) = (title.into(), Status::Warning);
+        self.steps.push(Step { title, status, detail, hint, statement, details: None });
     }
 
     fn fail(&mut self, title: &str, error: Error) {
@@ -203,16 +209,21 @@ async fn open(
 
 async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) {
     let info = directory.info();
+    for caution in &info.cautions {
+        report.warn("Directory", caution);
+    }
     check_columns(&info, report);
     check_search(&info, part, report);
     let newest = Query::first("", SAMPLE);
     match directory.search(&newest, &CancellationToken::new()).await {
-        Ok(page) if page.rows.is_empty() => report.say(
-            "Users",
-            Status::Warning,
-            "The table is empty.",
-            Some("Check that `directory.table` and the database are the right ones.".into()),
-        ),
+        Ok(page) if page.rows.is_empty() => {
+            let (said, hint) = if info.cautions.iter().any(|caution| caution.hides_users) {
+                ("This user sees no rows.", "The warning above says what hides them.")
+            } else {
+                ("The table is empty.", "Check that `directory.table` and the database are the right ones.")
+            };
+            report.say("Users", Status::Warning, said, Some(hint.into()));
+        }
         Ok(page) => {
             let total = match (info.estimated_total, info.total_is_exact) {
                 (Some(1), true) => "1 user".into(),
@@ -351,6 +362,7 @@ mod tests {
             total_is_exact: true,
             services: vec![service],
             reader: Vec::new(),
+            cautions: Vec::new(),
         };
         let mut report =
             Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
@@ -390,6 +402,7 @@ mod tests {
                 total_is_exact: false,
                 services: Vec::new(),
                 reader: Vec::new(),
+                cautions: Vec::new(),
             };
             let mut report =
                 Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };

@@ -119,6 +119,7 @@ mod tests {
             total_is_exact: false,
             services: Vec::new(),
             reader: Vec::new(),
+            cautions: Vec::new(),
         }
     }
 

@@ -104,6 +104,8 @@ export const console = {
     columns: "Search more columns: ask whoever maintains this connection (setting “Columns to search”)",
     noUsersTitle: "No users yet",
     noUsers: "The table has no rows.",
+    hiddenTitle: "No users visible",
+    hidden: "The database may hide users from this connection",
   },
   failed: {
     queryKept: "Your search is kept.",

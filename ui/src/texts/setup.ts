@@ -223,6 +223,7 @@ export const setup = {
       asking: "Reading a few users…",
       users: (n: string, exact: boolean) => `${exact ? "" : "≈ "}${n} users`,
       empty: "The table has no rows yet.",
+      hidden: "This database user sees no rows.",
       withheld: (names: string[]) =>
         `${names.join(", ")}: not read for the preview, because ${names.length === 1 ? "its name suggests a secret" : "their names suggest secrets"}.`,
     },

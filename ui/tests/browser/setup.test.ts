@@ -147,6 +147,7 @@ const views: View[] = [
             total_is_exact: false,
             services: [],
             reader: [],
+            cautions: [],
           },
           sample: fake.rows.slice(0, 5),
         });
@@ -262,6 +263,7 @@ const views: View[] = [
             total_is_exact: false,
             services,
             reader,
+            cautions: [],
           },
           sample: fake.rows.slice(0, 2),
         });
@@ -376,6 +378,7 @@ const views: View[] = [
             total_is_exact: false,
             services: understudy.services,
             reader: understudy.reader,
+            cautions: [],
           },
           rows: fake.rows.slice(0, 5),
           withheld: ["password_hash"],

@@ -406,6 +406,7 @@ describe("the search plan", () => {
         total_is_exact: false,
         services: plan,
         reader,
+        cautions: [],
       },
       sample: [],
     });

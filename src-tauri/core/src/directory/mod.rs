@@ -6,6 +6,7 @@ mod alike;
 mod answering;
 mod asked;
 mod catalogue;
+mod caution;
 mod cursor;
 mod filters;
 mod joined;
@@ -43,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 pub use self::asked::{Chip, Fault, Reading, Suggestion, UnknownColumn, complete, completed_column, reading};
+pub use self::caution::Caution;
 pub use self::opened::OpenDirectory;
 use self::reopening::Reopening;
 pub use self::survey::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer, holds_secret, survey};
@@ -284,6 +286,8 @@ pub struct Info {
     /// The statements that make a role that can read the mapped columns and nothing else; empty where the
     /// engine knows no roles.
     pub reader: Vec<String>,
+    /// What is not as one would expect.
+    pub cautions: Vec<Caution>,
 }
 
 impl Info {

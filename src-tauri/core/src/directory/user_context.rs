@@ -113,6 +113,7 @@ mod tests {
             total_is_exact: false,
             services: Vec::new(),
             reader: Vec::new(),
+            cautions: Vec::new(),
         };
         let cells = columns.iter().map(|(.., cell)| cell.map(str::to_owned)).collect();
         Value::Object(info.user_context(&Row { id: "1".into(), cells }))

@@ -2,6 +2,8 @@
 //! them can do wrong.
 
 #[cfg(target_os = "linux")]
+mod advice;
+#[cfg(target_os = "linux")]
 mod certificates;
 mod changes;
 mod faults;

@@ -743,7 +743,7 @@ fn impostor() -> String {
 }
 
 /// Waits until the server says so; asking it takes long enough to not be in its way.
-fn wait_for(server: &PostgresServer, question: &str, answer: &str) {
+pub fn wait_for(server: &PostgresServer, question: &str, answer: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let said = server.sql("postgres", question);

@@ -20,6 +20,8 @@ pub(in crate::directory) struct PgType {
     pub(in crate::directory) name: CatalogueName,
     /// Its plain operators compare texts byte by byte (the collation is C).
     pub(in crate::directory) bytewise: bool,
+    /// Its collation takes texts for equal that are not the same; it knows no patterns.
+    pub(in crate::directory) nondeterministic: bool,
 }
 
 /// What was found, and what is known of its size.
@@ -27,8 +29,13 @@ pub(in crate::directory) struct Found {
     pub(in crate::directory) table: Table<PgType>,
     /// The planner's estimate; `None`: never analysed, or a view.
     pub(in crate::directory) estimated_rows: Option<u64>,
+    pub(in crate::directory) oid: String,
     /// A view, or another server's table: it has no indexes of its own.
     pub(in crate::directory) is_view: bool,
+    /// Its indexes are those of its partitions.
+    pub(in crate::directory) is_partitioned: bool,
+    /// The operator class of trigram indexes, as SQL calls it here; `None`: its extension is not installed.
+    pub(in crate::directory) trigrams: Option<String>,
 }
 
 /// Tables, partitioned tables, foreign tables, views and materialised views that are nobody's partition.
@@ -59,7 +66,8 @@ const COLUMNS: &str = "
            NOT a.attnotnull AS nullable,
            has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
            (c.collname IN ('C', 'POSIX') OR c.collname = 'default' AND d.datcollate IN ('C', 'POSIX')
-             AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c') IS TRUE AS bytewise
+             AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c') IS TRUE AS bytewise,
+           NOT coalesce((to_jsonb(c) ->> 'collisdeterministic')::bool, true) AS nondeterministic
     FROM pg_attribute a
     JOIN plain ON plain.attnum = a.attnum
     JOIN pg_type t ON t.oid = plain.type AND t.typtype <> 'd'
@@ -68,6 +76,11 @@ const COLUMNS: &str = "
     LEFT JOIN pg_collation c ON c.oid = a.attcollation
     WHERE a.attrelid = $1::oid
     ORDER BY a.attnum";
+
+/// Extensions may be in a schema of their own that is not on the search path.
+const TRIGRAMS: &str = "
+    SELECT CASE WHEN pg_opclass_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END || c.opcname
+    FROM pg_opclass c JOIN pg_namespace n ON n.oid = c.opcnamespace WHERE c.opcname = 'gin_trgm_ops' LIMIT 1";
 
 /// Finds the table that `part` names, and makes sure that this user may read every column it names.
 pub(in crate::directory) async fn read(
@@ -95,8 +108,12 @@ pub(in crate::directory) async fn read(
     }
 
     let oid: String = relation.try_get("oid").map_err(failed)?;
-    let rows =
-        sqlx::query(COLUMNS).bind(oid).persistent(false).fetch_all(&mut *connection).await.map_err(failed)?;
+    let rows = sqlx::query(COLUMNS)
+        .bind(oid.clone())
+        .persistent(false)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
     let mut columns = Vec::with_capacity(rows.len());
     let mut unreadable = Vec::new();
     for row in &rows {
@@ -129,10 +146,16 @@ pub(in crate::directory) async fn read(
     add_paths(&mut columns, part, Spelling::Postgres, |column| {
         let catalogue = |name: &str| CatalogueName::double_quoted(name.to_owned());
         // Of the database's collation, which may be bytewise: nothing is lost by not relying on it.
-        let text = || PgType { schema: catalogue("pg_catalog"), name: catalogue("text"), bytewise: false };
+        let text = || PgType {
+            schema: catalogue("pg_catalog"),
+            name: catalogue("text"),
+            bytewise: false,
+            nondeterministic: false,
+        };
         (column.kind == FieldKind::Json).then(text)
     });
     let estimate: Option<String> = relation.try_get("estimate").map_err(failed)?;
+    let trigrams = sqlx::query_scalar(TRIGRAMS).persistent(false).fetch_optional(&mut *connection).await;
     Ok(Found {
         table: Table {
             schema: CatalogueName::double_quoted(schema),
@@ -140,7 +163,10 @@ pub(in crate::directory) async fn read(
             columns,
         },
         estimated_rows: estimate.as_deref().and_then(whole_rows),
+        oid,
         is_view: relation.try_get("is_view").map_err(failed)?,
+        is_partitioned: relation.try_get::<String, _>("kind").map_err(failed)? == "p",
+        trigrams: trigrams.map_err(failed)?,
     })
 }
 
@@ -193,6 +219,7 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
             schema: CatalogueName::double_quoted(row.try_get("type_schema")?),
             name: CatalogueName::double_quoted(type_name),
             bytewise: row.try_get("bytewise")?,
+            nondeterministic: row.try_get("nondeterministic")?,
         },
     })
 }

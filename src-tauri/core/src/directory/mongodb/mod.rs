@@ -89,6 +89,7 @@ impl MongoDirectory {
             total_is_exact: false,
             services: advice::services(&mapping, &part.table, words.as_ref()),
             reader: advice::reader(&server.database, &part.table),
+            cautions: Vec::new(),
         });
         Ok((mapping, words, info))
     }

@@ -83,6 +83,7 @@ impl MySqlDirectory {
             total_is_exact,
             services: advice::services(&mapping, &found, server.flavour),
             reader: advice::reader(&mapping),
+            cautions: Vec::new(),
         });
         Ok((mapping, info))
     }

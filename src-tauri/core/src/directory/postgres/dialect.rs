@@ -70,15 +70,23 @@ impl Dialect for Postgres {
             (_, "text" | "varchar" | "bpchar" | "citext") => {
                 format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
             }
+            (_, "numeric") if is_decimal(text) || text == "NaN" => {
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
+            (_, "float4" | "float8") => {
+                text.parse::<f64>().ok()?;
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
             _ => same_text(statement),
         })
     }
 
     fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
-        // The first finds it by the index, the second makes sure: 007 is not 7, and citext is no text.
+        // The first finds it by the index, the second makes sure: 007 is not 7, citext is no text, and a collation may
+        // take other texts for this one.
         let found = Self::id_equals(statement, id, text)?;
         let text = statement.bind('$', Value::Text(text.to_owned()));
-        Some(format!("{found} AND {}::text = {text}", qualified(id)))
+        Some(format!("{found} AND {}::text = {text} COLLATE \"C\"", qualified(id)))
     }
 
     fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
@@ -159,15 +167,36 @@ impl Dialect for Postgres {
 
 /// What an index of this form is on.
 pub(super) fn expression(column: &Column, form: Form) -> String {
-    if form.lower { format!("lower({})", as_text(column)) } else { qualified(column) }
+    match form {
+        Form { lower: true, .. } => format!("lower({})", as_text(column)),
+        Form { pattern: true, .. } => as_text(column),
+        _ => qualified(column),
+    }
 }
 
-/// The column as text, without a cast where it is one: a cast would lose the index.
 fn as_text(column: &Column) -> String {
+    text_of(column, "u.")
+}
+
+/// The column as text that patterns can be compared with: without a cast where it is one, which would lose the index,
+/// and by a collation that knows patterns. `of` stands before its name.
+pub(super) fn text_of(column: &Column, of: &str) -> String {
+    let name = column.sql(of);
     match column.db_type.name.as_str() {
-        "text" | "varchar" | "bpchar" | "citext" => qualified(column),
-        _ => format!("{}::text", qualified(column)),
+        "text" | "varchar" if column.db_type.nondeterministic => {
+            format!("({name} COLLATE pg_catalog.\"default\")")
+        }
+        "text" | "varchar" => name,
+        _ if column.db_type.nondeterministic => format!("({name}::text COLLATE pg_catalog.\"default\")"),
+        _ => format!("({name}::text)"),
     }
+}
+
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    plain(whole) && plain(fraction)
 }
 
 /// A bound text, cast to the column's type.

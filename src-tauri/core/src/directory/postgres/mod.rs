@@ -5,6 +5,7 @@ mod connect;
 mod dialect;
 pub(super) mod errors;
 mod reading;
+mod row_security;
 mod served;
 mod survey;
 
@@ -20,10 +21,7 @@ use self::dialect::{Postgres, rfc3339};
 use self::reading::{Reading, Server};
 pub(super) use self::survey::survey;
 use super::answering::{self, Answering};
-use super::catalogue::{
-    self, TableColumn,
-    postgres::{Found, PgType},
-};
+use super::catalogue::{self, TableColumn, postgres::PgType};
 use super::cursor::Value;
 use super::link::Link;
 use super::mapping::Mapping;
@@ -31,7 +29,9 @@ use super::paging::Step;
 use super::plan::{Reach, Size};
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
 use super::values;
-use super::{Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, stopped, timed_out};
+use super::{
+    Caution, Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, stopped, timed_out,
+};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
 
@@ -65,14 +65,18 @@ impl PostgresDirectory {
             let version = version.split(' ').next().unwrap_or_default();
             served::find(&mut reading, &mut mapping, version).await;
             reading.watch(&mapping.table).await;
-            let (estimated_total, total_is_exact) = total(&mut reading, &found, &mapping).await;
+            let guarded = row_security::read(&mut reading, &found.oid).await;
+            let cautions: Vec<Caution> = guarded.iter().filter_map(row_security::Guarded::caution).collect();
+            let estimate = found.estimated_rows.filter(|_| cautions.is_empty());
+            let (estimated_total, total_is_exact) = total(&mut reading, estimate, &mapping).await;
             let info = Arc::new(Info {
                 server: format!("PostgreSQL {version}{}", server.place()),
                 columns: mapping.columns.clone(),
                 estimated_total,
                 total_is_exact,
-                services: advice::services(&mapping, found.is_view),
-                reader: advice::reader(&mapping, &found.table, server.database().as_deref()),
+                services: advice::services(&mapping, &found),
+                reader: advice::reader(&mapping, &found.table, server.database().as_deref(), &guarded),
+                cautions,
             });
             Ok((mapping, info))
         };
@@ -246,10 +250,14 @@ fn statistics(table: &str, column: &TableColumn<PgType>) -> Statement {
     statement
 }
 
-/// How many users there are: the planner's estimate, or else a count that gives up early.
-async fn total(reading: &mut Reading, found: &Found, mapping: &Mapping<PgType>) -> (Option<u64>, bool) {
-    if found.estimated_rows.is_some() {
-        return (found.estimated_rows, false);
+/// How many users there are: the planner's `estimate`, or else a count that gives up early.
+async fn total(
+    reading: &mut Reading,
+    estimate: Option<u64>,
+    mapping: &Mapping<PgType>,
+) -> (Option<u64>, bool) {
+    if estimate.is_some() {
+        return (estimate, false);
     }
     // The last statement of its transaction: it may fail.
     let count = format!(

@@ -233,6 +233,7 @@ impl Reading {
         let settings = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
              SET LOCAL statement_timeout = {}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
+             SET LOCAL row_security = on; \
              SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; \
              SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_bitmapscan = off; \

@@ -111,6 +111,7 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
     let text = Some(PROBE.to_owned());
     if column.db_type.name.as_str() == "citext" {
         add(Means::Equals, folds, equals(folds), None, text.clone());
+        add(Means::Equals, lower, equals(lower), None, text.clone());
     } else {
         if !is_id {
             add(Means::Equals, lower, equals(lower), None, text.clone());
@@ -121,21 +122,26 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
         return probes;
     }
     let pattern = |form: Form| Form { pattern: true, ..form };
-    let mut forms = vec![pattern(lower), pattern(plain)];
+    let is_citext = column.db_type.name.as_str() == "citext";
+    let mut forms = vec![pattern(lower)];
+    if !is_citext {
+        forms.push(pattern(plain));
+    }
     if column.db_type.bytewise {
-        forms.extend([lower, plain]);
+        forms.push(lower);
+        if !is_citext {
+            forms.push(plain);
+        }
         // What does not mind the case comes first.
         forms.sort_by_key(|form| !form.lower);
     }
-    if column.db_type.name.as_str() != "citext" {
-        for form in forms {
-            let expression = expression(column, form);
-            let (from, before) = if form.pattern { ("~>=~", "~<~") } else { (">=", "<") };
-            let condition = format!("{expression} {from} '{PROBE}' AND {expression} {before} '{PROBE}s'");
-            add(Means::Prefix, form, condition, Some(order_of(form)), text.clone());
-        }
+    for form in forms {
+        let expression = expression(column, form);
+        let (from, before) = if form.pattern { ("~>=~", "~<~") } else { (">=", "<") };
+        let condition = format!("{expression} {from} '{PROBE}' AND {expression} {before} '{PROBE}s'");
+        add(Means::Prefix, form, condition, Some(order_of(form)), text.clone());
     }
-    for (form, like) in [(plain, "ILIKE"), (lower, "LIKE")] {
+    for (form, like) in [(pattern(plain), "ILIKE"), (lower, "LIKE")] {
         add(
             Means::Contains,
             form,
@@ -154,7 +160,7 @@ fn is_text(column: &Column) -> bool {
 fn sample(type_name: &str) -> Option<&'static str> {
     Some(match type_name {
         "int2" => "17171",
-        "int4" | "int8" | "oid" | "numeric" => "171717171",
+        "int4" | "int8" | "oid" | "numeric" | "float4" | "float8" => "171717171",
         "uuid" => "17171717-1717-4717-9717-171717171717",
         _ => return None,
     })

@@ -82,6 +82,7 @@ impl SqliteDirectory {
             services: services(&mapping, &served::Indexes { users: &found }),
             // A file has no roles: who may read it is for the system to say.
             reader: Vec::new(),
+            cautions: Vec::new(),
         });
         Ok(Self { pool, part: part.clone(), mapping, info, seen })
     }
