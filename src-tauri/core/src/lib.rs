@@ -33,5 +33,6 @@ pub mod template;
 pub mod trial;
 pub(crate) mod trust;
 pub(crate) mod turns;
+pub(crate) mod uuids;
 pub mod vault;
 pub mod wiped;

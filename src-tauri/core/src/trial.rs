@@ -13,7 +13,7 @@ use crate::audit::{AuditLog, EndCause, Entry, Event, Subject, Who};
 use crate::check::{Typed, UNSAVED};
 use crate::clock::Clock;
 use crate::connection::{Connection, Origin};
-use crate::directory::{self, Info, Row};
+use crate::directory::{self, Directory, Info, Query, Row, Tier};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::impersonation::{self, About};
 use crate::policy;
@@ -142,7 +142,10 @@ async fn read_user(
     let part = &connection.file.directory;
     let password = from.password_if_any(part).await?;
     let directory = directory::open(part, password.as_ref()).await?;
-    let row = directory.user(trial.user).await;
+    let row = match directory.user(trial.user).await {
+        Ok(None) => named(&*directory, trial.user).await,
+        answer => answer,
+    };
     let info = directory.info();
     directory.close().await;
     let row = row?.ok_or_else(|| {
@@ -150,6 +153,13 @@ async fn read_user(
             .hint("Give the id as the directory shows it.")
     })?;
     Ok((info, row))
+}
+
+/// The one user whose id or e-mail address is `text` in another spelling.
+async fn named(directory: &dyn Directory, text: &str) -> Result<Option<Row>> {
+    let page = directory.search(&Query::first(text, 2), &CancellationToken::new()).await?;
+    let is_named = matches!(page.how.tier, Tier::Id | Tier::Email);
+    Ok(<[Row; 1]>::try_from(page.rows).ok().filter(|_| is_named).map(|[row]| row))
 }
 
 /// The saved connection whose policy binds too, because its stored secrets are used: a text that was changed must not

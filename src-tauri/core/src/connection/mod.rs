@@ -112,6 +112,9 @@ pub struct DirectoryPart {
     /// Columns that are searched beside the id; without it: e-mail and name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Vec<String>>,
+    /// The order in which a column of bytes keeps a UUID's parts; without it: as they are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid_bytes: Option<UuidBytes>,
     /// How long one question may take, in milliseconds (100 to 60000).
     #[schemars(range(min = 100, max = 60_000))]
     #[serde(default = "default_timeout_ms", skip_serializing_if = "is_default_timeout_ms")]
@@ -123,6 +126,22 @@ pub struct DirectoryPart {
     /// `[directory.ssh]`: the computer through which the database is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh: Option<SshPart>,
+}
+
+/// The order in which a column of bytes keeps a UUID's parts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum UuidBytes {
+    /// As they are written.
+    #[default]
+    Standard,
+    /// MySQL's `UUID_TO_BIN(…, 1)`: the two halves of the time are exchanged.
+    TimeFirst,
+    /// .NET's `Guid`: the first three groups from their last byte on. Also MongoDB's old UUIDs of its C# driver.
+    LittleEndian,
+    /// MongoDB's old UUIDs of its Java driver: each half from its last byte on.
+    Java,
 }
 
 /// `[directory.ssh]`: the computer through which the database is reached, by the system's own `ssh`.

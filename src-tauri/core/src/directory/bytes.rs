@@ -21,9 +21,8 @@ pub(super) struct Bytes {
 }
 
 impl Bytes {
-    /// `fixed`: the column holds sixteen bytes and no others.
-    pub(super) fn of(name: &str, is_id: bool, fixed: bool, order: UuidBytes) -> Self {
-        Self { order, uuids: is_id || fixed || ends_in_identity(name) }
+    pub(super) fn of(name: &str, is_id: bool, order: UuidBytes) -> Self {
+        Self { order, uuids: is_id || ends_in_identity(name) }
     }
 
     /// The whole value.
@@ -136,7 +135,11 @@ mod tests {
         let uuid = Uuid::parse_str("0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11").unwrap();
         let places: [u8; 16] = std::array::from_fn(|at| u8::try_from(at).unwrap());
         for (bytes, as_id, as_other) in [
-            (&uuid.as_bytes()[..], "0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11", "\\x0b5a2a3e6f0e4a569f3c5d1a9f1f7c11"),
+            (
+                &uuid.as_bytes()[..],
+                "0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11",
+                "\\x0b5a2a3e6f0e4a569f3c5d1a9f1f7c11",
+            ),
             (&places, "00010203-0405-0607-0809-0a0b0c0d0e0f", "\\x000102030405060708090a0b0c0d0e0f"),
             (b"sixteen letters!", "sixteen letters!", "sixteen letters!"),
             ("Zoë".as_bytes(), "Zoë", "Zoë"),

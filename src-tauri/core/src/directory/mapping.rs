@@ -3,6 +3,7 @@
 //! Pure: what was found comes in, what is shown and searched goes out, or every name that does not
 //! fit, each with its key in the connection file and the closest name there is.
 
+use super::bytes::Bytes;
 use super::catalogue::{Table, TableColumn, quoted};
 use super::label::{label, names_company};
 use super::survey::likeness;
@@ -32,6 +33,7 @@ impl<T: Clone> Mapping<T> {
     /// `table` is shown to people as `part.table` names it.
     pub(super) fn new(part: &DirectoryPart, table: &Table<T>) -> Result<Self> {
         let wanted = wanted(part);
+        let uuid_bytes = part.uuid_bytes.unwrap_or_default();
         let searched: Vec<(String, &str)> = match &part.search {
             Some(names) => {
                 let key = |at| format!("directory.search[{at}]");
@@ -64,7 +66,11 @@ impl<T: Clone> Mapping<T> {
         let mut columns: Vec<Column> = Vec::new();
         let mut shown: Vec<TableColumn<T>> = Vec::new();
         for (role, _, name) in wanted {
-            let column = found(name);
+            let mut column = found(name);
+            if role == Role::CreatedAt && is_kept_time(column.kind) {
+                column.kind = FieldKind::Time;
+            }
+            column.bytes = Bytes::of(name, role == Role::Id, uuid_bytes);
             if role == Role::Other && columns.iter().any(|known| known.name == name) {
                 continue; // listed again: shown once. Two roles in one column are two columns.
             }
@@ -97,7 +103,8 @@ impl<T: Clone> Mapping<T> {
         let mut search: Vec<TableColumn<T>> = Vec::new();
         for (_, name) in &searched {
             if !search.iter().any(|known| known.name.as_str() == *name) {
-                search.push(found(name));
+                let bytes = Bytes::of(name, false, uuid_bytes);
+                search.push(TableColumn { bytes, ..found(name) });
             }
         }
         Ok(Self {
@@ -133,6 +140,11 @@ fn wanted(part: &DirectoryPart) -> Vec<(Role, String, &str)> {
         wanted.push((Role::Other, format!("directory.columns[{at}]"), name));
     }
     wanted
+}
+
+/// Times are also kept as numbers and as digits: see [`super::time`].
+fn is_kept_time(kind: FieldKind) -> bool {
+    matches!(kind, FieldKind::Integer | FieldKind::Number | FieldKind::Text)
 }
 
 fn column<'a, T>(table: &'a Table<T>, name: &str) -> Option<&'a TableColumn<T>> {
@@ -236,6 +248,7 @@ mod tests {
             kind: FieldKind::Text,
             nullable: true,
             access: super::super::catalogue::Access::default(),
+            bytes: Bytes::default(),
             within: None,
             db_type: (),
         };
@@ -256,6 +269,7 @@ mod tests {
             created_at: Some("createdAt".into()),
             columns: vec!["plan".into(), "company".into()],
             search: None,
+            uuid_bytes: None,
             timeout_ms: 3000,
             password_command: None,
             ssh: None,

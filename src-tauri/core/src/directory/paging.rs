@@ -189,7 +189,8 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let more = self.found.len() > limit;
         // With the one behind the page: those that differ in nothing stand beside each other, and the next
         // page begins behind all of them.
-        let doubled = doubled(self.found.iter().map(|row| &row.id)).cloned().and_then(Value::into_text);
+        let doubled = doubled(self.found.iter().map(|row| (&row.id, &row.shown_id)));
+        let doubled = doubled.and_then(|(id, shown)| shown.clone().or_else(|| id.clone().into_text()));
         self.found.truncate(limit);
         if self.backward {
             self.found.reverse();

@@ -53,6 +53,8 @@ pub(super) struct Fetched {
     pub(super) segment: usize,
     pub(super) cells: Vec<Option<String>>,
     pub(super) id: Value,
+    /// The id as people read it, where that is not the value itself.
+    pub(super) shown_id: Option<String>,
     /// The ordering column's value; [`Value::Null`] also where there is no such column.
     pub(super) key: Value,
 }
@@ -60,7 +62,7 @@ pub(super) struct Fetched {
 impl Fetched {
     /// As people see it; `None` only for a row without an id, which statements leave out.
     pub(super) fn shown(self) -> Option<Row> {
-        Some(Row { id: self.id.into_text()?, cells: self.cells })
+        Some(Row { id: self.shown_id.or_else(|| self.id.into_text())?, cells: self.cells })
     }
 }
 

@@ -8,6 +8,7 @@ use super::client::Reply;
 use super::shown::{excerpt, path};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::masks::Masks;
+use crate::uuids::in_one_spelling;
 use crate::wiped::Wiped;
 
 /// Did the application take the sign-in?
@@ -193,6 +194,10 @@ pub fn judge_verify(
     context["response"] = json!({ "status": answer.status, "json": body, "text": answer.body });
     match verify.expect.eval(&context) {
         Ok(true) => Ok(()),
+        // Two spellings of one UUID are the same user.
+        Ok(false) if matches!(verify.expect.eval(&Wiped::from(in_one_spelling(&context))), Ok(true)) => {
+            Ok(())
+        }
         Ok(false) => refuse(
             "The application signed in somebody else".into(),
             &format!(
@@ -294,6 +299,29 @@ mod tests {
     #[allow(clippy::unnecessary_wraps, reason = "what judge takes")]
     fn answer(status: u16, body: &str) -> Result<Answer, Unanswered> {
         Ok(Answer { status, content_type: None, body: body.into() })
+    }
+
+    #[test]
+    fn two_spellings_of_one_uuid_are_the_same_user() {
+        let file = "name = 'Shop'\nenvironment = 'staging'\n[directory]\nurl = 'sqlite:///u.db'\ntable = 'users'\nid = 'id'\n\
+                    [sign_in]\nurl = 'https://app.example/login'\n\
+                    [sign_in.verify]\nurl = 'https://app.example/me'\nexpect = 'response.json.user.id == user.id'\n";
+        let connection =
+            crate::connection::Connection::parse("shop", file, crate::connection::Origin::Own, None).unwrap();
+        let (uuid, other) = ("0b5a2a3e6f0e4a569f3c5d1a9f1f7c11", "0b5a2a3e6f0e4a569f3c5d1a9f1f7c12");
+        let context = json!({ "user": { "id": uuid } });
+        let verify = crate::sign_in::verify(&connection, &context).unwrap().expect("it is verified");
+        for (id, is_meant) in [
+            (uuid, true),
+            ("0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11", true),
+            ("{0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11}", true),
+            (other, false),
+            ("0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c12", false),
+            ("0b5a2a3e", false),
+        ] {
+            let answer = answer(200, &json!({ "user": { "id": id } }).to_string());
+            assert_eq!(judge_verify(&answer, &verify, &context, &[]).is_ok(), is_meant, "{id}");
+        }
     }
 
     #[test]

@@ -114,21 +114,28 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     directory.close().await;
     server.sql("guarded", "ALTER ROLE reader RESET ALL");
 
-    // One that takes rows away from everybody is not opened by another one.
+    a_policy_that_takes_rows_away_is_passed_by(&server, &part).await;
+    below_a_view_other_rights_may_count(&server, &part).await;
+}
+
+async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, part: &DirectoryPart) {
+    // It is not opened by another one.
     server.sql("guarded", "CREATE POLICY narrow ON users AS RESTRICTIVE USING (email LIKE '%9@%')");
-    let directory = open(&part).await;
+    let directory = open(part).await;
     let statement = directory.info().cautions[0].statement.clone().expect("there is a way");
     directory.close().await;
     server.sql("guarded", &statement);
-    let directory = open(&part).await;
+    let directory = open(part).await;
     assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (0, 300));
     directory.close().await;
     server.sql(
         "guarded",
         "ALTER ROLE reader NOBYPASSRLS; DROP POLICY narrow ON users; DROP POLICY tenants ON users",
     );
+}
 
-    // Below a view, the rights of its owner count; or of whoever asks, where it is made so.
+async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &DirectoryPart) {
+    // Those of its owner; or of whoever asks, where it is made so.
     server.sql(
         "guarded",
         "CREATE ROLE owner; GRANT SELECT ON users TO owner; CREATE VIEW open AS SELECT * FROM users;
@@ -153,12 +160,12 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     }
     // A role that would rather be refused than see a part still sees what it may, and is told.
     server.sql("guarded", "ALTER ROLE reader SET row_security = off");
-    let directory = open(&part).await;
+    let directory = open(part).await;
     assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (1, 0));
 }
 
 /// Relations of every kind, with texts of every type and collation.
-const RELATIONS: &str = r#"
+const RELATIONS: &str = "
     CREATE EXTENSION citext; CREATE SCHEMA extensions; CREATE EXTENSION postgres_fdw;
     CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
     CREATE TABLE part (id bigint, email text, name varchar(50), created_at timestamptz, PRIMARY KEY (id, created_at))
@@ -176,7 +183,7 @@ const RELATIONS: &str = r#"
     CREATE VIEW seen AS SELECT * FROM part;
     CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw;
     CREATE FOREIGN TABLE far (id bigint, email text, name text, created_at timestamptz) SERVER other;
-    GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;"#;
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;";
 
 #[tokio::test]
 async fn every_advice_can_be_run_on_every_kind_of_relation() {
@@ -276,7 +283,6 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
         ("small", "g::int4", "77777"),
         ("words", "g::text", "77777"),
         ("uuids", "lpad(g::text, 32, '0')::uuid", "00000000-0000-0000-0000-000000077777"),
-        ("addresses", "'10.0.0.0'::inet + g", "10.1.47.209/32"),
     ];
     for (table, key, _) in keys {
         server.sql(

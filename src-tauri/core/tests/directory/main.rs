@@ -7,6 +7,7 @@ mod advice;
 mod certificates;
 mod changes;
 mod faults;
+mod kept;
 #[cfg(target_os = "linux")]
 mod link;
 #[cfg(target_os = "linux")]
@@ -17,11 +18,13 @@ mod paths;
 mod people;
 #[cfg(target_os = "linux")]
 mod postgres;
+mod sidecars;
 mod spellings;
 mod sqlite;
 mod story;
 mod suggestions;
 mod survey;
+mod wide;
 
 use understudy_core::connection::DirectoryPart;
 
@@ -36,6 +39,7 @@ pub fn part(url: String) -> DirectoryPart {
         created_at: Some("createdAt".into()),
         columns: vec!["plan".into(), "score".into(), "active".into()],
         search: None,
+        uuid_bytes: None,
         timeout_ms: 20_000,
         password_command: None,
         ssh: None,

@@ -310,7 +310,7 @@ async fn ids_of_every_kind_find_their_user() {
     .await;
     for (table, id) in [
         ("uuids", "0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11"),
-        ("blobs", "\\x0b5a2a3e6f0e4a569f3c5d1a9f1f7c11"),
+        ("blobs", "0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11"),
         ("texts", "Ada"),
         ("texts", "007"),
         ("untyped", "7"),

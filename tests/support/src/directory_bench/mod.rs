@@ -209,6 +209,7 @@ fn part(url: String) -> DirectoryPart {
         created_at: Some("created_at".into()),
         columns: vec!["plan".into(), "company".into()],
         search: None,
+        uuid_bytes: None,
         timeout_ms: 3000,
         password_command: None,
         ssh: None,

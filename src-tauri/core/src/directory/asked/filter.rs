@@ -9,6 +9,7 @@ use super::super::{Column, FieldKind, Role, alike};
 use super::lexer::{Value, Written};
 use super::operand::{self, Extent, including};
 use super::{Bound, Operand, Test};
+use crate::uuids;
 
 /// Why there is no filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,7 +228,8 @@ impl Reader<'_> {
 
     fn text(&self, written: Written) -> Read<Test> {
         let json = self.column.kind == FieldKind::Json;
-        let is = |text: String| Test::Is(vec![Operand::Text(text)]);
+        // However a UUID is spelled.
+        let is = |text: String| Test::Is(uuids::also_spelled(&text).into_iter().map(Operand::Text).collect());
         match comparison(written) {
             Some((Comparison::Equal, rest)) if rest.is_empty() => return Err(Unread::Incomplete),
             Some((Comparison::Equal, rest)) if json && rest.text().is_empty() => return Ok(Test::Null),
@@ -255,8 +257,8 @@ impl Reader<'_> {
             _ if json => Test::Contains(text),
             (false, true) => Test::BeginsWith(text),
             (true, false) => Test::EndsWith(text),
-            // A part of an id is nobody's.
-            (false, false) if self.column.role == Role::Id => is(text),
+            // A part of an id is nobody's, and a UUID may be spelled in another way.
+            (false, false) if self.column.role == Role::Id || uuids::read(&text).is_some() => is(text),
             (true, true) | (false, false) => Test::Contains(text),
         })
     }

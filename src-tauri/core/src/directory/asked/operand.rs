@@ -1,11 +1,10 @@
 //! One value of a column's own type: what it covers, and what is said when it does not fit.
 
-use jiff::Timestamp;
-use uuid::Uuid;
-
 use super::super::FieldKind;
 use super::dates::{self, Dated};
 use super::{Bound, Decimal, Operand};
+use crate::uuids;
+use jiff::Timestamp;
 
 /// What one operand covers: a number itself, a month from its first moment to before the next.
 pub(super) struct Extent {
@@ -20,7 +19,7 @@ pub(super) fn extent(kind: FieldKind, text: &str, alone: bool, now: Timestamp) -
         FieldKind::Integer => Operand::Integer(text.parse().ok()?),
         FieldKind::Number => Operand::Number(Decimal::parse(text)?),
         FieldKind::Boolean => Operand::Boolean(boolean(text)?),
-        FieldKind::Uuid => Operand::Uuid(Uuid::try_parse(text).ok()?),
+        FieldKind::Uuid => Operand::Uuid(uuids::read(text)?),
         FieldKind::Time => match dates::read(text, now)? {
             Dated::Stretch(first, end) => {
                 let last = Bound { value: Operand::Time(end), inclusive: false };

@@ -14,6 +14,7 @@ mod within;
 pub(super) use self::within::Within;
 use self::within::{Spelling, add_paths};
 use super::FieldKind;
+use super::bytes::Bytes;
 
 /// A name that was read from the database's catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub(super) struct TableColumn<T> {
     pub(super) nullable: bool,
     /// What the table's indexes can do for it.
     pub(super) access: Access,
+    /// What its bytes are, where it holds bytes; known once the column has its role.
+    pub(super) bytes: Bytes,
     /// It is a value within this JSON column.
     pub(super) within: Option<Within>,
     /// What the engine's own SQL needs to know of the type.

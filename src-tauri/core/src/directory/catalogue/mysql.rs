@@ -2,6 +2,7 @@
 //!
 //! Everything comes as text, so that no decoder depends on a version.
 
+use crate::directory::bytes::Bytes;
 use sqlx::mysql::MySqlRow;
 use sqlx::{Column as _, Row as _};
 
@@ -18,11 +19,18 @@ use crate::error::{Code, Error, Result};
 use crate::json_path::JsonPath;
 
 /// What was found, and what is known of its size.
+#[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub(in crate::directory) struct Found {
     pub(in crate::directory) table: Table<MyType>,
     /// The storage engine's estimate; `None`: a view.
     pub(in crate::directory) estimated_rows: Option<u64>,
     pub(in crate::directory) is_view: bool,
+    /// Indexes are made while others write.
+    pub(in crate::directory) is_innodb: bool,
+    pub(in crate::directory) is_partitioned: bool,
+    /// Columns of which an index can only have a beginning.
+    pub(in crate::directory) long: Vec<String>,
+    pub(in crate::directory) index_names: Vec<String>,
     /// Every index has the id behind its own columns.
     pub(in crate::directory) is_clustered: bool,
 }
@@ -57,6 +65,7 @@ pub(in crate::directory) struct Relation {
     pub(in crate::directory) estimated_rows: Option<u64>,
     /// The storage engine; views have none.
     pub(in crate::directory) engine: Option<String>,
+    pub(in crate::directory) is_partitioned: bool,
 }
 
 /// Finds the table that `part` names, and makes sure that this user may read every column it names.
@@ -85,7 +94,12 @@ pub(in crate::directory) async fn read(reading: &mut Reading, part: &DirectoryPa
     }
     let mut columns = Vec::with_capacity(rows.len());
     let mut unreadable = Vec::new();
+    let mut long = Vec::new();
     for row in &rows {
+        let kind = text(row, 1).map_err(|error| reading.server().failed(error))?.unwrap_or_default();
+        if kind.ends_with("text") || kind.ends_with("blob") {
+            long.extend(text(row, 0).map_err(|error| reading.server().failed(error))?);
+        }
         let (column, readable) = column(row).map_err(|error| reading.server().failed(error))?;
         if readable {
             columns.push(column);
@@ -111,6 +125,7 @@ pub(in crate::directory) async fn read(reading: &mut Reading, part: &DirectoryPa
     let rows = ask(reading, INDEXES, &place).await?;
     let parts = rows.iter().filter_map(|row| part_of_index(row).transpose());
     let parts = parts.collect::<Result<Vec<_>, _>>().map_err(|error| reading.server().failed(error))?;
+    let index_names = parts.iter().map(|part| part.index.clone()).collect();
     let id = part.id.as_str();
     let is_key = |part: &IndexPart| part.index == "PRIMARY" && part.place == 1;
     let is_clustered = relation.engine.as_deref() == Some("InnoDB")
@@ -128,6 +143,10 @@ pub(in crate::directory) async fn read(reading: &mut Reading, part: &DirectoryPa
     Ok(Found {
         estimated_rows: relation.estimated_rows,
         is_view: relation.engine.is_none(),
+        is_innodb: relation.engine.as_deref() == Some("InnoDB"),
+        is_partitioned: relation.is_partitioned,
+        long,
+        index_names,
         is_clustered,
         table: Table {
             schema: CatalogueName::in_backticks(relation.schema),
@@ -138,9 +157,13 @@ pub(in crate::directory) async fn read(reading: &mut Reading, part: &DirectoryPa
 }
 
 /// A name for an index on `column`, and its SQL: within the 64 characters that MySQL allows.
-pub(in crate::directory) fn index_name(table: &Table<MyType>, column: &TableColumn<MyType>) -> String {
-    let name = format!("{}_{}", table.name.as_str(), column.name.as_str());
-    quoted(&CatalogueName::in_backticks(name.chars().take(64).collect()))
+pub(in crate::directory) fn index_name(found: &Found, column: &TableColumn<MyType>) -> String {
+    let plain = format!("{}_{}", found.table.name.as_str(), column.name.as_str());
+    let shortened = |name: &str, most: usize| name.chars().take(most).collect::<String>();
+    let names = (2..).map(|at| format!("{}_{at}", shortened(&plain, 60)));
+    let taken = |name: &String| found.index_names.iter().any(|it| it.eq_ignore_ascii_case(name));
+    let name = std::iter::once(shortened(&plain, 64)).chain(names).find(|name| !taken(name));
+    quoted(&CatalogueName::in_backticks(name.unwrap_or(plain)))
 }
 
 pub(in crate::directory) async fn ask(
@@ -160,7 +183,7 @@ pub(in crate::directory) async fn relations(
 ) -> Result<Vec<Relation>> {
     let sql = format!(
         "SELECT CAST(table_schema AS CHAR), CAST(table_name AS CHAR), CAST(table_rows AS CHAR), \
-         CAST(engine AS CHAR) FROM information_schema.tables WHERE {condition} \
+         CAST(engine AS CHAR), CAST(create_options LIKE '%partitioned%' AS CHAR) FROM information_schema.tables WHERE {condition} \
          AND table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys') \
          AND table_type <> 'SEQUENCE' ORDER BY table_schema <> DATABASE(), table_schema, table_name"
     );
@@ -172,6 +195,7 @@ pub(in crate::directory) async fn relations(
                 name: text(row, 1)?.unwrap_or_default(),
                 estimated_rows: text(row, 2)?.and_then(|rows| rows.parse().ok()),
                 engine: text(row, 3)?,
+                is_partitioned: text(row, 4)?.is_some_and(|is| is == "1"),
             })
         })
         .collect::<Result<_, _>>()
@@ -298,6 +322,7 @@ pub(in crate::directory) fn column(row: &MySqlRow) -> Result<(TableColumn<MyType
         kind: db_type.kind(),
         nullable: said(3)? != "NO",
         access: Access::default(),
+        bytes: Bytes::default(),
         within: None,
         db_type,
     };

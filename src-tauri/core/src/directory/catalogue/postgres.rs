@@ -2,6 +2,7 @@
 //!
 //! Everything comes as text (or a truth as `true`/`false`), so that no decoder depends on a version.
 
+use crate::directory::bytes::Bytes;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -214,6 +215,7 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
         nullable: row.try_get("nullable")?,
         // What indexes can do is asked of the planner: see `postgres::served`.
         access: Access::default(),
+        bytes: Bytes::default(),
         within: None,
         db_type: PgType {
             schema: CatalogueName::double_quoted(row.try_get("type_schema")?),

@@ -1,5 +1,6 @@
 //! SQLite's catalogue: `sqlite_schema` and the columns of a table.
 
+use crate::directory::bytes::Bytes;
 use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
@@ -17,6 +18,8 @@ const SCHEMA: &str = "main";
 /// What is known of a column beside its kind.
 #[derive(Debug, Clone, Default)]
 pub(in crate::directory) struct LiteType {
+    /// It is declared for bytes, though a text may stand in it too.
+    pub(in crate::directory) holds_bytes: bool,
     /// An index of trigrams has it.
     pub(in crate::directory) trigrams: Option<Trigrams>,
 }
@@ -30,8 +33,12 @@ pub(in crate::directory) struct Found {
     pub(in crate::directory) virtual_tables: Vec<Virtual>,
     /// The statements that made the table's triggers, in upper case.
     pub(in crate::directory) triggers: Vec<String>,
+    /// A table of its own, neither a view nor a virtual table.
+    pub(in crate::directory) has_indexes: bool,
     /// Of all tables and views.
     pub(in crate::directory) names: Vec<String>,
+    /// Of all indexes.
+    pub(in crate::directory) index_names: Vec<String>,
 }
 
 /// A virtual table of the file's.
@@ -81,6 +88,8 @@ pub(in crate::directory) async fn read(
         let not_null: bool = row.try_get("notnull").map_err(failed)?;
         let in_key = row.try_get::<i64, _>("pk").map_err(failed)? > 0;
         let name = CatalogueName::double_quoted(row.try_get("name").map_err(failed)?);
+        let holds_bytes =
+            ["BLOB", "BINARY", "BYTEA"].iter().any(|word| declared.to_uppercase().contains(word));
         if in_key {
             keys.push((name.clone(), declared.eq_ignore_ascii_case("INTEGER")));
         }
@@ -90,8 +99,9 @@ pub(in crate::directory) async fn read(
             // SQLite lets NULLs into most primary keys, but never into the rowid.
             nullable: !(not_null || in_key && declared.eq_ignore_ascii_case("INTEGER")),
             access: Access::default(),
+            bytes: Bytes::default(),
             within: None,
-            db_type: LiteType::default(),
+            db_type: LiteType { holds_bytes, trigrams: None },
         });
     }
     add_paths(&mut columns, part, Spelling::Sqlite { checked: true }, |column| {
@@ -106,6 +116,18 @@ pub(in crate::directory) async fn read(
     .fetch_all(&mut *connection)
     .await
     .map_err(failed)?;
+    let has_indexes: bool = sqlx::query_scalar(
+        "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name = ?1 AND sql NOT LIKE 'CREATE VIRTUAL%'",
+    )
+    .bind(name.as_str())
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(failed)?;
+    let index_names: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM main.sqlite_schema WHERE type = 'index'")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(failed)?;
     let (triggers, tables): (Vec<_>, Vec<_>) = made.into_iter().partition(|(kind, ..)| kind == "trigger");
     let virtual_table = |(_, name, sql): (String, String, String)| {
         let sizes = Some(format!("{name}_docsize")).filter(|sizes| names.contains(sizes));
@@ -121,6 +143,8 @@ pub(in crate::directory) async fn read(
         table: Table { schema: CatalogueName::double_quoted(SCHEMA.to_owned()), name, columns },
         rowid,
         virtual_tables,
+        has_indexes,
+        index_names,
         triggers: triggers.into_iter().map(|(_, _, sql)| sql.to_uppercase()).collect(),
         names,
     })

@@ -7,6 +7,7 @@
 use super::{Access, CatalogueName, Table, TableColumn, quoted};
 use crate::connection::DirectoryPart;
 use crate::directory::FieldKind;
+use crate::directory::bytes::Bytes;
 use crate::json_path::{JsonPath, Step};
 
 /// Which column, and where in it.
@@ -118,6 +119,7 @@ pub(super) fn add_paths<T>(
             kind: FieldKind::Text,
             nullable: true,
             access: Access::default(),
+            bytes: Bytes::default(),
             within: Some(Within { column: json.name.clone(), steps: path.steps, spelling }),
             db_type,
         });

@@ -11,6 +11,7 @@ use crate::directory::{Service, Tier};
 struct Indexes<'a> {
     collection: String,
     id: &'a str,
+    is_view: bool,
 }
 
 impl Advise<Field> for Indexes<'_> {
@@ -18,6 +19,9 @@ impl Advise<Field> for Indexes<'_> {
     const CONTAINS_NOTE: &'static str = "whole words only";
 
     fn index(&self, tier: Tier, columns: &[&TableColumn<Field>]) -> Option<String> {
+        if self.is_view {
+            return None;
+        }
         let path = columns.first()?.name.as_str();
         let indexed = columns.first()?.db_type.index_path.as_str();
         let (keys, options) = match tier {
@@ -39,8 +43,9 @@ pub(super) fn services(
     mapping: &Mapping<Field>,
     collection: &str,
     words: Option<&TextIndex>,
+    is_view: bool,
 ) -> Vec<Service> {
-    let indexes = Indexes { collection: called(collection), id: mapping.id().name.as_str() };
+    let indexes = Indexes { collection: called(collection), id: mapping.id().name.as_str(), is_view };
     let mut services = lines(mapping, &indexes);
     let searched: Vec<&str> = mapping.search.iter().map(|column| column.name.as_str()).collect();
     services.extend(words.map(|index| Service {

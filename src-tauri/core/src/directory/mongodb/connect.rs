@@ -92,6 +92,7 @@ mod tests {
             created_at: None,
             columns: vec![],
             search: None,
+            uuid_bytes: None,
             timeout_ms: 3000,
             password_command: None,
             ssh: None,

@@ -114,7 +114,7 @@ pub(super) fn has_digits(column: &Column, digits: &str) -> Document {
 }
 
 fn is_id(mapping: &Mapping<Field>, text: &str, manner: Manner) -> Document {
-    let mut readings = values::readings(text);
+    let mut readings = values::readings(text, mapping.id().bytes);
     if manner == Manner::Exact {
         for value in &mut readings {
             if let Bson::String(text) = value {
@@ -164,7 +164,7 @@ fn any_column(mapping: &Mapping<Field>, columns: &[usize], how: Match, text: &st
         tests.push(doc! { path: pattern.clone() });
         if column.db_type.class != Class::Text {
             // Only texts have a beginning; anything else is found when it is the whole of it.
-            let mut values = values::readings(text);
+            let mut values = values::readings(text, column.bytes);
             values.retain(|value| Class::of(value) != Some(Class::Text));
             tests.push(doc! { path: { "$in": values } });
         }
@@ -187,6 +187,11 @@ pub(super) fn pattern(how: Match, text: &str) -> Bson {
 pub(super) fn whole(text: &str, options: &str) -> Bson {
     // Not $, which a line break may follow.
     regex(format!("^{}\\z", escaped(text)), options)
+}
+
+/// A text that this pattern is the whole of.
+pub(super) fn shaped(pattern: &str) -> Bson {
+    regex(format!("^{pattern}\\z"), "")
 }
 
 fn regex(pattern: String, options: &str) -> Bson {

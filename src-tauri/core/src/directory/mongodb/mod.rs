@@ -87,9 +87,9 @@ impl MongoDirectory {
             columns: mapping.columns.clone(),
             estimated_total: found.estimated_rows,
             total_is_exact: false,
-            services: advice::services(&mapping, &part.table, words.as_ref()),
+            services: advice::services(&mapping, &part.table, words.as_ref(), found.is_view),
             reader: advice::reader(&server.database, &part.table),
-            cautions: Vec::new(),
+            cautions: found.cautions,
         });
         Ok((mapping, words, info))
     }
@@ -181,7 +181,7 @@ impl Directory for MongoDirectory {
     async fn user(&self, id: &str) -> Result<Option<Row>> {
         let path = self.mapping.id().name.as_str();
         let find = Find {
-            filter: doc! { path: { "$in": values::readings(id) } },
+            filter: doc! { path: { "$in": values::readings(id, self.mapping.id().bytes) } },
             projection: listing::projection(&self.mapping),
             limit: 50,
             ..Find::default()
@@ -201,7 +201,13 @@ impl Directory for MongoDirectory {
             .filter_map(|document| listing::found(&self.mapping, 0, None, document))
             .map(|found| found.row)
             .filter(|row| row.id == id)
-            .map(|row| Fetched { segment: 0, cells: row.cells, id: Value::Text(row.id), key: Value::Null });
+            .map(|row| Fetched {
+                segment: 0,
+                cells: row.cells,
+                id: Value::Text(row.id),
+                shown_id: None,
+                key: Value::Null,
+            });
         the_one(rows.collect(), id)
     }
 

@@ -8,6 +8,8 @@ use super::values::{self, Class};
 use crate::directory::asked::{Bound, Filter, Operand, Test};
 use crate::directory::plan::spellings;
 use crate::directory::sql::Match;
+use crate::directory::{FieldKind, time};
+use crate::uuids;
 
 /// What a document must be to pass all `filters`.
 pub(super) fn passes_all(columns: &[Column], filters: &[Filter]) -> Vec<Document> {
@@ -60,7 +62,7 @@ fn passes_test(column: &Column, test: &Test) -> Document {
             let mut any = vec![doc! { path: filter::pattern(Match::Contains, part) }];
             if column.db_type.class != Class::Text {
                 // Only texts have parts; anything else is found when it is the whole of it.
-                any.push(doc! { path: { "$in": other_than_text(part) } });
+                any.push(doc! { path: { "$in": other_than_text(part, column) } });
             }
             filter::any(any)
         }
@@ -68,17 +70,69 @@ fn passes_test(column: &Column, test: &Test) -> Document {
         Test::EndsWith(part) => doc! { path: filter::pattern(Match::Suffix, part) },
         Test::Digits(digits) => filter::has_digits(column, digits),
         Test::Range { from, to } => {
-            let mut range = Document::new();
-            let edge = |bound: &Bound, beyond: &str, exactly: &str| {
-                (if bound.inclusive { exactly } else { beyond }.to_owned(), value(&bound.value))
-            };
-            range.extend(from.as_ref().map(|bound| edge(bound, "$gt", "$gte")));
-            range.extend(to.as_ref().map(|bound| edge(bound, "$lt", "$lte")));
-            filter::lies_in(path, &range)
+            let range = between(from.as_ref(), to.as_ref(), |bound| value(&bound.value));
+            let mut ways = vec![filter::lies_in(path, &range)];
+            if column.kind == FieldKind::Time && column.db_type.class != Class::Date {
+                ways.extend(kept_times(path, from.as_ref(), to.as_ref()));
+            }
+            filter::any(ways)
         }
         Test::Null => doc! { "$nor": [filter::has_value(path)] },
         Test::NotNull => filter::has_value(path),
     }
+}
+
+/// The two ends of a range as conditions on one value.
+fn between(from: Option<&Bound>, to: Option<&Bound>, value: impl Fn(&Bound) -> Bson) -> Document {
+    let edge = |bound: &Bound, beyond: &str, exactly: &str| {
+        (if bound.inclusive { exactly } else { beyond }.to_owned(), value(bound))
+    };
+    let mut range = Document::new();
+    range.extend(from.map(|bound| edge(bound, "$gt", "$gte")));
+    range.extend(to.map(|bound| edge(bound, "$lt", "$lte")));
+    range
+}
+
+/// The range for times that are kept as numbers or as texts: see [`time`].
+fn kept_times(path: &str, from: Option<&Bound>, to: Option<&Bound>) -> Vec<Document> {
+    let time = |bound: &Bound| match bound.value {
+        Operand::Time(time) => time,
+        _ => jiff::Timestamp::UNIX_EPOCH,
+    };
+    let stretches = |bound: &Bound, beyond: &str, exactly: &str| {
+        time::stretches(time(bound), if bound.inclusive { exactly } else { beyond })
+    };
+    let lower = from.map(|bound| (stretches(bound, ">", ">="), if bound.inclusive { "$gte" } else { "$gt" }));
+    let upper = to.map(|bound| (stretches(bound, "<", "<="), if bound.inclusive { "$lte" } else { "$lt" }));
+    let numbers =
+        time::stretches(jiff::Timestamp::UNIX_EPOCH, "<").into_iter().enumerate().map(|(at, whole)| {
+            let mut range = Document::new();
+            let (operator, edge) = match &lower {
+                Some((lower, operator)) if lower[at].time >= whole.from => (*operator, lower[at].time),
+                _ => ("$gte", whole.from),
+            };
+            range.insert(operator, edge);
+            let (operator, edge) = match &upper {
+                Some((upper, operator)) if upper[at].time < whole.to => (*operator, upper[at].time),
+                _ => ("$lt", whole.to),
+            };
+            range.insert(operator, edge);
+            filter::lies_in(path, &range)
+        });
+    let shaped = |pattern: &str, value: &dyn Fn(&Bound) -> Bson| {
+        filter::all_of(vec![
+            filter::lies_in(path, &between(from, to, value)),
+            doc! { path: filter::shaped(pattern) },
+        ])
+    };
+    let mut ways: Vec<Document> = numbers.collect();
+    ways.extend((0..4).map(|at| {
+        let digits = |bound: &Bound| Bson::from(time::digits(time(bound))[at].1.clone());
+        shaped(&format!("[0-9]{{{}}}", [14, 10, 13, 16][at]), &digits)
+    }));
+    let dashed = |bound: &Bound| Bson::from(time(bound).strftime("%Y-%m-%dT%H:%M:%S").to_string());
+    ways.push(shaped("[0-9]{4}-.*", &dashed));
+    ways
 }
 
 /// Everything that is the same as the operand, for `$in`.
@@ -92,7 +146,7 @@ fn same(column: &Column, operand: &Operand) -> Vec<Bson> {
                 _ => vec![filter::whole(wanted, "i")],
             };
             if column.db_type.class != Class::Text {
-                same.extend(other_than_text(wanted));
+                same.extend(other_than_text(wanted, column));
             }
             same
         }
@@ -101,13 +155,17 @@ fn same(column: &Column, operand: &Operand) -> Vec<Bson> {
             let decimal = number.as_str().parse::<Decimal128>().ok().map(Bson::Decimal128);
             std::iter::once(value(operand)).chain(decimal).collect()
         }
+        Operand::Uuid(uuid) => {
+            let texts = uuids::spellings(*uuid).into_iter().map(Bson::from);
+            values::uuid_readings(*uuid, column.bytes).into_iter().chain(texts).collect()
+        }
         other => vec![value(other)],
     }
 }
 
 /// Every value that reads as `text` and is none.
-fn other_than_text(text: &str) -> Vec<Bson> {
-    let mut values = values::readings(text);
+fn other_than_text(text: &str, column: &Column) -> Vec<Bson> {
+    let mut values = values::readings(text, column.bytes);
     values.retain(|value| Class::of(value) != Some(Class::Text));
     values
 }

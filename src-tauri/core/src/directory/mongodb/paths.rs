@@ -112,6 +112,7 @@ pub(in crate::directory) fn in_lists(path: &str) -> String {
 mod tests {
     use super::super::values::text;
     use super::*;
+    use crate::directory::bytes::Bytes;
 
     #[test]
     fn a_path_goes_through_documents_and_lists() {
@@ -122,7 +123,7 @@ mod tests {
             "0": { "1": "odd" },
             "tags": ["x", "y"],
         };
-        let read = |path: &str| at(&user, path).and_then(|value| text(&value));
+        let read = |path: &str| at(&user, path).and_then(|value| text(&value, Bytes::default()));
         assert_eq!(read("profile.name").as_deref(), Some("Ada"));
         assert_eq!(read("emails.0.address").as_deref(), Some("a@b.c"));
         assert_eq!(read("emails.1.verified"), None);

@@ -52,6 +52,8 @@ pub(super) struct Server {
     /// The client's connections are worth nothing: the next question makes a new one.
     is_stale: AtomicBool,
     login_refused: AtomicBool,
+    /// It is a view that has a collation of its own, and takes no other one.
+    keeps_collation: AtomicBool,
 }
 
 /// The client, and what it logs in with.
@@ -119,6 +121,7 @@ impl Server {
             seen,
             is_stale: AtomicBool::new(false),
             login_refused: AtomicBool::new(false),
+            keeps_collation: AtomicBool::new(false),
         }))
     }
 
@@ -208,16 +211,38 @@ impl Reading {
 
     /// The documents that a `find` gives; text that is no UTF-8 is repaired.
     pub(in crate::directory) async fn find(&mut self, find: Find) -> Result<Vec<Document>> {
-        let collection = self.collection();
-        self.ask(async move |session, left| {
+        let found = self.try_find(find.clone()).await?;
+        match found {
+            Err(error) if self.learns_collation(&error) => self.try_find(find).await?,
+            found => found,
+        }
+        .map_err(|error| self.server.failed(error))
+    }
+
+    /// A view that has a collation refuses to be asked with another one.
+    fn learns_collation(&self, error: &DriverError) -> bool {
+        // OptionNotSupportedOnView
+        errors::code(error) == Some(167) && !self.server.keeps_collation.swap(true, Ordering::Relaxed)
+    }
+
+    fn collation(&self, wanted: Option<Collation>) -> Option<Collation> {
+        let keeps = self.server.keeps_collation.load(Ordering::Relaxed);
+        (!keeps).then(|| wanted.unwrap_or_else(simple))
+    }
+
+    async fn try_find(&mut self, find: Find) -> Result<Result<Vec<Document>, DriverError>> {
+        let (collection, collation) = (self.collection(), self.collation(find.collation));
+        self.try_ask(async move |session, left| {
             let limit = i64::try_from(find.limit).unwrap_or(i64::MAX);
             let mut asked = collection
                 .find(find.filter)
                 .projection(find.projection)
                 .limit(limit)
                 .batch_size(u32::try_from(find.limit).unwrap_or(u32::MAX))
-                .max_time(left)
-                .collation(find.collation.unwrap_or_else(simple));
+                .max_time(left);
+            if let Some(collation) = collation {
+                asked = asked.collation(collation);
+            }
             if !find.sort.is_empty() {
                 asked = asked.sort(find.sort);
             }
@@ -248,16 +273,26 @@ impl Reading {
         pipeline: Vec<Document>,
         collation: Option<Collation>,
     ) -> Result<Vec<Document>> {
-        let collection = self.collection();
-        self.ask(async move |session, left| {
-            let cursor = collection
-                .aggregate(pipeline)
-                .with_type::<RawDocumentBuf>()
-                .max_time(left)
-                .collation(collation.unwrap_or_else(simple))
-                .session(&mut *session)
-                .await?;
-            all(cursor, session).await
+        let gathered = self.try_aggregate(pipeline.clone(), collation.clone()).await?;
+        match gathered {
+            Err(error) if self.learns_collation(&error) => self.try_aggregate(pipeline, collation).await?,
+            gathered => gathered,
+        }
+        .map_err(|error| self.server.failed(error))
+    }
+
+    async fn try_aggregate(
+        &mut self,
+        pipeline: Vec<Document>,
+        collation: Option<Collation>,
+    ) -> Result<Result<Vec<Document>, DriverError>> {
+        let (collection, collation) = (self.collection(), self.collation(collation));
+        self.try_ask(async move |session, left| {
+            let mut asked = collection.aggregate(pipeline).with_type::<RawDocumentBuf>().max_time(left);
+            if let Some(collation) = collation {
+                asked = asked.collation(collation);
+            }
+            all(asked.session(&mut *session).await?, session).await
         })
         .await
     }

@@ -4,8 +4,10 @@ use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, DateTime, Decimal128};
 
 use crate::directory::FieldKind;
+use crate::directory::bytes::{BYTES_READ, Bytes, from_hex};
 use crate::directory::cursor::hex;
-use crate::directory::sql::{CELL_CHARS, shortened};
+use crate::directory::sql::shortened;
+use crate::uuids;
 
 /// Values that MongoDB compares with one another; in the order in which it sorts them.
 /// <https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/>
@@ -86,14 +88,14 @@ pub(in crate::directory) fn kind(value: &Bson) -> Option<FieldKind> {
         Bson::Double(_) | Bson::Decimal128(_) => FieldKind::Number,
         Bson::Boolean(_) => FieldKind::Boolean,
         Bson::DateTime(_) => FieldKind::Time,
-        Bson::Binary(binary) if uuid(binary).is_some() => FieldKind::Uuid,
+        Bson::Binary(binary) if uuid(binary, Bytes::default()).is_some() => FieldKind::Uuid,
         Bson::Document(_) | Bson::Array(_) => FieldKind::Json,
         _ => FieldKind::Text,
     })
 }
 
 /// The value as people read it, exactly; `None` for none.
-pub(in crate::directory) fn text(value: &Bson) -> Option<String> {
+pub(in crate::directory) fn text(value: &Bson, column: Bytes) -> Option<String> {
     Some(match value {
         Bson::Null | Bson::Undefined => return None,
         Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.clone(),
@@ -105,7 +107,11 @@ pub(in crate::directory) fn text(value: &Bson) -> Option<String> {
         Bson::ObjectId(id) => id.to_hex(),
         Bson::DateTime(time) => millis(time.timestamp_millis()),
         Bson::Timestamp(time) => millis(i64::from(time.time) * 1000),
-        Bson::Binary(binary) => uuid(binary).map_or_else(|| hex(&binary.bytes), |uuid| uuid.to_string()),
+        Bson::Binary(binary) => match uuid(binary, column) {
+            Some(uuid) => uuid.to_string(),
+            None if binary.subtype == BinarySubtype::Generic => column.shown(&binary.bytes),
+            None => hex(&binary.bytes),
+        },
         Bson::RegularExpression(regex) => format!("/{}/{}", regex.pattern, regex.options),
         Bson::MinKey => "MinKey".to_owned(),
         Bson::MaxKey => "MaxKey".to_owned(),
@@ -114,11 +120,11 @@ pub(in crate::directory) fn text(value: &Bson) -> Option<String> {
 }
 
 /// The same for a cell: cut.
-pub(in crate::directory) fn cell(value: &Bson) -> Option<String> {
+pub(in crate::directory) fn cell(value: &Bson, column: Bytes) -> Option<String> {
     Some(shortened(match value {
-        // Cut before it becomes text: two digits per byte.
-        Bson::Binary(binary) if binary.bytes.len() > CELL_CHARS / 2 => hex(&binary.bytes[..CELL_CHARS / 2]),
-        value => text(value)?,
+        // Cut before it becomes text.
+        Bson::Binary(binary) if binary.bytes.len() >= BYTES_READ => column.cell(&binary.bytes[..BYTES_READ]),
+        value => text(value, column)?,
     }))
 }
 
@@ -142,16 +148,31 @@ fn millis(millis: i64) -> String {
     jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |time| time.to_string())
 }
 
-fn uuid(binary: &Binary) -> Option<uuid::Uuid> {
-    if binary.subtype != BinarySubtype::Uuid {
-        return None;
+/// The old subtype has the order of whichever driver wrote it.
+/// <https://github.com/mongodb/specifications/blob/master/source/bson-binary-uuid/uuid.md>
+fn uuid(binary: &Binary, column: Bytes) -> Option<uuid::Uuid> {
+    let sixteen = <[u8; 16]>::try_from(&binary.bytes[..]).ok()?;
+    match binary.subtype {
+        BinarySubtype::Uuid => Some(uuid::Uuid::from_bytes(sixteen)),
+        BinarySubtype::UuidOld => Some(column.order.uuid(sixteen)),
+        _ => None,
     }
-    uuid::Uuid::from_slice(&binary.bytes).ok()
+}
+
+/// A UUID as each value that may hold it, but for texts.
+pub(in crate::directory) fn uuid_readings(uuid: uuid::Uuid, column: Bytes) -> Vec<Bson> {
+    let kept = column.order.bytes(uuid).to_vec();
+    let binary = |subtype, bytes| Bson::Binary(Binary { subtype, bytes });
+    vec![
+        binary(BinarySubtype::Uuid, uuid.as_bytes().to_vec()),
+        binary(BinarySubtype::UuidOld, kept.clone()),
+        binary(BinarySubtype::Generic, kept),
+    ]
 }
 
 /// Every value that reads as `text`, or that somebody who wrote it may mean.
-pub(in crate::directory) fn readings(text: &str) -> Vec<Bson> {
-    let mut readings = vec![Bson::String(text.to_owned())];
+pub(in crate::directory) fn readings(text: &str, column: Bytes) -> Vec<Bson> {
+    let mut readings: Vec<Bson> = uuids::also_spelled(text).into_iter().map(Bson::String).collect();
     // Equal to whole numbers of any width, and to doubles.
     let whole = text.parse::<i64>().ok();
     readings.extend(whole.map(Bson::Int64));
@@ -162,21 +183,40 @@ pub(in crate::directory) fn readings(text: &str) -> Vec<Bson> {
         readings.extend(decimal().map(Bson::Decimal128));
     }
     readings.extend(bson::oid::ObjectId::parse_str(text).map(Bson::ObjectId));
-    if let Ok(uuid) = text.parse::<uuid::Uuid>() {
-        readings.push(Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() }));
-    }
+    readings.extend(uuids::read(text).into_iter().flat_map(|uuid| uuid_readings(uuid, column)));
     readings.extend(text.parse::<bool>().map(Bson::Boolean));
+    // A time that no calendar has is shown as its milliseconds.
+    let beyond = whole.filter(|whole| millis(*whole) == text);
+    readings.extend(beyond.map(|millis| Bson::DateTime(DateTime::from_millis(millis))));
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         readings.push(Bson::DateTime(DateTime::from_millis(time.as_millisecond())));
     }
-    readings.extend(bytes(text).map(|bytes| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })));
+    if column.uuids {
+        let texts = column.readings(text).into_iter();
+        readings.extend(texts.map(|bytes| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })));
+    }
+    // Which subtype it has is not shown.
+    let hex = from_hex(text).into_iter();
+    readings.extend(hex.flat_map(|bytes| {
+        (0..=u8::MAX)
+            .map(move |subtype| Bson::Binary(Binary { subtype: subtype.into(), bytes: bytes.clone() }))
+    }));
+    readings.extend(document(text));
     readings
 }
 
-/// What [`hex`] has written.
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits = text.strip_prefix("\\x").filter(|digits| digits.is_ascii() && digits.len() % 2 == 0)?;
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
+/// A document that is shown as `text`. One with a `$` would be an operator to the server, and is nobody's id.
+fn document(text: &str) -> Option<Bson> {
+    let json: serde_json::Value = serde_json::from_str(text).ok().filter(|_| text.starts_with('{'))?;
+    let is_plain = json.as_object()?.keys().all(|key| !key.starts_with('$'));
+    json.try_into().ok().filter(|_| is_plain)
+}
+
+/// Whether [`readings`] of the text that is shown for `id` have it among them.
+pub(in crate::directory) fn can_be_opened(id: &Bson, column: Bytes) -> bool {
+    let shown = text(id, column);
+    let read = shown.as_deref().map(|shown| readings(shown, column)).unwrap_or_default();
+    read.iter().any(|one| Class::of(one) == Class::of(id) && text(one, column) == shown)
 }
 
 #[cfg(test)]
@@ -184,6 +224,8 @@ mod tests {
     use bson::doc;
 
     use super::*;
+
+    const ID: Bytes = Bytes { order: crate::connection::UuidBytes::Standard, uuids: true };
 
     #[test]
     fn values_read_as_in_the_other_engines() {
@@ -203,30 +245,39 @@ mod tests {
             (binary(BinarySubtype::Generic, &[0, 255]), Some("\\x00ff")),
             (binary(BinarySubtype::Uuid, uuid.as_bytes()), Some("00000000-0000-0000-0000-000000000007")),
             (binary(BinarySubtype::Uuid, &[1]), Some("\\x01")),
+            (binary(BinarySubtype::UuidOld, uuid.as_bytes()), Some("00000000-0000-0000-0000-000000000007")),
+            (binary(BinarySubtype::Generic, uuid.as_bytes()), Some("00000000-0000-0000-0000-000000000007")),
+            (binary(BinarySubtype::Generic, b"ada"), Some("ada")),
+            (binary(BinarySubtype::UserDefined(200), b"ada"), Some("\\x616461")),
             (Bson::Document(doc! { "a": [1_i64, Bson::Null] }), Some(r#"{"a":[1,null]}"#)),
             (Bson::MinKey, Some("MinKey")),
         ] {
-            assert_eq!(text(&value).as_deref(), expected, "{value:?}");
-            assert!(
-                expected.is_none() || matches!(value, Bson::Document(_) | Bson::MinKey) || {
-                    let read = readings(expected.unwrap());
-                    read.iter().any(|read| text(read).as_deref() == expected)
-                }
-            );
+            assert_eq!(text(&value, ID).as_deref(), expected, "{value:?}");
+            assert!(expected.is_none() || value == Bson::MinKey || can_be_opened(&value, ID), "{value:?}");
         }
-        assert_eq!(cell(&Bson::String("ä".repeat(20_000))).unwrap().chars().count(), 2001);
-        assert_eq!(cell(&binary(BinarySubtype::Generic, &vec![0; 20_000])).unwrap().chars().count(), 2001);
+        let timestamp = Bson::Timestamp(bson::Timestamp { time: 1, increment: 1 });
+        for value in [timestamp, Bson::MinKey, Bson::Document(doc! { "$gt": "" })] {
+            assert!(!can_be_opened(&value, ID), "{value:?}");
+        }
+        assert_eq!(cell(&Bson::String("ä".repeat(20_000)), ID).unwrap().chars().count(), 2001);
+        assert_eq!(
+            cell(&binary(BinarySubtype::Generic, &vec![0; 20_000]), ID).unwrap().chars().count(),
+            2001
+        );
     }
 
     #[test]
     fn a_text_is_read_as_every_id_that_it_could_be() {
-        let classes = |text: &str| readings(text).iter().filter_map(Class::of).collect::<Vec<_>>();
+        let classes =
+            |text: &str| readings(text, Bytes::default()).iter().filter_map(Class::of).collect::<Vec<_>>();
         assert_eq!(classes("ada"), [Class::Text]);
         assert_eq!(classes("0100"), [Class::Text, Class::Number]);
         assert_eq!(classes("1e3"), [Class::Text]);
         assert_eq!(classes("1.5"), [Class::Text, Class::Number, Class::Number]);
         assert_eq!(classes("64b7f0c2a1b2c3d4e5f60718"), [Class::Text, Class::ObjectId]);
-        assert_eq!(classes("0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11"), [Class::Text, Class::Binary]);
+        let mut uuid = classes("0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11");
+        uuid.dedup();
+        assert_eq!(uuid, [Class::Text, Class::Binary]);
         assert_eq!(classes(r#"{"$gt":""}"#), [Class::Text]);
     }
 }

@@ -22,7 +22,8 @@ impl Advise<MyType> for Indexes<'_> {
     fn index(&self, tier: Tier, columns: &[&TableColumn<MyType>]) -> Option<String> {
         let [column] = columns else { return None };
         // Indexes are made on tables, not on views, and on no more of a text than fits into one.
-        if self.found.is_view || tier == Tier::Contains || !column.db_type.is_ordered_as_it_is() {
+        let is_long = self.found.long.iter().any(|name| name == column.name.as_str());
+        if self.found.is_view || is_long || tier == Tier::Contains || !column.db_type.is_ordered_as_it_is() {
             return None;
         }
         let name = quoted(&column.name);
@@ -41,10 +42,13 @@ impl Advise<MyType> for Indexes<'_> {
             // Only the primary key stands in an index by itself.
             (false, false) => format!(", {}", quoted(&self.mapping.id().name)),
         };
-        let unique = if tier == Tier::Id { "UNIQUE " } else { "" };
+        // Unique ones of a partitioned table need the columns that it is partitioned by.
+        let unique = if tier == Tier::Id && !self.found.is_partitioned { "UNIQUE " } else { "" };
+        // Other engines lock the table, whatever they are asked for.
+        let how = if self.found.is_innodb { " ALGORITHM=INPLACE LOCK=NONE" } else { "" };
         Some(format!(
-            "CREATE {unique}INDEX {} ON {} ({indexed}{tie}) ALGORITHM=INPLACE LOCK=NONE",
-            index_name(&self.found.table, column),
+            "CREATE {unique}INDEX {} ON {} ({indexed}{tie}){how}",
+            index_name(self.found, column),
             self.mapping.table
         ))
     }

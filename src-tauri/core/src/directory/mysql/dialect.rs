@@ -6,9 +6,13 @@
 
 use super::types::{MyType, ORDERED_BYTES, ORDERED_CHARS, Text};
 use crate::directory::asked::Operand;
+use crate::directory::bytes::{BYTES_READ, digits, from_hex};
 use crate::directory::catalogue::{Form, TableColumn};
 use crate::directory::cursor::Value;
-use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
+use crate::directory::sql::{CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
+
+use crate::directory::time;
+use crate::uuids;
 
 type Column = TableColumn<MyType>;
 
@@ -34,8 +38,8 @@ impl Dialect for MySql {
             ),
             MyType::Text(_) => format!("LEFT({name}, {CHARS_READ})"),
             MyType::Json | MyType::Geometry => format!("LEFT({}, {CHARS_READ})", as_text(column)),
-            // Cut before it becomes text: two digits per byte.
-            MyType::Binary { .. } => hex(&format!("LEFT({name}, {})", CELL_CHARS / 2)),
+            // As digits; what the bytes are is seen where they are read.
+            MyType::Binary { .. } => hex(&format!("LEFT({name}, {BYTES_READ})")),
             _ => as_text(column),
         }
     }
@@ -76,11 +80,14 @@ impl Dialect for MySql {
                 let number = statement.bind('?', Value::Text(text.to_owned()));
                 return Some(format!("{name} = CAST({number} AS DECIMAL(65,30))"));
             }
-            MyType::Uuid => text.parse::<uuid::Uuid>().ok()?.to_string(),
-            MyType::Binary { uuid, .. } => as_hex(text, *uuid)?,
+            MyType::Uuid => uuids::read(text)?.to_string(),
+            MyType::Binary { .. } => return Some(any_bytes(statement, id, &id.bytes.readings(text))),
             MyType::Text(kept) => {
-                let value = statement.bind('?', Value::Text(text.to_owned()));
-                return Some(kept.holds(&value, text, |value| format!("{name} = {value}")));
+                let same = uuids::also_spelled(text).into_iter().map(|text| {
+                    let value = statement.bind('?', Value::Text(text.clone()));
+                    kept.holds(&value, &text, |value| format!("{name} = {value}"))
+                });
+                return Some(format!("({})", same.collect::<Vec<_>>().join(" OR ")));
             }
             _ => {
                 let value = statement.bind('?', Value::Text(text.to_owned()));
@@ -92,6 +99,10 @@ impl Dialect for MySql {
     }
 
     fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
+        if let MyType::Binary { .. } = &id.db_type {
+            let values = id.bytes.shown_as(text);
+            return (!values.is_empty()).then(|| any_bytes(statement, id, &values));
+        }
         if id.db_type == MyType::Real {
             let number = text.parse::<f64>().ok()?;
             // As `Value` writes it.
@@ -106,6 +117,15 @@ impl Dialect for MySql {
     }
 
     fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
+        if let MyType::Binary { .. } = &column.db_type {
+            let mut values = column.bytes.readings(text);
+            values.push(text.to_lowercase().into_bytes());
+            let same = any_bytes(statement, column, &values);
+            if form.is_some() {
+                return same;
+            }
+            return format!("({same} OR {})", compared(statement, column, "=", text));
+        }
         let (Some(form), MyType::Text(kept)) = (form, &column.db_type) else {
             return compared(statement, column, "=", text);
         };
@@ -157,6 +177,9 @@ impl Dialect for MySql {
             Operand::Integer(number) => (number.to_string(), "SIGNED"),
             Operand::Number(number) => (number.as_str().to_owned(), "DECIMAL(65,30)"),
             Operand::Boolean(truth) => (u8::from(*truth).to_string(), "SIGNED"),
+            Operand::Time(time) if !column.db_type.is_temporal() => {
+                return compare_kept(statement, column, relation, *time);
+            }
             // The session's zone is UTC; without a zone it is taken for that, as it is shown.
             Operand::Time(time) => (time.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(), "DATETIME(6)"),
             Operand::Uuid(uuid) => {
@@ -170,7 +193,14 @@ impl Dialect for MySql {
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
         // No ESCAPE: the backslash is the default in the mode that `reading` sets.
-        compared(statement, column, "LIKE", &how.pattern(text))
+        let like = compared(statement, column, "LIKE", &how.pattern(text));
+        let Some(bytes) = from_hex(text).filter(|_| matches!(column.db_type, MyType::Binary { .. })) else {
+            return like;
+        };
+        // Bytes that are no text are found by the digits that are shown of them.
+        let bytes = statement.bind('?', Value::Text(digits(&bytes)));
+        let place = if how == Match::Prefix { "= 1" } else { "> 0" };
+        format!("({like} OR LOCATE(UNHEX({bytes}), {}) {place})", qualified(column))
     }
 
     fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
@@ -238,13 +268,55 @@ fn expression(column: &Column, form: Form) -> String {
 fn as_text(column: &Column) -> String {
     let name = qualified(column);
     match &column.db_type {
-        MyType::Text(_) => name,
+        MyType::Text(_) | MyType::Binary { .. } => name,
         // Bits are a number only to arithmetic, and zeros in front of it are no part of one.
         MyType::Unsigned => format!("CAST({name} + 0 AS CHAR)"),
-        MyType::Binary { .. } => hex(&name),
         MyType::Geometry => format!("ST_AsText({name})"),
         _ => format!("CAST({name} AS CHAR)"),
     }
+}
+
+fn any_bytes(statement: &mut Statement, column: &Column, values: &[Vec<u8>]) -> String {
+    let values = values.iter().map(|bytes| {
+        let digits = statement.bind('?', Value::Text(digits(bytes)));
+        format!("UNHEX({digits})")
+    });
+    format!("{} IN ({})", qualified(column), values.collect::<Vec<_>>().join(", "))
+}
+
+/// A time that is kept as a number or as a text stands in this relation to `time`.
+fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time: jiff::Timestamp) -> String {
+    let name = qualified(column);
+    let digits = time::digits(time);
+    let ways: Vec<String> = match &column.db_type {
+        MyType::Boolean | MyType::Signed | MyType::Unsigned | MyType::Decimal { .. } | MyType::Real => {
+            let stretches = time::stretches(time, relation).into_iter();
+            stretches
+                .map(|time::Stretch { from, to, time }| {
+                    format!("({name} >= {from} AND {name} < {to} AND {name} {relation} {time})")
+                })
+                .collect()
+        }
+        // Room for those digits and nothing else, as in MediaWiki's tables: an index serves it.
+        MyType::Binary { bytes: 14, .. } => {
+            let digits = statement.bind('?', Value::Text(digits[0].1.clone()));
+            vec![format!("{name} {relation} {digits}")]
+        }
+        _ => {
+            let text = format!("{} COLLATE utf8mb4_bin", in_utf8(column));
+            let written = statement.bind('?', Value::Text(digits[0].1.clone()));
+            let plain = ["-", ":", " ", "T"]
+                .iter()
+                .fold(format!("LEFT({text}, 19)"), |plain, sign| format!("REPLACE({plain}, '{sign}', '')"));
+            let dashed = format!("({text} LIKE '%-%' AND RPAD({plain}, 14, '0') {relation} {written})");
+            let ways = digits.into_iter().map(|(length, digits)| {
+                let digits = statement.bind('?', Value::Text(digits));
+                format!("(CHAR_LENGTH({text}) = {length} AND {text} NOT LIKE '%-%' AND {text} {relation} {digits})")
+            });
+            std::iter::once(dashed).chain(ways).collect()
+        }
+    };
+    format!("({})", ways.join(" OR "))
 }
 
 /// [`as_text`], in the character set that all texts fit in.
@@ -281,35 +353,9 @@ fn is_decimal(text: &str) -> bool {
     plain(whole) && plain(fraction)
 }
 
-/// Bytes as rows show them, from those or from a UUID's text.
-fn as_hex(text: &str, may_be_uuid: bool) -> Option<String> {
-    let digits = text.strip_prefix("\\x");
-    if let Some(digits) = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit())) {
-        return (digits.len() % 2 == 0).then(|| format!("\\x{}", digits.to_lowercase()));
-    }
-    let uuid = text.parse::<uuid::Uuid>().ok().filter(|_| may_be_uuid)?;
-    Some(format!("\\x{}", uuid.simple()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_uuid_finds_the_bytes_it_is_kept_in() {
-        let uuid = "0B5A2A3E-6f0e-4a56-9f3c-5d1a9f1f7c11";
-        let bytes = "\\x0b5a2a3e6f0e4a569f3c5d1a9f1f7c11";
-        for (text, may_be_uuid, expected) in [
-            (uuid, true, Some(bytes)),
-            (bytes, true, Some(bytes)),
-            (uuid, false, None),
-            ("\\x00FF", false, Some("\\x00ff")),
-            ("\\x0", true, None),
-            ("ada", true, None),
-        ] {
-            assert_eq!(as_hex(text, may_be_uuid).as_deref(), expected, "{text}");
-        }
-    }
 
     #[test]
     fn decimals_are_told_from_other_texts() {

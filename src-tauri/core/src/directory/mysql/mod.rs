@@ -24,13 +24,15 @@ use self::server::Server;
 pub(super) use self::survey::survey;
 use self::types::{MyType, rfc3339};
 use super::answering::{self, Answering};
+use super::bytes::from_hex;
+use super::catalogue::TableColumn;
 use super::catalogue::mysql::{self as catalogue, Found};
 use super::cursor::Value;
 use super::link::Link;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Dialect, Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, Info, Page, Passwords, Query, Row, again, timed_out, values};
+use super::{Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, time, timed_out, values};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -66,7 +68,11 @@ impl MySqlDirectory {
         let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
         let read = async {
             let found = catalogue::read(&mut reading, part).await?;
-            let mapping = Mapping::new(part, &found.table)?;
+            let mut mapping = Mapping::new(part, &found.table)?;
+            for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
+                // What is as long as a UUID and no longer or shorter is one.
+                column.bytes.uuids |= matches!(column.db_type, MyType::Binary { uuid: true, .. });
+            }
             reading.watch(found.table.schema.as_str(), found.table.name.as_str()).await?;
             Ok((found, mapping))
         };
@@ -92,17 +98,15 @@ impl MySqlDirectory {
         let shown = &self.mapping.shown;
         let mut cells = Vec::with_capacity(shown.len());
         for (at, column) in shown.iter().enumerate() {
-            let text = text(row, at + 1)?;
-            cells.push(match column.db_type {
-                MyType::Timestamp => text.map(|text| rfc3339(text, true)),
-                MyType::DateTime => text.map(|text| rfc3339(text, false)),
-                _ => text.map(shortened),
-            });
+            cells.push(text(row, at + 1)?.map(|text| cell(column, text)));
         }
+        let (id, column) = (value(row, shown.len() + 1)?, self.mapping.id());
+        let kept = id.clone().into_text().filter(|_| matches!(column.db_type, MyType::Binary { .. }));
         Ok(Fetched {
             segment: text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
             cells,
-            id: value(row, shown.len() + 1)?,
+            id,
+            shown_id: kept.and_then(|kept| from_hex(&kept)).map(|bytes| column.bytes.shown(&bytes)),
             key: value(row, shown.len() + 2)?,
         })
     }
@@ -185,6 +189,17 @@ impl Directory for MySqlDirectory {
     async fn close(&self) {
         self.server.close().await;
     }
+}
+
+/// A cell as people read it.
+fn cell(column: &TableColumn<MyType>, text: String) -> String {
+    let text = match (&column.db_type, from_hex(&text)) {
+        (MyType::Timestamp, _) => return rfc3339(text, true),
+        (MyType::DateTime, _) => return rfc3339(text, false),
+        (MyType::Binary { .. }, Some(bytes)) => column.bytes.cell(&bytes),
+        _ => shortened(text),
+    };
+    if column.kind == FieldKind::Time { time::from_text(text) } else { text }
 }
 
 /// A cursor's value, exact.

@@ -50,7 +50,11 @@ impl Indexes<'_> {
         let in_order = led(&|part| on_column(part) && ordered(part));
 
         let MyType::Text(text) = &column.db_type else {
+            // Texts are kept as bytes too, and begin in the order of the index.
+            let begins =
+                in_order.clone().filter(|_| matches!(column.db_type, MyType::Binary { uuid: false, .. }));
             return Access {
+                prefix: served(plain, begins).filter(|_| column.db_type.is_ordered_as_it_is()),
                 equals: served(plain, equal).filter(|_| column.db_type.is_compared_as_it_is()),
                 order: served(plain, in_order).filter(|_| column.db_type.is_ordered_as_it_is()),
                 ..Access::default()
@@ -99,6 +103,7 @@ fn on_lower(part: &IndexPart, column: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::bytes::Bytes;
     use super::super::super::catalogue::name_for_test;
     use super::*;
 
@@ -130,6 +135,7 @@ mod tests {
             kind: db_type.kind(),
             nullable: true,
             access: Access::default(),
+            bytes: Bytes::default(),
             within: None,
             db_type,
         };

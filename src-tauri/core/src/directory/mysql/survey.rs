@@ -35,7 +35,7 @@ async fn tables(reading: &mut Reading) -> Result<Findings> {
     let database = database.first().map(|row| text(row, 0)).transpose();
     let database = database.map_err(|error| reading.server().failed(error))?.flatten();
 
-    let mut findings = Findings::default();
+    let mut findings = Findings { own_first: database.is_some(), ..Findings::default() };
     let mut schemas: HashMap<String, String> = HashMap::new();
     for relation in relations(reading, "1 = 1", &[]).await? {
         let at_hand = database.as_deref() == Some(relation.schema.as_str());

@@ -122,6 +122,11 @@ impl MyType {
         !matches!(self, Self::Listed | Self::Json | Self::Geometry | Self::Time)
     }
 
+    /// The database itself knows its values as times.
+    pub(in crate::directory) fn is_temporal(&self) -> bool {
+        matches!(self, Self::Timestamp | Self::DateTime | Self::Date)
+    }
+
     /// The column itself is what orders its values.
     pub(super) fn is_ordered_as_it_is(&self) -> bool {
         match self {

@@ -3,10 +3,13 @@
 use crate::directory::FieldKind;
 use crate::directory::alike;
 use crate::directory::asked::Operand;
+use crate::directory::bytes::{BYTES_READ, digits, from_hex};
 use crate::directory::catalogue::postgres::PgType;
 use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
-use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
+use crate::directory::sql::{CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
+use crate::directory::time;
+use crate::uuids;
 
 type Column = TableColumn<PgType>;
 
@@ -21,13 +24,10 @@ impl Dialect for Postgres {
     fn cell(column: &Column) -> String {
         let name = qualified(column);
         match (column.kind, column.db_type.name.as_str()) {
-            (FieldKind::Integer | FieldKind::Boolean | FieldKind::Time | FieldKind::Uuid, _) => {
-                format!("{name}::text")
-            }
-            // Cut before it becomes text: two digits per byte.
-            (_, "bytea") => {
-                format!(r"'\x' || encode(substring({name} from 1 for {}), 'hex')", CELL_CHARS / 2)
-            }
+            // As digits; what the bytes are is seen where they are read.
+            (_, "bytea") => format!("substring({name} from 1 for {BYTES_READ})::text"),
+            (FieldKind::Time, _) if !is_text(column) => format!("{name}::text"),
+            (FieldKind::Integer | FieldKind::Boolean | FieldKind::Uuid, _) => format!("{name}::text"),
             _ => format!("left({name}::text, {CHARS_READ})"),
         }
     }
@@ -64,17 +64,19 @@ impl Dialect for Postgres {
                 format!("{name} = {number}::int8")
             }
             (FieldKind::Uuid, _) => {
-                let uuid: uuid::Uuid = text.parse().ok()?;
+                let uuid = uuids::read(text)?;
                 format!("{name} = {}", typed(statement, id, Value::Text(uuid.to_string())))
             }
-            (_, "text" | "varchar" | "bpchar" | "citext") => {
-                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
-            }
+            (_, "bytea") => any_bytes(statement, id, &id.bytes.readings(text)),
+            _ if is_text(id) => any_text(statement, id, uuids::also_spelled(text)),
             (_, "numeric") if is_decimal(text) || text == "NaN" => {
                 format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
             }
-            (_, "float4" | "float8") => {
-                text.parse::<f64>().ok()?;
+            // Beyond what the type holds, the cast would fail.
+            (_, "float4") if text.parse::<f32>().is_ok_and(f32::is_finite) => {
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
+            (_, "float8") if text.parse::<f64>().is_ok_and(f64::is_finite) => {
                 format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
             }
             _ => same_text(statement),
@@ -82,6 +84,10 @@ impl Dialect for Postgres {
     }
 
     fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
+        if is_bytes(id) {
+            let values = id.bytes.shown_as(text);
+            return (!values.is_empty()).then(|| any_bytes(statement, id, &values));
+        }
         // The first finds it by the index, the second makes sure: 007 is not 7, citext is no text, and a collation may
         // take other texts for this one.
         let found = Self::id_equals(statement, id, text)?;
@@ -90,6 +96,16 @@ impl Dialect for Postgres {
     }
 
     fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
+        if is_bytes(column) {
+            let mut values = column.bytes.readings(text);
+            values.push(text.to_lowercase().into_bytes());
+            let same = any_bytes(statement, column, &values);
+            if form.is_some() {
+                return same;
+            }
+            let text = statement.bind('$', Value::Text(escaped(text)));
+            return format!("({same} OR lower({}) = lower({text}))", as_text(column));
+        }
         match form {
             Some(form) if form.folds => {
                 let name = qualified(column);
@@ -99,9 +115,7 @@ impl Dialect for Postgres {
                 // The index minds the case: as it was typed, and as addresses are mostly kept.
                 let mut texts = vec![text.to_owned(), text.to_lowercase()];
                 texts.dedup();
-                let texts: Vec<String> =
-                    texts.into_iter().map(|text| typed(statement, column, Value::Text(text))).collect();
-                format!("{} IN ({})", qualified(column), texts.join(", "))
+                any_text(statement, column, texts)
             }
             _ => {
                 let text = statement.bind('$', Value::Text(text.to_owned()));
@@ -132,6 +146,9 @@ impl Dialect for Postgres {
             Operand::Uuid(uuid) => (uuid.to_string(), "uuid"),
             Operand::Text(text) => (text.clone(), "text"),
             Operand::Time(time) if zoned => (time.to_string(), "timestamptz"),
+            Operand::Time(time) if !is_temporal(column) => {
+                return compare_kept(statement, column, relation, *time);
+            }
             // Without a zone it is taken for UTC, as it is shown.
             Operand::Time(time) => (time.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(), "timestamp"),
         };
@@ -141,13 +158,21 @@ impl Dialect for Postgres {
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
         // No ESCAPE: the backslash is the default, and pg_trgm indexes serve the plain operator.
+        let shown_bytes = from_hex(text).filter(|_| is_bytes(column));
+        let bytes = is_bytes(column).then(|| escaped(text));
+        let text = bytes.as_deref().unwrap_or(text);
         let form = column.access.contains.as_ref().map(|served| served.form).unwrap_or_default();
         if form.lower {
             let pattern = statement.bind('$', Value::Text(how.pattern(&text.to_lowercase())));
             return format!("{} LIKE {pattern}", expression(column, form));
         }
         let pattern = statement.bind('$', Value::Text(how.pattern(text)));
-        format!("{} ILIKE {pattern}", as_text(column))
+        let like = format!("{} ILIKE {pattern}", as_text(column));
+        let Some(bytes) = shown_bytes else { return like };
+        // Bytes that are no text are found by the digits that are shown of them.
+        let bytes = statement.bind('$', Value::Text(digits(&bytes)));
+        let place = if how == Match::Prefix { "= 1" } else { "> 0" };
+        format!("({like} OR position(decode({bytes}, 'hex') IN {}) {place})", qualified(column))
     }
 
     fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
@@ -187,9 +212,83 @@ pub(super) fn text_of(column: &Column, of: &str) -> String {
             format!("({name} COLLATE pg_catalog.\"default\")")
         }
         "text" | "varchar" => name,
+        "bytea" => format!("encode({name}, 'escape')"),
         _ if column.db_type.nondeterministic => format!("({name}::text COLLATE pg_catalog.\"default\")"),
         _ => format!("({name}::text)"),
     }
+}
+
+fn is_text(column: &Column) -> bool {
+    matches!(column.db_type.name.as_str(), "text" | "varchar" | "bpchar" | "citext")
+}
+
+pub(super) fn is_bytes(column: &Column) -> bool {
+    column.db_type.name.as_str() == "bytea"
+}
+
+/// The database itself knows its values as times.
+pub(super) fn is_temporal(column: &Column) -> bool {
+    matches!(column.db_type.name.as_str(), "timestamptz" | "timestamp" | "date")
+}
+
+fn any_text(statement: &mut Statement, column: &Column, texts: Vec<String>) -> String {
+    let texts: Vec<String> =
+        texts.into_iter().map(|text| typed(statement, column, Value::Text(text))).collect();
+    format!("{} IN ({})", qualified(column), texts.join(", "))
+}
+
+fn any_bytes(statement: &mut Statement, column: &Column, values: &[Vec<u8>]) -> String {
+    let values: Vec<String> = values
+        .iter()
+        .map(|bytes| format!("decode({}, 'hex')", statement.bind('$', Value::Text(digits(bytes)))))
+        .collect();
+    format!("{} IN ({})", qualified(column), values.join(", "))
+}
+
+/// A text's bytes as `encode(…, 'escape')` writes them.
+/// <https://www.postgresql.org/docs/current/functions-binarystring.html>
+fn escaped(text: &str) -> String {
+    use std::fmt::Write;
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'\\' => escaped.push_str("\\\\"),
+            1..=0x7f => escaped.push(byte.into()),
+            byte => write!(escaped, "\\{byte:03o}").expect("a String takes everything"),
+        }
+    }
+    escaped
+}
+
+/// A time that is kept as a number or as a text stands in this relation to `time`.
+fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time: jiff::Timestamp) -> String {
+    let ways: Vec<String> = if matches!(
+        column.db_type.name.as_str(),
+        "int2" | "int4" | "int8" | "numeric" | "float4" | "float8"
+    ) {
+        let name = qualified(column);
+        let stretches = time::stretches(time, relation).into_iter();
+        stretches
+            .map(|time::Stretch { from, to, time }| {
+                format!("({name} >= '{from}'::int8 AND {name} < '{to}'::int8 AND {name} {relation} '{time}'::int8)")
+            })
+            .collect()
+    } else {
+        let text = format!("{} COLLATE \"C\"", as_text(column));
+        let digits = time::digits(time);
+        let written = statement.bind('$', Value::Text(digits[0].1.clone()));
+        let dashed = format!(
+            "({text} LIKE '%-%' AND rpad(translate(left({text}, 19), '-: T', ''), 14, '0') COLLATE \"C\" {relation} {written})"
+        );
+        let ways = digits.into_iter().map(|(length, digits)| {
+            let digits = statement.bind('$', Value::Text(digits));
+            format!(
+                "(char_length({text}) = {length} AND {text} NOT LIKE '%-%' AND {text} {relation} {digits})"
+            )
+        });
+        std::iter::once(dashed).chain(ways).collect()
+    };
+    format!("({})", ways.join(" OR "))
 }
 
 fn is_decimal(text: &str) -> bool {
@@ -220,7 +319,12 @@ pub(super) fn rfc3339(text: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    use super::{escaped, rfc3339};
+
+    #[test]
+    fn bytes_are_escaped_as_the_server_does() {
+        assert_eq!(escaped("a\\ä%"), "a\\\\\\303\\244%");
+    }
 
     #[test]
     fn times_become_rfc_3339_where_they_can() {

@@ -21,6 +21,7 @@ use self::dialect::{Postgres, rfc3339};
 use self::reading::{Reading, Server};
 pub(super) use self::survey::survey;
 use super::answering::{self, Answering};
+use super::bytes::from_hex;
 use super::catalogue::{self, TableColumn, postgres::PgType};
 use super::cursor::Value;
 use super::link::Link;
@@ -30,7 +31,7 @@ use super::plan::{Reach, Size};
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
 use super::values;
 use super::{
-    Caution, Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, stopped, timed_out,
+    Caution, Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, stopped, time, timed_out,
 };
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
@@ -110,13 +111,17 @@ impl PostgresDirectory {
         let shown = &self.mapping.shown;
         let mut cells = Vec::with_capacity(shown.len());
         for (at, column) in shown.iter().enumerate() {
-            let text = reading::text(row, at + 1)?;
-            cells.push(if column.kind == FieldKind::Time { text.map(rfc3339) } else { text.map(shortened) });
+            cells.push(reading::text(row, at + 1)?.map(|text| cell(column, text)));
         }
+        let id = reading::value(row, shown.len() + 1)?;
+        let kept = id.clone().into_text().filter(|_| dialect::is_bytes(self.mapping.id()));
         Ok(Fetched {
             segment: reading::text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
             cells,
-            id: reading::value(row, shown.len() + 1)?,
+            id,
+            shown_id: kept
+                .and_then(|kept| from_hex(&kept))
+                .map(|bytes| self.mapping.id().bytes.shown(&bytes)),
             key: reading::value(row, shown.len() + 2)?,
         })
     }
@@ -248,6 +253,19 @@ fn statistics(table: &str, column: &TableColumn<PgType>) -> Statement {
         values::VALUES
     );
     statement
+}
+
+/// A cell as people read it.
+fn cell(column: &TableColumn<PgType>, text: String) -> String {
+    let text = match from_hex(&text).filter(|_| dialect::is_bytes(column)) {
+        Some(bytes) => column.bytes.cell(&bytes),
+        None => text,
+    };
+    match column.kind {
+        FieldKind::Time if dialect::is_temporal(column) => rfc3339(text),
+        FieldKind::Time => time::from_text(shortened(text)),
+        _ => shortened(text),
+    }
 }
 
 /// How many users there are: the planner's `estimate`, or else a count that gives up early.

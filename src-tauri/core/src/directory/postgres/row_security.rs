@@ -66,6 +66,7 @@ pub(super) struct Guarded {
 }
 
 #[derive(Debug, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 struct Policy {
     name: String,
     /// It takes rows away from what others show.

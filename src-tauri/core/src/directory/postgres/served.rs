@@ -159,8 +159,9 @@ fn is_text(column: &Column) -> bool {
 
 fn sample(type_name: &str) -> Option<&'static str> {
     Some(match type_name {
-        "int2" => "17171",
-        "int4" | "int8" | "oid" | "numeric" | "float4" | "float8" => "171717171",
+        "int2" | "float4" => "17171",
+        "int4" | "int8" | "oid" | "numeric" | "float8" => "171717171",
+        "bytea" => "\\x17171717",
         "uuid" => "17171717-1717-4717-9717-171717171717",
         _ => return None,
     })

@@ -4,11 +4,15 @@ use super::trigrams;
 use crate::directory::FieldKind;
 use crate::directory::alike;
 use crate::directory::asked::Operand;
+use crate::directory::bytes::BYTES_READ;
 use crate::directory::catalogue::sqlite::LiteType;
 use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
 use crate::directory::plan::{has_trigram, spellings};
-use crate::directory::sql::{CELL_CHARS, CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
+use crate::directory::sql::{CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
+
+use crate::directory::time;
+use crate::uuids;
 
 type Column = TableColumn<LiteType>;
 
@@ -24,8 +28,7 @@ impl Dialect for Sqlite {
         let name = qualified(column);
         format!(
             "CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {CHARS_READ}) \
-             WHEN 'blob' THEN substr({name}, 1, {}) ELSE {name} END",
-            CELL_CHARS / 2
+             WHEN 'blob' THEN substr({name}, 1, {BYTES_READ}) ELSE {name} END"
         )
     }
 
@@ -53,9 +56,9 @@ impl Dialect for Sqlite {
         }
         // In a column that holds whole numbers 007 finds 7; anywhere else it is a text of its own.
         let number = number.filter(|number| id.kind == FieldKind::Integer || number.to_string() == text);
-        let mut values = vec![Value::Text(text.to_owned())];
+        let mut values: Vec<Value> = uuids::also_spelled(text).into_iter().map(Value::Text).collect();
         values.extend(number.map(Value::Integer));
-        values.extend(bytes(text).map(Value::Blob));
+        values.extend(id.bytes.readings(text).into_iter().map(Value::Blob));
         let placeholders: Vec<String> = values.into_iter().map(|value| statement.bind('?', value)).collect();
         Some(format!("{name} IN ({})", placeholders.join(", ")))
     }
@@ -63,12 +66,15 @@ impl Dialect for Sqlite {
     fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
         let name = qualified(id);
         let found = Self::id_equals(statement, id, text)?;
+        let bytes = id.bytes.shown_as(text).into_iter();
+        let bytes: Vec<String> = bytes.map(|bytes| statement.bind('?', Value::Blob(bytes))).collect();
         let text = statement.bind('?', Value::Text(text.to_owned()));
         // The first finds it by the index, the second makes sure: 007 is not 7, and a column may
         // compare without case.
         Some(format!(
-            "{found} AND CASE typeof({name}) WHEN 'blob' THEN '\\x' || lower(hex({name})) \
-             ELSE CAST({name} AS TEXT) END = {text} COLLATE BINARY"
+            "{found} AND CASE typeof({name}) WHEN 'blob' THEN {name} IN ({}) \
+             ELSE CAST({name} AS TEXT) = {text} COLLATE BINARY END",
+            bytes.join(", ")
         ))
     }
 
@@ -79,6 +85,10 @@ impl Dialect for Sqlite {
         // Only what is taken out of JSON keeps its numbers apart from texts.
         let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
         values.extend(number.filter(|_| column.within.is_some()).map(Value::Integer));
+        if column.db_type.holds_bytes {
+            let lower = text.to_lowercase().into_bytes();
+            values.extend(column.bytes.readings(text).into_iter().chain([lower]).map(Value::Blob));
+        }
         let same = values.into_iter().map(|value| {
             let value = statement.bind('?', value);
             format!("{} = {value}", expression(column, form))
@@ -107,7 +117,16 @@ impl Dialect for Sqlite {
             Operand::Integer(number) => Value::Integer(*number),
             Operand::Number(number) => Value::Real(number.to_f64().to_bits()),
             Operand::Boolean(truth) => Value::Integer((*truth).into()),
-            Operand::Uuid(uuid) => Value::Text(uuid.to_string()),
+            Operand::Uuid(uuid) => {
+                // However it is spelled, and as bytes.
+                let mut same: Vec<String> = Vec::new();
+                for text in uuids::spellings(*uuid) {
+                    same.push(format!("{name} = {}", statement.bind('?', Value::Text(text))));
+                }
+                let bytes = column.bytes.order.bytes(*uuid).to_vec();
+                same.push(format!("{name} = {}", statement.bind('?', Value::Blob(bytes))));
+                return format!("({})", same.join(" OR "));
+            }
             Operand::Text(text) => Value::Text(text.clone()),
         };
         let texts = matches!(value, Value::Text(_));
@@ -180,11 +199,22 @@ fn compare_time(statement: &mut Statement, name: &str, relation: &str, time: jif
         (format!("replace(substr({name}, 1, 19), 'T', ' ')"), time.strftime("%Y-%m-%d %H:%M:%S"))
     };
     let text = statement.bind('?', Value::Text(text.to_string()));
-    let seconds = statement.bind('?', Value::Integer(time.as_second()));
-    format!(
-        "((typeof({name}) = 'text' AND {kept} {relation} {text}) OR (typeof({name}) IN ('integer', 'real') \
-         AND (CASE WHEN abs({name}) < 100000000000 THEN {name} ELSE {name} / 1000 END) {relation} {seconds}))"
-    )
+    let mut ways =
+        vec![format!("(typeof({name}) = 'text' AND {name} LIKE '%-%' AND {kept} {relation} {text})")];
+    // As digits, the text may be kept as bytes.
+    ways.extend(time::digits(time).into_iter().map(|(length, digits)| {
+        let (kept, digits) = (format!("CAST({name} AS TEXT)"), statement.bind('?', Value::Text(digits)));
+        format!(
+            "(typeof({name}) IN ('text', 'blob') AND length({kept}) = {length} AND {kept} NOT LIKE '%-%' \
+             AND {kept} {relation} {digits})"
+        )
+    }));
+    let numbers = time::stretches(time, relation).into_iter().map(|time::Stretch { from, to, time }| {
+        format!("({name} >= {from} AND {name} < {to} AND {name} {relation} {time})")
+    });
+    let numbers: Vec<String> = numbers.collect();
+    ways.push(format!("(typeof({name}) IN ('integer', 'real') AND ({}))", numbers.join(" OR ")));
+    format!("({})", ways.join(" OR "))
 }
 
 /// How a whole value may be written that is to be found by this form.
@@ -193,26 +223,4 @@ fn cases(text: &str, form: Form) -> Vec<String> {
         return vec![text.to_ascii_lowercase()];
     }
     spellings(text, form)
-}
-
-/// The bytes of a blob that is written as people see it: `\x0a1b`.
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits = text.strip_prefix("\\x")?;
-    if !digits.len().is_multiple_of(2) || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_blob_is_read_as_it_is_shown() {
-        assert_eq!(bytes("\\x00Ff10"), Some(vec![0, 255, 16]));
-        assert_eq!(bytes("\\x0"), None);
-        assert_eq!(bytes("\\xé0"), None);
-        assert_eq!(bytes("00ff"), None);
-    }
 }

@@ -20,9 +20,23 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
         other => return Error::internal(other),
     };
     let said = database.message();
+    let extended = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
     // The low byte is the primary code, whatever the extended one adds.
-    let code = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default() & 0xff;
-    match code {
+    match extended & 0xff {
+        // SQLITE_READONLY_ROLLBACK
+        8 if extended == 776 => Error::new(
+            Code::DirectoryUnreachable,
+            "The database file cannot be read without changing it: its -journal holds what an interrupted program has \
+             to take back.",
+        )
+        .hint("Start the application, or open the file once with `sqlite3` as the application's account."),
+        // SQLITE_READONLY_RECOVERY and SQLITE_READONLY_CANTINIT
+        8 if matches!(extended, 264 | 1288) => Error::new(
+            Code::DirectoryUnreachable,
+            "The database file cannot be read: the -shm file beside it may not be written by this account, and nobody \
+             else has it open.",
+        )
+        .hint("Start the application: while it has the file open, it can be read."),
         9 => timed_out(part),
         5 | 6 => Error::new(Code::DirectoryTimeout, format!("The database file stayed locked: {said}."))
             .hint("Another program is writing to it. Try again in a moment."),

@@ -3,6 +3,7 @@
 mod dialect;
 pub(super) mod errors;
 mod served;
+mod sidecars;
 mod survey;
 pub(super) mod trigrams;
 
@@ -18,11 +19,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueR
 use tokio_util::sync::CancellationToken;
 
 use self::dialect::Sqlite;
+use self::sidecars::Way;
 pub(super) use self::survey::survey;
 use super::answering::{self, Answering};
 use super::catalogue::sqlite::LiteType;
-use super::catalogue::{self, Table, quoted};
-use super::cursor::{Value, hex};
+use super::catalogue::{self, Table, TableColumn, quoted};
+use super::cursor::Value;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::services::services;
@@ -53,6 +55,7 @@ pub(super) struct SqliteDirectory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     file: Option<FileIdentity>,
+    way: Way,
     /// Another one after every change of the schema: <https://sqlite.org/pragma.html#pragma_schema_version>
     schema: i64,
 }
@@ -62,7 +65,7 @@ impl SqliteDirectory {
         let failed = |error| errors::from_sqlx(error, part);
         // Before it is opened: one that is put in its place meanwhile is then noticed at the first question.
         let file = FileIdentity::of(&path(part)?);
-        let pool = pool(part).await?;
+        let (pool, way) = pool(part).await?;
         let mut connection = pool.acquire().await.map_err(failed)?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()")
             .fetch_one(&mut *connection)
@@ -72,7 +75,7 @@ impl SqliteDirectory {
         let mut mapping = Mapping::new(part, &found.table)?;
         served::find(&mut connection, &mut mapping, &found).await.map_err(failed)?;
         let (estimated_total, total_is_exact) = total(&mut connection, &found.table).await.map_err(failed)?;
-        let seen = Seen { file, schema: schema_version(&mut connection).await.map_err(failed)? };
+        let seen = Seen { file, way, schema: schema_version(&mut connection).await.map_err(failed)? };
         drop(connection);
         let info = Arc::new(Info {
             server: format!("SQLite {version}"),
@@ -92,7 +95,7 @@ impl SqliteDirectory {
     async fn is_as_seen(&self, connection: &mut SqliteConnection) -> Result<()> {
         let schema =
             schema_version(connection).await.map_err(|error| errors::from_sqlx(error, &self.part))?;
-        let now = Seen { file: FileIdentity::of(&path(&self.part)?), schema };
+        let now = Seen { file: FileIdentity::of(&path(&self.part)?), way: self.seen.way, schema };
         let what = match () {
             () if now.file != self.seen.file => "the file was replaced",
             () if now.schema != self.seen.schema => "a table or an index was changed",
@@ -101,14 +104,28 @@ impl SqliteDirectory {
         Err(changed(&self.part, what))
     }
 
+    /// Fails where somebody has opened the file that nobody had open, or has closed it: it is read in another way then.
+    fn stands_as_seen(&self) -> Result<()> {
+        if Way::of(&path(&self.part)?)? == self.seen.way {
+            return Ok(());
+        }
+        Err(changed(&self.part, "another program has opened, written or closed the file"))
+    }
+
     fn decoded(&self, row: &SqliteRow) -> Result<Fetched, sqlx::Error> {
         let shown = &self.mapping.shown;
-        let cells = shown.iter().enumerate().map(|(at, column)| Ok(cell(value(row, at + 1)?, column.kind)));
+        let cells = shown.iter().enumerate().map(|(at, column)| Ok(cell(value(row, at + 1)?, column)));
         let segment = value(row, 0)?.into_text().and_then(|text| text.parse().ok());
+        let id = value(row, shown.len() + 1)?;
         Ok(Fetched {
             segment: segment.unwrap_or_default(),
             cells: cells.collect::<Result<_, sqlx::Error>>()?,
-            id: value(row, shown.len() + 1)?,
+            shown_id: if let Value::Blob(bytes) = &id {
+                Some(self.mapping.id().bytes.shown(bytes))
+            } else {
+                None
+            },
+            id,
             key: value(row, shown.len() + 2)?,
         })
     }
@@ -149,33 +166,35 @@ impl FileIdentity {
     }
 }
 
-/// The file, opened to be read only.
-async fn pool(part: &DirectoryPart) -> Result<SqlitePool> {
+/// The file, opened to be read only, and in which way.
+async fn pool(part: &DirectoryPart) -> Result<(SqlitePool, Way)> {
     let failed = |error| errors::from_sqlx(error, part);
     let limit = limit(part);
     let path = path(part)?;
+    if let Some(error) = errors::file(&path) {
+        return Err(error);
+    }
+    let way = Way::of(&path)?;
     let options = SqliteConnectOptions::from_str(&part.url)
         .map_err(failed)?
         .filename(&path)
         .in_memory(false)
         .read_only(true)
         .create_if_missing(false)
-        // Never on a file that others write to: SQLite would read torn pages.
-        .immutable(false)
+        // On a file that others write to, SQLite would read torn pages.
+        .immutable(matches!(way, Way::Still(_)))
         .busy_timeout(limit)
         .pragma("query_only", "ON")
         .pragma("cache_size", CACHE)
         .disable_statement_logging();
-    if let Some(error) = errors::file(&path) {
-        return Err(error);
-    }
-    SqlitePoolOptions::new()
+    let pool = SqlitePoolOptions::new()
         .max_connections(2)
         .acquire_timeout(limit.max(Duration::from_secs(5)))
         .idle_timeout(IDLE_TIMEOUT)
         .connect_with(options)
         .await
-        .map_err(failed)
+        .map_err(failed)?;
+    Ok((pool, way))
 }
 
 /// A statement with its values.
@@ -210,6 +229,8 @@ impl Answering for SqliteDirectory {
     /// the work.
     async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<Result<T>> {
         let failed = |error| errors::from_sqlx(error, &self.part);
+        // Before a connection is made, which may leave something beside the file.
+        self.stands_as_seen()?;
         let mut connection = self.pool.acquire().await.map_err(failed)?;
         let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
         // The tiers of a search see one state of the file.
@@ -222,6 +243,10 @@ impl Answering for SqliteDirectory {
         // Nothing was written that could fail to be undone.
         let _ = transaction.rollback().await;
         drop(stop);
+        if matches!(self.seen.way, Way::Still(_)) {
+            // No lock kept others from writing meanwhile.
+            self.stands_as_seen()?;
+        }
         Ok(answer)
     }
 
@@ -336,12 +361,12 @@ fn value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
 }
 
 /// A value for people. SQLite has neither booleans nor times: the declared type tells what a number means.
-fn cell(value: Value, kind: FieldKind) -> Option<String> {
-    match (kind, value) {
+fn cell(value: Value, column: &TableColumn<LiteType>) -> Option<String> {
+    match (column.kind, value) {
         (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
-        (FieldKind::Time, Value::Integer(since_epoch)) => Some(time::from_epoch(since_epoch)),
-        (FieldKind::Time, Value::Text(text)) => Some(shortened(time::with_t(text))),
-        (_, Value::Blob(bytes)) => Some(shortened(hex(&bytes))),
+        (FieldKind::Time, Value::Blob(bytes)) => Some(time::from_text(column.bytes.cell(&bytes))),
+        (FieldKind::Time, value) => value.into_text().map(|text| time::from_text(shortened(text))),
+        (_, Value::Blob(bytes)) => Some(column.bytes.cell(&bytes)),
         (_, value) => value.into_text().map(shortened),
     }
 }

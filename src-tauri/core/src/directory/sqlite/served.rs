@@ -65,7 +65,8 @@ async fn access(
             let condition = format!("{expression} = 'probe'");
             access.equals = served(searched(connection, table, &condition).await?);
         }
-        if access.prefix.is_none() && is_text(column) {
+        // Bytes lie in no range of texts.
+        if access.prefix.is_none() && is_text(column) && !column.db_type.holds_bytes {
             let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
             access.prefix = served(searched(connection, table, &condition).await?);
         }
@@ -135,16 +136,27 @@ impl Advise<LiteType> for Indexes<'_> {
     const CONTAINS_NOTE: &'static str = "from three letters on";
 
     fn index(&self, tier: Tier, columns: &[&Column]) -> Option<String> {
+        if !self.users.has_indexes {
+            return None;
+        }
         let table = quoted(&self.users.table.name);
         let column = columns.first()?;
         let name = column.sql("");
-        let by = || format!("\"by_{}\"", column.name.as_str().replace('"', "\"\""));
+        let by = |what: &str| {
+            let plain = format!("by_{}{what}", column.name.as_str());
+            let taken = |name: &String| {
+                self.users.index_names.iter().chain(&self.users.names).any(|it| it.eq_ignore_ascii_case(name))
+            };
+            let names = std::iter::once(plain.clone()).chain((2..).map(|at| format!("{plain}_{at}")));
+            let free = names.into_iter().find(|name| !taken(name)).unwrap_or(plain);
+            format!("\"{}\"", free.replace('"', "\"\""))
+        };
         Some(match tier {
             // SQLite wants a name for every index.
-            Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by()),
-            Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by()),
+            Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by("")),
+            Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by("")),
             Tier::Email | Tier::Prefix => {
-                format!("CREATE INDEX {} ON {table} ({name} COLLATE NOCASE)", by())
+                format!("CREATE INDEX {} ON {table} ({name} COLLATE NOCASE)", by("_nocase"))
             }
             Tier::Contains if columns.iter().all(|column| is_text(column) && column.within.is_none()) => {
                 let columns: Vec<&CatalogueName> = columns.iter().map(|column| &column.name).collect();

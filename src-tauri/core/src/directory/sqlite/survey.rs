@@ -20,7 +20,7 @@ const COLUMNS: &str =
 
 pub(in crate::directory) async fn survey(part: &DirectoryPart) -> Result<Findings> {
     let failed = |error| errors::from_sqlx(error, part);
-    let pool = pool(part).await?;
+    let (pool, _) = pool(part).await?;
     let mut connection = pool.acquire().await.map_err(failed)?;
     let stop = limited(&mut connection, Instant::now() + LIMIT).await.map_err(failed)?;
     let stop = StopOnDrop(stop);

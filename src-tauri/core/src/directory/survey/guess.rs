@@ -181,7 +181,8 @@ impl Guess {
         let id = key
             .or_else(|| first(IDS, &|column| column.depth == 0))
             .or_else(|| columns.first().map(|column| column.name.to_owned()));
-        let email = first(EMAILS, &is_text).or_else(|| {
+        // Of a list of addresses, all are searched and the first is shown.
+        let email = first(EMAILS, &is_text).map(|path| without_places(&path)).or_else(|| {
             let speaks = |column: &&Known| {
                 is_text(column)
                     && (column.plain.contains("email") || column.words.iter().any(|word| word == "mail"))
@@ -219,6 +220,13 @@ impl Guess {
         let search = (search.len() > by_default).then_some(search);
         Self { id, email, name, created_at, columns, search }
     }
+}
+
+/// `emails.0.address` as the path of all addresses: `emails.address`.
+fn without_places(path: &str) -> String {
+    let names = path.split('.').enumerate();
+    let kept = names.filter(|(at, name)| *at == 0 || name.parse::<usize>().is_err()).map(|(_, name)| name);
+    kept.collect::<Vec<_>>().join(".")
 }
 
 /// A column, as far as its name tells.
@@ -354,7 +362,7 @@ mod tests {
             line(
                 "_id* username emails.0.address emails.0.verified:bool profile.fullName createdAt:time __v:int"
             ),
-            "_id | emails.0.address | profile.fullName | createdAt |  | emails.0.address profile.fullName username"
+            "_id | emails.address | profile.fullName | createdAt |  | emails.address profile.fullName username"
         );
         assert_eq!(
             line("_id* name.first name.last contact.email created:time"),

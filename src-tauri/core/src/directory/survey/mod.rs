@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use self::guess::Guess;
-pub(super) use self::names::likeness;
+pub(super) use self::names::{ends_in_identity, likeness};
 pub use self::secrets::holds_secret;
 use super::{Engine, FieldKind, mongodb, mysql, no_engine, postgres, sqlite};
 use crate::connection::DirectoryPart;
@@ -128,6 +128,8 @@ pub(super) struct Findings {
     pub(super) tables: Vec<Found>,
     pub(super) unreadable: Vec<String>,
     pub(super) left_out: usize,
+    /// The connection names one of several databases: its tables come before all others.
+    pub(super) own_first: bool,
 }
 
 /// Reads what tables there are. `part` says how to get there; what it says of a table does not matter.
@@ -161,7 +163,10 @@ fn too_slow() -> Error {
 
 /// Keeps the tables that are worth a look at their columns, the most users-like first.
 pub(super) fn shortlist(findings: &mut Findings) {
-    findings.tables.sort_by_cached_key(|table| (Reverse(likeness(&table.name)), !table.at_hand));
+    let own_first = findings.own_first;
+    findings.tables.sort_by_cached_key(|table| {
+        (own_first && !table.at_hand, Reverse(likeness(&table.name)), !table.at_hand)
+    });
     findings.left_out = findings.tables.len().saturating_sub(MOST);
     findings.tables.truncate(MOST);
     findings.unreadable.sort_by_cached_key(|name| Reverse(likeness(last_part(name))));
@@ -174,15 +179,24 @@ fn last_part(written: &str) -> &str {
 }
 
 fn offers(findings: Findings) -> Survey {
-    let mut tables: Vec<(i32, TableOffer)> = findings.tables.into_iter().map(offer).collect();
-    tables.sort_by(|(left_score, left), (right_score, right)| {
+    let own_first = findings.own_first;
+    let mut tables: Vec<(bool, i32, TableOffer)> = findings
+        .tables
+        .into_iter()
+        .map(|table| {
+            let elsewhere = own_first && !table.at_hand;
+            let (score, offer) = offer(table);
+            (elsewhere, score, offer)
+        })
+        .collect();
+    tables.sort_by(|(left_place, left_score, left), (right_place, right_score, right)| {
         let rows = |offer: &TableOffer| offer.estimated_rows.unwrap_or(0);
-        let (left_key, right_key) =
-            ((Reverse(left_score), Reverse(rows(left))), (Reverse(right_score), Reverse(rows(right))));
+        let left_key = (left_place, Reverse(left_score), Reverse(rows(left)));
+        let right_key = (right_place, Reverse(right_score), Reverse(rows(right)));
         left_key.cmp(&right_key).then_with(|| left.name.cmp(&right.name))
     });
     Survey {
-        tables: tables.into_iter().map(|(_, offer)| offer).collect(),
+        tables: tables.into_iter().map(|(_, _, offer)| offer).collect(),
         unreadable: findings.unreadable,
         left_out: findings.left_out.try_into().unwrap_or(u32::MAX),
     }
@@ -277,6 +291,18 @@ mod tests {
         ]);
         assert_eq!(shop[..2], ["users", "audit.users"]);
         assert_eq!(shop.last().unwrap(), "orders");
+    }
+
+    #[test]
+    fn the_database_that_the_connection_names_comes_first() {
+        let tables = vec![
+            table("other.users", 1000, &["id", "email", "password_hash"]),
+            table("invoices", 10, &["id", "number"]),
+            table("members", 10, &["id", "email"]),
+        ];
+        let survey = offers(Findings { tables, own_first: true, ..Findings::default() });
+        let names: Vec<&str> = survey.tables.iter().map(|offer| offer.name.as_str()).collect();
+        assert_eq!(names, ["members", "invoices", "other.users"]);
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub(super) fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// `company_id`, `tenantUUID`: it identifies somebody or something.
+pub(in crate::directory) fn ends_in_identity(name: &str) -> bool {
+    words(name).last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "guid"))
+}
+
 /// The words without what is between them.
 pub(super) fn plain(name: &str) -> String {
     words(name).concat()

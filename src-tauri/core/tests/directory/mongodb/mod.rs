@@ -3,6 +3,7 @@
 mod documents;
 mod large;
 mod lists;
+mod meteor;
 mod server;
 
 use std::sync::Arc;

@@ -39,15 +39,17 @@ pub(super) struct Index {
     through_lists: bool,
 }
 
-pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryPart) -> Result<Vec<Index>> {
+/// The collection's indexes, and whether it is a view, which has none.
+pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryPart) -> Result<(Vec<Index>, bool)> {
     let list = doc! { "listIndexes": &part.table, "cursor": { "batchSize": 1000 } };
     let database = reading.database();
     let listed =
         reading.try_ask(async move |session, _| database.run_command(list).session(session).await).await?;
     let listed = match listed {
         Ok(listed) => listed,
-        // A view has none of its own; and who may only read the collection still may search it.
-        Err(error) if matches!(errors::code(&error), Some(13 | 26 | 166)) => return Ok(Vec::new()),
+        Err(error) if errors::code(&error) == Some(166) => return Ok((Vec::new(), true)),
+        // Who may only read the collection still may search it.
+        Err(error) if matches!(errors::code(&error), Some(13 | 26)) => return Ok((Vec::new(), false)),
         Err(error) => return Err(reading.failed(error)),
     };
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
@@ -61,7 +63,7 @@ pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryPart) -> Resu
             index.through_lists = goes_through_lists(reading, part, &index.name, path).await;
         }
     }
-    Ok(indexes)
+    Ok((indexes, false))
 }
 
 /// Whether the index has several entries for one document. The server has known that since the first one, while

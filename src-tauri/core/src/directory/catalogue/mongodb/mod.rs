@@ -3,6 +3,8 @@
 
 mod indexes;
 
+use crate::directory::bytes::Bytes;
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bson::{Bson, Document, doc};
@@ -12,11 +14,11 @@ pub(in crate::directory) use self::indexes::TextIndex;
 use self::indexes::{Index, access, indexes};
 use super::{CatalogueName, Table, TableColumn};
 use crate::connection::DirectoryPart;
-use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
 use crate::directory::mongodb::reading::{Find, Reading};
 use crate::directory::mongodb::values::{self, Class};
 use crate::directory::mongodb::{cut, paths};
+use crate::directory::{Caution, FieldKind};
 use crate::error::Result;
 
 /// So many of the newest documents tell what a path holds.
@@ -46,6 +48,9 @@ pub(in crate::directory) struct Found {
     pub(in crate::directory) table: Table<Field>,
     pub(in crate::directory) estimated_rows: Option<u64>,
     pub(in crate::directory) text_index: Option<TextIndex>,
+    pub(in crate::directory) cautions: Vec<Caution>,
+    /// It has no indexes of its own.
+    pub(in crate::directory) is_view: bool,
 }
 
 /// Finds the collection that `part` names, and in it every path that it names.
@@ -56,9 +61,8 @@ pub(in crate::directory) async fn read(
 ) -> Result<Found> {
     is_there(reading, part).await?;
     let estimated_rows = reading.estimate().await.ok();
-    let indexes = indexes(reading, part).await?;
-    let (columns, missing) = sampled(reading, part, &indexes).await?;
-    let mut columns = columns;
+    let (indexes, is_view) = indexes(reading, part).await?;
+    let (mut columns, missing, cautions) = sampled(reading, part, &indexes).await?;
     if !missing.is_empty() {
         // Only their names are asked for, so that an error can say what there is.
         for name in names(reading).await.unwrap_or_default() {
@@ -74,7 +78,7 @@ pub(in crate::directory) async fn read(
         Some(TextIndex { name: index.name.clone(), paths })
     });
     let (schema, name) = (called(database), called(&part.table));
-    Ok(Found { table: Table { schema, name, columns }, estimated_rows, text_index })
+    Ok(Found { table: Table { schema, name, columns }, estimated_rows, text_index, cautions, is_view })
 }
 
 /// Whatever it would be quoted with: it never becomes SQL.
@@ -102,12 +106,12 @@ pub(in crate::directory) async fn is_there(reading: &mut Reading, part: &Directo
     Err(table_missing(&part.table, &names))
 }
 
-/// The columns that `part` names, and the names of those that no document has.
+/// The columns that `part` names, the names of those that no document has, and what is odd about the ids.
 async fn sampled(
     reading: &mut Reading,
     part: &DirectoryPart,
     indexes: &[Index],
-) -> Result<(Vec<TableColumn<Field>>, Vec<String>)> {
+) -> Result<(Vec<TableColumn<Field>>, Vec<String>, Vec<Caution>)> {
     let named = named(part);
     let newest = Find {
         projection: cut::sampling(paths::projection(named.iter().copied())),
@@ -129,7 +133,32 @@ async fn sampled(
         }
     }
     let columns = named.iter().map(|path| described(path, part, &sample, indexes)).collect();
-    Ok((columns, missing))
+    Ok((columns, missing, unopenable(part, &sample).into_iter().collect()))
+}
+
+/// Ids by whose text their users cannot be found again.
+fn unopenable(part: &DirectoryPart, sample: &[Document]) -> Option<Caution> {
+    let bytes = Bytes::of(&part.id, true, part.uuid_bytes.unwrap_or_default());
+    let ids = || sample.iter().filter_map(|document| paths::at(document, &part.id));
+    let mut kinds: Vec<&str> = ids()
+        .filter(|id| !matches!(**id, Bson::Null | Bson::Array(_)) && !values::can_be_opened(id, bytes))
+        .filter_map(|id| Class::of(&id)?.names().first().copied())
+        .collect();
+    let users = kinds.len();
+    kinds.sort_unstable();
+    kinds.dedup();
+    (users > 0).then(|| Caution {
+        message: format!(
+            "{users} of the newest {} users are listed but cannot be opened: their `{}` is of the type {}, which no \
+             text names.",
+            ids().count(),
+            part.id,
+            kinds.join(" or ")
+        ),
+        hint: Some("Name another field that identifies a user in `directory.id`.".to_owned()),
+        statement: None,
+        hides_users: false,
+    })
 }
 
 /// Any document that has something at `path`; none when it takes too long to find one.
@@ -155,9 +184,16 @@ fn named(part: &DirectoryPart) -> Vec<&str> {
 }
 
 fn described(path: &str, part: &DirectoryPart, sample: &[Document], indexes: &[Index]) -> TableColumn<Field> {
-    let held: Vec<_> = sample.iter().filter_map(|document| paths::at(document, path)).collect();
+    // Of several addresses or names, the first is shown.
+    let is_first = [&part.email, &part.name].into_iter().any(|mapped| mapped.as_deref() == Some(path));
+    let first = |value: Cow<'_, Bson>| match &*value {
+        Bson::Array(items) if is_first => items.iter().find(|item| **item != Bson::Null).cloned(),
+        value => Some(value.clone()),
+    };
+    let held: Vec<Bson> =
+        sample.iter().filter_map(|document| paths::at(document, path)).filter_map(first).collect();
     let mut kinds: Vec<FieldKind> = Vec::new();
-    for kind in held.iter().filter_map(|value| values::kind(value)) {
+    for kind in held.iter().filter_map(values::kind) {
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -171,7 +207,7 @@ fn described(path: &str, part: &DirectoryPart, sample: &[Document], indexes: &[I
     let is_list = |document: &Document| paths::goes_through_list(document, path);
     let mut field = Field {
         // Patterns are compared with nothing.
-        class: most(held.iter().filter_map(|value| Class::of(value)).filter(|class| *class != Class::Regex))
+        class: most(held.iter().filter_map(Class::of).filter(|class| *class != Class::Regex))
             .unwrap_or(if is_time { Class::Date } else { Class::Text }),
         has_lists: sample.iter().any(is_list),
         equals_by: None,
@@ -186,6 +222,7 @@ fn described(path: &str, part: &DirectoryPart, sample: &[Document], indexes: &[I
         // `_id` is the one path that every document has.
         nullable: path != "_id",
         access,
+        bytes: Bytes::default(),
         within: None,
         db_type: field,
     }

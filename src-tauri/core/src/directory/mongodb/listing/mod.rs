@@ -20,7 +20,7 @@ use crate::directory::mapping::Mapping;
 use crate::directory::paging::{asked, sorted};
 use crate::directory::plan::{Finding, Order, Plan, Planning, Reach, Size, Test};
 use crate::directory::sql::doubled;
-use crate::directory::{How, Page, Place, Query, Row, Tier};
+use crate::directory::{FieldKind, How, Page, Place, Query, Role, Row, Tier, time};
 use crate::error::{Code, Error, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,8 +260,18 @@ pub(super) fn found(
 ) -> Option<Found> {
     let id = paths::at(document, mapping.id().name.as_str())?.into_owned();
     let cells = mapping.shown.iter().enumerate();
-    let cell = |(at, column)| cut::value(document, column, at).and_then(|value| values::cell(&value));
-    let row = Row { id: values::text(&id)?, cells: cells.map(cell).collect() };
+    let cell = |(at, column): (usize, &Column)| {
+        let mut value = cut::value(document, column, at)?;
+        // Of several addresses and names, the first is the one that is shown and sent.
+        if matches!(mapping.columns[at].role, Role::Email | Role::Name)
+            && let Bson::Array(items) = value
+        {
+            value = items.into_iter().find(|item| *item != Bson::Null)?;
+        }
+        let cell = values::cell(&value, column.bytes)?;
+        Some(if column.kind == FieldKind::Time { time::from_text(cell) } else { cell })
+    };
+    let row = Row { id: values::text(&id, mapping.id().bytes)?, cells: cells.map(cell).collect() };
     let key = key.and_then(|path| paths::at(document, path)).map(std::borrow::Cow::into_owned);
     Some(Found { segment, row, id, key })
 }
