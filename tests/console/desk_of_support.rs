@@ -165,6 +165,18 @@ impl Desk {
         .await
     }
 
+    /// Waits until the session is in one of these; which.
+    pub async fn until_one_of(&mut self, session: &str, phases: &[Phase]) -> Phase {
+        self.told(|notice| match notice {
+            Notice::Sessions(sessions) => {
+                let phase = sessions.iter().find(|view| view.id == session)?.phase;
+                phases.contains(&phase).then_some(phase)
+            }
+            _ => None,
+        })
+        .await
+    }
+
     /// The session as it is told next.
     pub async fn until_changed(&mut self, session: &str) -> SessionView {
         self.told(|notice| match notice {

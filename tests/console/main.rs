@@ -3,6 +3,7 @@
 
 #[cfg(target_os = "linux")]
 mod asked;
+mod causes;
 mod cli;
 mod desk_of_support;
 mod destinations;
@@ -12,6 +13,7 @@ mod form;
 mod login_endpoint;
 #[cfg(target_os = "linux")]
 mod postgres;
+mod reached;
 mod recipes;
 mod retry;
 mod rogue;

@@ -220,7 +220,7 @@ async fn a_refusal_names_the_step_and_hides_what_it_was_sent() {
 async fn a_redirect_to_a_sign_in_page_is_a_no() {
     let (_, refusal) = refusal("url = \"$app/sign-in-page\"").await;
     assert!(refusal.title.ends_with("the application answered 303 See Other"), "{refusal:?}");
-    assert!(refusal.hint.contains("It leads to /login"), "{refusal:?}");
+    assert!(refusal.hint.contains("It leads to /login: a sign-in page"), "{refusal:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -446,7 +446,7 @@ async fn steps_go_through_the_proxy_that_the_file_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_private_authority_is_trusted_when_the_file_names_it_and_not_before() {
+async fn a_private_authority_counts_for_the_steps_and_the_window_needs_it_in_the_system() {
     const SERVER: &str = "const https = require('node:https'), fs = require('node:fs');
         const { CERTIFICATE, KEY } = process.env;
         const server = https.createServer({ cert: fs.readFileSync(CERTIFICATE), key: fs.readFileSync(KEY) },
@@ -473,10 +473,25 @@ async fn a_private_authority_is_trusted_when_the_file_names_it_and_not_before() 
     let desk = Desk::new().await;
     let trial = async |text: String| desk.console.try_sign_in(None, &text, "7", HashMap::new(), 1).await;
     let unknown = trial(text.clone()).await.expect("it begins");
-    assert!(!unknown.ok && unknown.outcome.contains("could not be reached"), "{unknown:#?}");
+    assert!(
+        !unknown.ok && unknown.outcome.contains("a certificate that is not trusted here"),
+        "{unknown:#?}"
+    );
+    // The console trusts it then, and a window would not: that is told before a session begins that none can show.
     let named = format!("{text}[network]\nca = \"{}\"\n", authority.certificate().display());
-    let tried = trial(named).await.expect("it begins");
-    assert!(tried.ok, "{tried:#?}");
+    let tried = trial(named.clone()).await.expect("it begins");
+    assert!(
+        !tried.ok && tried.outcome.contains("a certificate that session windows do not trust"),
+        "{tried:#?}"
+    );
+    let hint = tried.hint.expect("what to do");
+    let file = authority.certificate().display().to_string();
+    assert!(hint.contains("update-ca-certificates") && hint.contains(&file), "{hint}");
+    assert!(tried.exchanges.is_empty(), "nothing was sent");
+    // The steps alone may go to such a place, when the application itself is at another.
+    let api = named.replace(&format!("redirect_to = \"{app}/\""), "redirect_to = \"http://127.0.0.1:1/\"");
+    let tried = trial(api).await.expect("it begins");
+    assert_eq!(tried.exchanges.first().map(|step| step.status), Some(Some(200)), "{tried:#?}");
     let no_file =
         trial(format!("{text}[network]\nca = \"/nowhere/ca.pem\"\n")).await.expect_err("nothing begins");
     assert!(no_file.message.contains("/nowhere/ca.pem"), "{no_file}");

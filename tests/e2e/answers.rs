@@ -52,7 +52,7 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
         ("401", 401, refused, |faults| faults.login = LoginAnswer::Status(401)),
         ("403", 403, refused, |faults| faults.login = LoginAnswer::Status(403)),
         ("404", 404, refused, |faults| faults.login = LoginAnswer::Status(404)),
-        ("500", 500, refused, |faults| faults.login = LoginAnswer::Status(500)),
+        ("500", 500, "The application failed", |faults| faults.login = LoginAnswer::Status(500)),
         ("a proxy's page, 200", 401, "/api/me says nobody is signed in", |faults| {
             faults.login = LoginAnswer::Html;
         }),

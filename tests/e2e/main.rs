@@ -5,6 +5,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod agreement;
 mod answers;
 mod arrivals;
 mod asked;

@@ -24,6 +24,7 @@ pub struct Sent {
     pub what: String,
     pub is_signed_in: bool,
     pub body: String,
+    pub user_agent: String,
 }
 
 /// How the application behaves at the moment.
@@ -37,6 +38,12 @@ pub struct Behaviour {
     pub challenges: Vec<&'static str>,
     /// The requests that are never answered.
     pub silent: Vec<&'static str>,
+    /// The session's cookie, as `/login` sets it. Empty: `sid=7; Path=/; HttpOnly; SameSite=Lax`.
+    pub cookie: &'static str,
+    /// A gateway in front of all of it asks for this `Authorization`.
+    pub gate: Option<&'static str>,
+    /// The session counts for the browser that it began in alone, by its `User-Agent`.
+    pub is_bound: bool,
 }
 
 #[derive(Default)]
@@ -150,20 +157,34 @@ async fn answer(
     let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_signed_in = cookies.contains("sid=");
     let body = String::from_utf8_lossy(&body).into_owned();
-    lock(&shared.sent).push(Sent { what: what.clone(), is_signed_in, body });
+    let user_agent =
+        headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let began_in = lock(&shared.sent)
+        .iter()
+        .rev()
+        .find(|one| one.what == "POST /login")
+        .map(|one| one.user_agent.clone());
+    let user_agent = user_agent.to_owned();
+    lock(&shared.sent).push(Sent { what: what.clone(), is_signed_in, body, user_agent: user_agent.clone() });
     let released = shared.released.notified();
     let now = lock(&shared.behaviour).clone();
     if now.silent.contains(&what.as_str()) {
         released.await;
     }
-    if now.challenges.contains(&what.as_str()) {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let is_kept_out = now.gate.is_some() && authorization != now.gate;
+    if is_kept_out || now.challenges.contains(&what.as_str()) {
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"shop\"")], "no")
             .into_response();
     }
     match what.as_str() {
         "POST /login" => {
-            (StatusCode::OK, [(header::SET_COOKIE, "sid=7; Path=/; HttpOnly; SameSite=Lax")], "{}")
-                .into_response()
+            let cookie =
+                if now.cookie.is_empty() { "sid=7; Path=/; HttpOnly; SameSite=Lax" } else { now.cookie };
+            (StatusCode::OK, [(header::SET_COOKIE, cookie)], "{}").into_response()
+        }
+        "GET /api/me" if now.is_bound && began_in.as_ref() != Some(&user_agent) => {
+            StatusCode::UNAUTHORIZED.into_response()
         }
         "GET /" => {
             let mut page = Html(now.page).into_response();

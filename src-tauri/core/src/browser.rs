@@ -12,6 +12,7 @@ use url::{Origin, Url};
 use crate::connection::Method;
 use crate::error::Result;
 use crate::session::SessionView;
+use crate::template::Expression;
 
 /// A request to be sent by the session's own webview, so that its cookies are set there; or by the console.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct PlannedRequest {
     pub timeout: Duration,
     /// The statuses that mean yes; empty: the usual ones.
     pub expect: Vec<u16>,
+    /// What of the answer has to be true beside that.
+    pub that: Vec<Expression>,
     /// Names of the secrets that are in it, as they are or as signatures.
     pub secrets: Vec<String>,
 }
@@ -74,13 +77,15 @@ pub struct Stored {
 }
 
 /// What the application answered, as far as it matters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answer {
     /// HTTP status; 0 for a redirect, which the webview does not follow and tells nothing about.
     pub status: u16,
     pub content_type: Option<String>,
     /// The first 64 KiB of the body.
     pub body: String,
+    /// `WWW-Authenticate`.
+    pub challenge: Option<String>,
 }
 
 impl Answer {
@@ -140,6 +145,15 @@ pub struct Opening<'a> {
     pub proxy: Option<&'a Url>,
 }
 
+/// What a gateway in front of the application is told when it asks: HTTP Basic.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// It is told to nobody else.
+    pub origin: Origin,
+    pub user: String,
+    pub password: SecretString,
+}
+
 /// Session windows.
 #[async_trait]
 pub trait Browser: Send + Sync {
@@ -156,6 +170,9 @@ pub trait Browser: Send + Sync {
 
     /// Puts cookies into the session's jar; they are there when it returns.
     async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()>;
+
+    /// Has the window answer a gateway's challenge so, from then on.
+    async fn pass_gateway(&self, session: &str, gateway: Option<&Gateway>) -> Result<()>;
 
     /// The cookies that the session would send to `url`, as they are now.
     async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>>;

@@ -33,6 +33,7 @@ pub mod template;
 pub mod trial;
 pub(crate) mod trust;
 pub(crate) mod turns;
+pub mod user_agent;
 pub(crate) mod uuids;
 pub mod vault;
 pub mod wiped;

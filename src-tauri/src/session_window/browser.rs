@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::sync::{oneshot, watch};
 use understudy_core::browser::{
-    Answer, Browser, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
+    Answer, Browser, Gateway, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
 };
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
@@ -45,6 +45,7 @@ impl Browser for SessionWindows {
             zoom: Mutex::new(1.0),
             blocked: Blocked { origin: origin.clone(), paths: block.to_vec() },
             proxy: proxy.and_then(proxy_config),
+            gateway: Mutex::default(),
             wishes: self.wishes.clone(),
         });
         lock(&self.open).insert(session.id.clone(), Arc::clone(&open));
@@ -67,6 +68,12 @@ impl Browser for SessionWindows {
         let open = self.find(session)?;
         let desk = Desk::new(origin, "One moment…", "The application's page opens or closes automatically.");
         lock(&open.answers).clear();
+        let is_page = !open.is_ours();
+        if is_page && origin.ascii_serialization().starts_with("http://") {
+            // A page whose CSP upgrades insecure requests goes on upgrading those of whatever its process shows next, so
+            // that no sign-out by http would leave (WebKitGTK 2.50).
+            self.on_page(session, |page| platform::end_process(&page.view)).await?;
+        }
         self.put_desk(&open, &desk).await?;
         if !is_desk_ready(&open, PAGE_LIMIT).await? {
             // The page's thread is busy, stopped, or waits in a dialog of its own: nothing loads in its process.
@@ -109,6 +116,11 @@ impl Browser for SessionWindows {
         self.on_main(move || with_page(&id, |page| platform::set_cookies(&page.view, cookies, done)))
             .await??;
         is_done.await.map_err(|_| gone())?.map_err(failed)
+    }
+
+    async fn pass_gateway(&self, session: &str, gateway: Option<&Gateway>) -> Result<()> {
+        *lock(&self.find(session)?.gateway) = gateway.cloned();
+        Ok(())
     }
 
     async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>> {

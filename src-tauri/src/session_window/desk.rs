@@ -79,6 +79,7 @@ enum Reported {
     Answer {
         status: u16,
         content_type: Option<String>,
+        challenge: Option<String>,
         body: String,
     },
     TimedOut {
@@ -137,7 +138,9 @@ pub fn report(url: &str, nonce: &str) -> Option<Report> {
             let id = what.strip_prefix("answer/")?.parse().ok()?;
             let json = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
             let answer = match serde_json::from_slice(&json).ok()? {
-                Reported::Answer { status, content_type, body } => Ok(Answer { status, content_type, body }),
+                Reported::Answer { status, content_type, challenge, body } => {
+                    Ok(Answer { status, content_type, body, challenge })
+                }
                 Reported::TimedOut { .. } => Err(Unanswered::TimedOut),
                 Reported::Failed { failed } => Err(Unanswered::Failed(failed)),
             };
@@ -237,8 +240,12 @@ mod tests {
     fn an_answer_comes_back_as_it_was() {
         let json = r#"{"status":401,"content_type":"text/plain","body":"né <b>"}"#;
         let url = format!("{SCHEME}:n/answer/7#{}", BASE64_URL_SAFE_NO_PAD.encode(json));
-        let expected =
-            Answer { status: 401, content_type: Some("text/plain".into()), body: "né <b>".into() };
+        let expected = Answer {
+            status: 401,
+            content_type: Some("text/plain".into()),
+            body: "né <b>".into(),
+            challenge: None,
+        };
         assert_eq!(report(&url, "n"), Some(Report::Answer(7, Ok(expected))));
         let late = format!("{SCHEME}:n/answer/8#{}", BASE64_URL_SAFE_NO_PAD.encode(r#"{"timed_out":true}"#));
         assert_eq!(report(&late, "n"), Some(Report::Answer(8, Err(Unanswered::TimedOut))));
@@ -258,6 +265,7 @@ mod tests {
             body: Some(SecretString::from(r#"{"a":"</script>\u2028"}"#)),
             timeout: Duration::from_secs(2),
             expect: vec![],
+            that: vec![],
             secrets: vec![],
         };
         assert_eq!(

@@ -120,12 +120,7 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     }
 }
 
-pub fn listen(
-    _window: &WebviewWindow,
-    _page: &WebView,
-    _is_ours: impl Fn() -> bool + 'static,
-    _heard: impl Fn(Heard) + 'static,
-) {
+pub fn listen(_window: &WebviewWindow, _page: &WebView, _open: &Arc<Open>, _heard: impl Fn(Heard) + 'static) {
 }
 
 /// The data store goes with its last web view.

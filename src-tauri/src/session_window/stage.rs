@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use understudy_core::audit::EndCause;
-use understudy_core::browser::{Answer, Unanswered};
+use understudy_core::browser::{Answer, Gateway, Unanswered};
 use url::{Origin, Url};
 use wry::ProxyConfig;
 
@@ -78,6 +78,12 @@ pub(super) struct Open {
     /// Nothing in the window reaches these.
     pub blocked: Blocked,
     pub proxy: Option<ProxyConfig>,
+    /// What a gateway in front of the application is told.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "elsewhere the system asks the operator")
+    )]
+    pub gateway: Mutex<Option<Gateway>>,
     pub wishes: mpsc::UnboundedSender<Wish>,
 }
 
@@ -256,6 +262,7 @@ mod tests {
             zoom: Mutex::new(1.0),
             blocked: Blocked { origin: origin(), paths: vec!["/hijack/".into()] },
             proxy: None,
+            gateway: Mutex::default(),
             wishes,
         };
         (open, heard)

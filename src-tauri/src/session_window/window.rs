@@ -12,6 +12,7 @@ use understudy_core::error::Result;
 use understudy_core::notice::Toast;
 use understudy_core::plain;
 use understudy_core::session::SessionView;
+use understudy_core::user_agent::user_agent;
 use url::Url;
 use wry::{
     NewWindowResponse, PageLoadEvent, PermissionResponse, ProxyConfig, ProxyEndpoint, WebView, WebViewBuilder,
@@ -123,8 +124,7 @@ fn fill(
         _ => {}
     });
     let (app_, open_) = (app.clone(), Arc::clone(open));
-    let open__ = Arc::clone(open);
-    platform::listen(window, &view, move || open__.is_ours(), move |heard| hear(&app_, &open_, heard));
+    platform::listen(window, &view, open, move |heard| hear(&app_, &open_, heard));
     platform::set_inspectable(&view, false);
     platform::load_desk(&view, desk, None)?;
     window.show().map_err(failed)?;
@@ -196,6 +196,8 @@ fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebV
     let (navigating, opening) = (Arc::clone(open), open.session.clone());
     let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
     bare.with_incognito(true)
+        // The console's steps call themselves the same.
+        .with_user_agent(user_agent())
         .with_devtools(true)
         .with_navigation_handler(move |url| may_navigate(&navigating, &url))
         .with_new_window_req_handler(move |url, _| {

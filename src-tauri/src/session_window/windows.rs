@@ -160,12 +160,7 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
     }
 }
 
-pub fn listen(
-    _window: &WebviewWindow,
-    page: &WebView,
-    _is_ours: impl Fn() -> bool + 'static,
-    heard: impl Fn(Heard) + 'static,
-) {
+pub fn listen(_window: &WebviewWindow, page: &WebView, _open: &Arc<Open>, heard: impl Fn(Heard) + 'static) {
     let heard = Rc::new(heard);
     let mut token = 0;
     let on_key = Rc::clone(&heard);

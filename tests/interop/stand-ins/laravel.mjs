@@ -40,9 +40,9 @@ function sealed(text) {
   const all = JSON.stringify({ ...parts, mac: macOf(parts.iv, parts.value), tag: '' });
   return encodeURIComponent(Buffer.from(all).toString('base64'));
 }
-function unsealed(text) {
+function unsealed(text, decode = decodeURIComponent) {
   try {
-    const { iv, value, mac } = JSON.parse(Buffer.from(decodeURIComponent(text ?? ''), 'base64'));
+    const { iv, value, mac } = JSON.parse(Buffer.from(decode(text ?? ''), 'base64'));
     if (mac !== macOf(iv, value)) return undefined;
     const decipher = createDecipheriv('aes-256-cbc', key, Buffer.from(iv, 'base64'));
     return decipher.update(value, 'base64', 'utf8') + decipher.final('utf8');
@@ -57,7 +57,9 @@ const sessionOf = ({ cookies }) => sessions.find(unsealed(cookies[COOKIE]));
 const web = (handle) => async (request) => {
   const session = sessionOf(request) ?? Object.assign(sessions.begin(), { token: random(40) });
   const { method, form, headers, origin, path } = request;
-  const sent = form.get('_token') ?? headers['x-csrf-token'] ?? unsealed(headers['x-xsrf-token']);
+  const sent = form.get('_token') ?? headers['x-csrf-token'] ?? 
+    // A header is taken as it comes: whoever copies the cookie has to decode it.
+    unsealed(headers['x-xsrf-token'], (plain) => (plain.includes('%') ? '' : plain));
   const refused = method !== 'GET' && sent !== session.token;
   const answer = refused
     ? html('<h1>419 Page Expired</h1>', { status: 419 })

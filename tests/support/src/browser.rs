@@ -11,10 +11,11 @@ use reqwest::cookie::{CookieStore, Jar};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 use understudy_core::browser::{
-    Answer, Browser, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
+    Answer, Browser, Gateway, Opening, PlannedRequest, Refusal, SameSite, SessionCookie, Stored, Unanswered,
 };
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
+use understudy_core::user_agent::user_agent;
 use url::{Origin, Url};
 
 /// What a session's window would show.
@@ -32,6 +33,7 @@ struct Window {
     stored: Stored,
     block: Vec<String>,
     shown: Shown,
+    gateway: Option<Gateway>,
 }
 
 /// Windows by session; `focused` tells in which order they came to the front.
@@ -99,9 +101,10 @@ fn closed() -> Error {
 
 async fn read(response: reqwest::Response) -> Answer {
     let status = if response.status().is_redirection() { 0 } else { response.status().as_u16() };
-    let content_type =
-        response.headers().get("content-type").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    Answer { status, content_type, body: response.text().await.unwrap_or_default() }
+    let header =
+        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (content_type, challenge) = (header("content-type"), header("www-authenticate"));
+    Answer { status, content_type, body: response.text().await.unwrap_or_default(), challenge }
 }
 
 #[async_trait]
@@ -111,6 +114,7 @@ impl Browser for PlainBrowser {
         let client = reqwest::Client::builder()
             .cookie_provider(Arc::clone(&jar))
             .no_proxy()
+            .user_agent(user_agent())
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(Error::internal)?;
@@ -121,6 +125,7 @@ impl Browser for PlainBrowser {
             stored: Stored::default(),
             block: opening.block.to_vec(),
             shown: Shown::Desk,
+            gateway: None,
         };
         let closing = self.closing.notified();
         self.windows.lock().expect("no panic").insert(session.id.clone(), window);
@@ -145,11 +150,22 @@ impl Browser for PlainBrowser {
         if let Some(body) = &request.body {
             sending = sending.body(body.expose_secret().to_owned());
         }
+        let gateway =
+            self.windows.lock().expect("no panic").get(session).and_then(|window| window.gateway.clone());
+        if let Some(gateway) = gateway.filter(|gateway| gateway.origin == request.url.origin()) {
+            sending = sending.basic_auth(gateway.user, Some(gateway.password.expose_secret()));
+        }
         match sending.send().await {
             Ok(response) => Ok(read(response).await),
             Err(cause) if cause.is_timeout() => Err(Unanswered::TimedOut),
             Err(cause) => Err(Unanswered::Failed(cause.without_url().to_string())),
         }
+    }
+
+    async fn pass_gateway(&self, session: &str, gateway: Option<&Gateway>) -> Result<()> {
+        let mut windows = self.windows.lock().expect("no panic");
+        windows.get_mut(session).ok_or_else(closed)?.gateway = gateway.cloned();
+        Ok(())
     }
 
     async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()> {

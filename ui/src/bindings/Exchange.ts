@@ -21,7 +21,11 @@ headers: Array<[string, string]>, body: string | null,
  */
 status: number | null, 
 /**
- * The first part of the answer.
+ * Where a redirect leads, without what it carries.
+ */
+leads_to: string | null, 
+/**
+ * The first part of the answer; of a page its words.
  */
 answer: string | null, 
 /**

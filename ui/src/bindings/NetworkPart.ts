@@ -11,4 +11,9 @@ proxy?: string | null,
 /**
  * The whole path of a PEM file with certificates that the console trusts beside the system's.
  */
-ca?: string | null, };
+ca?: string | null, 
+/**
+ * The user name of HTTP Basic, where a gateway in front of the application asks for it. Its password is the secret
+ * `gateway_password`, and goes to the application's origin alone.
+ */
+gateway_user?: string | null, };

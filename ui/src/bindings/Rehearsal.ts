@@ -10,6 +10,10 @@ export type Rehearsal = { exchanges: Array<Exchange>,
  */
 outcome: string, hint: string | null, 
 /**
+ * What did not keep it from working and is not as the file says, in sentences.
+ */
+notes: Array<string>, 
+/**
  * The user was signed in, as far as that can be known without a window.
  */
 ok: boolean, };

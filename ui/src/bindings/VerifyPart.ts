@@ -5,10 +5,15 @@
  */
 export type VerifyPart = { 
 /**
- * Of the same origin as the sign-in's. A template.
+ * Of the application's origin, where the window asks with its cookies; of another origin, with `headers` that hold
+ * what was captured, the console asks. A template.
  */
 url: string, 
 /**
- * An expression over `response.status`, `response.json` and `user` that must be true.
+ * Header values are templates, which may hold what was captured or `response`, the sign-in's answer.
+ */
+headers?: { [key in string]: string }, 
+/**
+ * An expression over `response.status`, `response.json`, `captured` and `user` that must be true.
  */
 expect: string, };

@@ -230,6 +230,7 @@ const exchange: Exchange = {
   headers: [],
   body: null,
   status: 200,
+  leads_to: null,
   answer: null,
   captured: [],
   failed: null,
@@ -278,6 +279,7 @@ export const rehearsal: Rehearsal = {
   ],
   outcome: "Anders Holm was signed in and out again.",
   hint: null,
+  notes: [],
   ok: true,
 };
 
@@ -299,5 +301,6 @@ export const refused: Rehearsal = {
   ],
   outcome: "Step 2, the impersonation: the application answered 403.",
   hint: "The account may not impersonate this user: see what it answered.",
+  notes: [],
   ok: false,
 };

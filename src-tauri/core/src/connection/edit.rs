@@ -267,6 +267,7 @@ body    = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }
         let mut file = read(WRITTEN);
         file.sign_in.verify = Some(VerifyPart {
             url: "https://app.acme.com/api/me".into(),
+            headers: std::collections::BTreeMap::new(),
             expect: "response.json.id == user.id".into(),
         });
         file.policy.max_minutes = Some(60);
@@ -345,7 +346,10 @@ max_minutes = 60
             (name, url, follow) in (prop::option::of(".*"), prop::option::of(".*"), prop::option::of(".*")),
             (method, headers, body) in (method(), headers(), prop::option::of(body())),
             encoding in prop::option::of(Just(Encoding::Form)),
-            expect in prop::collection::vec(200..400_u16, 0..3),
+            expect in prop::collection::vec(
+                prop_oneof![(200..400_u16).prop_map(Expected::Status), ".*".prop_map(Expected::That)],
+                0..3,
+            ),
             redirects in prop::option::of(0..=10_u32),
             capture in prop::collection::btree_map(".*", prop::option::of(".*"), 0..3),
         ) -> StepPart {
@@ -366,12 +370,12 @@ max_minutes = 60
             cookies in prop::collection::vec(".*", 0..3),
             local in prop::option::of(prop::collection::btree_map(".*", body(), 0..3)),
             timeout_ms in prop::option::of(1000..120_000_u32),
-            verify in prop::option::of((".*", ".*")),
+            verify in prop::option::of((".*", headers(), ".*")),
         ) -> SignInPart {
             SignInPart {
                 preset, settings, kind, url, method, headers, body, steps, cookies, success, redirect_to, timeout_ms,
                 storage: local.map(|local| StoragePart { local, ..StoragePart::default() }),
-                verify: verify.map(|(url, expect)| VerifyPart { url, expect }),
+                verify: verify.map(|(url, headers, expect)| VerifyPart { url, headers, expect }),
                 ..SignInPart::default()
             }
         }
@@ -430,7 +434,7 @@ max_minutes = 60
         ) -> ConnectionFile {
             ConnectionFile {
                 name, environment, directory, sign_in, sign_out,
-                network: network.map(|(proxy, ca)| NetworkPart { proxy, ca }),
+                network: network.map(|(proxy, ca)| NetworkPart { proxy, ca, ..NetworkPart::default() }),
                 policy: PolicyPart { reason, max_minutes, max_extensions, protect },
             }
         }

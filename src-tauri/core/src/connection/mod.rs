@@ -30,8 +30,8 @@ use crate::error::{Error, FileFault};
 pub use edit::write_into;
 pub(crate) use hosts::{Hosts, Wanted};
 pub use parse::{
-    Capture, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, Network, Place, Policy, Recipe, Request,
-    SignIn, SignOut, Step, StorageItem, Verify, id_for, is_id, read_file,
+    Capture, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, Network, Place, Policy,
+    Recipe, Request, SignIn, SignOut, Step, StorageItem, Verify, id_for, is_id, read_file,
 };
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
 pub(crate) use rules::names_a_secret;
@@ -81,6 +81,10 @@ pub struct NetworkPart {
     /// The whole path of a PEM file with certificates that the console trusts beside the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
+    /// The user name of HTTP Basic, where a gateway in front of the application asks for it. Its password is the secret
+    /// `gateway_password`, and goes to the application's origin alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_user: Option<String>,
 }
 
 /// `[directory]`: where users are read from.
@@ -258,9 +262,9 @@ pub struct SignInPart {
     /// How the body is sent. Default: json.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
-    /// The statuses that mean yes. Default: 2xx and redirects.
+    /// What means yes: statuses (default: 2xx and redirects), and expressions over `response` that must be true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expect: Vec<u16>,
+    pub expect: Vec<Expected>,
     /// `[[sign_in.steps]]`: requests that the console sends, one after the other, with cookies of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepPart>,
@@ -315,6 +319,17 @@ pub enum Encoding {
     Form,
 }
 
+/// What of an answer means yes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
+#[serde(untagged)]
+#[ts(export)]
+pub enum Expected {
+    /// Its status, which is one of these.
+    Status(u16),
+    /// An expression over `response.status`, `response.json` and `response.text`.
+    That(String),
+}
+
 /// One request that the console sends.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
@@ -343,9 +358,9 @@ pub struct StepPart {
     /// How the body is sent. Default: json.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
-    /// The statuses that mean yes. Default: 2xx.
+    /// What means yes: statuses (default: 2xx), and expressions over `response` that must be true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub expect: Vec<u16>,
+    pub expect: Vec<Expected>,
     /// How many redirects within the origin are followed (0 to 10). Default: none.
     #[schemars(range(min = 0, max = 10))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -508,9 +523,13 @@ pub enum Method {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct VerifyPart {
-    /// Of the same origin as the sign-in's. A template.
+    /// Of the application's origin, where the window asks with its cookies; of another origin, with `headers` that hold
+    /// what was captured, the console asks. A template.
     pub url: String,
-    /// An expression over `response.status`, `response.json` and `user` that must be true.
+    /// Header values are templates, which may hold what was captured or `response`, the sign-in's answer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// An expression over `response.status`, `response.json`, `captured` and `user` that must be true.
     pub expect: String,
 }
 

@@ -11,6 +11,7 @@ use super::{
     ConnectionFile, ConnectionSummary, DirectoryPart, Encoding, ForestPart, Method, Origin, PolicyPart,
     ReasonRule, rules, shape,
 };
+use crate::browser::Gateway;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::json_path::dotted;
 use crate::regular_file;
@@ -21,6 +22,9 @@ pub const DATABASE_PASSWORD: &str = "database_password";
 
 /// The secret that a Forest Admin backend signs its tokens with: `FOREST_AUTH_SECRET`.
 pub const FOREST_SECRET: &str = "forest_auth_secret";
+
+/// The secret that opens a gateway in front of the application (HTTP Basic).
+pub const GATEWAY_PASSWORD: &str = "gateway_password";
 
 pub(super) const SECRETS_IN_URL: &str = "a URL is written to logs and histories";
 
@@ -50,6 +54,8 @@ pub struct Network {
     pub ca: Option<PathBuf>,
     /// What is in it, once it was read for a sign-in: see [`Connection::with_authority`].
     pub authority: Option<Arc<[u8]>>,
+    /// Who the gateway in front of the application lets through, by HTTP Basic with [`GATEWAY_PASSWORD`].
+    pub gateway_user: Option<String>,
 }
 
 /// A request as the file describes it; the session's page sends it, or the console does.
@@ -64,6 +70,8 @@ pub struct Request {
     pub encoding: Encoding,
     /// The statuses that mean yes; empty: the usual ones.
     pub expect: Vec<u16>,
+    /// What of the answer has to be true beside that.
+    pub that: Vec<Expression>,
 }
 
 impl Request {
@@ -181,8 +189,11 @@ pub struct SignOut {
 /// Who am I now?
 #[derive(Debug, Clone)]
 pub struct Verify {
-    /// Of the application's origin.
     pub url: Template,
+    /// Without secrets.
+    pub headers: Vec<(String, Template)>,
+    /// The console asks, with `headers` alone: the URL is of another origin, where the window's cookies do not go.
+    pub by_console: bool,
     /// Over `response.status`, `response.json`, `response.text` and what the request knows, without secrets.
     pub expect: Expression,
     /// `expect` as it stands in the file.
@@ -201,6 +212,19 @@ pub struct Policy {
     pub max_extensions: u32,
     /// Each as it stands in the file, and compiled over `user`.
     pub protect: Vec<(String, Expression)>,
+}
+
+impl Verify {
+    /// It cannot be rendered before the sign-in was answered.
+    pub fn needs_response(&self) -> bool {
+        self.url.uses("response") || self.headers.iter().any(|(_, value)| value.uses("response"))
+    }
+
+    /// It shows itself by what was captured or answered, not by the window's cookies alone.
+    pub fn shows_a_token(&self) -> bool {
+        let names = |template: &Template| !template.captured().is_empty() || template.uses("response");
+        self.headers.iter().any(|(_, value)| names(value)) || names(&self.url)
+    }
 }
 
 impl Connection {
@@ -255,6 +279,7 @@ impl Connection {
                 None
             }
         };
+        names.extend(self.network.gateway_user.as_ref().map(|_| GATEWAY_PASSWORD.to_owned()));
         let steps = sign_in.steps.iter().chain(&sign_out.steps).map(|step| &step.request);
         names.extend(own.into_iter().chain(steps).chain(&sign_out.request).flat_map(Request::secrets));
         names.into_iter().collect()
@@ -276,6 +301,14 @@ impl Connection {
             self.network.authority = Some(regular_file::read(path, regular_file::OF_CERTIFICATES)?.into());
         }
         Ok(self)
+    }
+
+    /// What a gateway in front of the application is told, with the password of `context`'s secrets; `None`: there is
+    /// none.
+    pub fn gateway(&self, context: &serde_json::Value) -> Option<Gateway> {
+        let password = context["secret"][GATEWAY_PASSWORD].as_str()?.to_owned();
+        let user = self.network.gateway_user.clone()?;
+        Some(Gateway { origin: self.sign_in.origin.clone(), user, password: password.into() })
     }
 
     /// Where the password of the directory is kept in the vault.

@@ -125,7 +125,17 @@ pub(super) fn network(part: Option<&NetworkPart>, faults: &mut Faults) -> Networ
         // Windows would log in to that computer before anybody was asked.
         faults.add("network.ca", "has to be a file on this computer, not one on a share");
     }
-    Network { proxy, ca, authority: None }
+    let gateway_user = part.gateway_user.clone();
+    if gateway_user
+        .as_ref()
+        .is_some_and(|user| user.is_empty() || user.contains(':') || user.chars().any(char::is_control))
+    {
+        faults.add(
+            "network.gateway_user",
+            "has to be a user name without a colon; its password is the secret `gateway_password`",
+        );
+    }
+    Network { proxy, ca, authority: None, gateway_user }
 }
 
 /// What `ssh` gets as an argument must not be one of its options, nor mean anything but itself.

@@ -124,6 +124,18 @@ fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut Fault
     if let Some(words) = words(schema) {
         return one_of(key, value.get_ref(), &words, faults);
     }
+    if let Some(choices) = schema["anyOf"].as_array() {
+        let fits = |choice: &&Value| match value.get_ref() {
+            DeValue::String(_) => choice["type"] == "string",
+            DeValue::Integer(_) => choice["type"] == "integer",
+            _ => false,
+        };
+        return match choices.iter().find(fits) {
+            Some(choice) => check(key, value, choice, faults),
+            None => faults
+                .add(key, format!("has to be a number or text in quotes, not {}", kind(value.get_ref()))),
+        };
+    }
     match (schema["type"].as_str(), value.get_ref()) {
         (Some("string"), DeValue::String(_)) | (Some("boolean"), DeValue::Boolean(_)) => {}
         (Some("object"), DeValue::Table(inner)) => table(key, inner, schema, faults),

@@ -9,9 +9,9 @@ use url::{Origin, Url};
 use super::parse::{Parts, SECRETS_IN_URL};
 use super::rules::{self, Sender};
 use super::{
-    Capture, CapturePart, ConnectionFile, Encoding, Forest, ForestPart, FormFieldKind, Method, Place, Recipe,
-    Request, SignIn, SignInKind, SignInPart, SignOut, SignOutPart, Step, StepPart, StorageItem, StoragePart,
-    Verify, VerifyPart, presets,
+    Capture, CapturePart, ConnectionFile, Encoding, Expected, Forest, ForestPart, FormFieldKind, Method,
+    Place, Recipe, Request, SignIn, SignInKind, SignInPart, SignOut, SignOutPart, Step, StepPart,
+    StorageItem, StoragePart, Verify, VerifyPart, presets,
 };
 use crate::template::{Expression, JsonTemplate, Scope, Template};
 
@@ -29,7 +29,7 @@ struct Described<'a> {
     headers: &'a std::collections::BTreeMap<String, String>,
     body: Option<&'a Value>,
     encoding: Option<Encoding>,
-    expect: &'a [u16],
+    expect: &'a [Expected],
 }
 
 impl Parts<'_> {
@@ -397,21 +397,76 @@ impl Parts<'_> {
         captured: &BTreeSet<String>,
     ) -> Option<Verify> {
         let url = self.url("sign_in.verify.url", &part.url, captured);
-        if let (Some(url), Some(origin)) = (&url, origin)
-            && url.origin() != Some(origin)
-        {
+        // `response` is the sign-in's own answer here.
+        let scope = self
+            .session("who is signed in does not depend on a secret")
+            .with_response()
+            .with_captured(captured);
+        let by_console = url.as_ref().zip(origin).is_some_and(|(url, origin)| url.origin() != Some(origin));
+        let sender = if by_console { Sender::Console } else { Sender::Window };
+        let headers = self.headers("sign_in.verify", &part.headers, sender, &scope);
+        let expect = Expression::parse("sign_in.verify.expect", &part.expect, &scope);
+        let expect = self.take("sign_in.verify.expect", expect);
+        let verify = Verify { url: url?, headers, by_console, expect: expect?, source: part.expect.clone() };
+        if let Some(origin) = origin.filter(|_| by_console && !verify.shows_a_token()) {
             self.faults.add(
                 "sign_in.verify.url",
                 format!(
-                    "has to begin with {}, as the session does: only there its cookies are sent",
+                    "has to begin with {}, as the session does: only there its cookies are sent (elsewhere, `sign_in.verify.headers` need a value that was captured)",
                     origin.ascii_serialization()
                 ),
             );
         }
-        let scope = self.session("what is expected does not depend on a secret").with_response();
-        let expect = Expression::parse("sign_in.verify.expect", &part.expect, &scope);
-        let expect = self.take("sign_in.verify.expect", expect);
-        Some(Verify { url: url?, expect: expect?, source: part.expect.clone() })
+        Some(verify)
+    }
+
+    /// The headers of a request; `key` is its table's.
+    fn headers(
+        &mut self,
+        key: &str,
+        headers: &std::collections::BTreeMap<String, String>,
+        sender: Sender,
+        scope: &Scope,
+    ) -> Vec<(String, Template)> {
+        let mut parsed = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (name, value) in headers {
+            let key = format!("{key}.headers.{name}");
+            rules::header(&key, name, value, sender, &mut self.faults);
+            if !seen.insert(name.to_lowercase()) {
+                self.faults.add(&key, "is there twice: upper and lower case do not count in a header's name");
+            }
+            rules::no_secret_in_text(&key, name, value, self.id, scope, &mut self.faults);
+            let value = Template::parse(&key, value, scope);
+            parsed.extend(self.take(&key, value).map(|value| (name.clone(), value)));
+        }
+        parsed
+    }
+
+    /// What means yes: statuses, and expressions over the answer.
+    fn expected(
+        &mut self,
+        key: &str,
+        expected: &[Expected],
+        captured: &BTreeSet<String>,
+    ) -> (Vec<u16>, Vec<Expression>) {
+        let scope = self
+            .session("what is expected does not depend on a secret")
+            .with_response()
+            .with_captured(captured);
+        let (mut statuses, mut that) = (Vec::new(), Vec::new());
+        for (at, expected) in expected.iter().enumerate() {
+            let key = format!("{key}.expect[{at}]");
+            match expected {
+                Expected::Status(status) if (200..500).contains(status) => statuses.push(*status),
+                Expected::Status(_) => self.faults.add(&key, "has to be from 200 to 499: what means yes"),
+                Expected::That(text) => {
+                    let parsed = Expression::parse(&key, text, &scope);
+                    that.extend(self.take(&key, parsed));
+                }
+            }
+        }
+        (statuses, that)
     }
 
     /// `key` is the table's: `sign_in`, `sign_out`, `sign_in.steps[0]`.
@@ -428,18 +483,7 @@ impl Parts<'_> {
             "sign_out" => self.session(OVERHEARD),
             _ => self.session(SECRETS_IN_URL).with_secrets().with_captured(captured),
         };
-        let mut headers = Vec::new();
-        let mut seen = BTreeSet::new();
-        for (name, value) in described.headers {
-            let key = format!("{key}.headers.{name}");
-            rules::header(&key, name, value, sender, &mut self.faults);
-            if !seen.insert(name.to_lowercase()) {
-                self.faults.add(&key, "is there twice: upper and lower case do not count in a header's name");
-            }
-            rules::no_secret_in_text(&key, name, value, self.id, &scope, &mut self.faults);
-            let value = Template::parse(&key, value, &scope);
-            headers.extend(self.take(&key, value).map(|value| (name.clone(), value)));
-        }
+        let headers = self.headers(key, described.headers, sender, &scope);
         let body_key = format!("{key}.body");
         let encoding = described.encoding.unwrap_or_default();
         rules::body_allowed(&body_key, method, described.body.is_some(), &mut self.faults);
@@ -450,11 +494,8 @@ impl Parts<'_> {
             rules::no_secret_in_json(&body_key, "", json, self.id, &scope, &mut self.faults);
             self.json(&body_key, json, &scope)
         });
-        for (at, _) in described.expect.iter().enumerate().filter(|(_, status)| !(200..500).contains(*status))
-        {
-            self.faults.add(&format!("{key}.expect[{at}]"), "has to be from 200 to 499: what means yes");
-        }
-        Some(Request { method, url: url?, headers, body, encoding, expect: described.expect.to_vec() })
+        let (expect, that) = self.expected(key, described.expect, captured);
+        Some(Request { method, url: url?, headers, body, encoding, expect, that })
     }
 
     fn json(&mut self, key: &str, json: &Value, scope: &Scope) -> Option<JsonTemplate> {

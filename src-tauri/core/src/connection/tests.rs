@@ -542,7 +542,7 @@ fn what_a_page_cannot_send_is_refused() {
         ),
         (
             "[sign_in.verify]\nurl = 'https://www.acme.com/me'\nexpect = 'true'",
-            "acme.toml:11:7: sign_in.verify.url: has to begin with https://app.acme.com, as the session does: only there its cookies are sent",
+            "acme.toml:11:7: sign_in.verify.url: has to begin with https://app.acme.com, as the session does: only there its cookies are sent (elsewhere, `sign_in.verify.headers` need a value that was captured)",
         ),
     ] {
         let found = faults("", "", &format!("url = 'https://app.acme.com/login'\n{line}"), "");

@@ -10,7 +10,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, FOREST_SECRET, Recipe, Request};
+use crate::connection::{
+    Connection, DATABASE_PASSWORD, DirectoryPart, FOREST_SECRET, GATEWAY_PASSWORD, Recipe, Request,
+};
 use crate::error::SecretName;
 use crate::regular_file;
 use crate::secrets::WAY_IN;
@@ -240,6 +242,12 @@ impl Destination {
         for request in own.into_iter().chain(steps).chain(&sign_out.request) {
             origins.extend(request.url.origin().map(url::Origin::ascii_serialization));
             uses.extend(uses_in(request, name));
+        }
+        if let Some(user) = connection.network.gateway_user.as_ref().filter(|_| name == GATEWAY_PASSWORD) {
+            uses.insert(format!("HTTP Basic as {user}"));
+        }
+        if let Some(verify) = sign_in.verify.as_ref().filter(|verify| verify.by_console) {
+            origins.extend(verify.url.origin().map(url::Origin::ascii_serialization));
         }
         let mut facts = DestinationFact::each(Aspect::Origin, origins);
         if let Some(proxy) = &connection.network.proxy {

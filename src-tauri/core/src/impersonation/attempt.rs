@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use serde_json::Value;
 use url::{Origin, Url};
 
 use super::about::{explain, in_words};
 use super::{Impersonations, Running, context, read_user, user_label};
 use crate::audit::Event;
-use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
-use crate::connection::Connection;
+use crate::browser::{Answer, PlannedRequest, Refusal, SessionCookie, Unanswered};
+use crate::connection::{Connection, Recipe};
 use crate::directories::Opened;
 use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
 use crate::session::Limit;
-use crate::sign_in::Inert;
+use crate::sign_in::{Inert, Landed, Verify};
 use crate::{policy, sign_in};
 
 /// The user is signed in, and the log knows it.
@@ -51,8 +52,11 @@ impl Impersonations {
         let (mut context, secrets) = self.with_secrets(running).await.map_err(in_words)?;
         running.release(&context);
         running.set_has_cookies(false);
+        let gateway = connection.gateway(&context);
+        self.browser.pass_gateway(&running.id, gateway.as_ref()).await.map_err(in_words)?;
         running.session().sending();
         hidden.clone_from(&secrets);
+        sign_in::refuse_unreachable(&connection).await?;
         let (arrival, secrets) = self.arrive(running, &mut context, secrets).await?;
         hidden.clone_from(&secrets);
         if !arrival.cookies.is_empty() {
@@ -60,8 +64,12 @@ impl Impersonations {
         }
         running.set_has_cookies(true);
         if let Some(request) = &arrival.request {
-            let answer = self.send(running, request).await;
-            sign_in::judge(&answer, request, &secrets)?;
+            let answer = self.send(running, &connection, request).await;
+            let judged = sign_in::judge(&answer, request, &context, &secrets);
+            if judged.is_ok() || !matches!(answer, Ok(_) | Err(Unanswered::Failed(_))) {
+                running.begins();
+            }
+            judged?;
             if let Ok(answer) = &answer {
                 context["response"] = sign_in::response(answer);
             }
@@ -84,8 +92,7 @@ impl Impersonations {
             if arrival.link.is_some() {
                 self.leave_for_desk(running, &connection.sign_in.origin).await.map_err(in_words)?;
             }
-            let answer = self.browser.send(&running.id, &verify.request).await;
-            sign_in::judge_verify(&answer, &verify, &context, &secrets)?;
+            self.ask_who(running, &verify, &arrival.notes, &context, secrets.clone(), hidden).await?;
         }
         let success = match arrival.success {
             Some(success) => success,
@@ -98,6 +105,52 @@ impl Impersonations {
         running.session().active(self.clock.now()).map_err(in_words)?;
         let begin = Some(begin).filter(|_| !is_there);
         Ok(Arrived { begin, success, said: arrival.said, refresh: arrival.refresh })
+    }
+
+    /// Who is signed in, by the window's cookies or by what was captured?
+    async fn ask_who(
+        &self,
+        running: &Arc<Running>,
+        verify: &Verify,
+        notes: &[String],
+        context: &Value,
+        mut secrets: Vec<SecretString>,
+        hidden: &mut Vec<SecretString>,
+    ) -> Result<(), Refusal> {
+        let connection = running.connection();
+        secrets.extend(verify.made_of_secrets());
+        hidden.clone_from(&secrets);
+        let answer = if verify.by_console {
+            let mut kept = running.client.lock().await;
+            match &mut *kept {
+                Some(client) => client.send(&verify.request, 0).await.map(|reply| reply.answer()),
+                None => Err(Unanswered::Closed),
+            }
+        } else {
+            self.send_openly(running, &connection, &verify.request).await
+        };
+        let cookies = self.browser.cookies(&running.id, &verify.request.url).await.ok();
+        let names = |cookies: Vec<SessionCookie>| cookies.into_iter().map(|cookie| cookie.name).collect();
+        let landed = Landed {
+            cookies: cookies.map(names),
+            notes: notes.to_vec(),
+            is_exchange: matches!(connection.sign_in.recipe, Recipe::Exchange { .. }),
+            led_to: None,
+        };
+        sign_in::judge_verify(&answer, verify, &landed, context, &secrets)
+    }
+
+    /// Has the window send, and names the cause where it only says that it failed.
+    async fn send_openly(
+        &self,
+        running: &Running,
+        connection: &Connection,
+        request: &PlannedRequest,
+    ) -> Result<Answer, Unanswered> {
+        match self.browser.send(&running.id, request).await {
+            Err(why) => Err(sign_in::name_cause(connection, request, why).await),
+            answered => answered,
+        }
     }
 
     /// Before another attempt: the connection, its policy and the user as they are now.
@@ -131,23 +184,32 @@ impl Impersonations {
 
     /// Has the window send the sign-in, in a task of its own: when the session ends meanwhile, the answer is still
     /// waited for, so that what the application began can be ended.
-    async fn send(&self, running: &Arc<Running>, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+    async fn send(
+        &self,
+        running: &Arc<Running>,
+        connection: &Connection,
+        request: &PlannedRequest,
+    ) -> Result<Answer, Unanswered> {
         let sending = Arc::clone(&running.sending).lock_owned().await;
         running.is_sent();
-        let (browser, running, request) = (Arc::clone(&self.browser), Arc::clone(running), request.clone());
+        let (browser, running, own) = (Arc::clone(&self.browser), Arc::clone(running), request.clone());
         let sent = tokio::spawn(async move {
-            let answer = browser.send(&running.id, &request).await;
+            let answer = browser.send(&running.id, &own).await;
             running.heard(answer.as_ref().err());
             drop(sending);
             answer
         });
-        sent.await.map_err(|_| Unanswered::Closed)?
+        match sent.await.map_err(|_| Unanswered::Closed)? {
+            Err(why) => Err(sign_in::name_cause(connection, request, why).await),
+            answered => answered,
+        }
     }
 
     /// Opens a one-time link, which leads to the application's page.
     async fn follow(&self, running: &Running, connection: &Connection, link: &Url) -> Result<(), Refusal> {
         let (origin, limit) = (&connection.sign_in.origin, connection.sign_in.timeout);
         running.is_sent();
+        running.begins();
         let arrived = self.browser.follow(&running.id, link, origin, limit).await;
         running.heard(arrived.as_ref().err());
         arrived.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;

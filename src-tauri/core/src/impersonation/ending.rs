@@ -77,6 +77,10 @@ impl Impersonations {
         let by_console = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, by_console)
             .await
             .unwrap_or_else(|_| Err("the application did not answer in time".into()));
+        if !may_hold(running) {
+            // All that was asked of it was refused: there was nothing to end, and that it says so is no news.
+            return Ok(());
+        }
         by_window.and(by_console).and(is_whole).and_then(|()| confirmed(running, &connection))
     }
 
@@ -146,7 +150,7 @@ impl Impersonations {
             }
             let mut client = Client::new(&connection.network).ok()?;
             client.put(&cookies);
-            client.send_as_page(request).await.ok()
+            client.send_as_page(request).await.ok().map(|(answer, _)| answer)
         };
         tokio::time::timeout(LAST_ANSWER, sent).await.ok().flatten()
     }
@@ -157,10 +161,12 @@ impl Impersonations {
         }
         let mut kept = running.client.lock().await;
         let Some(client) = &mut *kept else { return Ok(()) };
-        // The application may have given the window another session since.
-        if let Recipe::Exchange { .. } = connection.sign_in.recipe {
-            let begin = format!("{}/", connection.sign_in.origin.ascii_serialization());
-            if let Ok(url) = begin.parse()
+        // The session is the window's: by its own request, by a link, or another one since.
+        let mut places = vec![format!("{}/", connection.sign_in.origin.ascii_serialization())];
+        // Cookies may count below the page where the session begins.
+        places.extend(sign_in::redirect_to(connection, &running.context()).ok().map(String::from));
+        for place in places {
+            if let Ok(url) = place.parse()
                 && let Ok(cookies) = self.browser.cookies(&running.id, &url).await
             {
                 client.put(&cookies);
@@ -168,6 +174,15 @@ impl Impersonations {
         }
         self.take_sign_out_steps(running, client).await
     }
+}
+
+/// May the application hold anything of this session? Whatever is under way may begin something.
+fn may_hold(running: &Running) -> bool {
+    let by_console = match running.client.try_lock() {
+        Ok(client) => client.as_ref().is_some_and(sign_in::Client::has_begun),
+        Err(_) => true,
+    };
+    by_console || running.has_begun() || running.is_unanswered()
 }
 
 /// An answered sign-out says nothing of a sign-in that the application may finish after it.

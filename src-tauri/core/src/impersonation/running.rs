@@ -38,6 +38,8 @@ pub(super) struct Running {
     unanswered: AtomicBool,
     /// The window was given what the console's steps got for it.
     has_cookies: AtomicBool,
+    /// Something was accepted, or may have been: the application may hold what has to be ended.
+    has_begun: AtomicBool,
     /// The origin of the desk that the window shows; `None` while it shows the application.
     desk: Mutex<Option<Origin>>,
     pub(super) retry: Notify,
@@ -91,6 +93,7 @@ impl Running {
             sending: Arc::default(),
             unanswered: AtomicBool::new(false),
             has_cookies: AtomicBool::new(false),
+            has_begun: AtomicBool::new(false),
             retry: Notify::new(),
             extended: Notify::new(),
             extending: tokio::sync::Mutex::default(),
@@ -175,6 +178,15 @@ impl Running {
 
     pub(super) fn is_sent(&self) {
         self.unanswered.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn begins(&self) {
+        self.has_begun.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the window did something that the application may hold a session for.
+    pub(super) fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::SeqCst)
     }
 
     /// What became of the sign-in that left: what failed never got there, as far as can be known; what took too

@@ -31,6 +31,7 @@ impl Impersonations {
             let connection = running.connection();
             let client = kept.insert(Client::new(&connection.network).map_err(in_words)?);
             sign_in::complete(&connection, &mut own, client.captured(), now);
+            client.pass_gateway(connection.gateway(&own));
             let stopped = || Refusal::new("The session was ended", "");
             let told = &mut |exchange: sign_in::Exchange| {
                 tracing::debug!(session = %running.id, "{}: {:?}", exchange.title, exchange.status);

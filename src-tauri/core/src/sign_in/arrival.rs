@@ -9,7 +9,7 @@ use super::forest::Backend;
 use super::inert::Inert;
 use super::shown::{self, Exchange};
 use super::steps::in_words;
-use super::{forest, planned};
+use super::{capture, forest, kept, planned};
 use crate::browser::{PlannedRequest, Refusal, SessionCookie, Stored};
 use crate::connection::{Connection, Recipe, StorageItem};
 use crate::error::Result;
@@ -34,6 +34,8 @@ pub struct Arrival {
     pub success: Option<String>,
     /// What it said beside that, at more length.
     pub said: Vec<Inert>,
+    /// What went wrong on the way without being a refusal, in sentences without a full stop.
+    pub notes: Vec<String>,
     /// The application changed what the directory holds.
     pub refresh: bool,
 }
@@ -64,21 +66,10 @@ pub async fn arrive(
         Recipe::Storage { request: None, .. } => {
             Ok(Arrival { storage: items(&sign_in.recipe), ..Arrival::default() })
         }
-        Recipe::Exchange { cookies, .. } => {
-            let got = cookies_for_window(connection, context, client).map_err(in_words)?;
-            if got.is_empty() {
-                let begin = super::redirect_to(connection, context).map_err(in_words)?;
-                let names = cookies.join(", ");
-                return Err(Refusal::new(
-                    format!(
-                        "The sign-in was answered, but no cookie {names} was set for {}",
-                        begin.origin().ascii_serialization()
-                    ),
-                    "Check `sign_in.cookies` against what the application sets for this address; it may want a second \
-                     factor. Cookies of another host are left out, unless `sign_in.cookie_origins` names it.",
-                ));
-            }
-            Ok(Arrival { cookies: got, ..Arrival::default() })
+        Recipe::Exchange { cookies, origins } => {
+            let begin = super::redirect_to(connection, context).map_err(in_words)?;
+            let (got, notes) = for_window(cookies, origins, &begin, client)?;
+            Ok(Arrival { cookies: got, notes, ..Arrival::default() })
         }
         Recipe::Link { open, origins } => {
             let text = context["captured"][open].as_str().unwrap_or_default();
@@ -112,6 +103,61 @@ pub fn cookies_for_window(
 ) -> Result<Vec<SessionCookie>> {
     let Recipe::Exchange { cookies, origins } = &connection.sign_in.recipe else { return Ok(Vec::new()) };
     Ok(client.cookies(cookies, &super::redirect_to(connection, context)?, origins))
+}
+
+/// The cookies that the window gets, and what there is to say of those that it does not.
+fn for_window(
+    wanted: &[String],
+    origins: &[Url],
+    begin: &Url,
+    client: &Client,
+) -> Result<(Vec<SessionCookie>, Vec<String>), Refusal> {
+    let all = client.cookies(wanted, begin, origins);
+    let is_there = |name: &str| all.iter().any(|cookie| cookie.name == name);
+    let is_exact = |name: &&String| !name.starts_with('!') && !name.ends_with('*');
+    let absent: Vec<&String> = wanted.iter().filter(is_exact).filter(|name| !is_there(name)).collect();
+    let there = capture::there("there is", client.cookie_names(begin));
+    let there = if there.is_empty() { String::new() } else { format!("; {there}") };
+    let origin = begin.origin().ascii_serialization();
+    if all.is_empty() {
+        return Err(Refusal::new(
+            format!(
+                "The sign-in was answered, but no cookie {} was set for {origin}{there}",
+                wanted.join(", ")
+            ),
+            "Check `sign_in.cookies` against what the application sets for this address; it may want a second factor. Cookies \
+             of another host are left out, unless `sign_in.cookie_origins` names it.",
+        ));
+    }
+    let (unsent, got): (Vec<_>, Vec<_>) = all.into_iter().partition(|cookie| {
+        // One of another host is sent there, and is nobody's business here.
+        begin.host_str().is_some_and(|host| cookie.domain == host) && kept::unsent(cookie, begin).is_some()
+    });
+    let mut notes: Vec<String> = unsent
+        .iter()
+        .filter_map(|cookie| kept::unsent(cookie, begin))
+        .map(|unsent| upper(&unsent.to_string()))
+        .collect();
+    if got.is_empty() {
+        return Err(Refusal::new(
+            format!(
+                "The sign-in was answered, but the session's window would not send its cookie to {origin}"
+            ),
+            format!(
+                "{}. Serve the application by https, or have it leave `Secure` out where it runs on http.",
+                notes.join(". ")
+            ),
+        ));
+    }
+    notes.extend(
+        absent.iter().map(|name| format!("No cookie `{name}` was set, which `sign_in.cookies` names{there}")),
+    );
+    Ok((got, notes))
+}
+
+fn upper(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn items(recipe: &Recipe) -> Vec<StorageItem> {

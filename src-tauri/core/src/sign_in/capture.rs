@@ -42,8 +42,9 @@ fn at(place: &Place, reply: &Reply, client: &Client) -> Result<Value, String> {
             }
         }
         Place::Cookie(name) => {
-            let cookie =
-                client.cookie(name, &reply.url).ok_or_else(|| format!("no cookie `{name}` was set"))?;
+            let cookie = client.cookie(name, &reply.url).ok_or_else(|| {
+                format!("no cookie `{name}` was set{}", there("; there is", client.cookie_names(&reply.url)))
+            })?;
             Ok(cookie.value.expose_secret().into())
         }
         Place::Header(name) => {
@@ -55,16 +56,83 @@ fn at(place: &Place, reply: &Reply, client: &Client) -> Result<Value, String> {
                     Ok(url.as_str().into())
                 }
                 Some(value) => Ok(value.into()),
-                None => Err(format!("the answer has no header `{name}`")),
+                None => {
+                    let names = reply.headers.keys().map(|name| name.as_str().to_owned()).collect();
+                    Err(format!("the answer has no header `{name}`{}", there("; it has", names)))
+                }
             }
         }
         Place::Form(name) => field(&reply.body, name)
             .map(Value::from)
-            .ok_or_else(|| format!("the page has no field `{name}`{}", cut())),
-        Place::Link(start) => link(&reply.body, &reply.url, start)
-            .map(|url| url.as_str().into())
-            .ok_or_else(|| format!("the page has no link to `{start}…`{}", cut())),
+            .ok_or_else(|| format!("the page has no field `{name}`{}{}", cut(), fields_there(reply, client))),
+        Place::Link(start) => {
+            link(&reply.body, &reply.url, start).map(|url| url.as_str().into()).ok_or_else(|| {
+                let links = there("; its links lead to", links(&reply.body, &reply.url));
+                format!("the page has no link to `{start}…`{}{links}", cut())
+            })
+        }
     }
+}
+
+/// Names of what is there, in words to go behind what is not; at most twelve, and none as long as a token.
+pub(super) fn there(before: &str, mut names: Vec<String>) -> String {
+    const LONGEST_NAME: usize = 40;
+    names.retain(|name| !name.is_empty());
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown = names.iter().take(12).map(|name| match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.clone(),
+    });
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    let more = if names.len() > 12 { format!(" and {} more", names.len() - 12) } else { String::new() };
+    format!("{before} {shown}{more}")
+}
+
+const FIELDS: &str = "input[name], button[name], textarea[name], meta[name]";
+
+/// The names of the page's fields; of one that was cut, who knows. A page without any is drawn by a script; then the token is in a cookie, most often.
+fn fields_there(reply: &Reply, client: &Client) -> String {
+    if reply.is_cut {
+        return String::new();
+    }
+    let page = Html::parse_document(&reply.body);
+    let all = Selector::parse(FIELDS).expect("a selector");
+    let is_layout =
+        |name: &str| matches!(name, "viewport" | "robots" | "description" | "theme-color" | "generator");
+    let names: Vec<String> = page
+        .select(&all)
+        .filter_map(|field| field.attr("name"))
+        .filter(|name| !is_layout(name))
+        .map(str::to_owned)
+        .collect();
+    if !names.is_empty() {
+        return there("; it has", names);
+    }
+    let cookies = client.cookie_names(&reply.url);
+    let token = cookies
+        .iter()
+        .find(|name| name.to_lowercase().contains("xsrf") || name.to_lowercase().contains("csrf"));
+    match token {
+        Some(name) => format!(
+            "; it has no fields at all, as pages drawn by a script: take the token from the cookie `{name}`"
+        ),
+        None => format!("; it has no fields at all{}", there(", and the cookies are", cookies)),
+    }
+}
+
+/// How the page's links within its origin begin: their paths' first part.
+fn links(html: &str, base: &Url) -> Vec<String> {
+    let page = Html::parse_document(html);
+    let all = Selector::parse("a[href]").expect("a selector");
+    let within = page.select(&all).filter_map(|link| base.join(link.attr("href")?.trim()).ok());
+    let within = within.filter(|url| url.origin() == base.origin());
+    within
+        .map(|url| format!("/{}", url.path_segments().and_then(|mut parts| parts.next()).unwrap_or_default()))
+        .collect()
 }
 
 /// The first link of the page, made whole, whose address begins so from its path on.
@@ -87,7 +155,7 @@ fn claim_of(token: &Value, claim: &str) -> Option<Value> {
 /// frameworks put their token.
 fn field(html: &str, name: &str) -> Option<String> {
     let page = Html::parse_document(html);
-    let all = Selector::parse("input[name], button[name], textarea[name], meta[name]").expect("a selector");
+    let all = Selector::parse(FIELDS).expect("a selector");
     let found = page.select(&all).find(|element| element.attr("name") == Some(name))?;
     match found.value().name() {
         "textarea" => Some(found.text().collect()),
@@ -114,10 +182,7 @@ fn keys(json: &Value, pointer: &str) -> String {
     let place = if path.is_empty() { "it".to_owned() } else { format!("`{path}`") };
     match at {
         Value::Object(fields) if fields.is_empty() => format!("{place} is empty"),
-        Value::Object(fields) => {
-            let names: Vec<&str> = fields.keys().take(12).map(String::as_str).collect();
-            format!("{place} has {}", names.join(", "))
-        }
+        Value::Object(fields) => there(&format!("{place} has"), fields.keys().cloned().collect()),
         Value::Array(items) => format!("{place} is a list of {}", items.len()),
         _ => format!("{place} is a single value"),
     }
@@ -162,6 +227,20 @@ mod tests {
         assert_eq!(claim_of(&token, "sid"), Some(json!("s-1")));
         assert_eq!(claim_of(&token, "x"), None);
         assert_eq!(claim_of(&json!("no token"), "sid"), None);
+    }
+
+    #[test]
+    fn what_is_there_is_named_and_never_its_values() {
+        assert_eq!(there("; it has", vec!["b".into(), "a".into(), "b".into()]), "; it has a, b");
+        assert_eq!(there("; it has", Vec::new()), "");
+        let many: Vec<String> = (10..40).map(|at| at.to_string()).collect();
+        assert!(there("", many).ends_with("20, 21 and 18 more"));
+        assert!(there("", vec!["t".repeat(200)]).len() < 60);
+        let base = Url::parse("https://app.example/x").expect("a URL");
+        assert_eq!(
+            links("<a href='/magic/abc?t=1'>m</a><a href='//evil.example/x'>e</a>", &base),
+            ["/magic"]
+        );
     }
 
     #[test]

@@ -4,18 +4,25 @@
 
 use std::cmp::Reverse;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use cookie_store::{Cookie, CookieDomain, CookieExpiration, CookieStore, RawCookie};
-use reqwest::header::{COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
+    WWW_AUTHENTICATE,
+};
 use reqwest::redirect::Policy;
 use secrecy::zeroize::{Zeroize, Zeroizing};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Origin, Url};
 
-use crate::browser::{Answer, PlannedRequest, SameSite, SessionCookie, Unanswered};
+use super::kept::{Unkept, unkept, unsent};
+use crate::browser::{Answer, Gateway, PlannedRequest, SameSite, SessionCookie, Unanswered};
 use crate::connection::{Method, Network};
 use crate::error::{Code, Error, Result};
 use crate::regular_file;
+use crate::user_agent::user_agent;
 use crate::wiped::wipe_fields;
 
 /// Bytes of an answer that are read.
@@ -33,6 +40,14 @@ pub struct Client {
     captured: Map<String, Value>,
     /// Not captured, and yet nobody's to read: tokens that were signed, values that a refused step had.
     hidden: Vec<SecretString>,
+    /// It stands for a window: keeps and sends the cookies that one does, trusts the system's certificates alone.
+    is_window: bool,
+    /// Cookies that were set and that a window does without.
+    unkept: Vec<Unkept>,
+    /// An answer may have begun something in the application that has to be ended.
+    has_begun: bool,
+    /// The origin behind a gateway, and what stands in `Authorization` for it.
+    gateway: Option<(Origin, SecretString)>,
 }
 
 /// What was answered.
@@ -47,13 +62,22 @@ pub struct Reply {
 }
 
 impl Client {
-    /// Fails with [`Code::FileFailed`] when the certificates that are to be trusted cannot be read.
+    /// The console's own. Fails with [`Code::FileFailed`] when the certificates that are to be trusted cannot be read.
     pub fn new(network: &Network) -> Result<Self> {
+        Self::made(network, false)
+    }
+
+    /// In the place of a session's window, which knows nothing of `network.ca`.
+    pub fn in_place_of_window(network: &Network) -> Result<Self> {
+        Self::made(&Network { ca: None, ..network.clone() }, true)
+    }
+
+    fn made(network: &Network, is_window: bool) -> Result<Self> {
         let mut http = reqwest::Client::builder()
             .redirect(Policy::none())
             // A window takes as many, and some applications set a cookie for everything.
             .http1_max_headers(MOST_HEADERS)
-            .user_agent(concat!("Understudy/", env!("CARGO_PKG_VERSION")));
+            .user_agent(user_agent());
         if let Some(proxy) = &network.proxy {
             http = http.proxy(reqwest::Proxy::all(proxy.clone()).map_err(Error::internal)?);
         }
@@ -77,7 +101,34 @@ impl Client {
             first_set: Vec::new(),
             captured: Map::new(),
             hidden: Vec::new(),
+            is_window,
+            unkept: Vec::new(),
+            has_begun: false,
+            gateway: None,
         })
+    }
+
+    /// Answers the gateway in front of the application, before it asks.
+    pub fn pass_gateway(&mut self, gateway: Option<Gateway>) {
+        self.gateway = gateway.map(|Gateway { origin, user, password }| {
+            let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
+            let value = format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes()));
+            (origin, SecretString::from(value))
+        });
+    }
+
+    /// Notes that the application may hold something from now on that has to be ended.
+    pub fn begin(&mut self) {
+        self.has_begun = true;
+    }
+
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Cookies that were set and that a window does without, and why.
+    pub fn unkept(&self) -> &[Unkept] {
+        &self.unkept
     }
 
     /// What was captured so far, as templates see it.
@@ -111,19 +162,25 @@ impl Client {
         tokio::time::timeout(request.timeout, whole).await.unwrap_or(Err(Unanswered::TimedOut))
     }
 
-    /// Sends a request as a page of the application's would, and gives as much of the answer as that page would get.
-    pub async fn send_as_page(&mut self, request: &PlannedRequest) -> Result<Answer, Unanswered> {
+    /// Sends a request as a page of the application's would, and gives as much of the answer as that page would get; and
+    /// where a redirect leads, which no page is told.
+    pub async fn send_as_page(
+        &mut self,
+        request: &PlannedRequest,
+    ) -> Result<(Answer, Option<Url>), Unanswered> {
         let mut as_sent = request.clone();
         // What a browser adds to all but a GET.
         if request.method != Method::Get {
             as_sent.headers.push(("origin".into(), request.url.origin().ascii_serialization().into()));
         }
-        let answer = self.send(&as_sent, 0).await?.answer();
+        let reply = self.send(&as_sent, 0).await?;
+        let answer = reply.answer();
         // A page's `fetch` tells no more of a redirect than that it is one.
-        Ok(match answer.status {
+        let seen = match answer.status {
             300..400 => Answer { status: 0, ..answer },
             _ => answer,
-        })
+        };
+        Ok((seen, reply.redirects_to()))
     }
 
     async fn send_once(
@@ -158,6 +215,17 @@ impl Client {
         if let Some(cookies) = self.cookies_for(url).filter(|_| !is_beside) {
             sending = sending.header(COOKIE, cookies);
         }
+        let says_itself = request.is_some_and(|request| {
+            request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+        });
+        if let Some((_, value)) =
+            self.gateway.as_ref().filter(|(origin, _)| *origin == url.origin() && !says_itself)
+        {
+            let mut value = HeaderValue::from_str(value.expose_secret())
+                .map_err(|_| Unanswered::Failed("the gateway's password cannot be sent".into()))?;
+            value.set_sensitive(true);
+            sending = sending.header(AUTHORIZATION, value);
+        }
         let mut response = sending.send().await.map_err(failed)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let set = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
@@ -180,8 +248,13 @@ impl Client {
     }
 
     fn cookies_for(&self, url: &Url) -> Option<HeaderValue> {
+        // The jar takes loopback for https.
+        let is_sent = |cookie: &&Cookie<'static>| {
+            !self.is_window || in_full(cookie, url).is_some_and(|cookie| unsent(&cookie, url).is_none())
+        };
+        let cookies = self.jar.matches(url).into_iter().filter(is_sent);
         let pairs: Vec<String> =
-            self.jar.get_request_values(url).map(|(name, value)| format!("{name}={value}")).collect();
+            cookies.map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
         let mut header = HeaderValue::from_str(&pairs.join("; ")).ok().filter(|_| !pairs.is_empty())?;
         header.set_sensitive(true);
         Some(header)
@@ -189,6 +262,14 @@ impl Client {
 
     fn store(&mut self, set: Vec<RawCookie<'static>>, url: &Url) {
         for raw in set {
+            if self.is_window
+                && let Some(unkept) = unkept(&raw, url)
+            {
+                self.unkept.retain(|before| before.name != unkept.name);
+                self.unkept.push(unkept);
+                continue;
+            }
+            self.unkept.retain(|before| before.name != raw.name());
             self.jar.store_response_cookies(std::iter::once(raw), url);
             let new = self.jar.iter_any().map(key).find(|key| !self.first_set.contains(key));
             self.first_set.extend(new);
@@ -240,6 +321,21 @@ impl Client {
         found
     }
 
+    /// The names of the cookies that would be sent to `url`, sorted.
+    pub fn cookie_names(&self, url: &Url) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.jar.matches(url).iter().map(|cookie| cookie.name().to_owned()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// All that belong to the host of `url`, at any path.
+    pub fn cookies_of(&self, url: &Url) -> Vec<SessionCookie> {
+        let of_host = self.jar.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
+        of_host.filter_map(|cookie| in_full(cookie, url)).collect()
+    }
+
     /// Puts cookies into the jar, in the place of those with the same name, domain and path.
     pub fn put(&mut self, cookies: &[SessionCookie]) {
         for cookie in cookies {
@@ -252,7 +348,10 @@ impl Client {
             if !cookie.host_only {
                 raw.set_domain(cookie.domain.clone());
             }
+            // Whether it is sent is asked when it would be.
+            let is_window = std::mem::take(&mut self.is_window);
             self.store(vec![raw], &url);
+            self.is_window = is_window;
         }
     }
 
@@ -307,8 +406,13 @@ impl Reply {
 
     /// As the judges of answers want it.
     pub fn answer(&self) -> Answer {
-        let content_type = self.headers.get("content-type").and_then(|value| value.to_str().ok());
-        Answer { status: self.status, content_type: content_type.map(str::to_owned), body: self.body.clone() }
+        let text = |name| self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Answer {
+            status: self.status,
+            content_type: text(CONTENT_TYPE),
+            body: self.body.clone(),
+            challenge: text(WWW_AUTHENTICATE),
+        }
     }
 
     /// How far this machine's clock is ahead of the server's, in seconds; `None`: the answer has no date.

@@ -68,6 +68,7 @@ pub(super) async fn act(
             body: request.body.as_ref().map(|_| hidden()),
             timeout: connection.sign_in.timeout,
             expect: Vec::new(),
+            that: Vec::new(),
             secrets: Vec::new(),
         };
         arrival.shown = Some(Exchange::of("The webhook that the action answered with", true, &shape));
@@ -138,6 +139,7 @@ impl Backend<'_> {
             body: Some(body.to_string().into()),
             timeout: self.connection.sign_in.timeout,
             expect: Vec::new(),
+            that: Vec::new(),
             secrets: vec![FOREST_SECRET.to_owned()],
         })
     }
@@ -343,6 +345,7 @@ fn webhook(connection: &Connection, webhook: &Value) -> Result<PlannedRequest, S
         body: body.map(SecretString::from),
         timeout: connection.sign_in.timeout,
         expect: Vec::new(),
+        that: Vec::new(),
         // What it carries is the backend's secret, not the console's.
         secrets: Vec::new(),
     })

@@ -1,12 +1,14 @@
 //! What an answer means: signed in, or a refusal that says what to do next.
 
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::Verify;
+use super::causes::{Cause, Sent};
 use super::client::Reply;
 use super::shown::{excerpt, path};
+use super::{Verify, capture, causes, page, reach};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
+use crate::connection::Method;
 use crate::masks::Masks;
 use crate::uuids::in_one_spelling;
 use crate::wiped::Wiped;
@@ -15,56 +17,93 @@ use crate::wiped::Wiped;
 pub fn judge(
     answer: &Result<Answer, Unanswered>,
     request: &PlannedRequest,
+    context: &Value,
     secrets: &[SecretString],
 ) -> Result<(), Refusal> {
     let answer = answered(answer, request)?;
+    let masks = Masks::of(secrets);
     if request.accepts(answer) {
-        return Ok(());
+        return untrue("The login endpoint", request, answer, context, &masks).map_or(Ok(()), Err);
     }
+    let Cause { hint, is_secrets } = causes::told_by(answer, Sent::ByWindow)
+        .unwrap_or_else(|| Cause { hint: hint_for(answer.status).into(), is_secrets: answer.status == 401 });
+    let title = match answer.status {
+        500.. => format!("The application failed: {}", status_words(answer.status)),
+        status => format!("The application refused the sign-in: {}", status_words(status)),
+    };
     Err(Refusal {
-        title: format!("The application refused the sign-in: {}", status_words(answer.status)),
+        title,
         status: Some(answer.status),
-        excerpt: excerpt(answer, &Masks::of(secrets)),
-        hint: in_its_words(&answer.body).unwrap_or_else(|| hint_for(answer.status).into()),
-        secrets: if is_about_secrets(answer) { request.secrets.clone() } else { Vec::new() },
+        excerpt: excerpt(answer, &masks),
+        hint,
+        secrets: if is_secrets { request.secrets.clone() } else { Vec::new() },
     })
 }
 
-/// Would another secret have helped? 401 says so (RFC 9110, 15.5.2), and OAuth's token endpoints by a word
-/// (RFC 6749, 5.2).
-fn is_about_secrets(answer: &Answer) -> bool {
-    let says = |word: &str| answer.body.contains(word);
-    // A token that is too old or too new is the clock's.
-    let by_status = answer.status == 401 && in_its_words(&answer.body).as_deref() != Some(CLOCK);
-    by_status || says("INVALID_EMAIL_OR_PASSWORD") || says("invalid_client") || says("invalid_grant")
+/// An answer whose status means yes, and that says something else: what the file expects of it is not true.
+pub(super) fn untrue(
+    title: &str,
+    request: &PlannedRequest,
+    answer: &Answer,
+    context: &Value,
+    masks: &Masks,
+) -> Option<Refusal> {
+    let mut context = Wiped::from(context.clone());
+    if !request.that.is_empty() {
+        context["response"] = super::response(answer);
+    }
+    let untrue = request.that.iter().find_map(|that| match that.eval(&context) {
+        Ok(true) => None,
+        Ok(false) => Some(format!("`{}` is not true for this answer.", that.source())),
+        Err(error) => Some(format!("`{}` could not be decided: {}", that.source(), error.message)),
+    })?;
+    let cause = causes::told_by(answer, Sent::ByStep);
+    Some(Refusal {
+        title: format!("{title}: the answer is not what is expected"),
+        status: Some(answer.status).filter(|status| *status != 0),
+        excerpt: excerpt(answer, masks),
+        hint: cause.map_or(untrue, |cause| cause.hint),
+        secrets: request.secrets.clone(),
+    })
 }
 
 /// A step was answered with something else than a yes.
 pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply, masks: &Masks) -> Refusal {
     let answer = reply.answer();
-    // A sign-in page, again or for the first time, is how applications with forms say 401.
-    let is_asked_to_sign_in = in_its_words(&answer.body).is_none() && answer.status < 400;
-    let about = is_about_secrets(&answer) || is_asked_to_sign_in;
-    let hint = match (in_its_words(&answer.body), reply.redirects_to()) {
-        (Some(hint), _) => hint,
-        (None, Some(to)) => format!(
-            "It leads to {}: a sign-in page, most often. Check the secrets of this connection, and what the step expects.",
-            to.path()
-        ),
-        (None, None) if (200..300).contains(&answer.status) => {
-            "The page came again, most often because the user name or the password is wrong: check the secrets of this \
-             connection, and what the step expects."
-                .into()
-        }
-        (None, None) => hint_for(answer.status).into(),
+    let by_status = || {
+        match answer.status {
+        200..300 if request.method != Method::Get && page::is_html(&answer) => Cause {
+            hint: "The page came again, most often because the user name or the password is wrong: check the secrets of \
+                   this connection, and what the step expects."
+                .into(),
+            is_secrets: true,
+        },
+        200..300 => Cause {
+            hint: "It worked, as far as the status says: check what the step expects.".into(),
+            is_secrets: false,
+        },
+        status => Cause { hint: hint_for(status).into(), is_secrets: status == 401 || is_oauth_no(&answer) },
+    }
+    };
+    let Cause { hint, is_secrets } = causes::told_by(&answer, Sent::ByStep)
+        .or_else(|| reply.redirects_to().map(|to| causes::of_redirect(&reply.url, &to)))
+        .unwrap_or_else(by_status);
+    let said = match answer.status {
+        500.. => "the application failed with",
+        _ => "the application answered",
     };
     Refusal {
-        title: format!("{title}: the application answered {}", status_words(answer.status)),
+        title: format!("{title}: {said} {}", status_words(answer.status)),
         status: Some(answer.status),
         excerpt: excerpt(&answer, masks),
         hint,
-        secrets: if about { request.secrets.clone() } else { Vec::new() },
+        secrets: if is_secrets { request.secrets.clone() } else { Vec::new() },
     }
+}
+
+/// OAuth's token endpoints say by a word that another secret would help (RFC 6749, 5.2).
+fn is_oauth_no(answer: &Answer) -> bool {
+    ["invalid_client", "invalid_grant"].iter().any(|word| answer.body.contains(word))
 }
 
 /// A step was not answered.
@@ -95,59 +134,6 @@ pub fn link_failed(
     )
 }
 
-/// What to do about refusals that say by a code or in known words what they are about.
-fn in_its_words(body: &str) -> Option<String> {
-    let known: &[(&str, &str)] = &[
-        (
-            "YOU_CANNOT_IMPERSONATE_ADMINS",
-            "This user is an administrator, and Better Auth lets nobody become one.",
-        ),
-        (
-            "YOU_ARE_NOT_ALLOWED_TO_IMPERSONATE_USERS",
-            "The account that the console signs in with may not impersonate: give it a role with `user: [\"impersonate\"]`.",
-        ),
-        (
-            "BANNED_USER",
-            "This account is banned in the application: nobody can be signed in with it until that is lifted.",
-        ),
-        (
-            "MISSING_OR_NULL_ORIGIN",
-            "The application wants to know where a request comes from: the step needs an `origin` header.",
-        ),
-        (
-            "INVALID_ORIGIN",
-            "The application does not trust this origin: add it to Better Auth's trustedOrigins.",
-        ),
-        (
-            "INVALID_EMAIL_OR_PASSWORD",
-            "The account that the console signs in with, or its password, is wrong: store it again.",
-        ),
-        (
-            "CSRF verification failed",
-            "The application did not accept the request's CSRF token or its Origin: check the steps that fetch the token, and that `Origin` is the application's address.",
-        ),
-        ("clock skew", CLOCK),
-        ("not yet valid", CLOCK),
-        ("jwt expired", CLOCK),
-        (
-            "used already",
-            "This token was used before; each sign-in makes a new one. Try again; if it keeps happening, something on the way sends requests twice.",
-        ),
-        (
-            "wrong audience",
-            "The application expects tokens for another address: compare its own address with the one in this connection.",
-        ),
-    ];
-    known.iter().find(|(mark, _)| body.contains(mark)).map(|(_, hint)| (*hint).to_owned()).or_else(|| {
-        // `{"error":"expired"}`, of the endpoints that the documentation gives.
-        let error = serde_json::from_str::<Value>(body).ok()?["error"].as_str()?.to_lowercase();
-        (error == "expired" || error == "token expired").then(|| CLOCK.to_owned())
-    })
-}
-
-const CLOCK: &str = "The token counts for a minute, and the application's clock says otherwise than this machine's. \
-                     Set both by a time server, then try again.";
-
 /// Did the application take the sign-out? If not: why, to go after a colon.
 pub fn judge_sign_out(answer: &Result<Answer, Unanswered>, request: &PlannedRequest) -> Result<(), String> {
     let answer = answered(answer, request).map_err(|refusal| refusal.title)?;
@@ -157,10 +143,24 @@ pub fn judge_sign_out(answer: &Result<Answer, Unanswered>, request: &PlannedRequ
     Err(format!("it was answered with {}", status_words(answer.status)))
 }
 
+/// What the window holds when it is asked who is signed in, for whoever reads that nobody is.
+#[derive(Debug, Default)]
+pub struct Landed {
+    /// Names of the cookies that it would send; `None`: that is not known.
+    pub cookies: Option<Vec<String>>,
+    /// Sentences about what went wrong on the way, without being a refusal.
+    pub notes: Vec<String>,
+    /// Cookies of an operator's session, turned into the user's, were put into it.
+    pub is_exchange: bool,
+    /// Where the question was redirected to, where that is known.
+    pub led_to: Option<String>,
+}
+
 /// Is the application's user the one that was meant?
 pub fn judge_verify(
     answer: &Result<Answer, Unanswered>,
     verify: &Verify,
+    landed: &Landed,
     context: &Value,
     secrets: &[SecretString],
 ) -> Result<(), Refusal> {
@@ -177,11 +177,22 @@ pub fn judge_verify(
             secrets: Vec::new(),
         })
     };
+    let nobody = || format!("The sign-in was answered, but {path} says nobody is signed in");
     if answer.is_redirect() || !answer.is_success() {
-        return refuse(
-            format!("The sign-in was answered, but {path} says nobody is signed in"),
-            "Check that the login endpoint sets its session cookie for this origin, and that `sign_in.verify.url` is right.",
-        );
+        if let Some(cause) = causes::told_by(answer, Sent::ByWindow) {
+            return refuse(nobody(), &cause.hint);
+        }
+        return match answer.status {
+            500.. => refuse(
+                format!("The sign-in was answered, but {path} failed: {}", status_words(answer.status)),
+                "The application itself failed: try again, and show this to whoever runs it.",
+            ),
+            404 | 405 | 410 => refuse(
+                format!("The sign-in was answered, but {path} answered {}", status_words(answer.status)),
+                "Check `sign_in.verify.url`: it has to be a path that says who is signed in.",
+            ),
+            _ => refuse(nobody(), &landed.why_nobody(verify)),
+        };
     }
     let body = serde_json::from_str::<Value>(&answer.body).ok();
     if body.is_none() && verify.source.contains("response.json") {
@@ -190,8 +201,19 @@ pub fn judge_verify(
             "It may be a login page: check `sign_in.verify.url`, and that the login endpoint really signs in.",
         );
     }
+    // How some say that there is no session: Better Auth and Auth.js among them.
+    let is_nothing = body
+        .as_ref()
+        .is_some_and(|json| json.is_null() || json.as_object().is_some_and(serde_json::Map::is_empty));
+    if is_nothing && verify.source.contains("response.json") {
+        return refuse(nobody(), &landed.why_nobody(verify));
+    }
+    let there = match &body {
+        Some(Value::Object(fields)) => capture::there(" The answer has", fields.keys().cloned().collect()),
+        _ => String::new(),
+    };
     let mut context = Wiped::from(context.clone());
-    context["response"] = json!({ "status": answer.status, "json": body, "text": answer.body });
+    context["response"] = super::response(answer);
     match verify.expect.eval(&context) {
         Ok(true) => Ok(()),
         // Two spellings of one UUID are the same user.
@@ -208,8 +230,63 @@ pub fn judge_verify(
         // What the expression asks for is not in this answer: the answer is to blame as often as the file.
         Err(error) => refuse(
             format!("{path} answered with something unexpected"),
-            &format!("`{}` could not be decided: {}", verify.source, error.message),
+            &format!("`{}` could not be decided: {}{there}", verify.source, error.message),
         ),
+    }
+}
+
+/// The window is not told where a redirect leads.
+const SLASH: &str = " A redirect counts as an answer, too: an address of the login endpoint that lacks the slash at its end \
+                     is answered by one.";
+
+impl Landed {
+    /// What to do when nobody is signed in.
+    fn why_nobody(&self, verify: &Verify) -> String {
+        let mut hint = String::new();
+        for note in &self.notes {
+            hint.push_str(note);
+            hint.push_str(". ");
+        }
+        if let Some(to) = &self.led_to {
+            hint.push_str("It leads to ");
+            hint.push_str(to);
+            hint.push_str(". ");
+        }
+        let url = &verify.request.url;
+        match self.cookies.as_deref() {
+            _ if verify.by_console => hint.push_str("Check `sign_in.verify.headers`, and that the token is for this address."),
+            Some([]) => {
+                hint.push_str("The window has no cookie for this address. ");
+                hint.push_str(if url.scheme() == "http" {
+                    "Check that the login endpoint sets its session cookie for this origin, and without `Secure`, which \
+                     windows keep on https only."
+                } else {
+                    "Check that the login endpoint sets its session cookie for this origin."
+                });
+                if !self.is_exchange {
+                    hint.push_str(SLASH);
+                }
+            }
+            Some(names) if self.is_exchange => {
+                hint.push_str(&capture::there("The window has", names.to_vec()));
+                hint.push_str(
+                    ". If `sign_in.cookies` is complete, the application ended the session by itself: because the password \
+                     hash in it is another user's (Laravel's AuthenticateSession, Django's and Devise's own check), or \
+                     because it is bound to an address. The recipes say what helps.",
+                );
+            }
+            Some(names) => {
+                hint.push_str(&capture::there("The window has", names.to_vec()));
+                hint.push_str(
+                    ". Check that one of them is the session's, and that `sign_in.verify.url` is right.",
+                );
+                hint.push_str(SLASH);
+            }
+            None => hint.push_str(
+                "Check that the login endpoint sets its session cookie for this origin, and that `sign_in.verify.url` is right.",
+            ),
+        }
+        hint
     }
 }
 
@@ -225,6 +302,13 @@ fn answered<'a>(
             format!("{origin} did not answer within {} s", request.timeout.as_secs()),
             "Try again; if the endpoint is known to be slow, raise `sign_in.timeout_ms`.",
         )),
+        Err(Unanswered::Failed(words)) if reach::is_certificate(words) => Err(refusal(
+            format!("{origin} has a certificate that is not trusted here ({words})"),
+            &format!(
+                "If a private authority signed it, install that in the system: {}. Then restart Understudy.",
+                reach::how_to_install("ca.pem")
+            ),
+        )),
         Err(Unanswered::Failed(words)) => Err(refusal(
             format!("{origin} could not be reached ({words})"),
             "Check the network or VPN, that the application runs, and that its certificate is trusted here.",
@@ -239,17 +323,23 @@ fn answered<'a>(
 
 pub(super) fn status_words(status: u16) -> String {
     let words = match status {
+        202 => "Accepted",
+        204 => "No Content",
+        200 => "OK",
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",
         307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         409 => "Conflict",
+        410 => "Gone",
         415 => "Unsupported Media Type",
+        419 => "Page Expired",
         422 => "Unprocessable Content",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
@@ -270,10 +360,13 @@ pub(super) fn hint_for(status: u16) -> &'static str {
             "It did not accept the credentials: check the secrets of this connection, and that this user may be impersonated."
         }
         404 => {
-            "It does not know this address or this user: check `sign_in.url`, and that both sides look at the same database."
+            "It does not know this address or this user: check the address in `[sign_in]`, and that both sides look at the same database."
         }
-        405 => "It does not take this method at this address: check `sign_in.method` and `sign_in.url`.",
+        405 => "It does not take this method at this address: check `method` and the address in `[sign_in]`.",
         429 => "It asks to slow down: wait a moment and try again.",
+        502..=504 => {
+            "The server in front of the application got no answer from it: try again, and check that the application runs."
+        }
         500..=599 => "The application itself failed: try again, and show this to whoever runs it.",
         _ => "Check `[sign_in]` of this connection, or try again.",
     }
@@ -293,12 +386,13 @@ mod tests {
             body: None,
             timeout: Duration::from_secs(30),
             expect: vec![],
+            that: vec![],
         }
     }
 
     #[allow(clippy::unnecessary_wraps, reason = "what judge takes")]
     fn answer(status: u16, body: &str) -> Result<Answer, Unanswered> {
-        Ok(Answer { status, content_type: None, body: body.into() })
+        Ok(Answer { status, body: body.into(), ..Answer::default() })
     }
 
     #[test]
@@ -327,14 +421,15 @@ mod tests {
     #[test]
     fn two_hundreds_and_redirects_are_a_yes() {
         for status in [200, 201, 204, 0] {
-            assert!(judge(&answer(status, ""), &request(), &[]).is_ok(), "{status}");
+            assert!(judge(&answer(status, ""), &request(), &Value::Null, &[]).is_ok(), "{status}");
         }
     }
 
     #[test]
     fn a_refusal_says_status_answer_and_next_step_without_the_secret() {
         let secrets = [SecretString::from("s3cret-token")];
-        let refusal = judge(&answer(401, "bad token s3cret-token"), &request(), &secrets).unwrap_err();
+        let refusal =
+            judge(&answer(401, "bad token s3cret-token"), &request(), &Value::Null, &secrets).unwrap_err();
         assert_eq!(refusal.title, "The application refused the sign-in: 401 Unauthorized");
         assert_eq!(refusal.status, Some(401));
         assert_eq!(refusal.excerpt.as_deref(), Some("bad token ••••"));
@@ -351,9 +446,10 @@ mod tests {
 
     #[test]
     fn no_answer_names_the_origin() {
-        let refusal = judge(&Err(Unanswered::TimedOut), &request(), &[]).unwrap_err();
+        let refusal = judge(&Err(Unanswered::TimedOut), &request(), &Value::Null, &[]).unwrap_err();
         assert_eq!(refusal.title, "https://app.example did not answer within 30 s");
-        let refusal = judge(&Err(Unanswered::Failed("refused".into())), &request(), &[]).unwrap_err();
+        let refusal =
+            judge(&Err(Unanswered::Failed("refused".into())), &request(), &Value::Null, &[]).unwrap_err();
         assert!(refusal.title.contains("could not be reached (refused)"));
     }
 }

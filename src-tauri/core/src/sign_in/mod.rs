@@ -5,11 +5,15 @@
 
 mod arrival;
 mod capture;
+mod causes;
 mod client;
 mod forest;
 mod form;
 mod inert;
 mod judge;
+mod kept;
+mod page;
+mod reach;
 mod rehearsal;
 mod shown;
 mod steps;
@@ -24,7 +28,8 @@ pub use arrival::{Arrival, arrive, cookies_for_window, storage};
 pub use client::Client;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, form};
 pub use inert::Inert;
-pub use judge::{judge, judge_sign_out, judge_verify, link_failed};
+pub use judge::{Landed, judge, judge_sign_out, judge_verify, link_failed};
+pub use reach::{name_cause, refuse_unreachable};
 pub use rehearsal::{Rehearsal, rehearse, response};
 pub use shown::Exchange;
 pub use steps::{one as take_step, sign_out as take_sign_out_steps};
@@ -44,11 +49,20 @@ pub const SIGN_OUT_LIMIT: Duration = Duration::from_secs(7);
 /// Who am I now? Asked before the page is shown.
 pub struct Verify {
     pub request: PlannedRequest,
+    /// The console sends it, as it goes to another origin than the window's.
+    pub by_console: bool,
     /// The same with every captured value masked, for people.
     pub masked: PlannedRequest,
     pub expect: Expression,
     /// The expression as it is written, for people.
     pub source: String,
+}
+
+impl Verify {
+    /// What stands in the question where `masked` has a mask.
+    pub fn made_of_secrets(&self) -> Vec<SecretString> {
+        shown::made_of_secrets(&self.request, &self.masked).into_iter().map(SecretString::from).collect()
+    }
 }
 
 /// What templates see beside the user: what was captured, and what tokens are made of. `now` is in seconds
@@ -80,18 +94,24 @@ pub fn verify(connection: &Connection, context: &Value) -> Result<Option<Verify>
     let sign_in = &connection.sign_in;
     let Some(verify) = &sign_in.verify else { return Ok(None) };
     let request = |context: &Value| {
+        let mut headers = headers(&verify.headers, context)?;
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
+            headers.push(("accept".into(), "application/json, text/html;q=0.9".to_owned().into()));
+        }
         Ok::<_, Error>(PlannedRequest {
             method: Method::Get,
             url: url("sign_in.verify.url", &verify.url.render(context)?)?,
-            headers: vec![("accept".into(), "application/json, text/html;q=0.9".to_owned().into())],
+            headers,
             body: None,
             timeout: sign_in.timeout,
             expect: Vec::new(),
+            that: Vec::new(),
             secrets: Vec::new(),
         })
     };
     Ok(Some(Verify {
         request: request(context)?,
+        by_console: verify.by_console,
         masked: request(&shown::masked(context))?,
         expect: verify.expect.clone(),
         source: verify.source.clone(),
@@ -115,6 +135,8 @@ pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
     for name in steps.clone().flat_map(|step| &step.capture).map(|capture| &capture.name) {
         context["captured"][name] = MASK.into();
     }
+    // What the sign-in will be answered is not known, nor whether what is asked for is in it.
+    let is_known = !sign_in.verify.as_ref().is_some_and(|verify| verify.needs_response());
     let own = match &sign_in.recipe {
         Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => Some(request),
         _ => None,
@@ -133,7 +155,7 @@ pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
     success(connection, &context)?;
     Ok(Outline {
         requests,
-        is_verified: verify(connection, &context)?.is_some(),
+        is_verified: sign_in.verify.is_some() && (!is_known || verify(connection, &context)?.is_some()),
         redirect_to: redirect_to(connection, &context)?,
     })
 }
@@ -148,11 +170,10 @@ pub fn plan_sign_out(connection: &Connection, context: &Value) -> Result<Option<
         .transpose()
 }
 
-/// Renders one request.
-fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<PlannedRequest> {
-    let url = url("url", &request.url.render(context)?)?;
-    let mut headers = Vec::with_capacity(request.headers.len() + 1);
-    for (name, template) in &request.headers {
+/// Renders header values, which have to be what a header can carry.
+fn headers(templates: &[(String, Template)], context: &Value) -> Result<Vec<(String, SecretString)>> {
+    let mut headers = Vec::with_capacity(templates.len() + 1);
+    for (name, template) in templates {
         let value = template.render(context)?;
         // The mask is only ever shown.
         if value.replace(MASK, "").chars().any(|c| c.is_control() || c as u32 > 0xff) {
@@ -160,6 +181,13 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
         }
         headers.push((name.clone(), SecretString::from(value)));
     }
+    Ok(headers)
+}
+
+/// Renders one request.
+fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<PlannedRequest> {
+    let url = url("url", &request.url.render(context)?)?;
+    let mut headers = headers(&request.headers, context)?;
     let body = match &request.body {
         Some(template) => {
             let body = Wiped::from(template.render(context)?);
@@ -181,6 +209,7 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
         body,
         timeout,
         expect: request.expect.clone(),
+        that: request.that.clone(),
         secrets: request.secrets().into_iter().collect(),
     })
 }

@@ -1,5 +1,5 @@
-//! A sign-in without a window: everything is really sent, and ended again, by clients of the console. What
-//! the window would hold is in the second client's jar.
+//! A sign-in without a window: everything is really sent, and ended again, by clients of the console. The second of
+//! them stands for the window: it holds what the window would hold, and refuses what the window would refuse.
 
 use std::time::Instant;
 
@@ -8,17 +8,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
+use url::Url;
 
-use super::client::Client;
+use super::client::{Client, Reply};
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{
-    Arrival, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, arrive, cookies_for_window, judge, judge_sign_out,
-    judge_verify, steps,
+    Arrival, Landed, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, arrive, causes, cookies_for_window, judge,
+    judge_sign_out, judge_verify, reach, steps,
 };
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::clock::Clock;
-use crate::connection::{Connection, Recipe};
+use crate::connection::{Connection, Method, Recipe};
 use crate::error::Result;
 use crate::masks::Masks;
 use crate::template::GIVEN;
@@ -28,6 +29,9 @@ use crate::wiped::Wiped;
 /// it can end.
 const LAST_ANSWER_MS: i64 = 5_000;
 
+/// Redirects of a one-time link that are followed, as many as a browser would in good faith.
+const MOST_REDIRECTS: usize = 10;
+
 /// What a rehearsal came to, request by request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -36,6 +40,8 @@ pub struct Rehearsal {
     /// What happened, in a sentence.
     pub outcome: String,
     pub hint: Option<String>,
+    /// What did not keep it from working and is not as the file says, in sentences.
+    pub notes: Vec<String>,
     /// The user was signed in, as far as that can be known without a window.
     pub ok: bool,
 }
@@ -50,31 +56,40 @@ pub async fn rehearse(
     stop: &CancellationToken,
 ) -> Rehearsal {
     let now = clock.now_ms() / 1000;
-    let mut exchanges = Vec::new();
-    let (mut console, mut window) = match (Client::new(&connection.network), Client::new(&connection.network))
-    {
+    let network = &connection.network;
+    let (mut console, mut window) = match (Client::new(network), Client::in_place_of_window(network)) {
         (Ok(console), Ok(window)) => (console, window),
         (Err(error), _) | (_, Err(error)) => {
-            return ended(exchanges, Err(in_words(error)), &Masks::default());
+            let refusal = in_words(error);
+            let (outcome, hint) = (refusal.title, Some(refusal.hint));
+            return Rehearsal { exchanges: Vec::new(), outcome, hint, notes: Vec::new(), ok: false };
         }
     };
     super::complete(connection, &mut context, console.captured(), now);
-    let told = (&mut exchanges, stop);
+    console.pass_gateway(connection.gateway(&context));
+    window.pass_gateway(connection.gateway(&context));
+    let (exchanges, notes) = (Vec::new(), Vec::new());
+    let mut stage = Stage { connection, context, console, window, secrets, now, stop, exchanges, notes };
     let signed_in = tokio::select! {
         biased;
-        signed_in = sign_in(connection, &mut context, &mut console, &mut window, secrets, now, told) => signed_in,
-        () = given_up(stop, clock) => Err(Refusal::new(
+        signed_in = stage.sign_in() => Some(signed_in),
+        () = given_up(stop, clock) => None,
+    };
+    let signed_in = signed_in.unwrap_or_else(|| {
+        // What was not answered may have begun something.
+        stage.console.begin();
+        Err(Refusal::new(
             "The trial was stopped",
             "Its last request was not answered in time. What it had begun before was ended again; what that request \
              began, the application may keep until it expires.",
-        )),
-    };
+        ))
+    });
     if signed_in.is_err() {
         // Stopped between the steps and the window: the session would be left with nobody to end it.
-        window.put(&cookies_for_window(connection, &context, &console).unwrap_or_default());
+        let cookies = cookies_for_window(connection, &stage.context, &stage.console);
+        stage.window.put(&cookies.unwrap_or_default());
     }
-    let signed_out =
-        sign_out(connection, &mut context, &mut console, &mut window, secrets, &mut exchanges).await;
+    let signed_out = stage.sign_out(signed_in.is_ok()).await;
     let outcome = signed_in.and_then(|said| match signed_out {
         Ok(()) => Ok(said),
         Err(why) => Err(Refusal::new(
@@ -82,9 +97,7 @@ pub async fn rehearse(
             "Check `[sign_out]`; the application may keep this session until it expires.",
         )),
     });
-    // What was captured last may stand in the first answer.
-    let (of_console, of_window) = (console.secrets(), window.secrets());
-    ended(exchanges, outcome, &Masks::of(secrets.iter().chain(&of_console).chain(&of_window)))
+    stage.ended(outcome)
 }
 
 async fn given_up(stop: &CancellationToken, clock: &Clock) {
@@ -92,139 +105,287 @@ async fn given_up(stop: &CancellationToken, clock: &Clock) {
     clock.until(clock.now().plus(LAST_ANSWER_MS)).await;
 }
 
-fn ended(mut exchanges: Vec<Exchange>, outcome: Result<String, Refusal>, masks: &Masks) -> Rehearsal {
-    for exchange in &mut exchanges {
-        exchange.mask_for_good(masks);
-    }
-    match outcome.map_err(|refusal| masks.refusal(refusal)) {
-        Ok(outcome) => Rehearsal { exchanges, outcome: masks.mask(&outcome), hint: None, ok: true },
-        Err(refusal) => Rehearsal { exchanges, outcome: refusal.title, hint: Some(refusal.hint), ok: false },
-    }
+/// A rehearsal under way.
+struct Stage<'a> {
+    connection: &'a Connection,
+    context: Wiped,
+    console: Client,
+    window: Client,
+    secrets: &'a [SecretString],
+    now: i64,
+    stop: &'a CancellationToken,
+    exchanges: Vec<Exchange>,
+    notes: Vec<String>,
 }
 
-async fn sign_in(
-    connection: &Connection,
-    context: &mut Value,
-    console: &mut Client,
-    window: &mut Client,
-    secrets: &[SecretString],
-    now: i64,
-    (exchanges, stop): (&mut Vec<Exchange>, &CancellationToken),
-) -> Result<String, Refusal> {
-    let go_on = || {
-        if stop.is_cancelled() {
+impl Stage<'_> {
+    /// The secrets, and what was answered and captured so far.
+    fn hidden(&self) -> Vec<SecretString> {
+        let known = self.secrets.iter().cloned();
+        known.chain(self.console.secrets()).chain(self.window.secrets()).collect()
+    }
+
+    fn ended(mut self, outcome: Result<String, Refusal>) -> Rehearsal {
+        // What was captured last may stand in the first answer.
+        let masks = Masks::of(&self.hidden());
+        for exchange in &mut self.exchanges {
+            exchange.mask_for_good(&masks);
+        }
+        let (exchanges, notes) = (self.exchanges, self.notes.iter().map(|note| masks.mask(note)).collect());
+        match outcome.map_err(|refusal| masks.refusal(refusal)) {
+            Ok(outcome) => {
+                Rehearsal { exchanges, outcome: masks.mask(&outcome), hint: None, notes, ok: true }
+            }
+            Err(refusal) => {
+                let (outcome, hint) = (refusal.title, Some(refusal.hint).filter(|hint| !hint.is_empty()));
+                Rehearsal { exchanges, outcome, hint, notes, ok: false }
+            }
+        }
+    }
+
+    fn go_on(&self) -> Result<(), Refusal> {
+        if self.stop.is_cancelled() {
             let hint = "What it had begun in the application was ended again.";
             return Err(Refusal::new("The trial was stopped", hint));
         }
         Ok(())
-    };
-    let sign_in = &connection.sign_in;
-    let mut told = |exchange| exchanges.push(exchange);
-    for (at, step) in sign_in.steps.iter().enumerate() {
-        go_on()?;
-        steps::one(at, step, sign_in.timeout, console, context, secrets, &mut told).await?;
     }
-    go_on()?;
-    if let Recipe::Forest(_) = sign_in.recipe {
-        let form = super::form(connection, context, None, secrets, now, &mut told).await?;
-        context[GIVEN] = form.filled_in(&context["reason"])?.into();
-        go_on()?;
+
+    async fn sign_in(&mut self) -> Result<String, Refusal> {
+        reach::refuse_unreachable(self.connection).await?;
+        let sign_in = &self.connection.sign_in;
+        for (at, step) in sign_in.steps.iter().enumerate() {
+            self.go_on()?;
+            let told = &mut |exchange| self.exchanges.push(exchange);
+            let (client, context) = (&mut self.console, &mut *self.context);
+            steps::one(at, step, sign_in.timeout, client, context, self.secrets, told).await?;
+        }
+        self.go_on()?;
+        let arrival = self.arrive().await?;
+        let mut landed = Landed {
+            notes: arrival.notes.clone(),
+            is_exchange: matches!(sign_in.recipe, Recipe::Exchange { .. }),
+            ..Landed::default()
+        };
+        self.notes.extend(arrival.notes.iter().cloned());
+        self.window.put(&arrival.cookies);
+        if let (Some(request), Some(exchange)) = (arrival.request, arrival.shown) {
+            self.go_on()?;
+            landed.notes.extend(self.send_sign_in(&request, exchange).await?);
+        }
+        let stored = super::storage(&arrival.storage, &self.context).map_err(in_words)?;
+        let is_stored = !stored.local.is_empty() || !stored.session.is_empty();
+        if let Some(link) = &arrival.link {
+            self.go_on()?;
+            if let Some(unknown) = self.open_link(link).await? {
+                return Ok(unknown);
+            }
+        }
+        let Some(verify) = super::verify(self.connection, &self.context).map_err(in_words)? else {
+            return Ok(
+                "The application accepted the sign-in. Without `[sign_in.verify]`, the signed-in user is not known.".into()
+            );
+        };
+        let shows_a_token = sign_in.verify.as_ref().is_some_and(crate::connection::Verify::shows_a_token);
+        if is_stored && !shows_a_token {
+            return Ok("The page's storage would be filled. Only a real page can use it, so the signed-in user could not be \
+                       verified: `[sign_in.verify]` can show a captured token in its `headers`."
+                .into());
+        }
+        self.go_on()?;
+        self.ask_who(&verify, landed).await?;
+        Ok(format!("{} was signed in and out again.", super::label(&self.context)))
     }
-    let arrival = arrive(connection, context, console, secrets, now, &mut told).await?;
-    let Arrival { cookies, request, shown, storage, link, .. } = arrival;
-    window.put(&cookies);
-    let secrets: Vec<SecretString> = secrets.iter().cloned().chain(console.secrets()).collect();
-    let secrets = secrets.as_slice();
-    if let (Some(request), Some(exchange)) = (request, shown) {
-        go_on()?;
-        let answer = send(window, &request, exchange, secrets, exchanges, |answer, secrets| {
-            judge(answer, &request, secrets)
+
+    /// What the window gets. A form that nobody can be asked is filled in with the reason.
+    async fn arrive(&mut self) -> Result<Arrival, Refusal> {
+        let Self { connection, context, secrets, now, exchanges, .. } = self;
+        let mut told = |exchange| exchanges.push(exchange);
+        if let Recipe::Forest(_) = connection.sign_in.recipe {
+            let form = super::form(connection, context, None, secrets, *now, &mut told).await?;
+            context[GIVEN] = form.filled_in(&context["reason"])?.into();
+            if self.stop.is_cancelled() {
+                return self.go_on().map(|()| Arrival::default());
+            }
+        }
+        let Self { connection, context, console, secrets, now, exchanges, .. } = self;
+        let mut told = |exchange| exchanges.push(exchange);
+        arrive(connection, context, console, secrets, *now, &mut told).await
+    }
+
+    /// The window's own request. Gives what there is to say of the answer.
+    async fn send_sign_in(
+        &mut self,
+        request: &PlannedRequest,
+        exchange: Exchange,
+    ) -> Result<Vec<String>, Refusal> {
+        let context = self.context.clone();
+        let (answer, led_to) =
+            self.send(request, exchange, |answer, secrets| judge(answer, request, &context, secrets)).await?;
+        self.context["response"] = response(&answer);
+        let mut notes: Vec<String> = self
+            .window
+            .unkept()
+            .iter()
+            .map(|unkept| format!("The login endpoint was answered, but {unkept}"))
+            .collect();
+        if let Some(to) = led_to {
+            let is_lost = to.path().trim_end_matches('/') == request.url.path().trim_end_matches('/');
+            if is_lost {
+                return Err(Refusal::new(
+                    format!(
+                        "The login endpoint is elsewhere: the answer leads to {}",
+                        shown::without_carried(&to)
+                    ),
+                    causes::of_redirect(&request.url, &to).hint,
+                ));
+            }
+            if causes::is_sign_in_page(to.path()) {
+                notes.push(format!("The login endpoint's answer leads to {}, a sign-in page", to.path()));
+            }
+        }
+        self.notes.extend(notes.iter().cloned());
+        Ok(notes)
+    }
+
+    /// Opens a one-time link as the window does, as far as that goes without a page's scripts. `Some`: what is not known.
+    async fn open_link(&mut self, link: &Url) -> Result<Option<String>, Refusal> {
+        let (origin, timeout) = (self.connection.sign_in.origin.clone(), self.connection.sign_in.timeout);
+        let mut url = link.clone();
+        for at in 0..MOST_REDIRECTS {
+            let request = PlannedRequest {
+                method: Method::Get,
+                url: url.clone(),
+                headers: vec![("accept".into(), "text/html,*/*;q=0.8".to_owned().into())],
+                body: None,
+                timeout,
+                expect: Vec::new(),
+                that: Vec::new(),
+                secrets: Vec::new(),
+            };
+            let mut exchange =
+                Exchange::of(if at == 0 { "The link" } else { "Where the link leads" }, true, &request);
+            exchange.follows(&url);
+            self.window.begin();
+            let begun = Instant::now();
+            let reply = self.window.send(&request, 0).await;
+            exchange.answered(&reply.as_ref().map(Reply::answer).map_err(Clone::clone));
+            let next = reply.as_ref().ok().and_then(Reply::redirects_to);
+            if let Some(to) = &next {
+                exchange.led_to(to);
+            }
+            let outcome = match &reply {
+                Err(why) => Err(super::link_failed(link, &origin, timeout, why)),
+                Ok(reply) if reply.status >= 400 => Err(Refusal {
+                    title: format!("The link was answered with {}", judge::status_words(reply.status)),
+                    status: Some(reply.status),
+                    excerpt: shown::excerpt(&reply.answer(), &Masks::of(&self.hidden())),
+                    hint: "A link works only once and only for a short time. Check what the application says of it.".into(),
+                    secrets: Vec::new(),
+                }),
+                Ok(_) => Ok(()),
+            };
+            exchange.ended(begun, outcome.as_ref().map(drop));
+            self.exchanges.push(exchange);
+            outcome?;
+            match next {
+                Some(next) => url = next,
+                None => break,
+            }
+        }
+        let has_cookie = Url::parse(&origin.ascii_serialization())
+            .is_ok_and(|url| !self.window.cookie_names(&url).is_empty());
+        if url.origin() == origin && has_cookie {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "The link led to {}, whose page signs in by its scripts: only a window can tell who that is.",
+            url.origin().ascii_serialization()
+        )))
+    }
+
+    async fn ask_who(&mut self, verify: &Verify, mut landed: Landed) -> Result<(), Refusal> {
+        landed.cookies = Some(self.window.cookie_names(&verify.request.url));
+        for unkept in self.window.unkept().iter().map(ToString::to_string) {
+            if !landed.notes.iter().any(|note| note.ends_with(&unkept)) {
+                landed.notes.push(format!("In the window, {unkept}"));
+            }
+        }
+        let exchange = Exchange::of("Who is signed in?", !verify.by_console, &verify.masked);
+        let made = shown::made_of_secrets(&verify.request, &verify.masked);
+        self.window.hide(made);
+        let context = self.context.clone();
+        self.send(&verify.request, exchange, |answer, secrets| {
+            judge_verify(answer, verify, &landed, &context, secrets)
         })
-        .await?;
-        context["response"] = response(&answer);
+        .await
+        .map(drop)
     }
-    let stored = super::storage(&storage, context).map_err(in_words)?;
-    if let Some(link) = link {
-        return Ok(format!(
-            "A one-time link to {} was given. It is not opened here, so that who it signs in is not known.",
-            link.origin().ascii_serialization()
-        ));
+
+    /// Ends what was begun. After a sign-in that was refused, what cannot be ended is no news.
+    async fn sign_out(&mut self, is_signed_in: bool) -> Result<(), String> {
+        let may_hold = is_signed_in || self.console.has_begun() || self.window.has_begun();
+        let told_before = self.exchanges.len();
+        let by_window = self.sign_out_by_window().await;
+        let Self { connection, context, console, window, secrets, exchanges, .. } = self;
+        if let Ok(begin) = Url::parse(&connection.sign_in.origin.ascii_serialization()) {
+            console.put(&window.cookies_of(&begin));
+        }
+        let told = &mut |mut exchange: Exchange| {
+            exchange.title = format!("Sign-out: {}", exchange.title);
+            exchanges.push(exchange);
+        };
+        let steps = steps::sign_out(&connection.sign_out.steps, console, context, secrets, told);
+        let steps = tokio::time::timeout(SIGN_OUT_LIMIT, steps).await;
+        let steps = steps.unwrap_or_else(|_| Err("the application did not answer in time".into()));
+        if may_hold {
+            return by_window.and(steps);
+        }
+        let mut at = 0;
+        self.exchanges.retain(|exchange| {
+            at += 1;
+            at <= told_before || exchange.failed.is_none()
+        });
+        Ok(())
     }
-    let Some(verify) = super::verify(connection, context).map_err(in_words)? else {
-        return Ok(
-            "The application took the sign-in. Without `[sign_in.verify]`, who is signed in is not known."
-                .into(),
-        );
-    };
-    if !stored.local.is_empty() || !stored.session.is_empty() {
-        return Ok(
-            "The page's storage was filled; only a page can use it, so that who is signed in is not known."
-                .into(),
-        );
+
+    async fn sign_out_by_window(&mut self) -> Result<(), String> {
+        let connection = self.connection;
+        let planned = super::plan_sign_out(connection, &self.context).map_err(|error| error.message)?;
+        let (Some(request), Some(template)) = (planned, &connection.sign_out.request) else { return Ok(()) };
+        let masked = super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(&self.context));
+        let exchange = Exchange::of("The sign-out", true, &masked.map_err(|error| error.message)?);
+        let judged = self.send(&request, exchange, |answer, _| {
+            judge_sign_out(answer, &request).map_err(|title| Refusal::new(title, ""))
+        });
+        judged.await.map(drop).map_err(|refusal| refusal.title)
     }
-    go_on()?;
-    let exchange = Exchange::of("Who is signed in?", true, &verify.masked);
-    let request = &verify.request;
-    send(window, request, exchange, secrets, exchanges, |answer, secrets| {
-        judge_verify(answer, &verify, context, secrets)
-    })
-    .await?;
-    Ok(format!("{} was signed in and out again.", super::label(context)))
-}
 
-async fn sign_out(
-    connection: &Connection,
-    context: &mut Value,
-    console: &mut Client,
-    window: &mut Client,
-    secrets: &[SecretString],
-    exchanges: &mut Vec<Exchange>,
-) -> Result<(), String> {
-    let by_window = sign_out_by_window(connection, context, window, secrets, exchanges).await;
-    let told = &mut |mut exchange: Exchange| {
-        exchange.title = format!("Sign-out: {}", exchange.title);
-        exchanges.push(exchange);
-    };
-    let steps = steps::sign_out(&connection.sign_out.steps, console, context, secrets, told);
-    let steps = tokio::time::timeout(SIGN_OUT_LIMIT, steps).await;
-    by_window.and(steps.unwrap_or_else(|_| Err("the application did not answer in time".into())))
-}
-
-async fn sign_out_by_window(
-    connection: &Connection,
-    context: &Value,
-    window: &mut Client,
-    secrets: &[SecretString],
-    exchanges: &mut Vec<Exchange>,
-) -> Result<(), String> {
-    let planned = super::plan_sign_out(connection, context).map_err(|error| error.message)?;
-    let (Some(request), Some(template)) = (planned, &connection.sign_out.request) else { return Ok(()) };
-    let masked =
-        super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(context)).map_err(|error| error.message)?;
-    let exchange = Exchange::of("The sign-out", true, &masked);
-    let judged = send(window, &request, exchange, secrets, exchanges, |answer, _| {
-        judge_sign_out(answer, &request).map_err(|title| Refusal::new(title, ""))
-    });
-    judged.await.map(drop).map_err(|refusal| refusal.title)
-}
-
-async fn send(
-    window: &mut Client,
-    request: &PlannedRequest,
-    mut exchange: Exchange,
-    secrets: &[SecretString],
-    exchanges: &mut Vec<Exchange>,
-    judged: impl FnOnce(&Result<Answer, Unanswered>, &[SecretString]) -> Result<(), Refusal>,
-) -> Result<Answer, Refusal> {
-    let begun = Instant::now();
-    let answer = window.send_as_page(request).await;
-    let secrets: Vec<SecretString> = secrets.iter().cloned().chain(window.secrets()).collect();
-    exchange.answered(&answer);
-    let outcome = judged(&answer, &secrets);
-    exchange.ended(begun, outcome.as_ref().map(drop));
-    exchanges.push(exchange);
-    outcome?;
-    Ok(answer.expect("what is no answer is no yes"))
+    /// Sends in the window's place; where a redirect leads, a window is not told.
+    async fn send(
+        &mut self,
+        request: &PlannedRequest,
+        mut exchange: Exchange,
+        judged: impl FnOnce(&Result<Answer, Unanswered>, &[SecretString]) -> Result<(), Refusal>,
+    ) -> Result<(Answer, Option<Url>), Refusal> {
+        let begun = Instant::now();
+        let sent = self.window.send_as_page(request).await;
+        let led_to = sent.as_ref().ok().and_then(|(_, to)| to.clone());
+        if let Some(to) = &led_to {
+            exchange.led_to(to);
+        }
+        let as_window = sent.map(|(answer, _)| answer);
+        let secrets = self.hidden();
+        exchange.answered(&as_window);
+        let outcome = judged(&as_window, &secrets);
+        if outcome.is_ok() || matches!(as_window, Err(Unanswered::TimedOut)) {
+            self.window.begin();
+        }
+        exchange.ended(begun, outcome.as_ref().map(drop));
+        self.exchanges.push(exchange);
+        outcome?;
+        Ok((as_window.expect("what is no answer is no yes"), led_to))
+    }
 }
 
 /// An answer as templates see it.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use ts_rs::TS;
 use url::Url;
 
+use super::page;
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::names_a_secret;
 use crate::masks::Masks;
@@ -34,7 +35,9 @@ pub struct Exchange {
     pub body: Option<String>,
     /// HTTP status; 0 for a redirect that a window was answered with; `None`: no answer.
     pub status: Option<u16>,
-    /// The first part of the answer.
+    /// Where a redirect leads, without what it carries.
+    pub leads_to: Option<String>,
+    /// The first part of the answer; of a page its words.
     pub answer: Option<String>,
     /// Names of what was taken from it.
     pub captured: Vec<String>,
@@ -48,6 +51,10 @@ pub struct Exchange {
     #[serde(skip)]
     #[ts(skip)]
     whole: Option<Unmasked>,
+    /// [`Self::url`] was captured, and is shown without what it carries.
+    #[serde(skip)]
+    #[ts(skip)]
+    is_followed: bool,
 }
 
 /// An answer as it came. Shows nothing of itself.
@@ -75,12 +82,14 @@ impl Exchange {
                 .collect(),
             body: masked.body.as_ref().map(|body| plainly(body.expose_secret())),
             status: None,
+            leads_to: None,
             answer: None,
             captured: Vec::new(),
             failed: None,
             hint: None,
             took_ms: 0,
             whole: None,
+            is_followed: false,
         }
     }
 
@@ -101,6 +110,17 @@ impl Exchange {
         }
     }
 
+    /// It went to a URL that was captured.
+    pub fn follows(&mut self, url: &Url) {
+        self.url = without_carried(url);
+        self.is_followed = true;
+    }
+
+    /// The answer leads there.
+    pub fn led_to(&mut self, url: &Url) {
+        self.leads_to = Some(without_carried(url));
+    }
+
     /// The same as [`mask`](Self::mask) when no more secrets will come: the answer as it came is forgotten.
     pub fn mask_for_good(&mut self, masks: &Masks) {
         self.mask(masks);
@@ -109,7 +129,8 @@ impl Exchange {
 
     /// Hides these secrets in all of it. May be called again when more of them are known.
     pub fn mask(&mut self, masks: &Masks) {
-        let texts = [Some(&mut self.title), Some(&mut self.url), self.body.as_mut(), self.failed.as_mut()];
+        let url = (!self.is_followed).then_some(&mut self.url);
+        let texts = [Some(&mut self.title), url, self.body.as_mut(), self.failed.as_mut()];
         let values = self.headers.iter_mut().map(|(_, value)| value);
         for text in texts.into_iter().flatten().chain(self.hint.as_mut()).chain(values) {
             *text = masks.mask(text);
@@ -122,6 +143,23 @@ impl Exchange {
 fn plainly(text: &str) -> String {
     let encoded: String = url::form_urlencoded::byte_serialize(MASK.as_bytes()).collect();
     text.replace(&encoded, MASK)
+}
+
+/// A link as people may see it, whatever it is good for: no value of its query, and of its path no part that could be a
+/// token.
+pub(super) fn without_carried(link: &Url) -> String {
+    let is_word = |part: &str| {
+        let has = |kind: fn(&char) -> bool| part.chars().any(|char| kind(&char));
+        part.len() < 16 && (part.len() < 8 || !(has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)))
+    };
+    let path: Vec<&str> =
+        link.path().split('/').map(|part| if is_word(part) { part } else { MASK }).collect();
+    let mut shown = format!("{}{}", link.origin().ascii_serialization(), path.join("/"));
+    let names: Vec<String> = link.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
+    if !names.is_empty() {
+        shown = format!("{shown}?{}", names.join("&"));
+    }
+    shown
 }
 
 /// The path of a URL that was rendered with masks, for a sentence.
@@ -190,10 +228,26 @@ pub fn masked(context: &Value) -> Value {
     };
     let mut masked = Map::new();
     for (group, values) in context.as_object().into_iter().flatten() {
-        let is_secret = matches!(group.as_str(), "secret" | "captured");
-        masked.insert(group.clone(), if is_secret { hidden(values) } else { values.clone() });
+        let shown = match group.as_str() {
+            "secret" | "captured" => hidden(values),
+            // The sign-in's answer, which may hold a token under any name.
+            "response" => all_hidden(values),
+            _ => values.clone(),
+        };
+        masked.insert(group.clone(), shown);
     }
     masked.into()
+}
+
+fn all_hidden(json: &Value) -> Value {
+    match json {
+        Value::String(_) | Value::Number(_) => MASK.into(),
+        Value::Array(items) => items.iter().map(all_hidden).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), all_hidden(value))).collect::<Map<_, _>>().into()
+        }
+        Value::Null | Value::Bool(_) => json.clone(),
+    }
 }
 
 /// The beginning of an answer, without any secret and without what JSON names like one.
@@ -203,6 +257,7 @@ pub fn excerpt(answer: &Answer, masks: &Masks) -> Option<String> {
             hide(&mut json);
             json.to_string()
         }
+        _ if page::is_html(answer) => page::words(&answer.body),
         _ => answer.body.trim().to_owned(),
     };
     let searched = &plain[..plain.floor_char_boundary(SEARCHED)];
@@ -250,6 +305,7 @@ mod tests {
             body: Some(body.to_owned().into()),
             timeout: std::time::Duration::ZERO,
             expect: Vec::new(),
+            that: Vec::new(),
             secrets: Vec::new(),
         };
         let json = request("a.b.c", r#"{"id":7,"keys":[{"a":"x-1-y-2"}],"plain":"p"}"#);
@@ -269,15 +325,26 @@ mod tests {
     #[test]
     fn a_token_that_nobody_knew_of_is_masked_by_its_name() {
         let body = r#"{"session":{"token":"abc","userId":"7"},"access_token":"def","error":"no"}"#.into();
-        let answer = Answer { status: 200, content_type: None, body };
+        let answer = Answer { status: 200, body, ..Answer::default() };
         let shown = excerpt(&answer, &Masks::default()).expect("an answer");
         assert!(!shown.contains("abc") && !shown.contains("def"), "{shown}");
         assert!(shown.contains(r#""userId":"7""#) && shown.contains(r#""error":"no""#), "{shown}");
     }
 
     #[test]
+    fn a_link_is_shown_without_what_it_carries() {
+        let shown = |link: &str| without_carried(&link.parse().expect("a URL"));
+        assert_eq!(
+            shown("http://127.0.0.1:19110/sesame/login/?sesame=AAAB&x=1#f"),
+            "http://127.0.0.1:19110/sesame/login/?sesame=••••&x=••••"
+        );
+        assert_eq!(shown("https://a.example/impersonate/7"), "https://a.example/impersonate/7");
+        assert_eq!(shown("https://a.example/magic/a1b2c3d4/confirm"), "https://a.example/magic/••••/confirm");
+    }
+
+    #[test]
     fn a_long_answer_is_cut() {
-        let answer = Answer { status: 500, content_type: None, body: "x".repeat(1 << 20) };
+        let answer = Answer { status: 500, body: "x".repeat(1 << 20), ..Answer::default() };
         assert_eq!(excerpt(&answer, &Masks::default()).expect("an excerpt").chars().count(), EXCERPT + 1);
     }
 }

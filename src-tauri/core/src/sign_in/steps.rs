@@ -9,7 +9,7 @@ use url::Url;
 use super::client::{Client, texts};
 use super::shown::{self, Exchange};
 use super::{SIGN_OUT_TIMEOUT, capture, judge, planned};
-use crate::browser::{Answer, PlannedRequest, Refusal};
+use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::Step;
 use crate::error::Error;
 use crate::masks::Masks;
@@ -63,13 +63,22 @@ async fn take(
                 "Check where the step before captures it.",
             )
         })?;
+        exchange.follows(&request.url);
     }
     let reply = match client.send(&request, step.redirects).await {
         Ok(reply) => reply,
-        Err(unanswered) => return Err(judge::unanswered(title, &request, &unanswered)),
+        Err(unanswered) => {
+            if unanswered == Unanswered::TimedOut {
+                client.begin();
+            }
+            return Err(judge::unanswered(title, &request, &unanswered));
+        }
     };
     let answer = reply.answer();
     exchange.answered(&Ok(answer.clone()));
+    if let Some(to) = reply.redirects_to() {
+        exchange.led_to(&to);
+    }
     // All that can be captured is hidden before anything of the answer is shown, also when the step fails.
     let found: Vec<_> =
         step.capture.iter().map(|wanted| (&wanted.name, capture::take(wanted, &reply, client))).collect();
@@ -78,6 +87,10 @@ async fn take(
     if !accepted(&request.expect, &answer) {
         return Err(judge::step_refused(title, &request, &reply, &masks));
     }
+    if let Some(refusal) = judge::untrue(title, &request, &answer, context, &masks) {
+        return Err(refusal);
+    }
+    client.begin();
     for (name, value) in found {
         let value = value.map_err(|why| Refusal {
             title: format!("{title}: {why}"),

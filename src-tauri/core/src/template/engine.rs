@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, escape_formatter};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{TemplateFault, bounds, mentions, sign};
 
@@ -68,6 +68,8 @@ fn environment(flavour: Flavour) -> Environment<'static> {
     } else {
         engine.add_filter("urlencode", |value: &str| utf8_percent_encode(value, UNRESERVED).to_string());
     }
+    // What a cookie holds is often encoded so, and a header wants it plain.
+    engine.add_filter("urldecode", |value: &str| percent_decode_str(value).decode_utf8_lossy().into_owned());
     engine.add_filter("mentions", mentions::mentions);
     // Words are shown to people, and URLs are written down: neither is signed.
     if flavour == Flavour::Exact {

@@ -153,6 +153,11 @@ impl Template {
         self.source.below("captured")
     }
 
+    /// Uses a name of this group.
+    pub fn uses(&self, group: &str) -> bool {
+        !self.source.below(group).is_empty()
+    }
+
     /// Uses no name at all: always renders to the same text.
     pub fn is_literal(&self) -> bool {
         self.source.names.is_empty()

@@ -105,6 +105,9 @@ impl Scope {
                          a filter is written `{above}{part}|{after}`"
                     ));
                 }
+                (Some(Names::Group(inner)), None) if inner.is_empty() => {
+                    return Some(format!("`{name}` is empty here"));
+                }
                 (Some(Names::Group(inner)), None) => {
                     let inner: Vec<String> =
                         inner.keys().map(|key| format!("`{above}{part}.{key}`")).collect();
@@ -137,6 +140,12 @@ impl Scope {
             });
         if let Some(close) = suggested {
             return format!("unknown name `{name}`; did you mean `{close}`?");
+        }
+        if fields.is_empty() {
+            return match above {
+                "captured." => format!("unknown name `{name}`: no step before this place captures anything"),
+                _ => format!("unknown name `{name}`: there is nothing of that kind here"),
+            };
         }
         let known: Vec<String> = fields.keys().map(|key| format!("`{above}{key}`")).collect();
         format!("unknown name `{name}`; known are {}", known.join(", "))

@@ -2,28 +2,30 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use gtk::glib::translate::{IntoGlib, ToGlibPtr};
+use gtk::glib::translate::{IntoGlib, ToGlibPtr, ToGlibPtrMut};
 use gtk::glib::{self, Propagation, gobject_ffi};
 use gtk::prelude::*;
+use secrecy::ExposeSecret;
 use tauri::WebviewWindow;
+use understudy_core::browser::Gateway;
+use url::Origin;
 use webkit2gtk::{
-    AuthenticationRequest, LoadEvent, ScriptDialogType, WebProcessTerminationReason, WebViewExt,
+    AuthenticationRequest, AuthenticationRequestExt, AuthenticationScheme, Credential, CredentialPersistence,
+    LoadEvent, ScriptDialogType, WebProcessTerminationReason, WebViewExt,
 };
 use wry::{WebView, WebViewExtUnix};
 
 use super::super::browser::MARKED_HOST;
+use super::super::lock;
+use super::super::stage::Open;
 use super::{Heard, action, cookies, printing};
 
-/// `is_ours`: whether a page of Understudy's stands there.
-pub fn listen(
-    window: &WebviewWindow,
-    page: &WebView,
-    is_ours: impl Fn() -> bool + 'static,
-    heard: impl Fn(Heard) + 'static,
-) {
-    let is_ours: Rc<dyn Fn() -> bool> = Rc::new(is_ours);
+pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: impl Fn(Heard) + 'static) {
+    let open_ = Arc::clone(open);
+    let is_ours: Rc<dyn Fn() -> bool> = Rc::new(move || open_.is_ours());
     let heard: Rc<dyn Fn(Heard)> = Rc::new(heard);
     let view = page.webview();
     close_by_end(&view);
@@ -37,10 +39,20 @@ pub fn listen(
         // A page that is being left asks nothing any more.
         ours
     }));
+    let gate = Arc::clone(open);
     view.connect_authenticate(glib::clone!(@strong is_ours => move |_, request| {
+        if let Some(gateway) = lock(&gate.gateway).as_ref().filter(|gateway| is_asked(request, gateway)) {
+            let mut credential = Credential::new(
+                &gateway.user,
+                gateway.password.expose_secret(),
+                CredentialPersistence::ForSession,
+            );
+            go_on(request, Some(&mut credential));
+            return true;
+        }
         let ours = is_ours();
         if ours {
-            go_on_without_password(request);
+            go_on(request, None);
         }
         ours
     }));
@@ -78,15 +90,27 @@ fn look_for_cookies(view: &webkit2gtk::WebView, is_ours: &Rc<dyn Fn() -> bool>, 
     });
 }
 
-/// Nobody is asked: what a desk sends is answered 401, as it would be without a browser.
+/// Is it the gateway that asks, for the first time? A password that it did not take is not said again.
+fn is_asked(request: &AuthenticationRequest, gateway: &Gateway) -> bool {
+    let Origin::Tuple(_, host, port) = &gateway.origin else { return false };
+    request.scheme() == AuthenticationScheme::HttpBasic
+        && !request.is_for_proxy()
+        && !request.is_retry()
+        && request.host().is_some_and(|asking| {
+            asking.trim_matches(['[', ']']) == host.to_string().trim_matches(['[', ']'])
+        })
+        && request.port() == u32::from(*port)
+}
+
+/// Answers without asking anybody. Without a credential, what was sent is answered 401, as it would be without a browser.
 #[allow(unsafe_code, reason = "the binding has no way to answer this request")]
-fn go_on_without_password(request: &AuthenticationRequest) {
-    // SAFETY: on the main thread, with a live request; no credential means to go on without one.
+fn go_on(request: &AuthenticationRequest, credential: Option<&mut Credential>) {
+    let credential =
+        credential.map_or(std::ptr::null_mut(), |credential| ToGlibPtrMut::to_glib_none_mut(credential).0);
+    // SAFETY: on the main thread, with a live request and a live credential, which WebKit copies; none means to go on
+    // without one.
     unsafe {
-        webkit2gtk::ffi::webkit_authentication_request_authenticate(
-            request.to_glib_none().0,
-            std::ptr::null_mut(),
-        );
+        webkit2gtk::ffi::webkit_authentication_request_authenticate(request.to_glib_none().0, credential);
     }
 }
 

@@ -1,0 +1,126 @@
+//! Which cookies the session's window keeps and sends. A trial has no window, so its client refuses what the window's
+//! engine refuses. Measured with WebKitGTK 2.50 (libsoup 3) on `localhost`, `app.localhost`, `127.0.0.1` and `[::1]`:
+//! `Secure` over http is never kept, on loopback neither; a `Domain` that does not cover the host is refused, and so is
+//! one without a dot (`localhost`); the prefixes `__Host-` and `__Secure-` are not looked at, and `SameSite=None` needs
+//! no `Secure`. Chromium (WebView2) takes loopback for secure and holds cookies to both rules.
+
+use cookie_store::RawCookie;
+use url::{Host, Url};
+
+use crate::browser::SessionCookie;
+
+const IS_CHROMIUM: bool = cfg!(windows);
+/// WebKitGTK alone does not look at the prefixes (RFC 6265bis, 4.1.3).
+const HOLDS_TO_PREFIXES: bool = !cfg!(target_os = "linux");
+
+/// A cookie that was set and that the window does without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unkept {
+    pub name: String,
+    /// Completes "the cookie `name` …".
+    pub why: String,
+}
+
+impl std::fmt::Display for Unkept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the cookie `{}` {}", self.name, self.why)
+    }
+}
+
+/// Why the window does not keep this cookie of an answer from `url`; `None`: it does.
+pub(super) fn unkept(cookie: &RawCookie<'_>, url: &Url) -> Option<Unkept> {
+    let secure = cookie.secure() == Some(true);
+    let domain = cookie.domain().filter(|domain| !domain.is_empty());
+    let why = of_transport(secure, url)
+        .or_else(|| domain.and_then(|domain| of_domain(domain, url)))
+        .or_else(|| of_prefix(cookie.name(), secure, domain.is_some(), cookie.path() == Some("/")))
+        .or_else(|| {
+            let is_none = cookie.same_site().is_some_and(|site| site.is_none());
+            (IS_CHROMIUM && is_none && !secure)
+                .then(|| "has `SameSite=None` without `Secure`, which no Chromium keeps".to_owned())
+        })?;
+    Some(Unkept { name: cookie.name().to_owned(), why })
+}
+
+/// Why the window does not send this cookie, once it has it, to `url`; `None`: nothing of the cookie's own speaks against
+/// it.
+pub(super) fn unsent(cookie: &SessionCookie, url: &Url) -> Option<Unkept> {
+    let why = of_transport(cookie.secure, url)
+        .or_else(|| of_prefix(&cookie.name, cookie.secure, !cookie.host_only, cookie.path == "/"))?;
+    Some(Unkept { name: cookie.name.clone(), why })
+}
+
+fn of_transport(secure: bool, url: &Url) -> Option<String> {
+    let takes_loopback = IS_CHROMIUM && crate::template::is_loopback(url);
+    (secure && url.scheme() == "http" && !takes_loopback).then(|| {
+        "is marked `Secure`, and the address is http: windows keep such a cookie on https only, on this computer too"
+            .to_owned()
+    })
+}
+
+fn of_domain(domain: &str, url: &Url) -> Option<String> {
+    let host = url.host_str()?.trim_matches(['[', ']']).to_lowercase();
+    let domain = domain.trim_start_matches('.').to_lowercase();
+    let is_name = matches!(url.host(), Some(Host::Domain(_)));
+    let covers = host == domain || is_name && host.ends_with(&format!(".{domain}"));
+    if !covers {
+        return Some(format!("is for the domain `{domain}`, and the address is at `{host}`"));
+    }
+    (is_name && !domain.contains('.'))
+        .then(|| format!("is for all of `{domain}`, which windows refuse: leave `Domain` out"))
+}
+
+fn of_prefix(name: &str, secure: bool, has_domain: bool, is_at_root: bool) -> Option<String> {
+    if !HOLDS_TO_PREFIXES {
+        return None;
+    }
+    let lower = name.to_lowercase();
+    let fits = if lower.starts_with("__host-") { secure && !has_domain && is_at_root } else { secure };
+    (lower.starts_with("__host-") || lower.starts_with("__secure-")).then_some(()).filter(|()| !fits)?;
+    Some(
+        "has a name that promises `Secure` (`__Host-` also no `Domain` and `Path=/`), and does not keep it"
+            .to_owned(),
+    )
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn why(set: &str, url: &str) -> Option<String> {
+        unkept(&RawCookie::parse(set).expect("a cookie"), &url.parse().expect("a URL"))
+            .map(|unkept| unkept.why)
+    }
+
+    /// What WebKitGTK 2.50 kept and sent again, host by host.
+    #[test]
+    fn cookies_are_kept_as_the_windows_engine_keeps_them() {
+        for host in ["localhost", "app.localhost", "127.0.0.1", "[::1]"] {
+            let url = format!("http://{host}:8000/login");
+            for kept in [
+                "a=1; Path=/",
+                "a=1; Path=/; SameSite=Strict",
+                "a=1; Path=/; SameSite=None",
+                "__Host-a=1; Path=/",
+                "__Secure-a=1; Path=/",
+                "a=1",
+            ] {
+                assert_eq!(why(kept, &url), None, "{kept} at {host}");
+            }
+            for refused in [
+                "a=1; Path=/; Secure",
+                "__Host-a=1; Path=/; Secure",
+                "a=1; Path=/; Secure; SameSite=None",
+                "a=1; Path=/; Domain=evil.example",
+                "a=1; Path=/; Domain=localhost",
+            ] {
+                assert!(why(refused, &url).is_some(), "{refused} at {host}");
+            }
+        }
+        assert_eq!(why("a=1; Domain=app.localhost", "http://app.localhost/"), None);
+        assert_eq!(why("a=1; Domain=127.0.0.1", "http://127.0.0.1/"), None);
+        assert_eq!(why("a=1; Domain=.acme.example; Secure", "https://app.acme.example/"), None);
+        assert!(why("a=1; Domain=other.example", "https://app.acme.example/").is_some());
+        assert!(why("a=1; Domain=0.0.1", "http://127.0.0.1/").is_some());
+    }
+}

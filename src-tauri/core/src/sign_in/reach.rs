@@ -1,0 +1,87 @@
+//! Whether the window can reach the application at all. It trusts the system's certificates alone and says of a failure
+//! only that there was one, so the console looks in its place, and names the cause.
+
+use std::time::Duration;
+
+use url::{Origin, Url};
+
+use super::client::Client;
+use crate::browser::{PlannedRequest, Refusal, Unanswered};
+use crate::connection::{Connection, Method};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Where `network.ca` is set, the console reaches what a window may not. Asked before anything is sent, so that no
+/// session begins that no window can show.
+pub async fn refuse_unreachable(connection: &Connection) -> Result<(), Refusal> {
+    let (origin, Some(ca)) = (&connection.sign_in.origin, &connection.network.ca) else { return Ok(()) };
+    match look(connection, origin).await {
+        Err(words) if is_certificate(&words) => Err(Refusal::new(
+            format!(
+                "{} has a certificate that session windows do not trust ({words})",
+                origin.ascii_serialization()
+            ),
+            format!(
+                "`network.ca` counts for the console alone; a window trusts what this computer trusts. Install the authority \
+                 in the system: {}. Then restart Understudy.",
+                how_to_install(&ca.display().to_string())
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The cause of what a window called a failure, if the console finds one: "Load failed" is all that WebKit says.
+pub async fn name_cause(connection: &Connection, request: &PlannedRequest, why: Unanswered) -> Unanswered {
+    match why {
+        Unanswered::Failed(words) => match look(connection, &request.url.origin()).await {
+            Err(cause) => Unanswered::Failed(cause),
+            Ok(()) => Unanswered::Failed(words),
+        },
+        other => other,
+    }
+}
+
+/// Asks for the origin's root, without cookies or secrets. Any answer is one.
+async fn look(connection: &Connection, origin: &Origin) -> Result<(), String> {
+    let (Ok(mut client), Ok(url)) =
+        (Client::in_place_of_window(&connection.network), Url::parse(&origin.ascii_serialization()))
+    else {
+        return Ok(());
+    };
+    let request = PlannedRequest {
+        method: Method::Get,
+        url,
+        headers: Vec::new(),
+        body: None,
+        timeout: LIMIT,
+        expect: Vec::new(),
+        that: Vec::new(),
+        secrets: Vec::new(),
+    };
+    match client.send(&request, 0).await {
+        Err(Unanswered::Failed(words)) => Err(words),
+        _ => Ok(()),
+    }
+}
+
+/// Is it the certificate? In the words of rustls.
+pub(super) fn is_certificate(words: &str) -> bool {
+    words.contains("certificate")
+}
+
+/// How an authority's file is installed on this system.
+pub(super) fn how_to_install(file: &str) -> String {
+    if cfg!(windows) {
+        format!("`certutil -user -addstore Root \"{file}\"`")
+    } else if cfg!(target_os = "macos") {
+        format!(
+            "`security add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db \"{file}\"`"
+        )
+    } else {
+        format!(
+            "`sudo cp \"{file}\" /usr/local/share/ca-certificates/understudy.crt && sudo update-ca-certificates` (Debian, \
+             Ubuntu), `sudo trust anchor \"{file}\"` (Fedora, Arch)"
+        )
+    }
+}

@@ -1,0 +1,492 @@
+//! Why an application says no: what people read of it, in the session's window and in the test of the sign-in, which say
+//! the same. The application is a small one of this file's own, which answers as frameworks do.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Map;
+use understudy_core::audit::EndCause;
+use understudy_core::browser::Refusal;
+use understudy_core::session::Phase;
+use understudy_core::sign_in::Rehearsal;
+use understudy_test_support::browser::Shown;
+
+use crate::desk_of_support::{Desk, three_users};
+
+/// One answer of the application.
+#[derive(Clone, Copy)]
+struct Said {
+    status: u16,
+    headers: &'static [(&'static str, &'static str)],
+    body: &'static str,
+}
+
+const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
+
+impl Said {
+    const fn page(status: u16, body: &'static str) -> Self {
+        Self { status, headers: &[HTML], body }
+    }
+}
+
+const OK: Said = Said {
+    status: 200,
+    headers: &[("set-cookie", "sid=ada-0815; Path=/"), ("set-cookie", "look=dark")],
+    body: "{}",
+};
+
+type Answers = Arc<Mutex<HashMap<&'static str, Said>>>;
+
+/// What a gateway expects in `Authorization`, and what was sent there.
+#[derive(Default)]
+struct Gate {
+    expected: Option<&'static str>,
+    told: Vec<String>,
+}
+
+struct Application {
+    answers: Answers,
+    received: Arc<Mutex<Vec<String>>>,
+    gate: Arc<Mutex<Gate>>,
+    origin: String,
+    folder: tempfile::TempDir,
+}
+
+async fn answer(
+    State((answers, received, gate)): State<(Answers, Arc<Mutex<Vec<String>>>, Arc<Mutex<Gate>>)>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let what = format!("{method} {}", uri.path());
+    received.lock().expect("no panic").push(what.clone());
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    {
+        let mut gate = gate.lock().expect("no panic");
+        gate.told.extend(authorization.map(str::to_owned));
+        if gate.expected.is_some() && gate.expected != authorization {
+            return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Basic realm=\"gate\"")], "gate")
+                .into_response();
+        }
+    }
+    let is_ada = headers
+        .get(header::COOKIE)
+        .is_some_and(|value| value.to_str().is_ok_and(|text| text.contains("sid=ada")));
+    let said = answers.lock().expect("no panic").get(what.as_str()).copied();
+    let said = said.unwrap_or(match what.as_str() {
+        "POST /login" => OK,
+        "GET /api/me" if is_ada => {
+            Said { status: 200, headers: &[("content-type", "application/json")], body: r#"{"id":7}"# }
+        }
+        "GET /api/me" => Said { status: 401, headers: &[], body: "" },
+        _ => Said { status: 204, headers: &[], body: "" },
+    });
+    let mut response = (StatusCode::from_u16(said.status).expect("a status"), said.body).into_response();
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    for (name, value) in said.headers {
+        response.headers_mut().append(*name, value.parse().expect("a header"));
+    }
+    response
+}
+
+impl Application {
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let (answers, received, gate) = (Answers::default(), Arc::default(), Arc::default());
+        let routes = Router::new().fallback(answer).with_state((
+            Arc::clone(&answers),
+            Arc::clone(&received),
+            Arc::clone(&gate),
+        ));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Self { answers, received, gate, origin, folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn says(&self, what: &'static str, said: Said) {
+        self.answers.lock().expect("no panic").insert(what, said);
+    }
+
+    fn expects(&self, authorization: &'static str) {
+        self.gate.lock().expect("no panic").expected = Some(authorization);
+    }
+
+    fn was_told(&self) -> Vec<String> {
+        self.gate.lock().expect("no panic").told.clone()
+    }
+
+    fn received(&self) -> Vec<String> {
+        std::mem::take(&mut *self.received.lock().expect("no panic"))
+    }
+
+    async fn desk(&self, sign_in: &str) -> Desk {
+        // Each has users of its own.
+        let made = std::fs::read_dir(self.folder.path()).expect("the folder").count();
+        let folder = self.folder.path().join(made.to_string());
+        std::fs::create_dir(&folder).expect("made");
+        let users = three_users(&folder).await;
+        let text = format!(
+            "name = \"Shop\"\nenvironment = \"staging\"\n[directory]\nurl = \"{users}\"\ntable = \"users\"\nid = \"id\"\n\
+             email = \"email\"\n[policy]\nreason = \"optional\"\n{}\n",
+            sign_in.replace("$app", &self.origin)
+        );
+        Desk::with_connection(|_| text).await
+    }
+}
+
+/// What trying it came to, and what the window refused with; none when it signed in.
+async fn both(desk: &mut Desk) -> (Rehearsal, Option<Refusal>) {
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let tried =
+        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("the window opens");
+    let phase = desk.until_one_of(&session.id, &[Phase::Active, Phase::Refused]).await;
+    let refusal = match desk.browser.shown(&session.id) {
+        Some(Shown::Refusal(refusal)) if phase == Phase::Refused => Some(refusal),
+        _ => None,
+    };
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(tried.ok, refusal.is_none(), "the test and the window differ: {tried:#?} {refusal:#?}");
+    (tried, refusal)
+}
+
+const WEBHOOK: &str = "[sign_in]\nurl = \"$app/login\"\nbody = { id = \"{{ user.id }}\" }\n\
+     [sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n[sign_out]\nurl = \"$app/logout\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_told_in_words_with_its_cause() {
+    let application = Application::start().await;
+    let mut desk = application.desk(WEBHOOK).await;
+    let (tried, _) = both(&mut desk).await;
+    assert!(tried.ok, "{tried:#?}");
+    let refused = "The application refused the sign-in: ";
+    for (said, title, excerpt, hint) in [
+        (
+            Said::page(
+                403,
+                "<html><head><style>html * { padding:0 }</style></head><body><h1>Forbidden <span>(403)</span></h1>\
+                <p>CSRF verification failed. Request aborted.</p></body></html>",
+            ),
+            "403 Forbidden",
+            "Forbidden (403) CSRF verification failed. Request aborted.",
+            "CSRF protection (Django)",
+        ),
+        (
+            Said::page(
+                400,
+                "<!doctype html>\n<html lang=en>\n<title>400 Bad Request</title>\n<h1>Bad Request</h1>\n<p>The CSRF token \
+                is missing.</p>\n",
+            ),
+            "400 Bad Request",
+            "Bad Request The CSRF token is missing.",
+            "(Flask-WTF)",
+        ),
+        (
+            Said::page(419, "<title>Page Expired</title><body><div>419</div><div>Page Expired</div>"),
+            "419 Page Expired",
+            "419 Page Expired",
+            "(Laravel)",
+        ),
+        (
+            Said::page(422, "<h1>The change you wanted was rejected.</h1>"),
+            "422 Unprocessable Content",
+            "The change you wanted was rejected.",
+            "(Rails)",
+        ),
+        (
+            Said { status: 401, headers: &[("www-authenticate", "Basic realm=\"staging\"")], body: "gate" },
+            "401 Unauthorized",
+            "gate",
+            "HTTP Basic for “staging”",
+        ),
+        (
+            Said::page(
+                403,
+                "<title>Just a moment...</title><body><script>window._cf_chl_opt={}</script></body>",
+            ),
+            "403 Forbidden",
+            "Just a moment...",
+            "Cloudflare, in front of the application",
+        ),
+    ] {
+        application.says("POST /login", said);
+        let (tried, refusal) = both(&mut desk).await;
+        let refusal = refusal.expect("a refusal");
+        assert_eq!(refusal.title, format!("{refused}{title}"));
+        assert_eq!(refusal.excerpt.as_deref(), Some(excerpt));
+        assert!(refusal.hint.contains(hint), "{refusal:#?}");
+        assert_eq!((&tried.outcome, tried.hint.as_ref()), (&refusal.title, Some(&refusal.hint)));
+        assert!(!refusal.hint.contains("sign_in.url"), "{}", refusal.hint);
+    }
+    for (status, title) in
+        [(500, "500 Internal Server Error"), (502, "502 Bad Gateway"), (503, "503 Service Unavailable")]
+    {
+        application.says("POST /login", Said { status, headers: &[], body: "" });
+        let (tried, refusal) = both(&mut desk).await;
+        assert_eq!(tried.outcome, format!("The application failed: {title}"), "it did not refuse");
+        assert_eq!(refusal.expect("a refusal").title, tried.outcome);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_sign_in_is_not_followed_by_a_second_failure() {
+    let application = Application::start().await;
+    let steps = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
+        [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n[[sign_out.steps]]\nurl = \"$app/logout\"\nbody = {}\n";
+    for sign_in in [WEBHOOK, steps] {
+        let mut desk = application.desk(sign_in).await;
+        application.says("POST /login", Said { status: 403, headers: &[], body: "no" });
+        application.says("POST /logout", Said { status: 401, headers: &[], body: "nobody is signed in" });
+        let (tried, refusal) = both(&mut desk).await;
+        assert_eq!(tried.exchanges.len(), 1, "{tried:#?}");
+        assert!(tried.outcome.contains("403 Forbidden") && refusal.is_some(), "{tried:#?}");
+        let ended = desk.ended().await;
+        assert_eq!(ended.sign_out_failed, None, "there was nothing to end");
+        // What was begun and cannot be ended is news.
+        application.says("POST /login", OK);
+        let text = desk.console.draft("shop").expect("it is there").text;
+        let tried =
+            desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 2).await.expect("it begins");
+        assert!(
+            !tried.ok && tried.outcome.starts_with("Signed in, but the sign-out did not go through"),
+            "{tried:#?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_lacks_its_slash_is_told_as_that() {
+    let application = Application::start().await;
+    let mut desk = application.desk(WEBHOOK).await;
+    application.says("POST /login", Said { status: 301, headers: &[("location", "/login/")], body: "" });
+    let (tried, refusal) = both(&mut desk).await;
+    assert!(tried.hint.as_ref().is_some_and(|hint| hint.contains("with a slash at its end")), "{tried:#?}");
+    assert_eq!(
+        tried.exchanges[0].leads_to.as_deref(),
+        Some(format!("{}/login/", application.origin).as_str())
+    );
+    // The window is not told where a redirect leads.
+    assert!(refusal.expect("a refusal").hint.contains("the slash at its end"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_worked_by_a_redirect_is_not_called_a_sign_in_page() {
+    let application = Application::start().await;
+    let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
+        [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n";
+    let mut desk = application.desk(exchange).await;
+    for (to, hint) in [
+        ("/", "expect = [301, 302, 303]"),
+        ("/login?next=/", "a sign-in page"),
+        ("/accounts/login/?next=%2F", "a sign-in page"),
+        ("/login/", "with a slash at its end"),
+    ] {
+        let headers: &'static [(&str, &str)] = Box::leak(Box::new([("location", to)]));
+        application.says("POST /login", Said { status: 302, headers, body: "" });
+        let (tried, refusal) = both(&mut desk).await;
+        let refusal = refusal.expect("a refusal");
+        assert!(
+            refusal.hint.contains(hint) && tried.hint.as_ref() == Some(&refusal.hint),
+            "{to}: {refusal:#?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_told_with_the_names_of_what_is() {
+    let application = Application::start().await;
+    let page = "<form><input type=hidden name=csrf_token value=secret-0815><input name=email></form><a href=/magic/token-0815>x</a>";
+    application.says(
+        "GET /form",
+        Said {
+            status: 200,
+            headers: &[HTML, ("set-cookie", "sid=secret-0816"), ("x-request-id", "r1")],
+            body: page,
+        },
+    );
+    application.says(
+        "GET /drawn",
+        Said {
+            status: 200,
+            headers: &[HTML, ("set-cookie", "XSRF-TOKEN=abc%3D; Path=/")],
+            body: "<div id=app data-page='{}'></div>",
+        },
+    );
+    application
+        .says("GET /json", Said { status: 200, headers: &[], body: r#"{"data":{"access":"secret-0817"}}"# });
+    for (url, capture, told) in [
+        ("/form", "form = \"_token\"", "the page has no field `_token`; it has csrf_token, email"),
+        (
+            "/drawn",
+            "form = \"_token\"",
+            "it has no fields at all, as pages drawn by a script: take the token from the cookie `XSRF-TOKEN`",
+        ),
+        ("/form", "cookie = \"session\"", "no cookie `session` was set; there is sid"),
+        (
+            "/form",
+            "header = \"x-token\"",
+            "the answer has no header `x-token`; it has content-length, content-type, date, set-cookie, x-request-id",
+        ),
+        (
+            "/form",
+            "link = \"/impersonate\"",
+            "the page has no link to `/impersonate…`; its links lead to /magic",
+        ),
+        ("/json", "json = \"/data/token\"", "the answer's JSON has no `/data/token`; `/data` has access"),
+    ] {
+        let sign_in = format!(
+            "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n[[sign_in.steps]]\nmethod = \"GET\"\n\
+             url = \"$app{url}\"\ncapture = {{ csrf = {{ {capture} }} }}\n"
+        );
+        let mut desk = application.desk(&sign_in).await;
+        let (tried, refusal) = both(&mut desk).await;
+        let refusal = refusal.expect("a refusal");
+        assert!(refusal.title.contains(told), "{}", refusal.title);
+        assert_eq!(tried.outcome, refusal.title);
+        for value in ["secret-0815", "secret-0816", "secret-0817", "token-0815"] {
+            assert!(!refusal.title.contains(value), "{}", refusal.title);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
+    let application = Application::start().await;
+    let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\", \"remember\"]\nredirect_to = \"$app/\"\n\
+        [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n\
+        [sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n";
+    let mut desk = application.desk(exchange).await;
+    let (tried, _) = both(&mut desk).await;
+    assert_eq!(
+        tried.notes,
+        ["No cookie `remember` was set, which `sign_in.cookies` names; there is look, sid"]
+    );
+
+    application.says(
+        "POST /login",
+        Said { status: 200, headers: &[("set-cookie", "sid=ada-0815; Path=/; Secure")], body: "{}" },
+    );
+    let (tried, refusal) = both(&mut desk).await;
+    let refusal = refusal.expect("a refusal");
+    assert!(refusal.title.contains("would not send its cookie"), "{refusal:#?}");
+    assert!(
+        refusal.hint.contains("the cookie `sid` is marked `Secure`, and the address is http")
+            || refusal.hint.contains("The cookie `sid` is marked"),
+        "{refusal:#?}"
+    );
+    assert_eq!(tried.outcome, refusal.title);
+
+    // Of a webhook's the test tells what the window cannot see.
+    let desk = application.desk(WEBHOOK).await;
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let tried =
+        desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
+    assert!(
+        !tried.ok && tried.hint.as_ref().is_some_and(|hint| hint.contains("`sid` is marked `Secure`")),
+        "{tried:#?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_its_own_application_ends_is_told_with_what_ends_one() {
+    // Laravel's AuthenticateSession: the session has the operator's password hash, and dies at its first request.
+    let application = Application::start().await;
+    let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
+        [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n\
+        [sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n";
+    application.says("GET /api/me", Said { status: 302, headers: &[("location", "/login")], body: "" });
+    let mut desk = application.desk(exchange).await;
+    let (tried, refusal) = both(&mut desk).await;
+    for hint in [refusal.expect("a refusal").hint, tried.hint.expect("a hint")] {
+        assert!(
+            hint.contains("The window has") && hint.contains("sid") && hint.contains("AuthenticateSession"),
+            "{hint}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_says_yes_by_its_status_alone_can_be_looked_into() {
+    let application = Application::start().await;
+    // Auth.js answers 200 to a wrong password.
+    let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
+        [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\nexpect = [200, \"'error=' not in response.json.url\"]\n";
+    let webhook =
+        WEBHOOK.replace("\n[sign_in.verify]", "\nexpect = [\"response.json.ok\"]\n[sign_in.verify]");
+    for (sign_in, no, yes, hint) in [
+        (
+            exchange,
+            r#"{"url":"/signin?error=CredentialsSignin"}"#,
+            r#"{"url":"/"}"#,
+            "is not true for this answer",
+        ),
+        (exchange, r#"{"url":"/signin?error=MissingCSRF"}"#, r#"{"url":"/"}"#, "CSRF"),
+        (
+            &webhook,
+            r#"{"ok":false,"why":"no such user"}"#,
+            r#"{"ok":true}"#,
+            "`response.json.ok` is not true",
+        ),
+    ] {
+        let mut desk = application.desk(sign_in).await;
+        let with = |body| Said { status: 200, headers: &[("set-cookie", "sid=ada-0815; Path=/")], body };
+        application.says("POST /login", with(no));
+        let (tried, refusal) = both(&mut desk).await;
+        let refusal = refusal.expect("a refusal");
+        assert!(
+            refusal.title.ends_with("the answer is not what is expected") && refusal.hint.contains(hint),
+            "{refusal:#?}"
+        );
+        assert_eq!(tried.outcome, refusal.title);
+        application.says("POST /login", with(yes));
+        assert!(both(&mut desk).await.0.ok);
+    }
+    assert!(application.received().len() > 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_signed_in_where_the_session_endpoint_answers_with_nothing() {
+    let application = Application::start().await;
+    let mut desk = application.desk(WEBHOOK).await;
+    for body in ["null", "{}"] {
+        application.says("GET /api/me", Said { status: 200, headers: &[], body });
+        let (_, refusal) = both(&mut desk).await;
+        assert!(refusal.expect("a refusal").title.ends_with("/api/me says nobody is signed in"));
+    }
+    application.says("GET /api/me", Said { status: 200, headers: &[], body: r#"{"user":{"id":7}}"# });
+    let (_, refusal) = both(&mut desk).await;
+    assert!(refusal.expect("a refusal").hint.ends_with("The answer has user"));
+    application.says("GET /api/me", Said { status: 404, headers: &[], body: "" });
+    let (_, refusal) = both(&mut desk).await;
+    assert!(refusal.expect("a refusal").title.ends_with("/api/me answered 404 Not Found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateways_password_goes_to_the_application_alone() {
+    let (application, elsewhere) = (Application::start().await, Application::start().await);
+    let api = elsewhere.origin.clone();
+    let exchange = format!(
+        "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
+         [[sign_in.steps]]\nurl = \"{api}/token\"\nbody = {{}}\n[[sign_in.steps]]\nurl = \"$app/login\"\nbody = {{}}\n\
+         [network]\ngateway_user = \"staging\"\n"
+    );
+    let mut desk = application.desk(&exchange).await;
+    // It is a secret like any other: asked for where it is missing.
+    let error = desk.console.impersonate("shop", "7", "", Map::new()).await.unwrap_err();
+    assert_eq!(error.secret.map(|secret| secret.name).as_deref(), Some("gateway_password"));
+    desk.keep("gateway_password", "canary-gateway-pw").await;
+    application.expects("Basic c3RhZ2luZzpjYW5hcnktZ2F0ZXdheS1wdw==");
+    let (tried, _) = both(&mut desk).await;
+    assert!(tried.ok && !serde_json::to_string(&tried).expect("JSON").contains("canary"), "{tried:#?}");
+    assert!(elsewhere.was_told().is_empty(), "{:?}", elsewhere.was_told());
+    assert!(!application.was_told().is_empty());
+
+    let text = desk.console.draft("shop").expect("it is there").text;
+    let wrong = text.replace("gateway_user = \"staging\"", "gateway_user = \"sta:ging\"");
+    let error = desk.console.try_sign_in(Some("shop"), &wrong, "7", HashMap::new(), 2).await.unwrap_err();
+    assert!(error.to_string().contains("network.gateway_user"), "{error}");
+}
