@@ -44,6 +44,8 @@ Your own application:   write a connection file, then
                           understudy add acme.toml
                           understudy secret set acme database_password
                           understudy secret set acme admin_token
+                          understudy check acme --user 42
+For a program:          `understudy check … --json` prints everything that a report has, in full
 Where things are:       the platform's config and data folders, or all of it below $UNDERSTUDY_HOME.
 "
 )]
@@ -61,7 +63,23 @@ enum Command {
     /// Open the console on 100,000 invented users and a small customer application on this machine.
     Demo,
     /// Check a connection file and copy it to the connections folder.
-    Add { file: PathBuf },
+    Add {
+        file: PathBuf,
+        /// Put the file in the place of the connection that has its name already.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Remove a connection and its secrets, after asking.
+    Remove {
+        /// The name of a connection that was added.
+        connection: String,
+        /// Leave its secrets in the keyring.
+        #[arg(long)]
+        keep_secrets: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Connect, resolve the columns and say what was found and what is wrong. Signs in as a user only
     /// with `--user`.
     ///
@@ -136,7 +154,10 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Demo => Ok(ExitCode::SUCCESS),
-            Command::Add { file } => add(&home, &file).await,
+            Command::Add { file, replace } => add(&home, &file, replace).await,
+            Command::Remove { connection, keep_secrets, yes } => {
+                remove(&home, &connection, keep_secrets, yes).await
+            }
             Command::Check { file, user, json, run_commands } => {
                 Box::pin(check(&home, &file, user.as_deref(), json, run_commands)).await
             }
@@ -149,8 +170,11 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
     })
 }
 
-async fn add(home: &Home, file: &Path) -> Result<ExitCode> {
-    let connection = Connections::new(home.clone()).add(file)?;
+async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
+    let connections = Connections::new(home.clone());
+    let (connection, was_there) =
+        if replace { connections.replace(file)? } else { (connections.add(file)?, false) };
+    let done = if was_there { "Updated" } else { "Added" };
     if let Some((name, destination)) = way_in(&connection)
         && let Err(error) = Vault::system().let_run_from_now_on(&name, &destination).await
     {
@@ -159,16 +183,62 @@ async fn add(home: &Home, file: &Path) -> Result<ExitCode> {
             error.message
         ));
     }
-    say(&format!("Added {} as `{}`.", connection.file.name, connection.id))?;
+    say(&format!("{done} {} as `{}`.", connection.file.name, connection.id))?;
     if let Some(command) = &connection.file.directory.password_command {
         say(&format!("It runs a program as you, for the database's password: {}", command.join(" ")))?;
     }
     if let Some(ssh) = &connection.file.directory.ssh {
         say(&format!("It logs in as you, to reach the database: {}", ssh_words(ssh)))?;
     }
-    for name in needed(&connection) {
+    for name in connection.secrets() {
         say(&format!("Store its secret with: understudy secret set {} {name}", connection.id))?;
     }
+    // Not every database wants one, and none is asked here.
+    if connection.may_need_password() {
+        let id = &connection.id;
+        say(&format!("If its database wants a password: understudy secret set {id} {DATABASE_PASSWORD}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks first, and says which secrets go with it.
+async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<ExitCode> {
+    let connections = Connections::new(home.clone());
+    let vault = Vault::system();
+    let text = text_of(home, id, &format!("There is no connection `{id}`."))?;
+    // A file that cannot be read any more has secrets all the same, but nothing that names them.
+    let parsed = Connection::parse(id, &text, Origin::Own, None);
+    let mut stored = Vec::new();
+    for name in parsed.as_ref().map(needed).unwrap_or_default() {
+        let name = SecretName { connection: id.to_owned(), name };
+        if vault.state(&name).await.is_ok_and(|state| state != SecretState::Missing) {
+            stored.push(name);
+        }
+    }
+    let names = stored.iter().map(|secret| secret.name.clone()).collect::<Vec<_>>().join(", ");
+    let goes = match (stored.is_empty(), keep_secrets) {
+        (true, _) => "No secret of it is stored.".to_owned(),
+        (false, true) => format!("Its secrets stay in the keyring: {names}."),
+        (false, false) => format!("Its secrets go from the keyring, too: {names}."),
+    };
+    complain(&format!("This removes the connection `{id}`. {goes}"));
+    if !yes && !agrees("Remove it?", &CancellationToken::new()).await {
+        return Err(Error::new(Code::Cancelled, "Nothing was removed.")
+            .hint("Answer with y at a terminal, or repeat the command with --yes."));
+    }
+    let mut forgotten = if keep_secrets { Vec::new() } else { stored };
+    // That it may run a program goes with it.
+    forgotten.extend(parsed.as_ref().ok().and_then(way_in).map(|(name, _)| name));
+    // The file is the first to go, as that can be taken back.
+    let aside = connections.set_aside(id)?;
+    if !forgotten.is_empty()
+        && let Err(error) = vault.forget_all(&forgotten).await
+    {
+        aside.put_back()?;
+        return Err(error);
+    }
+    aside.remove()?;
+    say(&format!("Removed `{id}`."))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -455,23 +525,28 @@ fn say_rehearsal(rehearsal: &Rehearsal) -> Result<()> {
         let mark = if exchange.failed.is_some() { "FAIL" } else { "ok  " };
         let by = if exchange.by_window { " (by the session's window)" } else { "" };
         say(&format!("{mark}  {}{by}, {} ms", exchange.title, exchange.took_ms))?;
-        say(&format!("        {} {}", exchange.method, printable(&exchange.url)))?;
+        say(&format!("        {} {}", exchange.method, one_line(&exchange.url)))?;
         for (name, value) in &exchange.headers {
-            say(&format!("        {name}: {}", printable(value)))?;
+            say(&format!("        {name}: {}", one_line(value)))?;
         }
         if let Some(body) = &exchange.body {
-            say(&format!("        {}", printable(body)))?;
+            say(&format!("        {}", one_line(body)))?;
         }
         let status = match exchange.status {
             Some(0) => "a redirect".to_owned(),
             Some(status) => status.to_string(),
             None => "no answer".to_owned(),
         };
-        let answer = exchange.answer.as_deref().map(printable).unwrap_or_default();
-        say(&format!("      → {status} {answer}"))?;
+        let to = exchange.leads_to.as_ref().map(|to| format!(" to {}", one_line(to))).unwrap_or_default();
+        let answer =
+            exchange.answer.as_deref().map(|answer| format!(" {}", one_line(answer))).unwrap_or_default();
+        say(&format!("      → {status}{to}{answer}"))?;
         if !exchange.captured.is_empty() {
             say(&format!("        taken from it: {}", exchange.captured.join(", ")))?;
         }
+    }
+    for note in &rehearsal.notes {
+        say(&format!("warn  {note}."))?;
     }
     say(&format!("{}  {}", if rehearsal.ok { "ok  " } else { "FAIL" }, rehearsal.outcome))?;
     if let Some(hint) = rehearsal.hint.as_deref().filter(|hint| !hint.is_empty()) {
@@ -551,9 +626,14 @@ fn say_plan(info: &Info) -> Result<()> {
     Ok(())
 }
 
+/// What was sent or answered, in full on one line: what matters often stands at its end.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
+}
+
 /// A cell on one line of a terminal: no control characters, not endless.
 fn printable(cell: &str) -> String {
-    let mut short: String = cell.chars().take(60).map(|c| if c.is_control() { '·' } else { c }).collect();
+    let mut short: String = one_line(cell).chars().take(60).collect();
     if short.len() < cell.len() {
         short.push('…');
     }

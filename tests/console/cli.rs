@@ -168,6 +168,61 @@ async fn a_connection_is_added_and_a_faulty_one_leaves_nothing() {
     );
     assert_eq!(std::fs::read_to_string(&kept).expect("it is there"), shop);
     assert_eq!(files_in(&terminal.connections()), ["shop.toml"]);
+
+    // What it is told to do next is what works. A faulty file still changes nothing.
+    assert!(said.contains("understudy add --replace shop.toml"), "{said}");
+    let said = terminal.succeeds(&["add", "--replace", "shop.toml"]).await;
+    assert!(said.starts_with("Updated Another as `shop`.\n"), "{said}");
+    assert!(std::fs::read_to_string(&kept).expect("it is there").contains("Another"));
+    terminal.write("shop.toml", &replace_line(&shop, "table", "tabel = \"users\""));
+    assert!(terminal.fails(&["add", "--replace", "shop.toml"]).await.contains("directory.tabel"));
+    assert!(std::fs::read_to_string(&kept).expect("it is there").contains("Another"));
+    terminal.write("new.toml", &shop);
+    assert!(terminal.succeeds(&["add", "--replace", "new.toml"]).await.starts_with("Added Shop as `new`.\n"));
+}
+
+#[tokio::test]
+async fn a_password_is_asked_for_where_the_database_may_want_one() {
+    let terminal = Terminal::new().await;
+    let shop = terminal.shop().await;
+    let server = replace_line(&shop, "url = \"sqlite", "url = \"postgres://reader@db.internal/shop\"");
+    terminal.write("shop.toml", &server);
+    let said = terminal.succeeds(&["add", "shop.toml"]).await;
+    assert!(
+        said.contains("Store its secret with: understudy secret set shop admin_token\n")
+            && said
+                .contains("If its database wants a password: understudy secret set shop database_password\n"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_is_removed_with_its_secrets_after_the_question() {
+    let terminal = Terminal::new().await;
+    terminal.write("shop.toml", &terminal.shop().await);
+    assert!(terminal.fails(&["remove", "shop"]).await.contains("There is no connection `shop`"));
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    terminal.type_in(&["secret", "set", "shop", "admin_token"], CANARY).await.succeeded();
+
+    // Nobody can be asked here, and somebody says no.
+    let said = terminal.fails(&["remove", "shop"]).await;
+    assert!(
+        said.contains("Its secrets go from the keyring, too: admin_token.") && said.contains("--yes"),
+        "{said}"
+    );
+    let said = terminal.answer(&["remove", "shop"], "n\n").await;
+    assert!(said.contains("Remove it? [y/N]") && said.contains("Nothing was removed."), "{said}");
+    assert_eq!(files_in(&terminal.connections()), ["shop.toml"]);
+    assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
+
+    let said = terminal.run(&["remove", "shop", "--keep-secrets", "--yes"]).await;
+    assert!(said.code == 0 && said.err.contains("stay in the keyring: admin_token"), "{said:?}");
+    assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    let said = terminal.answer(&["remove", "shop"], "y\n").await;
+    assert!(said.contains("Removed `shop`."), "{said}");
+    assert_eq!(files_in(&terminal.connections()), [""; 0]);
+    assert_eq!(terminal.stored("shop/admin_token").await, None);
 }
 
 #[tokio::test]
@@ -184,7 +239,7 @@ async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_con
         "ok    Directory        SQLite ",
         "ok    Columns          id = id (integer), email = email (text)\n",
         "ok    Users            3 users; ",
-        "warn  Sign-in          POST https://shop.example/login, then https://shop.example/\n",
+        "warn  Sign-in          Not tried yet. It would send POST https://shop.example/login, then open https://shop.example/\n",
         "id=7  email=ada@example.com\n",
     ] {
         assert!(said.contains(line), "no {line:?} in {said}");
@@ -460,9 +515,17 @@ async fn without_a_keyring_nothing_is_stored_and_the_next_step_is_said() {
 async fn it_tells_what_it_can_do_and_corrects_a_slip() {
     let terminal = Terminal::with(Keyring::absent().expect("a folder"));
     let help = terminal.succeeds(&["--help"]).await;
-    for taught in
-        ["demo", "add", "check", "secret", "schema", "understudy check acme.toml", "UNDERSTUDY_HOME"]
-    {
+    for taught in [
+        "demo",
+        "add",
+        "remove",
+        "check",
+        "secret",
+        "schema",
+        "understudy check acme.toml",
+        "--json",
+        "UNDERSTUDY_HOME",
+    ] {
         assert!(help.contains(taught), "no {taught} in {help}");
     }
     let help = terminal.succeeds(&["help", "check"]).await;

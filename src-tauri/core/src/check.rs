@@ -64,6 +64,9 @@ pub type Typed = HashMap<String, SecretString>;
 /// Rows of [`Report::sample`].
 pub(crate) const SAMPLE: u16 = 5;
 
+/// Users that the rules of `protect` are tried on: one page.
+const JUDGED: u16 = 200;
+
 /// What a connection is called that is in no file yet. It owns nothing, whatever another one of this name has.
 pub(crate) const UNSAVED: &str = "new";
 
@@ -130,6 +133,7 @@ pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -
     check_secrets(&connection, &secrets, &mut report).await;
     if let Some(directory) = open(&connection, password.as_ref(), &mut report).await {
         read_some(&*directory, &connection.file.directory, &mut report).await;
+        check_policy(&*directory, &connection, &mut report).await;
         check_sign_in(&connection, &directory.info(), &mut report);
         directory.close().await;
     }
@@ -298,6 +302,45 @@ fn check_search(info: &Info, part: &DirectoryPart, report: &mut Report) {
     }
 }
 
+/// What the rules of `protect` say of the newest users: how many each protects, and whether each can be decided.
+async fn check_policy(directory: &dyn Directory, connection: &Connection, report: &mut Report) {
+    let rules = &connection.policy.protect;
+    if rules.is_empty() || report.sample.is_empty() {
+        return;
+    }
+    let newest = Query::first("", JUDGED);
+    let page = match directory.search(&newest, &CancellationToken::new()).await {
+        Ok(page) => page,
+        Err(error) => return report.fail("Protected users", error),
+    };
+    let info = directory.info();
+    let users: Vec<_> = page.rows.iter().map(|row| json!({ "user": info.user_context(row) })).collect();
+    let of = match users.len() {
+        1 => "the 1 user looked at".to_owned(),
+        many => format!("the newest {many} users"),
+    };
+    let (mut said, mut undecided) = (Vec::new(), Vec::new());
+    let mut is_hopeless = false;
+    for (source, rule) in rules {
+        let outcomes: Vec<_> = users.iter().map(|user| rule.eval(user)).collect();
+        let protected = outcomes.iter().filter(|outcome| matches!(outcome, Ok(true))).count();
+        let faults: Vec<&Error> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+        is_hopeless |= faults.len() == users.len();
+        said.push(format!("`{source}` protects {protected} of {of}"));
+        if let Some(first) = faults.first() {
+            undecided.push(format!("{} ({} of {of})", first.message.trim_end_matches('.'), faults.len()));
+        }
+    }
+    if undecided.is_empty() {
+        return report.say("Protected users", Status::Ok, said.join("\n"), None);
+    }
+    said.extend(undecided);
+    let status = if is_hopeless { Status::Failed } else { Status::Warning };
+    let hint = "A user for whom a rule cannot be decided can never be signed in. Have each rule compare, as in \
+                `user.admin == 1` or `(user.role or '') == 'admin'`.";
+    report.say("Protected users", status, said.join("\n"), Some(hint.into()));
+}
+
 /// Renders the sign-in for the first user, with stand-ins for the secrets. Nothing is sent.
 fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
     let Some(row) = report.sample.first() else { return };
@@ -319,8 +362,14 @@ fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
             report.say(
                 "Sign-in",
                 if outline.is_verified { Status::Ok } else { Status::Warning },
-                format!("{}{verify}, then {}", outline.requests.join(", "), outline.redirect_to),
-                (!outline.is_verified).then(|| {
+                format!(
+                    "Not tried yet. It would send {}{verify}, then open {}",
+                    outline.requests.join(", "),
+                    outline.redirect_to
+                ),
+                Some(if outline.is_verified {
+                    "Try it with a test account: “Try the sign-in” in the form, or `understudy check … --user ID`.".into()
+                } else {
                     "Without `[sign_in.verify]` nobody checks that the application signed in the right user.".into()
                 }),
             );

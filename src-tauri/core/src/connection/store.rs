@@ -136,16 +136,7 @@ impl Connections {
     /// Takes a file into the operator's folder, under its own name or, where that cannot be an id,
     /// under one made from the connection's name. Adding the very same file again changes nothing.
     pub fn add(&self, path: &Path) -> Result<Connection> {
-        let text = read(path)?;
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let id = if is_id(&stem) && stem != DEMO {
-            stem
-        } else {
-            // Faults name the file as its giver knows it.
-            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-            id_for(&read_file(&name, &text)?.name, |id| id == DEMO)
-        };
-        let connection = Connection::parse(&id, &text, Origin::Own, Some(path.to_path_buf()))?;
+        let (id, text, connection) = Self::given(path)?;
         match self.find(&id) {
             Err(error) if error.code == Code::ConnectionUnknown => write(&id, &self.own_path(&id)?, &text),
             Err(error) => Err(error),
@@ -156,8 +147,39 @@ impl Connections {
                 Code::ConnectionInvalid,
                 format!("There is a connection `{id}` already: {}.", taken.display()),
             )
-            .hint("Rename your file to add it beside that one, or remove that one first.")),
+            .hint(format!(
+                "Rename your file to add it beside that one, or put it in its place: understudy add --replace {}",
+                path.display()
+            ))),
         }
+    }
+
+    /// The same, in the place of the connection that has its id already; says whether there was one. A stored secret
+    /// stays with what it was stored for.
+    pub fn replace(&self, path: &Path) -> Result<(Connection, bool)> {
+        let (id, text, _) = Self::given(path)?;
+        match self.find(&id) {
+            Err(error) if error.code == Code::ConnectionUnknown => Ok((self.add(path)?, false)),
+            _ => {
+                let own = self.find_own(&id)?;
+                Ok((write(&id, &own, &text)?, true))
+            }
+        }
+    }
+
+    /// A file that somebody gave, and the id that it would have here.
+    fn given(path: &Path) -> Result<(String, String, Connection)> {
+        let text = read(path)?;
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let id = if is_id(&stem) && stem != DEMO {
+            stem
+        } else {
+            // Faults name the file as its giver knows it.
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            id_for(&read_file(&name, &text)?.name, |id| id == DEMO)
+        };
+        let connection = Connection::parse(&id, &text, Origin::Own, Some(path.to_path_buf()))?;
+        Ok((id, text, connection))
     }
 
     fn own_path(&self, id: &str) -> Result<PathBuf> {
