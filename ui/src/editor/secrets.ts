@@ -34,15 +34,21 @@ export function mayNeedPassword(url: string): boolean {
 export function secretsOfForm(form: ConnectionForm, base: ConnectionFile, presets: Preset[] = []): string[] {
   const { sign_in, sign_out } = form;
   const { headers, body, steps, forest, storage } = base.sign_in;
-  const shown = sign_in.preset === "" && sign_in.kind === "webhook";
-  const own = shown ? [...sign_in.headers.map(({ value }) => value), sign_in.body] : [];
-  const hidden = [...(shown ? [] : [headers, body]), steps, forest, storage];
+  const byHand = sign_in.preset === "" && sign_in.kind !== "forest";
+  const requests = sign_in.kind === "webhook" ? [sign_in] : sign_in.steps;
+  const own = requests.flatMap(({ headers, body }) => [...headers.map(({ value }) => value), body]);
+  // The one request of a storage is the file's to say.
+  const beside = sign_in.kind === "storage" && base.sign_in.kind === "storage" ? [headers, body] : [];
+  const hidden = byHand ? beside : [headers, body, steps, forest, storage];
   const said = base.sign_out;
   const out = said && (sign_out.url.trim() !== "" || !said.url) ? [said.headers, said.body] : [];
   const named = [
     ...secretsOfPreset(sign_in.preset, presets),
     ...(sign_in.preset === "" && sign_in.kind === "forest" ? [FOREST_SECRET] : []),
-    ...secretsIn(...own, ...[...hidden, ...out, said?.steps].map((part) => JSON.stringify(part ?? null))),
+    ...secretsIn(
+      ...(byHand ? own : []),
+      ...[...hidden, ...out, said?.steps].map((part) => JSON.stringify(part ?? null)),
+    ),
   ];
   const asked = mayNeedPassword(form.directory.url) && !base.directory.password_command;
   return each(asked ? [DATABASE_PASSWORD, ...named] : named);

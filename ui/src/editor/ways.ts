@@ -7,6 +7,7 @@ import type { SignInKind } from "../bindings/SignInKind";
 import type { SignInPart } from "../bindings/SignInPart";
 import type { SignOutPart } from "../bindings/SignOutPart";
 import { texts } from "../texts";
+import { type StepForm, type StorageForm, toStep, toStepForm, toStorage, toStorageForm } from "./steps";
 import { type Faults, said, whole } from "./written";
 
 export interface Header {
@@ -29,12 +30,18 @@ export interface WaysForm {
     preset: string;
     /** Whatever was typed for a setting, of this preset or of one that was looked at before. */
     settings: Record<string, string>;
-    /** Of one that is written by hand. All but a webhook are shown as text only. */
+    /** Of one that is written by hand. A Smart Action is shown as text only. */
     kind: SignInKind;
     url: string;
     method: Method | "";
     headers: Header[];
     body: string;
+    /** The console's requests, and what of them the window gets. */
+    steps: StepForm[];
+    cookies: string;
+    open: string;
+    open_origins: string;
+    storage: StorageForm[];
     success: string;
     redirect_to: string;
     timeout_ms: string;
@@ -58,6 +65,11 @@ export function toWaysForm({ sign_in, sign_out }: Ways): WaysForm {
       method: sign_in.method ?? "",
       headers: Object.entries(sign_in.headers ?? {}).map(([name, value]) => ({ name, value })),
       body: json(sign_in.body),
+      steps: (sign_in.steps ?? []).map(toStepForm),
+      cookies: (sign_in.cookies ?? []).join(", "),
+      open: sign_in.open ?? "",
+      open_origins: (sign_in.open_origins ?? []).join(", "),
+      storage: toStorageForm(sign_in.storage),
       success: sign_in.success ?? "",
       redirect_to: sign_in.redirect_to ?? "",
       timeout_ms: sign_in.timeout_ms?.toString() ?? "",
@@ -70,16 +82,24 @@ export function toWaysForm({ sign_in, sign_out }: Ways): WaysForm {
 /** The keys by which the file says more of the sign-in than the form shows. */
 export function beyondForm({ sign_in: form }: WaysForm, { sign_in, sign_out }: Ways): string[] {
   const shown = ["preset", "settings", "kind", "success", "redirect_to", "timeout_ms", "verify"];
-  const ofWebhook = ["url", "method", "headers", "body"];
+  const ofKind = form.preset === "" ? KEYS[form.kind] : [];
   const hidden = Object.entries(sign_in).filter(
-    ([key, value]) =>
-      !shown.includes(key) && !(form.preset === "" && ofWebhook.includes(key)) && !isNothing(value),
+    ([key, value]) => !shown.includes(key) && !ofKind.includes(key) && !isNothing(value),
   );
   const kind = form.preset !== "" && sign_in.kind ? ["kind"] : [];
   // It says that nothing is done.
   const out = form.preset !== "" && isNothing(sign_out) && sign_out ? ["sign_out"] : [];
   return [...kind, ...hidden.map(([key]) => key), ...out];
 }
+
+/** What the form shows of a sign-in that is written by hand, by its kind. */
+const KEYS: Record<SignInKind, string[]> = {
+  webhook: ["url", "method", "headers", "body"],
+  exchange: ["steps", "cookies"],
+  link: ["steps", "open", "open_origins"],
+  storage: ["steps", "storage"],
+  forest: [],
+};
 
 /** An absent value, as Rust writes it. */
 function isNothing(value: unknown): boolean {
@@ -90,18 +110,13 @@ function isNothing(value: unknown): boolean {
 /** The part of it that says how to sign in and out. */
 export function toWays(form: WaysForm, base: Ways, presets: Preset[], faults: Faults): Ways {
   const { sign_in, verify } = form;
-  // Of another kind, the form shows nothing.
-  if (sign_in.preset === "" && sign_in.kind !== "webhook")
+  // Of a Smart Action, the form shows nothing.
+  if (sign_in.preset === "" && sign_in.kind === "forest")
     return { sign_in: base.sign_in, sign_out: base.sign_out ?? null };
   const own: SignInPart =
     sign_in.preset !== ""
       ? { preset: sign_in.preset, settings: settings(sign_in, base.sign_in, presets) }
-      : {
-          url: said(sign_in.url),
-          method: sign_in.method === "" ? null : sign_in.method,
-          headers: headers(sign_in.headers, faults),
-          body: body(sign_in.body, faults),
-        };
+      : byHandOf(sign_in, base.sign_in, faults);
   return {
     sign_in: {
       ...base.sign_in,
@@ -112,10 +127,64 @@ export function toWays(form: WaysForm, base: Ways, presets: Preset[], faults: Fa
       verify:
         said(verify.url) === null && said(verify.expect) === null
           ? null
-          : { url: verify.url.trim(), expect: verify.expect.trim() },
+          : { ...base.sign_in.verify, url: verify.url.trim(), expect: verify.expect.trim() },
     },
     sign_out: signOut(form.sign_out, base.sign_out ?? null),
   };
+}
+
+/** What is said of a sign-in of this kind; what another kind had is left out. */
+function byHandOf(form: WaysForm["sign_in"], base: SignInPart, faults: Faults): SignInPart {
+  const before: SignInKind = base.kind ?? "webhook";
+  const theirs = before === form.kind ? [] : [...KEYS[before], ...BESIDE[before]];
+  const left = theirs.filter((key) => !KEYS[form.kind].includes(key));
+  const without = Object.fromEntries(left.map((key) => [key, NOTHING[key] ?? null]));
+  const kind = form.kind === "webhook" && !base.kind ? {} : { kind: form.kind };
+  if (form.kind === "webhook")
+    return {
+      ...kind,
+      ...without,
+      url: said(form.url),
+      method: form.method === "" ? null : form.method,
+      headers: headers(form.headers, faults),
+      body: body(form.body, faults),
+    };
+  const wrong = (what: string) => (faults["sign_in.steps"] ??= what);
+  return {
+    ...kind,
+    ...without,
+    steps: form.steps.map((step) => toStep(step, wrong)),
+    ...(form.kind === "exchange" ? { cookies: names(form.cookies) } : {}),
+    ...(form.kind === "link" ? { open: said(form.open), open_origins: names(form.open_origins) } : {}),
+    ...(form.kind === "storage" ? { storage: toStorage(form.storage) } : {}),
+  };
+}
+
+/** What the file may say of a kind beside what the form shows. */
+const BESIDE: Record<SignInKind, string[]> = {
+  webhook: ["encoding", "expect"],
+  exchange: ["cookie_origins"],
+  link: [],
+  // Its own request, in the place of the console's.
+  storage: ["url", "method", "headers", "body", "encoding", "expect"],
+  forest: ["forest"],
+};
+
+/** How the file says that a key is not there. */
+const NOTHING: Record<string, unknown> = {
+  headers: {},
+  expect: [],
+  steps: [],
+  cookies: [],
+  cookie_origins: [],
+  open_origins: [],
+};
+
+function names(text: string): string[] {
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 /** Those of the preset that are said; and what the file says beside them, as long as it is about the same preset. */

@@ -9,7 +9,7 @@ import type { TableKind } from "../bindings/TableKind";
 import type { Theme } from "../bindings/Theme";
 import type { WhenClosed } from "../bindings/WhenClosed";
 import { locale } from "./shared";
-import { recipe, trial } from "./sign-in";
+import { recipe, steps, storage, trial } from "./sign-in";
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString(locale)} ${n === 1 ? one : many}`;
 
@@ -66,6 +66,23 @@ const fields = {
     hint: "Strings may be templates: user, operator, reason, session, connection, secret. Empty: no body.",
     example: '{ "userId": "{{ user.id }}" }',
   },
+  "sign_in.steps": { label: steps.label, hint: steps.hint },
+  "sign_in.cookies": {
+    label: "Cookies for the window",
+    hint: "Their names, separated by commas. A * at the end stands for any end.",
+    example: "session, XSRF-TOKEN",
+  },
+  "sign_in.open": {
+    label: "Which value is the link",
+    hint: "The name under which a request takes the link from its answer.",
+    example: "link",
+  },
+  "sign_in.open_origins": {
+    label: "Where the link may lead",
+    hint: "Origins, separated by commas. Empty: that of the start page.",
+    example: "https://login.acme.com",
+  },
+  "sign_in.storage": { label: storage.label, hint: storage.hint },
   "sign_in.success": {
     label: "Success message",
     hint: "May be left empty.",
@@ -142,6 +159,8 @@ export const setup = {
     signIn: "Sign-in",
     signInText: "How an agent becomes a user.",
     recipe,
+    steps,
+    storage,
     verify: "Check",
     verifyText: "Optional: checked before the page is shown, so that nobody works as the wrong user.",
     signOut: "Sign-out",

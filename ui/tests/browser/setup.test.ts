@@ -512,7 +512,7 @@ const views: View[] = [
     opening: {
       prepare: (fake, { connectionFile }) => {
         const sign_in = {
-          kind: "exchange",
+          kind: "forest",
           cookies: ["sid"],
           steps: [{ url: "x", body: "{{ secret.operator_password }}" }],
         };
@@ -527,6 +527,42 @@ const views: View[] = [
     go: async (page) => {
       await edit(page);
       await centre(page.getByRole("button", { name: "Edit the file" }));
+    },
+  },
+  {
+    name: "editor-sign-in-exchange",
+    go: async (page) => {
+      await newConnection(page);
+      await runs(page).selectOption("Written by hand");
+      await page.getByRole("combobox", { name: "Sign-in method" }).selectOption("exchange");
+      await page.getByRole("button", { name: "Add a request" }).click();
+      const step = page.getByRole("group", { name: "Request 1", exact: true });
+      await step.getByLabel("Address").fill("https://app.acme.example/login");
+      await step.getByRole("button", { name: "Add a value" }).click();
+      await step.getByLabel("Name of value 1").fill("csrf");
+      await step.getByLabel("What value 1 is called there").fill("/csrf");
+      await centre(step);
+    },
+  },
+  {
+    name: "editor-sign-in-storage",
+    go: async (page) => {
+      await newConnection(page);
+      await runs(page).selectOption("Written by hand");
+      await page.getByRole("combobox", { name: "Sign-in method" }).selectOption("storage");
+      await page.getByRole("button", { name: "Add an entry" }).click();
+      await page.getByLabel("Name of entry 1").fill("token");
+      await page.getByLabel("Value of entry 1").fill("{{ captured.token }}");
+      await centre(page.getByRole("combobox", { name: "Sign-in method" }));
+    },
+  },
+  {
+    name: "editor-sign-in-link",
+    go: async (page) => {
+      await newConnection(page);
+      await runs(page).selectOption("Written by hand");
+      await page.getByRole("combobox", { name: "Sign-in method" }).selectOption("link");
+      await centre(page.getByRole("textbox", { name: "Which value is the link" }));
     },
   },
   {

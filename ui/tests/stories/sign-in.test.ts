@@ -44,6 +44,11 @@ async function fill(name: string, text: string) {
   if (text !== "") await user.paste(text);
 }
 
+async function into(input: HTMLElement, text: string) {
+  await user.click(input);
+  await user.paste(text);
+}
+
 async function save() {
   await press(/^Save/);
   await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
@@ -178,18 +183,23 @@ describe("what the application runs", () => {
     });
   });
 
-  test("a sign-in of another kind is text, one press away, and stays whole", async () => {
+  test("a Smart Action is text, one press away, and stays whole", async () => {
     const sign_in: SignInPart = {
-      kind: "exchange",
-      cookies: ["sid"],
-      steps: [
-        { url: "https://app.acme.example/login", body: { password: "{{ secret.operator_password }}" } },
-      ],
+      kind: "forest",
+      redirect_to: "https://app.acme.example/",
+      forest: {
+        backend: "https://admin.acme.example",
+        action: "/forest/actions/impersonate",
+        collection: "users",
+        rendering: "1",
+        operator: "2",
+        values: { Token: "{{ secret.operator_password }}" },
+      },
     };
     await startEdit(sign_in, { sign_out: { steps: [{ url: "https://app.acme.example/logout" }] } });
-    expect(screen.getByText("This sign-in is of kind “exchange” and is edited as text.")).toBeInTheDocument();
+    expect(screen.getByText("This sign-in is of kind “forest” and is edited as text.")).toBeInTheDocument();
+    expect(screen.queryByText(/does not know/)).toBeNull();
     expect(screen.queryByLabelText("Login endpoint")).toBeNull();
-    expect(await field("operator_password")).toBeInTheDocument();
     await fill("Name", "Acme again");
     await press("Edit the file");
     expect(await field("Connection file")).toHaveFocus();
@@ -197,6 +207,84 @@ describe("what the application runs", () => {
       name: "Acme again",
       sign_in,
       sign_out: { steps: [{ url: "https://app.acme.example/logout" }] },
+    });
+  });
+
+  test("an exchange is edited request by request, and what the form does not show stays", async () => {
+    const sign_in: SignInPart = {
+      kind: "exchange",
+      cookies: ["sid"],
+      block: ["/admin/"],
+      redirect_to: "https://app.acme.example/",
+      verify: {
+        url: "https://app.acme.example/me",
+        headers: { "x-a": "b" },
+        expect: "response.json.id == user.id",
+      },
+      steps: [
+        {
+          name: "the form",
+          method: "GET",
+          url: "https://app.acme.example/login",
+          redirects: 3,
+          capture: { csrf: { form: "_token" }, sub: { json: "/token", claim: "sub" } },
+        },
+        {
+          url: "https://app.acme.example/login",
+          encoding: "form",
+          body: { password: "{{ secret.operator_password }}" },
+          expect: [302, "response.status != 404"],
+        },
+      ],
+    };
+    await startEdit(sign_in);
+    expect(screen.queryByText(/does not know/)).toBeNull();
+    const second = within(screen.getByRole("group", { name: "Request 2" }));
+    expect(second.getByLabelText(/What means yes/)).toHaveValue("302\nresponse.status != 404");
+    await into(second.getByLabelText("What it does"), "the login");
+    await press("Add a request");
+    const third = within(screen.getByRole("group", { name: "Request 3" }));
+    expect(third.getByLabelText("What it does")).toHaveFocus();
+    await into(third.getByLabelText("Address"), "https://app.acme.example/become");
+    await user.click(third.getByRole("button", { name: "Add a value" }));
+    expect(third.getByLabelText("Name of value 1")).toHaveFocus();
+    await into(third.getByLabelText("Name of value 1"), "session");
+    await user.selectOptions(third.getByLabelText("Where value 1 is"), "cookie");
+    await into(third.getByLabelText("What value 1 is called there"), "sid");
+    await fill("Cookies for the window", "sid, remember_*");
+    await save();
+    const [first, login] = sign_in.steps ?? [];
+    expect(saved().sign_in).toMatchObject({
+      ...sign_in,
+      cookies: ["sid", "remember_*"],
+      steps: [
+        first,
+        { ...login, name: "the login" },
+        { url: "https://app.acme.example/become", capture: { session: { cookie: "sid" } } },
+      ],
+    });
+  });
+
+  test("another way to sign in by hand leaves out what only the first one has", async () => {
+    await startEdit({
+      url: "https://app.acme.example/login",
+      body: { id: "{{ user.id }}" },
+      redirect_to: "https://app.acme.example/",
+    });
+    await user.selectOptions(await field("Sign-in method"), "storage");
+    await press("Add a request");
+    const step = within(screen.getByRole("group", { name: "Request 1" }));
+    await into(step.getByLabelText("Address"), "https://api.acme.example/tokens");
+    await press("Add an entry");
+    await into(screen.getByLabelText("Name of entry 1"), "auth");
+    await into(screen.getByLabelText("Value of entry 1"), "{{ captured.token }}");
+    await save();
+    expect(saved().sign_in).toMatchObject({
+      kind: "storage",
+      url: null,
+      body: null,
+      steps: [{ url: "https://api.acme.example/tokens" }],
+      storage: { local: { auth: "{{ captured.token }}" }, session: {} },
     });
   });
 
