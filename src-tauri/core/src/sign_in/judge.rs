@@ -375,6 +375,7 @@ pub(super) fn hint_for(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use std::time::Duration;
 
     fn request() -> PlannedRequest {
@@ -414,7 +415,8 @@ mod tests {
             ("0b5a2a3e", false),
         ] {
             let answer = answer(200, &json!({ "user": { "id": id } }).to_string());
-            assert_eq!(judge_verify(&answer, &verify, &context, &[]).is_ok(), is_meant, "{id}");
+            let judged = judge_verify(&answer, &verify, &Landed::default(), &context, &[]);
+            assert_eq!(judged.is_ok(), is_meant, "{id}");
         }
     }
 
