@@ -136,7 +136,7 @@ pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
         context["captured"][name] = MASK.into();
     }
     // What the sign-in will be answered is not known, nor whether what is asked for is in it.
-    let is_known = !sign_in.verify.as_ref().is_some_and(|verify| verify.needs_response());
+    let is_known = !sign_in.verify.as_ref().is_some_and(crate::connection::Verify::needs_response);
     let own = match &sign_in.recipe {
         Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => Some(request),
         _ => None,

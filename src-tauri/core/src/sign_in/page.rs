@@ -5,7 +5,7 @@ use scraper::{ElementRef, Html, Node, Selector};
 
 use crate::browser::Answer;
 
-/// Where frameworks put what went wrong: ARIA, Bootstrap, Tailwind's and Rails' flashes, Django, Symfony, WordPress.
+/// Where frameworks put what went wrong: ARIA, Bootstrap, Tailwind's and Rails' flashes, Django, Symfony, `WordPress`.
 const MESSAGES: &str = "[role=alert], .alert, .alert-danger, .errorlist, .error, .errors, .error-message, \
      .flash, .flashes, .messages, .notice, .invalid-feedback, .help-block, .text-danger, .text-red-600, #login_error";
 const HEADINGS: &str = "h1, h2";
@@ -59,7 +59,7 @@ fn from(page: &Html, heading: ElementRef<'_>) -> String {
 }
 
 /// The text of a node that is shown to people.
-fn readable<'a>(node: ego_tree::NodeRef<'a, Node>) -> Option<&'a str> {
+fn readable(node: ego_tree::NodeRef<'_, Node>) -> Option<&str> {
     let text = node.value().as_text()?;
     let is_hidden = node.ancestors().filter_map(|above| above.value().as_element()).any(|element| {
         matches!(element.name(), "script" | "style" | "noscript" | "template" | "svg" | "head" | "select")
