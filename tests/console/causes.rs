@@ -48,6 +48,9 @@ struct Gate {
     told: Vec<String>,
 }
 
+/// What the answering side has of an [`Application`].
+type Shared = (Answers, Arc<Mutex<Vec<String>>>, Arc<Mutex<Gate>>);
+
 struct Application {
     answers: Answers,
     received: Arc<Mutex<Vec<String>>>,
@@ -57,7 +60,7 @@ struct Application {
 }
 
 async fn answer(
-    State((answers, received, gate)): State<(Answers, Arc<Mutex<Vec<String>>>, Arc<Mutex<Gate>>)>,
+    State((answers, received, gate)): State<Shared>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
