@@ -22,3 +22,4 @@ mod runs;
 mod slow_shop;
 mod story;
 mod time;
+mod trials;

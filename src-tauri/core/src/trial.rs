@@ -16,14 +16,18 @@ use crate::connection::{Connection, Origin};
 use crate::directory::{self, Directory, Info, Query, Row, Tier};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::impersonation::{self, About};
+use crate::plain;
 use crate::policy;
 use crate::secrets::Secrets;
-use crate::sign_in::{self, Rehearsal};
+use crate::sign_in::{self, Refused, Rehearsal, Rehearsed};
 use crate::vault::Vault;
 use crate::wiped::Wiped;
 
 /// The reason in the audit log.
 pub(crate) const REASON: &str = "Trying the sign-in";
+
+/// Characters of an id that no user has, as they are told.
+const MOST_OF_AN_ID: usize = 100;
 
 /// What a trial needs beside the connection's text.
 pub struct Trial<'a> {
@@ -66,20 +70,19 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     };
     // No entry, no session: this one is short, but it is one.
     audit.append(begun.clone()).await?;
-    let rehearsal = Box::pin(sign_in::rehearse(&connection, context, &secrets, clock, &trial.stop)).await;
-    let event = if rehearsal.ok {
-        Event::Active
-    } else {
-        let status = rehearsal.exchanges.last().and_then(|exchange| exchange.status);
-        Event::Refused { status, cause: rehearsal.outcome.clone() }
+    let tried = Box::pin(sign_in::rehearse(&connection, context, &secrets, clock, &trial.stop)).await;
+    let Rehearsed { shown, refused, sign_out_failed } = tried;
+    let event = match refused {
+        None => Event::Active,
+        Some(Refused { status, cause }) => Event::Refused { status, cause },
     };
-    for event in [event, EndCause::Operator.into()] {
+    for event in [event, Event::Ended { cause: EndCause::Operator, sign_out_failed }] {
         // It has happened, and its report is worth having without the log. What is owed is written with the next.
         if let Err(error) = audit.append_or_owe(&begun, begun.then(clock.now_ms(), event)).await {
             tracing::error!("{error}");
         }
     }
-    Ok(rehearsal)
+    Ok(shown)
 }
 
 async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prepared> {
@@ -149,8 +152,11 @@ async fn read_user(
     let info = directory.info();
     directory.close().await;
     let row = row?.ok_or_else(|| {
-        Error::new(Code::UserNotFound, format!("No user has the id {}.", trial.user))
-            .hint("Give the id as the directory shows it.")
+        Error::new(
+            Code::UserNotFound,
+            format!("No user has the id {}.", plain::line(trial.user, MOST_OF_AN_ID)),
+        )
+        .hint("Give the id as the directory shows it.")
     })?;
     Ok((info, row))
 }

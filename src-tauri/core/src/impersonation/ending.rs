@@ -1,7 +1,6 @@
 //! Every way of ending: signed out, window closed, *ended* written, and told.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -14,10 +13,6 @@ use crate::notice::Notice;
 use crate::session::EndedSession;
 use crate::sign_in::{self, Client};
 use crate::wiped::Wiped;
-
-/// How long an end waits for the answer to a sign-in that is still out, since the application can end what it begins
-/// meanwhile; and for that to a sign-out that the window could not send.
-const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 impl Impersonations {
     /// Ends a session: signs out, closes its window, writes the audit log. Whoever calls while it is
@@ -70,7 +65,7 @@ impl Impersonations {
         }
         let connection = running.connection();
         // A sign-in that is still out could sign in after the sign-out.
-        let _ = tokio::time::timeout(LAST_ANSWER, running.sending.lock()).await;
+        let _ = tokio::time::timeout(sign_in::LAST_ANSWER, running.sending.lock()).await;
         let is_whole = self.hand_over(running, &connection).await;
         let by_window = self.sign_out_by_window(running, &connection).await;
         let by_console = self.sign_out_by_console(running, &connection);
@@ -152,7 +147,7 @@ impl Impersonations {
             client.put(&cookies);
             client.send_as_page(request).await.ok().map(|(answer, _)| answer)
         };
-        tokio::time::timeout(LAST_ANSWER, sent).await.ok().flatten()
+        tokio::time::timeout(sign_in::LAST_ANSWER, sent).await.ok().flatten()
     }
 
     async fn sign_out_by_console(&self, running: &Running, connection: &Connection) -> Result<(), String> {

@@ -17,6 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::{Origin, Url};
 
+use super::authorities;
 use super::kept::{Unkept, unkept, unsent};
 use crate::browser::{Answer, Gateway, PlannedRequest, SameSite, SessionCookie, Unanswered};
 use crate::connection::{Method, Network};
@@ -94,7 +95,9 @@ impl Client {
             })?;
             http = http.tls_certs_merge(certificates);
         }
-        let http = http.build().map_err(Error::internal)?;
+        authorities::check()?;
+        // Nothing else is left that could fail here: <https://docs.rs/reqwest/latest/reqwest/struct.ClientBuilder.html#method.build>
+        let http = http.build().map_err(|cause| authorities::explain_lack(&in_words(&cause)))?;
         Ok(Self {
             http,
             jar: CookieStore::new(),

@@ -4,6 +4,7 @@
 //! of it (`arrival`), and answers are judged (`judge`). `rehearsal` does all of it without a window.
 
 mod arrival;
+mod authorities;
 mod capture;
 mod causes;
 mod client;
@@ -30,7 +31,7 @@ pub use form::{FormChange, FormChoice, FormField, SignInForm, form};
 pub use inert::Inert;
 pub use judge::{Landed, judge, judge_sign_out, judge_verify, link_failed};
 pub use reach::{name_cause, refuse_unreachable};
-pub use rehearsal::{Rehearsal, rehearse, response};
+pub use rehearsal::{Refused, Rehearsal, Rehearsed, rehearse, response};
 pub use shown::Exchange;
 pub use steps::{one as take_step, sign_out as take_sign_out_steps};
 
@@ -45,6 +46,10 @@ pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The same for all that one side sends, the window or the console: quitting waits for it.
 pub const SIGN_OUT_LIMIT: Duration = Duration::from_secs(7);
+
+/// How long an end waits for the answer to a sign-in that is still out, since the application can end what it begins
+/// meanwhile; and for that to a sign-out that the window could not send.
+pub const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 /// Who am I now? Asked before the page is shown.
 pub struct Verify {

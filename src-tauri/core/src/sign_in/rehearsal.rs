@@ -14,8 +14,8 @@ use super::client::{Client, Reply};
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{
-    Arrival, Landed, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, arrive, causes, cookies_for_window, judge,
-    judge_sign_out, judge_verify, reach, steps,
+    Arrival, LAST_ANSWER, Landed, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, arrive, causes,
+    cookies_for_window, judge, judge_sign_out, judge_verify, reach, steps,
 };
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::clock::Clock;
@@ -25,9 +25,8 @@ use crate::masks::Masks;
 use crate::template::GIVEN;
 use crate::wiped::Wiped;
 
-/// How long a rehearsal that is stopped waits for the answer to what it has sent: what the application begins meanwhile,
-/// it can end.
-const LAST_ANSWER_MS: i64 = 5_000;
+/// What is said of a rehearsal that was stopped, whatever became of its last request.
+const STOPPED: &str = "The trial was stopped";
 
 /// Redirects of a one-time link that are followed, as many as a browser would in good faith.
 const MOST_REDIRECTS: usize = 10;
@@ -46,6 +45,22 @@ pub struct Rehearsal {
     pub ok: bool,
 }
 
+/// A rehearsal with what the audit log keeps of it.
+pub struct Rehearsed {
+    pub shown: Rehearsal,
+    /// Why nobody was signed in. `None`: somebody was, whatever became of the sign-out.
+    pub refused: Option<Refused>,
+    /// Why the application may still hold the session.
+    pub sign_out_failed: Option<String>,
+}
+
+/// A sign-in that did not go through.
+pub struct Refused {
+    /// HTTP status of the answer that settled it, if it was an answer.
+    pub status: Option<u16>,
+    pub cause: String,
+}
+
 /// Signs in as the user of `context`, asks who that is, and signs out. `context` has the secrets, `secrets`
 /// are the same for masking. After `stop` only what was begun is ended, in seconds, whatever is not answered.
 pub async fn rehearse(
@@ -54,15 +69,22 @@ pub async fn rehearse(
     secrets: &[SecretString],
     clock: &Clock,
     stop: &CancellationToken,
-) -> Rehearsal {
+) -> Rehearsed {
     let now = clock.now_ms() / 1000;
     let network = &connection.network;
     let (mut console, mut window) = match (Client::new(network), Client::in_place_of_window(network)) {
         (Ok(console), Ok(window)) => (console, window),
         (Err(error), _) | (_, Err(error)) => {
-            let refusal = in_words(error);
-            let (outcome, hint) = (refusal.title, Some(refusal.hint));
-            return Rehearsal { exchanges: Vec::new(), outcome, hint, notes: Vec::new(), ok: false };
+            let refused = in_words(error);
+            let shown = Rehearsal {
+                exchanges: Vec::new(),
+                outcome: refused.title.clone(),
+                hint: Some(refused.hint),
+                notes: Vec::new(),
+                ok: false,
+            };
+            let refused = Some(Refused { status: None, cause: refused.title });
+            return Rehearsed { shown, refused, sign_out_failed: None };
         }
     };
     super::complete(connection, &mut context, console.captured(), now);
@@ -78,11 +100,10 @@ pub async fn rehearse(
     let signed_in = signed_in.unwrap_or_else(|| {
         // What was not answered may have begun something.
         stage.console.begin();
-        Err(Refusal::new(
-            "The trial was stopped",
-            "Its last request was not answered in time. What it had begun before was ended again; what that request \
-             began, the application may keep until it expires.",
-        ))
+        Err(stopped("Its last request was not answered in time"))
+    });
+    let signed_in = signed_in.map_err(|refusal| {
+        if stop.is_cancelled() && refusal.title != STOPPED { stopped(&refusal.title) } else { refusal }
     });
     if signed_in.is_err() {
         // Stopped between the steps and the window: the session would be left with nobody to end it.
@@ -90,19 +111,21 @@ pub async fn rehearse(
         stage.window.put(&cookies.unwrap_or_default());
     }
     let signed_out = stage.sign_out(signed_in.is_ok()).await;
-    let outcome = signed_in.and_then(|said| match signed_out {
-        Ok(()) => Ok(said),
-        Err(why) => Err(Refusal::new(
-            format!("Signed in, but the sign-out did not go through: {why}"),
-            "Check `[sign_out]`; the application may keep this session until it expires.",
-        )),
-    });
-    stage.ended(outcome)
+    stage.ended(signed_in, signed_out)
+}
+
+/// What the last request came to is told beside it: nobody waited for that answer any more.
+fn stopped(last: &str) -> Refusal {
+    let hint = format!(
+        "{last}. What it had begun before was ended again; what that request began, the application may keep until \
+         it expires."
+    );
+    Refusal::new(STOPPED, hint)
 }
 
 async fn given_up(stop: &CancellationToken, clock: &Clock) {
     stop.cancelled().await;
-    clock.until(clock.now().plus(LAST_ANSWER_MS)).await;
+    clock.until(clock.now().plus(i64::try_from(LAST_ANSWER.as_millis()).unwrap_or(i64::MAX))).await;
 }
 
 /// A rehearsal under way.
@@ -125,28 +148,38 @@ impl Stage<'_> {
         known.chain(self.console.secrets()).chain(self.window.secrets()).collect()
     }
 
-    fn ended(mut self, outcome: Result<String, Refusal>) -> Rehearsal {
+    fn ended(mut self, signed_in: Result<String, Refusal>, signed_out: Result<(), String>) -> Rehearsed {
         // What was captured last may stand in the first answer.
         let masks = Masks::of(&self.hidden());
         for exchange in &mut self.exchanges {
             exchange.mask_for_good(&masks);
         }
         let (exchanges, notes) = (self.exchanges, self.notes.iter().map(|note| masks.mask(note)).collect());
-        match outcome.map_err(|refusal| masks.refusal(refusal)) {
-            Ok(outcome) => {
-                Rehearsal { exchanges, outcome: masks.mask(&outcome), hint: None, notes, ok: true }
-            }
+        let sign_out_failed = signed_out.err().map(|why| masks.mask(&why));
+        let signed_in = signed_in.map_err(|refusal| masks.refusal(refusal));
+        let refused = signed_in.as_ref().err();
+        let refused = refused.map(|refusal| Refused { status: refusal.status, cause: refusal.title.clone() });
+        let outcome = signed_in.and_then(|said| match &sign_out_failed {
+            None => Ok(masks.mask(&said)),
+            Some(why) => Err(Refusal::new(
+                format!("Signed in, but the sign-out did not go through: {why}"),
+                "Check `[sign_out]`; the application may keep this session until it expires.",
+            )),
+        });
+        let shown = match outcome {
+            Ok(outcome) => Rehearsal { exchanges, outcome, hint: None, notes, ok: true },
             Err(refusal) => {
                 let (outcome, hint) = (refusal.title, Some(refusal.hint).filter(|hint| !hint.is_empty()));
                 Rehearsal { exchanges, outcome, hint, notes, ok: false }
             }
-        }
+        };
+        Rehearsed { shown, refused, sign_out_failed }
     }
 
     fn go_on(&self) -> Result<(), Refusal> {
         if self.stop.is_cancelled() {
             let hint = "What it had begun in the application was ended again.";
-            return Err(Refusal::new("The trial was stopped", hint));
+            return Err(Refusal::new(STOPPED, hint));
         }
         Ok(())
     }

@@ -1,0 +1,137 @@
+//! What the audit log keeps of a trial: whether somebody was signed in, what the application answered to that, and
+//! whether the application may hold the session still.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use understudy_core::audit::{Entry, Event};
+use understudy_core::sign_in::Rehearsal;
+
+use crate::desk_of_support::{Desk, three_users};
+
+/// What the application does with a request.
+#[derive(Clone, Copy)]
+enum Does {
+    Answer(u16),
+    /// It closes the connection without a word.
+    Cut,
+    /// It takes the request and says nothing.
+    Keep,
+}
+
+/// An application that does as it is told with the login and the logout; who is signed in is always user 7.
+struct Application {
+    origin: String,
+    /// A request that is not answered has come.
+    is_kept: Arc<Notify>,
+}
+
+impl Application {
+    async fn start(login: Does, logout: Does) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let origin = format!("http://{}", listener.local_addr().expect("an address"));
+        let is_kept = Arc::new(Notify::new());
+        let keeps = Arc::clone(&is_kept);
+        tokio::spawn(async move {
+            while let Ok((peer, _)) = listener.accept().await {
+                tokio::spawn(serve(peer, login, logout, Arc::clone(&keeps)));
+            }
+        });
+        Self { origin, is_kept }
+    }
+
+    async fn connection(&self, folder: &Path) -> String {
+        let (app, users) = (&self.origin, three_users(folder).await);
+        format!(
+            "name = \"Trial\"\nenvironment = \"staging\"\n[directory]\nurl = \"{users}\"\ntable = \"users\"\n\
+             id = \"id\"\nemail = \"email\"\n[sign_in]\nurl = \"{app}/login\"\nredirect_to = \"{app}/\"\n\
+             timeout_ms = 1000\n[sign_in.verify]\nurl = \"{app}/me\"\nexpect = \"response.json.id == 7\"\n\
+             [sign_out]\nurl = \"{app}/logout\"\n[policy]\nreason = \"optional\"\n"
+        )
+    }
+}
+
+async fn serve(mut peer: TcpStream, login: Does, logout: Does, keeps: Arc<Notify>) {
+    let mut bytes = vec![0; 8192];
+    while let Ok(read @ 1..) = peer.read(&mut bytes).await {
+        let request = String::from_utf8_lossy(&bytes[..read]).into_owned();
+        let does = match request.split(' ').nth(1) {
+            Some("/login") => login,
+            Some("/logout") => logout,
+            _ => Does::Answer(200),
+        };
+        match does {
+            Does::Cut => return,
+            Does::Keep => {
+                keeps.notify_one();
+                return std::future::pending().await;
+            }
+            Does::Answer(status) => {
+                let body = "{\"id\":7}";
+                let answer = format!("HTTP/1.1 {status} .\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                let _ = peer.write_all(answer.as_bytes()).await;
+            }
+        }
+    }
+}
+
+/// The report of a trial with such an application, and what the log says of it, in order.
+async fn tried(login: Does, logout: Does) -> (Rehearsal, Vec<Event>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = Application::start(login, logout).await.connection(folder.path()).await;
+    let desk = Desk::with_connection(|_| text.clone()).await;
+    let rehearsal = desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await;
+    (rehearsal.expect("it begins"), events(&desk).await)
+}
+
+async fn events(desk: &Desk) -> Vec<Event> {
+    let entries: Vec<Entry> = desk.audit().await.entries(10).await.expect("readable");
+    entries.into_iter().rev().map(|entry| entry.event).collect()
+}
+
+#[tokio::test]
+async fn a_customer_whom_a_trial_could_not_sign_out_is_in_the_log_as_such() {
+    for logout in [Does::Answer(500), Does::Answer(403), Does::Cut] {
+        let (tried, log) = tried(Does::Answer(200), logout).await;
+        assert!(!tried.ok && tried.outcome.starts_with("Signed in, but"), "{tried:#?}");
+        let [Event::Begun, Event::Active, Event::Ended { sign_out_failed: Some(why), .. }] = &log[..] else {
+            panic!("signed in, and never out: {log:#?}")
+        };
+        assert!(tried.outcome.ends_with(why.as_str()), "{why} is what the report says: {tried:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_trial_that_was_refused_is_in_the_log_with_the_answer_to_the_login() {
+    let (_, log) = tried(Does::Answer(409), Does::Answer(200)).await;
+    assert!(matches!(&log[1], Event::Refused { status: Some(409), .. }), "{log:#?}");
+    for login in [Does::Cut, Does::Keep] {
+        let (_, log) = tried(login, Does::Answer(200)).await;
+        assert!(matches!(&log[1], Event::Refused { status: None, .. }), "no answer has no status: {log:#?}");
+        assert!(matches!(&log[2], Event::Ended { sign_out_failed: None, .. }), "{log:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_trial_that_is_stopped_says_so_also_when_its_last_request_fails_by_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let application = Application::start(Does::Keep, Does::Answer(200)).await;
+    let text = application.connection(folder.path()).await;
+    let desk = Desk::with_connection(|_| text.clone()).await;
+    let trying = desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1);
+    let stopping = async {
+        application.is_kept.notified().await;
+        desk.console.stop_trial(2).expect("it is the newer turn");
+    };
+    let (tried, ()) = tokio::join!(trying, stopping);
+    let tried = tried.expect("it begins");
+    assert_eq!(tried.outcome, "The trial was stopped");
+    assert!(tried.hint.is_some_and(|hint| hint.contains("did not answer within 1 s")));
+    let log = events(&desk).await;
+    let stopped = |event: &Event| matches!(event, Event::Refused { status: None, cause } if cause == "The trial was stopped");
+    assert!(stopped(&log[1]), "{log:#?}");
+}
