@@ -1,11 +1,12 @@
 //! The command line: what can be done without a window, and how one is opened.
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 use tokio_util::sync::CancellationToken;
 use understudy_core::audit::{AuditLog, Who};
 use understudy_core::check::{Report, Status};
@@ -23,11 +24,11 @@ use understudy_core::secrets::way_in;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::Rehearsal;
 use understudy_core::trial::Trial;
-use understudy_core::vault::{Keep, SecretState, Vault};
+use understudy_core::vault::{self, Keep, LONGEST, SecretState, Vault};
 use understudy_core::{check, console, trial};
 
 use crate::session_window::check_sandbox;
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
 use crate::{core_dumps, desktop};
 
 /// Find a customer, sign in as them.
@@ -134,7 +135,10 @@ enum Secret {
 }
 
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => return tell(&told),
+    };
     let outcome = match arguments.command {
         None => desktop::run(desktop::Start { demo: false }),
         Some(Command::Demo) => desktop::run(desktop::Start { demo: true }),
@@ -146,12 +150,24 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// What clap has to say: a slip, or the help or the version that was asked for. Fails when it cannot be written.
+fn tell(told: &clap::Error) -> ExitCode {
+    match written(told.print().and_then(|()| std::io::stdout().flush())) {
+        Ok(()) => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(1)),
+        Err(error) => {
+            say_wrong(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn in_terminal(command: Command) -> Result<ExitCode> {
     core_dumps::forbid_reading();
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| lack(&cause))?;
     let home = Home::locate()?;
     runtime.block_on(async {
+        signals::outlive_full_files().map_err(|cause| lack(&cause))?;
         match command {
             Command::Demo => Ok(ExitCode::SUCCESS),
             Command::Add { file, replace } => add(&home, &file, replace).await,
@@ -205,7 +221,7 @@ async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
 async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<ExitCode> {
     let connections = Connections::new(home.clone());
     let vault = Vault::system();
-    let text = text_of(home, id, &format!("There is no connection `{id}`."))?;
+    let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
     // A file that cannot be read any more has secrets all the same, but nothing that names them.
     let parsed = Connection::parse(id, &text, Origin::Own, None);
     let mut stored = Vec::new();
@@ -294,7 +310,11 @@ impl Named {
             return Ok(Self { id, text, saved, is_added });
         }
         let id = file.to_string_lossy().into_owned();
-        let text = text_of(home, &id, &format!("`{id}` is neither a file nor a connection that was added."))?;
+        let text = text_of(
+            home,
+            &id,
+            &format!("`{}` is neither a file nor a connection that was added.", short(&id)),
+        )?;
         let saved = saved_as(&id);
         Ok(Self { id, text, saved, is_added: true })
     }
@@ -486,7 +506,7 @@ async fn try_sign_in(home: &Home, vault: &Vault, named: &Named, user: &str, json
     let stop = CancellationToken::new();
     let typed = check::Typed::default();
     let audit = AuditLog::open(&home.audit_file()?).await?;
-    let mut signals = Signals::listen().map_err(Error::internal)?;
+    let mut signals = Signals::listen().map_err(|cause| lack(&cause))?;
     let clock = Clock::wall();
     let mut running = Box::pin(asking(vault, named, &stop, async || {
         let trial = Trial {
@@ -649,7 +669,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 "The demo makes its own secret, a new one at each start.",
             ));
         }
-        let text = text_of(home, id, &format!("There is no connection `{id}`."))?;
+        let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
         Connection::parse(id, &text, Origin::Own, None)
     };
     match secret {
@@ -669,7 +689,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             say(&if was_there {
                 format!("Forgot {name} of {connection}.")
             } else {
-                format!("There was no {name} of {connection} in the keyring.")
+                format!("There was no {} of {} in the keyring.", short(&name), short(&connection))
             })?;
             Ok(ExitCode::SUCCESS)
         }
@@ -706,7 +726,7 @@ fn has_use_for(connection: &Connection, name: &str) -> Result<()> {
         return Ok(());
     }
     let id = &connection.id;
-    Err(Error::new(Code::SecretMissing, format!("`{id}` uses no secret `{name}`."))
+    Err(Error::new(Code::SecretMissing, format!("`{id}` uses no secret `{}`.", short(name)))
         .hint(format!("It uses: {}", if known.is_empty() { "none".into() } else { known.join(", ") })))
 }
 
@@ -720,14 +740,24 @@ fn needed(connection: &Connection) -> Vec<String> {
 
 /// Asks without echo at a terminal; otherwise takes all of standard input but for the line's end, as a key has lines.
 fn read_secret(prompt: &str) -> Result<SecretString> {
-    let value = if std::io::stdin().is_terminal() {
-        rpassword::prompt_password(prompt)
-    } else {
-        std::io::read_to_string(std::io::stdin()).map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+    let failed = |cause: std::io::Error| {
+        Error::new(Code::FileFailed, format!("Could not read the secret: {cause}"))
+            .hint("Check where it comes from.")
     };
-    value
-        .map(SecretString::from)
-        .map_err(|cause| Error::new(Code::FileFailed, format!("Could not read the secret: {cause}")))
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password(prompt).map(SecretString::from).map_err(failed);
+    }
+    // What is longer is refused, however much longer it is.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
+    std::io::stdin().take(LONGEST as u64 + 3).read_to_end(&mut bytes).map_err(failed)?;
+    let end = bytes.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    vault::fits(end, LONGEST)?;
+    let text = std::str::from_utf8(&bytes[..end]).map_err(|_| {
+        Error::new(Code::FileFailed, "The secret is not UTF-8 text.").hint(
+            "Check that this is the right file. A key in binary form has to be turned into PEM or Base64 first.",
+        )
+    })?;
+    Ok(SecretString::from(text))
 }
 
 /// The way to standard output: nothing in the text does anything to the terminal, wherever it comes from. Fails when
@@ -743,13 +773,26 @@ fn say_json(value: &impl serde::Serialize) -> Result<()> {
 
 fn write_out(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    written(writeln!(out, "{text}").and_then(|()| out.flush()))
+}
+
+fn written(outcome: std::io::Result<()>) -> Result<()> {
+    match outcome {
         Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new(Code::FileFailed, format!("Could not write the output: {cause}"))
                 .hint("Check where it is written, and that there is free space."))
         }
         _ => Ok(()),
     }
+}
+
+/// What was typed and is not known, as far as it tells which it was.
+fn short(typed: &str) -> String {
+    plain::line(typed, 100)
+}
+
+fn lack(cause: &std::io::Error) -> Error {
+    Error::lack("start", cause)
 }
 
 fn say_wrong(error: &Error) {

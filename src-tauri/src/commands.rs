@@ -40,8 +40,6 @@ pub struct ConsoleState {
     sessions: Vec<SessionView>,
     settings: Settings,
     version: String,
-    /// Why the keyring cannot be used; `null` when it can.
-    keyring: Option<Error>,
     /// Global shortcuts cannot be had here; `understudy --search` can be bound to a key instead.
     wayland: bool,
 }
@@ -58,9 +56,14 @@ pub async fn console_state(core: Core<'_>) -> Result<ConsoleState> {
         sessions: core.sessions(),
         settings: core.settings(),
         version: env!("CARGO_PKG_VERSION").into(),
-        keyring: core.keyring_problem().await,
         wayland: desktop::is_wayland(),
     })
+}
+
+/// Why the keyring cannot be used; `null` when it can. Asked by itself, because a keyring that hangs takes its time.
+#[tauri::command]
+pub async fn keyring_problem(core: Core<'_>) -> Result<Option<Error>> {
+    Ok(core.keyring_problem().await)
 }
 
 #[tauri::command]

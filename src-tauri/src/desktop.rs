@@ -23,7 +23,7 @@ use understudy_core::vault::Vault;
 use crate::leaving::{Leaving, come_back, leave, quit, raise, to_front};
 use crate::revival::{revive, watch_network};
 use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label, remembered_as};
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
 use crate::succession::Predecessor;
 use crate::{CONSOLE, commands, notification};
 
@@ -38,7 +38,12 @@ pub fn run(start: Start) -> Result<ExitCode> {
     log_to_stderr();
     let home = Home::locate()?;
     there_is_a_display()?;
-    let runtime = tokio::runtime::Runtime::new().map_err(Error::internal)?;
+    let lack = |cause: std::io::Error| Error::lack("start", &cause);
+    let runtime = tokio::runtime::Runtime::new().map_err(lack)?;
+    {
+        let _entered = runtime.enter();
+        signals::outlive_full_files().map_err(lack)?;
+    }
     tauri::async_runtime::set(runtime.handle().clone());
     let mut context = tauri::generate_context!();
     // Tauri's own folders are named by its identifier, and know nothing of a home that was moved.
@@ -70,6 +75,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
         )
         .invoke_handler(tauri::generate_handler![
             commands::console_state,
+            commands::keyring_problem,
             commands::directory_info,
             commands::search_users,
             commands::stop_search,

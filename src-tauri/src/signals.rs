@@ -16,6 +16,14 @@ pub struct Signals {
     hang_up: Signal,
 }
 
+/// From then on a file that may not grow (`ulimit -f`) is an error of the write and no end of the process without a
+/// word. Needs a runtime around it; lasts as long as the process.
+pub fn outlive_full_files() -> Result<()> {
+    #[cfg(unix)]
+    drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
+    Ok(())
+}
+
 impl Signals {
     pub fn listen() -> Result<Self> {
         Ok(Self {

@@ -17,7 +17,7 @@ use crate::rogue::Rogue;
 /// The canary: this text may be in the keyring, and in nothing that the program prints or writes.
 const CANARY: &str = "canary-c0a57-of-the-terminal";
 
-struct Terminal {
+pub struct Terminal {
     keyring: Keyring,
     home: TempDir,
     /// The folder that commands are typed in.
@@ -26,14 +26,14 @@ struct Terminal {
 
 /// What a command printed, and how it ended.
 #[derive(Debug)]
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 impl Terminal {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::with(Keyring::start().await.expect("a keyring"))
     }
 
@@ -46,14 +46,26 @@ impl Terminal {
     }
 
     /// Runs `understudy` with `input` on its standard input.
-    async fn type_in(&self, args: &[&str], input: &str) -> Said {
+    pub async fn type_in(&self, args: &[&str], input: &str) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_understudy"));
-        command.args(args).envs(self.keyring.env()).env("UNDERSTUDY_HOME", self.home.path());
+        command.args(args);
+        self.finish(command, input).await
+    }
+
+    /// Runs a line of the shell, in which `$understudy` is the program.
+    pub async fn shell(&self, line: &str) -> Said {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).env("understudy", env!("CARGO_BIN_EXE_understudy"));
+        self.finish(command, "").await
+    }
+
+    async fn finish(&self, mut command: Command, input: &str) -> Said {
+        command.envs(self.keyring.env()).env("UNDERSTUDY_HOME", self.home.path());
         let output = run_to_end(command.current_dir(self.here.path()), input).await.expect("it runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints text");
         let code = output.status.code().expect("it ends by itself");
         let said = Said { code, out: text(output.stdout), err: text(output.stderr) };
-        assert!(!format!("{said:?}").contains(CANARY), "{args:?} shows the secret: {said:?}");
+        assert!(!format!("{said:?}").contains(CANARY), "it shows the secret: {said:?}");
         said
     }
 
@@ -70,23 +82,23 @@ impl Terminal {
     }
 
     /// The command succeeds and complains of nothing; what it printed.
-    async fn succeeds(&self, args: &[&str]) -> String {
+    pub async fn succeeds(&self, args: &[&str]) -> String {
         self.run(args).await.succeeded()
     }
 
     /// The command fails with 1; its complaint, and nothing else, is on standard error.
-    async fn fails(&self, args: &[&str]) -> String {
+    pub async fn fails(&self, args: &[&str]) -> String {
         self.run(args).await.failed()
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.here.path().join(name);
         std::fs::write(&path, text).expect("written");
         path
     }
 
     /// The connection file of a small shop on the three users.
-    async fn shop(&self) -> String {
+    pub async fn shop(&self) -> String {
         let url = three_users(self.here.path()).await;
         format!(
             "name = \"Shop\"\nenvironment = \"staging\"\n[directory]\nurl = \"{url}\"\ntable = \"users\"\n\
@@ -101,7 +113,7 @@ impl Terminal {
     }
 
     /// What another program finds in the keyring.
-    async fn stored(&self, account: &str) -> Option<String> {
+    pub async fn stored(&self, account: &str) -> Option<String> {
         let mut look = Command::new("secret-tool");
         look.args(["lookup", "service", "understudy", "username", account]).envs(self.keyring.env());
         let output = run_to_end(&mut look, "").await.expect("secret-tool is installed");
@@ -110,12 +122,12 @@ impl Terminal {
 }
 
 impl Said {
-    fn succeeded(self) -> String {
+    pub fn succeeded(self) -> String {
         assert!(self.code == 0 && self.err.is_empty(), "{self:?}");
         self.out
     }
 
-    fn failed(self) -> String {
+    pub fn failed(self) -> String {
         assert!(self.code == 1 && self.out.is_empty(), "{self:?}");
         self.err
     }

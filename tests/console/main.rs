@@ -10,6 +10,8 @@ mod destinations;
 mod endings;
 mod files;
 mod form;
+#[cfg(target_os = "linux")]
+mod limits;
 mod login_endpoint;
 #[cfg(target_os = "linux")]
 mod postgres;

@@ -14,6 +14,7 @@ import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { ConsoleState } from "./bindings/ConsoleState";
 import type { Count } from "./bindings/Count";
 import type { DirectoryPart } from "./bindings/DirectoryPart";
+import type { Error as BoundaryError } from "./bindings/Error";
 import type { FormChange } from "./bindings/FormChange";
 import type { Info } from "./bindings/Info";
 import type { LeaveAnswer } from "./bindings/LeaveAnswer";
@@ -91,6 +92,8 @@ const IN_FORM: Asking = { again: true, retype: false };
 // Reading
 
 export const consoleState = () => call<ConsoleState>("console_state");
+/** Why the keyring cannot be used; `null` when it can. */
+export const keyringProblem = () => call<BoundaryError | null>("keyring_problem");
 
 /** Opens the directory if need be: may take as long as the connection's timeout. `anew`: what was indexed, added or
  * changed since the directory was opened counts. */

@@ -229,11 +229,40 @@ impl Error {
             .hint("Please report this with the steps that led here.")
     }
 
+    /// The system did not give what every program needs: a thread, a file's number, memory.
+    pub fn lack(doing: &str, cause: &std::io::Error) -> Self {
+        Self::new(Code::Internal, format!("Could not {doing}: the system gives no more ({cause})."))
+            .hint("Close other programs, or raise the limits that Understudy was started with (`ulimit -a`).")
+    }
+
     /// A file that could not be read or written.
     pub fn file(doing: &str, path: &std::path::Path, cause: &std::io::Error) -> Self {
-        Self::new(Code::FileFailed, format!("Could not {doing} {}: {cause}", path.display()))
-            .hint("Check that the file exists and that you may use it.")
+        use std::io::ErrorKind;
+        let next = match cause.kind() {
+            ErrorKind::StorageFull => "Free some space on the disk, then try again.",
+            ErrorKind::QuotaExceeded => {
+                "You have used up your share of the disk: delete something, then try again."
+            }
+            ErrorKind::FileTooLarge => {
+                "No file may become that large here: raise the limit (`ulimit -f`), then try again."
+            }
+            ErrorKind::ReadOnlyFilesystem => {
+                "The disk is read-only: choose another place, or have it changed."
+            }
+            _ => "Check that the file exists and that you may use it.",
+        };
+        Self::new(Code::FileFailed, format!("Could not {doing} {}: {}", path.display(), innermost(cause)))
+            .hint(next)
     }
+}
+
+/// What is at the bottom: layers above it add the names of files that nobody knows.
+fn innermost(cause: &std::io::Error) -> &dyn std::error::Error {
+    let mut cause: &dyn std::error::Error = cause;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause
 }
 
 impl std::fmt::Display for Error {

@@ -33,7 +33,7 @@ impl Home {
                 let folder = PathBuf::from(folder);
                 let absolute = std::path::absolute(&folder)
                     .map_err(|cause| Error::file("find UNDERSTUDY_HOME at", &folder, &cause))?;
-                Ok(Self::at(absolute))
+                Ok(Self::at(has_text_for_a_name(absolute)?))
             }
             None => Ok(Self {
                 config: platform_folder(dirs::config_dir(), CONFIG, "configuration")?,
@@ -107,10 +107,23 @@ fn made(folder: PathBuf) -> Result<PathBuf> {
 }
 
 fn platform_folder(base: Option<PathBuf>, folder: &str, what: &str) -> Result<PathBuf> {
-    base.map(|base| base.join(folder)).ok_or_else(|| {
+    let base = base.ok_or_else(|| {
         Error::new(Code::FileFailed, format!("This system names no folder for your {what} files."))
             .hint("Set HOME, or set UNDERSTUDY_HOME to the folder that Understudy may use.")
-    })
+    })?;
+    has_text_for_a_name(base.join(folder))
+}
+
+/// SQLite opens no other file, and so there could be no audit log.
+fn has_text_for_a_name(folder: PathBuf) -> Result<PathBuf> {
+    if folder.to_str().is_some() {
+        return Ok(folder);
+    }
+    Err(Error::new(
+        Code::FileFailed,
+        format!("The name of the folder {} is not UTF-8 text.", folder.display()),
+    )
+    .hint("Set UNDERSTUDY_HOME to a folder whose name is."))
 }
 
 fn system_connections() -> PathBuf {

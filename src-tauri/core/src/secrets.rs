@@ -1,13 +1,13 @@
 //! The one way to a connection's secrets, for search, check, form, sign-in, trial and whatever else uses one:
 //! what was typed for this text, or else what is stored, if it is stored for where this text sends it.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::check::Typed;
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
 use crate::destination::{Destination, Moved};
 use crate::error::{Code, Error, Result, SecretName};
-use crate::vault::{SecretState, Vault};
+use crate::vault::{self, SecretState, Vault};
 
 /// What the program and the login that reach a directory are agreed to under. No secret has a name with a slash.
 pub const WAY_IN: &str = "directory/commands";
@@ -42,11 +42,18 @@ impl Secrets<'_> {
     }
 
     async fn stored_or_typed(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
-        if let Some(password) = self.typed.get(DATABASE_PASSWORD) {
-            return Ok(Some(password.clone()));
+        if let Some(password) = self.typed(DATABASE_PASSWORD)? {
+            return Ok(Some(password));
         }
         let Some(id) = self.id.filter(|_| part.may_need_password()) else { return Ok(None) };
         self.vault.get(&name(id, DATABASE_PASSWORD), &Destination::of_password(part)).await
+    }
+
+    /// What is too long to be kept is not used either.
+    fn typed(&self, secret: &str) -> Result<Option<SecretString>> {
+        let typed = self.typed.get(secret);
+        typed.map(|value| vault::fits(value.expose_secret().len(), vault::LONGEST)).transpose()?;
+        Ok(typed.cloned())
     }
 
     /// The same for a text that is only looked at. Many databases want no password: where the vault has no answer,
@@ -110,8 +117,8 @@ impl Secrets<'_> {
 
     /// One secret that signing in or out needs.
     pub async fn of(&self, connection: &Connection, secret: &str) -> Result<SecretString> {
-        if let Some(typed) = self.typed.get(secret) {
-            return Ok(typed.clone());
+        if let Some(typed) = self.typed(secret)? {
+            return Ok(typed);
         }
         let Some(id) = self.id else {
             let message = format!("The secret `{secret}` is needed, and this connection is not saved yet.");

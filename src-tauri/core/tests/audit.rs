@@ -453,6 +453,22 @@ async fn a_place_that_cannot_be_written_says_so_when_opened() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
+async fn what_is_no_file_in_the_logs_place_is_told_as_what_it_is() {
+    let desk = Desk::new();
+    let at = |name: &str| desk.dir.path().join(name);
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe"), mode).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+    for (name, what) in
+        [("pipe", "pipe is a named pipe, not a file."), ("zero", "zero is a device, not a file.")]
+    {
+        let error = refusal(&at(name)).await;
+        assert!(error.message.ends_with(what), "{error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
 async fn a_read_only_folder_or_file_says_so_when_opened() {
     use std::os::unix::fs::PermissionsExt;
     let chmod = |path: &Path, mode| {

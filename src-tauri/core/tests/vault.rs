@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use understudy_core::connection::{Connection, Origin};
 use understudy_core::destination::{Destination, Moved};
 use understudy_core::error::{Code, Error, Result, SecretName};
-use understudy_core::vault::{Keep, SecretState, Vault};
+use understudy_core::vault::{self, Keep, SecretState, Vault};
 
 /// Must never be seen anywhere but where a secret is asked for.
 const CANARY: &str = "canary-7c1f9b-ünïcode";
@@ -334,6 +334,21 @@ async fn an_entry_that_is_not_text_is_an_error_and_not_a_wrong_secret() {
 }
 
 #[tokio::test]
+async fn what_is_longer_than_any_secret_is_neither_kept_nor_taken_from_the_keyring() {
+    let keyring = Fickle::new();
+    let vault = keyring.vault();
+    let long = "x".repeat(vault::LONGEST + 1);
+    for keep in [Keep::Stored, Keep::ThisRun] {
+        refused(vault.store(&name(), long.as_str().into(), keep, &here()).await, Code::SettingsInvalid);
+        assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
+    }
+    let entry = keyring.store.build("understudy", "acme/admin_token", None).unwrap();
+    entry.set_secret(long.as_bytes()).unwrap();
+    let error = refused(vault.get(&name(), &here()).await, Code::VaultDenied);
+    assert!(error.hint.is_some_and(|hint| hint.contains("secret set acme admin_token")));
+}
+
+#[tokio::test]
 async fn printing_a_vault_shows_nothing_of_what_it_holds() {
     let vault = Fickle::new().vault();
     vault.store(&name(), canary(), Keep::ThisRun, &here()).await.unwrap();
@@ -509,6 +524,21 @@ mod gnome_keyring {
                 keyring.stop_daemon().await.unwrap();
                 keyring.start_daemon().await.unwrap();
                 assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
+            },
+        );
+    }
+
+    #[test]
+    fn a_keyring_that_hangs_is_told_from_a_person_who_is_slow() {
+        alone(
+            "gnome_keyring::a_keyring_that_hangs_is_told_from_a_person_who_is_slow",
+            async |mut keyring| {
+                keyring.start_bus().await.unwrap();
+                keyring.start_daemon().await.unwrap();
+                keyring.freeze_daemon().await.unwrap();
+                let stored = Vault::system().store(&name(), canary(), Keep::Stored, &here()).await;
+                let error = refused(stored, Code::VaultUnavailable);
+                assert!(error.message.contains("it did not answer within 10 s"), "{error}");
             },
         );
     }

@@ -226,6 +226,14 @@ impl Keyring {
         Ok(IgnoredPrompts { prompts, _connection: connection })
     }
 
+    /// From now on the keyring neither answers nor ends.
+    pub async fn freeze_daemon(&self) -> Result<()> {
+        let pid = self.daemon.as_ref().and_then(Child::id).context("no keyring runs")?;
+        let sent = tokio::process::Command::new("kill").args(["-STOP", &pid.to_string()]).status().await?;
+        ensure!(sent.success(), "the keyring was not stopped");
+        Ok(())
+    }
+
     /// Ends the keyring; the bus stays.
     pub async fn stop_daemon(&mut self) -> Result<()> {
         if let Some(mut daemon) = self.daemon.take() {

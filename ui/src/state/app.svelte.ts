@@ -67,6 +67,7 @@ export class App {
   });
   /** Why the keyring cannot be used; `null` when it can. */
   keyring: Error | null = $state.raw(null);
+  #lastLook = 0;
   wayland = $state(false);
   version = $state("");
 
@@ -127,10 +128,11 @@ export class App {
       this.#take(state);
       this.sessions = state.sessions;
       this.settings = state.settings;
-      this.keyring = state.keyring;
       this.wayland = state.wayland;
       this.version = state.version;
       this.ready = true;
+      // Not waited for: a keyring that hangs holds nobody's list up.
+      void this.#orSay(() => this.#lookAtKeyring());
       if (!this.connection) this.#goToSome(remembered("connection"));
     } catch (cause) {
       this.startFailure = asFailure(cause);
@@ -397,7 +399,7 @@ export class App {
     this.unlocking = true;
     try {
       await ipc.unlockKeyring();
-      this.keyring = (await ipc.consoleState()).keyring;
+      await this.#lookAtKeyring();
       this.search?.retryFailed();
       return true;
     } catch (cause) {
@@ -408,10 +410,17 @@ export class App {
     }
   }
 
+  async #lookAtKeyring(): Promise<void> {
+    const look = ++this.#lastLook;
+    const problem = await ipc.keyringProblem();
+    // A keyring that hung may answer an older question after a newer one.
+    if (look === this.#lastLook) this.keyring = problem;
+  }
+
   /** Whether the keyring can be used by now. */
   async checkKeyring(): Promise<void> {
     await this.#orSay(async () => {
-      this.keyring = (await ipc.consoleState()).keyring;
+      await this.#lookAtKeyring();
       if (!this.keyring) this.search?.retryFailed();
     });
   }

@@ -426,7 +426,7 @@ const views: View[] = [
     opening: {
       prepare: (fake, { columns }) => {
         void columns;
-        fake.state.keyring = {
+        fake.keyring = {
           code: "vault_locked",
           message: "The keyring is locked, and the prompt to unlock it was dismissed.",
           hint: "Unlock it in Passwords and Keys, then retry.",

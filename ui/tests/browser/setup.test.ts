@@ -772,7 +772,7 @@ const views: View[] = [
     name: "secret-no-keyring",
     opening: {
       prepare: (fake) => {
-        fake.state.keyring = {
+        fake.keyring = {
           code: "vault_unavailable",
           message: "No keyring answers: there is no Secret Service on this session's D-Bus.",
           hint: "Install gnome-keyring or KWallet and log in again.",

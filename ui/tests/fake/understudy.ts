@@ -62,6 +62,8 @@ export interface Fake {
   /** What the form sees of a database. */
   survey: Survey;
   calls: Call[];
+  /** Why the keyring cannot be used. */
+  keyring: BoundaryError | null;
   /** What was copied, newest last. */
   clipboard: string[];
   /** What the file dialogs answer. */
@@ -105,6 +107,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
 
   const fake: Fake = {
     state: consoleState(),
+    keyring: null,
     columns: defaultColumns,
     rows: defaultRows,
     standing: () => "free",
@@ -189,6 +192,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
 function commands(fake: Fake): Record<string, Answer> {
   return {
     console_state: () => fake.state,
+    keyring_problem: () => fake.keyring,
     directory_info: (): Info => ({
       server: "PostgreSQL 15.18",
       columns: fake.columns,
@@ -231,7 +235,7 @@ function commands(fake: Fake): Record<string, Answer> {
       fake.secrets = fake.secrets.map((one) => (one.name === name ? { ...one, state: "missing" } : one));
     },
     unlock_keyring: () => {
-      fake.state.keyring = null;
+      fake.keyring = null;
     },
     start_demo: (): ConnectionSummary => ({
       ...summary("demo", "Demo", "development"),
@@ -466,7 +470,6 @@ export function consoleState(change: Partial<ConsoleState> = {}): ConsoleState {
       when_closed: "ask",
     },
     version: "0.1.0",
-    keyring: null,
     wayland: false,
     ...change,
   };

@@ -120,7 +120,7 @@ describe("a new connection", () => {
   });
 
   test("keeps secrets for this run where there is no keyring", async () => {
-    fake.state.keyring = {
+    fake.keyring = {
       code: "vault_unavailable",
       message: "No keyring answers.",
       hint: null,

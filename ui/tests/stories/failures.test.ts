@@ -200,6 +200,20 @@ describe("one step for each cause", () => {
   });
 });
 
+test("a keyring that hangs holds nobody's list up, and is told once it is known to be of no use", async () => {
+  fake.keyring = {
+    ...boundaryError("vault_unavailable", "There is no keyring to keep secrets in: it did not answer within 10 s."),
+  };
+  const held = fake.hold("keyring_problem");
+  render(App);
+  await grid();
+  await waitFor(() => expect(held.waiting()).toBe(1));
+  expect(rows()).toBeGreaterThan(3);
+  expect(screen.queryByText(/did not answer within 10 s/)).toBeNull();
+  held.release();
+  await alert(/did not answer within 10 s/);
+});
+
 describe("a connection file breaks while somebody works with it", () => {
   const message = "acme.toml:2:15: environment: `prod` is not one of them";
   const faults = [{ key: "environment", line: 2, column: 15, message: "`prod` is not one of them" }];

@@ -124,7 +124,7 @@ describe("a secret that is asked for", () => {
   });
 
   test("is kept for this run where there is no keyring, and says why", async () => {
-    fake.state.keyring = {
+    fake.keyring = {
       code: "vault_unavailable",
       message: "There is no Secret Service on this D-Bus.",
       hint: "Install gnome-keyring.",

@@ -9,6 +9,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqliteConnection};
 
 use crate::error::{Code, Error, Result};
+use crate::regular_file;
 
 /// Marks the file as an audit log (`PRAGMA application_id`): the letters U, A, u, d.
 const APPLICATION_ID: i32 = 0x5541_7564;
@@ -22,8 +23,21 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// Opens or creates the file, brings its format up to date and proves that it can be written.
 pub(super) async fn open(path: &Path) -> Result<SqlitePool> {
+    refuse_what_is_no_file(path)?;
     make(path)?;
     open_again(path).await
+}
+
+/// SQLite would say of a named pipe or a device that the disk has a fault.
+fn refuse_what_is_no_file(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    regular_file::is_readable(path, u64::MAX).map_err(|error| {
+        Error::new(Code::AuditFailed, format!("Could not open the audit log: {}", error.message)).hint(
+            "Nobody can be impersonated without it. Move what is there to another place; Understudy then begins a new log.",
+        )
+    })
 }
 
 fn make(path: &Path) -> Result<()> {

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use secrecy::SecretString;
 use secrecy::zeroize::{Zeroize, Zeroizing};
 
+use super::LONGEST;
 use super::fault;
 use super::keyring::Keyring;
 use crate::error::{Result, SecretName};
@@ -23,6 +24,10 @@ pub(super) fn read(
     name: &SecretName,
 ) -> Result<Option<SecretString>> {
     match keyring.entry(entry)?.get_secret() {
+        Ok(bytes) if bytes.len() > LONGEST => {
+            drop(Zeroizing::new(bytes));
+            Err(fault::too_long(name))
+        }
         Ok(bytes) => text(bytes).map(Some).ok_or_else(|| fault::not_text(name)),
         Err(keyring_core::Error::NoEntry) => Ok(None),
         Err(cause) => Err(fault::using("read", name, &cause)),

@@ -33,6 +33,16 @@ pub(super) fn not_text(name: &SecretName) -> Error {
         .hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
+/// So is one that is longer than any secret.
+pub(super) fn too_long(name: &SecretName) -> Error {
+    let SecretName { connection, name } = name;
+    Error::new(
+        Code::VaultDenied,
+        format!("The keyring's entry \"{connection}/{name}\" is longer than any secret may be."),
+    )
+    .hint(format!("Store it again: understudy secret set {connection} {name}"))
+}
+
 /// The operator was asked, and the keyring is as it was.
 #[cfg(target_os = "linux")]
 pub(super) fn still_locked() -> Error {

@@ -16,7 +16,7 @@ use crate::error::{Result, SecretName};
 const SERVICE: &str = "understudy";
 
 /// The longest secret this system's keyring takes, in bytes.
-pub(super) const LIMIT: Option<usize> = if cfg!(windows) { Some(2560) } else { None };
+pub(super) const LIMIT: usize = if cfg!(windows) { 2560 } else { super::LONGEST };
 
 /// The account of an entry. A connection's id is a file's name, so the first slash divides.
 fn account(name: &SecretName) -> String {
@@ -36,6 +36,10 @@ pub(super) trait Keyring: Send + Sync {
             Err(cause) => Err(fault::using("look for", name, &cause)),
         }
     }
+
+    /// Returns as soon as there is an answer, of whatever kind: the question itself will tell what is wrong. Opens no
+    /// window, so that a service that hangs can be told from a person who is slow.
+    fn hear(&self) {}
 
     /// Whether secrets could be read and stored now. Opens no window.
     fn ready(&self) -> Result<()> {
@@ -78,6 +82,10 @@ impl Keyring for System {
         let store =
             zbus_secret_service_keyring_store::Store::new().map_err(|cause| fault::opening(&cause))?;
         Self::build(&*store, name, &[("label", &format!("Understudy: {}", account(name)))])
+    }
+
+    fn hear(&self) {
+        let _ = look();
     }
 
     /// The store's own search unlocks what it finds; the service's does not have to.

@@ -31,6 +31,10 @@ const FOR_A_PERSON: Duration = Duration::from_mins(1);
 /// How long the keyring has for what needs no person; D-Bus may have to start it first.
 const FOR_THE_SERVICE: Duration = Duration::from_secs(10);
 
+/// The longest secret that is kept anywhere, in bytes: a private key of 4096 bits has 3272 characters. Longer than this
+/// is the wrong file.
+pub const LONGEST: usize = 64 << 10;
+
 /// Where a secret is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -227,7 +231,8 @@ impl Vault {
     /// Keeps the secret for this destination, in place of one that is there. What is stored replaces what was typed
     /// for this run.
     ///
-    /// Fails with [`Code::SettingsInvalid`] when it is empty, or too long for this system's keyring.
+    /// Fails with [`Code::SettingsInvalid`] when it is empty, longer than [`LONGEST`], or too long for this system's
+    /// keyring.
     pub async fn store(
         &self,
         name: &SecretName,
@@ -244,6 +249,7 @@ impl Vault {
         if name.name.contains('/') {
             return Err(Error::internal("a secret's name with a slash in it"));
         }
+        fits(bytes, LONGEST)?;
         if keep == Keep::ThisRun {
             self.typed().insert(name.clone(), Typed { value, destination: destination.clone() });
             return Ok(());
@@ -322,6 +328,11 @@ impl Vault {
     ) -> Result<T> {
         let asked = async {
             let _turn = self.turn.lock().await;
+            self.ask_quietly(|keyring| {
+                keyring.hear();
+                Ok(())
+            })
+            .await?;
             self.on_a_thread(question).await
         };
         tokio::time::timeout(self.patience, asked)
@@ -352,7 +363,7 @@ impl Vault {
                 // Nobody listens any more when the time was up.
                 let _ = answer.send(question(&*keyring));
             })
-            .map_err(|cause| Error::internal(format!("no thread for the keyring: {cause}")))?;
+            .map_err(|cause| Error::lack("ask the keyring", &cause))?;
         answered.await.map_err(|_| Error::internal("the keyring's thread ended without an answer"))?
     }
 }
@@ -364,16 +375,21 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// Whether a secret of `bytes` bytes can be stored where `limit` is the most.
-fn fits(bytes: usize, limit: Option<usize>) -> Result<()> {
-    match limit {
-        Some(limit) if bytes > limit => Err(Error::new(
-            Code::SettingsInvalid,
-            format!("The secret is {bytes} bytes long; the keyring of this system takes at most {limit}."),
-        )
-        .hint("Use a shorter token, or keep this one for this run only.")),
-        _ => Ok(()),
+/// Whether a secret of `bytes` bytes can be kept where `limit` is the most. Fails with [`Code::SettingsInvalid`].
+pub fn fits(bytes: usize, limit: usize) -> Result<()> {
+    if bytes <= limit {
+        return Ok(());
     }
+    let (whose, hint) = if limit == LONGEST {
+        ("a secret may have", "Check that this is the right file.")
+    } else {
+        ("the keyring of this system takes", "Use a shorter token, or keep this one for this run only.")
+    };
+    Err(Error::new(
+        Code::SettingsInvalid,
+        format!("The secret is longer than the {limit} bytes that {whose}."),
+    )
+    .hint(hint))
 }
 
 #[cfg(test)]
@@ -381,10 +397,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_longer_than_the_system_takes_is_refused_with_both_numbers() {
-        fits(2560, Some(2560)).unwrap();
-        fits(1 << 20, None).unwrap();
-        let error = fits(2561, Some(2560)).unwrap_err();
-        assert!(error.message.contains("2561") && error.message.contains("2560"), "{error}");
+    fn a_secret_longer_than_anybody_takes_is_refused_with_the_number() {
+        for limit in [2560, LONGEST] {
+            fits(limit, limit).unwrap();
+            let error = fits(limit + 1, limit).unwrap_err();
+            assert!(error.message.contains(&limit.to_string()) && error.hint.is_some(), "{error}");
+        }
     }
 }

@@ -389,6 +389,21 @@ async fn a_search_ends_when_its_time_is_up() {
     }
 }
 
+/// One instruction makes each of its values.
+const LARGE: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY);
+    INSERT INTO users WITH RECURSIVE ids(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids WHERE id < 12)
+      SELECT id FROM ids;
+    CREATE VIEW large AS SELECT id, randomblob(50000000) AS email FROM users;";
+
+#[tokio::test]
+async fn few_rows_of_large_values_end_in_time_too() {
+    let (_folder, url, _connection) = database(LARGE).await;
+    let part = DirectoryPart { email: Some("email".into()), timeout_ms: 100, ..part(url, "large") };
+    let directory = directory::open(&part, None).await.unwrap();
+    let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.code, Code::DirectoryTimeout);
+}
+
 /// Waits until somebody reads the file, or until nobody does: a reader's lock keeps writers out.
 async fn until_read(connection: &mut SqliteConnection, is_read: bool) {
     let waiting = async {

@@ -35,6 +35,7 @@ const SETTINGS = { theme: "dark", operator_name: "Evil", operator_email: "", sho
 // All of src-tauri/src/commands.rs.
 const COMMANDS = [
   ["console_state", {}],
+  ["keyring_problem", {}],
   ["directory_info", { connection }],
   ["search_users", { connection, query: QUERY, turn: 1e6 }],
   ["stop_search", { connection, turn: 1e6 }],

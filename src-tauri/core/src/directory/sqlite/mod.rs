@@ -33,8 +33,9 @@ use super::{Count, Directory, FieldKind, Info, Page, Query, Row, changed, time, 
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
-/// Instructions of SQLite's machine between two looks at the clock: about every 0.1 ms.
-const INSTRUCTIONS: i32 = 2000;
+/// Instructions of SQLite's machine between two looks at the clock: about what a row takes, because one instruction can
+/// make a value of a gigabyte.
+const INSTRUCTIONS: i32 = 50;
 /// Counting is a nicety: 100,000 users take a millisecond, ten million this long.
 const COUNT_LIMIT: Duration = Duration::from_millis(250);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
