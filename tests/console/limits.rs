@@ -56,7 +56,7 @@ async fn a_file_that_cannot_be_written_says_why_and_nothing_of_how_it_is_written
     let terminal = Terminal::new().await;
     terminal.write("shop.toml", &terminal.shop().await);
     let said = terminal.shell("ulimit -f 0; \"$understudy\" add shop.toml").await.failed();
-    assert!(said.contains("File too large") && said.contains("raise the limit"), "{said}");
+    assert!(said.contains("file too large") && said.contains("raise the limit"), "{said}");
     assert!(said.contains("shop.toml") && !said.contains(".understudy-"), "{said}");
     let said = terminal.shell("\"$understudy\" --help > /dev/full").await.failed();
     assert!(said.contains("Could not write the output"), "{said}");

@@ -251,18 +251,18 @@ impl Error {
             }
             _ => "Check that the file exists and that you may use it.",
         };
-        Self::new(Code::FileFailed, format!("Could not {doing} {}: {}", path.display(), innermost(cause)))
+        Self::new(Code::FileFailed, format!("Could not {doing} {}: {}", path.display(), in_words(cause)))
             .hint(next)
     }
 }
 
-/// What is at the bottom: layers above it add the names of files that nobody knows.
-fn innermost(cause: &std::io::Error) -> &dyn std::error::Error {
-    let mut cause: &dyn std::error::Error = cause;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+/// A library that wraps the system's own error adds names of temporary files, which say nothing to anybody.
+fn in_words(cause: &std::io::Error) -> String {
+    match cause.kind() {
+        std::io::ErrorKind::Other | std::io::ErrorKind::InvalidData => cause.to_string(),
+        kind if cause.raw_os_error().is_none() => kind.to_string(),
+        _ => cause.to_string(),
     }
-    cause
 }
 
 impl std::fmt::Display for Error {

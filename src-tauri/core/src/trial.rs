@@ -29,6 +29,9 @@ pub(crate) const REASON: &str = "Trying the sign-in";
 /// Characters of an id that no user has, as they are told.
 const MOST_OF_AN_ID: usize = 100;
 
+/// No e-mail address is longer, nor any spelling of an id that has several.
+const LONGEST_NAMED: usize = 320;
+
 /// What a trial needs beside the connection's text.
 pub struct Trial<'a> {
     /// The connection's id, for its secrets; `None` for one that is not saved yet.
@@ -146,7 +149,7 @@ async fn read_user(
     let password = from.password_if_any(part).await?;
     let directory = directory::open(part, password.as_ref()).await?;
     let row = match directory.user(trial.user).await {
-        Ok(None) => named(&*directory, trial.user).await,
+        Ok(None) if trial.user.len() <= LONGEST_NAMED => named(&*directory, trial.user).await,
         answer => answer,
     };
     let info = directory.info();

@@ -10,12 +10,10 @@ use crate::regular_file;
 const FILE: &str = "SSL_CERT_FILE";
 const FOLDERS: &str = "SSL_CERT_DIR";
 
-/// Refuses a `SSL_CERT_FILE` whose reading would not end: a named pipe, a device.
+/// Refuses a `SSL_CERT_FILE` that cannot be read, or whose reading would not end: a named pipe, a device. The library
+/// below would hang, or look elsewhere without a word.
 pub fn check() -> Result<()> {
-    match variable(FILE) {
-        Some(file) if Path::new(&file).exists() => check_file(&file),
-        _ => Ok(()),
-    }
+    variable(FILE).map_or(Ok(()), |file| check_file(&file))
 }
 
 /// Why there was no certificate to trust. `cause` says it where no variable does.
