@@ -19,7 +19,7 @@ pub fn check() -> Result<()> {
 /// Why there was no certificate to trust. `cause` says it where no variable does.
 pub fn explain_lack(cause: &dyn std::fmt::Display) -> Error {
     if let Some(file) = variable(FILE) {
-        return check_file(&file).err().unwrap_or_else(|| unusable(FILE, &no_certificate(&file)));
+        return unusable(FILE, &no_certificate(&file));
     }
     if let Some(folders) = variable(FOLDERS) {
         return unusable(FOLDERS, &no_certificate(&folders));
@@ -38,9 +38,12 @@ fn variable(name: &str) -> Option<OsString> {
 }
 
 fn check_file(file: &OsStr) -> Result<()> {
-    regular_file::read(Path::new(file), regular_file::OF_CERTIFICATES)
-        .map(drop)
-        .map_err(|error| unusable(FILE, &error.message))
+    let pem = regular_file::read(Path::new(file), regular_file::OF_CERTIFICATES)
+        .map_err(|error| unusable(FILE, &error.message))?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(found) if !found.is_empty() => Ok(()),
+        _ => Err(unusable(FILE, &no_certificate(file))),
+    }
 }
 
 fn no_certificate(at: &OsStr) -> String {
