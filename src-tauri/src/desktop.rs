@@ -33,17 +33,20 @@ pub struct Start {
     pub demo: bool,
 }
 
+fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let entered = runtime.enter();
+    signals::outlive_full_files()?;
+    drop(entered);
+    Ok(runtime)
+}
+
 /// Opens the console and stays until it is closed.
 pub fn run(start: Start) -> Result<ExitCode> {
     log_to_stderr();
     let home = Home::locate()?;
     there_is_a_display()?;
-    let lack = |cause: std::io::Error| Error::lack("start", &cause);
-    let runtime = tokio::runtime::Runtime::new().map_err(lack)?;
-    {
-        let _entered = runtime.enter();
-        signals::outlive_full_files().map_err(lack)?;
-    }
+    let runtime = start_runtime().map_err(|cause| Error::lack("start", &cause))?;
     tauri::async_runtime::set(runtime.handle().clone());
     let mut context = tauri::generate_context!();
     // Tauri's own folders are named by its identifier, and know nothing of a home that was moved.

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_number_stands_to_a_time_as_what_it_means_does() {
-        let relations: [(&str, fn(Timestamp, Timestamp) -> bool); 4] = [
+        type Holds = fn(Timestamp, Timestamp) -> bool;
+        let relations: [(&str, Holds); 4] = [
             ("<", |left, right| left < right),
             ("<=", |left, right| left <= right),
             (">", |left, right| left > right),
