@@ -282,6 +282,29 @@ impl Desktop {
         .await
     }
 
+    /// The colour at a point measured from the window's content, as `FBFBFA`.
+    pub async fn colour_at(&self, window: &Window, x: u32, y: u32) -> Result<String> {
+        let (id, crop) = (window.id.to_string(), format!("1x1+{x}+{y}"));
+        let found = self
+            .x(
+                "import",
+                &[
+                    "-window",
+                    &id,
+                    "-depth",
+                    "8",
+                    "-crop",
+                    &crop,
+                    "+repage",
+                    "-format",
+                    "%[hex:p{0,0}]",
+                    "info:",
+                ],
+            )
+            .await?;
+        Ok(found.trim().chars().take(6).collect())
+    }
+
     /// A PNG of the whole screen, or of one window without its frame.
     pub async fn screenshot(&self, of: Option<&Window>, path: &Path) -> Result<()> {
         if let Some(folder) = path.parent() {

@@ -40,6 +40,8 @@ const COMMANDS = [
   ["search_users", { connection, query: QUERY, turn: 1e6 }],
   ["stop_search", { connection, turn: 1e6 }],
   ["read_search", { connection, text: "anna" }],
+  ["keyring_problem", {}],
+  ["widen_search", { connection, text: "plan:pro", turn: 1e6 }],
   ["complete_search", { connection, text: "plan:", caret: 5 }],
   ["count_users", { connection, text: "", turn: 1e6 }],
   ["stop_count", { connection, turn: 1e6 }],
