@@ -107,35 +107,25 @@ async fn lost_cookies_are_said_and_the_sign_out_is_not_called_done() -> Result<(
     console.ui.quit().await
 }
 
-/// A question about cookies is answered when the window that asked it is long gone.
+/// A window asks for its cookies as it opens. The answer comes when it is gone, and hurts nobody else.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_process_that_answers_late_ends_no_other_session() -> Result<()> {
+async fn a_window_that_is_closed_as_it_opens_ends_no_other_session() -> Result<()> {
     let site = Site::showing(PAGE).await?;
     let desktop = &site.stage.desktop;
     let console = site.stage.open(&[]).await?;
     console.become_user("8", "stays").await?;
     console.wait_for_phases(&["active"]).await?;
-    let before = network_processes(&console)?;
-    console.become_user("7", "leaves").await?;
-    console.wait_for_phases(&["active", "active"]).await?;
-    site.told(2).await?;
-    let stopped: Vec<u32> = network_processes(&console)?
-        .into_iter()
-        .filter(|pid| before.is_empty() || before.contains(pid))
-        .collect();
-    for network in &stopped {
-        processes::signal(*network, "STOP").await?;
+    for turn in 0..8 {
+        console.become_user("7", "is closed at once").await?;
+        let window = desktop.wait_for_window("Ada").await?;
+        // The window may be gone already, and keys that come too early are heard by nobody.
+        until(&format!("window {turn} to close"), async || {
+            let _ = desktop.close(&window).await;
+            Ok((!desktop.windows().await?.iter().any(|one| one.title.contains("Ada"))).then_some(()))
+        })
+        .await?;
+        console.wait_for_phases(&["active"]).await?;
     }
-    let window = desktop.wait_for_window("Ada").await?;
-    desktop.press(&window, &["ctrl+w"]).await?;
-    desktop.wait_until_gone("Ada").await?;
-    for network in &stopped {
-        // One that served this session alone may be gone with it.
-        let _ = processes::signal(*network, "CONT").await;
-    }
-    // Both those that are signed in and those to come.
-    console.become_user("9", "comes").await?;
-    console.wait_for_phases(&["active", "active"]).await?;
     console.ui.quit().await
 }
 

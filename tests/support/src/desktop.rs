@@ -95,12 +95,13 @@ impl Desktop {
     /// All windows now, the oldest first.
     pub async fn windows(&self) -> Result<Vec<Window>> {
         // One line each: number, workspace, host, title.
-        let mut list = self.x("wmctrl", &["-u", "-l"]).await;
-        if list.as_ref().is_err_and(|error| error.to_string().contains("BadWindow")) {
-            // A window closed between being listed and being asked for its title.
-            list = self.x("wmctrl", &["-u", "-l"]).await;
-        }
-        let list = list?;
+        let list = loop {
+            match self.x("wmctrl", &["-u", "-l"]).await {
+                // A window closed between being listed and being asked for its title.
+                Err(error) if error.to_string().contains("BadWindow") => {}
+                list => break list?,
+            }
+        };
         Ok(list
             .lines()
             .filter_map(|line| {

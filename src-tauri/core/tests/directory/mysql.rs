@@ -544,8 +544,8 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     let info = heap.info();
     let advice = info.services[0].advice.as_deref().unwrap();
     assert_eq!(
-        advice,
-        "CREATE INDEX `heap_made` ON `names`.`heap` (`made`, `id`) ALGORITHM=INPLACE LOCK=NONE"
+        advice, "CREATE INDEX `heap_made` ON `names`.`heap` (`made`, `id`)",
+        "MyISAM builds no index in place"
     );
 
     let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;

@@ -618,7 +618,7 @@ async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
         info.columns.iter().filter(|one| one.sortable).map(|one| one.name.as_str()).collect();
     assert_eq!(sortable, ["id", "profile->>city", "created_at"]);
     assert!(search(&*directory, &query("neale")).await.left_out.is_some(), "nothing serves it yet");
-    let page = search(&*directory, &query("profile.city:\"Town 17\"")).await;
+    let page = search(&*directory, &query("profile.city:=\"Town 17\"")).await;
     assert_eq!((page.rows.len(), page.left_out), (50, None), "a filter that an index serves");
 
     let advice: Vec<String> = directory.info().services.iter().filter_map(|one| one.advice.clone()).collect();
