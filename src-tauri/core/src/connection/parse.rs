@@ -52,7 +52,7 @@ pub struct Network {
     pub proxy: Option<::url::Url>,
     /// A PEM file with certificates that are trusted beside the system's.
     pub ca: Option<PathBuf>,
-    /// What is in it, once it was read for a sign-in: see [`Connection::with_authority`].
+    /// What is in it, once it was read for a sign-in: see `Connection::with_authority`.
     pub authority: Option<Arc<[u8]>>,
     /// Who the gateway in front of the application lets through, by HTTP Basic with [`GATEWAY_PASSWORD`].
     pub gateway_user: Option<String>,
