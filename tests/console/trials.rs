@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Map;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use understudy_core::audit::{Entry, Event};
+use understudy_core::audit::{EndCause, Entry, Event};
+use understudy_core::session::Phase;
 use understudy_core::sign_in::Rehearsal;
+use understudy_test_support::browser::Shown;
 
 use crate::desk_of_support::{Desk, three_users};
 
@@ -88,6 +91,37 @@ async fn tried(login: Does, logout: Does) -> (Rehearsal, Vec<Event>) {
     (rehearsal.expect("it begins"), events(&desk).await)
 }
 
+/// The same for a session's window, which is ended when its sign-in has come to nothing.
+#[tokio::test]
+async fn a_sign_in_that_was_cut_off_after_it_arrived_does_not_count_as_signed_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = Application::start(Does::Cut, Does::Answer(200)).await.connection(folder.path()).await;
+    let mut desk = Desk::with_connection(|_| text).await;
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Refused).await;
+    let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("it is refused") };
+    assert!(refusal.title.contains("was reached, but gave no whole answer"), "{refusal:?}");
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    let why = desk.ended().await.sign_out_failed.expect("nobody knows");
+    assert!(why.starts_with("not confirmed"), "{why}");
+}
+
+/// Nothing runs there: no request can have got anywhere.
+#[tokio::test]
+async fn a_sign_in_that_reached_nobody_leaves_nothing_to_sign_out_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let origin = format!("http://{}", listener.local_addr().expect("an address"));
+    drop(listener);
+    let nobody = Application { origin, is_kept: Arc::default() };
+    let text = nobody.connection(folder.path()).await;
+    let mut desk = Desk::with_connection(|_| text).await;
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Refused).await;
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(desk.ended().await.sign_out_failed, None);
+}
+
 async fn events(desk: &Desk) -> Vec<Event> {
     let entries: Vec<Entry> = desk.audit().await.entries(10).await.expect("readable");
     entries.into_iter().rev().map(|entry| entry.event).collect()
@@ -112,7 +146,8 @@ async fn a_trial_that_was_refused_is_in_the_log_with_the_answer_to_the_login() {
     for login in [Does::Cut, Does::Keep] {
         let (_, log) = tried(login, Does::Answer(200)).await;
         assert!(matches!(&log[1], Event::Refused { status: None, .. }), "no answer has no status: {log:#?}");
-        assert!(matches!(&log[2], Event::Ended { sign_out_failed: None, .. }), "{log:#?}");
+        let Event::Ended { sign_out_failed: Some(why), .. } = &log[2] else { panic!("{log:#?}") };
+        assert!(why.starts_with("not confirmed"), "it may have signed the customer in: {why}");
     }
 }
 

@@ -104,12 +104,22 @@ impl Answer {
 pub enum Unanswered {
     /// No connection, TLS refused, or the webview would not send it; in the webview's words.
     Failed(String),
+    /// The server was reached, and yet no whole answer came, or none that HTTP knows: it may have done what it was
+    /// asked. In words.
+    BrokenOff(String),
     /// Longer than [`PlannedRequest::timeout`].
     TimedOut,
     /// The web process that was to send it, or that waited for the answer, has ended.
     Broken,
     /// The window is gone.
     Closed,
+}
+
+impl Unanswered {
+    /// Whether the application may have acted on the request all the same.
+    pub fn may_have_acted(&self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
 }
 
 /// What is shown in the session's window when the sign-in did not work. Holds no secret.

@@ -66,7 +66,7 @@ impl Impersonations {
         if let Some(request) = &arrival.request {
             let answer = self.send(running, &connection, request).await;
             let judged = sign_in::judge(&answer, request, &context, &secrets);
-            if judged.is_ok() || !matches!(answer, Ok(_) | Err(Unanswered::Failed(_))) {
+            if judged.is_ok() || answer.as_ref().is_err_and(Unanswered::may_have_acted) {
                 running.begins();
             }
             judged?;
@@ -193,16 +193,17 @@ impl Impersonations {
         let sending = Arc::clone(&running.sending).lock_owned().await;
         running.is_sent();
         let (browser, running, own) = (Arc::clone(&self.browser), Arc::clone(running), request.clone());
+        let to = connection.clone();
         let sent = tokio::spawn(async move {
-            let answer = browser.send(&running.id, &own).await;
+            let answer = match browser.send(&running.id, &own).await {
+                Err(why) => Err(sign_in::name_cause(&to, &own, why).await),
+                answered => answered,
+            };
             running.heard(answer.as_ref().err());
             drop(sending);
             answer
         });
-        match sent.await.map_err(|_| Unanswered::Closed)? {
-            Err(why) => Err(sign_in::name_cause(connection, request, why).await),
-            answered => answered,
-        }
+        sent.await.map_err(|_| Unanswered::Closed)?
     }
 
     /// Opens a one-time link, which leads to the application's page.

@@ -72,11 +72,15 @@ impl Impersonations {
         let by_console = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, by_console)
             .await
             .unwrap_or_else(|_| Err("the application did not answer in time".into()));
-        if !may_hold(running) {
+        let held = held(running);
+        if !held.has_begun {
             // All that was asked of it was refused: there was nothing to end, and that it says so is no news.
             return Ok(());
         }
-        by_window.and(by_console).and(is_whole).and_then(|()| confirmed(running, &connection))
+        by_window
+            .and(by_console)
+            .and(is_whole)
+            .and_then(|()| sign_in::confirm_sign_out(&connection, held.is_left_open))
     }
 
     /// Gives the window what the console's steps have got for it, if the session ends before the sign-in did: only with
@@ -118,7 +122,7 @@ impl Impersonations {
         });
         let failed = match sent.await {
             Ok(Err(why)) => return Err(why),
-            Ok(Ok(answer @ Err(Unanswered::TimedOut | Unanswered::Failed(_)))) => {
+            Ok(Ok(answer @ Err(Unanswered::TimedOut | Unanswered::Failed(_) | Unanswered::BrokenOff(_)))) => {
                 sign_in::judge_sign_out(&answer, &request)
             }
             Ok(Ok(answer)) => return sign_in::judge_sign_out(&answer, &request),
@@ -171,22 +175,24 @@ impl Impersonations {
     }
 }
 
-/// May the application hold anything of this session? Whatever is under way may begin something.
-fn may_hold(running: &Running) -> bool {
-    let by_console = match running.client.try_lock() {
-        Ok(client) => client.as_ref().is_some_and(sign_in::Client::has_begun),
-        Err(_) => true,
-    };
-    by_console || running.has_begun() || running.is_unanswered()
+/// What the application may hold of this session, as far as its own answers tell.
+struct Held {
+    /// It accepted something, or may have. If not, there is nothing to end.
+    has_begun: bool,
+    /// It never answered a request of the sign-in.
+    is_left_open: bool,
 }
 
-/// An answered sign-out says nothing of a sign-in that the application may finish after it.
-fn confirmed(running: &Running, connection: &Connection) -> Result<(), String> {
-    let signs_out = connection.sign_out.request.is_some() || !connection.sign_out.steps.is_empty();
-    if signs_out && running.is_unanswered() {
-        return Err(
-            "not confirmed: the sign-in was never answered, so the application may finish it later".into()
-        );
+fn held(running: &Running) -> Held {
+    let by_window = running.is_unanswered();
+    match running.client.try_lock() {
+        Ok(client) => {
+            let client = client.as_ref();
+            let is_left_open = by_window || client.is_some_and(Client::is_left_open);
+            let has_begun = client.is_some_and(Client::has_begun) || running.has_begun();
+            Held { has_begun: has_begun || is_left_open, is_left_open }
+        }
+        // A step is under way.
+        Err(_) => Held { has_begun: true, is_left_open: by_window },
     }
-    Ok(())
 }

@@ -189,10 +189,9 @@ impl Running {
         self.has_begun.load(Ordering::SeqCst)
     }
 
-    /// What became of the sign-in that left: what failed never got there, as far as can be known; what took too
-    /// long, or was cut off by the window, the application may still do.
+    /// What became of the sign-in that left: what was never answered, the application may have done, or still do.
     pub(super) fn heard(&self, unanswered: Option<&Unanswered>) {
-        if !matches!(unanswered, Some(Unanswered::TimedOut | Unanswered::Broken | Unanswered::Closed)) {
+        if !unanswered.is_some_and(Unanswered::may_have_acted) {
             self.unanswered.store(false, Ordering::SeqCst);
         }
     }

@@ -47,6 +47,8 @@ pub struct Client {
     unkept: Vec<Unkept>,
     /// An answer may have begun something in the application that has to be ended.
     has_begun: bool,
+    /// A request of the sign-in left, and it is not known what became of it.
+    is_left_open: bool,
     /// The origin behind a gateway, and what stands in `Authorization` for it.
     gateway: Option<(Origin, SecretString)>,
 }
@@ -107,6 +109,7 @@ impl Client {
             is_window,
             unkept: Vec::new(),
             has_begun: false,
+            is_left_open: false,
             gateway: None,
         })
     }
@@ -127,6 +130,16 @@ impl Client {
 
     pub fn has_begun(&self) -> bool {
         self.has_begun
+    }
+
+    /// Notes that the application may have acted, or may act still, on a request of the sign-in that it never answered.
+    pub fn leave_open(&mut self) {
+        self.has_begun = true;
+        self.is_left_open = true;
+    }
+
+    pub fn is_left_open(&self) -> bool {
+        self.is_left_open
     }
 
     /// Cookies that were set and that a window does without, and why.
@@ -192,7 +205,10 @@ impl Client {
         url: &Url,
         request: Option<&PlannedRequest>,
     ) -> Result<Reply, Unanswered> {
-        let failed = |cause: reqwest::Error| Unanswered::Failed(in_words(&cause));
+        let failed = |cause: reqwest::Error| match in_words(&cause) {
+            words if cause.is_connect() || cause.is_builder() => Unanswered::Failed(words),
+            words => Unanswered::BrokenOff(words),
+        };
         let method = method.as_str().parse().expect("one of HTTP's methods");
         let mut sending = self.http.request(method, url.clone());
         if let Some(request) = request {

@@ -8,7 +8,7 @@ use super::client::Reply;
 use super::shown::{excerpt, path};
 use super::{Verify, capture, causes, page, reach};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
-use crate::connection::Method;
+use crate::connection::{Connection, Method};
 use crate::masks::Masks;
 use crate::uuids::in_one_spelling;
 use crate::wiped::Wiped;
@@ -124,7 +124,9 @@ pub fn link_failed(
         Unanswered::TimedOut => {
             format!("The link of {from} did not lead to {to} within {} s", limit.as_secs())
         }
-        Unanswered::Failed(words) => format!("The link of {from} could not be opened ({words})"),
+        Unanswered::Failed(words) | Unanswered::BrokenOff(words) => {
+            format!("The link of {from} could not be opened ({words})")
+        }
         Unanswered::Broken => "The window's web process ended while the link was opened".into(),
         Unanswered::Closed => "The window was closed".into(),
     };
@@ -141,6 +143,18 @@ pub fn judge_sign_out(answer: &Result<Answer, Unanswered>, request: &PlannedRequ
         return Ok(());
     }
     Err(format!("it was answered with {}", status_words(answer.status)))
+}
+
+/// An answered sign-out says nothing of a sign-in that was not answered (`is_left_open`). Fails with why, as
+/// [`judge_sign_out`] does.
+pub fn confirm_sign_out(connection: &Connection, is_left_open: bool) -> Result<(), String> {
+    let signs_out = connection.sign_out.request.is_some() || !connection.sign_out.steps.is_empty();
+    if signs_out && is_left_open {
+        return Err(
+            "not confirmed: the sign-in was never answered, so the application may finish it later".into()
+        );
+    }
+    Ok(())
 }
 
 /// What the window holds when it is asked who is signed in, for whoever reads that nobody is.
@@ -312,6 +326,10 @@ fn answered<'a>(
         Err(Unanswered::Failed(words)) => Err(refusal(
             format!("{origin} could not be reached ({words})"),
             "Check the network or VPN, that the application runs, and that its certificate is trusted here.",
+        )),
+        Err(Unanswered::BrokenOff(words)) => Err(refusal(
+            format!("{origin} was reached, but gave no whole answer ({words})"),
+            "Look into the application's own log: it may have failed, or a proxy in front of it may have cut the connection.",
         )),
         Err(Unanswered::Broken) => Err(refusal(
             format!("The window's web process ended before {origin} answered"),

@@ -29,7 +29,7 @@ pub use arrival::{Arrival, arrive, cookies_for_window, storage};
 pub use client::Client;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, form};
 pub use inert::Inert;
-pub use judge::{Landed, judge, judge_sign_out, judge_verify, link_failed};
+pub use judge::{Landed, confirm_sign_out, judge, judge_sign_out, judge_verify, link_failed};
 pub use reach::{name_cause, refuse_unreachable};
 pub use rehearsal::{Refused, Rehearsal, Rehearsed, rehearse, response};
 pub use shown::Exchange;

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub async fn refuse_unreachable(connection: &Connection) -> Result<(), Refusal> {
     let (origin, Some(ca)) = (&connection.sign_in.origin, &connection.network.ca) else { return Ok(()) };
     match look(connection, origin).await {
-        Err(words) if is_certificate(&words) => Err(Refusal::new(
+        Err(Unanswered::Failed(words)) if is_certificate(&words) => Err(Refusal::new(
             format!(
                 "{} has a certificate that session windows do not trust ({words})",
                 origin.ascii_serialization()
@@ -34,16 +34,17 @@ pub async fn refuse_unreachable(connection: &Connection) -> Result<(), Refusal> 
 /// The cause of what a window called a failure, if the console finds one: "Load failed" is all that WebKit says.
 pub async fn name_cause(connection: &Connection, request: &PlannedRequest, why: Unanswered) -> Unanswered {
     match why {
-        Unanswered::Failed(words) => match look(connection, &request.url.origin()).await {
-            Err(cause) => Unanswered::Failed(cause),
-            Ok(()) => Unanswered::Failed(words),
-        },
+        Unanswered::Failed(words) => {
+            let found = look(connection, &request.url.origin()).await;
+            // It can be reached: the request may have got there.
+            found.err().unwrap_or(Unanswered::BrokenOff(words))
+        }
         other => other,
     }
 }
 
 /// Asks for the origin's root, without cookies or secrets. Any answer is one.
-async fn look(connection: &Connection, origin: &Origin) -> Result<(), String> {
+async fn look(connection: &Connection, origin: &Origin) -> Result<(), Unanswered> {
     let (Ok(mut client), Ok(url)) =
         (Client::in_place_of_window(&connection.network), Url::parse(&origin.ascii_serialization()))
     else {
@@ -60,7 +61,7 @@ async fn look(connection: &Connection, origin: &Origin) -> Result<(), String> {
         secrets: Vec::new(),
     };
     match client.send(&request, 0).await {
-        Err(Unanswered::Failed(words)) => Err(words),
+        Err(why @ (Unanswered::Failed(_) | Unanswered::BrokenOff(_))) => Err(why),
         _ => Ok(()),
     }
 }

@@ -14,7 +14,7 @@ use super::client::{Client, Reply};
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{
-    Arrival, LAST_ANSWER, Landed, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, arrive, causes,
+    Arrival, LAST_ANSWER, Landed, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, arrive, causes, confirm_sign_out,
     cookies_for_window, judge, judge_sign_out, judge_verify, reach, steps,
 };
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
@@ -99,7 +99,7 @@ pub async fn rehearse(
     };
     let signed_in = signed_in.unwrap_or_else(|| {
         // What was not answered may have begun something.
-        stage.console.begin();
+        stage.console.leave_open();
         Err(stopped("Its last request was not answered in time"))
     });
     let signed_in = signed_in.map_err(|refusal| {
@@ -110,7 +110,9 @@ pub async fn rehearse(
         let cookies = cookies_for_window(connection, &stage.context, &stage.console);
         stage.window.put(&cookies.unwrap_or_default());
     }
+    let is_left_open = stage.console.is_left_open() || stage.window.is_left_open();
     let signed_out = stage.sign_out(signed_in.is_ok()).await;
+    let signed_out = signed_out.and_then(|()| confirm_sign_out(connection, is_left_open));
     stage.ended(signed_in, signed_out)
 }
 
@@ -253,8 +255,16 @@ impl Stage<'_> {
         exchange: Exchange,
     ) -> Result<Vec<String>, Refusal> {
         let context = self.context.clone();
-        let (answer, led_to) =
-            self.send(request, exchange, |answer, secrets| judge(answer, request, &context, secrets)).await?;
+        let mut is_left_open = false;
+        let sent = self.send(request, exchange, |answer, secrets| {
+            is_left_open = answer.as_ref().is_err_and(Unanswered::may_have_acted);
+            judge(answer, request, &context, secrets)
+        });
+        let sent = sent.await;
+        if is_left_open {
+            self.window.leave_open();
+        }
+        let (answer, led_to) = sent?;
         self.context["response"] = response(&answer);
         let mut notes: Vec<String> = self
             .window
@@ -411,7 +421,7 @@ impl Stage<'_> {
         let secrets = self.hidden();
         exchange.answered(&as_window);
         let outcome = judged(&as_window, &secrets);
-        if outcome.is_ok() || matches!(as_window, Err(Unanswered::TimedOut)) {
+        if outcome.is_ok() || as_window.as_ref().is_err_and(Unanswered::may_have_acted) {
             self.window.begin();
         }
         exchange.ended(begun, outcome.as_ref().map(drop));

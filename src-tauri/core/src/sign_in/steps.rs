@@ -9,7 +9,7 @@ use url::Url;
 use super::client::{Client, texts};
 use super::shown::{self, Exchange};
 use super::{SIGN_OUT_TIMEOUT, capture, judge, planned};
-use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
+use crate::browser::{Answer, PlannedRequest, Refusal};
 use crate::connection::Step;
 use crate::error::Error;
 use crate::masks::Masks;
@@ -68,8 +68,8 @@ async fn take(
     let reply = match client.send(&request, step.redirects).await {
         Ok(reply) => reply,
         Err(unanswered) => {
-            if unanswered == Unanswered::TimedOut {
-                client.begin();
+            if unanswered.may_have_acted() {
+                client.leave_open();
             }
             return Err(judge::unanswered(title, &request, &unanswered));
         }
