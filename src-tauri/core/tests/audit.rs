@@ -389,6 +389,33 @@ async fn what_cannot_be_written_is_owed_told_as_if_it_stood_there_and_paid_in_or
     assert_eq!(log.past_sessions("acme", "7", 1).await.unwrap(), [past], "the file says the same");
 }
 
+/// The log stays locked until its run is gone; what that run owed is not lost, and no crash.
+#[tokio::test]
+async fn what_a_run_still_owed_when_it_quit_is_written_by_the_next_one() {
+    let desk = Desk::new();
+    let log = desk.log().await;
+    let (first, second) = (begun(1, "s1", "7", "why"), begun(2, "s2", "8", "why"));
+    log.append(first.clone()).await.unwrap();
+    log.append(second.clone()).await.unwrap();
+    let mut raw = desk.raw().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.unwrap();
+    let failed = Event::Ended { cause: EndCause::Quit, sign_out_failed: Some("it was busy".into()) };
+    log.append_or_owe(&first, first.then(9, failed.clone())).await.unwrap_err();
+    drop(log);
+    sqlx::raw_sql("ROLLBACK").execute(&mut raw).await.unwrap();
+
+    let next = desk.log().await;
+    let closed = next.close_unfinished(20).await.unwrap();
+    assert_eq!(closed, [second.then(20, EndCause::Crash.into())], "only what nobody saw end has crashed");
+    let entries = next.entries(2).await.unwrap();
+    assert_eq!(entries, [second.then(20, EndCause::Crash.into()), first.then(9, failed)]);
+    assert!(!next.owes());
+    assert_eq!(next.close_unfinished(30).await.unwrap(), [], "it is written once");
+    let runs = std::fs::read_dir(desk.path().parent().unwrap().join("runs")).unwrap();
+    let endings: Vec<_> = runs.map(|one| one.unwrap().path().extension().unwrap().to_owned()).collect();
+    assert_eq!(endings, ["run"], "nothing is left of it");
+}
+
 #[tokio::test]
 async fn a_damaged_foreign_or_newer_file_is_refused_and_left_as_it_is() {
     let desk = Desk::new();

@@ -9,7 +9,7 @@ use crate::connection::Environment;
 use crate::error::{Code, Error, Result};
 
 /// Everything that is kept of an event. Holds no secret: neither field ever carries one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Milliseconds since the Unix epoch.
     pub at_ms: i64,
@@ -52,7 +52,7 @@ impl Entry {
 }
 
 /// What happened to a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// About to be opened; nothing has been sent yet.
     Begun,
@@ -159,7 +159,7 @@ impl EndCause {
 }
 
 /// The operator and where they sat.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
     /// As they call themselves in the settings; may be empty.
     pub operator_name: String,
@@ -191,7 +191,7 @@ impl Who {
 }
 
 /// The user who is impersonated, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// Id of the connection.
     pub connection: String,

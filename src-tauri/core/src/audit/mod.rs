@@ -206,8 +206,9 @@ impl AuditLog {
     /// Closes what a crash left open: every session that began and did not end, and whose run is gone, gets *ended*
     /// with [`EndCause::Crash`] at `at_ms` (when it was found, not when it happened). Sessions of runs that live,
     /// here or on another computer with the same home, are left alone. Returns these last entries, in the order in
-    /// which the sessions began.
+    /// which the sessions began. What such a run could not write itself is written first.
     pub async fn close_unfinished(&self, at_ms: i64) -> Result<Vec<Entry>> {
+        self.pay_for_the_gone().await?;
         let gone = self.runs_that_are_gone().await?;
         self.close_runs(&gone, at_ms).await
     }

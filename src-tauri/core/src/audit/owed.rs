@@ -1,11 +1,19 @@
 //! Entries that could not be written when they were due. They keep their time, are written as soon as they can be,
-//! and until then the log answers as if they stood in it.
+//! and until then the log answers as if they stood in it. A file beside the log keeps them should this run end before
+//! that: the next one writes them.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
 
 use super::AuditLog;
 use super::entry::{Entry, Event};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::{home, regular_file};
+
+/// Bytes of such a file; a thousand entries have fewer.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// Entries that are still to be written, in the order of what happened.
 #[derive(Debug, Default)]
@@ -14,7 +22,7 @@ pub(super) struct Owed {
     paying: tokio::sync::Mutex<()>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Debt {
     /// The first entry of the session: the file may have been replaced by one that lacks it.
     begun: Entry,
@@ -69,7 +77,48 @@ impl AuditLog {
                 }
             }
         }
+        self.keep_owed().await;
         outcome
+    }
+
+    /// Has the file beside the log say what is owed now.
+    pub async fn keep_owed(&self) {
+        let path = self.run.owed_file();
+        let owed: Vec<Arc<Debt>> = self.owed.debts().clone();
+        let kept = tokio::task::spawn_blocking(move || {
+            if owed.is_empty() {
+                return if path.exists() { remove(&path) } else { Ok(()) };
+            }
+            let owed: Vec<&Debt> = owed.iter().map(AsRef::as_ref).collect();
+            home::write_private(&path, &serde_json::to_string(&owed).map_err(Error::internal)?)
+        });
+        if let Err(error) = kept.await.map_err(Error::internal).and_then(std::convert::identity) {
+            tracing::error!("what the audit log lacks is kept in memory only: {}", error.message);
+        }
+    }
+
+    /// Writes what runs that are gone could not write any more, before anybody takes their sessions for crashed.
+    pub(super) async fn pay_for_the_gone(&self) -> Result<()> {
+        for left in self.run.left_owed(&self.host) {
+            // One of several consoles gets it; from then on it is this run's.
+            let ours = self.run.owed_file();
+            if std::fs::rename(&left, &ours).is_err() {
+                continue;
+            }
+            match read(&ours) {
+                Ok(debts) => self.owed.debts().extend(debts.into_iter().map(Arc::new)),
+                // Left as it is for a person to look at.
+                Err(error) => {
+                    tracing::error!(
+                        "what an earlier run could not write to the audit log: {}",
+                        error.message
+                    );
+                    let _ = std::fs::rename(&ours, left.with_extension("unreadable"));
+                }
+            }
+            self.pay().await?;
+        }
+        Ok(())
     }
 
     async fn write_late(&self, debt: &Debt) -> Result<()> {
@@ -84,4 +133,12 @@ impl AuditLog {
         }
         self.append(entry.clone()).await
     }
+}
+
+fn read(path: &Path) -> Result<Vec<Debt>> {
+    serde_json::from_str(&regular_file::read_text(path, MOST_BYTES)?).map_err(Error::internal)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).map_err(|cause| Error::file("remove", path, &cause))
 }

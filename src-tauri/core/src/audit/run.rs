@@ -14,6 +14,9 @@ use uuid::Uuid;
 const FOLDER: &str = "runs";
 const ENDING: &str = "run";
 
+/// What a run could not write into the log stands in a file of this ending.
+const OWED: &str = "owed";
+
 /// The heartbeat's interval.
 const BEAT: Duration = Duration::from_mins(20);
 
@@ -97,6 +100,31 @@ impl Run {
         }
     }
 
+    /// Where this run keeps what it owes to the log.
+    pub(super) fn owed_file(&self) -> PathBuf {
+        self.path.with_extension(OWED)
+    }
+
+    /// What runs that are gone owed, a file each.
+    pub(super) fn left_owed(&self, our_host: &str) -> Vec<PathBuf> {
+        self.left(OWED, our_host)
+    }
+
+    /// The files of this ending that runs left which are gone.
+    fn left(&self, wanted: &str, our_host: &str) -> Vec<PathBuf> {
+        let Some(folder) = self.path.parent() else { return Vec::new() };
+        let all = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_left = |path: &PathBuf| {
+            let is_wanted = path.extension().is_some_and(|ending| ending == wanted);
+            let Some(id) = path.file_stem().and_then(|id| id.to_str()).filter(|_| is_wanted) else {
+                return false;
+            };
+            let its_host = line_in(&file_of(folder, id), "host ").unwrap_or_default();
+            self.is_gone(id, &its_host, our_host)
+        };
+        all.filter(is_left).collect()
+    }
+
     /// Both times are those of the computer that keeps the files.
     fn is_silent(&self, file: &File) -> std::io::Result<bool> {
         self.beat();
@@ -106,14 +134,8 @@ impl Run {
 
     /// Removes the files of runs of this computer that are gone, once what they left open is closed.
     pub(super) fn sweep(&self, our_host: &str) {
-        let Some(folder) = self.path.parent() else { return };
-        for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-            let is_run = path.extension().is_some_and(|ending| ending == ENDING);
-            let Some(id) = path.file_stem().and_then(|id| id.to_str()).filter(|_| is_run) else { continue };
-            let its_host = line_in(&path, "host ").unwrap_or_default();
-            if self.is_gone(id, &its_host, our_host) {
-                let _ = std::fs::remove_file(&path);
-            }
+        for path in self.left(ENDING, our_host) {
+            let _ = std::fs::remove_file(path);
         }
     }
 }
