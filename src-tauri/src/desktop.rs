@@ -125,6 +125,8 @@ pub fn run(start: Start) -> Result<ExitCode> {
         ])
         .manage(Leaving::default())
         .setup(move |app| {
+            #[cfg(target_os = "linux")]
+            crate::session_bus::outlive();
             open_in_turn(app.handle(), home, start);
             Ok(())
         })

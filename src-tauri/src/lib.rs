@@ -12,6 +12,8 @@ mod desktop;
 mod leaving;
 mod notification;
 mod revival;
+#[cfg(target_os = "linux")]
+mod session_bus;
 mod session_window;
 mod signals;
 mod succession;

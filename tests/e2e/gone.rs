@@ -129,6 +129,39 @@ async fn a_window_that_is_closed_as_it_opens_ends_no_other_session() -> Result<(
     console.ui.quit().await
 }
 
+/// The desktop's session bus ends, and WebKit's network process with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_bus_that_ends_does_not_take_the_console_with_it() -> Result<()> {
+    let site = Site::showing(PAGE).await?;
+    // Without the driver, which ends with the bus itself.
+    let mut console = site.stage.start()?;
+    let desktop = &site.stage.desktop;
+    let whole = desktop.wait_for_window("Understudy").await?;
+    become_by_hand(&site, &whole, "Ada").await?;
+    site.told(1).await?;
+    let window = desktop.wait_for_window("development — Understudy").await?;
+    for bus in processes::family(std::process::id()) {
+        if processes::is_named(bus, "dbus-daemon") {
+            processes::signal(bus, "KILL").await?;
+        }
+    }
+    // It is said, and ended by the one button there is.
+    wait_until_told(&site, &window).await?;
+    desktop.press(&window, &["Return"]).await?;
+    let last = until("its end in the audit log", async || {
+        Ok(site.audit().await?.into_iter().find(|event| matches!(event, Event::Ended { .. })))
+    })
+    .await?;
+    ensure!(
+        matches!(&last, Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(_) }),
+        "{last:?}"
+    );
+    become_by_hand(&site, &whole, "Bea").await?;
+    ensure!(console.try_wait()?.is_none(), "the console goes on");
+    console.kill().await?;
+    Ok(())
+}
+
 fn network_processes(console: &Console<'_>) -> Result<Vec<u32>> {
     let family = processes::family(console.pid().context("the application runs")?);
     Ok(family.into_iter().filter(|pid| processes::is_named(*pid, "WebKitNetworkPr")).collect())
