@@ -30,10 +30,19 @@ interface Refusal {
   secrets?: string[];
 }
 
+interface Fault {
+  title: string;
+  hint: string;
+  /** Names of the buttons; without the first, nothing can be tried again. */
+  retry: string | null;
+  close: string;
+}
+
 interface Desk {
   page: Page;
   refuse: (refusal: Refusal) => Promise<void>;
   busy: () => Promise<void>;
+  fault: (fault: Fault) => Promise<void>;
   /** What it reported, in order. */
   reports: string[];
   close: () => Promise<void>;
@@ -104,6 +113,7 @@ async function open({
     reports,
     refuse: (refusal) => page.evaluate(`understudy.refuse(${JSON.stringify({ secrets: [], ...refusal })})`),
     busy: () => page.evaluate("understudy.busy()"),
+    fault: (fault) => page.evaluate(`understudy.fault(${JSON.stringify(fault)})`),
     async close() {
       await context.close();
       expect(complaints).toEqual([]);
@@ -127,6 +137,13 @@ const refused: Refusal = {
   status: 401,
   excerpt: '{"error":"unknown admin token"}',
   hint: "Check that the secret “admin_token” is the one that the application knows: understudy secret set acme admin_token",
+};
+
+const stopped: Fault = {
+  title: "This page stopped working",
+  hint: "Its process ended unexpectedly. Reload the page, or end the session, which signs out as usual.",
+  retry: "Reload",
+  close: "End session",
 };
 
 interface View {
@@ -180,6 +197,22 @@ const views: View[] = [
         excerpt: `${"stack ".repeat(300)}\n${"y".repeat(3000)}\n`.repeat(8),
       }),
     buttons: ["Retry", "Close"],
+  },
+  { name: "stopped", go: ({ fault }) => fault(stopped), buttons: ["Reload", "End session"] },
+  {
+    name: "stopped-for-good",
+    go: ({ fault }) => fault({ ...stopped, title: "This session's cookies are gone", retry: null }),
+    buttons: ["End session"],
+  },
+  {
+    name: "reloading",
+    async go(desk) {
+      await desk.fault(stopped);
+      await button(desk.page, "Reload").click();
+      await desk.page.clock.runFor(500);
+      await button(desk.page, "End session").waitFor();
+    },
+    buttons: ["End session"],
   },
 ];
 
@@ -251,6 +284,25 @@ describe("the desk", () => {
     expect(await focused(page)).toBe("Retry");
     await button(page, "Close").click();
     await expect.poll(() => reports.slice(2)).toEqual(["close"]);
+    await desk.close();
+  });
+
+  test("loads a page again that stopped, once, however long Return is held", async () => {
+    const desk = await open();
+    const { page, reports } = desk;
+    await expect.poll(() => reports).toEqual(["ready"]);
+    await desk.fault(stopped);
+    expect(await focused(page)).toBe("Reload");
+    for (let press = 0; press < 3; press += 1) await page.keyboard.press("Enter");
+    await page.clock.runFor(500);
+    await page.keyboard.press("Enter");
+    expect(await page.getByRole("status").innerText()).toContain("Loading the page again…");
+
+    // When it does not come, the session can be ended all the same.
+    await page.keyboard.press("Tab");
+    expect(await focused(page)).toBe("End session");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => reports.slice(1)).toEqual(["retry", "close"]);
     await desk.close();
   });
 

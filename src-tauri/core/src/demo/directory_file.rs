@@ -85,7 +85,8 @@ fn sweep(folder: &Path) {
 }
 
 fn put(making: &Path, path: &Path) -> Result<()> {
-    let synced = std::fs::File::open(making).and_then(|file| file.sync_all());
+    // Windows syncs what is open for writing only.
+    let synced = std::fs::OpenOptions::new().write(true).open(making).and_then(|file| file.sync_all());
     synced.map_err(|cause| Error::file("write", making, &cause))?;
     std::fs::rename(making, path).map_err(|cause| Error::file("write", path, &cause))
 }
