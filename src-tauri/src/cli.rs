@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use secrecy::SecretString;
@@ -15,7 +16,7 @@ use understudy_core::connection::{
     Connection, Connections, DATABASE_PASSWORD, Origin, SshPart, id_for, is_id, read_file,
 };
 use understudy_core::destination::Destination;
-use understudy_core::directory::Info;
+use understudy_core::directory::{self, Info};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
 use understudy_core::plain;
@@ -273,7 +274,8 @@ async fn check(
     }
     let typed = check::Typed::default();
     let mut report = asking(&vault, &named, &CancellationToken::new(), async || {
-        Box::pin(check::check(Some(&named.id), &named.text, &vault, &typed)).await
+        let checked = Box::pin(check::check(Some(&named.id), &named.text, &vault, &typed));
+        directory::telling(Arc::new(tell_waking), checked).await
     })
     .await?;
     check_sandbox(&mut report);
@@ -518,7 +520,8 @@ async fn try_sign_in(home: &Home, vault: &Vault, named: &Named, user: &str, json
             operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
             stop: stop.clone(),
         };
-        Box::pin(trial::run(trial, vault, &audit, &clock)).await
+        let tried = Box::pin(trial::run(trial, vault, &audit, &clock));
+        directory::telling(Arc::new(tell_waking), tried).await
     }));
     let rehearsal = tokio::select! {
         rehearsal = &mut running => rehearsal,
@@ -762,6 +765,16 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
 
 /// The way to standard output: nothing in the text does anything to the terminal, wherever it comes from. Fails when
 /// it cannot be written; a closed pipe is the reader's business.
+/// Beside the report, which may be read by a program.
+fn tell_waking(wakes: bool) {
+    let text = if wakes {
+        "The database is waking up… (Ctrl+C stops waiting)"
+    } else {
+        "The database answers now."
+    };
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 fn say(text: &str) -> Result<()> {
     write_out(&plain::lines(text))
 }

@@ -77,6 +77,12 @@ pub async fn search_users(core: Core<'_>, connection: String, query: Query, turn
 }
 
 #[tauri::command]
+pub async fn stop_waiting(core: Core<'_>, connection: String) -> Result<()> {
+    core.stop_waiting(&connection);
+    Ok(())
+}
+
+#[tauri::command]
 pub async fn stop_search(core: Core<'_>, connection: String, turn: u64) -> Result<()> {
     core.stop_search(&connection, turn)
 }

@@ -82,6 +82,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
             commands::directory_info,
             commands::search_users,
             commands::stop_search,
+            commands::stop_waiting,
             commands::read_search,
             commands::complete_search,
             commands::widen_search,
@@ -286,6 +287,7 @@ fn pass(app: &AppHandle, told: Notice) -> tauri::Result<()> {
         Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
         Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
         Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
+        Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
         Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),
     }
 }

@@ -356,7 +356,7 @@ async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets()
     terminal.type_in(&["secret", "set", "shop", "database_password"], CANARY).await.succeeded();
     terminal.type_in(&["secret", "set", "shop", "admin_token"], CANARY).await.succeeded();
     assert_eq!(terminal.run(&["check", "shop"]).await.code, 1, "it hangs up");
-    assert!(home.heard().contains(CANARY), "it is sent where it was stored for");
+    assert!(home.learnt(CANARY), "it is sent where it was stored for");
 
     // Somebody hands over a file of the same name.
     let downloads = terminal.here.path().join("Downloads");
@@ -393,7 +393,7 @@ async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets()
     // It was meant: what is typed again is for the new place.
     terminal.type_in(&["secret", "set", "shop", "database_password"], CANARY).await.succeeded();
     terminal.run(&["check", "shop"]).await;
-    assert!(rogue.heard().contains(CANARY));
+    assert!(rogue.learnt(CANARY));
 }
 
 #[tokio::test]
@@ -410,7 +410,7 @@ async fn at_a_terminal_the_answer_is_asked_for_and_kept() {
     assert!(said.contains("Use it there from now on? [y/N]") && said.contains("was not used"), "{said}");
     assert_eq!(moved.heard(), "");
     terminal.answer(&["check", "shop"], "y\n").await;
-    assert!(moved.heard().contains(CANARY));
+    assert!(moved.learnt(CANARY));
     let said = terminal.answer(&["check", "shop"], "").await;
     assert!(!said.contains("Use it there"), "it was answered: {said}");
 }
@@ -476,7 +476,7 @@ async fn a_programs_password_goes_where_it_was_let_run_for_alone() {
     terminal.succeeds(&["add", "shop.toml"]).await;
     terminal.type_in(&["secret", "set", "shop", "admin_token"], "a token").await.succeeded();
     assert_eq!(terminal.run(&["check", "shop"]).await.code, 1, "it hangs up");
-    assert!(home.heard().contains(CANARY), "adding it let it run");
+    assert!(home.learnt(CANARY), "adding it let it run");
 
     // A file of the same name and program, from somebody else.
     let downloads = terminal.here.path().join("Downloads");
@@ -501,14 +501,14 @@ async fn a_programs_password_goes_where_it_was_let_run_for_alone() {
     assert_eq!(rogue.heard(), "");
     // It was meant, and the answer is kept.
     terminal.answer(&["check", "shop"], "y\n").await;
-    assert!(rogue.heard().contains(CANARY));
+    assert!(rogue.learnt(CANARY));
     let said = terminal.run(&["check", "shop"]).await;
     assert!(!format!("{said:?}").contains("Nothing was run."), "{said:?}");
 
     // This once is once.
     std::fs::write(&kept, at(&third)).expect("written");
     terminal.run(&["check", "shop", "--run-commands"]).await;
-    assert!(third.heard().contains(CANARY));
+    assert!(third.learnt(CANARY));
     let said = terminal.fails(&["check", "shop"]).await;
     assert!(said.contains("Nothing was run.") && said.contains("--run-commands"), "{said}");
 }

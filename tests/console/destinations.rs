@@ -70,7 +70,7 @@ async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agree
     let desk = desk_at(&home).await;
     let text = desk.console.draft("shop").expect("it is there").text;
     desk.console.directory_info("shop").await.expect_err("it hangs up");
-    assert!(home.heard().contains(PASSWORD), "it is sent where it belongs");
+    assert!(home.learnt(PASSWORD), "it is sent where it belongs");
 
     // What has nothing to do with the password asks no question.
     let renamed = text.replace("\"Demo\"", "\"The shop\"");
@@ -103,7 +103,7 @@ async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agree
     write(&desk, "shop", &with_directory(&text, &rogue.url()));
     desk.console.use_secrets_there(&asked).await.expect("agreed");
     desk.console.directory_info("shop").await.expect_err("it hangs up");
-    assert!(rogue.heard().contains(PASSWORD));
+    assert!(rogue.learnt(PASSWORD));
     // And it is remembered: the first place is no longer what it is for.
     write(&desk, "shop", &text);
     moved(desk.console.directory_info("shop").await);
@@ -120,7 +120,7 @@ async fn what_nobody_was_asked_about_cannot_be_agreed_to() {
     asked.secrets[0].now.print = "0".repeat(64);
     desk.console.use_secrets_there(&asked).await.expect_err("nobody was asked about that");
     desk.console.directory_info("shop").await.expect_err("it hangs up");
-    assert!(home.heard().contains(PASSWORD), "it is for where it was");
+    assert!(home.learnt(PASSWORD), "it is for where it was");
 }
 
 #[tokio::test]
@@ -139,12 +139,12 @@ async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it(
     // What is typed for it is for it.
     let typed = Typed::from([("database_password".to_owned(), SecretString::from("typed-for-this"))]);
     desk.console.survey(Some("shop"), &there, &typed, 2).await.expect_err("it hangs up");
-    assert!(rogue.heard().contains("typed-for-this") && !rogue.heard().contains(PASSWORD));
+    assert!(rogue.learnt("typed-for-this") && !rogue.learnt(PASSWORD));
     // Saving in the form stores what was typed for what was saved: no question afterwards.
     desk.console.save_connection(Some("shop"), &changed).await.expect("saved");
     store(&desk, "shop", "database_password", "typed-and-saved").await;
     desk.console.directory_info("shop").await.expect_err("it hangs up");
-    assert!(rogue.heard().contains("typed-and-saved"));
+    assert!(rogue.learnt("typed-and-saved"));
 }
 
 #[tokio::test]
@@ -169,8 +169,12 @@ async fn a_new_connection_gets_nothing_that_one_called_new_has() {
     let error =
         desk.console.try_sign_in(None, &users, "7", Typed::new(), 1).await.expect_err("it has no token");
     assert_eq!(error.code, Code::SecretMissing);
-    for heard in [rogue.heard(), home.heard()] {
-        assert!(heard.contains("reader") && !heard.contains(PASSWORD), "{heard:?}");
+    for place in [&rogue, &home] {
+        let heard = place.heard();
+        assert!(
+            heard.contains("reader") && !heard.contains(PASSWORD) && !place.learnt(PASSWORD),
+            "{heard:?}"
+        );
     }
 }
 
@@ -253,7 +257,7 @@ async fn a_secret_of_another_program_is_asked_about_once() {
     assert_eq!(home.heard(), "");
     desk.console.use_secrets_there(&asked).await.expect("agreed");
     desk.console.directory_info("shop").await.expect_err("it hangs up");
-    assert!(home.heard().contains(PASSWORD));
+    assert!(home.learnt(PASSWORD));
 }
 
 /// A shop whose administrator, the user 8, is protected. Its file is the operator's own, or in IT's folder.
@@ -396,7 +400,7 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
     let (desk, text) = (&with.desk, &with.text);
     let console = &desk.console;
     console.directory_info("given").await.expect_err("it hangs up");
-    assert!(home.heard().contains(PASSWORD), "adding it let it run");
+    assert!(home.learnt(PASSWORD), "adding it let it run");
     let before = with.runs();
 
     // Somebody edits the file on disk: another server, user, computer in between, program.
@@ -444,7 +448,7 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
     assert!(then.contains("\"/bin/sh\" \"-c\"") && now.contains("\"/bin/sh\" \"-c\""), "{then} | {now}");
     console.use_secrets_there(&asked).await.expect("agreed");
     console.directory_info("given").await.expect_err("it hangs up");
-    assert!(rogue.heard().contains(PASSWORD));
+    assert!(rogue.learnt(PASSWORD));
     // In the keyring, where no file reaches; a terminal's run reads it there.
     let kept = desk.entries.build("understudy", "given/directory/commands/for", None).expect("an entry");
     let kept = String::from_utf8(kept.get_secret().expect("it is there")).expect("text");

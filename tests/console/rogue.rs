@@ -1,9 +1,13 @@
 //! Servers that write down all that is sent to them: a secret that has no business there is found here.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
+use md5::{Digest, Md5};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+const SALT: &[u8; 4] = b"salt";
 
 pub struct Rogue {
     /// `127.0.0.1:port`
@@ -12,12 +16,12 @@ pub struct Rogue {
 }
 
 impl Rogue {
-    /// A PostgreSQL server that has everybody send the password as it is.
+    /// A PostgreSQL server that asks everybody for the password by MD5: in clear text it would not get it.
     pub async fn database() -> Self {
         Self::start(|mut peer, heard| async move {
             write_down(&mut peer, &heard).await;
-            // AuthenticationCleartextPassword: https://www.postgresql.org/docs/current/protocol-message-formats.html
-            let _ = peer.write_all(&[b'R', 0, 0, 0, 8, 0, 0, 0, 3]).await;
+            // AuthenticationMD5Password: https://www.postgresql.org/docs/current/protocol-message-formats.html
+            let _ = peer.write_all(&[&[b'R', 0, 0, 0, 12, 0, 0, 0, 5], &SALT[..]].concat()).await;
             write_down(&mut peer, &heard).await;
         })
         .await
@@ -58,10 +62,23 @@ impl Rogue {
         format!("http://{}", self.address)
     }
 
+    /// A database was told this password of `reader`'s.
+    pub fn learnt(&self, password: &str) -> bool {
+        let stored = hex(&Md5::digest(format!("{password}reader")));
+        self.heard().contains(&format!("md5{}", hex(&Md5::digest([stored.as_bytes(), SALT].concat()))))
+    }
+
     /// All of it, as text.
     pub fn heard(&self) -> String {
         String::from_utf8_lossy(&self.heard.lock().expect("no panic")).into_owned()
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// `false`: nothing more comes.

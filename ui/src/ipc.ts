@@ -34,6 +34,7 @@ import type { SignInForm } from "./bindings/SignInForm";
 import type { Suggestion } from "./bindings/Suggestion";
 import type { Survey } from "./bindings/Survey";
 import type { Toast } from "./bindings/Toast";
+import type { WakingDirectory } from "./bindings/WakingDirectory";
 import type { UserDetails } from "./bindings/UserDetails";
 import type { Wider } from "./bindings/Wider";
 import { asFailure, Failure } from "./errors";
@@ -112,6 +113,9 @@ export async function searchUsers(connection: string, query: Query): Promise<Use
 }
 
 /** Makes the search under way reject with `cancelled`, on the server too. */
+/** The database of this connection is not waited for any longer. */
+export const stopWaiting = (connection: string) => call<null>("stop_waiting", { connection });
+
 export const stopSearch = (connection: string) => call<null>("stop_search", { connection, turn: ++turn });
 
 /** What a search text says; places are in UTF-16 code units, as here. */
@@ -282,6 +286,9 @@ export const onConnections = (tell: (list: ConnectionList) => void) => on("conne
 
 /** The application changed what this connection's directory holds. */
 export const onDirectoryChanged = (tell: (connection: string) => void) => on("directory_changed", tell);
+
+/** A database that sleeps while nobody asks is starting, or no longer is. */
+export const onDirectoryWaking = (tell: (waking: WakingDirectory) => void) => on("directory_waking", tell);
 
 /** In the window of this session, which was refused, the agent wants to give another secret. */
 export const onRenewSecret = (tell: (session: string) => void) => on("renew_secret", tell);

@@ -28,13 +28,13 @@ use crate::connection::{
 };
 use crate::demo::{self, Demo};
 use crate::destination::{Destination, Moved};
-use crate::directories::{Directories, Opened};
-use crate::directory::{self, Count, Info, Page, Query, Reading, Row, Suggestion, Survey, Wider};
+use crate::directories::{Directories, Opened, stopped_waiting};
+use crate::directory::{self, Count, Info, Page, Query, Reading, Row, Suggestion, Survey, TellWaking, Wider};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{self, Grounds, Impersonations, Request};
 use crate::look::{self, Form, Preview};
-use crate::notice::{ConnectionList, Notice, Notices, Toast};
+use crate::notice::{ConnectionList, Notice, Notices, Toast, WakingDirectory};
 use crate::policy::{self, Standing};
 use crate::secrets::{self, WAY_IN};
 use crate::session::SessionView;
@@ -144,7 +144,7 @@ impl Console {
             problems: RwLock::default(),
             loading: Mutex::default(),
             demo: tokio::sync::Mutex::default(),
-            directories: Directories::new(vault.clone()),
+            directories: Directories::new(vault.clone(), notices.clone()),
             searches: Turns::default(),
             counts: Turns::default(),
             widenings: Turns::default(),
@@ -400,7 +400,8 @@ impl Console {
         text: &str,
         typed: check::Typed,
     ) -> Result<Report> {
-        check::check(id, text, &self.vault, &typed).await
+        let checked = Box::pin(check::check(id, text, &self.vault, &typed));
+        directory::telling(self.tell_waking(), checked).await
     }
 
     /// Signs in as one user, and out again, request by request; `typed` as with [`Self::check_connection`]. There
@@ -424,7 +425,8 @@ impl Console {
             operator: self.operator(),
             stop: self.trials.take(FORM, turn)?,
         };
-        let tried = Box::pin(trial::run(trial, &self.vault, &self.audit, &self.clock)).await;
+        let tried = Box::pin(trial::run(trial, &self.vault, &self.audit, &self.clock));
+        let tried = directory::telling(self.tell_waking(), tried).await;
         self.impersonations.settle();
         tried
     }
@@ -449,7 +451,7 @@ impl Console {
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(taken_over()),
-            survey = look::survey(&form, &self.vault) => survey,
+            survey = directory::telling(self.tell_waking(), look::survey(&form, &self.vault)) => survey,
         }
     }
 
@@ -468,7 +470,7 @@ impl Console {
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(taken_over()),
-            preview = look::preview(&form, &self.vault) => preview,
+            preview = directory::telling(self.tell_waking(), look::preview(&form, &self.vault)) => preview,
         }
     }
 
@@ -549,7 +551,10 @@ impl Console {
             () = cancel.cancelled() => return Err(taken_over()),
             opened = self.open_directory(id) => opened?,
         };
-        let page = opened.directory.search(query, &cancel).await;
+        let page = tokio::select! {
+            () = self.directories.impatient(id) => Err(stopped_waiting()),
+            page = opened.directory.search(query, &cancel) => page,
+        };
         Ok((page.map_err(|error| opened.whose_password(error))?, opened))
     }
 
@@ -792,6 +797,19 @@ impl Console {
     /// The connection as it is now, and its directory.
     async fn open_directory(&self, id: &str) -> Result<Opened> {
         self.directories.open(|| self.connection(id)).await
+    }
+
+    /// Nobody wants to wait any longer for the database of this connection to wake up.
+    pub fn stop_waiting(&self, id: &str) {
+        self.directories.stop_waiting(id);
+    }
+
+    /// Passes on that the database of the form wakes up.
+    fn tell_waking(&self) -> TellWaking {
+        let notices = self.notices.clone();
+        Arc::new(move |wakes| {
+            notices.send(Notice::DirectoryWaking(WakingDirectory { connection: None, wakes }));
+        })
     }
 }
 

@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinSet;
 
 use crate::check;
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
-use crate::directory::{self, OpenDirectory, Passwords};
-use crate::error::{Error, Result, SecretName};
+use crate::directory::{self, OpenDirectory, Passwords, TellWaking};
+use crate::error::{Code, Error, Result, SecretName};
+use crate::notice::{Notice, Notices, WakingDirectory};
 use crate::secrets::Secrets;
 use crate::vault::Vault;
 
@@ -35,6 +36,10 @@ impl Opened {
 
 pub(crate) struct Directories {
     vault: Vault,
+    /// Who is told that a database wakes up.
+    notices: Notices,
+    /// Reaches those who wait for a connection's database, to tell them that they need not. By its id.
+    impatience: Mutex<HashMap<String, Arc<Notify>>>,
     /// By the connection's id.
     all: Mutex<HashMap<String, Arc<Opening>>>,
 }
@@ -46,8 +51,8 @@ struct Opening {
 }
 
 impl Directories {
-    pub(crate) fn new(vault: Vault) -> Self {
-        Self { vault, all: Mutex::default() }
+    pub(crate) fn new(vault: Vault, notices: Notices) -> Self {
+        Self { vault, notices, impatience: Mutex::default(), all: Mutex::default() }
     }
 
     /// The directory of the connection that `connection` gives; opened by one caller while the others wait. A failed
@@ -68,9 +73,39 @@ impl Directories {
             }
         };
         let connection = Arc::clone(&opening.connection);
-        let opened = opening.directory.get_or_try_init(|| open(&connection, &self.vault)).await;
+        let tell = || self.tell_waking(&connection.id);
+        let open = || Box::pin(directory::telling(tell(), open(&connection, &self.vault)));
+        let opened = tokio::select! {
+            () = self.impatient(&connection.id) => Err(stopped_waiting()),
+            opened = opening.directory.get_or_try_init(open) => opened,
+        };
         let directory = Arc::clone(opened.map_err(|error| whose_password(&connection, error))?);
         Ok(Opened { connection, directory })
+    }
+
+    /// Nobody wants to wait any longer for the database of this connection to wake up.
+    pub(crate) fn stop_waiting(&self, id: &str) {
+        let impatience = self.impatience.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = impatience.get(id) {
+            waiting.notify_waiters();
+        }
+    }
+
+    /// Waits until nobody wants to wait.
+    pub(crate) async fn impatient(&self, id: &str) {
+        let waiting = {
+            let mut impatience = self.impatience.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(impatience.entry(id.to_owned()).or_default())
+        };
+        waiting.notified().await;
+    }
+
+    fn tell_waking(&self, id: &str) -> TellWaking {
+        let (notices, id) = (self.notices.clone(), id.to_owned());
+        Arc::new(move |wakes| {
+            let connection = Some(id.clone());
+            notices.send(Notice::DirectoryWaking(WakingDirectory { connection, wakes }));
+        })
     }
 
     /// It is opened again at the next question. Whoever is asking it something keeps it until that is answered.
@@ -96,6 +131,11 @@ impl Directories {
 /// Files are read again and again, and most often nothing has changed.
 fn is_same(one: &Connection, other: &Connection) -> bool {
     (&one.file, one.origin) == (&other.file, other.origin)
+}
+
+pub(crate) fn stopped_waiting() -> Error {
+    Error::new(Code::DirectoryUnreachable, "You stopped waiting for the database to wake up.")
+        .hint("It may be awake in a moment: try again.")
 }
 
 async fn open(connection: &Connection, vault: &Vault) -> Result<Arc<OpenDirectory>> {
@@ -163,7 +203,8 @@ mod tests {
 
     fn directories() -> Directories {
         let store = keyring_core::mock::Store::new().unwrap();
-        Directories::new(Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _))))
+        let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
+        Directories::new(vault, Notices::default())
     }
 
     /// A saved file is in place a moment before the old directory is let go of.

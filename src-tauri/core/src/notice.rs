@@ -86,6 +86,16 @@ pub struct ConnectionList {
     pub order: Vec<String>,
 }
 
+/// Whose database is waking up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct WakingDirectory {
+    /// The connection's id; `None`: the one in the form.
+    pub connection: Option<String>,
+    /// `false`: it is awake, or nobody waits for it any more.
+    pub wakes: bool,
+}
+
 #[derive(Debug, Clone)]
 pub enum Notice {
     /// All running sessions, whenever one changed.
@@ -98,6 +108,8 @@ pub enum Notice {
     Connections(ConnectionList),
     /// The application changed what the directory of the connection with this id holds.
     DirectoryChanged(String),
+    /// A database that sleeps while nobody asks is starting, or no longer is.
+    DirectoryWaking(WakingDirectory),
 }
 
 /// Where notices are sent and listened for. Cheap to clone; nobody listening is fine.

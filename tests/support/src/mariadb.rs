@@ -77,6 +77,17 @@ impl MariaDbServer {
         self.path("ca.pem")
     }
 
+    /// From the next start on it offers TLS with this certificate.
+    pub fn certify_as(&self, certificate: &Certificate) {
+        for (name, from) in [("server.pem", &certificate.certificate), ("server.key", &certificate.key)] {
+            let to = self.path(name);
+            std::fs::copy(from, &to).expect("the certificate is copied");
+            if let Some((uid, gid)) = other_user() {
+                chown(&to, Some(uid), Some(gid)).expect("it becomes the server's own");
+            }
+        }
+    }
+
     /// One that its authority signed.
     pub fn client_certificate(&self, name: &str) -> Certificate {
         self.sign("client", name);

@@ -49,6 +49,32 @@ impl MongoServer {
         server
     }
 
+    /// A replica set of one member, that calls itself `name`: a name that only the server knows, as within docker
+    /// compose. Whoever reaches it may do anything.
+    pub async fn start_set(name: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("understudy-mongodb-").tempdir().expect("a folder");
+        std::fs::write(directory.path().join("hosts"), format!("127.0.0.1 localhost {name}\n"))
+            .expect("names");
+        let (program, port) = (program(), free_port());
+        let settings = vec!["--replSet".to_owned(), "rs".to_owned()];
+        let mut server = Self { program, directory, port, settings, server: None, admin: None };
+        server.run();
+        let admin = Client::with_options(server.options(None)).expect("a client");
+        let members = vec![doc! { "_id": 0, "host": format!("{name}:{port}") }];
+        let begun = doc! { "replSetInitiate": { "_id": "rs", "members": members } };
+        admin.database("admin").run_command(begun).await.expect("the set begins");
+        let deadline = std::time::Instant::now() + crate::wait::PATIENCE;
+        loop {
+            let hello = admin.database("admin").run_command(doc! { "hello": 1 }).await.expect("it answers");
+            if hello.get_bool("isWritablePrimary").unwrap_or(false) {
+                break;
+            }
+            assert!(std::time::Instant::now() < deadline, "it does not become the primary: {hello}");
+        }
+        server.admin = Some(admin);
+        server
+    }
+
     /// Stops it as an administrator would.
     pub fn stop(&mut self) {
         let Some(mut server) = self.server.take() else { return };
@@ -109,12 +135,22 @@ impl MongoServer {
     }
 
     fn run(&mut self) {
-        let mut server = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]);
+        let hosts = self.directory.path().join("hosts");
+        if hosts.exists() {
+            // Only here are its names known. Whoever is not root becomes it within, as far as mounting goes.
+            let within = ["unshare", "--mount", "--map-root-user"];
+            command.args(if crate::server::this_user() == 0 { &within[..2] } else { &within[..] });
+            command.args(["sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]).arg(&hosts);
+        }
+        let auth = if hosts.exists() { &[][..] } else { &["--auth"][..] };
+        let mut server = command
             .arg(&self.program)
             .arg("--dbpath")
             .arg(self.directory.path())
-            .args(["--bind_ip", "127.0.0.1", "--port", &self.port.to_string(), "--nounixsocket", "--auth"])
+            .args(["--bind_ip", "127.0.0.1", "--port", &self.port.to_string(), "--nounixsocket"])
+            .args(auth)
             .args(&self.settings)
             .args(["--wiredTigerCacheSizeGB", "0.25"])
             .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])

@@ -50,6 +50,10 @@ uuid_bytes?: UuidBytes | null,
  */
 timeout_ms?: number, 
 /**
+ * How long a server that was reached may take to wake up, in seconds (5 to 300).
+ */
+patience?: number, 
+/**
  * A program and its arguments that print the password, for tokens that expire; no shell reads them. It is
  * run whenever a password is needed, and then none is taken from the vault.
  */

@@ -76,6 +76,8 @@ export class App {
   readonly destinations = new Destinations();
   /** The details panel is shown; beside the list where there is room, else over it. */
   detailsOpen = $state(false);
+  /** The database of the form is starting. */
+  formWakes = $state(false);
   startingDemo = $state(false);
   demoFailure: Failure | null = $state.raw(null);
 
@@ -145,6 +147,10 @@ export class App {
       ipc.onSessions((sessions) => this.#sessionsChanged(sessions)),
       ipc.onConnections((list) => this.#connectionsChanged(list)),
       ipc.onDirectoryChanged((connection) => this.#directoryChanged(connection)),
+      ipc.onDirectoryWaking(({ connection, wakes }) => {
+        if (connection === null) this.formWakes = wakes;
+        else this.#searchOf(connection).waking = wakes;
+      }),
       ipc.onRenewSecret((session) => this.#renewSecret(session)),
       ipc.onToast((toast) => toasts.show(toast)),
       ipc.onSessionEnded((ended) => this.#sessionEnded(ended)),

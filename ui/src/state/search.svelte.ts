@@ -84,6 +84,8 @@ export class UserSearch {
   /** Why reading all rows came to no end; the rows that were there still are. */
   allFailure: Failure | null = $state.raw(null);
 
+  /** The database was reached and is starting: it sleeps while nobody asks. */
+  waking = $state(false);
   /** A question is under way. */
   asking = $state(false);
   /** ... for so long that it has to be shown. */
@@ -252,6 +254,11 @@ export class UserSearch {
     this.sort = this.answered?.sort ?? null;
     this.#settle();
     ipc.stopSearch(this.connection).catch(() => {});
+  }
+
+  /** Gives up waiting for a database that wakes up. */
+  stopWaiting(): void {
+    ipc.stopWaiting(this.connection).catch(() => {});
   }
 
   /** The order of the question alone. */

@@ -168,6 +168,8 @@ export const console = {
     line: "About the list",
     total: (n: string, exact: boolean) => `${exact ? "" : "≈ "}${n} users`,
     opening: "Opening the database…",
+    waking: "The database is waking up…",
+    stopWaiting: "Stop waiting",
     failed: "Not connected",
     shown: (n: number, more: boolean) => `${n.toLocaleString(locale)}${more ? "+" : ""} shown`,
     found: (n: number, more: boolean) => `${n.toLocaleString(locale)}${more ? "+" : ""} found`,

@@ -204,6 +204,7 @@ function commands(fake: Fake): Record<string, Answer> {
     }),
     search_users: ({ query }) => search(fake, query as Query),
     stop_search: () => null,
+    stop_waiting: () => null,
     read_search: ({ text }) => read(String(text), fake.columns),
     widen_search: () => fake.offers,
     complete_search: ({ text, caret }) => complete(String(text), Number(caret), fake.columns),

@@ -289,6 +289,23 @@ describe("what Rust tells", () => {
     await waitFor(() => expect(asked()).toEqual(["acme", "acme", "acme-staging", "acme"]));
   });
 
+  test("a database that wakes up is waited for, and need not be", async () => {
+    const opened = fake.hold("directory_info");
+    render(App);
+    await waitFor(() => expect(opened.waiting()).toBe(1));
+    fake.emit("directory_waking", { connection: "acme", wakes: true });
+    const line = await screen.findByRole("group", { name: "About the list" });
+    await within(line).findByText("The database is waking up…");
+    expect(screen.getByRole("status", { name: "Status" })).toHaveTextContent("The database is waking up…");
+    await user.click(within(line).getByRole("button", { name: "Stop waiting" }));
+    expect(fake.called("stop_waiting")[0]?.args).toEqual({ connection: "acme" });
+    // Awake after all.
+    fake.emit("directory_waking", { connection: "acme", wakes: false });
+    opened.release();
+    await grid();
+    expect(screen.queryByText("The database is waking up…")).toBeNull();
+  });
+
   test("a removed connection gives way to another one", async () => {
     render(App);
     await grid();

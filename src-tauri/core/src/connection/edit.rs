@@ -397,15 +397,16 @@ max_minutes = 60
             email in prop::option::of(".*"), name in prop::option::of(".*"), created_at in prop::option::of(".*"),
             columns in prop::collection::vec(".*", 0..3),
             search in prop::option::of(prop::collection::vec(".*", 0..3)),
-            (uuid_bytes, timeout_ms) in (
+            (uuid_bytes, timeout_ms, patience) in (
                 prop::option::of(Just(UuidBytes::LittleEndian)),
                 prop_oneof![Just(3000_u32), 100..60_000_u32],
+                prop_oneof![Just(30_u32), 5..300_u32],
             ),
             password_command in prop::option::of(prop::collection::vec(".*", 0..3)),
             ssh in prop::option::of(ssh()),
         ) -> DirectoryPart {
             DirectoryPart {
-                url, table, id, email, name, created_at, columns, search, uuid_bytes, timeout_ms, password_command, ssh,
+                url, table, id, email, name, created_at, columns, search, uuid_bytes, timeout_ms, patience, password_command, ssh,
             }
         }
     }

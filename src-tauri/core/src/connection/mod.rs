@@ -123,6 +123,10 @@ pub struct DirectoryPart {
     #[schemars(range(min = 100, max = 60_000))]
     #[serde(default = "default_timeout_ms", skip_serializing_if = "is_default_timeout_ms")]
     pub timeout_ms: u32,
+    /// How long a server that was reached may take to wake up, in seconds (5 to 300).
+    #[schemars(range(min = 5, max = 300))]
+    #[serde(default = "default_patience", skip_serializing_if = "is_default_patience")]
+    pub patience: u32,
     /// A program and its arguments that print the password, for tokens that expire; no shell reads them. It is
     /// run whenever a password is needed, and then none is taken from the vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,6 +176,10 @@ pub struct SshPart {
 }
 
 impl DirectoryPart {
+    pub(crate) fn patience(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.patience.into())
+    }
+
     /// Every column that the file names, some of them more than once.
     pub(crate) fn column_names(&self) -> impl Iterator<Item = &str> {
         let roles = [&self.name, &self.email, &self.created_at].into_iter().flatten();
@@ -188,6 +196,16 @@ impl DirectoryPart {
     pub(crate) fn url_fault(&self, id: &str) -> Option<String> {
         rules::directory_url(&self.url, id)
     }
+}
+
+/// Databases that stop when nobody asks need 5 to 20 seconds to start again.
+pub(crate) fn default_patience() -> u32 {
+    30
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_default_patience(seconds: &u32) -> bool {
+    *seconds == default_patience()
 }
 
 pub(crate) fn default_timeout_ms() -> u32 {

@@ -11,6 +11,9 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::tunnel::{Entrance, Target, Tunnel};
+use super::unanswered::unanswered;
+use super::waking::{Listener, Waking};
+use super::wire::{Stage, Wire};
 use super::{Passwords, password_command};
 use crate::connection::{DirectoryPart, Hosts, Wanted};
 use crate::destination::Destination;
@@ -21,7 +24,15 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A token is good for a new connection for so long. Amazon's live for 15 minutes, others for an hour.
 const FRESH: Duration = Duration::from_mins(10);
 /// A server that answers waits so long for one that is wanted more.
-const PATIENCE: Duration = Duration::from_millis(700);
+const PREFERENCE: Duration = Duration::from_millis(700);
+/// A server that was reached and has not let in by then is asleep, or about to start.
+const SLEEPY: Duration = Duration::from_millis(1500);
+/// One that hangs up before it is awake is called again so much later.
+const SNOOZE: Duration = Duration::from_secs(1);
+
+/// What to do about a server that was reached and did not wake up.
+pub(super) const ASLEEP: &str = "It was reached and said nothing. If it needs longer to wake up, raise `patience` in \
+    [directory]; otherwise check that a database runs behind that host and port.";
 
 /// Not `Debug`: it holds the password.
 pub(super) struct Link {
@@ -34,6 +45,10 @@ pub(super) struct Link {
     part: DirectoryPart,
     /// A program's words: it prints the password, which expires.
     command: Option<Vec<String>>,
+    /// How long a server may take to wake up.
+    patience: Duration,
+    /// Told while one does.
+    listener: Listener,
     /// What the source gave last.
     last: Mutex<Option<Password>>,
     has_password: AtomicBool,
@@ -80,7 +95,19 @@ impl Link {
         let (passwords, command) = (Arc::clone(passwords), part.password_command.clone());
         let wanted = wanted.unwrap_or(Wanted::Any);
         let (last, has_password) = (Mutex::default(), AtomicBool::new(false));
-        Arc::new(Self { hosts, wanted, passwords, part: part.clone(), command, last, has_password, tunnel })
+        let (part, patience, listener) = (part.clone(), part.patience(), Listener::present());
+        Arc::new(Self {
+            hosts,
+            wanted,
+            passwords,
+            part,
+            command,
+            patience,
+            listener,
+            last,
+            has_password,
+            tunnel,
+        })
     }
 
     /// The tunnel can be entered, if there is one.
@@ -196,32 +223,101 @@ impl Link {
     }
 
     /// Connects to the server that is wanted, or says why it cannot be done. A password that expired is made anew, and
-    /// so is a tunnel that nothing comes through. `to` connects to one server, with a password, says whether it is a
-    /// replica, and leaves in the flag that the server refused the password.
+    /// so is a tunnel that nothing comes through; a server that is waking up is waited for. `to` connects to one
+    /// server, with a password, says whether it is a replica, and leaves what it saw.
     pub(super) async fn connect<T: Send + 'static, F>(
         self: &Arc<Self>,
-        to: impl Fn(Arc<Self>, usize, Password, Arc<AtomicBool>) -> F,
+        to: impl Fn(Arc<Self>, usize, Password, Arc<Signs>) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<(T, bool)>> + Send + 'static,
     {
-        for is_last in [false, true] {
+        let began = Instant::now();
+        let mut is_last = false;
+        let mut waking = None;
+        loop {
             // Where the password may not go, its tunnel is not opened either.
             let password = self.password().await?;
             self.ready().await?;
-            let refused = Arc::new(AtomicBool::new(false));
-            let connected =
-                self.choose(|at| to(Arc::clone(self), at, password.clone(), Arc::clone(&refused)));
-            match connected.await {
+            let signs = Arc::new(Signs::default());
+            let connected = self.choose(|at| to(Arc::clone(self), at, password.clone(), Arc::clone(&signs)));
+            let error = match connected.await {
                 Ok((_, connected)) => return Ok(connected),
-                Err(_) if !is_last && refused.load(Ordering::Relaxed) && self.refused(&password).await => {}
-                Err(error) => match self.explained(error).await {
-                    (_, true) if !is_last => {}
-                    (error, _) => return Err(error),
-                },
+                Err(error) => error,
+            };
+            if !is_last && signs.refused.load(Ordering::Relaxed) && self.refused(&password).await {
+                is_last = true;
+                continue;
+            }
+            if signs.asleep.load(Ordering::Relaxed) && began.elapsed() < self.patience {
+                waking.get_or_insert_with(|| self.waking());
+                tokio::time::sleep(SNOOZE).await;
+                continue;
+            }
+            if waking.is_some() && signs.asleep.load(Ordering::Relaxed) {
+                return Err(error.hint(ASLEEP));
+            }
+            match self.explained(error).await {
+                (_, true) if !is_last => is_last = true,
+                (error, _) => return Err(error),
             }
         }
-        unreachable!("the last answer is returned")
+    }
+
+    /// What the driver does over `wire`, which may wait for a server that sleeps: one that is reached within
+    /// [`CONNECT_TIMEOUT`] has as long as the connection file allows. `None`: time is up.
+    pub(super) async fn awaited<T>(
+        &self,
+        wire: &Wire,
+        signs: &Signs,
+        connecting: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut stage = wire.stage();
+        let mut connecting = std::pin::pin!(connecting);
+        let reached = tokio::time::timeout(CONNECT_TIMEOUT, stage.wait_for(|stage| *stage >= Stage::Reached));
+        let answer = tokio::select! {
+            biased;
+            answer = &mut connecting => Some(answer),
+            // It cannot go away: the wire is held.
+            reached = reached => { reached.ok()?.ok()?; None }
+        };
+        let answer = match answer {
+            Some(answer) => answer,
+            None => {
+                if let Ok(answer) = tokio::time::timeout(SLEEPY, &mut connecting).await {
+                    answer
+                } else {
+                    let _waking = self.waking();
+                    tokio::time::timeout(self.patience().saturating_sub(SLEEPY), connecting).await.ok()?
+                }
+            }
+        };
+        // Something accepts for it and hangs up. Through a tunnel that is how any failure looks.
+        let hung_up = wire.stage().borrow().eq(&Stage::Reached)
+            && wire.trouble().is_some_and(|trouble| trouble.code == Code::DirectoryUnreachable);
+        signs.asleep.fetch_or(hung_up && self.tunnel.is_none(), Ordering::Relaxed);
+        Some(answer)
+    }
+
+    /// Why there was no answer in time.
+    pub(super) fn silent(&self, wire: &Wire, place: &str) -> Error {
+        let was_reached = *wire.stage().borrow() > Stage::Calling;
+        let seconds = if was_reached { self.patience() } else { CONNECT_TIMEOUT }.as_secs();
+        let error = unanswered(place, &format!("no connection within {seconds} s"));
+        if was_reached && self.tunnel.is_none() {
+            return error.hint(ASLEEP);
+        }
+        error
+    }
+
+    /// As long as it lives, whoever waits is told why.
+    pub(super) fn waking(&self) -> Waking {
+        self.listener.waking()
+    }
+
+    /// The longest that connecting may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience.max(CONNECT_TIMEOUT)
     }
 
     /// Asks all servers at once and takes the one that is wanted: `ask` gives what was reached, and whether it is a
@@ -239,7 +335,7 @@ impl Link {
         let mut errors: Vec<Option<Error>> = vec![None; self.hosts.len()];
         while let Some(joined) = match &second_best {
             None => asking.join_next().await,
-            Some(_) => tokio::time::timeout(PATIENCE, asking.join_next()).await.unwrap_or_default(),
+            Some(_) => tokio::time::timeout(PREFERENCE, asking.join_next()).await.unwrap_or_default(),
         } {
             let (at, answer) = joined.map_err(Error::internal)?;
             match (answer, self.wanted) {
@@ -258,6 +354,15 @@ impl Link {
         }
         second_best.ok_or_else(|| all_of(errors.into_iter().flatten().collect()))
     }
+}
+
+/// What was seen while one of the servers was asked.
+#[derive(Default)]
+pub(super) struct Signs {
+    /// A server refused the password.
+    pub(super) refused: AtomicBool,
+    /// A server is there and not ready yet.
+    pub(super) asleep: AtomicBool,
 }
 
 /// Why none of the servers could be used: what one of them said rather than that others said nothing.
@@ -279,22 +384,17 @@ pub(super) fn target(url: &str) -> Target {
     let Ok(url) = url::Url::parse(url) else { return Target { host: "localhost".to_owned(), port: default } };
     let said =
         |keys: &[&str]| url.query_pairs().find(|(key, _)| keys.contains(&key.as_ref())).map(|(_, said)| said);
-    let host = said(&["host", "hostaddr"]);
+    let host = said(&["hostaddr"]).or_else(|| said(&["host"]));
     let host = host.as_deref().or(url.host_str()).filter(|host| !host.is_empty()).unwrap_or("localhost");
     let port = said(&["port"]).and_then(|port| port.parse().ok()).or(url.port()).unwrap_or(default);
     Target { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port }
 }
 
-/// What a tunnel that begins at a port cannot do.
-#[cfg(not(unix))]
-pub(super) fn no_name(instead: &str) -> Error {
-    Error::new(
-        Code::ConnectionInvalid,
-        "On Windows the name in a certificate cannot be checked through a tunnel.",
-    )
-    .hint(format!(
-        "Say {instead}: the certificate's authority is checked, and the computer in between by its own key."
-    ))
+/// This computer itself.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -271,6 +271,7 @@ mod tests {
             search: None,
             uuid_bytes: None,
             timeout_ms: 3000,
+            patience: 30,
             password_command: None,
             ssh: None,
         }

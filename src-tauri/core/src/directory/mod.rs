@@ -34,7 +34,9 @@ mod typo;
 mod unanswered;
 mod user_context;
 mod values;
+mod waking;
 mod wider;
+mod wire;
 
 use std::sync::Arc;
 
@@ -50,6 +52,7 @@ pub use self::opened::OpenDirectory;
 use self::reopening::Reopening;
 pub use self::survey::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer, holds_secret, survey};
 pub use self::tunnel_folder::sweep as sweep_tunnel_folders;
+pub use self::waking::{TellWaking, telling};
 pub use self::wider::{Widening, Wider, wider};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result, SecretName};

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::values::{KnownValues, may_be_suggested};
+use super::waking::Listener;
 use super::{Count, Directory, Info, Page, Passwords, Query, Row, cancelled, open_engine};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
@@ -21,6 +22,8 @@ const SUGGESTIONS_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Reopening {
     part: DirectoryPart,
     passwords: Arc<dyn Passwords>,
+    /// Whoever opened it first is told what becomes of it.
+    listener: Listener,
     current: RwLock<Arc<dyn Directory>>,
     known: KnownValues,
     /// Held while it is reopened: concurrent queries wait and share the new one.
@@ -30,13 +33,8 @@ pub(super) struct Reopening {
 impl Reopening {
     pub(super) async fn open(part: &DirectoryPart, passwords: Arc<dyn Passwords>) -> Result<Self> {
         let current = RwLock::new(open_engine(part, &passwords).await?);
-        Ok(Self {
-            part: part.clone(),
-            passwords,
-            current,
-            known: KnownValues::default(),
-            opening: tokio::sync::Mutex::default(),
-        })
+        let (listener, opening) = (Listener::present(), tokio::sync::Mutex::default());
+        Ok(Self { part: part.clone(), passwords, listener, current, known: KnownValues::default(), opening })
     }
 
     fn current(&self) -> Arc<dyn Directory> {
@@ -51,7 +49,8 @@ impl Reopening {
         if !Arc::ptr_eq(&current, outdated) {
             return Ok(current);
         }
-        let opened = open_engine(&self.part, &self.passwords).await?;
+        let opening = open_engine(&self.part, &self.passwords);
+        let opened = self.listener.clone().hears(opening).await?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&opened);
         self.known.forget();
         Ok(opened)

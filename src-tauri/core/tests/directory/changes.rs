@@ -40,6 +40,8 @@ async fn a_column_that_goes_is_named_until_it_is_back(directory: &dyn Directory,
 
 #[cfg(target_os = "linux")]
 mod on_servers {
+    use mongodb::bson::doc;
+
     use super::*;
     use crate::link::{READER, mariadb, open, part, postgres};
 
@@ -76,6 +78,58 @@ mod on_servers {
         sql("CREATE INDEX by_email ON users (lower(email) text_pattern_ops)");
         assert_eq!(ids(&*directory, "ADA").await, ["1"]);
         assert_eq!(index(&*directory).as_deref(), Some("by_email"));
+        sql("DROP INDEX by_email");
+        assert_eq!(ids(&*directory, "ADA").await, ["1"]);
+        assert_eq!(index(&*directory), None);
+
+        // A copy that was made beside it takes its place, with an index of its own.
+        sql(&format!(
+            "CREATE TABLE new (LIKE users INCLUDING ALL); CREATE INDEX by_new ON new (lower(email) text_pattern_ops);
+             INSERT INTO new VALUES (7, 'ada@example.com', 'pro'); GRANT SELECT ON new TO {READER};
+             BEGIN; ALTER TABLE users RENAME TO old; ALTER TABLE new RENAME TO users; COMMIT"
+        ));
+        assert_eq!(ids(&*directory, "ADA").await, ["7"]);
+        assert_eq!(index(&*directory).as_deref(), Some("by_new"));
+
+        // A view is replaced by one that shows others, and more.
+        sql(&format!(
+            "CREATE VIEW shown AS SELECT id, email, plan FROM old; GRANT SELECT ON shown TO {READER}"
+        ));
+        let of_view = open(&DirectoryPart { table: "shown".into(), ..part.clone() }).await;
+        assert_eq!(ids(&*of_view, "ada").await, ["1"]);
+        sql("CREATE OR REPLACE VIEW shown AS SELECT id, email, plan, now() AS seen FROM users");
+        assert_eq!(ids(&*of_view, "ada").await, ["7"]);
+        sql("DROP VIEW shown; CREATE VIEW shown AS SELECT id::text AS id, email, plan FROM users");
+        sql(&format!("GRANT SELECT ON shown TO {READER}"));
+        assert_eq!(ids(&*of_view, "ada").await, ["7"]);
+        assert_eq!(id_kind(&*of_view), FieldKind::Text);
+        of_view.close().await;
+        directory.close().await;
+    }
+
+    /// It is looked for while nobody waits, so that the next question may be one early.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_index_in_mongodb_counts_and_is_missed() {
+        let server = crate::link::mongo().await;
+        let part = DirectoryPart { id: "_id".into(), ..part(server.url(READER, "acme")) };
+        let directory = open(&part).await;
+        let until = async |expected: Option<&str>| {
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+            loop {
+                assert_eq!(ids(&*directory, "ada").await, ["1"]);
+                if index(&*directory).as_deref() == expected {
+                    return;
+                }
+                assert!(std::time::Instant::now() < deadline, "{expected:?} is not noticed");
+            }
+        };
+        until(None).await;
+        let folding = doc! { "locale": "en", "strength": 2 };
+        let made = doc! { "name": "by_email", "key": { "email": 1 }, "collation": folding };
+        server.command("acme", doc! { "createIndexes": "users", "indexes": [made] }).await;
+        until(Some("by_email")).await;
+        server.command("acme", doc! { "dropIndexes": "users", "index": "by_email" }).await;
+        until(None).await;
         directory.close().await;
     }
 

@@ -35,6 +35,7 @@ pub fn part(url: String) -> DirectoryPart {
         created_at: None,
         columns: vec![],
         timeout_ms: 3000,
+        patience: 5,
         ..crate::part(url)
     }
 }

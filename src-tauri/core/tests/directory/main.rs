@@ -11,6 +11,8 @@ mod kept;
 #[cfg(target_os = "linux")]
 mod link;
 #[cfg(target_os = "linux")]
+mod logins;
+#[cfg(target_os = "linux")]
 mod mongodb;
 #[cfg(target_os = "linux")]
 mod mysql;
@@ -19,6 +21,8 @@ mod people;
 #[cfg(target_os = "linux")]
 mod postgres;
 mod sidecars;
+#[cfg(target_os = "linux")]
+mod sleepers;
 mod spellings;
 mod sqlite;
 mod story;
@@ -41,6 +45,7 @@ pub fn part(url: String) -> DirectoryPart {
         search: None,
         uuid_bytes: None,
         timeout_ms: 20_000,
+        patience: 30,
         password_command: None,
         ssh: None,
     }

@@ -182,7 +182,7 @@ const MANY: &str = r"CREATE TABLE users (id bigint PRIMARY KEY, email text NOT N
    UPDATE users SET full_name = 'Zora Neale' WHERE id IN (7, 119990);
    CREATE UNIQUE INDEX ON users (email); CREATE INDEX ON users (created_at); ANALYZE users;";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     let server = server();
     let url = database(&server, "many", MANY);

@@ -211,6 +211,7 @@ fn part(url: String) -> DirectoryPart {
         search: None,
         uuid_bytes: None,
         timeout_ms: 3000,
+        patience: 30,
         password_command: None,
         ssh: None,
     }

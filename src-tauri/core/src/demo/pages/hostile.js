@@ -39,6 +39,7 @@ const COMMANDS = [
   ["directory_info", { connection }],
   ["search_users", { connection, query: QUERY, turn: 1e6 }],
   ["stop_search", { connection, turn: 1e6 }],
+  ["stop_waiting", { connection }],
   ["read_search", { connection, text: "anna" }],
   ["keyring_problem", {}],
   ["widen_search", { connection, text: "plan:pro", turn: 1e6 }],

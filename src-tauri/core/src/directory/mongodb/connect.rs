@@ -1,5 +1,6 @@
 //! From `directory.url` and a password to how connections are made: servers, TLS, name, database.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -26,12 +27,12 @@ pub(super) async fn options(
     socks_port: Option<u16>,
 ) -> Result<(ClientOptions, String)> {
     let unusable = |error| errors::from_driver(error, part, None);
-    let parsed = ConnectionString::parse(&part.url).map_err(unusable)?;
+    let mechanism = Mechanism::of(part)?;
+    let parsed = ConnectionString::parse(&*mechanism.readable(&part.url)).map_err(unusable)?;
     // For `mongodb+srv` this asks the DNS.
     let parsed = tokio::time::timeout(CONNECT_TIMEOUT, ClientOptions::parse(parsed)).await;
-    let mut options = parsed
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
-        .map_err(unusable)?;
+    let Ok(parsed) = parsed else { return Err(errors::no_cluster(part)) };
+    let mut options = parsed.map_err(unusable)?;
     let Some(database) = options.default_database.clone() else {
         return Err(Error::new(Code::ConnectionInvalid, "directory.url names no database.")
             .hint("Put it behind the host: mongodb://user@host/database"));
@@ -40,10 +41,16 @@ pub(super) async fn options(
         // Within this machine nobody listens; anywhere else the server must prove who it is.
         options.tls = Some(Tls::Enabled(TlsOptions::default()));
     }
+    mechanism.is_safe(part, options.tls.as_ref())?;
+    if let (Mechanism::Plain, Some(credential)) = (&mechanism, &mut options.credential) {
+        credential.mechanism = Some(AuthMechanism::Plain);
+        credential.source.get_or_insert_with(|| "$external".to_owned());
+    }
     if let Some(credential) = &mut options.credential {
         // The vault's or none: the URL cannot hold one.
-        credential.password = password.map(|password| password.expose_secret().to_owned());
         let is_certificate = credential.mechanism == Some(AuthMechanism::MongoDbX509);
+        credential.password =
+            password.filter(|_| !is_certificate).map(|password| password.expose_secret().to_owned());
         if credential.username.is_some() && password.is_none() && !is_certificate {
             return Err(errors::password_missing(part));
         }
@@ -63,6 +70,84 @@ pub(super) async fn options(
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(secondary));
     }
     Ok((options, database))
+}
+
+/// How the URL says that the user logs in.
+enum Mechanism {
+    /// By SCRAM or a certificate: no server learns the password by it.
+    Usual,
+    /// The server sees the password and has it checked elsewhere.
+    Plain,
+}
+
+impl Mechanism {
+    fn of(part: &DirectoryPart) -> Result<Self> {
+        let options = part.url.split_once('?').map_or("", |(_, options)| options);
+        let said = |name: &str| {
+            let found = url::form_urlencoded::parse(options.as_bytes())
+                .find(|(key, _)| key.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.into_owned())
+        };
+        let invalid = |message: String| Error::new(Code::ConnectionInvalid, message);
+        if let Some(file) = said("tlsCertificateKeyFile") {
+            errors::TLS.key_is_readable(&file)?;
+        }
+        let mechanism = said("authMechanism").unwrap_or_default();
+        match mechanism.to_ascii_uppercase().as_str() {
+            "" | "SCRAM-SHA-256" | "SCRAM-SHA-1" => Ok(Self::Usual),
+            "MONGODB-X509" if said("tlsCertificateKeyFile").is_some() => Ok(Self::Usual),
+            "MONGODB-X509" => Err(invalid(
+                "directory.url has authMechanism=MONGODB-X509, and names no certificate.".to_owned(),
+            )
+            .hint("Add tlsCertificateKeyFile=/path/to/client.pem, a file with the certificate and its key.")),
+            "PLAIN" => Ok(Self::Plain),
+            other => {
+                let kerberos = if other == "GSSAPI" { " (Kerberos)" } else { "" };
+                Err(invalid(format!(
+                    "directory.url has authMechanism={other}{kerberos}, which Understudy does not support."
+                ))
+                .hint(
+                    "Ask your database administrator for a user with a password (SCRAM-SHA-256), or with a certificate \
+                     (MONGODB-X509).",
+                ))
+            }
+        }
+    }
+
+    /// The URL as the driver reads it, which wants to see a password where it reads of PLAIN.
+    fn readable<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        match (self, url.split_once('?')) {
+            (Self::Plain, Some((before, options))) => {
+                let kept = options.split('&').filter(|option| {
+                    option.split('=').next().is_none_or(|key| !key.eq_ignore_ascii_case("authMechanism"))
+                });
+                Cow::from(format!("{before}?{}", kept.collect::<Vec<_>>().join("&")))
+            }
+            _ => Cow::from(url),
+        }
+    }
+
+    /// A password in clear text is for a server that has proved who it is.
+    fn is_safe(&self, part: &DirectoryPart, tls: Option<&Tls>) -> Result<()> {
+        if matches!(self, Self::Usual) {
+            return Ok(());
+        }
+        let doubt = match tls {
+            Some(Tls::Enabled(tls)) if tls.allow_invalid_certificates == Some(true) => {
+                "it is not certain which server is at the other end"
+            }
+            Some(Tls::Enabled(_)) => return Ok(()),
+            _ => "the connection is not encrypted",
+        };
+        Err(Error::new(
+            Code::DirectoryRefused,
+            format!(
+                "{} would get the password in clear text (PLAIN, as LDAP needs it), and {doubt}. It was not sent.",
+                errors::place(part)
+            ),
+        )
+        .hint("Put tls=true in directory.url, and tlsCAFile=/path/to/ca.pem for a private authority."))
+    }
 }
 
 fn is_local(address: &ServerAddress) -> bool {
@@ -94,6 +179,7 @@ mod tests {
             search: None,
             uuid_bytes: None,
             timeout_ms: 3000,
+            patience: 30,
             password_command: None,
             ssh: None,
         }

@@ -16,6 +16,7 @@ pub(super) const TLS: tls::Options = tls::Options {
     client: &["tlsCertificateKeyFile"],
     any_name: "tlsAllowInvalidCertificates=true, which trusts anybody",
     off: "tls=false",
+    pins: false,
 };
 
 /// Any failure of a connection or a command. `seen`: what the driver saw last when it looked after its
@@ -43,6 +44,7 @@ pub(in crate::directory) fn from_driver(
         }
         // A server that goes away in the middle of an answer.
         ErrorKind::ConnectionPoolCleared { .. } => unreachable(part, "the connection was lost"),
+        ErrorKind::DnsResolve { message, .. } if is_srv(part) => no_cluster(part).details(message),
         ErrorKind::DnsResolve { message, .. } => {
             unreachable(part, "its host name is not known").details(message)
         }
@@ -60,6 +62,23 @@ pub(in crate::directory) fn from_driver(
         }
         other => unanswered::from_driver(&other),
     }
+}
+
+fn is_srv(part: &DirectoryPart) -> bool {
+    part.url.get(..12).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mongodb+srv:"))
+}
+
+/// The name of a cluster stands for its servers in the DNS.
+pub(super) fn no_cluster(part: &DirectoryPart) -> Error {
+    let name = place(part).replace("The database at ", "");
+    Error::new(
+        Code::DirectoryUnreachable,
+        format!("The DNS names no servers for {name}: there is no SRV record _mongodb._tcp.{name}, or no answer."),
+    )
+    .hint(
+        "Check the name after mongodb+srv://, and the VPN if it needs one. Some networks do not pass such records on: \
+         name the servers instead, mongodb://user@a,b,c/database?replicaSet=…&authSource=admin&tls=true",
+    )
 }
 
 fn from_server(error: &CommandError, part: &DirectoryPart) -> Error {
@@ -98,6 +117,12 @@ pub(super) fn is_login(error: &DriverError) -> bool {
 }
 
 fn refused_login(part: &DirectoryPart) -> Error {
+    if part.url.contains("MONGODB-X509") {
+        return Error::new(Code::DirectoryRefused, format!("{} refused the login.", place(part))).hint(
+            "No user is called as the certificate of tlsCertificateKeyFile= is: its whole subject, in the order of \
+             `openssl x509 -noout -subject -nameopt RFC2253`, known to the database $external.",
+        );
+    }
     Error::new(Code::DirectoryRefused, format!("{} refused the login.", place(part)))
         .hint(
             "Check the user name in directory.url and the stored database password. A user that another database \
@@ -117,7 +142,7 @@ pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
 }
 
 /// The hosts of the URL, and nothing else of it.
-fn place(part: &DirectoryPart) -> String {
+pub(super) fn place(part: &DirectoryPart) -> String {
     let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     match authority.rsplit('@').next().unwrap_or_default() {

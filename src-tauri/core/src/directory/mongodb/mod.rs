@@ -10,10 +10,12 @@ mod listing;
 mod narrow;
 pub(super) mod paths;
 pub(super) mod reading;
+mod sight;
 mod survey;
 pub(super) mod values;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -29,14 +31,14 @@ use super::catalogue::{
     mongodb::{Field, TextIndex},
 };
 use super::cursor::Value;
-use super::link::Link;
+use super::link::{ASLEEP, Link};
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Fetched, the_one};
 use super::values::kept;
-use super::{Count, Directory, Info, Page, Passwords, Query, Row, cancelled};
+use super::{Count, Directory, Info, Page, Passwords, Place, Query, Row, cancelled, changed};
 use crate::connection::DirectoryPart;
-use crate::error::Result;
+use crate::error::{Code, Result};
 
 /// Looking around takes milliseconds; a server that needs longer is in trouble.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
@@ -56,16 +58,56 @@ pub(super) struct MongoDirectory {
     /// One that covers everything that is searched.
     words: Option<TextIndex>,
     info: Arc<Info>,
+    indexes: Arc<Indexes>,
+}
+
+/// What was seen of the collection's indexes.
+struct Indexes {
+    /// `None`: this user may not list them.
+    seen: Option<String>,
+    /// They are being looked at.
+    looking: AtomicBool,
+    /// They are others by now: the directory has to be opened again.
+    changed: AtomicBool,
 }
 
 impl MongoDirectory {
     pub(super) async fn open(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Self> {
         let server = Server::connect(Link::to_any(part, passwords)?, part).await?;
-        match Self::look_around(&server, part).await {
-            Ok((mapping, words, info)) => Ok(Self { server, part: part.clone(), mapping, words, info }),
+        match Self::awake(&server, part).await {
+            Ok((mapping, words, info)) => {
+                let seen = listed(&server).await;
+                let indexes =
+                    Indexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
+                let (part, indexes) = (part.clone(), Arc::new(indexes));
+                Ok(Self { server, part, mapping, words, info, indexes })
+            }
             Err(error) => {
                 server.close().await;
                 Err(error)
+            }
+        }
+    }
+
+    /// Looks around, as soon as a server that sleeps is awake.
+    async fn awake(
+        server: &Arc<Server>,
+        part: &DirectoryPart,
+    ) -> Result<(Mapping<Field>, Option<TextIndex>, Arc<Info>)> {
+        let began = Instant::now();
+        let mut waking = None;
+        loop {
+            let error = match Self::look_around(server, part).await {
+                Err(error) if error.code == Code::DirectoryUnreachable => error,
+                looked => return looked,
+            };
+            let sleeps = server.sleeps().await;
+            if sleeps && began.elapsed() < part.patience() {
+                waking.get_or_insert_with(|| server.link().waking());
+                // One that hangs up at once would be asked without a pause.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            } else {
+                return Err(if sleeps { error.hint(ASLEEP) } else { error });
             }
         }
     }
@@ -79,11 +121,16 @@ impl MongoDirectory {
             Ok(built) => built,
             Err(error) => return Err(server.explained(error).await),
         };
+        let is_secondary = server.is_one() && is_secondary(&mut reading).await?;
         let found = catalogue::mongodb::read(&mut reading, part, &server.database).await?;
         let mapping = Mapping::new(part, &found.table)?;
         let words = found.text_index.filter(|index| index.covers(&mapping.search));
         let info = Arc::new(Info {
-            server: format!("MongoDB {}", built.get_str("version").unwrap_or_default()),
+            server: format!(
+                "MongoDB {}{}",
+                built.get_str("version").unwrap_or_default(),
+                if is_secondary { ", a secondary: it may be a little behind" } else { "" }
+            ),
             columns: mapping.columns.clone(),
             estimated_total: found.estimated_rows,
             total_is_exact: false,
@@ -92,6 +139,21 @@ impl MongoDirectory {
             cautions: found.cautions,
         });
         Ok((mapping, words, info))
+    }
+
+    /// Looks at the indexes again, while nobody waits: one that was made or dropped counts from the next question on.
+    fn look_at_indexes(&self) {
+        if self.indexes.seen.is_none() || self.indexes.looking.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (server, indexes) = (Arc::clone(&self.server), Arc::clone(&self.indexes));
+        tokio::spawn(async move {
+            let now = listed(&server).await;
+            if now.is_some() && now != indexes.seen {
+                indexes.changed.store(true, Ordering::Relaxed);
+            }
+            indexes.looking.store(false, Ordering::Relaxed);
+        });
     }
 
     /// As large as a table that takes as long to be read.
@@ -147,6 +209,9 @@ impl Directory for MongoDirectory {
     }
 
     async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+        if self.indexes.changed.load(Ordering::Relaxed) {
+            return Err(changed(&self.part, "its indexes are different"));
+        }
         let started = Instant::now();
         let ask = |mut reading: Reading| async move {
             let mut listing = self.listing(query)?;
@@ -158,6 +223,9 @@ impl Directory for MongoDirectory {
             Ok(listing.page(started.elapsed()))
         };
         let mut page = self.read(Some(cancel), ask).await?;
+        if query.place == Place::Start {
+            self.look_at_indexes();
+        }
         if let Some(left_out) = &mut page.left_out {
             left_out.rows = self.info.estimated_total;
         }
@@ -229,4 +297,25 @@ impl Directory for MongoDirectory {
     async fn close(&self) {
         self.server.close().await;
     }
+}
+
+/// The collection's indexes, as the server describes them.
+async fn listed(server: &Arc<Server>) -> Option<String> {
+    let mut reading = Reading::begin(server, OPEN_LIMIT).await.ok()?;
+    let said = reading.command(doc! { "listIndexes": &server.part.table }).await.ok()?;
+    Some(
+        said.get_document("cursor")
+            .ok()?
+            .get_array("firstBatch")
+            .ok()?
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )
+}
+
+/// The one server that is asked is not the one that is written to: what was written last may not be there yet.
+async fn is_secondary(reading: &mut Reading) -> Result<bool> {
+    let said = reading.command(doc! { "hello": 1 }).await?;
+    Ok(said.get_bool("secondary").unwrap_or(false))
 }

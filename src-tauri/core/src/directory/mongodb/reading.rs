@@ -13,17 +13,17 @@ use std::time::{Duration, Instant};
 
 use bson::raw::RawDocumentBuf;
 use bson::{Bson, Document, Utf8Lossy, doc};
-use mongodb::error::Error as DriverError;
+use mongodb::error::{Error as DriverError, ErrorKind};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
-use mongodb::event::sdam::SdamEvent;
-use mongodb::options::{ClientOptions, Collation, SelectionCriteria, ServerAddress};
+use mongodb::options::{AuthMechanism, ClientOptions, Collation, SelectionCriteria, ServerAddress};
 use mongodb::{Client, ClientSession, Collection, Database, SessionCursor};
 use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connect::{self, QUESTIONS};
 use super::errors;
+use super::sight::Sight;
 use crate::connection::DirectoryPart;
 use crate::directory::link::{CONNECT_TIMEOUT, Link, Password};
 use crate::directory::timed_out;
@@ -47,8 +47,7 @@ pub(super) struct Server {
     pub(super) database: String,
     turns: Arc<Semaphore>,
     addresses: Addresses,
-    /// Why the driver could not look after a server, when it last could not.
-    seen: Arc<Mutex<Option<DriverError>>>,
+    sight: Arc<Mutex<Sight>>,
     /// The client's connections are worth nothing: the next question makes a new one.
     is_stale: AtomicBool,
     login_refused: AtomicBool,
@@ -88,7 +87,7 @@ impl Server {
                 },
             )?;
         let addresses = Addresses::default();
-        let seen: Arc<Mutex<Option<DriverError>>> = Arc::default();
+        let sight: Arc<Mutex<Sight>> = Arc::default();
         options.command_event_handler = Some(EventHandler::callback({
             let addresses = Arc::clone(&addresses);
             move |event| {
@@ -101,12 +100,8 @@ impl Server {
             }
         }));
         options.sdam_event_handler = Some(EventHandler::callback({
-            let seen = Arc::clone(&seen);
-            move |event| {
-                if let SdamEvent::ServerDescriptionChanged(event) = event {
-                    *locked(&seen) = event.new_description.error().cloned();
-                }
-            }
+            let sight = Arc::clone(&sight);
+            move |event| locked(&sight).notice(event)
         }));
         let made = Client::with_options(options.clone());
         let client = made.map_err(|error| errors::from_driver(error, part, None))?;
@@ -118,7 +113,7 @@ impl Server {
             database,
             turns: Arc::new(Semaphore::new(QUESTIONS as usize)),
             addresses,
-            seen,
+            sight,
             is_stale: AtomicBool::new(false),
             login_refused: AtomicBool::new(false),
             keeps_collation: AtomicBool::new(false),
@@ -134,8 +129,12 @@ impl Server {
             let password = self.link.password().await?;
             let mut options = self.options.clone();
             if let Some(credential) = &mut options.credential {
-                credential.password =
-                    password.secret.as_ref().map(|password| password.expose_secret().to_owned());
+                let is_certificate = credential.mechanism == Some(AuthMechanism::MongoDbX509);
+                credential.password = password
+                    .secret
+                    .as_ref()
+                    .filter(|_| !is_certificate)
+                    .map(|password| password.expose_secret().to_owned());
             }
             let made = Client::with_options(options);
             let client = made.map_err(|error| errors::from_driver(error, &self.part, None))?;
@@ -168,7 +167,12 @@ impl Server {
     }
 
     pub(super) fn failed(&self, error: DriverError) -> Error {
-        let seen = locked(&self.seen).clone();
+        if matches!(*error.kind, ErrorKind::ServerSelection { .. })
+            && let Some(error) = locked(&self.sight).strangers(&self.part)
+        {
+            return error;
+        }
+        let seen = locked(&self.sight).last.clone();
         let is_login = errors::is_login(&error) || seen.as_ref().is_some_and(errors::is_login);
         let error = errors::from_driver(error, &self.part, seen);
         if !is_login {
@@ -176,6 +180,33 @@ impl Server {
         }
         self.login_refused.store(true, Ordering::Relaxed);
         self.link.refusal(error)
+    }
+
+    /// One of the servers can be reached, and none has said a word: they sleep.
+    pub(super) async fn sleeps(&self) -> bool {
+        // Through a tunnel nobody knows.
+        if self.link.socks_port().is_some() || locked(&self.sight).has_answer() {
+            return false;
+        }
+        for host in &self.options.hosts {
+            if let ServerAddress::Tcp { host, port, .. } = host {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                let calling = tokio::net::TcpStream::connect((host, port.unwrap_or(27017)));
+                if tokio::time::timeout(CONNECT_TIMEOUT, calling).await.is_ok_and(|called| called.is_ok()) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// The URL names one server and wants no other.
+    pub(super) fn is_one(&self) -> bool {
+        self.options.direct_connection == Some(true)
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
     }
 
     pub(super) async fn close(&self) {

@@ -1,18 +1,19 @@
 //! From `directory.url` and a password to a connection: address, TLS, character set, and which of several servers.
 
-use std::net::IpAddr;
-use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::errors;
 use crate::connection::DirectoryPart;
-use crate::directory::link::{CONNECT_TIMEOUT, Link, Password};
+use crate::directory::link::{CONNECT_TIMEOUT, Link, Password, Signs, is_loopback};
+use crate::directory::tls::{Authorities, Demand, Trust};
 use crate::directory::tunnel::Entrance;
+use crate::directory::wire::{Address, Login, Route, Wire};
 use crate::error::{Code, Error, Result};
 
 /// What `directory.url` looks like, for people.
@@ -21,8 +22,9 @@ pub(super) const EXAMPLE: &str = "It looks like mysql://user@host:3306/database"
 /// A server that let us in. Not `Debug`: the options hold the password, and show it.
 pub(in crate::directory) struct Connected {
     pub(in crate::directory) connection: MySqlConnection,
-    /// For more connections to the same server, as long as `password` is good.
+    /// For more connections to the same server, as long as `password` is good and `wire` is held.
     pub(in crate::directory) options: MySqlConnectOptions,
+    pub(in crate::directory) wire: Arc<Wire>,
     pub(in crate::directory) password: Password,
     /// With the URL of that server.
     pub(in crate::directory) part: DirectoryPart,
@@ -39,13 +41,12 @@ async fn connect_to(
     link: Arc<Link>,
     at: usize,
     password: Password,
-    refused: Arc<AtomicBool>,
+    signs: Arc<Signs>,
 ) -> Result<(Connected, bool)> {
     let part = link.hosts()[at].clone();
-    let mut options = options(&part, password.secret.as_ref())?;
-    if let Some(entrance) = link.entrance(at) {
-        options = through(options, entrance, &part)?;
-    }
+    let url = ServerUrl::read(&part)?;
+    let wire = Wire::to(url.route(&part, link.entrance(at))?, link.patience() + CONNECT_TIMEOUT).await?;
+    let options = url.options(&wire, password.secret.as_ref());
     let asked = async {
         let mut connection = MySqlConnection::connect_with(&options).await?;
         let question = "SELECT VERSION(), CAST(@@global.read_only AS CHAR)";
@@ -54,103 +55,144 @@ async fn connect_to(
         let is_replica = !matches!(read_only.as_str(), "0" | "OFF");
         Ok((connection, answer.try_get(0)?, is_replica))
     };
-    match tokio::time::timeout(CONNECT_TIMEOUT, asked).await {
-        Ok(Ok((connection, version, is_replica))) => {
-            Ok((Connected { connection, options, password, part, version }, is_replica))
+    match link.awaited(&wire, &signs, asked).await {
+        Some(Ok((connection, version, is_replica))) => {
+            Ok((Connected { connection, options, wire, password, part, version }, is_replica))
         }
-        Ok(Err(error)) => {
-            refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
-            Err(errors::of(error, &part, &link))
+        Some(Err(error)) => {
+            signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
+            Err(wire.trouble().unwrap_or_else(|| errors::of(error, &part, &link)))
         }
-        Err(_) => {
-            let cause = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
-            Err(errors::unreachable(&part, &cause))
-        }
+        None => Err(link.silent(&wire, &errors::place(&part))),
     }
 }
 
-fn options(part: &DirectoryPart, password: Option<&SecretString>) -> Result<MySqlConnectOptions> {
-    let url = url::Url::parse(&part.url).map_err(|cause| {
-        Error::new(Code::ConnectionInvalid, format!("directory.url is no URL: {cause}.")).hint(EXAMPLE)
-    })?;
-    if url.username().is_empty() {
-        // The driver would take `root`.
-        return Err(
-            Error::new(Code::ConnectionInvalid, "directory.url names no database user.").hint(EXAMPLE)
-        );
-    }
-    errors::TLS.files_are_there(&part.url)?;
-    let mut options =
-        MySqlConnectOptions::from_str(&part.url).map_err(|error| errors::from_sqlx(error, part))?;
-    if let Some(address) = url.host_str().and_then(|host| host.strip_prefix('[')?.strip_suffix(']')) {
-        options = options.host(address);
-    }
-    if !url.query_pairs().any(|(key, _)| matches!(key.as_ref(), "sslmode" | "ssl-mode")) {
-        // Within this machine nobody listens; anywhere else the server must prove who it is.
-        let mode = if is_local(&options) { MySqlSslMode::Preferred } else { MySqlSslMode::VerifyIdentity };
-        options = options.ssl_mode(mode);
-    }
-    if let Some(authority) = errors::TLS.authority_in(&part.url)? {
-        options = options.ssl_ca_from_pem(authority);
-    }
-    if let Some(password) = password {
-        options = options.password(password.expose_secret());
-    }
-    Ok(options
-        // Whatever a column's own: texts come as UTF-8, and what is cast to text compares exactly.
-        .charset("utf8mb4")
-        .collation("utf8mb4_bin")
-        .timezone(Some("+00:00".to_owned()))
-        // Set per transaction instead, and not added to what the server's administrator prefers.
-        .pipes_as_concat(false)
-        .no_engine_substitution(false)
-        .disable_statement_logging())
-}
+/// A URL with one host.
+struct ServerUrl(url::Url);
 
-/// By a tunnel. The certificate is still to be that of the host in the URL.
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
-fn through(
-    options: MySqlConnectOptions,
-    entrance: Entrance,
-    part: &DirectoryPart,
-) -> Result<MySqlConnectOptions> {
-    let Entrance::Socket(folder) = entrance;
-    let socket = folder.join(crate::directory::link::target(&part.url).socket_name());
-    Ok(options.socket(socket))
-}
-
-/// The driver holds the name in the certificate against the address that it connects to, which is this machine's.
-#[cfg(not(unix))]
-fn through(
-    options: MySqlConnectOptions,
-    entrance: Entrance,
-    part: &DirectoryPart,
-) -> Result<MySqlConnectOptions> {
-    let Entrance::Port(port) = entrance;
-    let options = options.host("127.0.0.1").port(port);
-    match options.get_ssl_mode() {
-        MySqlSslMode::VerifyIdentity if part.url.contains("VERIFY_IDENTITY") => {
-            Err(crate::directory::link::no_name("ssl-mode=VERIFY_CA"))
+impl ServerUrl {
+    fn read(part: &DirectoryPart) -> Result<Self> {
+        let url = url::Url::parse(&part.url)
+            .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
+        if url.username().is_empty() {
+            // The driver would take `root`.
+            return Err(unusable("names no database user").hint(EXAMPLE));
         }
-        MySqlSslMode::VerifyIdentity => Ok(options.ssl_mode(MySqlSslMode::VerifyCa)),
-        _ => Ok(options),
+        errors::TLS.files_are_there(&part.url)?;
+        Ok(Self(url))
+    }
+
+    fn said(&self, keys: &[&str]) -> Option<String> {
+        let found = self.0.query_pairs().filter(|(key, _)| keys.contains(&key.as_ref())).last();
+        found.map(|(_, value)| value.into_owned())
+    }
+
+    fn host(&self) -> String {
+        let host = self.0.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
+        percent_decode_str(host.trim_start_matches('[').trim_end_matches(']'))
+            .decode_utf8_lossy()
+            .into_owned()
+    }
+
+    fn socket(&self) -> Option<String> {
+        self.said(&["socket"])
+    }
+
+    fn demand(&self) -> Result<Demand> {
+        let Some(mode) = self.said(&["sslmode", "ssl-mode"]) else {
+            // Within this machine nobody listens; anywhere else the server must prove who it is.
+            let is_local = self.socket().is_some() || is_loopback(&self.host());
+            return Ok(if is_local { Demand::IfOffered } else { Demand::Name });
+        };
+        match mode.to_ascii_uppercase().as_str() {
+            "DISABLED" => Ok(Demand::Nothing),
+            "PREFERRED" => Ok(Demand::IfOffered),
+            "REQUIRED" => Ok(Demand::Encryption),
+            "VERIFY_CA" => Ok(Demand::Authority),
+            "VERIFY_IDENTITY" => Ok(Demand::Name),
+            _ => Err(unusable(&format!("has ssl-mode={mode}"))
+                .hint("It is one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA and VERIFY_IDENTITY.")),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.0.port().unwrap_or(3306)
+    }
+
+    fn route(&self, part: &DirectoryPart, tunnel: Option<Entrance>) -> Result<Route> {
+        let authorities = self.said(&["sslca", "ssl-ca"]).map_or(Authorities::Public, Authorities::File);
+        let (certificate, key) = (self.said(&["sslcert", "ssl-cert"]), self.said(&["sslkey", "ssl-key"]));
+        let client = match (&certificate, &key) {
+            (Some(certificate), Some(key)) => Some((certificate.as_str(), key.as_str())),
+            (None, None) => None,
+            _ => {
+                return Err(unusable("names only one of ssl-cert= and ssl-key=")
+                    .hint("The client's certificate and its key belong together: name both."));
+            }
+        };
+        let address = match (tunnel, self.socket()) {
+            (Some(entrance), _) => Address::Tunnel(entrance, format!(".s.PGSQL.{}", self.port())),
+            #[cfg(unix)]
+            (None, Some(socket)) => Address::Socket(socket.into()),
+            (None, _) => Address::Tcp(self.host(), self.port()),
+        };
+        Ok(Route {
+            address,
+            host: self.host(),
+            place: errors::place(part),
+            trust: Trust::new(&errors::TLS, self.demand()?, &authorities, client)?,
+            options: &errors::TLS,
+            login: Login::MySql,
+        })
+    }
+
+    /// For the driver, which connects to the wire.
+    fn options(&self, wire: &Wire, password: Option<&SecretString>) -> MySqlConnectOptions {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let options = MySqlConnectOptions::new();
+        let mut options = match wire.entrance() {
+            #[cfg(unix)]
+            Entrance::Socket(folder) => options.socket(folder.join(crate::directory::wire::SOCKET)),
+            #[cfg(not(unix))]
+            Entrance::Port(port) => options.host("127.0.0.1").port(*port),
+        };
+        let database = decoded(self.0.path().trim_start_matches('/'));
+        if !database.is_empty() {
+            options = options.database(&database);
+        }
+        if let Some(password) = password {
+            options = options.password(password.expose_secret());
+        }
+        let kept = self.said(&["statement-cache-capacity"]).and_then(|kept| kept.parse().ok());
+        if let Some(kept) = kept {
+            options = options.statement_cache_capacity(kept);
+        }
+        options
+            .ssl_mode(MySqlSslMode::Disabled)
+            // It goes to the wire, which knows whom it may be shown to.
+            .enable_cleartext_plugin(true)
+            .username(&decoded(self.0.username()))
+            // Whatever a column's own: texts come as UTF-8, and what is cast to text compares exactly.
+            .charset("utf8mb4")
+            .collation("utf8mb4_bin")
+            .timezone(Some("+00:00".to_owned()))
+            // Set per transaction instead, and not added to what the server's administrator prefers.
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .disable_statement_logging()
     }
 }
 
-fn is_local(options: &MySqlConnectOptions) -> bool {
-    let host = options.get_host();
-    options.get_socket().is_some()
-        || host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+fn unusable(what: &str) -> Error {
+    Error::new(Code::ConnectionInvalid, format!("directory.url {what}."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn options_of(url: &str) -> Result<MySqlConnectOptions> {
-        let part = DirectoryPart {
+    fn read(url: &str) -> Result<ServerUrl> {
+        ServerUrl::read(&DirectoryPart {
             url: url.into(),
             table: "users".into(),
             id: "id".into(),
@@ -161,35 +203,33 @@ mod tests {
             search: None,
             uuid_bytes: None,
             timeout_ms: 3000,
+            patience: 30,
             password_command: None,
             ssh: None,
-        };
-        options(&part, Some(&"s3cret".into()))
+        })
     }
 
     #[test]
     fn tls_is_verified_unless_the_server_is_this_machine_or_the_url_says_otherwise() {
         for (url, expected) in [
-            ("mysql://reader@db.acme.internal/acme", MySqlSslMode::VerifyIdentity),
-            ("mariadb://reader@10.0.0.7/acme", MySqlSslMode::VerifyIdentity),
-            ("mysql://reader@localhost/acme", MySqlSslMode::Preferred),
-            ("mysql://reader@127.0.0.1:3307/acme", MySqlSslMode::Preferred),
-            ("mariadb://reader@[::1]/acme", MySqlSslMode::Preferred),
-            ("mysql://reader@any/acme?socket=/run/mysqld/mysqld.sock", MySqlSslMode::Preferred),
-            ("mysql://reader@db.acme.internal/acme?ssl-mode=REQUIRED", MySqlSslMode::Required),
-            ("mysql://reader@localhost/acme?ssl-mode=VERIFY_CA", MySqlSslMode::VerifyCa),
+            ("mysql://reader@db.acme.internal/acme", Demand::Name),
+            ("mariadb://reader@10.0.0.7/acme", Demand::Name),
+            ("mysql://reader@localhost/acme", Demand::IfOffered),
+            ("mysql://reader@127.0.0.1:3307/acme", Demand::IfOffered),
+            ("mariadb://reader@[::1]/acme", Demand::IfOffered),
+            ("mysql://reader@any/acme?socket=/run/mysqld/mysqld.sock", Demand::IfOffered),
+            ("mysql://reader@db.acme.internal/acme?ssl-mode=REQUIRED", Demand::Encryption),
+            ("mysql://reader@localhost/acme?ssl-mode=verify_ca", Demand::Authority),
         ] {
-            let mode = options_of(url).unwrap().get_ssl_mode();
-            assert_eq!(format!("{mode:?}"), format!("{expected:?}"), "{url}");
+            assert_eq!(read(url).unwrap().demand().unwrap(), expected, "{url}");
         }
+        assert!(read("mysql://reader@db/acme?ssl-mode=on").unwrap().demand().is_err());
     }
 
     #[test]
     fn what_the_url_leaves_open_is_not_guessed() {
-        assert_eq!(options_of("mysql://reader@[::1]:3307/acme").unwrap().get_host(), "::1");
-        let options = options_of("mysql://reader@db/acme?charset=latin1&collation=latin1_bin").unwrap();
-        assert_eq!((options.get_charset(), options.get_collation()), ("utf8mb4", Some("utf8mb4_bin")));
-        let error = options_of("mysql://db/acme").unwrap_err();
+        assert_eq!(read("mysql://reader@[::1]:3307/acme").unwrap().host(), "::1");
+        let Err(error) = read("mysql://db/acme") else { panic!("it names no user") };
         assert_eq!(error.code, Code::ConnectionInvalid);
         assert!(error.message.contains("no database user"), "{error}");
     }

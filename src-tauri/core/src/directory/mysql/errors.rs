@@ -4,8 +4,6 @@
 //! <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>,
 //! <https://mariadb.com/kb/en/mariadb-error-code-reference/>
 
-use std::io::ErrorKind;
-
 use sqlx::mysql::MySqlDatabaseError;
 
 use super::connect::EXAMPLE;
@@ -20,6 +18,7 @@ pub(super) const TLS: tls::Options = tls::Options {
     client: &["ssl-cert", "ssl-key"],
     any_name: "ssl-mode=VERIFY_CA",
     off: "ssl-mode=DISABLED",
+    pins: true,
 };
 
 /// Any failure of a connection or a statement.
@@ -29,21 +28,9 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
             let error = error.downcast_ref::<MySqlDatabaseError>();
             from_number(error.number(), error.message(), part)
         }
-        sqlx::Error::Tls(cause) => TLS.insecure(&place(part), cause.as_ref()),
-        // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
-        sqlx::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
-            TLS.insecure(&place(part), &cause)
-        }
         sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
         sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
         sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
-        // The only cause after the URL was read: a password that would have to cross a wire in the open.
-        sqlx::Error::Configuration(cause) if cause.to_string().contains("RSA") => {
-            let cause = std::io::Error::other(
-                "it has no TLS, and its login plugin takes a password over nothing less",
-            );
-            TLS.insecure(&place(part), &cause)
-        }
         sqlx::Error::Configuration(cause) => {
             Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
                 .hint(EXAMPLE)
@@ -55,8 +42,12 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
 fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
     let refused = |message: String| Error::new(Code::DirectoryRefused, message);
     match number {
+        1698 => refused(format!("{} refused the login: {said}.", place(part))).hint(
+            "This account logs in by the name of the operating system's account (unix_socket, auth_socket), not by a \
+             password. Name another user in directory.url, with a password and SELECT on the table.",
+        ),
         // Wrong password; no password given; password expired; a login plugin that neither side has.
-        1045 | 1698 | 1820 | 1862 | 1251 | 1524 => {
+        1045 | 1820 | 1862 | 1251 | 1524 => {
             let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
                 "Check the user name in directory.url and the stored database password. Where a certificate \
                  lets in, it is named there as well: ssl-cert= and ssl-key=",
@@ -115,7 +106,7 @@ fn number_of(error: &sqlx::Error) -> Option<u16> {
 
 /// The server did not let this user in.
 pub(super) fn is_login(error: &sqlx::Error) -> bool {
-    matches!(number_of(error), Some(1045 | 1698 | 1820 | 1862))
+    matches!(number_of(error), Some(1045 | 1820 | 1862))
 }
 
 /// A KILL QUERY arrived.

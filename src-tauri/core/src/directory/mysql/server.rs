@@ -15,6 +15,7 @@ use crate::connection::DirectoryPart;
 use crate::directory::Watch;
 use crate::directory::joined::Joined;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
+use crate::directory::wire::Wire;
 use crate::error::{Error, Result};
 
 /// Connections at the most: the database is somebody's production.
@@ -49,6 +50,8 @@ pub(in crate::directory) struct Server {
 /// The server that new connections are made to.
 struct Chosen {
     options: MySqlConnectOptions,
+    /// The way there. Its own end takes no connection once it is dropped.
+    wire: Arc<Wire>,
     part: DirectoryPart,
     /// Which of the passwords that a command makes.
     password: u64,
@@ -60,15 +63,19 @@ impl Server {
         let connected = connect(&link).await?;
         // It was only a question; how it ends does not matter.
         let _ = connected.connection.close().await;
-        let chosen =
-            Chosen { options: connected.options, part: connected.part, password: connected.password.number };
+        let chosen = Chosen {
+            options: connected.options,
+            wire: connected.wire,
+            part: connected.part,
+            password: connected.password.number,
+        };
         let pool = |connections| {
             MySqlPoolOptions::new()
                 .max_connections(connections)
                 // A round trip per search; `Reading::begin` finds out as well.
                 .test_before_acquire(false)
                 // Later than a probe gives up, which knows the reason.
-                .acquire_timeout(CONNECT_TIMEOUT + 2 * SLOW)
+                .acquire_timeout(link.patience() + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(chosen.options.clone())
         };
@@ -115,8 +122,12 @@ impl Server {
         if chosen.part == connected.part && chosen.password == connected.password.number {
             return Ok(false);
         }
-        *chosen =
-            Chosen { options: connected.options, part: connected.part, password: connected.password.number };
+        *chosen = Chosen {
+            options: connected.options,
+            wire: connected.wire,
+            part: connected.part,
+            password: connected.password.number,
+        };
         self.pool.set_connect_options(chosen.options.clone());
         self.canceller.set_connect_options(chosen.options.clone());
         Ok(true)
@@ -147,12 +158,17 @@ impl Server {
         let acquired = tokio::select! {
             acquired = &mut acquiring => acquired,
             probed = async { tokio::time::sleep(SLOW).await; self.probe().await } => {
-                if probed? { self.pool.acquire().await } else { acquiring.await }
+                if probed? {
+                    self.pool.acquire().await
+                } else {
+                    // It answers, so that the other searches are what takes so long.
+                    let waiting = tokio::time::timeout(CONNECT_TIMEOUT, acquiring);
+                    waiting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                }
             }
         };
         match acquired {
             Ok(connection) => Ok(Loan(Some(connection))),
-            // The server answers, so the other searches are what takes so long.
             Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part())),
             Err(sqlx::Error::PoolClosed) => Err(self.failed(sqlx::Error::PoolClosed)),
             // It went away, or no longer takes this password: why, and whether there is another one.
@@ -177,6 +193,8 @@ impl Server {
     pub(super) async fn close(&self) {
         self.pool.close().await;
         self.canceller.close().await;
+        let wire = Arc::clone(&self.chosen().wire);
+        wire.closed().await;
     }
 }
 

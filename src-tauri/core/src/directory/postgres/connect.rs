@@ -1,25 +1,34 @@
 //! From `directory.url` and a password to a connection: address, TLS, name, and which of several servers.
+//!
+//! Only what the URL says counts: no `PG…` variable, no `~/.pgpass`, no service file, no `~/.postgresql`.
 
-use std::net::IpAddr;
-use std::str::FromStr;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::errors;
 use crate::connection::DirectoryPart;
-use crate::directory::link::{CONNECT_TIMEOUT, Link, Password};
+use crate::directory::link::{CONNECT_TIMEOUT, Link, Password, Signs, is_loopback};
+use crate::directory::tls::{Authorities, Demand, Trust};
 use crate::directory::tunnel::Entrance;
+use crate::directory::wire::{self, Address, Login, Route, Wire};
 use crate::error::{Code, Error, Result};
+
+/// What `directory.url` looks like, for people.
+pub(super) const EXAMPLE: &str = "It looks like postgres://user@host:5432/database";
 
 /// A server that let us in. Not `Debug`: the options hold the password, and show it.
 pub(in crate::directory) struct Connected {
     pub(in crate::directory) connection: PgConnection,
-    /// For more connections to the same server, as long as `password` is good.
+    /// For more connections to the same server, as long as `password` is good and `wire` is held.
     pub(in crate::directory) options: PgConnectOptions,
+    pub(in crate::directory) wire: Arc<Wire>,
     pub(in crate::directory) password: Password,
     /// With the URL of that server.
     pub(in crate::directory) part: DirectoryPart,
@@ -34,13 +43,12 @@ async fn connect_to(
     link: Arc<Link>,
     at: usize,
     password: Password,
-    refused: Arc<AtomicBool>,
+    signs: Arc<Signs>,
 ) -> Result<(Connected, bool)> {
     let part = link.hosts()[at].clone();
-    let mut options = options(&part, password.secret.as_ref())?;
-    if let Some(entrance) = link.entrance(at) {
-        options = through(options, entrance, &part)?;
-    }
+    let url = ServerUrl::read(&part)?;
+    let wire = Wire::to(url.route(&part, link.entrance(at))?, link.patience() + CONNECT_TIMEOUT).await?;
+    let options = url.options(&wire, password.secret.as_ref());
     let asked = async {
         let mut connection = PgConnection::connect_with(&options).await?;
         let mut is_replica = false;
@@ -52,92 +60,246 @@ async fn connect_to(
         }
         Ok((connection, is_replica))
     };
-    match tokio::time::timeout(CONNECT_TIMEOUT, asked).await {
-        Ok(Ok((connection, is_replica))) => {
-            Ok((Connected { connection, options, password, part }, is_replica))
+    match link.awaited(&wire, &signs, asked).await {
+        Some(Ok((connection, is_replica))) => {
+            Ok((Connected { connection, options, wire, password, part }, is_replica))
         }
-        Ok(Err(error)) => {
-            refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
-            Err(errors::of(error, &part, &link))
+        Some(Err(error)) => {
+            signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
+            signs.asleep.fetch_or(errors::is_starting(&error), Ordering::Relaxed);
+            Err(wire.trouble().unwrap_or_else(|| errors::of_login(error, &part, &link, wire.met())))
         }
-        Err(_) => {
-            let cause = format!("no connection within {} s", CONNECT_TIMEOUT.as_secs());
-            Err(errors::unreachable(&part, &cause))
-        }
+        None => Err(link.silent(&wire, &errors::place(&part))),
     }
 }
 
-fn options(part: &DirectoryPart, password: Option<&SecretString>) -> Result<PgConnectOptions> {
-    let url = url::Url::parse(&part.url).map_err(|cause| {
-        Error::new(Code::ConnectionInvalid, format!("directory.url is no URL: {cause}."))
-            .hint("It looks like postgres://user@host:5432/database")
-    })?;
-    errors::TLS.files_are_there(&part.url)?;
-    let mut options =
-        PgConnectOptions::from_str(&part.url).map_err(|error| errors::from_sqlx(error, part))?;
-    if let Some(url::Host::Ipv6(address)) = url.host().map(|host| host.to_owned()) {
-        options = options.host(&address.to_string());
-    } else if let Some(address) = url.host_str().and_then(|host| host.strip_prefix('[')?.strip_suffix(']')) {
-        options = options.host(address);
+/// A URL with one host.
+struct ServerUrl {
+    url: url::Url,
+    /// Its options. The last one counts.
+    said: HashMap<String, String>,
+}
+
+impl ServerUrl {
+    fn read(part: &DirectoryPart) -> Result<Self> {
+        let url = url::Url::parse(&part.url)
+            .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
+        errors::TLS.files_are_there(&part.url)?;
+        let said: HashMap<String, String> =
+            url.query_pairs().map(|(key, value)| (spelling(&key), value.into_owned())).collect();
+        let url = Self { url, said };
+        url.asks_for_nothing_else()?;
+        Ok(url)
     }
-    let says_tls = url.query_pairs().any(|(key, _)| matches!(key.as_ref(), "sslmode" | "ssl-mode"));
-    if !says_tls {
-        // Within this machine nobody listens; anywhere else the server must prove who it is.
-        let mode = if is_local(&options) { PgSslMode::Prefer } else { PgSslMode::VerifyFull };
-        options = options.ssl_mode(mode);
+
+    /// What would be dropped without a word, and makes a difference.
+    fn asks_for_nothing_else(&self) -> Result<()> {
+        let elsewhere = [
+            ("service", "a service file is not read: write host, port, user and database into the URL"),
+            ("servicefile", "a service file is not read: write host, port, user and database into the URL"),
+            ("passfile", "a password file is not read: understudy secret set <id> database_password"),
+            ("sslpassword", "the key has to be readable without a passphrase"),
+            ("sslcrl", "lists of revoked certificates are not read"),
+            ("sslcrldir", "lists of revoked certificates are not read"),
+            (
+                "require_auth",
+                "ways to log in cannot be chosen: a password in clear text is only sent over verified TLS",
+            ),
+            ("requirepeer", "the owner of a socket is not checked"),
+        ];
+        for (key, instead) in elsewhere {
+            if self.said(key).is_some_and(|value| !value.is_empty()) {
+                return Err(unusable(&format!("has {key}=, which Understudy does not support"))
+                    .hint(format!("Remove it; {instead}.")));
+            }
+        }
+        if self.said("gssencmode") == Some("require") {
+            return Err(unusable("has gssencmode=require, and Understudy does not support GSSAPI")
+                .hint("Remove it, and say sslmode=verify-full."));
+        }
+        if self.said("channel_binding") == Some("require") && self.demand()? != Demand::Name {
+            return Err(unusable("has channel_binding=require, which Understudy does not support").hint(
+                "Remove it, and say sslmode=verify-full: then it is certain who is at the other end.",
+            ));
+        }
+        Ok(())
     }
-    if let Some(authority) = errors::TLS.authority_in(&part.url)? {
-        options = options.ssl_root_cert_from_pem(authority);
+
+    fn said(&self, key: &str) -> Option<&str> {
+        self.said.get(key).map(String::as_str)
     }
-    if !url.query_pairs().any(|(key, _)| key == "statement-cache-capacity") {
+
+    /// A folder of sockets, or a host; as libpq has it, an address may go with the host's name.
+    fn host(&self) -> Cow<'_, str> {
+        let named = self.url.host_str().filter(|host| !host.is_empty());
+        let named = named.map(|host| percent_decode_str(host).decode_utf8_lossy());
+        match self.said("host").map(Cow::from).or(named) {
+            Some(host) => match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+                Some(address) => Cow::from(address.to_owned()),
+                None => host,
+            },
+            None => default_host(self.port()),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.said("port").and_then(|port| port.parse().ok()).or(self.url.port()).unwrap_or(wire::PORT)
+    }
+
+    fn user(&self) -> String {
+        let named = percent_decode_str(self.url.username()).decode_utf8_lossy();
+        let named = self.said("user").map(Cow::from).or(Some(named)).filter(|user| !user.is_empty());
+        // As libpq has it: the account's.
+        named.map_or_else(|| whoami::username().unwrap_or_default(), Cow::into_owned)
+    }
+
+    fn database(&self) -> String {
+        let named = percent_decode_str(self.url.path().trim_start_matches('/')).decode_utf8_lossy();
+        let named = self.said("dbname").map(Cow::from).or(Some(named)).filter(|name| !name.is_empty());
+        named.map_or_else(|| self.user(), Cow::into_owned)
+    }
+
+    /// Settings of the session: `options=-c geqo=off` and `options[geqo]=off`.
+    fn settings(&self) -> Option<String> {
+        let mut settings: Vec<String> = self.said("options").map(str::to_owned).into_iter().collect();
+        let mut named: Vec<(&str, &str)> = self
+            .said
+            .iter()
+            .filter_map(|(key, value)| {
+                Some((key.strip_prefix("options[")?.strip_suffix(']')?, value.as_str()))
+            })
+            .collect();
+        named.sort_unstable();
+        settings.extend(
+            named
+                .iter()
+                .map(|(key, value)| format!("-c {key}={}", value.replace('\\', "\\\\").replace(' ', "\\ "))),
+        );
+        (!settings.is_empty()).then(|| settings.join(" "))
+    }
+
+    fn demand(&self) -> Result<Demand> {
+        let is_system = self.authorities() == Authorities::System;
+        let demand = match self.said("sslmode") {
+            Some("disable" | "allow") => Demand::Nothing,
+            Some("prefer") => Demand::IfOffered,
+            // As libpq has it: an authority is not named for nothing.
+            Some("require") if self.said("sslrootcert").is_some() && !is_system => Demand::Authority,
+            Some("require") => Demand::Encryption,
+            Some("verify-ca") => Demand::Authority,
+            Some("verify-full") => Demand::Name,
+            Some(other) => {
+                return Err(unusable(&format!("has sslmode={other}"))
+                    .hint("It is one of disable, allow, prefer, require, verify-ca and verify-full."));
+            }
+            // Within this machine nobody listens; anywhere else the server must prove who it is.
+            None if self.is_local() && self.said("sslrootcert").is_none() => Demand::IfOffered,
+            None => Demand::Name,
+        };
+        if is_system && demand != Demand::Name {
+            return Err(unusable("has sslrootcert=system with a weaker sslmode than verify-full").hint(
+                "Public authorities sign for everybody, so the name has to be checked too: say sslmode=verify-full.",
+            ));
+        }
+        Ok(demand)
+    }
+
+    fn is_local(&self) -> bool {
+        let host = self.host();
+        host.starts_with('/') || is_loopback(self.said("hostaddr").unwrap_or(&host))
+    }
+
+    fn authorities(&self) -> Authorities {
+        match self.said("sslrootcert") {
+            None => Authorities::Public,
+            Some("system") => Authorities::System,
+            Some(path) => Authorities::File(path.to_owned()),
+        }
+    }
+
+    fn route(&self, part: &DirectoryPart, tunnel: Option<Entrance>) -> Result<Route> {
+        let client = match (self.said("sslcert"), self.said("sslkey")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                return Err(unusable("names only one of sslcert= and sslkey=")
+                    .hint("The client's certificate and its key belong together: name both."));
+            }
+        };
+        let host = self.host();
+        let address = match tunnel {
+            Some(entrance) => Address::Tunnel(entrance, format!(".s.PGSQL.{}", self.port())),
+            #[cfg(unix)]
+            None if host.starts_with('/') => {
+                Address::Socket(std::path::Path::new(&*host).join(format!(".s.PGSQL.{}", self.port())))
+            }
+            None => Address::Tcp(self.said("hostaddr").unwrap_or(&host).to_owned(), self.port()),
+        };
+        Ok(Route {
+            address,
+            host: host.into_owned(),
+            place: errors::place(part),
+            trust: Trust::new(&errors::TLS, self.demand()?, &self.authorities(), client)?,
+            options: &errors::TLS,
+            login: Login::Postgres { options: self.settings() },
+        })
+    }
+
+    /// For the driver, which connects to the wire.
+    fn options(&self, wire: &Wire, password: Option<&SecretString>) -> PgConnectOptions {
+        let options = PgConnectOptions::new_without_pgpass();
+        let options = match wire.entrance() {
+            #[cfg(unix)]
+            Entrance::Socket(folder) => options.socket(folder).port(wire::PORT),
+            #[cfg(not(unix))]
+            Entrance::Port(port) => options.host("127.0.0.1").port(*port),
+        };
         // Named statements do not survive a pooler in transaction mode (PgBouncer and its like).
-        options = options.statement_cache_capacity(0);
-    }
-    Ok(options
-        .application_name("understudy")
-        // Set per transaction instead: poolers refuse it at start.
-        .extra_float_digits(None)
-        // The vault's or none: never one from the environment or ~/.pgpass.
-        .password(password.map(ExposeSecret::expose_secret).unwrap_or_default())
-        .disable_statement_logging())
-}
-
-/// By a tunnel. The certificate is still to be that of the host in the URL.
-#[cfg(unix)]
-#[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
-fn through(options: PgConnectOptions, entrance: Entrance, _: &DirectoryPart) -> Result<PgConnectOptions> {
-    let Entrance::Socket(folder) = entrance;
-    Ok(options.socket(folder))
-}
-
-/// The driver holds the name in the certificate against the address that it connects to, which is this machine's.
-#[cfg(not(unix))]
-fn through(options: PgConnectOptions, entrance: Entrance, part: &DirectoryPart) -> Result<PgConnectOptions> {
-    let Entrance::Port(port) = entrance;
-    let options = options.host("127.0.0.1").port(port);
-    match options.get_ssl_mode() {
-        PgSslMode::VerifyFull if part.url.contains("verify-full") => {
-            Err(crate::directory::link::no_name("sslmode=verify-ca"))
-        }
-        PgSslMode::VerifyFull => Ok(options.ssl_mode(PgSslMode::VerifyCa)),
-        _ => Ok(options),
+        let kept = self.said("statement-cache-capacity").and_then(|kept| kept.parse().ok()).unwrap_or(0);
+        options
+            .ssl_mode(PgSslMode::Disable)
+            .username(&self.user())
+            .database(&self.database())
+            .application_name("understudy")
+            .statement_cache_capacity(kept)
+            // Set per transaction instead: poolers refuse it at start.
+            .extra_float_digits(None)
+            // The vault's or none: never one from the environment.
+            .password(password.map(ExposeSecret::expose_secret).unwrap_or_default())
+            .disable_statement_logging()
     }
 }
 
-fn is_local(options: &PgConnectOptions) -> bool {
-    let host = options.get_host();
-    options.get_socket().is_some()
-        || host.starts_with('/')
-        || host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+/// Other spellings of libpq's options that have been taken so far.
+fn spelling(key: &str) -> String {
+    match key {
+        "ssl-mode" => "sslmode",
+        "ssl-root-cert" | "ssl-ca" => "sslrootcert",
+        "ssl-cert" => "sslcert",
+        "ssl-key" => "sslkey",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// Where a server's socket is that was installed on this computer.
+fn default_host(port: u16) -> Cow<'static, str> {
+    let folders = ["/var/run/postgresql", "/private/tmp", "/tmp"];
+    let socket = format!(".s.PGSQL.{port}");
+    let found = folders.into_iter().find(|folder| std::path::Path::new(folder).join(&socket).exists());
+    Cow::from(found.unwrap_or("localhost"))
+}
+
+fn unusable(what: &str) -> Error {
+    Error::new(Code::ConnectionInvalid, format!("directory.url {what}."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn options_of(url: &str) -> PgConnectOptions {
-        let part = DirectoryPart {
+    fn read(url: &str) -> Result<ServerUrl> {
+        ServerUrl::read(&DirectoryPart {
             url: url.into(),
             table: "users".into(),
             id: "id".into(),
@@ -148,34 +310,59 @@ mod tests {
             search: None,
             uuid_bytes: None,
             timeout_ms: 3000,
+            patience: 30,
             password_command: None,
             ssh: None,
-        };
-        options(&part, Some(&"s3cret".into())).unwrap()
+        })
     }
 
     #[test]
     fn tls_is_verified_unless_the_server_is_this_machine_or_the_url_says_otherwise() {
         for (url, expected) in [
-            ("postgres://reader@db.acme.internal/acme", PgSslMode::VerifyFull),
-            ("postgres://reader@10.0.0.7/acme", PgSslMode::VerifyFull),
-            ("postgres://reader@localhost/acme", PgSslMode::Prefer),
-            ("postgres://reader@127.0.0.1:5433/acme", PgSslMode::Prefer),
-            ("postgresql://reader@[::1]/acme", PgSslMode::Prefer),
-            ("postgres://reader@db.acme.internal/acme?sslmode=require", PgSslMode::Require),
-            ("postgres://reader@localhost/acme?sslmode=verify-full", PgSslMode::VerifyFull),
+            ("postgres://reader@db.acme.internal/acme", Demand::Name),
+            ("postgres://reader@10.0.0.7/acme", Demand::Name),
+            ("postgres://reader@localhost/acme", Demand::IfOffered),
+            ("postgres://reader@127.0.0.1:5433/acme", Demand::IfOffered),
+            ("postgresql://reader@[::1]/acme", Demand::IfOffered),
+            ("postgresql:///acme?host=/run/postgresql", Demand::IfOffered),
+            ("postgres://reader@localhost/acme?hostaddr=10.0.0.7", Demand::Name),
+            ("postgres://reader@db.acme.internal/acme?sslmode=require", Demand::Encryption),
+            ("postgres://reader@localhost/acme?sslmode=verify-full", Demand::Name),
+            ("postgres://reader@localhost/acme?sslrootcert=system", Demand::Name),
+            ("postgres://reader@db/acme?sslmode=require&sslrootcert=/etc/hostname", Demand::Authority),
         ] {
-            let mode = options_of(url).get_ssl_mode();
-            assert_eq!(format!("{mode:?}"), format!("{expected:?}"), "{url}");
+            assert_eq!(read(url).unwrap().demand().unwrap(), expected, "{url}");
         }
+        let weak = read("postgres://reader@db/acme?sslmode=verify-ca&sslrootcert=system").unwrap();
+        assert!(weak.demand().unwrap_err().message.contains("weaker sslmode"));
     }
 
     #[test]
-    fn a_literal_address_is_used_without_its_brackets() {
-        assert_eq!(options_of("postgres://reader@[::1]:5433/acme").get_host(), "::1");
-        assert_eq!(
-            options_of("postgres://reader@[::1]:5433/acme").get_application_name(),
-            Some("understudy")
-        );
+    fn a_url_says_where_who_and_how() {
+        let url =
+            read("postgres://r%40acme@[::1]:5433/a%20b?options=-c%20geqo%3Doff&options[search_path]=x y")
+                .unwrap();
+        assert_eq!((&*url.host(), url.port()), ("::1", 5433));
+        assert_eq!((url.user().as_str(), url.database().as_str()), ("r@acme", "a b"));
+        assert_eq!(url.settings().as_deref(), Some("-c geqo=off -c search_path=x\\ y"));
+        let url = read("postgres://%2Frun%2Fpostgresql/acme?user=ann&port=7").unwrap();
+        assert_eq!((&*url.host(), url.port(), url.user().as_str()), ("/run/postgresql", 7, "ann"));
+        assert_eq!(read("postgres://ann@db").unwrap().database(), "ann");
+    }
+
+    #[test]
+    fn what_is_not_read_is_told() {
+        for (options, expected) in [
+            ("service=acme", "service="),
+            ("passfile=/home/ann/.pgpass", "passfile="),
+            ("require_auth=scram-sha-256", "require_auth="),
+            ("gssencmode=require", "GSSAPI"),
+            ("sslmode=require&channel_binding=require", "channel_binding=require"),
+        ] {
+            let Err(error) = read(&format!("postgres://ann@db/acme?{options}")) else { panic!("{options}") };
+            assert!(error.message.contains(expected) && error.hint.is_some(), "{error}");
+        }
+        // Where the certificate is checked by name, nobody else is at the other end.
+        read("postgres://ann@db/acme?sslmode=verify-full&channel_binding=require").unwrap();
     }
 }

@@ -4,12 +4,14 @@
 //! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
 use std::borrow::Cow;
-use std::io::ErrorKind;
 
 use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
 
+use super::connect::EXAMPLE;
 use crate::connection::DirectoryPart;
 use crate::directory::link::Link;
+use crate::directory::wire::{Met, Privacy};
 use crate::directory::{timed_out, tls, unanswered};
 use crate::error::{Code, Error};
 
@@ -19,23 +21,19 @@ pub(super) const TLS: tls::Options = tls::Options {
     client: &["sslcert", "sslkey"],
     any_name: "sslmode=verify-ca",
     off: "sslmode=disable",
+    pins: true,
 };
 
 /// Any failure of a connection or a statement.
 pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
     match error {
         sqlx::Error::Database(error) => from_database(error.as_ref(), part),
-        sqlx::Error::Tls(cause) => TLS.insecure(&place(part), cause.as_ref()),
-        // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
-        sqlx::Error::Io(cause) if cause.kind() == ErrorKind::InvalidData => {
-            TLS.insecure(&place(part), &cause)
-        }
         sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
         sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
         sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
         sqlx::Error::Configuration(cause) => {
             Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
-                .hint("It looks like postgres://user@host:5432/database")
+                .hint(EXAMPLE)
         }
         other => unanswered::from_driver(&other),
     }
@@ -98,6 +96,54 @@ pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, link: &Link) -> Error
         // Other logins than by password are refused with 28000.
         _ => from_sqlx(error, part),
     }
+}
+
+/// The same for a login, of which `met` says how far it came.
+pub(super) fn of_login(error: sqlx::Error, part: &DirectoryPart, link: &Link, met: Met) -> Error {
+    let refusal = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    let Some(refusal) = refusal.filter(|refusal| refusal.code() == "28000") else {
+        return of(error, part, link);
+    };
+    // By the server's own function, as sentences are translated.
+    let hint = match (refusal.routine(), met) {
+        (Some("InitializeSessionUserId"), _) => {
+            "Check the user name in directory.url: the server has no such user, or it may not log in.".to_owned()
+        }
+        (_, Met { clear: true, .. }) => {
+            "The server has this password checked elsewhere, by LDAP, RADIUS or PAM. Check the user name in directory.url \
+             and the stored database password."
+                .to_owned()
+        }
+        (_, Met { asked: true, .. }) => {
+            "Check the user name in directory.url and the stored database password.".to_owned()
+        }
+        (Some("auth_failed"), _) => {
+            "The server tells users apart by something else than a password: the name of the operating system's account \
+             (peer, ident), or a certificate, whose common name has to be the user's: sslcert= and sslkey=. Or ask your \
+             database administrator for a line with scram-sha-256 in pg_hba.conf, above the others."
+                .to_owned()
+        }
+        (_, Met { privacy, .. }) => {
+            let how = match privacy {
+                Privacy::Open => "without encryption; perhaps it only lets in with it: sslmode=verify-full",
+                Privacy::Encrypted | Privacy::Certain => {
+                    "encrypted; perhaps it only lets in without (hostnossl): sslmode=disable"
+                }
+            };
+            format!(
+                "No rule of the server's lets this user in from here. The connection was {how}. If the server asks for a \
+                 certificate, name it: sslcert= and sslkey=. Otherwise ask your database administrator for a line in \
+                 pg_hba.conf."
+            )
+        }
+    };
+    let error = from_sqlx(error, part).hint(hint);
+    if met.asked && link.has_password() { link.refusal(error.wants_password()) } else { error }
+}
+
+/// It will let in once it has started.
+pub(super) fn is_starting(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("57P03")
 }
 
 /// The server did not let this user in.

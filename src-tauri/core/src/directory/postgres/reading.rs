@@ -4,6 +4,7 @@
 //! end (a cancelled search, a deadline, a closed window) leaves a task behind that asks the server to
 //! cancel over a second connection, and lets the first one go only when it is idle again.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::directory::cursor::Value;
 use crate::directory::joined::Joined;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
 use crate::directory::sql::Statement;
+use crate::directory::wire::Wire;
 use crate::error::{Code, Result};
 
 /// Connections at the most: a search has one, and a second for a moment. The database is somebody's
@@ -53,6 +55,8 @@ pub(super) struct Server {
 /// The server that new connections are made to.
 struct Chosen {
     options: PgConnectOptions,
+    /// The way there. Its own end takes no connection once it is dropped.
+    wire: Arc<Wire>,
     part: DirectoryPart,
     /// Which of the passwords that a command makes.
     password: u64,
@@ -64,15 +68,19 @@ impl Server {
         let connected = connect(&link).await?;
         // It was only a question; how it ends does not matter.
         let _ = connected.connection.close().await;
-        let chosen =
-            Chosen { options: connected.options, part: connected.part, password: connected.password.number };
+        let chosen = Chosen {
+            options: connected.options,
+            wire: connected.wire,
+            part: connected.part,
+            password: connected.password.number,
+        };
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
                 // A round trip per search; `Reading::begin` finds out as well.
                 .test_before_acquire(false)
                 // Later than a probe gives up, which knows the reason.
-                .acquire_timeout(CONNECT_TIMEOUT + 2 * SLOW)
+                .acquire_timeout(link.patience() + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(chosen.options.clone())
         };
@@ -120,8 +128,12 @@ impl Server {
         if chosen.part == connected.part && chosen.password == connected.password.number {
             return Ok(false);
         }
-        *chosen =
-            Chosen { options: connected.options, part: connected.part, password: connected.password.number };
+        *chosen = Chosen {
+            options: connected.options,
+            wire: connected.wire,
+            part: connected.part,
+            password: connected.password.number,
+        };
         self.pool.set_connect_options(chosen.options.clone());
         self.canceller.set_connect_options(chosen.options.clone());
         Ok(true)
@@ -152,12 +164,17 @@ impl Server {
         let acquired = tokio::select! {
             acquired = &mut acquiring => acquired,
             probed = async { tokio::time::sleep(SLOW).await; self.probe().await } => {
-                if probed? { self.pool.acquire().await } else { acquiring.await }
+                if probed? {
+                    self.pool.acquire().await
+                } else {
+                    // It answers, so that the other searches are what takes so long.
+                    let waiting = tokio::time::timeout(CONNECT_TIMEOUT, acquiring);
+                    waiting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                }
             }
         };
         match acquired {
             Ok(connection) => Ok(connection),
-            // The server answers, so the other searches are what takes so long.
             Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part())),
             Err(sqlx::Error::PoolClosed) => Err(self.failed(sqlx::Error::PoolClosed)),
             // It went away, or no longer takes this password: why, and whether there is another one.
@@ -175,6 +192,8 @@ impl Server {
     pub(super) async fn close(&self) {
         self.pool.close().await;
         self.canceller.close().await;
+        let wire = Arc::clone(&self.chosen().wire);
+        wire.closed().await;
     }
 }
 
@@ -277,8 +296,13 @@ impl Reading {
             let number = sqlx::query_scalar::<_, String>("SELECT $1::regclass::oid::text").persistent(false);
             let number = number.bind(table).fetch_one(self.connection()).await?;
             let number: u32 = number.parse().unwrap_or_default();
+            // As digits: no name can end its own quotes. Another table may have taken the name.
+            let name = table.bytes().fold(String::new(), |mut digits, byte| {
+                let _ = write!(digits, "{byte:02x}");
+                digits
+            });
             let sql = format!(
-                "hashtext(concat_ws('/', (SELECT string_agg(concat_ws(' ', attname, atttypid, atttypmod, attcollation),                  ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = {number} AND attnum > 0 AND NOT attisdropped),                  (SELECT string_agg(concat_ws(' ', indexrelid, indisvalid), ',' ORDER BY indexrelid)                  FROM pg_index WHERE indrelid = {number})))::text"
+                "hashtext(concat_ws('/', to_regclass(convert_from(decode('{name}', 'hex'), 'UTF8'))::oid, (SELECT string_agg(concat_ws(' ', attname, atttypid, atttypmod, attcollation),                  ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = {number} AND attnum > 0 AND NOT attisdropped),                  (SELECT string_agg(concat_ws(' ', indexrelid, indisvalid), ',' ORDER BY indexrelid)                  FROM pg_index WHERE indrelid = {number})))::text"
             );
             let seen =
                 sqlx::raw_sql(AssertSqlSafe(format!("SELECT {sql}"))).fetch_one(self.connection()).await?;

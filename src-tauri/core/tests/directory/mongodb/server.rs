@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{Bson, Document, doc};
 use tokio_util::sync::CancellationToken;
 use understudy_core::connection::DirectoryPart;
+use understudy_core::directory;
 use understudy_core::error::Code;
 use understudy_test_support::mongod::MongoServer;
 
@@ -228,4 +229,43 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
         "{:?}",
         left.get("inprog").map(Bson::to_string)
     );
+}
+
+/// The server that the URL names answers, and calls itself something that nobody here knows.
+#[tokio::test]
+async fn a_replica_set_with_names_of_its_own_is_told_as_that() {
+    let server = MongoServer::start_set("understudy-mongo1").await;
+    let users = server.database("acme").collection("users");
+    users.insert_one(doc! { "_id": 1, "email": "ada@example.com" }).await.unwrap();
+    let at = |options: &str| DirectoryPart {
+        id: "_id".into(),
+        ..crate::link::part(format!("mongodb://127.0.0.1:{}/acme{options}", server.port()))
+    };
+    let Err(error) = directory::open(&at(""), None).await else { panic!("its name is not known here") };
+    assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
+    let name = format!(
+        "\"rs\" calls its members understudy-mongo1:{}, a name that is not known here",
+        server.port()
+    );
+    assert!(error.message.contains(&name) && error.message.contains("answers"), "{error}");
+    assert!(error.hint.as_ref().unwrap().contains("?directConnection=true"), "{error}");
+    assert!(!error.to_string().contains("VPN"), "{error}");
+    let directory = directory::open(&at("?directConnection=true"), None).await.unwrap();
+    crate::link::ada_is_there(&*directory).await;
+    assert!(!directory.info().server.contains("secondary"), "it is the primary: {}", directory.info().server);
+    // Without writes a primary steps down, and is a secondary that may be behind: that is said.
+    let freeze = doc! { "replSetStepDown": 60, "force": true };
+    server.command("admin", freeze).await;
+    directory.refresh().await.unwrap();
+    let said = &directory.info().server;
+    assert!(said.ends_with(", a secondary: it may be a little behind"), "{said}");
+    crate::link::ada_is_there(&*directory).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_the_dns_does_not_know_is_named() {
+    let part = crate::link::part("mongodb+srv://reader@cluster.invalid/acme".into());
+    let Err(error) = directory::open(&part, Some(&"s3cret".into())).await else { panic!("there is none") };
+    assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
+    assert!(error.message.contains("SRV record _mongodb._tcp.cluster.invalid"), "{error}");
 }

@@ -1,9 +1,18 @@
-//! Why a connection is not secure, for people: what a handshake failed of, and what to do about it.
+//! Secure connections: whom a URL trusts (`trust`), whose certificate that takes (`verifier`, `certificate`), and here,
+//! for people, why a handshake failed and what to do about it.
+
+mod certificate;
+mod trust;
+mod verifier;
 
 use std::error::Error as StdError;
+use std::path::Path;
 
+use jiff::Timestamp;
+use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError, Error as Tls};
 
+pub(super) use self::trust::{Authorities, Demand, Trust};
 use crate::error::{Code, Error, Result};
 use crate::regular_file;
 
@@ -19,18 +28,30 @@ pub(super) struct Options {
     pub(super) any_name: &'static str,
     /// Gives up on TLS.
     pub(super) off: &'static str,
+    /// An authority's certificate is a server's too where the URL names that very one.
+    pub(super) pins: bool,
 }
 
 impl Options {
+    /// Certificate and key; one file may hold both.
+    fn pair(&self) -> [&'static str; 2] {
+        [self.client.first(), self.client.last()].map(|name| name.copied().unwrap_or_default())
+    }
+
     /// The files that a URL names are there: a driver would say no more than that a file is not.
     pub(super) fn files_are_there(&self, url: &str) -> Result<()> {
         let options = url.split_once('?').map_or("", |(_, options)| options);
         for (key, path) in url::form_urlencoded::parse(options.as_bytes()) {
-            let names_file = key == self.authority || self.client.contains(&key.as_ref());
+            let names_file = key == self.authority
+                || self.also_authority.contains(&key.as_ref())
+                || self.client.contains(&key.as_ref());
             if !names_file {
                 continue;
             }
-            let path = std::path::Path::new(path.as_ref());
+            let path = Path::new(path.as_ref());
+            if key == "sslrootcert" && path == Path::new("system") {
+                continue;
+            }
             if !path.exists() {
                 let what = format!("directory.url says {key}={}, and there is no such file.", path.display());
                 return Err(Error::new(Code::ConnectionInvalid, what)
@@ -42,18 +63,13 @@ impl Options {
         Ok(())
     }
 
-    /// What is in the file of the authority that a URL names, if it names one. Once read, it is what is trusted by every
-    /// connection of these options, whatever becomes of the file.
-    pub(super) fn authority_in(&self, url: &str) -> Result<Option<Vec<u8>>> {
-        let options = url.split_once('?').map_or("", |(_, options)| options);
-        let names_it = |key: &str| key == self.authority || self.also_authority.contains(&key);
-        // Of two, drivers take the last.
-        let path = url::form_urlencoded::parse(options.as_bytes()).filter(|(key, _)| names_it(key)).last();
-        path.map(|(_, path)| {
-            regular_file::read(std::path::Path::new(path.as_ref()), regular_file::OF_CERTIFICATES)
-        })
-        .transpose()
-        .map_err(|error| Error { code: Code::ConnectionInvalid, ..error })
+    /// A driver that reads the client's key by itself would say no more than that it cannot.
+    pub(super) fn key_is_readable(&self, path: &str) -> Result<()> {
+        let text = regular_file::read_text(Path::new(path), regular_file::OF_CERTIFICATES)?;
+        if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+            return Err(trust::encrypted(self.pair()[1], path));
+        }
+        Ok(())
     }
 
     /// `place` gave no secure connection, for this reason.
@@ -73,20 +89,15 @@ impl Options {
     fn told(&self, tls: &Tls) -> (String, String) {
         let client = self.client.join("= and ");
         match tls {
-            Tls::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => (
-                "its certificate has expired".to_owned(),
-                "Let its administrator renew it; and check the date of this computer.".to_owned(),
-            ),
-            Tls::InvalidCertificate(
-                CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
-            ) => {
-                ("its certificate is not valid yet".to_owned(), "Check the date of this computer.".to_owned())
+            Tls::InvalidCertificate(why) if Self::about_time(why).is_some() => {
+                Self::about_time(why).unwrap_or_default()
             }
-            Tls::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })
+            Tls::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented })
                 if !presented.is_empty() =>
             {
+                let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
                 (
-                    format!("its certificate is not for this host but for {}", presented.join(", ")),
+                    format!("its certificate is not for {} but for {}", expected.to_str(), names.join(", ")),
                     format!(
                         "Name the host in directory.url as the certificate does, or say {}.",
                         self.any_name
@@ -102,6 +113,29 @@ impl Options {
                     self.any_name
                 ),
             ),
+            Tls::InvalidCertificate(
+                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
+            ) => (
+                "its certificate is not meant for a server".to_owned(),
+                "Let its administrator use one whose extendedKeyUsage has serverAuth.".to_owned(),
+            ),
+            Tls::InvalidCertificate(CertificateError::Other(why))
+                if why.to_string().contains("CaUsedAsEndEntity") =>
+            {
+                (
+                    "its certificate is an authority's own (CA:TRUE), not a server's".to_owned(),
+                    if self.pins {
+                        format!(
+                            "Name that very certificate in directory.url: {}=/path/to/server.crt",
+                            self.authority
+                        )
+                    } else {
+                        "Let its administrator make one for the server, with openssl req -x509 -addext \
+                     basicConstraints=CA:FALSE"
+                            .to_owned()
+                    },
+                )
+            }
             // The latter: of the same name as one that is known.
             Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => (
                 "an authority that is not known here signed its certificate".to_owned(),
@@ -130,6 +164,22 @@ impl Options {
         }
     }
 
+    fn about_time(why: &CertificateError) -> Option<(String, String)> {
+        let renew = "Let its administrator renew it; and check the date of this computer.".to_owned();
+        let check = "Check the date of this computer.".to_owned();
+        Some(match why {
+            CertificateError::Expired => ("its certificate has expired".to_owned(), renew),
+            CertificateError::ExpiredContext { not_after, .. } => {
+                (format!("its certificate has expired (on {})", day(*not_after)), renew)
+            }
+            CertificateError::NotValidYet => ("its certificate is not valid yet".to_owned(), check),
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                (format!("its certificate is not valid yet (until {})", day(*not_before)), check)
+            }
+            _ => return None,
+        })
+    }
+
     fn hint(&self) -> String {
         format!(
             "Check the server's certificate and host name. The URL may say {}=/path/to/ca.pem for a private \
@@ -151,4 +201,15 @@ fn rooted<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a Tls> {
         None => cause.source(),
     };
     inner.and_then(rooted)
+}
+
+/// `DnsName("db.acme.com")`, as webpki writes a name, without what is around it.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"')
+}
+
+fn day(time: UnixTime) -> String {
+    let second = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(second).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
 }
