@@ -763,8 +763,6 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
     Ok(SecretString::from(text))
 }
 
-/// The way to standard output: nothing in the text does anything to the terminal, wherever it comes from. Fails when
-/// it cannot be written; a closed pipe is the reader's business.
 /// Beside the report, which may be read by a program.
 fn tell_waking(wakes: bool) {
     let text = if wakes {
@@ -775,6 +773,8 @@ fn tell_waking(wakes: bool) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// The way to standard output: nothing in the text does anything to the terminal, wherever it comes from. Fails when
+/// it cannot be written; a closed pipe is the reader's business.
 fn say(text: &str) -> Result<()> {
     write_out(&plain::lines(text))
 }

@@ -112,10 +112,10 @@ export async function searchUsers(connection: string, query: Query): Promise<Use
   return { ...page, rows: page.rows.map((row, at) => ({ ...row, standing: standings[at] ?? "undecided" })) };
 }
 
-/** Makes the search under way reject with `cancelled`, on the server too. */
 /** The database of this connection is not waited for any longer. */
 export const stopWaiting = (connection: string) => call<null>("stop_waiting", { connection });
 
+/** Makes the search under way reject with `cancelled`, on the server too. */
 export const stopSearch = (connection: string) => call<null>("stop_search", { connection, turn: ++turn });
 
 /** What a search text says; places are in UTF-16 code units, as here. */
