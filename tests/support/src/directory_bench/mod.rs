@@ -100,7 +100,9 @@ async fn measure(
         Asked::Contains("zqxjk nobody"),
         Asked::Text("rs"),
         Asked::Text("schmidt anna"),
+        Asked::Text("Schmidt, Anna"),
         Asked::Text("plan:pro"),
+        Asked::Text("plan:=pro"),
         Asked::Total,
     ];
     let opening = Instant::now();
