@@ -4,6 +4,7 @@
 #[cfg(target_os = "linux")]
 mod asked;
 mod causes;
+mod checks;
 mod cli;
 mod desk_of_support;
 mod destinations;

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use understudy_core::audit::{EndCause, Entry, Event};
+use understudy_core::error::Code;
 use understudy_core::session::Phase;
 use understudy_core::sign_in::Rehearsal;
 use understudy_test_support::browser::Shown;
@@ -169,4 +170,22 @@ async fn a_trial_that_is_stopped_says_so_also_when_its_last_request_fails_by_its
     let log = events(&desk).await;
     let stopped = |event: &Event| matches!(event, Event::Refused { status: None, cause } if cause == "The trial was stopped");
     assert!(stopped(&log[1]), "{log:#?}");
+}
+
+/// `check --user` takes what a ticket says: an address in any spelling, but no beginning of one.
+#[tokio::test]
+async fn a_trial_finds_its_user_by_the_whole_address_in_any_spelling() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let application = Application::start(Does::Answer(200), Does::Answer(200)).await;
+    let text = application.connection(folder.path()).await;
+    let desk = Desk::with_connection(|_| text.clone()).await;
+    let tried = async |user| desk.console.try_sign_in(Some("shop"), &text, user, HashMap::new(), 1).await;
+    for spelling in ["7", "ada@example.com", "Ada@Example.COM"] {
+        let rehearsal = tried(spelling).await.expect("it begins");
+        assert!(rehearsal.ok, "{spelling}: {rehearsal:#?}");
+    }
+    for nobody in ["ada", "ada@example", "07x", ""] {
+        let refused = tried(nobody).await.expect_err("that is nobody");
+        assert_eq!(refused.code, Code::UserNotFound, "{nobody}: {refused}");
+    }
 }
