@@ -32,6 +32,12 @@ use crate::session_window::check_sandbox;
 use crate::signals::{self, Signals};
 use crate::{core_dumps, desktop};
 
+const WHERE_THINGS_ARE: &str = if cfg!(windows) {
+    "%APPDATA%\\understudy and %LOCALAPPDATA%\\understudy-data, or all of it below %UNDERSTUDY_HOME%."
+} else {
+    "the platform's config and data folders, or all of it below $UNDERSTUDY_HOME."
+};
+
 /// Find a customer, sign in as them.
 ///
 /// Without a command, opens the console.
@@ -39,7 +45,7 @@ use crate::{core_dumps, desktop};
 #[command(
     name = "understudy",
     version,
-    after_help = "\
+    after_help = format!("\
 A first look:           understudy demo
 Your own application:   write a connection file, then
                           understudy check acme.toml
@@ -48,8 +54,8 @@ Your own application:   write a connection file, then
                           understudy secret set acme admin_token
                           understudy check acme --user 42
 For a program:          `understudy check … --json` prints everything that a report has, in full
-Where things are:       the platform's config and data folders, or all of it below $UNDERSTUDY_HOME.
-"
+Where things are:       {WHERE_THINGS_ARE}
+")
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -112,7 +118,15 @@ enum Command {
 enum Secret {
     /// Store a secret, asked for without echo or read from standard input: never an argument.
     ///
-    /// A key of several lines comes from its file: `understudy secret set acme impersonation_key < key.pem`
+    #[cfg_attr(
+        not(windows),
+        doc = "A key of several lines comes from its file: `understudy secret set acme impersonation_key < key.pem`"
+    )]
+    #[cfg_attr(
+        windows,
+        doc = "A key of several lines comes from its file, in PowerShell: `Get-Content key.pem | understudy secret set acme \
+               impersonation_key`"
+    )]
     Set {
         /// The name of a connection that was added.
         connection: String,
@@ -741,6 +755,9 @@ fn needed(connection: &Connection) -> Vec<String> {
     names
 }
 
+/// What PowerShell pipes may begin with it, and so may a file of Notepad's. No secret does.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Asks without echo at a terminal; otherwise takes all of standard input but for the line's end, as a key has lines.
 fn read_secret(prompt: &str) -> Result<SecretString> {
     let failed = |cause: std::io::Error| {
@@ -751,11 +768,13 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
         return rpassword::prompt_password(prompt).map(SecretString::from).map_err(failed);
     }
     // What is longer is refused, however much longer it is.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
-    std::io::stdin().take(LONGEST as u64 + 3).read_to_end(&mut bytes).map_err(failed)?;
+    let most = LONGEST + BYTE_ORDER_MARK.len() + "\r\n".len() + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most));
+    std::io::stdin().take(most as u64).read_to_end(&mut bytes).map_err(failed)?;
     let end = bytes.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
-    vault::fits(end, LONGEST)?;
-    let text = std::str::from_utf8(&bytes[..end]).map_err(|_| {
+    let value = bytes[..end].strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes[..end]);
+    vault::fits(value.len())?;
+    let text = std::str::from_utf8(value).map_err(|_| {
         Error::new(Code::FileFailed, "The secret is not UTF-8 text.").hint(
             "Check that this is the right file. A key in binary form has to be turned into PEM or Base64 first.",
         )

@@ -332,7 +332,10 @@ async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_n
     // A private key has lines, and all of them count.
     let key = format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----");
     terminal.type_in(&set, &format!("{key}\n")).await.succeeded();
-    assert_eq!(terminal.stored("shop/admin_token").await, Some(key));
+    assert_eq!(terminal.stored("shop/admin_token").await.as_ref(), Some(&key));
+    // PowerShell, and Notepad's files, put the mark of their encoding in front.
+    terminal.type_in(&set, &format!("\u{feff}{CANARY}\r\n")).await.succeeded();
+    assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
 
     let forget = ["secret", "forget", "shop", "admin_token"];
     assert_eq!(terminal.succeeds(&forget).await, "Forgot admin_token of shop.\n");

@@ -52,7 +52,7 @@ impl Secrets<'_> {
     /// What is too long to be kept is not used either.
     fn typed(&self, secret: &str) -> Result<Option<SecretString>> {
         let typed = self.typed.get(secret);
-        typed.map(|value| vault::fits(value.expose_secret().len(), vault::LONGEST)).transpose()?;
+        typed.map(|value| vault::fits(value.expose_secret().len())).transpose()?;
         Ok(typed.cloned())
     }
 

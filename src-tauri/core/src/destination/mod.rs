@@ -355,7 +355,7 @@ fn fingerprint(bytes: &[u8]) -> String {
     format!("SHA-256 {}", &hexadecimal(digest(&SHA256, bytes).as_ref())[..40])
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -2,6 +2,7 @@
 //!
 //! Several entries change together or not at all, also where the keyring fails in between.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use secrecy::SecretString;
@@ -10,6 +11,7 @@ use secrecy::zeroize::{Zeroize, Zeroizing};
 use super::LONGEST;
 use super::fault;
 use super::keyring::Keyring;
+use super::parts::replace;
 use crate::error::{Result, SecretName};
 
 /// The entry that says what a secret is for. An account's last slash is the vault's: no secret's name has one.
@@ -52,36 +54,42 @@ pub(super) fn store_both(
 ) -> Result<()> {
     // A secret without a destination is held back until the agent has said where it may go. So for no moment has the
     // old secret the new destination, or the new one the old.
-    let steps = [(beside(name), None), (name.clone(), Some(value)), (beside(name), Some(destination))];
-    change_all(keyring, "store", steps.map(|(entry, value)| Change { entry, name, value })).map(drop)
+    let for_nothing = Change { entry: beside(name), name, value: None };
+    let for_this = Change { entry: beside(name), name, value: Some(Cow::Borrowed(destination)) };
+    let secret = replace(keyring, name, Some(value))?;
+    change_all(keyring, "store", [for_nothing].into_iter().chain(secret).chain([for_this])).map(drop)
 }
 
 /// Removes each secret with what stands beside it. Says of each whether there was one.
 pub(super) fn remove_all(keyring: &dyn Keyring, names: &[SecretName]) -> Result<Vec<bool>> {
-    let entries = names.iter().flat_map(|name| [(name.clone(), name), (beside(name), name)]);
-    let changes = entries.map(|(entry, name)| Change { entry, name, value: None });
-    Ok(change_all(keyring, "remove", changes)?.chunks(2).map(|pair| pair[0]).collect())
+    let mut changes = Vec::new();
+    for name in names {
+        changes.extend(replace(keyring, name, None)?);
+        changes.push(Change { entry: beside(name), name, value: None });
+    }
+    let held = change_all(keyring, "remove", changes)?;
+    Ok(names.iter().map(|name| held.contains(name)).collect())
 }
 
 /// One entry of the keyring, and what it is to hold; `None`: nothing.
-struct Change<'a> {
-    entry: SecretName,
+pub(super) struct Change<'a> {
+    pub(super) entry: SecretName,
     /// The secret that it belongs to: a failure names it.
-    name: &'a SecretName,
-    value: Option<&'a [u8]>,
+    pub(super) name: &'a SecretName,
+    pub(super) value: Option<Cow<'a, [u8]>>,
 }
 
 /// Makes the changes in their order, or none: where one fails, those before it are taken back, the last one first.
-/// Says of each entry whether it was there. `verb` completes "could not …".
+/// Says which entries were there. `verb` completes "could not …".
 fn change_all<'a>(
     keyring: &dyn Keyring,
     verb: &str,
     changes: impl IntoIterator<Item = Change<'a>>,
-) -> Result<Vec<bool>> {
+) -> Result<HashSet<SecretName>> {
     let mut made: Vec<(Change<'a>, Option<Zeroizing<Vec<u8>>>)> = Vec::new();
     for change in changes {
         let outcome = held(keyring, verb, &change).and_then(|before| {
-            let outcome = set(keyring, verb, &change, change.value);
+            let outcome = set(keyring, verb, &change, change.value.as_deref());
             // One that failed may have been made all the same.
             made.push((change, before));
             outcome
@@ -91,7 +99,7 @@ fn change_all<'a>(
             return Err(error);
         }
     }
-    Ok(made.iter().map(|(_, before)| before.is_some()).collect())
+    Ok(made.into_iter().filter(|(_, before)| before.is_some()).map(|(change, _)| change.entry).collect())
 }
 
 fn take_back(keyring: &dyn Keyring, verb: &str, made: &[(Change<'_>, Option<Zeroizing<Vec<u8>>>)]) {
@@ -128,6 +136,6 @@ fn set(keyring: &dyn Keyring, verb: &str, change: &Change<'_>, value: Option<&[u
 }
 
 /// `None` when it is not UTF-8; leaves no copy behind.
-fn text(bytes: Vec<u8>) -> Option<SecretString> {
+pub(super) fn text(bytes: Vec<u8>) -> Option<SecretString> {
     String::from_utf8(bytes).map(SecretString::from).map_err(|not_text| not_text.into_bytes().zeroize()).ok()
 }

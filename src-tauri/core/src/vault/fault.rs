@@ -43,6 +43,16 @@ pub(super) fn too_long(name: &SecretName) -> Error {
     .hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
+/// Its parts are not those of one value: something broke off, or two programs stored it at once.
+pub(super) fn not_whole(name: &SecretName) -> Error {
+    let SecretName { connection, name } = name;
+    Error::new(
+        Code::VaultDenied,
+        format!("The keyring holds \"{connection}/{name}\" in parts that do not belong together."),
+    )
+    .hint(format!("Store it again: understudy secret set {connection} {name}"))
+}
+
 /// The operator was asked, and the keyring is as it was.
 #[cfg(target_os = "linux")]
 pub(super) fn still_locked() -> Error {

@@ -9,14 +9,11 @@ use std::sync::Arc;
 
 use keyring_core::{CredentialStore, Entry};
 
-use super::fault;
+use super::{LONGEST, fault};
 use crate::error::{Result, SecretName};
 
 /// The service that all of Understudy's entries carry.
 const SERVICE: &str = "understudy";
-
-/// The longest secret this system's keyring takes, in bytes.
-pub(super) const LIMIT: usize = if cfg!(windows) { 2560 } else { super::LONGEST };
 
 /// The account of an entry. A connection's id is a file's name, so the first slash divides.
 fn account(name: &SecretName) -> String {
@@ -27,6 +24,11 @@ fn account(name: &SecretName) -> String {
 pub(super) trait Keyring: Send + Sync {
     /// The entry of a secret, whether it exists or not. Opens the keyring.
     fn entry(&self, name: &SecretName) -> Result<Entry>;
+
+    /// The most bytes that an entry takes, or [`LONGEST`] where it takes any secret.
+    fn longest_entry(&self) -> usize {
+        LONGEST
+    }
 
     /// Whether the secret exists. Opens no window.
     fn holds(&self, name: &SecretName) -> Result<bool> {
@@ -55,11 +57,18 @@ pub(super) trait Keyring: Send + Sync {
 }
 
 /// A store that somebody else opens.
-pub(super) struct Given(pub Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>);
+pub(super) struct Given {
+    pub open: Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>,
+    pub longest_entry: usize,
+}
 
 impl Keyring for Given {
+    fn longest_entry(&self) -> usize {
+        self.longest_entry
+    }
+
     fn entry(&self, name: &SecretName) -> Result<Entry> {
-        let store = (self.0)().map_err(|cause| fault::opening(&cause))?;
+        let store = (self.open)().map_err(|cause| fault::opening(&cause))?;
         store.build(SERVICE, &account(name), None).map_err(|cause| fault::using("address", name, &cause))
     }
 }
@@ -136,6 +145,11 @@ impl Keyring for System {
 
 #[cfg(windows)]
 impl Keyring for System {
+    /// `CRED_MAX_CREDENTIAL_BLOB_SIZE` of `wincred.h`.
+    fn longest_entry(&self) -> usize {
+        5 * 512
+    }
+
     fn entry(&self, name: &SecretName) -> Result<Entry> {
         let store = windows_native_keyring_store::Store::new().map_err(|cause| fault::opening(&cause))?;
         // The default roams to other machines with the profile; an admin token should not.

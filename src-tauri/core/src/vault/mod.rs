@@ -21,9 +21,11 @@ mod consent;
 mod entries;
 mod fault;
 mod keyring;
+mod parts;
 
 use entries::{beside, read, remove_all, store_both, write};
 use keyring::{Given, Keyring, System};
+use parts::read_secret;
 
 /// How long the operator has for the keyring's own window that asks for its password.
 const FOR_A_PERSON: Duration = Duration::from_mins(1);
@@ -111,7 +113,15 @@ impl Vault {
     pub fn with_store(
         open: Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>,
     ) -> Self {
-        Self::with(Arc::new(Given(open)))
+        Self::with(Arc::new(Given { open, longest_entry: LONGEST }))
+    }
+
+    /// The same for a store whose entries take so many bytes at most, as Credential Manager's do.
+    pub fn with_store_of_short_entries(
+        open: Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>,
+        longest_entry: usize,
+    ) -> Self {
+        Self::with(Arc::new(Given { open, longest_entry }))
     }
 
     fn with(keyring: Arc<dyn Keyring>) -> Self {
@@ -152,7 +162,7 @@ impl Vault {
         }
         let (wanted, destination) = (name.clone(), destination.clone());
         self.ask_aloud(move |keyring| {
-            let Some(value) = read(keyring, &wanted, &wanted)? else { return Ok(Found::Nothing) };
+            let Some(value) = read_secret(keyring, &wanted)? else { return Ok(Found::Nothing) };
             let kept = read(keyring, &beside(&wanted), &wanted)?;
             let stored_for = kept.and_then(|text| Destination::from_kept(text.expose_secret()));
             Ok(match stored_for {
@@ -204,7 +214,7 @@ impl Vault {
                 if keep == Keep::Stored {
                     write(keyring, &beside(&wanted), &wanted, for_entry.to_kept().as_bytes()).map(|()| None)
                 } else {
-                    read(keyring, &wanted, &wanted)
+                    read_secret(keyring, &wanted)
                 }
             })
             .await?;
@@ -231,8 +241,7 @@ impl Vault {
     /// Keeps the secret for this destination, in place of one that is there. What is stored replaces what was typed
     /// for this run.
     ///
-    /// Fails with [`Code::SettingsInvalid`] when it is empty, longer than [`LONGEST`], or too long for this system's
-    /// keyring.
+    /// Fails with [`Code::SettingsInvalid`] when it is empty, or longer than [`LONGEST`].
     pub async fn store(
         &self,
         name: &SecretName,
@@ -249,12 +258,11 @@ impl Vault {
         if name.name.contains('/') {
             return Err(Error::internal("a secret's name with a slash in it"));
         }
-        fits(bytes, LONGEST)?;
+        fits(bytes)?;
         if keep == Keep::ThisRun {
             self.typed().insert(name.clone(), Typed { value, destination: destination.clone() });
             return Ok(());
         }
-        fits(bytes, keyring::LIMIT)?;
         let (wanted, kept) = (name.clone(), destination.to_kept());
         self.ask_aloud(move |keyring| {
             store_both(keyring, &wanted, value.expose_secret().as_bytes(), kept.as_bytes())
@@ -375,21 +383,16 @@ impl std::fmt::Debug for Vault {
     }
 }
 
-/// Whether a secret of `bytes` bytes can be kept where `limit` is the most. Fails with [`Code::SettingsInvalid`].
-pub fn fits(bytes: usize, limit: usize) -> Result<()> {
-    if bytes <= limit {
+/// Whether a secret of `bytes` bytes can be kept. Fails with [`Code::SettingsInvalid`].
+pub fn fits(bytes: usize) -> Result<()> {
+    if bytes <= LONGEST {
         return Ok(());
     }
-    let (whose, hint) = if limit == LONGEST {
-        ("a secret may have", "Check that this is the right file.")
-    } else {
-        ("the keyring of this system takes", "Use a shorter token, or keep this one for this run only.")
-    };
     Err(Error::new(
         Code::SettingsInvalid,
-        format!("The secret is longer than the {limit} bytes that {whose}."),
+        format!("The secret is longer than the {LONGEST} bytes that a secret may have."),
     )
-    .hint(hint))
+    .hint("Check that this is the right file."))
 }
 
 #[cfg(test)]
@@ -398,10 +401,8 @@ mod tests {
 
     #[test]
     fn a_secret_longer_than_anybody_takes_is_refused_with_the_number() {
-        for limit in [2560, LONGEST] {
-            fits(limit, limit).unwrap();
-            let error = fits(limit + 1, limit).unwrap_err();
-            assert!(error.message.contains(&limit.to_string()) && error.hint.is_some(), "{error}");
-        }
+        fits(LONGEST).unwrap();
+        let error = fits(LONGEST + 1).unwrap_err();
+        assert!(error.message.contains("65536") && error.hint.is_some(), "{error}");
     }
 }

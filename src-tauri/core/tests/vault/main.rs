@@ -1,5 +1,8 @@
 //! The vault on a real keyring, on a keyring that fails as told, and on none at all.
 
+#[cfg(windows)]
+mod credential_manager;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -346,6 +349,26 @@ async fn what_is_longer_than_any_secret_is_neither_kept_nor_taken_from_the_keyri
     entry.set_secret(long.as_bytes()).unwrap();
     let error = refused(vault.get(&name(), &here()).await, Code::VaultDenied);
     assert!(error.hint.is_some_and(|hint| hint.contains("secret set acme admin_token")));
+}
+
+#[tokio::test]
+async fn a_secret_in_parts_is_one_secret_to_whoever_asks() {
+    let keyring = Fickle::new();
+    let store = Arc::clone(&keyring.store);
+    // As on Windows.
+    let open = move || Ok(Arc::clone(&store) as Arc<CredentialStore>);
+    let vault = Vault::with_store_of_short_entries(Arc::new(open), 2560);
+    let key = "line of a key\n".repeat(500);
+    vault.store(&name(), key.as_str().into(), Keep::Stored, &here()).await.unwrap();
+    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
+    assert_eq!(read(&vault).await.unwrap().as_ref(), Some(&key));
+
+    let elsewhere = at("https://other.acme.com");
+    let asked = moved(vault.get(&name(), &elsewhere).await);
+    vault.agree(&asked, Keep::ThisRun).await.unwrap();
+    assert_eq!(vault.get(&name(), &elsewhere).await.unwrap().unwrap().expose_secret(), key);
+    assert!(vault.forget(&name()).await.unwrap());
+    assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Missing);
 }
 
 #[tokio::test]
