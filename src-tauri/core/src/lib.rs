@@ -12,6 +12,7 @@ pub mod connection;
 pub mod console;
 pub mod demo;
 pub mod destination;
+pub mod device_name;
 pub mod directories;
 pub mod directory;
 pub mod error;

@@ -5,6 +5,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::device_name::is_device;
 use crate::error::{Code, Error, Result};
 
 /// Limit for a connection file or the settings, in bytes: a thousand times the size of most.
@@ -25,6 +26,7 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
 /// The same for a file of bytes.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let failed = |cause: io::Error| Error::file("read", path, &cause);
+    refuse_device(path)?;
     // Checked before opening, because opening a device can already have effects, and again on the open file, which may
     // have been swapped in between.
     check(path, &std::fs::metadata(path).map_err(failed)?, limit)?;
@@ -41,6 +43,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
 
 /// Whether [`read`] would take it, without reading it.
 pub fn is_readable(path: &Path, limit: u64) -> Result<()> {
+    refuse_device(path)?;
     let metadata = std::fs::metadata(path).map_err(|cause| Error::file("read", path, &cause))?;
     check(path, &metadata, limit)
 }
@@ -49,8 +52,18 @@ fn check(path: &Path, metadata: &Metadata, limit: u64) -> Result<()> {
     if metadata.is_file() {
         return if metadata.len() > limit { Err(too_large(path, limit)) } else { Ok(()) };
     }
-    Err(Error::new(Code::FileFailed, format!("{} is {}, not a file.", path.display(), kind(metadata)))
-        .hint("Remove it, or put a file in its place."))
+    Err(no_file(path, kind(metadata)))
+}
+
+/// On Windows such a name is a device in every folder; even to ask about it opens a serial port.
+fn refuse_device(path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if cfg!(windows) && is_device(&name) { Err(no_file(path, "a device")) } else { Ok(()) }
+}
+
+fn no_file(path: &Path, kind: &str) -> Error {
+    Error::new(Code::FileFailed, format!("{} is {kind}, not a file.", path.display()))
+        .hint("Remove it, or put a file in its place.")
 }
 
 fn too_large(path: &Path, limit: u64) -> Error {
@@ -90,6 +103,24 @@ fn open_at_once(path: &Path) -> io::Result<File> {
 #[cfg(not(unix))]
 fn open_at_once(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_refused_at_once_in_every_folder() {
+        let base = tempfile::tempdir().unwrap();
+        for name in ["con", "CON.toml", "nul", "com1", "aux .toml", "LPT1.txt"] {
+            for path in [Path::new(name), &base.path().join(name)] {
+                let told = read_text(path, OF_SETTINGS).unwrap_err().message;
+                assert!(told.ends_with(" is a device, not a file."), "{told}");
+            }
+        }
+        let told = read_text(base.path(), OF_SETTINGS).unwrap_err().message;
+        assert!(told.ends_with(" is a folder, not a file."), "{told}");
+    }
 }
 
 #[cfg(all(test, unix))]

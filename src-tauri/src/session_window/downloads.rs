@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use tauri::{AppHandle, Emitter, Manager};
+use understudy_core::device_name::is_device;
 use understudy_core::notice::{Toast, ToastKind};
 use understudy_core::plain;
 
@@ -146,7 +147,12 @@ fn name(suggested: &Path) -> String {
     let dot = if extension.is_empty() { "" } else { "." };
     let extension = short(extension, 20);
     let name = format!("{}{dot}{extension}", short(stem, LONGEST - extension.len()));
-    if name.is_empty() { "download".into() } else { name }
+    match name.as_str() {
+        "" => "download".into(),
+        // A folder may be on a disk that Windows reads.
+        name if is_device(name) => format!("_{name}"),
+        _ => name,
+    }
 }
 
 /// A place in `folder` where nothing is yet: `a.csv`, else `a (1).csv`, and so on.
@@ -177,6 +183,10 @@ mod tests {
             ("/tmp/…", "…"),
             ("/", "download"),
             ("..", "download"),
+            ("/tmp/con.csv", "_con.csv"),
+            ("/tmp/COM1", "_COM1"),
+            ("/tmp/nul .tar.gz", "_nul .tar.gz"),
+            ("/tmp/console.csv", "console.csv"),
         ] {
             assert_eq!(name(Path::new(suggested)), expected, "{suggested}");
         }

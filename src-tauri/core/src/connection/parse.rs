@@ -12,6 +12,7 @@ use super::{
     ReasonRule, rules, shape,
 };
 use crate::browser::Gateway;
+use crate::device_name::is_device;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::json_path::dotted;
 use crate::regular_file;
@@ -357,21 +358,25 @@ pub(super) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// `[a-z0-9][a-z0-9-_]{0,63}`: safe as a file's name everywhere and as a part of a vault's account.
+/// `[a-z0-9][a-z0-9-_]{0,63}`, and no device of Windows: safe as a file's name everywhere and as a part of a vault's
+/// account.
 pub fn is_id(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     id.len() <= 64
         && id.bytes().next().is_some_and(plain)
         && id.bytes().all(|byte| plain(byte) || byte == b'-' || byte == b'_')
+        && !is_device(id)
 }
 
 fn invalid_id(id: &str) -> Error {
     let good = id_for(id, |_| false);
-    Error::new(
-        Code::ConnectionInvalid,
-        format!("`{id}` cannot be a connection's name: small letters, digits, `-` and `_` can, at most 64."),
-    )
-    .hint(format!("Name the file `{good}.toml`, for example."))
+    let why = if is_device(id) {
+        "on Windows it is the name of a device"
+    } else {
+        "small letters, digits, `-` and `_` can, at most 64"
+    };
+    Error::new(Code::ConnectionInvalid, format!("`{id}` cannot be a connection's name: {why}."))
+        .hint(format!("Name the file `{good}.toml`, for example."))
 }
 
 /// An id for a connection of this name that is not taken: `Acme GmbH` becomes `acme-gmbh`, then `acme-gmbh-2`.
@@ -388,7 +393,7 @@ pub fn id_for(name: &str, taken: impl Fn(&str) -> bool) -> String {
     id.truncate(56);
     let id = id.trim_end_matches('-');
     let id = if id.is_empty() { "connection" } else { id };
-    if !taken(id) {
+    if !is_device(id) && !taken(id) {
         return id.to_owned();
     }
     (2..=u32::MAX)

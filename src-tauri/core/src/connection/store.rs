@@ -624,6 +624,39 @@ mod tests {
         assert_eq!(desk.connections.add(Path::new("/nowhere/x.toml")).unwrap_err().code, Code::FileFailed);
     }
 
+    /// A file travels between computers, and Windows opens a device in the place of such a one.
+    #[test]
+    fn no_connection_has_the_name_of_a_device_of_windows() {
+        let desk = Desk::new();
+        // Made from its name, or given as a file.
+        assert_eq!(desk.connections.save(None, &text("Aux")).unwrap().id, "aux-2");
+        assert_eq!(desk.connections.save(None, &text("AUX")).unwrap().id, "aux-3");
+        for id in ["con", "nul", "prn", "com1", "lpt9"] {
+            assert_eq!(desk.connections.draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
+        }
+        // Windows itself has no such files to be found or given.
+        if cfg!(windows) {
+            return;
+        }
+        let given = desk.put("given/nul.toml", &text("Acme"));
+        assert_eq!(desk.connections.add(&given).unwrap().id, "acme");
+        for found in ["con.toml", "COM1.toml", "lpt¹.toml", "nul .toml"] {
+            let path = desk.put(&format!("connections/{found}"), &text("Beta"));
+            let (connections, problems) = desk.connections.load();
+            assert_eq!(connections.len(), 3, "{found}");
+            let id = found.strip_suffix(".toml").unwrap();
+            let told = &problems[0].message;
+            assert!(
+                told.contains(&format!(
+                    "`{id}` cannot be a connection's name: on Windows it is the name of a device"
+                )),
+                "{told}"
+            );
+            assert!(told.contains("Name the file `"), "{told}");
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+
     #[test]
     fn an_id_from_outside_never_leaves_the_folder() {
         let desk = Desk::new();

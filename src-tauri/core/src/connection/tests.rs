@@ -579,7 +579,8 @@ fn ids_are_plain_names() {
     for good in ["a", "acme", "acme-eu_2", "0", &"a".repeat(64)] {
         assert!(is_id(good), "{good}");
     }
-    for bad in ["", "-a", "_a", "Acme", "a.b", "a/b", "..", "ä", "a b", &"a".repeat(65)] {
+    for bad in ["", "-a", "_a", "Acme", "a.b", "a/b", "..", "ä", "a b", "nul", "com1", "Con", &"a".repeat(65)]
+    {
         assert!(!is_id(bad), "{bad}");
         assert_eq!(
             Connection::parse(bad, EXAMPLE, Origin::Own, None).unwrap_err().code,
@@ -593,6 +594,9 @@ fn ids_are_plain_names() {
         ("!!", "connection"),
         ("東京", "connection"),
         ("ACME  EU", "acme-eu"),
+        ("Con", "con-2"),
+        ("LPT1.", "lpt1-2"),
+        ("COM¹", "com"),
     ] {
         assert_eq!(id_for(name, taken), expected);
     }
