@@ -25,6 +25,8 @@ use crate::revival::{revive, watch_network};
 use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label, remembered_as};
 use crate::signals::{self, Signals};
 use crate::succession::Predecessor;
+#[cfg(windows)]
+use crate::windows_start::there_is_a_webview as windows_can_open;
 use crate::{CONSOLE, commands, notification};
 
 /// How the console is to start.
@@ -44,8 +46,19 @@ fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
 /// Opens the console and stays until it is closed.
 pub fn run(start: Start) -> Result<ExitCode> {
     log_to_stderr();
+    #[cfg(windows)]
+    let is_read = crate::windows_start::leave_own_terminal();
+    let outcome = stay_open(start);
+    #[cfg(windows)]
+    if let Some(error) = outcome.as_ref().err().filter(|_| !is_read) {
+        crate::windows_start::show(error);
+    }
+    outcome
+}
+
+fn stay_open(start: Start) -> Result<ExitCode> {
     let home = Home::locate()?;
-    there_is_a_display()?;
+    windows_can_open()?;
     let runtime = start_runtime().map_err(|cause| Error::lack("start", &cause))?;
     tauri::async_runtime::set(runtime.handle().clone());
     let mut context = tauri::generate_context!();
@@ -148,7 +161,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
 
 /// Asked here, as the windowing library panics when it finds no display.
 #[cfg(target_os = "linux")]
-fn there_is_a_display() -> Result<()> {
+fn windows_can_open() -> Result<()> {
     // With no variable and with one that leads nowhere, GTK says no to both.
     gtk::init().map_err(|_| {
         let named = ["WAYLAND_DISPLAY", "DISPLAY"].map(|name| {
@@ -163,9 +176,9 @@ fn there_is_a_display() -> Result<()> {
     })
 }
 
-#[cfg(not(target_os = "linux"))]
-#[allow(clippy::unnecessary_wraps, reason = "as on Linux")]
-fn there_is_a_display() -> Result<()> {
+#[cfg(target_os = "macos")]
+#[allow(clippy::unnecessary_wraps, reason = "as on the other systems")]
+fn windows_can_open() -> Result<()> {
     Ok(())
 }
 

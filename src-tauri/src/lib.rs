@@ -17,6 +17,8 @@ mod session_bus;
 mod session_window;
 mod signals;
 mod succession;
+#[cfg(windows)]
+mod windows_start;
 
 use std::process::ExitCode;
 

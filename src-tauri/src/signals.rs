@@ -4,16 +4,29 @@ use std::io::Result;
 
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
+#[cfg(windows)]
+use tokio::signal::windows::{
+    CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
+};
 
 /// From when it listens, none of them ends the process by itself.
+#[cfg(unix)]
 pub struct Signals {
-    #[cfg(unix)]
     terminate: Signal,
-    #[cfg(unix)]
     interrupt: Signal,
     /// The terminal was closed.
-    #[cfg(unix)]
     hang_up: Signal,
+}
+
+/// From when it listens, none of them ends the process by itself; but Windows waits only a few seconds where it ends all
+/// programs of a terminal or a session.
+#[cfg(windows)]
+pub struct Signals {
+    interrupt: CtrlC,
+    terminate: CtrlBreak,
+    /// The terminal was closed.
+    hang_up: CtrlClose,
+    shut_down: CtrlShutdown,
 }
 
 /// From then on a file that may not grow (`ulimit -f`) is an error of the write and no end of the process without a
@@ -24,29 +37,44 @@ pub fn outlive_full_files() -> Result<()> {
     Ok(())
 }
 
+#[cfg(unix)]
 impl Signals {
     pub fn listen() -> Result<Self> {
         Ok(Self {
-            #[cfg(unix)]
             terminate: signal(SignalKind::terminate())?,
-            #[cfg(unix)]
             interrupt: signal(SignalKind::interrupt())?,
-            #[cfg(unix)]
             hang_up: signal(SignalKind::hangup())?,
         })
     }
 
     /// Returns when the next one comes.
     pub async fn next(&mut self) {
-        #[cfg(unix)]
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
             _ = self.hang_up.recv() => {}
         }
-        #[cfg(not(unix))]
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
+    }
+}
+
+#[cfg(windows)]
+impl Signals {
+    pub fn listen() -> Result<Self> {
+        Ok(Self {
+            interrupt: ctrl_c()?,
+            terminate: ctrl_break()?,
+            hang_up: ctrl_close()?,
+            shut_down: ctrl_shutdown()?,
+        })
+    }
+
+    /// Returns when the next one comes.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+            _ = self.shut_down.recv() => {}
         }
     }
 }

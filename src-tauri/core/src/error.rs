@@ -231,8 +231,13 @@ impl Error {
 
     /// The system did not give what every program needs: a thread, a file's number, memory.
     pub fn lack(doing: &str, cause: &std::io::Error) -> Self {
-        Self::new(Code::Internal, format!("Could not {doing}: the system gives no more ({cause})."))
-            .hint("Close other programs, or raise the limits that Understudy was started with (`ulimit -a`).")
+        Self::new(Code::Internal, format!("Could not {doing}: the system gives no more ({cause}).")).hint(
+            if cfg!(windows) {
+                "Close other programs, then try again."
+            } else {
+                "Close other programs, or raise the limits that Understudy was started with (`ulimit -a`)."
+            },
+        )
     }
 
     /// A file that could not be read or written.
@@ -243,6 +248,8 @@ impl Error {
             ErrorKind::QuotaExceeded => {
                 "You have used up your share of the disk: delete something, then try again."
             }
+            // The largest file of the disk's file system.
+            ErrorKind::FileTooLarge if cfg!(windows) => "Choose a place on another disk, then try again.",
             ErrorKind::FileTooLarge => {
                 "No file may become that large here: raise the limit (`ulimit -f`), then try again."
             }

@@ -108,8 +108,13 @@ fn made(folder: PathBuf) -> Result<PathBuf> {
 
 fn platform_folder(base: Option<PathBuf>, folder: &str, what: &str) -> Result<PathBuf> {
     let base = base.ok_or_else(|| {
-        Error::new(Code::FileFailed, format!("This system names no folder for your {what} files."))
-            .hint("Set HOME, or set UNDERSTUDY_HOME to the folder that Understudy may use.")
+        Error::new(Code::FileFailed, format!("This system names no folder for your {what} files.")).hint(
+            if cfg!(windows) {
+                "Set UNDERSTUDY_HOME to the folder that Understudy may use."
+            } else {
+                "Set HOME, or set UNDERSTUDY_HOME to the folder that Understudy may use."
+            },
+        )
     })?;
     has_text_for_a_name(base.join(folder))
 }

@@ -149,10 +149,15 @@ fn said(status: ExitStatus) -> String {
 
 fn not_started(program: &str, cause: &std::io::Error) -> Error {
     match cause.kind() {
-        ErrorKind::NotFound => refused(&format!("there is no program `{program}`")).hint(
-            "Install it, or write its whole path: a program that was started from the desktop may not look where a \
-             terminal does.",
-        ),
+        ErrorKind::NotFound => {
+            refused(&format!("there is no program `{program}`")).hint(if cfg!(windows) {
+                "Install it, and write its name with the extension, as in `az.cmd`, or its whole path. A terminal that \
+                 was opened before the installation does not find it yet, nor does what was started from there."
+            } else {
+                "Install it, or write its whole path: a program that was started from the desktop may not look where a \
+                 terminal does."
+            })
+        }
         _ => refused(&format!("`{program}` could not be started: {cause}")),
     }
 }

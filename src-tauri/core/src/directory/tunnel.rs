@@ -308,7 +308,12 @@ impl Tunnel {
         }
         if says("UNPROTECTED PRIVATE KEY FILE") {
             return failed(&self.ssh, "others may read the file of the key, so ssh does not use it")
-                .hint("Make it yours alone: chmod 600, and the path in directory.ssh.key");
+                .hint(if cfg!(windows) {
+                    "Make it yours alone, in PowerShell: icacls KEY /inheritance:r /grant:r \"${env:USERNAME}:R\", with \
+                     the path in directory.ssh.key for KEY."
+                } else {
+                    "Make it yours alone: chmod 600, and the path in directory.ssh.key"
+                });
         }
         if says("Permission denied") || says("Too many authentication failures") {
             return error.hint(
