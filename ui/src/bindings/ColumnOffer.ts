@@ -4,4 +4,8 @@ import type { FieldKind } from "./FieldKind";
 /**
  * A column that can be mapped.
  */
-export type ColumnOffer = { name: string, kind: FieldKind, };
+export type ColumnOffer = { name: string, kind: FieldKind, 
+/**
+ * Its values are bytes. Where they are UUIDs, `directory.uuid_bytes` says in which order.
+ */
+bytes: boolean, };

@@ -25,13 +25,35 @@ export interface Moment {
   dayOnly: boolean;
 }
 
+/** Seconds since 1970 that are no time a database keeps: whatever is smaller is a number of another kind, or none. */
+const LEAST_SECONDS = 1e8;
+/** From here on they are milliseconds, then microseconds, then nothing: as Rust's `time.rs` has it. */
+const MILLIS = 1e11;
+const MICROS = 1e14;
+const BEYOND = 1e17;
+
+/** A time that is kept as a number: seconds, milliseconds or microseconds since 1970 by its size, or its own digits
+ * (20240131120000); `null`: it is none. */
+function fromNumber(text: string): Moment | null {
+  if (!/^\d+(\.\d+)?$/.test(text)) return null;
+  const number = Number(text);
+  const digits = /^(19[7-9]\d|2[01]\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(text);
+  if (digits) {
+    const [, year, month, day, hour, minute, second] = digits;
+    return moment(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  }
+  if (number < LEAST_SECONDS || number >= BEYOND) return null;
+  const at = number < MILLIS ? number * 1000 : number < MICROS ? number : number / 1000;
+  return { at, dayOnly: false };
+}
+
 /** Reads RFC 3339, with a blank for the T and without a zone too (then it is taken as the reader's); `null` otherwise. */
 export function moment(value: string): Moment | null {
   const parts =
     /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)\s*(Z|[+-]\d{2}:?\d{2})?)?$/i.exec(
       value.trim(),
     );
-  if (!parts) return null;
+  if (!parts) return fromNumber(value.trim());
   const [, y, m, d, clock, zone] = parts;
   const dayOnly = clock === undefined;
   const text = dayOnly ? `${y}-${m}-${d}T00:00:00` : `${y}-${m}-${d}T${clock}${zoneOf(zone)}`;

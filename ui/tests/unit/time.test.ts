@@ -31,6 +31,11 @@ describe("reading a time", () => {
     ["2026-11-18T14:30:00Z", Date.UTC(2026, 10, 18, 14, 30)],
     ["2026-11-18T15:30:00.123456+01:00", Date.UTC(2026, 10, 18, 14, 30, 0, 123)],
     ["2026-11-18 15:30:00+0100", Date.UTC(2026, 10, 18, 14, 30)],
+    ["1706702400", Date.UTC(2024, 0, 31, 12)],
+    ["1706702400.000", Date.UTC(2024, 0, 31, 12)],
+    ["1706702400000", Date.UTC(2024, 0, 31, 12)],
+    ["1706702400000000", Date.UTC(2024, 0, 31, 12)],
+    ["20240131120000", Date.UTC(2024, 0, 31, 12)],
     ["2026-11-18 15:30", new Date(2026, 10, 18, 15, 30).getTime()],
   ])("%s", (text, at) => expect(moment(text)).toEqual({ at, dayOnly: false }));
 
@@ -38,9 +43,17 @@ describe("reading a time", () => {
     expect(moment("2026-11-18")).toEqual({ at: new Date(2026, 10, 18).getTime(), dayOnly: true });
   });
 
-  test.each(["", "not a time", "0000-99-99", "20261118", "infinity"])("%j is none", (text) =>
-    expect(moment(text)).toBeNull(),
-  );
+  test.each([
+    "",
+    "not a time",
+    "0000-99-99",
+    "20261118",
+    "infinity",
+    "0",
+    "5400",
+    "-1706702400",
+    "99999999999999999999",
+  ])("%j is none", (text) => expect(moment(text)).toBeNull());
 });
 
 test("a stopwatch", () => {

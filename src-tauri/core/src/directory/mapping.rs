@@ -6,7 +6,7 @@
 use super::bytes::Bytes;
 use super::catalogue::{Table, TableColumn, quoted};
 use super::label::{label, names_company};
-use super::survey::likeness;
+use super::survey::{likeness, names_time};
 use super::{Column, FieldKind, Role};
 use crate::connection::DirectoryPart;
 use crate::error::{Code, Error, Result};
@@ -70,6 +70,11 @@ impl<T: Clone> Mapping<T> {
             if role == Role::CreatedAt && is_kept_time(column.kind) {
                 column.kind = FieldKind::Time;
             }
+            // What the number is to a template stays as it is; people see, type and compare times.
+            let is_time = role == Role::Other
+                && column.within.is_none()
+                && matches!(column.kind, FieldKind::Integer | FieldKind::Number)
+                && names_time(name);
             column.bytes = Bytes::of(name, role == Role::Id, uuid_bytes);
             if role == Role::Other && columns.iter().any(|known| known.name == name) {
                 continue; // listed again: shown once. Two roles in one column are two columns.
@@ -78,7 +83,7 @@ impl<T: Clone> Mapping<T> {
                 name: name.to_owned(),
                 label: label(name),
                 role,
-                kind: column.kind,
+                kind: if is_time { FieldKind::Time } else { column.kind },
                 sortable: column.access.order.is_some(),
                 company: role == Role::Other
                     && column.kind == FieldKind::Text

@@ -150,8 +150,36 @@ async fn times_are_times(part: &DirectoryPart, column: &str) {
     directory.close().await;
 }
 
+/// In a column that is only shown, and that is named like a time, numbers are found and ordered as times. Templates get
+/// the number.
+async fn numbers_named_so_are_times(part: &DirectoryPart) {
+    let column = "last_login_at".to_owned();
+    let part = DirectoryPart { email: None, columns: vec![column.clone(), "logins".into()], ..part.clone() };
+    let directory = open(&part).await;
+    let info = directory.info();
+    let at = |name: &str| info.columns.iter().position(|column| column.name == name).expect("it is mapped");
+    assert_eq!(info.columns[at(&column)].kind, FieldKind::Time);
+    assert_eq!(info.columns[at("logins")].kind, FieldKind::Integer);
+    let row = directory.user("1").await.unwrap().expect("the first");
+    assert_eq!(info.user_context(&row)["last_login_at"], 1_706_702_400_000_i64);
+    for (text, expected) in [
+        ("last_login_at:>2026-01", &["2"][..]),
+        ("last_login_at:2024-01-31", &["1"]),
+        ("last_login_at:<2024-01-31T12:00:00", &[]),
+        ("last_login_at:<=2024-01-31T12:00:00", &["1"]),
+        ("last_login_at:none", &["3"]),
+        ("logins:>1706702400000", &["2"]),
+    ] {
+        assert_eq!(ids(&*directory, text).await, expected, "{text}");
+    }
+    let sort = Some(Sort { column, descending: true });
+    let page = search(&*directory, &Query { sort, ..query("") }).await;
+    assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["2", "1", "3"]);
+    directory.close().await;
+}
+
 /// Columns for SQL, and the values of two users in them; a third one has none.
-const TIMES: [(&str, &str, &str, &str); 9] = [
+const TIMES: [(&str, &str, &str, &str); 11] = [
     ("seconds", "bigint", "1706702400", "1769904000"),
     ("narrow", "int", "1706702400", "1769904000"),
     ("millis", "bigint", "1706702400000", "1769904000000"),
@@ -161,6 +189,8 @@ const TIMES: [(&str, &str, &str, &str); 9] = [
     ("digits", "varchar(14)", "'20240131120000'", "'20260201000000'"),
     ("written", "varchar(30)", "'2024-01-31T12:00:00Z'", "'2026-02-01T00:00:00Z'"),
     ("numbered", "varchar(20)", "'1706702400000'", "'1769904000000'"),
+    ("last_login_at", "bigint", "1706702400000", "1769904000000"),
+    ("logins", "bigint", "1706702400000", "1769904000000"),
 ];
 
 fn times_table() -> String {
@@ -225,6 +255,7 @@ async fn on_postgres() {
     for (column, ..) in TIMES {
         times_are_times(&part(&url, "times"), column).await;
     }
+    numbers_named_so_are_times(&part(&url, "times")).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -279,6 +310,7 @@ async fn on_mariadb() {
     for (column, ..) in TIMES {
         times_are_times(&part(&url, "times"), column).await;
     }
+    numbers_named_so_are_times(&part(&url, "times")).await;
 }
 
 #[tokio::test]
@@ -319,6 +351,7 @@ async fn on_sqlite() {
     for (column, ..) in TIMES {
         times_are_times(&part(&url, "times"), column).await;
     }
+    numbers_named_so_are_times(&part(&url, "times")).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -391,6 +424,7 @@ async fn on_mongodb() {
     for column in times_in_documents(&server).await {
         times_are_times(&part("times"), column).await;
     }
+    numbers_named_so_are_times(&part("times")).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -420,7 +454,7 @@ async fn times_in_documents(server: &understudy_test_support::mongod::MongoServe
         doc! {
             "_id": id, "real": time(rfc), "seconds": i32::try_from(at).unwrap(), "millis": at * 1000, "micros": at * 1_000_000,
             "double": 1000.0 * f64::from(u32::try_from(at).unwrap()), "compact": digits.parse::<i64>().unwrap(),
-            "digits": digits, "written": rfc,
+            "digits": digits, "written": rfc, "last_login_at": at * 1000, "logins": at * 1000,
         }
     };
     let users = vec![

@@ -43,6 +43,11 @@ fn offer<'a>(survey: &'a Survey, name: &str) -> &'a TableOffer {
     survey.tables.iter().find(|offer| offer.name == name).unwrap_or_else(|| panic!("{:?}", names(survey)))
 }
 
+/// The columns whose bytes may be UUIDs.
+fn of_bytes(offer: &TableOffer) -> Vec<&str> {
+    offer.columns.iter().filter(|column| column.bytes).map(|column| column.name.as_str()).collect()
+}
+
 fn columns(offer: &TableOffer) -> Vec<&str> {
     offer.columns.iter().map(|column| column.name.as_str()).collect()
 }
@@ -72,7 +77,8 @@ fn some(cells: &[&str]) -> Vec<Option<String>> {
 
 #[cfg(target_os = "linux")]
 mod servers {
-    use mongodb::bson::{DateTime, doc};
+    use mongodb::bson::spec::BinarySubtype;
+    use mongodb::bson::{Binary, DateTime, doc};
     use understudy_test_support::mariadb::MariaDbServer;
     use understudy_test_support::mongod::MongoServer;
     use understudy_test_support::postgres::PostgresServer;
@@ -91,7 +97,7 @@ mod servers {
                                      "fullName" text, plan text, "createdAt" timestamptz, "updatedAt" timestamptz);
                INSERT INTO "Users" VALUES ('00000000-0000-0000-0000-000000000007', 'ada@example.com', 'never shown', 'nor this',
                                            'Ada', 'pro', '2026-01-02T03:04:05Z', now());
-               CREATE TABLE "Orders" (id bigint PRIMARY KEY, "userId" uuid, total numeric);
+               CREATE TABLE "Orders" (id bigint PRIMARY KEY, "userId" bytea, total numeric);
                CREATE TABLE "UserRoles" ("userId" uuid, role text, PRIMARY KEY ("userId", role));
                CREATE VIEW customers AS SELECT id, email AS contact_email, "fullName" AS name FROM "Users";
                CREATE MATERIALIZED VIEW "odd.view" AS SELECT 1 AS id;
@@ -131,6 +137,9 @@ mod servers {
             ["00000000-0000-0000-0000-000000000007", "Ada", "ada@example.com", "pro", "2026-01-02T03:04:05Z"];
         assert_eq!(newest(&url, users).await, some(&cells));
 
+        assert_eq!(of_bytes(users), [""; 0]);
+        assert_eq!(of_bytes(offer(&survey, "Orders")), ["userId"]);
+
         let customers = offer(&survey, "customers");
         assert_eq!((customers.kind, customers.estimated_rows), (TableKind::View, None));
         assert_eq!(newest(&url, customers).await.len(), 3);
@@ -169,7 +178,7 @@ mod servers {
              INSERT INTO wp_users VALUES (7, 'ada', 'never shown', 'ada', 'ada@example.com', '2026-01-02 03:04:05', 'nor this', 0,
                                           'Ada Lovelace');
              CREATE TABLE wp_usermeta (umeta_id bigint PRIMARY KEY, user_id bigint, meta_key varchar(255));
-             CREATE TABLE wp_posts (ID bigint PRIMARY KEY, post_title text);
+             CREATE TABLE wp_posts (ID binary(16) PRIMARY KEY, post_title text, thumb mediumblob);
              CREATE TABLE wp_term_relationships (object_id bigint, term_taxonomy_id bigint, PRIMARY KEY (object_id, term_taxonomy_id));",
         );
         server.sql("crm", "CREATE TABLE contacts (id int PRIMARY KEY, email varchar(100)); CREATE TABLE secret_things (id int);");
@@ -188,6 +197,8 @@ mod servers {
         assert_eq!(users.withheld, ["user_pass", "user_activation_key"]);
         let cells = ["7", "Ada Lovelace", "ada@example.com", "0", "2026-01-02T03:04:05"];
         assert_eq!(newest(&url, users).await, some(&cells));
+        assert_eq!(of_bytes(users), [""; 0]);
+        assert_eq!(of_bytes(offer(&survey, "wp_posts")), ["ID", "thumb"]);
         let joined = offer(&survey, "wp_term_relationships");
         assert_eq!(
             joined.guess.id.as_deref(),
@@ -220,7 +231,8 @@ mod servers {
         };
         insert("users", user).await;
         insert("users", doc! { "_id": 8, "plan": 1 }).await;
-        insert("orders", doc! { "_id": 1, "userId": 7, "total": 1.5 }).await;
+        let id = Binary { subtype: BinarySubtype::UuidOld, bytes: vec![7; 16] };
+        insert("orders", doc! { "_id": id, "userId": 7, "total": 1.5 }).await;
         server
             .command("acme", doc! { "create": "active_users", "viewOn": "users", "pipeline": [{ "$match": { "plan": "pro" } }] })
             .await;
@@ -236,6 +248,7 @@ mod servers {
         assert!(
             columns(users).contains(&"profile.name") && !columns(users).contains(&"profile.address.city")
         );
+        assert_eq!((of_bytes(users), of_bytes(offer(&survey, "orders"))), (vec![], vec!["_id"]));
         let view = offer(&survey, "active_users");
         assert_eq!((view.kind, view.estimated_rows), (TableKind::View, None));
         let cells = ["7", "Ada", "ada@example.com", "pro", "2026-01-02T03:04:05Z"];
@@ -261,6 +274,7 @@ async fn sqlite_offers_the_users_of_rails() {
                              reset_password_sent_at datetime, name varchar, role varchar, created_at datetime);
          INSERT INTO users VALUES (7, 'ada@example.com', 'never shown', 'nor this', NULL, 'Ada', 'admin', '2026-01-02 03:04:05');
          CREATE TABLE schema_migrations (version varchar PRIMARY KEY) WITHOUT ROWID;
+         CREATE TABLE packed (id BINARY(16) PRIMARY KEY, face blob, note text);
          CREATE TABLE \"odd \"\"name\"\"\" (id INTEGER PRIMARY KEY);
          CREATE VIRTUAL TABLE notes USING fts5(body);
          CREATE VIEW broken AS SELECT * FROM gone;
@@ -279,6 +293,7 @@ async fn sqlite_offers_the_users_of_rails() {
     assert_eq!(users.withheld, ["encrypted_password", "reset_password_token"]);
     let cells = ["7", "Ada", "ada@example.com", "admin", "2026-01-02T03:04:05"];
     assert_eq!(newest(&url, users).await, some(&cells));
+    assert_eq!((of_bytes(users), of_bytes(offer(&survey, "packed"))), (vec![], vec!["id", "face"]));
     newest(&url, offer(&survey, "\"odd \"\"name\"\"\"")).await;
 
     let error = refused("sqlite:///no/such/file.sqlite", None).await;

@@ -8,7 +8,7 @@ use super::values::{self, Class};
 use crate::directory::asked::{Bound, Filter, Operand, Test};
 use crate::directory::plan::spellings;
 use crate::directory::sql::Match;
-use crate::directory::{FieldKind, time};
+use crate::directory::time;
 use crate::uuids;
 
 /// What a document must be to pass all `filters`.
@@ -72,7 +72,9 @@ fn passes_test(column: &Column, test: &Test) -> Document {
         Test::Range { from, to } => {
             let range = between(from.as_ref(), to.as_ref(), |bound| value(&bound.value));
             let mut ways = vec![filter::lies_in(path, &range)];
-            if column.kind == FieldKind::Time && column.db_type.class != Class::Date {
+            let is_time =
+                |bound: &Option<Bound>| matches!(bound, Some(Bound { value: Operand::Time(_), .. }));
+            if (is_time(from) || is_time(to)) && column.db_type.class != Class::Date {
                 ways.extend(kept_times(path, from.as_ref(), to.as_ref()));
             }
             filter::any(ways)

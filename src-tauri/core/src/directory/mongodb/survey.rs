@@ -112,13 +112,16 @@ async fn sampled(reading: &mut Reading, table: &Found) -> Result<Vec<FoundColumn
 
     let mut columns: Vec<FoundColumn> = Vec::new();
     let mut note = |name: String, said: &Document| {
-        let Some(kind) = kind(said.get_str("t").unwrap_or_default()) else { return };
+        let type_name = said.get_str("t").unwrap_or_default();
+        let Some(kind) = kind(type_name) else { return };
+        let bytes = type_name == "binData";
         if let Some(known) = columns.iter_mut().find(|column| column.name == name) {
+            known.bytes |= bytes;
             if known.kind != kind {
                 known.kind = FieldKind::Text;
             }
         } else if columns.len() < PATHS {
-            columns.push(FoundColumn { is_key: name == "_id", name, kind });
+            columns.push(FoundColumn { is_key: name == "_id", name, kind, bytes });
         }
     };
     for document in batch(&reading.command(asked).await?) {

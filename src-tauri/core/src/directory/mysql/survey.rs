@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use super::errors;
 use super::reading::{Reading, text};
 use super::server::Server;
+use super::types::MyType;
 use crate::connection::DirectoryPart;
 use crate::directory::Known;
 use crate::directory::catalogue::mysql::{COLUMN, ask, column, relations};
@@ -79,7 +80,8 @@ async fn tables(reading: &mut Reading) -> Result<Findings> {
         let ((column, readable), is_key, place) = read().map_err(|error| reading.server().failed(error))?;
         if let Some(table) = wanted.get_mut(&place).filter(|_| readable) {
             let (name, kind) = (column.name.as_str().to_owned(), column.kind);
-            table.columns.push(FoundColumn { name, kind, is_key });
+            let bytes = matches!(column.db_type, MyType::Binary { .. });
+            table.columns.push(FoundColumn { name, kind, bytes, is_key });
         }
     }
     for table in &mut findings.tables {

@@ -68,9 +68,11 @@ async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> 
     let listed: Vec<String> = wanted.keys().map(|oid| (*oid).to_owned()).collect();
     for row in sqlx::query(COLUMNS).bind(listed).persistent(false).fetch_all(connection).await? {
         if let Some(table) = wanted.get_mut(row.try_get::<&str, _>("oid")?) {
+            let type_name: &str = row.try_get("type_name")?;
             table.columns.push(FoundColumn {
                 name: row.try_get("name")?,
-                kind: kind(row.try_get("type_name")?),
+                kind: kind(type_name),
+                bytes: type_name == "bytea",
                 is_key: row.try_get("is_key")?,
             });
         }

@@ -54,9 +54,12 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Err
         let in_key = |row: &sqlx::sqlite::SqliteRow| row.try_get::<i64, _>("pk").is_ok_and(|place| place > 0);
         let keys = rows.iter().filter(|row| in_key(row)).count();
         for row in &rows {
+            let declared: &str = row.try_get("type")?;
+            let says = |word: &str| declared.to_ascii_uppercase().contains(word);
             table.columns.push(FoundColumn {
                 name: row.try_get("name")?,
-                kind: kind(row.try_get("type")?),
+                kind: kind(declared),
+                bytes: says("BLOB") || says("BINARY"),
                 is_key: keys == 1 && in_key(row),
             });
         }

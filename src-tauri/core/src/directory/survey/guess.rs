@@ -277,7 +277,12 @@ mod tests {
                     "json" => FieldKind::Json,
                     _ => FieldKind::Text,
                 };
-                FoundColumn { name: name.trim_end_matches('*').to_owned(), kind, is_key: name.ends_with('*') }
+                FoundColumn {
+                    name: name.trim_end_matches('*').to_owned(),
+                    kind,
+                    bytes: false,
+                    is_key: name.ends_with('*'),
+                }
             })
             .filter(|column| !super::super::holds_secret(&column.name, column.kind))
             .collect();

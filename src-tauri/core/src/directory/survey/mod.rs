@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use self::guess::Guess;
-pub(super) use self::names::{ends_in_identity, likeness};
+pub(super) use self::names::{ends_in_identity, likeness, names_time};
 pub use self::secrets::holds_secret;
 use super::{Engine, FieldKind, mongodb, mysql, no_engine, postgres, sqlite};
 use crate::connection::DirectoryPart;
@@ -62,6 +62,8 @@ pub enum Sign {
 pub struct ColumnOffer {
     pub name: String,
     pub kind: FieldKind,
+    /// Its values are bytes. Where they are UUIDs, `directory.uuid_bytes` says in which order.
+    pub bytes: bool,
 }
 
 /// A table that can be read.
@@ -118,6 +120,7 @@ pub(super) struct Found {
 pub(super) struct FoundColumn {
     pub(super) name: String,
     pub(super) kind: FieldKind,
+    pub(super) bytes: bool,
     /// It alone is the primary key.
     pub(super) is_key: bool,
 }
@@ -234,7 +237,7 @@ fn offer(table: Found) -> (i32, TableOffer) {
         likely: score >= LIKELY && guess.id.is_some(),
         columns: columns
             .into_iter()
-            .map(|column| ColumnOffer { name: column.name, kind: column.kind })
+            .map(|column| ColumnOffer { name: column.name, kind: column.kind, bytes: column.bytes })
             .collect(),
         withheld: withheld.into_iter().map(|column| column.name).collect(),
         signs,
@@ -260,6 +263,7 @@ mod tests {
                 .map(|name| FoundColumn {
                     name: (*name).to_owned(),
                     kind: FieldKind::Text,
+                    bytes: false,
                     is_key: *name == "id",
                 })
                 .collect(),

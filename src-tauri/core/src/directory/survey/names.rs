@@ -33,6 +33,45 @@ pub(in crate::directory) fn ends_in_identity(name: &str) -> bool {
     words(name).last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "guid"))
 }
 
+/// `last_login_at`, `lastAccess`, `creation_ts`: numbers in it are times. Rather one too few: `play_time` and `birth_date`
+/// may be numbers of another kind.
+pub(in crate::directory) fn names_time(name: &str) -> bool {
+    const ENDS: &[&str] = &["at", "epoch", "timestamp", "ts"];
+    const WHOLE: &[&str] = &[
+        "currentlogin",
+        "datecreated",
+        "firstaccess",
+        "firstlogin",
+        "joindate",
+        "joined",
+        "lastaccess",
+        "lastactive",
+        "lastactivity",
+        "lastlogin",
+        "lastlogindate",
+        "lastlogintime",
+        "lastseen",
+        "lastsignin",
+        "lastupdate",
+        "lastupdated",
+        "lastvisit",
+        "lastvisited",
+        "logintime",
+        "regdate",
+        "registered",
+        "registerdate",
+        "registrationdate",
+        "timecreated",
+        "timemodified",
+        "timeupdated",
+    ];
+    // Of a path, the last name.
+    let words = words(name.rsplit('.').next().unwrap_or(name));
+    let plain = words.concat();
+    let own = plain.strip_prefix("user").unwrap_or(&plain);
+    WHOLE.contains(&own) || words.len() > 1 && words.last().is_some_and(|last| ENDS.contains(&last.as_str()))
+}
+
 /// The words without what is between them.
 pub(super) fn plain(name: &str) -> String {
     words(name).concat()
@@ -111,6 +150,28 @@ fn singular(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_some_columns_are_times() {
+        for name in [
+            "last_login_at",
+            "lastLoginAt",
+            "lastaccess",
+            "user_lastvisit",
+            "LAST_SIGN_IN_AT",
+            "creation_ts",
+            "timecreated",
+            "profile.lastSeen",
+            "last_login",
+        ] {
+            assert!(names_time(name), "{name}");
+        }
+        for name in
+            ["seat", "format", "at", "play_time", "birth_date", "logins", "points", "is_on", "lat", "age"]
+        {
+            assert!(!names_time(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_name_falls_into_its_words() {
