@@ -5,6 +5,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   plugins: [svelte(), svelteTesting()],
+  // The schema of connection files is outside of ui/.
+  server: { fs: { allow: [".."] } },
   test: {
     environment: "jsdom",
     include: ["tests/unit/**/*.test.ts", "tests/stories/**/*.test.ts"],

@@ -6,7 +6,7 @@ import type { FieldName } from "../texts/setup";
 import type { Faults } from "./written";
 
 /** Key of the file → field of the form; a key stands for all below it. */
-const FIELDS: Record<string, FieldName> = {
+export const FIELDS: Record<string, FieldName> = {
   name: "name",
   "directory.url": "directory.url",
   "directory.table": "directory.table",
@@ -17,7 +17,9 @@ const FIELDS: Record<string, FieldName> = {
   "directory.created_at": "directory.created_at",
   "directory.columns": "directory.columns",
   "directory.search": "directory.search",
+  "directory.uuid_bytes": "directory.uuid_bytes",
   "directory.timeout_ms": "directory.timeout_ms",
+  "directory.patience": "directory.patience",
   "sign_in.url": "sign_in.url",
   "sign_in.method": "sign_in.method",
   "sign_in.headers": "sign_in.headers",
@@ -35,7 +37,11 @@ const FIELDS: Record<string, FieldName> = {
   "sign_in.verify": "verify.url",
   "sign_out.url": "sign_out.url",
   "sign_out.method": "sign_out.method",
+  "network.proxy": "network.proxy",
+  "network.ca": "network.ca",
+  "network.gateway_user": "network.gateway_user",
   "policy.max_minutes": "policy.max_minutes",
+  "policy.max_extensions": "policy.max_extensions",
   "policy.protect": "policy.protect",
 };
 

@@ -5,6 +5,7 @@ import type { DirectoryPart } from "../bindings/DirectoryPart";
 import type { Environment } from "../bindings/Environment";
 import type { Preset } from "../bindings/Preset";
 import type { ReasonRule } from "../bindings/ReasonRule";
+import type { UuidBytes } from "../bindings/UuidBytes";
 import { toWays, toWaysForm, type WaysForm } from "./ways";
 import { type Faults, said, whole } from "./written";
 
@@ -21,9 +22,12 @@ export interface ConnectionForm extends WaysForm {
     created_at: string;
     columns: string;
     search: string;
+    uuid_bytes: UuidBytes | "";
     timeout_ms: string;
+    patience: string;
   };
-  policy: { reason: ReasonRule; max_minutes: string; protect: string };
+  network: { proxy: string; ca: string; gateway_user: string };
+  policy: { reason: ReasonRule; max_minutes: string; max_extensions: string; protect: string };
 }
 
 /** What a new connection starts from: the safest sign-in, and the columns most tables have. Red until somebody says
@@ -50,12 +54,20 @@ export function toForm(file: ConnectionFile): ConnectionForm {
       created_at: directory.created_at ?? "",
       columns: (directory.columns ?? []).join(", "),
       search: (directory.search ?? []).join(", "),
+      uuid_bytes: directory.uuid_bytes ?? "",
       timeout_ms: directory.timeout_ms?.toString() ?? "",
+      patience: directory.patience?.toString() ?? "",
     },
     ...toWaysForm(file),
+    network: {
+      proxy: file.network?.proxy ?? "",
+      ca: file.network?.ca ?? "",
+      gateway_user: file.network?.gateway_user ?? "",
+    },
     policy: {
       reason: policy?.reason ?? "required",
       max_minutes: policy?.max_minutes?.toString() ?? "",
+      max_extensions: policy?.max_extensions?.toString() ?? "",
       protect: (policy?.protect ?? []).join("\n"),
     },
   };
@@ -77,11 +89,16 @@ export function toFile(
     environment: form.environment,
     directory: toDirectory(form, base, faults),
     ...toWays(form, base, presets, faults),
-    ...(base.network ? { network: base.network } : {}),
+    ...toNetwork(form.network, base),
     policy: {
       ...base.policy,
       reason: policy.reason,
       max_minutes: whole("policy.max_minutes", policy.max_minutes, 1, 1440, faults) ?? null,
+      ...optional(
+        "max_extensions",
+        whole("policy.max_extensions", policy.max_extensions, 0, 20, faults),
+        base.policy,
+      ),
       protect: list(policy.protect, before.policy.protect, base.policy?.protect, "\n") ?? [],
     },
   };
@@ -102,8 +119,29 @@ export function toDirectory(form: ConnectionForm, base: ConnectionFile, faults: 
     created_at: said(directory.created_at),
     columns: list(directory.columns, before.columns, base.directory.columns, ",") ?? [],
     search: list(directory.search, before.search, base.directory.search, ","),
+    ...optional("uuid_bytes", directory.uuid_bytes || undefined, base.directory),
     timeout_ms: whole("directory.timeout_ms", directory.timeout_ms, 100, 60_000, faults),
+    patience: whole("directory.patience", directory.patience, 5, 300, faults),
   };
+}
+
+/** The way to the application; none where nothing is said of it. */
+function toNetwork(form: ConnectionForm["network"], base: ConnectionFile): Pick<ConnectionFile, "network"> {
+  const network = { ...base.network };
+  for (const key of ["proxy", "ca", "gateway_user"] as const) {
+    if (said(form[key]) !== null || key in network) network[key] = said(form[key]);
+  }
+  return base.network || Object.keys(network).length > 0 ? { network } : {};
+}
+
+/** A key that is left out where nothing is said, unless the file says that. */
+function optional<K extends string, V>(
+  key: K,
+  value: V | undefined,
+  was: object | null | undefined,
+): Partial<Record<K, V | null>> {
+  if (value === undefined && !(was && key in was)) return {};
+  return { [key]: value ?? null } as Partial<Record<K, V | null>>;
 }
 
 /** What was not touched is as it was: an item may have the separator in it. */

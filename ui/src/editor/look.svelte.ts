@@ -93,7 +93,8 @@ export class Look {
 
   /** How to get to the database, without what the form says of a table. */
   readonly #way = $derived.by(() =>
-    JSON.stringify({ ...this.#editor.directory, ...NO_TABLE, timeout_ms: 0 }),
+    // In one order, whatever the file says and in which.
+    JSON.stringify({ ...NOT_THE_WAY, ...this.#editor.directory, ...NOT_THE_WAY }),
   );
   /** Of the database that the form names now. */
   readonly survey = $derived(this.tables.about === this.#way ? this.tables.answer : null);
@@ -106,6 +107,8 @@ export class Look {
     if (failure?.code !== "connection_invalid") return null;
     return inFormWords([failure.message, failure.hint ?? ""].join(" ").trim());
   });
+  /** In which order a UUID's bytes are read. */
+  readonly #order = $derived.by(() => this.#editor.directory.uuid_bytes ?? null);
   readonly mapping = $derived.by(() => mappingOf(this.#editor.form.directory));
   /** The table that the form names, if it is there. */
   readonly table: TableOffer | null = $derived(
@@ -134,7 +137,7 @@ export class Look {
       Object.keys(this.missing).length === 0 &&
       this.mapping.table.trim() !== "" &&
       this.mapping.id.trim() !== ""
-      ? this.#way + JSON.stringify(this.mapping)
+      ? this.#way + JSON.stringify([this.mapping, this.#order])
       : null,
   );
   readonly canUndo = $derived(this.#fill !== null && same(this.#fill.after, this.mapping));
@@ -230,3 +233,6 @@ const NO_TABLE = {
   columns: [],
   search: null,
 } satisfies Partial<DirectoryPart>;
+
+/** What makes no difference to how the database is reached. */
+const NOT_THE_WAY = { ...NO_TABLE, uuid_bytes: null, timeout_ms: 0, patience: 0 };

@@ -69,6 +69,15 @@ export function missing(field: MappedField, value: string, offer: TableOffer): s
   );
 }
 
+/** A column that is mapped holds bytes, which may be UUIDs. */
+export function hasBytes(mapping: Mapping, offer: TableOffer): boolean {
+  const named = MAPPED.filter((field) => field !== "table").flatMap((field) =>
+    LISTS.includes(field) ? mapping[field].split(",") : [mapping[field]],
+  );
+  const bytes = new Set(offer.columns.filter((column) => column.bytes).map(({ name }) => name));
+  return named.some((name) => bytes.has(name.trim()));
+}
+
 /** The table's columns for a field, the likeliest first. */
 export function fitting(field: MappedField, offer: TableOffer): ColumnOffer[] {
   const guessed = field === "columns" || field === "search" || field === "table" ? null : offer.guess[field];

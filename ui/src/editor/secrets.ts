@@ -5,6 +5,8 @@ import type { Preset } from "../bindings/Preset";
 import type { ConnectionForm } from "./form";
 
 export const DATABASE_PASSWORD = "database_password";
+/** Of a gateway in front of the application; no template names it. */
+const GATEWAY_PASSWORD = "gateway_password";
 /** Of a Forest Admin backend; no template names it. */
 const FOREST_SECRET = "forest_auth_secret";
 
@@ -51,7 +53,8 @@ export function secretsOfForm(form: ConnectionForm, base: ConnectionFile, preset
     ),
   ];
   const asked = mayNeedPassword(form.directory.url) && !base.directory.password_command;
-  return each(asked ? [DATABASE_PASSWORD, ...named] : named);
+  const all = form.network.gateway_user.trim() === "" ? named : [...named, GATEWAY_PASSWORD];
+  return each(asked ? [DATABASE_PASSWORD, ...all] : all);
 }
 
 export function secretsOfText(text: string, presets: Preset[] = []): string[] {
@@ -64,6 +67,7 @@ export function secretsOfText(text: string, presets: Preset[] = []): string[] {
     ...secretsOfPreset(said("preset", signIn) ?? "", presets),
     ...(said("kind", signIn) === "forest" ? [FOREST_SECRET] : []),
     ...secretsIn(lines.join("\n")),
+    ...(said("gateway_user", section("network", lines)) === undefined ? [] : [GATEWAY_PASSWORD]),
   ];
   return each(url !== undefined && mayNeedPassword(url) && !makesOne ? [DATABASE_PASSWORD, ...named] : named);
 }

@@ -7,6 +7,7 @@ import type { Sign } from "../bindings/Sign";
 import type { Status } from "../bindings/Status";
 import type { TableKind } from "../bindings/TableKind";
 import type { Theme } from "../bindings/Theme";
+import type { UuidBytes } from "../bindings/UuidBytes";
 import type { WhenClosed } from "../bindings/WhenClosed";
 import { locale } from "./shared";
 import { recipe, steps, storage, trial } from "./sign-in";
@@ -50,9 +51,17 @@ const fields = {
     hint: "In addition to the id. Empty: e-mail and name.",
     example: "email, full_name",
   },
+  "directory.uuid_bytes": {
+    label: "Order of a UUID's bytes",
+    hint: "How the database keeps UUIDs as bytes. If the preview shows other ids than your application, choose another order.",
+  },
   "directory.timeout_ms": {
     label: "Time limit of a search, in milliseconds",
     hint: "100 to 60,000. Empty: 3000.",
+  },
+  "directory.patience": {
+    label: "Longest wait for a sleeping database, in seconds",
+    hint: "Some databases stop while nobody uses them, and start when asked. 5 to 300; empty: 30.",
   },
   "sign_in.url": {
     label: "Login endpoint",
@@ -118,6 +127,24 @@ const fields = {
     hint: "The session then ends automatically. 1 to 1440; empty: no limit.",
     example: "60",
   },
+  "policy.max_extensions": {
+    label: "Extensions of a session",
+    hint: "How many times an agent may extend it, by the same time again. 0 to 20; empty: 2.",
+  },
+  "network.proxy": {
+    label: "Proxy",
+    hint: "For the sign-in and, on Linux and Windows, the session's window. Empty: none.",
+    example: "http://proxy.acme.internal:3128",
+  },
+  "network.ca": {
+    label: "Private certificate authority",
+    hint: "The full path of a PEM file that the console trusts as well. The session's window trusts the system's authorities only.",
+    example: "/etc/ssl/acme-ca.pem",
+  },
+  "network.gateway_user": {
+    label: "User name for HTTP Basic",
+    hint: "If a gateway in front of the application asks for a password: that is the secret gateway_password.",
+  },
   "policy.protect": {
     label: "Users that can never be impersonated",
     hint: "One expression per line. A user is refused if any of them is true.",
@@ -173,6 +200,16 @@ export const setup = {
     fields,
     example: "E.g.",
     methodDefault: "POST (default)",
+    uuidBytes: {
+      standard: "As they are written (default)",
+      "time-first": "Time parts swapped (MySQL's UUID_TO_BIN with 1)",
+      "little-endian": "First three parts reversed (.NET, SQL Server)",
+      java: "Both halves reversed (Java's legacy driver)",
+    } satisfies Record<UuidBytes, string>,
+    network: "Network",
+    networkText: "Optional: the way from this computer to the application.",
+    /** Keys that the form has no field for. */
+    inFile: (keys: string[]) => `Only in the File view: ${keys.map((key) => `\`${key}\``).join(", ")}.`,
     methods: ["GET", "POST", "PUT", "PATCH", "DELETE"] satisfies Method[],
     headerName: (n: number) => `Name of header ${n}`,
     headerValue: (n: number) => `Value of header ${n}`,

@@ -2,15 +2,11 @@
 // of a database that nobody has named.
 import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { DirectoryPart } from "../../src/bindings/DirectoryPart";
 import { connectionFile, survey } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
-
-// A machine may be busy.
-vi.setConfig({ testTimeout: 30_000 });
-const PATIENT = { timeout: 10_000 };
 
 let fake: Fake;
 let user: UserEvent;
@@ -75,7 +71,7 @@ async function startEdit() {
   await field("Login endpoint");
 }
 
-const preview = () => screen.findByRole("region", { name: "Preview" }, PATIENT);
+const preview = () => screen.findByRole("region", { name: "Preview" });
 
 describe("a new connection", () => {
   test("needs its address, and has its table, its columns and a preview", async () => {
@@ -84,7 +80,7 @@ describe("a new connection", () => {
     await screen.findByText(/“users” looks most like your users/);
     expect(await values(...FIELDS)).toEqual(USERS);
     const rows = within(await preview());
-    expect(await rows.findByText("Anders Holm", {}, PATIENT)).toBeInTheDocument();
+    expect(await rows.findByText("Anders Holm")).toBeInTheDocument();
     expect(rows.getByText(/PostgreSQL 15.18 · ≈ 1,204,331 users/)).toBeInTheDocument();
     // Which table is not part of the question for the tables.
     expect(asked("survey_directory")[0]?.directory).toMatchObject({
@@ -163,13 +159,13 @@ describe("a new connection", () => {
     expect(table).toHaveFocus();
     await waitFor(() => {
       expect(asked("preview_directory").at(-1)?.directory).toMatchObject({ table: "crm.customers" });
-    }, PATIENT);
+    });
   });
 
   test("says in place what the table does not have, and asks nothing for it", async () => {
     await startNew();
     await nameDatabase();
-    await within(await preview()).findByText("Anders Holm", {}, PATIENT);
+    await within(await preview()).findByText("Anders Holm");
     const before = asked("preview_directory").length;
     await paste("E-mail column", "emial");
     expect(screen.getByText(/“users” has no column “emial”/)).toBeInTheDocument();
@@ -182,7 +178,7 @@ describe("a new connection", () => {
     await user.clear(await field("E-mail column"));
     await user.keyboard("{ArrowDown}{Enter}");
     expect(await values("E-mail column")).toEqual(["email"]);
-    await waitFor(() => expect(asked("preview_directory").length).toBeGreaterThan(before), PATIENT);
+    await waitFor(() => expect(asked("preview_directory").length).toBeGreaterThan(before));
     expect(asked("preview_directory").at(-1)?.directory).toMatchObject({
       table: "public.users",
       email: "email",
@@ -284,7 +280,7 @@ describe("a connection that is there", () => {
     expect((await field("Table")).value).toBe("public.users");
     expect(asked("survey_directory")[0]).toMatchObject({ connection: "acme" });
     await user.keyboard("{Escape}");
-    expect(await within(await preview()).findByText("Anders Holm", {}, PATIENT)).toBeInTheDocument();
+    expect(await within(await preview()).findByText("Anders Holm")).toBeInTheDocument();
     expect(screen.queryByRole("button", { name: "Undo" })).toBeNull();
   });
 
@@ -294,9 +290,9 @@ describe("a connection that is there", () => {
     await user.click(await field("Table"));
     await user.keyboard("{ArrowDown}{Escape}");
     const shown = within(await preview());
-    expect(await shown.findByRole("alert", {}, PATIENT)).toHaveTextContent("did not answer within 3 s");
+    expect(await shown.findByRole("alert")).toHaveTextContent("did not answer within 3 s");
     await user.click(shown.getByRole("button", { name: "Retry" }));
-    expect(await shown.findByText("Anders Holm", {}, PATIENT)).toBeInTheDocument();
+    expect(await shown.findByText("Anders Holm")).toBeInTheDocument();
     expect(fake.called("preview_directory")).toHaveLength(2);
   });
 });

@@ -266,7 +266,7 @@ describe("form and file", () => {
       ok: false,
       faults: [
         { key: "directory.url", line: 5, column: 7, message: "has a password in it" },
-        { key: "network.proxy", line: 30, column: 9, message: "has to be a URL" },
+        { key: "directory.ssh.host", line: 30, column: 9, message: "has to be a name" },
       ],
       steps: [],
       info: null,
@@ -275,7 +275,7 @@ describe("form and file", () => {
     await press("Test");
     expect(await field("Database")).toHaveAccessibleDescription(/^Has a password in it\./);
     // What the form has no field for is shown in the file.
-    await press(/network\.proxy: has to be a URL/);
+    await press(/directory\.ssh\.host: has to be a name/);
     const text = await screen.findByLabelText<HTMLTextAreaElement>("Connection file");
     await waitFor(() => expect(text).toHaveFocus());
   });

@@ -13,12 +13,14 @@ describe("the field of a key", () => {
     ["sign_in.headers.x-operator", "sign_in.headers"],
     ["sign_in.verify.expect", "verify.expect"],
     ["policy.protect[1]", "policy.protect"],
+    ["network.proxy", "network.proxy"],
+    ["directory.patience", "directory.patience"],
     ["sign_in.settings.app", "sign_in.settings.app"],
   ])("%s is %s", (key, field) => {
     expect(Object.keys(sortFaults([fault(key)], { app: "Application" }).faults)).toEqual([field]);
   });
 
-  test.each(["", "network.proxy", "directory", "directory.ssh.host", "sign_in.settings.typo", "constructor"])(
+  test.each(["", "network", "directory", "directory.ssh.host", "sign_in.settings.typo", "constructor"])(
     "the form has none for %j",
     (key) => {
       const sorted = sortFaults([fault(key)], { app: "Application" });

@@ -1,0 +1,113 @@
+// Keys of the connection file that only some connections need: their fields in the form, and what is left to the file.
+import { render, screen, waitFor, within } from "@testing-library/svelte";
+import userEvent, { type UserEvent } from "@testing-library/user-event";
+import { beforeEach, expect, test } from "vitest";
+import App from "../../src/App.svelte";
+import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
+import type { DirectoryPart } from "../../src/bindings/DirectoryPart";
+import { survey } from "../fake/people";
+import { installFake, type Fake } from "../fake/understudy";
+
+let fake: Fake;
+let user: UserEvent;
+beforeEach(() => {
+  fake = installFake();
+  user = userEvent.setup();
+  fake.answers["draft_text"] = ({ file }) => `# new\n${JSON.stringify(file)}`;
+});
+
+const ORDER = "Order of a UUID's bytes";
+const field = (name: string) => screen.findByLabelText<HTMLInputElement>(name);
+const written = () => fake.called("draft_text").at(-1)?.args["file"] as ConnectionFile;
+const previewed = () =>
+  fake.called("preview_directory").map(({ args }) => (args["directory"] as DirectoryPart).uuid_bytes ?? null);
+
+async function put(name: string, text: string) {
+  const input = await field(name);
+  await user.clear(input);
+  await user.click(input);
+  if (text !== "") await user.paste(text);
+}
+
+async function nameDatabase(url = "postgres://readonly@db.acme.example/acme") {
+  render(App);
+  await user.click(await screen.findByRole("button", { name: "New connection" }));
+  await put("Database", url);
+  await user.tab();
+}
+
+const withBytes = (column: string) => ({
+  ...survey,
+  tables: survey.tables.map((table) => ({
+    ...table,
+    columns: table.columns.map((one) => ({ ...one, bytes: one.name === column })),
+  })),
+});
+
+test("the order of a UUID's bytes is asked where the id holds bytes, and the preview follows it", async () => {
+  fake.survey = withBytes("id");
+  await nameDatabase();
+  const order = await screen.findByRole("combobox", { name: ORDER });
+  expect(order).toHaveDisplayValue("As they are written (default)");
+  await waitFor(() => expect(previewed()).toEqual([null]));
+  await user.selectOptions(order, "First three parts reversed (.NET, SQL Server)");
+  await waitFor(() => expect(previewed()).toEqual([null, "little-endian"]));
+  // The tables are the same.
+  expect(fake.called("survey_directory")).toHaveLength(1);
+  await put("Name", "Acme");
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  await waitFor(() => expect(written().directory.uuid_bytes).toBe("little-endian"));
+});
+
+test("or where another column that is mapped does; else nobody is asked", async () => {
+  fake.survey = withBytes("settings");
+  await nameDatabase();
+  await screen.findByText(/looks most like your users/);
+  expect(screen.queryByRole("combobox", { name: ORDER })).toBeNull();
+  await put("More columns to show", "plan, settings");
+  expect(await screen.findByRole("combobox", { name: ORDER })).toBeInTheDocument();
+});
+
+test("how long a sleeping database is waited for is a number of seconds, and no question of a file", async () => {
+  await nameDatabase();
+  const PATIENCE = "Longest wait for a sleeping database, in seconds";
+  await put("Database", "sqlite:///srv/acme.sqlite");
+  await waitFor(() => expect(screen.queryByLabelText(PATIENCE)).toBeNull());
+  await put("Database", "postgres://readonly@db.acme.example/acme");
+  await put(PATIENCE, "600");
+  await put("Name", "Acme");
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  expect(await screen.findByText("A whole number from 5 to 300.")).toBeInTheDocument();
+  await put(PATIENCE, "90");
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  await waitFor(() => expect(written().directory.patience).toBe(90));
+});
+
+test("the way to the application has its fields, and a gateway's password its place among the secrets", async () => {
+  await nameDatabase();
+  expect(screen.queryByLabelText("gateway_password")).toBeNull();
+  await put("Proxy", "http://proxy.acme.example:3128");
+  await put("User name for HTTP Basic", "support");
+  await put("Extensions of a session", "0");
+  await put("Name", "Acme");
+  expect(await field("gateway_password")).toHaveAttribute("type", "password");
+  await user.click(screen.getByRole("button", { name: /^Save/ }));
+  await waitFor(() =>
+    expect(written().network).toEqual({ proxy: "http://proxy.acme.example:3128", gateway_user: "support" }),
+  );
+  expect(written().policy?.max_extensions).toBe(0);
+});
+
+test("what the form has no field for is named where it belongs", async () => {
+  await nameDatabase();
+  const form = within(screen.getByRole("dialog"));
+  const said = () => form.getAllByText(/^Only in the File view/).map((one) => one.textContent);
+  expect(said()).toEqual(["Only in the File view: ssh, password_command."]);
+  await user.selectOptions(await field("What the application runs"), "Written by hand");
+  expect(said()).toEqual([
+    "Only in the File view: ssh, password_command.",
+    "Only in the File view: encoding, expect, block.",
+    "Only in the File view: headers.",
+    "Only in the File view: headers, body, encoding, steps.",
+  ]);
+});
