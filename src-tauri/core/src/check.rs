@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, Origin};
-use crate::directory::{self, Caution, Directory, FieldKind, Info, Query, Role, Row};
+use crate::directory::{self, Caution, Directory, FieldKind, Info, Query, Role, Row, Tier};
 use crate::error::{Code, Error, FileFault, Result};
 use crate::secrets::{Secrets, Whereabouts};
 use crate::sign_in;
@@ -277,7 +277,11 @@ fn check_search(info: &Info, part: &DirectoryPart, report: &mut Report) {
         .filter(|service| service.index.is_none())
         .map(|service| format!("{} ({})", service.tier.words(), service.column))
         .collect();
-    if unserved.is_empty() {
+    if info.services.iter().all(|service| matches!(service.tier, Tier::All | Tier::Id)) {
+        let hint = "Set `directory.email` or `directory.name`, or list other columns in `directory.search`.";
+        let detail = "Users are found by their whole id only: no other column is searched.";
+        report.say("Search", Status::Warning, detail, Some(hint.into()));
+    } else if unserved.is_empty() {
         report.say("Search", Status::Ok, "An index serves every way to search.", None);
     } else if info.is_small(part) {
         let detail =
@@ -390,15 +394,19 @@ fn describe(role: Role, name: &str, kind: FieldKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::{Column, Service, Tier};
+    use crate::directory::{Column, Service};
 
     fn searched(rows: u64, index: Option<&str>) -> (Status, String, Option<String>) {
+        found_by(Tier::Prefix, rows, index)
+    }
+
+    fn found_by(tier: Tier, rows: u64, index: Option<&str>) -> (Status, String, Option<String>) {
         let part: DirectoryPart = toml::from_str(
             "url = \"sqlite:///users.sqlite\"\ntable = \"users\"\nid = \"id\"\ntimeout_ms = 3000",
         )
         .unwrap();
         let service = Service {
-            tier: Tier::Prefix,
+            tier,
             column: "name".into(),
             index: index.map(str::to_owned),
             note: None,
@@ -418,6 +426,16 @@ mod tests {
         check_search(&info, &part, &mut report);
         let step = report.steps.pop().unwrap();
         (step.status, step.detail, step.hint)
+    }
+
+    #[test]
+    fn that_only_whole_ids_are_found_is_a_warning() {
+        let (status, detail, hint) = found_by(Tier::Id, 20, Some("users_pkey"));
+        assert_eq!(
+            (status, detail.as_str()),
+            (Status::Warning, "Users are found by their whole id only: no other column is searched.")
+        );
+        assert!(hint.is_some_and(|hint| hint.contains("`directory.email`")));
     }
 
     #[test]
