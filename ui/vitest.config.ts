@@ -11,5 +11,8 @@ export default defineConfig({
     environment: "jsdom",
     include: ["tests/unit/**/*.test.ts", "tests/stories/**/*.test.ts"],
     setupFiles: ["tests/setup.ts"],
+    // Ends what hangs; a busy machine is no failure.
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
   },
 });

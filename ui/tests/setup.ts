@@ -1,7 +1,11 @@
 // What jsdom lacks, and matchers for the stories.
 import "@testing-library/jest-dom/vitest";
+import { configure } from "@testing-library/svelte";
 import { afterEach } from "vitest";
 import { toasts } from "../src/state/toasts.svelte";
+
+// What does not come is given up on; when it comes depends on how busy the machine is.
+configure({ asyncUtilTimeout: 20_000 });
 
 // jsdom lays nothing out: every element is a window's size, which is enough for the list to draw rows.
 Object.defineProperties(HTMLElement.prototype, {

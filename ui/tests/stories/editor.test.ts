@@ -1,7 +1,7 @@
 // Writing a connection: form and file, testing, saving, secrets, and nothing lost on the way.
 import { fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
 import type { Service } from "../../src/bindings/Service";
@@ -9,7 +9,6 @@ import { connectionFile, reader, services } from "../fake/people";
 import { boundaryError, installFake, type Fake } from "../fake/understudy";
 
 // A form of thirty fields, typed in as people do, on a machine that may be busy.
-vi.setConfig({ testTimeout: 30_000 });
 
 let fake: Fake;
 let user: UserEvent;

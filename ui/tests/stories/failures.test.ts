@@ -5,8 +5,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import App from "../../src/App.svelte";
 import { boundaryError, installFake, type Fake } from "../fake/understudy";
 
-vi.setConfig({ testTimeout: 30_000 });
-
 let fake: Fake;
 let user: UserEvent;
 beforeEach(() => {

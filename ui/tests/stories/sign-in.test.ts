@@ -1,17 +1,13 @@
 // How to become a user: by what the application runs, or written by hand; and trying it.
 import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
 import type { SignInPart } from "../../src/bindings/SignInPart";
 import { connectionFile } from "../fake/people";
 import { presets, refused } from "../fake/presets";
 import { installFake, type Fake } from "../fake/understudy";
-
-// A machine may be busy.
-vi.setConfig({ testTimeout: 30_000 });
-const PATIENT = { timeout: 10_000 };
 
 let fake: Fake;
 let user: UserEvent;
@@ -302,7 +298,7 @@ describe("what the application runs", () => {
 describe("trying the sign-in", () => {
   const part = () => screen.findByRole("button", { name: "Try it" });
   const requests = async () =>
-    within(await screen.findByRole("list", { name: "Requests" }, PATIENT)).getAllByRole("listitem");
+    within(await screen.findByRole("list", { name: "Requests" })).getAllByRole("listitem");
 
   test("needs somebody, and says in production what it does until it was done", async () => {
     await startEdit(connectionFile.sign_in);
@@ -314,9 +310,7 @@ describe("trying the sign-in", () => {
 
     await user.type(await field("admin_token"), "typed");
     await user.type(await field("User's id"), " 42 {Enter}");
-    expect(
-      await screen.findByText("Anders Holm was signed in and out again.", {}, PATIENT),
-    ).toBeInTheDocument();
+    expect(await screen.findByText("Anders Holm was signed in and out again.")).toBeInTheDocument();
     expect(fake.called("try_sign_in")[0]?.args).toMatchObject({
       connection: "acme",
       user: "42",
@@ -381,7 +375,7 @@ describe("trying the sign-in", () => {
     await startEdit(connectionFile.sign_in);
     await user.click(await field("User's id"));
     await user.keyboard("{ArrowDown}");
-    const listbox = await screen.findByRole("listbox", { name: "Choose: User's id" }, PATIENT);
+    const listbox = await screen.findByRole("listbox", { name: "Choose: User's id" });
     expect(within(listbox).getAllByRole("option")[0]).toHaveTextContent(/48213903.*@/);
     await user.keyboard("{ArrowDown}{Enter}");
     expect(await field("User's id")).toHaveValue("48213903");
