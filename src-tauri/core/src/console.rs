@@ -54,6 +54,8 @@ const FORM: &str = "form";
 #[ts(export)]
 pub struct UserDetails {
     pub row: Row,
+    /// For each cell the filter that finds whoever has the same there; `None` where there is none.
+    pub filters: Vec<Option<String>>,
     pub standing: Standing,
     /// Newest first.
     pub past: Vec<PastSession>,
@@ -623,10 +625,14 @@ impl Console {
         let mut past = self.audit.past_sessions(id, user, 20).await?;
         // Nobody signed in for that.
         past.retain(|session| session.reason != impersonation::FORM_REASON);
-        let mut standings =
-            policy::standings(&connection.policy, &directory.info(), std::slice::from_ref(&row));
+        let info = directory.info();
+        let mut standings = policy::standings(&connection.policy, &info, std::slice::from_ref(&row));
         let standing = standings.pop().unwrap_or(Standing::Undecided);
-        Ok(UserDetails { row, standing, past })
+        let filter = |(at, cell): (usize, &Option<String>)| {
+            directory::filter_by(&info.columns, at, cell.as_deref(), Timestamp::now())
+        };
+        let filters = row.cells.iter().enumerate().map(filter).collect();
+        Ok(UserDetails { row, filters, standing, past })
     }
 
     /// The operator's last reasons for this connection, newest first.

@@ -6,7 +6,11 @@ import type { Standing } from "./Standing";
 /**
  * A user with what the console knows beside the directory.
  */
-export type UserDetails = { row: Row, standing: Standing, 
+export type UserDetails = { row: Row, 
+/**
+ * For each cell the filter that finds whoever has the same there; `None` where there is none.
+ */
+filters: Array<string | null>, standing: Standing, 
 /**
  * Newest first.
  */

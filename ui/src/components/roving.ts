@@ -6,12 +6,16 @@ interface Options {
   items: string;
   /** The arrows that move. */
   axis: "horizontal" | "vertical";
+  /** The ancestors whose items stand side by side: the other arrows move among those. */
+  rows?: string;
 }
 
 /** A Svelte action; what comes and goes inside is followed. */
-export function roving(node: HTMLElement, { items, axis }: Options): { destroy(): void } {
+export function roving(node: HTMLElement, { items, axis, rows }: Options): { destroy(): void } {
   const all = () => [...node.querySelectorAll<HTMLElement>(items)];
-  const [back, on] = axis === "horizontal" ? ["ArrowLeft", "ArrowRight"] : ["ArrowUp", "ArrowDown"];
+  const across = ["ArrowLeft", "ArrowRight"] as const;
+  const along = ["ArrowUp", "ArrowDown"] as const;
+  const [[back, on], side] = axis === "horizontal" ? [across, along] : [along, across];
   let current: HTMLElement | null = null;
 
   function settle() {
@@ -29,12 +33,29 @@ export function roving(node: HTMLElement, { items, axis }: Options): { destroy()
     settle();
   }
 
+  function place(key: string, found: HTMLElement[], at: number): number | undefined {
+    const row = (one: HTMLElement | undefined) => (rows && one ? one.closest(rows) : (one ?? null));
+    const ends: Record<string, number> = { Home: 0, End: found.length - 1 };
+    if (!rows) return { ...ends, [back]: at - 1, [on]: at + 1 }[key];
+    const here = row(found[at]);
+    const first = found.findIndex((one) => row(one) === here);
+    const next = found.findIndex((one, place) => place > at && row(one) !== here);
+    const previous = row(found[first - 1]);
+    return {
+      ...ends,
+      [back]: first === 0 ? first : found.findIndex((one) => row(one) === previous),
+      [on]: next < 0 ? at : next,
+      [side[0]]: Math.max(at - 1, first),
+      [side[1]]: Math.min(at + 1, (next < 0 ? found.length : next) - 1),
+    }[key];
+  }
+
   function onkeydown(event: KeyboardEvent) {
     if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const found = all();
     const at = found.findIndex((one) => one === event.target);
     if (at < 0) return;
-    const to = { [back]: at - 1, [on]: at + 1, Home: 0, End: found.length - 1 }[event.key];
+    const to = place(event.key, found, at);
     if (to === undefined) return;
     // The list of users has these keys as well.
     event.preventDefault();

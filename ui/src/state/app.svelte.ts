@@ -18,6 +18,7 @@ import { texts } from "../texts";
 import { Destinations } from "./destinations.svelte";
 import { Details } from "./details.svelte";
 import { Layers } from "./layers.svelte";
+import { Notes } from "./notes.svelte";
 import { remember, remembered } from "./remembered";
 import { UserSearch } from "./search.svelte";
 import { toasts } from "./toasts.svelte";
@@ -74,6 +75,7 @@ export class App {
   readonly layers = new Layers();
   readonly details = new Details();
   readonly destinations = new Destinations();
+  readonly notes = new Notes();
   /** The details panel is shown; beside the list where there is room, else over it. */
   detailsOpen = $state(false);
   /** The database of the form is starting. */

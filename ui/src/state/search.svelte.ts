@@ -9,7 +9,7 @@ import type { Reading } from "../bindings/Reading";
 import type { Sort } from "../bindings/Sort";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { freeText } from "../text/filters";
+import { freeText, without } from "../text/filters";
 import type { ListedUser, UserPage } from "../text/standing";
 import { Counting } from "./count.svelte";
 import { Offers } from "./offers.svelte";
@@ -202,6 +202,21 @@ export class UserSearch {
     if (same && this.answered && !this.failure && !this.invalid) return;
     // An order was chosen for one question: another one is answered by how well a user matches.
     void this.#ask({ opening: !this.info, sort: same ? this.sort : null });
+  }
+
+  /** Narrows the search by `filter`, in the place of another filter on the same column. Free text that named one user
+   * has found them: it goes. */
+  filterBy(column: string, filter: string): void {
+    const { chips } = this.reading;
+    const kept = chips.filter((chip) => chip.column !== column || chip.negated);
+    const found = this.answered && this.answered.named > 0 && this.answered.text === this.text.trim();
+    const rest = found
+      ? kept.map(({ start, end }) => this.text.slice(start, end)).join(" ")
+      : chips
+          .filter((chip) => !kept.includes(chip))
+          .reduceRight(without, this.text)
+          .trim();
+    this.type(rest === "" ? filter : `${rest} ${filter}`);
   }
 
   /** Shows what `text` finds, with that user selected. */

@@ -173,6 +173,67 @@ const views: View[] = [
     },
   },
   {
+    name: "hidden-all",
+    opening: {
+      prepare: (fake) => {
+        fake.rows = [];
+        fake.cautions = [
+          {
+            message:
+              'Row level security is on for "public"."users" and hides all of its rows from reader: no policy lets this role read any.',
+            hint: "Ask your database administrator to run:",
+            statement: 'CREATE POLICY understudy ON "public"."users" FOR SELECT TO reader USING (true)',
+            hides_users: true,
+          },
+        ];
+      },
+    },
+    go: (page) => page.getByRole("button", { name: "Copy the statement" }).waitFor(),
+  },
+  {
+    name: "hidden-some",
+    opening: {
+      prepare: (fake) => {
+        fake.cautions = [
+          {
+            message:
+              'Row level security is on for "public"."users": reader sees only the rows that a policy lets through (`own` (tenant = current_setting(\'app.tenant\'))). That depends on `app.tenant`, which this connection does not set.',
+            hint: "Give the role the value it is meant to see (ALTER ROLE reader SET app.tenant = '…'). For all rows, ask your database administrator to run:",
+            statement: 'CREATE POLICY understudy ON "public"."users" FOR SELECT TO reader USING (true)',
+            hides_users: true,
+          },
+        ];
+      },
+    },
+    go: async (page) => {
+      await grid(page).waitFor();
+      await page.getByRole("button", { name: "Why?" }).click();
+      await page.getByRole("button", { name: "Copy the statement" }).waitFor();
+    },
+  },
+  {
+    name: "waking",
+    opening: { prepare: (fake) => void fake.hold("directory_info") },
+    go: async (page) => {
+      await field(page).waitFor();
+      await page.evaluate(() =>
+        window.understudy?.emit("directory_waking", { connection: "acme", wakes: true }),
+      );
+      await page.getByRole("button", { name: "Stop waiting" }).waitFor();
+    },
+  },
+  {
+    name: "details-filter",
+    go: async (page) => {
+      await grid(page).waitFor();
+      const button = page.getByRole("button", { name: /^Filter by Company: / });
+      await button.waitFor();
+      await page.getByRole("button", { name: /^Copy Company/ }).focus();
+      await page.keyboard.press("ArrowRight");
+      expect(await button.evaluate((one) => one === document.activeElement)).toBe(true);
+    },
+  },
+  {
     name: "left-out-exact",
     opening: {
       prepare: (fake) =>

@@ -366,6 +366,36 @@ const views: View[] = [
     },
   },
   {
+    name: "editor-uuid-bytes",
+    opening: {
+      prepare: (fake) => {
+        for (const table of fake.survey.tables)
+          table.columns = table.columns.map((column) => ({ ...column, bytes: column.name === "id" }));
+        fake.cautions = [
+          {
+            message:
+              'Row level security is on for "public"."users": reader sees only the rows that a policy lets through (`own` (tenant = 7)).',
+            hint: "Ask your database administrator to run:",
+            statement: 'CREATE POLICY understudy ON "public"."users" FOR SELECT TO reader USING (true)',
+            hides_users: true,
+          },
+        ];
+      },
+    },
+    go: async (page) => {
+      await typedUrl(page);
+      await page.getByRole("table", { name: "Newest users" }).waitFor();
+      await centre(page.getByRole("combobox", { name: "Order of a UUID's bytes" }));
+    },
+  },
+  {
+    name: "editor-network",
+    go: async (page) => {
+      await typedUrl(page);
+      await centre(page.getByRole("textbox", { name: "Private certificate authority" }));
+    },
+  },
+  {
     name: "editor-preview",
     opening: {
       prepare: (fake, understudy) => {

@@ -5,7 +5,7 @@ import type { Reading } from "../../src/bindings/Reading";
 import type { Row } from "../../src/bindings/Row";
 import type { Suggestion } from "../../src/bindings/Suggestion";
 
-const WORD = /(-?)([A-Za-z_]\w+):("[^"]*"?|\S*)/g;
+const WORD = /(-?)([A-Za-z_]\w+):(=?"[^"]*"?|\S*)/g;
 
 export function read(text: string, columns: Column[]): Reading {
   const reading: Reading = { chips: [], faults: [], unknown: [] };
@@ -76,4 +76,13 @@ export function complete(text: string, caret: number, columns: Column[]): Sugges
       ? [suggest("today", "2026-11-18"), suggest("7d", "7 days"), suggest("2026-11", "November 2026")]
       : [suggest("none", "without a value"), suggest("*", "any value")];
   return known.filter(({ label }) => label.startsWith(value) && label !== value);
+}
+
+/** The filter that finds whoever has the same value. */
+export function filterBy(column: Column | undefined, cell: string | null): string | null {
+  if (!column || column.role === "id" || column.kind === "json") return null;
+  if (cell === null) return `${column.name}:none`;
+  if (column.kind === "time") return `${column.name}:${cell.slice(0, 10)}`;
+  const written = /[\s,"]/.test(cell) ? `"${cell}"` : cell;
+  return `${column.name}:${column.kind === "text" ? "=" : ""}${written}`;
 }

@@ -4,6 +4,7 @@
 import type { Wider } from "../../src/bindings/Wider";
 import type { FormField } from "../../src/bindings/FormField";
 import type { BarState } from "../../src/bindings/BarState";
+import type { Caution } from "../../src/bindings/Caution";
 import type { Column } from "../../src/bindings/Column";
 import type { ConnectionDraft } from "../../src/bindings/ConnectionDraft";
 import type { ConnectionSummary } from "../../src/bindings/ConnectionSummary";
@@ -21,7 +22,7 @@ import type { SessionView } from "../../src/bindings/SessionView";
 import type { Standing } from "../../src/bindings/Standing";
 import type { Step } from "../../src/bindings/Step";
 import type { Survey } from "../../src/bindings/Survey";
-import { complete, filtered, free, read } from "./filters";
+import { complete, filterBy, filtered, free, read } from "./filters";
 import {
   columns as defaultColumns,
   connectionFile,
@@ -59,6 +60,8 @@ export interface Fake {
   offers: Wider[];
   /** Total that the directory estimates. */
   total: number | null;
+  /** What is not as one would expect of the directory. */
+  cautions: Caution[];
   /** What the form sees of a database. */
   survey: Survey;
   calls: Call[];
@@ -122,6 +125,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     guard: null,
     offers: [],
     total: 1_204_331,
+    cautions: [],
     survey: defaultSurvey,
     calls: [],
     clipboard: [],
@@ -200,7 +204,7 @@ function commands(fake: Fake): Record<string, Answer> {
       total_is_exact: false,
       services: [],
       reader: [],
-      cautions: [],
+      cautions: fake.cautions,
     }),
     search_users: ({ query }) => search(fake, query as Query),
     stop_search: () => null,
@@ -213,7 +217,8 @@ function commands(fake: Fake): Record<string, Answer> {
     user_details: ({ user }) => {
       const row = fake.rows.find(({ id }) => id === user);
       if (!row) throw refusal("user_not_found", `No user has the id ${String(user)} any more.`);
-      return { row, standing: fake.standing(row), past: fake.past };
+      const filters = row.cells.map((cell, at) => filterBy(fake.columns[at], cell));
+      return { row, filters, standing: fake.standing(row), past: fake.past };
     },
     recent_reasons: () => fake.reasons,
     impersonate: ({ connection, user, reason }) =>
@@ -262,7 +267,7 @@ function commands(fake: Fake): Record<string, Answer> {
         total_is_exact: false,
         services: [],
         reader: [],
-        cautions: [],
+        cautions: fake.cautions,
       },
       sample: fake.rows.slice(0, 3),
     }),
@@ -277,7 +282,7 @@ function commands(fake: Fake): Record<string, Answer> {
         total_is_exact: false,
         services: [],
         reader: [],
-        cautions: [],
+        cautions: fake.cautions,
       },
       rows: fake.rows.slice(0, 5),
       withheld: [],

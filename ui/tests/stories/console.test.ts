@@ -297,8 +297,12 @@ describe("what Rust tells", () => {
     const line = await screen.findByRole("group", { name: "About the list" });
     await within(line).findByText("The database is waking up…");
     expect(screen.getByRole("status", { name: "Status" })).toHaveTextContent("The database is waking up…");
-    await user.click(within(line).getByRole("button", { name: "Stop waiting" }));
+    // Above the list, where the rows would be.
+    const list = screen.getByRole("main");
+    expect(within(list).getByText(/Your search goes on by itself/)).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "Stop waiting" }));
     expect(fake.called("stop_waiting")[0]?.args).toEqual({ connection: "acme" });
+    expect(screen.getByRole("searchbox", { name: "Search users" })).toHaveFocus();
     // Awake after all.
     fake.emit("directory_waking", { connection: "acme", wakes: false });
     opened.release();

@@ -46,7 +46,9 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-pub use self::asked::{Chip, Fault, Reading, Suggestion, UnknownColumn, complete, completed_column, reading};
+pub use self::asked::{
+    Chip, Fault, Reading, Suggestion, UnknownColumn, complete, completed_column, filter_by, reading,
+};
 pub use self::caution::Caution;
 pub use self::opened::OpenDirectory;
 use self::reopening::Reopening;

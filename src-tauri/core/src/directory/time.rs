@@ -38,6 +38,17 @@ pub(super) fn from_text(text: String) -> String {
     }
 }
 
+/// The day in UTC on which a time of a cell is, as a filter names it; `None`: it is no time.
+pub(super) fn day(cell: &str) -> Option<String> {
+    let text = from_text(cell.to_owned());
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(Offset::UTC.to_datetime(time).date().to_string());
+    }
+    // Without a zone it is taken for UTC.
+    let day = text.get(..10)?;
+    day.parse::<jiff::civil::Date>().is_ok().then(|| day.to_owned())
+}
+
 /// The same of a number with a fraction, which are seconds most often; `None`: it is no time.
 #[allow(clippy::cast_possible_truncation, reason = "within the range of an i64, to the microsecond")]
 fn from_real(number: f64) -> Option<String> {
@@ -133,6 +144,21 @@ mod tests {
         assert_eq!(from_text("1700000000.5".into()), "2023-11-14T22:13:20.5Z");
         assert_eq!(from_text("20240131120000".into()), "2024-01-31T12:00:00Z");
         assert_eq!(from_text("infinity".into()), "infinity");
+    }
+
+    #[test]
+    fn a_time_is_on_a_day_in_utc() {
+        for (cell, expected) in [
+            ("2024-01-31T12:00:00Z", Some("2024-01-31")),
+            ("2024-01-31T23:30:00.5-02:00", Some("2024-02-01")),
+            ("2024-01-31 12:00:00", Some("2024-01-31")),
+            ("2024-01-31", Some("2024-01-31")),
+            ("1706702400000", Some("2024-01-31")),
+            ("infinity", None),
+            ("soon", None),
+        ] {
+            assert_eq!(day(cell).as_deref(), expected, "{cell}");
+        }
         assert_eq!(from_epoch(0), "1970-01-01T00:00:00Z");
         assert_eq!(from_epoch(i64::MAX), i64::MAX.to_string());
     }

@@ -27,6 +27,7 @@ use self::identity::inverted;
 pub(super) use self::identity::{Identity, identities, words};
 use self::lexer::{Form, lex};
 pub use self::reading::{Chip, Fault, Reading, UnknownColumn};
+pub use self::rewrite::filter_by;
 pub(super) use self::rewrite::{Widened, filter_values, free_words, made_exact, widened, written};
 pub use self::suggest::{Suggestion, complete, completed_column};
 use super::{Column, alike};

@@ -112,6 +112,14 @@ fn any_columns() -> impl Strategy<Value = Vec<Column>> {
     prop::collection::vec(any_column, 0..5)
 }
 
+/// What a filter by `value` asks for; `None`: there is none.
+fn asked_by(columns: &[Column], at: usize, value: Option<&str>) -> Option<(String, Test)> {
+    let text = filter_by(columns, at, value, now())?;
+    let mut read = Asked::read(&text, columns, now());
+    let asked = read.filters.pop().expect("it is a filter").any.pop().expect("it asks for something");
+    Some((text, asked))
+}
+
 /// Everything that is said of `text` stands within it, and no character is cut.
 fn check_places(text: &str, columns: &[Column]) -> Result<(), TestCaseError> {
     let asked = Asked::read(text, columns, now());
@@ -176,6 +184,23 @@ proptest! {
     fn any_text_and_any_columns_are_read(text in any::<String>(), dense in dense_text(), columns in any_columns()) {
         check_places(&text, &columns)?;
         check_places(&dense, &columns)?;
+    }
+
+    #[test]
+    fn a_filter_by_a_text_is_that_whole_text(value in "[^\\pC]{1,40}", dense in dense_text()) {
+        for value in [value, dense.replace('\0', "")] {
+            let (_, test) = asked_by(&columns(), 3, Some(&value)).expect("there is a filter for every short text");
+            prop_assert_eq!(test, Test::Is(vec![Operand::Text(value)]));
+        }
+    }
+
+    #[test]
+    fn a_filter_by_a_value_is_one_filter_or_none(value in any::<String>(), columns in any_columns()) {
+        for at in 0..columns.len() {
+            if let Some((text, _)) = asked_by(&columns, at, Some(&value)) {
+                check_places(&text, &columns)?;
+            }
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 
+use super::super::time;
 use super::super::{Column, FieldKind, Role, Widening};
 use super::lexer::{Form, Value, Word, Written, lex};
-use super::names;
+use super::{Asked, names};
 
 /// The filters of `text`: each with its column, and the word that it is.
 fn filters<'a>(
@@ -49,6 +50,32 @@ pub(in crate::directory) fn written(value: &str) -> String {
     let plain = !value.contains(signs) && !value.is_empty() && !value.starts_with(['*', '=', '<', '>', '.']);
     if plain { value.to_owned() } else { format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\"")) }
 }
+
+/// The filter that finds whoever has just this value in the column at `at`, as it is shown. `None`: none can say that, or
+/// it would be of no use, as for ids and whole documents.
+pub fn filter_by(columns: &[Column], at: usize, value: Option<&str>, now: Timestamp) -> Option<String> {
+    let column = &columns[at];
+    let value = match (value, column.kind) {
+        _ if column.role == Role::Id => return None,
+        (None, _) => "none".to_owned(),
+        (Some(text), _) if text.chars().count() > LONGEST_VALUE || text.contains(char::is_control) => {
+            return None;
+        }
+        (Some(""), FieldKind::Text) => written(""),
+        (Some(text), FieldKind::Text) => format!("={}", written(text)),
+        // Nobody else was made in the same second.
+        (Some(text), FieldKind::Time) => time::day(text)?,
+        (Some(_), FieldKind::Json) => return None,
+        (Some(text), _) => written(text),
+    };
+    let filter = format!("{}:{value}", names::spellings(columns, at).first()?);
+    let read = Asked::read(&filter, columns, now);
+    let is_it = matches!(&read.filters[..], [only] if only.column == at && !only.negated);
+    (is_it && read.text.is_empty() && read.reading.faults.is_empty()).then_some(filter)
+}
+
+/// Characters of a value that a filter is made of, at the most: more is no value that several people have.
+const LONGEST_VALUE: usize = 200;
 
 /// One way to ask for more than `text` does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +233,34 @@ mod tests {
         ] {
             assert_eq!(widened(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_value_becomes_a_filter() {
+        let columns = columns();
+        let by = |name: &str, value: Option<&str>| {
+            let at = columns.iter().position(|column| column.name == name).unwrap();
+            filter_by(&columns, at, value, super::super::stories::now())
+        };
+        for (name, value, expected) in [
+            ("company", Some("Acme"), Some("company:=Acme")),
+            ("company", Some("North Star, Inc."), Some("company:=\"North Star, Inc.\"")),
+            ("company", Some(""), Some("company:\"\"")),
+            ("company", None, Some("company:none")),
+            ("full_name", Some("Ada"), Some("name:=Ada")),
+            ("seats", Some("5"), Some("seats:5")),
+            ("active", Some("false"), Some("active:false")),
+            ("created_at", Some("2026-01-31T10:00:00Z"), Some("created:2026-01-31")),
+            ("lastLoginAt", Some("1769853600"), Some("lastLoginAt:2026-01-31")),
+            // It is nobody else's, says nothing of people, or is no value of its column.
+            ("user_id", Some("7"), None),
+            ("flags", Some("{}"), None),
+            ("company", Some("two\nlines"), None),
+            ("created_at", Some("infinity"), None),
+        ] {
+            assert_eq!(by(name, value).as_deref(), expected, "{name} {value:?}");
+        }
+        assert_eq!(by("company", Some(&"x".repeat(201))), None);
     }
 
     #[test]
