@@ -519,7 +519,7 @@ fn text_of(home: &Home, id: &str, unknown: &str) -> Result<String> {
 /// Signs in as a user and out again, and says what was sent and answered.
 async fn try_sign_in(home: &Home, vault: &Vault, named: &Named, user: &str, json: bool) -> Result<ExitCode> {
     let settings = Settings::load(home)?;
-    let stop = CancellationToken::new();
+    let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
     let typed = check::Typed::default();
     let audit = AuditLog::open(&home.audit_file()?).await?;
     let mut signals = Signals::listen().map_err(|cause| lack(&cause))?;
@@ -533,6 +533,7 @@ async fn try_sign_in(home: &Home, vault: &Vault, named: &Named, user: &str, json
             user,
             operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
             stop: stop.clone(),
+            abandon: abandon.clone(),
         };
         let tried = Box::pin(trial::run(trial, vault, &audit, &clock));
         directory::telling(Arc::new(tell_waking), tried).await
@@ -542,10 +543,19 @@ async fn try_sign_in(home: &Home, vault: &Vault, named: &Named, user: &str, json
         // What it began in the application is ended before the program is.
         () = signals.next() => {
             stop.cancel();
-            let _ = writeln!(std::io::stderr(), "Stopping. Press Ctrl+C again to quit at once.");
+            complain("Stopping: what was begun is signed out first. Press Ctrl+C again to leave it as it is.");
             tokio::select! {
                 rehearsal = &mut running => rehearsal,
-                () = signals.next() => return Ok(ExitCode::from(130)),
+                () = signals.next() => {
+                    abandon.cancel();
+                    // It has to be written, which takes a moment; a third signal does not wait for that either.
+                    let left = tokio::select! {
+                        left = &mut running => left.err(),
+                        () = signals.next() => None,
+                    };
+                    left.iter().for_each(say_wrong);
+                    return Ok(ExitCode::from(130));
+                }
             }
         }
     }?;

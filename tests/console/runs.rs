@@ -132,6 +132,35 @@ async fn what_was_killed_is_closed_and_told_at_the_next_start_and_what_runs_is_n
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_trial_that_is_asked_to_go_twice_says_what_it_leaves_open() {
+    let desk = Desk::new().await;
+    let shop = slow_shop(&desk).await;
+    shop.be_slow();
+    let mut asked = trial(desk.home.path());
+    let pid = asked.id().expect("it runs").to_string();
+    shop.began.notified().await;
+    let mut said = BufReader::new(asked.stderr.take().expect("it is read")).lines();
+    let mut told = Vec::new();
+    for signal in ["-TERM", "-INT"] {
+        assert!(Command::new("kill").args([signal, &pid]).status().await.expect("sent").success());
+        // It has heard the signal once it says so.
+        told.push(said.next_line().await.expect("text").expect("a line"));
+    }
+    assert!(told[0].starts_with("Stopping"), "{told:?}");
+    let left = format!("ada@example.com may still be signed in at {}.", shop.origin);
+    assert!(told[1].contains(&left), "{told:?}");
+    let output = asked.wait_with_output().await.expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    assert_eq!(shop.received(), ["POST /login"], "nothing is answered that could be waited for");
+    let last = entries(&desk).await.remove(0);
+    let Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(why) } = last.event else {
+        panic!("{last:#?}")
+    };
+    assert!(why.starts_with("not confirmed"), "{why}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_trial_that_is_asked_to_go_signs_out_first() {
     for signal in ["-TERM", "-HUP", "-INT"] {
         let desk = Desk::new().await;

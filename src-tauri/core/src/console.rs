@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use ts_rs::TS;
 use uuid::Uuid;
@@ -426,6 +427,7 @@ impl Console {
             user,
             operator: self.operator(),
             stop: self.trials.take(FORM, turn)?,
+            abandon: CancellationToken::new(),
         };
         let tried = Box::pin(trial::run(trial, &self.vault, &self.audit, &self.clock));
         let tried = directory::telling(self.tell_waking(), tried).await;

@@ -47,6 +47,8 @@ pub struct Trial<'a> {
     pub operator: Who,
     /// Nothing new is sent from then on, but for what ends what was begun.
     pub stop: CancellationToken,
+    /// Nothing is waited for any more, not even the end of what was begun.
+    pub abandon: CancellationToken,
 }
 
 /// What is known before anything is written or sent.
@@ -73,7 +75,19 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     };
     // No entry, no session: this one is short, but it is one.
     audit.append(begun.clone()).await?;
-    let tried = Box::pin(sign_in::rehearse(&connection, context, &secrets, clock, &trial.stop)).await;
+    let rehearsing = Box::pin(sign_in::rehearse(&connection, context, &secrets, clock, &trial.stop));
+    let tried = tokio::select! {
+        biased;
+        tried = rehearsing => tried,
+        () = trial.abandon.cancelled() => {
+            let sign_out_failed = Some("not confirmed: the test was abandoned before it had signed out".to_owned());
+            let ended = Event::Ended { cause: EndCause::Operator, sign_out_failed };
+            if let Err(error) = audit.append_or_owe(&begun, begun.then(clock.now_ms(), ended)).await {
+                tracing::error!("{error}");
+            }
+            return Err(abandoned(&connection, &begun.whom));
+        }
+    };
     let Rehearsed { shown, refused, sign_out_failed } = tried;
     let event = match refused {
         None => Event::Active,
@@ -86,6 +100,17 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
         }
     }
     Ok(shown)
+}
+
+/// Whoever is left signed in, and where.
+fn abandoned(connection: &Connection, whom: &Subject) -> Error {
+    let who = whom.user_email.as_ref().or(whom.user_name.as_ref()).unwrap_or(&whom.user_id);
+    let place = connection.sign_in.origin.ascii_serialization();
+    Error::new(
+        Code::Cancelled,
+        format!("The test was abandoned: {} may still be signed in at {place}.", plain::line(who, LONGEST_NAMED)),
+    )
+    .hint("The application keeps such a session until it expires, or until you end it there. The audit log says so.")
 }
 
 async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prepared> {
