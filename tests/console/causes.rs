@@ -2,6 +2,7 @@
 //! the same. The application is a small one of this file's own, which answers as frameworks do.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -466,6 +467,23 @@ async fn nobody_is_signed_in_where_the_session_endpoint_answers_with_nothing() {
     application.says("GET /api/me", Said { status: 404, headers: &[], body: "" });
     let (_, refusal) = both(&mut desk).await;
     assert!(refusal.expect("a refusal").title.ends_with("/api/me answered 404 Not Found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_is_passed_by_whoever_signs_out_for_a_window_that_cannot_send() {
+    let application = Application::start().await;
+    let gated = format!("{WEBHOOK}[network]\ngateway_user = \"staging\"\n");
+    let mut desk = application.desk(&gated).await;
+    desk.keep("gateway_password", "canary-gateway-pw").await;
+    application.expects("Basic c3RhZ2luZzpjYW5hcnktZ2F0ZXdheS1wdw==");
+    let session = desk.console.impersonate("shop", "7", "", Map::new()).await.expect("begins");
+    desk.until(&session.id, Phase::Active).await;
+    desk.browser.speechless.store(true, Ordering::SeqCst);
+    let told = application.was_told().len();
+    desk.console.end_session(&session.id, EndCause::Operator).await;
+    assert_eq!(application.received().last().map(String::as_str), Some("POST /logout"));
+    assert_eq!(application.was_told().len(), told + 1, "with the gateway's password");
+    assert_eq!(desk.ended().await.sign_out_failed, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

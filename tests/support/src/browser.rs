@@ -46,6 +46,8 @@ pub struct PlainBrowser {
     pub stuck: AtomicBool,
     /// The application's page cannot be shown.
     pub broken: AtomicBool,
+    /// Nothing that a window sends leaves it: its page holds all connections to the host.
+    pub speechless: AtomicBool,
     closing: Notify,
 }
 
@@ -142,6 +144,9 @@ impl Browser for PlainBrowser {
 
     async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
         let client = self.client(session).ok_or(Unanswered::Closed)?;
+        if self.speechless.load(Ordering::SeqCst) {
+            return Err(Unanswered::TimedOut);
+        }
         let method = request.method.as_str().parse().expect("a method");
         let mut sending = client.request(method, request.url.clone()).timeout(request.timeout);
         for (name, value) in &request.headers {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::faults::Faults;
 use super::{
     ConnectionFile, ConnectionSummary, DirectoryPart, Encoding, ForestPart, Method, Origin, PolicyPart,
@@ -307,9 +309,13 @@ impl Connection {
     /// What a gateway in front of the application is told, with the password of `context`'s secrets; `None`: there is
     /// none.
     pub fn gateway(&self, context: &serde_json::Value) -> Option<Gateway> {
-        let password = context["secret"][GATEWAY_PASSWORD].as_str()?.to_owned();
+        self.gateway_with(context["secret"][GATEWAY_PASSWORD].as_str()?.to_owned().into())
+    }
+
+    /// The same, with this password.
+    pub(crate) fn gateway_with(&self, password: SecretString) -> Option<Gateway> {
         let user = self.network.gateway_user.clone()?;
-        Some(Gateway { origin: self.sign_in.origin.clone(), user, password: password.into() })
+        Some(Gateway { origin: self.sign_in.origin.clone(), user, password })
     }
 
     /// Where the password of the directory is kept in the vault.

@@ -149,6 +149,7 @@ impl Impersonations {
             }
             let mut client = Client::new(&connection.network).ok()?;
             client.put(&cookies);
+            client.pass_gateway(running.gateway());
             client.send_as_page(request).await.ok().map(|(answer, _)| answer)
         };
         tokio::time::timeout(sign_in::LAST_ANSWER, sent).await.ok().flatten()

@@ -12,8 +12,8 @@ use url::{Origin, Url};
 
 use super::Request;
 use crate::audit::Entry;
-use crate::browser::{Opening, Unanswered};
-use crate::connection::Connection;
+use crate::browser::{Gateway, Opening, Unanswered};
+use crate::connection::{Connection, GATEWAY_PASSWORD};
 use crate::error::{Code, Error, Result};
 use crate::session::{Session, SessionView};
 use crate::sign_in::Client;
@@ -125,10 +125,11 @@ impl Running {
         *self.ground() = Ground { connection, context };
     }
 
-    /// Keeps what the sign-out will need of an attempt's secrets, which stand in `context`. The vault may be locked by
-    /// then, or hold them for another place: these were given for this one.
+    /// Keeps what the sign-out will need of an attempt's secrets, which stand in `context`: those of its steps, and the
+    /// gateway's. The vault may be locked by then, or hold them for another place: these were given for this one.
     pub(super) fn release(&self, context: &Value) {
-        let names = self.connection().sign_out_secrets();
+        let mut names = self.connection().sign_out_secrets();
+        names.push(GATEWAY_PASSWORD.to_owned());
         let secret = |name: String| {
             let value = context["secret"][&name].as_str()?.to_owned();
             Some((name, SecretString::from(value)))
@@ -139,6 +140,11 @@ impl Running {
     /// One of those secrets.
     pub(super) fn released(&self, name: &str) -> Option<SecretString> {
         self.released.lock().expect("no holder panics").get(name).cloned()
+    }
+
+    /// What the gateway in front of the application was told by the last attempt.
+    pub(super) fn gateway(&self) -> Option<Gateway> {
+        self.connection().gateway_with(self.released(GATEWAY_PASSWORD)?)
     }
 
     fn ground(&self) -> MutexGuard<'_, Ground> {
