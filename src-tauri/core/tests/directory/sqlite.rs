@@ -98,6 +98,33 @@ fn part(url: String, table: &str) -> DirectoryPart {
     }
 }
 
+/// What else may be called a database.
+#[tokio::test]
+async fn a_file_that_is_no_database_is_told_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.db");
+    let (_made, url) = users().await;
+    let database = std::fs::read(url.trim_start_matches("sqlite://")).unwrap();
+    let encrypted: Vec<u8> =
+        (0..4096_u32).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[1] | 0x80).collect();
+    let mut damaged = database.clone();
+    // The size of a page, which is no power of two.
+    damaged[16..18].copy_from_slice(&[0x12, 0x34]);
+    for (content, what, hint) in [
+        (&b"-- a dump\nCREATE TABLE users (id INTEGER);\n"[..], "it is a text", "dump"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "it is a text", "itself"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03rest of an archive", "it is an archive", "Unpack"),
+        (&encrypted, "it is encrypted (SQLCipher, SEE), or another kind of file", "not encrypted"),
+        (&damaged, "its header is damaged", "another copy"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let error = opening_fails(&part(format!("sqlite://{}", path.display()), "users")).await;
+        assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+        assert!(error.message.contains(what) && error.hint.as_ref().unwrap().contains(hint), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), content, "it is left as it was");
+    }
+}
+
 async fn opening_fails(part: &DirectoryPart) -> Error {
     match directory::open(part, None).await {
         Ok(_) => panic!("{part:?} was opened"),

@@ -1,10 +1,15 @@
 //! What SQLite says, as Understudy's errors. By result code: <https://www.sqlite.org/rescode.html>
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::connection::DirectoryPart;
 use crate::directory::timed_out;
 use crate::error::{Code, Error};
+
+/// Bytes of a file by which its kind is known.
+const BEGINNING: u64 = 64;
 
 pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
     let database = match error {
@@ -44,8 +49,9 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
             Error::new(Code::DirectoryUnreachable, format!("The database file cannot be read: {said}."))
                 .hint("Check the file, and the -wal and -shm files beside it if there are any.")
         }
-        11 | 26 => Error::new(Code::DirectoryRefused, format!("This is no usable SQLite database: {said}."))
-            .hint("Check that directory.url names an SQLite file that is neither encrypted nor damaged."),
+        26 => not_a_database(part).details(said),
+        11 => Error::new(Code::DirectoryRefused, format!("The database file is damaged: {said}."))
+            .hint("Tell whoever runs the application: `PRAGMA integrity_check` says what is wrong."),
         8 => Error::new(
             Code::DirectoryRefused,
             format!("{} tried to write to the database: {said}.", part.table),
@@ -59,6 +65,38 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
         _ => Error::new(Code::DirectoryRefused, format!("The database could not answer: {said}."))
             .hint("This comes from the table or view itself; its owner can tell more."),
     }
+}
+
+/// What the file is instead, by how it begins.
+fn not_a_database(part: &DirectoryPart) -> Error {
+    let path = super::path(part).unwrap_or_default();
+    let mut begins = Vec::new();
+    let read = File::open(&path).and_then(|file| file.take(BEGINNING).read_to_end(&mut begins));
+    let is = |magic: &[u8]| begins.starts_with(magic);
+    let (what, hint) = match () {
+        () if read.is_ok() && is(b"SQLite format 3\0") => (
+            "its header is damaged",
+            "Tell whoever runs the application, or name another copy in directory.url.",
+        ),
+        () if is(b"PK\x03\x04")
+            || is(b"\x1f\x8b")
+            || is(b"\x28\xb5\x2f\xfd")
+            || is(b"BZh")
+            || is(b"\xfd7zXZ") =>
+        {
+            ("it is an archive", "Unpack it, and name the file that was in it in directory.url.")
+        }
+        () if std::str::from_utf8(&begins).is_ok() || begins.iter().all(|byte| byte.is_ascii()) => (
+            "it is a text",
+            "directory.url names the database file itself. A dump (.sql) has to be loaded into a database first.",
+        ),
+        () => (
+            "it is encrypted (SQLCipher, SEE), or another kind of file",
+            "Understudy cannot read encrypted files. Name a file that is not encrypted in directory.url.",
+        ),
+    };
+    Error::new(Code::DirectoryRefused, format!("{} is no SQLite database: {what}.", path.display()))
+        .hint(hint)
 }
 
 /// Why the file at `path` cannot be opened, when the system knows.
