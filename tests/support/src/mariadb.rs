@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::certificates::Certificate;
-use crate::server::{answer, free_port, instead_of_root, wait_until_logged};
+use crate::server::{Frozen, answer, free_port, instead_of_root, wait_until_logged};
 
 /// The administrator, who may do anything over the socket and needs no password there.
 pub const ADMIN: &str = "root";
@@ -36,6 +36,8 @@ impl MariaDbServer {
             .command(&program("mariadb-install-db", "/usr/bin"))
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(format!("--datadir={}", server.path("data").display()))
+            // Others make theirs at the same time.
+            .env("TMPDIR", server.directory.path())
             .output()
             .expect("mariadb-install-db runs");
         assert!(
@@ -56,6 +58,11 @@ impl MariaDbServer {
         self.sql("mysql", "SHUTDOWN");
         let mut server = self.server.take().expect("it was running");
         server.wait().expect("the server ends");
+    }
+
+    /// It holds still, with all that serve somebody.
+    pub fn freeze(&self) -> Frozen {
+        Frozen::server(self.server.as_ref())
     }
 
     /// Starts it again after [`Self::stop`], on the same port with the same data.

@@ -13,7 +13,7 @@ use mongodb::{Client, Database};
 use tempfile::TempDir;
 
 use crate::certificates::Certificate;
-use crate::server::{free_port, wait_until_logged};
+use crate::server::{Frozen, free_port, wait_until_logged};
 
 /// The administrator, who may do anything.
 pub const ADMIN: &str = "admin";
@@ -81,6 +81,11 @@ impl MongoServer {
         let told = Command::new("kill").args(["-TERM", &server.id().to_string()]).status();
         assert!(told.expect("kill runs").success(), "the server is told to stop");
         server.wait().expect("the server ends");
+    }
+
+    /// It holds still, with all that serve somebody.
+    pub fn freeze(&self) -> Frozen {
+        Frozen::server(self.server.as_ref())
     }
 
     /// Starts it again after [`Self::stop`], on the same port with the same data.

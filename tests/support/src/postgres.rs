@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::certificates::Certificate;
-use crate::server::{answer, free_port, instead_of_root, wait_until_logged};
+use crate::server::{Frozen, answer, free_port, instead_of_root, wait_until_logged};
 
 /// The administrator, who may do anything over the socket and has this password over TCP.
 pub const ADMIN: &str = "postgres";
@@ -105,6 +105,11 @@ impl PostgresServer {
             .expect("pg_ctl runs");
         assert!(stopped.status.success(), "pg_ctl: {}", String::from_utf8_lossy(&stopped.stderr));
         server.wait().expect("the server ends");
+    }
+
+    /// It holds still, with all that serve somebody.
+    pub fn freeze(&self) -> Frozen {
+        Frozen::server(self.server.as_ref())
     }
 
     /// Starts it again after [`Self::stop`], on the same port with the same data.

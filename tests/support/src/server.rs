@@ -3,10 +3,11 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Instant;
 
+use crate::processes::family;
 use crate::wait::PATIENCE;
 
 pub(crate) fn free_port() -> u16 {
@@ -24,6 +25,30 @@ pub(crate) fn instead_of_root(name: &str) -> Option<(u32, u32)> {
 
 pub(crate) fn this_user() -> u32 {
     std::fs::metadata("/proc/self").expect("a Linux system").uid()
+}
+
+/// A server that holds still: it neither answers nor hangs up, and takes what the system takes for it. It goes on when
+/// this is dropped.
+pub struct Frozen(Vec<u32>);
+
+impl Frozen {
+    pub(crate) fn server(server: Option<&Child>) -> Self {
+        let frozen = Self(family(server.expect("the server runs").id()));
+        frozen.signal("STOP");
+        frozen
+    }
+
+    fn signal(&self, name: &str) {
+        let pids = self.0.iter().map(u32::to_string);
+        // One that has ended meanwhile is of no interest.
+        let _ = Command::new("kill").args(["-s", name]).args(pids).stderr(Stdio::null()).status();
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.signal("CONT");
+    }
 }
 
 /// The account whose `field` in the system's list has this value.

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use understudy_core::connection::SshPart;
 
-use crate::server::{self, free_port, instead_of_root, this_user, wait_until_logged};
+use crate::server::{self, Frozen, free_port, instead_of_root, this_user, wait_until_logged};
 
 /// A running server.
 pub struct SshServer {
@@ -109,6 +109,11 @@ impl SshServer {
             let _ = server.kill();
             let _ = server.wait();
         }
+    }
+
+    /// It holds still, with all that serve somebody.
+    pub fn freeze(&self) -> Frozen {
+        Frozen::server(self.server.as_ref())
     }
 
     /// Starts it again after [`Self::stop`], on the same port.

@@ -249,13 +249,17 @@ impl Link {
                 is_last = true;
                 continue;
             }
-            if signs.asleep.load(Ordering::Relaxed) && began.elapsed() < self.patience {
+            if signs.will_wake() && began.elapsed() < self.patience {
                 waking.get_or_insert_with(|| self.waking());
                 tokio::time::sleep(SNOOZE).await;
                 continue;
             }
             if waking.is_some() && signs.asleep.load(Ordering::Relaxed) {
                 return Err(error.hint(ASLEEP));
+            }
+            if signs.starting.load(Ordering::Relaxed) {
+                // It says itself why.
+                return Err(error);
             }
             match self.explained(error).await {
                 (_, true) if !is_last => is_last = true,
@@ -288,7 +292,12 @@ impl Link {
                     answer
                 } else {
                     let _waking = self.waking();
-                    tokio::time::timeout(self.patience().saturating_sub(SLEEPY), connecting).await.ok()?
+                    tokio::select! {
+                        answer = tokio::time::timeout(self.patience().saturating_sub(SLEEPY), connecting) => {
+                            answer.ok()?
+                        }
+                        () = wire.meets_stranger() => return None,
+                    }
                 }
             }
         };
@@ -361,8 +370,16 @@ impl Link {
 pub(super) struct Signs {
     /// A server refused the password.
     pub(super) refused: AtomicBool,
-    /// A server is there and not ready yet.
+    /// A server is there, and hangs up without a word.
     pub(super) asleep: AtomicBool,
+    /// A server says that it is not ready yet.
+    pub(super) starting: AtomicBool,
+}
+
+impl Signs {
+    fn will_wake(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed) || self.starting.load(Ordering::Relaxed)
+    }
 }
 
 /// Why none of the servers could be used: what one of them said rather than that others said nothing.

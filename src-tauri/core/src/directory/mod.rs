@@ -39,6 +39,7 @@ mod wider;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -497,6 +498,31 @@ fn cancelled() -> Error {
 fn stopped() -> Error {
     Error::new(Code::DirectoryRefused, "The question was stopped on the database's side.")
         .hint("Ask again, or ask the database's administrator.")
+}
+
+/// Another program holds a lock on the table for longer than anybody wants to wait.
+fn locked(part: &DirectoryPart, said: &str) -> Error {
+    Error::new(Code::DirectoryTimeout, format!("{} is locked by another program.", part.table))
+        .hint(
+            "It is being changed (ALTER TABLE, LOCK TABLES), or a transaction was left open. Try again in a moment; if it \
+             stays locked, ask your database administrator who holds the lock.",
+        )
+        .details(said)
+}
+
+/// The server answers, and has not described `what` (a table, or all of them) in time.
+fn undescribed(what: &str, limit: Duration) -> Error {
+    Error::new(
+        Code::DirectoryTimeout,
+        format!("The database answers, but did not describe {what} within {} s.", limit.as_secs()),
+    )
+    .hint("It may be very busy. Try again in a moment; if it happens often, ask your database administrator.")
+}
+
+/// How long a search waits for a table that another program has locked: long enough for a quick change, and short
+/// enough to be told as what it is, before all of the time is up.
+fn lock_limit(limit: Duration) -> Duration {
+    (limit * 2 / 3).min(Duration::from_secs(2))
 }
 
 fn timed_out(part: &DirectoryPart) -> Error {

@@ -2,6 +2,8 @@
 //! them can do wrong.
 
 #[cfg(target_os = "linux")]
+mod accounts;
+#[cfg(target_os = "linux")]
 mod advice;
 #[cfg(target_os = "linux")]
 mod certificates;
@@ -10,6 +12,8 @@ mod faults;
 mod kept;
 #[cfg(target_os = "linux")]
 mod link;
+#[cfg(target_os = "linux")]
+mod locks;
 #[cfg(target_os = "linux")]
 mod logins;
 #[cfg(target_os = "linux")]
@@ -22,10 +26,14 @@ mod people;
 mod postgres;
 mod sidecars;
 #[cfg(target_os = "linux")]
+mod silence;
+#[cfg(target_os = "linux")]
 mod sleepers;
 mod spellings;
 mod sqlite;
 mod story;
+#[cfg(target_os = "linux")]
+mod strangers;
 mod suggestions;
 mod survey;
 mod wide;

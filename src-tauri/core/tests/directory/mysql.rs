@@ -769,7 +769,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
 }
 
 /// Waits until the server says so; asking it takes long enough to not be in its way.
-fn wait_for(server: &MariaDbServer, question: &str, answer: &str) {
+pub fn wait_for(server: &MariaDbServer, question: &str, answer: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let said = server.sql("mysql", question);
@@ -780,7 +780,7 @@ fn wait_for(server: &MariaDbServer, question: &str, answer: &str) {
     }
 }
 
-const NAPPING: &str =
+pub const NAPPING: &str =
     "SELECT count(*) FROM information_schema.processlist WHERE user = 'reader' AND state = 'User sleep'";
 const STUCK: &str =
     "SELECT count(*) FROM information_schema.processlist WHERE user = 'reader' AND command <> 'Sleep'";

@@ -708,7 +708,7 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
 
     let error = opening_fails(&part(&impostor(), "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused, "{error}");
-    assert!(error.message.contains("secure") && error.hint.unwrap().contains("sslrootcert"));
+    assert!(error.message.contains("secure") && error.hint.unwrap().contains("host and port"));
 
     // What changes after the directory was opened is told as well.
     let directory = open(&told).await;

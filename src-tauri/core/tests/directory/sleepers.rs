@@ -137,6 +137,23 @@ async fn a_postgres_that_sleeps_is_waited_for() {
     patience_has_an_end(&part, server.port()).await;
 }
 
+/// One that recovers for hours, or a standby that is not for reading: it says so itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_lets_nobody_in_yet_is_told_in_its_own_words() {
+    let server = postgres();
+    let part = part(format!("{}?sslmode=disable", server.url(READER, "postgres")));
+    let sleeper = Sleeper::before(server.port(), Asleep::Starting);
+    let impatient = DirectoryPart { patience: 5, ..at(&part, server.port(), &sleeper) };
+    let Err(error) = opened(&impatient, Arc::new(|_| {})).await else { panic!("it never starts") };
+    assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
+    assert!(error.message.contains("is not ready: the database system is starting up"), "{error}");
+    let text = error.to_string();
+    assert!(
+        !text.contains("VPN") && !text.contains("said nothing") && text.contains("hot_standby"),
+        "{text}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mariadb_that_sleeps_is_waited_for() {
     let server = mariadb();

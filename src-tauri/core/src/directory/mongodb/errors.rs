@@ -3,11 +3,12 @@
 //! By code, never by sentence: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>
 
 use std::io::ErrorKind as Io;
+use std::time::Duration;
 
 use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
 
 use crate::connection::DirectoryPart;
-use crate::directory::{stopped, timed_out, tls, unanswered};
+use crate::directory::{locked, stopped, timed_out, tls, unanswered};
 use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
@@ -82,7 +83,8 @@ pub(super) fn no_cluster(part: &DirectoryPart) -> Error {
 }
 
 fn from_server(error: &CommandError, part: &DirectoryPart) -> Error {
-    let said = error.message.trim_end_matches('.');
+    let said = said(&error.message);
+    let said = said.as_str();
     let refused = |message: String| Error::new(Code::DirectoryRefused, message);
     match error.code {
         // 8000 is Atlas' own.
@@ -90,17 +92,62 @@ fn from_server(error: &CommandError, part: &DirectoryPart) -> Error {
         13 => refused(format!("The database user may not read {}: {said}.", part.table))
             .hint("Let the database's administrator grant `find` and `listIndexes` on the collection."),
         50 | 262 => timed_out(part),
-        26 => Error::new(
+        24 | 46 => locked(part, said),
+        // No such collection; it was dropped or renamed while it was read.
+        26 | 175 => Error::new(
             Code::DirectoryMismatch,
             format!("{} has changed since the database was opened: {said}.", part.table),
         )
         .hint("Check the connection: its collection was renamed or removed."),
         11601 | 237 | 46841 => stopped(),
         // Shutting down, recovering, no primary: each is over by itself.
-        91 | 189 | 10107 | 11600 | 11602 | 13435 | 13436 => unreachable(part, said),
+        91 | 189 | 10107 | 11600 | 11602 | 13435 | 13436 => Error::new(
+            Code::DirectoryUnreachable,
+            format!("{} is not ready: {said}.", place(part)),
+        )
+        .hint(
+            "It answers, so host and port are right. It is being stopped or restarted, or its replica set chooses a new \
+             primary. Try again in a moment.",
+        ),
+        // A router that does not reach its shards; no server of the kind that is wanted.
+        6 | 7 | 89 | 133 | 134 | 9001 => unreachable(part, said),
+        // No more memory or room; more sessions than it keeps.
+        39 | 146 | 261 | 292 | 14031 => {
+            refused(format!("{} has a problem of its own: {said} (code {}).", place(part), error.code))
+                .hint("Ask its administrator: nothing is wrong with the connection.")
+        }
         code => refused(format!("The database could not answer: {said} (code {code})."))
             .hint("This comes from the server or the collection itself; its owner can tell more."),
     }
+}
+
+/// The server's words, without the command that it may repeat: what was searched for is in there, and what the driver
+/// adds to every command.
+fn said(message: &str) -> String {
+    let words = match message.split_once("command {") {
+        Some((before, command)) => {
+            let name = command.trim_start().split(':').next().unwrap_or_default();
+            format!("{before}command {name}")
+        }
+        None => match message.find('{').filter(|_| message.contains("lsid:")) {
+            Some(at) => message[..at].trim_end_matches([' ', ':']).to_owned(),
+            None => message.to_owned(),
+        },
+    };
+    words.trim_end_matches('.').to_owned()
+}
+
+/// A view is as slow as what it is made of.
+pub(in crate::directory) fn slow_view(part: &DirectoryPart, limit: Duration) -> Error {
+    let seconds = limit.as_secs_f64();
+    Error::new(
+        Code::DirectoryTimeout,
+        format!("{} is a view, and could not be read within {seconds} s.", part.table),
+    )
+    .hint(
+        "All of its stages run for each search. Ask whoever made it for $match and $sort in front, by an index of the \
+         collection below, or connect that collection itself; a longer directory.timeout_ms helps too.",
+    )
 }
 
 /// The code with which the server refused a command.
@@ -114,6 +161,21 @@ pub(in crate::directory) fn code(error: &DriverError) -> Option<i32> {
 /// The server did not let this user in.
 pub(super) fn is_login(error: &DriverError) -> bool {
     matches!(*error.kind, ErrorKind::Authentication { .. }) || matches!(code(error), Some(18 | 8000))
+}
+
+/// It answers nobody who does not begin with TLS.
+pub(super) fn wants_tls(part: &DirectoryPart) -> Error {
+    Error::new(
+        Code::DirectoryRefused,
+        format!("{} takes only TLS, and directory.url does not ask for it.", place(part)),
+    )
+    .hint("Add tls=true to directory.url, and tlsCAFile=/path/to/ca.pem for a private authority.")
+}
+
+/// It is there, and does not know what TLS is.
+pub(super) fn no_tls(part: &DirectoryPart) -> Error {
+    let cause = std::io::Error::other("the server does not support TLS");
+    TLS.insecure(&place(part), &cause)
 }
 
 fn refused_login(part: &DirectoryPart) -> Error {
@@ -148,5 +210,27 @@ pub(super) fn place(part: &DirectoryPart) -> String {
     match authority.rsplit('@').next().unwrap_or_default() {
         "" => "The database".to_owned(),
         hosts => format!("The database at {hosts}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_not_repeated_to_people() {
+        for (message, expected) in [
+            (
+                r#"not authorized on acme to execute command { find: "orders", filter: { email: "ada@example.com" }, lsid: { id: UUID("0190") }, $clusterTime: { clusterTime: Timestamp(1, 1) }, $db: "acme" }"#,
+                "not authorized on acme to execute command find",
+            ),
+            (
+                "Executor error during find command: { find: \"users\", lsid: { id: 1 } } :: caused by :: x",
+                "Executor error during find command",
+            ),
+            ("The field 'a' must be a {string}.", "The field 'a' must be a {string}"),
+        ] {
+            assert_eq!(said(message), expected);
+        }
     }
 }

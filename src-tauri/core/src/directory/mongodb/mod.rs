@@ -41,7 +41,7 @@ use crate::connection::DirectoryPart;
 use crate::error::{Code, Result};
 
 /// Looking around takes milliseconds; a server that needs longer is in trouble.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Reading a document and comparing it costs what so many rows of a table cost. A cautious guess, not a
 /// measurement: a question that nothing serves reads the collection up to six times over, and 31,000 documents
 /// took longer than 300 ms on two busy cores.
@@ -59,6 +59,15 @@ pub(super) struct MongoDirectory {
     words: Option<TextIndex>,
     info: Arc<Info>,
     indexes: Arc<Indexes>,
+    is_view: bool,
+}
+
+/// What was found when it was looked at.
+struct Seen {
+    mapping: Mapping<Field>,
+    words: Option<TextIndex>,
+    info: Arc<Info>,
+    is_view: bool,
 }
 
 /// What was seen of the collection's indexes.
@@ -75,12 +84,12 @@ impl MongoDirectory {
     pub(super) async fn open(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Self> {
         let server = Server::connect(Link::to_any(part, passwords)?, part).await?;
         match Self::awake(&server, part).await {
-            Ok((mapping, words, info)) => {
+            Ok(Seen { mapping, words, info, is_view }) => {
                 let seen = listed(&server).await;
                 let indexes =
                     Indexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
                 let (part, indexes) = (part.clone(), Arc::new(indexes));
-                Ok(Self { server, part, mapping, words, info, indexes })
+                Ok(Self { server, part, mapping, words, info, indexes, is_view })
             }
             Err(error) => {
                 server.close().await;
@@ -90,10 +99,7 @@ impl MongoDirectory {
     }
 
     /// Looks around, as soon as a server that sleeps is awake.
-    async fn awake(
-        server: &Arc<Server>,
-        part: &DirectoryPart,
-    ) -> Result<(Mapping<Field>, Option<TextIndex>, Arc<Info>)> {
+    async fn awake(server: &Arc<Server>, part: &DirectoryPart) -> Result<Seen> {
         let began = Instant::now();
         let mut waking = None;
         loop {
@@ -101,6 +107,11 @@ impl MongoDirectory {
                 Err(error) if error.code == Code::DirectoryUnreachable => error,
                 looked => return looked,
             };
+            if waking.is_none()
+                && let Some(stranger) = server.stranger().await
+            {
+                return Err(stranger);
+            }
             let sleeps = server.sleeps().await;
             if sleeps && began.elapsed() < part.patience() {
                 waking.get_or_insert_with(|| server.link().waking());
@@ -112,10 +123,7 @@ impl MongoDirectory {
         }
     }
 
-    async fn look_around(
-        server: &Arc<Server>,
-        part: &DirectoryPart,
-    ) -> Result<(Mapping<Field>, Option<TextIndex>, Arc<Info>)> {
+    async fn look_around(server: &Arc<Server>, part: &DirectoryPart) -> Result<Seen> {
         let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
         let built = match reading.command(doc! { "buildInfo": 1 }).await {
             Ok(built) => built,
@@ -138,7 +146,7 @@ impl MongoDirectory {
             reader: advice::reader(&server.database, &part.table),
             cautions: found.cautions,
         });
-        Ok((mapping, words, info))
+        Ok(Seen { mapping, words, info, is_view: found.is_view })
     }
 
     /// Looks at the indexes again, while nobody waits: one that was made or dropped counts from the next question on.
@@ -190,6 +198,9 @@ impl MongoDirectory {
             };
             match answer {
                 Ok(answer) => Ok(answer),
+                Err(error) if error.code == Code::DirectoryTimeout && self.is_view => {
+                    Err(errors::slow_view(&self.part, limit))
+                }
                 Err(error) => Err(self.server.explained(error).await),
             }
         };

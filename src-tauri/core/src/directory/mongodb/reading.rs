@@ -16,7 +16,7 @@ use bson::{Bson, Document, Utf8Lossy, doc};
 use mongodb::error::{Error as DriverError, ErrorKind};
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
-use mongodb::options::{AuthMechanism, ClientOptions, Collation, SelectionCriteria, ServerAddress};
+use mongodb::options::{AuthMechanism, ClientOptions, Collation, SelectionCriteria, ServerAddress, Tls};
 use mongodb::{Client, ClientSession, Collection, Database, SessionCursor};
 use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,10 +27,14 @@ use super::sight::Sight;
 use crate::connection::DirectoryPart;
 use crate::directory::link::{CONNECT_TIMEOUT, Link, Password};
 use crate::directory::timed_out;
+use crate::directory::wire::Address;
+use crate::directory::wire::stranger::{self, MONGODB, Stranger};
 use crate::error::{Code, Error, Result};
 
 /// So much later than its time a server may answer that time is up.
 const LATE: Duration = Duration::from_millis(250);
+/// A server that is there answers a ping by then, however busy it is.
+const PULSE: Duration = Duration::from_secs(2);
 
 /// Which server works for which session. Filled while a question runs.
 type Addresses = Arc<Mutex<HashMap<SessionId, Option<ServerAddress>>>>;
@@ -200,6 +204,46 @@ impl Server {
         false
     }
 
+    /// Whether the server says a word on a connection that asks for nothing. One that is only busy does.
+    async fn has_pulse(&self, client: &Client, address: ServerAddress) -> bool {
+        let admin = client.database("admin");
+        let ping = admin.run_command(doc! { "ping": 1 }).selection_criteria(only(address));
+        match tokio::time::timeout(PULSE, ping).await {
+            Ok(Ok(_)) => true,
+            // Whatever it says, it says something.
+            Ok(Err(error)) => errors::code(&error).is_some(),
+            Err(_) => false,
+        }
+    }
+
+    /// Why there is no such server, if another program is in its place.
+    pub(super) async fn stranger(&self) -> Option<Error> {
+        // Through a tunnel nobody knows.
+        if self.link.socks_port().is_some() || locked(&self.sight).has_answer() {
+            return None;
+        }
+        let place = errors::place(&self.part);
+        for host in &self.options.hosts {
+            let ServerAddress::Tcp { host, port, .. } = host else { continue };
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let address = Address::Tcp(host.to_owned(), port.unwrap_or(MONGODB.port));
+            let met = tokio::time::timeout(CONNECT_TIMEOUT, Stranger::met(&address)).await;
+            let encrypts = matches!(self.options.tls, Some(Tls::Enabled(_)));
+            match met.ok().flatten() {
+                Some(Stranger::Tls) if !encrypts => return Some(errors::wants_tls(&self.part)),
+                // It is what it should be; perhaps only one of the two speaks TLS.
+                Some(Stranger::MongoDb) => match (encrypts, stranger::speaks_tls(&address).await) {
+                    (true, false) => return Some(errors::no_tls(&self.part)),
+                    (false, true) => return Some(errors::wants_tls(&self.part)),
+                    _ => {}
+                },
+                None | Some(Stranger::Tls) => {}
+                Some(stranger) => return Some(stranger.told(&place, &MONGODB)),
+            }
+        }
+        None
+    }
+
     /// The URL names one server and wants no other.
     pub(super) fn is_one(&self) -> bool {
         self.options.direct_connection == Some(true)
@@ -328,6 +372,15 @@ impl Reading {
         .await
     }
 
+    /// The same, within a part of the time: a view has no books.
+    pub(in crate::directory) async fn estimate_within(&mut self, limit: Duration) -> Result<u64> {
+        let deadline = self.deadline;
+        self.deadline = deadline.min(Instant::now() + limit);
+        let estimate = self.estimate().await;
+        self.deadline = deadline;
+        estimate
+    }
+
     /// How many documents there are, as the server's own books say.
     pub(in crate::directory) async fn estimate(&mut self) -> Result<u64> {
         let count = doc! { "count": &self.server.part.table };
@@ -384,10 +437,15 @@ impl Reading {
         let mut answer = std::pin::pin!(ask(&mut self.session, left));
         let mut answered = tokio::time::timeout(left + LATE, &mut answer).await;
         if answered.is_err() {
-            // Not even to say that time is up: the connection may have fallen silent.
+            // Not even to say that time is up: the server may have fallen silent.
             self.server.is_stale.store(true, Ordering::Relaxed);
-            if locked(&self.server.addresses).get(&self.key).is_some_and(Option::is_some) {
-                return Err(timed_out(&self.server.part));
+            let working = locked(&self.server.addresses).get(&self.key).cloned().flatten();
+            if let Some(address) = working {
+                if self.server.has_pulse(&self.client, address).await {
+                    return Err(timed_out(&self.server.part));
+                }
+                let silent = "it fell silent in the middle of a question";
+                return Err(errors::unreachable(&self.server.part, silent));
             }
             // It has not even reached a server.
             answered = tokio::time::timeout(CONNECT_TIMEOUT, answer).await;
@@ -428,9 +486,7 @@ async fn stop(client: Client, session: Document, address: Option<ServerAddress>)
     let admin = client.database("admin");
     let mut kill = admin.run_command(doc! { "killSessions": [session] });
     if let Some(working) = address {
-        kill = kill.selection_criteria(SelectionCriteria::Predicate(Arc::new(move |server| {
-            *server.address() == working
-        })));
+        kill = kill.selection_criteria(only(working));
     }
     // Where it cannot be done the closed connection does it, half a second later.
     match tokio::time::timeout(CONNECT_TIMEOUT, kill).await {
@@ -438,6 +494,11 @@ async fn stop(client: Client, session: Document, address: Option<ServerAddress>)
         Ok(Err(error)) => tracing::debug!("a session could not be ended: {error}"),
         Err(_) => tracing::debug!("a session could not be ended in time"),
     }
+}
+
+/// This server and no other.
+fn only(address: ServerAddress) -> SelectionCriteria {
+    SelectionCriteria::Predicate(Arc::new(move |server| *server.address() == address))
 }
 
 async fn all(

@@ -31,7 +31,11 @@ pub(in crate::directory) async fn survey(
     let found = async { collections(&mut Reading::begin(&server, LIMIT).await?).await }.await;
     let found = match found {
         Ok(found) => Ok(found),
-        Err(error) => Err(server.explained(error).await),
+        Err(error) if error.code == Code::DirectoryUnreachable => match server.stranger().await {
+            Some(stranger) => Err(stranger),
+            None => Err(server.explained(error).await),
+        },
+        Err(error) => Err(error),
     };
     server.close().await;
     found

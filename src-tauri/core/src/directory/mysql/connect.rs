@@ -63,7 +63,7 @@ async fn connect_to(
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
             Err(wire.trouble().unwrap_or_else(|| errors::of(error, &part, &link)))
         }
-        None => Err(link.silent(&wire, &errors::place(&part))),
+        None => Err(wire.trouble().unwrap_or_else(|| link.silent(&wire, &errors::place(&part)))),
     }
 }
 

@@ -9,7 +9,7 @@ use sqlx::mysql::MySqlDatabaseError;
 use super::connect::EXAMPLE;
 use crate::connection::DirectoryPart;
 use crate::directory::link::Link;
-use crate::directory::{stopped, timed_out, tls, unanswered};
+use crate::directory::{locked, stopped, timed_out, tls, unanswered};
 use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
@@ -46,8 +46,24 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
             "This account logs in by the name of the operating system's account (unix_socket, auth_socket), not by a \
              password. Name another user in directory.url, with a password and SELECT on the table.",
         ),
-        // Wrong password; no password given; password expired; a login plugin that neither side has.
-        1045 | 1820 | 1862 | 1251 | 1524 => {
+        4151 | 3118 => refused(format!("{} refused the login: this account is locked.", place(part)))
+            .hint(OF_AN_ACCOUNT)
+            .statement(format!("ALTER USER {} ACCOUNT UNLOCK", account(part)))
+            .details(said),
+        // Too many wrong passwords: MariaDB's max_password_errors, MySQL's FAILED_LOGIN_ATTEMPTS.
+        4150 | 3955 => refused(format!(
+            "{} refused the login: this account is blocked after too many wrong passwords.",
+            place(part)
+        ))
+        .hint(OF_AN_ACCOUNT)
+        .statement(if number == 4150 { "FLUSH PRIVILEGES".to_owned() } else { format!("ALTER USER {} ACCOUNT UNLOCK", account(part)) })
+        .details(said),
+        1820 | 1862 => refused(format!("{} refused the login: this account's password has expired.", place(part)))
+            .hint(format!("{OF_AN_ACCOUNT} Then store the new password."))
+            .statement(format!("ALTER USER {} IDENTIFIED BY '…' PASSWORD EXPIRE NEVER", account(part)))
+            .details(said),
+        // Wrong password; no password given; a login plugin that neither side has.
+        1045 | 1251 | 1524 => {
             let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
                 "Check the user name in directory.url and the stored database password. Where a certificate \
                  lets in, it is named there as well: ssl-cert= and ssl-key=",
@@ -74,8 +90,9 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
             format!("{} has changed since the database was opened: {said}.", part.table),
         )
         .hint("Check the connection: its table or columns were renamed or removed."),
-        // MySQL's max_execution_time; MariaDB's max_statement_time; a lock.
-        3024 | 1969 | 1205 => timed_out(part),
+        // MySQL's max_execution_time; MariaDB's max_statement_time.
+        3024 | 1969 => timed_out(part),
+        1205 | 3572 => locked(part, said),
         // Interrupted, and not by us.
         1317 => stopped(),
         1792 | 1290 | 1836 => {
@@ -84,11 +101,34 @@ fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
         }
         1040 | 1203 | 1226 => refused(format!("{} takes no more connections: {said}.", place(part)))
             .hint("Try again in a moment, or raise the connection limit of this database user."),
-        // Shutting down; killed; the connection broke.
-        1053 | 1077 | 1079 | 1080 | 1152..=1161 | 1184 | 1927 | 3169 => unreachable(part, said),
+        // Shutting down; killed; idle for longer than the server allows.
+        1053 | 1077 | 1079 | 1080 | 1927 | 3169 | 4031 => Error::new(
+            Code::DirectoryUnreachable,
+            format!("{} closed the connection: {said}.", place(part)),
+        )
+        .hint("It is being stopped or restarted, or its administrator ended the session. Try again in a moment."),
+        // The connection broke.
+        1152..=1161 | 1184 => unreachable(part, said),
+        // No more memory, room or files; a damaged table; the storage engine.
+        126 | 127 | 145 | 1016 | 1021 | 1023 | 1026 | 1030 | 1034 | 1035 | 1037 | 1038 | 1041 | 1114
+        | 1135 | 1194 | 1195 | 1459 => {
+            refused(format!("{} has a problem of its own: {said} (error {number}).", place(part)))
+                .hint("Ask its administrator: nothing is wrong with the connection.")
+        }
         _ => refused(format!("The database could not answer: {said} (error {number})."))
             .hint("This comes from the table or view itself; its owner can tell more."),
     }
+}
+
+/// Goes before a statement about the account.
+const OF_AN_ACCOUNT: &str =
+    "Ask your database administrator to run this. (The part behind @ is the host that the account has.)";
+
+/// As SQL names the account of the URL's user, for any host.
+fn account(part: &DirectoryPart) -> String {
+    let user = url::Url::parse(&part.url).map(|url| url.username().to_owned()).unwrap_or_default();
+    let user = percent_encoding::percent_decode_str(&user).decode_utf8_lossy();
+    format!("'{}'@'%'", user.replace('\'', "''"))
 }
 
 /// The same, for who knows whether there is a password, and where it comes from.
@@ -106,7 +146,7 @@ fn number_of(error: &sqlx::Error) -> Option<u16> {
 
 /// The server did not let this user in.
 pub(super) fn is_login(error: &sqlx::Error) -> bool {
-    matches!(number_of(error), Some(1045 | 1820 | 1862))
+    number_of(error) == Some(1045)
 }
 
 /// A KILL QUERY arrived.
@@ -137,5 +177,28 @@ pub(super) fn place(directory: &DirectoryPart) -> String {
             format!("The database at {host}:{}", port.unwrap_or(3306))
         }
         (None, None) => "The database".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MySQL's own numbers: the tests' server is MariaDB.
+    #[test]
+    fn mysqls_own_numbers_are_known() {
+        let part: DirectoryPart =
+            toml::from_str("url = \"mysql://o'hara@db/acme\"\ntable = \"users\"\nid = \"id\"").unwrap();
+        let told = |number| from_number(number, "said", &part);
+        for number in [3118, 3955] {
+            let error = told(number);
+            assert_eq!(error.code, Code::DirectoryRefused, "{error}");
+            assert_eq!(error.statement.as_deref(), Some("ALTER USER 'o''hara'@'%' ACCOUNT UNLOCK"));
+        }
+        assert!(told(1862).message.contains("expired"));
+        assert_eq!(told(4031).code, Code::DirectoryUnreachable, "it idled for too long");
+        assert!(told(3572).message.contains("users is locked"));
+        assert!(told(3024).message.contains("did not answer within"));
+        assert!(told(1114).message.contains("a problem of its own"));
     }
 }

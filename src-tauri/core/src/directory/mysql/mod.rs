@@ -32,7 +32,10 @@ use super::link::Link;
 use super::mapping::Mapping;
 use super::plan::Size;
 use super::sql::{Dialect, Fetched, Statement, one_user, shortened, the_one};
-use super::{Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, time, timed_out, values};
+use super::{
+    Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, time, timed_out, undescribed,
+    values,
+};
 use crate::connection::DirectoryPart;
 use crate::error::Result;
 
@@ -77,9 +80,11 @@ impl MySqlDirectory {
             Ok((found, mapping))
         };
         // The limit is per statement; a network that fell silent keeps none.
-        let (found, mapping) = tokio::time::timeout(OPEN_LIMIT, read)
-            .await
-            .unwrap_or_else(|_| Err(errors::unreachable(part, "the catalogue could not be read in time")))?;
+        let Ok(read) = tokio::time::timeout(OPEN_LIMIT, read).await else {
+            drop(reading);
+            return Err(server.late(|part| undescribed(&part.table, OPEN_LIMIT)).await);
+        };
+        let (found, mapping) = read?;
         reading.finish().await;
         let (estimated_total, total_is_exact) = total(server, &found, &mapping).await;
         let info = Arc::new(Info {
@@ -130,8 +135,10 @@ impl Answering for MySqlDirectory {
         let mut reading = Reading::begin(&self.server, limit).await?;
         // The server's limit is per statement; this one is for all of them. When it strikes, or
         // whoever waits for us goes away, dropping `reading` stops the server.
-        let answer =
-            tokio::time::timeout(limit, ask(&mut reading)).await.map_err(|_| timed_out(&self.part))?;
+        let Ok(answer) = tokio::time::timeout(limit, ask(&mut reading)).await else {
+            drop(reading);
+            return Err(self.server.late(timed_out).await);
+        };
         match &answer {
             // Nobody waits for the end of a transaction that only read.
             Ok(_) => drop(tokio::spawn(reading.finish())),

@@ -17,10 +17,10 @@ use tokio::time::timeout;
 
 use super::errors;
 use super::server::{Flavour, Loan, POOL, Server};
-use crate::directory::Watch;
 use crate::directory::cursor::Value;
 use crate::directory::link::CONNECT_TIMEOUT;
 use crate::directory::sql::Statement;
+use crate::directory::{Watch, lock_limit};
 use crate::error::{Code, Error, Result};
 
 /// A killed statement ends at once; one that was not there yet to be killed is killed again.
@@ -28,6 +28,9 @@ const KILLED_AGAIN: Duration = Duration::from_millis(50);
 
 /// An idle server begins a transaction at once; a network that fell silent never does.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// The sums of no columns and no indexes.
+const UNSEEN: &str = "0/0";
 
 type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
 
@@ -64,13 +67,20 @@ impl Reading {
     async fn begin_on(mut loan: Loan, server: &Arc<Server>, limit: Duration) -> Result<Self> {
         // One round trip. The tiers of a search see one state of the table. The modes of the server's
         // administrator would change what our SQL means; the rest of the session is set by `connect`.
+        // While the catalogue is read, several statements may have to wait for the same lock.
+        let is_opening = server.watch.get().is_none();
+        let waits = if is_opening { 1 } else { lock_limit(limit).as_secs().max(1) };
         let limit = match server.flavour {
             Flavour::MySql => format!("max_execution_time = {}", limit.as_millis().max(1)),
             Flavour::MariaDb => format!("max_statement_time = {:.3}", limit.as_secs_f64()),
         };
+        // MariaDB's catalogue opens the table: where somebody has locked it, it is not waited for here.
+        let hasty = if server.flavour == Flavour::MariaDb { 0 } else { waits };
         let settings = format!(
-            "SET SESSION sql_mode = '', {limit}; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
-             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; SELECT CAST(CONNECTION_ID() AS CHAR), {}",
+            "SET SESSION sql_mode = '', lock_wait_timeout = {hasty}, {limit}; \
+             SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; SELECT CAST(CONNECTION_ID() AS CHAR), {}; \
+             SET SESSION lock_wait_timeout = {waits}",
             Watch::column(server.watch.get()),
         );
         let begun = async {
@@ -84,7 +94,10 @@ impl Reading {
             Err(_) => return Err(errors::unreachable(&server.part(), "the connection went silent")),
         };
         let reading = Self { server: Arc::clone(server), connection: Held::Idle(loan), thread };
-        match Watch::holds(server.watch.get(), table.as_ref(), &server.part()) {
+        // It cannot be seen: it is locked, or gone. The question itself will be told which.
+        let table = table.filter(|table| table != UNSEEN);
+        let watch = server.watch.get().filter(|_| table.is_some());
+        match Watch::holds(watch, table.as_ref(), &server.part()) {
             Ok(()) => Ok(reading),
             Err(error) => {
                 reading.finish().await;

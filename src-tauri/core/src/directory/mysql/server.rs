@@ -190,6 +190,16 @@ impl Server {
         errors::of(error, &self.part(), &self.link)
     }
 
+    /// Time is up: `busy` says of a server that still answers what it was too slow for.
+    pub(super) async fn late(&self, busy: impl FnOnce(&DirectoryPart) -> Error) -> Error {
+        let wire = Arc::clone(&self.chosen().wire);
+        if wire.has_pulse().await {
+            return busy(&self.part());
+        }
+        let silent = errors::unreachable(&self.part(), "it fell silent in the middle of a question");
+        self.link.explained(silent).await.0
+    }
+
     pub(super) async fn close(&self) {
         self.pool.close().await;
         self.canceller.close().await;

@@ -5,16 +5,15 @@ use std::collections::HashMap;
 
 use secrecy::SecretString;
 
-use super::errors;
 use super::reading::{Reading, text};
 use super::server::Server;
 use super::types::MyType;
 use crate::connection::DirectoryPart;
-use crate::directory::Known;
 use crate::directory::catalogue::mysql::{COLUMN, ask, column, relations};
 use crate::directory::catalogue::written;
 use crate::directory::link::Link;
 use crate::directory::survey::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
+use crate::directory::{Known, undescribed};
 use crate::error::Result;
 
 pub(in crate::directory) async fn survey(
@@ -23,9 +22,10 @@ pub(in crate::directory) async fn survey(
 ) -> Result<Findings> {
     let server = Server::connect(Link::new(part, &Known::passwords(password))?).await?;
     let mut reading = Reading::begin(&server, LIMIT).await?;
-    let found = tokio::time::timeout(LIMIT, tables(&mut reading))
-        .await
-        .unwrap_or_else(|_| Err(errors::unreachable(part, "the catalogue could not be read in time")));
+    let found = match tokio::time::timeout(LIMIT, tables(&mut reading)).await {
+        Ok(found) => found,
+        Err(_) => Err(server.late(|_| undescribed("its tables", LIMIT)).await),
+    };
     reading.finish().await;
     server.close().await;
     found

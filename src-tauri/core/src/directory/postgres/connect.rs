@@ -66,10 +66,12 @@ async fn connect_to(
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
-            signs.asleep.fetch_or(errors::is_starting(&error), Ordering::Relaxed);
-            Err(wire.trouble().unwrap_or_else(|| errors::of_login(error, &part, &link, wire.met())))
+            signs.starting.fetch_or(errors::is_starting(&error), Ordering::Relaxed);
+            let (user, database) = (url.user(), url.database());
+            let told = || errors::of_login(error, &part, &link, wire.met(), (&user, &database));
+            Err(wire.trouble().unwrap_or_else(told))
         }
-        None => Err(link.silent(&wire, &errors::place(&part))),
+        None => Err(wire.trouble().unwrap_or_else(|| link.silent(&wire, &errors::place(&part)))),
     }
 }
 

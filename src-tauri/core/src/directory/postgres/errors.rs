@@ -10,9 +10,10 @@ use sqlx::postgres::PgDatabaseError;
 
 use super::connect::EXAMPLE;
 use crate::connection::DirectoryPart;
+use crate::directory::ASK_ADMINISTRATOR;
 use crate::directory::link::Link;
 use crate::directory::wire::{Met, Privacy};
-use crate::directory::{timed_out, tls, unanswered};
+use crate::directory::{locked, timed_out, tls, unanswered};
 use crate::error::{Code, Error};
 
 pub(super) const TLS: tls::Options = tls::Options {
@@ -66,6 +67,7 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
             .hint("Check the connection: its table or columns were renamed, removed or recreated.")
         }
         "57014" => timed_out(part),
+        "55P03" => locked(part, said),
         "25006" => refused(format!("{} tried to write to the database: {said}.", part.table))
             .hint("Understudy only reads. Name a table or view that can be read without writing."),
         "53300" => refused(format!("{} takes no more connections: {said}.", place(part)))
@@ -79,11 +81,56 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
             "Ask again. If it happens often, its administrator can give questions more time \
              (max_standby_streaming_delay, hot_standby_feedback).",
         ),
-        // Shut down, crashed, starting up; class 08: the connection broke.
-        "57P01" | "57P02" | "57P03" => unreachable(part, said),
+        "57P03" => not_yet(part, said),
+        // Shut down, crashed, dropped; idle for longer than the server allows.
+        "57P01" | "57P02" | "57P04" | "57P05" | "25P03" | "25P04" => closed(part, said),
+        // The connection broke.
         code if code.starts_with("08") => unreachable(part, said),
+        // No more memory or room, a system call that failed, damaged data.
+        code if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) => {
+            refused(format!("{} has a problem of its own: {said} (SQLSTATE {code}).", place(part)))
+                .hint("Ask its administrator: nothing is wrong with the connection.")
+        }
         _ => refused(format!("The database could not answer: {said} (SQLSTATE {code})."))
             .hint("This comes from the table or view itself; its owner can tell more."),
+    }
+}
+
+/// It is there, and lets nobody in for now: it starts, shuts down, recovers, or follows another server.
+fn not_yet(part: &DirectoryPart, said: &str) -> Error {
+    Error::new(Code::DirectoryUnreachable, format!("{} is not ready: {said}.", place(part))).hint(
+        "It answers, so host and port are right. Try again in a moment. If it stays like this, ask its administrator; a \
+         standby lets nobody in without hot_standby = on.",
+    )
+}
+
+/// It ended a connection that worked.
+fn closed(part: &DirectoryPart, said: &str) -> Error {
+    Error::new(Code::DirectoryUnreachable, format!("{} closed the connection: {said}.", place(part))).hint(
+        "It is being stopped or restarted, or its administrator ended the session. Try again in a moment.",
+    )
+}
+
+/// The login was right, and this database is not for this user, or for nobody now.
+fn shut_out(error: &PgDatabaseError, part: &DirectoryPart, user: &str, database: &str) -> Option<Error> {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let said = error.message();
+    let refused = Error::new(
+        Code::DirectoryRefused,
+        format!("{} does not let this user into the database: {said}.", place(part)),
+    );
+    match error.code() {
+        "42501" => Some(refused.hint(ASK_ADMINISTRATOR).statement(format!(
+            "GRANT CONNECT ON DATABASE {} TO {}",
+            quoted(database),
+            quoted(user)
+        ))),
+        "55000" => Some(
+            refused
+                .hint(ASK_ADMINISTRATOR)
+                .statement(format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", quoted(database))),
+        ),
+        _ => None,
     }
 }
 
@@ -99,8 +146,17 @@ pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, link: &Link) -> Error
 }
 
 /// The same for a login, of which `met` says how far it came.
-pub(super) fn of_login(error: sqlx::Error, part: &DirectoryPart, link: &Link, met: Met) -> Error {
+pub(super) fn of_login(
+    error: sqlx::Error,
+    part: &DirectoryPart,
+    link: &Link,
+    met: Met,
+    (user, database): (&str, &str),
+) -> Error {
     let refusal = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    if let Some(shut_out) = refusal.and_then(|refusal| shut_out(refusal, part, user, database)) {
+        return shut_out;
+    }
     let Some(refusal) = refusal.filter(|refusal| refusal.code() == "28000") else {
         return of(error, part, link);
     };

@@ -32,9 +32,10 @@ use super::sql::{Fetched, Statement, one_user, shortened, the_one};
 use super::values;
 use super::{
     Caution, Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, stopped, time, timed_out,
+    undescribed,
 };
 use crate::connection::DirectoryPart;
-use crate::error::{Code, Result};
+use crate::error::Result;
 
 /// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
@@ -64,7 +65,7 @@ impl PostgresDirectory {
             let mut mapping = Mapping::new(part, &found.table)?;
             // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
             let version = version.split(' ').next().unwrap_or_default();
-            served::find(&mut reading, &mut mapping, version).await;
+            served::find(&mut reading, &mut mapping, version).await?;
             reading.watch(&mapping.table).await;
             let guarded = row_security::read(&mut reading, &found.oid).await;
             let cautions: Vec<Caution> = guarded.iter().filter_map(row_security::Guarded::caution).collect();
@@ -82,9 +83,13 @@ impl PostgresDirectory {
             Ok((mapping, info))
         };
         // The limit is per statement; a network that fell silent keeps none.
-        let read = tokio::time::timeout(OPEN_LIMIT, read)
-            .await
-            .unwrap_or_else(|_| Err(errors::unreachable(part, "the catalogue could not be read in time")));
+        let read = tokio::time::timeout(OPEN_LIMIT, read).await;
+        let read = if let Ok(read) = read {
+            read
+        } else {
+            reading.abandon();
+            Err(server.late(|part| undescribed(&part.table, OPEN_LIMIT)).await)
+        };
         reading.finish().await;
         match read {
             Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
@@ -146,8 +151,10 @@ impl Answering for PostgresDirectory {
         let started = Instant::now();
         // The server's limit is per statement; this one is for all of them. When it strikes, or
         // whoever waits for us goes away, dropping `reading` stops the server.
-        let answer =
-            tokio::time::timeout(limit, ask(&mut reading)).await.map_err(|_| timed_out(&self.part))?;
+        let Ok(answer) = tokio::time::timeout(limit, ask(&mut reading)).await else {
+            drop(reading);
+            return Err(self.server.late(timed_out).await);
+        };
         match &answer {
             // Nobody waits for the end of a transaction that only read.
             Ok(_) => drop(tokio::spawn(reading.finish())),
@@ -155,11 +162,7 @@ impl Answering for PostgresDirectory {
         }
         // One code for two causes: the limit, and somebody who stopped it before.
         let early = started.elapsed() < limit.mul_f32(0.9);
-        Ok(answer.map_err(
-            |error| {
-                if early && error.code == Code::DirectoryTimeout { stopped() } else { error }
-            },
-        ))
+        Ok(answer.map_err(|error| if early && error == timed_out(&self.part) { stopped() } else { error }))
     }
 
     async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {

@@ -17,13 +17,13 @@ use sqlx::{AssertSqlSafe, Connection, Postgres, Row, ValueRef};
 use super::connect::connect;
 use super::errors;
 use crate::connection::DirectoryPart;
-use crate::directory::Watch;
 use crate::directory::cursor::Value;
 use crate::directory::joined::Joined;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
 use crate::directory::sql::Statement;
 use crate::directory::wire::Wire;
-use crate::error::{Code, Result};
+use crate::directory::{Watch, lock_limit};
+use crate::error::{Code, Error, Result};
 
 /// Connections at the most: a search has one, and a second for a moment. The database is somebody's
 /// production.
@@ -185,8 +185,18 @@ impl Server {
         }
     }
 
-    pub(super) fn failed(&self, error: sqlx::Error) -> crate::error::Error {
+    pub(super) fn failed(&self, error: sqlx::Error) -> Error {
         errors::of(error, &self.part(), &self.link)
+    }
+
+    /// Time is up: `busy` says of a server that still answers what it was too slow for.
+    pub(super) async fn late(&self, busy: impl FnOnce(&DirectoryPart) -> Error) -> Error {
+        let wire = Arc::clone(&self.chosen().wire);
+        if wire.has_pulse().await {
+            return busy(&self.part());
+        }
+        let silent = errors::unreachable(&self.part(), "it fell silent in the middle of a question");
+        self.link.explained(silent).await.0
     }
 
     pub(super) async fn close(&self) {
@@ -251,13 +261,14 @@ impl Reading {
         // of it ends with the transaction, which is what poolers need.
         let settings = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
-             SET LOCAL statement_timeout = {}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
+             SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
              SET LOCAL row_security = on; \
              SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; \
              SET LOCAL jit = off; \
              SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_bitmapscan = off; \
              SELECT pg_backend_pid()::text, {}",
             limit.as_millis(),
+            lock_limit(limit).as_millis().max(1),
             Watch::column(server.watch.get()),
         );
         let begun = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_one(reading.connection());
@@ -351,6 +362,10 @@ impl Reading {
         let set = sqlx::raw_sql(AssertSqlSafe(settings)).execute(self.connection()).await;
         self.gathers = gathers;
         set.map(drop).map_err(|error| self.server.failed(error))
+    }
+
+    pub(super) fn failed(&self, error: sqlx::Error) -> Error {
+        self.server.failed(error)
     }
 
     /// Nobody wants the answer that is still on its way.

@@ -15,6 +15,7 @@ use crate::directory::catalogue::postgres::PgType;
 use crate::directory::catalogue::{CatalogueName, Form, Served, TableColumn};
 use crate::directory::mapping::Mapping;
 use crate::directory::sql::{Dialect, qualified};
+use crate::error::{Code, Result};
 
 type Column = TableColumn<PgType>;
 
@@ -41,9 +42,10 @@ enum Means {
     Order,
 }
 
-/// Finds out what serves each column of `mapping`. Where the planner does not tell, nothing is served.
+/// Finds out what serves each column of `mapping`. Where the planner does not tell, nothing is served. Fails where it
+/// cannot tell now: a table that somebody has locked has its indexes all the same.
 /// `version`: the server's, `15.18`.
-pub(super) async fn find(reading: &mut Reading, mapping: &mut Mapping<PgType>, version: &str) {
+pub(super) async fn find(reading: &mut Reading, mapping: &mut Mapping<PgType>, version: &str) -> Result<()> {
     let ties = version.split('.').next().and_then(|major| major.parse().ok()) >= Some(WITH_TIES_SINCE);
     let mut asked: Vec<(CatalogueName, Probe)> = Vec::new();
     let searched = |column: &Column| mapping.search.iter().any(|known| known.name == column.name);
@@ -57,7 +59,11 @@ pub(super) async fn find(reading: &mut Reading, mapping: &mut Mapping<PgType>, v
         Ok(plans) => plans,
         Err(cause) => {
             tracing::warn!("the planner does not tell what its indexes serve: {cause}");
-            return;
+            let cause = cause.downcast::<sqlx::Error>().map_err(drop);
+            return match cause.map(|cause| reading.failed(*cause)) {
+                Ok(error) if error.code == Code::DirectoryTimeout => Err(error),
+                _ => Ok(()),
+            };
         }
     };
     for ((name, probe), plan) in asked.iter().zip(&plans) {
@@ -78,6 +84,7 @@ pub(super) async fn find(reading: &mut Reading, mapping: &mut Mapping<PgType>, v
     for (shown, column) in mapping.shown.iter().zip(&mut mapping.columns) {
         column.sortable = shown.access.order.is_some();
     }
+    Ok(())
 }
 
 fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<Probe> {

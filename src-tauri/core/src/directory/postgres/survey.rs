@@ -6,14 +6,13 @@ use secrecy::SecretString;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::errors;
 use super::reading::{Reading, Server};
 use crate::connection::DirectoryPart;
-use crate::directory::Known;
 use crate::directory::catalogue::postgres::{RELATIONS, kind, whole_rows};
 use crate::directory::catalogue::written;
 use crate::directory::link::Link;
 use crate::directory::survey::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
+use crate::directory::{Known, undescribed};
 use crate::error::Result;
 
 /// The columns that this user may read, of the tables with these oids. A domain is the type below it.
@@ -34,13 +33,13 @@ pub(in crate::directory) async fn survey(
 ) -> Result<Findings> {
     let server = Server::connect(Link::new(part, &Known::passwords(password))?).await?;
     let mut reading = Reading::begin(&server, LIMIT).await?;
-    let found = tokio::time::timeout(LIMIT, tables(reading.connection()))
-        .await
-        .unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut))
-        .map_err(|error| match error {
-            sqlx::Error::PoolTimedOut => errors::unreachable(part, "the catalogue could not be read in time"),
-            error => server.failed(error),
-        });
+    let listed = tokio::time::timeout(LIMIT, tables(reading.connection())).await;
+    let found = if let Ok(found) = listed {
+        found.map_err(|error| server.failed(error))
+    } else {
+        reading.abandon();
+        Err(server.late(|_| undescribed("its tables", LIMIT)).await)
+    };
     reading.finish().await;
     server.close().await;
     found

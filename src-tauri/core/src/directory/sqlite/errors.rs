@@ -67,6 +67,11 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
     }
 }
 
+/// It may end in the middle of a letter.
+fn is_text(begins: &[u8]) -> bool {
+    std::str::from_utf8(begins).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
 /// What the file is instead, by how it begins.
 fn not_a_database(part: &DirectoryPart) -> Error {
     let path = super::path(part).unwrap_or_default();
@@ -86,7 +91,7 @@ fn not_a_database(part: &DirectoryPart) -> Error {
         {
             ("it is an archive", "Unpack it, and name the file that was in it in directory.url.")
         }
-        () if std::str::from_utf8(&begins).is_ok() || begins.iter().all(|byte| byte.is_ascii()) => (
+        () if is_text(&begins) => (
             "it is a text",
             "directory.url names the database file itself. A dump (.sql) has to be loaded into a database first.",
         ),

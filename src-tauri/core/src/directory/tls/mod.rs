@@ -160,6 +160,14 @@ impl Options {
                     "See {client}= in directory.url: it has to be valid, and signed by an authority that the server knows."
                 ),
             ),
+            // What is no message of TLS comes from somebody who does not speak it.
+            Tls::InvalidMessage(_) => (
+                "what answers there does not speak TLS".to_owned(),
+                format!(
+                    "Check the host and port in directory.url. {} sends everything in the open.",
+                    self.off
+                ),
+            ),
             other => (other.to_string(), self.hint()),
         }
     }
@@ -188,6 +196,11 @@ impl Options {
             self.off.split('=').next().unwrap_or_default()
         )
     }
+}
+
+/// The handshake failed because nobody spoke TLS: something else was said, or somebody hung up.
+pub(super) fn is_unspoken(cause: &std::io::Error) -> bool {
+    rooted(cause).is_none_or(|tls| matches!(tls, Tls::InvalidMessage(_)))
 }
 
 /// The TLS library's own error, below what drivers and streams have wrapped around it.

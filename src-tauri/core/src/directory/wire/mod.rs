@@ -7,29 +7,33 @@
 
 mod mysql;
 mod postgres;
+pub(super) mod stranger;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::TaskTracker;
 
-use super::tls::{Demand, Options, Trust};
+use self::stranger::{Stranger, Wanted};
+use super::tls::{self, Demand, Options, Trust};
 use super::tunnel::Entrance;
 use super::tunnel_folder::TunnelFolder;
 use super::unanswered;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// Rows come in large pieces, questions in small ones.
 const QUESTIONS: usize = 8 << 10;
 const ANSWERS: usize = 64 << 10;
 /// A server hangs up at once when its client does.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// A server that is there says a word by then, however busy it is.
+const PULSE: Duration = Duration::from_secs(2);
 
 /// Where a server is, and what has to be so before a password goes there.
 pub(super) struct Route {
@@ -50,6 +54,28 @@ pub(super) enum Address {
     Socket(std::path::PathBuf),
     /// Where a tunnel begins: whoever is behind it is somewhere else.
     Tunnel(Entrance, String),
+}
+
+impl Address {
+    async fn call(&self) -> std::io::Result<Server> {
+        Ok(match self {
+            Self::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            #[cfg(unix)]
+            Self::Socket(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            #[cfg(unix)]
+            Self::Tunnel(Entrance::Socket(folder), name) => {
+                Box::new(tokio::net::UnixStream::connect(folder.join(name)).await?)
+            }
+            #[cfg(not(unix))]
+            Self::Tunnel(Entrance::Port(port), _) => {
+                Box::new(TcpStream::connect(("127.0.0.1", *port)).await?)
+            }
+        })
+    }
 }
 
 /// How the engine lets in.
@@ -93,6 +119,7 @@ pub(super) struct Met {
 /// Made for one server. Dropped, it takes no new connection; those that were made stay.
 pub(super) struct Wire {
     entrance: Entrance,
+    route: Arc<Route>,
     seen: Arc<Seen>,
     listening: AbortHandle,
     _folder: TunnelFolder,
@@ -123,14 +150,15 @@ impl Wire {
             trouble: Mutex::default(),
             connections: TaskTracker::new(),
         });
-        let (route, noticed) = (Arc::new(route), Arc::clone(&seen));
+        let route = Arc::new(route);
+        let (way, noticed) = (Arc::clone(&route), Arc::clone(&seen));
         let listening = tokio::spawn(async move {
             while let Ok((driver, _)) = listener.accept().await {
-                let carrying = carry(driver, Arc::clone(&route), Arc::clone(&noticed), limit);
+                let carrying = carry(driver, Arc::clone(&way), Arc::clone(&noticed), limit);
                 noticed.connections.spawn(carrying);
             }
         });
-        Ok(Arc::new(Self { entrance, seen, listening: listening.abort_handle(), _folder: folder }))
+        Ok(Arc::new(Self { entrance, route, seen, listening: listening.abort_handle(), _folder: folder }))
     }
 
     /// Waits, but not for long, until what the driver has closed is closed on the other side as well.
@@ -154,6 +182,23 @@ impl Wire {
         *self.seen.met.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the server says a word, on a connection of its own and without a login. One that is only busy does.
+    pub(super) async fn has_pulse(&self) -> bool {
+        tokio::time::timeout(PULSE, self.route.say_a_word()).await.is_ok_and(|said| said.unwrap_or(false))
+    }
+
+    /// Returns when it is known that whoever is silent there is no such server, and leaves that as the trouble.
+    pub(super) async fn meets_stranger(&self) {
+        if *self.seen.stage.borrow() == Stage::Reached
+            && let Some(error) = self.route.stranger().await
+        {
+            self.seen.reach(Stage::Answering);
+            self.seen.trouble(error);
+        } else {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Why there was no login, where that was decided here.
     pub(super) fn trouble(&self) -> Option<Error> {
         self.seen.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -173,6 +218,10 @@ impl Seen {
             *now = (*now).max(stage);
             further
         });
+    }
+
+    fn trouble(&self, error: Error) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 
     fn meet(&self, change: impl FnOnce(&mut Met)) {
@@ -214,7 +263,19 @@ async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<Seen>, limi
             let _ =
                 tokio::io::copy_bidirectional_with_sizes(&mut driver, &mut server, QUESTIONS, ANSWERS).await;
         }
-        Ok(Err(error)) => *seen.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
+        Ok(Err(error)) => {
+            // One that hangs up without a word may be another program, which did not understand.
+            let is_speechless = *seen.stage.borrow() == Stage::Reached;
+            let stranger = if is_speechless && error.code == Code::DirectoryUnreachable {
+                route.stranger().await
+            } else {
+                None
+            };
+            if stranger.is_some() {
+                seen.reach(Stage::Answering);
+            }
+            seen.trouble(stranger.unwrap_or(error));
+        }
         // Whoever waited has given up long ago.
         Err(_) => {}
     }
@@ -223,7 +284,7 @@ async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<Seen>, limi
 impl Route {
     /// The server, once it has let the driver in or has said why it does not.
     async fn lead(&self, driver: &mut impl Stream, seen: &Seen) -> Result<Server> {
-        let server = self.call().await.map_err(|cause| self.broken(&cause))?;
+        let server = self.address.call().await.map_err(|cause| self.broken(&cause))?;
         seen.reach(Stage::Reached);
         let mut conversation = Conversation { route: self, seen, driver };
         match &self.login {
@@ -234,24 +295,32 @@ impl Route {
         }
     }
 
-    async fn call(&self) -> std::io::Result<Server> {
-        Ok(match &self.address {
-            Address::Tcp(host, port) => {
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
-                stream.set_nodelay(true)?;
-                Box::new(stream)
-            }
-            #[cfg(unix)]
-            Address::Socket(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
-            #[cfg(unix)]
-            Address::Tunnel(Entrance::Socket(folder), name) => {
-                Box::new(tokio::net::UnixStream::connect(folder.join(name)).await?)
-            }
-            #[cfg(not(unix))]
-            Address::Tunnel(Entrance::Port(port), _) => {
-                Box::new(TcpStream::connect(("127.0.0.1", *port)).await?)
-            }
-        })
+    fn wanted(&self) -> &'static Wanted {
+        match self.login {
+            Login::Postgres { .. } => &stranger::POSTGRES,
+            Login::MySql => &stranger::MYSQL,
+        }
+    }
+
+    /// Why there is no such server, if another program is there.
+    async fn stranger(&self) -> Option<Error> {
+        let stranger = Stranger::met(&self.address).await?;
+        (stranger != self.wanted().is).then(|| self.met(stranger))
+    }
+
+    fn met(&self, stranger: Stranger) -> Error {
+        stranger.told(&self.place, self.wanted())
+    }
+
+    /// `true`: the server said something.
+    async fn say_a_word(&self) -> std::io::Result<bool> {
+        let mut server = self.address.call().await?;
+        // MySQL speaks first.
+        if matches!(self.login, Login::Postgres { .. }) {
+            server.write_all(&postgres::TLS_PLEASE).await?;
+            server.flush().await?;
+        }
+        Ok(server.read(&mut [0]).await? > 0)
     }
 
     /// Nobody is in between whom one would have to fear.
@@ -292,7 +361,14 @@ impl<D: Stream> Conversation<'_, D> {
             .map_err(|cause| self.route.options.insecure(&self.route.place, &cause))?;
         let trust = &self.route.trust;
         let connecting = TlsConnector::from(Arc::clone(&trust.config)).connect(name, server);
-        let encrypted = connecting.await.map_err(|cause| self.broken(&cause))?;
+        let encrypted = match connecting.await {
+            Ok(encrypted) => encrypted,
+            Err(cause) => {
+                // Who does not speak TLS may be no such server either.
+                let stranger = if tls::is_unspoken(&cause) { self.route.stranger().await } else { None };
+                return Err(stranger.unwrap_or_else(|| self.broken(&cause)));
+            }
+        };
         let privacy = if trust.is_certain { Privacy::Certain } else { Privacy::Encrypted };
         self.seen.meet(|met| met.privacy = privacy);
         Ok(Box::new(encrypted))

@@ -6,8 +6,8 @@
 
 use tokio::io::AsyncReadExt;
 
+use super::stranger::Stranger;
 use super::{Conversation, Privacy, Server, Stage, Stream, gone};
-use crate::directory::unanswered;
 use crate::error::{Code, Error, Result};
 
 /// No packet of a login is longer.
@@ -43,6 +43,10 @@ impl Packet {
     async fn read(from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Self> {
         let mut header = [0; 4];
         from.read_exact(&mut header).await?;
+        Self::behind(header, from).await
+    }
+
+    async fn behind(header: [u8; 4], from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Self> {
         let length = u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize;
         if !(1..=LONGEST).contains(&length) {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
@@ -62,8 +66,14 @@ pub(super) async fn log_in(
     conversation: &mut Conversation<'_, impl Stream>,
     mut server: Server,
 ) -> Result<Server> {
-    let mut greeting = Packet::read(&mut server).await.map_err(|cause| conversation.broken(&cause))?;
+    let mut header = [0; 4];
+    server.read_exact(&mut header).await.map_err(|cause| conversation.broken(&cause))?;
     conversation.seen.reach(Stage::Answering);
+    if let Some(stranger) = Stranger::of(&header) {
+        return Err(conversation.route.met(stranger));
+    }
+    let greeting = Packet::behind(header, &mut server).await;
+    let mut greeting = greeting.map_err(|cause| conversation.broken(&cause))?;
     if greeting.body[0] == first::ERROR {
         // It takes nobody now, or not from here.
         conversation.tell_driver(&greeting.written(greeting.number)).await?;
@@ -71,7 +81,7 @@ pub(super) async fn log_in(
     }
     let Some(seen) = Greeting::adapt(&mut greeting.body) else {
         let said = format!("protocol {}", greeting.body[0]);
-        return Err(unanswered::from_protocol(&conversation.route.place, &said));
+        return Err(conversation.route.met(Stranger::Unknown).details(said));
     };
     conversation.tell_driver(&greeting.written(greeting.number)).await?;
     let mut login = Packet::read(conversation.driver).await.map_err(|_| gone())?;

@@ -3,13 +3,15 @@
 
 use tokio::io::AsyncReadExt;
 
+use super::stranger::Stranger;
 use super::{Conversation, Server, Stage, Stream, gone};
-use crate::directory::unanswered;
 use crate::error::{Code, Error, Result};
 
 /// No message of a login is longer.
 const LONGEST: usize = 64 << 10;
-const TLS_PLEASE: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+/// A type, and a length.
+const HEAD: usize = 5;
+pub(super) const TLS_PLEASE: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
 /// What stands behind `R`.
 mod asked {
@@ -37,15 +39,26 @@ pub(super) async fn log_in(
             b'N' if conversation.needs_tls() => return Err(conversation.route.no_tls()),
             b'N' => {}
             other => {
+                let stranger = Stranger::behind(other, &mut server).await;
                 let said = format!("0x{other:02x} in answer to SSLRequest");
-                return Err(unanswered::from_protocol(&conversation.route.place, &said));
+                return Err(conversation.route.met(stranger).details(said));
             }
         }
     }
     conversation.send(&mut server, &startup.written(options)).await?;
     loop {
-        let message = message(&mut server).await.map_err(|cause| conversation.broken(&cause))?;
+        let mut head = [0; HEAD];
+        server.read_exact(&mut head).await.map_err(|cause| conversation.broken(&cause))?;
         conversation.seen.reach(Stage::Answering);
+        if let Some(stranger) =
+            Stranger::of(&head).or_else(|| length(head).is_none().then_some(Stranger::Unknown))
+        {
+            return Err(conversation
+                .route
+                .met(stranger)
+                .details(format!("{head:02x?} in answer to the startup message")));
+        }
+        let message = message(head, &mut server).await.map_err(|cause| conversation.broken(&cause))?;
         let is_answered = match message[0] {
             b'R' => judge(conversation, &startup, &message[5..])?,
             // A notice, or which version it speaks; more will come.
@@ -58,7 +71,9 @@ pub(super) async fn log_in(
             Next::Open => return Ok(server),
             Next::Server => {}
             Next::Driver => {
-                let answer = self::message(conversation.driver).await.map_err(|_| gone())?;
+                let mut head = [0; HEAD];
+                conversation.driver.read_exact(&mut head).await.map_err(|_| gone())?;
+                let answer = self::message(head, conversation.driver).await.map_err(|_| gone())?;
                 conversation.send(&mut server, &answer).await?;
             }
         }
@@ -185,15 +200,17 @@ impl Startup {
     }
 }
 
-/// A type, a length that counts itself, and the rest.
-async fn message(from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Vec<u8>> {
-    let mut message = vec![0; 5];
-    from.read_exact(&mut message).await?;
-    let length = u32::from_be_bytes([message[1], message[2], message[3], message[4]]) as usize;
-    if !(4..=LONGEST).contains(&length) {
-        return Err(std::io::ErrorKind::UnexpectedEof.into());
-    }
+/// Of what is behind the type and counts itself; `None`: no message of a login has that.
+fn length(head: [u8; HEAD]) -> Option<usize> {
+    let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+    (4..=LONGEST).contains(&length).then_some(length)
+}
+
+/// The whole message that begins with `head`.
+async fn message(head: [u8; HEAD], from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Vec<u8>> {
+    let length = length(head).ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let mut message = head.to_vec();
     message.resize(length + 1, 0);
-    from.read_exact(&mut message[5..]).await?;
+    from.read_exact(&mut message[HEAD..]).await?;
     Ok(message)
 }

@@ -4,7 +4,7 @@ mod documents;
 mod large;
 mod lists;
 mod meteor;
-mod server;
+pub mod server;
 
 use std::sync::Arc;
 

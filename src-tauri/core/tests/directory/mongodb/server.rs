@@ -39,7 +39,9 @@ async fn refusals_are_told_apart() {
 
     let error = opening_fails(&least("orders"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused, "{error}");
-    assert!(error.message.contains("orders") && error.hint.unwrap().contains("find"));
+    assert!(error.message.contains("orders") && error.hint.as_ref().unwrap().contains("find"));
+    let text = error.to_string();
+    assert!(!text.contains(['{', '$']) && !text.contains("lsid"), "the command is not repeated: {text}");
     let error = opening_fails(&users, Some("wr0ng")).await;
     assert_eq!(error.code, Code::DirectoryRefused, "{error}");
     assert!(error.message.contains("127.0.0.1") && error.message.contains("login"), "{error}");
@@ -84,8 +86,13 @@ async fn refusals_are_told_apart() {
 
 /// What works for Understudy on the server right now.
 async fn running(server: &MongoServer) -> Vec<Document> {
+    running_in(server, DATABASE).await
+}
+
+/// The same in another database.
+pub async fn running_in(server: &MongoServer, database: &str) -> Vec<Document> {
     let admin = server.database("admin");
-    let ours = doc! { "appName": "understudy", "active": true, "command.$db": DATABASE };
+    let ours = doc! { "appName": "understudy", "active": true, "command.$db": database };
     let current = doc! { "$currentOp": { "allUsers": true } };
     let mut cursor = admin.aggregate([current, doc! { "$match": ours }]).await.unwrap();
     let mut operations = Vec::new();
@@ -229,6 +236,31 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
         "{:?}",
         left.get("inprog").map(Bson::to_string)
     );
+}
+
+/// What it is made of is as slow as that, whatever is searched for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_that_takes_too_long_is_told_as_one() {
+    let server = server().await;
+    insert(&server, "users", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
+    let view = doc! { "create": "customers", "viewOn": "users", "pipeline": [{ "$match": {} }] };
+    server.command(DATABASE, view).await;
+    let customers =
+        DirectoryPart { email: Some("email".into()), timeout_ms: 300, ..part(&server, "customers") };
+    let directory = open(&customers).await;
+    assert_eq!(search(&*directory, &query("")).await.rows.len(), 1);
+
+    let nap = doc! { "$function": { "body": "function() { sleep(60000); return true; }", "args": [], "lang": "js" } };
+    let pipeline = vec![doc! { "$match": { "$expr": nap } }];
+    server.command(DATABASE, doc! { "collMod": "customers", "viewOn": "users", "pipeline": pipeline }).await;
+    let searched = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
+    let opened = opening_fails(&customers, Some(READER_PASSWORD)).await;
+    for (error, seconds) in [(searched, "0.3 s"), (opened, "10 s")] {
+        assert_eq!(error.code, Code::DirectoryTimeout, "{error}");
+        assert!(error.message.contains("customers is a view") && error.message.contains(seconds), "{error}");
+        assert!(error.hint.as_ref().unwrap().contains("the collection below"), "{error}");
+    }
+    directory.close().await;
 }
 
 /// The server that the URL names answers, and calls itself something that nobody here knows.

@@ -15,14 +15,18 @@ use self::indexes::{Index, access, indexes};
 use super::{CatalogueName, Table, TableColumn};
 use crate::connection::DirectoryPart;
 use crate::directory::mapping::table_missing;
+use crate::directory::mongodb::OPEN_LIMIT;
+use crate::directory::mongodb::errors::slow_view;
 use crate::directory::mongodb::reading::{Find, Reading};
 use crate::directory::mongodb::values::{self, Class};
 use crate::directory::mongodb::{cut, paths};
-use crate::directory::{Caution, FieldKind};
-use crate::error::Result;
+use crate::directory::{Caution, FieldKind, undescribed};
+use crate::error::{Code, Result};
 
 /// So many of the newest documents tell what a path holds.
 const SAMPLE: usize = 200;
+/// Counting is a nicety, and reads all of a view.
+const COUNT_LIMIT: Duration = Duration::from_secs(1);
 /// How long a path may be searched for that none of the sample has.
 const SOUGHT: Duration = Duration::from_millis(500);
 
@@ -60,9 +64,14 @@ pub(in crate::directory) async fn read(
     database: &str,
 ) -> Result<Found> {
     is_there(reading, part).await?;
-    let estimated_rows = reading.estimate().await.ok();
     let (indexes, is_view) = indexes(reading, part).await?;
-    let (mut columns, missing, cautions) = sampled(reading, part, &indexes).await?;
+    let estimated_rows = reading.estimate_within(COUNT_LIMIT).await.ok();
+    let sampled = sampled(reading, part, &indexes).await;
+    let (mut columns, missing, cautions) = sampled.map_err(|error| match error.code {
+        Code::DirectoryTimeout if is_view => slow_view(part, OPEN_LIMIT),
+        Code::DirectoryTimeout => undescribed(&part.table, OPEN_LIMIT),
+        _ => error,
+    })?;
     if !missing.is_empty() {
         // Only their names are asked for, so that an error can say what there is.
         for name in names(reading).await.unwrap_or_default() {
