@@ -299,6 +299,7 @@ export const console = {
     groups: {
       anywhere: "Anywhere",
       list: "In the list of users",
+      details: "In the user's details",
       suggestions: "While suggestions are shown",
       palette: "In the command palette",
       dialog: "In the Impersonate dialog",
@@ -313,6 +314,9 @@ export const console = {
     move: "Move by a user",
     page: "Move by a page",
     ends: "To the first, to the last",
+    value: "Move by a value",
+    copyValue: "Copy the value",
+    toFilter: "To “Filter by this”, beside the value",
     suggestion: "Choose a suggestion",
     takeSuggestion: "Accept it",
     closeSuggestions: "Close them",

@@ -69,12 +69,17 @@ describe("the sheet of keys", () => {
     });
   });
 
-  test("has those of suggestions, the palette, the dialog and the form", async () => {
+  test("has those of the details, suggestions, the palette, the dialog and the form", async () => {
     const of = await sheet();
     expect(of("While suggestions are shown")).toEqual({
       "Choose a suggestion": ["↑", "↓"],
       "Accept it": ["Tab", "⏎"],
       "Close them": ["Esc"],
+    });
+    expect(of("In the user's details")).toEqual({
+      "Move by a value": ["↑", "↓"],
+      "Copy the value": ["⏎"],
+      "To “Filter by this”, beside the value": ["→"],
     });
     expect(of("In the command palette")["Impersonate the chosen user"]).toEqual(["Ctrl ⏎"]);
     expect(of("In the Impersonate dialog")).toEqual({ "Impersonate, with the reason typed": ["Ctrl ⏎"] });
