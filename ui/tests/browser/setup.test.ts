@@ -214,10 +214,10 @@ const views: View[] = [
               message: "unknown name `user.role`; known are `user.id`, `user.email`",
             },
             {
-              key: "network.proxy",
+              key: "directory.ssh.host",
               line: 30,
-              column: 9,
-              message: "has to be `http://host:port` or `socks5://host:port`, without a password",
+              column: 8,
+              message: "has to be the name of a computer",
             },
           ],
           info: null,
