@@ -20,24 +20,24 @@ use crate::desk_of_support::{Desk, three_users};
 
 /// One answer of the application.
 #[derive(Clone, Copy)]
-struct Said {
-    status: u16,
-    headers: &'static [(&'static str, &'static str)],
-    body: &'static str,
+pub struct Said {
+    pub status: u16,
+    pub headers: &'static [(&'static str, &'static str)],
+    pub body: &'static [u8],
 }
 
 const HTML: (&str, &str) = ("content-type", "text/html; charset=utf-8");
 
 impl Said {
-    const fn page(status: u16, body: &'static str) -> Self {
-        Self { status, headers: &[HTML], body }
+    pub const fn page(status: u16, body: &'static str) -> Self {
+        Self { status, headers: &[HTML], body: body.as_bytes() }
     }
 }
 
-const OK: Said = Said {
+pub const OK: Said = Said {
     status: 200,
     headers: &[("set-cookie", "sid=ada-0815; Path=/"), ("set-cookie", "look=dark")],
-    body: "{}",
+    body: b"{}",
 };
 
 type Answers = Arc<Mutex<HashMap<&'static str, Said>>>;
@@ -52,11 +52,11 @@ struct Gate {
 /// What the answering side has of an [`Application`].
 type Shared = (Answers, Arc<Mutex<Vec<String>>>, Arc<Mutex<Gate>>);
 
-struct Application {
+pub struct Application {
     answers: Answers,
     received: Arc<Mutex<Vec<String>>>,
     gate: Arc<Mutex<Gate>>,
-    origin: String,
+    pub origin: String,
     folder: tempfile::TempDir,
 }
 
@@ -84,10 +84,10 @@ async fn answer(
     let said = said.unwrap_or(match what.as_str() {
         "POST /login" => OK,
         "GET /api/me" if is_ada => {
-            Said { status: 200, headers: &[("content-type", "application/json")], body: r#"{"id":7}"# }
+            Said { status: 200, headers: &[("content-type", "application/json")], body: br#"{"id":7}"# }
         }
-        "GET /api/me" => Said { status: 401, headers: &[], body: "" },
-        _ => Said { status: 204, headers: &[], body: "" },
+        "GET /api/me" => Said { status: 401, headers: &[], body: b"" },
+        _ => Said { status: 204, headers: &[], body: b"" },
     });
     let mut response = (StatusCode::from_u16(said.status).expect("a status"), said.body).into_response();
     response.headers_mut().remove(header::CONTENT_TYPE);
@@ -98,7 +98,7 @@ async fn answer(
 }
 
 impl Application {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let (answers, received, gate) = (Answers::default(), Arc::default(), Arc::default());
@@ -111,7 +111,7 @@ impl Application {
         Self { answers, received, gate, origin, folder: tempfile::tempdir().expect("a folder") }
     }
 
-    fn says(&self, what: &'static str, said: Said) {
+    pub fn says(&self, what: &'static str, said: Said) {
         self.answers.lock().expect("no panic").insert(what, said);
     }
 
@@ -127,7 +127,7 @@ impl Application {
         std::mem::take(&mut *self.received.lock().expect("no panic"))
     }
 
-    async fn desk(&self, sign_in: &str) -> Desk {
+    pub async fn desk(&self, sign_in: &str) -> Desk {
         // Each has users of its own.
         let made = std::fs::read_dir(self.folder.path()).expect("the folder").count();
         let folder = self.folder.path().join(made.to_string());
@@ -143,7 +143,7 @@ impl Application {
 }
 
 /// What trying it came to, and what the window refused with; none when it signed in.
-async fn both(desk: &mut Desk) -> (Rehearsal, Option<Refusal>) {
+pub async fn both(desk: &mut Desk) -> (Rehearsal, Option<Refusal>) {
     let text = desk.console.draft("shop").expect("it is there").text;
     let tried =
         desk.console.try_sign_in(Some("shop"), &text, "7", HashMap::new(), 1).await.expect("it begins");
@@ -158,7 +158,7 @@ async fn both(desk: &mut Desk) -> (Rehearsal, Option<Refusal>) {
     (tried, refusal)
 }
 
-const WEBHOOK: &str = "[sign_in]\nurl = \"$app/login\"\nbody = { id = \"{{ user.id }}\" }\n\
+pub const WEBHOOK: &str = "[sign_in]\nurl = \"$app/login\"\nbody = { id = \"{{ user.id }}\" }\n\
      [sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n[sign_out]\nurl = \"$app/logout\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,7 +167,6 @@ async fn a_refusal_is_told_in_words_with_its_cause() {
     let mut desk = application.desk(WEBHOOK).await;
     let (tried, _) = both(&mut desk).await;
     assert!(tried.ok, "{tried:#?}");
-    let refused = "The application refused the sign-in: ";
     for (said, title, excerpt, hint) in [
         (
             Said::page(
@@ -202,7 +201,7 @@ async fn a_refusal_is_told_in_words_with_its_cause() {
             "(Rails)",
         ),
         (
-            Said { status: 401, headers: &[("www-authenticate", "Basic realm=\"staging\"")], body: "gate" },
+            Said { status: 401, headers: &[("www-authenticate", "Basic realm=\"staging\"")], body: b"gate" },
             "401 Unauthorized",
             "gate",
             "HTTP Basic for “staging”",
@@ -220,7 +219,12 @@ async fn a_refusal_is_told_in_words_with_its_cause() {
         application.says("POST /login", said);
         let (tried, refusal) = both(&mut desk).await;
         let refusal = refusal.expect("a refusal");
-        assert_eq!(refusal.title, format!("{refused}{title}"));
+        let who = if hint.starts_with("Cloudflare") {
+            "Cloudflare stopped the request"
+        } else {
+            "The application refused the sign-in"
+        };
+        assert_eq!(refusal.title, format!("{who}: {title}"));
         assert_eq!(refusal.excerpt.as_deref(), Some(excerpt));
         assert!(refusal.hint.contains(hint), "{refusal:#?}");
         assert_eq!((&tried.outcome, tried.hint.as_ref()), (&refusal.title, Some(&refusal.hint)));
@@ -229,7 +233,7 @@ async fn a_refusal_is_told_in_words_with_its_cause() {
     for (status, title) in
         [(500, "500 Internal Server Error"), (502, "502 Bad Gateway"), (503, "503 Service Unavailable")]
     {
-        application.says("POST /login", Said { status, headers: &[], body: "" });
+        application.says("POST /login", Said { status, headers: &[], body: b"" });
         let (tried, refusal) = both(&mut desk).await;
         assert_eq!(tried.outcome, format!("The application failed: {title}"), "it did not refuse");
         assert_eq!(refusal.expect("a refusal").title, tried.outcome);
@@ -243,8 +247,8 @@ async fn a_refused_sign_in_is_not_followed_by_a_second_failure() {
         [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n[[sign_out.steps]]\nurl = \"$app/logout\"\nbody = {}\n";
     for sign_in in [WEBHOOK, steps] {
         let mut desk = application.desk(sign_in).await;
-        application.says("POST /login", Said { status: 403, headers: &[], body: "no" });
-        application.says("POST /logout", Said { status: 401, headers: &[], body: "nobody is signed in" });
+        application.says("POST /login", Said { status: 403, headers: &[], body: b"no" });
+        application.says("POST /logout", Said { status: 401, headers: &[], body: b"nobody is signed in" });
         let (tried, refusal) = both(&mut desk).await;
         assert_eq!(tried.exchanges.len(), 1, "{tried:#?}");
         assert!(tried.outcome.contains("403 Forbidden") && refusal.is_some(), "{tried:#?}");
@@ -266,7 +270,7 @@ async fn a_refused_sign_in_is_not_followed_by_a_second_failure() {
 async fn an_endpoint_that_lacks_its_slash_is_told_as_that() {
     let application = Application::start().await;
     let mut desk = application.desk(WEBHOOK).await;
-    application.says("POST /login", Said { status: 301, headers: &[("location", "/login/")], body: "" });
+    application.says("POST /login", Said { status: 301, headers: &[("location", "/login/")], body: b"" });
     let (tried, refusal) = both(&mut desk).await;
     assert!(tried.hint.as_ref().is_some_and(|hint| hint.contains("with a slash at its end")), "{tried:#?}");
     assert_eq!(
@@ -290,7 +294,7 @@ async fn a_login_that_worked_by_a_redirect_is_not_called_a_sign_in_page() {
         ("/login/", "with a slash at its end"),
     ] {
         let headers: &'static [(&str, &str)] = Box::leak(Box::new([("location", to)]));
-        application.says("POST /login", Said { status: 302, headers, body: "" });
+        application.says("POST /login", Said { status: 302, headers, body: b"" });
         let (tried, refusal) = both(&mut desk).await;
         let refusal = refusal.expect("a refusal");
         assert!(
@@ -309,7 +313,7 @@ async fn what_is_not_there_is_told_with_the_names_of_what_is() {
         Said {
             status: 200,
             headers: &[HTML, ("set-cookie", "sid=secret-0816"), ("x-request-id", "r1")],
-            body: page,
+            body: page.as_bytes(),
         },
     );
     application.says(
@@ -317,11 +321,11 @@ async fn what_is_not_there_is_told_with_the_names_of_what_is() {
         Said {
             status: 200,
             headers: &[HTML, ("set-cookie", "XSRF-TOKEN=abc%3D; Path=/")],
-            body: "<div id=app data-page='{}'></div>",
+            body: b"<div id=app data-page='{}'></div>",
         },
     );
     application
-        .says("GET /json", Said { status: 200, headers: &[], body: r#"{"data":{"access":"secret-0817"}}"# });
+        .says("GET /json", Said { status: 200, headers: &[], body: br#"{"data":{"access":"secret-0817"}}"# });
     for (url, capture, told) in [
         ("/form", "form = \"_token\"", "the page has no field `_token`; it has csrf_token, email"),
         (
@@ -372,7 +376,7 @@ async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
 
     application.says(
         "POST /login",
-        Said { status: 200, headers: &[("set-cookie", "sid=ada-0815; Path=/; Secure")], body: "{}" },
+        Said { status: 200, headers: &[("set-cookie", "sid=ada-0815; Path=/; Secure")], body: b"{}" },
     );
     let (tried, refusal) = both(&mut desk).await;
     let refusal = refusal.expect("a refusal");
@@ -402,7 +406,7 @@ async fn a_session_that_its_own_application_ends_is_told_with_what_ends_one() {
     let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
         [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n\
         [sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n";
-    application.says("GET /api/me", Said { status: 302, headers: &[("location", "/login")], body: "" });
+    application.says("GET /api/me", Said { status: 302, headers: &[("location", "/login")], body: b"" });
     let mut desk = application.desk(exchange).await;
     let (tried, refusal) = both(&mut desk).await;
     for hint in [refusal.expect("a refusal").hint, tried.hint.expect("a hint")] {
@@ -437,7 +441,11 @@ async fn an_answer_that_says_yes_by_its_status_alone_can_be_looked_into() {
         ),
     ] {
         let mut desk = application.desk(sign_in).await;
-        let with = |body| Said { status: 200, headers: &[("set-cookie", "sid=ada-0815; Path=/")], body };
+        let with = |body| Said {
+            status: 200,
+            headers: &[("set-cookie", "sid=ada-0815; Path=/")],
+            body: str::as_bytes(body),
+        };
         application.says("POST /login", with(no));
         let (tried, refusal) = both(&mut desk).await;
         let refusal = refusal.expect("a refusal");
@@ -457,14 +465,14 @@ async fn nobody_is_signed_in_where_the_session_endpoint_answers_with_nothing() {
     let application = Application::start().await;
     let mut desk = application.desk(WEBHOOK).await;
     for body in ["null", "{}"] {
-        application.says("GET /api/me", Said { status: 200, headers: &[], body });
+        application.says("GET /api/me", Said { status: 200, headers: &[], body: body.as_bytes() });
         let (_, refusal) = both(&mut desk).await;
         assert!(refusal.expect("a refusal").title.ends_with("/api/me says nobody is signed in"));
     }
-    application.says("GET /api/me", Said { status: 200, headers: &[], body: r#"{"user":{"id":7}}"# });
+    application.says("GET /api/me", Said { status: 200, headers: &[], body: br#"{"user":{"id":7}}"# });
     let (_, refusal) = both(&mut desk).await;
     assert!(refusal.expect("a refusal").hint.ends_with("The answer has user"));
-    application.says("GET /api/me", Said { status: 404, headers: &[], body: "" });
+    application.says("GET /api/me", Said { status: 404, headers: &[], body: b"" });
     let (_, refusal) = both(&mut desk).await;
     assert!(refusal.expect("a refusal").title.ends_with("/api/me answered 404 Not Found"));
 }

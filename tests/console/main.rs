@@ -11,6 +11,7 @@ mod destinations;
 mod endings;
 mod files;
 mod form;
+mod in_front;
 #[cfg(target_os = "linux")]
 mod limits;
 mod login_endpoint;

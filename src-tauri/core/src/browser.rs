@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use url::{Origin, Url};
 
+use crate::charset;
 use crate::connection::Method;
 use crate::error::Result;
 use crate::session::SessionView;
@@ -81,14 +82,24 @@ pub struct Stored {
 pub struct Answer {
     /// HTTP status; 0 for a redirect, which the webview does not follow and tells nothing about.
     pub status: u16,
-    pub content_type: Option<String>,
+    /// Names in small letters, and values. No page is told of `Set-Cookie`, so it is not among them.
+    pub headers: Vec<(String, String)>,
     /// The first 64 KiB of the body.
     pub body: String,
-    /// `WWW-Authenticate`.
-    pub challenge: Option<String>,
 }
 
 impl Answer {
+    /// What was answered, with the body in the character set in which it came.
+    pub fn read(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Self {
+        let bare = Self { status, headers, body: String::new() };
+        Self { body: charset::decode(body, bare.header("content-type")), ..bare }
+    }
+
+    /// The first header of this name, which is in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
     pub fn is_redirect(&self) -> bool {
         self.status == 0
     }

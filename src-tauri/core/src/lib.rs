@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod browser;
+pub(crate) mod charset;
 pub mod check;
 pub mod clock;
 pub mod connection;

@@ -78,8 +78,8 @@ pub enum Report {
 enum Reported {
     Answer {
         status: u16,
-        content_type: Option<String>,
-        challenge: Option<String>,
+        headers: Vec<(String, String)>,
+        /// In base64, as bytes.
         body: String,
     },
     TimedOut {
@@ -138,8 +138,8 @@ pub fn report(url: &str, nonce: &str) -> Option<Report> {
             let id = what.strip_prefix("answer/")?.parse().ok()?;
             let json = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
             let answer = match serde_json::from_slice(&json).ok()? {
-                Reported::Answer { status, content_type, challenge, body } => {
-                    Ok(Answer { status, content_type, body, challenge })
+                Reported::Answer { status, headers, body } => {
+                    Ok(Answer::read(status, headers, &BASE64_URL_SAFE_NO_PAD.decode(body).ok()?))
                 }
                 Reported::TimedOut { .. } => Err(Unanswered::TimedOut),
                 Reported::Failed { failed } => Err(Unanswered::Failed(failed)),
@@ -238,15 +238,19 @@ mod tests {
 
     #[test]
     fn an_answer_comes_back_as_it_was() {
-        let json = r#"{"status":401,"content_type":"text/plain","body":"né <b>"}"#;
-        let url = format!("{SCHEME}:n/answer/7#{}", BASE64_URL_SAFE_NO_PAD.encode(json));
-        let expected = Answer {
-            status: 401,
-            content_type: Some("text/plain".into()),
-            body: "né <b>".into(),
-            challenge: None,
-        };
-        assert_eq!(report(&url, "n"), Some(Report::Answer(7, Ok(expected))));
+        for (kind, bytes) in [
+            ("text/plain", "né <b>".as_bytes()),
+            ("text/plain; charset=utf-8", b"n\xc3\xa9 <b>"),
+            ("text/plain; charset=iso-8859-1", b"n\xe9 <b>"),
+        ] {
+            let body = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+            let json =
+                serde_json::json!({ "status": 401, "headers": [["content-type", kind]], "body": body });
+            let url = format!("{SCHEME}:n/answer/7#{}", BASE64_URL_SAFE_NO_PAD.encode(json.to_string()));
+            let headers = vec![("content-type".to_owned(), kind.to_owned())];
+            let expected = Answer { status: 401, headers, body: "né <b>".into() };
+            assert_eq!(report(&url, "n"), Some(Report::Answer(7, Ok(expected))));
+        }
         let late = format!("{SCHEME}:n/answer/8#{}", BASE64_URL_SAFE_NO_PAD.encode(r#"{"timed_out":true}"#));
         assert_eq!(report(&late, "n"), Some(Report::Answer(8, Err(Unanswered::TimedOut))));
         assert_eq!(

@@ -103,10 +103,15 @@ fn closed() -> Error {
 
 async fn read(response: reqwest::Response) -> Answer {
     let status = if response.status().is_redirection() { 0 } else { response.status().as_u16() };
-    let header =
-        |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (content_type, challenge) = (header("content-type"), header("www-authenticate"));
-    Answer { status, content_type, body: response.text().await.unwrap_or_default(), challenge }
+    // As a page's `fetch` tells it: nothing of a redirect, and of no answer which cookies it sets.
+    if status == 0 {
+        return Answer::default();
+    }
+    let headers = response.headers().iter().filter(|(name, _)| *name != "set-cookie");
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
+    let headers = headers.collect();
+    Answer::read(status, headers, &response.bytes().await.unwrap_or_default())
 }
 
 #[async_trait]

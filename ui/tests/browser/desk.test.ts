@@ -316,6 +316,36 @@ describe("the desk", () => {
     await desk.close();
   });
 
+  test("reports an answer's headers, and its bytes as they came", async () => {
+    const desk = await open();
+    const { page, reports } = desk;
+    await expect.poll(() => reports).toEqual(["ready"]);
+    const latin1 = Buffer.concat([Buffer.from("für".repeat(30_000), "latin1"), Buffer.from([0, 0xff])]);
+    await page.route(`${ORIGIN}/login`, (route) =>
+      route.fulfill({
+        status: 202,
+        headers: { "content-type": "text/html; charset=iso-8859-1", "x-amzn-waf-action": "challenge" },
+        body: latin1,
+      }),
+    );
+    const request = { method: "POST", url: `${ORIGIN}/login`, headers: [], body: "{}", timeout: 1000 };
+    await page.evaluate(`understudy.send(7, ${JSON.stringify(request)})`);
+    await expect.poll(() => reports.at(-1)).toMatch(/^answer\/7#/);
+
+    const payload = reports.at(-1)?.split("#")[1] ?? "";
+    const report: unknown = JSON.parse(Buffer.from(payload, "base64url").toString());
+    expect(report).toMatchObject({
+      status: 202,
+      headers: expect.arrayContaining([
+        ["content-type", "text/html; charset=iso-8859-1"],
+        ["x-amzn-waf-action", "challenge"],
+      ]),
+      // The first 64 KiB, and no more.
+      body: latin1.subarray(0, 65536).toString("base64url"),
+    });
+    await desk.close();
+  });
+
   test("is left by Escape", async () => {
     const desk = await open();
     await expect.poll(() => desk.reports).toEqual(["ready"]);

@@ -9,13 +9,13 @@ use url::{Origin, Url};
 use super::about::{explain, in_words};
 use super::{Impersonations, Running, context, read_user, user_label};
 use crate::audit::Event;
-use crate::browser::{Answer, PlannedRequest, Refusal, SessionCookie, Unanswered};
+use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Recipe};
 use crate::directories::Opened;
 use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
 use crate::session::Limit;
-use crate::sign_in::{Inert, Landed, Verify};
+use crate::sign_in::{Inert, Landed, Redirect, Verify};
 use crate::{policy, sign_in};
 
 /// The user is signed in, and the log knows it.
@@ -63,6 +63,12 @@ impl Impersonations {
             self.browser.set_cookies(&running.id, &arrival.cookies).await.map_err(in_words)?;
         }
         running.set_has_cookies(true);
+        let mut landed = Landed {
+            notes: arrival.notes.iter().chain(&arrival.astray).cloned().collect(),
+            is_exchange: matches!(connection.sign_in.recipe, Recipe::Exchange { .. }),
+            is_window: true,
+            ..Landed::default()
+        };
         if let Some(request) = &arrival.request {
             let answer = self.send(running, &connection, request).await;
             let judged = sign_in::judge(&answer, request, &context, &secrets);
@@ -71,6 +77,7 @@ impl Impersonations {
             }
             judged?;
             if let Ok(answer) = &answer {
+                landed.is_redirected = answer.is_redirect();
                 context["response"] = sign_in::response(answer);
             }
         }
@@ -92,7 +99,8 @@ impl Impersonations {
             if arrival.link.is_some() {
                 self.leave_for_desk(running, &connection.sign_in.origin).await.map_err(in_words)?;
             }
-            self.ask_who(running, &verify, &arrival.notes, &context, secrets.clone(), hidden).await?;
+            let signed_in_at = arrival.request.as_ref().map(|request| &request.url);
+            self.ask_who(running, &verify, (landed, signed_in_at), &context, secrets.clone(), hidden).await?;
         }
         let success = match arrival.success {
             Some(success) => success,
@@ -112,7 +120,7 @@ impl Impersonations {
         &self,
         running: &Arc<Running>,
         verify: &Verify,
-        notes: &[String],
+        (mut landed, signed_in_at): (Landed, Option<&Url>),
         context: &Value,
         mut secrets: Vec<SecretString>,
         hidden: &mut Vec<SecretString>,
@@ -123,21 +131,28 @@ impl Impersonations {
         let answer = if verify.by_console {
             let mut kept = running.client.lock().await;
             match &mut *kept {
-                Some(client) => client.send(&verify.request, 0).await.map(|reply| reply.answer()),
+                Some(client) => client.send(&verify.request, 0).await.map(|reply| {
+                    let led_to = reply.redirects_to();
+                    landed.asked_led_to = led_to.map(|to| Redirect::of(&verify.request.url, &to));
+                    reply.answer()
+                }),
                 None => Err(Unanswered::Closed),
             }
         } else {
             self.send_openly(running, &connection, &verify.request).await
         };
-        let cookies = self.browser.cookies(&running.id, &verify.request.url).await.ok();
-        let names = |cookies: Vec<SessionCookie>| cookies.into_iter().map(|cookie| cookie.name).collect();
-        let landed = Landed {
-            cookies: cookies.map(names),
-            notes: notes.to_vec(),
-            is_exchange: matches!(connection.sign_in.recipe, Recipe::Exchange { .. }),
-            led_to: None,
-        };
+        landed.cookies = self.cookie_names(running, &verify.request.url).await;
+        if let Some(url) = signed_in_at {
+            let names = self.cookie_names(running, url).await.unwrap_or_default();
+            landed.note_narrow(url, &names, verify);
+        }
         sign_in::judge_verify(&answer, verify, &landed, context, &secrets)
+    }
+
+    /// What the window would send to `url`; `None`: that is not known.
+    async fn cookie_names(&self, running: &Running, url: &Url) -> Option<Vec<String>> {
+        let cookies = self.browser.cookies(&running.id, url).await.ok()?;
+        Some(cookies.into_iter().map(|cookie| cookie.name).collect())
     }
 
     /// Has the window send, and names the cause where it only says that it failed.

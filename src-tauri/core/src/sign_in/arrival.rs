@@ -34,6 +34,8 @@ pub struct Arrival {
     pub success: Option<String>,
     /// What it said beside that, at more length.
     pub said: Vec<Inert>,
+    /// Where steps led that nobody is signed in by, most often; the same kind of sentences.
+    pub astray: Vec<String>,
     /// What went wrong on the way without being a refusal, in sentences without a full stop.
     pub notes: Vec<String>,
     /// The application changed what the directory holds.
@@ -69,7 +71,7 @@ pub async fn arrive(
         Recipe::Exchange { cookies, origins } => {
             let begin = super::redirect_to(connection, context).map_err(in_words)?;
             let (got, notes) = for_window(cookies, origins, &begin, client)?;
-            Ok(Arrival { cookies: got, notes, ..Arrival::default() })
+            Ok(Arrival { cookies: got, notes, astray: client.astray().to_vec(), ..Arrival::default() })
         }
         Recipe::Link { open, origins } => {
             let text = context["captured"][open].as_str().unwrap_or_default();
@@ -119,14 +121,23 @@ fn for_window(
     let there = capture::there("there is", client.cookie_names(begin));
     let there = if there.is_empty() { String::new() } else { format!("; {there}") };
     let origin = begin.origin().ascii_serialization();
+    let lost = client.unsent_to(begin);
     if all.is_empty() {
+        let lost = lost
+            .iter()
+            .filter(|cookie| is_wanted(wanted, &cookie.name))
+            .map(|cookie| upper(&cookie.to_string()));
+        let known: String =
+            client.astray().iter().cloned().chain(lost).map(|sentence| format!("{sentence}. ")).collect();
         return Err(Refusal::new(
             format!(
                 "The sign-in was answered, but no cookie {} was set for {origin}{there}",
                 wanted.join(", ")
             ),
-            "Check `sign_in.cookies` against what the application sets for this address; it may want a second factor. Cookies \
-             of another host are left out, unless `sign_in.cookie_origins` names it.",
+            format!(
+                "{known}Check `sign_in.cookies` against what the application sets for this address; it may want a second \
+                 factor. Cookies of another host are left out, unless `sign_in.cookie_origins` names it."
+            ),
         ));
     }
     let (unsent, got): (Vec<_>, Vec<_>) = all.into_iter().partition(|cookie| {
@@ -149,10 +160,19 @@ fn for_window(
             ),
         ));
     }
-    notes.extend(
-        absent.iter().map(|name| format!("No cookie `{name}` was set, which `sign_in.cookies` names{there}")),
-    );
+    notes.extend(absent.iter().map(|name| match lost.iter().find(|cookie| cookie.name == **name) {
+        Some(cookie) => upper(&cookie.to_string()),
+        None => format!("No cookie `{name}` was set, which `sign_in.cookies` names{there}"),
+    }));
     Ok((got, notes))
+}
+
+/// Does `sign_in.cookies` name this one, itself or by how it begins?
+fn is_wanted(wanted: &[String], name: &str) -> bool {
+    wanted.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => name == pattern,
+    })
 }
 
 fn upper(sentence: &str) -> String {

@@ -1,14 +1,16 @@
-//! Why an application says no, where its answer tells: by a code, in the words of the frameworks, by a challenge, by
-//! where it redirects to. What is known here goes before what a status alone could mean.
+//! Why an application says no, where its answer tells: by a code, in the words of the frameworks, by a challenge. Who
+//! answers in its place is known in `guards`, CSRF protections in `csrf`, redirects in `redirects`. What is known goes
+//! before what a status alone could mean.
 
 use serde_json::Value;
-use url::Url;
 
-use super::page;
+use super::{csrf, guards, page};
 use crate::browser::Answer;
 
 /// A cause that an answer tells.
 pub(super) struct Cause {
+    /// What happened, where it is not that the application refused or failed; the start of a title.
+    pub said: Option<String>,
     /// What to do about it.
     pub hint: String,
     /// Another value of a secret may help.
@@ -28,8 +30,10 @@ pub(super) enum Sent {
 pub(super) fn told_by(answer: &Answer, sent: Sent) -> Option<Cause> {
     let words = if page::is_html(answer) { page::all_words(&answer.body) } else { answer.body.clone() };
     by_code(answer)
-        .or_else(|| cdn(answer))
-        .or_else(|| csrf(answer.status, &words, sent))
+        .or_else(|| guards::in_front(answer))
+        .or_else(|| csrf::refusal(answer.status, &words, sent))
+        .or_else(|| maintenance(answer, &words))
+        .or_else(|| guards::check_for_people(answer, &words))
         .or_else(|| challenge(answer))
 }
 
@@ -86,132 +90,104 @@ const KNOWN: &[(&str, bool, &str)] = &[
 fn by_code(answer: &Answer) -> Option<Cause> {
     let body = &answer.body;
     if let Some((_, is_secrets, hint)) = KNOWN.iter().find(|(mark, ..)| body.contains(mark)) {
-        return Some(Cause { hint: (*hint).to_owned(), is_secrets: *is_secrets && *hint != CLOCK });
+        return Some(Cause {
+            said: None,
+            hint: (*hint).to_owned(),
+            is_secrets: *is_secrets && *hint != CLOCK,
+        });
     }
     // `{"error":"expired"}`, of the endpoints that the documentation gives.
     let error = serde_json::from_str::<Value>(body).ok()?["error"].as_str()?.to_lowercase();
-    (error == "expired" || error == "token expired")
-        .then(|| Cause { hint: CLOCK.to_owned(), is_secrets: false })
-}
-
-/// What CDNs put in front of an application when they doubt that a person asks.
-const CHALLENGES: &[(&str, &str)] = &[
-    // Not the script of the same folder that Cloudflare puts into ordinary pages.
-    ("_cf_chl_opt", "Cloudflare"),
-    ("/orchestrate/chl", "Cloudflare"),
-    ("awsWafCookieDomainList", "AWS WAF"),
-    ("token.awswaf.com", "AWS WAF"),
-    ("Vercel Security Checkpoint", "Vercel"),
-    ("_Incapsula_Resource", "Imperva"),
-    ("captcha-delivery.com", "DataDome"),
-    ("errors.edgesuite.net", "Akamai"),
-    ("sucuri.net/privacy-policy", "Sucuri"),
-];
-
-fn cdn(answer: &Answer) -> Option<Cause> {
-    let (_, name) = CHALLENGES.iter().find(|(mark, _)| answer.body.contains(mark))?;
-    Some(Cause {
-        hint: format!(
-            "{name}, in front of the application, wants to see a browser and a person first, so the request never reached \
-             the application. Let these paths through there (by address, or by a header with a secret of its own), or use \
-             the address behind it."
-        ),
+    (error == "expired" || error == "token expired").then(|| Cause {
+        said: None,
+        hint: CLOCK.to_owned(),
         is_secrets: false,
     })
 }
 
-/// Words for the same refusal: the request carries no token of one of the application's own forms.
-struct Framework {
-    /// In small letters; all of a mark's words have to be in the text.
-    marks: &'static [&'static str],
-    name: &'static str,
-    /// How a step sends the token.
-    token: &'static str,
-    /// How the application leaves an endpoint out of the check.
-    exempt: &'static str,
-}
-
-const FRAMEWORKS: &[Framework] = &[
-    Framework {
-        marks: &["csrf verification failed", "csrf failed:"],
-        name: "Django",
-        token: "the form's `csrfmiddlewaretoken` (or the cookie `csrftoken` as the header `x-csrftoken`), and on https a \
-                `referer` of the application's address",
-        exempt: "`@csrf_exempt`",
-    },
-    Framework {
-        marks: &[
-            "the csrf token is missing",
-            "the csrf session token is missing",
-            "the csrf tokens do not match",
-            "the csrf token has expired",
-            "the csrf token is invalid",
-            "the referrer header is missing",
-            "the referrer does not match the host",
-        ],
-        name: "Flask-WTF",
-        token: "the form's `csrf_token`, and on https a `referer` of the application's address",
-        exempt: "`@csrf.exempt`",
-    },
-    Framework {
-        marks: &["csrf token mismatch", "page expired"],
-        name: "Laravel",
-        token: "the form's `_token`, or the cookie `XSRF-TOKEN` as the header `x-xsrf-token = \"{{ captured.csrf|urldecode }}\"`",
-        exempt: "`validateCsrfTokens(except: [...])`",
-    },
-    Framework {
-        marks: &[
-            "invalidauthenticitytoken",
-            "can't verify csrf token authenticity",
-            "the change you wanted was rejected",
-            "invalidcrossoriginrequest",
-        ],
-        name: "Rails",
-        token: "the form's `authenticity_token`, or the page's `csrf-token` as the header `x-csrf-token`",
-        exempt: "`skip_forgery_protection`",
-    },
-    Framework {
-        marks: &[
-            "could not verify the provided csrf token",
-            "invalid csrf token",
-            "missingcsrf",
-            "antiforgery",
-            "csrf",
-        ],
-        name: "",
-        token: "the token of the application's own form",
-        exempt: "the framework's way",
-    },
+/// What applications and their hosts say while they are being worked on, in small letters.
+const MAINTENANCE: &[&str] = &[
+    "maintenance",
+    "be right back",
+    "be back soon",
+    "back shortly",
+    "back online shortly",
+    "temporarily offline",
+    "offline for",
+    "under construction",
+    "this web app is stopped",
+    "app_offline",
+    "wartung",
+    "mantenimiento",
+    "manutenzione",
+    "manutenção",
+    "onderhoud",
+    "underhåll",
+    "konserwacj",
+    "přerušen",
+    "huolto",
+    "bakım",
+    "технические работы",
+    "техническое обслуживание",
+    "メンテナンス",
+    "维护",
+    "維護",
+    "점검",
 ];
 
-fn csrf(status: u16, words: &str, sent: Sent) -> Option<Cause> {
-    // A page that was answered with a yes may speak of anything; a redirect of Auth.js's says it in a URL.
-    if !(status >= 400 || words.contains("MissingCSRF")) {
-        return None;
-    }
-    let words = words.to_lowercase();
-    let by_words = FRAMEWORKS.iter().find(|known| known.marks.iter().any(|mark| words.contains(mark)));
-    // Laravel's own status, which nobody else uses.
-    let framework = by_words.or_else(|| (status == 419).then(|| &FRAMEWORKS[2]))?;
-    let Framework { name, token, exempt, .. } = framework;
-    let who = if name.is_empty() { String::new() } else { format!(" ({name})") };
-    let hint = match sent {
-        Sent::ByWindow => format!(
-            "The application's CSRF protection{who} refused it: the request carries no token of a page. Leave the login \
-             endpoint out of that check ({exempt}), as it has a secret of its own; or sign in by `kind = \"exchange\"`, \
-             whose steps can fetch the token first."
-        ),
-        Sent::ByStep => format!(
-            "The application's CSRF protection{who} refused it. A step before this one has to fetch the token \
-             (`capture`), and this one has to send {token}."
-        ),
+/// Apache says so of anything that it gets no answer from.
+const OF_APACHE: &str = "due to maintenance downtime or capacity problems";
+
+/// All that Laravel says in maintenance, unless it was given words of its own.
+const OF_LARAVEL: &[&str] = &["503 service unavailable", "service unavailable"];
+
+/// The application is being worked on.
+fn maintenance(answer: &Answer, words: &str) -> Option<Cause> {
+    let words = words.to_lowercase().replace(OF_APACHE, "");
+    let message =
+        || serde_json::from_str::<Value>(&answer.body).ok()?["message"].as_str().map(str::to_lowercase);
+    let is_said = (500..600).contains(&answer.status) && MAINTENANCE.iter().any(|mark| words.contains(mark))
+        || answer.status >= 400 && words.contains("this web app is stopped")
+        || answer.status == 503 && answer.header("x-nextcloud-maintenance-mode").is_some();
+    let is_laravel = || {
+        let is_its = |text: &str| OF_LARAVEL.contains(&text.trim());
+        let is_page = page::is_html(answer) && answer.body.contains("antialiased") && is_its(&words);
+        answer.status == 503 && (is_page || message().is_some_and(|message| is_its(&message)))
     };
-    Some(Cause { hint, is_secrets: false })
+    if is_said {
+        return Some(Cause {
+            said: Some("The application is down for maintenance".into()),
+            hint: "It is being worked on, as its answer says: try again when that is over, or ask whoever runs it.".into(),
+            is_secrets: false,
+        });
+    }
+    is_laravel().then(|| Cause {
+        said: Some("The application is down for maintenance".into()),
+        hint: "Laravel answers so in maintenance: try again when that is over (`php artisan up`), or ask whoever runs it.".into(),
+        is_secrets: false,
+    })
+}
+
+/// When it may be tried again, where the answer says (RFC 9110, 10.2.3): a sentence with a space before it.
+pub(super) fn when_again(answer: &Answer) -> String {
+    let Some(said) = answer.header("retry-after").map(str::trim).filter(|_| answer.status >= 400) else {
+        return String::new();
+    };
+    match said.parse::<u32>() {
+        Ok(0) => String::new(),
+        Ok(seconds @ ..=119) => format!(" The answer asks to wait {seconds} s."),
+        Ok(seconds @ ..=7_199) => format!(" The answer asks to wait {} minutes.", seconds.div_ceil(60)),
+        Ok(seconds) => format!(" The answer asks to wait {} hours.", seconds.div_ceil(3_600)),
+        Err(_) if jiff::fmt::rfc2822::parse(said).is_ok() => {
+            format!(" The answer asks to wait until {said}.")
+        }
+        Err(_) => String::new(),
+    }
 }
 
 /// `WWW-Authenticate`: who asks, and for what (RFC 9110, 11.6.1).
 fn challenge(answer: &Answer) -> Option<Cause> {
-    let challenge = answer.challenge.as_deref().filter(|_| answer.status == 401)?;
+    let challenge = answer.header("www-authenticate").filter(|_| answer.status == 401)?;
     let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
     let realm = challenge
         .split_once("realm=")
@@ -236,59 +212,10 @@ fn challenge(answer: &Answer) -> Option<Cause> {
         _ => return None,
     };
     Some(Cause {
+        said: None,
         hint,
         is_secrets: !matches!(scheme.to_lowercase().as_str(), "negotiate" | "ntlm" | "digest"),
     })
-}
-
-/// Why the answer to `url` leads to `to`, where nobody expected it to lead anywhere.
-pub(super) fn of_redirect(url: &Url, to: &Url) -> Cause {
-    let path = to.path();
-    let is_same_host = url.host_str() == to.host_str();
-    let (short, long) = if url.path().len() < path.len() { (url.path(), path) } else { (path, url.path()) };
-    if is_same_host && url.scheme() == "http" && to.scheme() == "https" && url.path() == path {
-        return Cause {
-            hint: "It leads to the same address by https: write `https://` in its address.".into(),
-            is_secrets: false,
-        };
-    }
-    if url.origin() == to.origin() && long.strip_suffix('/') == Some(short) {
-        let what =
-            if path.ends_with('/') { "with a slash at its end" } else { "without the slash at its end" };
-        return Cause {
-            hint: format!(
-                "It leads to {path}, the same address {what}, and what was sent does not come along: write it so."
-            ),
-            is_secrets: false,
-        };
-    }
-    if is_sign_in_page(path) || url.origin() == to.origin() && url.path() == path {
-        return Cause {
-            hint: format!(
-                "It leads to {path}: a sign-in page. Check the secrets of this connection, and what the step expects."
-            ),
-            is_secrets: true,
-        };
-    }
-    let place = if is_same_host { path.to_owned() } else { to.origin().ascii_serialization() };
-    Cause {
-        hint: format!(
-            "It leads to {place}. Many applications answer so when it worked: then the step needs `expect = [301, 302, 303]`. If \
-             it did not, check the secrets of this connection."
-        ),
-        is_secrets: true,
-    }
-}
-
-/// Is this where applications ask people to sign in?
-pub(super) fn is_sign_in_page(path: &str) -> bool {
-    let path = path.to_lowercase();
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    parts.iter().any(|part| {
-        let part = part.split('.').next().unwrap_or_default().replace(['-', '_'], "");
-        matches!(part.as_str(), "login" | "signin" | "logon" | "wplogin" | "sso" | "authenticate")
-    }) || path.trim_end_matches('/').ends_with("/sessions/new")
-        || path.trim_end_matches('/').ends_with("/session/new")
 }
 
 #[cfg(test)]
@@ -296,7 +223,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, kind: &str, body: &str) -> Answer {
-        Answer { status, content_type: Some(kind.into()), body: body.into(), ..Answer::default() }
+        Answer { status, headers: vec![("content-type".into(), kind.into())], body: body.into() }
     }
 
     #[test]
@@ -337,6 +264,36 @@ mod tests {
                 "Rails",
                 "x-csrf-token",
             ),
+            (
+                422,
+                html,
+                "<p>The CSRF token is invalid. Please try to resubmit the form.</p>",
+                "(Symfony)",
+                "`_csrf_token`",
+            ),
+            (400, html, "<p>The CSRF token is invalid.</p>", "(Flask-WTF)", "`csrf_token`"),
+            (
+                403,
+                html,
+                "<p>Could not verify the provided CSRF token because your session was not found.</p>",
+                "(Spring Security)",
+                "`_csrf`",
+            ),
+            (
+                403,
+                "text/plain",
+                "Plug.CSRFProtection.InvalidCSRFTokenError at POST /login",
+                "(Phoenix)",
+                "`_csrf_token`",
+            ),
+            (
+                400,
+                "text/plain",
+                "The required antiforgery cookie \".AspNetCore.Antiforgery\" is not present.",
+                "(ASP.NET)",
+                "`__RequestVerificationToken`",
+            ),
+            (400, html, "<h1>Unable to verify your data submission.</h1>", "(Yii)", "`_csrf`"),
             (403, "text/plain", "ForbiddenError: invalid csrf token", "CSRF protection refused", "own form"),
         ] {
             let cause =
@@ -345,6 +302,18 @@ mod tests {
             assert!(!cause.is_secrets);
             let cause = told_by(&answer(status, kind, body), Sent::ByWindow).expect("the same");
             assert!(cause.hint.contains("exchange"), "{}", cause.hint);
+        }
+        // A check of origins wants no token.
+        for (status, body, name) in [
+            (403, "Cross-site POST form submissions are forbidden", "SvelteKit"),
+            (
+                403,
+                "<p>CSRF verification failed.</p><p>Origin checking failed - https://a does not match",
+                "Django",
+            ),
+        ] {
+            let cause = told_by(&answer(status, html, body), Sent::ByWindow).expect("a cause");
+            assert!(cause.hint.contains(name) && cause.hint.contains("`Origin`"), "{}", cause.hint);
         }
         // Every page of a Laravel or Rails application has such a `<meta>`; a page that says yes may speak of it.
         let meta = "<head><meta name=csrf-token content=x></head><h1>404 Not Found</h1>";
@@ -355,7 +324,8 @@ mod tests {
     #[test]
     fn a_challenge_names_who_asks_and_for_what() {
         let asked = |challenge: &str| {
-            let answer = Answer { challenge: Some(challenge.into()), ..answer(401, "text/plain", "gate") };
+            let mut answer = answer(401, "text/plain", "gate");
+            answer.headers.push(("www-authenticate".into(), challenge.into()));
             told_by(&answer, Sent::ByWindow).map(|cause| (cause.hint, cause.is_secrets))
         };
         let (hint, is_secrets) = asked("Basic realm=\"staging\", charset=\"UTF-8\"").expect("a cause");
@@ -367,34 +337,70 @@ mod tests {
     }
 
     #[test]
-    fn a_cdns_doubt_is_not_taken_for_the_applications_no() {
-        let body = "<title>Just a moment...</title><script src=\"/cdn-cgi/challenge-platform/h/b/orchestrate/chl_page/v1\"></script>";
-        for status in [403, 503, 200] {
-            let cause = told_by(&answer(status, "text/html", body), Sent::ByStep).expect("a cause");
-            assert!(cause.hint.starts_with("Cloudflare") && !cause.is_secrets, "{}", cause.hint);
+    fn maintenance_is_told_from_a_server_that_gets_no_answer() {
+        let html = "text/html";
+        let said = |status: u16, kind: &str, body: &str| {
+            told_by(&answer(status, kind, body), Sent::ByWindow).and_then(|cause| cause.said)
+        };
+        for (status, kind, body) in [
+            (503, html, "maintenance"),
+            (503, html, "<h1>Be right back.</h1>"),
+            (
+                503,
+                html,
+                "<html class=antialiased><title>Service Unavailable</title><body><div>503</div><div>Service Unavailable</div>",
+            ),
+            (503, "application/json", r#"{"message":"Service Unavailable"}"#),
+            (503, html, "<p>Briefly unavailable for scheduled maintenance. Check back in a minute."),
+            (503, html, "<h1>Offline for Maintenance</h1>"),
+            (503, html, "<h1>Wir sind gleich zurück</h1><p>Wartungsarbeiten"),
+            (503, html, "<h1>ただいまメンテナンス中です</h1>"),
+            (500, "application/json", r#"{"error":"Maintenance mode"}"#),
+            (403, html, "<h1>Error 403 - This web app is stopped.</h1>"),
+        ] {
+            let said = said(status, kind, body);
+            assert_eq!(said.as_deref(), Some("The application is down for maintenance"), "{body}");
         }
-        let watched =
-            "<p>No.</p><script src=\"/cdn-cgi/challenge-platform/h/b/scripts/jsd/main.js\"></script>";
-        assert!(told_by(&answer(403, "text/html", watched), Sent::ByStep).is_none());
+        for (status, kind, body) in [
+            (
+                503,
+                html,
+                "<h1>Service Unavailable</h1><p>The server is temporarily unable to service your request due to maintenance \
+                         downtime or capacity problems. Please try again later.",
+            ),
+            (503, html, "<h1>503 Service Temporarily Unavailable</h1><hr><center>nginx</center>"),
+            (503, html, "<h1>503 Service Unavailable</h1>No server is available to handle this request."),
+            (502, html, "<h1>502 Bad Gateway</h1>"),
+            (403, html, "<p>You have no right to see the maintenance plan"),
+            (200, html, "<h1>Maintenance plans</h1>"),
+        ] {
+            assert_eq!(said(status, kind, body), None, "{body}");
+        }
     }
 
     #[test]
-    fn a_redirect_is_read_for_what_it_is() {
-        let hint = |url: &str, to: &str| {
-            let cause = of_redirect(&url.parse().expect("a URL"), &to.parse().expect("a URL"));
-            (cause.hint, cause.is_secrets)
+    fn how_long_to_wait_is_repeated_where_it_is_said() {
+        let asked = |status: u16, said: &str| {
+            let mut answer = answer(status, "text/html", "");
+            answer.headers.push(("retry-after".into(), said.into()));
+            when_again(&answer)
         };
-        let (slash, is_secrets) = hint("http://a.example/login?x=1", "http://a.example/login/?x=1");
-        assert!(slash.contains("with a slash at its end") && !is_secrets, "{slash}");
-        assert!(hint("http://a.example/login/", "http://a.example/login").0.contains("without the slash"));
-        assert!(hint("http://a.example/me", "https://a.example/me").0.contains("https"));
-        for page in ["/login?next=/", "/users/sign_in", "/accounts/login/", "/wp-login.php", "/session/new"] {
-            let (said, is_secrets) = hint("https://a.example/become", &format!("https://a.example{page}"));
-            assert!(said.contains("a sign-in page") && is_secrets, "{said}");
+        assert_eq!(asked(503, "120"), " The answer asks to wait 2 minutes.");
+        assert_eq!(asked(429, "30"), " The answer asks to wait 30 s.");
+        assert_eq!(asked(503, "86400"), " The answer asks to wait 24 hours.");
+        let date = "Fri, 31 Dec 2100 23:59:59 GMT";
+        assert_eq!(asked(503, date), format!(" The answer asks to wait until {date}."));
+        for nothing in ["0", "", "soon", "-5"] {
+            assert_eq!(asked(503, nothing), "", "{nothing}");
         }
-        for page in ["/", "/dashboard", "/blog/in", "/catalogins"] {
-            let (said, _) = hint("https://a.example/become", &format!("https://a.example{page}"));
-            assert!(!said.contains("a sign-in page") && said.contains("expect = [301"), "{said}");
-        }
+        assert_eq!(asked(200, "120"), "");
+    }
+
+    #[test]
+    fn a_check_for_people_needs_no_name() {
+        let page = "<h1>One more step</h1><p>Please verify you are human to continue.</p>";
+        let cause = told_by(&answer(403, "text/html", page), Sent::ByStep).expect("a cause");
+        assert!(cause.hint.contains("a person first") && !cause.is_secrets, "{}", cause.hint);
+        assert!(told_by(&answer(200, "text/html", page), Sent::ByStep).is_none());
     }
 }

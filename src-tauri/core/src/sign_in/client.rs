@@ -9,7 +9,6 @@ use base64::prelude::BASE64_STANDARD;
 use cookie_store::{Cookie, CookieDomain, CookieExpiration, CookieStore, RawCookie};
 use reqwest::header::{
     AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
-    WWW_AUTHENTICATE,
 };
 use reqwest::redirect::Policy;
 use secrecy::zeroize::{Zeroize, Zeroizing};
@@ -18,8 +17,9 @@ use serde_json::{Map, Value};
 use url::{Origin, Url};
 
 use super::authorities;
-use super::kept::{Unkept, unkept, unsent};
+use super::kept::{Unkept, deletion, of_path, unkept, unsent};
 use crate::browser::{Answer, Gateway, PlannedRequest, SameSite, SessionCookie, Unanswered};
+use crate::charset;
 use crate::connection::{Method, Network};
 use crate::error::{Code, Error, Result};
 use crate::regular_file;
@@ -45,6 +45,10 @@ pub struct Client {
     is_window: bool,
     /// Cookies that were set and that a window does without.
     unkept: Vec<Unkept>,
+    /// Cookies that the last answer to speak of them deleted.
+    deleted: Vec<Unkept>,
+    /// Where answers led that no step expected to lead there, in sentences.
+    astray: Vec<String>,
     /// An answer may have begun something in the application that has to be ended.
     has_begun: bool,
     /// A request of the sign-in left, and it is not known what became of it.
@@ -108,6 +112,8 @@ impl Client {
             hidden: Vec::new(),
             is_window,
             unkept: Vec::new(),
+            deleted: Vec::new(),
+            astray: Vec::new(),
             has_begun: false,
             is_left_open: false,
             gateway: None,
@@ -145,6 +151,28 @@ impl Client {
     /// Cookies that were set and that a window does without, and why.
     pub fn unkept(&self) -> &[Unkept] {
         &self.unkept
+    }
+
+    /// Cookies that were set and that no request to `url` has, and why: those of other paths of its host, and those that
+    /// were deleted.
+    pub fn unsent_to(&self, url: &Url) -> Vec<Unkept> {
+        let sent = self.cookie_names(url);
+        let of_host = self.jar.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
+        let elsewhere = of_host
+            .filter(|cookie| !cookie.path.matches(url))
+            .map(|cookie| of_path(cookie.name(), cookie.path.as_ref(), cookie.path.is_from_path_attr(), url));
+        let mut unsent: Vec<Unkept> = elsewhere.chain(self.deleted.iter().cloned()).collect();
+        unsent.retain(|cookie| !sent.contains(&cookie.name));
+        unsent
+    }
+
+    /// Notes where an answer led, for whoever finds in the end that nobody is signed in.
+    pub fn led_astray(&mut self, sentence: String) {
+        self.astray.push(sentence);
+    }
+
+    pub fn astray(&self) -> &[String] {
+        &self.astray
     }
 
     /// What was captured so far, as templates see it.
@@ -262,7 +290,8 @@ impl Client {
                 break;
             }
         }
-        let body = String::from_utf8_lossy(&bytes).into_owned();
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let body = charset::decode(&bytes, kind);
         Ok(Reply { status, headers, body, is_cut, url: url.clone() })
     }
 
@@ -289,6 +318,8 @@ impl Client {
                 continue;
             }
             self.unkept.retain(|before| before.name != raw.name());
+            self.deleted.retain(|before| before.name != raw.name());
+            self.deleted.extend(deletion(&raw, url));
             self.jar.store_response_cookies(std::iter::once(raw), url);
             let new = self.jar.iter_any().map(key).find(|key| !self.first_set.contains(key));
             self.first_set.extend(new);
@@ -425,13 +456,11 @@ impl Reply {
 
     /// As the judges of answers want it.
     pub fn answer(&self) -> Answer {
-        let text = |name| self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Answer {
-            status: self.status,
-            content_type: text(CONTENT_TYPE),
-            body: self.body.clone(),
-            challenge: text(WWW_AUTHENTICATE),
-        }
+        let told = self.headers.iter().filter(|(name, _)| *name != SET_COOKIE);
+        // One character for each byte, as `fetch` has it.
+        let text = |value: &HeaderValue| value.as_bytes().iter().map(|&byte| char::from(byte)).collect();
+        let headers = told.map(|(name, value)| (name.to_string(), text(value))).collect();
+        Answer { status: self.status, headers, body: self.body.clone() }
     }
 
     /// How far this machine's clock is ahead of the server's, in seconds; `None`: the answer has no date.

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::arrival::Arrival;
+use super::causes::{Cause, Sent};
 use super::client::{Client, Reply};
-use super::inert;
-use super::judge;
 use super::shown::{self, Exchange};
 use super::steps::in_words;
+use super::{causes, inert, judge};
 use crate::browser::{PlannedRequest, Refusal};
 use crate::connection::{Connection, FOREST_SECRET, Forest, Method};
 use crate::error::{Code, Error};
@@ -198,6 +198,12 @@ fn values(forest: &Forest, context: &Value) -> Result<Value, Error> {
 /// What a backend says no with, whatever it was asked.
 pub(super) fn refused(reply: &Reply, masks: &Masks) -> Option<Refusal> {
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+    let told = causes::told_by(&reply.answer(), Sent::ByStep);
+    // The backend's own words are read below: here only who answers in its place counts.
+    if let Some(Cause { said: Some(said), hint, .. }) = told {
+        let title = format!("{said}: {}", judge::status_words(reply.status));
+        return Some(Refusal { secrets: Vec::new(), ..refusal(title, &hint, reply, &json, masks) });
+    }
     let (title, hint) = match reply.status {
         200..300 => return None,
         401 => (

@@ -2,11 +2,13 @@
 
 use secrecy::SecretString;
 use serde_json::Value;
+use url::Url;
 
 use super::causes::{Cause, Sent};
 use super::client::Reply;
+use super::landed::Landed;
 use super::shown::{excerpt, path};
-use super::{Verify, capture, causes, page, reach};
+use super::{Verify, capture, causes, guards, page, reach, redirects};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Method};
 use crate::masks::Masks;
@@ -22,22 +24,28 @@ pub fn judge(
 ) -> Result<(), Refusal> {
     let answer = answered(answer, request)?;
     let masks = Masks::of(secrets);
-    if request.accepts(answer) {
+    if request.accepts(answer) && !is_stopped(answer) {
         return untrue("The login endpoint", request, answer, context, &masks).map_or(Ok(()), Err);
     }
-    let Cause { hint, is_secrets } = causes::told_by(answer, Sent::ByWindow)
-        .unwrap_or_else(|| Cause { hint: hint_for(answer.status).into(), is_secrets: answer.status == 401 });
-    let title = match answer.status {
-        500.. => format!("The application failed: {}", status_words(answer.status)),
-        status => format!("The application refused the sign-in: {}", status_words(status)),
-    };
+    let by_status =
+        || Cause { said: None, hint: hint_for(answer.status).into(), is_secrets: answer.status == 401 };
+    let Cause { said, hint, is_secrets } = causes::told_by(answer, Sent::ByWindow).unwrap_or_else(by_status);
+    let what = said.unwrap_or_else(|| match answer.status {
+        500.. => "The application failed".into(),
+        _ => "The application refused the sign-in".into(),
+    });
     Err(Refusal {
-        title,
+        title: format!("{what}: {}", status_words(answer.status)),
         status: Some(answer.status),
         excerpt: excerpt(answer, &masks),
-        hint,
+        hint: format!("{hint}{}", causes::when_again(answer)),
         secrets: if is_secrets { request.secrets.clone() } else { Vec::new() },
     })
+}
+
+/// Did somebody else answer in the application's place, whatever the status says?
+pub(super) fn is_stopped(answer: &Answer) -> bool {
+    guards::in_front(answer).is_some()
 }
 
 /// An answer whose status means yes, and that says something else: what the file expects of it is not true.
@@ -73,31 +81,47 @@ pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply,
     let by_status = || {
         match answer.status {
         200..300 if request.method != Method::Get && page::is_html(&answer) => Cause {
+            said: None,
             hint: "The page came again, most often because the user name or the password is wrong: check the secrets of \
                    this connection, and what the step expects."
                 .into(),
             is_secrets: true,
         },
         200..300 => Cause {
+            said: None,
             hint: "It worked, as far as the status says: check what the step expects.".into(),
             is_secrets: false,
         },
-        status => Cause { hint: hint_for(status).into(), is_secrets: status == 401 || is_oauth_no(&answer) },
+        status => Cause {
+            said: None,
+            hint: hint_for(status).into(),
+            is_secrets: status == 401 || is_oauth_no(&answer),
+        },
     }
     };
-    let Cause { hint, is_secrets } = causes::told_by(&answer, Sent::ByStep)
-        .or_else(|| reply.redirects_to().map(|to| causes::of_redirect(&reply.url, &to)))
+    let Cause { said, hint, is_secrets } = causes::told_by(&answer, Sent::ByStep)
+        .or_else(|| reply.redirects_to().map(|to| redirects::of_step(&reply.url, &to)))
         .unwrap_or_else(by_status);
-    let said = match answer.status {
-        500.. => "the application failed with",
-        _ => "the application answered",
+    let words = status_words(answer.status);
+    let what = match said {
+        Some(said) => format!("{}: {words}", within_sentence(&said)),
+        None if answer.status >= 500 => format!("the application failed with {words}"),
+        None => format!("the application answered {words}"),
     };
     Refusal {
-        title: format!("{title}: {said} {}", status_words(answer.status)),
+        title: format!("{title}: {what}"),
         status: Some(answer.status),
         excerpt: excerpt(&answer, masks),
-        hint,
+        hint: format!("{hint}{}", causes::when_again(&answer)),
         secrets: if is_secrets { request.secrets.clone() } else { Vec::new() },
+    }
+}
+
+/// A sentence behind the beginning of another; names keep their capitals.
+fn within_sentence(sentence: &str) -> String {
+    match sentence.split_once(' ') {
+        Some((first @ ("The" | "A"), rest)) => format!("{} {rest}", first.to_lowercase()),
+        _ => sentence.to_owned(),
     }
 }
 
@@ -112,9 +136,32 @@ pub(super) fn unanswered(title: &str, request: &PlannedRequest, why: &Unanswered
     Refusal { title: format!("{title}: {}", refusal.title), ..refusal }
 }
 
+/// A one-time link was answered with a no.
+pub(super) fn link_refused(answer: &Answer, masks: &Masks) -> Refusal {
+    let words = status_words(answer.status);
+    let cause = guards::in_front(answer);
+    let said = cause.as_ref().and_then(|cause| cause.said.clone());
+    Refusal {
+        title: match said {
+            Some(said) => format!("The link was not opened: {}: {words}", within_sentence(&said)),
+            None => format!("The link was answered with {words}"),
+        },
+        status: Some(answer.status),
+        excerpt: excerpt(answer, masks),
+        hint: cause.map_or_else(
+            || {
+                "A link works only once and only for a short time. Check what the application says of it."
+                    .into()
+            },
+            |cause| cause.hint,
+        ),
+        secrets: Vec::new(),
+    }
+}
+
 /// A one-time link led nowhere.
 pub fn link_failed(
-    link: &url::Url,
+    link: &Url,
     origin: &url::Origin,
     limit: std::time::Duration,
     why: &Unanswered,
@@ -157,19 +204,6 @@ pub fn confirm_sign_out(connection: &Connection, is_left_open: bool) -> Result<(
     Ok(())
 }
 
-/// What the window holds when it is asked who is signed in, for whoever reads that nobody is.
-#[derive(Debug, Default)]
-pub struct Landed {
-    /// Names of the cookies that it would send; `None`: that is not known.
-    pub cookies: Option<Vec<String>>,
-    /// Sentences about what went wrong on the way, without being a refusal.
-    pub notes: Vec<String>,
-    /// Cookies of an operator's session, turned into the user's, were put into it.
-    pub is_exchange: bool,
-    /// Where the question was redirected to, where that is known.
-    pub led_to: Option<String>,
-}
-
 /// Is the application's user the one that was meant?
 pub fn judge_verify(
     answer: &Result<Answer, Unanswered>,
@@ -192,20 +226,34 @@ pub fn judge_verify(
         })
     };
     let nobody = || format!("The sign-in was answered, but {path} says nobody is signed in");
+    let told = |cause: Cause| {
+        let title = match &cause.said {
+            Some(said) => format!(
+                "The sign-in was answered, but at {path} {}: {}",
+                within_sentence(said),
+                status_words(answer.status)
+            ),
+            None => nobody(),
+        };
+        refuse(title, &format!("{}{}", cause.hint, causes::when_again(answer)))
+    };
+    if let Some(cause) = guards::in_front(answer) {
+        return told(cause);
+    }
     if answer.is_redirect() || !answer.is_success() {
         if let Some(cause) = causes::told_by(answer, Sent::ByWindow) {
-            return refuse(nobody(), &cause.hint);
+            return told(cause);
         }
         return match answer.status {
             500.. => refuse(
                 format!("The sign-in was answered, but {path} failed: {}", status_words(answer.status)),
-                "The application itself failed: try again, and show this to whoever runs it.",
+                &format!("{}{}", hint_for(answer.status), causes::when_again(answer)),
             ),
             404 | 405 | 410 => refuse(
                 format!("The sign-in was answered, but {path} answered {}", status_words(answer.status)),
                 "Check `sign_in.verify.url`: it has to be a path that says who is signed in.",
             ),
-            _ => refuse(nobody(), &landed.why_nobody(verify)),
+            _ => refuse(nobody(), &landed.why_nobody(verify, answer)),
         };
     }
     let body = serde_json::from_str::<Value>(&answer.body).ok();
@@ -220,7 +268,7 @@ pub fn judge_verify(
         .as_ref()
         .is_some_and(|json| json.is_null() || json.as_object().is_some_and(serde_json::Map::is_empty));
     if is_nothing && verify.source.contains("response.json") {
-        return refuse(nobody(), &landed.why_nobody(verify));
+        return refuse(nobody(), &landed.why_nobody(verify, answer));
     }
     let there = match &body {
         Some(Value::Object(fields)) => capture::there(" The answer has", fields.keys().cloned().collect()),
@@ -246,61 +294,6 @@ pub fn judge_verify(
             format!("{path} answered with something unexpected"),
             &format!("`{}` could not be decided: {}{there}", verify.source, error.message),
         ),
-    }
-}
-
-/// The window is not told where a redirect leads.
-const SLASH: &str = " A redirect counts as an answer, too: an address of the login endpoint that lacks the slash at its end \
-                     is answered by one.";
-
-impl Landed {
-    /// What to do when nobody is signed in.
-    fn why_nobody(&self, verify: &Verify) -> String {
-        let mut hint = String::new();
-        for note in &self.notes {
-            hint.push_str(note);
-            hint.push_str(". ");
-        }
-        if let Some(to) = &self.led_to {
-            hint.push_str("It leads to ");
-            hint.push_str(to);
-            hint.push_str(". ");
-        }
-        let url = &verify.request.url;
-        match self.cookies.as_deref() {
-            _ if verify.by_console => hint.push_str("Check `sign_in.verify.headers`, and that the token is for this address."),
-            Some([]) => {
-                hint.push_str("The window has no cookie for this address. ");
-                hint.push_str(if url.scheme() == "http" {
-                    "Check that the login endpoint sets its session cookie for this origin, and without `Secure`, which \
-                     windows keep on https only."
-                } else {
-                    "Check that the login endpoint sets its session cookie for this origin."
-                });
-                if !self.is_exchange {
-                    hint.push_str(SLASH);
-                }
-            }
-            Some(names) if self.is_exchange => {
-                hint.push_str(&capture::there("The window has", names.to_vec()));
-                hint.push_str(
-                    ". If `sign_in.cookies` is complete, the application ended the session by itself: because the password \
-                     hash in it is another user's (Laravel's AuthenticateSession, Django's and Devise's own check), or \
-                     because it is bound to an address. The recipes say what helps.",
-                );
-            }
-            Some(names) => {
-                hint.push_str(&capture::there("The window has", names.to_vec()));
-                hint.push_str(
-                    ". Check that one of them is the session's, and that `sign_in.verify.url` is right.",
-                );
-                hint.push_str(SLASH);
-            }
-            None => hint.push_str(
-                "Check that the login endpoint sets its session cookie for this origin, and that `sign_in.verify.url` is right.",
-            ),
-        }
-        hint
     }
 }
 
@@ -344,6 +337,7 @@ pub(super) fn status_words(status: u16) -> String {
         202 => "Accepted",
         204 => "No Content",
         200 => "OK",
+        201 => "Created",
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",
@@ -354,10 +348,12 @@ pub(super) fn status_words(status: u16) -> String {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
         409 => "Conflict",
         410 => "Gone",
         415 => "Unsupported Media Type",
         419 => "Page Expired",
+        428 => "Precondition Required",
         422 => "Unprocessable Content",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
@@ -382,7 +378,8 @@ pub(super) fn hint_for(status: u16) -> &'static str {
         }
         405 => "It does not take this method at this address: check `method` and the address in `[sign_in]`.",
         429 => "It asks to slow down: wait a moment and try again.",
-        502..=504 => {
+        // Those above 520 are Cloudflare's.
+        502..=504 | 520..=530 => {
             "The server in front of the application got no answer from it: try again, and check that the application runs."
         }
         500..=599 => "The application itself failed: try again, and show this to whoever runs it.",

@@ -4,7 +4,7 @@
 //! one without a dot (`localhost`); the prefixes `__Host-` and `__Secure-` are not looked at, and `SameSite=None` needs
 //! no `Secure`. Chromium (WebView2) takes loopback for secure and holds cookies to both rules.
 
-use cookie_store::RawCookie;
+use cookie_store::{Cookie, RawCookie};
 use url::{Host, Url};
 
 use crate::browser::SessionCookie;
@@ -50,6 +50,27 @@ pub(super) fn unsent(cookie: &SessionCookie, url: &Url) -> Option<Unkept> {
     Some(Unkept { name: cookie.name.clone(), why })
 }
 
+/// Why a cookie of the path `path` is not sent to `url`. `is_said`: it says so itself; else it was set without `Path`.
+pub(super) fn of_path(name: &str, path: &str, is_said: bool, url: &Url) -> Unkept {
+    let whose = if is_said {
+        format!("is for `{path}` and what is below it")
+    } else {
+        format!("was set without `Path`, so it is for `{path}` and what is below it")
+    };
+    let why = format!("{whose}, and `{}` is not: set it with `Path=/`", url.path());
+    Unkept { name: name.to_owned(), why }
+}
+
+/// Does this cookie of an answer from `url` delete what there was?
+pub(super) fn deletion(cookie: &RawCookie<'_>, url: &Url) -> Option<Unkept> {
+    let is_over = Cookie::try_from_raw_cookie(cookie, url).is_ok_and(|cookie| cookie.is_expired());
+    let how = if cookie.max_age().is_some() { "Max-Age" } else { "Expires" };
+    is_over.then(|| Unkept {
+        name: cookie.name().to_owned(),
+        why: format!("was deleted by the answer, whose `{how}` ends it at once"),
+    })
+}
+
 fn of_transport(secure: bool, url: &Url) -> Option<String> {
     let takes_loopback = IS_CHROMIUM && crate::template::is_loopback(url);
     (secure && url.scheme() == "http" && !takes_loopback).then(|| {
@@ -90,6 +111,35 @@ mod tests {
     fn why(set: &str, url: &str) -> Option<String> {
         unkept(&RawCookie::parse(set).expect("a cookie"), &url.parse().expect("a URL"))
             .map(|unkept| unkept.why)
+    }
+
+    #[test]
+    fn a_cookie_that_ends_at_once_is_a_deletion() {
+        let how = |set: &str| {
+            let raw = RawCookie::parse(set.to_owned()).expect("a cookie");
+            deletion(&raw, &"http://127.0.0.1/login".parse().expect("a URL")).map(|gone| gone.why)
+        };
+        for set in [
+            "sid=; Max-Age=0",
+            "sid=1; Path=/; Max-Age=-1",
+            "sid=; Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+        ] {
+            assert!(how(set).is_some_and(|why| why.contains("`Max-Age`")), "{set}");
+        }
+        for set in [
+            "sid=deleted; Expires=Thu, 01 Jan 1970 00:00:01 GMT",
+            "sid=; expires=Thu, 01-Jan-1970 00:00:00 GMT; path=/",
+        ] {
+            assert!(how(set).is_some_and(|why| why.contains("`Expires`")), "{set}");
+        }
+        for set in [
+            "sid=",
+            "sid=1; Max-Age=60",
+            "sid=1; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+            "sid=1; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+        ] {
+            assert_eq!(how(set), None, "{set}");
+        }
     }
 
     /// What WebKitGTK 2.50 kept and sent again, host by host.

@@ -18,7 +18,7 @@ pub fn is_html(answer: &Answer) -> bool {
     let begins = |with: &str| {
         answer.body.trim_start().get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
     };
-    match &answer.content_type {
+    match answer.header("content-type") {
         Some(kind) => kind.to_lowercase().contains("html"),
         None => begins("<!doctype") || begins("<html") || begins("<head"),
     }
@@ -112,9 +112,8 @@ mod tests {
     fn a_page_is_known_by_its_type_or_how_it_begins() {
         let answer = |kind: Option<&str>, body: &str| Answer {
             status: 200,
-            content_type: kind.map(str::to_owned),
+            headers: kind.map(|kind| ("content-type".to_owned(), kind.to_owned())).into_iter().collect(),
             body: body.into(),
-            ..Answer::default()
         };
         assert!(is_html(&answer(Some("text/html; charset=utf-8"), "x")));
         assert!(is_html(&answer(None, "\n<!DOCTYPE HTML><p>")));

@@ -14,8 +14,8 @@ use super::client::{Client, Reply};
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{
-    Arrival, LAST_ANSWER, Landed, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, arrive, causes, confirm_sign_out,
-    cookies_for_window, judge, judge_sign_out, judge_verify, reach, steps,
+    Arrival, LAST_ANSWER, Landed, Redirect, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, arrive,
+    confirm_sign_out, cookies_for_window, judge, judge_sign_out, judge_verify, reach, steps,
 };
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::clock::Clock;
@@ -202,11 +202,12 @@ impl Stage<'_> {
             is_exchange: matches!(sign_in.recipe, Recipe::Exchange { .. }),
             ..Landed::default()
         };
-        self.notes.extend(arrival.notes.iter().cloned());
+        landed.notes.extend(arrival.astray);
+        self.notes.extend(arrival.notes);
         self.window.put(&arrival.cookies);
         if let (Some(request), Some(exchange)) = (arrival.request, arrival.shown) {
             self.go_on()?;
-            landed.notes.extend(self.send_sign_in(&request, exchange).await?);
+            self.send_sign_in(&request, exchange, &mut landed).await?;
         }
         let stored = super::storage(&arrival.storage, &self.context).map_err(in_words)?;
         let is_stored = !stored.local.is_empty() || !stored.session.is_empty();
@@ -248,15 +249,16 @@ impl Stage<'_> {
         arrive(connection, context, console, secrets, *now, &mut told).await
     }
 
-    /// The window's own request. Gives what there is to say of the answer.
+    /// The window's own request. Notes what there is to say of the answer.
     async fn send_sign_in(
         &mut self,
         request: &PlannedRequest,
         exchange: Exchange,
-    ) -> Result<Vec<String>, Refusal> {
+        landed: &mut Landed,
+    ) -> Result<(), Refusal> {
         let context = self.context.clone();
         let mut is_left_open = false;
-        let sent = self.send(request, exchange, |answer, secrets| {
+        let sent = self.send(request, exchange, |answer, _, secrets| {
             is_left_open = answer.as_ref().is_err_and(Unanswered::may_have_acted);
             judge(answer, request, &context, secrets)
         });
@@ -272,23 +274,35 @@ impl Stage<'_> {
             .iter()
             .map(|unkept| format!("The login endpoint was answered, but {unkept}"))
             .collect();
+        landed.notes.extend(notes.iter().cloned());
+        landed.is_redirected = answer.is_redirect();
         if let Some(to) = led_to {
-            let is_lost = to.path().trim_end_matches('/') == request.url.path().trim_end_matches('/');
-            if is_lost {
+            let redirect = Redirect::of(&request.url, &to);
+            if let Some(hint) = redirect.moved() {
+                let to = shown::without_carried(&to);
                 return Err(Refusal::new(
-                    format!(
-                        "The login endpoint is elsewhere: the answer leads to {}",
-                        shown::without_carried(&to)
-                    ),
-                    causes::of_redirect(&request.url, &to).hint,
+                    format!("The login endpoint is elsewhere: the answer leads to {to}"),
+                    hint,
                 ));
             }
-            if causes::is_sign_in_page(to.path()) {
-                notes.push(format!("The login endpoint's answer leads to {}, a sign-in page", to.path()));
+            if redirect.is_astray() {
+                notes.push(redirect.told("The login endpoint's answer"));
             }
+            landed.led_to = Some(redirect);
         }
-        self.notes.extend(notes.iter().cloned());
-        Ok(notes)
+        notes.extend(self.cookies_beside_the_start()?);
+        self.notes.extend(notes);
+        Ok(())
+    }
+
+    /// Where the session begins the window has no cookie, but there are some of other paths.
+    fn cookies_beside_the_start(&self) -> Result<Vec<String>, Refusal> {
+        let begin = super::redirect_to(self.connection, &self.context).map_err(in_words)?;
+        if !self.window.cookie_names(&begin).is_empty() {
+            return Ok(Vec::new());
+        }
+        let unsent = self.window.unsent_to(&begin);
+        Ok(unsent.iter().map(|cookie| format!("The login endpoint was answered, but {cookie}")).collect())
     }
 
     /// Opens a one-time link as the window does, as far as that goes without a page's scripts. `Some`: what is not known.
@@ -319,13 +333,9 @@ impl Stage<'_> {
             }
             let outcome = match &reply {
                 Err(why) => Err(super::link_failed(link, &origin, timeout, why)),
-                Ok(reply) if reply.status >= 400 => Err(Refusal {
-                    title: format!("The link was answered with {}", judge::status_words(reply.status)),
-                    status: Some(reply.status),
-                    excerpt: shown::excerpt(&reply.answer(), &Masks::of(&self.hidden())),
-                    hint: "A link works only once and only for a short time. Check what the application says of it.".into(),
-                    secrets: Vec::new(),
-                }),
+                Ok(reply) if reply.status >= 400 || judge::is_stopped(&reply.answer()) => {
+                    Err(judge::link_refused(&reply.answer(), &Masks::of(&self.hidden())))
+                }
                 Ok(_) => Ok(()),
             };
             exchange.ended(begun, outcome.as_ref().map(drop));
@@ -354,11 +364,14 @@ impl Stage<'_> {
                 landed.notes.push(format!("In the window, {unkept}"));
             }
         }
+        let unsent = self.window.unsent_to(&verify.request.url);
+        landed.notes.extend(unsent.iter().map(|cookie| format!("In the window, {cookie}")));
         let exchange = Exchange::of("Who is signed in?", !verify.by_console, &verify.masked);
         let made = shown::made_of_secrets(&verify.request, &verify.masked);
         self.window.hide(made);
         let context = self.context.clone();
-        self.send(&verify.request, exchange, |answer, secrets| {
+        self.send(&verify.request, exchange, |answer, led_to, secrets| {
+            landed.asked_led_to = led_to.map(|to| Redirect::of(&verify.request.url, to));
             judge_verify(answer, verify, &landed, &context, secrets)
         })
         .await
@@ -398,7 +411,7 @@ impl Stage<'_> {
         let (Some(request), Some(template)) = (planned, &connection.sign_out.request) else { return Ok(()) };
         let masked = super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(&self.context));
         let exchange = Exchange::of("The sign-out", true, &masked.map_err(|error| error.message)?);
-        let judged = self.send(&request, exchange, |answer, _| {
+        let judged = self.send(&request, exchange, |answer, _, _| {
             judge_sign_out(answer, &request).map_err(|title| Refusal::new(title, ""))
         });
         judged.await.map(drop).map_err(|refusal| refusal.title)
@@ -409,7 +422,7 @@ impl Stage<'_> {
         &mut self,
         request: &PlannedRequest,
         mut exchange: Exchange,
-        judged: impl FnOnce(&Result<Answer, Unanswered>, &[SecretString]) -> Result<(), Refusal>,
+        judged: impl FnOnce(&Result<Answer, Unanswered>, Option<&Url>, &[SecretString]) -> Result<(), Refusal>,
     ) -> Result<(Answer, Option<Url>), Refusal> {
         let begun = Instant::now();
         let sent = self.window.send_as_page(request).await;
@@ -420,7 +433,7 @@ impl Stage<'_> {
         let as_window = sent.map(|(answer, _)| answer);
         let secrets = self.hidden();
         exchange.answered(&as_window);
-        let outcome = judged(&as_window, &secrets);
+        let outcome = judged(&as_window, led_to.as_ref(), &secrets);
         if outcome.is_ok() || as_window.as_ref().is_err_and(Unanswered::may_have_acted) {
             self.window.begin();
         }

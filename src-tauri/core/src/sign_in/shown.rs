@@ -148,18 +148,20 @@ fn plainly(text: &str) -> String {
 /// A link as people may see it, whatever it is good for: no value of its query, and of its path no part that could be a
 /// token.
 pub(super) fn without_carried(link: &Url) -> String {
+    let names: Vec<String> = link.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
+    let place = place(link);
+    if names.is_empty() { place } else { format!("{place}?{}", names.join("&")) }
+}
+
+/// The same without its query: the origin and the path.
+pub(super) fn place(link: &Url) -> String {
     let is_word = |part: &str| {
         let has = |kind: fn(&char) -> bool| part.chars().any(|char| kind(&char));
         part.len() < 16 && (part.len() < 8 || !(has(char::is_ascii_digit) && has(char::is_ascii_alphabetic)))
     };
     let path: Vec<&str> =
         link.path().split('/').map(|part| if is_word(part) { part } else { MASK }).collect();
-    let mut shown = format!("{}{}", link.origin().ascii_serialization(), path.join("/"));
-    let names: Vec<String> = link.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
-    if !names.is_empty() {
-        shown = format!("{shown}?{}", names.join("&"));
-    }
-    shown
+    format!("{}{}", link.origin().ascii_serialization(), path.join("/"))
 }
 
 /// The path of a URL that was rendered with masks, for a sentence.

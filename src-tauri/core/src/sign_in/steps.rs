@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::client::{Client, texts};
+use super::redirects::Redirect;
 use super::shown::{self, Exchange};
 use super::{SIGN_OUT_TIMEOUT, capture, judge, planned};
 use crate::browser::{Answer, PlannedRequest, Refusal};
@@ -76,21 +77,26 @@ async fn take(
     };
     let answer = reply.answer();
     exchange.answered(&Ok(answer.clone()));
-    if let Some(to) = reply.redirects_to() {
-        exchange.led_to(&to);
+    let led_to = reply.redirects_to();
+    if let Some(to) = &led_to {
+        exchange.led_to(to);
     }
     // All that can be captured is hidden before anything of the answer is shown, also when the step fails.
     let found: Vec<_> =
         step.capture.iter().map(|wanted| (&wanted.name, capture::take(wanted, &reply, client))).collect();
     found.iter().flat_map(|(_, value)| value).for_each(|value| client.hide(texts(value)));
     let masks = Masks::of(secrets.iter().chain(&client.secrets()));
-    if !accepted(&request.expect, &answer) {
+    if !accepted(&request.expect, &answer) || judge::is_stopped(&answer) {
         return Err(judge::step_refused(title, &request, &reply, &masks));
     }
     if let Some(refusal) = judge::untrue(title, &request, &answer, context, &masks) {
         return Err(refusal);
     }
     client.begin();
+    let astray = led_to.map(|to| Redirect::of(&reply.url, &to)).filter(Redirect::is_astray);
+    if let Some(redirect) = astray {
+        client.led_astray(redirect.told(&format!("{title}: the answer")));
+    }
     for (name, value) in found {
         let value = value.map_err(|why| Refusal {
             title: format!("{title}: {why}"),

@@ -1,0 +1,197 @@
+//! Refusals of an application's protection against forged requests (CSRF), in the words of the frameworks, each with how a
+//! request gets past it.
+
+use super::causes::{Cause, Sent};
+
+/// Words for the same refusal: the request carries no token of one of the application's own forms.
+struct Framework {
+    /// In small letters; one of them is in the text.
+    marks: &'static [&'static str],
+    name: &'static str,
+    /// How a step sends the token.
+    token: &'static str,
+    /// How the application leaves an endpoint out of the check.
+    exempt: &'static str,
+}
+
+/// Those whose words others use too come last.
+const FRAMEWORKS: &[Framework] = &[
+    Framework {
+        marks: &["csrf verification failed", "csrf failed:"],
+        name: "Django",
+        token: "the form's `csrfmiddlewaretoken` (or the cookie `csrftoken` as the header `x-csrftoken`), and on https a \
+                `referer` of the application's address",
+        exempt: "`@csrf_exempt`",
+    },
+    Framework {
+        marks: &[
+            "try to resubmit the form",
+            "symfony\\component\\security\\csrf",
+            "invalidcsrftokenexception",
+        ],
+        name: "Symfony",
+        token: "the form's `_csrf_token`, or `_token` within the form's own name",
+        exempt: "`csrf_protection: false` for that form, `enable_csrf: false` for a login",
+    },
+    Framework {
+        marks: &[
+            "the csrf token is missing",
+            "the csrf session token is missing",
+            "the csrf tokens do not match",
+            "the csrf token has expired",
+            "the csrf token is invalid",
+            "the referrer header is missing",
+            "the referrer does not match the host",
+        ],
+        name: "Flask-WTF",
+        token: "the form's `csrf_token`, and on https a `referer` of the application's address",
+        exempt: "`@csrf.exempt`",
+    },
+    Framework {
+        marks: &["csrf token mismatch", "page expired", "tokenmismatchexception"],
+        name: LARAVEL,
+        token: "the form's `_token`, or the cookie `XSRF-TOKEN` as the header `x-xsrf-token = \"{{ captured.csrf|urldecode }}\"`",
+        exempt: "`validateCsrfTokens(except: [...])`",
+    },
+    Framework {
+        marks: &[
+            "invalidauthenticitytoken",
+            "can't verify csrf token authenticity",
+            "the change you wanted was rejected",
+            "invalidcrossoriginrequest",
+        ],
+        name: "Rails",
+        token: "the form's `authenticity_token`, or the page's `csrf-token` as the header `x-csrf-token`",
+        exempt: "`skip_forgery_protection`",
+    },
+    Framework {
+        marks: &[
+            "could not verify the provided csrf token",
+            "invalid csrf token 'null'",
+            "expected csrf token not found",
+        ],
+        name: "Spring Security",
+        token: "the form's `_csrf`, or the cookie `XSRF-TOKEN` as the header `x-xsrf-token`",
+        exempt: "`csrf.ignoringRequestMatchers(\"…\")`",
+    },
+    Framework {
+        marks: &["antiforgery", "anti-forgery", "__requestverificationtoken"],
+        name: "ASP.NET",
+        token: "the form's `__RequestVerificationToken`, with the cookie of the same page",
+        exempt: "`[IgnoreAntiforgeryToken]`, or `.DisableAntiforgery()`",
+    },
+    Framework {
+        marks: &["invalidcsrftokenerror", "invalid csrf (cross site request forgery) token"],
+        name: "Phoenix",
+        token: "the form's `_csrf_token`, or the page's `csrf-token` as the header `x-csrf-token`",
+        exempt: "a pipeline without `:protect_from_forgery`",
+    },
+    Framework {
+        marks: &[
+            "missing csrf token cookie",
+            "missing or incorrect csrf cookie",
+            "csrf token from either the request body",
+        ],
+        name: "CakePHP",
+        token: "the form's `_csrfToken`, or the cookie `csrfToken` as the header `x-csrf-token`",
+        exempt: "`skipCheckCallback`",
+    },
+    Framework {
+        marks: &["unable to verify your data submission"],
+        name: "Yii",
+        token: "the form's `_csrf`, or the page's `csrf-token` as the header `x-csrf-token`",
+        exempt: "`enableCsrfValidation = false`",
+    },
+    Framework {
+        marks: &["the action you requested is not allowed", "the action you have requested is not allowed"],
+        name: "CodeIgniter",
+        token: "the form's `csrf_test_name`",
+        exempt: "`except` of the filter `csrf`",
+    },
+    Framework {
+        marks: &["x-csrf-token request header is"],
+        name: "Drupal",
+        token: "the answer of `/session/token` as the header `x-csrf-token`",
+        exempt: "a route without `_csrf_request_header_token`",
+    },
+    Framework {
+        marks: &["rest_cookie_invalid_nonce", "cookie check failed"],
+        name: "WordPress",
+        token: "the page's nonce as the header `x-wp-nonce`",
+        exempt: "a `permission_callback` that checks a secret of its own",
+    },
+    Framework {
+        marks: &["missingcsrf", "csrf"],
+        name: "",
+        token: "the token of the application's own form",
+        exempt: "the framework's way",
+    },
+];
+
+const LARAVEL: &str = "Laravel";
+
+/// Laravel's own status, which no one else uses.
+const PAGE_EXPIRED: u16 = 419;
+
+/// What the checks of a request's `Origin` say, who says it, and what helps.
+const ORIGINS: &[(&str, &str, &str)] = &[
+    (
+        "cross-site post form submissions are forbidden",
+        "SvelteKit, Astro",
+        "the environment variable `ORIGIN` or `csrf.trustedOrigins` of SvelteKit, `security.allowedDomains` of Astro",
+    ),
+    (
+        "invalid server actions request",
+        "Next.js",
+        "`serverActions.allowedOrigins`; and a webhook belongs in a route of its own, not in a server action",
+    ),
+    (
+        "didn't match request.base_url",
+        "Rails",
+        "`config.hosts`, and the proxy's `X-Forwarded-Proto` and `X-Forwarded-Host`",
+    ),
+    (
+        "cross-origin request detected",
+        "Go",
+        "`AddTrustedOrigin`, or `AddInsecureBypassPattern` for this path",
+    ),
+    ("origin checking failed", "Django", "`CSRF_TRUSTED_ORIGINS`, or `@csrf_exempt` for this endpoint"),
+];
+
+/// The refusal that these words of an answer are.
+pub(super) fn refusal(status: u16, words: &str, sent: Sent) -> Option<Cause> {
+    // A page that was answered with a yes may speak of anything; a redirect of Auth.js's says it in a URL.
+    if !(status >= 400 || words.contains("MissingCSRF")) {
+        return None;
+    }
+    let words = words.to_lowercase();
+    let hint = by_origin(&words).or_else(|| by_token(status, &words, sent))?;
+    Some(Cause { said: None, hint, is_secrets: false })
+}
+
+fn by_origin(words: &str) -> Option<String> {
+    let (_, who, setting) = ORIGINS.iter().find(|(mark, ..)| words.contains(mark))?;
+    Some(format!(
+        "The application's CSRF protection ({who}) takes the request for another site's: its `Origin` is not the address that \
+         the application knows as its own. Correct that there ({setting}); a step has to send an `origin` header with the \
+         application's address."
+    ))
+}
+
+fn by_token(status: u16, words: &str, sent: Sent) -> Option<String> {
+    let by_words = FRAMEWORKS.iter().find(|known| known.marks.iter().any(|mark| words.contains(mark)));
+    let by_status = || FRAMEWORKS.iter().find(|known| status == PAGE_EXPIRED && known.name == LARAVEL);
+    let Framework { name, token, exempt, .. } = by_words.or_else(by_status)?;
+    let who = if name.is_empty() { String::new() } else { format!(" ({name})") };
+    Some(match sent {
+        Sent::ByWindow => format!(
+            "The application's CSRF protection{who} refused it: the request carries no token of a page. Leave the login \
+             endpoint out of that check ({exempt}), as it has a secret of its own; or sign in by `kind = \"exchange\"`, \
+             whose steps can fetch the token first."
+        ),
+        Sent::ByStep => format!(
+            "The application's CSRF protection{who} refused it. A step before this one has to fetch the token \
+             (`capture`), and this one has to send {token}."
+        ),
+    })
+}

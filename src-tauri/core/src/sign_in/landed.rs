@@ -1,0 +1,106 @@
+//! What is known when nobody turns out to be signed in: the window's cookies, where answers led, what went wrong on the
+//! way. A window knows less of it than a test of the sign-in, and says so.
+
+use url::Url;
+
+use super::redirects::Redirect;
+use super::{Verify, capture, shown};
+use crate::browser::Answer;
+
+/// What the window holds when it is asked who is signed in, for whoever reads that nobody is.
+#[derive(Debug, Default)]
+pub struct Landed {
+    /// Names of the cookies that it would send; `None`: that is not known.
+    pub cookies: Option<Vec<String>>,
+    /// Sentences about what went wrong on the way, without being a refusal.
+    pub notes: Vec<String>,
+    /// Cookies of an operator's session, turned into the user's, were put into it.
+    pub is_exchange: bool,
+    /// A window says so, which is told neither where redirects lead nor what cookies are set.
+    pub is_window: bool,
+    /// The sign-in was answered with a redirect.
+    pub is_redirected: bool,
+    /// Where that leads, where it is known.
+    pub led_to: Option<Redirect>,
+    /// The same of the question who is signed in.
+    pub asked_led_to: Option<Redirect>,
+}
+
+/// What sees more than a window.
+const TEST_TELLS: &str = "a test of this sign-in (`understudy check --user`)";
+
+impl Landed {
+    /// Notes cookies that the window sends to where it signed in, and not to where it asks who that is.
+    pub fn note_narrow(&mut self, signed_in_at: &Url, names: &[String], verify: &Verify) {
+        let url = &verify.request.url;
+        let (from, to) = (signed_in_at.path(), shown::path(&verify.masked.url));
+        let sent = self.cookies.clone().unwrap_or_default();
+        let narrow =
+            names.iter().filter(|name| signed_in_at.origin() == url.origin() && !sent.contains(name));
+        self.notes.extend(narrow.map(|name| {
+            format!(
+                "The window sends the cookie `{name}` to `{from}` and not to `{to}`: set it with `Path=/`"
+            )
+        }));
+    }
+
+    /// What to do when nobody is signed in, as this answer says.
+    pub(super) fn why_nobody(&self, verify: &Verify, answer: &Answer) -> String {
+        let path = shown::path(&verify.masked.url);
+        let mut said: Vec<String> = self.notes.iter().map(|note| format!("{note}.")).collect();
+        said.extend(self.led_to.as_ref().map(|led| format!("{}.", led.told("The login endpoint's answer"))));
+        said.extend(match &self.asked_led_to {
+            Some(led) => Some(format!("{}.", led.told(&format!("The answer of {path}")))),
+            None => answer
+                .is_redirect()
+                .then(|| format!("{path} was answered with a redirect, most often to a sign-in page.")),
+        });
+        let of_gate = self.asked_led_to.as_ref().filter(|led| led.is_of_gate()).and_then(Redirect::advice);
+        let advice = of_gate.or_else(|| self.led_to.as_ref().and_then(Redirect::advice));
+        said.push(advice.unwrap_or_else(|| self.about_cookies(verify)));
+        if self.is_redirected && self.led_to.is_none() {
+            said.push(format!(
+                "The login endpoint answered with a redirect, and the window cannot see where it leads; {TEST_TELLS} \
+                 can. An address that lacks the slash at its end is answered this way, too."
+            ));
+        }
+        said.join(" ")
+    }
+
+    fn about_cookies(&self, verify: &Verify) -> String {
+        if verify.by_console {
+            return "Check `sign_in.verify.headers`, and that the token is for this address.".into();
+        }
+        match self.cookies.as_deref() {
+            None => "Check that the login endpoint sets its session cookie for this origin, and that `sign_in.verify.url` is right."
+                .into(),
+            Some([]) => {
+                let plain = if verify.request.url.scheme() == "http" {
+                    ", and without `Secure`, which windows keep on https only."
+                } else {
+                    "."
+                };
+                let untold = if self.is_window && !self.is_exchange {
+                    format!(" The window cannot see which cookies were set; {TEST_TELLS} can.")
+                } else {
+                    String::new()
+                };
+                format!(
+                    "The window has no cookie for this address. Check that the login endpoint sets its session cookie for \
+                     this origin{plain}{untold}"
+                )
+            }
+            Some(names) => {
+                let there = capture::there("The window has", names.to_vec());
+                if self.is_exchange {
+                    return format!(
+                        "{there}. If `sign_in.cookies` is complete, the application ended the session by itself: because the \
+                         password hash in it is another user's (Laravel's AuthenticateSession, Django's and Devise's own \
+                         check), or because it is bound to an address. The recipes say what helps."
+                    );
+                }
+                format!("{there}. Check that one of them is the session's, and that `sign_in.verify.url` is right.")
+            }
+        }
+    }
+}
