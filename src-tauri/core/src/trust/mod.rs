@@ -60,10 +60,14 @@ fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Resu
 }
 
 #[cfg(windows)]
-fn only_this_changed_by(_trusted: Trusted, place: &Path, is_parent: bool) -> Result<(), String> {
-    let text = windows::security_of(place)
-        .map_err(|cause| format!("the permissions of {} cannot be read: {cause}", place.display()))?;
-    sddl::only_changed_by_administrators(&text, is_parent)
+fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Result<(), String> {
+    let failed = |cause| format!("the permissions of {} cannot be read: {cause}", place.display());
+    let text = windows::security_of(place).map_err(failed)?;
+    let own = match trusted {
+        Trusted::Administrators => None,
+        Trusted::Myself => Some(windows::own_account().map_err(failed)?),
+    };
+    sddl::only_changed_by(own.as_deref(), &text, is_parent)
         .map_err(|who| format!("{} can be changed by {who}", place.display()))
 }
 

@@ -46,11 +46,12 @@ const RIGHTS: &[(&str, u32)] = &[
     ("CR", 0x100),
 ];
 
-/// Fails with who else can change it. Of a folder above, only whether what is in it can be taken away counts: in
+/// Fails with who beside administrators, and the `own` account if its files count, can change it. Of a folder above, only whether what is in it can be taken away counts: in
 /// `C:\` and `C:\ProgramData` everybody may make folders.
-pub(super) fn only_changed_by_administrators(sddl: &str, is_parent: bool) -> Result<(), String> {
+pub(super) fn only_changed_by(own: Option<&str>, sddl: &str, is_parent: bool) -> Result<(), String> {
+    let is_trusted = |who: &str| ADMINISTRATORS.contains(&who) || own == Some(who);
     let owner = part(sddl, "O:").unwrap_or_default();
-    if !ADMINISTRATORS.contains(&owner) {
+    if !is_trusted(owner) {
         return Err(format!("its owner ({owner})"));
     }
     let Some(list) = part(sddl, "D:") else { return Err("everybody: it has no access list".into()) };
@@ -67,7 +68,7 @@ pub(super) fn only_changed_by_administrators(sddl: &str, is_parent: bool) -> Res
         // Inherited by what is created in it; does not apply to the folder itself.
         let only_inherited = inheritance.as_bytes().chunks(2).any(|flag| flag == b"IO");
         let wanted = if is_parent { REPLACE } else { WRITE };
-        if allows && !only_inherited && !ADMINISTRATORS.contains(&who) && mask(rights) & wanted != 0 {
+        if allows && !only_inherited && !is_trusted(who) && mask(rights) & wanted != 0 {
             return Err(who.to_owned());
         }
     }
@@ -97,7 +98,11 @@ fn mask(rights: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::only_changed_by_administrators as check;
+    use super::only_changed_by;
+
+    fn check(sddl: &str, is_parent: bool) -> Result<(), String> {
+        only_changed_by(None, sddl, is_parent)
+    }
 
     #[test]
     fn what_an_installer_made_for_administrators_counts() {
@@ -135,5 +140,16 @@ mod tests {
             assert_eq!(check(&format!("O:BAG:SY{list}"), true), Err("BU".into()), "{list}");
         }
         assert_eq!(check("O:BAG:SYD:(D;;FA;;;BU)(A;;FA;;;BA)", false), Ok(()), "a denial gives nothing");
+    }
+
+    #[test]
+    fn in_a_home_of_ones_own_what_one_made_oneself_counts() {
+        let own = Some("S-1-5-21-1-2-3-1001");
+        let made =
+            "O:S-1-5-21-1-2-3-1001G:DUD:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)(A;;FA;;;S-1-5-21-1-2-3-1001)";
+        assert_eq!(only_changed_by(own, made, false), Ok(()));
+        assert!(only_changed_by(Some("S-1-5-21-1-2-3-1002"), made, false).is_err());
+        let open = format!("{made}(A;;FW;;;BU)");
+        assert_eq!(only_changed_by(own, &open, false), Err("BU".into()));
     }
 }

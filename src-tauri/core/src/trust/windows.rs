@@ -1,13 +1,17 @@
-//! The one question to Windows: a file's owner and access list, as text.
+//! The two questions to Windows: a file's owner and access list, and who asks, as text.
 
 use std::path::Path;
 
-use windows::Win32::Foundation::{HLOCAL, LocalFree};
+use windows::Win32::Foundation::{CloseHandle, HANDLE, HLOCAL, LocalFree};
 use windows::Win32::Security::Authorization::{
-    ConvertSecurityDescriptorToStringSecurityDescriptorW, GetNamedSecurityInfoW, SDDL_REVISION_1,
-    SE_FILE_OBJECT,
+    ConvertSecurityDescriptorToStringSecurityDescriptorW, ConvertSidToStringSidW, GetNamedSecurityInfoW,
+    SDDL_REVISION_1, SE_FILE_OBJECT,
 };
-use windows::Win32::Security::{DACL_SECURITY_INFORMATION, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR};
+use windows::Win32::Security::{
+    DACL_SECURITY_INFORMATION, GetTokenInformation, OWNER_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR,
+    TOKEN_QUERY, TOKEN_USER, TokenUser,
+};
+use windows::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 use windows::core::{HSTRING, PWSTR, Result};
 
 /// `O:…D:…`, in the security descriptor definition language.
@@ -32,5 +36,29 @@ pub(super) fn security_of(path: &Path) -> Result<String> {
         LocalFree(Some(HLOCAL(text.0.cast())));
         LocalFree(Some(HLOCAL(descriptor.0)));
         read
+    }
+}
+
+/// The account that runs this, as `S-1-…`.
+pub(super) fn own_account() -> Result<String> {
+    // Numbers, so that the structure at its start stands where it may.
+    let mut answer = [0_u64; 32];
+    let mut length = u32::try_from(size_of_val(&answer)).unwrap_or_default();
+    let mut token = HANDLE::default();
+    let mut text = PWSTR::null();
+    // SAFETY: Windows writes no more than `length` bytes into the answer, and the account in it points into it; it
+    // allocates the text, which is copied and then freed as it says. The token is closed once.
+    #[allow(unsafe_code, reason = "Windows has no other way to ask who one is")]
+    unsafe {
+        OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token)?;
+        let told =
+            GetTokenInformation(token, TokenUser, Some(answer.as_mut_ptr().cast()), length, &mut length);
+        let _ = CloseHandle(token);
+        told?;
+        let user = &*answer.as_ptr().cast::<TOKEN_USER>();
+        ConvertSidToStringSidW(user.User.Sid, &mut text)?;
+        let own = text.to_string().unwrap_or_default();
+        LocalFree(Some(HLOCAL(text.0.cast())));
+        Ok(own)
     }
 }

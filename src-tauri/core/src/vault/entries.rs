@@ -135,7 +135,40 @@ fn set(keyring: &dyn Keyring, verb: &str, change: &Change<'_>, value: Option<&[u
     }
 }
 
-/// `None` when it is not UTF-8; leaves no copy behind.
+/// `None` when it is no text; leaves no copy behind.
 pub(super) fn text(bytes: Vec<u8>) -> Option<SecretString> {
+    // Windows' own programs store UTF-16, which has zeros where a secret has none.
+    if cfg!(windows) && bytes.contains(&0) {
+        return utf16(&Zeroizing::new(bytes));
+    }
     String::from_utf8(bytes).map(SecretString::from).map_err(|not_text| not_text.into_bytes().zeroize()).ok()
+}
+
+fn utf16(bytes: &[u8]) -> Option<SecretString> {
+    let (units, rest) = bytes.as_chunks();
+    let chars = char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit)));
+    // Two bytes are at most three in UTF-8: it does not move while it grows.
+    let mut text = Zeroizing::new(String::with_capacity(bytes.len() / 2 * 3));
+    for char in chars {
+        text.push(char.ok()?);
+    }
+    rest.is_empty().then(|| SecretString::from(text.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn what_windows_own_programs_store_is_read_as_text() {
+        let stored = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        for text in ["canary-7c1f9b", "ünïcode", "密码", "🔑"] {
+            assert_eq!(utf16(&stored(text)).unwrap().expose_secret(), text);
+        }
+        for broken in [&stored("🔑")[..2], &stored("abc")[..5]] {
+            assert!(utf16(broken).is_none(), "{broken:?}");
+        }
+    }
 }

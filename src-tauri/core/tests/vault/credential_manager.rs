@@ -67,6 +67,22 @@ async fn a_key_of_any_length_is_stored_whole_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_secret_that_it_has_stored_is_found() {
+    let vault = Vault::system();
+    let name = of("by-it", "admin_token");
+    let store = windows_native_keyring_store::Store::new().unwrap();
+    let entry = store.build("understudy", &format!("{}/admin_token", name.connection), None).unwrap();
+    // UTF-16, as `cmdkey /generic:… /pass:…` and the control panel store it.
+    entry.set_password(CANARY).unwrap();
+    assert_eq!(vault.state(&name).await.unwrap(), SecretState::Stored);
+    let asked = moved(vault.get(&name, &here()).await);
+    assert_eq!(asked.secrets[0].stored_for, None);
+    vault.agree(&asked, Keep::Stored).await.unwrap();
+    assert_eq!(value(&Vault::system(), &name).await, CANARY);
+    vault.forget(&name).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_longest_names_fit() {
     let vault = Vault::system();
     let name = SecretName { connection: "c".repeat(64), name: "n".repeat(64) };
