@@ -179,6 +179,7 @@ impl Passwords for StoredPassword {
 mod tests {
     use super::*;
     use crate::connection::Origin;
+    use crate::demo::sqlite_url;
     use crate::directory::Query;
 
     async fn users(folder: &std::path::Path, name: &str) -> Arc<Connection> {
@@ -189,9 +190,9 @@ mod tests {
         sqlx::raw_sql(sqlx::AssertSqlSafe(made)).execute(&pool).await.unwrap();
         pool.close().await;
         let text = format!(
-            "name = \"{name}\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite://{}\"\ntable = \"users\"\n\
+            "name = \"{name}\"\nenvironment = \"staging\"\n[directory]\nurl = \"{}\"\ntable = \"users\"\n\
              id = \"id\"\n[sign_in]\nurl = \"http://127.0.0.1/login\"\n",
-            file.display()
+            sqlite_url(&file)
         );
         Arc::new(Connection::parse("shop", &text, Origin::Own, None).unwrap())
     }

@@ -39,3 +39,5 @@ pub mod user_agent;
 pub(crate) mod uuids;
 pub mod vault;
 pub mod wiped;
+#[cfg(test)]
+mod written;

@@ -215,8 +215,13 @@ async fn the_demos_connection_says_where_everything_is() {
     assert_eq!(count, 100_000);
 
     // What the comments teach survives; every URL was filled in.
-    let text = connection_text("https://ledgerline.example", Path::new("/data/users.sqlite"));
-    assert!(text.contains("sqlite:///data/users.sqlite") && !text.contains("127.0.0.1"), "{text}");
+    let (path, url) = if cfg!(windows) {
+        (r"C:\data\users.sqlite", "sqlite:///C:/data/users.sqlite")
+    } else {
+        ("/data/users.sqlite", "sqlite:///data/users.sqlite")
+    };
+    let text = connection_text("https://ledgerline.example", Path::new(path));
+    assert!(text.contains(url) && !text.contains("127.0.0.1"), "{text}");
 }
 
 #[tokio::test]

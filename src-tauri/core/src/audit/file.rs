@@ -64,10 +64,16 @@ pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
         .connect_with(options)
         .await
         .map_err(|cause| failed(&doing, &cause))?;
-    let mut connection = pool.acquire().await.map_err(|cause| failed(&doing, &cause))?;
-    migrate(&mut connection, path, &doing).await?;
-    drop(connection);
-    Ok(pool)
+    let migrated = async {
+        let mut connection = pool.acquire().await.map_err(|cause| failed(&doing, &cause))?;
+        migrate(&mut connection, path, &doing).await
+    };
+    let migrated = migrated.await;
+    if migrated.is_err() {
+        // Windows moves no file that is open, and that is what the error asks for.
+        pool.close().await;
+    }
+    migrated.map(|()| pool)
 }
 
 /// Makes the folder and an empty file where they are missing, for the owner alone.

@@ -22,12 +22,26 @@ pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
         return None;
     }
     let (mut document, errors) = DeTable::parse_recoverable(text);
+    let mut escaped = None;
     for error in &errors {
         // These messages name TOML's own tokens, never what stands in the file.
         let is_depth = error.message().contains("recurs");
-        let what = if is_depth { "is nested too deeply" } else { error.message() };
         let at = error.span().map(|span| span.start).or_else(|| deepest_key(text).filter(|_| is_depth));
-        faults.add_at(at.unwrap_or(0), "", what);
+        let at = at.unwrap_or(0);
+        let is_escape = ["escape", "unicode value"].iter().any(|word| error.message().contains(word));
+        let what = match error.message() {
+            _ if is_depth => "is nested too deeply",
+            // Most often a path of Windows, which has several.
+            _ if is_escape => {
+                let line = text.get(..at).unwrap_or(text).matches('\n').count();
+                if escaped.replace(line) == Some(line) {
+                    continue;
+                }
+                "a backslash begins a special character in double quotes: write a path with `/`, or in single quotes"
+            }
+            what => what,
+        };
+        faults.add_at(at, "", what);
     }
     if !errors.is_empty() {
         return None;

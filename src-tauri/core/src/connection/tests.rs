@@ -718,8 +718,8 @@ fn a_proxy_or_an_authority_that_cannot_be_one_is_refused() {
     let text = |network: &str| {
         format!("{DIRECTORY}sign_in.url = 'https://app.acme.com/login'\n[network]\n{network}\n")
     };
-    let connection =
-        parse(&text("proxy = 'socks5://proxy.acme.com:1080'\nca = '/etc/ssl/acme.pem'")).unwrap();
+    let ca = if cfg!(windows) { r"C:\ssl\acme.pem" } else { "/etc/ssl/acme.pem" };
+    let connection = parse(&text(&format!("proxy = 'socks5://proxy.acme.com:1080'\nca = '{ca}'"))).unwrap();
     assert_eq!(connection.network.proxy.unwrap().port(), Some(1080));
     for odd in ["https://proxy", "http://u:p@proxy:1", "http://proxy/path", "proxy:3128"] {
         let error = parse(&text(&format!("proxy = '{odd}'"))).unwrap_err().message;
@@ -731,6 +731,18 @@ fn a_proxy_or_an_authority_that_cannot_be_one_is_refused() {
     // Read before anybody is asked, from a computer that the file names.
     let error = parse(&text("ca = '//files.evil.example/ca.pem'")).unwrap_err().message;
     assert!(error.contains("network.ca: has to be a file on this computer"), "{error}");
+}
+
+#[test]
+fn a_path_of_windows_in_double_quotes_is_told_how_to_write_it() {
+    for path in [r"C:\Users\kim\ca.pem", r"C:\certs\ca.pem", r"\\files\certs\ca.pem", r"D:\x"] {
+        let text =
+            format!("{DIRECTORY}sign_in.url = 'https://app.acme.com/login'\n[network]\nca = \"{path}\"\n");
+        let error = parse(&text).unwrap_err().message;
+        let told = "a backslash begins a special character in double quotes: write a path with `/`, or in single quotes";
+        assert!(error.contains(told) && error.starts_with("acme.toml:6:"), "{path}: {error}");
+        assert_eq!(error.lines().count(), 1, "once for a path: {error}");
+    }
 }
 
 #[test]

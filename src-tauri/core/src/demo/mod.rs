@@ -71,7 +71,7 @@ pub fn connection_text(origin: &str, directory: &Path) -> String {
 }
 
 /// `sqlite:///path`, with what a URL cannot hold percent-encoded.
-fn sqlite_url(path: &Path) -> String {
+pub(crate) fn sqlite_url(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
     match Url::from_file_path(&absolute) {
         Ok(url) => url.as_str().replacen("file:", "sqlite:", 1),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::connection::Origin;
+use crate::written::written;
 
 fn part(url: &str) -> DirectoryPart {
     toml::from_str(&format!("url = \"{url}\"\ntable = \"users\"\nid = \"id\"")).unwrap()
@@ -85,7 +86,7 @@ fn the_way_through_ssh_and_mongodbs_options_count() {
 fn an_authority_is_known_by_its_content_and_not_by_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
-    let url = format!("mysql://reader@db/acme?ssl-ca={}", file.display());
+    let url = format!("mysql://reader@db/acme?ssl-ca={}", written(&file));
     std::fs::write(&file, "one").unwrap();
     let stored = password(&url);
     assert!(
@@ -129,6 +130,12 @@ fn token(text: &str) -> Destination {
     Destination::of(&connection, "admin_token")
 }
 
+const NO_AUTHORITY: &str = if cfg!(windows) {
+    "[network]\nca = \"C:/nowhere/ca.pem\"\n[sign_out]"
+} else {
+    "[network]\nca = \"/nowhere/ca.pem\"\n[sign_out]"
+};
+
 #[test]
 fn a_sign_in_secret_is_for_sites_and_for_its_place_in_the_request() {
     let stored = token(FILE);
@@ -166,7 +173,7 @@ fn a_sign_in_secret_is_for_sites_and_for_its_place_in_the_request() {
         ("{{ secret.admin_token }}", "{{ secret.admin_token|upper }}"),
         ("x-operator = \"{{ operator.email }}\"", "x-operator = \"{{ secret.admin_token }}\""),
         ("[sign_out]", "[network]\nproxy = \"http://evil.example:8080\"\n[sign_out]"),
-        ("[sign_out]", "[network]\nca = \"/nowhere/ca.pem\"\n[sign_out]"),
+        ("[sign_out]", NO_AUTHORITY),
     ] {
         assert_ne!(token(&FILE.replace(from, to)), stored, "{from} became {to}");
     }
@@ -236,7 +243,7 @@ fn the_authority_that_was_compared_is_the_one_that_is_trusted() {
         "name = \"Acme\"\nenvironment = \"staging\"\n[directory]\nurl = \"sqlite:///u.db\"\ntable = \"users\"\n\
          id = \"id\"\n[sign_in]\nurl = \"https://acme.example/login\"\nbody = {{ token = \"{{{{ secret.t }}}}\" }}\n\
          [network]\nca = \"{}\"\n",
-        file.display()
+        written(&file)
     );
     let connection = Connection::parse("acme", &text, Origin::Own, None).unwrap();
     let stored = Destination::of(&connection, "t");

@@ -444,7 +444,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ca.pem");
         std::fs::write(&file, "the authority").unwrap();
-        let url = format!("postgres://reader@db.acme.internal/acme?sslrootcert={}", file.display());
+        let url =
+            format!("postgres://reader@db.acme.internal/acme?sslrootcert={}", crate::written::written(&file));
         let part: DirectoryPart =
             toml::from_str(&format!("url = \"{url}\"\ntable = \"users\"\nid = \"id\"")).unwrap();
         let asked = Arc::new(Asked::default());

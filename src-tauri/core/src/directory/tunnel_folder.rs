@@ -13,8 +13,9 @@ const LOCK: &str = "in-use";
 
 /// Only this account may enter it. It is gone when it is dropped.
 pub(super) struct TunnelFolder {
-    folder: TempDir,
+    // Closed before the folder goes: Windows removes no file that is open.
     _in_use: File,
+    folder: TempDir,
 }
 
 impl TunnelFolder {
@@ -37,7 +38,7 @@ impl TunnelFolder {
             Ok(file)
         });
         let in_use = in_use.map_err(|cause| Error::file("lock", &lock, &cause))?;
-        Ok(Self { folder, _in_use: in_use })
+        Ok(Self { _in_use: in_use, folder })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -52,7 +52,8 @@ pub(super) enum Address {
     /// Of the server itself: nobody is in between.
     #[cfg(unix)]
     Socket(std::path::PathBuf),
-    /// Where a tunnel begins: whoever is behind it is somewhere else.
+    /// Where a tunnel begins: whoever is behind it is somewhere else. With the name of the socket there.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "a port has no name"))]
     Tunnel(Entrance, String),
 }
 
