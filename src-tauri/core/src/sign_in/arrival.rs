@@ -128,7 +128,7 @@ fn for_window(
             .filter(|cookie| is_wanted(wanted, &cookie.name))
             .map(|cookie| upper(&cookie.to_string()));
         let known: String =
-            client.astray().iter().cloned().chain(lost).map(|sentence| format!("{sentence}. ")).collect();
+            client.astray().iter().cloned().chain(lost).map(|sentence| sentence + ". ").collect();
         return Err(Refusal::new(
             format!(
                 "The sign-in was answered, but no cookie {} was set for {origin}{there}",
