@@ -64,7 +64,7 @@ pub type Typed = HashMap<String, SecretString>;
 /// Rows of [`Report::sample`].
 pub(crate) const SAMPLE: u16 = 5;
 
-/// Users that the rules of `protect` are tried on: one page.
+/// Users that are looked at, one page: whether ids are given twice, and whom the rules of `protect` are about.
 const JUDGED: u16 = 200;
 
 /// What a connection is called that is in no file yet. It owns nothing, whatever another one of this name has.
@@ -132,8 +132,8 @@ pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -
     );
     check_secrets(&connection, &secrets, &mut report).await;
     if let Some(directory) = open(&connection, password.as_ref(), &mut report).await {
-        read_some(&*directory, &connection.file.directory, &mut report).await;
-        check_policy(&*directory, &connection, &mut report).await;
+        let newest = read_some(&*directory, &connection.file.directory, &mut report).await;
+        check_policy(&directory.info(), &newest, &connection, &mut report);
         check_sign_in(&connection, &directory.info(), &mut report);
         directory.close().await;
     }
@@ -211,15 +211,20 @@ async fn open(
     }
 }
 
-async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) {
+/// The newest users, of whom the report has the first few.
+async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) -> Vec<Row> {
     let info = directory.info();
     for caution in &info.cautions {
         report.warn("Directory", caution);
     }
     check_columns(&info, report);
     check_search(&info, part, report);
-    let newest = Query::first("", SAMPLE);
+    // More than are shown: whether ids are given twice is seen in many.
+    let newest = Query::first("", JUDGED);
     match directory.search(&newest, &CancellationToken::new()).await {
+        Ok(page) if page.doubled.is_some() => {
+            report.fail("Users", directory::not_identified(page.doubled.as_deref().unwrap_or_default()));
+        }
         Ok(page) if page.rows.is_empty() => {
             let (said, hint) = if info.cautions.iter().any(|caution| caution.hides_users) {
                 ("This user sees no rows.", "The warning above says what hides them.")
@@ -241,10 +246,12 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut
                 format!("{total}; newest read in {:.1} ms", page.how.elapsed_ms),
                 None,
             );
-            report.sample = page.rows;
+            report.sample = page.rows.iter().take(SAMPLE.into()).cloned().collect();
+            return page.rows;
         }
         Err(error) => report.fail("Users", error),
     }
+    Vec::new()
 }
 
 /// What the columns are, and whether one of them had better not be shown.
@@ -307,18 +314,12 @@ fn check_search(info: &Info, part: &DirectoryPart, report: &mut Report) {
 }
 
 /// What the rules of `protect` say of the newest users: how many each protects, and whether each can be decided.
-async fn check_policy(directory: &dyn Directory, connection: &Connection, report: &mut Report) {
+fn check_policy(info: &Info, newest: &[Row], connection: &Connection, report: &mut Report) {
     let rules = &connection.policy.protect;
-    if rules.is_empty() || report.sample.is_empty() {
+    if rules.is_empty() || newest.is_empty() {
         return;
     }
-    let newest = Query::first("", JUDGED);
-    let page = match directory.search(&newest, &CancellationToken::new()).await {
-        Ok(page) => page,
-        Err(error) => return report.fail("Protected users", error),
-    };
-    let info = directory.info();
-    let users: Vec<_> = page.rows.iter().map(|row| json!({ "user": info.user_context(row) })).collect();
+    let users: Vec<_> = newest.iter().map(|row| json!({ "user": info.user_context(row) })).collect();
     let of = match users.len() {
         1 => "the 1 user looked at".to_owned(),
         many => format!("the newest {many} users"),

@@ -53,6 +53,7 @@ pub use self::asked::{
 pub use self::caution::Caution;
 pub use self::opened::OpenDirectory;
 use self::reopening::Reopening;
+pub(crate) use self::sql::not_identified;
 pub use self::survey::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer, holds_secret, survey};
 pub use self::tunnel_folder::sweep as sweep_tunnel_folders;
 pub use self::waking::{TellWaking, telling};

@@ -206,15 +206,16 @@ pub(super) fn doubled<T: std::hash::Hash + Eq>(ids: impl IntoIterator<Item = T>)
 /// What came back for [`one_user`].
 pub(super) fn the_one(rows: Vec<Fetched>, id: &str) -> Result<Option<Row>> {
     if rows.len() > 1 {
-        return Err(Error::new(
-            Code::DirectoryMismatch,
-            format!(
-                "Several users have the id {id}: the column `directory.id` names does not identify them."
-            ),
-        )
-        .hint("Name a column that is unique, such as the primary key."));
+        return Err(not_identified(id));
     }
     Ok(rows.into_iter().next().and_then(Fetched::shown))
+}
+
+/// Several rows have this id.
+pub(crate) fn not_identified(id: &str) -> Error {
+    let said = "the column `directory.id` names does not identify them.";
+    Error::new(Code::DirectoryMismatch, format!("Several users have the id {id}: {said}"))
+        .hint("Name a column that is unique, such as the primary key.")
 }
 
 /// The beginning of every statement: the segment's number, the cells, the id, and what orders the list.
