@@ -9,6 +9,7 @@ mod bytes;
 mod catalogue;
 mod caution;
 mod cursor;
+mod exact;
 mod filters;
 mod joined;
 mod label;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::sql::is_cut;
-use super::{FieldKind, Info, Role, Row};
+use super::{FieldKind, Info, Role, Row, exact};
 use crate::json_path::dotted;
 
 impl Info {
@@ -81,10 +81,9 @@ fn typed(cell: Option<&str>, kind: FieldKind) -> Value {
         || text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok();
     let number = match kind {
         FieldKind::Integer => whole(),
-        // A time that the database keeps as a number is sent as that number.
-        FieldKind::Number | FieldKind::Time => {
-            whole().or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64))
-        }
+        // A time that the database keeps as a number is sent as that number. One with more digits than 64 bits hold
+        // stays a text: it may be an id, and rounded it is another one.
+        FieldKind::Number | FieldKind::Time => whole().or_else(|| exact::to_number(text)),
         FieldKind::Boolean => return text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
         FieldKind::Uuid | FieldKind::Json | FieldKind::Text => None,
     };
@@ -179,6 +178,12 @@ mod tests {
             (FieldKind::Integer, "many", json!("many")),
             (FieldKind::Number, "12.5", json!(12.5)),
             (FieldKind::Number, "9007199254740993", json!(9_007_199_254_740_993_i64)),
+            (FieldKind::Number, "12.50", json!(12.5)),
+            (FieldKind::Number, "12.00", json!(12)),
+            (FieldKind::Number, "1.6777216e+07", json!(16_777_216)),
+            (FieldKind::Number, "1.5e300", json!(1.5e300)),
+            (FieldKind::Number, "12345678901234567.25", json!("12345678901234567.25")),
+            (FieldKind::Number, "123456789012345678901234567890", json!("123456789012345678901234567890")),
             (FieldKind::Number, "NaN", json!("NaN")),
             (FieldKind::Number, "Infinity", json!("Infinity")),
             (FieldKind::Boolean, "true", json!(true)),

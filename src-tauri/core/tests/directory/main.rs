@@ -8,6 +8,7 @@ mod advice;
 #[cfg(target_os = "linux")]
 mod certificates;
 mod changes;
+mod exact;
 mod faults;
 mod kept;
 #[cfg(target_os = "linux")]

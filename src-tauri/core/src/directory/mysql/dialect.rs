@@ -9,6 +9,7 @@ use crate::directory::asked::Operand;
 use crate::directory::bytes::{BYTES_READ, digits, from_hex};
 use crate::directory::catalogue::{Form, TableColumn};
 use crate::directory::cursor::Value;
+use crate::directory::exact;
 use crate::directory::sql::{CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
 
 use crate::directory::time;
@@ -40,6 +41,8 @@ impl Dialect for MySql {
             MyType::Json | MyType::Geometry => format!("LEFT({}, {CHARS_READ})", as_text(column)),
             // As digits; what the bytes are is seen where they are read.
             MyType::Binary { .. } => hex(&format!("LEFT({name}, {BYTES_READ})")),
+            // As a double, of which the reading makes what it was: the server writes six digits of a float.
+            MyType::Real { is_single: true } => format!("CAST({name} + 0e0 AS CHAR)"),
             _ => as_text(column),
         }
     }
@@ -51,7 +54,7 @@ impl Dialect for MySql {
             MyType::Text(_) => format!("CONVERT({expression} USING utf8mb4) COLLATE utf8mb4_bin"),
             MyType::Boolean | MyType::Unsigned | MyType::Listed => format!("CAST({expression} + 0 AS CHAR)"),
             // As a double: a float's text has fewer digits than the float.
-            MyType::Real => format!("{expression} + 0e0"),
+            MyType::Real { .. } => format!("{expression} + 0e0"),
             MyType::Binary { .. } => hex(&expression),
             _ => format!("CAST({expression} AS CHAR)"),
         }
@@ -71,9 +74,14 @@ impl Dialect for MySql {
         let value = match &id.db_type {
             MyType::Boolean | MyType::Signed => text.parse::<i64>().ok()?.to_string(),
             MyType::Unsigned => text.parse::<u64>().ok()?.to_string(),
-            MyType::Real => {
-                let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
-                return Some(format!("{name} = {}", statement.bind('?', Value::Real(number.to_bits()))));
+            // Rounded to what the type holds it would be somebody else's id.
+            MyType::Real { is_single } => {
+                let single = exact::to_f32(text).filter(|_| *is_single).map(f64::from);
+                let mut numbers: Vec<f64> = single.into_iter().chain(exact::to_f64(text)).collect();
+                numbers.dedup();
+                let numbers: Vec<String> =
+                    numbers.iter().map(|number| statement.bind('?', Value::Real(number.to_bits()))).collect();
+                return (!numbers.is_empty()).then(|| format!("{name} IN ({})", numbers.join(", ")));
             }
             MyType::Decimal { .. } if is_decimal(text) => {
                 // All digits there can be: none is rounded away to match.
@@ -103,7 +111,7 @@ impl Dialect for MySql {
             let values = id.bytes.shown_as(text);
             return (!values.is_empty()).then(|| any_bytes(statement, id, &values));
         }
-        if id.db_type == MyType::Real {
+        if let MyType::Real { .. } = id.db_type {
             let number = text.parse::<f64>().ok()?;
             // As `Value` writes it.
             return Self::id_equals(statement, id, text).filter(|_| format!("{number:?}") == text);
@@ -161,7 +169,7 @@ impl Dialect for MySql {
     fn compare(statement: &mut Statement, column: &Column, relation: &str, value: &Operand) -> String {
         let name = qualified(column);
         let (text, cast) = match value {
-            Operand::Number(number) if column.db_type == MyType::Real => {
+            Operand::Number(number) if matches!(column.db_type, MyType::Real { .. }) => {
                 let closest = number.to_f64().clamp(f64::MIN, f64::MAX);
                 return format!("{name} {relation} {}", statement.bind('?', Value::Real(closest.to_bits())));
             }
@@ -289,7 +297,11 @@ fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time
     let name = qualified(column);
     let digits = time::digits(time);
     let ways: Vec<String> = match &column.db_type {
-        MyType::Boolean | MyType::Signed | MyType::Unsigned | MyType::Decimal { .. } | MyType::Real => {
+        MyType::Boolean
+        | MyType::Signed
+        | MyType::Unsigned
+        | MyType::Decimal { .. }
+        | MyType::Real { .. } => {
             let stretches = time::stretches(time, relation).into_iter();
             stretches
                 .map(|time::Stretch { from, to, time }| {
@@ -342,15 +354,19 @@ fn typed(value: &str, db_type: &MyType) -> String {
         MyType::Time => format!("CAST({value} AS TIME(6))"),
         MyType::Binary { .. } => format!("UNHEX(SUBSTRING({value}, 3))"),
         MyType::Text(text) => text.typed(value),
-        MyType::Real | MyType::Uuid | MyType::Address | MyType::Json | MyType::Geometry => value.to_owned(),
+        MyType::Real { .. } | MyType::Uuid | MyType::Address | MyType::Json | MyType::Geometry => {
+            value.to_owned()
+        }
     }
 }
 
 fn is_decimal(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-    plain(whole) && plain(fraction)
+    let plain = |digits: &str, most: usize| {
+        (1..=most).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+    };
+    plain(whole, 35) && plain(fraction, 30)
 }
 
 #[cfg(test)]
@@ -364,6 +380,7 @@ mod tests {
             ("-7", true),
             ("123456789012345678901", true),
             ("1e3", false),
+            (&"9".repeat(36), false),
             ("1.", false),
             ("", false),
         ] {

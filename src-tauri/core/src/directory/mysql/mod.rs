@@ -203,10 +203,18 @@ fn cell(column: &TableColumn<MyType>, text: String) -> String {
     let text = match (&column.db_type, from_hex(&text)) {
         (MyType::Timestamp, _) => return rfc3339(text, true),
         (MyType::DateTime, _) => return rfc3339(text, false),
+        (MyType::Real { is_single: true }, _) => single(&text),
         (MyType::Binary { .. }, Some(bytes)) => column.bytes.cell(&bytes),
         _ => shortened(text),
     };
     if column.kind == FieldKind::Time { time::from_text(text) } else { text }
+}
+
+/// A float, which comes as the double that it is, with the digits that tell it from others.
+fn single(double: &str) -> String {
+    #[allow(clippy::cast_possible_truncation, reason = "it was a float")]
+    let shortest = |number: f64| (number as f32).to_string();
+    double.parse().map_or_else(|_| double.to_owned(), shortest)
 }
 
 /// A cursor's value, exact.

@@ -15,8 +15,10 @@ pub(in crate::directory) enum MyType {
         precision: u32,
         scale: u32,
     },
-    /// `float` and `double`; the first is shown with fewer digits than it has.
-    Real,
+    /// `float` and `double`; the server writes the first, which is single, with fewer digits than it has.
+    Real {
+        is_single: bool,
+    },
     Text(Text),
     /// `enum` and `set`: shown by name, ordered by their number.
     Listed,
@@ -98,7 +100,8 @@ impl MyType {
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" if !unsigned => Self::Signed,
             "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" | "bit" => Self::Unsigned,
             "decimal" => Self::Decimal { precision: declared.precision, scale: declared.scale },
-            "float" | "double" => Self::Real,
+            "float" => Self::Real { is_single: true },
+            "double" => Self::Real { is_single: false },
             "enum" | "set" => Self::Listed,
             "timestamp" => Self::Timestamp,
             "datetime" => Self::DateTime,
@@ -141,7 +144,7 @@ impl MyType {
         match self {
             Self::Boolean => FieldKind::Boolean,
             Self::Signed | Self::Unsigned => FieldKind::Integer,
-            Self::Decimal { .. } | Self::Real => FieldKind::Number,
+            Self::Decimal { .. } | Self::Real { .. } => FieldKind::Number,
             Self::Timestamp | Self::DateTime | Self::Date => FieldKind::Time,
             Self::Uuid => FieldKind::Uuid,
             Self::Json => FieldKind::Json,

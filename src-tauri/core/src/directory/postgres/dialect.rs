@@ -7,6 +7,7 @@ use crate::directory::bytes::{BYTES_READ, digits, from_hex};
 use crate::directory::catalogue::postgres::PgType;
 use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
+use crate::directory::exact;
 use crate::directory::sql::{CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
 use crate::directory::time;
 use crate::uuids;
@@ -72,11 +73,15 @@ impl Dialect for Postgres {
             (_, "numeric") if is_decimal(text) || text == "NaN" => {
                 format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
             }
-            // Beyond what the type holds, the cast would fail.
-            (_, "float4") if text.parse::<f32>().is_ok_and(f32::is_finite) => {
+            // Rounded to what the type holds it would be somebody else's id.
+            (_, "float4") if exact::to_f32(text).is_some() => {
                 format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
             }
-            (_, "float8") if text.parse::<f64>().is_ok_and(f64::is_finite) => {
+            (_, "float8") if exact::to_f64(text).is_some() => {
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
+            // As it is shown, or as the server writes it.
+            _ if is_temporal(id) && is_time(text) => {
                 format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
             }
             _ => same_text(statement),
@@ -229,6 +234,11 @@ pub(super) fn is_bytes(column: &Column) -> bool {
 /// The database itself knows its values as times.
 pub(super) fn is_temporal(column: &Column) -> bool {
     matches!(column.db_type.name.as_str(), "timestamptz" | "timestamp" | "date")
+}
+
+/// The server reads it as a time.
+fn is_time(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok()
 }
 
 fn any_text(statement: &mut Statement, column: &Column, texts: Vec<String>) -> String {

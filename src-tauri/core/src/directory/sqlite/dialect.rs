@@ -8,6 +8,7 @@ use crate::directory::bytes::BYTES_READ;
 use crate::directory::catalogue::sqlite::LiteType;
 use crate::directory::catalogue::{Form, TableColumn, quoted};
 use crate::directory::cursor::Value;
+use crate::directory::exact;
 use crate::directory::plan::{has_trigram, spellings};
 use crate::directory::sql::{CHARS_READ, Dialect, Match, Ordering, Statement, behind, qualified};
 
@@ -54,10 +55,16 @@ impl Dialect for Sqlite {
         if id.kind == FieldKind::Integer && number.is_none() && text.parse::<f64>().is_ok() {
             return None; // such a column would take 1e3 for 1000
         }
+        // Rounded to what a column of numbers holds it would be somebody else's id.
+        if id.kind == FieldKind::Number && number.is_none() && is_rounded(text) {
+            return None;
+        }
         // In a column that holds whole numbers 007 finds 7; anywhere else it is a text of its own.
         let number = number.filter(|number| id.kind == FieldKind::Integer || number.to_string() == text);
         let mut values: Vec<Value> = uuids::also_spelled(text).into_iter().map(Value::Text).collect();
         values.extend(number.map(Value::Integer));
+        let real = exact::to_f64(text).filter(|_| number.is_none() && id.kind != FieldKind::Integer);
+        values.extend(real.map(|real| Value::Real(real.to_bits())));
         values.extend(id.bytes.readings(text).into_iter().map(Value::Blob));
         let placeholders: Vec<String> = values.into_iter().map(|value| statement.bind('?', value)).collect();
         Some(format!("{name} IN ({})", placeholders.join(", ")))
@@ -68,12 +75,16 @@ impl Dialect for Sqlite {
         let found = Self::id_equals(statement, id, text)?;
         let bytes = id.bytes.shown_as(text).into_iter();
         let bytes: Vec<String> = bytes.map(|bytes| statement.bind('?', Value::Blob(bytes))).collect();
+        // SQLite itself writes no more than 15 digits of one.
+        let real = text.parse::<f64>().ok().map(|real| Value::Real(real.to_bits()));
+        let real = real.filter(|real| real.clone().into_text().as_deref() == Some(text));
+        let is_real = real.map_or("0".to_owned(), |real| format!("{name} = {}", statement.bind('?', real)));
         let text = statement.bind('?', Value::Text(text.to_owned()));
         // The first finds it by the index, the second makes sure: 007 is not 7, and a column may
         // compare without case.
         Some(format!(
             "{found} AND CASE typeof({name}) WHEN 'blob' THEN {name} IN ({}) \
-             ELSE CAST({name} AS TEXT) = {text} COLLATE BINARY END",
+             WHEN 'real' THEN {is_real} ELSE CAST({name} AS TEXT) = {text} COLLATE BINARY END",
             bytes.join(", ")
         ))
     }
@@ -223,4 +234,9 @@ fn cases(text: &str, form: Form) -> Vec<String> {
         return vec![text.to_ascii_lowercase()];
     }
     spellings(text, form)
+}
+
+/// A number of which the closest one of 64 bits is another number.
+fn is_rounded(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite) && exact::to_f64(text).is_none()
 }
