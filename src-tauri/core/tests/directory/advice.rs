@@ -111,6 +111,12 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     server.sql("guarded", "ALTER ROLE reader SET app.tenant = 'acme'");
     let directory = open(&part).await;
     assert_eq!(emails(&*directory).await, 300);
+    let depends = directory.info().cautions.first().expect("it is told").clone();
+    assert!(
+        depends.message.contains("on `request.tenant`, which this connection does not set."),
+        "{depends:?}"
+    );
+    assert!(depends.message.contains("For this connection `app.tenant` is `acme`."), "{depends:?}");
     directory.close().await;
     server.sql("guarded", "ALTER ROLE reader RESET ALL");
 

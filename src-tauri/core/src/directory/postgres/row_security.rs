@@ -38,7 +38,8 @@ const GUARDED: &str = r"
                'applies', EXISTS (SELECT FROM unnest(p.polroles) AS one (role)
                    WHERE CASE WHEN one.role = 0 THEN true ELSE pg_has_role(reads.reader, one.role, 'USAGE') END),
                'condition', coalesce(pg_get_expr(p.polqual, p.polrelid), 'true'),
-               'settings', coalesce((SELECT jsonb_agg(DISTINCT found.setting[1])
+               'settings', coalesce((SELECT jsonb_agg(DISTINCT jsonb_build_object('name', found.setting[1],
+                       'value', nullif(current_setting(found.setting[1], true), '')))
                    FROM regexp_matches(concat_ws(' ', pg_get_expr(p.polqual, p.polrelid),
                        (SELECT string_agg(f.prosrc, ' ') FROM pg_depend d JOIN pg_proc f ON f.oid = d.refobjid
                         WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
@@ -76,7 +77,15 @@ struct Policy {
     applies: bool,
     condition: String,
     /// What it asks of the session, itself or through a function that it calls.
-    settings: Vec<String>,
+    settings: Vec<Setting>,
+}
+
+/// Of the session, as it is for this connection.
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Setting {
+    name: String,
+    /// `None`: nothing sets it.
+    value: Option<String>,
 }
 
 /// The guarded tables that are read with the relation of this oid. Empty where the server does not tell.
@@ -127,8 +136,7 @@ impl Guarded {
         }
         let Self { table, reader, .. } = self;
         let counting: Vec<&Policy> = self.counting(false).chain(self.counting(true)).collect();
-        let mut settings: Vec<&str> =
-            counting.iter().flat_map(|one| one.settings.iter().map(String::as_str)).collect();
+        let mut settings: Vec<&Setting> = counting.iter().flat_map(|one| &one.settings).collect();
         settings.sort_unstable();
         settings.dedup();
         let message = if self.counting(false).next().is_none() {
@@ -139,22 +147,17 @@ impl Guarded {
         } else {
             let named: Vec<String> =
                 counting.iter().map(|one| format!("`{}` {}", one.name, one.condition)).collect();
-            let asks = match &settings[..] {
-                [] => String::new(),
-                settings => format!(
-                    " That depends on {}, which this connection does not set.",
-                    settings.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ")
-                ),
-            };
+            let asks = depends_on(&settings);
             format!(
                 "Row level security is on for {table}: {reader} sees only the rows that a policy lets through ({}).{asks}",
                 named.join("; ")
             )
         };
-        let hint = match &settings[..] {
-            [] => ASK_ADMINISTRATOR.to_owned(),
-            [setting, ..] => format!(
-                "Give the role the value it is meant to see (ALTER ROLE {reader} SET {setting} = '…'). For all rows, \
+        let unset = settings.iter().find(|setting| setting.value.is_none());
+        let hint = match unset {
+            None => ASK_ADMINISTRATOR.to_owned(),
+            Some(Setting { name, .. }) => format!(
+                "Give the role the value it is meant to see (ALTER ROLE {reader} SET {name} = '…'). For all rows, \
                  ask your database administrator to run:"
             ),
         };
@@ -186,6 +189,22 @@ impl Guarded {
         let name = names.into_iter().find(|name| !taken(name)).unwrap_or_default();
         format!("CREATE POLICY {name} ON {} FOR SELECT TO {role} USING (true)", self.table)
     }
+}
+
+/// The end of a message: what the policies ask of the session, and what this connection's session has of it.
+fn depends_on(settings: &[&Setting]) -> String {
+    let named = |setting: &&Setting| setting.value.is_none().then(|| format!("`{}`", setting.name));
+    let unset: Vec<String> = settings.iter().filter_map(named).collect();
+    let mut said = match &unset[..] {
+        [] => String::new(),
+        unset => format!(" That depends on {}, which this connection does not set.", unset.join(" and ")),
+    };
+    for Setting { name, value } in settings {
+        if let Some(value) = value {
+            said += &format!(" For this connection `{name}` is `{value}`.");
+        }
+    }
+    said
 }
 
 impl Policy {
