@@ -173,9 +173,15 @@ pub(super) fn readings(written: &str) -> Vec<WrittenName> {
         }
         Err(_) => {}
     }
-    let whole = WrittenName { schema: None, name: written.trim().to_owned() };
-    if !readings.contains(&whole) {
-        readings.push(whole);
+    // As they stand: a name may have dots, quotes and spaces of its own, and whoever copied it wrote none of ours.
+    for whole in [written.trim(), written] {
+        let dots = whole.match_indices('.').map(|(at, _)| (Some(&whole[..at]), &whole[at + 1..]));
+        for (schema, name) in std::iter::once((None, whole)).chain(dots) {
+            let plain = WrittenName { schema: schema.map(str::to_owned), name: name.to_owned() };
+            if !readings.contains(&plain) {
+                readings.push(plain);
+            }
+        }
     }
     readings
 }
@@ -217,7 +223,12 @@ mod tests {
         assert_eq!(readings("public.users")[0], written(Some("public"), "users"));
         assert_eq!(readings("\"My App\".\"a.b\"\"c\"")[0], written(Some("My App"), "a.b\"c"));
         assert!(readings("odd.name").contains(&written(None, "odd.name")));
-        assert_eq!(readings("a.b.c"), [written(None, "a.b.c")]);
+        assert_eq!(
+            readings("a.b.c"),
+            [written(None, "a.b.c"), written(Some("a"), "b.c"), written(Some("a.b"), "c")]
+        );
+        assert!(readings("My App.User\"s").contains(&written(Some("My App"), "User\"s")));
+        assert!(readings(" lead").contains(&written(None, " lead")));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::directory::bytes::Bytes;
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, quoted, readings};
+use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, quoted, readings, written};
 use crate::connection::DirectoryPart;
 use crate::directory::mapping::table_missing;
 use crate::directory::postgres::errors;
@@ -39,12 +39,12 @@ pub(in crate::directory) struct Found {
     pub(in crate::directory) trigrams: Option<String>,
 }
 
-/// Tables, partitioned tables, foreign tables, views and materialised views that are nobody's partition.
+/// Tables, partitioned tables and their partitions, foreign tables, views and materialised views.
 pub(in crate::directory) const RELATIONS: &str = "
     SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
            coalesce(has_any_column_privilege(c.oid, 'SELECT'), false) AS readable,
            c.relkind IN ('v', 'f') AS is_view, pg_table_is_visible(c.oid) AS visible,
-           has_schema_privilege(n.oid, 'USAGE') AS usable,
+           has_schema_privilege(n.oid, 'USAGE') AS usable, c.relispartition AS is_partition,
            CASE WHEN c.relkind IN ('r', 'm') THEN c.reltuples
                 WHEN c.relkind = 'p' THEN (SELECT sum(leaf.reltuples) FROM pg_inherits i
                                            JOIN pg_class leaf ON leaf.oid = i.inhrelid
@@ -52,7 +52,7 @@ pub(in crate::directory) const RELATIONS: &str = "
                                            HAVING min(leaf.reltuples) >= 0 AND bool_and(leaf.relkind = 'r'))
            END::float8::text AS estimate
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND NOT c.relispartition
+    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
       AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'";
 
 const COLUMNS: &str = "
@@ -171,10 +171,10 @@ pub(in crate::directory) async fn read(
     })
 }
 
-/// The relation that `written` means: the one its schema names, or that the search path finds, or
+/// The relation that `wanted` means: the one its schema names, or that the search path finds, or
 /// that is the only one of its name.
-fn chosen<'a>(relations: &'a [PgRow], written: &str) -> Result<Option<&'a PgRow>, sqlx::Error> {
-    for reading in readings(written) {
+fn chosen<'a>(relations: &'a [PgRow], wanted: &str) -> Result<Option<&'a PgRow>, sqlx::Error> {
+    for reading in readings(wanted) {
         let mut named = Vec::new();
         for row in relations {
             let schema: String = row.try_get("schema")?;
@@ -196,12 +196,16 @@ fn chosen<'a>(relations: &'a [PgRow], written: &str) -> Result<Option<&'a PgRow>
     Ok(None)
 }
 
-/// All relations as a connection file would name them.
+/// All relations as a connection file would name them; of a partitioned table the whole.
 fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
     let mut names = Vec::with_capacity(relations.len());
     for row in relations {
+        if row.try_get("is_partition")? {
+            continue;
+        }
         let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
-        names.push(if row.try_get("visible")? { name } else { format!("{schema}.{name}") });
+        let is_visible = row.try_get("visible")?;
+        names.push(written(if is_visible { None } else { Some(&schema) }, &name));
     }
     names.sort();
     Ok(names)

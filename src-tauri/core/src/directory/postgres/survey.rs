@@ -49,6 +49,9 @@ async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> 
     let mut findings = Findings::default();
     let mut oids: HashMap<String, String> = HashMap::new();
     for row in sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await? {
+        if row.try_get("is_partition")? {
+            continue;
+        }
         let table = table(&row)?;
         if row.try_get("usable")? && row.try_get("readable")? {
             oids.insert(table.written.clone(), row.try_get("oid")?);
