@@ -57,8 +57,16 @@ impl Hosts {
             })
             .collect();
         let query = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
-        let urls: Vec<String> =
-            url[first..end].split(',').map(|host| format!("{before}{host}{path}{query}")).collect();
+        let urls: Vec<String> = url[first..end]
+            .split(',')
+            .map(|host| match before[start..].strip_suffix('@') {
+                Some(user) if host.is_empty() || host.starts_with(':') => {
+                    let scheme = &before[..start];
+                    without_host(scheme, user, host, path, &query)
+                }
+                _ => format!("{before}{host}{path}{query}"),
+            })
+            .collect();
         let wanted = match word {
             None if urls.len() > 1 => Some(Wanted::PreferStandby),
             None => Some(Wanted::Any),
@@ -69,6 +77,17 @@ impl Hosts {
         };
         Self { urls, wanted }
     }
+}
+
+/// `postgres://user@/database?host=/cloudsql/…`, as libpq and Google write it, in a form that is a URL to the web, too:
+/// the user among the options. `MySQL` knows no such option: its socket is this computer's.
+fn without_host(scheme: &str, user: &str, port: &str, path: &str, query: &str) -> String {
+    let sign = if query.is_empty() { '?' } else { '&' };
+    if !scheme.starts_with("postgres") || user.contains(':') {
+        return format!("{scheme}{user}@localhost{port}{path}{query}");
+    }
+    let port = port.strip_prefix(':').map(|port| format!("&port={port}")).unwrap_or_default();
+    format!("{scheme}{path}{query}{sign}user={user}{port}")
 }
 
 #[cfg(test)]
@@ -99,6 +118,20 @@ mod tests {
                 hosts(&["postgres:///acme?host=/run/postgresql"], Some(Wanted::Primary)),
             ),
             ("postgres://a?target_session_attrs=master", hosts(&["postgres://a"], None)),
+            (
+                "postgres://ann%40acme.com@/acme?host=/cloudsql/p:r:i",
+                hosts(&["postgres:///acme?host=/cloudsql/p:r:i&user=ann%40acme.com"], Some(Wanted::Any)),
+            ),
+            (
+                "postgresql://ann@:5433/acme",
+                hosts(&["postgresql:///acme?user=ann&port=5433"], Some(Wanted::Any)),
+            ),
+            (
+                "mysql://ann@/acme?socket=/cloudsql/p:r:i",
+                hosts(&["mysql://ann@localhost/acme?socket=/cloudsql/p:r:i"], Some(Wanted::Any)),
+            ),
+            // Still refused: a password is in it.
+            ("postgres://ann:pw@/acme", hosts(&["postgres://ann:pw@localhost/acme"], Some(Wanted::Any))),
         ] {
             assert_eq!(Hosts::of(url), expected, "{url}");
         }
