@@ -98,7 +98,10 @@ impl<'a> Read<'a> {
             self.common_name().is_some_and(|name| matches(&name, &text, address.is_some()))
         } else {
             match address {
-                Some(address) => addresses.contains(&address),
+                // As libpq has it, an address may stand among the hosts, letter for letter.
+                Some(address) => {
+                    addresses.contains(&address) || hosts.iter().any(|name| matches(name, &text, true))
+                }
                 None => hosts.iter().any(|name| matches(name, &text, false)),
             }
         };

@@ -139,7 +139,11 @@ impl Options {
             // The latter: of the same name as one that is known.
             Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => (
                 "an authority that is not known here signed its certificate".to_owned(),
-                format!("Name the authority in directory.url: {}=/path/to/ca.pem", self.authority),
+                format!(
+                    "Name the authority in directory.url: {}=/path/to/ca.pem. If it is named, that file does not hold \
+                     the certificate that signed the server's, or the server does not send what stands between the two.",
+                    self.authority
+                ),
             ),
             Tls::AlertReceived(AlertDescription::CertificateRequired) => (
                 "it wants a certificate of the client's".to_owned(),

@@ -112,9 +112,15 @@ fn system() -> RootCertStore {
 
 fn certificates(option: &str, path: &str) -> Result<Vec<CertificateDer<'static>>> {
     let pem = read(option, path)?;
-    let read: Result<Vec<_>, Pem> = CertificateDer::pem_slice_iter(&pem).collect();
+    // Editors on Windows put a mark before the text.
+    let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
+    let read: Result<Vec<_>, Pem> = CertificateDer::pem_slice_iter(pem).collect();
     match read {
         Ok(read) if !read.is_empty() => Ok(read),
+        Ok(_) if String::from_utf8_lossy(pem).contains("BEGIN TRUSTED CERTIFICATE") => {
+            Err(unusable(option, path, "holds a certificate in OpenSSL's own form (TRUSTED CERTIFICATE)")
+                .hint(format!("Make a plain one of it and name that: openssl x509 -in '{path}' -out plain.pem")))
+        }
         Ok(_) => Err(unusable(option, path, "holds no certificate")
             .hint("A PEM file is needed, with -----BEGIN CERTIFICATE----- in it. From DER: openssl x509 -inform der")),
         Err(cause) => Err(unusable(option, path, "cannot be read as PEM").details(cause.to_string())),
@@ -127,7 +133,8 @@ fn private_key(option: &str, path: &str) -> Result<PrivateKeyDer<'static>> {
     if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
         return Err(encrypted(option, path));
     }
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|cause| {
+    let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
+    PrivateKeyDer::from_pem_slice(pem).map_err(|cause| {
         unusable(option, path, "holds no private key that can be read")
             .hint("It has to be a PEM file: PKCS#8, PKCS#1 or SEC1.")
             .details(cause.to_string())
