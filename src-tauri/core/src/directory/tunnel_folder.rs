@@ -1,7 +1,7 @@
 //! The folders in which tunnels begin, and what a crash left of them.
 
 use std::fs::{DirEntry, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -20,7 +20,16 @@ pub(super) struct TunnelFolder {
 
 impl TunnelFolder {
     pub(super) fn new() -> Result<Self> {
-        Self::within(&std::env::temp_dir())
+        let mut refused = None;
+        for place in places() {
+            match Self::within(&place) {
+                Ok(folder) => return Ok(folder),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.unwrap_or_else(|| Error::internal("there is no place for a socket")).hint(
+            "It is made in the folder for temporary files: check that TMPDIR names one that is there and can be written in.",
+        ))
     }
 
     fn within(place: &Path) -> Result<Self> {
@@ -46,9 +55,37 @@ impl TunnelFolder {
     }
 }
 
+/// A socket's whole path has to fit into 104 bytes (macOS; 108 on Linux): folders below a longer one hold none.
+#[cfg(unix)]
+const LONGEST: usize = 60;
+
+/// Where folders may be made, the usual place first.
+#[cfg(unix)]
+fn places() -> Vec<PathBuf> {
+    short_places(std::env::temp_dir(), std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from))
+}
+
+#[cfg(unix)]
+fn short_places(usual: PathBuf, runtime: Option<PathBuf>) -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    for place in [Some(usual), runtime, Some(PathBuf::from("/tmp"))].into_iter().flatten() {
+        if place.is_absolute() && place.as_os_str().len() <= LONGEST && !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+#[cfg(not(unix))]
+fn places() -> Vec<PathBuf> {
+    vec![std::env::temp_dir()]
+}
+
 /// Removes the folders of tunnels whose program was killed. Those of others, and of other accounts, stay.
 pub fn sweep() {
-    sweep_within(&std::env::temp_dir(), our_account());
+    for place in places() {
+        sweep_within(&place, our_account());
+    }
 }
 
 /// Whose folders are swept. Elsewhere each account has a place of its own for this.
@@ -116,6 +153,16 @@ mod tests {
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join(LOCK), "").unwrap();
         folder
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_socket_has_room_below_every_place() {
+        let long = PathBuf::from(format!("/{}", "nix-shell".repeat(10)));
+        let runtime = || Some(PathBuf::from("/run/user/1000"));
+        assert_eq!(short_places(long, runtime()), ["/run/user/1000", "/tmp"].map(PathBuf::from));
+        assert_eq!(short_places("/tmp".into(), None), [PathBuf::from("/tmp")]);
+        assert_eq!(short_places("here".into(), None), [PathBuf::from("/tmp")]);
     }
 
     #[test]
