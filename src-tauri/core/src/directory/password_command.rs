@@ -56,8 +56,12 @@ async fn run_within(words: &[String], limit: Duration) -> Result<SecretString> {
     let Ok(text) = std::str::from_utf8(&output.0) else {
         return Err(refused(&format!("{name} printed what is no text")));
     };
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    let text = text.strip_suffix('\r').unwrap_or(text);
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.chars().any(char::is_control) {
+        let what = if text.contains('\n') { "several lines" } else { "control characters" };
+        return Err(refused(&format!("{name} printed {what}"))
+            .hint("It has to print the password and nothing else: notices belong on its standard error."));
+    }
     if text.is_empty() {
         return Err(refused(&format!("{name} printed nothing"))
             .hint("It has to print the password to its standard output."));
@@ -190,7 +194,7 @@ mod tests {
         for (script, expected) in [
             ("printf 'to ken\\n'", "to ken"),
             ("printf 'token\\r\\n'", "token"),
-            ("printf 'token\\n\\n'", "token\n"),
+            ("printf 'token\\n\\n'", "token"),
             ("printf token; echo warning >&2", "token"),
             ("cat; printf 'nothing to read'", "nothing to read"),
         ] {
@@ -212,6 +216,8 @@ mod tests {
             ("printf canary; kill -9 $$", "sh failed (it was killed)."),
             ("printf ''", "sh printed nothing."),
             ("printf '\\n'", "sh printed nothing."),
+            ("printf 'Logged in.\\ncanary\\n'", "sh printed several lines."),
+            ("printf 'can\\0ary'", "sh printed control characters."),
             ("printf 'canary\\377'", "sh printed what is no text."),
             ("yes canary", "sh printed more than 64 KB."),
         ] {

@@ -32,6 +32,10 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
         sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
         sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
         sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
+        // What it says of the password quotes a part of it.
+        sqlx::Error::Configuration(cause) if cause.to_string().contains("saslprep password") => {
+            password_unfit(part)
+        }
         sqlx::Error::Configuration(cause) => {
             Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
                 .hint(EXAMPLE)
@@ -211,6 +215,18 @@ pub(super) fn is_login(error: &sqlx::Error) -> bool {
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
 fn password_missing(part: &DirectoryPart) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
+        .wants_password()
+}
+
+/// SCRAM's passwords go through `SASLprep` (RFC 4013), which refuses some characters.
+fn password_unfit(part: &DirectoryPart) -> Error {
+    let what = "has a character that a login by SCRAM does not allow: an emoji, a control character, or text that runs \
+                in both directions";
+    Error::new(Code::DirectoryRefused, format!("The password for {} {what}.", place(part)))
+        .hint(
+            "Check that the password was stored as it is. Otherwise give the database user one of letters, digits and \
+             punctuation (ALTER ROLE … PASSWORD).",
+        )
         .wants_password()
 }
 
