@@ -41,7 +41,7 @@ impl Masks {
                 if text.chars().all(|char| char == '•') {
                     continue;
                 }
-                wanted.push(Zeroizing::new(text.as_bytes().to_vec()));
+                wanted.extend(variants(text));
                 // `%E9`: applications and headers that know Latin-1 only.
                 let latin1: Option<Vec<u8>> =
                     text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect();
@@ -112,6 +112,24 @@ impl Masks {
                 .into_iter()
                 .any(|run| self.is_in_base64(&reading.bytes[run], depth))
     }
+}
+
+/// The text as an application may write it that changes it for good: in one case, as hexadecimal digits, on one line, or
+/// without the characters that it cannot read.
+fn variants(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let hex = |digits: fn(u8) -> String| text.bytes().map(digits).collect::<String>();
+    let only_ascii = |char: char| if char.is_ascii() { char } else { char::REPLACEMENT_CHARACTER };
+    [
+        text.to_owned(),
+        text.to_lowercase(),
+        text.to_uppercase(),
+        hex(|byte| format!("{byte:02x}")),
+        hex(|byte| format!("{byte:02X}")),
+        text.replace(['\r', '\n'], ""),
+        text.chars().map(only_ascii).collect(),
+    ]
+    .map(|variant| Zeroizing::new(variant.into_bytes()))
+    .into()
 }
 
 /// The text with what is escaped for HTML read; `None`: nothing is.
@@ -187,6 +205,31 @@ mod tests {
         );
         let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"key":"a\"b\/c/d"}"#);
         assert_eq!(masked(&format!("x.{payload}.y"), &["a\"b/c/d"]), "x.••••.y");
+    }
+
+    #[test]
+    fn a_secret_that_was_changed_or_taken_apart_is_masked() {
+        let secret = "to\"Ken/1=é-end";
+        for changed in [
+            "TO\"KEN/1=É-END",
+            "to\"ken/1=é-end",
+            "746f224b656e2f313dc3a92d656e64",
+            "746F224B656E2F313DC3A92D656E64",
+            "to\"Ken/1=\u{fffd}-end",
+            "to\"Ken/<wbr>1=é-end",
+            "to\"K<b class='x'>en</b>/1=é-end",
+            "to\"Ken\u{ad}/1=é\u{200b}-end",
+            "to\"Ken/1=\r\né-end",
+            "to&quot;Ken<br/>/1=&eacute;-end",
+            r"to\x22Ken/1=\xc3\xa9-end",
+        ] {
+            assert_eq!(masked(&format!("[{changed}]"), &[secret]), "[••••]", "{changed}");
+        }
+        let spans: String = secret.chars().map(|char| format!("<span>{char}</span>")).collect();
+        assert_eq!(masked(&format!("<p>{spans}!"), &[secret]), "<p><span>••••!");
+        let key = "-----BEGIN KEY-----\nMIIabcdefgh\nijklmnop\n-----END KEY-----";
+        assert_eq!(masked(&format!("[{}]", key.replace('\n', "\r\n")), &[key]), "[••••]");
+        assert_eq!(masked("1 < 2 and 3 > 2", &["12"]), "1 < 2 and 3 > 2", "no tag");
     }
 
     #[test]

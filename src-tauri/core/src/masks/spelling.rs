@@ -18,10 +18,14 @@ pub(super) enum Spelling {
     Html,
     /// `\/`, `\"`, `\u003d`, `\x3d`
     Json,
+    /// `\xc3\xa9`: bytes, as Python writes them.
+    Bytes,
+    /// `to<wbr>ken`: what a reader does not see between the characters, or not as one.
+    Apart,
 }
 
 impl Spelling {
-    pub const ALL: &[Self] = &[Self::Url, Self::Form, Self::Html, Self::Json];
+    pub const ALL: &[Self] = &[Self::Url, Self::Form, Self::Html, Self::Json, Self::Bytes, Self::Apart];
 
     /// What an escaped character at the beginning of `bytes` stands for, and how long it is written.
     fn read(self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
@@ -30,8 +34,27 @@ impl Spelling {
             (Self::Url | Self::Form, b'%') => percent(bytes),
             (Self::Html, b'&') => entity(bytes),
             (Self::Json, b'\\') => backslash(bytes),
+            (Self::Bytes, b'\\') if bytes.get(1) == Some(&b'x') => {
+                Some((vec![u8::try_from(hex(bytes.get(2..4))?).ok()?], 4))
+            }
+            (Self::Apart, _) => unseen(bytes).map(|length| (Vec::new(), length)),
             _ => None,
         }
+    }
+}
+
+/// The length of a tag, a line break, or a character without width at the beginning of `bytes`.
+fn unseen(bytes: &[u8]) -> Option<usize> {
+    /// Soft hyphen, zero width space, non-joiner and joiner, word joiner, byte order mark.
+    const WITHOUT_WIDTH: [&str; 6] = ["\u{ad}", "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}"];
+    const LONGEST_TAG: usize = 500;
+    match bytes.first()? {
+        b'\r' | b'\n' => Some(1),
+        b'<' if bytes.get(1).is_some_and(|next| next.is_ascii_alphabetic() || b"/!".contains(next)) => {
+            bytes.iter().take(LONGEST_TAG).position(|byte| *byte == b'>').map(|end| end + 1)
+        }
+        byte if byte.is_ascii() => None,
+        _ => WITHOUT_WIDTH.iter().find(|char| bytes.starts_with(char.as_bytes())).map(|char| char.len()),
     }
 }
 
