@@ -97,7 +97,7 @@ enum Command {
         file: PathBuf,
         /// Sign in as the user with this id, request by request, and out again; no window opens. It is
         /// recorded in the audit log.
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", allow_hyphen_values = true)]
         user: Option<String>,
         /// Print the report as JSON.
         #[arg(long)]
@@ -794,12 +794,10 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
 
 /// Beside the report, which may be read by a program.
 fn tell_waking(wakes: bool) {
-    let text = if wakes {
-        "The database is waking up… (Ctrl+C stops waiting)"
-    } else {
-        "The database answers now."
-    };
-    let _ = writeln!(std::io::stderr(), "{text}");
+    // Whether it woke up is what the report says.
+    if wakes {
+        let _ = writeln!(std::io::stderr(), "The database is waking up… (Ctrl+C stops waiting)");
+    }
 }
 
 /// The way to standard output: nothing in the text does anything to the terminal, wherever it comes from. Fails when

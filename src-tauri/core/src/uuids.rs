@@ -25,7 +25,8 @@ pub(crate) fn spellings(uuid: Uuid) -> Vec<String> {
     let braced = format!("{{{dashed}}}");
     let (upper, upper_plain, upper_braced) =
         (dashed.to_uppercase(), plain.to_uppercase(), braced.to_uppercase());
-    vec![dashed, plain, upper, upper_plain, braced, upper_braced]
+    let urn = format!("urn:uuid:{dashed}");
+    vec![dashed, plain, upper, upper_plain, braced, upper_braced, urn]
 }
 
 /// `text`, and where it is a UUID its other spellings behind it.
