@@ -225,7 +225,7 @@ mod tests {
         ] {
             assert_eq!(masked(&format!("[{changed}]"), &[secret]), "[••••]", "{changed}");
         }
-        let spans: String = secret.chars().map(|char| format!("<span>{char}</span>")).collect();
+        let spans = each(secret, |char, spelt| write!(spelt, "<span>{char}</span>").expect("a String"));
         assert_eq!(masked(&format!("<p>{spans}!"), &[secret]), "<p><span>••••!");
         let key = "-----BEGIN KEY-----\nMIIabcdefgh\nijklmnop\n-----END KEY-----";
         assert_eq!(masked(&format!("[{}]", key.replace('\n', "\r\n")), &[key]), "[••••]");

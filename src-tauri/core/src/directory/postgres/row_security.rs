@@ -193,18 +193,18 @@ impl Guarded {
 
 /// The end of a message: what the policies ask of the session, and what this connection's session has of it.
 fn depends_on(settings: &[&Setting]) -> String {
-    let named = |setting: &&Setting| setting.value.is_none().then(|| format!("`{}`", setting.name));
-    let unset: Vec<String> = settings.iter().filter_map(named).collect();
-    let mut said = match &unset[..] {
-        [] => String::new(),
-        unset => format!(" That depends on {}, which this connection does not set.", unset.join(" and ")),
-    };
-    for Setting { name, value } in settings {
-        if let Some(value) = value {
-            said += &format!(" For this connection `{name}` is `{value}`.");
-        }
-    }
-    said
+    let unset: Vec<String> = settings
+        .iter()
+        .filter(|setting| setting.value.is_none())
+        .map(|setting| format!("`{}`", setting.name))
+        .collect();
+    let unset = (!unset.is_empty())
+        .then(|| format!(" That depends on {}, which this connection does not set.", unset.join(" and ")));
+    let set = settings.iter().filter_map(|Setting { name, value }| {
+        let value = value.as_ref()?;
+        Some(format!(" For this connection `{name}` is `{value}`."))
+    });
+    unset.into_iter().chain(set).collect()
 }
 
 impl Policy {
