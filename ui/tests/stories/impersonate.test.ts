@@ -437,6 +437,7 @@ describe("a user who is protected", () => {
       row: fake.rows.find(({ id }) => id === user),
       standing: { protected: RULE },
       past: [],
+      filters: [],
     });
     await becomeFirstSeen("bogdan");
     const details = within(screen.getByRole("complementary", { name: "Details" }));
