@@ -9,7 +9,6 @@ use tauri::utils::config::AppDirectoriesOverride;
 use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
 use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
-use tauri_plugin_window_state::StateFlags;
 use tokio::sync::mpsc::UnboundedReceiver;
 use understudy_core::clock::Clock;
 use understudy_core::console::Console;
@@ -20,9 +19,11 @@ use understudy_core::plain;
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
-use crate::leaving::{Leaving, come_back, leave, quit, raise, to_front};
+use crate::leaving::{
+    Leaving, WINDOW_STATE, come_back, leave, quit, raise, remembered_while_shown, to_front,
+};
 use crate::revival::{revive, watch_network};
-use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label, remembered_as};
+use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label};
 use crate::signals::{self, Signals};
 use crate::succession::Predecessor;
 #[cfg(windows)]
@@ -72,8 +73,8 @@ fn stay_open(start: Start) -> Result<ExitCode> {
         }))
         .plugin(
             tauri_plugin_window_state::Builder::default()
-                .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
-                .map_label(remembered_as)
+                .with_state_flags(WINDOW_STATE)
+                .map_label(remembered_while_shown)
                 // A session's window takes back its size without its place: it does so itself.
                 .skip_initial_state(session_window::REMEMBERED)
                 .build(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tauri::{AppHandle, Emitter, Manager, WebviewWindow};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
+use tauri_plugin_window_state::{AppHandleExt, StateFlags};
 use tokio::sync::Notify;
 use ts_rs::TS;
 use understudy_core::console::Console;
@@ -16,11 +17,19 @@ use understudy_core::session::{Phase, SessionView};
 use understudy_core::settings::WhenClosed;
 
 use crate::CONSOLE;
+use crate::session_window::remembered_as;
 use crate::succession::Quitting;
 
 /// The console's page confirms within this time that it shows the question; if not, its process is gone or busy, and a
 /// native dialog asks.
 const PAGE_LIMIT: Duration = Duration::from_millis(1500);
+
+/// What is remembered of the console's window.
+pub const WINDOW_STATE: StateFlags =
+    StateFlags::SIZE.union(StateFlags::POSITION).union(StateFlags::MAXIMIZED);
+
+/// The console's window is hidden.
+static OUT_OF_SIGHT: AtomicBool = AtomicBool::new(false);
 
 /// Where leaving stands.
 #[derive(Default)]
@@ -81,9 +90,36 @@ fn runs(session: &SessionView) -> bool {
 }
 
 fn hide(app: &AppHandle) {
-    if let Some(window) = app.get_webview_window(CONSOLE) {
-        app.state::<Leaving>().hidden.store(true, Ordering::SeqCst);
+    app.state::<Leaving>().hidden.store(true, Ordering::SeqCst);
+    put_away(app);
+}
+
+/// Hides the console's window, and remembers first what it was like.
+fn put_away(app: &AppHandle) {
+    let putting = app.clone();
+    // On the main thread: the plugin asks windows while it holds a lock that their events wait for.
+    let put = app.run_on_main_thread(move || {
+        let Some(window) = putting.get_webview_window(CONSOLE) else { return };
+        if !OUT_OF_SIGHT.load(Ordering::SeqCst) {
+            if let Err(cause) = putting.save_window_state(WINDOW_STATE) {
+                tracing::info!("the window's size is not remembered: {cause}");
+            }
+            OUT_OF_SIGHT.store(true, Ordering::SeqCst);
+        }
         let _ = window.hide();
+    });
+    if let Err(cause) = put {
+        tracing::info!("the console's window stays: {cause}");
+    }
+}
+
+/// The name under which what a window is like is remembered. The console has none while it is hidden: it does not fill
+/// the screen then, and would not the next time.
+pub fn remembered_while_shown(label: &str) -> &str {
+    if label == CONSOLE && OUT_OF_SIGHT.load(Ordering::SeqCst) {
+        "out of sight"
+    } else {
+        remembered_as(label)
     }
 }
 
@@ -147,10 +183,8 @@ pub fn quit(app: &AppHandle) {
         Ok(Err(cause)) => tracing::warn!("a new start will not wait for this one's end: {cause}"),
         Err(error) => tracing::warn!("a new start will not wait for this one's end: {error}"),
     }
-    if let Some(window) = app.get_webview_window(CONSOLE) {
-        // Hidden, not closed: the last window that closes takes the process with it.
-        let _ = window.hide();
-    }
+    // Hidden, not closed: the last window that closes takes the process with it.
+    put_away(app);
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
         // A start that were handed over from now on would open nothing.
@@ -186,5 +220,6 @@ pub fn raise(window: &WebviewWindow) {
     window.state::<Leaving>().hidden.store(false, Ordering::SeqCst);
     let _ = window.unminimize();
     let _ = window.show();
+    OUT_OF_SIGHT.store(false, Ordering::SeqCst);
     let _ = window.set_focus();
 }
