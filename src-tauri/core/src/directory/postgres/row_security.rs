@@ -39,7 +39,7 @@ const GUARDED: &str = r"
                    WHERE CASE WHEN one.role = 0 THEN true ELSE pg_has_role(reads.reader, one.role, 'USAGE') END),
                'condition', coalesce(pg_get_expr(p.polqual, p.polrelid), 'true'),
                'settings', coalesce((SELECT jsonb_agg(DISTINCT jsonb_build_object('name', found.setting[1],
-                       'value', nullif(current_setting(found.setting[1], true), '')))
+                       'is_set', coalesce(current_setting(found.setting[1], true), '') <> ''))
                    FROM regexp_matches(concat_ws(' ', pg_get_expr(p.polqual, p.polrelid),
                        (SELECT string_agg(f.prosrc, ' ') FROM pg_depend d JOIN pg_proc f ON f.oid = d.refobjid
                         WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
@@ -84,8 +84,8 @@ struct Policy {
 #[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Setting {
     name: String,
-    /// `None`: nothing sets it.
-    value: Option<String>,
+    /// Its value stays with the server: it may be a key or a token.
+    is_set: bool,
 }
 
 /// The guarded tables that are read with the relation of this oid. Empty where the server does not tell.
@@ -153,7 +153,7 @@ impl Guarded {
                 named.join("; ")
             )
         };
-        let unset = settings.iter().find(|setting| setting.value.is_none());
+        let unset = settings.iter().find(|setting| !setting.is_set);
         let hint = match unset {
             None => ASK_ADMINISTRATOR.to_owned(),
             Some(Setting { name, .. }) => format!(
@@ -193,18 +193,15 @@ impl Guarded {
 
 /// The end of a message: what the policies ask of the session, and what this connection's session has of it.
 fn depends_on(settings: &[&Setting]) -> String {
-    let unset: Vec<String> = settings
-        .iter()
-        .filter(|setting| setting.value.is_none())
-        .map(|setting| format!("`{}`", setting.name))
-        .collect();
-    let unset = (!unset.is_empty())
-        .then(|| format!(" That depends on {}, which this connection does not set.", unset.join(" and ")));
-    let set = settings.iter().filter_map(|Setting { name, value }| {
-        let value = value.as_ref()?;
-        Some(format!(" For this connection `{name}` is `{value}`."))
-    });
-    unset.into_iter().chain(set).collect()
+    let told = |is_set: bool, does: &str| {
+        let names = settings.iter().filter(|setting| setting.is_set == is_set);
+        let names: Vec<String> = names.map(|setting| format!("`{}`", setting.name)).collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        format!(" That depends on {}, which this connection {does}.", names.join(" and "))
+    };
+    told(false, "does not set") + &told(true, "sets")
 }
 
 impl Policy {
