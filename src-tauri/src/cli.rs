@@ -13,7 +13,7 @@ use understudy_core::audit::{AuditLog, Who};
 use understudy_core::check::{Report, Status};
 use understudy_core::clock::Clock;
 use understudy_core::connection::{
-    Connection, Connections, DATABASE_PASSWORD, Origin, SshPart, id_for, is_id, read_file,
+    Connection, Connections, DATABASE_PASSWORD, Origin, SshConfig, id_for, is_id, read_file,
 };
 use understudy_core::destination::Destination;
 use understudy_core::directory::{self, Info};
@@ -376,7 +376,7 @@ fn commands(connection: &Connection) -> Vec<String> {
     commands
 }
 
-fn ssh_words(ssh: &SshPart) -> String {
+fn ssh_words(ssh: &SshConfig) -> String {
     let user = ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
     let port = ssh.port.map(|port| format!(":{port}")).unwrap_or_default();
     format!("{user}{}{port}", ssh.host)

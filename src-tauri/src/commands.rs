@@ -11,7 +11,8 @@ use ts_rs::TS;
 use understudy_core::audit::EndCause;
 use understudy_core::check::{Report, Typed};
 use understudy_core::connection::{
-    ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryPart, Preset,
+    ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryConfig,
+    Preset,
 };
 use understudy_core::console::{Console, ListedPage, UserDetails};
 use understudy_core::destination::Moved;
@@ -267,7 +268,7 @@ pub async fn sign_in_presets() -> Result<Vec<Preset>> {
 pub async fn survey_directory(
     core: Core<'_>,
     connection: Option<String>,
-    directory: DirectoryPart,
+    directory: DirectoryConfig,
     secrets: Typed,
     turn: u64,
 ) -> Result<Survey> {
@@ -278,7 +279,7 @@ pub async fn survey_directory(
 pub async fn preview_directory(
     core: Core<'_>,
     connection: Option<String>,
-    directory: DirectoryPart,
+    directory: DirectoryConfig,
     secrets: Typed,
     turn: u64,
 ) -> Result<Preview> {

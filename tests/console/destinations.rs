@@ -5,7 +5,7 @@ use keyring_core::api::CredentialStoreApi;
 use secrecy::SecretString;
 use serde_json::Map;
 use understudy_core::check::Typed;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::destination::Moved;
 use understudy_core::error::{Code, Error};
 use understudy_core::home::Home;
@@ -131,7 +131,7 @@ async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it(
     let changed = with_directory(&text, &rogue.url());
     moved(desk.console.check_connection(Some("shop"), &changed, Typed::new()).await);
     let part = desk.console.connection("shop").expect("it is there").file.directory.clone();
-    let there = DirectoryPart { url: rogue.url(), ..part.clone() };
+    let there = DirectoryConfig { url: rogue.url(), ..part.clone() };
     moved(desk.console.survey(Some("shop"), &there, &Typed::new(), 1).await);
     moved(desk.console.preview(Some("shop"), &there, &Typed::new(), 1).await);
     assert_eq!(rogue.heard(), "");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use understudy_core::check::Typed;
-use understudy_core::connection::{DirectoryPart, read_file};
+use understudy_core::connection::{DirectoryConfig, read_file};
 use understudy_core::demo::Delay;
 use understudy_core::error::Code;
 use understudy_test_support::wait::PATIENCE;
@@ -13,7 +13,7 @@ use understudy_test_support::wait::PATIENCE;
 use crate::desk_of_support::Desk;
 use crate::rogue::Rogue;
 
-fn part(desk: &Desk) -> DirectoryPart {
+fn part(desk: &Desk) -> DirectoryConfig {
     desk.console.connection("shop").expect("it is there").file.directory.clone()
 }
 
@@ -21,7 +21,7 @@ fn part(desk: &Desk) -> DirectoryPart {
 async fn the_form_is_offered_the_users_and_shows_the_newest() {
     let desk = Desk::new().await;
     let written = part(&desk);
-    let blank = DirectoryPart { table: String::new(), id: String::new(), ..written.clone() };
+    let blank = DirectoryConfig { table: String::new(), id: String::new(), ..written.clone() };
     let survey = desk.console.survey(None, &blank, &Typed::new(), 1).await.expect("the tables are listed");
     let first = &survey.tables[0];
     assert_eq!(first.name, written.table);
@@ -36,10 +36,10 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
     assert_eq!(preview.rows, newest[..5], "as the list shows them");
     assert!(!preview.info.services.is_empty() && preview.withheld.is_empty());
 
-    let wrong = DirectoryPart { email: Some("emial".into()), ..written };
+    let wrong = DirectoryConfig { email: Some("emial".into()), ..written };
     let error = desk.console.preview(None, &wrong, &Typed::new(), 2).await.expect_err("no such column");
     assert!(error.message.contains("directory.email") && error.message.contains("Did you mean"), "{error}");
-    let pasted = DirectoryPart { url: "postgres://kim:canary@db.acme.example/acme".into(), ..blank };
+    let pasted = DirectoryConfig { url: "postgres://kim:canary@db.acme.example/acme".into(), ..blank };
     let error = desk.console.survey(None, &pasted, &Typed::new(), 2).await.expect_err("it holds a password");
     assert_eq!(error.code, Code::ConnectionInvalid);
     assert!(!format!("{error}").contains("canary"), "{error}");
@@ -51,7 +51,7 @@ async fn only_the_newest_question_of_a_form_is_answered() {
     // A server that takes every connection and never says a word.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("postgres://reader@{}/acme", silent.local_addr().expect("an address"));
-    let there = DirectoryPart { url, ..part(&desk) };
+    let there = DirectoryConfig { url, ..part(&desk) };
     let typed = Typed::from([("database_password".to_owned(), SecretString::from("canary"))]);
     let asked = |turn| {
         let (desk, there, typed) = (Arc::clone(&desk), there.clone(), typed.clone());
@@ -83,7 +83,7 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
     let desk = Desk::new().await;
     let trace = desk.home.path().join("it ran");
     let program = ["touch".to_owned(), trace.display().to_string()];
-    let there = DirectoryPart {
+    let there = DirectoryConfig {
         url: "postgres://reader@127.0.0.1:1/acme".into(),
         password_command: Some(program.to_vec()),
         ..part(&desk)
@@ -102,7 +102,7 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
     let through = format!("[directory]\nssh = {{ host = \"127.0.0.1\", port = {port} }}");
     let text = desk.demo.connection_text.replace("[directory]", &through);
     let ssh = read_file("shop", &text).expect("it reads").directory.ssh;
-    let there = DirectoryPart { password_command: None, ssh, ..there };
+    let there = DirectoryConfig { password_command: None, ssh, ..there };
     // A password for the database says nothing of the computer in between.
     let typed = Typed::from([("database_password".to_owned(), "typed".into())]);
     for (turn, id) in [(3, Some("shop")), (4, None)] {

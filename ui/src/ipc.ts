@@ -13,7 +13,7 @@ import type { ConnectionList } from "./bindings/ConnectionList";
 import type { ConnectionSummary } from "./bindings/ConnectionSummary";
 import type { ConsoleState } from "./bindings/ConsoleState";
 import type { Count } from "./bindings/Count";
-import type { DirectoryPart } from "./bindings/DirectoryPart";
+import type { DirectoryConfig } from "./bindings/DirectoryConfig";
 import type { Error as BoundaryError } from "./bindings/Error";
 import type { FormChange } from "./bindings/FormChange";
 import type { Info } from "./bindings/Info";
@@ -225,14 +225,14 @@ export const signInPresets = () => call<Preset[]>("sign_in_presets");
  * `cancelled`. `secrets` as in {@link checkConnection}. */
 export const surveyDirectory = (
   connection: string | null,
-  directory: DirectoryPart,
+  directory: DirectoryConfig,
   secrets: Record<string, string>,
 ) => call<Survey>("survey_directory", { connection, directory, secrets, turn: ++turn });
 
 /** A few users of the table that a form names. */
 export const previewDirectory = (
   connection: string | null,
-  directory: DirectoryPart,
+  directory: DirectoryConfig,
   secrets: Record<string, string>,
 ) => call<Preview>("preview_directory", { connection, directory, secrets, turn: ++turn });
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
-use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart, Origin};
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig, Origin};
 use crate::directory::{self, Caution, Directory, FieldKind, Info, Query, Role, Row, Tier};
 use crate::error::{Code, Error, FileFault, Result};
 use crate::secrets::{Secrets, Whereabouts};
@@ -212,7 +212,7 @@ async fn open(
 }
 
 /// The newest users, of whom the report has the first few.
-async fn read_some(directory: &dyn Directory, part: &DirectoryPart, report: &mut Report) -> Vec<Row> {
+async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &mut Report) -> Vec<Row> {
     let info = directory.info();
     for caution in &info.cautions {
         report.warn("Directory", caution);
@@ -277,7 +277,7 @@ fn check_columns(info: &Info, report: &mut Report) {
 
 /// Whether every way to search has its index. Each one's, or the statement that makes it, is in
 /// [`Info::services`].
-fn check_search(info: &Info, part: &DirectoryPart, report: &mut Report) {
+fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
     let unserved: Vec<String> = info
         .services
         .iter()
@@ -402,7 +402,7 @@ mod tests {
     }
 
     fn found_by(tier: Tier, rows: u64, index: Option<&str>) -> (Status, String, Option<String>) {
-        let part: DirectoryPart = toml::from_str(
+        let part: DirectoryConfig = toml::from_str(
             "url = \"sqlite:///users.sqlite\"\ntable = \"users\"\nid = \"id\"\ntimeout_ms = 3000",
         )
         .unwrap();

@@ -25,7 +25,7 @@ use crate::check::{self, Report};
 use crate::clock::Clock;
 use crate::connection::{
     Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD,
-    DirectoryPart, Origin,
+    DirectoryConfig, Origin,
 };
 use crate::demo::{self, Demo};
 use crate::destination::{Destination, Moved};
@@ -445,7 +445,7 @@ impl Console {
     pub async fn survey(
         &self,
         id: Option<&str>,
-        part: &DirectoryPart,
+        part: &DirectoryConfig,
         typed: &check::Typed,
         turn: u64,
     ) -> Result<Survey> {
@@ -464,7 +464,7 @@ impl Console {
     pub async fn preview(
         &self,
         id: Option<&str>,
-        part: &DirectoryPart,
+        part: &DirectoryConfig,
         typed: &check::Typed,
         turn: u64,
     ) -> Result<Preview> {

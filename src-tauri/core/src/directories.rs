@@ -13,7 +13,7 @@ use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinSet;
 
 use crate::check;
-use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig};
 use crate::directory::{self, OpenDirectory, Passwords, TellWaking};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::notice::{Notice, Notices, WakingDirectory};
@@ -158,7 +158,7 @@ struct StoredPassword {
     vault: Vault,
     /// Its id.
     connection: String,
-    part: DirectoryPart,
+    part: DirectoryConfig,
 }
 
 #[async_trait]

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use crate::check::{self, SAMPLE, Typed};
-use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig};
 use crate::destination::Destination;
 use crate::directory::{self, FieldKind, Info, Query, Row, Survey, holds_secret};
 use crate::error::{Code, Error, Result, SecretName};
@@ -30,7 +30,7 @@ pub struct Form<'a> {
     /// The connection as it was saved; `None`: it is a new one.
     pub saved: Option<&'a Connection>,
     /// Where users are read from, as the form says it now.
-    pub part: &'a DirectoryPart,
+    pub part: &'a DirectoryConfig,
     /// Goes before what the vault has.
     pub typed: &'a Typed,
 }
@@ -102,7 +102,7 @@ impl Form<'_> {
 }
 
 /// `part` without the columns that hold secrets, and their names.
-fn without_secrets(part: &DirectoryPart) -> (DirectoryPart, Vec<String>) {
+fn without_secrets(part: &DirectoryConfig) -> (DirectoryConfig, Vec<String>) {
     let mut part = part.clone();
     let mut withheld: Vec<String> = Vec::new();
     let mut keep = |name: &String| {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_preview_asks_for_no_secret() {
-        let part: DirectoryPart = toml::from_str(
+        let part: DirectoryConfig = toml::from_str(
             "url = \"sqlite:///users.sqlite\"\ntable = \"users\"\nid = \"id\"\nname = \"api_token\"\nemail = \"email\"\n\
              columns = [\"plan\", \"password_hash\", \"password_changed_at\"]\nsearch = [\"email\"]",
         )

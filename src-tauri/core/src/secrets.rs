@@ -4,7 +4,7 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::check::Typed;
-use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryPart};
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig};
 use crate::destination::{Destination, Moved};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::vault::{self, SecretState, Vault};
@@ -35,13 +35,13 @@ impl Secrets<'_> {
     ///
     /// Whoever reaches a directory asks this first: it fails with [`Code::DestinationChanged`] too where a program or
     /// a login would run that the operator has not let run.
-    pub async fn password(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
+    pub async fn password(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
         let password = self.stored_or_typed(part).await?;
         self.may_reach(part, password.is_some()).await?;
         Ok(password)
     }
 
-    async fn stored_or_typed(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
+    async fn stored_or_typed(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
         if let Some(password) = self.typed(DATABASE_PASSWORD)? {
             return Ok(Some(password));
         }
@@ -58,7 +58,7 @@ impl Secrets<'_> {
 
     /// The same for a text that is only looked at. Many databases want no password: where the vault has no answer,
     /// the database says whether that was a problem.
-    pub async fn password_if_any(&self, part: &DirectoryPart) -> Result<Option<SecretString>> {
+    pub async fn password_if_any(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
         let password = match self.stored_or_typed(part).await {
             Err(error) if error.code != Code::DestinationChanged => None,
             other => other?,
@@ -68,7 +68,7 @@ impl Secrets<'_> {
     }
 
     /// A text that is in no file yet is before whoever tests it. A file may change on disk.
-    async fn may_reach(&self, part: &DirectoryPart, has_password: bool) -> Result<()> {
+    async fn may_reach(&self, part: &DirectoryConfig, has_password: bool) -> Result<()> {
         // Who agreed to where the password goes has agreed to the way there.
         let is_agreed = part.password_command.is_none() && has_password;
         match (self.id, Destination::of_way_in(part)) {

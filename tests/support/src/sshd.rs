@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
-use understudy_core::connection::SshPart;
+use understudy_core::connection::SshConfig;
 
 use crate::server::{self, Frozen, free_port, instead_of_root, this_user, wait_until_logged};
 
@@ -58,8 +58,8 @@ impl SshServer {
     }
 
     /// The way through it.
-    pub fn part(&self) -> SshPart {
-        SshPart {
+    pub fn part(&self) -> SshConfig {
+        SshConfig {
             host: "127.0.0.1".into(),
             user: Some(account()),
             port: Some(self.port),

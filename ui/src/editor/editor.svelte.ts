@@ -3,7 +3,7 @@
 import type { ConnectionDraft } from "../bindings/ConnectionDraft";
 import type { ConnectionFile } from "../bindings/ConnectionFile";
 import type { ConnectionSummary } from "../bindings/ConnectionSummary";
-import type { DirectoryPart } from "../bindings/DirectoryPart";
+import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { FileFault } from "../bindings/FileFault";
 import type { Origin } from "../bindings/Origin";
 import type { Preset } from "../bindings/Preset";
@@ -108,7 +108,7 @@ export class Editor {
   readonly alsoSaid = $derived(beyondForm(this.form, this.#base));
 
   /** Where users are read from, as the form says it now. */
-  readonly directory: DirectoryPart = $derived(toDirectory(this.form, this.#base));
+  readonly directory: DirectoryConfig = $derived(toDirectory(this.form, this.#base));
   /** The database's, as it was typed. */
   readonly password = $derived(this.typed[DATABASE_PASSWORD] || null);
   /** Nobody has said yet which table has the users. */

@@ -1,7 +1,7 @@
 // A connection file as a form holds it: everything as it is typed. To a form and back, without losing what the
 // form does not show.
 import type { ConnectionFile } from "../bindings/ConnectionFile";
-import type { DirectoryPart } from "../bindings/DirectoryPart";
+import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { Environment } from "../bindings/Environment";
 import type { Preset } from "../bindings/Preset";
 import type { ReasonRule } from "../bindings/ReasonRule";
@@ -106,7 +106,7 @@ export function toFile(
 }
 
 /** The part of it that says where users are read from. */
-export function toDirectory(form: ConnectionForm, base: ConnectionFile, faults: Faults = {}): DirectoryPart {
+export function toDirectory(form: ConnectionForm, base: ConnectionFile, faults: Faults = {}): DirectoryConfig {
   const { directory } = form;
   const before = toForm(base).directory;
   return {

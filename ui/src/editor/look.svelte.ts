@@ -1,7 +1,7 @@
 // What the form sees of its database: the tables to choose from, and a preview of what is written so far. Nothing is
 // asked of a database before somebody has typed its address or wants to see its tables: a file that was handed over
 // has to be read first.
-import type { DirectoryPart } from "../bindings/DirectoryPart";
+import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { Preview } from "../bindings/Preview";
 import type { Survey } from "../bindings/Survey";
 import type { TableOffer } from "../bindings/TableOffer";
@@ -25,7 +25,7 @@ interface Form {
   readonly connection: string | null;
   readonly locked: boolean;
   readonly form: { directory: Mapping & { url: string } };
-  readonly directory: DirectoryPart;
+  readonly directory: DirectoryConfig;
   readonly password: string | null;
   /** The mapping may be chosen without asking: nobody wrote one. */
   readonly untouched: boolean;
@@ -232,7 +232,7 @@ const NO_TABLE = {
   created_at: null,
   columns: [],
   search: null,
-} satisfies Partial<DirectoryPart>;
+} satisfies Partial<DirectoryConfig>;
 
 /** What makes no difference to how the database is reached. */
 const NOT_THE_WAY = { ...NO_TABLE, uuid_bytes: null, timeout_ms: 0, patience: 0 };

@@ -4,7 +4,7 @@ import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
-import type { DirectoryPart } from "../../src/bindings/DirectoryPart";
+import type { DirectoryConfig } from "../../src/bindings/DirectoryConfig";
 import { connectionFile, survey } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
 
@@ -25,7 +25,7 @@ const options = () =>
 const asked = (command: string) =>
   fake
     .called(command)
-    .map(({ args }) => args as { directory: DirectoryPart; secrets: Record<string, string> });
+    .map(({ args }) => args as { directory: DirectoryConfig; secrets: Record<string, string> });
 const values = async (...names: string[]) =>
   Promise.all(names.map(async (name) => (await field(name)).value));
 const FIELDS = [

@@ -4,7 +4,7 @@ import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
-import type { DirectoryPart } from "../../src/bindings/DirectoryPart";
+import type { DirectoryConfig } from "../../src/bindings/DirectoryConfig";
 import { survey } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
 
@@ -20,7 +20,7 @@ const ORDER = "Order of a UUID's bytes";
 const field = (name: string) => screen.findByLabelText<HTMLInputElement>(name);
 const written = () => fake.called("draft_text").at(-1)?.args["file"] as ConnectionFile;
 const previewed = () =>
-  fake.called("preview_directory").map(({ args }) => (args["directory"] as DirectoryPart).uuid_bytes ?? null);
+  fake.called("preview_directory").map(({ args }) => (args["directory"] as DirectoryConfig).uuid_bytes ?? null);
 
 async function put(name: string, text: string) {
   const input = await field(name);

@@ -404,8 +404,8 @@ max_minutes = 60
             ),
             password_command in prop::option::of(prop::collection::vec(".*", 0..3)),
             ssh in prop::option::of(ssh()),
-        ) -> DirectoryPart {
-            DirectoryPart {
+        ) -> DirectoryConfig {
+            DirectoryConfig {
                 url, table, id, email, name, created_at, columns, search, uuid_bytes, timeout_ms, patience, password_command, ssh,
             }
         }
@@ -415,8 +415,8 @@ max_minutes = 60
         fn ssh()(
             host in ".*", user in prop::option::of(".*"), port in prop::option::of(1..=u16::MAX),
             key in prop::option::of(".*"), host_key in prop::option::of(".*"),
-        ) -> SshPart {
-            SshPart { host, user, port, key, host_key }
+        ) -> SshConfig {
+            SshConfig { host, user, port, key, host_key }
         }
     }
 

@@ -58,7 +58,7 @@ pub struct ConnectionFile {
     pub name: String,
     /// Which of the application's installations this is; it gives everything its colour.
     pub environment: Environment,
-    pub directory: DirectoryPart,
+    pub directory: DirectoryConfig,
     pub sign_in: SignInPart,
     /// `[sign_out]`: what is sent when the session ends, whatever ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,7 +91,7 @@ pub struct NetworkPart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct DirectoryPart {
+pub struct DirectoryConfig {
     /// `postgres://user@host:port/database`, `mysql://user@host:port/database`,
     /// `mongodb://user@host:port/database` or
     /// `sqlite:///path/to/file.sqlite`; never with a password. Several hosts, separated by commas, are one
@@ -133,7 +133,7 @@ pub struct DirectoryPart {
     pub password_command: Option<Vec<String>>,
     /// `[directory.ssh]`: the computer through which the database is reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ssh: Option<SshPart>,
+    pub ssh: Option<SshConfig>,
 }
 
 /// The order in which a column of bytes keeps a UUID's parts.
@@ -156,7 +156,7 @@ pub enum UuidBytes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct SshPart {
+pub struct SshConfig {
     /// Its name or address, or a `Host` of `~/.ssh/config`.
     pub host: String,
     /// Default: what `~/.ssh/config` says, or the name of the account here.
@@ -175,7 +175,7 @@ pub struct SshPart {
     pub host_key: Option<String>,
 }
 
-impl DirectoryPart {
+impl DirectoryConfig {
     pub(crate) fn patience(&self) -> std::time::Duration {
         std::time::Duration::from_secs(self.patience.into())
     }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::faults::Faults;
 use super::{
-    ConnectionFile, ConnectionSummary, DirectoryPart, Encoding, ForestPart, Method, Origin, PolicyPart,
+    ConnectionFile, ConnectionSummary, DirectoryConfig, Encoding, ForestPart, Method, Origin, PolicyPart,
     ReasonRule, rules, shape,
 };
 use crate::browser::Gateway;
@@ -410,7 +410,7 @@ pub fn id_for(name: &str, taken: impl Fn(&str) -> bool) -> String {
 
 /// What `user` has in templates: the roles that are mapped, and every mapped column by its own name, in
 /// which paths have dots.
-fn user_fields(part: &DirectoryPart) -> Vec<String> {
+fn user_fields(part: &DirectoryConfig) -> Vec<String> {
     let roles = [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)];
     let mut fields = vec!["id".to_owned(), part.id.clone()];
     for (role, column) in roles {

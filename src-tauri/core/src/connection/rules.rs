@@ -6,7 +6,7 @@ use url::Url;
 
 use super::faults::Faults;
 use super::hosts::{Hosts, Wanted};
-use super::{DirectoryPart, Method, Network, NetworkPart, SshPart};
+use super::{DirectoryConfig, Method, Network, NetworkPart, SshConfig};
 use crate::template::{Scope, Template};
 
 /// Header fields that a page's `fetch` does not set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
@@ -57,7 +57,7 @@ const SECRET_NAMES: &[&str] = &[
 ];
 
 /// `[directory]`. `id` is the connection's, for the command that stores the password.
-pub(super) fn directory(part: &DirectoryPart, id: &str, faults: &mut Faults) {
+pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut Faults) {
     let named = [("table", Some(&part.table)), ("id", Some(&part.id))].into_iter().chain(
         [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)]
             .map(|(key, value)| (key, value.as_ref())),
@@ -139,7 +139,7 @@ pub(super) fn network(part: Option<&NetworkPart>, faults: &mut Faults) -> Networ
 }
 
 /// What `ssh` gets as an argument must not be one of its options, nor mean anything but itself.
-fn ssh_part(ssh: &SshPart, faults: &mut Faults) {
+fn ssh_part(ssh: &SshConfig, faults: &mut Faults) {
     let odd = |text: &str| {
         text.is_empty()
             || text.starts_with('-')

@@ -53,7 +53,7 @@ pub(super) const COLLECTION: &str = "collection";
 /// The same, as the text of a file, with the other word for a table.
 pub fn schema() -> String {
     let mut schema = SCHEMA.clone();
-    let directory = &mut schema["$defs"]["DirectoryPart"];
+    let directory = &mut schema["$defs"]["DirectoryConfig"];
     directory["properties"][COLLECTION] = json!({ "type": "string", "description": "MongoDB's word for `table`: the collection that holds the users." });
     if let Some(required) = directory["required"].as_array_mut() {
         required.retain(|key| key != "table");

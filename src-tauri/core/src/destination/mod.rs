@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::connection::{
-    Connection, DATABASE_PASSWORD, DirectoryPart, FOREST_SECRET, GATEWAY_PASSWORD, Recipe, Request,
+    Connection, DATABASE_PASSWORD, DirectoryConfig, FOREST_SECRET, GATEWAY_PASSWORD, Recipe, Request,
 };
 use crate::error::SecretName;
 use crate::regular_file;
@@ -144,7 +144,7 @@ impl Destination {
 
     /// Where the password of a directory goes: which servers, as which user, and the way there. Another database or
     /// table of the same servers is the same destination.
-    pub fn of_password(directory: &DirectoryPart) -> Self {
+    pub fn of_password(directory: &DirectoryConfig) -> Self {
         let url = directory.url.trim();
         let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -199,7 +199,7 @@ impl Destination {
 
     /// What runs on this computer to reach a directory, and where it leads: a program gets the password for there, and
     /// ssh logs in as the operator. `None`: nothing runs.
-    pub fn of_way_in(directory: &DirectoryPart) -> Option<Self> {
+    pub fn of_way_in(directory: &DirectoryConfig) -> Option<Self> {
         if directory.password_command.is_none() && directory.ssh.is_none() {
             return None;
         }

@@ -2,7 +2,7 @@ use super::*;
 use crate::connection::Origin;
 use crate::written::written;
 
-fn part(url: &str) -> DirectoryPart {
+fn part(url: &str) -> DirectoryConfig {
     toml::from_str(&format!("url = \"{url}\"\ntable = \"users\"\nid = \"id\"")).unwrap()
 }
 

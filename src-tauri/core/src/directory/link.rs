@@ -15,7 +15,7 @@ use super::unanswered::unanswered;
 use super::waking::{Listener, Waking};
 use super::wire::{Stage, Wire};
 use super::{Passwords, password_command};
-use crate::connection::{DirectoryPart, Hosts, Wanted};
+use crate::connection::{DirectoryConfig, Hosts, Wanted};
 use crate::destination::Destination;
 use crate::error::{Code, Error, Result};
 
@@ -37,12 +37,12 @@ pub(super) const ASLEEP: &str = "It was reached and said nothing. If it needs lo
 /// Not `Debug`: it holds the password.
 pub(super) struct Link {
     /// One for each server, in the URL's order; its URL names that one alone.
-    hosts: Vec<DirectoryPart>,
+    hosts: Vec<DirectoryConfig>,
     wanted: Wanted,
     /// What is stored, perhaps; good until a server refuses it. It also says whether the operator lets anything run.
     passwords: Arc<dyn Passwords>,
     /// All servers, for where their password goes.
-    part: DirectoryPart,
+    part: DirectoryConfig,
     /// A program's words: it prints the password, which expires.
     command: Option<Vec<String>>,
     /// How long a server may take to wake up.
@@ -69,25 +69,25 @@ pub(super) struct Password {
 
 impl Link {
     /// Nothing is done yet. A command's password takes the place of what `passwords` has.
-    pub(super) fn new(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Arc<Self>> {
+    pub(super) fn new(part: &DirectoryConfig, passwords: &Arc<dyn Passwords>) -> Result<Arc<Self>> {
         let named = Hosts::of(&part.url);
         let tunnel = match &part.ssh {
             Some(ssh) => Some(Tunnel::to(ssh, named.urls.iter().map(|url| target(url)).collect())?),
             None => None,
         };
-        let hosts = named.urls.into_iter().map(|url| DirectoryPart { url, ..part.clone() }).collect();
+        let hosts = named.urls.into_iter().map(|url| DirectoryConfig { url, ..part.clone() }).collect();
         Ok(Self::with(part, hosts, named.wanted, passwords, tunnel))
     }
 
     /// The same for a driver that finds the servers by itself, and asks for them through SOCKS.
-    pub(super) fn to_any(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Arc<Self>> {
+    pub(super) fn to_any(part: &DirectoryConfig, passwords: &Arc<dyn Passwords>) -> Result<Arc<Self>> {
         let tunnel = part.ssh.as_ref().map(Tunnel::socks).transpose()?;
         Ok(Self::with(part, vec![part.clone()], None, passwords, tunnel))
     }
 
     fn with(
-        part: &DirectoryPart,
-        hosts: Vec<DirectoryPart>,
+        part: &DirectoryConfig,
+        hosts: Vec<DirectoryConfig>,
         wanted: Option<Wanted>,
         passwords: &Arc<dyn Passwords>,
         tunnel: Option<Tunnel>,
@@ -155,7 +155,7 @@ impl Link {
     }
 
     /// One for each server that the URL names.
-    pub(super) fn hosts(&self) -> &[DirectoryPart] {
+    pub(super) fn hosts(&self) -> &[DirectoryConfig] {
         &self.hosts
     }
 
@@ -446,7 +446,7 @@ mod tests {
         std::fs::write(&file, "the authority").unwrap();
         let url =
             format!("postgres://reader@db.acme.internal/acme?sslrootcert={}", crate::written::written(&file));
-        let part: DirectoryPart =
+        let part: DirectoryConfig =
             toml::from_str(&format!("url = \"{url}\"\ntable = \"users\"\nid = \"id\"")).unwrap();
         let asked = Arc::new(Asked::default());
         let link = Link::new(&part, &(Arc::clone(&asked) as Arc<dyn Passwords>)).unwrap();

@@ -8,7 +8,7 @@ use super::catalogue::{Table, TableColumn, quoted};
 use super::label::{label, names_company};
 use super::survey::{likeness, names_time};
 use super::{Column, FieldKind, Role};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::{Code, Error, Result};
 use crate::json_path::JsonPath;
 
@@ -31,7 +31,7 @@ pub(super) struct Mapping<T> {
 
 impl<T: Clone> Mapping<T> {
     /// `table` is shown to people as `part.table` names it.
-    pub(super) fn new(part: &DirectoryPart, table: &Table<T>) -> Result<Self> {
+    pub(super) fn new(part: &DirectoryConfig, table: &Table<T>) -> Result<Self> {
         let wanted = wanted(part);
         let uuid_bytes = part.uuid_bytes.unwrap_or_default();
         let searched: Vec<(String, &str)> = match &part.search {
@@ -130,7 +130,7 @@ impl<T: Clone> Mapping<T> {
 
 /// Every column the file asks to be shown, with its key there; roles first, so that a column
 /// that is listed again among the others keeps its role.
-fn wanted(part: &DirectoryPart) -> Vec<(Role, String, &str)> {
+fn wanted(part: &DirectoryConfig) -> Vec<(Role, String, &str)> {
     let mut wanted = vec![(Role::Id, "directory.id".to_owned(), part.id.as_str())];
     for (role, key, name) in [
         (Role::Name, "name", &part.name),
@@ -156,7 +156,7 @@ fn column<'a, T>(table: &'a Table<T>, name: &str) -> Option<&'a TableColumn<T>> 
     table.columns.iter().find(|column| column.name.as_str() == name)
 }
 
-fn columns_missing<T>(part: &DirectoryPart, table: &Table<T>, missing: &[(&str, &str)]) -> Error {
+fn columns_missing<T>(part: &DirectoryConfig, table: &Table<T>, missing: &[(&str, &str)]) -> Error {
     let names: Vec<&str> = table.own_columns().map(|column| column.name.as_str()).collect();
     let lines: Vec<String> = missing
         .iter()
@@ -264,8 +264,8 @@ mod tests {
         }
     }
 
-    fn part() -> DirectoryPart {
-        DirectoryPart {
+    fn part() -> DirectoryConfig {
+        DirectoryConfig {
             url: "sqlite:///users.sqlite".into(),
             table: "Users".into(),
             id: "id".into(),
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_column_listed_twice_is_shown_once_in_its_role() {
-        let part = DirectoryPart { columns: vec!["email".into(), "plan".into(), "plan".into()], ..part() };
+        let part = DirectoryConfig { columns: vec!["email".into(), "plan".into(), "plan".into()], ..part() };
         let mapping =
             Mapping::new(&part, &table(&["id", "email", "full_name", "createdAt", "plan"])).unwrap();
         let roles: Vec<Role> = mapping.columns.iter().map(|column| column.role).collect();
@@ -332,7 +332,7 @@ mod tests {
 
     #[test]
     fn an_unsearched_email_has_no_tier_of_its_own() {
-        let part = DirectoryPart { search: Some(vec!["full_name".into()]), ..part() };
+        let part = DirectoryConfig { search: Some(vec!["full_name".into()]), ..part() };
         let table = table(&["id", "email", "full_name", "createdAt", "plan", "company"]);
         assert_eq!(Mapping::new(&part, &table).unwrap().searched_email, None);
     }

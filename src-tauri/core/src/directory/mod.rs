@@ -59,7 +59,7 @@ pub use self::survey::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer, 
 pub use self::tunnel_folder::sweep as sweep_tunnel_folders;
 pub use self::waking::{TellWaking, telling};
 pub use self::wider::{Widening, Wider, wider};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::{Code, Error, Result, SecretName};
 
 /// What a mapped column is to Understudy.
@@ -302,7 +302,7 @@ pub struct Info {
 impl Info {
     /// What no index serves is read at each keystroke all the same; in a larger table it waits for
     /// [`Query::everywhere`].
-    pub fn is_small(&self, part: &DirectoryPart) -> bool {
+    pub fn is_small(&self, part: &DirectoryConfig) -> bool {
         plan::Size { rows: self.estimated_total, limit_ms: part.timeout_ms }.is_small()
     }
 }
@@ -410,17 +410,17 @@ pub fn engine_name(url: &str) -> Option<&'static str> {
 /// [`Code::DirectoryMismatch`] (no such database, table or column).
 ///
 /// It stays open for long: when the database's schema changes, it is looked at again, once, before that is told.
-pub async fn open(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
+pub async fn open(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
     open_with(part, Known::passwords(password)).await
 }
 
 /// The same, with a password that may change while the directory is open.
-pub async fn open_with(part: &DirectoryPart, passwords: Arc<dyn Passwords>) -> Result<Arc<dyn Directory>> {
+pub async fn open_with(part: &DirectoryConfig, passwords: Arc<dyn Passwords>) -> Result<Arc<dyn Directory>> {
     choose_crypto();
     Ok(Arc::new(Reopening::open(part, passwords).await?))
 }
 
-async fn open_engine(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Arc<dyn Directory>> {
+async fn open_engine(part: &DirectoryConfig, passwords: &Arc<dyn Passwords>) -> Result<Arc<dyn Directory>> {
     match Engine::of(&part.url) {
         Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(part, passwords).await?)),
         Some(Engine::Postgres) => Ok(Arc::new(postgres::PostgresDirectory::open(part, passwords).await?)),
@@ -470,7 +470,7 @@ impl Watch {
         watch.map_or("NULL", |watch| watch.sql.as_str())
     }
 
-    fn holds(watch: Option<&Self>, now: Option<&String>, part: &DirectoryPart) -> Result<()> {
+    fn holds(watch: Option<&Self>, now: Option<&String>, part: &DirectoryConfig) -> Result<()> {
         match watch {
             Some(watch) if watch.seen.as_ref() != now => {
                 Err(changed(part, "its columns or indexes are different"))
@@ -481,7 +481,7 @@ impl Watch {
 }
 
 /// The table is not what it was. The directory is opened again; only where that did not help is this told.
-fn changed(part: &DirectoryPart, what: &str) -> Error {
+fn changed(part: &DirectoryConfig, what: &str) -> Error {
     Error::new(
         Code::DirectoryMismatch,
         format!("{} has changed since the database was opened: {what}.", part.table),
@@ -503,7 +503,7 @@ fn stopped() -> Error {
 }
 
 /// Another program holds a lock on the table for longer than anybody wants to wait.
-fn locked(part: &DirectoryPart, said: &str) -> Error {
+fn locked(part: &DirectoryConfig, said: &str) -> Error {
     Error::new(Code::DirectoryTimeout, format!("{} is locked by another program.", part.table))
         .hint(
             "It is being changed (ALTER TABLE, LOCK TABLES), or a transaction was left open. Try again in a moment; if it \
@@ -527,7 +527,7 @@ fn lock_limit(limit: Duration) -> Duration {
     (limit * 2 / 3).min(Duration::from_secs(2))
 }
 
-fn timed_out(part: &DirectoryPart) -> Error {
+fn timed_out(part: &DirectoryConfig) -> Error {
     let seconds = f64::from(part.timeout_ms) / 1000.0;
     Error::new(Code::DirectoryTimeout, format!("The directory did not answer within {seconds} s."))
         .hint(

@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use super::values::{KnownValues, may_be_suggested};
 use super::waking::Listener;
 use super::{Count, Directory, Info, Page, Passwords, Query, Row, cancelled, open_engine};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::{Code, Result};
 
 /// Nobody waits longer for suggestions.
 const SUGGESTIONS_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Reopening {
-    part: DirectoryPart,
+    part: DirectoryConfig,
     passwords: Arc<dyn Passwords>,
     /// Whoever opened it first is told what becomes of it.
     listener: Listener,
@@ -31,7 +31,7 @@ pub(super) struct Reopening {
 }
 
 impl Reopening {
-    pub(super) async fn open(part: &DirectoryPart, passwords: Arc<dyn Passwords>) -> Result<Self> {
+    pub(super) async fn open(part: &DirectoryConfig, passwords: Arc<dyn Passwords>) -> Result<Self> {
         let current = RwLock::new(open_engine(part, &passwords).await?);
         let (listener, opening) = (Listener::present(), tokio::sync::Mutex::default());
         Ok(Self { part: part.clone(), passwords, listener, current, known: KnownValues::default(), opening })

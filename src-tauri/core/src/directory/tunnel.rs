@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::password_command::no_console;
 use super::tunnel_folder::TunnelFolder;
-use crate::connection::SshPart;
+use crate::connection::SshConfig;
 use crate::error::{Code, Error, Result};
 
 /// `ssh` itself gives up connecting after ten seconds, and may then have to log in.
@@ -43,7 +43,7 @@ const NO_PROGRAM: i32 = 127;
 const ALIAS: &str = "understudy-tunnel";
 
 pub(super) struct Tunnel {
-    ssh: SshPart,
+    ssh: SshConfig,
     begins: Begins,
     /// Holds the sockets and the known host.
     folder: TunnelFolder,
@@ -100,7 +100,7 @@ struct Said {
 
 impl Tunnel {
     /// To these servers. Nothing is started yet.
-    pub(super) fn to(ssh: &SshPart, targets: Vec<Target>) -> Result<Self> {
+    pub(super) fn to(ssh: &SshConfig, targets: Vec<Target>) -> Result<Self> {
         let folder = TunnelFolder::new()?;
         let mut forwards = Vec::new();
         for (at, target) in targets.into_iter().enumerate() {
@@ -121,7 +121,7 @@ impl Tunnel {
     }
 
     /// To whatever the computer in the middle can reach.
-    pub(super) fn socks(ssh: &SshPart) -> Result<Self> {
+    pub(super) fn socks(ssh: &SshConfig) -> Result<Self> {
         let begins = Begins::Socks(free_port()?);
         Ok(Self { ssh: ssh.clone(), begins, folder: TunnelFolder::new()?, running: Mutex::default() })
     }
@@ -356,7 +356,7 @@ fn held(program: &str) -> Command {
     Command::new(program)
 }
 
-fn failed(ssh: &SshPart, what: &str) -> Error {
+fn failed(ssh: &SshConfig, what: &str) -> Error {
     Error::new(
         Code::DirectoryUnreachable,
         format!("The tunnel through {} could not be made: {what}.", ssh.host),

@@ -1,6 +1,6 @@
 //! Accounts and databases that let nobody in for now: what is told of them is so, and what is advised puts it right.
 
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::error::{Code, Error};
 use understudy_test_support::mariadb::MariaDbServer;
 
@@ -14,7 +14,7 @@ fn is_refused(error: &Error, why: &str) {
 }
 
 /// What an administrator is to run lets the reader in again.
-async fn the_advice_helps(server: &MariaDbServer, users: &DirectoryPart, error: &Error) {
+async fn the_advice_helps(server: &MariaDbServer, users: &DirectoryConfig, error: &Error) {
     server.sql("mysql", &error.statement.clone().expect("a statement").replace('…', PASSWORD));
     ada_is_there(&*open(users).await).await;
 }

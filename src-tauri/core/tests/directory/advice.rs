@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory, Query, Tier};
 use understudy_test_support::postgres::PostgresServer;
 
@@ -19,8 +19,8 @@ fn server() -> PostgresServer {
     server
 }
 
-fn part(server: &PostgresServer, user: &str, database: &str, table: &str) -> DirectoryPart {
-    DirectoryPart {
+fn part(server: &PostgresServer, user: &str, database: &str, table: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         email: Some("email".into()),
         name: None,
@@ -30,7 +30,7 @@ fn part(server: &PostgresServer, user: &str, database: &str, table: &str) -> Dir
     }
 }
 
-async fn open(part: &DirectoryPart) -> Arc<dyn Directory> {
+async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
     directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
 }
 
@@ -91,7 +91,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
         server.sql("guarded", statement);
     }
     server.sql("guarded", &format!("ALTER ROLE understudy PASSWORD '{PASSWORD}'"));
-    let advised = open(&DirectoryPart { url: server.url("understudy", "guarded"), ..part.clone() }).await;
+    let advised = open(&DirectoryConfig { url: server.url("understudy", "guarded"), ..part.clone() }).await;
     assert_eq!((advised.info().cautions.len(), emails(&*advised).await), (0, 300));
     advised.close().await;
 
@@ -129,7 +129,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     below_a_view_other_rights_may_count(&server, &part).await;
 }
 
-async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, part: &DirectoryPart) {
+async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, part: &DirectoryConfig) {
     // It is not opened by another one.
     server.sql("guarded", "CREATE POLICY narrow ON users AS RESTRICTIVE USING (email LIKE '%9@%')");
     let directory = open(part).await;
@@ -145,7 +145,7 @@ async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, par
     );
 }
 
-async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &DirectoryPart) {
+async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &DirectoryConfig) {
     // Those of its owner; or of whoever asks, where it is made so.
     server.sql(
         "guarded",
@@ -155,7 +155,7 @@ async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &Dir
          GRANT SELECT ON open, closed, asked TO reader",
     );
     for (view, seen) in [("open", 300), ("closed", 0), ("asked", 0)] {
-        let part = DirectoryPart { table: view.into(), ..part.clone() };
+        let part = DirectoryConfig { table: view.into(), ..part.clone() };
         let directory = open(&part).await;
         assert_eq!(emails(&*directory).await, seen, "{view}");
         let cautions = directory.info().cautions.clone();
@@ -205,7 +205,7 @@ async fn every_advice_can_be_run_on_every_kind_of_relation() {
         server.sql("relations", RELATIONS);
         server.sql("relations", trigrams);
         for table in ["part", "plain", "odd", "kept", "seen", "far"] {
-            let part = DirectoryPart {
+            let part = DirectoryConfig {
                 name: Some("name".into()),
                 created_at: Some("created_at".into()),
                 ..part(&server, "reader", "relations", table)
@@ -247,7 +247,7 @@ async fn a_collation_that_takes_texts_for_equal_can_be_searched() {
          INSERT INTO users VALUES ('A1', 'Ann@x.y', 'Ánn', 'Pro'), ('b2', 'bob@x.y', 'Bob', 'free'), ('c3', 'zoë@x.y', 'Zoë', NULL);
          GRANT SELECT ON users TO reader",
     );
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         name: Some("name".into()),
         columns: vec!["code".into()],
         ..part(&server, "reader", "collations", "users")

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use secrecy::SecretString;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory;
 use understudy_core::error::{Code, Error};
 use understudy_test_support::certificates::{Authority, Certificate};
@@ -13,7 +13,7 @@ use understudy_test_support::certificates::{Authority, Certificate};
 use crate::link::{PASSWORD, READER, ada_is_there, fails, mariadb, mongo, open, part, postgres};
 
 /// It is opened, or refused as `expected` says: with words of the sentence, and of the next step.
-async fn is_refused(part: &DirectoryPart, expected: (&str, &str)) -> Error {
+async fn is_refused(part: &DirectoryConfig, expected: (&str, &str)) -> Error {
     let error = fails(part).await;
     assert!(
         error.message.contains(expected.0) && error.hint.as_ref().unwrap().contains(expected.1),
@@ -121,7 +121,7 @@ async fn mongodb_and_its_clients_prove_who_they_are() {
             authority.certificate().display(),
             client.unwrap_or_default()
         );
-        DirectoryPart { id: "_id".into(), ..part(url) }
+        DirectoryConfig { id: "_id".into(), ..part(url) }
     };
     let (client, other) = (authority.sign(READER), stranger.sign(READER));
     let password = SecretString::from(PASSWORD);

@@ -2,7 +2,7 @@
 //! another one takes the place of.
 
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory, FieldKind, Tier};
 use understudy_core::error::Code;
 
@@ -50,7 +50,7 @@ mod on_servers {
         let server = postgres();
         let sql = |script: &str| server.sql("postgres", script);
         sql("ALTER TABLE users ADD plan text");
-        let part = DirectoryPart { columns: vec!["plan".into()], ..part(server.url(READER, "postgres")) };
+        let part = DirectoryConfig { columns: vec!["plan".into()], ..part(server.url(READER, "postgres")) };
         let directory = open(&part).await;
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
         assert_eq!(id_kind(&*directory), FieldKind::Integer);
@@ -95,7 +95,7 @@ mod on_servers {
         sql(&format!(
             "CREATE VIEW shown AS SELECT id, email, plan FROM old; GRANT SELECT ON shown TO {READER}"
         ));
-        let of_view = open(&DirectoryPart { table: "shown".into(), ..part.clone() }).await;
+        let of_view = open(&DirectoryConfig { table: "shown".into(), ..part.clone() }).await;
         assert_eq!(ids(&*of_view, "ada").await, ["1"]);
         sql("CREATE OR REPLACE VIEW shown AS SELECT id, email, plan, now() AS seen FROM users");
         assert_eq!(ids(&*of_view, "ada").await, ["7"]);
@@ -111,7 +111,7 @@ mod on_servers {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_index_in_mongodb_counts_and_is_missed() {
         let server = crate::link::mongo().await;
-        let part = DirectoryPart { id: "_id".into(), ..part(server.url(READER, "acme")) };
+        let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
         let directory = open(&part).await;
         let until = async |expected: Option<&str>| {
             let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -138,7 +138,7 @@ mod on_servers {
         let server = mariadb();
         let sql = |script: &str| server.sql("acme", script);
         sql("ALTER TABLE users ADD plan text");
-        let part = DirectoryPart { columns: vec!["plan".into()], ..part(server.url(READER, "acme")) };
+        let part = DirectoryConfig { columns: vec!["plan".into()], ..part(server.url(READER, "acme")) };
         let directory = open(&part).await;
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
         // The server would take a number for every text that begins with it, and say nothing.
@@ -174,8 +174,8 @@ mod in_a_file {
         connection.close().await.unwrap();
     }
 
-    fn part(path: &Path) -> DirectoryPart {
-        DirectoryPart {
+    fn part(path: &Path) -> DirectoryConfig {
+        DirectoryConfig {
             table: "users".into(),
             email: Some("email".into()),
             name: None,

@@ -3,15 +3,15 @@
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory};
 #[cfg(target_os = "linux")]
 use understudy_test_support::{mariadb::MariaDbServer, postgres::PostgresServer};
 
 use crate::story::{query, search};
 
-fn part(url: String, table: &str) -> DirectoryPart {
-    DirectoryPart {
+fn part(url: String, table: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         email: Some("email".into()),
         name: None,

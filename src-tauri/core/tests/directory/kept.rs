@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use understudy_core::connection::{DirectoryPart, UuidBytes};
+use understudy_core::connection::{DirectoryConfig, UuidBytes};
 use understudy_core::directory::{self, Directory, FieldKind, Query, Sort, Tier};
 
 use crate::story::{pages, query, search};
@@ -21,8 +21,8 @@ const SPELLINGS: [&str; 7] = [
 ];
 const PASSWORD: &str = "r3ader";
 
-fn part(url: &str, table: &str) -> DirectoryPart {
-    DirectoryPart {
+fn part(url: &str, table: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         email: Some("email".into()),
         name: None,
@@ -32,7 +32,7 @@ fn part(url: &str, table: &str) -> DirectoryPart {
     }
 }
 
-async fn open(part: &DirectoryPart) -> Arc<dyn Directory> {
+async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
     directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
 }
 
@@ -41,7 +41,7 @@ async fn ids(directory: &dyn Directory, text: &str) -> Vec<String> {
 }
 
 /// Everybody in the table opens by the id that is listed, and the one with the UUID is found however it is spelled.
-async fn found_by_any_spelling(part: &DirectoryPart) {
+async fn found_by_any_spelling(part: &DirectoryConfig) {
     let table = &part.table;
     let directory = open(part).await;
     let listed = ids(&*directory, "").await;
@@ -85,7 +85,7 @@ const ORDERS: [(UuidBytes, &str); 4] = [
 ];
 
 /// Of a table as `MediaWiki` has it: everything is bytes.
-async fn bytes_that_are_texts_are_texts(part: &DirectoryPart) {
+async fn bytes_that_are_texts_are_texts(part: &DirectoryConfig) {
     let directory = open(part).await;
     let row = directory.user("1").await.unwrap().expect("she is there");
     let cells: Vec<&str> = row.cells.iter().map(|cell| cell.as_deref().unwrap_or("NULL")).collect();
@@ -119,8 +119,8 @@ async fn bytes_that_are_texts_are_texts(part: &DirectoryPart) {
 }
 
 /// The first user was made at noon, the other one later.
-async fn times_are_times(part: &DirectoryPart, column: &str) {
-    let part = DirectoryPart { email: None, created_at: Some(column.into()), ..part.clone() };
+async fn times_are_times(part: &DirectoryConfig, column: &str) {
+    let part = DirectoryConfig { email: None, created_at: Some(column.into()), ..part.clone() };
     let directory = open(&part).await;
     assert_eq!(directory.info().columns[1].kind, FieldKind::Time, "{column}");
     let row = directory.user("1").await.unwrap().expect("the first");
@@ -152,9 +152,10 @@ async fn times_are_times(part: &DirectoryPart, column: &str) {
 
 /// In a column that is only shown, and that is named like a time, numbers are found and ordered as times. Templates get
 /// the number.
-async fn numbers_named_so_are_times(part: &DirectoryPart) {
+async fn numbers_named_so_are_times(part: &DirectoryConfig) {
     let column = "last_login_at".to_owned();
-    let part = DirectoryPart { email: None, columns: vec![column.clone(), "logins".into()], ..part.clone() };
+    let part =
+        DirectoryConfig { email: None, columns: vec![column.clone(), "logins".into()], ..part.clone() };
     let directory = open(&part).await;
     let info = directory.info();
     let at = |name: &str| info.columns.iter().position(|column| column.name == name).expect("it is mapped");
@@ -241,9 +242,9 @@ async fn on_postgres() {
                       INSERT INTO ordered VALUES ('\\x{bytes}'); GRANT SELECT ON ordered TO reader"
             ),
         );
-        found_by_any_spelling(&DirectoryPart { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
+        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
     }
-    bytes_that_are_texts_are_texts(&DirectoryPart {
+    bytes_that_are_texts_are_texts(&DirectoryConfig {
         id: "user_id".into(),
         name: Some("user_name".into()),
         email: Some("user_email".into()),
@@ -296,9 +297,9 @@ async fn on_mariadb() {
             "kept",
             &format!("CREATE OR REPLACE TABLE ordered (id binary(16) PRIMARY KEY, email text); INSERT INTO ordered VALUES (x'{bytes}', '')"),
         );
-        found_by_any_spelling(&DirectoryPart { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
+        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
     }
-    bytes_that_are_texts_are_texts(&DirectoryPart {
+    bytes_that_are_texts_are_texts(&DirectoryConfig {
         id: "user_id".into(),
         name: Some("user_name".into()),
         email: Some("user_email".into()),
@@ -337,9 +338,9 @@ async fn on_sqlite() {
             "DROP TABLE IF EXISTS ordered; CREATE TABLE ordered (id BLOB PRIMARY KEY, email TEXT); INSERT INTO ordered VALUES (x'{bytes}', '')"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(table)).execute(&mut connection).await.unwrap();
-        found_by_any_spelling(&DirectoryPart { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
+        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..part(&url, "ordered") }).await;
     }
-    bytes_that_are_texts_are_texts(&DirectoryPart {
+    bytes_that_are_texts_are_texts(&DirectoryConfig {
         id: "user_id".into(),
         name: Some("user_name".into()),
         email: Some("user_email".into()),
@@ -366,7 +367,7 @@ async fn on_mongodb() {
         server.database("acme").collection::<Document>(name).insert_many(documents).await.unwrap();
     };
     let url = server.url("reader", "acme");
-    let part = |table: &str| DirectoryPart { id: "_id".into(), ..part(&url, table) };
+    let part = |table: &str| DirectoryConfig { id: "_id".into(), ..part(&url, table) };
     let bytes = |digits: &str| {
         (0..16).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect()
     };
@@ -417,7 +418,7 @@ async fn on_mongodb() {
         let table = format!("ordered_{order:?}");
         insert(&table, vec![doc! { "_id": binary(BinarySubtype::UuidOld, bytes(digits)), "email": "a@b.c" }])
             .await;
-        found_by_any_spelling(&DirectoryPart { uuid_bytes: Some(order), ..part(&table) }).await;
+        found_by_any_spelling(&DirectoryConfig { uuid_bytes: Some(order), ..part(&table) }).await;
     }
 
     what_no_text_names_is_said(&server, &url).await;
@@ -434,7 +435,7 @@ async fn what_no_text_names_is_said(server: &understudy_test_support::mongod::Mo
     let odd = doc! { "_id": Timestamp { time: 1_706_702_400, increment: 1 }, "email": "odd@b.c" };
     let users = vec![odd, doc! { "_id": 1, "email": "a@b.c" }];
     server.database("acme").collection::<Document>("odd").insert_many(users).await.unwrap();
-    let directory = open(&DirectoryPart { id: "_id".into(), ..part(url, "odd") }).await;
+    let directory = open(&DirectoryConfig { id: "_id".into(), ..part(url, "odd") }).await;
     let [caution] = &directory.info().cautions[..] else { panic!("it is told once") };
     assert!(
         caution.message.contains("1 of the newest 2") && caution.message.contains("timestamp"),

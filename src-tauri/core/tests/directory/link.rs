@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use mongodb::bson::doc;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::{DirectoryPart, SshPart};
+use understudy_core::connection::{DirectoryConfig, SshConfig};
 use understudy_core::directory::{self, Directory, Passwords};
 use understudy_core::error::{Code, Error, SecretName};
 use understudy_test_support::mariadb::MariaDbServer;
@@ -27,8 +27,8 @@ pub const PASSWORD: &str = "r3ad:er/p@ss word";
 /// Longer than a limit and shorter than patience.
 const SOON: Duration = Duration::from_secs(20);
 
-pub fn part(url: String) -> DirectoryPart {
-    DirectoryPart {
+pub fn part(url: String) -> DirectoryConfig {
+    DirectoryConfig {
         table: "users".into(),
         email: Some("email".into()),
         name: None,
@@ -66,11 +66,11 @@ pub fn mariadb() -> MariaDbServer {
     server
 }
 
-pub async fn open(part: &DirectoryPart) -> Arc<dyn Directory> {
+pub async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
     directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
 }
 
-pub async fn fails(part: &DirectoryPart) -> Error {
+pub async fn fails(part: &DirectoryConfig) -> Error {
     match directory::open(part, Some(&SecretString::from(PASSWORD))).await {
         Ok(_) => panic!("{part:?} was opened"),
         Err(error) => told(error),
@@ -113,7 +113,7 @@ impl Passwords for Kept {
 
 /// The administrator changes the password and ends what it let in, while the directory is open. Until the new one is
 /// stored, the refusal names it; then the next question is answered.
-async fn a_new_password_is_read_where_it_is_kept(part: &DirectoryPart, change: impl FnOnce()) {
+async fn a_new_password_is_read_where_it_is_kept(part: &DirectoryConfig, change: impl FnOnce()) {
     let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
     let directory = directory::open_with(part, Arc::clone(&kept) as Arc<dyn Passwords>).await.unwrap();
     ada_is_there(&*directory).await;
@@ -150,7 +150,7 @@ async fn a_password_that_was_changed_is_read_again() {
     .await;
 
     let mut server = mongo().await;
-    let part = DirectoryPart { id: "_id".into(), ..part(server.url(READER, "acme")) };
+    let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
     let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
     let directory = directory::open_with(&part, Arc::clone(&kept) as Arc<dyn Passwords>).await.unwrap();
     ada_is_there(&*directory).await;
@@ -187,7 +187,7 @@ async fn a_password_that_expires_is_made_anew() {
     std::fs::write(&token, format!("{PASSWORD}\n")).unwrap();
 
     let server = postgres();
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         password_command: Some(printing(folder.path())),
         ..part(server.url(READER, "postgres"))
     };
@@ -228,7 +228,7 @@ async fn a_command_lets_in_to_the_other_servers_as_well() {
 
     let maria = mariadb();
     let part =
-        DirectoryPart { password_command: password_command.clone(), ..part(maria.url(READER, "acme")) };
+        DirectoryConfig { password_command: password_command.clone(), ..part(maria.url(READER, "acme")) };
     let directory = directory::open(&part, None).await.unwrap();
     ada_is_there(&*directory).await;
     maria.sql("mysql", &format!("ALTER USER {READER}@'%' IDENTIFIED BY 'n3w'; KILL USER {READER}"));
@@ -238,7 +238,8 @@ async fn a_command_lets_in_to_the_other_servers_as_well() {
 
     let mongo = mongo().await;
     std::fs::write(folder.path().join("token"), PASSWORD).unwrap();
-    let part = DirectoryPart { password_command, id: "_id".into(), ..self::part(mongo.url(READER, "acme")) };
+    let part =
+        DirectoryConfig { password_command, id: "_id".into(), ..self::part(mongo.url(READER, "acme")) };
     let directory = directory::open(&part, None).await.unwrap();
     ada_is_there(&*directory).await;
 }
@@ -257,7 +258,7 @@ pub async fn mongo() -> MongoServer {
 async fn a_database_is_reached_through_another_computer() {
     let mut ssh = SshServer::start();
     let server = postgres();
-    let part = DirectoryPart { ssh: Some(ssh.part()), ..part(server.url(READER, "postgres")) };
+    let part = DirectoryConfig { ssh: Some(ssh.part()), ..part(server.url(READER, "postgres")) };
     let directory = open(&part).await;
     ada_is_there(&*directory).await;
     assert!(!ssh.sessions().is_empty(), "it goes through there");
@@ -291,14 +292,14 @@ const HELD: &str = "UNDERSTUDY_TEST_HELD";
 #[tokio::test]
 async fn ssh_ends_with_a_program_that_is_killed() {
     if let Ok(held) = std::env::var(HELD) {
-        let part: DirectoryPart = serde_json::from_str(&held).unwrap();
+        let part: DirectoryConfig = serde_json::from_str(&held).unwrap();
         let directory = open(&part).await;
         ada_is_there(&*directory).await;
         writeln!(std::io::stdout(), "{HELD}").unwrap();
         std::future::pending::<()>().await;
     }
     let (server, ssh) = (postgres(), SshServer::start());
-    let part = DirectoryPart { ssh: Some(ssh.part()), ..part(server.url(READER, "postgres")) };
+    let part = DirectoryConfig { ssh: Some(ssh.part()), ..part(server.url(READER, "postgres")) };
     let folders = tempfile::tempdir().unwrap();
     let mut holder = Command::new(std::env::current_exe().unwrap())
         .args(["link::ssh_ends_with_a_program_that_is_killed", "--exact", "--nocapture"])
@@ -320,14 +321,14 @@ async fn ssh_ends_with_a_program_that_is_killed() {
     }
 }
 
-async fn why_there_is_no_tunnel(ssh: &SshServer, part: &DirectoryPart) {
-    let way = |change: fn(&SshServer, &mut SshPart)| {
+async fn why_there_is_no_tunnel(ssh: &SshServer, part: &DirectoryConfig) {
+    let way = |change: fn(&SshServer, &mut SshConfig)| {
         let mut way = ssh.part();
         change(ssh, &mut way);
-        DirectoryPart { ssh: Some(way), ..part.clone() }
+        DirectoryConfig { ssh: Some(way), ..part.clone() }
     };
     for (change, message, hint) in [
-        ((|_, way| way.host_key = None) as fn(&SshServer, &mut SshPart), "its key is not known", "ssh -p "),
+        ((|_, way| way.host_key = None) as fn(&SshServer, &mut SshConfig), "its key is not known", "ssh -p "),
         (
             |ssh, way| way.host_key = Some(ssh.public_key("other_key")),
             "is not the one in directory.ssh.host_key",
@@ -344,7 +345,7 @@ async fn why_there_is_no_tunnel(ssh: &SshServer, part: &DirectoryPart) {
     // The tunnel is there, and the database is not.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let gone = format!("postgres://{READER}@127.0.0.1:{free}/postgres");
-    let error = fails(&DirectoryPart { url: gone, ..part.clone() }).await;
+    let error = fails(&DirectoryConfig { url: gone, ..part.clone() }).await;
     assert!(error.message.contains("Seen from 127.0.0.1: Connection refused"), "{error}");
     assert!(error.message.contains(&free.to_string()), "{error}");
 }
@@ -354,7 +355,7 @@ async fn a_certificate_is_the_databases_own_at_the_end_of_a_tunnel() {
     let ssh = SshServer::start();
     let server = mariadb();
     let authority = server.authority().display().to_string();
-    let at = |host: &str| DirectoryPart {
+    let at = |host: &str| DirectoryConfig {
         ssh: Some(ssh.part()),
         ..part(format!(
             "mysql://{READER}@{host}:{}/acme?ssl-mode=VERIFY_IDENTITY&ssl-ca={authority}",
@@ -373,7 +374,8 @@ async fn a_certificate_is_the_databases_own_at_the_end_of_a_tunnel() {
 async fn mongodb_is_asked_through_a_tunnel() {
     let ssh = SshServer::start();
     let server = mongo().await;
-    let part = DirectoryPart { ssh: Some(ssh.part()), id: "_id".into(), ..part(server.url(READER, "acme")) };
+    let part =
+        DirectoryConfig { ssh: Some(ssh.part()), id: "_id".into(), ..part(server.url(READER, "acme")) };
     let directory = open(&part).await;
     ada_is_there(&*directory).await;
     assert!(!ssh.sessions().is_empty(), "it goes through there");
@@ -422,7 +424,7 @@ async fn a_replica_is_read_where_there_is_one() {
 
     // What the primary did ends a question on the replica: it is asked again.
     let gated =
-        open(&DirectoryPart { table: "gated".into(), timeout_ms: 30_000, ..on_replica.clone() }).await;
+        open(&DirectoryConfig { table: "gated".into(), timeout_ms: 30_000, ..on_replica.clone() }).await;
     let searching = tokio::spawn(async move { gated.search(&query(""), &CancellationToken::new()).await });
     let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND application_name = 'understudy'";
     let deadline = Instant::now() + SOON;
@@ -517,10 +519,10 @@ fn carry(mut from: TcpStream, mut to: TcpStream, silent: &AtomicBool) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-async fn a_silent_network_is_told_and_survived(part: DirectoryPart, server: u16) {
+async fn a_silent_network_is_told_and_survived(part: DirectoryConfig, server: u16) {
     let wire = Wire::to(server);
     let at = |port: u16| part.url.replace(&format!(":{server}"), &format!(":{port}"));
-    let part = DirectoryPart { url: at(wire.port), ..part.clone() };
+    let part = DirectoryConfig { url: at(wire.port), ..part.clone() };
     let directory = open(&part).await;
     ada_is_there(&*directory).await;
 
@@ -553,6 +555,6 @@ async fn mariadb_behind_a_silent_network() {
 #[tokio::test]
 async fn mongodb_behind_a_silent_network() {
     let server = mongo().await;
-    let part = DirectoryPart { id: "_id".into(), ..part(server.url(READER, "acme")) };
+    let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
     a_silent_network_is_told_and_survived(part, server.port()).await;
 }

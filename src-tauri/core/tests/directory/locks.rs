@@ -6,7 +6,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::Directory;
 use understudy_core::error::{Code, Error};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD};
@@ -62,7 +62,7 @@ async fn a_table_that_is_locked_in_postgres_is_told_as_that() {
 async fn a_table_that_is_locked_in_mariadb_is_told_as_that() {
     let server = mariadb();
     server.sql("mysql", "CREATE USER boss@'%' IDENTIFIED BY 'b0ss'; GRANT ALL ON acme.* TO boss@'%'");
-    let users = DirectoryPart { timeout_ms: 5000, ..part(server.url(READER, "acme")) };
+    let users = DirectoryConfig { timeout_ms: 5000, ..part(server.url(READER, "acme")) };
     let directory = open(&users).await;
     ada_is_there(&*directory).await;
     let url: MySqlConnectOptions = server.url("boss", "acme").parse().unwrap();

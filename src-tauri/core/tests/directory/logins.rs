@@ -13,7 +13,7 @@ use mongodb::bson::doc;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::SecretString;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory;
 use understudy_core::error::{Code, Error};
 use understudy_test_support::certificates::{Authority, Certificate};
@@ -388,7 +388,7 @@ async fn mariadb_tells_an_account_of_the_operating_systems_apart() {
 
 // ── MongoDB ────────────────────────────────────────────────────────────────────────────────────────
 
-async fn mongo_fails(part: &DirectoryPart) -> Error {
+async fn mongo_fails(part: &DirectoryConfig) -> Error {
     match directory::open(part, Some(&SecretString::from(PASSWORD))).await {
         Ok(_) => panic!("{} was opened", part.url),
         Err(error) => error,
@@ -405,7 +405,7 @@ async fn mongodb_lets_in_by_scram_or_says_what_it_asks_for() {
     server.command("admin", only_sha1).await;
     let users = server.database("acme").collection("users");
     users.insert_one(doc! { "_id": 1, "email": "ada@example.com" }).await.unwrap();
-    let at = |user: &str, options: &str| DirectoryPart {
+    let at = |user: &str, options: &str| DirectoryConfig {
         id: "_id".into(),
         ..part(format!("mongodb://{user}@127.0.0.1:{}/acme{options}", server.port()))
     };
@@ -452,7 +452,7 @@ async fn mongodb_knows_a_user_by_its_certificate() {
     server.certify(&authority.sign("localhost"), &authority.certificate());
     server.stop();
     server.start_again();
-    let at = |client: &Certificate| DirectoryPart {
+    let at = |client: &Certificate| DirectoryConfig {
         id: "_id".into(),
         ..part(format!(
             "mongodb://localhost:{}/acme?authMechanism=MONGODB-X509&authSource=$external&tls=true&tlsCAFile={}\
@@ -476,7 +476,7 @@ const INSIDE: &str = "UNDERSTUDY_TEST_INSIDE";
 #[tokio::test]
 async fn only_the_url_says_where_a_password_goes() {
     if let Ok(inside) = std::env::var(INSIDE) {
-        for part in serde_json::from_str::<Vec<DirectoryPart>>(&inside).unwrap() {
+        for part in serde_json::from_str::<Vec<DirectoryConfig>>(&inside).unwrap() {
             ada_is_there(&*open(&part).await).await;
             // What a settings file says in the place of a password is none.
             let Err(error) = directory::open(&part, None).await else {

@@ -39,11 +39,11 @@ mod suggestions;
 mod survey;
 mod wide;
 
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 
 /// The connection file's part for the story's table; tests change what they need.
-pub fn part(url: String) -> DirectoryPart {
-    DirectoryPart {
+pub fn part(url: String) -> DirectoryConfig {
+    DirectoryConfig {
         url,
         table: "Users".into(),
         id: "id".into(),

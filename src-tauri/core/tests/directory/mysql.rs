@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use sqlx::Connection;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory, FieldKind, Place, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 use understudy_test_support::mariadb::MariaDbServer;
@@ -56,8 +56,8 @@ fn server() -> MariaDbServer {
     server
 }
 
-fn part(url: &str, table: &str) -> DirectoryPart {
-    DirectoryPart {
+fn part(url: &str, table: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         email: None,
         name: None,
@@ -67,11 +67,11 @@ fn part(url: &str, table: &str) -> DirectoryPart {
     }
 }
 
-async fn open(part: &DirectoryPart) -> Arc<dyn Directory> {
+async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
     directory::open(part, Some(&password())).await.unwrap()
 }
 
-async fn opening_fails(part: &DirectoryPart, password: Option<&str>) -> Error {
+async fn opening_fails(part: &DirectoryConfig, password: Option<&str>) -> Error {
     let password = password.map(SecretString::from);
     match directory::open(part, password.as_ref()).await {
         Ok(_) => panic!("{part:?} was opened"),
@@ -170,7 +170,7 @@ async fn a_page_reads_no_more_than_its_rows(server: &MariaDbServer) {
                                   from_unixtime(1700000000 + seq DIV 300) FROM seq_1_to_20000;
          ANALYZE TABLE users",
     );
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         email: Some("email".into()),
         name: Some("full_name".into()),
         created_at: Some("created_at".into()),
@@ -236,7 +236,7 @@ fn what_would_help_is_told(directory: &dyn Directory) {
 }
 
 /// A table with a column of every type.
-fn kinds(server: &MariaDbServer) -> DirectoryPart {
+fn kinds(server: &MariaDbServer) -> DirectoryConfig {
     let url = database(
         server,
         "kinds",
@@ -280,7 +280,7 @@ fn kinds(server: &MariaDbServer) -> DirectoryPart {
         "ident",
         "address",
     ];
-    DirectoryPart {
+    DirectoryConfig {
         email: Some("email".into()),
         columns: names.map(str::to_owned).to_vec(),
         search: Some(["email", "mood", "extra", "amount", "bytes"].map(str::to_owned).to_vec()),
@@ -374,7 +374,7 @@ async fn lists_by_any_type_hold_everyone_once(server: &MariaDbServer) {
          CREATE INDEX w ON ordered (w); CREATE INDEX e ON ordered (e); CREATE INDEX u ON ordered (u); CREATE INDEX y ON ordered (y);",
     );
     let names = ["w", "d", "n", "f", "g", "c", "l", "v", "b", "e", "s", "h", "y", "x", "k", "u", "p", "j"];
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         created_at: Some("t".into()),
         columns: names.map(str::to_owned).to_vec(),
         ..part(&url, "ordered")
@@ -476,7 +476,7 @@ async fn texts_of_other_character_sets_are_searched(server: &MariaDbServer) {
          INSERT INTO users VALUES (1, 'Jürgen@Example.com', 'Jürgen Größe', 'Łukasz', 'a?b'), (2, 'who?@example.com', 'Who?', '?', '');
          UPDATE users SET raw = CONVERT(x'80ff81' USING binary) WHERE id = 2;",
     );
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         email: Some("email".into()),
         name: Some("name".into()),
         columns: vec!["old".into(), "raw".into()],
@@ -522,7 +522,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     for table in ["Users", "`Users`", "names.Users", "`names`.`Users`"] {
         open(&part(&url, table)).await;
     }
-    let weird = DirectoryPart {
+    let weird = DirectoryConfig {
         id: "i\"d".into(),
         name: Some("; DROP TABLE `x?2".into()),
         ..part(&url, "\"My App\".\"we\"\"ird`. ?1 name\"")
@@ -538,7 +538,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
         assert_eq!(directory.info().estimated_total, Some(10), "{table}");
         assert_eq!(directory.info().columns[0].sortable, table == "parts", "{table}");
     }
-    let heap = DirectoryPart { created_at: Some("made".into()), ..part(&url, "heap") };
+    let heap = DirectoryConfig { created_at: Some("made".into()), ..part(&url, "heap") };
     let heap = open(&heap).await;
     assert!(!heap.info().columns[1].sortable, "its index has no id behind the time");
     let info = heap.info();
@@ -557,7 +557,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
         "{hint}"
     );
 
-    let wrong = DirectoryPart { columns: vec!["id".into(), "plan".into()], ..part(&url, "Users") };
+    let wrong = DirectoryConfig { columns: vec!["id".into(), "plan".into()], ..part(&url, "Users") };
     let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryMismatch);
     assert!(error.message.starts_with("directory.columns[1]: Users has no column `plan`"), "{error}");
@@ -633,7 +633,7 @@ async fn nothing_can_be_written(server: &MariaDbServer) {
          DELIMITER ;
          CREATE VIEW noting AS SELECT id, note(id) AS note FROM users;",
     );
-    let noting = DirectoryPart { columns: vec!["note".into()], ..part(&url, "noting") };
+    let noting = DirectoryConfig { columns: vec!["note".into()], ..part(&url, "noting") };
     let error = opening_fails(&noting, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused, "{error}");
     assert!(error.message.contains("tried to write"), "{error}");
@@ -658,10 +658,10 @@ async fn refusals_are_told_apart(server: &MariaDbServer) {
         "REVOKE SELECT ON refused.* FROM reader@'%'; GRANT SELECT (id, email) ON users TO reader@'%'",
     );
     let users = part(&url, "users");
-    let told = DirectoryPart { email: Some("email".into()), ..users.clone() };
+    let told = DirectoryConfig { email: Some("email".into()), ..users.clone() };
     assert!(open(&told).await.info().columns[1].sortable, "indexes are seen with rights on columns only");
 
-    let secret = DirectoryPart { columns: vec!["password_hash".into()], ..users.clone() };
+    let secret = DirectoryConfig { columns: vec!["password_hash".into()], ..users.clone() };
     let error = opening_fails(&secret, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused);
     assert!(error.message.contains("`password_hash`"), "{error}");
@@ -796,7 +796,7 @@ async fn a_filter_that_most_users_pass_is_answered_from_the_newest() {
          INSERT INTO users SELECT seq, IF(seq % 1000 = 0, 'free', IF(seq <= 3, 'old', 'pro')), '2024-01-01' + INTERVAL seq SECOND
            FROM seq_1_to_120000; ANALYZE TABLE users;",
     );
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         created_at: Some("created_at".into()),
         columns: vec!["plan".into()],
         timeout_ms: 1000,
@@ -860,7 +860,7 @@ async fn faults_are_told_and_gone_when_they_are_over() {
          CREATE VIEW slow AS SELECT id, (SELECT SLEEP(600)) AS email FROM sleepers WHERE SLEEP(600) = 0;",
     );
     let users = open(&part(&url, "users")).await;
-    let slow = |timeout_ms| DirectoryPart { email: Some("email".into()), timeout_ms, ..part(&url, "slow") };
+    let slow = |timeout_ms| DirectoryConfig { email: Some("email".into()), timeout_ms, ..part(&url, "slow") };
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     faults::a_table_that_is_renamed_comes_back(&*users, &mut Admin(&server)).await;
     faults::a_question_that_is_ended_is_told(&patient, &*users, &Admin(&server), Code::DirectoryUnreachable)
@@ -889,7 +889,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
          CREATE VIEW cross_joined AS SELECT a.seq AS id, a.seq AS email
            FROM seq_1_to_100000 AS a JOIN seq_1_to_100000 AS b WHERE a.seq + b.seq < 0;",
     );
-    let view = |table: &str, timeout_ms| DirectoryPart {
+    let view = |table: &str, timeout_ms| DirectoryConfig {
         email: Some("email".into()),
         timeout_ms,
         ..part(&url, table)
@@ -919,7 +919,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     wait_for(&server, CONNECTED, "0");
 }
 
-async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &DirectoryPart) {
+async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     // More often than there are connections: each must have become free again.
     for _ in 0..4 {
@@ -949,7 +949,7 @@ async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &D
     directory.close().await;
 }
 
-async fn a_forgotten_search_stops_on_the_server(server: &MariaDbServer, part: &DirectoryPart) {
+async fn a_forgotten_search_stops_on_the_server(server: &MariaDbServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     for _ in 0..3 {
         let searching = tokio::spawn({
@@ -964,7 +964,7 @@ async fn a_forgotten_search_stops_on_the_server(server: &MariaDbServer, part: &D
     directory.close().await;
 }
 
-async fn a_search_ends_when_its_time_is_up(server: &MariaDbServer, part: &DirectoryPart) {
+async fn a_search_ends_when_its_time_is_up(server: &MariaDbServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     for _ in 0..3 {
         let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory, FieldKind, Query, Sort, Tier};
 use understudy_core::error::Code;
 
@@ -36,8 +36,8 @@ pub fn values(backslash_escapes: bool) -> String {
     ROWS.iter().map(row).collect::<Vec<_>>().join(", ")
 }
 
-pub fn part(url: &str, table: &str) -> DirectoryPart {
-    DirectoryPart {
+pub fn part(url: &str, table: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         name: Some("profile->>name".into()),
         email: Some("profile->emails->0->>address".into()),
@@ -112,11 +112,11 @@ pub async fn told(directory: &dyn Directory) {
 
 /// `plain` is a column of `part`'s table that holds no JSON, whatever its rows are.
 pub async fn what_cannot_be_is_refused(
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     plain: &str,
     password: Option<&secrecy::SecretString>,
 ) {
-    let with = |change: &dyn Fn(&mut DirectoryPart)| {
+    let with = |change: &dyn Fn(&mut DirectoryConfig)| {
         let mut part = part.clone();
         change(&mut part);
         part

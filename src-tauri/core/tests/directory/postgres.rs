@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory, FieldKind, Place, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
@@ -48,8 +48,8 @@ fn server() -> PostgresServer {
     server
 }
 
-fn part(url: &str, table: &str) -> DirectoryPart {
-    DirectoryPart {
+fn part(url: &str, table: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         email: None,
         name: None,
@@ -59,11 +59,11 @@ fn part(url: &str, table: &str) -> DirectoryPart {
     }
 }
 
-async fn open(part: &DirectoryPart) -> Arc<dyn Directory> {
+async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
     directory::open(part, Some(&password())).await.unwrap()
 }
 
-async fn opening_fails(part: &DirectoryPart, password: Option<&str>) -> Error {
+async fn opening_fails(part: &DirectoryConfig, password: Option<&str>) -> Error {
     let password = password.map(SecretString::from);
     match directory::open(part, password.as_ref()).await {
         Ok(_) => panic!("{part:?} was opened"),
@@ -186,7 +186,7 @@ const MANY: &str = r"CREATE TABLE users (id bigint PRIMARY KEY, email text NOT N
 async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     let server = server();
     let url = database(&server, "many", MANY);
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         email: Some("email".into()),
         name: Some("full_name".into()),
         created_at: Some("created_at".into()),
@@ -238,7 +238,7 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
         server.sql("many", statements);
     }
     server.sql("many", &format!("ANALYZE users; ALTER ROLE understudy PASSWORD '{READER_PASSWORD}'"));
-    let part = DirectoryPart { url: server.url("understudy", "many"), ..part };
+    let part = DirectoryConfig { url: server.url("understudy", "many"), ..part };
     let directory = open(&part).await;
     for service in &directory.info().services {
         assert!(service.index.is_some() && service.advice.is_none(), "{service:?}");
@@ -267,7 +267,7 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
         let read = examined(&server, &part, Query { place, ..query(text) }).await;
         assert!(read < most, "{asked} read {read} rows of 120,000");
     }
-    let too_much = DirectoryPart { columns: vec!["password_hash".into()], ..part };
+    let too_much = DirectoryConfig { columns: vec!["password_hash".into()], ..part };
     let error = opening_fails(&too_much, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused, "the advised role reads what is mapped and no more");
 }
@@ -306,7 +306,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
 }
 
 /// How many rows of `part`'s table the server reads for one question. It tells when the session is over.
-async fn examined(server: &PostgresServer, part: &DirectoryPart, query: Query) -> i64 {
+async fn examined(server: &PostgresServer, part: &DirectoryConfig, query: Query) -> i64 {
     let so_far = || -> i64 {
         let read =
             "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables";
@@ -352,7 +352,7 @@ async fn values_of_every_type_are_shown(server: &PostgresServer) {
         "mood", "level", "tags", "extra", "raw", "amount", "precise", "wall", "day", "hour", "bytes",
         "ratio", "pair", "address", "span", "long", "letter", "owner", "fixed",
     ];
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         email: Some("email".into()),
         columns: names.map(str::to_owned).to_vec(),
         search: Some(["email", "mood", "extra", "amount"].map(str::to_owned).to_vec()),
@@ -438,7 +438,7 @@ async fn lists_by_any_ordered_type_hold_everyone_once(server: &PostgresServer) {
            CREATE INDEX ON ordered (a);"#,
     );
     let names = ["w", "d", "n", "f", "c", "v", "b", "a"];
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         created_at: Some("t".into()),
         columns: names.map(str::to_owned).to_vec(),
         ..part(&url, "ordered")
@@ -531,9 +531,9 @@ async fn tables_are_found_by_their_exact_names(server: &PostgresServer) {
         ("\"Users\"", "id"),
         ("public.Users", "id"),
     ] {
-        open(&DirectoryPart { id: id.into(), ..part(&url, table) }).await;
+        open(&DirectoryConfig { id: id.into(), ..part(&url, table) }).await;
     }
-    let weird = DirectoryPart {
+    let weird = DirectoryConfig {
         id: "i\"d".into(),
         name: Some("; DROP TABLE x".into()),
         ..part(&url, "\"My App\".\"we\"\"ird. name\"")
@@ -553,7 +553,7 @@ async fn tables_are_found_by_their_exact_names(server: &PostgresServer) {
     let hint = error.hint.unwrap();
     assert!(hint.contains("`orders`") && hint.contains("My App.") && !hint.contains("parts_2024"), "{hint}");
 
-    let wrong = DirectoryPart { columns: vec!["id".into(), "plan".into()], ..part(&url, "Users") };
+    let wrong = DirectoryConfig { columns: vec!["id".into(), "plan".into()], ..part(&url, "Users") };
     let error = opening_fails(&wrong, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryMismatch);
     assert!(error.message.starts_with("directory.columns[1]: Users has no column `plan`"), "{error}");
@@ -604,7 +604,7 @@ async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
          UPDATE users SET profile = profile || '{\"name\": \"Zora Neale\"}' WHERE id IN (7, 119990);
          CREATE INDEX ON users (created_at); CREATE INDEX by_city ON users ((profile ->> 'city')); ANALYZE users;",
     );
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         name: Some("profile->>name".into()),
         email: Some("profile->contact->>email".into()),
         created_at: Some("created_at".into()),
@@ -661,7 +661,7 @@ async fn nothing_can_be_written(server: &PostgresServer) {
          CREATE VIEW escaping AS SELECT id, set_config('transaction_read_only', 'off', false) || note(id) AS note FROM users;",
     );
     for view in ["noting", "escaping"] {
-        let directory = open(&DirectoryPart { columns: vec!["note".into()], ..part(&url, view) }).await;
+        let directory = open(&DirectoryConfig { columns: vec!["note".into()], ..part(&url, view) }).await;
         let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, Code::DirectoryRefused, "{error}");
         assert_eq!(directory.user("1").await.unwrap_err().code, Code::DirectoryRefused);
@@ -677,10 +677,10 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
     );
     server.sql("refused", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id, email) ON users TO reader");
     let users = part(&url, "users");
-    let told = DirectoryPart { email: Some("email".into()), ..users.clone() };
+    let told = DirectoryConfig { email: Some("email".into()), ..users.clone() };
     open(&told).await;
 
-    let secret = DirectoryPart { columns: vec!["password_hash".into()], ..users.clone() };
+    let secret = DirectoryConfig { columns: vec!["password_hash".into()], ..users.clone() };
     let error = opening_fails(&secret, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused);
     assert!(error.message.contains("`password_hash`"), "{error}");
@@ -793,7 +793,7 @@ async fn faults_are_told_and_gone_when_they_are_over() {
          CREATE VIEW slow AS SELECT id, (SELECT 'awake' FROM pg_sleep(600) OFFSET 0) AS email FROM sleepers;",
     );
     let users = open(&part(&url, "users")).await;
-    let slow = |timeout_ms| DirectoryPart { email: Some("email".into()), timeout_ms, ..part(&url, "slow") };
+    let slow = |timeout_ms| DirectoryConfig { email: Some("email".into()), timeout_ms, ..part(&url, "slow") };
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     faults::a_table_that_is_renamed_comes_back(&*users, &mut Admin(&server)).await;
     faults::a_question_that_is_ended_is_told(&patient, &*users, &Admin(&server), Code::DirectoryUnreachable)
@@ -820,7 +820,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
          CREATE VIEW cross_joined AS SELECT a.i AS id, a.i::text AS email
            FROM generate_series(1, 100000) AS a(i), generate_series(1, 100000) AS b(i) WHERE a.i + b.i < 0;",
     );
-    let view = |table: &str, timeout_ms| DirectoryPart {
+    let view = |table: &str, timeout_ms| DirectoryConfig {
         email: Some("email".into()),
         timeout_ms,
         ..part(&url, table)
@@ -853,7 +853,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     wait_for(&server, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'", "0");
 }
 
-async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryPart) {
+async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     let mut sessions = BTreeSet::new();
     // More often than there are connections: each must have become free again, and be the same one.
@@ -877,7 +877,7 @@ async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &
     directory.close().await;
 }
 
-async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryPart) {
+async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     for _ in 0..3 {
         let searching = tokio::spawn({
@@ -892,7 +892,7 @@ async fn a_forgotten_search_stops_on_the_server(server: &PostgresServer, part: &
     directory.close().await;
 }
 
-async fn a_search_ends_when_its_time_is_up(server: &PostgresServer, part: &DirectoryPart) {
+async fn a_search_ends_when_its_time_is_up(server: &PostgresServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     for _ in 0..3 {
         let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();

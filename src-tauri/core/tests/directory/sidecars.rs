@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sqlx::{AssertSqlSafe, Connection};
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory;
 use understudy_core::error::Code;
 
@@ -32,8 +32,8 @@ async fn insert(connection: &mut SqliteConnection, email: &str) {
     sqlx::query("INSERT INTO users (email) VALUES (?1)").bind(email).execute(connection).await.unwrap();
 }
 
-fn part(path: &Path) -> DirectoryPart {
-    DirectoryPart {
+fn part(path: &Path) -> DirectoryConfig {
+    DirectoryConfig {
         table: "users".into(),
         name: None,
         created_at: None,
@@ -158,7 +158,7 @@ async fn every_advice_can_be_run() {
     )
     .await;
     for (table, has_indexes) in [("users", true), ("people", false), ("notes", false)] {
-        let part = DirectoryPart {
+        let part = DirectoryConfig {
             table: table.into(),
             name: Some("name".into()),
             created_at: Some("created_at".into()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mongodb::bson::doc;
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::Directory;
 use understudy_core::error::{Code, Error};
 use understudy_test_support::sshd::SshServer;
@@ -13,8 +13,8 @@ use crate::link::{READER, ada_is_there, mariadb, mongo, open, part, postgres};
 use crate::story::query;
 
 /// A table whose rows take longer than anybody waits for.
-fn napping(part: &DirectoryPart) -> DirectoryPart {
-    DirectoryPart { table: "napping".into(), timeout_ms: 2000, ..part.clone() }
+fn napping(part: &DirectoryConfig) -> DirectoryConfig {
+    DirectoryConfig { table: "napping".into(), timeout_ms: 2000, ..part.clone() }
 }
 
 async fn fails(directory: &dyn Directory) -> Error {
@@ -68,7 +68,7 @@ async fn a_postgres_that_falls_silent_is_not_called_slow() {
 
     // The same with the way there: the computer in the middle holds still.
     let ssh = SshServer::start();
-    let users = DirectoryPart { ssh: Some(ssh.part()), ..users };
+    let users = DirectoryConfig { ssh: Some(ssh.part()), ..users };
     let directory = open(&users).await;
     told_apart(&*directory, &open(&napping(&users)).await, runs, || ssh.freeze()).await;
 }
@@ -91,7 +91,7 @@ async fn a_mariadb_that_falls_silent_is_not_called_slow() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mongodb_that_falls_silent_is_not_called_slow() {
     let server = mongo().await;
-    let users = DirectoryPart { id: "_id".into(), ..part(server.url(READER, "acme")) };
+    let users = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
     server.database("acme").collection("napping").insert_one(doc! { "_id": 1, "email": "a" }).await.unwrap();
     let (directory, napping) = (open(&users).await, open(&napping(&users)).await);
     server.command("acme", doc! { "drop": "napping" }).await;

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 
 use secrecy::SecretString;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory, TellWaking};
 use understudy_core::error::{Code, Error};
 
@@ -81,18 +81,18 @@ fn serve(mut near: TcpStream, server: u16, how: Asleep, awake: &(Mutex<bool>, Co
     }
 }
 
-fn at(part: &DirectoryPart, server: u16, sleeper: &Sleeper) -> DirectoryPart {
+fn at(part: &DirectoryConfig, server: u16, sleeper: &Sleeper) -> DirectoryConfig {
     let url = part.url.replace(&format!(":{server}"), &format!(":{}", sleeper.port));
-    DirectoryPart { url, patience: 60, ..part.clone() }
+    DirectoryConfig { url, patience: 60, ..part.clone() }
 }
 
-async fn opened(part: &DirectoryPart, tell: TellWaking) -> Result<Arc<dyn Directory>, Error> {
+async fn opened(part: &DirectoryConfig, tell: TellWaking) -> Result<Arc<dyn Directory>, Error> {
     let password = SecretString::from(PASSWORD);
     directory::telling(tell, directory::open(part, Some(&password))).await
 }
 
 /// The first question is answered, however long it takes; whoever waits is told why, and that it is over.
-async fn it_is_waited_for(part: &DirectoryPart, server: u16, how: Asleep) {
+async fn it_is_waited_for(part: &DirectoryConfig, server: u16, how: Asleep) {
     let sleeper = Sleeper::before(server, how);
     let (tell, told) = sleeper.wakes_when_told();
     let directory = opened(&at(part, server, &sleeper), tell).await.unwrap();
@@ -101,7 +101,7 @@ async fn it_is_waited_for(part: &DirectoryPart, server: u16, how: Asleep) {
 }
 
 /// Whoever does not want to wait does not, and is not told anything any more.
-async fn nobody_has_to_wait(part: &DirectoryPart, server: u16) {
+async fn nobody_has_to_wait(part: &DirectoryConfig, server: u16) {
     let sleeper = Sleeper::before(server, Asleep::Silent);
     let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
     let tell = Arc::new(move |wakes| telling.send(wakes).unwrap());
@@ -117,9 +117,9 @@ async fn nobody_has_to_wait(part: &DirectoryPart, server: u16) {
 }
 
 /// One that never wakes is told as that: not as a network that is not there.
-async fn patience_has_an_end(part: &DirectoryPart, server: u16) {
+async fn patience_has_an_end(part: &DirectoryConfig, server: u16) {
     let sleeper = Sleeper::before(server, Asleep::Silent);
-    let impatient = DirectoryPart { patience: 5, ..at(part, server, &sleeper) };
+    let impatient = DirectoryConfig { patience: 5, ..at(part, server, &sleeper) };
     let Err(error) = opened(&impatient, Arc::new(|_| {})).await else { panic!("it sleeps") };
     assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
     assert!(error.to_string().contains("`patience` in [directory]"), "{error}");
@@ -143,7 +143,7 @@ async fn a_postgres_that_lets_nobody_in_yet_is_told_in_its_own_words() {
     let server = postgres();
     let part = part(format!("{}?sslmode=disable", server.url(READER, "postgres")));
     let sleeper = Sleeper::before(server.port(), Asleep::Starting);
-    let impatient = DirectoryPart { patience: 5, ..at(&part, server.port(), &sleeper) };
+    let impatient = DirectoryConfig { patience: 5, ..at(&part, server.port(), &sleeper) };
     let Err(error) = opened(&impatient, Arc::new(|_| {})).await else { panic!("it never starts") };
     assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
     assert!(error.message.contains("is not ready: the database system is starting up"), "{error}");
@@ -168,7 +168,7 @@ async fn a_mariadb_that_sleeps_is_waited_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mongodb_that_sleeps_is_waited_for() {
     let server = mongo().await;
-    let part = DirectoryPart { id: "_id".into(), ..part(server.url(READER, "acme")) };
+    let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
     for how in [Asleep::Silent, Asleep::HangsUp] {
         it_is_waited_for(&part, server.port(), how).await;
     }

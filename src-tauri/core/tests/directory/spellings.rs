@@ -1,6 +1,6 @@
 //! Other spellings: accents, telephone numbers, names the other way round. One story for every engine.
 
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{Directory, Tier};
 
 use crate::story::{query, search};
@@ -25,8 +25,8 @@ pub fn values() -> String {
     ROWS.iter().map(row).collect::<Vec<_>>().join(", ")
 }
 
-pub fn part(url: String, table: &str, id: &str) -> DirectoryPart {
-    DirectoryPart {
+pub fn part(url: String, table: &str, id: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         id: id.into(),
         email: None,

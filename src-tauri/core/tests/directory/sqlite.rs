@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, FieldKind, Query, Sort, Tier};
 use understudy_core::error::{Code, Error};
 
@@ -87,8 +87,8 @@ async fn the_story_on_sqlite() {
     directory.close().await;
 }
 
-fn part(url: String, table: &str) -> DirectoryPart {
-    DirectoryPart {
+fn part(url: String, table: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         email: None,
         name: None,
@@ -125,7 +125,7 @@ async fn a_file_that_is_no_database_is_told_as_what_it_is() {
     }
 }
 
-async fn opening_fails(part: &DirectoryPart) -> Error {
+async fn opening_fails(part: &DirectoryConfig) -> Error {
     match directory::open(part, None).await {
         Ok(_) => panic!("{part:?} was opened"),
         Err(error) => error,
@@ -171,7 +171,7 @@ async fn values_of_any_type_in_any_column_are_shown() {
     )
     .await;
     let columns = ["n", "r", "truth", "seen", "data", "anything"].map(str::to_owned).to_vec();
-    let part = DirectoryPart { columns, search: Some(vec!["anything".into()]), ..part(url, "things") };
+    let part = DirectoryConfig { columns, search: Some(vec!["anything".into()]), ..part(url, "things") };
     let directory = directory::open(&part, None).await.unwrap();
     let shown = async |id: &str| -> Vec<Option<String>> {
         directory.user(id).await.unwrap().expect("the row is there").cells
@@ -263,7 +263,7 @@ const MANY: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, full
 #[tokio::test]
 async fn an_index_of_trigrams_serves_what_is_within_a_word() {
     let (_folder, url, mut connection) = database(MANY).await;
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         email: Some("email".into()),
         name: Some("full_name".into()),
         created_at: Some("created_at".into()),
@@ -375,7 +375,7 @@ async fn what_does_not_fit_is_told_with_what_there_is() {
         directory::open(&part(url.clone(), name), None).await.unwrap();
     }
 
-    let wrong = DirectoryPart { columns: vec!["email".into(), "fullname".into()], ..part(url, "Users") };
+    let wrong = DirectoryConfig { columns: vec!["email".into(), "fullname".into()], ..part(url, "Users") };
     let error = opening_fails(&wrong).await;
     assert_eq!(error.code, Code::DirectoryMismatch);
     assert_eq!(
@@ -411,7 +411,7 @@ const ENDLESS: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT);
 #[tokio::test]
 async fn a_search_ends_when_its_time_is_up() {
     let (_folder, url, _connection) = database(ENDLESS).await;
-    let part = DirectoryPart { email: Some("email".into()), timeout_ms: 100, ..part(url, "endless") };
+    let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..part(url, "endless") };
     let directory = directory::open(&part, None).await.unwrap();
     for _ in 0..3 {
         let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
@@ -429,7 +429,7 @@ const LARGE: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY);
 #[tokio::test]
 async fn few_rows_of_large_values_end_in_time_too() {
     let (_folder, url, _connection) = database(LARGE).await;
-    let part = DirectoryPart { email: Some("email".into()), timeout_ms: 100, ..part(url, "large") };
+    let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..part(url, "large") };
     let directory = directory::open(&part, None).await.unwrap();
     let error = directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.code, Code::DirectoryTimeout);
@@ -454,7 +454,7 @@ async fn until_read(connection: &mut SqliteConnection, is_read: bool) {
 async fn a_cancelled_or_forgotten_search_leaves_the_file_free() {
     let (_folder, url, mut connection) = database(ENDLESS).await;
     sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut connection).await.unwrap();
-    let part = DirectoryPart { email: Some("email".into()), timeout_ms: 60_000, ..part(url, "endless") };
+    let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 60_000, ..part(url, "endless") };
     let directory = directory::open(&part, None).await.unwrap();
     let question = query("");
     // More often than there are connections: each must have come back.
@@ -511,7 +511,7 @@ async fn faults_are_told_and_gone_when_they_are_over() {
     faults::a_table_that_is_renamed_comes_back(&*users, &mut connection).await;
     faults::each_question_has_its_own_answer(&users).await;
     let (_folder, url, _connection) = database(ENDLESS).await;
-    let hasty = DirectoryPart { email: Some("email".into()), timeout_ms: 100, ..part(url, "endless") };
+    let hasty = DirectoryConfig { email: Some("email".into()), timeout_ms: 100, ..part(url, "endless") };
     let hasty = directory::open(&hasty, None).await.unwrap();
     faults::whoever_waits_for_a_connection_waits_no_longer_than_it_takes(&hasty).await;
 }
@@ -549,7 +549,7 @@ proptest! {
         runtime.block_on(async {
             let (_folder, url, mut connection) = database("").await;
             sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
-            let part = DirectoryPart {
+            let part = DirectoryConfig {
                 name: Some("name".into()), created_at: Some("made".into()), ..part(url, "users")
             };
             let directory = directory::open(&part, None).await.unwrap();
@@ -594,7 +594,7 @@ proptest! {
             }
             let opened = async |table: &str| {
                 let search = Some(vec!["name".into(), "plan".into()]);
-                directory::open(&DirectoryPart { search, ..part(url.clone(), table) }, None).await.unwrap()
+                directory::open(&DirectoryConfig { search, ..part(url.clone(), table) }, None).await.unwrap()
             };
             let (plain, users) = (opened("plain").await, opened("users").await);
             let is_served = |one: &directory::Service| one.index.as_deref() == Some("users_fts");
@@ -617,7 +617,7 @@ proptest! {
             for name in &names {
                 sqlx::query("INSERT INTO users (name) VALUES (?)").bind(name).execute(&mut connection).await.unwrap();
             }
-            let part = DirectoryPart { name: Some("name".into()), ..part(url, "users") };
+            let part = DirectoryConfig { name: Some("name".into()), ..part(url, "users") };
             let directory = directory::open(&part, None).await.unwrap();
             assert_eq!(directory.info().columns[1].kind, FieldKind::Text);
             let found = search(&*directory, &Query { limit: 500, ..query(&text) }).await.rows;

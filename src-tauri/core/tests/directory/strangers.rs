@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::error::{Code, Error};
 use understudy_test_support::certificates::Authority;
 use understudy_test_support::mongod::MongoServer;
@@ -14,12 +14,12 @@ use crate::link::{READER, fails, mariadb, mongo, part, postgres};
 /// Nobody waits so long: what is there is told before.
 const PATIENCE: u32 = 300;
 
-fn at(scheme: &str, port: u16, options: &str) -> DirectoryPart {
+fn at(scheme: &str, port: u16, options: &str) -> DirectoryConfig {
     let url = format!("{scheme}://{READER}@127.0.0.1:{port}/acme{options}");
-    DirectoryPart { id: "_id".into(), patience: PATIENCE, ..part(url) }
+    DirectoryConfig { id: "_id".into(), patience: PATIENCE, ..part(url) }
 }
 
-async fn is_named(part: &DirectoryPart, message: &str, hint: &str) -> Error {
+async fn is_named(part: &DirectoryConfig, message: &str, hint: &str) -> Error {
     let error = fails(part).await;
     let text = error.to_string();
     assert!(error.message.contains(message) && text.contains(hint), "{}: {text}", part.url);

@@ -2,7 +2,7 @@
 //! engine.
 
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{Directory, Widening, wider};
 
 use crate::story::{query, search};
@@ -30,8 +30,8 @@ pub fn values() -> String {
     rows().map(row).collect::<Vec<_>>().join(", ")
 }
 
-pub fn part(url: String, table: &str, id: &str) -> DirectoryPart {
-    DirectoryPart {
+pub fn part(url: String, table: &str, id: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: table.into(),
         id: id.into(),
         email: None,

@@ -3,7 +3,7 @@
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Query, Sign, Survey, TableKind, TableOffer, survey};
 use understudy_core::error::{Code, Error};
 
@@ -11,8 +11,8 @@ const READER: &str = "reader";
 const READER_PASSWORD: &str = "r3ad:er/p@ss word";
 
 /// As a form has it before a table is chosen.
-fn part(url: &str) -> DirectoryPart {
-    DirectoryPart {
+fn part(url: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: String::new(),
         id: String::new(),
         email: None,
@@ -55,7 +55,7 @@ fn columns(offer: &TableOffer) -> Vec<&str> {
 /// The guess as it stands: it opens, and the newest user's cells are these.
 async fn newest(url: &str, offer: &TableOffer) -> Vec<Option<String>> {
     let guess = offer.guess.clone();
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         table: offer.name.clone(),
         id: guess.id.unwrap(),
         email: guess.email,

@@ -1,7 +1,7 @@
 //! Tables of four hundred columns, all of them mapped, in every engine.
 
 use secrecy::SecretString;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Query};
 
 use crate::story::{backwards, pages, query};
@@ -32,7 +32,7 @@ fn table(kind: &str) -> String {
 }
 
 async fn all_of_it_is_shown_and_found(url: String, id: &str) {
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         table: "wide".into(),
         id: id.into(),
         email: Some("field_number_0".into()),

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory, Place, Query};
 
 use self::population::{User, user};
@@ -79,7 +79,7 @@ trait Bare {
 /// All cases in the directory that `part` describes, as a table.
 async fn measure(
     bare: &mut impl Bare,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     password: &str,
     rows: u64,
     advised: bool,
@@ -186,7 +186,7 @@ async fn question(directory: &dyn Directory, asked: &Asked) -> Result<Query> {
 /// Rows that the server reads for a directory that is opened, asked this once (if anything), and closed.
 async fn examined_for(
     bare: &mut impl Bare,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     password: &SecretString,
     query: Option<&Query>,
 ) -> Result<Option<i64>> {
@@ -201,8 +201,8 @@ async fn examined_for(
 }
 
 /// How all engines' tables are mapped.
-fn part(url: String) -> DirectoryPart {
-    DirectoryPart {
+fn part(url: String) -> DirectoryConfig {
+    DirectoryConfig {
         url,
         table: "users".into(),
         id: "id".into(),

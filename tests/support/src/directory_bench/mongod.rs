@@ -28,8 +28,10 @@ pub async fn measure(rows: u64) -> Result<()> {
     ])
     .await?;
     say(&format!("\n{rows} documents were made in {:.0} s", began.elapsed().as_secs_f64()));
-    let part =
-        understudy_core::connection::DirectoryPart { id: "_id".into(), ..part(server.url(READER, DATABASE)) };
+    let part = understudy_core::connection::DirectoryConfig {
+        id: "_id".into(),
+        ..part(server.url(READER, DATABASE))
+    };
     super::measure(bare, &part, READER_PASSWORD, rows, false).await?;
     // What `check` advises then.
     let folding = doc! { "locale": "en", "strength": 2 };

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sqlx::{AssertSqlSafe, Connection, QueryBuilder, Row, Sqlite};
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory;
 
 use super::population::{behind, user};
@@ -47,7 +47,7 @@ pub async fn measure(rows: u64) -> Result<()> {
 }
 
 /// What `check` advises: one index may serve several tiers.
-async fn advice(part: &DirectoryPart) -> Result<BTreeSet<String>> {
+async fn advice(part: &DirectoryConfig) -> Result<BTreeSet<String>> {
     let directory = directory::open(part, None).await?;
     let advice = directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
     directory.close().await;

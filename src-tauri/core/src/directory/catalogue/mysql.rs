@@ -7,7 +7,7 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Column as _, Row as _};
 
 use super::{Access, CatalogueName, Spelling, Table, TableColumn, WrittenName, add_paths, quoted, readings};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::ASK_ADMINISTRATOR;
 use crate::directory::cursor::Value;
 use crate::directory::mapping::table_missing;
@@ -69,7 +69,7 @@ pub(in crate::directory) struct Relation {
 }
 
 /// Finds the table that `part` names, and makes sure that this user may read every column it names.
-pub(in crate::directory) async fn read(reading: &mut Reading, part: &DirectoryPart) -> Result<Found> {
+pub(in crate::directory) async fn read(reading: &mut Reading, part: &DirectoryConfig) -> Result<Found> {
     let session = ask(reading, SESSION, &[]).await?;
     let session = session.first().ok_or_else(|| Error::internal("the session is unknown"))?;
     let said = |at| text(session, at).map_err(|error| reading.server().failed(error));
@@ -252,7 +252,7 @@ async fn chosen(
 
 async fn missing(
     reading: &mut Reading,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     database: Option<&str>,
     account: &str,
 ) -> Result<Error> {
@@ -272,7 +272,7 @@ async fn missing(
     Ok(error.hint(format!("{hint} A table that {} may not read is not listed.", quoted_account(account))))
 }
 
-fn unreadable_columns(part: &DirectoryPart, relation: &Relation, account: &str, names: &[String]) -> Error {
+fn unreadable_columns(part: &DirectoryConfig, relation: &Relation, account: &str, names: &[String]) -> Error {
     let account = quoted_account(account);
     let listed = |names: &[String]| {
         names.iter().map(|name| format!("`{}`", name.replace('`', "``"))).collect::<Vec<_>>().join(", ")
@@ -330,7 +330,7 @@ pub(in crate::directory) fn column(row: &MySqlRow) -> Result<(TableColumn<MyType
 }
 
 /// The columns that are read for what the file names.
-fn used(part: &DirectoryPart) -> impl Iterator<Item = String> {
+fn used(part: &DirectoryConfig) -> impl Iterator<Item = String> {
     part.column_names().map(|name| JsonPath::read(name).map_or_else(|| name.to_owned(), |path| path.column))
 }
 

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, quoted, readings, written};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::mapping::table_missing;
 use crate::directory::postgres::errors;
 use crate::directory::{ASK_ADMINISTRATOR, FieldKind};
@@ -86,7 +86,7 @@ const TRIGRAMS: &str = "
 /// Finds the table that `part` names, and makes sure that this user may read every column it names.
 pub(in crate::directory) async fn read(
     connection: &mut PgConnection,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     role: &str,
 ) -> Result<Found> {
     let failed = |error| errors::from_sqlx(error, part);
@@ -242,7 +242,7 @@ pub(in crate::directory) fn kind(type_name: &str) -> FieldKind {
     }
 }
 
-fn is_used(part: &DirectoryPart, name: &str) -> bool {
+fn is_used(part: &DirectoryConfig, name: &str) -> bool {
     part.column_names()
         .any(|used| used == name || JsonPath::read(used).is_some_and(|path| path.column == name))
 }

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Access, CatalogueName, Spelling, Table, TableColumn, add_paths, readings};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::FieldKind;
 use crate::directory::mapping::table_missing;
 use crate::directory::sqlite::errors;
@@ -54,7 +54,7 @@ pub(in crate::directory) struct Virtual {
 /// Finds the table or view that `part` names.
 pub(in crate::directory) async fn read(
     connection: &mut SqliteConnection,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
 ) -> Result<Found> {
     let failed = |error| errors::from_sqlx(error, part);
     let names: Vec<String> = sqlx::query_scalar(

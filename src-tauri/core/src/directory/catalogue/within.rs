@@ -5,7 +5,7 @@
 //! literals that nothing in them can end.
 
 use super::{Access, CatalogueName, Table, TableColumn, quoted};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::FieldKind;
 use crate::directory::bytes::Bytes;
 use crate::json_path::{JsonPath, Step};
@@ -103,7 +103,7 @@ fn backslashed(text: &str) -> String {
 /// what the text within it is.
 pub(super) fn add_paths<T>(
     columns: &mut Vec<TableColumn<T>>,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     spelling: Spelling,
     db_type: impl Fn(&TableColumn<T>) -> Option<T>,
 ) {

@@ -11,7 +11,7 @@ use mongodb::options::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::errors;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::link::CONNECT_TIMEOUT;
 use crate::error::{Code, Error, Result};
 
@@ -22,7 +22,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How to reach the servers, and the database that the URL names.
 pub(super) async fn options(
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     password: Option<&SecretString>,
     socks_port: Option<u16>,
 ) -> Result<(ClientOptions, String)> {
@@ -81,7 +81,7 @@ enum Mechanism {
 }
 
 impl Mechanism {
-    fn of(part: &DirectoryPart) -> Result<Self> {
+    fn of(part: &DirectoryConfig) -> Result<Self> {
         let options = part.url.split_once('?').map_or("", |(_, options)| options);
         let said = |name: &str| {
             let found = url::form_urlencoded::parse(options.as_bytes())
@@ -128,7 +128,7 @@ impl Mechanism {
     }
 
     /// A password in clear text is for a server that has proved who it is.
-    fn is_safe(&self, part: &DirectoryPart, tls: Option<&Tls>) -> Result<()> {
+    fn is_safe(&self, part: &DirectoryConfig, tls: Option<&Tls>) -> Result<()> {
         if matches!(self, Self::Usual) {
             return Ok(());
         }
@@ -167,8 +167,8 @@ fn is_local(address: &ServerAddress) -> bool {
 mod tests {
     use super::*;
 
-    fn part(url: &str) -> DirectoryPart {
-        DirectoryPart {
+    fn part(url: &str) -> DirectoryConfig {
+        DirectoryConfig {
             url: url.into(),
             table: "users".into(),
             id: "_id".into(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
 
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::{locked, stopped, timed_out, tls, unanswered};
 use crate::error::{Code, Error};
 
@@ -24,7 +24,7 @@ pub(super) const TLS: tls::Options = tls::Options {
 /// servers, which says more than that none was found.
 pub(in crate::directory) fn from_driver(
     error: DriverError,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     seen: Option<DriverError>,
 ) -> Error {
     let hinted = |error: Error| error.hint("It looks like mongodb://user@host:27017/database");
@@ -65,12 +65,12 @@ pub(in crate::directory) fn from_driver(
     }
 }
 
-fn is_srv(part: &DirectoryPart) -> bool {
+fn is_srv(part: &DirectoryConfig) -> bool {
     part.url.get(..12).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mongodb+srv:"))
 }
 
 /// The name of a cluster stands for its servers in the DNS.
-pub(super) fn no_cluster(part: &DirectoryPart) -> Error {
+pub(super) fn no_cluster(part: &DirectoryConfig) -> Error {
     let name = place(part).replace("The database at ", "");
     Error::new(
         Code::DirectoryUnreachable,
@@ -82,7 +82,7 @@ pub(super) fn no_cluster(part: &DirectoryPart) -> Error {
     )
 }
 
-fn from_server(error: &CommandError, part: &DirectoryPart) -> Error {
+fn from_server(error: &CommandError, part: &DirectoryConfig) -> Error {
     let said = said(&error.message);
     let said = said.as_str();
     let refused = |message: String| Error::new(Code::DirectoryRefused, message);
@@ -138,7 +138,7 @@ fn said(message: &str) -> String {
 }
 
 /// A view is as slow as what it is made of.
-pub(in crate::directory) fn slow_view(part: &DirectoryPart, limit: Duration) -> Error {
+pub(in crate::directory) fn slow_view(part: &DirectoryConfig, limit: Duration) -> Error {
     let seconds = limit.as_secs_f64();
     Error::new(
         Code::DirectoryTimeout,
@@ -164,7 +164,7 @@ pub(super) fn is_login(error: &DriverError) -> bool {
 }
 
 /// It answers nobody who does not begin with TLS.
-pub(super) fn wants_tls(part: &DirectoryPart) -> Error {
+pub(super) fn wants_tls(part: &DirectoryConfig) -> Error {
     Error::new(
         Code::DirectoryRefused,
         format!("{} takes only TLS, and directory.url does not ask for it.", place(part)),
@@ -173,12 +173,12 @@ pub(super) fn wants_tls(part: &DirectoryPart) -> Error {
 }
 
 /// It is there, and does not know what TLS is.
-pub(super) fn no_tls(part: &DirectoryPart) -> Error {
+pub(super) fn no_tls(part: &DirectoryConfig) -> Error {
     let cause = std::io::Error::other("the server does not support TLS");
     TLS.insecure(&place(part), &cause)
 }
 
-fn refused_login(part: &DirectoryPart) -> Error {
+fn refused_login(part: &DirectoryConfig) -> Error {
     if part.url.contains("MONGODB-X509") {
         return Error::new(Code::DirectoryRefused, format!("{} refused the login.", place(part))).hint(
             "No user is called as the certificate of tlsCertificateKeyFile= is: its whole subject, in the order of \
@@ -194,17 +194,17 @@ fn refused_login(part: &DirectoryPart) -> Error {
 }
 
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
-pub(super) fn password_missing(part: &DirectoryPart) -> Error {
+pub(super) fn password_missing(part: &DirectoryConfig) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
         .wants_password()
 }
 
-pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
+pub(super) fn unreachable(part: &DirectoryConfig, cause: &str) -> Error {
     unanswered::unanswered(&place(part), cause)
 }
 
 /// The hosts of the URL, and nothing else of it.
-pub(super) fn place(part: &DirectoryPart) -> String {
+pub(super) fn place(part: &DirectoryConfig) -> String {
     let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     match authority.rsplit('@').next().unwrap_or_default() {

@@ -37,7 +37,7 @@ use super::plan::Size;
 use super::sql::{Fetched, the_one};
 use super::values::kept;
 use super::{Count, Directory, Info, Page, Passwords, Place, Query, Row, cancelled, changed};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::{Code, Result};
 
 /// Looking around takes milliseconds; a server that needs longer is in trouble.
@@ -53,7 +53,7 @@ const COUNTED_HITS: u64 = 1000;
 
 pub(super) struct MongoDirectory {
     server: Arc<Server>,
-    part: DirectoryPart,
+    part: DirectoryConfig,
     mapping: Mapping<Field>,
     /// One that covers everything that is searched.
     words: Option<TextIndex>,
@@ -81,7 +81,7 @@ struct Indexes {
 }
 
 impl MongoDirectory {
-    pub(super) async fn open(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Self> {
+    pub(super) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn Passwords>) -> Result<Self> {
         let server = Server::connect(Link::to_any(part, passwords)?, part).await?;
         match Self::awake(&server, part).await {
             Ok(Seen { mapping, words, info, is_view }) => {
@@ -99,7 +99,7 @@ impl MongoDirectory {
     }
 
     /// Looks around, as soon as a server that sleeps is awake.
-    async fn awake(server: &Arc<Server>, part: &DirectoryPart) -> Result<Seen> {
+    async fn awake(server: &Arc<Server>, part: &DirectoryConfig) -> Result<Seen> {
         let began = Instant::now();
         let mut waking = None;
         loop {
@@ -123,7 +123,7 @@ impl MongoDirectory {
         }
     }
 
-    async fn look_around(server: &Arc<Server>, part: &DirectoryPart) -> Result<Seen> {
+    async fn look_around(server: &Arc<Server>, part: &DirectoryConfig) -> Result<Seen> {
         let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
         let built = match reading.command(doc! { "buildInfo": 1 }).await {
             Ok(built) => built,

@@ -24,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connect::{self, QUESTIONS};
 use super::errors;
 use super::sight::Sight;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::link::{CONNECT_TIMEOUT, Link, Password};
 use crate::directory::timed_out;
 use crate::directory::wire::Address;
@@ -47,7 +47,7 @@ pub(super) struct Server {
     /// With its handlers, and the password of the first client.
     options: ClientOptions,
     link: Arc<Link>,
-    pub(super) part: DirectoryPart,
+    pub(super) part: DirectoryConfig,
     pub(super) database: String,
     turns: Arc<Semaphore>,
     addresses: Addresses,
@@ -78,7 +78,7 @@ pub(in crate::directory) struct Find {
 
 impl Server {
     /// Makes a client; it connects by itself, to the servers that it finds.
-    pub(super) async fn connect(link: Arc<Link>, part: &DirectoryPart) -> Result<Arc<Self>> {
+    pub(super) async fn connect(link: Arc<Link>, part: &DirectoryConfig) -> Result<Arc<Self>> {
         errors::TLS.files_are_there(&part.url)?;
         // Where the password may not go, its tunnel is not opened either.
         let password = link.password().await?;

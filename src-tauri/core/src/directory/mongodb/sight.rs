@@ -7,7 +7,7 @@ use mongodb::error::{Error as DriverError, ErrorKind};
 use mongodb::event::sdam::SdamEvent;
 
 use super::errors;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::{Code, Error};
 
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Sight {
     }
 
     /// Why no server is found although one answers: it is known to its fellows by a name that means nothing here.
-    pub(super) fn strangers(&self, part: &DirectoryPart) -> Option<Error> {
+    pub(super) fn strangers(&self, part: &DirectoryConfig) -> Option<Error> {
         let mut strangers: Vec<(&String, &DriverError)> =
             self.failing.iter().filter(|(name, _)| !part.url.contains(name.as_str())).collect();
         strangers.retain(|(name, _)| !self.answered.contains(name.as_str()));

@@ -7,7 +7,7 @@ use bson::{Bson, Document, doc};
 use secrecy::SecretString;
 
 use super::reading::{Reading, Server};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::FieldKind;
 use crate::directory::Known;
 use crate::directory::link::Link;
@@ -24,7 +24,7 @@ const PATHS: usize = 200;
 const SAMPLING: Duration = Duration::from_secs(5);
 
 pub(in crate::directory) async fn survey(
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
     let server = Server::connect(Link::to_any(part, &Known::passwords(password))?, part).await?;

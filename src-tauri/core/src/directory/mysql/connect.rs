@@ -9,7 +9,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::errors;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::link::{CONNECT_TIMEOUT, Link, Password, Signs, is_loopback};
 use crate::directory::tls::{Authorities, Demand, Trust};
 use crate::directory::tunnel::Entrance;
@@ -27,7 +27,7 @@ pub(in crate::directory) struct Connected {
     pub(in crate::directory) wire: Arc<Wire>,
     pub(in crate::directory) password: Password,
     /// With the URL of that server.
-    pub(in crate::directory) part: DirectoryPart,
+    pub(in crate::directory) part: DirectoryConfig,
     /// As the server says it: `10.11.6-MariaDB-0+deb12u1`, `8.4.3`.
     pub(in crate::directory) version: String,
 }
@@ -71,7 +71,7 @@ async fn connect_to(
 struct ServerUrl(url::Url);
 
 impl ServerUrl {
-    fn read(part: &DirectoryPart) -> Result<Self> {
+    fn read(part: &DirectoryConfig) -> Result<Self> {
         let url = url::Url::parse(&part.url)
             .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
         if url.username().is_empty() {
@@ -119,7 +119,7 @@ impl ServerUrl {
         self.0.port().unwrap_or(3306)
     }
 
-    fn route(&self, part: &DirectoryPart, tunnel: Option<Entrance>) -> Result<Route> {
+    fn route(&self, part: &DirectoryConfig, tunnel: Option<Entrance>) -> Result<Route> {
         let authorities = self.said(&["sslca", "ssl-ca"]).map_or(Authorities::Public, Authorities::File);
         let (certificate, key) = (self.said(&["sslcert", "ssl-cert"]), self.said(&["sslkey", "ssl-key"]));
         let client = match (&certificate, &key) {
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     fn read(url: &str) -> Result<ServerUrl> {
-        ServerUrl::read(&DirectoryPart {
+        ServerUrl::read(&DirectoryConfig {
             url: url.into(),
             table: "users".into(),
             id: "id".into(),

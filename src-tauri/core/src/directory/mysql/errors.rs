@@ -7,7 +7,7 @@
 use sqlx::mysql::MySqlDatabaseError;
 
 use super::connect::EXAMPLE;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::link::Link;
 use crate::directory::{locked, stopped, timed_out, tls, unanswered};
 use crate::error::{Code, Error};
@@ -22,7 +22,7 @@ pub(super) const TLS: tls::Options = tls::Options {
 };
 
 /// Any failure of a connection or a statement.
-pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
+pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Error {
     match error {
         sqlx::Error::Database(error) => {
             let error = error.downcast_ref::<MySqlDatabaseError>();
@@ -39,7 +39,7 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
     }
 }
 
-fn from_number(number: u16, said: &str, part: &DirectoryPart) -> Error {
+fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> Error {
     let refused = |message: String| Error::new(Code::DirectoryRefused, message);
     match number {
         1698 => refused(format!("{} refused the login: {said}.", place(part))).hint(
@@ -125,14 +125,14 @@ const OF_AN_ACCOUNT: &str =
     "Ask your database administrator to run this. (The part behind @ is the host that the account has.)";
 
 /// As SQL names the account of the URL's user, for any host.
-fn account(part: &DirectoryPart) -> String {
+fn account(part: &DirectoryConfig) -> String {
     let user = url::Url::parse(&part.url).map(|url| url.username().to_owned()).unwrap_or_default();
     let user = percent_encoding::percent_decode_str(&user).decode_utf8_lossy();
     format!("'{}'@'%'", user.replace('\'', "''"))
 }
 
 /// The same, for who knows whether there is a password, and where it comes from.
-pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, link: &Link) -> Error {
+pub(super) fn of(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> Error {
     match (is_login(&error), link.has_password()) {
         (true, true) => link.refusal(from_sqlx(error, part)),
         (true, false) => link.refusal(password_missing(part)),
@@ -155,17 +155,17 @@ pub(super) fn is_interruption(error: &sqlx::Error) -> bool {
 }
 
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
-fn password_missing(part: &DirectoryPart) -> Error {
+fn password_missing(part: &DirectoryConfig) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
         .wants_password()
 }
 
-pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
+pub(super) fn unreachable(part: &DirectoryConfig, cause: &str) -> Error {
     unanswered::unanswered(&place(part), cause)
 }
 
 /// Socket, or host and port of the URL, and nothing else of it.
-pub(super) fn place(directory: &DirectoryPart) -> String {
+pub(super) fn place(directory: &DirectoryConfig) -> String {
     let url = url::Url::parse(&directory.url).ok();
     let socket =
         url.as_ref().and_then(|url| url.query_pairs().find(|(key, _)| key == "socket").map(|(_, path)| path));
@@ -187,7 +187,7 @@ mod tests {
     /// MySQL's own numbers: the tests' server is MariaDB.
     #[test]
     fn mysqls_own_numbers_are_known() {
-        let part: DirectoryPart =
+        let part: DirectoryConfig =
             toml::from_str("url = \"mysql://o'hara@db/acme\"\ntable = \"users\"\nid = \"id\"").unwrap();
         let told = |number| from_number(number, "said", &part);
         for number in [3118, 3955] {

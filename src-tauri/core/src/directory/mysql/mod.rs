@@ -36,7 +36,7 @@ use super::{
     Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, time, timed_out, undescribed,
     values,
 };
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::Result;
 
 /// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
@@ -47,13 +47,13 @@ const COUNT_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct MySqlDirectory {
     server: Arc<Server>,
-    part: DirectoryPart,
+    part: DirectoryConfig,
     mapping: Mapping<MyType>,
     info: Arc<Info>,
 }
 
 impl MySqlDirectory {
-    pub(super) async fn open(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Self> {
+    pub(super) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn Passwords>) -> Result<Self> {
         let server = Server::connect(Link::new(part, passwords)?).await?;
         match Self::read_catalogue(&server, &server.part()).await {
             Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
@@ -66,7 +66,7 @@ impl MySqlDirectory {
 
     async fn read_catalogue(
         server: &Arc<Server>,
-        part: &DirectoryPart,
+        part: &DirectoryConfig,
     ) -> Result<(Mapping<MyType>, Arc<Info>)> {
         let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
         let read = async {

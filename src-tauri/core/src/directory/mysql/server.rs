@@ -11,7 +11,7 @@ use sqlx::{Connection, MySql};
 
 use super::connect::connect;
 use super::errors;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::Watch;
 use crate::directory::joined::Joined;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
@@ -52,7 +52,7 @@ struct Chosen {
     options: MySqlConnectOptions,
     /// The way there. Its own end takes no connection once it is dropped.
     wire: Arc<Wire>,
-    part: DirectoryPart,
+    part: DirectoryConfig,
     /// Which of the passwords that a command makes.
     password: u64,
 }
@@ -100,7 +100,7 @@ impl Server {
     }
 
     /// The directory, at the server that was chosen.
-    pub(super) fn part(&self) -> DirectoryPart {
+    pub(super) fn part(&self) -> DirectoryConfig {
         self.chosen().part.clone()
     }
 
@@ -191,7 +191,7 @@ impl Server {
     }
 
     /// Time is up: `busy` says of a server that still answers what it was too slow for.
-    pub(super) async fn late(&self, busy: impl FnOnce(&DirectoryPart) -> Error) -> Error {
+    pub(super) async fn late(&self, busy: impl FnOnce(&DirectoryConfig) -> Error) -> Error {
         let wire = Arc::clone(&self.chosen().wire);
         if wire.has_pulse().await {
             return busy(&self.part());

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::reading::{Reading, text};
 use super::server::Server;
 use super::types::MyType;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::catalogue::mysql::{COLUMN, ask, column, relations};
 use crate::directory::catalogue::written;
 use crate::directory::link::Link;
@@ -17,7 +17,7 @@ use crate::directory::{Known, undescribed};
 use crate::error::Result;
 
 pub(in crate::directory) async fn survey(
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
     let server = Server::connect(Link::new(part, &Known::passwords(password))?).await?;

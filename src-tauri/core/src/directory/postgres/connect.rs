@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::errors;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::link::{CONNECT_TIMEOUT, Link, Password, Signs, is_loopback};
 use crate::directory::tls::{Authorities, Demand, Trust};
 use crate::directory::tunnel::Entrance;
@@ -31,7 +31,7 @@ pub(in crate::directory) struct Connected {
     pub(in crate::directory) wire: Arc<Wire>,
     pub(in crate::directory) password: Password,
     /// With the URL of that server.
-    pub(in crate::directory) part: DirectoryPart,
+    pub(in crate::directory) part: DirectoryConfig,
 }
 
 pub(in crate::directory) async fn connect(link: &Arc<Link>) -> Result<Connected> {
@@ -83,7 +83,7 @@ struct ServerUrl {
 }
 
 impl ServerUrl {
-    fn read(part: &DirectoryPart) -> Result<Self> {
+    fn read(part: &DirectoryConfig) -> Result<Self> {
         let url = url::Url::parse(&part.url)
             .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
         errors::TLS.files_are_there(&part.url)?;
@@ -219,7 +219,7 @@ impl ServerUrl {
         }
     }
 
-    fn route(&self, part: &DirectoryPart, tunnel: Option<Entrance>) -> Result<Route> {
+    fn route(&self, part: &DirectoryConfig, tunnel: Option<Entrance>) -> Result<Route> {
         let client = match (self.said("sslcert"), self.said("sslkey")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
@@ -301,7 +301,7 @@ mod tests {
     use super::*;
 
     fn read(url: &str) -> Result<ServerUrl> {
-        ServerUrl::read(&DirectoryPart {
+        ServerUrl::read(&DirectoryConfig {
             url: url.into(),
             table: "users".into(),
             id: "id".into(),

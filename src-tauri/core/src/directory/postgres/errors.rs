@@ -9,7 +9,7 @@ use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
 use super::connect::EXAMPLE;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::ASK_ADMINISTRATOR;
 use crate::directory::link::Link;
 use crate::directory::wire::{Met, Privacy};
@@ -26,7 +26,7 @@ pub(super) const TLS: tls::Options = tls::Options {
 };
 
 /// Any failure of a connection or a statement.
-pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
+pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Error {
     match error {
         sqlx::Error::Database(error) => from_database(error.as_ref(), part),
         sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
@@ -44,7 +44,7 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) 
     }
 }
 
-fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
+fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Error {
     let said = error.message();
     let refused = |message: String| Error::new(Code::DirectoryRefused, message);
     let code = error.code().unwrap_or_default();
@@ -101,7 +101,7 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryPart) -> Error {
 }
 
 /// It is there, and lets nobody in for now: it starts, shuts down, recovers, or follows another server.
-fn not_yet(part: &DirectoryPart, said: &str) -> Error {
+fn not_yet(part: &DirectoryConfig, said: &str) -> Error {
     Error::new(Code::DirectoryUnreachable, format!("{} is not ready: {said}.", place(part))).hint(
         "It answers, so host and port are right. Try again in a moment. If it stays like this, ask its administrator; a \
          standby lets nobody in without hot_standby = on.",
@@ -109,14 +109,14 @@ fn not_yet(part: &DirectoryPart, said: &str) -> Error {
 }
 
 /// It ended a connection that worked.
-fn closed(part: &DirectoryPart, said: &str) -> Error {
+fn closed(part: &DirectoryConfig, said: &str) -> Error {
     Error::new(Code::DirectoryUnreachable, format!("{} closed the connection: {said}.", place(part))).hint(
         "It is being stopped or restarted, or its administrator ended the session. Try again in a moment.",
     )
 }
 
 /// The login was right, and this database is not for this user, or for nobody now.
-fn shut_out(error: &PgDatabaseError, part: &DirectoryPart, user: &str, database: &str) -> Option<Error> {
+fn shut_out(error: &PgDatabaseError, part: &DirectoryConfig, user: &str, database: &str) -> Option<Error> {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let said = error.message();
     let refused = Error::new(
@@ -139,7 +139,7 @@ fn shut_out(error: &PgDatabaseError, part: &DirectoryPart, user: &str, database:
 }
 
 /// The same, for who knows whether there is a password, and where it comes from.
-pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, link: &Link) -> Error {
+pub(super) fn of(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> Error {
     let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
     match (code.as_deref(), link.has_password()) {
         (Some("28P01"), true) => link.refusal(from_sqlx(error, part)),
@@ -152,7 +152,7 @@ pub(super) fn of(error: sqlx::Error, part: &DirectoryPart, link: &Link) -> Error
 /// The same for a login, of which `met` says how far it came.
 pub(super) fn of_login(
     error: sqlx::Error,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     link: &Link,
     met: Met,
     (user, database): (&str, &str),
@@ -213,13 +213,13 @@ pub(super) fn is_login(error: &sqlx::Error) -> bool {
 }
 
 /// Without a hint: where a password can be stored is known to whoever asked for the directory.
-fn password_missing(part: &DirectoryPart) -> Error {
+fn password_missing(part: &DirectoryConfig) -> Error {
     Error::new(Code::DirectoryRefused, format!("{} wants a password, and none is stored.", place(part)))
         .wants_password()
 }
 
 /// SCRAM's passwords go through `SASLprep` (RFC 4013), which refuses some characters.
-fn password_unfit(part: &DirectoryPart) -> Error {
+fn password_unfit(part: &DirectoryConfig) -> Error {
     let what = "has a character that a login by SCRAM does not allow: an emoji, a control character, or text that runs \
                 in both directions";
     Error::new(Code::DirectoryRefused, format!("The password for {} {what}.", place(part)))
@@ -230,12 +230,12 @@ fn password_unfit(part: &DirectoryPart) -> Error {
         .wants_password()
 }
 
-pub(super) fn unreachable(part: &DirectoryPart, cause: &str) -> Error {
+pub(super) fn unreachable(part: &DirectoryConfig, cause: &str) -> Error {
     unanswered::unanswered(&place(part), cause)
 }
 
 /// Host and port of the URL, and nothing else of it.
-pub(super) fn place(directory: &DirectoryPart) -> String {
+pub(super) fn place(directory: &DirectoryConfig) -> String {
     let url = url::Url::parse(&directory.url).ok();
     let host = url.as_ref().and_then(url::Url::host_str).filter(|host| !host.is_empty());
     match host {

@@ -34,7 +34,7 @@ use super::{
     Caution, Count, Directory, FieldKind, Info, Page, Passwords, Query, Row, again, stopped, time, timed_out,
     undescribed,
 };
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::Result;
 
 /// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
@@ -47,13 +47,13 @@ const COUNT_LIMIT_MS: u64 = 1000;
 
 pub(super) struct PostgresDirectory {
     server: Arc<Server>,
-    part: DirectoryPart,
+    part: DirectoryConfig,
     mapping: Mapping<PgType>,
     info: Arc<Info>,
 }
 
 impl PostgresDirectory {
-    pub(super) async fn open(part: &DirectoryPart, passwords: &Arc<dyn Passwords>) -> Result<Self> {
+    pub(super) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn Passwords>) -> Result<Self> {
         let server = Server::connect(Link::new(part, passwords)?).await?;
         let part = &server.part();
         let mut reading = Reading::begin(&server, OPEN_LIMIT).await?;

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::reading::{Reading, Server};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::catalogue::postgres::{RELATIONS, kind, whole_rows};
 use crate::directory::catalogue::written;
 use crate::directory::link::Link;
@@ -28,7 +28,7 @@ const COLUMNS: &str = "
     ORDER BY a.attrelid, a.attnum";
 
 pub(in crate::directory) async fn survey(
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
     let server = Server::connect(Link::new(part, &Known::passwords(password))?).await?;

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::timed_out;
 use crate::error::{Code, Error};
 
 /// Bytes of a file by which its kind is known.
 const BEGINNING: u64 = 64;
 
-pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryPart) -> Error {
+pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Error {
     let database = match error {
         sqlx::Error::Database(error) => error,
         sqlx::Error::Configuration(cause) => {
@@ -73,7 +73,7 @@ fn is_text(begins: &[u8]) -> bool {
 }
 
 /// What the file is instead, by how it begins.
-fn not_a_database(part: &DirectoryPart) -> Error {
+fn not_a_database(part: &DirectoryConfig) -> Error {
     let path = super::path(part).unwrap_or_default();
     let mut begins = Vec::new();
     let read = File::open(&path).and_then(|file| file.take(BEGINNING).read_to_end(&mut begins));

@@ -30,7 +30,7 @@ use super::plan::Size;
 use super::services::services;
 use super::sql::{Fetched, Statement, one_user, shortened, the_one};
 use super::{Count, Directory, FieldKind, Info, Page, Query, Row, changed, time, values};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::Result;
 
 /// Instructions of SQLite's machine between two looks at the clock: about what a row takes, because one instruction can
@@ -46,7 +46,7 @@ const CACHE: &str = "-32000";
 #[derive(Debug)]
 pub(super) struct SqliteDirectory {
     pool: SqlitePool,
-    part: DirectoryPart,
+    part: DirectoryConfig,
     mapping: Mapping<LiteType>,
     info: Arc<Info>,
     seen: Seen,
@@ -62,7 +62,7 @@ struct Seen {
 }
 
 impl SqliteDirectory {
-    pub(super) async fn open(part: &DirectoryPart) -> Result<Self> {
+    pub(super) async fn open(part: &DirectoryConfig) -> Result<Self> {
         let failed = |error| errors::from_sqlx(error, part);
         // Before it is opened: one that is put in its place meanwhile is then noticed at the first question.
         let file = FileIdentity::of(&path(part)?);
@@ -132,7 +132,7 @@ impl SqliteDirectory {
     }
 }
 
-fn path(part: &DirectoryPart) -> Result<PathBuf> {
+fn path(part: &DirectoryConfig) -> Result<PathBuf> {
     let options = SqliteConnectOptions::from_str(&part.url);
     let options = options.map_err(|error| errors::from_sqlx(error, part))?;
     Ok(local_path(options.get_filename()))
@@ -168,7 +168,7 @@ impl FileIdentity {
 }
 
 /// The file, opened to be read only, and in which way.
-async fn pool(part: &DirectoryPart) -> Result<(SqlitePool, Way)> {
+async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
     let failed = |error| errors::from_sqlx(error, part);
     let limit = limit(part);
     let path = path(part)?;
@@ -330,7 +330,7 @@ async fn limited(
     Ok(stop)
 }
 
-fn limit(part: &DirectoryPart) -> Duration {
+fn limit(part: &DirectoryConfig) -> Duration {
     Duration::from_millis(part.timeout_ms.into())
 }
 

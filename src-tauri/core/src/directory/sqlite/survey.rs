@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{StopOnDrop, errors, limited, pool};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::catalogue::sqlite::kind;
 use crate::directory::catalogue::written;
 use crate::directory::survey::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
@@ -18,7 +18,7 @@ const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list \
 const COLUMNS: &str =
     "SELECT name, type, pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid";
 
-pub(in crate::directory) async fn survey(part: &DirectoryPart) -> Result<Findings> {
+pub(in crate::directory) async fn survey(part: &DirectoryConfig) -> Result<Findings> {
     let failed = |error| errors::from_sqlx(error, part);
     let (pool, _) = pool(part).await?;
     let mut connection = pool.acquire().await.map_err(failed)?;

@@ -19,7 +19,7 @@ pub use self::guess::Guess;
 pub(super) use self::names::{ends_in_identity, likeness, names_time};
 pub use self::secrets::holds_secret;
 use super::{Engine, FieldKind, mongodb, mysql, no_engine, postgres, sqlite};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::error::{Code, Error, Result};
 
 /// Tables that are looked at; of more, those that are named most like users.
@@ -138,10 +138,10 @@ pub(super) struct Findings {
 /// Reads what tables there are. `part` says how to get there; what it says of a table does not matter.
 ///
 /// Fails as [`super::open`] does, but for what it says of a table.
-pub async fn survey(part: &DirectoryPart, password: Option<&SecretString>) -> Result<Survey> {
+pub async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Survey> {
     super::choose_crypto();
     // Errors name what could not be read: here it is no table.
-    let part = &DirectoryPart { table: "the list of its tables".into(), ..part.clone() };
+    let part = &DirectoryConfig { table: "the list of its tables".into(), ..part.clone() };
     let found = async {
         match Engine::of(&part.url) {
             Some(Engine::MySql) => mysql::survey(part, password).await,

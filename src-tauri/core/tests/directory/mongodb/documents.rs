@@ -3,7 +3,7 @@
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Decimal128, Document, Regex, Timestamp, doc};
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{FieldKind, Query, Sort, Tier};
 use understudy_core::error::Code;
 use understudy_test_support::mongod::MongoServer;
@@ -72,7 +72,7 @@ async fn paths_lead_through_documents_and_lists(server: &MongoServer) {
         ],
     )
     .await;
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         email: Some("emails.0.address".into()),
         name: Some("profile.name".into()),
         created_at: Some("createdAt".into()),
@@ -193,7 +193,7 @@ async fn values_of_every_type_are_shown(server: &MongoServer) {
     let mixed = doc! { "_id": 2, "truth": "yes", "int": 1.5, "long_text": Bson::Null };
     insert(server, "kinds", vec![kinds, mixed]).await;
     let columns = values.iter().map(|(name, ..)| (*name).to_owned()).collect();
-    let directory = open(&DirectoryPart { columns, ..part(server, "kinds") }).await;
+    let directory = open(&DirectoryConfig { columns, ..part(server, "kinds") }).await;
     let row = directory.user("1").await.unwrap().expect("the row is there");
     let info = directory.info();
     let known = info.columns.iter().zip(&row.cells).skip(1);
@@ -249,7 +249,7 @@ async fn ids_of_every_kind_find_their_user(server: &MongoServer) {
     insert(server, "ids", ids.iter().map(|(id, _)| doc! { "_id": id, "key": id }).collect()).await;
     index(server, "ids", vec![doc! { "name": "key", "key": { "key": 1 } }]).await;
     for id_path in ["_id", "key"] {
-        let directory = open(&DirectoryPart { id: id_path.into(), ..part(server, "ids") }).await;
+        let directory = open(&DirectoryConfig { id: id_path.into(), ..part(server, "ids") }).await;
         for (_, id) in &ids {
             assert_eq!(&directory.user(id).await.unwrap().expect(id).id, id);
             let page = search(&*directory, &query(&format!(" {id} "))).await;
@@ -276,7 +276,7 @@ async fn ids_of_every_kind_find_their_user(server: &MongoServer) {
     // A column that is no id.
     insert(server, "doubled", vec![doc! { "_id": 1, "n": 7 }, doc! { "_id": 2, "n": 7 }, doc! { "_id": 3 }])
         .await;
-    let doubled = open(&DirectoryPart { id: "n".into(), ..part(server, "doubled") }).await;
+    let doubled = open(&DirectoryConfig { id: "n".into(), ..part(server, "doubled") }).await;
     assert_eq!(doubled.user("7").await.unwrap_err().code, Code::DirectoryMismatch);
     assert_eq!(search(&*doubled, &query("")).await.rows.len(), 2, "nobody is listed without an id");
     doubled.close().await;
@@ -304,7 +304,7 @@ async fn what_looks_like_an_operator_is_text(server: &MongoServer) {
     users.push(doc! { "email": ["list@x", "of@x"], "name": 5 });
     insert(server, "hostile", users).await;
     let with_names =
-        DirectoryPart { email: Some("email".into()), name: Some("name".into()), ..part(server, "hostile") };
+        DirectoryConfig { email: Some("email".into()), name: Some("name".into()), ..part(server, "hostile") };
     for indexes in [vec![], vec![doc! { "name": "name", "key": { "name": 1 }, "collation": folding() }]] {
         if !indexes.is_empty() {
             index(server, "hostile", indexes).await;
@@ -329,7 +329,7 @@ async fn names_that_are_not_there_are_told(server: &MongoServer) {
     assert!(error.message.contains("Did you mean `mongoose`?"), "{error}");
     assert!(error.hint.unwrap().contains("`kinds`"));
 
-    let wrong = DirectoryPart {
+    let wrong = DirectoryConfig {
         name: Some("profile.nam".into()),
         email: Some("emails.0.adress".into()),
         columns: vec!["creatdAt".into()],
@@ -346,11 +346,11 @@ async fn names_that_are_not_there_are_told(server: &MongoServer) {
     let mut documents = vec![doc! { "_id": 0, "rare": "here" }];
     documents.extend((1..400).map(|at| doc! { "_id": at }));
     insert(server, "sparse", documents).await;
-    let rare = DirectoryPart { columns: vec!["rare".into()], ..part(server, "sparse") };
+    let rare = DirectoryConfig { columns: vec!["rare".into()], ..part(server, "sparse") };
     open(&rare).await.close().await;
     // And of an empty collection nobody can tell.
     server.command("acme", doc! { "create": "empty" }).await;
-    let empty = open(&DirectoryPart { columns: vec!["any.path".into()], ..part(server, "empty") }).await;
+    let empty = open(&DirectoryConfig { columns: vec!["any.path".into()], ..part(server, "empty") }).await;
     assert_eq!(search(&*empty, &query("")).await.rows, []);
     empty.close().await;
 }

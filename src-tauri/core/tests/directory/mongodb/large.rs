@@ -2,7 +2,7 @@
 
 use mongodb::bson::{DateTime, Document, doc};
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{Place, Query, Sort, Tier};
 use understudy_test_support::mongod::MongoServer;
 
@@ -50,7 +50,7 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
     )
     .await;
     server.command(DATABASE, doc! { "profile": 2 }).await;
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         email: Some("email".into()),
         name: Some("name".into()),
         created_at: Some("createdAt".into()),

@@ -9,7 +9,7 @@ use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{Directory, Query, Sort};
 
 use super::{DATABASE, folding, index, insert, open, part, server};
@@ -205,7 +205,7 @@ async fn what_is_asked_for_is_met_by_one_value() {
             index(&server, "lists", indexes).await;
         }
         for (id, created_at) in [("_id", None), ("_id", Some("log.at")), ("serial", Some("seen"))] {
-            let part = DirectoryPart {
+            let part = DirectoryConfig {
                 id: id.into(),
                 created_at: created_at.map(str::to_owned),
                 columns: ["emails.address", "emails.0.address", "mails", "n", "seen", "log.at"]
@@ -250,7 +250,7 @@ async fn what_is_long_is_cut_where_it_is() {
     });
     insert(&server, "users", users.collect()).await;
     let columns = ["bio", "profile.bio", "emails.address", "emails.0.address", "notes", "settings", "short"];
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         columns: columns.map(str::to_owned).to_vec(),
         search: Some(vec!["short".into()]),
         timeout_ms: 20_000,
@@ -350,7 +350,7 @@ async fn a_beginning_in_a_list_is_read_from_the_index() {
     let indexes = ["emails.address", "mails"].map(|path| doc! { "name": path, "key": { path: 1 } });
     index(&server, "users", indexes.to_vec()).await;
     for path in ["emails.address", "mails"] {
-        let part = DirectoryPart {
+        let part = DirectoryConfig {
             search: Some(vec![path.into()]),
             columns: vec![path.into()],
             ..part(&server, "users")

@@ -1,7 +1,7 @@
 //! Meteor's users, whose addresses are a list, and views that compare in a language of their own.
 
 use mongodb::bson::{DateTime, doc};
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, FieldKind, Tier};
 
 use super::{folding, index, insert, open, part, server};
@@ -28,7 +28,7 @@ async fn all_addresses_are_searched_and_the_first_is_sent() {
         directory::survey(&part(&server, "users"), Some(&super::READER_PASSWORD.into())).await.unwrap();
     let guess = &survey.tables[0].guess;
     assert_eq!(guess.email.as_deref(), Some("emails.address"));
-    let part = DirectoryPart {
+    let part = DirectoryConfig {
         email: guess.email.clone(),
         name: guess.name.clone(),
         created_at: guess.created_at.clone(),
@@ -72,7 +72,7 @@ async fn a_view_with_a_collation_can_be_searched() {
         create.extend(collation.map(|collation| ("collation".to_owned(), collation.into())));
         server.command(super::DATABASE, create).await;
         let part =
-            DirectoryPart { email: Some("email".into()), name: Some("name".into()), ..part(&server, view) };
+            DirectoryConfig { email: Some("email".into()), name: Some("name".into()), ..part(&server, view) };
         let directory = open(&part).await;
         assert!(
             directory.info().services.iter().all(|service| service.advice.is_none()),

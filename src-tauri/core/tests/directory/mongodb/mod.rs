@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use secrecy::SecretString;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory::{self, Directory};
 use understudy_core::error::Error;
 use understudy_test_support::mongod::MongoServer;
@@ -28,8 +28,8 @@ async fn server() -> MongoServer {
     server
 }
 
-fn part(server: &MongoServer, collection: &str) -> DirectoryPart {
-    DirectoryPart {
+fn part(server: &MongoServer, collection: &str) -> DirectoryConfig {
+    DirectoryConfig {
         table: collection.into(),
         id: "_id".into(),
         email: None,
@@ -41,11 +41,11 @@ fn part(server: &MongoServer, collection: &str) -> DirectoryPart {
     }
 }
 
-async fn open(part: &DirectoryPart) -> Arc<dyn Directory> {
+async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
     directory::open(part, Some(&SecretString::from(READER_PASSWORD))).await.unwrap()
 }
 
-async fn opening_fails(part: &DirectoryPart, password: Option<&str>) -> Error {
+async fn opening_fails(part: &DirectoryConfig, password: Option<&str>) -> Error {
     let password = password.map(SecretString::from);
     match directory::open(part, password.as_ref()).await {
         Ok(_) => panic!("{part:?} was opened"),
@@ -110,7 +110,7 @@ async fn the_story_on_mongodb() {
         ],
     )
     .await;
-    let users = DirectoryPart { url: server.url(READER, DATABASE), ..crate::part(String::new()) };
+    let users = DirectoryConfig { url: server.url(READER, DATABASE), ..crate::part(String::new()) };
     let directory = open(&users).await;
     assert!(directory.info().server.starts_with("MongoDB 6."), "{}", directory.info().server);
     let indexed = Indexed {

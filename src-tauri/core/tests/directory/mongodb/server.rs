@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::{Bson, Document, doc};
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::DirectoryPart;
+use understudy_core::connection::DirectoryConfig;
 use understudy_core::directory;
 use understudy_core::error::Code;
 use understudy_test_support::mongod::MongoServer;
@@ -19,7 +19,7 @@ async fn refusals_are_told_apart() {
     let server = server().await;
     insert(&server, "users", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
     insert(&server, "orders", vec![doc! { "_id": 1 }]).await;
-    let users = DirectoryPart { email: Some("email".into()), ..part(&server, "users") };
+    let users = DirectoryConfig { email: Some("email".into()), ..part(&server, "users") };
     let directory = open(&users).await;
 
     // The least that the directory asks for, as it says itself.
@@ -32,7 +32,7 @@ async fn refusals_are_told_apart() {
     let role = doc! { "createRole": "understudy", "privileges": [privilege], "roles": [] };
     server.command(DATABASE, role).await;
     server.user("least", READER_PASSWORD, vec![doc! { "role": "understudy", "db": DATABASE }]).await;
-    let least = |table: &str| DirectoryPart { url: server.url("least", DATABASE), ..part(&server, table) };
+    let least = |table: &str| DirectoryConfig { url: server.url("least", DATABASE), ..part(&server, table) };
     let with_least = open(&least("users")).await;
     assert_eq!(search(&*with_least, &query("1")).await.rows.len(), 1);
     with_least.close().await;
@@ -48,18 +48,18 @@ async fn refusals_are_told_apart() {
     let error = opening_fails(&users, None).await;
     assert_eq!(error.code, Code::DirectoryRefused);
     assert!(error.message.contains("none is stored"), "{error}");
-    let nobody = DirectoryPart { url: server.url("nobody", DATABASE), ..users.clone() };
+    let nobody = DirectoryConfig { url: server.url("nobody", DATABASE), ..users.clone() };
     assert_eq!(opening_fails(&nobody, Some("wr0ng")).await.code, Code::DirectoryRefused);
     let anonymous = users.url.replace(&format!("{READER}@"), "");
-    let error = opening_fails(&DirectoryPart { url: anonymous, ..users.clone() }, None).await;
+    let error = opening_fails(&DirectoryConfig { url: anonymous, ..users.clone() }, None).await;
     assert_eq!(error.code, Code::DirectoryRefused, "{error}");
-    let other = DirectoryPart { url: server.url(READER, "missing"), ..users.clone() };
+    let other = DirectoryConfig { url: server.url(READER, "missing"), ..users.clone() };
     let error = opening_fails(&other, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, Code::DirectoryRefused, "this user may read another database: {error}");
-    let secure = DirectoryPart { url: format!("{}&tls=true", users.url), ..users.clone() };
+    let secure = DirectoryConfig { url: format!("{}&tls=true", users.url), ..users.clone() };
     let error = opening_fails(&secure, Some(READER_PASSWORD)).await;
     assert!(matches!(error.code, Code::DirectoryRefused | Code::DirectoryUnreachable), "{error}");
-    let unknown = DirectoryPart { url: "mongodb://no-such-host.invalid/acme".into(), ..users.clone() };
+    let unknown = DirectoryConfig { url: "mongodb://no-such-host.invalid/acme".into(), ..users.clone() };
     let error = opening_fails(&unknown, None).await;
     assert_eq!(error.code, Code::DirectoryUnreachable, "{error}");
     assert!(error.message.contains("no-such-host.invalid"));
@@ -160,7 +160,7 @@ async fn faults_are_told_and_gone_when_they_are_over() {
     insert(&server, "slow", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
     let users = open(&part(&server, "users")).await;
     let slow =
-        |timeout_ms| DirectoryPart { email: Some("email".into()), timeout_ms, ..part(&server, "slow") };
+        |timeout_ms| DirectoryConfig { email: Some("email".into()), timeout_ms, ..part(&server, "slow") };
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     faults::a_table_that_is_renamed_comes_back(&*users, &mut Admin(&server)).await;
     fall_asleep(&server).await;
@@ -177,7 +177,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
         insert(&server, collection, vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
     }
     let slow =
-        |timeout_ms| DirectoryPart { email: Some("email".into()), timeout_ms, ..part(&server, "slow") };
+        |timeout_ms| DirectoryConfig { email: Some("email".into()), timeout_ms, ..part(&server, "slow") };
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     fall_asleep(&server).await;
 
@@ -218,7 +218,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     patient.close().await;
     hasty.close().await;
 
-    let users = DirectoryPart { email: Some("email".into()), timeout_ms: 3000, ..part(&server, "users") };
+    let users = DirectoryConfig { email: Some("email".into()), timeout_ms: 3000, ..part(&server, "users") };
     let directory = open(&users).await;
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
     server.stop();
@@ -246,7 +246,7 @@ async fn a_view_that_takes_too_long_is_told_as_one() {
     let view = doc! { "create": "customers", "viewOn": "users", "pipeline": [{ "$match": {} }] };
     server.command(DATABASE, view).await;
     let customers =
-        DirectoryPart { email: Some("email".into()), timeout_ms: 300, ..part(&server, "customers") };
+        DirectoryConfig { email: Some("email".into()), timeout_ms: 300, ..part(&server, "customers") };
     let directory = open(&customers).await;
     assert_eq!(search(&*directory, &query("")).await.rows.len(), 1);
 
@@ -269,7 +269,7 @@ async fn a_replica_set_with_names_of_its_own_is_told_as_that() {
     let server = MongoServer::start_set("understudy-mongo1").await;
     let users = server.database("acme").collection("users");
     users.insert_one(doc! { "_id": 1, "email": "ada@example.com" }).await.unwrap();
-    let at = |options: &str| DirectoryPart {
+    let at = |options: &str| DirectoryConfig {
         id: "_id".into(),
         ..crate::link::part(format!("mongodb://127.0.0.1:{}/acme{options}", server.port()))
     };

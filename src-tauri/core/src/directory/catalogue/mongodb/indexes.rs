@@ -5,7 +5,7 @@ use mongodb::options::Collation;
 
 use super::super::{Access, Form, Served, TableColumn};
 use super::Field;
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::mongodb::reading::Reading;
 use crate::directory::mongodb::{errors, paths};
 use crate::error::Result;
@@ -40,7 +40,7 @@ pub(super) struct Index {
 }
 
 /// The collection's indexes, and whether it is a view, which has none.
-pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryPart) -> Result<(Vec<Index>, bool)> {
+pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryConfig) -> Result<(Vec<Index>, bool)> {
     let list = doc! { "listIndexes": &part.table, "cursor": { "batchSize": 1000 } };
     let database = reading.database();
     let listed =
@@ -68,7 +68,7 @@ pub(super) async fn indexes(reading: &mut Reading, part: &DirectoryPart) -> Resu
 
 /// Whether the index has several entries for one document. The server has known that since the first one, while
 /// a sample may not hold any: <https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/>
-async fn goes_through_lists(reading: &mut Reading, part: &DirectoryPart, index: &str, path: &str) -> bool {
+async fn goes_through_lists(reading: &mut Reading, part: &DirectoryConfig, index: &str, path: &str) -> bool {
     let find = doc! { "find": &part.table, "hint": index, "limit": 1 };
     match reading.command(doc! { "explain": find, "verbosity": "queryPlanner" }).await {
         Ok(plan) => is_multikey(&plan, path),
@@ -137,7 +137,7 @@ fn usable(index: &Document) -> Option<Index> {
 }
 
 /// What the indexes can do for `path`; how they have to be asked is noted in `field`.
-pub(super) fn access(path: &str, part: &DirectoryPart, indexes: &[Index], field: &mut Field) -> Access {
+pub(super) fn access(path: &str, part: &DirectoryConfig, indexes: &[Index], field: &mut Field) -> Access {
     let mut access = Access::default();
     let through_lists = paths::in_lists(path);
     let leads = |index: &&Index| {

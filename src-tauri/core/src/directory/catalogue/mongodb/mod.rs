@@ -13,7 +13,7 @@ use mongodb::options::Collation;
 pub(in crate::directory) use self::indexes::TextIndex;
 use self::indexes::{Index, access, indexes};
 use super::{CatalogueName, Table, TableColumn};
-use crate::connection::DirectoryPart;
+use crate::connection::DirectoryConfig;
 use crate::directory::mapping::table_missing;
 use crate::directory::mongodb::OPEN_LIMIT;
 use crate::directory::mongodb::errors::slow_view;
@@ -60,7 +60,7 @@ pub(in crate::directory) struct Found {
 /// Finds the collection that `part` names, and in it every path that it names.
 pub(in crate::directory) async fn read(
     reading: &mut Reading,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     database: &str,
 ) -> Result<Found> {
     is_there(reading, part).await?;
@@ -96,7 +96,7 @@ fn called(name: impl Into<String>) -> CatalogueName {
 }
 
 /// Fails when there is no such collection, or this user may not read it.
-pub(in crate::directory) async fn is_there(reading: &mut Reading, part: &DirectoryPart) -> Result<()> {
+pub(in crate::directory) async fn is_there(reading: &mut Reading, part: &DirectoryConfig) -> Result<()> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
     let listed = reading.command(list).await?;
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
@@ -118,7 +118,7 @@ pub(in crate::directory) async fn is_there(reading: &mut Reading, part: &Directo
 /// The columns that `part` names, the names of those that no document has, and what is odd about the ids.
 async fn sampled(
     reading: &mut Reading,
-    part: &DirectoryPart,
+    part: &DirectoryConfig,
     indexes: &[Index],
 ) -> Result<(Vec<TableColumn<Field>>, Vec<String>, Vec<Caution>)> {
     let named = named(part);
@@ -146,7 +146,7 @@ async fn sampled(
 }
 
 /// Ids by whose text their users cannot be found again.
-fn unopenable(part: &DirectoryPart, sample: &[Document]) -> Option<Caution> {
+fn unopenable(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
     let bytes = Bytes::of(&part.id, true, part.uuid_bytes.unwrap_or_default());
     let ids = || sample.iter().filter_map(|document| paths::at(document, &part.id));
     let mut kinds: Vec<&str> = ids()
@@ -182,7 +182,7 @@ async fn sought(reading: &mut Reading, path: &str) -> Option<Document> {
 }
 
 /// Every path that the file names, once.
-fn named(part: &DirectoryPart) -> Vec<&str> {
+fn named(part: &DirectoryConfig) -> Vec<&str> {
     let mut named: Vec<&str> = Vec::new();
     for path in part.column_names() {
         if !named.contains(&path) {
@@ -192,7 +192,12 @@ fn named(part: &DirectoryPart) -> Vec<&str> {
     named
 }
 
-fn described(path: &str, part: &DirectoryPart, sample: &[Document], indexes: &[Index]) -> TableColumn<Field> {
+fn described(
+    path: &str,
+    part: &DirectoryConfig,
+    sample: &[Document],
+    indexes: &[Index],
+) -> TableColumn<Field> {
     // Of several addresses or names, the first is shown.
     let is_first = [&part.email, &part.name].into_iter().any(|mapped| mapped.as_deref() == Some(path));
     let first = |value: Cow<'_, Bson>| match &*value {

@@ -3,7 +3,7 @@
 /**
  * `[directory.ssh]`: the computer through which the database is reached, by the system's own `ssh`.
  */
-export type SshPart = { 
+export type SshConfig = { 
 /**
  * Its name or address, or a `Host` of `~/.ssh/config`.
  */
