@@ -1,5 +1,5 @@
 # The safest login endpoint for Understudy, for Django 5. Copy the part between the lines.
-# The rest is a stand-in for your application, so that the tests can run this very file.
+# The rest stands in for your application, so that tests can run this very file.
 import json
 import os
 import re
@@ -49,7 +49,7 @@ PUBLIC_KEY = os.environ.get("IMPERSONATION_PUBLIC_KEY")
 KEY = PUBLIC_KEY or os.environ.get("IMPERSONATION_KEY", "")
 if len(KEY.encode()) < 32:
     raise SystemExit("IMPERSONATION_KEY: at least 32 bytes")
-# By the key, never by the token.
+# Chosen by the key, never by the token.
 ALGORITHMS = ["EdDSA", "ES256", "RS256"] if PUBLIC_KEY else ["HS256"]
 LEEWAY = 30
 LIFE = 60 * 60
@@ -86,7 +86,7 @@ def verify(authorization):
     complete = all(isinstance(text, str) for text in texts) and all(texts[:3])
     if not complete or not all(isinstance(at, int) for at in times) or claims["exp"] - claims["iat"] > 300:
         raise Refused("invalid signature")
-    # add() is atomic. The default cache is each process's own: with several, CACHES must name Redis or Memcached.
+    # add() is atomic. The default cache belongs to one process: with several, CACHES must name Redis or Memcached.
     if not cache.add(f"impersonation:{claims['jti']}", True, int(claims["exp"] + LEEWAY - time()) + 1):
         raise Refused("used already")
     return claims
@@ -108,7 +108,7 @@ def impersonation_middleware(get_response):
 
 
 def find_user(pk):
-    """Compares the id as text: Django takes '07' and ' 7' for 7."""
+    """Compares the ID as text: Django takes '07' and ' 7' for 7."""
     try:
         user = get_user_model().objects.filter(pk=pk, is_active=True).first()
     except ValueError:  # not a number
@@ -116,7 +116,7 @@ def find_user(pk):
     return user if user and str(user.pk) == pk else None
 
 
-# No foreign page can send an Authorization header here without a CORS preflight: that stands in for a CSRF token.
+# No foreign page can send an Authorization header here without a CORS preflight: that replaces a CSRF token.
 @csrf_exempt
 @require_POST
 @never_cache
@@ -130,9 +130,9 @@ def impersonate(request):
         return JsonResponse({"error": "no such user"}, status=404)
     if user.is_staff or user.is_superuser:
         return JsonResponse({"error": "administrators are not impersonated"}, status=403)
-    # A new session id, so that nobody can have planted it (session fixation).
+    # A new session ID: one that was planted before is worth nothing (session fixation).
     request.session.flush()
-    # Not login(): that records a sign-in by the customer (last_login, and whatever listens to user_logged_in).
+    # Not login(): that records a sign-in by the customer (last_login, and everything that listens to user_logged_in).
     request.session[SESSION_KEY] = str(user.pk)
     request.session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()

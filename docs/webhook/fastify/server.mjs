@@ -1,5 +1,5 @@
 // The safest login endpoint for Understudy, for Fastify 5. Copy the part between the lines.
-// The rest is a stand-in for your application, so that the tests can run this very file.
+// The rest stands in for your application, so that tests can run this very file.
 import { createPublicKey, createSecretKey, randomBytes } from 'node:crypto';
 import cookie from '@fastify/cookie';
 import session from '@fastify/session';
@@ -22,7 +22,7 @@ const users = new Map([
   ['7', { id: 7, email: 'ada@example.com', role: 'customer' }],
   ['8', { id: 8, email: 'root@example.com', role: 'admin' }],
 ]);
-// Compares the id as text: a database may take '07' or '7abc' for 7.
+// Compares the ID as text: a database may take '07' or '7abc' for 7.
 const findUser = async (id) => users.get(id);
 
 // ── copy from here ───────────────────────────────────────────────────────────────────────────────
@@ -30,15 +30,15 @@ const { IMPERSONATION_PUBLIC_KEY: publicKey, IMPERSONATION_KEY: secret = '' } = 
 if (!publicKey && Buffer.byteLength(secret) < 32) throw new Error('IMPERSONATION_KEY: at least 32 bytes');
 const key = publicKey ? createPublicKey(publicKey) : createSecretKey(secret, 'utf8');
 const rules = () => ({
-  // By the key, never by the token.
+  // Chosen by the key, never by the token.
   algorithms: [{ ed25519: 'EdDSA', ec: 'ES256', rsa: 'RS256' }[key.asymmetricKeyType] ?? 'HS256'],
   issuer: 'understudy',
   audience: origin,
   clockTolerance: 30,
-  maxTokenAge: 300, // has jose look at iat, too
+  maxTokenAge: 300, // makes jose check iat too
 });
 
-// Token ids, kept until they expire. With several processes: Redis, SET jti 1 NX EX 360, or a unique column.
+// Token IDs, kept until they expire. With several processes: Redis, SET jti 1 NX EX 360, or a unique column.
 const used = new Map();
 const useOnce = async (jti, exp) => {
   const now = Date.now() / 1000;
@@ -78,7 +78,7 @@ app.addHook('preParsing', async (request, reply) => {
 });
 
 await app.register(async (routes) => {
-  // These read no body, whatever type an empty one is said to have.
+  // These read no body, whichever type an empty one claims to have.
   routes.removeAllContentTypeParsers();
   routes.addContentTypeParser('*', async (_request, body) => void body.resume());
 
@@ -90,7 +90,7 @@ await app.register(async (routes) => {
     const user = await findUser(sub);
     if (!user) return reply.code(404).send({ error: 'no such user' });
     if (user.role === 'admin') return reply.code(403).send({ error: 'administrators are not impersonated' });
-    // A new session id, so that nobody can have planted it (session fixation).
+    // A new session ID: one that was planted before is worth nothing (session fixation).
     await request.session.regenerate();
     request.session.set('userId', String(user.id));
     request.session.set('impersonation', { by: act.sub, readOnly: Boolean(read_only), until: Date.now() + 60 * 60 * 1000 });

@@ -1,5 +1,5 @@
 // The safest login endpoint for Understudy, for Go's net/http (1.22 or newer). Copy the part between the lines.
-// The rest is a stand-in for your application, so that the tests can run this very file.
+// The rest stands in for your application, so that tests can run this very file.
 package main
 
 import (
@@ -34,7 +34,7 @@ var users = map[string]*User{
 	"8": {ID: 8, Email: "root@example.com", Admin: true},
 }
 
-// Compares the id as text: a database may take "07" or "7abc" for 7.
+// Compares the ID as text: a database may take "07" or "7abc" for 7.
 func findUser(id string) *User { return users[id] }
 
 // Known once the server listens, unless it is given.
@@ -138,7 +138,7 @@ func verify(token string) (*claims, error) {
 	return &c, nil
 }
 
-// Token ids and sessions of this process. With several: Redis (SET jti 1 NX EX 360) or a database.
+// Token IDs and sessions of this process. With several: Redis (SET jti 1 NX EX 360) or a database.
 var (
 	mutex    sync.Mutex
 	used     = map[string]time.Time{}
@@ -233,7 +233,7 @@ func impersonate(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusForbidden, map[string]any{"error": "administrators are not impersonated"})
 		return
 	}
-	// A new session with a new id, so that nobody can have planted it (session fixation).
+	// A new session with a new ID: one that was planted before is worth nothing (session fixation).
 	endSession(r)
 	random := make([]byte, 32)
 	rand.Read(random)

@@ -1,7 +1,7 @@
 <?php
 
 // The safest login endpoint for Understudy, for Laravel (8 or newer). Copy the part between the lines.
-// The rest is a stand-in for your application, so that the tests can run this very file.
+// The rest stands in for your application, so that tests can run this very file.
 // Laravel comes from vendor/ (composer install), or from the file that LARAVEL_AUTOLOAD names.
 
 use Illuminate\Auth\GenericUser;
@@ -164,9 +164,9 @@ final class ImpersonationController
         if ($user->is_admin) {
             return $this->answer(403, ['error' => 'administrators are not impersonated']);
         }
-        // A new session id, so that nobody can have planted it (session fixation).
+        // A new session ID: one that was planted before is worth nothing (session fixation).
         $request->session()->invalidate();
-        // Fires the Login event: whatever listens (last sign-in, mails) can ask the session for "impersonation".
+        // Fires the Login event: its listeners (last sign-in, emails) can ask the session for "impersonation".
         [$operator, $readOnly] = [$claims['act']['sub'], (bool) ($claims['read_only'] ?? false)];
         $request->session()->put('impersonation', ['by' => $operator, 'read_only' => $readOnly, 'until' => time() + 3600]);
         Auth::login($user);
@@ -236,7 +236,7 @@ $app->instance('config', new Illuminate\Config\Repository([
         'impersonation_public_key' => getenv('IMPERSONATION_PUBLIC_KEY') ?: null,
     ],
     'session' => [
-        'driver' => 'file', // never "cookie": what is in a cookie alone cannot be ended by the server
+        'driver' => 'file', // never "cookie": the server cannot end a session that is only in a cookie
         'files' => "$folder/sessions",
         'lifetime' => 60,
         'expire_on_close' => false,

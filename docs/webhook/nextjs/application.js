@@ -6,7 +6,7 @@ const users = new Map([
   ['7', { id: 7, email: 'ada@example.com', role: 'customer' }],
   ['8', { id: 8, email: 'root@example.com', role: 'admin' }],
 ]);
-// Compares the id as text: a database may take '07' or '7abc' for 7.
+// Compares the ID as text: a database may take '07' or '7abc' for 7.
 export const findUser = async (id) => users.get(id);
 
 // Next.js loads this file once for the routes and once for the proxy.

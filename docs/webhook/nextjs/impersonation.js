@@ -5,23 +5,23 @@ import { jwtVerify } from 'jose';
 import { NextResponse } from 'next/server';
 import { createSession, destroySession, findSession, findUser } from './application.js'; // yours
 
-// Read with the first request: `next build` loads this file, too, and has no key.
+// Read with the first request: `next build` loads this file too, and has no key.
 const rules = () => {
   const { IMPERSONATION_PUBLIC_KEY: publicKey, IMPERSONATION_KEY: secret = '' } = process.env;
   if (!publicKey && Buffer.byteLength(secret) < 32) throw new Error('IMPERSONATION_KEY: at least 32 bytes');
   const key = publicKey ? createPublicKey(publicKey) : createSecretKey(secret, 'utf8');
   return {
     key,
-    // By the key, never by the token.
+    // Chosen by the key, never by the token.
     algorithms: [{ ed25519: 'EdDSA', ec: 'ES256', rsa: 'RS256' }[key.asymmetricKeyType] ?? 'HS256'],
     issuer: 'understudy',
     audience: process.env.APP_ORIGIN,
     clockTolerance: 30,
-    maxTokenAge: 300, // has jose look at iat, too
+    maxTokenAge: 300, // makes jose check iat too
   };
 };
 
-// Token ids, kept until they expire. With several processes, and on any serverless host: Redis,
+// Token IDs, kept until they expire. With several processes, and on any serverless host: Redis,
 // SET jti 1 NX EX 360, or a unique column.
 const used = new Map();
 const useOnce = async (jti, exp) => {
@@ -81,7 +81,7 @@ export const impersonate = async (request) => {
   const user = await findUser(sub);
   if (!user) return answer(404, { error: 'no such user' });
   if (user.role === 'admin') return answer(403, { error: 'administrators are not impersonated' });
-  // A new session with a new id, so that nobody can have planted it (session fixation).
+  // A new session with a new ID: one that was planted before is worth nothing (session fixation).
   await destroySession(request.cookies.get('sid')?.value);
   const life = 60 * 60;
   const session = { userId: String(user.id), impersonatedBy: act.sub, readOnly: Boolean(read_only) };

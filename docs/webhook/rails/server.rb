@@ -1,5 +1,5 @@
 # The safest login endpoint for Understudy, for Rails (6.1 or newer). Copy the part between the lines.
-# The rest is a stand-in for your application, so that the tests can run this very file.
+# The rest stands in for your application, so that tests can run this very file.
 require "json"
 require "logger" # before Active Support 6.1, which forgets it
 require "action_controller/railtie"
@@ -14,7 +14,7 @@ class Application < Rails::Application
   config.logger = Logger.new($stderr, level: :warn)
   config.secret_key_base = ENV.fetch("SESSION_SECRET") { SecureRandom.hex(32) }
   config.cache_store = :memory_store
-  # Not Rails' default, the cookie store: what is in a cookie alone cannot be ended by the server.
+  # Not Rails' default, the cookie store: the server cannot end a session that is only in a cookie.
   config.session_store :cache_store, key: "sid", path: "/", httponly: true, same_site: :strict,
                                      secure: ENV.fetch("APP_ORIGIN", "").start_with?("https:")
   config.x.app_origin = ENV["APP_ORIGIN"] # if it is not given: once the server listens
@@ -42,7 +42,7 @@ class ImpersonationToken
   KEY = PUBLIC_KEY || ENV.fetch("IMPERSONATION_KEY", "")
   raise "IMPERSONATION_KEY: at least 32 bytes" if !PUBLIC_KEY && KEY.bytesize < 32
 
-  # By the key, never by the token.
+  # Chosen by the key, never by the token.
   ALGORITHM = { OpenSSL::PKey::EC => "ES256", OpenSSL::PKey::RSA => "RS256" }.fetch(PUBLIC_KEY.class, "HS256")
 
   def self.verify(authorization)
@@ -100,9 +100,9 @@ end
 # app/controllers/impersonations_controller.rb
 class ImpersonationsController < ApplicationController
   # No foreign page can send an Authorization header here without a CORS preflight, nor, as the session's cookie
-  # is SameSite=Strict, sign anybody out.
+  # is SameSite=Strict, sign anyone out.
   skip_forgery_protection
-  # Puma sends no Date by itself; Understudy explains clocks that differ with it.
+  # Puma sends no Date by itself; Understudy needs it to explain clocks that differ.
   before_action { response.headers.merge!("Cache-Control" => "no-store", "Date" => Time.now.httpdate) }
 
   LIFE = 60 * 60
@@ -136,7 +136,7 @@ class ImpersonationsController < ApplicationController
   private
 
   def sign_in_as(user, claims)
-    # A new session id, so that nobody can have planted it (session fixation).
+    # A new session ID: one that was planted before is worth nothing (session fixation).
     reset_session
     session[:user_id] = user.id
     operator = claims["act"]["sub"]

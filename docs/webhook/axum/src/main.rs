@@ -1,5 +1,5 @@
 //! The safest login endpoint for Understudy, for axum 0.8. Copy the part between the lines.
-//! The rest is a stand-in for your application, so that the tests can run this very file.
+//! The rest stands in for your application, so that tests can run this very file.
 
 use std::collections::HashMap;
 use std::env;
@@ -23,7 +23,7 @@ struct User {
     admin: bool,
 }
 
-/// Compares the id as text: a database may take "07" or "7abc" for 7.
+/// Compares the ID as text: a database may take "07" or "7abc" for 7.
 fn find_user(id: &str) -> Option<User> {
     match id {
         "7" => Some(User { id: 7, admin: false }), // ada@example.com
@@ -48,7 +48,7 @@ struct App {
     origin: String,
     key: DecodingKey,
     rules: Validation,
-    // Token ids and sessions of this process. With several: Redis (SET jti 1 NX EX 360) or a database.
+    // Token IDs and sessions of this process. With several: Redis (SET jti 1 NX EX 360) or a database.
     used: Mutex<HashMap<String, u64>>,
     sessions: Mutex<HashMap<String, Session>>,
 }
@@ -181,7 +181,7 @@ async fn impersonate(State(app): State<Arc<App>>, headers: HeaderMap) -> Respons
     if user.admin {
         return refuse(StatusCode::FORBIDDEN, "administrators are not impersonated");
     }
-    // A new session with a new id, so that nobody can have planted it (session fixation).
+    // A new session with a new ID: one that was planted before is worth nothing (session fixation).
     end_session(&app, &headers);
     let mut random = [0; 32];
     getrandom::fill(&mut random).expect("the system has random numbers");

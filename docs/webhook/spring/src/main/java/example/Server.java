@@ -1,5 +1,5 @@
 // The safest login endpoint for Understudy, for Spring Boot 3. Copy the part between the lines.
-// The rest is a stand-in for your application, so that tests can run this very file.
+// The rest stands in for your application, so that tests can run this very file.
 package example;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -52,7 +52,7 @@ public class Server {
         "7", new User(7, "ada@example.com", false),
         "8", new User(8, "root@example.com", true));
 
-    /** Compares the id as text: a database may take "07" for 7. */
+    /** Compares the ID as text: a database may take "07" for 7. */
     static Optional<User> findUser(String id) {
         return Optional.ofNullable(USERS.get(id));
     }
@@ -85,7 +85,7 @@ public class Server {
         Tokens() throws GeneralSecurityException, JOSEException {
             String pem = System.getenv("IMPERSONATION_PUBLIC_KEY");
             String secret = Optional.ofNullable(System.getenv("IMPERSONATION_KEY")).orElse("");
-            // By the key, never by the token.
+            // Chosen by the key, never by the token.
             algorithm = pem == null ? JWSAlgorithm.HS256 : JWSAlgorithm.RS256;
             // MACVerifier refuses a secret of less than 32 bytes.
             verifier = pem == null ? new MACVerifier(secret.getBytes(StandardCharsets.UTF_8)) : new RSASSAVerifier(rsaKey(pem));
@@ -182,7 +182,7 @@ public class Server {
             User user = findUser(claims.sub()).orElse(null);
             if (user == null) return answer(404, Map.of("error", "no such user"));
             if (user.admin()) return answer(403, Map.of("error", "administrators are not impersonated"));
-            // A new session with a new id, so that nobody can have planted it (session fixation).
+            // A new session with a new ID: one that was planted before is worth nothing (session fixation).
             end(request);
             HttpSession session = request.getSession(true);
             session.setAttribute("userId", String.valueOf(user.id()));
