@@ -1,12 +1,12 @@
-# Sourced by the other scripts: where they stand, how they say what they do, and how they end when it fails.
+# Sourced by the other scripts: their folder and PATH, how they report each step, and how they end when one fails.
 # shellcheck shell=bash
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# Node, where script/bootstrap had to bring one of its own; Rust, where the shell has not been restarted since.
+# Node, if script/bootstrap had to download it; Rust, if the shell was not restarted since it was installed.
 export PATH="$PWD/target/tools/node/bin:$PATH:$HOME/.cargo/bin"
 
-# An error says what, why and what to do; a stack of our own frames below it would only hide that.
+# An error says what happened, why, and what to do. A backtrace of our own frames below it would only hide that.
 export RUST_LIB_BACKTRACE="${RUST_LIB_BACKTRACE:-0}"
 
 # Where cargo puts what it builds.
@@ -27,7 +27,7 @@ step() { # title, command…
   step_now=''
 }
 
-# The cause goes on the last lines, after whatever a tool has printed.
+# The cause comes last, after everything that a tool has printed.
 fail() { # sentence…
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
   step_now=''
@@ -43,5 +43,5 @@ say_where_it_ended() {
 }
 trap say_where_it_ended EXIT
 
-# A desktop to open windows on?
+# Is there a desktop to open windows on?
 has_display() { [ "$(uname)" != Linux ] || [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; }
