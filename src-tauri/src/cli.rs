@@ -33,9 +33,9 @@ use crate::signals::{self, Signals};
 use crate::{core_dumps, desktop};
 
 const WHERE_THINGS_ARE: &str = if cfg!(windows) {
-    "%APPDATA%\\understudy and %LOCALAPPDATA%\\understudy-data, or all of it below %UNDERSTUDY_HOME%."
+    "%APPDATA%\\understudy and %LOCALAPPDATA%\\understudy-data, or those below %UNDERSTUDY_HOME% if it is set."
 } else {
-    "the platform's config and data folders, or all of it below $UNDERSTUDY_HOME."
+    "the system's config and data folders, or those below $UNDERSTUDY_HOME if it is set."
 };
 
 /// Find a customer, sign in as them.
@@ -51,16 +51,16 @@ Your own application:   write a connection file, then
                           understudy check acme.toml
                           understudy add acme.toml
                           understudy secret set acme database_password
-                          understudy secret set acme admin_token
+                          understudy secret set acme impersonation_key
                           understudy check acme --user 42
-For a program:          `understudy check … --json` prints everything that a report has, in full
+For programs:           `understudy check … --json` prints the whole report
 Where things are:       {WHERE_THINGS_ARE}
 ")
 )]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Bring the running console to the front with the search focused (bind this to a key on Wayland).
+    /// Bring the running console to the front, with the search field focused (on Wayland, bind a key to this).
     // A console always starts so, and one that runs already answers every start so: the flag is its name.
     #[arg(long)]
     search: bool,
@@ -68,12 +68,13 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Open the console on 100,000 invented users and a small customer application on this machine.
+    /// Open the console on 100,000 invented users and a small application, all on this computer.
     Demo,
-    /// Check a connection file and copy it to the connections folder.
+    /// Check a connection file and copy it to your connections.
     Add {
+        /// The connection file.
         file: PathBuf,
-        /// Put the file in the place of the connection that has its name already.
+        /// Replace the connection that already has this name.
         #[arg(long)]
         replace: bool,
     },
@@ -84,30 +85,30 @@ enum Command {
         /// Leave its secrets in the keyring.
         #[arg(long)]
         keep_secrets: bool,
-        /// Do not ask.
+        /// Don't ask.
         #[arg(long)]
         yes: bool,
     },
-    /// Connect, resolve the columns and say what was found and what is wrong. Signs in as a user only
+    /// Connect to the database, resolve the columns, and report what works and what doesn't. Signs in as a user only
     /// with `--user`.
     ///
-    /// Exits with 0 when everything is right, with 1 when something is not.
+    /// Exits with 0 if everything is right, and with 1 if something is not.
     Check {
         /// A connection file, or the name of a connection that was added.
         file: PathBuf,
-        /// Sign in as the user with this id, request by request, and out again; no window opens. It is
-        /// recorded in the audit log.
+        /// Sign in as the user with this ID and out again, without a window, and show each request. Recorded in the
+        /// audit log.
         #[arg(long, value_name = "ID", allow_hyphen_values = true)]
         user: Option<String>,
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
-        /// Run the program and log in to the computer that the file names for its database, this once, without asking.
-        /// A connection that has been added needs this only after what it runs has changed.
+        /// Without asking, run the password command and use the SSH host that the file names, this once.
+        /// A connection that was added needs this only if its command or host has changed since.
         #[arg(long)]
         run_commands: bool,
     },
-    /// Store, forget and list the secrets of a connection. They live in the system's keyring.
+    /// Store, remove and list a connection's secrets, which are kept in the system's keyring.
     #[command(subcommand)]
     Secret(Secret),
     /// Print the JSON schema of connection files, for editors.
@@ -116,15 +117,15 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Secret {
-    /// Store a secret, asked for without echo or read from standard input: never an argument.
+    /// Store a secret. You type it without echo, or it is read from standard input; it is never an argument.
     ///
     #[cfg_attr(
         not(windows),
-        doc = "A key of several lines comes from its file: `understudy secret set acme impersonation_key < key.pem`"
+        doc = "For a key of several lines, use its file: `understudy secret set acme impersonation_key < key.pem`"
     )]
     #[cfg_attr(
         windows,
-        doc = "A key of several lines comes from its file, in PowerShell: `Get-Content key.pem | understudy secret set acme \
+        doc = "For a key of several lines, use its file, in PowerShell: `Get-Content key.pem | understudy secret set acme \
                impersonation_key`"
     )]
     Set {
@@ -140,11 +141,11 @@ enum Secret {
         /// The secret's name.
         name: String,
     },
-    /// Say which secrets a connection needs and which are stored. Values are never shown.
+    /// List the secrets that a connection needs, and which are stored. Values are never shown.
     List {
         /// The name of a connection that was added.
         connection: String,
-        /// Only this one; exits with 1 when it is missing.
+        /// Only this secret; exits with 1 if it is missing.
         name: Option<String>,
     },
 }
@@ -210,24 +211,24 @@ async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
         && let Err(error) = Vault::system().let_run_from_now_on(&name, &destination).await
     {
         complain(&format!(
-            "You will be asked before it runs anything, because that cannot be kept: {}",
+            "You will be asked before it runs anything, because your consent could not be stored: {}",
             error.message
         ));
     }
     say(&format!("{done} {} as `{}`.", connection.file.name, connection.id))?;
     if let Some(command) = &connection.file.directory.password_command {
-        say(&format!("It runs a program as you, for the database's password: {}", command.join(" ")))?;
+        say(&format!("To get the database password, it runs this program as you: {}", command.join(" ")))?;
     }
     if let Some(ssh) = &connection.file.directory.ssh {
-        say(&format!("It logs in as you, to reach the database: {}", ssh_words(ssh)))?;
+        say(&format!("To reach the database, it logs in by SSH as you: {}", ssh_words(ssh)))?;
     }
     for name in connection.secrets() {
-        say(&format!("Store its secret with: understudy secret set {} {name}", connection.id))?;
+        say(&format!("Store its secret: understudy secret set {} {name}", connection.id))?;
     }
     // Not every database wants one, and none is asked here.
     if connection.may_need_password() {
         let id = &connection.id;
-        say(&format!("If its database wants a password: understudy secret set {id} {DATABASE_PASSWORD}"))?;
+        say(&format!("If its database needs a password: understudy secret set {id} {DATABASE_PASSWORD}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -248,14 +249,14 @@ async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<
     }
     let names = stored.iter().map(|secret| secret.name.clone()).collect::<Vec<_>>().join(", ");
     let goes = match (stored.is_empty(), keep_secrets) {
-        (true, _) => "No secret of it is stored.".to_owned(),
+        (true, _) => "None of its secrets is stored.".to_owned(),
         (false, true) => format!("Its secrets stay in the keyring: {names}."),
-        (false, false) => format!("Its secrets go from the keyring, too: {names}."),
+        (false, false) => format!("Its secrets are removed from the keyring too: {names}."),
     };
     complain(&format!("This removes the connection `{id}`. {goes}"));
     if !yes && !agrees("Remove it?", &CancellationToken::new()).await {
         return Err(Error::new(Code::Cancelled, "Nothing was removed.")
-            .hint("Answer with y at a terminal, or repeat the command with --yes."));
+            .hint("Answer y at a terminal, or repeat the command with --yes."));
     }
     let mut forgotten = if keep_secrets { Vec::new() } else { stored };
     // That it may run a program goes with it.
@@ -326,11 +327,7 @@ impl Named {
             return Ok(Self { id, text, saved, is_added });
         }
         let id = file.to_string_lossy().into_owned();
-        let text = text_of(
-            home,
-            &id,
-            &format!("`{}` is neither a file nor a connection that was added.", short(&id)),
-        )?;
+        let text = text_of(home, &id, &format!("`{}` is neither a file nor a connection.", short(&id)))?;
         let saved = saved_as(&id);
         Ok(Self { id, text, saved, is_added: true })
     }
@@ -394,7 +391,7 @@ async fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Code::Cancelled, "Nothing was run.").hint(
-        "If you trust the author of the file, repeat the command with --run-commands, or add it with `understudy add`.",
+        "If you trust the author of the file, repeat the command with --run-commands, or add the file with `understudy add`.",
     ))
 }
 
@@ -507,9 +504,9 @@ fn text_of(home: &Home, id: &str, unknown: &str) -> Result<String> {
             let mut names: Vec<String> = usable.into_iter().map(|one| one.id).collect();
             names.extend(faulty.into_iter().map(|one| one.id).filter(|id| !id.is_empty()));
             Err(Error::new(Code::ConnectionUnknown, unknown).hint(if names.is_empty() {
-                "None was added yet: `understudy add FILE` adds one.".to_owned()
+                "There are no connections yet. Add one: understudy add FILE".to_owned()
             } else {
-                format!("There is: {}. `understudy add FILE` adds another.", names.join(", "))
+                format!("Connections: {}. Add another: understudy add FILE", names.join(", "))
             }))
         }
         Err(error) => Err(error),
@@ -543,7 +540,7 @@ async fn try_sign_in(home: &Home, vault: &Vault, named: &Named, user: &str, json
         // What it began in the application is ended before the program is.
         () = signals.next() => {
             stop.cancel();
-            complain("Stopping: what was begun is signed out first. Press Ctrl+C again to leave it as it is.");
+            complain("Stopping: signing out first. Press Ctrl+C again to quit without signing out.");
             tokio::select! {
                 rehearsal = &mut running => rehearsal,
                 () = signals.next() => {
@@ -589,7 +586,7 @@ fn say_rehearsal(rehearsal: &Rehearsal) -> Result<()> {
             exchange.answer.as_deref().map(|answer| format!(" {}", one_line(answer))).unwrap_or_default();
         say(&format!("      → {status}{to}{answer}"))?;
         if !exchange.captured.is_empty() {
-            say(&format!("        taken from it: {}", exchange.captured.join(", ")))?;
+            say(&format!("        captured: {}", exchange.captured.join(", ")))?;
         }
     }
     for note in &rehearsal.notes {
@@ -691,10 +688,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
     let vault = Vault::system();
     let connection_of = |id: &str| -> Result<Connection> {
         if id == console::DEMO {
-            return Err(Error::new(
-                Code::ConnectionUnknown,
-                "The demo makes its own secret, a new one at each start.",
-            ));
+            return Err(Error::new(Code::ConnectionUnknown, "The demo makes its own secret at each start."));
         }
         let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
         Connection::parse(id, &text, Origin::Own, None)
@@ -716,7 +710,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             say(&if was_there {
                 format!("Forgot {name} of {connection}.")
             } else {
-                format!("There was no {} of {} in the keyring.", short(&name), short(&connection))
+                format!("The keyring has no {} of {}.", short(&name), short(&connection))
             })?;
             Ok(ExitCode::SUCCESS)
         }
@@ -753,8 +747,13 @@ fn has_use_for(connection: &Connection, name: &str) -> Result<()> {
         return Ok(());
     }
     let id = &connection.id;
-    Err(Error::new(Code::SecretMissing, format!("`{id}` uses no secret `{}`.", short(name)))
-        .hint(format!("It uses: {}", if known.is_empty() { "none".into() } else { known.join(", ") })))
+    Err(Error::new(Code::SecretMissing, format!("`{id}` uses no secret `{}`.", short(name))).hint(
+        if known.is_empty() {
+            "It uses no secrets.".to_owned()
+        } else {
+            format!("It uses: {}", known.join(", "))
+        },
+    ))
 }
 
 fn needed(connection: &Connection) -> Vec<String> {
@@ -772,7 +771,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 fn read_secret(prompt: &str) -> Result<SecretString> {
     let failed = |cause: std::io::Error| {
         Error::new(Code::FileFailed, format!("Could not read the secret: {cause}"))
-            .hint("Check where it comes from.")
+            .hint("Check the file or program that it comes from.")
     };
     if std::io::stdin().is_terminal() {
         return rpassword::prompt_password(prompt).map(SecretString::from).map_err(failed);
@@ -785,9 +784,8 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
     let value = bytes[..end].strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes[..end]);
     vault::fits(value.len())?;
     let text = std::str::from_utf8(value).map_err(|_| {
-        Error::new(Code::FileFailed, "The secret is not UTF-8 text.").hint(
-            "Check that this is the right file. A key in binary form has to be turned into PEM or Base64 first.",
-        )
+        Error::new(Code::FileFailed, "The secret is not UTF-8 text.")
+            .hint("Check that this is the right file. Convert a binary key to PEM or Base64 first.")
     })?;
     Ok(SecretString::from(text))
 }
@@ -796,7 +794,7 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
 fn tell_waking(wakes: bool) {
     // Whether it woke up is what the report says.
     if wakes {
-        let _ = writeln!(std::io::stderr(), "The database is waking up… (Ctrl+C stops waiting)");
+        let _ = writeln!(std::io::stderr(), "The database is waking up… (Ctrl+C to stop waiting)");
     }
 }
 
@@ -820,7 +818,7 @@ fn written(outcome: std::io::Result<()>) -> Result<()> {
     match outcome {
         Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new(Code::FileFailed, format!("Could not write the output: {cause}"))
-                .hint("Check where it is written, and that there is free space."))
+                .hint("Check the place that it is written to, and that there is free space."))
         }
         _ => Ok(()),
     }

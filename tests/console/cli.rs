@@ -166,7 +166,7 @@ async fn a_connection_is_added_and_a_faulty_one_leaves_nothing() {
 
     terminal.write("shop.toml", &shop);
     let said = terminal.succeeds(&["add", "shop.toml"]).await;
-    let expected = "Added Shop as `shop`.\nStore its secret with: understudy secret set shop admin_token\n";
+    let expected = "Added Shop as `shop`.\nStore its secret: understudy secret set shop admin_token\n";
     assert_eq!(said, expected);
     assert_eq!(terminal.succeeds(&["add", "shop.toml"]).await, expected, "again changes nothing");
     let kept = terminal.connections().join("shop.toml");
@@ -201,9 +201,9 @@ async fn a_password_is_asked_for_where_the_database_may_want_one() {
     terminal.write("shop.toml", &server);
     let said = terminal.succeeds(&["add", "shop.toml"]).await;
     assert!(
-        said.contains("Store its secret with: understudy secret set shop admin_token\n")
+        said.contains("Store its secret: understudy secret set shop admin_token\n")
             && said
-                .contains("If its database wants a password: understudy secret set shop database_password\n"),
+                .contains("If its database needs a password: understudy secret set shop database_password\n"),
         "{said}"
     );
 }
@@ -219,7 +219,7 @@ async fn a_connection_is_removed_with_its_secrets_after_the_question() {
     // Nobody can be asked here, and somebody says no.
     let said = terminal.fails(&["remove", "shop"]).await;
     assert!(
-        said.contains("Its secrets go from the keyring, too: admin_token.") && said.contains("--yes"),
+        said.contains("Its secrets are removed from the keyring too: admin_token.") && said.contains("--yes"),
         "{said}"
     );
     let said = terminal.answer(&["remove", "shop"], "n\n").await;
@@ -247,11 +247,11 @@ async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_con
     for line in [
         "ok    Connection file  Shop · staging\n",
         "warn  Secrets          Not stored yet: admin_token\n",
-        "→ Store with: understudy secret set shop admin_token\n",
+        "→ Store them: understudy secret set shop admin_token\n",
         "ok    Directory        SQLite ",
         "ok    Columns          id = id (integer), email = email (text)\n",
         "ok    Users            3 users; ",
-        "warn  Sign-in          Not tried yet. It would send POST https://shop.example/login, then open https://shop.example/\n",
+        "warn  Sign-in          Not tested yet. It would send POST https://shop.example/login, then open https://shop.example/\n",
         "id=7  email=ada@example.com\n",
     ] {
         assert!(said.contains(line), "no {line:?} in {said}");
@@ -268,14 +268,14 @@ async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_con
     // By its name, once it was added: also where a folder is called the same.
     let said = terminal.fails(&["check", "shop"]).await;
     assert!(
-        said.contains("neither a file nor a connection") && said.contains("None was added yet"),
+        said.contains("neither a file nor a connection") && said.contains("There are no connections yet"),
         "{said}"
     );
     terminal.succeeds(&["add", "shop.toml"]).await;
     std::fs::create_dir(terminal.here.path().join("shop")).expect("made");
     assert!(terminal.succeeds(&["check", "shop"]).await.contains("Shop · staging"));
     let said = terminal.fails(&["check", "shpo"]).await;
-    assert!(said.contains("There is: shop."), "{said}");
+    assert!(said.contains("Connections: shop."), "{said}");
 
     // A file whose own name cannot be a connection's is looked at as it would be added.
     terminal.write("For you (1).toml", &shop.replace("Shop", "Second shop"));
@@ -325,7 +325,7 @@ async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_n
     assert!(other.contains("`shop` uses no secret `admin_tokn`.\nIt uses: admin_token\n"), "{other}");
     assert_eq!(terminal.fails(&["secret", "list", "shop", "admin_tokn"]).await, other);
     let said = terminal.fails(&["secret", "list", "shpo", "admin_token"]).await;
-    assert!(said.contains("There is no connection `shpo`.\nThere is: shop."), "{said}");
+    assert!(said.contains("There is no connection `shpo`.\nConnections: shop."), "{said}");
     assert_eq!(terminal.run(&["secret", "set", "shop", "admin_token", "other"]).await.code, 2);
     assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
 
@@ -340,7 +340,7 @@ async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_n
     let forget = ["secret", "forget", "shop", "admin_token"];
     assert_eq!(terminal.succeeds(&forget).await, "Forgot admin_token of shop.\n");
     assert_eq!(terminal.stored("shop/admin_token").await, None);
-    assert_eq!(terminal.succeeds(&forget).await, "There was no admin_token of shop in the keyring.\n");
+    assert_eq!(terminal.succeeds(&forget).await, "The keyring has no admin_token of shop.\n");
     assert_eq!(terminal.succeeds(&["secret", "list", "shop"]).await, "admin_token: missing\n");
 }
 

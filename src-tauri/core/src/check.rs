@@ -143,7 +143,7 @@ pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -
 async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &mut Report) {
     let names = connection.secrets();
     if names.is_empty() {
-        report.say("Secrets", Status::Ok, "The sign-in needs none.", None);
+        report.say("Secrets", Status::Ok, "The sign-in needs no secrets.", None);
         return;
     }
     let (mut found, mut missing, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
@@ -151,7 +151,7 @@ async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &
         match secrets.whereabouts(connection, &name).await {
             Ok(Whereabouts::Typed) => found.push(format!("{name} (typed, not stored yet)")),
             Ok(Whereabouts::Kept(SecretState::Stored)) => found.push(format!("{name} (in the keyring)")),
-            Ok(Whereabouts::Kept(SecretState::ThisRun)) => found.push(format!("{name} (for this run)")),
+            Ok(Whereabouts::Kept(SecretState::ThisRun)) => found.push(format!("{name} (until you quit)")),
             Ok(Whereabouts::Kept(SecretState::Missing)) => missing.push(name),
             Ok(Whereabouts::Elsewhere) => elsewhere.push(name),
             Err(error) => return report.fail("Secrets", error),
@@ -159,7 +159,7 @@ async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &
     }
     let commands = |names: &[String]| {
         let each = names.iter().map(|name| format!("understudy secret set {} {name}", connection.id));
-        format!("Store with: {}", each.collect::<Vec<_>>().join("; "))
+        format!("Store them: {}", each.collect::<Vec<_>>().join("; "))
     };
     if missing.is_empty() && elsewhere.is_empty() {
         report.say("Secrets", Status::Ok, found.join(", "), None);
@@ -170,13 +170,13 @@ async fn check_secrets(connection: &Connection, secrets: &Secrets<'_>, report: &
         said.push(format!("Not stored yet: {}", missing.join(", ")));
     }
     if !elsewhere.is_empty() {
-        said.push(format!("Stored for another place, and not used here: {}", elsewhere.join(", ")));
+        said.push(format!("Stored for another place, so not used here: {}", elsewhere.join(", ")));
     }
     missing.extend(elsewhere);
     let hint = if secrets.id.is_some() {
         commands(&missing)
     } else {
-        "Type them here; they are stored when you save the connection.".to_owned()
+        "Enter them here. They are stored when you save the connection.".to_owned()
     };
     report.say("Secrets", Status::Warning, said.join("; "), Some(hint));
 }
@@ -199,7 +199,7 @@ async fn open(
                     if password.is_none() && error.hint.is_none() && connection.may_need_password() =>
                 {
                     error.hint(format!(
-                        "If it wants a password: understudy secret set {} {DATABASE_PASSWORD}",
+                        "If it needs a password: understudy secret set {} {DATABASE_PASSWORD}",
                         connection.id
                     ))
                 }
@@ -238,7 +238,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
                 (Some(1), true) => "1 user".into(),
                 (Some(total), true) => format!("{total} users"),
                 (Some(total), false) => format!("about {total} users"),
-                (None, _) => "users are there; how many is not known".into(),
+                (None, _) => "there are users; their number is unknown".into(),
             };
             report.say(
                 "Users",
@@ -286,13 +286,15 @@ fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
         .collect();
     if info.services.iter().all(|service| matches!(service.tier, Tier::All | Tier::Id)) {
         let hint = "Set `directory.email` or `directory.name`, or list other columns in `directory.search`.";
-        let detail = "Users are found by their whole id only: no other column is searched.";
+        let detail = "Users are found only by their full ID: no other column is searched.";
         report.say("Search", Status::Warning, detail, Some(hint.into()));
     } else if unserved.is_empty() {
         report.say("Search", Status::Ok, "An index serves every way to search.", None);
     } else if info.is_small(part) {
-        let detail =
-            format!("The table is small enough to be read where no index serves: {}", unserved.join("; "));
+        let detail = format!(
+            "No index serves these searches, but the table is small enough to be read: {}",
+            unserved.join("; ")
+        );
         report.say("Search", Status::Ok, detail, None);
     } else {
         let advice = info.services.iter().any(|service| service.advice.is_some());
@@ -302,10 +304,10 @@ fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
             format!("No index serves: {}", unserved.join("; ")),
             Some(
                 if advice {
-                    "There, a search sees the newest users only, until it is asked to read the whole table. \
+                    "These searches check only the newest users, until you choose to search all rows. \
                      The search plan has the statements that change that."
                 } else {
-                    "There, a search sees the newest users only, until it is asked to read the whole table."
+                    "These searches check only the newest users, until you choose to search all rows."
                 }
                 .into(),
             ),
@@ -321,7 +323,7 @@ fn check_policy(info: &Info, newest: &[Row], connection: &Connection, report: &m
     }
     let users: Vec<_> = newest.iter().map(|row| json!({ "user": info.user_context(row) })).collect();
     let of = match users.len() {
-        1 => "the 1 user looked at".to_owned(),
+        1 => "the only user".to_owned(),
         many => format!("the newest {many} users"),
     };
     let (mut said, mut undecided) = (Vec::new(), Vec::new());
@@ -363,19 +365,19 @@ fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
     });
     match sign_in::outline(connection, &context) {
         Ok(outline) => {
-            let verify = if outline.is_verified { ", verified" } else { "" };
+            let verify = if outline.is_verified { ", ask who is signed in" } else { "" };
             report.say(
                 "Sign-in",
                 if outline.is_verified { Status::Ok } else { Status::Warning },
                 format!(
-                    "Not tried yet. It would send {}{verify}, then open {}",
+                    "Not tested yet. It would send {}{verify}, then open {}",
                     outline.requests.join(", "),
                     outline.redirect_to
                 ),
                 Some(if outline.is_verified {
-                    "Try it with a test account: “Try the sign-in” in the form, or `understudy check … --user ID`.".into()
+                    "Test it with a test account: “Test sign-in” in the form, or `understudy check … --user ID`.".into()
                 } else {
-                    "Without `[sign_in.verify]` nobody checks that the application signed in the right user.".into()
+                    "Without `[sign_in.verify]`, nothing checks that the application signed in the right user.".into()
                 }),
             );
         }
@@ -434,7 +436,7 @@ mod tests {
         let (status, detail, hint) = found_by(Tier::Id, 20, Some("users_pkey"));
         assert_eq!(
             (status, detail.as_str()),
-            (Status::Warning, "Users are found by their whole id only: no other column is searched.")
+            (Status::Warning, "Users are found only by their full ID: no other column is searched.")
         );
         assert!(hint.is_some_and(|hint| hint.contains("`directory.email`")));
     }
