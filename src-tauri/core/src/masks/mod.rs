@@ -1,7 +1,7 @@
 //! Hiding secrets in what people read: answers, refusals, URLs, the audit log.
 //!
 //! An application may repeat what it was sent, in whatever spelling its pages and answers use: escaped for HTML,
-//! for JSON or for a URL, twice, or as Base64. [`Masks`] knows the secrets and finds all of those; `spelling`
+//! for JSON or for a URL, twice, or as Base64; and no more of it than its beginning. [`Masks`] knows the secrets and finds all of those; `spelling`
 //! says how a text can be read.
 
 mod spelling;
@@ -32,7 +32,7 @@ pub struct Masks {
 impl Masks {
     /// Masks for these secrets. An empty one hides nothing.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
-        let mut wanted = Vec::new();
+        let (mut whole, mut cut) = (Vec::new(), Vec::new());
         for secret in secrets {
             let secret = secret.expose_secret();
             // An application may cut the white space around what it was sent.
@@ -41,6 +41,7 @@ impl Masks {
                 if text.chars().all(|char| char == '•') {
                     continue;
                 }
+                let wanted = if begins_with_an_address(text) { &mut whole } else { &mut cut };
                 wanted.extend(variants(text));
                 // `%E9`: applications and headers that know Latin-1 only.
                 let latin1: Option<Vec<u8>> =
@@ -48,7 +49,7 @@ impl Masks {
                 wanted.extend(latin1.map(Zeroizing::new));
             }
         }
-        Self { wanted: Wanted::new(wanted) }
+        Self { wanted: Wanted::new(whole, cut) }
     }
 
     /// The text with [`MASK`] in the place of every secret, however it is spelt there.
@@ -91,7 +92,7 @@ impl Masks {
         }
     }
 
-    /// As many characters as the shortest secret has in Base64.
+    /// As many characters as the shortest secret, or beginning of one, has in Base64.
     fn shortest_base64(&self) -> usize {
         self.wanted.shortest() * 4 / 3
     }
@@ -112,6 +113,11 @@ impl Masks {
                 .into_iter()
                 .any(|run| self.is_in_base64(&reading.bytes[run], depth))
     }
+}
+
+/// What a link or a path begins with is no secret: only the whole is, and the values in it, which are secrets of their own.
+fn begins_with_an_address(text: &str) -> bool {
+    text.starts_with('/') || text.contains("://")
 }
 
 /// The text as an application may write it that changes it for good: in one case, as hexadecimal digits, on one line, or
@@ -226,10 +232,46 @@ mod tests {
             assert_eq!(masked(&format!("[{changed}]"), &[secret]), "[••••]", "{changed}");
         }
         let spans = each(secret, |char, spelt| write!(spelt, "<span>{char}</span>").expect("a String"));
-        assert_eq!(masked(&format!("<p>{spans}!"), &[secret]), "<p><span>••••!");
+        assert_eq!(masked(&format!("<p>{spans}!"), &[secret]), "<p><span>••••</span>!");
         let key = "-----BEGIN KEY-----\nMIIabcdefgh\nijklmnop\n-----END KEY-----";
         assert_eq!(masked(&format!("[{}]", key.replace('\n', "\r\n")), &[key]), "[••••]");
         assert_eq!(masked("1 < 2 and 3 > 2", &["12"]), "1 < 2 and 3 > 2", "no tag");
+    }
+
+    #[test]
+    fn a_secret_of_which_only_the_beginning_is_quoted_is_masked() {
+        let secret = "canary-0815/é-of-the-support-desk";
+        for (quoted, shown) in [
+            ("Unknown token 'canary-0815/é-o...'", "Unknown token '••••...'"),
+            ("Unknown token canary-0815/é-o\u{2026}", "Unknown token ••••\u{2026}"),
+            ("canary-0815/", "••••"),
+            ("<code>CANARY-0815/É-OF</code>, then", "<code>••••</code>, then"),
+            (r#"{"given":"canary-0815\/\u00e9-of-th"}"#, r#"{"given":"••••"}"#),
+            ("?t=canary-0815%2F%C3%A9-of&x", "?t=••••&x"),
+            ("?t=canary-0815%2F%C3", "?t=••••"),
+            ("canary&#45;0815&#x2F;&eacute;&hellip;", "••••&hellip;"),
+            ("can<wbr>ary-08<wbr>15/é<b>", "••••<b>"),
+            ("63616e6172792d303831352f…", "••••…"),
+            // Too little of it to help anybody, and another word.
+            ("canary-08 was here", "canary-08 was here"),
+            ("canary-0815/edition", "canary-0815/edition"),
+            ("canary-0815/écru", "canary-0815/écru"),
+        ] {
+            assert_eq!(masked(quoted, &[secret]), shown, "{quoted}");
+        }
+        let basic = BASE64_STANDARD.encode(format!("support:{secret}"));
+        assert_eq!(masked(&format!("Basic {}...", &basic[..40]), &[secret]), "Basic ••••...");
+        let link = "https://app.example/tickets/accept?ticket=0815-4711";
+        assert_eq!(
+            masked("https://app.example/tickets is down", &[link]),
+            "https://app.example/tickets is down"
+        );
+        assert_eq!(masked("/tickets/accept is down", &["/tickets/accept?x=1"]), "/tickets/accept is down");
+        assert_eq!(
+            masked("the pass is wrong", &["pass is", "password1"]),
+            "the •••• wrong",
+            "none is cut as short"
+        );
     }
 
     #[test]
@@ -244,7 +286,7 @@ mod tests {
         // As signed cookies are: they begin alike. Comparing each with each place takes hours.
         let cookie = |at: usize| format!("eyJhbGciOiJIUzI1NiJ9.{at:06}.c0ffee");
         let cookies: Vec<SecretString> = (0..5000).map(|at| cookie(at).into()).collect();
-        let words = "eyJhbGciOiJIUzI1NiJ9 is how a token begins; a &amp; b, 100%25. ".repeat(2000);
+        let words = "eyJhbGciOi is how a token begins; a &amp; b, 100%25. ".repeat(2000);
         let text = format!("{words}{} {}", cookie(7), BASE64_STANDARD.encode(cookie(4999)));
         assert_eq!(Masks::of(&cookies).mask(&text), format!("{words}•••• ••••"));
     }
@@ -332,6 +374,28 @@ mod tests {
                     prop_assert!(!shown.contains(&spell(&secret)), "{:?} in {:?} of {:?}", spell(&secret), shown, text);
                 }
                 prop_assert!(!shown.contains(&spelt), "{:?} in {:?}", spelt, shown);
+            }
+        }
+
+        #[test]
+        fn no_spelling_of_a_quoted_beginning_comes_out(
+            secret in "[A-Za-z0-9_/+=.~-]{9,60}",
+            of_hundred in 34..100_usize,
+            spelt in 0..10_usize,
+            then in 0..10_usize,
+            end in prop_oneof![Just("; it is cut"), Just("\u{2026}"), Just("\" is unknown"), Just("</p>"), Just("&#8230;"), Just("")],
+        ) {
+            prop_assume!(!begins_with_an_address(&secret));
+            let cut = &secret[..(secret.len() * of_hundred).div_ceil(100).max(8)];
+            let case: [fn(&str) -> String; 3] = [str::to_owned, str::to_uppercase, str::to_lowercase];
+            let mut spellings: Vec<_> = spellings().into_iter().take(11).collect();
+            // This one leaves a quotation mark.
+            spellings.remove(9);
+            for case in case {
+                for quoted in [spellings[spelt](&case(cut)), spellings[then](&spellings[spelt](&case(cut)))] {
+                    let shown = masked(&format!("<p>Unknown token {quoted}{end}"), &[&secret]);
+                    prop_assert_eq!(shown, format!("<p>Unknown token ••••{end}"), "{:?}", quoted);
+                }
             }
         }
 

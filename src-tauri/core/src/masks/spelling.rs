@@ -61,8 +61,8 @@ fn unseen(bytes: &[u8]) -> Option<usize> {
 /// A text as it reads in one way.
 pub(super) struct Reading {
     pub bytes: Vec<u8>,
-    /// Where each byte was written in the original text; one more for its end.
-    at: Vec<usize>,
+    /// Where each byte was written in the original text.
+    at: Vec<Range<usize>>,
 }
 
 impl Drop for Reading {
@@ -74,7 +74,10 @@ impl Drop for Reading {
 impl Reading {
     /// As it is written.
     pub fn plain(text: &str) -> Self {
-        Self { bytes: text.as_bytes().to_vec(), at: (0..=text.len()).collect() }
+        Self {
+            bytes: text.as_bytes().to_vec(),
+            at: (0..text.len()).zip(1..).map(|(start, end)| start..end).collect(),
+        }
     }
 
     /// What Base64 of either alphabet stands for, the first `shift` characters left out; `None`: nothing.
@@ -96,7 +99,7 @@ impl Reading {
                 bytes.push(u8::try_from(bits >> held & 0xff).expect("eight bits"));
             }
         }
-        let at = vec![0; bytes.len() + 1];
+        let at = vec![0..0; bytes.len()];
         (!bytes.is_empty()).then_some(Self { bytes, at })
     }
 
@@ -116,22 +119,18 @@ impl Reading {
                 }
                 None => (vec![self.bytes[at]], 1),
             };
-            read.at.resize(read.at.len() + bytes.len(), self.at[at]);
+            let written = self.at[at].start..self.at[at + length - 1].end;
+            read.at.resize(read.at.len() + bytes.len(), written);
             read.bytes.extend(bytes);
             at += length;
         }
-        read.at.push(self.at[self.bytes.len()]);
         is_changed.then_some(read)
     }
 
-    /// The same place in the original text.
+    /// The same place in the original text; it is not empty.
     pub fn source(&self, place: Range<usize>) -> Range<usize> {
-        let Range { start, mut end } = place;
         // An escape that stands for several bytes is masked as a whole.
-        while end < self.bytes.len() && end > start && self.at[end] == self.at[end - 1] {
-            end += 1;
-        }
-        self.at[start]..self.at[end]
+        self.at[place.start].start..self.at[place.end - 1].end
     }
 }
 
