@@ -2,12 +2,15 @@
 //! they can be signed out of, whatever kind of sign-in it was. In the session's window and in the test of the sign-in.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Map, json};
 use understudy_core::audit::EndCause;
 use understudy_core::session::Phase;
@@ -25,6 +28,9 @@ struct Server {
     /// Sessions by cookie, tokens and one-time links, as long as they count.
     live: Mutex<BTreeSet<String>>,
     received: Mutex<Vec<String>>,
+    /// It compresses each answer, asked or not; and what was accepted.
+    compresses: bool,
+    accepted: Mutex<BTreeSet<String>>,
 }
 
 impl Server {
@@ -39,6 +45,30 @@ struct Application {
     origin: String,
     api: String,
     folder: tempfile::TempDir,
+}
+
+async fn answer_in_its_coding(
+    state: State<Arc<Server>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let server = Arc::clone(&state);
+    let accepted = headers.get(header::ACCEPT_ENCODING).map(|value| value.to_str().expect("text").to_owned());
+    server.accepted.lock().expect("no panic").insert(accepted.unwrap_or_default());
+    let response = answer(state, method, uri, headers).await;
+    if !server.compresses {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+    let mut compressed = GzEncoder::new(Vec::new(), Compression::best());
+    compressed.write_all(&body).expect("it is kept in memory");
+    parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    // Some frameworks leave the body of a redirect empty and say that it is compressed all the same.
+    let bytes = if body.is_empty() { Vec::new() } else { compressed.finish().expect("it is kept in memory") };
+    Response::from_parts(parts, bytes.into())
 }
 
 async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
@@ -99,12 +129,16 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
 
 impl Application {
     async fn start() -> Self {
-        let server = Arc::new(Server::default());
+        Self::of(Server::default()).await
+    }
+
+    async fn of(server: Server) -> Self {
+        let server = Arc::new(server);
         let mut origins = Vec::new();
         for _ in 0..2 {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
             origins.push(format!("http://{}", listener.local_addr().expect("an address")));
-            let routes = Router::new().fallback(answer).with_state(Arc::clone(&server));
+            let routes = Router::new().fallback(answer_in_its_coding).with_state(Arc::clone(&server));
             tokio::spawn(async move { axum::serve(listener, routes).await });
         }
         let folder = tempfile::tempdir().expect("a folder");
@@ -173,6 +207,23 @@ async fn a_links_session_is_verified_and_signed_out_behind_a_csrf_check() {
     let opened = tried.exchanges.iter().find(|one| one.title == "The link").expect("it was opened");
     assert!(opened.by_window && opened.url.ends_with("/enter?ticket=••••"), "{opened:#?}");
     assert!(opened.leads_to.as_ref().is_some_and(|to| to.ends_with('/')), "{opened:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_that_compresses_its_answers_is_read_as_a_window_reads_it() {
+    // The webhook, its verification and the form of the sign-out's page; a link that is captured and opened; a page that
+    // is fetched by a step.
+    let link = "[sign_in]\nkind = \"link\"\nopen = \"link\"\nredirect_to = \"$app/\"\n\
+        [[sign_in.steps]]\nurl = \"$app/link\"\nbody = {}\ncapture = { link = { json = \"/url\" } }\n";
+    let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
+        [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n\
+        [[sign_in.steps]]\nmethod = \"GET\"\nurl = \"$app/\"\ncapture = { csrf = { form = \"csrf\" } }\n";
+    for sign_in in ["[sign_in]\nurl = \"$app/login\"\nbody = {}\n", link, exchange] {
+        let application = Application::of(Server { compresses: true, ..Server::default() }).await;
+        application.works(&format!("{sign_in}{VERIFY}{CSRF_LOGOUT}")).await;
+        let accepted = application.server.accepted.lock().expect("no panic").clone();
+        assert_eq!(accepted, BTreeSet::from(["gzip, deflate".to_owned()]), "over HTTP, as WebKit asks");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,12 +2,15 @@
 //! the core's `Browser` trait. What a real webview adds (the desk, the bar, isolation) is tested end to end.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use flate2::read::GzDecoder;
 use reqwest::cookie::{CookieStore, Jar};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Notify;
 use understudy_core::browser::{
@@ -111,7 +114,14 @@ async fn read(response: reqwest::Response) -> Answer {
     let headers =
         headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
     let headers = headers.collect();
-    Answer::read(status, headers, &response.bytes().await.unwrap_or_default())
+    let is_gzip = response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding == "gzip");
+    let mut body = response.bytes().await.unwrap_or_default().to_vec();
+    if is_gzip && !body.is_empty() {
+        let mut read = Vec::new();
+        GzDecoder::new(body.as_slice()).read_to_end(&mut read).expect("it is compressed as it says");
+        body = read;
+    }
+    Answer::read(status, headers, &body)
 }
 
 #[async_trait]
@@ -122,6 +132,9 @@ impl Browser for PlainBrowser {
             .cookie_provider(Arc::clone(&jar))
             .no_proxy()
             .user_agent(user_agent())
+            .default_headers(
+                [(ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"))].into_iter().collect(),
+            )
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(Error::internal)?;

@@ -16,20 +16,40 @@ pub fn check() -> Result<()> {
     variable(FILE).map_or(Ok(()), |file| check_file(&file))
 }
 
-/// Why there was no certificate to trust. `cause` says it where no variable does.
-pub fn explain_lack(cause: &dyn std::fmt::Display) -> Error {
+/// Why no certificate can be checked. `cause` says it where no variable does. `named` is the file of `network.ca`.
+pub fn explain_lack(cause: &str, named: Option<&Path>) -> Error {
     if let Some(file) = variable(FILE) {
         return unusable(FILE, &no_certificate(&file));
     }
     if let Some(folders) = variable(FOLDERS) {
         return unusable(FOLDERS, &no_certificate(&folders));
     }
-    Error::new(
-        Code::FileFailed,
-        "This computer has no list of certificate authorities, so no application can be told from a false one.",
-    )
-    .hint("Install the system's certificates (the package is most often called `ca-certificates`), then try again.")
-    .details(cause.to_string())
+    lack_on(std::env::consts::OS, named).details(cause)
+}
+
+/// Windows and macOS have their authorities built in: there, it is the checking itself that could not be set up, most
+/// likely by what `network.ca` adds to it.
+fn lack_on(system: &str, named: Option<&Path>) -> Error {
+    let (message, hint) = match (system, named) {
+        ("windows" | "macos", Some(file)) => (
+            format!("This computer does not accept the certificates in {} as authorities.", file.display()),
+            "`network.ca` has to name the authority's own certificate, as the company's IT gives it out.",
+        ),
+        ("windows", None) => (
+            "Windows could not check certificates, so no application can be told from a false one.".into(),
+            "See in Services whether \"Cryptographic Services\" is running, start it, then try again.",
+        ),
+        ("macos", None) => (
+            "macOS could not check certificates, so no application can be told from a false one.".into(),
+            "Restart the computer, then try again. If it stays so, ask your IT whether a profile restricts certificates.",
+        ),
+        _ => (
+            "This computer has no list of certificate authorities, so no application can be told from a false one."
+                .into(),
+            "Install the system's certificates (the package is most often called `ca-certificates`), then try again.",
+        ),
+    };
+    Error::new(Code::FileFailed, message).hint(hint)
 }
 
 /// macOS and Windows ask their own store, whatever the variables say.
@@ -56,4 +76,26 @@ fn unusable(variable: &str, why: &str) -> Error {
         format!("The environment variable {variable} names no certificates that can be used. {why}"),
     )
     .hint("Correct the variable, or unset it: without it, the certificates of this computer are trusted.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lacks_is_told_in_words_of_its_system() {
+        let ca = Path::new("C:/acme.pem");
+        for system in ["windows", "macos"] {
+            let ours = lack_on(system, Some(ca));
+            assert!(ours.message.contains("C:/acme.pem"), "{}", ours.message);
+            assert!(ours.hint.expect("a hint").contains("`network.ca`"), "{system}");
+        }
+        let hint = |system| lack_on(system, None).hint.expect("a hint");
+        assert!(hint("windows").contains("Cryptographic Services") && !hint("windows").contains("package"));
+        assert!(hint("macos").contains("profile") && !hint("macos").contains("package"));
+        // Only Linux keeps its authorities in a package, whatever the file adds to them.
+        for named in [None, Some(ca)] {
+            assert!(lack_on("linux", named).hint.expect("a hint").contains("`ca-certificates`"));
+        }
+    }
 }

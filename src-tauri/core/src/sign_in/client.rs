@@ -8,7 +8,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use cookie_store::{Cookie, CookieDomain, CookieExpiration, CookieStore, RawCookie};
 use reqwest::header::{
-    AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    SET_COOKIE,
 };
 use reqwest::redirect::Policy;
 use secrecy::zeroize::{Zeroize, Zeroizing};
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 use url::{Origin, Url};
 
 use super::authorities;
+use super::coding;
 use super::kept::{Unkept, deletion, of_path, unkept, unsent};
 use crate::browser::{Answer, Gateway, PlannedRequest, SameSite, SessionCookie, Unanswered};
 use crate::charset;
@@ -26,7 +28,7 @@ use crate::regular_file;
 use crate::user_agent::user_agent;
 use crate::wiped::wipe_fields;
 
-/// Bytes of an answer that are read.
+/// Bytes of an answer that are read, as they come and once they are decoded.
 pub const LONGEST: usize = 1 << 20;
 
 /// Headers of an answer.
@@ -103,7 +105,9 @@ impl Client {
         }
         authorities::check()?;
         // Nothing else is left that could fail here: <https://docs.rs/reqwest/latest/reqwest/struct.ClientBuilder.html#method.build>
-        let http = http.build().map_err(|cause| authorities::explain_lack(&in_words(&cause)))?;
+        let http = http
+            .build()
+            .map_err(|cause| authorities::explain_lack(&in_words(&cause), network.ca.as_deref()))?;
         Ok(Self {
             http,
             jar: CookieStore::new(),
@@ -255,6 +259,12 @@ impl Client {
                 sending = sending.body(body.expose_secret().to_owned());
             }
         }
+        let names_encoding = request.is_some_and(|request| {
+            request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept-encoding"))
+        });
+        if !names_encoding {
+            sending = sending.header(ACCEPT_ENCODING, coding::accepted(url));
+        }
         // A request that says its cookies itself stands beside the jar: it is of another session.
         let is_beside = request.is_some_and(|request| {
             request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"))
@@ -290,6 +300,8 @@ impl Client {
                 break;
             }
         }
+        let (bytes, goes_on) = coding::decode(bytes, &headers, LONGEST).map_err(Unanswered::BrokenOff)?;
+        is_cut |= goes_on;
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let body = charset::decode(&bytes, kind);
         Ok(Reply { status, headers, body, is_cut, url: url.clone() })

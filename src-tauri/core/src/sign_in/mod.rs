@@ -8,6 +8,7 @@ mod authorities;
 mod capture;
 mod causes;
 mod client;
+mod coding;
 mod csrf;
 mod forest;
 mod form;

@@ -1,0 +1,234 @@
+//! The codings in which the body of an answer may come, compressed whether that was asked for or not. A window asks for
+//! them and takes them off before a page sees anything; what stands in its place does the same, with the same patience:
+//! what is no such coding after all, or breaks off, is read as far as it goes.
+
+use std::io::{Error, ErrorKind, Read};
+
+use brotli_decompressor::Decompressor;
+use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use secrecy::zeroize::Zeroizing;
+use url::Url;
+
+/// Codings that one answer is believed to have, one around the other. More are an attempt to keep a reader busy.
+const MOST: usize = 4;
+
+/// Bytes that Brotli reads at a time.
+const READ_AT_A_TIME: usize = 4096;
+
+/// A way to compress a body.
+#[derive(Clone, Copy)]
+enum Coding {
+    Gzip,
+    /// With zlib's frame, as the standard has it, or without, as some servers understood it.
+    Deflate,
+    Brotli,
+}
+
+/// What `Accept-Encoding` says to `url`, as `WebKit` and Chromium have it: Brotli over TLS alone, as there are proxies
+/// that break what they do not know.
+pub(super) fn accepted(url: &Url) -> &'static str {
+    if url.scheme() == "https" { "gzip, deflate, br" } else { "gzip, deflate" }
+}
+
+/// The body as it was before it was compressed, and whether there is more of it than `longest` bytes. Fails, with a
+/// sentence, as a window does, when it says that it is compressed by Brotli and is not.
+pub(super) fn decode(
+    body: Zeroizing<Vec<u8>>,
+    headers: &HeaderMap,
+    longest: usize,
+) -> Result<(Zeroizing<Vec<u8>>, bool), String> {
+    let (mut body, mut is_cut) = (body, false);
+    // The last one was applied last.
+    for coding in codings(headers).into_iter().rev() {
+        if body.is_empty() {
+            break;
+        }
+        let (decoded, goes_on) = coding.undo(&body, longest)?;
+        (body, is_cut) = (decoded.unwrap_or(body), is_cut || goes_on);
+    }
+    Ok((body, is_cut))
+}
+
+/// The codings in the order in which they were applied; none when one is unknown, or there are too many.
+fn codings(headers: &HeaderMap) -> Vec<Coding> {
+    let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let named: Option<Vec<Coding>> = values
+        .flat_map(|value| value.split(','))
+        .take(MOST + 1)
+        .map(|name| Coding::named(name.trim()))
+        .collect();
+    named.filter(|codings| codings.len() <= MOST).unwrap_or_default()
+}
+
+impl Coding {
+    /// <https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1>
+    fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            _ => None,
+        }
+    }
+
+    /// What was compressed, as far as it can be read, and whether it goes on after `longest` bytes. `None`: it is not
+    /// compressed, whatever its header says.
+    fn undo(self, body: &[u8], longest: usize) -> Result<(Option<Zeroizing<Vec<u8>>>, bool), String> {
+        let read = match self {
+            Self::Gzip => Decoded::read(GzDecoder::new(body), longest),
+            Self::Deflate => Decoded::read(ZlibDecoder::new(body), longest).or_else(|| {
+                // Any text can begin like one without a frame; few come to a proper end.
+                Decoded::read(DeflateDecoder::new(body), longest).filter(|decoded| decoded.ended.is_ok())
+            }),
+            Self::Brotli => {
+                let decoded = Decoded::read(Decompressor::new(body, READ_AT_A_TIME), longest);
+                return match decoded {
+                    Some(decoded) => Ok((Some(decoded.bytes), decoded.is_cut)),
+                    None => Err("its body is not compressed as it says (Content-Encoding: br)".into()),
+                };
+            }
+        };
+        Ok(read.map_or((None, false), |decoded| (Some(decoded.bytes), decoded.is_cut)))
+    }
+}
+
+/// What a decoder gave.
+struct Decoded {
+    bytes: Zeroizing<Vec<u8>>,
+    /// There is more, which was not asked for.
+    is_cut: bool,
+    ended: Result<(), Error>,
+}
+
+impl Decoded {
+    /// Reads no more than `longest` bytes and one, however much there is. `None`: there was none but a fault, which is not
+    /// that the rest is missing.
+    fn read(decoder: impl Read, longest: usize) -> Option<Self> {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
+        let ended = decoder.take(limit).read_to_end(&mut bytes).map(drop);
+        if let Err(fault) = &ended
+            && bytes.is_empty()
+            && fault.kind() != ErrorKind::UnexpectedEof
+        {
+            return None;
+        }
+        let is_cut = bytes.len() > longest;
+        bytes.truncate(longest);
+        Some(Self { bytes, is_cut, ended })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    /// `{"ok":true,"text":"to be or not to be"}` compressed by Brotli's own program.
+    const BROTLI: &[u8] = &[
+        0x0b, 0x13, 0x80, 0x7b, 0x22, 0x6f, 0x6b, 0x22, 0x3a, 0x74, 0x72, 0x75, 0x65, 0x2c, 0x22, 0x74, 0x65,
+        0x78, 0x74, 0x22, 0x3a, 0x22, 0x74, 0x6f, 0x20, 0x62, 0x65, 0x20, 0x6f, 0x72, 0x20, 0x6e, 0x6f, 0x74,
+        0x20, 0x74, 0x6f, 0x20, 0x62, 0x65, 0x22, 0x7d, 0x03,
+    ];
+    const ANSWER: &[u8] = br#"{"ok":true,"text":"to be or not to be"}"#;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut to = GzEncoder::new(Vec::new(), Compression::best());
+        to.write_all(bytes).and_then(|()| to.finish()).expect("it is compressed")
+    }
+
+    fn zlib(bytes: &[u8]) -> Vec<u8> {
+        let mut to = ZlibEncoder::new(Vec::new(), Compression::best());
+        to.write_all(bytes).and_then(|()| to.finish()).expect("it is compressed")
+    }
+
+    fn without_frame(bytes: &[u8]) -> Vec<u8> {
+        let mut to = DeflateEncoder::new(Vec::new(), Compression::best());
+        to.write_all(bytes).and_then(|()| to.finish()).expect("it is compressed")
+    }
+
+    fn decoded(body: &[u8], codings: &[&'static str], longest: usize) -> Result<(Vec<u8>, bool), String> {
+        let values = codings.iter().map(|coding| (CONTENT_ENCODING, HeaderValue::from_static(coding)));
+        let (bytes, is_cut) = decode(Zeroizing::new(body.to_vec()), &values.collect(), longest)?;
+        Ok((bytes.to_vec(), is_cut))
+    }
+
+    #[test]
+    fn whatever_a_window_reads_is_read() {
+        let twice = gzip(&zlib(ANSWER));
+        let with_a_line_break = [gzip(ANSWER).as_slice(), b"\r\n"].concat();
+        let without_its_end = &gzip(ANSWER)[..gzip(ANSWER).len() - 8];
+        for (body, codings) in [
+            (gzip(ANSWER).as_slice(), ["gzip"].as_slice()),
+            (&gzip(ANSWER), &["X-GZip "]),
+            (&zlib(ANSWER), &["deflate"]),
+            (&without_frame(ANSWER), &["deflate"]),
+            (BROTLI, &["br"]),
+            (&twice, &["deflate, gzip"]),
+            (&twice, &["deflate", "gzip"]),
+            (&with_a_line_break, &["gzip"]),
+            (without_its_end, &["gzip"]),
+            // Said, and not so.
+            (ANSWER, &["gzip"]),
+            (ANSWER, &["deflate"]),
+            (ANSWER, &["identity"]),
+            (ANSWER, &["none"]),
+            (ANSWER, &[]),
+        ] {
+            assert_eq!(decoded(body, codings, 1000), Ok((ANSWER.to_vec(), false)), "{codings:?}");
+        }
+        for coding in ["gzip", "deflate", "br"] {
+            assert_eq!(
+                decoded(b"", &[coding], 1000),
+                Ok((Vec::new(), false)),
+                "{coding}, as a 302 may have it"
+            );
+        }
+        assert!(decoded(ANSWER, &["br"], 1000).expect_err("a window does not load it").contains("br"));
+        assert_eq!(decoded(b"\x28\xb5\x2f\xfd", &["zstd"], 9), Ok((b"\x28\xb5\x2f\xfd".to_vec(), false)));
+    }
+
+    #[test]
+    fn what_breaks_off_is_read_as_far_as_it_goes() {
+        let long: Vec<u8> = (0..40_000_u32).flat_map(|at| (at * at).to_string().into_bytes()).collect();
+        for (half, coding) in [(gzip(&long), "gzip"), (zlib(&long), "deflate")] {
+            let (read, is_cut) = decoded(&half[..half.len() / 2], &[coding], 1_000_000).expect("it is read");
+            assert!(read.len() > 10_000 && long.starts_with(&read) && !is_cut, "{coding}: {}", read.len());
+        }
+    }
+
+    #[test]
+    fn a_small_body_cannot_become_a_large_one() {
+        // 64 MiB of zeros in 64 kB, and that compressed again.
+        let bomb = gzip(&vec![0; 64 << 20]);
+        assert!(bomb.len() < 100_000);
+        for (body, codings) in [
+            (bomb.as_slice(), "gzip"),
+            (&zlib(&bomb), "gzip, deflate"),
+            (&gzip(&gzip(&bomb)), "gzip, gzip, gzip"),
+        ] {
+            let (read, is_cut) = decoded(body, &[codings], 5_000).expect("it is read");
+            assert!(read.len() <= 5_000 && is_cut, "{codings}: {}", read.len());
+        }
+        let (kept, _) = decoded(&bomb, &["gzip, gzip, gzip, gzip, gzip"], 5_000).expect("it is left");
+        assert_eq!(kept, bomb, "nobody compresses so often");
+        assert_eq!(
+            decoded(&gzip(ANSWER), &["gzip"], ANSWER.len()),
+            Ok((ANSWER.to_vec(), false)),
+            "as long as it may be"
+        );
+    }
+
+    #[test]
+    fn brotli_is_asked_for_over_tls_alone() {
+        let url = |text: &str| text.parse::<Url>().expect("a URL");
+        assert_eq!(accepted(&url("https://app.example/")), "gzip, deflate, br");
+        assert_eq!(accepted(&url("http://localhost:3000/")), "gzip, deflate");
+    }
+}
