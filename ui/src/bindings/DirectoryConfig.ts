@@ -9,8 +9,8 @@ export type DirectoryConfig = {
 /**
  * `postgres://user@host:port/database`, `mysql://user@host:port/database`,
  * `mongodb://user@host:port/database` or
- * `sqlite:///path/to/file.sqlite`; never with a password. Several hosts, separated by commas, are one
- * server and its replicas.
+ * `sqlite:///path/to/file.sqlite` (on Windows `sqlite:///C:/path/to/file.sqlite`); never with a password.
+ * Several hosts, separated by commas, are one server and its replicas.
  */
 url: string, 
 /**

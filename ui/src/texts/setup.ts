@@ -25,7 +25,7 @@ const fields = {
   name: { label: "Name", hint: "What your team calls the application.", example: "Acme" },
   "directory.url": {
     label: "Database",
-    hint: "A user that can only read is best. The password goes into the keyring, not in here. Also mysql://, mongodb:// or sqlite:///path/to/file.",
+    hint: "A user that can only read is best. The password goes into the keyring, not in here. Also mysql://, mongodb:// or sqlite:///path/to/file (on Windows, sqlite:///C:/path/to/file).",
     example: "postgres://readonly@db.acme.internal/acme",
   },
   "directory.table": {

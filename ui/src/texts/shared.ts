@@ -34,7 +34,7 @@ export const shared = {
       directory_unreachable: "Can't reach the database",
       directory_refused: "The database denied access",
       directory_mismatch: "The table or columns don't exist",
-      directory_timeout: "The search took too long",
+      directory_timeout: "The database took too long",
       cancelled: "Cancelled",
       query_invalid: "The database can't answer this",
       user_not_found: "This user is gone",

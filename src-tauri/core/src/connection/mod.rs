@@ -94,8 +94,8 @@ pub struct NetworkPart {
 pub struct DirectoryConfig {
     /// `postgres://user@host:port/database`, `mysql://user@host:port/database`,
     /// `mongodb://user@host:port/database` or
-    /// `sqlite:///path/to/file.sqlite`; never with a password. Several hosts, separated by commas, are one
-    /// server and its replicas.
+    /// `sqlite:///path/to/file.sqlite` (on Windows `sqlite:///C:/path/to/file.sqlite`); never with a password.
+    /// Several hosts, separated by commas, are one server and its replicas.
     pub url: String,
     /// Table or view, with its schema where it needs one: `public.users`. MongoDB's collection.
     pub table: String,

@@ -7,6 +7,7 @@ use url::Url;
 use super::faults::Faults;
 use super::hosts::{Hosts, Wanted};
 use super::{DirectoryConfig, Method, Network, NetworkPart, SshConfig};
+use crate::directory::SQLITE_URL;
 use crate::template::{Scope, Template};
 
 /// Header fields that a page's `fetch` does not set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
@@ -201,18 +202,17 @@ pub(super) fn directory_url(text: &str, id: &str) -> Option<String> {
             return if rest.contains('?') {
                 Some("takes no options for SQLite: the file is always opened for reading only".into())
             } else if !path.starts_with('/') || path.len() == 1 {
-                Some("has to name the file by its whole path: `sqlite:///home/olga/users.sqlite`".into())
+                Some(format!("has to name the file by its whole path: `{SQLITE_URL}`"))
             } else {
                 None
             };
         }
         "mongodb" | "mongodb+srv" => return mongodb_url(scheme, rest, id),
         _ => {
-            return Some(
+            return Some(format!(
                 "has to be a URL: `postgres://user@host/database`, `mysql://user@host/database`, \
-                 `mongodb://user@host/database`, or `sqlite:///path/to/file.sqlite`"
-                    .into(),
-            );
+                 `mongodb://user@host/database`, or `{SQLITE_URL}`"
+            ));
         }
     }
     let nowhere = || "has an empty place between its hosts: `host:port,host:port`".to_owned();

@@ -226,14 +226,20 @@ fn where_users_are_read_from_is_checked_without_asking() {
         (`postgres://user@host/database`) and store it with `understudy secret set acme database_password`";
     let postgresql_password = password.replace("postgres://", "postgresql://");
     let mysql_password = password.replace("postgres://", "mysql://");
-    let url = "acme.toml:4:7: directory.url: has to be a URL: `postgres://user@host/database`, \
-        `mysql://user@host/database`, `mongodb://user@host/database`, or `sqlite:///path/to/file.sqlite`";
+    let file =
+        if cfg!(windows) { "sqlite:///C:/path/to/file.sqlite" } else { "sqlite:///path/to/file.sqlite" };
+    let url = format!(
+        "acme.toml:4:7: directory.url: has to be a URL: `postgres://user@host/database`, \
+         `mysql://user@host/database`, `mongodb://user@host/database`, or `{file}`"
+    );
+    let url = url.as_str();
     let mongo_password = password.replace("postgres:", "mongodb:");
     let srv_password = password.replace("postgres:", "mongodb+srv:");
     let mongo_password = Some(mongo_password.as_str());
     let host = "acme.toml:4:7: directory.url: names no host: `mongodb://user@host/database`";
     let database = "acme.toml:4:7: directory.url: has to name the database behind the host: `mongodb://user@host/database`";
-    let path = "acme.toml:4:7: directory.url: has to name the file by its whole path: `sqlite:///home/olga/users.sqlite`";
+    let path = format!("acme.toml:4:7: directory.url: has to name the file by its whole path: `{file}`");
+    let path = path.as_str();
     for (given, expected) in [
         ("postgres://u:canary@db/acme", Some(password)),
         ("postgresql://u@db/acme?password=canary", Some(&postgresql_password)),

@@ -441,10 +441,9 @@ fn no_engine() -> Error {
         Code::ConnectionInvalid,
         "directory.url does not begin with the name of a database that can be read.",
     )
-    .hint(
-        "Use postgres://user@host/database, mysql://user@host/database, mongodb://user@host/database or \
-         sqlite:///path/to/file.sqlite",
-    )
+    .hint(format!(
+        "Use postgres://user@host/database, mysql://user@host/database, mongodb://user@host/database or {SQLITE_URL}"
+    ))
 }
 
 /// Asks, and asks once more when the connection broke in the middle: the server was restarted, or another one has
@@ -490,6 +489,10 @@ fn changed(part: &DirectoryConfig, what: &str) -> Error {
 }
 
 /// Goes before a statement that gives a right.
+/// How `directory.url` names a file of SQLite's on this system.
+pub const SQLITE_URL: &str =
+    if cfg!(windows) { "sqlite:///C:/path/to/file.sqlite" } else { "sqlite:///path/to/file.sqlite" };
+
 const ASK_ADMINISTRATOR: &str = "Ask your database administrator to run:";
 
 fn cancelled() -> Error {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::connection::DirectoryConfig;
-use crate::directory::timed_out;
+use crate::directory::{SQLITE_URL, timed_out};
 use crate::error::{Code, Error};
 
 /// Bytes of a file by which its kind is known.
@@ -16,7 +16,7 @@ pub(in crate::directory) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig
         sqlx::Error::Database(error) => error,
         sqlx::Error::Configuration(cause) => {
             return Error::new(Code::ConnectionInvalid, format!("directory.url cannot be used: {cause}."))
-                .hint("It looks like sqlite:///path/to/file.sqlite");
+                .hint(format!("It looks like {SQLITE_URL}"));
         }
         sqlx::Error::PoolTimedOut => return timed_out(part),
         sqlx::Error::PoolClosed => {
@@ -120,7 +120,7 @@ pub(super) fn file(path: &Path) -> Option<Error> {
     };
     Some(match cause.kind() {
         ErrorKind::NotFound => Error::new(Code::DirectoryUnreachable, format!("There is no file {shown}."))
-            .hint("Check the path in directory.url: sqlite:///path/to/file.sqlite"),
+            .hint(format!("Check the path in directory.url: {SQLITE_URL}")),
         ErrorKind::PermissionDenied => {
             Error::new(Code::DirectoryRefused, format!("You may not read the file {shown}."))
                 .hint("Ask for permission to read it.")
