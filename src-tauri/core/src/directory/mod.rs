@@ -5,6 +5,7 @@
 mod alike;
 mod answering;
 mod asked;
+mod borrowing;
 mod bytes;
 mod catalogue;
 mod caution;

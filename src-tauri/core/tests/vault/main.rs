@@ -397,6 +397,15 @@ mod gnome_keyring {
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
     }
 
+    /// A running keyring that holds the canary.
+    async fn start_with_the_canary(keyring: &mut Keyring) -> Vault {
+        keyring.start_bus().await.unwrap();
+        keyring.start_daemon().await.unwrap();
+        let vault = Vault::system();
+        vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+        vault
+    }
+
     /// All that this process logs, whichever crate and level.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
@@ -493,10 +502,7 @@ mod gnome_keyring {
         alone(
             "gnome_keyring::a_locked_keyring_is_told_from_a_missing_secret_and_works_once_unlocked",
             async |mut keyring| {
-                keyring.start_bus().await.unwrap();
-                keyring.start_daemon().await.unwrap();
-                let vault = Vault::system();
-                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+                let vault = start_with_the_canary(&mut keyring).await;
 
                 keyring.lock().await.unwrap();
                 refused(vault.probe().await, Code::VaultLocked);
@@ -522,10 +528,7 @@ mod gnome_keyring {
         alone(
             "gnome_keyring::a_prompt_that_nobody_answers_does_not_hold_the_caller_forever",
             async |mut keyring| {
-                keyring.start_bus().await.unwrap();
-                keyring.start_daemon().await.unwrap();
-                let vault = Vault::system();
-                vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
+                let vault = start_with_the_canary(&mut keyring).await;
                 keyring.lock().await.unwrap();
                 let mut prompts = keyring.ignore_prompts().await.unwrap();
 

@@ -13,15 +13,14 @@ use super::connect::connect;
 use super::errors;
 use crate::connection::DirectoryConfig;
 use crate::directory::Watch;
+use crate::directory::borrowing::{self, SLOW};
 use crate::directory::joined::Joined;
-use crate::directory::link::{CONNECT_TIMEOUT, Link};
+use crate::directory::link::Link;
 use crate::directory::wire::Wire;
 use crate::error::{Error, Result};
 
 /// Connections at the most: the database is somebody's production.
 pub(super) const POOL: u32 = 2;
-/// From here on somebody waits who may as well learn why.
-const SLOW: Duration = Duration::from_millis(300);
 /// An agent who reads a page leaves no connection behind for longer than this.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -149,35 +148,13 @@ impl Server {
         Ok(())
     }
 
-    /// A connection, or at once why there is none. The pool alone would go on trying while the
-    /// server refuses, and then say no more than that time is up.
+    /// A connection, or at once why there is none.
     pub(super) async fn lend(self: &Arc<Self>) -> Result<Loan> {
         self.link.ready().await?;
         self.freshen(&self.pool).await?;
-        let mut acquiring = std::pin::pin!(self.pool.acquire());
-        let acquired = tokio::select! {
-            acquired = &mut acquiring => acquired,
-            probed = async { tokio::time::sleep(SLOW).await; self.probe().await } => {
-                if probed? {
-                    self.pool.acquire().await
-                } else {
-                    // It answers, so that the other searches are what takes so long.
-                    let waiting = tokio::time::timeout(CONNECT_TIMEOUT, acquiring);
-                    waiting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-                }
-            }
-        };
-        match acquired {
-            Ok(connection) => Ok(Loan(Some(connection))),
-            Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part())),
-            Err(sqlx::Error::PoolClosed) => Err(self.failed(sqlx::Error::PoolClosed)),
-            // It went away, or no longer takes this password: why, and whether there is another one.
-            Err(_) => {
-                self.probe().await?;
-                let connection = self.pool.acquire().await.map_err(|error| self.failed(error))?;
-                Ok(Loan(Some(connection)))
-            }
-        }
+        let acquired =
+            borrowing::acquire(&self.pool, || self.probe(), |error| self.failed(error), || self.part());
+        Ok(Loan(Some(acquired.await?)))
     }
 
     /// The connection over which others are told to stop.

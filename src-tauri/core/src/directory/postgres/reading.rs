@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, Connection, Postgres, Row, ValueRef};
 use super::connect::connect;
 use super::errors;
 use crate::connection::DirectoryConfig;
+use crate::directory::borrowing::{self, SLOW};
 use crate::directory::cursor::Value;
 use crate::directory::joined::Joined;
 use crate::directory::link::{CONNECT_TIMEOUT, Link};
@@ -28,8 +29,6 @@ use crate::error::{Code, Error, Result};
 /// Connections at the most: a search has one, and a second for a moment. The database is somebody's
 /// production.
 const POOL: u32 = 2;
-/// From here on somebody waits who may as well learn why.
-const SLOW: Duration = Duration::from_millis(300);
 /// An agent who reads a page leaves no connection behind for longer than this.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -155,34 +154,11 @@ impl Server {
         Ok(())
     }
 
-    /// A connection, or at once why there is none. The pool alone would go on trying while the
-    /// server refuses, and then say no more than that time is up.
+    /// A connection, or at once why there is none.
     async fn acquire(self: &Arc<Self>) -> Result<PoolConnection<Postgres>> {
         self.link.ready().await?;
         self.freshen(&self.pool).await?;
-        let mut acquiring = std::pin::pin!(self.pool.acquire());
-        let acquired = tokio::select! {
-            acquired = &mut acquiring => acquired,
-            probed = async { tokio::time::sleep(SLOW).await; self.probe().await } => {
-                if probed? {
-                    self.pool.acquire().await
-                } else {
-                    // It answers, so that the other searches are what takes so long.
-                    let waiting = tokio::time::timeout(CONNECT_TIMEOUT, acquiring);
-                    waiting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
-                }
-            }
-        };
-        match acquired {
-            Ok(connection) => Ok(connection),
-            Err(sqlx::Error::PoolTimedOut) => Err(crate::directory::timed_out(&self.part())),
-            Err(sqlx::Error::PoolClosed) => Err(self.failed(sqlx::Error::PoolClosed)),
-            // It went away, or no longer takes this password: why, and whether there is another one.
-            Err(_) => {
-                self.probe().await?;
-                self.pool.acquire().await.map_err(|error| self.failed(error))
-            }
-        }
+        borrowing::acquire(&self.pool, || self.probe(), |error| self.failed(error), || self.part()).await
     }
 
     pub(super) fn failed(&self, error: sqlx::Error) -> Error {
