@@ -147,8 +147,9 @@ fn stay_open(start: Start) -> Result<ExitCode> {
         })
         .build(context)
         .map_err(|cause| {
-            Error::new(Code::WindowFailed, format!("The console cannot open its window: {cause}"))
-                .hint("A graphical desktop is needed; `understudy --help` lists what works without one.")
+            Error::new(Code::WindowFailed, format!("Understudy can't open its window: {cause}")).hint(
+                "It needs a graphical desktop. `understudy --help` lists the commands that work without one.",
+            )
         })?;
     app.run(|app, event| match event {
         RunEvent::ExitRequested { api, .. } if !app.state::<Leaving>().is_quitting() => {
@@ -171,9 +172,9 @@ fn windows_can_open() -> Result<()> {
         });
         Error::new(
             Code::WindowFailed,
-            format!("The console cannot open its window: no display answers ({}).", named.join(", ")),
+            format!("Understudy can't open its window: no display answers ({}).", named.join(", ")),
         )
-        .hint("A graphical desktop is needed; `understudy --help` lists what works without one.")
+        .hint("It needs a graphical desktop. `understudy --help` lists the commands that work without one.")
     })
 }
 
@@ -231,7 +232,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
         .min_inner_size(560.0, 360.0)
         .build()
         .map_err(|cause| {
-            Error::new(Code::WindowFailed, format!("The console's window cannot be opened: {cause}"))
+            Error::new(Code::WindowFailed, format!("Understudy can't open its window: {cause}"))
         })?;
     revive(&window);
     watch_network(&window);
@@ -260,7 +261,7 @@ fn say_and_leave(app: &AppHandle, error: &Error) {
     let leaving = app.clone();
     app.dialog()
         .message(error.to_string())
-        .title("Understudy cannot start")
+        .title("Understudy can't start")
         .kind(MessageDialogKind::Error)
         .show(move |_| leaving.exit(1));
 }
@@ -356,7 +357,7 @@ pub fn apply_settings(app: &AppHandle, before: Option<&Settings>, settings: &Set
     if old != Some(new) && !new.is_empty() && !is_wayland() {
         shortcuts.register(new).map_err(|cause| {
             Error::new(Code::SettingsInvalid, format!("The shortcut {new} could not be registered: {cause}"))
-                .hint("Another program may hold it. Choose another shortcut, or none.")
+                .hint("Another program may be using it. Choose another shortcut, or none.")
         })?;
     }
     if let Some(old) = old.filter(|old| *old != new && !old.is_empty()) {

@@ -37,9 +37,9 @@ fn words(session: &SessionView, now: i64) -> (String, String) {
     };
     let place = format!("{} · {}", plain::line(&session.connection_name, 60), session.environment.as_str());
     let next = if session.extensions_left > 0 {
-        "Its window offers more time."
+        "You can extend it in its window."
     } else {
-        "It cannot be extended any more."
+        "It can't be extended again."
     };
     (format!("A session ends in {left}"), format!("{place}. {next}"))
 }
@@ -121,10 +121,13 @@ mod tests {
         let said = |left_ms, extensions| words(&session(left_ms, extensions), 1_000);
         assert_eq!(
             said(120_000, 2),
-            ("A session ends in 2 minutes".into(), "Acme · production. Its window offers more time.".into())
+            (
+                "A session ends in 2 minutes".into(),
+                "Acme · production. You can extend it in its window.".into()
+            )
         );
         assert_eq!(said(119_400, 0).0, "A session ends in 2 minutes");
-        assert_eq!(said(119_400, 0).1, "Acme · production. It cannot be extended any more.");
+        assert_eq!(said(119_400, 0).1, "Acme · production. It can't be extended again.");
         assert_eq!(said(60_000, 0).0, "A session ends in 1 minute");
         assert_eq!(said(30_000, 0).0, "A session ends in 30 seconds");
         assert_eq!(said(-5, 0).0, "A session ends in 0 seconds");

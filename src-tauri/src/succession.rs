@@ -47,7 +47,7 @@ impl Predecessor {
     /// Tells whoever started this why nothing opens yet. Main thread only.
     pub fn say_that_we_wait(app: &AppHandle) {
         const WHY: &str = "Understudy is still signing out of its last sessions";
-        const THEN: &str = "It opens again as soon as that is done.";
+        const THEN: &str = "It opens as soon as they have ended.";
         let _ = writeln!(std::io::stderr(), "understudy: {WHY}. {THEN}");
         notification::show(app, WHY.into(), THEN.into());
     }

@@ -46,7 +46,7 @@ pub fn there_is_a_webview() -> Result<()> {
     wry::webview_version().map(drop).map_err(|cause| {
         Error::new(
             Code::WindowFailed,
-            format!("The console cannot open its window: the Microsoft Edge WebView2 Runtime is missing ({cause})."),
+            format!("Understudy can't open its window: the Microsoft Edge WebView2 Runtime is missing ({cause})."),
         )
         .hint(
             "Install the Evergreen Runtime from https://developer.microsoft.com/microsoft-edge/webview2, or ask IT for \
@@ -61,6 +61,6 @@ pub fn show(error: &Error) {
     // SAFETY: both texts end with a zero and live through the call; there is no window to own the dialog.
     #[allow(unsafe_code, reason = "the dialogs that need none are those of a running application")]
     unsafe {
-        MessageBoxW(None, &text, w!("Understudy cannot start"), MB_OK | MB_ICONERROR);
+        MessageBoxW(None, &text, w!("Understudy can't start"), MB_OK | MB_ICONERROR);
     }
 }

@@ -651,7 +651,7 @@ async fn without_a_display_the_console_says_so() {
         let said = String::from_utf8(output.stderr).expect("text");
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(
-            said.contains("The console cannot open its window: no display answers") && said.contains(told),
+            said.contains("Understudy can't open its window: no display answers") && said.contains(told),
             "{said}"
         );
         assert!(said.contains("A graphical desktop is needed") && !said.contains("panicked"), "{said}");

@@ -50,13 +50,13 @@ async fn back_forward_reload_and_zoom_are_the_pages_and_a_new_window_is_this_one
     enabled([false, true]).await?;
 
     press("Zoom in").await?;
-    console.ui.by_role("button", "110 %: back to 100 %").await?;
+    console.ui.by_role("button", "110%, reset to 100%").await?;
     assert_eq!(console.ask("bar_state", "{}").await?["zoom"], 1.1);
     press("Zoom in").await?;
-    press("125 %: back to 100 %").await?;
-    console.ui.wait_until_gone("button", "125 %: back to 100 %").await?;
+    press("125%, reset to 100%").await?;
+    console.ui.wait_until_gone("button", "125%, reset to 100%").await?;
     desktop.press(&window, &["ctrl+minus"]).await?;
-    console.ui.by_role("button", "90 %: back to 100 %").await?;
+    console.ui.by_role("button", "90%, reset to 100%").await?;
     let location = console.ask("bar_state", "{}").await?["location"].clone();
     assert_eq!(location, shop.demo.application.origin());
     let errors = console.ui.console_errors().await?;

@@ -30,7 +30,7 @@ async fn the_button_the_list_the_key_and_the_windows_own_button_all_sign_out() -
             "the console's list" => {
                 let name = console.ask("console_state", "{}").await?["sessions"][0]["user"]["name"].clone();
                 let name = name.as_str().unwrap_or_default().to_owned();
-                console.ui.by_role("button", &format!("End the session of {name}")).await?.click().await?;
+                console.ui.by_role("button", &format!("End the session as {name}")).await?.click().await?;
             }
             "Ctrl+W" => shop.stage.desktop.press(&window, &["ctrl+w"]).await?,
             _ => shop.stage.desktop.close(&window).await?,
@@ -195,7 +195,7 @@ async fn a_start_while_the_console_quits_waits_for_its_end_and_opens_then() -> R
             break line;
         }
     };
-    assert!(why.contains("opens again as soon as that is done"), "{why}");
+    assert!(why.contains("opens as soon as they have ended"), "{why}");
     let is_open = async || {
         let windows = desktop.windows().await?;
         Ok(windows.into_iter().find(|window| window.title == "Understudy"))

@@ -384,7 +384,7 @@ async fn clerk_signs_in_by_the_link_of_an_actor_token() -> Result<()> {
     story(Running { is_forgotten: false, ..running }).await
 }
 
-/// A lead with nothing but the form: what the application runs, what is asked, Try it, Save.
+/// A lead with nothing but the form: what the application runs, what is asked, Test sign-in, Save.
 #[tokio::test(flavor = "multi_thread")]
 async fn from_nothing_to_signed_in_by_the_form_alone() -> Result<()> {
     use crate::setup::{fill, press, runs};
@@ -393,10 +393,10 @@ async fn from_nothing_to_signed_in_by_the_form_alone() -> Result<()> {
     let program = &running.program;
     let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
     let console = stage.open(&[]).await?;
-    press(&console, "Connect a directory").await?;
+    press(&console, "Connect your database").await?;
     fill(&console, "Name", "Shop").await?;
     let database = place.path().join("shop.sqlite3");
-    fill(&console, "Database", &format!("sqlite://{}", database.display())).await?;
+    fill(&console, "Database URL", &format!("sqlite://{}", database.display())).await?;
     console.ui.press(thirtyfour::Key::Tab).await?;
     console.ui.with_text("status", "looks most like your users").await?;
     runs(&console, "django-hijack").await?;
@@ -404,14 +404,14 @@ async fn from_nothing_to_signed_in_by_the_form_alone() -> Result<()> {
     fill(&console, "Operator's user name", "support").await?;
     let password = console.ui.session().find(thirtyfour::By::Css("input[type=password]")).await?;
     password.send_keys(PASSWORD).await?;
-    let user = console.ui.by_role("combobox", "User's id").await?;
+    let user = console.ui.by_role("combobox", "User ID").await?;
     user.send_keys(&running.ids[0]).await?;
-    press(&console, "Try it").await?;
+    press(&console, "Test sign-in").await?;
     let tried = console.ui.with_text("status", "was signed in and out again").await?.text().await?;
     ensure!(tried.contains("the hijack") && !tried.contains(PASSWORD), "{tried}");
     ensure!(program.sessions().await.is_empty(), "{:#?}", program.sessions().await);
     console.ui.press(thirtyfour::Key::Control + "s").await?;
-    console.ui.wait_until_gone("combobox", "What the application runs").await?;
+    console.ui.wait_until_gone("combobox", "Sign-in method").await?;
     console.become_user(&running.ids[0], "by the form alone").await?;
     wait_until_active(&console, &["active"], program).await?;
     program.received(|one| one["path"] == "/" && one["user"] == ADA && one["status"] == 200).await;

@@ -20,18 +20,18 @@ async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<(
     let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
     let console = stage.open(&[]).await?;
 
-    press(&console, "Connect a directory").await?;
+    press(&console, "Connect your database").await?;
     fill(&console, "Name", "My shop").await?;
-    fill(&console, "Database", &known.directory.url).await?;
+    fill(&console, "Database URL", &known.directory.url).await?;
     // The rest of the directory is in the database itself: its table, its columns, and users as a proof.
     console.ui.press(Key::Tab).await?;
     console.ui.with_text("status", "looks most like your users").await?;
     let directory = &known.directory;
     for (field, expected) in [
         ("Table", Some(&directory.table)),
-        ("Id column", Some(&directory.id)),
+        ("ID column", Some(&directory.id)),
         ("Name column", directory.name.as_ref()),
-        ("E-mail column", directory.email.as_ref()),
+        ("Email column", directory.email.as_ref()),
         ("Created column", directory.created_at.as_ref()),
     ] {
         let found = console.ui.by_role("combobox", field).await?.prop("value").await?;
@@ -89,9 +89,9 @@ async fn a_connection_added_in_a_terminal_is_there_when_one_comes_back_to_the_co
     console.ui.quit().await
 }
 
-/// Says what the application runs: a preset's name; the empty one is "Written by hand".
+/// Says what the application runs: a preset's name; the empty one is "Custom request".
 pub async fn runs(console: &Console<'_>, preset: &str) -> Result<()> {
-    let chooser = console.ui.by_role("combobox", "What the application runs").await?;
+    let chooser = console.ui.by_role("combobox", "Sign-in method").await?;
     let option = format!("option[value='{preset}']");
     console
         .ui
@@ -116,7 +116,7 @@ async fn a_console_that_cannot_keep_its_log_says_so_and_does_not_start() -> Resu
     // No audit log, no session: and here not even a console.
     std::fs::create_dir_all(stage.home().audit_file()?)?;
     let reading = async {
-        let window = stage.desktop.wait_for_window("Understudy cannot start").await?;
+        let window = stage.desktop.wait_for_window("Understudy can't start").await?;
         stage.desktop.press(&window, &["Return"]).await
     };
     let ((code, said), ()) = tokio::try_join!(stage.run(&[], ""), reading)?;

@@ -97,7 +97,7 @@ async fn a_shortcut_that_another_program_holds_is_said_and_leaves_the_one_before
     let error = save(HELD).await?;
     assert_eq!(error["code"], "settings_invalid", "{error}");
     assert!(
-        error["hint"].as_str().is_some_and(|hint| hint.contains("Another program may hold it")),
+        error["hint"].as_str().is_some_and(|hint| hint.contains("Another program may be using it")),
         "{error}"
     );
     let kept = &console.ask("console_state", "{}").await?["settings"]["shortcut"];

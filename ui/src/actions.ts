@@ -34,6 +34,8 @@ import { texts } from "./texts";
 export interface Action {
   id: string;
   label: string;
+  /** Another name that finds it in the palette. */
+  alias?: string;
   icon: typeof Search;
   /** `Mod+Enter`, `/`; the first one is shown. */
   chords: string[];
@@ -125,6 +127,7 @@ export const actions: Action[] = [
   {
     id: "impersonate",
     label: texts.actions.impersonate,
+    alias: texts.users.impersonate,
     icon: VenetianMask,
     chords: ["Mod+Enter"],
     ofList: true,

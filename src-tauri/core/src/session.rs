@@ -230,7 +230,7 @@ impl Session {
         let no = |message: &str| Err(Error::new(Code::PolicyRefused, message));
         match (self.view.phase, self.limit.minutes) {
             (Phase::Active, Some(minutes)) if self.view.extensions_left > 0 => Ok(minutes),
-            (Phase::Active, Some(_)) => no("This session cannot be extended again.").map_err(|error| {
+            (Phase::Active, Some(_)) => no("This session can't be extended again.").map_err(|error| {
                 error.hint("Finish here, or sign in again with a new reason when it has ended.")
             }),
             (Phase::Active, None) => no("This session has no time limit."),

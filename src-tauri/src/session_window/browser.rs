@@ -66,7 +66,7 @@ impl Browser for SessionWindows {
 
     async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()> {
         let open = self.find(session)?;
-        let desk = Desk::new(origin, "One moment…", "The application's page opens or closes automatically.");
+        let desk = Desk::new(origin, "One moment…", "This page opens or closes automatically.");
         lock(&open.answers).clear();
         let is_page = !open.is_ours();
         if is_page && origin.ascii_serialization().starts_with("http://") {
@@ -140,7 +140,7 @@ impl Browser for SessionWindows {
         match tokio::time::timeout(DESK_LIMIT, answer).await {
             Ok(Ok(Ok(_))) => Ok(()),
             Ok(Ok(Err(Unanswered::Failed(words)))) => {
-                Err(failed(format!("its storage took nothing ({words})")))
+                Err(failed(format!("its storage refused the entries ({words})")))
             }
             _ => Err(gone()),
         }
@@ -307,9 +307,9 @@ async fn is_desk_ready(open: &Open, limit: Duration) -> Result<bool> {
         Ok(Ok(ready)) if matches!(*ready, Ready::Yes | Ready::Covered) => Ok(true),
         Ok(Ok(ready)) if *ready == Ready::Never => Err(Error::new(
             Code::WindowFailed,
-            "The session window's web process ends as soon as it starts.",
+            "The session window's web process stops as soon as it starts.",
         )
-        .hint("Try again; if it keeps happening, restart Understudy, and check whether memory is short.")),
+        .hint("Try again. If it keeps happening, restart Understudy and check whether the computer is low on memory.")),
         Ok(_) => Err(gone()),
     }
 }
@@ -319,5 +319,5 @@ async fn wait_for_desk(open: &Open) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Code::WindowFailed, "The session window did not finish loading.")
-        .hint("Try again; if it keeps happening, restart Understudy."))
+        .hint("Try again. If it keeps happening, restart Understudy."))
 }

@@ -44,7 +44,7 @@ pub struct Fault {
 /// The page's web process crashed, was killed, or ran out of memory.
 pub const PAGE_ENDED: Fault = Fault {
     title: "This page stopped working",
-    hint: "Its process ended unexpectedly. Reload the page, or end the session, which signs out as usual.",
+    hint: "Its process ended unexpectedly. Reload the page, or end the session to sign out.",
     retry: Some("Reload"),
     close: "End session",
 };
@@ -52,8 +52,8 @@ pub const PAGE_ENDED: Fault = Fault {
 /// WebKit's network process, which kept the cookies, is another one now.
 pub const COOKIES_LOST: Fault = Fault {
     title: "This session's cookies are gone",
-    hint: "The network process that kept them ended unexpectedly, so nobody is signed in here any more. End the \
-           session and open it again. The application was not told, and may keep its side until it expires.",
+    hint: "The network process that kept them ended unexpectedly, so you are no longer signed in here. End the \
+           session and open it again. The application may keep its own session until it expires.",
     retry: None,
     close: "End session",
 };

@@ -74,7 +74,7 @@ impl Downloads {
                 self.say(
                     ToastKind::Bad,
                     format!("{} was not saved", name(suggested)),
-                    format!("The downloads folder cannot be used: {cause}"),
+                    format!("Understudy can't write to the downloads folder: {cause}"),
                 );
                 None
             }
@@ -92,21 +92,19 @@ impl Downloads {
             self.say(
                 ToastKind::Good,
                 format!("Saved {file}"),
-                format!(
-                    "It came from the session of {who} and is in {folder}. It stays when the session ends."
-                ),
+                format!("From the session as {who}, in {folder}. The file is kept after the session ends."),
             );
         } else {
             self.say(
                 ToastKind::Bad,
                 format!("{file} was not saved"),
-                format!("The download broke off. Start it again in the session of {who}."),
+                format!("The download was interrupted. Start it again in the session as {who}."),
             );
         }
     }
 
     fn say_broken(&self, place: &Path) {
-        let hint = format!("The download broke off when the session of {} ended.", self.who);
+        let hint = format!("The download was interrupted because the session as {} ended.", self.who);
         self.say(ToastKind::Bad, format!("{} was not saved", name(place)), hint);
     }
 

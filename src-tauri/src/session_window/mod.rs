@@ -140,12 +140,12 @@ impl SessionWindows {
 }
 
 fn gone() -> Error {
-    Error::new(Code::SessionUnknown, "This session's window is closed.")
+    Error::new(Code::SessionUnknown, "This session window is closed.")
 }
 
 fn failed(cause: impl std::fmt::Display) -> Error {
-    Error::new(Code::WindowFailed, format!("The session's window failed: {cause}"))
-        .hint("Try again; if it keeps happening, restart Understudy.")
+    Error::new(Code::WindowFailed, format!("The session window failed: {cause}"))
+        .hint("Try again. If it keeps happening, restart Understudy.")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

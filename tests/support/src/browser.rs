@@ -101,7 +101,7 @@ impl PlainBrowser {
 }
 
 fn closed() -> Error {
-    Error::new(Code::SessionUnknown, "This session's window is closed.")
+    Error::new(Code::SessionUnknown, "This session window is closed.")
 }
 
 async fn read(response: reqwest::Response) -> Answer {

@@ -25,7 +25,7 @@ export const destination = {
   what: "What",
   nothing: "—",
   changed: "changed",
-  unshown: "They differ in a part that is too long to show.",
+  unshown: "They differ in a part that is too long to show here.",
   aspects: {
     program: "Program",
     engine: "Database",
@@ -41,6 +41,6 @@ export const destination = {
   } satisfies Record<Aspect, string>,
   use: "Use it there",
   useMany: "Use them there",
-  retype: "Type another…",
+  retype: "Enter another…",
   compare: "Compare…",
 };

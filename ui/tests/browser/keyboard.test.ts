@@ -64,7 +64,7 @@ describe("keys alone", () => {
     await page.getByRole("button", { name: "New connection" }).focus();
     await page.keyboard.press("Enter");
     await page.getByLabel("Name", { exact: true }).waitFor();
-    await page.getByLabel("Database", { exact: true }).focus();
+    await page.getByLabel("Database URL", { exact: true }).focus();
     await page.keyboard.type("postgres://readonly@db.acme.example/acme");
     await page.keyboard.press("Tab");
     await page.getByText("looks most like your users").waitFor();
@@ -118,7 +118,7 @@ describe("keys alone", () => {
     expect(unseen).toEqual([]);
     for (const wanted of ["Search users", "Users", "Close details"]) expect(names).toContain(wanted);
     // The list's headers are one stop together: arrows lead from one to the next.
-    expect(names.filter((name) => ["E-mail", "Plan", "Created"].includes(name)).length).toBeLessThan(2);
+    expect(names.filter((name) => ["Email", "Plan", "Created"].includes(name)).length).toBeLessThan(2);
     await opened.close();
   });
 });
@@ -239,9 +239,9 @@ describe("the list", () => {
     await grid(page).focus();
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Shift+F10");
-    await page.getByRole("menuitem", { name: "Copy id" }).waitFor();
+    await page.getByRole("menuitem", { name: "Copy ID" }).waitFor();
     // Down the menu until the entry is chosen: where the choice begins is the menu's own business.
-    const copy = page.getByRole("menuitem", { name: "Copy id" });
+    const copy = page.getByRole("menuitem", { name: "Copy ID" });
     await expect
       .poll(async () => {
         const chosen = (await copy.getAttribute("data-highlighted")) !== null;
@@ -321,7 +321,7 @@ describe("at 200 % zoom", () => {
     await running.getByText("Anna Svensson").waitFor();
     expect(await grid(page).evaluate((node) => node.clientHeight)).toBeGreaterThan(120);
     await picture(page, "zoomed-running-light");
-    await running.getByRole("button", { name: "End the session of Anna Svensson" }).click();
+    await running.getByRole("button", { name: "End the session as Anna Svensson" }).click();
     await running.waitFor({ state: "detached" });
     await opened.close();
   });
@@ -331,7 +331,7 @@ describe("at 200 % zoom", () => {
     const { page } = opened;
     await grid(page).focus();
     await page.keyboard.press("?");
-    const sheet = page.getByRole("dialog", { name: "Keys" });
+    const sheet = page.getByRole("dialog", { name: "Keyboard shortcuts" });
     await sheet.waitFor();
     const inSight = (text: string) =>
       sheet.getByText(text, { exact: true }).evaluate((node) => {

@@ -248,7 +248,7 @@ const views: View[] = [
     go: async (page) => {
       await grid(page).waitFor();
       await page.keyboard.type("plan:Team");
-      await page.getByRole("button", { name: "Whole values only" }).waitFor();
+      await page.getByRole("button", { name: "Exact matches only" }).waitFor();
     },
   },
   {
@@ -318,7 +318,7 @@ const views: View[] = [
     go: async (page) => {
       await grid(page).waitFor();
       await page.keyboard.type("bogdan");
-      await page.getByRole("button", { name: /Search everywhere/ }).waitFor();
+      await page.getByRole("button", { name: /Search all rows (slow)/ }).waitFor();
     },
   },
   {
@@ -358,7 +358,7 @@ const views: View[] = [
     go: async (page) => {
       await grid(page).waitFor();
       await page.keyboard.type("bogdan");
-      await page.getByRole("button", { name: /Search everywhere/ }).waitFor();
+      await page.getByRole("button", { name: /Search all rows (slow)/ }).waitFor();
       await page.evaluate(() => void window.understudy?.hold("search_users"));
       await page.keyboard.press("Enter");
       await page.getByRole("progressbar").waitFor();
@@ -475,7 +475,7 @@ const views: View[] = [
           99,
         ),
     },
-    go: (page) => page.getByRole("button", { name: "Type the password…" }).waitFor(),
+    go: (page) => page.getByRole("button", { name: "Enter the password…" }).waitFor(),
   },
   {
     name: "loading",
@@ -597,7 +597,7 @@ const views: View[] = [
       await page.getByRole("combobox", { name: "Channel" }).waitFor();
       await page.getByRole("textbox", { name: "Reason" }).fill("Ticket 88240: cannot see invoice");
       await page.keyboard.press("Control+Enter");
-      await page.getByText("The application wants this to be filled in.").waitFor();
+      await page.getByText("The application requires this.").waitFor();
     },
   },
   {
@@ -649,7 +649,7 @@ const views: View[] = [
       await grid(page)
         .getByRole("row", { name: /Anna Svensson/ })
         .click({ button: "right" });
-      await page.getByRole("menuitem", { name: "Copy id" }).waitFor();
+      await page.getByRole("menuitem", { name: "Copy ID" }).waitFor();
     },
   },
   {
@@ -791,7 +791,7 @@ const views: View[] = [
       );
       await page.keyboard.press("F5");
       await page.getByText("Details", { exact: true }).first().click();
-      await page.getByText(/Trying again in/).waitFor();
+      await page.getByText(/Retrying in/).waitFor();
     },
   },
   {

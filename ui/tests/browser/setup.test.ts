@@ -27,13 +27,13 @@ const menuOf = (page: Page, name: RegExp) =>
 /** A new connection whose database has just been named. */
 async function typedUrl(page: Page): Promise<void> {
   await newConnection(page);
-  const url = page.getByLabel("Database", { exact: true });
+  const url = page.getByLabel("Database URL", { exact: true });
   await url.fill("postgres://readonly@db.acme.example/acme");
   await url.press("Tab");
   await page.clock.runFor(50);
 }
 
-const runs = (page: Page) => page.getByRole("combobox", { name: "What the application runs" });
+const runs = (page: Page) => page.getByRole("combobox", { name: "Sign-in method" });
 const edit = async (page: Page) => {
   await menuOf(page, /^Acme, production/);
   await page.getByRole("menuitem", { name: "Edit…" }).click();
@@ -42,8 +42,8 @@ const edit = async (page: Page) => {
 const centre = (at: Locator) => at.evaluate((element) => element.scrollIntoView({ block: "center" }));
 const tryIt = async (page: Page) => {
   await edit(page);
-  await page.getByRole("combobox", { name: "User's id" }).fill("42");
-  await page.getByRole("button", { name: "Try it" }).click();
+  await page.getByRole("combobox", { name: "User ID" }).fill("42");
+  await page.getByRole("button", { name: "Test sign-in" }).click();
 };
 
 const nobody: Opening = {
@@ -68,7 +68,7 @@ const views: View[] = [
     },
     go: async (page) => {
       await page.getByRole("button", { name: "Try the demo" }).click();
-      await page.getByText("Making 100,000 users").waitFor();
+      await page.getByText("Creating 100,000 users").waitFor();
     },
   },
   {
@@ -157,7 +157,7 @@ const views: View[] = [
       await menuOf(page, /^Acme, production/);
       await page.getByRole("menuitem", { name: "Edit…" }).click();
       await page.getByLabel("Login endpoint").scrollIntoViewIfNeeded();
-      await page.getByRole("button", { name: "Test" }).click();
+      await page.getByRole("button", { name: "Test", exact: true }).click();
       await page.getByText("1 step failed").waitFor();
     },
   },
@@ -228,7 +228,7 @@ const views: View[] = [
     go: async (page) => {
       await menuOf(page, /^Acme, production/);
       await page.getByRole("menuitem", { name: "Edit…" }).click();
-      await page.getByRole("button", { name: "Test" }).click();
+      await page.getByRole("button", { name: "Test", exact: true }).click();
       await page.getByText("2 fields need fixing:").waitFor();
       await page.getByRole("button", { name: "Users that can never be impersonated" }).click();
     },
@@ -272,7 +272,7 @@ const views: View[] = [
     go: async (page) => {
       await menuOf(page, /^Acme, production/);
       await page.getByRole("menuitem", { name: "Edit…" }).click();
-      await page.getByRole("button", { name: "Test" }).click();
+      await page.getByRole("button", { name: "Test", exact: true }).click();
       await page.locator("summary", { hasText: "Search plan" }).click();
       await page.getByText("A role that can read just this", { exact: true }).click();
       await page.getByText("CREATE ROLE understudy").waitFor();
@@ -362,7 +362,7 @@ const views: View[] = [
     go: async (page) => {
       await typedUrl(page);
       await page.clock.runFor(300);
-      await page.getByText("Looking at the tables…").waitFor();
+      await page.getByText("Reading the tables…").waitFor();
     },
   },
   {
@@ -385,7 +385,7 @@ const views: View[] = [
     go: async (page) => {
       await typedUrl(page);
       await page.getByRole("table", { name: "Newest users" }).waitFor();
-      await centre(page.getByRole("combobox", { name: "Order of a UUID's bytes" }));
+      await centre(page.getByRole("combobox", { name: "UUID byte order" }));
     },
   },
   {
@@ -447,7 +447,7 @@ const views: View[] = [
     },
     go: async (page) => {
       await typedUrl(page);
-      await page.getByText("may not read any table").scrollIntoViewIfNeeded();
+      await page.getByText("can't read any table").scrollIntoViewIfNeeded();
     },
   },
   {
@@ -463,7 +463,7 @@ const views: View[] = [
     },
     go: async (page) => {
       await typedUrl(page);
-      await page.getByRole("button", { name: "Type the password" }).scrollIntoViewIfNeeded();
+      await page.getByRole("button", { name: "Enter the password" }).scrollIntoViewIfNeeded();
     },
   },
   {
@@ -486,8 +486,10 @@ const views: View[] = [
     go: async (page) => {
       await newConnection(page);
       await page.getByLabel("Name", { exact: true }).fill("Acme");
-      await page.getByLabel("Database", { exact: true }).fill("postgres://kim:s3cret@db.acme.example/acme");
-      await runs(page).selectOption("Written by hand");
+      await page
+        .getByLabel("Database URL", { exact: true })
+        .fill("postgres://kim:s3cret@db.acme.example/acme");
+      await runs(page).selectOption("Custom request");
       await page.getByLabel("Login endpoint").fill("https://app.acme.example/login");
       await page.getByLabel("Body, as JSON").fill("{ userId: {{ user.id }} }");
       await page.getByRole("button", { name: "Add a header" }).click();
@@ -563,14 +565,14 @@ const views: View[] = [
     name: "editor-sign-in-exchange",
     go: async (page) => {
       await newConnection(page);
-      await runs(page).selectOption("Written by hand");
-      await page.getByRole("combobox", { name: "Sign-in method" }).selectOption("exchange");
+      await runs(page).selectOption("Custom request");
+      await page.getByRole("combobox", { name: "Kind of sign-in" }).selectOption("exchange");
       await page.getByRole("button", { name: "Add a request" }).click();
       const step = page.getByRole("group", { name: "Request 1", exact: true });
-      await step.getByLabel("Address").fill("https://app.acme.example/login");
+      await step.getByLabel("URL").fill("https://app.acme.example/login");
       await step.getByRole("button", { name: "Add a value" }).click();
       await step.getByLabel("Name of value 1").fill("csrf");
-      await step.getByLabel("What value 1 is called there").fill("/csrf");
+      await step.getByLabel("Key of value 1").fill("/csrf");
       await centre(step);
     },
   },
@@ -578,21 +580,21 @@ const views: View[] = [
     name: "editor-sign-in-storage",
     go: async (page) => {
       await newConnection(page);
-      await runs(page).selectOption("Written by hand");
-      await page.getByRole("combobox", { name: "Sign-in method" }).selectOption("storage");
+      await runs(page).selectOption("Custom request");
+      await page.getByRole("combobox", { name: "Kind of sign-in" }).selectOption("storage");
       await page.getByRole("button", { name: "Add an entry" }).click();
       await page.getByLabel("Name of entry 1").fill("token");
       await page.getByLabel("Value of entry 1").fill("{{ captured.token }}");
-      await centre(page.getByRole("combobox", { name: "Sign-in method" }));
+      await centre(page.getByRole("combobox", { name: "Kind of sign-in" }));
     },
   },
   {
     name: "editor-sign-in-link",
     go: async (page) => {
       await newConnection(page);
-      await runs(page).selectOption("Written by hand");
-      await page.getByRole("combobox", { name: "Sign-in method" }).selectOption("link");
-      await centre(page.getByRole("textbox", { name: "Which value is the link" }));
+      await runs(page).selectOption("Custom request");
+      await page.getByRole("combobox", { name: "Kind of sign-in" }).selectOption("link");
+      await centre(page.getByRole("textbox", { name: "Value that holds the link" }));
     },
   },
   {
@@ -608,7 +610,7 @@ const views: View[] = [
     name: "editor-trial",
     go: async (page) => {
       await edit(page);
-      const user = page.getByRole("combobox", { name: "User's id" });
+      const user = page.getByRole("combobox", { name: "User ID" });
       await user.press("ArrowDown");
       await page.clock.runFor(50);
       await page.getByRole("option", { name: /48213903/ }).waitFor();
@@ -732,7 +734,7 @@ const views: View[] = [
     go: async (page) => {
       await newConnection(page);
       await page.getByLabel("Name", { exact: true }).fill("Acme");
-      await runs(page).selectOption("Written by hand");
+      await runs(page).selectOption("Custom request");
       await page.getByLabel("admin_token").fill("canary");
       await page.getByRole("button", { name: /^Save/ }).click();
       await page.getByRole("button", { name: "Keep until I quit" }).waitFor();
@@ -794,7 +796,7 @@ const views: View[] = [
         ),
     },
     go: async (page) => {
-      await page.getByRole("button", { name: "Type the password…" }).click();
+      await page.getByRole("button", { name: "Enter the password…" }).click();
       await page.getByLabel("Secret", { exact: true }).waitFor();
     },
   },
@@ -829,7 +831,7 @@ const views: View[] = [
       },
     },
     go: async (page) => {
-      await page.getByRole("button", { name: "Type the password…" }).click();
+      await page.getByRole("button", { name: "Enter the password…" }).click();
       await page.getByLabel("Secret", { exact: true }).fill("s3cret");
       await page.keyboard.press("Enter");
       await page.getByText("There is no connection").waitFor();
@@ -859,14 +861,14 @@ const views: View[] = [
         fake.state.wayland = true;
         fake.refuse("save_settings", {
           code: "settings_invalid",
-          message: "“kim” is not an e-mail address.",
+          message: "“kim” is not an email address.",
           hint: "Leave it empty if you have none.",
         });
       },
     },
     go: async (page) => {
       await page.getByRole("button", { name: "Settings" }).click();
-      await page.getByRole("textbox", { name: "E-mail" }).fill("kim");
+      await page.getByRole("textbox", { name: "Email" }).fill("kim");
       await page.getByRole("button", { name: "Save" }).click();
       await dialog(page).getByRole("alert").waitFor();
     },

@@ -8,9 +8,9 @@ import type { Survey } from "../../src/bindings/Survey";
 import type { TableOffer } from "../../src/bindings/TableOffer";
 
 export const columns: Column[] = [
-  { name: "id", label: "Id", role: "id", kind: "integer", sortable: true, company: false },
+  { name: "id", label: "ID", role: "id", kind: "integer", sortable: true, company: false },
   { name: "full_name", label: "Name", role: "name", kind: "text", sortable: false, company: false },
-  { name: "email", label: "E-mail", role: "email", kind: "text", sortable: true, company: false },
+  { name: "email", label: "Email", role: "email", kind: "text", sortable: true, company: false },
   { name: "plan", label: "Plan", role: "other", kind: "text", sortable: false, company: false },
   { name: "company_name", label: "Company", role: "other", kind: "text", sortable: false, company: true },
   {

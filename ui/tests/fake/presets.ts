@@ -8,12 +8,12 @@ export const presets: Preset[] = [
     name: "webhook",
     title: "Your own login endpoint",
     about:
-      "The session's window sends a token that is signed for this one sign-in to an endpoint of your application, and gets the cookies. The safest way: docs/webhook has the endpoint for nine frameworks.",
+      "The session window sends a token, signed for this one sign-in, to an endpoint of your application and receives the cookies. This is the safest way. docs/webhook has the endpoint for nine frameworks.",
     settings: [
       {
         name: "app",
         label: "Application",
-        help: "The address of the application, as customers open it.",
+        help: "The application's address, as customers open it.",
         kind: "url",
         default: null,
         example: "https://app.example.com",
@@ -28,16 +28,16 @@ export const presets: Preset[] = [
       },
       {
         name: "me",
-        label: "Who am I",
-        help: "A path that answers with JSON that says who is signed in; it is asked before the page is shown.",
+        label: "Current-user endpoint",
+        help: "A path that returns the signed-in user as JSON. It is requested before the page is shown.",
         kind: "path",
         default: "/api/me",
         example: null,
       },
       {
         name: "me_id",
-        label: "The id in it",
-        help: "Where the user's id is in that JSON.",
+        label: "Path to the user ID",
+        help: "Where the user ID is in that JSON.",
         kind: "names",
         default: "id",
         example: null,
@@ -54,7 +54,7 @@ export const presets: Preset[] = [
     secrets: [
       {
         name: "impersonation_key",
-        help: "What the endpoint checks tokens with: 32 characters or more (`openssl rand -base64 32`), or a private key in PEM of which the endpoint has the public one.",
+        help: "The key that signs the tokens: 32 characters or more (`openssl rand -base64 32`), or a private key in PEM format whose public key the endpoint has.",
       },
     ],
   },
@@ -62,12 +62,12 @@ export const presets: Preset[] = [
     name: "better-auth",
     title: "Better Auth",
     about:
-      "The console signs in as an account that may impersonate, asks the admin plugin for a session of the user, and puts that session alone into the window. The account's own session is ended at once.",
+      "The console signs in with an account that can impersonate, requests a session for the user from the admin plugin, and puts only that session into the window. The account's own session ends at once.",
     settings: [
       {
         name: "app",
         label: "Application",
-        help: "The address of the application, as customers open it.",
+        help: "The application's address, as customers open it.",
         kind: "url",
         default: null,
         example: "https://app.example.com",
@@ -75,15 +75,15 @@ export const presets: Preset[] = [
       {
         name: "api",
         label: "Better Auth",
-        help: "Where Better Auth answers, below the application's address.",
+        help: "Where Better Auth is mounted, below the application's address.",
         kind: "path",
         default: "/api/auth",
         example: null,
       },
       {
         name: "operator",
-        label: "Operator's e-mail",
-        help: "An account whose role may impersonate users.",
+        label: "Operator's email",
+        help: "An account whose role can impersonate users.",
         kind: "text",
         default: null,
         example: "support@example.com",
@@ -91,7 +91,7 @@ export const presets: Preset[] = [
       {
         name: "cookies",
         label: "Cookies",
-        help: "How their names begin: `__Secure-better-auth.` where the application is served by https.",
+        help: "How their names begin: `__Secure-better-auth.` if the application is served over https.",
         kind: "text",
         default: "better-auth.",
         example: null,
@@ -108,12 +108,12 @@ export const presets: Preset[] = [
     name: "django-loginas",
     title: "django-loginas",
     about:
-      "The console logs a staff account in, has it log in as the user, and puts that session into the window. What leads back to the operator is out of the window's reach.",
+      "The console logs in with a staff account, logs in as the user from there, and puts that session into the window. The window can't go back to the operator's session.",
     settings: [
       {
         name: "app",
         label: "Application",
-        help: "The address of the application, as customers open it.",
+        help: "The application's address, as customers open it.",
         kind: "url",
         default: null,
         example: "https://app.example.com",
@@ -129,7 +129,7 @@ export const presets: Preset[] = [
       {
         name: "logout",
         label: "Sign-out",
-        help: "The path that ends a session, by POST; not that of the admin site.",
+        help: "The path that ends a session, by POST. Not the admin site's.",
         kind: "path",
         default: "/accounts/logout/",
         example: null,
@@ -137,7 +137,7 @@ export const presets: Preset[] = [
       {
         name: "operator",
         label: "Operator's user name",
-        help: "A staff account that may impersonate customers; not a superuser, who could become anybody.",
+        help: "A staff account that can impersonate customers. Not a superuser, which could impersonate anyone.",
         kind: "text",
         default: null,
         example: "support",
@@ -145,7 +145,7 @@ export const presets: Preset[] = [
       {
         name: "loginas",
         label: "django-loginas",
-        help: "Where its URLs are mounted, up to the user's id.",
+        help: "Where its URLs are mounted, up to the user ID.",
         kind: "path",
         default: "/admin/login/user/",
         example: null,
@@ -153,23 +153,23 @@ export const presets: Preset[] = [
       {
         name: "admin",
         label: "Admin site",
-        help: "Its path: logging out there leads back to the operator.",
+        help: "Its path. Logging out there leads back to the operator.",
         kind: "path",
         default: "/admin/",
         example: null,
       },
       {
         name: "me",
-        label: "Who am I",
-        help: "A path that answers with JSON that says who is signed in; it is asked before the page is shown.",
+        label: "Current-user endpoint",
+        help: "A path that returns the signed-in user as JSON. It is requested before the page is shown.",
         kind: "path",
         default: "/api/me",
         example: null,
       },
       {
         name: "me_id",
-        label: "The id in it",
-        help: "Where the user's id is in that JSON.",
+        label: "Path to the user ID",
+        help: "Where the user ID is in that JSON.",
         kind: "names",
         default: "id",
         example: null,
@@ -191,7 +191,7 @@ export const presets: Preset[] = [
       {
         name: "app",
         label: "Application",
-        help: "The address of the application, as customers open it.",
+        help: "The application's address, as customers open it.",
         kind: "url",
         default: null,
         example: "https://app.example.com",
@@ -207,7 +207,7 @@ export const presets: Preset[] = [
       {
         name: "auth",
         label: "Auth",
-        help: "Where Auth answers there; `/` of a server of your own.",
+        help: "Where Auth is mounted there. Use `/` for a server of your own.",
         kind: "path",
         default: "/auth/v1",
         example: null,

@@ -81,7 +81,7 @@ describe("what it says", () => {
     fake.bar = state({ deadline: NOW + 90_000, extensions_left: 0 });
     fake.emit("bar_changed", null);
     await waitFor(() => expect(screen.queryByRole("button", { name: "Extend" })).toBeNull());
-    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("cannot be extended any more");
+    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("can't be extended again");
     fake.bar = state({ deadline: NOW + 3_600_000, extensions_left: 0 });
     fake.emit("bar_changed", null);
     await waitFor(() => expect(screen.queryByText(/Less than two minutes/)).toBeNull());
@@ -109,7 +109,7 @@ describe("what it says", () => {
     await screen.findAllByText("Signing in…");
     fake.bar = state({}, { can_go_forward: true, zoom: 1.1 });
     fake.emit("bar_changed", null);
-    expect(await screen.findByRole("button", { name: "110 %: back to 100 %" })).toBeInTheDocument();
+    expect(await screen.findByRole("button", { name: "110%, reset to 100%" })).toBeInTheDocument();
     expect(await button("Forward")).toBeEnabled();
   });
 
@@ -175,7 +175,7 @@ describe("what it asks for", () => {
       "Reload",
       "Zoom in",
       "Zoom out",
-      "90 %: back to 100 %",
+      "90%, reset to 100%",
       "End session",
     ]) {
       await user.click(await button(name));

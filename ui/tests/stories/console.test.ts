@@ -56,7 +56,7 @@ describe("finding", () => {
     if (first) fake.rows.push({ ...first });
     render(App);
     await grid();
-    await screen.findByText(new RegExp(`several users have the id ${first?.id}`));
+    await screen.findByText(new RegExp(`several users have the ID ${first?.id}`));
     await user.keyboard("{Control>}k{/Control}");
     await user.keyboard(first?.cells[1] ?? "");
     expect(
@@ -79,7 +79,7 @@ describe("finding", () => {
     render(App);
     await user.type(await field(), "zzyzx");
     expect(await screen.findByRole("heading", { name: "No users match “zzyzx”" })).toBeInTheDocument();
-    expect(screen.getByText("Searched in Id, E-mail, Name.")).toBeInTheDocument();
+    expect(screen.getByText("Searched in ID, Email, Name.")).toBeInTheDocument();
     expect(screen.getByRole("status", { name: "Status" })).toHaveTextContent("no matches");
   });
 
@@ -117,7 +117,7 @@ describe("finding", () => {
 
   test("a header cycles", async () => {
     render(App);
-    const header = within(await grid()).getByRole("columnheader", { name: "E-mail" });
+    const header = within(await grid()).getByRole("columnheader", { name: "Email" });
     const seen = [header.getAttribute("aria-sort")];
     for (let i = 0; i < 3; i++) {
       await user.click(within(header).getByRole("button"));
@@ -154,8 +154,8 @@ describe("copying", () => {
     await user.keyboard("{Control>}c{/Control}{Control>}{Shift>}C{/Shift}{/Control}");
     await waitFor(() => expect(fake.clipboard).toEqual(["48213903", "anders.holm@northwind.example"]));
     const messages = screen.getByRole("status", { name: "Messages" });
-    expect(messages).toHaveTextContent("Id copied: 48213903");
-    expect(messages).toHaveTextContent("E-mail copied: anders.holm@northwind.example");
+    expect(messages).toHaveTextContent("ID copied: 48213903");
+    expect(messages).toHaveTextContent("Email copied: anders.holm@northwind.example");
   });
 
   test("text that is selected in the field is left to the field", async () => {
@@ -189,7 +189,7 @@ describe("copying", () => {
     render(App);
     const details = await screen.findByRole("complementary", { name: "Details" });
     const [second, first] = await within(details).findAllByRole("listitem");
-    expect(second).toHaveTextContent("Sign-out did not go through: it was answered with 500");
+    expect(second).toHaveTextContent("Sign-out failed: it was answered with 500");
     expect(first).not.toHaveTextContent("Sign-out");
   });
 });
@@ -212,7 +212,7 @@ describe("running sessions", () => {
     expect(within(running).getByText("01:30 left")).toHaveAttribute("data-tone", "warn");
     await user.click(within(running).getByRole("button", { name: "Go to Arjun Mehta" }));
     expect(fake.called("focus_session").map(({ args }) => args)).toEqual([{ session: "s2" }]);
-    await user.click(within(running).getByRole("button", { name: "End the session of Ada Lindqvist" }));
+    await user.click(within(running).getByRole("button", { name: "End the session as Ada Lindqvist" }));
     await waitFor(() => expect(within(running).queryByText("Ada Lindqvist")).toBeNull());
   });
 
@@ -299,7 +299,7 @@ describe("what Rust tells", () => {
     expect(screen.getByRole("status", { name: "Status" })).toHaveTextContent("The database is waking up…");
     // Above the list, where the rows would be.
     const list = screen.getByRole("main");
-    expect(within(list).getByText(/Your search goes on by itself/)).toBeInTheDocument();
+    expect(within(list).getByText(/Your search continues automatically/)).toBeInTheDocument();
     await user.click(screen.getByRole("button", { name: "Stop waiting" }));
     expect(fake.called("stop_waiting")[0]?.args).toEqual({ connection: "acme" });
     expect(screen.getByRole("searchbox", { name: "Search users" })).toHaveFocus();
@@ -340,7 +340,7 @@ describe("when it does not work", () => {
       secret: { connection: "acme", name: "database_password" },
     });
     render(App);
-    await user.click(await screen.findByRole("button", { name: "Type the password…" }));
+    await user.click(await screen.findByRole("button", { name: "Enter the password…" }));
     const input = await waitFor(() => {
       const found = document.querySelector<HTMLInputElement>("input[type=password]");
       expect(found).toHaveFocus();
@@ -409,11 +409,11 @@ describe("the palette", () => {
     await grid();
     await user.keyboard("{Control>}k{/Control}");
     await screen.findByRole("combobox", { name: "Command palette" });
-    await user.keyboard("all keys");
-    const option = await screen.findByRole("option", { name: "All keys", selected: true });
+    await user.keyboard("shortcuts");
+    const option = await screen.findByRole("option", { name: "Keyboard shortcuts", selected: true });
     expect(option).toHaveTextContent("?");
     await user.keyboard("{Enter}");
-    expect(await screen.findByRole("dialog", { name: "Keys" })).toBeInTheDocument();
+    expect(await screen.findByRole("dialog", { name: "Keyboard shortcuts" })).toBeInTheDocument();
   });
 
   const listed = () => screen.getAllByRole("option").map((option) => option.textContent.trim());
@@ -437,7 +437,7 @@ describe("the palette", () => {
     ];
     render(App);
     await palette("");
-    expect(screen.queryByRole("option", { name: /End the session of Ines Duarte/ })).toBeNull();
+    expect(screen.queryByRole("option", { name: /End the session as Ines Duarte/ })).toBeNull();
     await user.keyboard("arjun");
     await pick(/Go to Arjun Mehta/);
     await waitFor(() =>
@@ -446,7 +446,7 @@ describe("the palette", () => {
     expect(fake.called("end_session")).toEqual([]);
 
     await palette("end the");
-    await pick(/End the session of Ada Lindqvist/);
+    await pick(/End the session as Ada Lindqvist/);
     await waitFor(() =>
       expect(fake.called("end_session").map(({ args }) => args)).toEqual([{ session: "s1" }]),
     );

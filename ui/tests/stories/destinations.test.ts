@@ -80,7 +80,7 @@ describe("a file was changed on disk", () => {
     fake.refuse("search_users", refused);
     render(App);
     await question();
-    await press("Type another…");
+    await press("Enter another…");
     await user.type(await screen.findByLabelText("Secret"), "the new one");
     await press("Store");
     expect(fake.called("store_secret")[0]?.args).toMatchObject({
@@ -158,7 +158,7 @@ describe("in the form", () => {
     fake.refuse("check_connection", refused);
     await press("Test");
     const dialog = await question();
-    expect(within(dialog).queryByRole("button", { name: "Type another…" })).toBeNull();
+    expect(within(dialog).queryByRole("button", { name: "Enter another…" })).toBeNull();
     await press("Use it there");
     await answered();
     expect(fake.called("check_connection")).toHaveLength(2);
@@ -176,7 +176,7 @@ describe("in the form", () => {
   test("an address that is being typed opens no dialog: it is said there", async () => {
     await edit();
     fake.refuse("survey_directory", refused);
-    const field = await screen.findByLabelText("Database");
+    const field = await screen.findByLabelText("Database URL");
     await user.clear(field);
     await user.type(field, "postgres://readonly@db.evil.example/acme");
     await user.tab();

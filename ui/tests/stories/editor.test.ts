@@ -55,7 +55,7 @@ async function startNew() {
 /** A new one, whose sign-in is written by hand. */
 async function startByHand() {
   await startNew();
-  await user.selectOptions(await screen.findByLabelText("What the application runs"), "Written by hand");
+  await user.selectOptions(await screen.findByLabelText("Sign-in method"), "Custom request");
 }
 
 async function startEdit() {
@@ -73,8 +73,8 @@ describe("a new connection", () => {
     await startNew();
     expect(await field("Name")).toHaveFocus();
     await fill("Name", "Acme");
-    await fill("Database", "postgres://readonly@db.acme.example/acme");
-    await user.selectOptions(screen.getByLabelText("What the application runs"), "Written by hand");
+    await fill("Database URL", "postgres://readonly@db.acme.example/acme");
+    await user.selectOptions(screen.getByLabelText("Sign-in method"), "Custom request");
     await fill("Login endpoint", "https://app.acme.example/login");
     await user.click(screen.getByRole("radio", { name: "staging" }));
     await user.type(await secret("admin_token"), "canary-token");
@@ -104,11 +104,11 @@ describe("a new connection", () => {
 
   test("takes a pasted password out of the address", async () => {
     await startNew();
-    await fill("Database", "postgres://kim:s3cret@db.acme.example/acme");
+    await fill("Database URL", "postgres://kim:s3cret@db.acme.example/acme");
     await user.tab();
-    expect(await field("Database")).toHaveValue("postgres://kim@db.acme.example/acme");
+    expect(await field("Database URL")).toHaveValue("postgres://kim@db.acme.example/acme");
     expect(await secret("Database password")).toHaveValue("s3cret");
-    expect(screen.getByText(/was taken out of the address/)).toBeInTheDocument();
+    expect(screen.getByText(/was moved out of the URL/)).toBeInTheDocument();
   });
 
   test("has a field for each secret that its templates name", async () => {
@@ -242,7 +242,7 @@ describe("form and file", () => {
     await save();
     const protect = await field("Users that can never be impersonated");
     expect(protect).toHaveAccessibleDescription(/^Unknown name user.role; known are user.id\./);
-    const expectation = await field("Is it the right user?");
+    const expectation = await field("Condition for the right user");
     expect(expectation).toHaveAccessibleDescription(/^Syntax error: unexpected =\./);
     await waitFor(() => expect(expectation).toHaveFocus());
     const dialog = screen.getByRole("dialog");
@@ -255,7 +255,7 @@ describe("form and file", () => {
     );
     expect(protect).toHaveFocus();
     // What is changed is no fault any more.
-    await fill("Is it the right user?", "response.json.id == user.id");
+    await fill("Condition for the right user", "response.json.id == user.id");
     expect(summary).toHaveTextContent("1 field needs fixing:");
   });
 
@@ -272,7 +272,7 @@ describe("form and file", () => {
       sample: [],
     });
     await press("Test");
-    expect(await field("Database")).toHaveAccessibleDescription(/^Has a password in it\./);
+    expect(await field("Database URL")).toHaveAccessibleDescription(/^Has a password in it\./);
     // What the form has no field for is shown in the file.
     await press(/directory\.ssh\.host: has to be a name/);
     const text = await screen.findByLabelText<HTMLTextAreaElement>("Connection file");
@@ -289,7 +289,7 @@ describe("form and file", () => {
     const notice = await screen.findByText("The file has changed on disk.");
     expect(await field("Name")).toHaveValue("Acme again");
     expect(notice).toBeInTheDocument();
-    await press("Load it, and discard what I typed");
+    await press("Load it and discard my changes");
     expect(await field("Name")).toHaveValue("Acme by somebody else");
     expect(screen.queryByText("The file has changed on disk.")).toBeNull();
     fake.answers["read_connection"] = () => ({
@@ -303,13 +303,13 @@ describe("form and file", () => {
 
   test("an address without a kind of database is told when the field is left", async () => {
     await startEdit();
-    await fill("Database", "127.0.0.1:55440/db");
-    await fireEvent.blur(await field("Database"));
-    expect(await field("Database")).toHaveAccessibleDescription(
+    await fill("Database URL", "127.0.0.1:55440/db");
+    await fireEvent.blur(await field("Database URL"));
+    expect(await field("Database URL")).toHaveAccessibleDescription(
       /^Start with the kind of database: postgres:/,
     );
-    await fill("Database", "postgres://127.0.0.1:55440/db");
-    expect(await field("Database")).not.toHaveAttribute("aria-invalid");
+    await fill("Database URL", "postgres://127.0.0.1:55440/db");
+    expect(await field("Database URL")).not.toHaveAttribute("aria-invalid");
   });
 
   test("says which program the file runs and what it is reached through, and keeps both", async () => {
@@ -343,7 +343,7 @@ describe("form and file", () => {
     await startEdit();
     await fill("Body, as JSON", "{ userId: 1 }");
     await press("File");
-    expect(await screen.findByText(/This is not JSON/)).toBeInTheDocument();
+    expect(await screen.findByText(/This is not valid JSON/)).toBeInTheDocument();
     expect(await field("Body, as JSON")).toHaveFocus();
     expect(fake.called("draft_text")).toEqual([]);
   });
@@ -354,7 +354,7 @@ describe("testing", () => {
     await startEdit();
     await user.type(await secret("admin_token"), "typed");
     await press("Test");
-    expect(await screen.findByText(/^The database works\. The sign-in was not tried/)).toBeInTheDocument();
+    expect(await screen.findByText(/^The database works\. The sign-in has not been tested/)).toBeInTheDocument();
     expect(fake.called("check_connection")[0]?.args).toMatchObject({
       connection: "acme",
       secrets: { admin_token: "typed" },
@@ -513,7 +513,7 @@ describe("files from elsewhere", () => {
     await startNew();
     await fill("Name", "Mine");
     drop("/home/kim/acme.toml");
-    await screen.findByRole("alertdialog", { name: "Replace what you typed?" });
+    await screen.findByRole("alertdialog", { name: "Replace your changes?" });
     await press("Keep editing");
     expect(await field("Name")).toHaveValue("Mine");
     drop("/home/kim/acme.toml");
@@ -543,7 +543,7 @@ describe("the demo's", () => {
       target: await screen.findByRole("button", { name: /^Demo, development/ }),
     });
     await user.click(await screen.findByRole("menuitem", { name: "View…" }));
-    expect(await screen.findByText(/The demo makes this one itself/)).toBeInTheDocument();
+    expect(await screen.findByText(/This connection belongs to the demo/)).toBeInTheDocument();
     expect(screen.queryByRole("button", { name: "Duplicate" })).toBeNull();
     expect(screen.queryByRole("button", { name: /^Save/ })).toBeNull();
     expect(screen.getAllByRole("button", { name: "Close" })).not.toEqual([]);
@@ -566,7 +566,7 @@ describe("one that was handed out by IT", () => {
       keys: "[MouseRight]",
       target: await screen.findByRole("button", { name: /^Acme, production/ }),
     });
-    expect(await screen.findByRole("menuitem", { name: /cannot be removed/ })).toHaveAttribute(
+    expect(await screen.findByRole("menuitem", { name: /can't be removed/ })).toHaveAttribute(
       "aria-disabled",
       "true",
     );

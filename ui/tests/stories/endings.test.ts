@@ -51,7 +51,7 @@ describe("what is said of an end", () => {
   test.each([
     ["operator", "You ended it."],
     ["window_closed", "Its window was closed."],
-    ["deadline", "Its time was up."],
+    ["deadline", "Its time ran out."],
     ["never_opened", "Its window could not be opened."],
     ["crash", "Understudy stopped unexpectedly while it was running."],
   ] as const)("%s", async (cause, why) => {
@@ -76,7 +76,7 @@ describe("what is said of an end", () => {
     render(App);
     await list();
     end("operator");
-    const again = await screen.findByRole("button", { name: /^Open again/ });
+    const again = await screen.findByRole("button", { name: /^Reopen/ });
     await user.keyboard("{F8}");
     expect(again).toHaveFocus();
     await vi.advanceTimersByTimeAsync(60_000);
@@ -97,13 +97,13 @@ describe("what is said of an end", () => {
 
 describe("opening it again", () => {
   const ways: Record<string, () => Promise<void>> = {
-    "by its button": async () => user.click(await screen.findByRole("button", { name: /^Open again/ })),
+    "by its button": async () => user.click(await screen.findByRole("button", { name: /^Reopen/ })),
     "by its key": async () => user.keyboard("{Control>}{Shift>}T{/Shift}{/Control}"),
     "by the palette": async () => {
       await user.keyboard("{Control>}k{/Control}");
       await screen.findByRole("combobox", { name: "Command palette" });
       await user.keyboard("again");
-      await user.click(await screen.findByRole("option", { name: /^Open the last session again/ }));
+      await user.click(await screen.findByRole("option", { name: /^Reopen the last session/ }));
     },
   };
 
@@ -135,7 +135,7 @@ describe("opening it again", () => {
       9,
     );
     end("deadline");
-    await user.click(await screen.findByRole("button", { name: /^Open again/ }));
+    await user.click(await screen.findByRole("button", { name: /^Reopen/ }));
     await waitFor(() => expect(screen.getByText(/No user has the id 48213914/)).toBeInTheDocument());
     expect(screen.queryByRole("dialog")).toBeNull();
   });
@@ -149,7 +149,7 @@ test("a running session that is about to end can be given more time from the con
   clock.now = NOW;
   render(App);
   const running = within(await screen.findByRole("region", { name: "Running sessions" }));
-  const extend = running.getAllByRole("button", { name: /^Extend the session of Bogdan Ionescu/ });
+  const extend = running.getAllByRole("button", { name: /^Extend the session as Bogdan Ionescu/ });
   expect(extend).toHaveLength(1);
   await user.click(extend[0] as HTMLElement);
   expect(fake.called("extend_session").map(({ args }) => args)).toEqual([{ session: "s1" }]);

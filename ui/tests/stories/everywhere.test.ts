@@ -26,7 +26,7 @@ describe("searching everywhere", () => {
     await user.type(await field(), "an");
     expect(await screen.findByText(/^Not searched: about 10 M rows.*newest 5,000/)).toBeInTheDocument();
     expect(await rows()).toBe(6);
-    await user.click(screen.getByRole("button", { name: "Search everywhere" }));
+    await user.click(screen.getByRole("button", { name: "Search all rows (slow)" }));
     await waitFor(async () => expect(await rows()).toBe(12));
     expect(screen.queryByText(/Not searched/)).toBeNull();
     expect(await field()).toHaveFocus();
@@ -61,10 +61,10 @@ describe("searching everywhere", () => {
     await user.type(await field(), "an");
     await screen.findByText(/Not searched/);
     fake.refuse("search_users", { code: "directory_timeout", message: "Not within 3 s." });
-    await user.click(screen.getByRole("button", { name: "Search everywhere" }));
+    await user.click(screen.getByRole("button", { name: "Search all rows (slow)" }));
     expect(await screen.findByText("Not within 3 s.")).toBeInTheDocument();
     expect(await rows()).toBe(6);
-    await user.click(screen.getByRole("button", { name: "Try again" }));
+    await user.click(screen.getByRole("button", { name: "Retry" }));
     await waitFor(async () => expect(await rows()).toBe(12));
   });
 });
@@ -90,7 +90,7 @@ describe("where nobody was found", () => {
     await waitFor(async () =>
       expect((await offers()).map((offer) => offer.textContent.replace(/\s+/g, " ").trim())).toEqual([
         "Did you mean “Anna”? 3 found ⏎",
-        "Without the filter: Plan is x Alt 2",
+        "Remove the filter Plan is x Alt 2",
       ]),
     );
     await user.keyboard("{Enter}");
@@ -135,7 +135,7 @@ describe("a filter that an index serves only as a whole value", () => {
     fake.guard = { rows: 10_432_117, limit_ms: 3000, looked_at: 5000, exact: "plan:=Team", spellings: false };
     render(App);
     await user.type(await field(), "plan:Team");
-    await user.click(await screen.findByRole("button", { name: "Whole values only" }));
+    await user.click(await screen.findByRole("button", { name: "Exact matches only" }));
     expect(await field()).toHaveValue("plan:=Team");
     expect(await field()).toHaveFocus();
     expect(await screen.findByText("Plan is")).toBeInTheDocument();

@@ -64,7 +64,7 @@ describe("the database goes away", () => {
     expect(screen.getByText("unexpected response from SSLRequest: 0x00").closest("details")).not.toBeNull();
 
     const asked = searches();
-    expect(screen.getByText(/Trying again in [45] s/)).toBeInTheDocument();
+    expect(screen.getByText(/Retrying in [45] s/)).toBeInTheDocument();
     await vi.advanceTimersByTimeAsync(5_100);
     expect(searches()).toBe(asked + 1);
     await vi.advanceTimersByTimeAsync(5_000);
@@ -89,7 +89,7 @@ describe("the database goes away", () => {
     expect(searches()).toBe(asked + 1);
     fake.refuse("search_users", away, 1);
     held.stop();
-    await waitFor(() => expect(screen.getByText(/Trying again in \d+ s/)).toBeInTheDocument());
+    await waitFor(() => expect(screen.getByText(/Retrying in \d+ s/)).toBeInTheDocument());
     see("hidden");
     await vi.advanceTimersByTimeAsync(300_000);
     expect(searches()).toBe(asked + 1);
@@ -103,7 +103,7 @@ describe("the database goes away", () => {
     await user.keyboard("anna");
     await waitFor(() => expect(screen.getByText(/Can't reach the database/)).toBeInTheDocument());
     expect(await field()).toHaveValue("anna");
-    await waitFor(() => expect(screen.getByText(/Trying again in [45] s/)).toBeInTheDocument());
+    await waitFor(() => expect(screen.getByText(/Retrying in [45] s/)).toBeInTheDocument());
     fake.refuse("search_users", away, 0);
     await press("Retry now");
     await waitFor(() => expect(screen.queryByText(/Can't reach the database/)).toBeNull());
@@ -168,7 +168,7 @@ describe("one step for each cause", () => {
       secret: { connection: "acme", name: "database_password" },
     });
     render(App);
-    expect(await primary(/refused the login/)).toEqual(["Type the password…"]);
+    expect(await primary(/refused the login/)).toEqual(["Enter the password…"]);
   });
 
   test("a locked keyring is unlocked first; what is typed instead is kept until the agent quits", async () => {
@@ -319,15 +319,15 @@ describe("the list", () => {
     const sorts = () =>
       fake.called("search_users").map(({ args }) => (args["query"] as { sort: unknown }).sort);
     const header = (name: string) => screen.getByRole("button", { name });
-    await user.click(header("E-mail"));
+    await user.click(header("Email"));
     await waitFor(() => expect(sorts().at(-1)).toEqual({ column: "email", descending: false }));
     expect(screen.getByText("E-mail, A to Z")).toBeInTheDocument();
     await user.click(header("Created"));
     await waitFor(() => expect(sorts().at(-1)).toEqual({ column: "created_at", descending: true }));
     expect(screen.getByText("Created, newest first")).toBeInTheDocument();
-    await press("Back to the usual order");
+    await press("Reset the sort order");
     await waitFor(() => expect(sorts().at(-1)).toBeNull());
-    await user.click(header("E-mail"));
+    await user.click(header("Email"));
     await waitFor(() => expect(sorts().at(-1)).toEqual({ column: "email", descending: false }));
     await user.type(await field(), "anna");
     await waitFor(() => expect(sorts().at(-1)).toBeNull());

@@ -27,7 +27,7 @@ describe("chips", () => {
         within(list)
           .getAllByRole("listitem")
           .map((chip) => chip.textContent.trim()),
-      ).toEqual(["Plan contains Team", "E-mail does not contain berg"]),
+      ).toEqual(["Plan contains Team", "Email does not contain berg"]),
     );
     await user.click(within(list).getByRole("button", { name: "Remove the filter Plan contains Team" }));
     expect(await field()).toHaveValue("an -email:berg");

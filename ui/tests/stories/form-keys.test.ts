@@ -16,7 +16,7 @@ beforeEach(() => {
   fake.answers["draft_text"] = ({ file }) => `# new\n${JSON.stringify(file)}`;
 });
 
-const ORDER = "Order of a UUID's bytes";
+const ORDER = "UUID byte order";
 const field = (name: string) => screen.findByLabelText<HTMLInputElement>(name);
 const written = () => fake.called("draft_text").at(-1)?.args["file"] as ConnectionFile;
 const previewed = () =>
@@ -32,7 +32,7 @@ async function put(name: string, text: string) {
 async function nameDatabase(url = "postgres://readonly@db.acme.example/acme") {
   render(App);
   await user.click(await screen.findByRole("button", { name: "New connection" }));
-  await put("Database", url);
+  await put("Database URL", url);
   await user.tab();
 }
 
@@ -48,7 +48,7 @@ test("the order of a UUID's bytes is asked where the id holds bytes, and the pre
   fake.survey = withBytes("id");
   await nameDatabase();
   const order = await screen.findByRole("combobox", { name: ORDER });
-  expect(order).toHaveDisplayValue("As they are written (default)");
+  expect(order).toHaveDisplayValue("As written (default)");
   await waitFor(() => expect(previewed()).toEqual([null]));
   await user.selectOptions(order, "First three parts reversed (.NET, SQL Server)");
   await waitFor(() => expect(previewed()).toEqual([null, "little-endian"]));
@@ -70,14 +70,14 @@ test("or where another column that is mapped does; else nobody is asked", async 
 
 test("how long a sleeping database is waited for is a number of seconds, and no question of a file", async () => {
   await nameDatabase();
-  const PATIENCE = "Longest wait for a sleeping database, in seconds";
-  await put("Database", "sqlite:///srv/acme.sqlite");
+  const PATIENCE = "Wait for a paused database, in seconds";
+  await put("Database URL", "sqlite:///srv/acme.sqlite");
   await waitFor(() => expect(screen.queryByLabelText(PATIENCE)).toBeNull());
-  await put("Database", "postgres://readonly@db.acme.example/acme");
+  await put("Database URL", "postgres://readonly@db.acme.example/acme");
   await put(PATIENCE, "600");
   await put("Name", "Acme");
   await user.click(screen.getByRole("button", { name: /^Save/ }));
-  expect(await screen.findByText("A whole number from 5 to 300.")).toBeInTheDocument();
+  expect(await screen.findByText("Enter a whole number from 5 to 300.")).toBeInTheDocument();
   await put(PATIENCE, "90");
   await user.click(screen.getByRole("button", { name: /^Save/ }));
   await waitFor(() => expect(written().directory.patience).toBe(90));
@@ -88,7 +88,7 @@ test("the way to the application has its fields, and a gateway's password its pl
   expect(screen.queryByLabelText("gateway_password")).toBeNull();
   await put("Proxy", "http://proxy.acme.example:3128");
   await put("User name for HTTP Basic", "support");
-  await put("Extensions of a session", "0");
+  await put("Extensions per session", "0");
   await put("Name", "Acme");
   expect(await field("gateway_password")).toHaveAttribute("type", "password");
   await user.click(screen.getByRole("button", { name: /^Save/ }));
@@ -103,7 +103,7 @@ test("what the form has no field for is named where it belongs", async () => {
   const form = within(screen.getByRole("dialog"));
   const said = () => form.getAllByText(/^Only in the File view/).map((one) => one.textContent);
   expect(said()).toEqual(["Only in the File view: ssh, password_command."]);
-  await user.selectOptions(await field("What the application runs"), "Written by hand");
+  await user.selectOptions(await field("Sign-in method"), "Custom request");
   expect(said()).toEqual([
     "Only in the File view: ssh, password_command.",
     "Only in the File view: encoding, expect, block.",

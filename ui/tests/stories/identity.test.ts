@@ -56,7 +56,7 @@ describe("sessions of users who have one name", () => {
     expect((await chips()).getByText("anna@2.example")).toBeVisible();
     expect((await chips()).queryByText("b@x.example")).toBeNull();
     await user.click(
-      (await chips()).getByRole("button", { name: "End the session of Anna Aebischer (anna@2.example)" }),
+      (await chips()).getByRole("button", { name: "End the session as Anna Aebischer (anna@2.example)" }),
     );
     expect(fake.called("end_session").map(({ args }) => args["session"])).toEqual(["b"]);
   });
@@ -150,7 +150,7 @@ test("a session that was refused is no running one, and is closed rather than en
   const past = (await screen.findByRole("heading", { name: "Past sessions" })).closest("section");
   expect(past).toHaveTextContent("refused");
   expect(past).not.toHaveTextContent("running");
-  const close = (await chips()).getByRole("button", { name: "Close the window of Bogdan Ionescu" });
+  const close = (await chips()).getByRole("button", { name: "Close the window for Bogdan Ionescu" });
   await user.click(close);
   expect(fake.called("end_session")).toHaveLength(1);
 });

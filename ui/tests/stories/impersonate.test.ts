@@ -108,7 +108,7 @@ describe("becoming a user", () => {
     await becomeFirst("bogdan");
     await user.type(await reason(), "Ticket 1");
     await user.keyboard("{Control>}{Enter}{/Control}");
-    await user.click(await screen.findByRole("button", { name: "Type “admin_token”…" }));
+    await user.click(await screen.findByRole("button", { name: "Enter “admin_token”…" }));
     const secret = await waitFor(() => {
       const input = document.querySelector<HTMLInputElement>("input[type=password]");
       expect(input).toHaveFocus();
@@ -165,7 +165,7 @@ describe("what the application asks beside the reason", () => {
     await user.keyboard("{Control>}{Enter}{/Control}");
     expect(text).toHaveFocus();
     expect(text).toBeInvalid();
-    expect(text).toHaveAccessibleDescription("The application wants this to be filled in.");
+    expect(text).toHaveAccessibleDescription("The application requires this.");
     expect(begun()).toEqual([]);
 
     await user.type(text, "cannot pay");
@@ -351,8 +351,8 @@ describe("a user whose session runs already", () => {
       await bogdan();
       await user.keyboard("{Control>}k{/Control}");
       await screen.findByRole("combobox", { name: "Command palette" });
-      await user.keyboard("impersonate the");
-      await user.click(await screen.findByRole("option", { name: /^Impersonate the selected user/ }));
+      await user.keyboard("impersonate");
+      await user.click(await screen.findByRole("option", { name: /^Sign in as the selected user/ }));
     },
   };
 
@@ -449,7 +449,7 @@ describe("a user who is protected", () => {
     await becomeFirstSeen("bogdan");
     expect(within((await rows())[0] as HTMLElement).getByText("may be protected")).toBeInTheDocument();
     const details = within(screen.getByRole("complementary", { name: "Details" }));
-    expect(details.getByText(/It is checked when you impersonate/)).toBeInTheDocument();
+    expect(details.getByText(/Understudy checks that when you sign in/)).toBeInTheDocument();
     await user.click(details.getByRole("button", { name: "Impersonate" }));
     expect(await reason()).toHaveFocus();
   });

@@ -19,8 +19,8 @@ beforeEach(() => {
 async function sheet() {
   render(App);
   await screen.findByRole("grid", { name: "Users" });
-  await user.click(screen.getByRole("button", { name: "Keys" }));
-  const dialog = await screen.findByRole("dialog", { name: "Keys" });
+  await user.click(screen.getByRole("button", { name: "Keyboard shortcuts" }));
+  const dialog = await screen.findByRole("dialog", { name: "Keyboard shortcuts" });
   return (group: string) => {
     const section = within(dialog).getByRole("heading", { name: group }).parentElement as HTMLElement;
     return Object.fromEntries(
@@ -37,7 +37,7 @@ async function sheet() {
 describe("the sheet of keys", () => {
   test("has every chord of every action, beside what it does", async () => {
     const of = await sheet();
-    const shown = { ...of("Anywhere"), ...of("In the list of users") };
+    const shown = { ...of("Anywhere"), ...of("In the user list") };
     for (const { label, chords } of actions.filter((action) => action.chords.length > 0)) {
       expect(shown[label]).toEqual(expect.arrayContaining(chords.map(keyWords)));
     }
@@ -53,12 +53,12 @@ describe("the sheet of keys", () => {
     const section = screen.getByRole("heading", { name: "In the search field" }).parentElement as HTMLElement;
     const says = (example: string) => within(section).getByText(example).closest("dt")?.nextElementSibling;
     expect(says("plan:pro")).toHaveTextContent("the plan contains “pro”");
-    expect(says("plan:=pro")).toHaveTextContent("the plan is “pro”, and nothing else");
+    expect(says("plan:=pro")).toHaveTextContent("the plan is exactly “pro”");
   });
 
   test("has every chord of a session's window", async () => {
     const of = await sheet();
-    const shown = of("In a session's window");
+    const shown = of("In a session window");
     expect(Object.values(shown)).toEqual(Object.values(sessionChords).map((chords) => chords.map(keyWords)));
     expect(shown).toMatchObject({
       Back: ["Alt ←"],
@@ -76,13 +76,13 @@ describe("the sheet of keys", () => {
       "Accept it": ["Tab", "⏎"],
       "Close them": ["Esc"],
     });
-    expect(of("In the user's details")).toEqual({
-      "Move by a value": ["↑", "↓"],
+    expect(of("In the user details")).toEqual({
+      "Next or previous value": ["↑", "↓"],
       "Copy the value": ["⏎"],
-      "To “Filter by this”, beside the value": ["→"],
+      "Go to “Filter by this” beside the value": ["→"],
     });
-    expect(of("In the command palette")["Impersonate the chosen user"]).toEqual(["Ctrl ⏎"]);
-    expect(of("In the Impersonate dialog")).toEqual({ "Impersonate, with the reason typed": ["Ctrl ⏎"] });
+    expect(of("In the command palette")["Sign in as the selected user"]).toEqual(["Ctrl ⏎"]);
+    expect(of("In the sign-in dialog")).toEqual({ "Sign in with the reason you typed": ["Ctrl ⏎"] });
     expect(of("In the connection form")).toEqual({ Save: [keyWords(SAVE)] });
   });
 
@@ -90,8 +90,8 @@ describe("the sheet of keys", () => {
     fake.state.settings = { ...fake.state.settings, single_keys: false };
     const of = await sheet();
     expect(of("Anywhere")["Search users"]).toEqual(["Ctrl F"]);
-    expect(of("Anywhere")["All keys"]).toBeUndefined();
-    expect(of("In the list of users")["Move by a user"]).toEqual(["↑", "↓"]);
+    expect(of("Anywhere")["Keyboard shortcuts"]).toBeUndefined();
+    expect(of("In the user list")["Next or previous user"]).toEqual(["↑", "↓"]);
     expect(screen.getByText(/turned off in the settings/)).toBeInTheDocument();
   });
 });

@@ -139,7 +139,7 @@ describe("the preview of the form", () => {
   async function look() {
     render(App);
     await press("New connection");
-    const database = await screen.findByLabelText("Database");
+    const database = await screen.findByLabelText("Database URL");
     await user.click(database);
     await user.paste("postgres://reader@db.acme.example/acme");
     await user.tab();
@@ -164,7 +164,7 @@ describe("the preview of the form", () => {
   test("says what hides all rows, and no table is empty", async () => {
     answer([all], 0);
     const preview = await look();
-    expect(await preview.findByText("This database user sees no rows.")).toBeInTheDocument();
+    expect(await preview.findByText("This database user can't see any rows.")).toBeInTheDocument();
     expect(preview.getByText(statement)).toBeInTheDocument();
     expect(preview.queryByText("The table has no rows yet.")).toBeNull();
   });

@@ -37,7 +37,7 @@ describe("the first run", () => {
     render(App);
     expect(await screen.findByRole("heading", { name: "See what your customer sees" })).toBeInTheDocument();
     await press("Try the demo");
-    expect(await screen.findByText("Making 100,000 users…")).toBeInTheDocument();
+    expect(await screen.findByText("Creating 100,000 users…")).toBeInTheDocument();
     const button = screen.getByRole("button", { name: "Try the demo" });
     expect(button).toHaveAttribute("aria-disabled", "true");
     await user.click(button);
@@ -58,7 +58,7 @@ describe("the first run", () => {
 
   test("connects a directory, or a file from the team", async () => {
     render(App);
-    await press("Connect a directory");
+    await press("Connect your database");
     expect(await screen.findByRole("dialog", { name: "New connection" })).toBeInTheDocument();
     await user.keyboard("{Escape}");
     await closed();
@@ -91,7 +91,7 @@ describe("a secret that is asked for", () => {
   const ask = async () => {
     needs();
     render(App);
-    await press("Type the password…");
+    await press("Enter the password…");
   };
 
   test("goes to the keyring, and what needed it goes on", async () => {
@@ -206,7 +206,7 @@ describe("a connection's menu", () => {
     await choose("Remove…");
     const question = within(await screen.findByRole("alertdialog", { name: "Remove Acme?" }));
     expect(question.getByRole("button", { name: "Cancel" })).toHaveFocus();
-    const box = question.getByRole("checkbox", { name: "Forget its secrets too" });
+    const box = question.getByRole("checkbox", { name: "Also forget its secrets" });
     expect(box).toBeChecked();
     if (!secretsToo) await user.click(box);
     await user.click(question.getByRole("button", { name: "Remove" }));
@@ -238,12 +238,12 @@ describe("a connection's menu", () => {
 
     await press("Set Database password");
     await user.type(await screen.findByLabelText("Secret"), "x{Enter}");
-    expect(await screen.findByText("Database password is stored")).toBeInTheDocument();
+    expect(await screen.findByText("Database password was stored")).toBeInTheDocument();
     expect(screen.getAllByText("In the keyring")).toHaveLength(2);
 
     await press("Forget admin_token");
     await user.click(within(await screen.findByRole("alertdialog")).getByRole("button", { name: "Forget" }));
-    expect(await screen.findByText("admin_token is forgotten")).toBeInTheDocument();
+    expect(await screen.findByText("admin_token was forgotten")).toBeInTheDocument();
     expect(screen.getByText("Missing")).toBeInTheDocument();
     expect(fake.called("forget_secret")[0]?.args).toEqual({ connection: "acme", name: "admin_token" });
   });
@@ -275,7 +275,7 @@ describe("settings", () => {
     await user.click(recorder);
     expect(recorder).toHaveTextContent("Press the new shortcut…");
     await user.keyboard("k");
-    expect(dialog.getByText(/Hold Ctrl/)).toBeInTheDocument();
+    expect(dialog.getByText(/Combine it with Ctrl/)).toBeInTheDocument();
     await user.keyboard("{Control>}{Alt>}k{/Alt}{/Control}");
     expect(recorder).toHaveTextContent("Ctrl Alt K");
     await press("Save");

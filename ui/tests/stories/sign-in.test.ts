@@ -22,7 +22,7 @@ const field = (name: string) => screen.findByLabelText<HTMLInputElement>(name);
 /** By its role: sections have names too. */
 const application = () => screen.findByRole<HTMLInputElement>("textbox", { name: "Application" });
 const press = async (name: string | RegExp) => user.click(await screen.findByRole("button", { name }));
-const runs = () => screen.findByRole<HTMLSelectElement>("combobox", { name: "What the application runs" });
+const runs = () => screen.findByRole<HTMLSelectElement>("combobox", { name: "Sign-in method" });
 /** Presets come with the first answer. */
 const choose = async (title: string) => {
   await waitFor(async () => expect((await runs()).options.length).toBe(presets.length + 1));
@@ -82,7 +82,7 @@ describe("what the application runs", () => {
         "Better Auth",
         "django-loginas",
         "Supabase Auth",
-        "Written by hand",
+        "Custom request",
       ]),
     );
     expect(await runs()).toHaveDisplayValue("Your own login endpoint");
@@ -91,9 +91,9 @@ describe("what the application runs", () => {
     expect(app).toBeRequired();
     expect(app).toHaveAccessibleDescription(/E\.g\. https:\/\/app\.example\.com/);
     expect(await field("Login endpoint")).not.toBeRequired();
-    expect(await field("Login endpoint")).toHaveAccessibleDescription(/Empty: \/impersonate/);
+    expect(await field("Login endpoint")).toHaveAccessibleDescription(/Default: \/impersonate/);
     expect(screen.queryByLabelText("Body, as JSON")).toBeNull();
-    const secrets = within(screen.getByRole("group", { name: "Secrets it needs" }));
+    const secrets = within(screen.getByRole("group", { name: "Required secrets" }));
     expect(secrets.getByLabelText("impersonation_key")).toHaveAccessibleDescription(/32 characters or more/);
 
     await fill("Name", "Acme");
@@ -115,13 +115,13 @@ describe("what the application runs", () => {
     await startNew();
     await choose("Better Auth");
     await fill("Application", "https://app.acme.example");
-    await fill("Operator's e-mail", "support@acme.example");
+    await fill("Operator's email", "support@acme.example");
     await choose("Supabase Auth");
     expect(await application()).toHaveValue("https://app.acme.example");
-    await choose("Written by hand");
+    await choose("Custom request");
     expect(await field("Body, as JSON")).toHaveDisplayValue(/admin_token/);
     await choose("Better Auth");
-    expect(await field("Operator's e-mail")).toHaveValue("support@acme.example");
+    expect(await field("Operator's email")).toHaveValue("support@acme.example");
     await save();
     expect(saved().sign_in).toMatchObject({
       preset: "better-auth",
@@ -133,8 +133,8 @@ describe("what the application runs", () => {
   test("what is written by hand is there again, whole, after a look at a preset and at the file", async () => {
     const sign_in = { ...connectionFile.sign_in, encoding: "form" as const, block: ["/staff/"] };
     await startEdit(sign_in, { sign_out: { url: "https://app.acme.example/logout", body: { a: 1 } } });
-    expect(await runs()).toHaveDisplayValue("Written by hand");
-    expect(screen.getByText(/which stays as it is: encoding, block/)).toBeInTheDocument();
+    expect(await runs()).toHaveDisplayValue("Custom request");
+    expect(screen.getByText(/which are kept: encoding, block/)).toBeInTheDocument();
     await choose("Better Auth");
     expect(screen.queryByLabelText("Login endpoint")).toBeNull();
     await press("File");
@@ -143,7 +143,7 @@ describe("what the application runs", () => {
       sign_out: null,
     });
     await press("Form");
-    await choose("Written by hand");
+    await choose("Custom request");
     expect(await field("Login endpoint")).toHaveValue("https://app.acme.example/login");
     expect(await field("Logout endpoint")).toHaveValue("https://app.acme.example/logout");
     await save();
@@ -153,7 +153,7 @@ describe("what the application runs", () => {
   test("going there and back is no change", async () => {
     await startEdit(connectionFile.sign_in);
     await choose("Better Auth");
-    await choose("Written by hand");
+    await choose("Custom request");
     await user.keyboard("{Escape}");
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
   });
@@ -166,10 +166,10 @@ describe("what the application runs", () => {
       success: "Hello {{ user.name }}",
     };
     await startEdit(sign_in);
-    expect(await screen.findByText(/goes before the preset: cookies/)).toBeInTheDocument();
+    expect(await screen.findByText(/overrides the preset: cookies/)).toBeInTheDocument();
     expect(await field("Success message")).toHaveValue("Hello {{ user.name }}");
     expect((await field("Success message")).closest("details")).toHaveAttribute("open");
-    await fill("Who am I?", "https://app.acme.example/me");
+    await fill("Current-user endpoint", "https://app.acme.example/me");
     await fill("Better Auth", "/auth");
     await save();
     expect(saved().sign_in).toMatchObject({
@@ -193,7 +193,7 @@ describe("what the application runs", () => {
       },
     };
     await startEdit(sign_in, { sign_out: { steps: [{ url: "https://app.acme.example/logout" }] } });
-    expect(screen.getByText("This sign-in is of kind “forest” and is edited as text.")).toBeInTheDocument();
+    expect(screen.getByText("A sign-in of kind “forest” is edited as text.")).toBeInTheDocument();
     expect(screen.queryByText(/does not know/)).toBeNull();
     expect(screen.queryByLabelText("Login endpoint")).toBeNull();
     await fill("Name", "Acme again");
@@ -236,18 +236,18 @@ describe("what the application runs", () => {
     await startEdit(sign_in);
     expect(screen.queryByText(/does not know/)).toBeNull();
     const second = within(screen.getByRole("group", { name: "Request 2" }));
-    expect(second.getByLabelText(/What means yes/)).toHaveValue("302\nresponse.status != 404");
+    expect(second.getByLabelText(/Counts as success/)).toHaveValue("302\nresponse.status != 404");
     await into(second.getByLabelText("What it does"), "the login");
     await press("Add a request");
     const third = within(screen.getByRole("group", { name: "Request 3" }));
     expect(third.getByLabelText("What it does")).toHaveFocus();
-    await into(third.getByLabelText("Address"), "https://app.acme.example/become");
+    await into(third.getByLabelText("URL"), "https://app.acme.example/become");
     await user.click(third.getByRole("button", { name: "Add a value" }));
     expect(third.getByLabelText("Name of value 1")).toHaveFocus();
     await into(third.getByLabelText("Name of value 1"), "session");
-    await user.selectOptions(third.getByLabelText("Where value 1 is"), "cookie");
-    await into(third.getByLabelText("What value 1 is called there"), "sid");
-    await fill("Cookies for the window", "sid, remember_*");
+    await user.selectOptions(third.getByLabelText("Place of value 1"), "cookie");
+    await into(third.getByLabelText("Key of value 1"), "sid");
+    await fill("Cookies for the session window", "sid, remember_*");
     await save();
     const [first, login] = sign_in.steps ?? [];
     expect(saved().sign_in).toMatchObject({
@@ -267,10 +267,10 @@ describe("what the application runs", () => {
       body: { id: "{{ user.id }}" },
       redirect_to: "https://app.acme.example/",
     });
-    await user.selectOptions(await field("Sign-in method"), "storage");
+    await user.selectOptions(await field("Kind of sign-in"), "storage");
     await press("Add a request");
     const step = within(screen.getByRole("group", { name: "Request 1" }));
-    await into(step.getByLabelText("Address"), "https://api.acme.example/tokens");
+    await into(step.getByLabelText("URL"), "https://api.acme.example/tokens");
     await press("Add an entry");
     await into(screen.getByLabelText("Name of entry 1"), "auth");
     await into(screen.getByLabelText("Value of entry 1"), "{{ captured.token }}");
@@ -288,7 +288,7 @@ describe("what the application runs", () => {
     const sign_in = { preset: "newer", settings: { place: "here" } };
     await startEdit(sign_in);
     expect(await screen.findByText(/does not know “newer”/)).toBeInTheDocument();
-    expect(await runs()).toHaveDisplayValue("newer (not known)");
+    expect(await runs()).toHaveDisplayValue("newer (unknown)");
     await fill("Name", "Acme again");
     await save();
     expect(saved().sign_in).toMatchObject(sign_in);
@@ -296,20 +296,20 @@ describe("what the application runs", () => {
 });
 
 describe("trying the sign-in", () => {
-  const part = () => screen.findByRole("button", { name: "Try it" });
+  const part = () => screen.findByRole("button", { name: "Test sign-in" });
   const requests = async () =>
     within(await screen.findByRole("list", { name: "Requests" })).getAllByRole("listitem");
 
   test("needs somebody, and says in production what it does until it was done", async () => {
     await startEdit(connectionFile.sign_in);
-    expect(screen.getByText(/^This is production: it really signs in as that user/)).toBeInTheDocument();
+    expect(screen.getByText(/^This is production: the test really signs in as that user/)).toBeInTheDocument();
     await user.click(await part());
-    expect(await screen.findByText("Type a user's id, or choose one.")).toBeInTheDocument();
-    expect(await field("User's id")).toHaveFocus();
+    expect(await screen.findByText("Enter a user ID, or choose one.")).toBeInTheDocument();
+    expect(await field("User ID")).toHaveFocus();
     expect(fake.called("try_sign_in")).toEqual([]);
 
     await user.type(await field("admin_token"), "typed");
-    await user.type(await field("User's id"), " 42 {Enter}");
+    await user.type(await field("User ID"), " 42 {Enter}");
     expect(await screen.findByText("Anders Holm was signed in and out again.")).toBeInTheDocument();
     expect(fake.called("try_sign_in")[0]?.args).toMatchObject({
       connection: "acme",
@@ -321,13 +321,13 @@ describe("trying the sign-in", () => {
 
   test("shows each request, who sends it and what came of it", async () => {
     await startEdit(connectionFile.sign_in);
-    await user.type(await field("User's id"), "42{Enter}");
+    await user.type(await field("User ID"), "42{Enter}");
     const rows = await requests();
     expect(rows).toHaveLength(4);
     expect(rows[0]).toHaveTextContent(
       /OK: Step 1, the operator's sign-in.*POST https:\/\/app.acme.example\/api\/auth\/sign-in\/email.*200 · 84 ms · console/,
     );
-    expect(rows[2]).toHaveTextContent(/200 · 12 ms · session's window/);
+    expect(rows[2]).toHaveTextContent(/200 · 12 ms · session window/);
     expect(rows[3]).toHaveTextContent(/redirect/);
     expect(rows.map((row) => row.querySelector("details")?.open)).toEqual([false, false, false, false]);
     expect(screen.getByRole("list", { name: "Requests" }).closest("[role=status]")).not.toBeNull();
@@ -340,7 +340,7 @@ describe("trying the sign-in", () => {
   test("the one that failed is open, with why and what to do; what was answered is text", async () => {
     fake.answers["try_sign_in"] = () => refused;
     await startEdit(connectionFile.sign_in);
-    await user.type(await field("User's id"), "42{Enter}");
+    await user.type(await field("User ID"), "42{Enter}");
     const failed = (await requests())[1] as HTMLElement;
     expect(failed.querySelector("details")).toHaveAttribute("open");
     expect(within(failed).getByText(/answered 403/)).toBeInTheDocument();
@@ -357,7 +357,7 @@ describe("trying the sign-in", () => {
       hint: "Type it here.",
     });
     await startEdit(connectionFile.sign_in);
-    await user.type(await field("User's id"), "42{Enter}");
+    await user.type(await field("User ID"), "42{Enter}");
     const busy = await screen.findByRole("button", { name: "Signing in…" });
     await user.click(busy);
     await press("Test");
@@ -366,19 +366,19 @@ describe("trying the sign-in", () => {
     expect(alert).toHaveTextContent("admin_token is needed.");
     expect(fake.called("try_sign_in")).toHaveLength(1);
     expect(fake.called("check_connection")).toEqual([]);
-    expect(await field("User's id")).toHaveValue("42");
+    expect(await field("User ID")).toHaveValue("42");
     // It did not begin: the warning stays.
     expect(screen.getByText(/^This is production/)).toBeInTheDocument();
   });
 
   test("offers the users of the preview", async () => {
     await startEdit(connectionFile.sign_in);
-    await user.click(await field("User's id"));
+    await user.click(await field("User ID"));
     await user.keyboard("{ArrowDown}");
-    const listbox = await screen.findByRole("listbox", { name: "Choose: User's id" });
+    const listbox = await screen.findByRole("listbox", { name: "Choose: User ID" });
     expect(within(listbox).getAllByRole("option")[0]).toHaveTextContent(/48213903.*@/);
     await user.keyboard("{ArrowDown}{Enter}");
-    expect(await field("User's id")).toHaveValue("48213903");
+    expect(await field("User ID")).toHaveValue("48213903");
     expect(fake.called("try_sign_in")).toEqual([]);
   });
 });

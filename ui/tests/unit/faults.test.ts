@@ -39,8 +39,8 @@ test("what is wrong twice in one field is said once, and what differs is said to
 });
 
 test.each([
-  ["Check the user name in directory.url and more.", "Check the user name in “Database” and more."],
-  ["names `sign_in.verify.url` and `sign_in.url`", "names “Who am I?” and “Login endpoint”"],
+  ["Check the user name in directory.url and more.", "Check the user name in “Database URL” and more."],
+  ["names `sign_in.verify.url` and `sign_in.url`", "names “Current-user endpoint” and “Login endpoint”"],
   ["directory.urls and my.directory.url.x stay", "directory.urls and my.directory.url.x stay"],
 ])("%s", (text, words) => {
   expect(inFormWords(text)).toBe(words);
@@ -48,5 +48,5 @@ test.each([
 
 test("a setting has the label of its preset", () => {
   expect(labelOf("sign_in.settings.app", { app: "Application" })).toBe("Application");
-  expect(labelOf("directory.url")).toBe("Database");
+  expect(labelOf("directory.url")).toBe("Database URL");
 });

@@ -16,7 +16,7 @@ interface Part {
 }
 const schema = JSON.parse(text) as Part & { $defs: Record<string, Part> };
 
-/** All keys, those of parts within parts by their paths. */
+/** Keyboard shortcuts, those of parts within parts by their paths. */
 function keysOf(part: Part, path: string): string[] {
   return Object.entries(part.properties ?? {}).flatMap(([key, property]) => {
     const named = typeof property.additionalProperties === "object" ? property.additionalProperties : {};
@@ -35,9 +35,9 @@ function keysOf(part: Part, path: string): string[] {
 const OTHERWISE: Record<string, string> = {
   environment: "a choice",
   "policy.reason": "a choice",
-  "sign_in.preset": "What the application runs",
+  "sign_in.preset": "Sign-in method",
   "sign_in.settings": "a field for each setting of the preset",
-  "sign_in.kind": "Sign-in method",
+  "sign_in.kind": "Kind of sign-in",
   "sign_in.storage": "rows of the page's storage",
 };
 /** Of a request of the console, what the rows of requests have. */

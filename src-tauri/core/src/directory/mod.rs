@@ -189,8 +189,8 @@ impl Tier {
     pub fn words(self) -> &'static str {
         match self {
             Self::All => "newest first",
-            Self::Id => "by id",
-            Self::Email => "by exact e-mail",
+            Self::Id => "by ID",
+            Self::Email => "by exact email",
             Self::Prefix => "by prefix",
             Self::Contains => "by part of a word",
             Self::Words => "by several words",
