@@ -7,6 +7,7 @@ import type { Survey } from "../bindings/Survey";
 import type { TableOffer } from "../bindings/TableOffer";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { Latest } from "../state/latest";
 import { texts } from "../texts";
 import { inFormWords } from "./faults";
 import { template, toForm } from "./form";
@@ -39,34 +40,34 @@ class Asking<T> {
   slow = $state(false);
   /** What the newest question was about. */
   about: string | null = $state(null);
-  #turn = 0;
+  readonly #latest = new Latest();
 
   /** Whether the answer came, and to the newest question. */
   async ask(about: string, question: () => Promise<T>): Promise<boolean> {
-    const turn = ++this.#turn;
+    const isLatest = this.#latest.begin();
     this.about = about;
     this.busy = true;
     this.slow = false;
-    const timer = setTimeout(() => turn === this.#turn && (this.slow = true), SLOW_MS);
+    const timer = setTimeout(() => isLatest() && (this.slow = true), SLOW_MS);
     try {
       const answer = await question();
-      if (turn !== this.#turn) return false;
+      if (!isLatest()) return false;
       this.answer = answer;
       this.failure = null;
       return true;
     } catch (cause) {
-      if (turn !== this.#turn) return false;
+      if (!isLatest()) return false;
       this.failure = asFailure(cause);
       this.answer = null;
       return false;
     } finally {
       clearTimeout(timer);
-      if (turn === this.#turn) this.busy = this.slow = false;
+      if (isLatest()) this.busy = this.slow = false;
     }
   }
 
   forget(): void {
-    this.#turn++;
+    this.#latest.cancel();
     this.about = this.answer = this.failure = null;
     this.busy = this.slow = false;
   }

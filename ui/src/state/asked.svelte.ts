@@ -4,6 +4,7 @@ import type { FormField } from "../bindings/FormField";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { draftOf, valueOf, type Draft, type Fault } from "../text/asked";
+import { Latest } from "./latest";
 
 /** Forest's page has no reason of its own, so that actions ask for one in their forms. */
 function asksForTheReason({ name, kind }: FormField): boolean {
@@ -20,7 +21,7 @@ export class Asked {
   failure: Failure | null = $state.raw(null);
   readonly #connection: string;
   readonly #user: string;
-  #asked = 0;
+  readonly #latest = new Latest();
   #answer: Promise<void> = Promise.resolve();
   /** What the application heard last of the fields that it watches. */
   #heard: Record<string, Draft> = {};
@@ -89,14 +90,14 @@ export class Asked {
   }
 
   async #answered(how: () => Promise<{ fields: FormField[] }>): Promise<void> {
-    const asked = ++this.#asked;
+    const isLatest = this.#latest.begin();
     const before = { ...this.drafts };
     const unreadable = this.fields.filter((field) => this.#isUnreadable(field)).map(({ name }) => name);
     this.loading = true;
     this.failure = null;
     try {
       const { fields } = await how();
-      if (asked !== this.#asked) return;
+      if (!isLatest()) return;
       // What was typed while the application thought about it stays, and what it could not be told.
       const typed = (name: string) =>
         name in before &&
@@ -109,9 +110,9 @@ export class Asked {
       this.drafts = Object.fromEntries(drafts);
       this.#heard = Object.fromEntries(fields.map((field) => [field.name, draftOf(field)]));
     } catch (cause) {
-      if (asked === this.#asked) this.failure = asFailure(cause);
+      if (isLatest()) this.failure = asFailure(cause);
     } finally {
-      if (asked === this.#asked) this.loading = false;
+      if (isLatest()) this.loading = false;
     }
   }
 }

@@ -1,6 +1,7 @@
 // What may be typed next in the search field: open only while there is something to take.
 import type { Suggestion } from "../bindings/Suggestion";
 import * as ipc from "../ipc";
+import { Latest } from "./latest";
 
 /** A word that may become a column's name is mostly just a word: only a pause in it asks. */
 const REST_MS = 180;
@@ -11,7 +12,7 @@ export class Completion {
   /** Place of the chosen one; -1 as long as no arrow was pressed, so that Enter stays the list's. */
   chosen = $state(-1);
 
-  #turn = 0;
+  readonly #latest = new Latest();
   #rest: ReturnType<typeof setTimeout> | undefined;
 
   constructor(connection: string) {
@@ -24,7 +25,7 @@ export class Completion {
 
   /** The text was typed so far, with the caret there. */
   async ask(text: string, caret: number): Promise<void> {
-    const turn = ++this.#turn;
+    const isLatest = this.#latest.begin();
     clearTimeout(this.#rest);
     let found: Suggestion[] = [];
     try {
@@ -32,14 +33,14 @@ export class Completion {
     } catch {
       // Help that does not come is none.
     }
-    if (turn !== this.#turn) return;
+    if (!isLatest()) return;
     const isName = found.some(({ insert }) => insert.endsWith(":"));
     if (!isName || this.open) return this.#show(found);
     this.#rest = setTimeout(() => this.#show(found), REST_MS);
   }
 
   close(): void {
-    this.#turn++;
+    this.#latest.cancel();
     clearTimeout(this.#rest);
     this.#show([]);
   }

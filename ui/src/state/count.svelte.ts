@@ -2,6 +2,7 @@
 import type { Count } from "../bindings/Count";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { Latest } from "./latest";
 
 /** A wait shorter than this is not shown. */
 const SLOW_MS = 200;
@@ -13,7 +14,7 @@ export class Counting {
   failure: Failure | null = $state.raw(null);
   under = $state(false);
   slow = $state(false);
-  #turn = 0;
+  readonly #latest = new Latest();
 
   constructor(connection: string) {
     this.#connection = connection;
@@ -26,26 +27,26 @@ export class Counting {
   /** Counts; while that is under way, stops it. */
   async toggle(text: string): Promise<void> {
     if (this.under) return this.stop();
-    const turn = ++this.#turn;
+    const isLatest = this.#latest.begin();
     this.under = true;
     this.failure = null;
     const patience = setTimeout(() => (this.slow = true), SLOW_MS);
     try {
       const count = await ipc.countUsers(this.#connection, text);
-      if (turn === this.#turn) this.#counted = { text, count };
+      if (isLatest()) this.#counted = { text, count };
     } catch (cause) {
       const failure = asFailure(cause);
-      if (turn === this.#turn && failure.code !== "cancelled") this.failure = failure;
+      if (isLatest() && failure.code !== "cancelled") this.failure = failure;
     } finally {
       clearTimeout(patience);
-      if (turn === this.#turn) this.under = this.slow = false;
+      if (isLatest()) this.under = this.slow = false;
     }
   }
 
   /** What was counted is kept for its own text. */
   stop(): void {
     if (!this.under) return;
-    this.#turn++;
+    this.#latest.cancel();
     this.under = this.slow = false;
     // That it cannot be stopped is nothing to the agent: its answer is not waited for any more.
     ipc.stopCount(this.#connection).catch(() => {});

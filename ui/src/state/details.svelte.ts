@@ -2,6 +2,7 @@
 import type { UserDetails } from "../bindings/UserDetails";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { type IsLatest, Latest } from "./latest";
 
 /** Moving through the list with a held key reads nobody; resting on a user does. */
 const REST_MS = 120;
@@ -11,7 +12,7 @@ export class Details {
   found: UserDetails | null = $state.raw(null);
   failure: Failure | null = $state.raw(null);
 
-  #turn = 0;
+  readonly #latest = new Latest();
   #rest: ReturnType<typeof setTimeout> | undefined;
   #shown = "";
 
@@ -20,28 +21,28 @@ export class Details {
     const key = JSON.stringify([connection, user]);
     if (key !== this.#shown) this.clear();
     this.#shown = key;
-    const turn = ++this.#turn;
+    const isLatest = this.#latest.begin();
     clearTimeout(this.#rest);
-    this.#rest = setTimeout(() => void this.#read(turn, connection, user), REST_MS);
+    this.#rest = setTimeout(() => void this.#read(isLatest, connection, user), REST_MS);
   }
 
   clear(): void {
-    this.#turn++;
+    this.#latest.cancel();
     clearTimeout(this.#rest);
     this.#shown = "";
     this.found = null;
     this.failure = null;
   }
 
-  async #read(turn: number, connection: string, user: string): Promise<void> {
+  async #read(isLatest: IsLatest, connection: string, user: string): Promise<void> {
     try {
       const found = await ipc.userDetails(connection, user);
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       this.found = found;
       this.failure = null;
     } catch (cause) {
       const failure = asFailure(cause);
-      if (turn === this.#turn && failure.code !== "cancelled") this.failure = failure;
+      if (isLatest() && failure.code !== "cancelled") this.failure = failure;
     }
   }
 }

@@ -1,11 +1,12 @@
 // What to search for instead, where nobody was found: asked for once the empty answer is there.
 import type { Wider } from "../bindings/Wider";
 import * as ipc from "../ipc";
+import { Latest } from "./latest";
 
 export class Offers {
   readonly #connection: string;
   list: Wider[] = $state.raw([]);
-  #turn = 0;
+  readonly #latest = new Latest();
 
   constructor(connection: string) {
     this.#connection = connection;
@@ -18,7 +19,7 @@ export class Offers {
 
   /** `text` found nobody. */
   async ask(text: string): Promise<void> {
-    const turn = ++this.#turn;
+    const isLatest = this.#latest.begin();
     this.list = [];
     let found: Wider[] = [];
     try {
@@ -26,12 +27,12 @@ export class Offers {
     } catch {
       // Help that does not come is none.
     }
-    if (turn === this.#turn) this.list = found;
+    if (isLatest()) this.list = found;
   }
 
   /** Somebody was found, or something else is asked. */
   forget(): void {
-    this.#turn++;
+    this.#latest.cancel();
     this.list = [];
   }
 }

@@ -2,6 +2,7 @@
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import type { ListedUser } from "../text/standing";
+import { Latest } from "./latest";
 
 const AT_MOST = 6;
 
@@ -10,11 +11,11 @@ export class PaletteUsers {
   failure: Failure | null = $state.raw(null);
   /** What {@link rows} answer. */
   answered = $state("");
-  #turn = 0;
+  readonly #latest = new Latest();
 
   /** Rows stay until the newer ones are there; asking anew is what cancels the question before. */
   async ask(connection: string, text: string): Promise<void> {
-    const turn = ++this.#turn;
+    const isLatest = this.#latest.begin();
     if (text === "") {
       this.rows = [];
       this.answered = "";
@@ -29,13 +30,13 @@ export class PaletteUsers {
         limit: AT_MOST,
         everywhere: false,
       });
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       this.rows = page.rows;
       this.answered = text;
       this.failure = null;
     } catch (cause) {
       const failure = asFailure(cause);
-      if (turn !== this.#turn || failure.code === "cancelled") return;
+      if (!isLatest() || failure.code === "cancelled") return;
       this.rows = [];
       this.failure = failure;
     }

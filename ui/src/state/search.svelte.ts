@@ -12,6 +12,7 @@ import * as ipc from "../ipc";
 import { freeText, without } from "../text/filters";
 import type { ListedUser, UserPage } from "../text/standing";
 import { Counting } from "./count.svelte";
+import { Latest } from "./latest";
 import { Offers } from "./offers.svelte";
 import { Pages } from "./pages.svelte";
 import { SearchReading } from "./reading.svelte";
@@ -107,7 +108,7 @@ export class UserSearch {
   readonly offers: Offers;
   readonly #reader: SearchReading;
 
-  #turn = 0;
+  readonly #latest = new Latest();
   #interrupted = false;
   /** Loading on waits for {@link resume}: asking again at once would take the place of who took this one's. */
   #moreInterrupted = $state(false);
@@ -167,7 +168,7 @@ export class UserSearch {
 
   /** Nothing was asked yet. */
   get untouched(): boolean {
-    return this.#turn === 0;
+    return this.#latest.untouched;
   }
 
   /** The rows answer an earlier question: the last one failed. */
@@ -265,7 +266,7 @@ export class UserSearch {
     this.costly = null;
     this.allFailure = null;
     if (!this.readingAll) return;
-    this.#turn++;
+    this.#latest.cancel();
     this.sort = this.answered?.sort ?? null;
     this.#settle();
     ipc.stopSearch(this.connection).catch(() => {});
@@ -425,26 +426,26 @@ export class UserSearch {
   async #loadPage(place: Place, put: (page: UserPage) => void): Promise<boolean> {
     const { answered } = this;
     if (!answered || this.asking || this.loadingMore || this.failure || this.#moreInterrupted) return false;
-    const turn = this.#turn;
+    const isLatest = this.#latest.current();
     this.loadingMore = true;
     this.moreFailure = null;
     try {
       const { text, sort, everywhere } = answered;
       const page = await ipc.searchUsers(this.connection, { text, sort, place, limit: PAGE, everywhere });
-      if (turn !== this.#turn) return false;
+      if (!isLatest()) return false;
       put(page);
       this.pages.letGo(this.#sight.first, this.#sight.last);
       return true;
     } catch (cause) {
       const failure = asFailure(cause);
-      if (turn !== this.#turn) return false;
+      if (!isLatest()) return false;
       if (failure.code === "cancelled") this.#moreInterrupted = true;
       // That is not about this page: the banner says it once, and tries again.
       else if (failure.code === "directory_unreachable") this.#fail(failure);
       else this.moreFailure = failure;
       return false;
     } finally {
-      if (turn === this.#turn) this.loadingMore = false;
+      if (isLatest()) this.loadingMore = false;
     }
   }
 
@@ -465,11 +466,11 @@ export class UserSearch {
     }
   }
 
-  /** Asks a question anew. Only the newest turn counts. */
+  /** Asks a question anew. Only the newest question counts. */
   async #ask(asking: Asking): Promise<void> {
     const { opening = false, everywhere = false, place = "start", keep = null } = asking;
     const { ordering = false, quiet = false, again = false } = asking;
-    const turn = ++this.#turn;
+    const isLatest = this.#latest.begin();
     const asked = Date.now();
     const before = this.sort;
     if (asking.sort !== undefined) this.sort = asking.sort;
@@ -483,7 +484,7 @@ export class UserSearch {
     this.moreFailure = null;
     this.offers.forget();
     const patience = setTimeout(() => {
-      if (turn === this.#turn) this.slow = true;
+      if (isLatest()) this.slow = true;
     }, SLOW_MS);
     try {
       if (opening) {
@@ -492,10 +493,10 @@ export class UserSearch {
           // Only words of the empty state hang on this: that it cannot be read is said elsewhere.
           ipc.readConnection(this.connection).then(searchedColumns, () => null),
         ]);
-        if (turn !== this.#turn && this.info) return;
+        if (!isLatest() && this.info) return;
         this.info = info;
         this.searched = searched;
-        if (turn !== this.#turn) return;
+        if (!isLatest()) return;
         if (this.sort && !this.#isSortable(this.sort.column)) this.sort = null;
       }
       const { text, sort } = this;
@@ -504,7 +505,7 @@ export class UserSearch {
         ipc.searchUsers(this.connection, query),
         this.#reader.read(text),
       ]);
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       const orders = page.left_out !== null && !page.left_out.spellings;
       if (ordering && sort && page.left_out && orders && page.rows.length === 0) {
         this.sort = before;
@@ -540,7 +541,7 @@ export class UserSearch {
       if (stays && kept >= 0) this.#put(kept);
       else this.select(kept >= 0 ? kept : stays ? this.selected : edge);
     } catch (cause) {
-      if (turn !== this.#turn) return;
+      if (!isLatest()) return;
       const failure = asFailure(cause);
       if (failure.code === "cancelled") this.#interrupted = true;
       else if (quiet) return;
@@ -552,7 +553,7 @@ export class UserSearch {
       } else this.#fail(failure, asked);
     } finally {
       clearTimeout(patience);
-      if (turn === this.#turn) {
+      if (isLatest()) {
         this.#settle();
         if (again && !this.failure) void this.#load();
       }

@@ -51,7 +51,6 @@ export const steps = {
   expect: "Counts as success",
   expectHint: "Statuses, or expressions that use response, one per line. Default: 200 to 299.",
   captures: (n: number) => `Captured from response ${n.toLocaleString(locale)}`,
-  take: "Capture from the response",
   captureName: (n: number) => `Name of value ${n.toLocaleString(locale)}`,
   capturePlace: (n: number) => `Place of value ${n.toLocaleString(locale)}`,
   captureValue: (n: number) => `Key of value ${n.toLocaleString(locale)}`,

@@ -48,7 +48,7 @@ test("keys reach it beside its value, and up and down go from value to value", a
   await user.keyboard("{ArrowRight}");
   expect(button).toHaveFocus();
   await user.keyboard("{ArrowDown}");
-  expect((await details()).getByRole("button", { name: /^Copy E-mail/ })).toHaveFocus();
+  expect((await details()).getByRole("button", { name: /^Copy Email/ })).toHaveFocus();
   await user.keyboard("{ArrowUp}");
   expect(name).toHaveFocus();
   await user.keyboard("{ArrowRight}{Enter}");
