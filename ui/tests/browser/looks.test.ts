@@ -421,7 +421,7 @@ const views: View[] = [
       await page.keyboard.type("person");
       const count = page.getByRole("button", { name: /\d+\+ found/ });
       await count.click();
-      await page.waitForTimeout(300);
+      await page.getByText("counting…").waitFor();
     },
   },
   {

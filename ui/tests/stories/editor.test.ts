@@ -354,7 +354,9 @@ describe("testing", () => {
     await startEdit();
     await user.type(await secret("admin_token"), "typed");
     await press("Test");
-    expect(await screen.findByText(/^The database works\. The sign-in has not been tested/)).toBeInTheDocument();
+    expect(
+      await screen.findByText(/^The database works\. The sign-in has not been tested/),
+    ).toBeInTheDocument();
     expect(fake.called("check_connection")[0]?.args).toMatchObject({
       connection: "acme",
       secrets: { admin_token: "typed" },

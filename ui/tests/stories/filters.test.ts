@@ -1,7 +1,7 @@
 // Filters in the search field: shown, mended, taken out, completed; and the field stays a field.
 import { render, screen, waitFor, within } from "@testing-library/svelte";
 import userEvent, { type UserEvent } from "@testing-library/user-event";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import App from "../../src/App.svelte";
 import { installFake, type Fake } from "../fake/understudy";
 
@@ -11,6 +11,7 @@ beforeEach(() => {
   fake = installFake();
   user = userEvent.setup();
 });
+afterEach(() => vi.useRealTimers());
 
 const field = () => screen.findByRole<HTMLInputElement>("searchbox", { name: "Search users" });
 const rows = async () => within(await screen.findByRole("grid", { name: "Users" })).getAllByRole("row");
@@ -110,8 +111,10 @@ describe("completion", () => {
   test("fast typing passes by", async () => {
     render(App);
     await rows();
+    vi.useFakeTimers({ shouldAdvanceTime: true });
+    user = userEvent.setup({ advanceTimers: vi.advanceTimersByTime });
     await user.type(await field(), "plano");
-    await new Promise((resolve) => setTimeout(resolve, 250));
+    await vi.advanceTimersByTimeAsync(250);
     expect(options()).toEqual([]);
     expect(fake.called("complete_search").length).toBeGreaterThan(0);
   });

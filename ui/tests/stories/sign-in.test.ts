@@ -302,7 +302,9 @@ describe("trying the sign-in", () => {
 
   test("needs somebody, and says in production what it does until it was done", async () => {
     await startEdit(connectionFile.sign_in);
-    expect(screen.getByText(/^This is production: the test really signs in as that user/)).toBeInTheDocument();
+    expect(
+      screen.getByText(/^This is production: the test really signs in as that user/),
+    ).toBeInTheDocument();
     await user.click(await part());
     expect(await screen.findByText("Enter a user ID, or choose one.")).toBeInTheDocument();
     expect(await field("User ID")).toHaveFocus();

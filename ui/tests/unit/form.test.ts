@@ -211,7 +211,9 @@ describe("what no file can say", () => {
   });
 
   test("a body that is not JSON, or that JavaScript would round", () => {
-    expect(faultsOf((form) => (form.sign_in.body = "{ userId: 1 }"))["sign_in.body"]).toMatch(/not valid JSON/);
+    expect(faultsOf((form) => (form.sign_in.body = "{ userId: 1 }"))["sign_in.body"]).toMatch(
+      /not valid JSON/,
+    );
     expect(faultsOf((form) => (form.sign_in.body = '{"id": 9007199254740993}'))["sign_in.body"]).toMatch(
       /too large/,
     );
