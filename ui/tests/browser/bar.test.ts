@@ -3,6 +3,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, openPage, picture, themes, violations, type Opening } from "./browser";
+import { expectUnchanged } from "./compare";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -134,6 +135,9 @@ const bars: Bar[] = [
   { name: "gone", width: 800, prepare: gone },
 ];
 
+/** Those whose pictures are compared: one for each state. */
+const compared = ["active-1280", "soon-1280"];
+
 describe.each(themes)("in %s", (theme) => {
   test.each(bars)("$name", async ({ name, width, prepare, said }) => {
     const opened = await openPage(browser, {
@@ -166,6 +170,7 @@ describe.each(themes)("in %s", (theme) => {
       expect(name?.width).toBeGreaterThan(40);
     }
     expect(await violations(page)).toEqual([]);
+    if (compared.includes(name)) await expectUnchanged(page, `bar-${name}-${theme}`);
     await opened.close();
   });
 });

@@ -10,6 +10,9 @@ import type * as Understudy from "../fake/page";
 export type Theme = "light" | "dark";
 export const themes: Theme[] = ["light", "dark"];
 
+/** When every page is opened, by its own clock. */
+export const OPENED = "2026-11-18T15:30:00Z";
+
 const PICTURES = join(import.meta.dirname, "../../test-results");
 
 /** `CHROMIUM` says which; else the first that there is of those that script/bootstrap is content with. */
@@ -29,7 +32,14 @@ function chromiumPath(): string {
 export function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath(),
-    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+    // Letters are drawn alike wherever the pictures are compared.
+    args: [
+      "--no-sandbox",
+      "--disable-dev-shm-usage",
+      "--font-render-hinting=none",
+      "--disable-lcd-text",
+      "--force-color-profile=srgb",
+    ],
   });
 }
 
@@ -73,7 +83,7 @@ export async function openPage(browser: Browser, opening: Opening = {}): Promise
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
   });
-  await page.clock.install({ time: new Date("2026-11-18T15:30:00Z") });
+  await page.clock.install({ time: new Date(OPENED) });
   const prepare = opening.prepare ? `(${opening.prepare.toString()})(fake, Understudy);` : "";
   await page.addInitScript({
     content: `${inject("fake")}\n{ const fake = Understudy.installFake({}, ${JSON.stringify(label)}); ${prepare} }`,

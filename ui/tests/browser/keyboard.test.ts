@@ -217,7 +217,8 @@ describe("the list", () => {
         node.scrollTop = node.scrollHeight;
         return node.scrollHeight;
       });
-    const height = 32 + 38 * 8000;
+    // With the header, and as much again below the last row.
+    const height = 32 + 38 * 8000 + 32;
     await expect.poll(scrollDown, { timeout: 50_000, interval: 25 }).toBe(height);
     await grid(page).evaluate((node) => (node.scrollTop = 32 + 38 * 2500));
     await expect.poll(() => grid(page).getByText("Person 002510").count()).toBe(1);

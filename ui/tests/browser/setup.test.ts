@@ -2,6 +2,7 @@
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, openPage, picture, themes, violations, type Opening } from "./browser";
+import { expectUnchanged } from "./compare";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -14,6 +15,9 @@ interface View {
   opening?: Opening;
   go: (page: Page) => Promise<void>;
 }
+
+/** Those whose pictures are compared: one for each main view and state. */
+const compared = ["first-run", "editor-new", "editor-tested", "settings"];
 
 const DIALOGS = "[role=dialog], [role=alertdialog]";
 const dialog = (page: Page) => page.getByRole("dialog");
@@ -887,6 +891,7 @@ describe.each(themes)("in %s", (theme) => {
       expect(await page.locator(DIALOGS).last().locator("*:focus").count()).toBe(1);
     }
     expect(await violations(page)).toEqual([]);
+    if (compared.includes(name)) await expectUnchanged(page, `setup-${name}-${theme}`);
     await opened.close();
   });
 });

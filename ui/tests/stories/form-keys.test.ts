@@ -20,7 +20,9 @@ const ORDER = "UUID byte order";
 const field = (name: string) => screen.findByLabelText<HTMLInputElement>(name);
 const written = () => fake.called("draft_text").at(-1)?.args["file"] as ConnectionFile;
 const previewed = () =>
-  fake.called("preview_directory").map(({ args }) => (args["directory"] as DirectoryConfig).uuid_bytes ?? null);
+  fake
+    .called("preview_directory")
+    .map(({ args }) => (args["directory"] as DirectoryConfig).uuid_bytes ?? null);
 
 async function put(name: string, text: string) {
   const input = await field(name);
