@@ -53,15 +53,15 @@ async function refusing<T>(what: () => Promise<T>): Promise<T> {
   }
 }
 
-/** How the agent is asked where a stored secret would go elsewhere than it was stored for. */
-export interface Asking {
-  /** Also when they said no to the same before. */
+/** How to ask the agent when a stored secret would go to a place other than the one it was stored for. */
+export interface MovePrompt {
+  /** Even if they have declined the same move before. */
   again: boolean;
-  /** Another value may be typed in place of the stored one: not in a form, which has fields for that. */
+  /** Offer to type another value. A form has fields for that. */
   retype: boolean;
 }
 
-let decide: (moved: Moved, asking: Asking) => Promise<boolean> = () => Promise.resolve(false);
+let decide: (moved: Moved, asking: MovePrompt) => Promise<boolean> = () => Promise.resolve(false);
 
 /** Whoever asks the agent, until the returned function is called. */
 export function onMoved(asks: typeof decide): () => void {
@@ -72,10 +72,10 @@ export function onMoved(asks: typeof decide): () => void {
 }
 
 /** Whether what was refused for its secrets can be tried again. */
-export const decideMoved = (moved: Moved, asking: Asking) => decide(moved, asking);
+export const decideMoved = (moved: Moved, asking: MovePrompt) => decide(moved, asking);
 
 /** Makes the same call again for as long as the agent agrees to where its secrets go. */
-async function asking<T>(how: Asking, what: () => Promise<T>): Promise<T> {
+async function asking<T>(how: MovePrompt, what: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await what();
@@ -86,9 +86,9 @@ async function asking<T>(how: Asking, what: () => Promise<T>): Promise<T> {
 }
 
 /** What happens by itself asks once; what the agent does asks whenever it has to. */
-const BY_ITSELF: Asking = { again: false, retype: true };
-const BY_AGENT: Asking = { again: true, retype: true };
-const IN_FORM: Asking = { again: true, retype: false };
+const BY_ITSELF: MovePrompt = { again: false, retype: true };
+const BY_AGENT: MovePrompt = { again: true, retype: true };
+const IN_FORM: MovePrompt = { again: true, retype: false };
 
 // Reading
 

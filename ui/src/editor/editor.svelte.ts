@@ -14,7 +14,7 @@ import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { type ConnectionForm, template, toDirectory, toFile, toForm } from "./form";
 import { sortFaults } from "./faults";
-import { Look } from "./look.svelte";
+import { TableDiscovery } from "./table-discovery.svelte";
 import { mappingOf, same } from "./mapping";
 import { DATABASE_PASSWORD, secretsOfForm, secretsOfText, withoutPassword } from "./secrets";
 import { beyondForm, otherWays, toWaysForm, type Ways, type WaysForm } from "./ways";
@@ -116,7 +116,7 @@ export class Editor {
     this.#baseText === null && same(mappingOf(this.form.directory), mappingOf(toForm(template).directory)),
   );
   /** What the form sees of the database. */
-  readonly look = new Look(this);
+  readonly look = new TableDiscovery(this);
 
   /** `thisRunOnly`: secrets are kept in memory, for want of a keyring. */
   constructor(thisRunOnly: () => boolean) {

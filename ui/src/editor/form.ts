@@ -106,7 +106,11 @@ export function toFile(
 }
 
 /** The part of it that says where users are read from. */
-export function toDirectory(form: ConnectionForm, base: ConnectionFile, faults: Faults = {}): DirectoryConfig {
+export function toDirectory(
+  form: ConnectionForm,
+  base: ConnectionFile,
+  faults: Faults = {},
+): DirectoryConfig {
   const { directory } = form;
   const before = toForm(base).directory;
   return {

@@ -10,12 +10,12 @@ import type { Header } from "./ways";
 
 /** Where a value stands in an answer. */
 export const PLACES = ["json", "cookie", "header", "form", "link"] as const;
-export type Place = (typeof PLACES)[number];
+export type CapturePlace = (typeof PLACES)[number];
 
 /** `{{ captured.<name> }}`: a value of an answer. */
 export interface CaptureForm {
   name: string;
-  place: Place;
+  place: CapturePlace;
   value: string;
   /** What the form does not show. */
   was: CapturePart;
@@ -92,7 +92,7 @@ export function toStep(form: StepForm, wrong: (what: string) => void): StepPart 
   return Object.fromEntries(Object.entries(step).filter(isSaid));
 }
 
-function toCapture(place: Place, value: string, was: CapturePart): CapturePart {
+function toCapture(place: CapturePlace, value: string, was: CapturePart): CapturePart {
   const { claim } = was;
   return { ...((claim ?? null) === null ? {} : { claim: claim ?? null }), [place]: value };
 }

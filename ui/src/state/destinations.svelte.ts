@@ -1,7 +1,7 @@
 // Stored secrets that would go somewhere new: asks the agent one question at a time, and the same question once for
 // everything that waits for its answer.
 import type { Moved } from "../bindings/Moved";
-import type { Asking } from "../ipc";
+import type { MovePrompt } from "../ipc";
 
 export interface MovedQuestion {
   moved: Moved;
@@ -20,7 +20,7 @@ export class Destinations {
   #last: Promise<unknown> = Promise.resolve();
 
   /** Whether the secrets may go there now. */
-  decide(moved: Moved, { again, retype }: Asking): Promise<boolean> {
+  decide(moved: Moved, { again, retype }: MovePrompt): Promise<boolean> {
     const about = keyOf(moved);
     const waiting = this.#waiting.get(about);
     if (waiting) return waiting;

@@ -38,7 +38,7 @@ export interface Answered {
 }
 
 /** How a question is asked. */
-interface Asking {
+interface SearchRequest {
   /** Opens the directory first. */
   opening?: boolean;
   sort?: Sort | null;
@@ -392,7 +392,7 @@ export class UserSearch {
   }
 
   /** How the same question is asked once more, or another one after a failure. */
-  #again(): Pick<Asking, "keep" | "again"> {
+  #again(): Pick<SearchRequest, "keep" | "again"> {
     return { keep: this.row?.id ?? null, again: this.#sameText };
   }
 
@@ -467,7 +467,7 @@ export class UserSearch {
   }
 
   /** Asks a question anew. Only the newest question counts. */
-  async #ask(asking: Asking): Promise<void> {
+  async #ask(asking: SearchRequest): Promise<void> {
     const { opening = false, everywhere = false, place = "start", keep = null } = asking;
     const { ordering = false, quiet = false, again = false } = asking;
     const isLatest = this.#latest.begin();

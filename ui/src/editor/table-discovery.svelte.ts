@@ -33,7 +33,7 @@ interface Form {
 }
 
 /** One question to Rust, of which only the newest counts. */
-class Asking<T> {
+class LatestAnswer<T> {
   answer: T | null = $state.raw(null);
   failure: Failure | null = $state.raw(null);
   busy = $state(false);
@@ -73,10 +73,10 @@ class Asking<T> {
   }
 }
 
-export class Look {
+export class TableDiscovery {
   readonly #editor: Form;
-  readonly tables = new Asking<Survey>();
-  readonly preview = new Asking<Preview>();
+  readonly tables = new LatestAnswer<Survey>();
+  readonly preview = new LatestAnswer<Preview>();
   /** The last choice was made without asking. */
   byItself = $state(false);
 

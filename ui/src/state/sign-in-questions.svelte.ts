@@ -3,7 +3,7 @@
 import type { FormField } from "../bindings/FormField";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
-import { draftOf, valueOf, type Draft, type Fault } from "../text/asked";
+import { draftOf, valueOf, type Draft, type FormFault } from "../text/form-values";
 import { Latest } from "./latest";
 
 /** Forest's page has no reason of its own, so that actions ask for one in their forms. */
@@ -11,12 +11,12 @@ function asksForTheReason({ name, kind }: FormField): boolean {
   return (kind === "text" || kind === "long_text") && name.trim().toLowerCase() === "reason";
 }
 
-export class Asked {
+export class SignInQuestions {
   #all: FormField[] = $state.raw([]);
   /** What is left to ask: the dialog has the reason already. */
   readonly fields = $derived(this.#all.filter((field) => !field.given && !asksForTheReason(field)));
   drafts: Record<string, Draft> = $state({});
-  faults: Record<string, Fault | undefined> = $state.raw({});
+  faults: Record<string, FormFault | undefined> = $state.raw({});
   loading = $state(false);
   failure: Failure | null = $state.raw(null);
   readonly #connection: string;

@@ -4,7 +4,7 @@ import type { FormField } from "../bindings/FormField";
 /** What a control holds: text, a tick, or the places of what is chosen among the choices. */
 export type Draft = string | boolean | number[];
 
-export type Fault = "empty" | "number" | "large" | "date" | "date_time" | "time" | "json" | "unsupported";
+export type FormFault = "empty" | "number" | "large" | "date" | "date_time" | "time" | "json" | "unsupported";
 
 export function draftOf({ kind, value, choices }: FormField): Draft {
   if (kind === "boolean") return value === true;
@@ -20,7 +20,7 @@ export function draftOf({ kind, value, choices }: FormField): Draft {
 }
 
 /** What is sent for it; what is not filled in is `null`, as Forest's own page has it. */
-export function valueOf(field: FormField, draft: Draft): { value: unknown } | { fault: Fault } {
+export function valueOf(field: FormField, draft: Draft): { value: unknown } | { fault: FormFault } {
   const read = unchecked(field, draft);
   if ("fault" in read || !field.required || field.read_only) return read;
   const { value } = read;
@@ -28,7 +28,7 @@ export function valueOf(field: FormField, draft: Draft): { value: unknown } | { 
   return empty ? { fault: field.kind === "unsupported" ? "unsupported" : "empty" } : read;
 }
 
-function unchecked(field: FormField, draft: Draft): { value: unknown } | { fault: Fault } {
+function unchecked(field: FormField, draft: Draft): { value: unknown } | { fault: FormFault } {
   const { kind, choices } = field;
   if (kind === "unsupported") return { value: field.value ?? null };
   if (typeof draft === "boolean") return { value: draft };
@@ -69,7 +69,7 @@ function unchecked(field: FormField, draft: Draft): { value: unknown } | { fault
   }
 }
 
-function number(text: string): { value: unknown } | { fault: Fault } {
+function number(text: string): { value: unknown } | { fault: FormFault } {
   const value = Number(text);
   if (!Number.isFinite(value)) return { fault: "number" };
   // Beyond 2^53 another number than the one that was typed would be sent.
@@ -77,7 +77,7 @@ function number(text: string): { value: unknown } | { fault: Fault } {
 }
 
 /** `2026-11-26 14:30` is the time here; a zone may be given. */
-function dateTime(text: string): { value: unknown } | { fault: Fault } {
+function dateTime(text: string): { value: unknown } | { fault: FormFault } {
   const [day = "", ...time] = text.split(/[T ]/);
   const at = new Date(`${day}T${time.join("") || "00:00"}`);
   return isDay(day) && !Number.isNaN(at.getTime()) ? { value: at.toISOString() } : { fault: "date_time" };

@@ -1,7 +1,7 @@
 // What is typed into a sign-in's form, and what is sent of it.
 import { describe, expect, test } from "vitest";
 import type { FormField } from "../../src/bindings/FormField";
-import { draftOf, valueOf } from "../../src/text/asked";
+import { draftOf, valueOf } from "../../src/text/form-values";
 import { question } from "../fake/understudy";
 
 const field = (more: Partial<FormField>) => question("a", more);
