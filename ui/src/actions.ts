@@ -131,7 +131,7 @@ export const actions: Action[] = [
     icon: VenetianMask,
     chords: ["Mod+Enter"],
     ofList: true,
-    // While a question is under way its answer decides whether there is somebody.
+    // While a search runs, its answer decides whether a user is selected.
     possible: (app) => hasUser(app) || app.search?.asking === true,
     run: (app) => void app.impersonateSelected(),
   },
@@ -190,7 +190,7 @@ export const actions: Action[] = [
     run: (app) => app.search?.searchEverywhere(),
   },
   {
-    // With nobody in the list there is nobody whose details Enter could open.
+    // In an empty list, Enter has no details to open.
     id: "everywhere-enter",
     label: texts.actions.everywhereEnter,
     icon: ScanSearch,

@@ -54,7 +54,7 @@ export interface Presentation {
   title: string;
   /** The same call may succeed when it is made again without changing anything here. */
   retry: boolean;
-  /** `warn`: the agent can put it right at once. `bad`: somebody has to look into it. */
+  /** `warn`: the agent can fix it now. `bad`: it needs investigation. */
   tone: "warn" | "bad";
 }
 

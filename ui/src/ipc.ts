@@ -63,7 +63,7 @@ export interface MovePrompt {
 
 let decide: (moved: Moved, asking: MovePrompt) => Promise<boolean> = () => Promise.resolve(false);
 
-/** Whoever asks the agent, until the returned function is called. */
+/** Sets the function that asks the agent, until the returned function is called. */
 export function onMoved(asks: typeof decide): () => void {
   decide = asks;
   return () => {
@@ -131,7 +131,7 @@ export const completeSearch = (connection: string, text: string, caret: number) 
 export const countUsers = (connection: string, text: string) =>
   call<Count>("count_users", { connection, text, turn: ++turn });
 
-/** What to search for instead of a text that found nobody, the likeliest first; at most four. A newer call for the same
+/** What to search for instead of a text without matches: at most four, most likely first. A newer call for the same
  * connection makes this one reject with `cancelled`. */
 export const widenSearch = (connection: string, text: string) =>
   call<Wider[]>("widen_search", { connection, text, turn: ++turn });
@@ -260,7 +260,7 @@ export const saveSettings = (settings: Settings) => call<Settings>("save_setting
 /** As the window's close button: asks, hides or quits, as set. */
 export const leave = () => call<null>("leave");
 
-/** What is said to {@link onLeaveAsked}: `shown` at once, so that nobody else asks. */
+/** Answers {@link onLeaveAsked}: `shown` at once, so that no native dialog asks as well. */
 export const answerLeave = (answer: LeaveAnswer) => call<null>("answer_leave", { answer });
 
 // The session bar
@@ -287,7 +287,7 @@ export const onConnections = (tell: (list: ConnectionList) => void) => on("conne
 /** The application changed what this connection's directory holds. */
 export const onDirectoryChanged = (tell: (connection: string) => void) => on("directory_changed", tell);
 
-/** A database that sleeps while nobody asks is starting, or no longer is. */
+/** A database that was paused while idle is starting, or has started. */
 export const onDirectoryWaking = (tell: (waking: WakingDirectory) => void) => on("directory_waking", tell);
 
 /** In the window of this session, which was refused, the agent wants to give another secret. */

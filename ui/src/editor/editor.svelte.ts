@@ -111,7 +111,7 @@ export class Editor {
   readonly directory: DirectoryConfig = $derived(toDirectory(this.form, this.#base));
   /** The database's, as it was typed. */
   readonly password = $derived(this.typed[DATABASE_PASSWORD] || null);
-  /** Nobody has said yet which table has the users. */
+  /** No table was chosen yet. */
   readonly untouched = $derived(
     this.#baseText === null && same(mappingOf(this.form.directory), mappingOf(toForm(template).directory)),
   );
@@ -165,7 +165,7 @@ export class Editor {
     if (this.view === "file") this.place = { line, column };
   }
 
-  /** Somebody else may have written the file meanwhile: what was typed here is not thrown away for it. */
+  /** Another program may have written the file in the meantime. What was typed here is kept. */
   async compareWithDisk(): Promise<void> {
     const { connection } = this;
     if (connection === null || this.busy || this.loadFailure || this.origin === "demo") return;

@@ -30,8 +30,8 @@ export interface ConnectionForm extends WaysForm {
   policy: { reason: ReasonRule; max_minutes: string; max_extensions: string; protect: string };
 }
 
-/** What a new connection starts from: the safest sign-in, and the columns most tables have. Red until somebody says
- * otherwise: an environment taken too seriously does no harm. */
+/** What a new connection starts from: the safest sign-in, and the columns most tables have. Production until it is
+ * changed: taking an environment too seriously does no harm. */
 export const template: ConnectionFile = {
   name: "",
   environment: "production",

@@ -31,8 +31,8 @@ export function offered(survey: Survey, table: string): TableOffer | null {
   );
 }
 
-/** The mapping with `offer`'s guess in it. What somebody wrote stays as long as the table has it: that is all but what
- * is empty or as it was `filled` in before. */
+/** The mapping with `offer`'s guess in it. What was typed stays if the table has it. Anything empty, or still as it was
+ * `filled` in before, counts as not typed. */
 export function filledIn(now: Mapping, offer: TableOffer, filled: Mapping): Mapping {
   const { guess } = offer;
   const guessed: Mapping = {
@@ -54,7 +54,7 @@ export function filledIn(now: Mapping, offer: TableOffer, filled: Mapping): Mapp
   return offer.columns.length === 0 ? { ...now, table: offer.name } : next;
 }
 
-/** The first name in a field that the table does not have; `null`: all are there, or nobody knows. */
+/** The first name in a field that the table does not have; `null`: all are there, or that is unknown. */
 export function missing(field: MappedField, value: string, offer: TableOffer): string | null {
   // Documents have what they have: a sample proves nothing.
   if (field === "table" || offer.kind === "collection" || offer.columns.length === 0) return null;

@@ -1,6 +1,6 @@
-// What the form sees of its database: the tables to choose from, and a preview of what is written so far. Nothing is
-// asked of a database before somebody has typed its address or wants to see its tables: a file that was handed over
-// has to be read first.
+// What the form sees of its database: the tables to choose from, and a preview of what is written so far. The
+// database is not queried before its URL was typed or its tables are asked for: a file from another person has to be
+// read first.
 import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { Preview } from "../bindings/Preview";
 import type { Survey } from "../bindings/Survey";
@@ -28,7 +28,7 @@ interface Form {
   readonly form: { directory: Mapping & { url: string } };
   readonly directory: DirectoryConfig;
   readonly password: string | null;
-  /** The mapping may be chosen without asking: nobody wrote one. */
+  /** No mapping was typed, so that one may be chosen without asking. */
   readonly untouched: boolean;
 }
 
@@ -80,11 +80,11 @@ export class TableDiscovery {
   /** The last choice was made without asking. */
   byItself = $state(false);
 
-  /** As it was filled in last, or as a new form begins: nobody wrote that. */
+  /** As it was filled in last, or as a new form begins: not typed. */
   #filled: Mapping = mappingOf(toForm(template).directory);
   /** What stood there before, and what was filled in. */
   #fill: { before: Mapping; after: Mapping } | null = $state.raw(null);
-  /** The address as somebody has left it last. */
+  /** The URL when its field last lost focus. */
   #left: string | null = $state(null);
   #passwordLeft: string | null = null;
 
@@ -100,7 +100,7 @@ export class TableDiscovery {
   /** Of the database that the form names now. */
   readonly survey = $derived(this.tables.about === this.#way ? this.tables.answer : null);
   readonly failure = $derived(this.tables.about === this.#way ? this.tables.failure : null);
-  /** Why the address cannot be one, as somebody left it. */
+  /** Why the URL is none, once its field has lost focus. */
   readonly urlFault: string | null = $derived.by(() => {
     const { url } = this.#editor.form.directory;
     if (url.trim() !== "" && url === this.#left && !KNOWN.test(url)) return texts.setup.editor.faults.scheme;
@@ -143,7 +143,7 @@ export class TableDiscovery {
   );
   readonly canUndo = $derived(this.#fill !== null && same(this.#fill.after, this.mapping));
 
-  /** The address was left: if somebody typed it, its tables are looked up. */
+  /** The URL field lost focus: reads the tables if the URL was typed. */
   leftUrl(before: string): void {
     const { url } = this.#editor.form.directory;
     if (url === before || url === this.#left) return;
@@ -159,7 +159,7 @@ export class TableDiscovery {
     if (this.failure !== null) void this.ask();
   }
 
-  /** Somebody wants to choose. */
+  /** A list of tables or columns is opened. */
   want(): void {
     if (this.survey === null && !(this.tables.busy && this.tables.about === this.#way)) void this.ask();
   }
@@ -178,7 +178,7 @@ export class TableDiscovery {
     }
   }
 
-  /** Where the stored password would go, for the agent to decide. Nothing asks while somebody types. */
+  /** Where the stored password would go, for the agent to decide. Typing never opens that question. */
   async compare(): Promise<void> {
     const moved = this.failure?.moved;
     if (moved && (await ipc.decideMoved(moved, { again: true, retype: false }))) await this.ask();

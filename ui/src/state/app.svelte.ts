@@ -135,7 +135,7 @@ export class App {
       this.wayland = state.wayland;
       this.version = state.version;
       this.ready = true;
-      // Not waited for: a keyring that hangs holds nobody's list up.
+      // Not awaited: a keyring that hangs must not delay the list.
       void this.#orSay(() => this.#lookAtKeyring());
       if (!this.connection) this.#goToSome(remembered("connection"));
     } catch (cause) {
@@ -515,7 +515,7 @@ export class App {
     this.#order = order;
   }
 
-  /** Whoever works with a connection stays there, also while its file has a fault; what was typed is kept. */
+  /** The current connection stays, even while its file has a fault. What was typed is kept. */
   #connectionsChanged(list: ConnectionList): void {
     this.#take(list);
     for (const id of [...this.#searches.keys()]) {

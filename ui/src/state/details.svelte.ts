@@ -4,7 +4,7 @@ import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
 import { type IsLatest, Latest } from "./latest";
 
-/** Moving through the list with a held key reads nobody; resting on a user does. */
+/** Moving through the list with a held key reads no details. Resting on a user does. */
 const REST_MS = 120;
 
 export class Details {

@@ -1,4 +1,4 @@
-// What to search for instead, where nobody was found: asked for once the empty answer is there.
+// What to search for instead when there are no matches. Asked for once the empty answer has arrived.
 import type { Wider } from "../bindings/Wider";
 import * as ipc from "../ipc";
 import { Latest } from "./latest";
@@ -17,7 +17,7 @@ export class Offers {
     return this.list[0]?.how === "meant";
   }
 
-  /** `text` found nobody. */
+  /** `text` has no matches. */
   async ask(text: string): Promise<void> {
     const isLatest = this.#latest.begin();
     this.list = [];
@@ -30,7 +30,7 @@ export class Offers {
     if (isLatest()) this.list = found;
   }
 
-  /** Somebody was found, or something else is asked. */
+  /** There are matches, or another search begins. */
   forget(): void {
     this.#latest.cancel();
     this.list = [];

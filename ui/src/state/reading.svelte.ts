@@ -1,4 +1,4 @@
-// What the search text says, asked of Rust at each keystroke: its filters, their faults, names that are nobody's.
+// The parsed search text, requested from Rust at each keystroke: filters, their faults, and unknown column names.
 import type { Reading } from "../bindings/Reading";
 import * as ipc from "../ipc";
 import { carried, NOTHING_READ } from "../text/filters";

@@ -48,7 +48,7 @@ interface SearchRequest {
   keep?: string | null;
   /** An order was asked for: an answer that says what it would take is no answer yet. */
   ordering?: boolean;
-  /** Nobody asked: the selection and what is in sight stay, and a failure is not told. */
+  /** In the background: the selection and scroll position stay, and a failure is not shown. */
   quiet?: boolean;
   /** The same question once more: the selection and what is in sight stay. */
   again?: boolean;
@@ -85,7 +85,7 @@ export class UserSearch {
   /** Why reading all rows came to no end; the rows that were there still are. */
   allFailure: Failure | null = $state.raw(null);
 
-  /** The database was reached and is starting: it sleeps while nobody asks. */
+  /** The database was reached and is starting: it was paused while idle. */
   waking = $state(false);
   /** A question is under way. */
   asking = $state(false);
@@ -104,7 +104,7 @@ export class UserSearch {
 
   readonly total: Counting;
   readonly found: Counting;
-  /** What to search for instead, where nobody was found. */
+  /** What to search for instead when there are no matches. */
   readonly offers: Offers;
   readonly #reader: SearchReading;
 
@@ -151,7 +151,7 @@ export class UserSearch {
     return this.pages.previous !== null;
   }
 
-  /** The length of the whole list; `null` as long as nobody counted it. */
+  /** The length of the whole list; `null` until it is counted. */
   get length(): number | null {
     if (!this.hasMore && !this.hasBefore) return this.count;
     if (!this.answered || this.leftOut) return null;
@@ -253,7 +253,7 @@ export class UserSearch {
     if (this.leftOut && !this.asking) void this.#ask({ everywhere: true, keep: this.row?.id ?? null });
   }
 
-  /** Searches for what is offered at this place in the place of what found nobody. */
+  /** Runs the offer at this place instead of the search without matches. */
   takeOffer(at: number): boolean {
     const offer = this.offers.list[at];
     if (!offer) return false;
@@ -297,7 +297,7 @@ export class UserSearch {
     if (this.failure) this.retry();
   }
 
-  /** Asks again when somebody else's search of this connection took this one's place. */
+  /** Searches again after another search of this connection replaced this one. */
   resume(): void {
     this.#moreInterrupted = false;
     if (this.#interrupted) this.#askAgain(false);
@@ -460,7 +460,7 @@ export class UserSearch {
     const chosen = this.pages.at(this.selected);
     if (this.row === null || chosen?.id === this.row.id) this.row = chosen;
     else if (chosen) {
-      // Somebody came or went: the user stays selected, not the place.
+      // Rows were added or removed: the user stays selected, not the position.
       const place = this.pages.placeOf(this.row.id);
       if (place >= 0) this.selected = place;
     }

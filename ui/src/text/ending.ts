@@ -9,7 +9,7 @@ export function isUnexpected({ cause, sign_out_failed }: EndedSession): boolean 
   return sign_out_failed !== null || !["operator", "window_closed", "quit"].includes(cause);
 }
 
-/** Somebody was signed in, or may be. Otherwise a window was closed in which nothing had begun. */
+/** The agent was signed in, or may be. Otherwise a window was closed before anything began. */
 export function isWorthSaying({ session, cause, sign_out_failed }: EndedSession): boolean {
   return (
     session.active_at !== null || sign_out_failed !== null || !["operator", "window_closed"].includes(cause)

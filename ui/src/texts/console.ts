@@ -207,7 +207,7 @@ export const console = {
       number: ["smallest first", "largest first"],
       other: ["ascending", "descending"],
     },
-    nobody: "no users",
+    empty: "no users",
     none: "no matches",
     doubled: (id: string) => `several users have the ID ${id}: the ID column is not unique`,
     elapsed: (ms: string) => `${ms} ms`,
