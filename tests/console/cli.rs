@@ -654,7 +654,7 @@ async fn without_a_display_the_console_says_so() {
             said.contains("Understudy can't open its window: no display answers") && said.contains(told),
             "{said}"
         );
-        assert!(said.contains("A graphical desktop is needed") && !said.contains("panicked"), "{said}");
+        assert!(said.contains("It needs a graphical desktop") && !said.contains("panicked"), "{said}");
     }
 }
 

@@ -4,6 +4,7 @@ import type { BarState } from "../bindings/BarState";
 import type { Toast } from "../bindings/Toast";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
+import { Latest } from "../state/latest";
 
 /** Milliseconds: long enough for one line. */
 const SAID_FOR = 8000;
@@ -14,7 +15,7 @@ export class BarSession {
   failure: Failure | null = $state.raw(null);
   /** What just happened in this window, for a while. */
   said: Toast | null = $state.raw(null);
-  #asked = 0;
+  readonly #latest = new Latest();
   #hushed: ReturnType<typeof setTimeout> | undefined;
 
   /** Asks now and on every change, until the returned function is called. */
@@ -32,14 +33,14 @@ export class BarSession {
   }
 
   async ask(): Promise<void> {
-    const asked = ++this.#asked;
+    const isLatest = this.#latest.begin();
     try {
       const state = await ipc.barState();
-      if (asked !== this.#asked) return;
+      if (!isLatest()) return;
       this.state = state;
       this.failure = null;
     } catch (cause) {
-      if (asked === this.#asked) this.failure = asFailure(cause);
+      if (isLatest()) this.failure = asFailure(cause);
     }
   }
 

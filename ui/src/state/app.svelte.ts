@@ -17,6 +17,7 @@ import { cellOf, shortName, whoIs } from "../text/user";
 import { texts } from "../texts";
 import { Destinations } from "./destinations.svelte";
 import { Details } from "./details.svelte";
+import { Latest } from "./latest";
 import { Layers } from "./layers.svelte";
 import { Notes } from "./notes.svelte";
 import { remember, remembered } from "./remembered";
@@ -68,7 +69,7 @@ export class App {
   });
   /** Why the keyring cannot be used; `null` when it can. */
   keyring: Error | null = $state.raw(null);
-  #lastLook = 0;
+  readonly #keyringLatest = new Latest();
   wayland = $state(false);
   version = $state("");
 
@@ -419,10 +420,10 @@ export class App {
   }
 
   async #lookAtKeyring(): Promise<void> {
-    const look = ++this.#lastLook;
+    const isLatest = this.#keyringLatest.begin();
     const problem = await ipc.keyringProblem();
     // A keyring that hung may answer an older question after a newer one.
-    if (look === this.#lastLook) this.keyring = problem;
+    if (isLatest()) this.keyring = problem;
   }
 
   /** Whether the keyring can be used by now. */

@@ -67,7 +67,7 @@ describe("what it says", () => {
     expect(await screen.findByRole("timer", { name: "Ends automatically in 01:59" })).toHaveTextContent(
       "Ends in 01:59",
     );
-    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("Extend with Ctrl Shift L.");
+    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("Press Ctrl Shift L to extend it.");
   });
 
   test("and gives more time, by its button and by its key, as long as there is some", async () => {
@@ -123,8 +123,8 @@ describe("what it says", () => {
     fake.emit("bar_changed", null);
     await waitFor(() => expect(held.waiting()).toBe(2));
     held.stop();
-    expect(await screen.findByText("130 %")).toBeInTheDocument();
-    expect(screen.queryByText("120 %")).toBeNull();
+    expect(await screen.findByText("130%")).toBeInTheDocument();
+    expect(screen.queryByText("120%")).toBeNull();
   });
 
   test("a name that tries is text", async () => {

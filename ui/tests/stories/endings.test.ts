@@ -67,7 +67,7 @@ describe("what is said of an end", () => {
     render(App);
     await list();
     end("operator", { sign_out_failed: "it was answered with 500" });
-    await waitFor(() => expect(messages()).toHaveTextContent(/did not go through: it was answered with 500/));
+    await waitFor(() => expect(messages()).toHaveTextContent(/sign-out failed: it was answered with 500/));
     await vi.advanceTimersByTimeAsync(60_000);
     expect(messages()).toHaveTextContent(TITLE);
   });
@@ -102,7 +102,7 @@ describe("opening it again", () => {
     "by the palette": async () => {
       await user.keyboard("{Control>}k{/Control}");
       await screen.findByRole("combobox", { name: "Command palette" });
-      await user.keyboard("again");
+      await user.keyboard("reopen");
       await user.click(await screen.findByRole("option", { name: /^Reopen the last session/ }));
     },
   };

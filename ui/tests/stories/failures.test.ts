@@ -189,7 +189,7 @@ describe("one step for each cause", () => {
     await press("Unlock");
     await waitFor(() => expect(fake.called("impersonate")).toHaveLength(2));
     expect(fake.called("unlock_keyring")).toHaveLength(1);
-    await press("Type “admin_token”…");
+    await press("Enter “admin_token”…");
     expect(await screen.findByRole("radio", { name: /Until I quit/ })).toBeChecked();
     await user.type(screen.getByLabelText("Secret"), "token");
     await press("Store");

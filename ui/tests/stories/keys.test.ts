@@ -92,6 +92,6 @@ describe("the sheet of keys", () => {
     expect(of("Anywhere")["Search users"]).toEqual(["Ctrl F"]);
     expect(of("Anywhere")["Keyboard shortcuts"]).toBeUndefined();
     expect(of("In the user list")["Next or previous user"]).toEqual(["↑", "↓"]);
-    expect(screen.getByText(/turned off in the settings/)).toBeInTheDocument();
+    expect(screen.getByText(/turned off in Settings/)).toBeInTheDocument();
   });
 });
