@@ -67,7 +67,9 @@ describe("what it says", () => {
     expect(await screen.findByRole("timer", { name: "Ends automatically in 01:59" })).toHaveTextContent(
       "Ends in 01:59",
     );
-    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent("Press Ctrl Shift L to extend it.");
+    expect(screen.getByText(/Less than two minutes left/)).toHaveTextContent(
+      "Press Ctrl Shift L to extend it.",
+    );
   });
 
   test("and gives more time, by its button and by its key, as long as there is some", async () => {
