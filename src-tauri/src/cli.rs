@@ -20,13 +20,13 @@ use understudy_core::directory::{self, Info};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
 use understudy_core::plain;
-use understudy_core::regular_file;
 use understudy_core::secrets::way_in;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::Rehearsal;
 use understudy_core::trial::Trial;
 use understudy_core::vault::{self, Keep, LONGEST, SecretState, Vault};
 use understudy_core::{check, console, trial};
+use understudy_files::regular_file;
 
 use crate::session_window::check_sandbox;
 use crate::signals::{self, Signals};

@@ -24,6 +24,7 @@ use understudy_core::settings::Settings;
 use understudy_core::sign_in::{FormChange, Rehearsal, SignInForm};
 use understudy_core::vault::{Keep, SecretStatus};
 
+use crate::demo::RunningDemo;
 use crate::desktop;
 use crate::leaving::{self, LeaveAnswer};
 use crate::session_window::{BarAction, BarState, SessionWindows, check_sandbox, session_of_bar};
@@ -203,8 +204,8 @@ pub async fn unlock_keyring(core: Core<'_>) -> Result<()> {
 }
 
 #[tauri::command]
-pub async fn start_demo(core: Core<'_>) -> Result<ConnectionSummary> {
-    core.start_demo().await
+pub async fn start_demo(core: Core<'_>, demo: State<'_, RunningDemo>) -> Result<ConnectionSummary> {
+    demo.start(&core).await
 }
 
 #[tauri::command]

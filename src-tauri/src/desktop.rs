@@ -19,6 +19,7 @@ use understudy_core::plain;
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
+use crate::demo::RunningDemo;
 use crate::leaving::{
     Leaving, WINDOW_STATE, come_back, leave, quit, raise, remembered_while_shown, to_front,
 };
@@ -139,6 +140,7 @@ fn stay_open(start: Start) -> Result<ExitCode> {
             commands::bar_act,
         ])
         .manage(Leaving::default())
+        .manage(RunningDemo::default())
         .setup(move |app| {
             #[cfg(target_os = "linux")]
             crate::session_bus::outlive();
@@ -211,7 +213,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     let console = tauri::async_runtime::block_on(async {
         let console = Console::open(home, Vault::system(), windows.clone(), notices, Clock::wall()).await?;
         if start.demo {
-            console.start_demo().await?;
+            app.state::<RunningDemo>().start(&console).await?;
         }
         Ok::<_, Error>(console)
     })?;
@@ -342,7 +344,7 @@ async fn again(app: &AppHandle, arguments: &[String]) {
     // Without one, this start has failed, and says so.
     let Some(console) = app.try_state::<Arc<Console>>() else { return };
     if arguments.iter().any(|argument| argument == "demo")
-        && let Err(error) = console.start_demo().await
+        && let Err(error) = app.state::<RunningDemo>().start(&console).await
     {
         let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
     }

@@ -8,6 +8,7 @@
 mod cli;
 mod commands;
 mod core_dumps;
+mod demo;
 mod desktop;
 mod leaving;
 mod notification;

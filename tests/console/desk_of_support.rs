@@ -12,12 +12,12 @@ use understudy_core::audit::AuditLog;
 use understudy_core::clock::Clock;
 use understudy_core::connection::Origin;
 use understudy_core::console::Console;
-use understudy_core::demo::{self, Demo};
 use understudy_core::directory::{Query, Row};
 use understudy_core::home::Home;
 use understudy_core::notice::{ConnectionList, Notice, Notices, Toast};
 use understudy_core::session::{EndedSession, Phase, SessionView};
 use understudy_core::vault::{Keep, Vault};
+use understudy_demo::Demo;
 use understudy_test_support::browser::PlainBrowser;
 
 /// The canary: this text may be found nowhere but in the vault and in the login request.
@@ -100,7 +100,9 @@ impl Desk {
         let home = tempfile::tempdir().expect("a folder");
         let place = Home::at(home.path());
         let token = SecretString::from(TOKEN);
-        let demo = Demo::start(&demo_folder(), token.clone(), demo::today()).await.expect("the demo starts");
+        let demo = Demo::start(&demo_folder(), token.clone(), understudy_demo::today())
+            .await
+            .expect("the demo starts");
         let file = place.connections_dir().expect("a folder").join("shop.toml");
         std::fs::write(&file, edit(demo.connection_text.clone())).expect("the connection is written");
         // A keyring that works and is empty.
@@ -294,6 +296,6 @@ pub fn replace_line(text: &str, starts: &str, with: &str) -> String {
 
 #[test]
 fn the_demos_connection_is_a_valid_one() {
-    let text = demo::connection_text("http://127.0.0.1:1", Path::new("/tmp/demo.sqlite"));
+    let text = understudy_demo::connection_text("http://127.0.0.1:1", Path::new("/tmp/demo.sqlite"));
     understudy_core::connection::Connection::parse("demo", &text, Origin::Demo, None).expect("valid");
 }

@@ -263,8 +263,7 @@ async fn a_secret_of_another_program_is_asked_about_once() {
 /// A shop whose administrator, the user 8, is protected. Its file is the operator's own, or in IT's folder.
 async fn guarded(folder: &str) -> (Desk, tempfile::TempDir) {
     let users = tempfile::tempdir().expect("a folder");
-    let template =
-        understudy_core::demo::connection_text("http://127.0.0.1:1", std::path::Path::new("/u.sqlite"));
+    let template = understudy_demo::connection_text("http://127.0.0.1:1", std::path::Path::new("/u.sqlite"));
     let directory = with_three_users(&template, users.path()).await;
     let (_, directory) = directory.split_once("[directory]").expect("it has one");
     let (directory, _) = directory.split_once("[sign_in]").expect("it ends");

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Map;
 use understudy_core::audit::{EndCause, Event, Outcome};
-use understudy_core::demo::Delay;
 use understudy_core::error::Code;
 use understudy_core::home::Home;
 use understudy_core::session::Phase;
+use understudy_demo::Delay;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::wait::until;
 
@@ -38,7 +38,7 @@ async fn a_sign_in_that_is_still_out_is_answered_before_the_sign_out_leaves() {
     desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
-    let left = |one: &understudy_core::demo::Received| one.path == "/login";
+    let left = |one: &understudy_demo::Received| one.path == "/login";
     desk.demo.application.wait_for(left, understudy_test_support::wait::PATIENCE).await.expect("it left");
     let (console, id) = (Arc::clone(&desk.console), session.id.clone());
     let ending = tokio::spawn(async move { console.end_session(&id, EndCause::Operator).await });
@@ -57,7 +57,7 @@ async fn a_sign_in_that_is_never_answered_leaves_its_sign_out_unconfirmed() {
     desk.demo.application.set(|faults| faults.login_delay = Delay::UntilReleased);
     let user = desk.find("").await.remove(0);
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
-    let left = |one: &understudy_core::demo::Received| one.path == "/login";
+    let left = |one: &understudy_demo::Received| one.path == "/login";
     desk.demo.application.wait_for(left, understudy_test_support::wait::PATIENCE).await.expect("it left");
     desk.console.end_session(&session.id, EndCause::Operator).await;
     assert_eq!(logouts(&desk), 1, "it is sent all the same");

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use tokio::net::TcpListener;
 use understudy_core::check::Typed;
 use understudy_core::connection::{DirectoryConfig, read_file};
-use understudy_core::demo::Delay;
 use understudy_core::error::Code;
+use understudy_demo::Delay;
 use understudy_test_support::wait::PATIENCE;
 
 use crate::desk_of_support::Desk;

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use serde_json::Map;
 use understudy_core::connection::DATABASE_PASSWORD;
-use understudy_core::demo::LoginAnswer;
 use understudy_core::directory::Query;
 use understudy_core::error::{Code, SecretName};
 use understudy_core::policy::Standing;
 use understudy_core::secrets::way_in;
 use understudy_core::session::Phase;
+use understudy_demo::LoginAnswer;
 use understudy_test_support::browser::Shown;
 use understudy_test_support::postgres::PostgresServer;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Map;
 use understudy_core::audit::EndCause;
-use understudy_core::demo::LoginAnswer;
 use understudy_core::session::{Phase, SessionView};
+use understudy_demo::LoginAnswer;
 use understudy_test_support::browser::Shown;
 
 use crate::desk_of_support::{Desk, TOKEN, replace_line, three_users};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Map;
 use understudy_core::audit::{EndCause, Event};
-use understudy_core::demo::{Delay, LoginAnswer, MeAnswer};
 use understudy_core::error::Code;
 use understudy_core::session::Phase;
+use understudy_demo::{Delay, LoginAnswer, MeAnswer};
 use understudy_test_support::browser::Shown;
 use understudy_test_support::wait::until;
 

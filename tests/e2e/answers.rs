@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use understudy_core::audit::Event;
-use understudy_core::demo::{Delay, Faults, LoginAnswer, MeAnswer};
+use understudy_demo::{Delay, Faults, LoginAnswer, MeAnswer};
 use understudy_test_support::wait::until;
 
 use crate::shop::Shop;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use understudy_core::demo::{Faults, LoginAnswer};
+use understudy_demo::{Faults, LoginAnswer};
 use understudy_test_support::processes;
 use understudy_test_support::stage::Console;
 

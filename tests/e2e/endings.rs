@@ -6,7 +6,7 @@ use thirtyfour::prelude::*;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use understudy_core::audit::{EndCause, Event};
-use understudy_core::demo::Delay;
+use understudy_demo::Delay;
 use understudy_test_support::processes;
 use understudy_test_support::stage::Console;
 use understudy_test_support::wait::until;

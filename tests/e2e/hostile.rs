@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::Value;
-use understudy_core::demo::Received;
+use understudy_demo::Received;
 
 use crate::shop::Shop;
 

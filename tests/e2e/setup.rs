@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use secrecy::SecretString;
 use thirtyfour::prelude::*;
-use understudy_core::demo::Demo;
+use understudy_demo::Demo;
 use understudy_test_support::stage::{Console, Stage};
 use understudy_test_support::wait::PATIENCE;
 
@@ -15,7 +15,7 @@ use crate::shop::{Shop, TOKEN};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<()> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
-    let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_core::demo::today()).await?;
+    let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_demo::today()).await?;
     let known = understudy_core::connection::read_file("demo", &demo.connection_text)?;
     let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
     let console = stage.open(&[]).await?;

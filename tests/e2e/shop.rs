@@ -6,8 +6,8 @@ use anyhow::Result;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_core::audit::{AuditLog, Event};
-use understudy_core::demo::{Demo, Received};
 use understudy_core::directory::{self, Query};
+use understudy_demo::{Demo, Received};
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::PATIENCE;
 
@@ -29,7 +29,7 @@ impl Shop {
     pub async fn with_connection(edit: impl FnOnce(String) -> String) -> Result<Self> {
         // One file of invented users for all tests.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
-        let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_core::demo::today()).await?;
+        let demo = Demo::start(&folder, SecretString::from(TOKEN), understudy_demo::today()).await?;
         let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
         let text = edit(demo.connection_text.clone());
         stage.connection("shop", &text)?;

@@ -194,6 +194,7 @@ async fn open(
             Some(directory)
         }
         Err(error) => {
+            let error = Error::from(error);
             let error = match error.code {
                 Code::DirectoryRefused
                     if password.is_none() && error.hint.is_none() && connection.may_need_password() =>
@@ -223,7 +224,8 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
     let newest = Query::first("", JUDGED);
     match directory.search(&newest, &CancellationToken::new()).await {
         Ok(page) if page.doubled.is_some() => {
-            report.fail("Users", directory::not_identified(page.doubled.as_deref().unwrap_or_default()));
+            report
+                .fail("Users", directory::not_identified(page.doubled.as_deref().unwrap_or_default()).into());
         }
         Ok(page) if page.rows.is_empty() => {
             let (said, hint) = if info.cautions.iter().any(|caution| caution.hides_users) {
@@ -249,7 +251,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
             report.sample = page.rows.iter().take(SAMPLE.into()).cloned().collect();
             return page.rows;
         }
-        Err(error) => report.fail("Users", error),
+        Err(error) => report.fail("Users", error.into()),
     }
     Vec::new()
 }

@@ -17,7 +17,6 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use ts_rs::TS;
-use uuid::Uuid;
 
 use crate::audit::{AuditLog, EndCause, PastSession, Who};
 use crate::browser::Browser;
@@ -27,7 +26,6 @@ use crate::connection::{
     Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD,
     DirectoryConfig, Origin,
 };
-use crate::demo::{self, Demo};
 use crate::destination::{Destination, Moved};
 use crate::directories::{Directories, Opened, stopped_waiting};
 use crate::directory::{self, Count, Info, Page, Query, Reading, Row, Suggestion, Survey, TellWaking, Wider};
@@ -87,7 +85,6 @@ pub struct Console {
     problems: RwLock<Vec<ConnectionProblem>>,
     /// Held while the files are read and put in place.
     loading: Mutex<()>,
-    demo: tokio::sync::Mutex<Option<Demo>>,
     directories: Directories,
     searches: Turns,
     counts: Turns,
@@ -146,7 +143,6 @@ impl Console {
             connections: RwLock::default(),
             problems: RwLock::default(),
             loading: Mutex::default(),
-            demo: tokio::sync::Mutex::default(),
             directories: Directories::new(vault.clone(), notices.clone()),
             searches: Turns::default(),
             counts: Turns::default(),
@@ -557,7 +553,7 @@ impl Console {
         };
         let page = tokio::select! {
             () = self.directories.impatient(id) => Err(stopped_waiting()),
-            page = opened.directory.search(query, &cancel) => page,
+            page = opened.directory.search(query, &cancel) => page.map_err(Error::from),
         };
         Ok((page.map_err(|error| opened.whose_password(error))?, opened))
     }
@@ -772,29 +768,26 @@ impl Console {
         saved
     }
 
-    /// Starts the demo, once: a directory of invented users and a customer application on loopback,
-    /// with an admin token that is new each time and kept in the vault.
-    pub async fn start_demo(&self) -> Result<ConnectionSummary> {
-        let mut demo = self.demo.lock().await;
-        if demo.is_none() {
-            let token = SecretString::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
-            let started = Demo::start(&self.home.demo_dir()?, token.clone(), demo::today()).await?;
-            let connection = Connection::parse(DEMO, &started.connection_text, Origin::Demo, None)?;
-            let name = secret(DEMO, "admin_token");
-            let destination = Destination::of(&connection, &name.name);
-            if let Err(error) = self.vault.store(&name, token.clone(), Keep::Stored, &destination).await {
-                tracing::info!(code = ?error.code, "the demo's token stays in memory");
-                self.vault.store(&name, token, Keep::ThisRun, &destination).await?;
-            }
-            self.connections
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(DEMO.into(), Arc::new(connection));
-            *demo = Some(started);
-            self.give_places();
-            self.notices.send(Notice::Connections(self.connection_list()));
+    /// Where the demo keeps its users.
+    pub fn demo_dir(&self) -> Result<std::path::PathBuf> {
+        self.home.demo_dir()
+    }
+
+    /// Takes in the connection of a demo that runs as long as this process; `admin_token` is its secret of that name.
+    pub async fn add_demo(&self, text: &str, admin_token: SecretString) -> Result<()> {
+        let connection = Connection::parse(DEMO, text, Origin::Demo, None)?;
+        let name = secret(DEMO, "admin_token");
+        let destination = Destination::of(&connection, &name.name);
+        if let Err(error) = self.vault.store(&name, admin_token.clone(), Keep::Stored, &destination).await {
+            tracing::info!(code = ?error.code, "the demo's token stays in memory");
+            self.vault.store(&name, admin_token, Keep::ThisRun, &destination).await?;
         }
-        Ok(self.connection(DEMO)?.summary())
+        let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+        connections.insert(DEMO.into(), Arc::new(connection));
+        drop(connections);
+        self.give_places();
+        self.notices.send(Notice::Connections(self.connection_list()));
+        Ok(())
     }
 
     fn operator(&self) -> Who {

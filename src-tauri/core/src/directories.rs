@@ -13,9 +13,10 @@ use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinSet;
 
 use crate::check;
-use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig};
-use crate::directory::{self, OpenDirectory, Passwords, TellWaking};
-use crate::error::{Code, Error, Result, SecretName};
+use crate::connection::{Connection, DirectoryConfig};
+use crate::destination::Destination;
+use crate::directory::{self, OpenDirectory, PasswordSource, PasswordSourceError, TellWaking};
+use crate::error::{Code, Error, Result};
 use crate::notice::{Notice, Notices, WakingDirectory};
 use crate::secrets::Secrets;
 use crate::vault::Vault;
@@ -29,8 +30,8 @@ pub struct Opened {
 
 impl Opened {
     /// Names the password that may help, if it is one that the vault keeps: a directory does not know whose it is.
-    pub(crate) fn whose_password(&self, error: Error) -> Error {
-        whose_password(&self.connection, error)
+    pub(crate) fn whose_password(&self, error: impl Into<Error>) -> Error {
+        whose_password(&self.connection, error.into())
     }
 }
 
@@ -162,16 +163,19 @@ struct StoredPassword {
 }
 
 #[async_trait]
-impl Passwords for StoredPassword {
-    async fn password(&self) -> Result<Option<SecretString>> {
+impl PasswordSource for StoredPassword {
+    async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
         let typed = check::Typed::new();
         let secrets = Secrets { vault: &self.vault, id: Some(&self.connection), typed: &typed };
-        secrets.password(&self.part).await
+        Ok(secrets.password(&self.part).await?)
     }
 
-    fn secret(&self) -> Option<SecretName> {
-        let name = || SecretName { connection: self.connection.clone(), name: DATABASE_PASSWORD.to_owned() };
-        self.part.may_need_password().then(name)
+    fn destination(&self) -> String {
+        Destination::of_password(&self.part).fingerprint().to_owned()
+    }
+
+    fn is_replaceable(&self) -> bool {
+        self.part.may_need_password()
     }
 }
 
@@ -179,7 +183,6 @@ impl Passwords for StoredPassword {
 mod tests {
     use super::*;
     use crate::connection::Origin;
-    use crate::demo::sqlite_url;
     use crate::directory::Query;
 
     async fn users(folder: &std::path::Path, name: &str) -> Arc<Connection> {
@@ -192,7 +195,7 @@ mod tests {
         let text = format!(
             "name = \"{name}\"\nenvironment = \"staging\"\n[directory]\nurl = \"{}\"\ntable = \"users\"\n\
              id = \"id\"\n[sign_in]\nurl = \"http://127.0.0.1/login\"\n",
-            sqlite_url(&file)
+            url::Url::from_file_path(&file).unwrap().as_str().replacen("file:", "sqlite:", 1)
         );
         Arc::new(Connection::parse("shop", &text, Origin::Own, None).unwrap())
     }

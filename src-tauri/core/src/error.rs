@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
+use understudy_directory::{DirectoryCode, DirectoryError};
+use understudy_files::FileError;
 
 use crate::connection::DATABASE_PASSWORD;
 use crate::destination::Moved;
@@ -216,13 +218,6 @@ impl Error {
         self
     }
 
-    /// The database did not accept the login, and another password may help. Whose password it is, is known to
-    /// whoever opened the directory.
-    #[must_use]
-    pub(crate) fn wants_password(self) -> Self {
-        self.secret(SecretName { connection: String::new(), name: DATABASE_PASSWORD.to_owned() })
-    }
-
     /// A fault of Understudy itself: something that was held to be impossible.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         Self::new(Code::Internal, format!("Something went wrong inside Understudy: {what}"))
@@ -242,33 +237,38 @@ impl Error {
 
     /// A file that could not be read or written.
     pub fn file(doing: &str, path: &std::path::Path, cause: &std::io::Error) -> Self {
-        use std::io::ErrorKind;
-        let next = match cause.kind() {
-            ErrorKind::StorageFull => "Free some space on the disk, then try again.",
-            ErrorKind::QuotaExceeded => {
-                "You have used up your share of the disk: delete something, then try again."
-            }
-            // The largest file of the disk's file system.
-            ErrorKind::FileTooLarge if cfg!(windows) => "Choose a place on another disk, then try again.",
-            ErrorKind::FileTooLarge => {
-                "No file may become that large here: raise the limit (`ulimit -f`), then try again."
-            }
-            ErrorKind::ReadOnlyFilesystem => {
-                "The disk is read-only: choose another place, or have it changed."
-            }
-            _ => "Check that the file exists and that you may use it.",
-        };
-        Self::new(Code::FileFailed, format!("Could not {doing} {}: {}", path.display(), in_words(cause)))
-            .hint(next)
+        FileError::io(doing, path, cause).into()
     }
 }
 
-/// A library that wraps the system's own error adds names of temporary files, which say nothing to anybody.
-fn in_words(cause: &std::io::Error) -> String {
-    match cause.kind() {
-        std::io::ErrorKind::Other | std::io::ErrorKind::InvalidData => cause.to_string(),
-        kind if cause.raw_os_error().is_none() => kind.to_string(),
-        _ => cause.to_string(),
+impl From<FileError> for Error {
+    fn from(error: FileError) -> Self {
+        Self::new(Code::FileFailed, error.message).hint(error.hint)
+    }
+}
+
+impl From<DirectoryError> for Error {
+    /// A password source's own error comes back as it was.
+    fn from(error: DirectoryError) -> Self {
+        if let Some(own) = error.source.as_ref().and_then(|source| source.downcast_ref::<Self>()) {
+            return own.clone();
+        }
+        let code = match error.code {
+            DirectoryCode::ConfigInvalid => Code::ConnectionInvalid,
+            DirectoryCode::Unreachable => Code::DirectoryUnreachable,
+            DirectoryCode::Refused | DirectoryCode::PasswordFailed => Code::DirectoryRefused,
+            DirectoryCode::Mismatch => Code::DirectoryMismatch,
+            DirectoryCode::Timeout => Code::DirectoryTimeout,
+            DirectoryCode::Cancelled => Code::Cancelled,
+            DirectoryCode::QueryInvalid => Code::QueryInvalid,
+            DirectoryCode::FileFailed => Code::FileFailed,
+            DirectoryCode::Internal => Code::Internal,
+        };
+        // Whose password it is, is known to whoever opened the directory.
+        let name = || SecretName { connection: String::new(), name: DATABASE_PASSWORD.to_owned() };
+        let secret = error.wants_password.then(name);
+        let (hint, statement, details) = (error.hint, error.statement, error.details);
+        Self { hint, statement, details, secret, ..Self::new(code, error.message) }
     }
 }
 

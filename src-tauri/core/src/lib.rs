@@ -11,33 +11,29 @@ pub mod check;
 pub mod clock;
 pub mod connection;
 pub mod console;
-pub mod demo;
 pub mod destination;
-pub mod device_name;
 pub mod directories;
-pub mod directory;
 pub mod error;
 pub mod home;
 pub mod impersonation;
-pub(crate) mod json_path;
 pub mod look;
 pub(crate) mod masks;
 pub mod notice;
 pub mod plain;
 pub mod policy;
-pub mod regular_file;
 pub mod secrets;
 pub mod session;
 pub mod settings;
 pub mod sign_in;
-pub(crate) mod suggest;
 pub mod template;
 pub mod trial;
 pub(crate) mod trust;
 pub(crate) mod turns;
 pub mod user_agent;
-pub(crate) mod uuids;
 pub mod vault;
 pub mod wiped;
 #[cfg(test)]
 mod written;
+
+/// Users, and where they are read from: the core's own API speaks of them.
+pub use understudy_directory as directory;

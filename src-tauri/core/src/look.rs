@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use crate::check::{self, SAMPLE, Typed};
-use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig};
+use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig, directory_url_fault};
 use crate::destination::Destination;
 use crate::directory::{self, FieldKind, Info, Query, Row, Survey, holds_secret};
 use crate::error::{Code, Error, Result, SecretName};
@@ -63,7 +63,7 @@ impl Form<'_> {
 
     /// The password.
     async fn way_in(&self, vault: &Vault) -> Result<Option<SecretString>> {
-        if let Some(fault) = self.part.url_fault(self.id()) {
+        if let Some(fault) = directory_url_fault(&self.part.url, self.id()) {
             return Err(Error::new(Code::ConnectionInvalid, format!("directory.url {fault}.")));
         }
         let saved = self.saved.map(|saved| &saved.file.directory);
@@ -88,7 +88,8 @@ impl Form<'_> {
     }
 
     /// A refusal that a password may change names the one that is missing.
-    fn asking(&self, error: Error, without_password: bool) -> Error {
+    fn asking(&self, error: impl Into<Error>, without_password: bool) -> Error {
+        let error = error.into();
         if error.secret.is_none() || !self.part.may_need_password() {
             return Error { secret: None, ..error };
         }

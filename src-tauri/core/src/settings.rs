@@ -5,7 +5,7 @@ use ts_rs::TS;
 
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, write_private};
-use crate::regular_file;
+use understudy_files::regular_file;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]

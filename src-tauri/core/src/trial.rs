@@ -175,7 +175,7 @@ async fn read_user(
     let directory = directory::open(part, password.as_ref()).await?;
     let row = match directory.user(trial.user).await {
         Ok(None) if trial.user.len() <= LONGEST_NAMED => named(&*directory, trial.user).await,
-        answer => answer,
+        answer => answer.map_err(Error::from),
     };
     let info = directory.info();
     directory.close().await;

@@ -6,9 +6,9 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use tauri::{AppHandle, Emitter, Manager};
-use understudy_core::device_name::is_device;
 use understudy_core::notice::{Toast, ToastKind};
 use understudy_core::plain;
+use understudy_files::device_name::is_device;
 
 use super::bar_label;
 use super::stage::Open;

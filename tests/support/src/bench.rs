@@ -18,8 +18,8 @@ use secrecy::SecretString;
 use serde_json::json;
 use thirtyfour::prelude::*;
 use tokio::io::AsyncWriteExt;
-use understudy_core::demo::{self, Demo};
 use understudy_core::directory::{self, Query};
+use understudy_demo::Demo;
 
 /// The whole program `bench`.
 pub async fn main() -> Result<()> {
@@ -31,7 +31,7 @@ pub async fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let token = "a token for the measurement";
     let began = Instant::now();
-    let demo = Demo::start(folder.path(), SecretString::from(token), demo::today()).await?;
+    let demo = Demo::start(folder.path(), SecretString::from(token), understudy_demo::today()).await?;
     say(&format!("the demo's users made at its first start: {:.2} s", began.elapsed().as_secs_f64()));
     let stage = Stage::set(&binary).await?;
     stage.connection("shop", &demo.connection_text)?;
@@ -125,7 +125,7 @@ async fn become_and_time(
     let application = &demo.application;
     let login =
         application.wait_for(|one| one.path == "/login" && one.json()["reason"] == *reason, PATIENCE).await?;
-    let asked = |one: &demo::Received| one.path == "/" && one.at_ms >= began;
+    let asked = |one: &understudy_demo::Received| one.path == "/" && one.at_ms >= began;
     let page = application.wait_for(asked, PATIENCE).await?;
     let window = loop {
         let fresh = stage.desktop.windows().await?.into_iter().find(|window| !windows.contains(window));

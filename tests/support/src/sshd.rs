@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
-use understudy_core::connection::SshConfig;
+use understudy_directory::SshConfig;
 
 use crate::server::{self, Frozen, free_port, instead_of_root, this_user, wait_until_logged};
 

@@ -9,7 +9,7 @@ use sqlx::sqlite::{
 use sqlx::{Connection, SqliteConnection};
 
 use crate::error::{Code, Error, Result};
-use crate::regular_file;
+use understudy_files::regular_file;
 
 /// Marks the file as an audit log (`PRAGMA application_id`): the letters U, A, u, d.
 const APPLICATION_ID: i32 = 0x5541_7564;

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::AuditLog;
 use super::entry::{Entry, Event};
 use crate::error::{Error, Result};
-use crate::{home, regular_file};
+use understudy_files::regular_file;
+
+use crate::home;
 
 /// Bytes of such a file; a thousand entries have fewer.
 const MOST_BYTES: u64 = 4 << 20;

@@ -7,7 +7,6 @@
 
 mod edit;
 mod faults;
-mod hosts;
 mod parse;
 mod presets;
 mod rules;
@@ -27,14 +26,14 @@ use ts_rs::TS;
 
 use crate::error::{Error, FileFault};
 
+pub use crate::directory::{DirectoryConfig, SshConfig, UuidBytes};
 pub use edit::write_into;
-pub(crate) use hosts::{Hosts, Wanted};
 pub use parse::{
     Capture, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, Network, Place, Policy,
     Recipe, Request, SignIn, SignOut, Step, StorageItem, Verify, id_for, is_id, read_file,
 };
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
-pub(crate) use rules::names_a_secret;
+pub(crate) use rules::{directory_url_fault, names_a_secret};
 pub use schema::schema;
 pub use store::{Aside, Connections};
 
@@ -85,136 +84,6 @@ pub struct NetworkPart {
     /// `gateway_password`, and goes to the application's origin alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_user: Option<String>,
-}
-
-/// `[directory]`: where users are read from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
-#[serde(deny_unknown_fields)]
-#[ts(export)]
-pub struct DirectoryConfig {
-    /// `postgres://user@host:port/database`, `mysql://user@host:port/database`,
-    /// `mongodb://user@host:port/database` or
-    /// `sqlite:///path/to/file.sqlite` (on Windows `sqlite:///C:/path/to/file.sqlite`); never with a password.
-    /// Several hosts, separated by commas, are one server and its replicas.
-    pub url: String,
-    /// Table or view, with its schema where it needs one: `public.users`. MongoDB's collection.
-    pub table: String,
-    /// The column that identifies a user.
-    pub id: String,
-    /// The column with the user's e-mail address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// The column with the user's full name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// The column with the time the user was made; the newest are shown first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created_at: Option<String>,
-    /// More columns to show.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub columns: Vec<String>,
-    /// Columns that are searched beside the id; without it: e-mail and name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub search: Option<Vec<String>>,
-    /// The order in which a column of bytes keeps a UUID's parts; without it: as they are written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uuid_bytes: Option<UuidBytes>,
-    /// How long one question may take, in milliseconds (100 to 60000).
-    #[schemars(range(min = 100, max = 60_000))]
-    #[serde(default = "default_timeout_ms", skip_serializing_if = "is_default_timeout_ms")]
-    pub timeout_ms: u32,
-    /// How long a server that was reached may take to wake up, in seconds (5 to 300).
-    #[schemars(range(min = 5, max = 300))]
-    #[serde(default = "default_patience", skip_serializing_if = "is_default_patience")]
-    pub patience: u32,
-    /// A program and its arguments that print the password, for tokens that expire; no shell reads them. It is
-    /// run whenever a password is needed, and then none is taken from the vault.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password_command: Option<Vec<String>>,
-    /// `[directory.ssh]`: the computer through which the database is reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ssh: Option<SshConfig>,
-}
-
-/// The order in which a column of bytes keeps a UUID's parts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-#[serde(rename_all = "kebab-case")]
-#[ts(export)]
-pub enum UuidBytes {
-    /// As they are written.
-    #[default]
-    Standard,
-    /// MySQL's `UUID_TO_BIN(…, 1)`: the two halves of the time are exchanged.
-    TimeFirst,
-    /// .NET's `Guid`: the first three groups from their last byte on. Also MongoDB's old UUIDs of its C# driver.
-    LittleEndian,
-    /// MongoDB's old UUIDs of its Java driver: each half from its last byte on.
-    Java,
-}
-
-/// `[directory.ssh]`: the computer through which the database is reached, by the system's own `ssh`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
-#[serde(deny_unknown_fields)]
-#[ts(export)]
-pub struct SshConfig {
-    /// Its name or address, or a `Host` of `~/.ssh/config`.
-    pub host: String,
-    /// Default: what `~/.ssh/config` says, or the name of the account here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    /// Default: what `~/.ssh/config` says, or 22.
-    #[schemars(range(min = 1, max = 65_535))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub port: Option<u16>,
-    /// The whole path of the private key's file, or from `~/` on. Default: the keys of the agent and of
-    /// `~/.ssh/config`. One with a passphrase has to be in the agent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
-    /// The computer's own public key, as in `ssh-ed25519 AAAA…`. Default: it has to be in `known_hosts`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host_key: Option<String>,
-}
-
-impl DirectoryConfig {
-    pub(crate) fn patience(&self) -> std::time::Duration {
-        std::time::Duration::from_secs(self.patience.into())
-    }
-
-    /// Every column that the file names, some of them more than once.
-    pub(crate) fn column_names(&self) -> impl Iterator<Item = &str> {
-        let roles = [&self.name, &self.email, &self.created_at].into_iter().flatten();
-        let named = std::iter::once(&self.id).chain(roles).chain(&self.columns);
-        named.chain(self.search.iter().flatten()).map(String::as_str)
-    }
-
-    /// A directory that is a file has no password, and a command gives its own.
-    pub(crate) fn may_need_password(&self) -> bool {
-        !self.url.starts_with("sqlite:") && self.password_command.is_none()
-    }
-
-    /// What keeps [`Self::url`] from being used, for people; `id` is the connection's.
-    pub(crate) fn url_fault(&self, id: &str) -> Option<String> {
-        rules::directory_url(&self.url, id)
-    }
-}
-
-/// Databases that stop when nobody asks need 5 to 20 seconds to start again.
-pub(crate) fn default_patience() -> u32 {
-    30
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
-fn is_default_patience(seconds: &u32) -> bool {
-    *seconds == default_patience()
-}
-
-pub(crate) fn default_timeout_ms() -> u32 {
-    3000
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
-fn is_default_timeout_ms(ms: &u32) -> bool {
-    *ms == default_timeout_ms()
 }
 
 /// How the session's window becomes the user.

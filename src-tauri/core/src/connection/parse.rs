@@ -14,11 +14,11 @@ use super::{
     ReasonRule, rules, shape,
 };
 use crate::browser::Gateway;
-use crate::device_name::is_device;
+use crate::directory::json_path::dotted;
 use crate::error::{Code, Error, Result, SecretName};
-use crate::json_path::dotted;
-use crate::regular_file;
 use crate::template::{Expression, JsonTemplate, Scope, Template};
+use understudy_files::device_name::is_device;
+use understudy_files::regular_file;
 
 /// The secret that opens the directory; it is never sent to the application.
 pub const DATABASE_PASSWORD: &str = "database_password";

@@ -5,9 +5,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::faults::Faults;
-use super::hosts::{Hosts, Wanted};
 use super::{DirectoryConfig, Method, Network, NetworkPart, SshConfig};
-use crate::directory::SQLITE_URL;
+use crate::directory::{Hosts, SQLITE_URL, Wanted};
 use crate::template::{Scope, Template};
 
 /// Header fields that a page's `fetch` does not set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
@@ -73,7 +72,7 @@ pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut Faults) {
             faults.add(&format!("directory.{key}[{at}]"), "cannot be empty");
         }
     }
-    if let Some(what) = directory_url(&part.url, id) {
+    if let Some(what) = directory_url_fault(&part.url, id) {
         faults.add("directory.url", what);
     }
     let is_file = part.url.starts_with("sqlite:");
@@ -193,7 +192,7 @@ fn has_socket(url: &str) -> bool {
     })
 }
 
-pub(super) fn directory_url(text: &str, id: &str) -> Option<String> {
+pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
     let (scheme, rest) = text.split_once(':').unwrap_or_default();
     match scheme {
         "postgres" | "postgresql" | "mysql" | "mariadb" => {}

@@ -11,8 +11,8 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::ConnectionFile;
 use super::faults::Faults;
 use super::schema::{COLLECTION, SCHEMA};
-use crate::regular_file;
-use crate::suggest::closest;
+use crate::directory::suggest::closest;
+use understudy_files::regular_file;
 
 /// The file as it is written; `None` when there are faults.
 pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {

@@ -8,8 +8,8 @@ use super::parse::{id_for, is_id, read_file};
 use super::{Connection, ConnectionDraft, ConnectionProblem, Origin, write_into};
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, write_private};
-use crate::regular_file;
 use crate::trust;
+use understudy_files::regular_file;
 
 /// The demo has this id while it runs; no file gets it.
 const DEMO: &str = "demo";
@@ -319,7 +319,7 @@ fn open_to_others(folder: &Path) -> Error {
 }
 
 fn read(path: &Path) -> Result<String> {
-    regular_file::read_text(path, regular_file::OF_SETTINGS)
+    Ok(regular_file::read_text(path, regular_file::OF_SETTINGS)?)
 }
 
 fn problem(id: &str, path: &Path, error: &Error) -> ConnectionProblem {

@@ -14,8 +14,8 @@ use crate::connection::{
     Connection, DATABASE_PASSWORD, DirectoryConfig, FOREST_SECRET, GATEWAY_PASSWORD, Recipe, Request,
 };
 use crate::error::SecretName;
-use crate::regular_file;
 use crate::secrets::WAY_IN;
+use understudy_files::regular_file;
 
 /// The longest form of a destination that is kept, in bytes: a Windows keyring takes 2560.
 const LONGEST: usize = 2000;
@@ -267,6 +267,11 @@ impl Destination {
     fn new(facts: Vec<DestinationFact>) -> Self {
         let all = serde_json::to_vec(&facts).expect("texts are JSON");
         Self { print: hexadecimal(digest(&SHA256, &all).as_ref()), facts }
+    }
+
+    /// Equal for equal destinations alone: a hash of every fact.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.print
     }
 
     /// As it is kept: short enough for every keyring.

@@ -24,9 +24,9 @@ use crate::browser::{Answer, Gateway, PlannedRequest, SameSite, SessionCookie, U
 use crate::charset;
 use crate::connection::{Method, Network};
 use crate::error::{Code, Error, Result};
-use crate::regular_file;
 use crate::user_agent::user_agent;
 use crate::wiped::wipe_fields;
+use understudy_files::regular_file;
 
 /// Bytes of an answer that are read, as they come and once they are decoded.
 pub const LONGEST: usize = 1 << 20;

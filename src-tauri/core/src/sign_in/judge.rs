@@ -11,8 +11,8 @@ use super::shown::{excerpt, path};
 use super::{Verify, capture, causes, guards, page, reach, redirects};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Method};
+use crate::directory::uuids::in_one_spelling;
 use crate::masks::Masks;
-use crate::uuids::in_one_spelling;
 use crate::wiped::Wiped;
 
 /// Did the application take the sign-in?

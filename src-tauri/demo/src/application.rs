@@ -1,0 +1,230 @@
+//! The demo's customer application: "Ledgerline", which sells invoicing to the people in the directory.
+//!
+//! It is a real one, small, on loopback only: a login webhook, cookies, pages. Tests use the very same
+//! and make it misbehave with [`Faults`].
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jiff::civil::Date;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::books::Profile;
+use super::customers::Customers;
+use super::faults::{Faults, Gate};
+use super::journal::{Journal, Received};
+use super::sign_in::Sessions;
+use super::{hostile, oddities, pages, sign_in};
+use crate::error::{DemoError, Result};
+
+/// What the application needs to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Whoever knows it may sign in as anybody. Must not be empty.
+    pub admin_token: SecretString,
+    /// The file that [`super::write_directory`] made.
+    pub directory: PathBuf,
+    /// On 127.0.0.1; `None` takes a free one.
+    pub port: Option<u16>,
+    /// The day (UTC) that invoices are dated by.
+    pub today: Date,
+}
+
+/// The running application. It stops when this is dropped.
+pub struct Application {
+    origin: String,
+    other_origin: String,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+/// What all requests share.
+pub(super) struct Shared {
+    pub customers: Customers,
+    pub sessions: Sessions,
+    pub journal: Journal,
+    pub faults: Mutex<Faults>,
+    pub gate: Gate,
+    pub today: Date,
+    /// Which billing profile a customer chose in the settings.
+    pub profiles: Mutex<HashMap<i64, Profile>>,
+    pub stopping: CancellationToken,
+    hosts: [String; 2],
+}
+
+impl Shared {
+    /// What goes wrong at the moment.
+    pub fn faults(&self) -> Faults {
+        unpoisoned(&self.faults).clone()
+    }
+}
+
+/// The maps behind these locks are whole at every moment, so a panic elsewhere leaves nothing half done.
+pub(super) fn unpoisoned<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The largest request body that is read.
+const LARGEST_BODY: usize = 128 * 1024;
+
+impl Application {
+    /// Listens on loopback. Fails when the directory or the port cannot be opened.
+    pub async fn start(options: Options) -> Result<Self> {
+        if options.admin_token.expose_secret().is_empty() {
+            return Err(DemoError::internal("the demo's admin token is empty"));
+        }
+        let port = options.port.unwrap_or(0);
+        let listening = async {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+            let port = listener.local_addr()?.port();
+            Ok::<_, std::io::Error>((listener, port))
+        };
+        let (listener, port) = listening.await.map_err(|cause| {
+            DemoError::new(format!("The demo application could not listen on 127.0.0.1:{port}: {cause}"))
+                .hint("Choose another port, or none to take a free one.")
+        })?;
+        let hosts = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
+        let shared = Arc::new(Shared {
+            customers: Customers::open(&options.directory).await?,
+            sessions: Sessions::default(),
+            journal: Journal::new(options.admin_token),
+            faults: Mutex::default(),
+            gate: Gate::new(),
+            today: options.today,
+            profiles: Mutex::default(),
+            stopping: CancellationToken::new(),
+            hosts: hosts.clone(),
+        });
+        let stopped = shared.stopping.clone().cancelled_owned();
+        let serving = axum::serve(listener, router(shared.clone())).with_graceful_shutdown(stopped);
+        let server = tokio::spawn(async move {
+            // It is documented never to fail; a failed connection is its client's to notice.
+            let _ = serving.await;
+        });
+        let [origin, other_origin] = hosts.map(|host| format!("http://{host}"));
+        Ok(Self { origin, other_origin, shared, server })
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The same application under `http://localhost:<port>`, which is another origin to a browser.
+    pub fn other_origin(&self) -> &str {
+        &self.other_origin
+    }
+
+    /// Changes what goes wrong from now on.
+    pub fn set(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut unpoisoned(&self.shared.faults));
+    }
+
+    /// Lets all answers go that are held back by [`super::Delay::UntilReleased`] or `/slow`.
+    pub fn release(&self) {
+        self.shared.gate.release();
+    }
+
+    /// The last thousand requests, oldest first.
+    pub fn journal(&self) -> Vec<Received> {
+        self.shared.journal.all()
+    }
+
+    /// The first request in the journal, already there or yet to come, for which `wanted` is true.
+    /// An entry is looked at when it arrives and again when it is answered. Fails after `patience`.
+    pub async fn wait_for(&self, wanted: impl Fn(&Received) -> bool, patience: Duration) -> Result<Received> {
+        self.shared.journal.wait_for(wanted, patience).await
+    }
+
+    /// Stops listening, cuts off what is still being answered and returns when the port is free.
+    pub async fn stop(mut self) {
+        self.shared.stopping.cancel();
+        // Its one failure would be a panic, which has been printed already.
+        let _ = (&mut self.server).await;
+        self.shared.customers.close().await;
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        self.shared.stopping.cancel();
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    let application = Router::new()
+        .merge(sign_in::routes())
+        .merge(pages::routes())
+        .merge(oddities::routes())
+        .merge(hostile::routes())
+        .fallback(pages::not_found)
+        .layer(from_fn_with_state(shared.clone(), record));
+    // Reading the journal is no part of it.
+    Router::new()
+        .route("/demo/received", get(received))
+        .merge(application)
+        .layer(from_fn_with_state(shared.clone(), admit))
+        .with_state(shared)
+}
+
+/// Answers only to its own names, so that no page elsewhere can reach it through a name that points to loopback.
+async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    if !host.is_some_and(|host| shared.hosts.iter().any(|own| own == host)) {
+        return (StatusCode::MISDIRECTED_REQUEST, "This is not the host you are looking for.")
+            .into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(Ok(options)) = shared.faults().frame_options.map(HeaderValue::try_from) {
+        headers.insert(header::X_FRAME_OPTIONS, options);
+    }
+    response
+}
+
+/// Writes the request into the journal, and its answer when there is one.
+async fn record(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let signed_in_as = shared.sessions.of(&parts.headers).map(|session| session.user);
+    let pending = shared.journal.arrived(&parts, &body, signed_in_as);
+    let request = Request::from_parts(parts, Body::from(body));
+    let response = tokio::select! {
+        response = next.run(request) => response,
+        () = shared.stopping.cancelled() => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    };
+    pending.answered(&response);
+    response
+}
+
+/// The journal for people and for the tour: which cookies came, but not what was in them.
+async fn received(State(shared): State<Arc<Shared>>) -> Response {
+    let entries: Vec<serde_json::Value> = shared
+        .journal
+        .all()
+        .into_iter()
+        .map(|entry| {
+            let names: Vec<String> = entry.cookies.keys().cloned().collect();
+            let mut entry = serde_json::json!(entry);
+            entry["cookies"] = names.into();
+            entry
+        })
+        .collect();
+    axum::Json(entries).into_response()
+}

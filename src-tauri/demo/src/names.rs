@@ -1,0 +1,194 @@
+//! Invented names: `names.toml` read into cultures and companies, and how a name is spelt in ASCII.
+
+use serde::Deserialize;
+
+use crate::error::{DemoError, Result};
+
+/// People who are named alike, and the companies they work for.
+pub(super) struct Culture {
+    pub locales: Vec<String>,
+    pub weight: u64,
+    pub family_first: bool,
+    pub two_families: bool,
+    /// How many of a hundred write their name in their own script.
+    pub own_script: u64,
+    pub given: Vec<Name>,
+    pub family: Vec<Name>,
+    /// The biggest first.
+    pub companies: Vec<Company>,
+}
+
+/// One part of a person's name.
+pub(super) struct Name {
+    pub latin: String,
+    pub own: Option<String>,
+    /// Lower case ASCII letters only, for e-mail addresses.
+    pub ascii: String,
+}
+
+pub(super) struct Company {
+    pub name: String,
+    /// Below `.example`, which RFC 2606 keeps out of the real internet.
+    pub domain: String,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    culture: Vec<SourceCulture>,
+}
+
+#[derive(Deserialize)]
+struct SourceCulture {
+    locales: Vec<String>,
+    weight: u64,
+    #[serde(default)]
+    family_first: bool,
+    #[serde(default)]
+    two_families: bool,
+    #[serde(default)]
+    own_script: u64,
+    given: String,
+    family: String,
+    stems: String,
+    trades: String,
+    forms: String,
+}
+
+/// Reads the cultures that were built into the program.
+pub(super) fn cultures() -> Result<Vec<Culture>> {
+    let source: Source = toml::from_str(include_str!("names.toml"))
+        .map_err(|cause| DemoError::internal(format!("the demo's names cannot be read: {cause}")))?;
+    Ok(source.culture.into_iter().map(culture).collect())
+}
+
+fn culture(source: SourceCulture) -> Culture {
+    let german = source.locales.iter().any(|locale| locale.starts_with("de"));
+    Culture {
+        given: names(&source.given, german),
+        family: names(&source.family, german),
+        companies: companies(&source, german),
+        locales: source.locales,
+        weight: source.weight,
+        family_first: source.family_first,
+        two_families: source.two_families,
+        own_script: source.own_script,
+    }
+}
+
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
+}
+
+fn names(text: &str, german: bool) -> Vec<Name> {
+    let name = |entry: &str| {
+        let (latin, own) = match entry.split_once(':') {
+            Some((latin, own)) => (latin, Some(own.to_owned())),
+            None => (entry, None),
+        };
+        Name { latin: latin.to_owned(), own, ascii: ascii(latin, german).replace('-', "") }
+    };
+    list(text).map(name).collect()
+}
+
+/// Each stem with each trade and alone, and each two stems together.
+fn companies(source: &SourceCulture, german: bool) -> Vec<Company> {
+    let stems: Vec<&str> = list(&source.stems).collect();
+    let forms: Vec<&str> = list(&source.forms).collect();
+    let plain = stems.iter().map(|stem| (*stem).to_owned());
+    let trading =
+        list(&source.trades).flat_map(|trade| stems.iter().map(move |stem| format!("{stem} {trade}")));
+    let pairs = stems
+        .iter()
+        .enumerate()
+        .flat_map(|(n, one)| stems[n + 1..].iter().map(move |two| format!("{one} & {two}")));
+    plain
+        .chain(trading)
+        .chain(pairs)
+        .enumerate()
+        .map(|(n, stem)| Company {
+            domain: format!("{}.example", ascii(&stem, german)),
+            name: format!("{stem} {}", forms[n % forms.len()]),
+        })
+        .collect()
+}
+
+/// The accented letters of the Latin alphabets used here, by the letter they are built on.
+const ACCENTED: [(&str, &str); 22] = [
+    ("a", "àáâãäåāăąǎạảấầẩẫậắằẳẵặ"),
+    ("ae", "æ"),
+    ("c", "çćč"),
+    ("d", "đð"),
+    ("e", "èéêëēęěẹẻẽếềểễệ"),
+    ("g", "ğ"),
+    ("i", "ìíîïīįıịỉĩ"),
+    ("l", "ł"),
+    ("n", "ñńň"),
+    ("o", "òóôõöøōőơọỏốồổỗộớờởỡợ"),
+    ("oe", "œ"),
+    ("r", "ř"),
+    ("s", "śşšṣ"),
+    ("ss", "ß"),
+    ("t", "ťţ"),
+    ("th", "þ"),
+    ("u", "ùúûüūůűưụủũứừửữự"),
+    ("y", "ýỳỵỷỹ"),
+    ("z", "źżž"),
+    ("-", " "),
+    // Marks on their own (Yoruba's tones), and a capital İ's dot once it is lower case.
+    ("", "\u{300}\u{301}\u{307}\u{323}"),
+    ("", "’.&"),
+];
+
+/// Lower case ASCII letters, words joined by one hyphen. German umlauts get their e.
+fn ascii(text: &str, german: bool) -> String {
+    let mut spelt = String::with_capacity(text.len());
+    for letter in text.chars().flat_map(char::to_lowercase) {
+        let replacement = match letter {
+            'ä' if german => Some("ae"),
+            'ö' if german => Some("oe"),
+            'ü' if german => Some("ue"),
+            _ => ACCENTED.iter().find(|(_, letters)| letters.contains(letter)).map(|(base, _)| *base),
+        };
+        match replacement {
+            Some("-") if spelt.ends_with('-') => {}
+            Some(base) => spelt.push_str(base),
+            None => spelt.push(letter),
+        }
+    }
+    spelt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_and_domain_can_stand_in_an_address() {
+        for culture in cultures().unwrap() {
+            for name in culture.given.iter().chain(&culture.family) {
+                assert!(!name.ascii.is_empty(), "{} has no spelling", name.latin);
+                assert!(name.ascii.bytes().all(|b| b.is_ascii_lowercase()), "{}: {}", name.latin, name.ascii);
+                assert_eq!(name.own.is_some(), culture.own_script > 0, "{}: own script or not?", name.latin);
+            }
+            for company in &culture.companies {
+                let host = company.domain.strip_suffix(".example").unwrap();
+                let plain = |b: u8| b.is_ascii_lowercase() || b == b'-';
+                assert!(host.bytes().all(plain), "{}: {}", company.name, company.domain);
+                assert!(!host.contains("--") && !host.starts_with('-') && !host.ends_with('-'), "{host}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_spelt_as_their_owners_would() {
+        assert_eq!(ascii("Schäfer", true), "schaefer");
+        assert_eq!(ascii("Hägglund", false), "hagglund");
+        assert_eq!(ascii("Bjørnstad", false), "bjornstad");
+        assert_eq!(ascii("İbrahim Işıl", false), "ibrahim-isil");
+        assert_eq!(ascii("Nguyễn Thị", false), "nguyen-thi");
+        assert_eq!(ascii("Ọlátúnjí", false), "olatunji");
+        assert_eq!(ascii("Adébáyọ̀", false), "adebayo");
+        assert_eq!(ascii("O’Connor", false), "oconnor");
+        assert_eq!(ascii("Piedraluna & Nopal", false), "piedraluna-nopal");
+    }
+}

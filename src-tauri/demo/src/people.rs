@@ -1,0 +1,232 @@
+//! Who the demo's customers are: 100,000 invented people, the same ones every time.
+//!
+//! Everything about a person follows from a fixed seed in whole numbers, so that every machine
+//! makes the same people. Only their dates move, by whole days, with the day that is passed in.
+
+use std::collections::HashSet;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use super::{
+    chance::Chance,
+    edge_cases::{self, EdgeCase},
+    names::{Company, Culture, Name, cultures},
+};
+use crate::error::{DemoError, Result};
+
+/// How many people there are, edge cases among them.
+pub const COUNT: usize = 100_000;
+
+/// One row of the table `users`.
+pub(super) struct Person {
+    pub id: i64,
+    pub email: String,
+    pub full_name: Option<String>,
+    pub plan: &'static str,
+    pub company_name: Option<String>,
+    pub role: &'static str,
+    pub locale: String,
+    /// RFC 3339, whole seconds, `Z`.
+    pub created_at: String,
+    pub last_login_at: Option<String>,
+}
+
+/// Sign-ups reach back five years…
+const YEARS: u64 = 1826 * DAY;
+const DAY: u64 = 86_400;
+/// …and end within the first hour of today (UTC), which has passed in most of the world's working days.
+const LAST_SIGN_UP: u64 = 3_599;
+
+/// People without a company have their mail with one of these.
+const MAILBOXES: [&str; 5] =
+    ["mailbox.example", "inbox.example", "postfach.example", "correo.example", "courrier.example"];
+
+/// Makes the people one after the other, oldest account first.
+pub(super) struct People {
+    chance: Chance,
+    cultures: Vec<Culture>,
+    total_weight: u64,
+    emails: HashSet<String>,
+    /// Domains whose first person, the owner, has been made.
+    owned: HashSet<String>,
+    edge_cases: Vec<EdgeCase>,
+    /// Seconds since 1970 at which the last account was made.
+    newest: i64,
+    next: usize,
+    id: i64,
+}
+
+impl People {
+    pub fn new(today: Date) -> Result<Self> {
+        let midnight = today
+            .to_zoned_datetime(TimeZone::UTC)
+            .map_err(|cause| DemoError::internal(format!("{today} cannot be the demo's day: {cause}")))?;
+        let cultures = cultures()?;
+        Ok(Self {
+            chance: Chance::from(0x1ed6_e211_4e00_0001),
+            total_weight: cultures.iter().map(|culture| culture.weight).sum(),
+            cultures,
+            emails: HashSet::with_capacity(COUNT),
+            owned: HashSet::new(),
+            edge_cases: edge_cases::all(),
+            newest: midnight.timestamp().as_second() + LAST_SIGN_UP.cast_signed(),
+            next: 0,
+            id: 10_000_000,
+        })
+    }
+
+    fn person(&mut self) -> Person {
+        let position = self.next;
+        self.next += 1;
+        self.id += 1 + self.chance.below(799).cast_signed();
+
+        let age = account_age(position, self.chance.below(1000));
+        let created_at = time(self.newest - age.cast_signed());
+        // Most were here lately, some not for long, a few never.
+        let idle = self.chance.below(1000).pow(3) * age / 1_000_000_000;
+        let last_login_at = (!self.chance.percent(6)).then(|| time(self.newest - idle.cast_signed()));
+
+        if let Some(case) = self.edge_case_at(position) {
+            return Person {
+                id: case.id.unwrap_or(self.id),
+                email: case.email,
+                full_name: case.full_name,
+                plan: "free",
+                company_name: Some(edge_cases::COMPANY.to_owned()),
+                role: "member",
+                locale: "en-GB".to_owned(),
+                created_at,
+                last_login_at,
+            };
+        }
+
+        let culture = pick_culture(&mut self.chance, &self.cultures, self.total_weight);
+        let given = self.chance.pick(&culture.given);
+        let family = self.chance.pick(&culture.family);
+        let second = self.chance.pick(&culture.family);
+        let own_script = self.chance.percent(culture.own_script);
+        let joined = if culture.two_families { Some(' ') } else { self.chance.percent(15).then_some('-') };
+        let second = joined.map(|joint| (joint, second));
+        let full_name = full_name(culture, given, family, second, own_script);
+        let locale = self.chance.pick(&culture.locales).clone();
+        let size = culture.companies.len() as u64;
+        // Squared, so that a few companies are large and most are small.
+        let rank = self.chance.below(1000).pow(2) * size / 1_000_000;
+        let company = (!self.chance.percent(28))
+            .then(|| &culture.companies[usize::try_from(rank).expect("a place in a list")]);
+        let (plan, role, domain) = if let Some(company) = company {
+            let first = self.owned.insert(company.domain.clone());
+            let role = if first { "owner" } else { role(self.chance.below(100)) };
+            (plan(company, rank * 100 / size), role, company.domain.as_str())
+        } else {
+            let plan = if self.chance.percent(12) { "team" } else { "free" };
+            (plan, "owner", *self.chance.pick(&MAILBOXES))
+        };
+        let company_name = company.map(|company| company.name.clone());
+        let email = address(&mut self.emails, given, family, domain);
+        Person {
+            id: self.id,
+            email,
+            full_name: Some(full_name),
+            plan,
+            company_name,
+            role,
+            locale,
+            created_at,
+            last_login_at,
+        }
+    }
+
+    /// Edge cases stand apart from each other, and not among the first rows that are shown.
+    fn edge_case_at(&mut self, position: usize) -> Option<EdgeCase> {
+        const FIRST: usize = 61_003;
+        const APART: usize = 1_009;
+        let here = position >= FIRST && (position - FIRST).is_multiple_of(APART);
+        if here { self.edge_cases.pop() } else { None }
+    }
+}
+
+impl Iterator for People {
+    type Item = Person;
+
+    fn next(&mut self) -> Option<Person> {
+        (self.next < COUNT).then(|| self.person())
+    }
+}
+
+/// Seconds before the newest account. Sign-ups grow: 2.5 times the average lately, 0.6 times at first.
+/// `jitter` is 0 to 999 thousandths of the way to the neighbour, so that accounts stay in order.
+fn account_age(position: usize, jitter: u64) -> u64 {
+    let whole = u128::from(COUNT as u64 * 1000);
+    let part = u128::from((COUNT - 1 - position) as u64 * 1000 + jitter);
+    let seconds = u128::from(YEARS) * (2 * part * whole + 3 * part * part) / (5 * whole * whole);
+    u64::try_from(seconds).expect("less than five years")
+}
+
+fn time(second: i64) -> String {
+    Timestamp::from_second(second).expect("a date within five years of one that exists").to_string()
+}
+
+fn pick_culture<'a>(chance: &mut Chance, cultures: &'a [Culture], total_weight: u64) -> &'a Culture {
+    let mut ticket = chance.below(total_weight);
+    for culture in cultures {
+        if ticket < culture.weight {
+            return culture;
+        }
+        ticket -= culture.weight;
+    }
+    unreachable!("a ticket is below the sum of all weights")
+}
+
+/// `second` is a second family name, and what joins it to the first.
+fn full_name(
+    culture: &Culture,
+    given: &Name,
+    family: &Name,
+    second: Option<(char, &Name)>,
+    own_script: bool,
+) -> String {
+    match (&given.own, &family.own) {
+        (Some(given), Some(family)) if own_script => {
+            // Chinese, Japanese and Korean names are written without a space.
+            if culture.family_first { format!("{family}{given}") } else { format!("{given} {family}") }
+        }
+        _ if culture.family_first => format!("{} {}", family.latin, given.latin),
+        _ => match second {
+            Some((joint, second)) if second.latin != family.latin => {
+                format!("{} {}{joint}{}", given.latin, family.latin, second.latin)
+            }
+            _ => format!("{} {}", given.latin, family.latin),
+        },
+    }
+}
+
+/// Everybody in a company is on its plan; larger companies (a lower percentile) on larger ones.
+fn plan(company: &Company, percentile: u64) -> &'static str {
+    match percentile {
+        0..5 => "enterprise",
+        5..35 => "business",
+        _ if company.name.len().is_multiple_of(7) => "free",
+        _ => "team",
+    }
+}
+
+fn role(percent: u64) -> &'static str {
+    match percent {
+        0..8 => "admin",
+        8..14 => "billing",
+        14..18 => "viewer",
+        _ => "member",
+    }
+}
+
+/// `given.family@domain`, with a number when somebody has it already.
+fn address(taken: &mut HashSet<String>, given: &Name, family: &Name, domain: &str) -> String {
+    let mut address = format!("{}.{}@{domain}", given.ascii, family.ascii);
+    let mut number = 1;
+    while !taken.insert(address.clone()) {
+        number += 1;
+        address = format!("{}.{}{number}@{domain}", given.ascii, family.ascii);
+    }
+    address
+}

@@ -1,0 +1,153 @@
+//! What goes wrong between here and a database: a code for programs, a sentence for people, and what to do next.
+
+use std::error::Error as StdError;
+use std::fmt::{self, Display};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use understudy_files::FileError;
+
+/// Result of nearly everything here.
+pub type Result<T, E = DirectoryError> = std::result::Result<T, E>;
+
+/// One per thing that a caller treats differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DirectoryCode {
+    /// The configuration cannot be used as it is.
+    ConfigInvalid,
+    /// The database does not answer.
+    Unreachable,
+    /// The database answers and says no (password, permission, TLS).
+    Refused,
+    /// The database does not hold the table or columns that the configuration names.
+    Mismatch,
+    /// The database took longer than the configuration allows.
+    Timeout,
+    /// The caller cancelled the query.
+    Cancelled,
+    /// The query itself is wrong (unknown sort column, damaged cursor).
+    QueryInvalid,
+    /// The [`PasswordSource`](crate::PasswordSource) failed; its error is the source.
+    PasswordFailed,
+    /// A file could not be read or written.
+    FileFailed,
+    /// A fault of Understudy itself.
+    Internal,
+}
+
+/// What went wrong, why, and what to do next.
+#[derive(Debug, Clone)]
+pub struct DirectoryError {
+    pub code: DirectoryCode,
+    /// What happened and why: one sentence, or a few lines where several servers failed.
+    pub message: String,
+    /// What to do next, when there is something to do.
+    pub hint: Option<String>,
+    /// A statement that puts it right, to be copied: `GRANT SELECT …`. `hint` says who runs it.
+    pub statement: Option<String>,
+    /// What a driver, a library or the system said: for developers. No secrets.
+    pub details: Option<String>,
+    /// The server refused the login, and another password may help.
+    pub wants_password: bool,
+    /// What the password source failed with.
+    pub source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl DirectoryError {
+    pub fn new(code: DirectoryCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            statement: None,
+            details: None,
+            wants_password: false,
+            source: None,
+        }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The statement that puts it right.
+    #[must_use]
+    pub fn statement(mut self, statement: impl Into<String>) -> Self {
+        self.statement = Some(statement.into());
+        self
+    }
+
+    /// What a driver, a library or the system said. No secrets: what cannot be trusted is left out.
+    #[must_use]
+    pub fn details(mut self, details: impl Into<String>) -> Self {
+        self.details = Some(details.into());
+        self
+    }
+
+    /// Another password may help.
+    #[must_use]
+    pub(crate) fn wants_password(self) -> Self {
+        Self { wants_password: true, ..self }
+    }
+
+    /// A fault of Understudy itself: something that was held to be impossible.
+    pub fn internal(what: impl Display) -> Self {
+        Self::new(DirectoryCode::Internal, format!("Something went wrong inside Understudy: {what}"))
+            .hint("Please report this with the steps that led here.")
+    }
+
+    /// A file that could not be read or written.
+    pub(crate) fn file(doing: &str, path: &Path, cause: &io::Error) -> Self {
+        FileError::io(doing, path, cause).into()
+    }
+
+    /// There was no asking for the password.
+    pub(crate) fn of_password_source(cause: Box<dyn StdError + Send + Sync>) -> Self {
+        let message = cause.to_string();
+        Self { source: Some(Arc::from(cause)), ..Self::new(DirectoryCode::PasswordFailed, message) }
+    }
+}
+
+/// What a password source failed with cannot be compared; its message can.
+impl PartialEq for DirectoryError {
+    fn eq(&self, other: &Self) -> bool {
+        let told = |error: &Self| {
+            let Self { code, message, hint, statement, details, wants_password, source: _ } = error.clone();
+            (code, message, hint, statement, details, wants_password)
+        };
+        told(self) == told(other)
+    }
+}
+
+impl Eq for DirectoryError {}
+
+impl From<FileError> for DirectoryError {
+    fn from(error: FileError) -> Self {
+        Self::new(DirectoryCode::FileFailed, error.message).hint(error.hint)
+    }
+}
+
+impl Display for DirectoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\n{hint}")?;
+        }
+        if let Some(statement) = &self.statement {
+            write!(f, "\n{statement}")?;
+        }
+        if let Some(details) = &self.details {
+            write!(f, "\nDetails: {details}")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for DirectoryError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

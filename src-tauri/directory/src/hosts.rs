@@ -1,0 +1,139 @@
+//! The servers that a URL names: one, or one and its replicas.
+//!
+//! As libpq writes it: `postgres://user@a:5432,b:5433/database?target_session_attrs=prefer-standby`.
+//! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
+
+/// Which of several servers is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// The first that answers.
+    Any,
+    /// One that can be written to: not a replica.
+    Primary,
+    /// A replica, or none.
+    Standby,
+    /// A replica where one answers.
+    PreferStandby,
+}
+
+impl Wanted {
+    pub const WORDS: [(&str, Self); 6] = [
+        ("any", Self::Any),
+        ("read-write", Self::Primary),
+        ("read-only", Self::Standby),
+        ("primary", Self::Primary),
+        ("standby", Self::Standby),
+        ("prefer-standby", Self::PreferStandby),
+    ];
+}
+
+/// What a URL says of its servers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hosts {
+    /// A URL for each, in their order.
+    pub urls: Vec<String>,
+    /// `None`: it says a word that is not known.
+    pub wanted: Option<Wanted>,
+}
+
+impl Hosts {
+    /// Of any URL `scheme://user@host,host/…`. Several hosts are there to read from a replica.
+    pub fn of(url: &str) -> Self {
+        let start = url.find("://").map_or(0, |at| at + 3);
+        let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
+        let first = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
+        let (before, rest) = (&url[..first], &url[end..]);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut word = None;
+        let others: Vec<&str> = query
+            .split('&')
+            .filter(|option| !option.is_empty())
+            .filter(|option| match option.strip_prefix("target_session_attrs=") {
+                Some(said) => {
+                    word = Some(said);
+                    false
+                }
+                None => true,
+            })
+            .collect();
+        let query = if others.is_empty() { String::new() } else { format!("?{}", others.join("&")) };
+        let urls: Vec<String> = url[first..end]
+            .split(',')
+            .map(|host| match before[start..].strip_suffix('@') {
+                Some(user) if host.is_empty() || host.starts_with(':') => {
+                    let scheme = &before[..start];
+                    without_host(scheme, user, host, path, &query)
+                }
+                _ => format!("{before}{host}{path}{query}"),
+            })
+            .collect();
+        let wanted = match word {
+            None if urls.len() > 1 => Some(Wanted::PreferStandby),
+            None => Some(Wanted::Any),
+            Some(said) => {
+                let known = Wanted::WORDS.iter().find(|(word, _)| *word == said);
+                known.map(|&(_, wanted)| wanted)
+            }
+        };
+        Self { urls, wanted }
+    }
+}
+
+/// `postgres://user@/database?host=/cloudsql/…`, as libpq and Google write it, in a form that is a URL to the web, too:
+/// the user among the options. `MySQL` knows no such option: its socket is this computer's.
+fn without_host(scheme: &str, user: &str, port: &str, path: &str, query: &str) -> String {
+    let sign = if query.is_empty() { '?' } else { '&' };
+    if !scheme.starts_with("postgres") || user.contains(':') {
+        return format!("{scheme}{user}@localhost{port}{path}{query}");
+    }
+    let port = port.strip_prefix(':').map(|port| format!("&port={port}")).unwrap_or_default();
+    format!("{scheme}{path}{query}{sign}user={user}{port}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(urls: &[&str], wanted: Option<Wanted>) -> Hosts {
+        Hosts { urls: urls.iter().map(|&url| url.to_owned()).collect(), wanted }
+    }
+
+    #[test]
+    fn each_server_has_a_url_of_its_own() {
+        for (url, expected) in [
+            ("postgres://u@db/acme", hosts(&["postgres://u@db/acme"], Some(Wanted::Any))),
+            (
+                "postgres://u@a:5432,b:5433/acme",
+                hosts(&["postgres://u@a:5432/acme", "postgres://u@b:5433/acme"], Some(Wanted::PreferStandby)),
+            ),
+            (
+                "mysql://u@a,[::1]:7/acme?ssl-mode=REQUIRED&target_session_attrs=any",
+                hosts(
+                    &["mysql://u@a/acme?ssl-mode=REQUIRED", "mysql://u@[::1]:7/acme?ssl-mode=REQUIRED"],
+                    Some(Wanted::Any),
+                ),
+            ),
+            (
+                "postgres:///acme?target_session_attrs=read-write&host=/run/postgresql",
+                hosts(&["postgres:///acme?host=/run/postgresql"], Some(Wanted::Primary)),
+            ),
+            ("postgres://a?target_session_attrs=master", hosts(&["postgres://a"], None)),
+            (
+                "postgres://ann%40acme.com@/acme?host=/cloudsql/p:r:i",
+                hosts(&["postgres:///acme?host=/cloudsql/p:r:i&user=ann%40acme.com"], Some(Wanted::Any)),
+            ),
+            (
+                "postgresql://ann@:5433/acme",
+                hosts(&["postgresql:///acme?user=ann&port=5433"], Some(Wanted::Any)),
+            ),
+            (
+                "mysql://ann@/acme?socket=/cloudsql/p:r:i",
+                hosts(&["mysql://ann@localhost/acme?socket=/cloudsql/p:r:i"], Some(Wanted::Any)),
+            ),
+            // Still refused: a password is in it.
+            ("postgres://ann:pw@/acme", hosts(&["postgres://ann:pw@localhost/acme"], Some(Wanted::Any))),
+        ] {
+            assert_eq!(Hosts::of(url), expected, "{url}");
+        }
+    }
+}

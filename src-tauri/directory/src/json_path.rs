@@ -1,0 +1,93 @@
+//! A value within a JSON column, as the connection file names it: `profile->>name`,
+//! `profile->address->>city`, `emails->0->>address`.
+
+/// A path, read. The parts are as they were written: nothing here is SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonPath {
+    /// The column that holds the JSON.
+    pub column: String,
+    /// Never empty.
+    pub steps: Vec<Step>,
+}
+
+/// One step further into the JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// A member of an object.
+    Key(String),
+    /// A place in a list, from 0: written in digits alone, without quotes.
+    Place(u32),
+}
+
+impl JsonPath {
+    /// Reads `written`; `None`: it is no path, or not a whole one. Keys may stand in single quotes, as SQL
+    /// has them; all arrows but the last have one head, and the last has two.
+    pub fn read(written: &str) -> Option<Self> {
+        let (path, last) = written.rsplit_once("->>")?;
+        let mut parts = path.split("->");
+        let column = parts.next()?.trim();
+        let steps: Option<Vec<Step>> = parts.chain([last]).map(step).collect();
+        // NUL is in no database's text.
+        let is_whole = !column.is_empty() && !written.contains('\0');
+        Some(Self { column: column.to_owned(), steps: steps? }).filter(|_| is_whole)
+    }
+}
+
+fn step(written: &str) -> Option<Step> {
+    let written = written.trim();
+    if let Some(key) = written.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+        return Some(Step::Key(key.replace("''", "'")));
+    }
+    if !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit()) {
+        return written.parse().ok().map(Step::Place);
+    }
+    // An arrow's head too many, as in `a->>b->>c`.
+    (!written.is_empty() && !written.starts_with('>')).then(|| Step::Key(written.to_owned()))
+}
+
+/// A column's name as templates and filters say it: `profile->address->>city` is `profile.address.city`,
+/// and any other name is itself.
+pub fn dotted(name: &str) -> String {
+    let Some(JsonPath { column, steps }) = JsonPath::read(name) else { return name.to_owned() };
+    steps.iter().fold(column, |name, step| match step {
+        Step::Key(key) => format!("{name}.{key}"),
+        Step::Place(place) => format!("{name}.{place}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(key: &str) -> Step {
+        Step::Key(key.into())
+    }
+
+    #[test]
+    fn a_path_is_read_with_and_without_quotes() {
+        for (written, column, steps) in [
+            ("profile->>name", "profile", vec![key("name")]),
+            ("profile ->> 'name'", "profile", vec![key("name")]),
+            ("profile->address->>city", "profile", vec![key("address"), key("city")]),
+            ("emails->0->>address", "emails", vec![Step::Place(0), key("address")]),
+            ("tags->>1", "tags", vec![Step::Place(1)]),
+            ("tags->>'1'", "tags", vec![key("1")]),
+            ("p->>'it''s; DROP'", "p", vec![key("it's; DROP")]),
+            ("p->>\"a\\", "p", vec![key("\"a\\")]),
+        ] {
+            assert_eq!(JsonPath::read(written), Some(JsonPath { column: column.into(), steps }), "{written}");
+        }
+        for written in
+            ["profile", "profile->name", "->>name", "a->>", "a->>b->>c", "a->>99999999999", "a\0->>b"]
+        {
+            assert_eq!(JsonPath::read(written), None, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_typed_with_dots() {
+        assert_eq!(dotted("profile->address->>city"), "profile.address.city");
+        assert_eq!(dotted("emails->0->>address"), "emails.0.address");
+        assert_eq!(dotted("last_login_at"), "last_login_at");
+    }
+}

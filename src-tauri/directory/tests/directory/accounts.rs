@@ -1,0 +1,101 @@
+//! Accounts and databases that let nobody in for now: what is told of them is so, and what is advised puts it right.
+
+use understudy_directory::DirectoryConfig;
+use understudy_directory::{DirectoryCode, DirectoryError};
+use understudy_test_support::mariadb::MariaDbServer;
+
+use crate::link::{PASSWORD, READER, ada_is_there, fails, mariadb, open, part, postgres};
+
+fn is_refused(error: &DirectoryError, why: &str) {
+    assert_eq!(error.code, DirectoryCode::Refused, "{error}");
+    assert!(error.message.contains(why), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("administrator") && !text.contains("VPN"), "{text}");
+}
+
+/// What an administrator is to run lets the reader in again.
+async fn the_advice_helps(server: &MariaDbServer, users: &DirectoryConfig, error: &DirectoryError) {
+    server.sql("mysql", &error.statement.clone().expect("a statement").replace('…', PASSWORD));
+    ada_is_there(&*open(users).await).await;
+}
+
+#[tokio::test]
+async fn an_account_that_mariadb_keeps_out_is_told_apart_from_a_wrong_password() {
+    let server = mariadb();
+    let users = part(server.url(READER, "acme"));
+
+    server.sql("mysql", &format!("ALTER USER {READER}@'%' ACCOUNT LOCK"));
+    let error = fails(&users).await;
+    is_refused(&error, "this account is locked");
+    assert!(!error.wants_password, "no other password helps");
+    the_advice_helps(&server, &users, &error).await;
+
+    server.sql("mysql", &format!("ALTER USER {READER}@'%' PASSWORD EXPIRE"));
+    // Whether it is let in to change it, or not at all.
+    for disconnects in ["ON", "OFF"] {
+        server.sql("mysql", &format!("SET GLOBAL disconnect_on_expired_password = {disconnects}"));
+        is_refused(&fails(&users).await, "password has expired");
+    }
+    let error = fails(&users).await;
+    assert!(error.hint.as_ref().unwrap().contains("store the new password"), "{error}");
+    the_advice_helps(&server, &users, &error).await;
+
+    server.sql("mysql", "SET GLOBAL max_password_errors = 2");
+    for _ in 0..2 {
+        let wrong = secrecy::SecretString::from("wr0ng");
+        let error = understudy_directory::open(&users, Some(&wrong)).await.err().expect("it is wrong");
+        assert_eq!(error.code, DirectoryCode::Refused, "{error}");
+    }
+    let error = fails(&users).await;
+    is_refused(&error, "blocked after too many wrong passwords");
+    the_advice_helps(&server, &users, &error).await;
+}
+
+#[tokio::test]
+async fn a_database_that_postgres_keeps_shut_is_told_with_what_opens_it() {
+    let server = postgres();
+    server.sql("postgres", r#"CREATE DATABASE "the shop""#);
+    server.sql(
+        "the shop",
+        &format!(
+            "CREATE TABLE users (id int PRIMARY KEY, email text); INSERT INTO users VALUES (1, 'ada@example.com');
+             GRANT SELECT ON users TO {READER}"
+        ),
+    );
+    let users = part(server.url(READER, "the%20shop"));
+    for shuts in [
+        r#"ALTER DATABASE "the shop" WITH ALLOW_CONNECTIONS false"#,
+        r#"REVOKE CONNECT ON DATABASE "the shop" FROM PUBLIC"#,
+    ] {
+        ada_is_there(&*open(&users).await).await;
+        server.sql("postgres", shuts);
+        let error = fails(&users).await;
+        is_refused(&error, "does not let this user into the database");
+        server.sql("postgres", &error.statement.expect("a statement"));
+    }
+    ada_is_there(&*open(&users).await).await;
+}
+
+/// A server that ends what idles, as many do that are shared: nobody hears of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_idled_for_longer_than_the_server_allows_is_made_again() {
+    let server = postgres();
+    server.sql("postgres", &format!("ALTER ROLE {READER} SET idle_session_timeout = '100ms'"));
+    let directory = open(&part(server.url(READER, "postgres"))).await;
+    for _ in 0..2 {
+        ada_is_there(&*directory).await;
+        let connected = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'";
+        crate::postgres::wait_for(&server, connected, "0");
+    }
+    directory.close().await;
+
+    let server = mariadb();
+    server.sql("mysql", "SET GLOBAL wait_timeout = 1");
+    let directory = open(&part(server.url(READER, "acme"))).await;
+    for _ in 0..2 {
+        ada_is_there(&*directory).await;
+        let connected =
+            format!("SELECT count(*) FROM information_schema.processlist WHERE user = '{READER}'");
+        crate::mysql::wait_for(&server, &connected, "0");
+    }
+}

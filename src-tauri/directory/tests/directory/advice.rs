@@ -1,0 +1,325 @@
+//! PostgreSQL as administrators have it: row level security, partitions, collations, keys of many types. What is
+//! advised is run to the letter.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+use understudy_directory::DirectoryConfig;
+use understudy_directory::{Directory, Query, Tier};
+use understudy_test_support::postgres::PostgresServer;
+
+use crate::story::{query, search};
+
+const PASSWORD: &str = "r3ader";
+
+fn server() -> PostgresServer {
+    let server = PostgresServer::start();
+    server.sql("postgres", &format!("CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'"));
+    server
+}
+
+fn part(server: &PostgresServer, user: &str, database: &str, table: &str) -> DirectoryConfig {
+    DirectoryConfig {
+        table: table.into(),
+        email: Some("email".into()),
+        name: None,
+        created_at: None,
+        columns: vec![],
+        ..crate::part(server.url(user, database))
+    }
+}
+
+async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
+    understudy_directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
+}
+
+async fn emails(directory: &dyn Directory) -> usize {
+    search(directory, &Query { limit: 500, ..query("") }).await.rows.len()
+}
+
+/// Statements as an administrator runs them, one after the other.
+fn run(server: &PostgresServer, database: &str, statements: &str) {
+    for statement in statements.split("; ") {
+        server.sql(database, statement);
+    }
+}
+
+/// A thousand users, row level security, and a right to read the table that shows nobody.
+const GUARDED: &str = "
+    CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), email text, tenant text DEFAULT 'acme');
+    INSERT INTO users (email) SELECT 'u' || g || '@x.y' FROM generate_series(1, 300) g; ANALYZE users;
+    ALTER TABLE users ENABLE ROW LEVEL SECURITY; GRANT SELECT ON users TO reader;";
+
+#[tokio::test]
+async fn a_role_from_which_rows_are_hidden_is_told_so() {
+    let server = server();
+    server.sql("postgres", "CREATE DATABASE guarded");
+    server.sql("guarded", GUARDED);
+    let part = part(&server, "reader", "guarded", "users");
+
+    // Without a policy nobody is shown, and the planner's estimate says nothing about that.
+    let directory = open(&part).await;
+    let info = directory.info();
+    let caution = info.cautions.first().expect("it is told");
+    assert!(
+        caution.message.contains("hides all of its rows from reader") && caution.hides_users,
+        "{caution:?}"
+    );
+    assert_eq!((info.estimated_total, info.total_is_exact), (Some(0), true));
+    assert_eq!(emails(&*directory).await, 0);
+    directory.close().await;
+
+    // A policy for a part of them is a warning.
+    server.sql("guarded", "CREATE POLICY understudy ON users FOR SELECT TO reader USING (email LIKE 'u1%')");
+    let directory = open(&part).await;
+    let partial = directory.info().cautions.first().expect("it is told").clone();
+    assert!(partial.message.contains("`understudy`") && partial.message.contains("u1%"), "{partial:?}");
+    assert_eq!(emails(&*directory).await, 111);
+    directory.close().await;
+
+    // What is advised shows everybody, and then there is nothing to say.
+    server.sql("guarded", &partial.statement.expect("there is a policy that helps"));
+    let directory = open(&part).await;
+    assert_eq!(directory.info().cautions, []);
+    assert_eq!(emails(&*directory).await, 300);
+
+    // The role that is advised can read all of them as well.
+    let reader = directory.info().reader.clone();
+    directory.close().await;
+    for statement in reader.iter().filter(|line| !line.starts_with('\\')) {
+        server.sql("guarded", statement);
+    }
+    server.sql("guarded", &format!("ALTER ROLE understudy PASSWORD '{PASSWORD}'"));
+    let advised = open(&DirectoryConfig { url: server.url("understudy", "guarded"), ..part.clone() }).await;
+    assert_eq!((advised.info().cautions.len(), emails(&*advised).await), (0, 300));
+    advised.close().await;
+
+    // A policy that asks the session for a setting, itself or through a function, says for which.
+    server.sql(
+        "guarded",
+        "DROP POLICY understudy_2 ON users; DROP POLICY understudy ON users;
+         CREATE FUNCTION whose() RETURNS text LANGUAGE sql STABLE AS $$ SELECT current_setting('request.tenant', true) $$;
+         CREATE POLICY tenants ON users USING (tenant = whose() OR tenant = current_setting('app.tenant', true))",
+    );
+    let directory = open(&part).await;
+    let depends = directory.info().cautions.first().expect("it is told").clone();
+    assert!(depends.message.contains("`app.tenant` and `request.tenant`"), "{depends:?}");
+    assert!(depends.hint.is_some_and(|hint| hint.contains("ALTER ROLE reader SET app.tenant")));
+    assert_eq!(emails(&*directory).await, 0);
+    directory.close().await;
+    // Its value is not repeated: in other databases it is a token.
+    server.sql(
+        "guarded",
+        "UPDATE users SET tenant = 'canary-5e7'; ALTER ROLE reader SET app.tenant = 'canary-5e7'",
+    );
+    let directory = open(&part).await;
+    assert_eq!(emails(&*directory).await, 300);
+    let depends = directory.info().cautions.first().expect("it is told").clone();
+    assert!(
+        depends.message.contains("on `request.tenant`, which this connection does not set."),
+        "{depends:?}"
+    );
+    assert!(depends.message.contains("on `app.tenant`, which this connection sets."), "{depends:?}");
+    assert!(!format!("{depends:?}").contains("canary"), "{depends:?}");
+    directory.close().await;
+    server.sql("guarded", "ALTER ROLE reader RESET ALL");
+
+    a_policy_that_takes_rows_away_is_passed_by(&server, &part).await;
+    below_a_view_other_rights_may_count(&server, &part).await;
+}
+
+async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, part: &DirectoryConfig) {
+    // It is not opened by another one.
+    server.sql("guarded", "CREATE POLICY narrow ON users AS RESTRICTIVE USING (email LIKE '%9@%')");
+    let directory = open(part).await;
+    let statement = directory.info().cautions[0].statement.clone().expect("there is a way");
+    directory.close().await;
+    server.sql("guarded", &statement);
+    let directory = open(part).await;
+    assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (0, 300));
+    directory.close().await;
+    server.sql(
+        "guarded",
+        "ALTER ROLE reader NOBYPASSRLS; DROP POLICY narrow ON users; DROP POLICY tenants ON users",
+    );
+}
+
+async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &DirectoryConfig) {
+    // Those of its owner; or of whoever asks, where it is made so.
+    server.sql(
+        "guarded",
+        "CREATE ROLE owner; GRANT SELECT ON users TO owner; CREATE VIEW open AS SELECT * FROM users;
+         CREATE VIEW closed AS SELECT * FROM users; ALTER VIEW closed OWNER TO owner;
+         CREATE VIEW asked WITH (security_invoker) AS SELECT * FROM closed;
+         GRANT SELECT ON open, closed, asked TO reader",
+    );
+    for (view, seen) in [("open", 300), ("closed", 0), ("asked", 0)] {
+        let part = DirectoryConfig { table: view.into(), ..part.clone() };
+        let directory = open(&part).await;
+        assert_eq!(emails(&*directory).await, seen, "{view}");
+        let cautions = directory.info().cautions.clone();
+        directory.close().await;
+        assert_eq!(cautions.is_empty(), seen > 0, "{view}: {cautions:?}");
+        for caution in cautions {
+            server.sql("guarded", &caution.statement.expect("there is a policy that helps"));
+            let directory = open(&part).await;
+            assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (0, 300), "{view}");
+            directory.close().await;
+            server.sql("guarded", "DROP POLICY understudy ON users");
+        }
+    }
+    // A role that would rather be refused than see a part still sees what it may, and is told.
+    server.sql("guarded", "ALTER ROLE reader SET row_security = off");
+    let directory = open(part).await;
+    assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (1, 0));
+}
+
+/// Relations of every kind, with texts of every type and collation.
+const RELATIONS: &str = "
+    CREATE EXTENSION citext; CREATE SCHEMA extensions; CREATE EXTENSION postgres_fdw;
+    CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+    CREATE TABLE part (id bigint, email text, name varchar(50), created_at timestamptz, PRIMARY KEY (id, created_at))
+      PARTITION BY RANGE (created_at);
+    CREATE TABLE part_old PARTITION OF part FOR VALUES FROM ('2010-01-01') TO ('2020-01-01') PARTITION BY HASH (id);
+    CREATE TABLE part_old_0 PARTITION OF part_old FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+    CREATE TABLE part_old_1 PARTITION OF part_old FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+    CREATE TABLE part_new PARTITION OF part FOR VALUES FROM ('2020-01-01') TO ('2030-01-01');
+    INSERT INTO part SELECT g, 'Q' || g || '@x.y', 'Name ' || g, date '2010-01-01' + g % 5999 FROM generate_series(1, 2000) g;
+    CREATE TABLE plain (id numeric, email citext, name char(40), created_at timestamptz);
+    INSERT INTO plain SELECT id, email, name, created_at FROM part;
+    CREATE TABLE odd (id text COLLATE ci, email varchar(80) COLLATE ci, name text COLLATE ci, created_at timestamptz);
+    INSERT INTO odd SELECT * FROM part;
+    CREATE MATERIALIZED VIEW kept AS SELECT * FROM odd;
+    CREATE VIEW seen AS SELECT * FROM part;
+    CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw;
+    CREATE FOREIGN TABLE far (id bigint, email text, name text, created_at timestamptz) SERVER other;
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;";
+
+#[tokio::test]
+async fn every_advice_can_be_run_on_every_kind_of_relation() {
+    let server = server();
+    for trigrams in ["", "CREATE EXTENSION pg_trgm SCHEMA extensions"] {
+        server.sql("postgres", "DROP DATABASE IF EXISTS relations");
+        server.sql("postgres", "CREATE DATABASE relations");
+        server.sql("relations", RELATIONS);
+        server.sql("relations", trigrams);
+        for table in ["part", "plain", "odd", "kept", "seen", "far"] {
+            let part = DirectoryConfig {
+                name: Some("name".into()),
+                created_at: Some("created_at".into()),
+                ..part(&server, "reader", "relations", table)
+            };
+            let directory = open(&part).await;
+            let advice: Vec<String> =
+                directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
+            directory.close().await;
+            let has_indexes = !matches!(table, "seen" | "far");
+            assert_eq!(advice.is_empty(), !has_indexes, "{table}: {advice:?}");
+            for statements in &advice {
+                run(&server, "relations", statements);
+            }
+            let directory = open(&part).await;
+            for service in directory.info().services.iter().filter(|_| has_indexes) {
+                assert!(service.index.is_some() && service.advice.is_none(), "{table}: {service:?}");
+            }
+            if table != "far" {
+                for text in ["q77@X.Y", "q77", "NAME 77", "me 77", "77 name"] {
+                    let page = search(&*directory, &query(text)).await;
+                    assert!(page.rows.iter().any(|row| row.id == "77"), "{table} {text}");
+                    assert_eq!(page.left_out, None, "{table} {text}");
+                }
+            }
+            directory.close().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_collation_that_takes_texts_for_equal_can_be_searched() {
+    let server = server();
+    server.sql("postgres", "CREATE DATABASE collations");
+    server.sql(
+        "collations",
+        "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+         CREATE COLLATION ai (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+         CREATE TABLE users (id text COLLATE ci PRIMARY KEY, email text COLLATE ci UNIQUE, name varchar(20) COLLATE ai, code text COLLATE ai);
+         INSERT INTO users VALUES ('A1', 'Ann@x.y', 'Ánn', 'Pro'), ('b2', 'bob@x.y', 'Bob', 'free'), ('c3', 'zoë@x.y', 'Zoë', NULL);
+         GRANT SELECT ON users TO reader",
+    );
+    let part = DirectoryConfig {
+        name: Some("name".into()),
+        columns: vec!["code".into()],
+        ..part(&server, "reader", "collations", "users")
+    };
+    let directory = open(&part).await;
+    for (text, expected) in [
+        ("ANN@X.Y", "A1"),
+        ("ann@", "A1"),
+        ("NN", "A1"),
+        ("bo", "b2"),
+        ("BOB", "b2"),
+        ("zoë", "c3"),
+        ("ZOË@x.y", "c3"),
+        ("x.y zo", "c3"),
+        ("code:pro", "A1"),
+        ("code:fr*", "b2"),
+        ("email:bob", "b2"),
+        ("a1", "A1"),
+    ] {
+        let found: Vec<String> =
+            search(&*directory, &query(text)).await.rows.into_iter().map(|row| row.id).collect();
+        assert_eq!(found, [expected], "{text}");
+    }
+    // One that only resembles it is nobody's id.
+    assert!(directory.user("A1").await.unwrap().is_some());
+    assert_eq!(directory.user("a1").await.unwrap(), None);
+    for column in ["id", "email", "name", "code"] {
+        let sort = Some(understudy_directory::Sort { column: column.into(), descending: true });
+        let pages = crate::story::pages(&*directory, Query { sort, limit: 1, ..query("") }).await;
+        assert_eq!(pages.iter().flat_map(|page| &page.rows).count(), 3, "by {column}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_called_served_is_found_by_its_index() {
+    let server = server();
+    server.sql("postgres", "CREATE DATABASE keys");
+    let keys = [
+        ("numeric", "g::numeric(20)", "77777"),
+        ("fraction", "g / 2.0", "38888.500000000000"),
+        ("double", "g / 2.0::float8", "38888.5"),
+        ("single", "g::float4", "77777"),
+        ("wide", "(g::text)::char(12)", "77777"),
+        ("small", "g::int4", "77777"),
+        ("words", "g::text", "77777"),
+        ("uuids", "lpad(g::text, 32, '0')::uuid", "00000000-0000-0000-0000-000000077777"),
+    ];
+    for (table, key, _) in keys {
+        server.sql(
+            "keys",
+            &format!(
+                "CREATE TABLE {table} AS SELECT {key} AS id, 'u' || g || '@x.y' AS email FROM generate_series(1, 100000) g;
+                 ALTER TABLE {table} ADD PRIMARY KEY (id); ANALYZE {table}; GRANT SELECT ON {table} TO reader"
+            ),
+        );
+    }
+    for (table, _, id) in keys {
+        let scans = || {
+            // The server tells when the session is over.
+            let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'";
+            crate::postgres::wait_for(&server, sessions, "0");
+            server.sql("keys", &format!("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = '{table}'"))
+        };
+        let before = scans();
+        let directory = open(&part(&server, "reader", "keys", table)).await;
+        let info = directory.info();
+        let service = info.services.iter().find(|service| service.tier == Tier::Id).expect("it is told");
+        let everywhere = Query { everywhere: true, ..query(id) };
+        let page = directory.search(&everywhere, &CancellationToken::new()).await.unwrap();
+        assert_eq!((page.rows[0].id.as_str(), page.how.tier), (id, Tier::Id), "{table}");
+        assert_eq!(directory.user(id).await.unwrap().expect(table).id, id);
+        directory.close().await;
+        assert_eq!(service.index.is_some(), scans() == before, "{table}");
+    }
+}

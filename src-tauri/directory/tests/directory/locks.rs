@@ -1,0 +1,101 @@
+//! A table that another program has locked: told as that, not as a server that is away or an index that is missing.
+
+use std::sync::Arc;
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokio_util::sync::CancellationToken;
+use understudy_directory::Directory;
+use understudy_directory::DirectoryConfig;
+use understudy_directory::{DirectoryCode, DirectoryError};
+use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD};
+
+use crate::link::{READER, ada_is_there, fails, mariadb, open, part, postgres};
+use crate::story::query;
+
+fn is_told_as_locked(error: &DirectoryError) {
+    assert_eq!(error.code, DirectoryCode::Timeout, "{error}");
+    assert!(error.message.contains("users is locked by another program"), "{error}");
+    let text = error.to_string();
+    assert!(!text.contains("VPN") && !text.contains("index"), "{text}");
+}
+
+async fn the_search_says_so(directory: &Arc<dyn Directory>) {
+    let error = directory.search(&query("ada"), &CancellationToken::new()).await.expect_err("it is locked");
+    is_told_as_locked(&error);
+    is_told_as_locked(&directory.user("1").await.expect_err("it is locked"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_locked_in_postgres_is_told_as_that() {
+    let server = postgres();
+    let users = part(server.url(READER, "postgres"));
+    let directory = open(&users).await;
+    ada_is_there(&*directory).await;
+    let url: PgConnectOptions = server.url(ADMIN, "postgres").parse().unwrap();
+    let mut admin = url.password(ADMIN_PASSWORD).connect().await.unwrap();
+
+    // A migration that goes on.
+    let run = async |admin: &mut PgConnection, sql: &str| {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(admin).await.unwrap();
+    };
+    run(&mut admin, "BEGIN; ALTER TABLE users ADD COLUMN plan text").await;
+    the_search_says_so(&directory).await;
+    // What its indexes serve cannot be told either: nothing is said to be missing.
+    is_told_as_locked(&fails(&users).await);
+    run(&mut admin, "COMMIT").await;
+    ada_is_there(&*directory).await;
+    let services = open(&users).await.info().services.clone();
+    assert!(services.iter().any(|one| one.index.as_deref() == Some("users_pkey")), "{services:?}");
+
+    // The administrator's own limit is no longer than ours.
+    server.sql("postgres", &format!("ALTER ROLE {READER} SET lock_timeout = '1min'"));
+    run(&mut admin, "BEGIN; LOCK TABLE users").await;
+    is_told_as_locked(&fails(&users).await);
+    run(&mut admin, "ROLLBACK").await;
+    ada_is_there(&*open(&users).await).await;
+    admin.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_is_locked_in_mariadb_is_told_as_that() {
+    let server = mariadb();
+    server.sql("mysql", "CREATE USER boss@'%' IDENTIFIED BY 'b0ss'; GRANT ALL ON acme.* TO boss@'%'");
+    let users = DirectoryConfig { timeout_ms: 5000, ..part(server.url(READER, "acme")) };
+    let directory = open(&users).await;
+    ada_is_there(&*directory).await;
+    let url: MySqlConnectOptions = server.url("boss", "acme").parse().unwrap();
+    let mut boss: MySqlConnection = url.password("b0ss").connect().await.unwrap();
+    sqlx::raw_sql("LOCK TABLES users WRITE").execute(&mut boss).await.unwrap();
+    the_search_says_so(&directory).await;
+    sqlx::raw_sql("UNLOCK TABLES").execute(&mut boss).await.unwrap();
+    ada_is_there(&*directory).await;
+    boss.close().await.unwrap();
+
+    // A table that is made anew: not even its columns can be seen meanwhile.
+    let rebuild = "CREATE OR REPLACE TABLE users (id int PRIMARY KEY, email varchar(50))
+                   SELECT 1 AS id, 'ada@example.com' AS email FROM (SELECT SLEEP(600)) AS nap";
+    let mut boss: MySqlConnection = server
+        .url("boss", "acme")
+        .parse::<MySqlConnectOptions>()
+        .unwrap()
+        .password("b0ss")
+        .connect()
+        .await
+        .unwrap();
+    let rebuilding = tokio::spawn(async move { sqlx::raw_sql(rebuild).execute(&mut boss).await.map(drop) });
+    let rebuilds =
+        "SELECT count(*) FROM information_schema.processlist WHERE user = 'boss' AND state = 'User sleep'";
+    crate::mysql::wait_for(&server, rebuilds, "1");
+    the_search_says_so(&directory).await;
+    is_told_as_locked(&fails(&users).await);
+    server.sql("mysql", "KILL QUERY USER boss");
+    rebuilding.await.unwrap().expect_err("it was ended");
+    server.sql(
+        "acme",
+        "CREATE OR REPLACE TABLE users (id int PRIMARY KEY, email varchar(50));
+         INSERT INTO users VALUES (1, 'ada@example.com')",
+    );
+    ada_is_there(&*directory).await;
+}

@@ -1,0 +1,61 @@
+//! The directory engines against real databases: one story that each must pass, and what only one of
+//! them can do wrong.
+
+#[cfg(target_os = "linux")]
+mod accounts;
+#[cfg(target_os = "linux")]
+mod advice;
+#[cfg(target_os = "linux")]
+mod certificates;
+mod changes;
+mod exact;
+mod faults;
+mod kept;
+#[cfg(target_os = "linux")]
+mod link;
+#[cfg(target_os = "linux")]
+mod locks;
+#[cfg(target_os = "linux")]
+mod logins;
+#[cfg(target_os = "linux")]
+mod mongodb;
+#[cfg(target_os = "linux")]
+mod mysql;
+mod paths;
+mod people;
+#[cfg(target_os = "linux")]
+mod postgres;
+mod sidecars;
+#[cfg(target_os = "linux")]
+mod silence;
+#[cfg(target_os = "linux")]
+mod sleepers;
+mod spellings;
+mod sqlite;
+mod story;
+#[cfg(target_os = "linux")]
+mod strangers;
+mod suggestions;
+mod survey;
+mod wide;
+
+use understudy_directory::DirectoryConfig;
+
+/// The connection file's part for the story's table; tests change what they need.
+pub fn part(url: String) -> DirectoryConfig {
+    DirectoryConfig {
+        url,
+        table: "Users".into(),
+        id: "id".into(),
+        email: Some("email".into()),
+        name: Some("full_name".into()),
+        created_at: Some("createdAt".into()),
+        columns: vec!["plan".into(), "score".into(), "active".into()],
+        search: None,
+        uuid_bytes: None,
+        timeout_ms: 20_000,
+        patience: 30,
+        password_command: None,
+        ssh: None,
+    }
+}

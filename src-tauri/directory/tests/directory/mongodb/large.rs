@@ -1,0 +1,123 @@
+//! A collection that is too large to be read at every keystroke: what is read of it, and what is left out.
+
+use mongodb::bson::{DateTime, Document, doc};
+use tokio_util::sync::CancellationToken;
+use understudy_directory::DirectoryConfig;
+use understudy_directory::{Place, Query, Sort, Tier};
+use understudy_test_support::mongod::MongoServer;
+
+use super::{DATABASE, folding, index, insert, open, part, server};
+use crate::story::{query, search};
+
+/// More than the 25,000 that may be read by themselves where two and a half seconds are allowed.
+const USERS: i64 = 26_000;
+
+/// What the server examined for everything that was asked since it was last asked this.
+async fn examined(server: &MongoServer) -> i64 {
+    let profile = server.database(DATABASE).collection::<Document>("system.profile");
+    let asked = doc! { "appName": "understudy", "ns": format!("{DATABASE}.users") };
+    let sum = doc! { "$group": { "_id": 0, "docs": { "$sum": "$docsExamined" } } };
+    let mut cursor = profile.aggregate([doc! { "$match": asked }, sum]).await.unwrap();
+    assert!(cursor.advance().await.unwrap(), "the profiler saw something");
+    let sum: Document = cursor.deserialize_current().unwrap();
+    server.command(DATABASE, doc! { "profile": 0 }).await;
+    server.command(DATABASE, doc! { "drop": "system.profile" }).await;
+    server.command(DATABASE, doc! { "profile": 2 }).await;
+    sum.get_i32("docs").map(i64::from).or_else(|_| sum.get_i64("docs")).unwrap()
+}
+
+#[tokio::test]
+async fn a_keystroke_reads_a_page_and_not_the_collection() {
+    let server = server().await;
+    let users = (0..USERS).map(|at| {
+        let name = ["Ada", "Bob", "Chloé", "Dmitri"][usize::try_from(at % 4).unwrap()];
+        doc! {
+            "_id": at,
+            "email": format!("{name}.{at}@example.com"),
+            "name": if at == 3 { "Grace Brewster Hopper".to_owned() } else { format!("{name} Okafor") },
+            // Hundreds at the same time.
+            "createdAt": DateTime::from_millis(1_700_000_000_000 + at / 300),
+        }
+    });
+    insert(&server, "users", users.collect()).await;
+    index(
+        &server,
+        "users",
+        vec![
+            doc! { "name": "email", "key": { "email": 1 }, "collation": folding() },
+            doc! { "name": "newest", "key": { "createdAt": 1 } },
+        ],
+    )
+    .await;
+    server.command(DATABASE, doc! { "profile": 2 }).await;
+    let part = DirectoryConfig {
+        email: Some("email".into()),
+        name: Some("name".into()),
+        created_at: Some("createdAt".into()),
+        timeout_ms: 2500,
+        ..part(&server, "users")
+    };
+    let directory = open(&part).await;
+    assert_eq!(directory.info().estimated_total, Some(26_000));
+    examined(&server).await;
+
+    // The newest page, the next one, the last one: a page, and those made at the same time.
+    let mut page = search(&*directory, &query("")).await;
+    assert_eq!(page.rows[0].id, "25999");
+    assert!(examined(&server).await < 500);
+    for _ in 0..8 {
+        page = search(&*directory, &Query { place: Place::After(page.next.unwrap()), ..query("") }).await;
+    }
+    assert_eq!(page.rows[0].id, "25599");
+    assert!(examined(&server).await < 8 * 800);
+    let last = search(&*directory, &Query { place: Place::End, ..query("") }).await;
+    assert_eq!(last.rows[49].id, "0");
+    assert!(examined(&server).await < 800);
+
+    // An e-mail by its index, whatever the case; only the name has to be looked for among the newest.
+    let found = search(&*directory, &query("BOB.1@EXAMPLE.COM")).await;
+    assert_eq!((found.rows.len(), found.how.tier), (1, Tier::Email));
+    assert!(examined(&server).await < 5200);
+    // What begins like that comes in the index's order, however much there is; the page is full then.
+    let found = search(&*directory, &query("BOB")).await;
+    assert_eq!((found.how.tier, found.how.by.as_deref()), (Tier::Prefix, Some("email")));
+    assert_eq!(found.rows[0].cells[2].as_deref(), Some("Bob.1@example.com"));
+    assert!(found.next.is_some() && found.left_out.is_none());
+    assert!(examined(&server).await < 200);
+
+    // What no index serves is looked for among the newest, and that is said.
+    let question = query("brewster hopper");
+    let nobody = search(&*directory, &question).await;
+    assert_eq!(nobody.rows, []);
+    let left_out = nobody.left_out.expect("it was not searched as a whole");
+    assert_eq!((left_out.rows, left_out.looked_at), (Some(26_000), Some(5000)));
+    assert!(examined(&server).await <= 5010);
+    let everywhere = search(&*directory, &Query { everywhere: true, ..question.clone() }).await;
+    assert_eq!((everywhere.rows.len(), everywhere.how.tier, everywhere.left_out), (1, Tier::Contains, None));
+    let newest = search(&*directory, &query("afor")).await;
+    assert_eq!((newest.rows[0].id.as_str(), newest.how.tier), ("25999", Tier::Contains));
+    let by_name = Query { sort: Some(Sort { column: "name".into(), descending: false }), ..query("") };
+    assert!(search(&*directory, &by_name).await.left_out.is_some());
+    let count = directory.count("bob", &CancellationToken::new()).await.unwrap();
+    assert_eq!((count.users, count.capped), (1000, true));
+    assert_eq!(directory.count("", &CancellationToken::new()).await.unwrap().users, 26_000);
+    directory.close().await;
+
+    // A text index finds whole words anywhere, in any order.
+    index(&server, "users", vec![doc! { "name": "words", "key": { "email": "text", "name": "text" } }]).await;
+    let directory = open(&part).await;
+    let info = directory.info();
+    let words = info.services.iter().find(|service| service.tier == Tier::Words);
+    assert_eq!(words.and_then(|words| words.index.as_deref()), Some("words"));
+    examined(&server).await;
+    for text in ["hopper grace", "Brewster -hopper\""] {
+        let found = search(&*directory, &query(text)).await;
+        if text.contains('-') {
+            assert_eq!(found.rows, [], "a sign is a sign, not an operator");
+        } else {
+            assert_eq!((found.rows[0].id.as_str(), found.how.tier), ("3", Tier::Words), "{text}");
+            assert!(found.left_out.is_some(), "parts of words were not searched");
+        }
+    }
+    directory.close().await;
+}

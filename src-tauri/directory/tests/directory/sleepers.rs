@@ -1,0 +1,177 @@
+//! Databases that stop while nobody asks, and need a while to start when somebody does.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+
+use secrecy::SecretString;
+use understudy_directory::DirectoryConfig;
+use understudy_directory::{Directory, TellWaking};
+use understudy_directory::{DirectoryCode, DirectoryError};
+
+use crate::link::{PASSWORD, READER, ada_is_there, mariadb, mongo, part, postgres};
+
+/// What stands before a database that sleeps.
+#[derive(Clone, Copy, PartialEq)]
+enum Asleep {
+    /// Accepts, and says nothing until the database is there.
+    Silent,
+    /// Accepts, and hangs up.
+    HangsUp,
+    /// PostgreSQL itself, that is starting.
+    Starting,
+}
+
+/// It wakes up once somebody says so, and not before.
+struct Sleeper {
+    port: u16,
+    awake: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Sleeper {
+    fn before(server: u16, how: Asleep) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let awake: Arc<(Mutex<bool>, Condvar)> = Arc::default();
+        let sleeping = Arc::clone(&awake);
+        std::thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let sleeping = Arc::clone(&sleeping);
+                std::thread::spawn(move || serve(near, server, how, &sleeping));
+            }
+        });
+        Self { port, awake }
+    }
+
+    /// Wakes it when whoever waits is told that it wakes; keeps what they were told.
+    fn wakes_when_told(&self) -> (TellWaking, Arc<Mutex<Vec<bool>>>) {
+        let (awake, told) = (Arc::clone(&self.awake), Arc::<Mutex<Vec<bool>>>::default());
+        let telling = Arc::clone(&told);
+        let tell = move |wakes| {
+            telling.lock().unwrap().push(wakes);
+            *awake.0.lock().unwrap() = true;
+            awake.1.notify_all();
+        };
+        (Arc::new(tell), told)
+    }
+}
+
+fn serve(mut near: TcpStream, server: u16, how: Asleep, awake: &(Mutex<bool>, Condvar)) {
+    if !*awake.0.lock().unwrap() {
+        match how {
+            Asleep::Silent => drop(awake.1.wait_while(awake.0.lock().unwrap(), |awake| !*awake).unwrap()),
+            Asleep::HangsUp => return,
+            Asleep::Starting => {
+                let mut length = [0; 4];
+                near.read_exact(&mut length).unwrap();
+                near.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize - 4]).unwrap();
+                let body = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+                let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+                return near.write_all(&[b"E", &length[..], body].concat()).unwrap();
+            }
+        }
+    }
+    let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
+    for (from, to) in [(&near, &far), (&far, &near)] {
+        let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        });
+    }
+}
+
+fn at(part: &DirectoryConfig, server: u16, sleeper: &Sleeper) -> DirectoryConfig {
+    let url = part.url.replace(&format!(":{server}"), &format!(":{}", sleeper.port));
+    DirectoryConfig { url, patience: 60, ..part.clone() }
+}
+
+async fn opened(part: &DirectoryConfig, tell: TellWaking) -> Result<Arc<dyn Directory>, DirectoryError> {
+    let password = SecretString::from(PASSWORD);
+    understudy_directory::telling(tell, understudy_directory::open(part, Some(&password))).await
+}
+
+/// The first question is answered, however long it takes; whoever waits is told why, and that it is over.
+async fn it_is_waited_for(part: &DirectoryConfig, server: u16, how: Asleep) {
+    let sleeper = Sleeper::before(server, how);
+    let (tell, told) = sleeper.wakes_when_told();
+    let directory = opened(&at(part, server, &sleeper), tell).await.unwrap();
+    ada_is_there(&*directory).await;
+    assert_eq!(*told.lock().unwrap(), [true, false]);
+}
+
+/// Whoever does not want to wait does not, and is not told anything any more.
+async fn nobody_has_to_wait(part: &DirectoryConfig, server: u16) {
+    let sleeper = Sleeper::before(server, Asleep::Silent);
+    let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let tell = Arc::new(move |wakes| telling.send(wakes).unwrap());
+    let part = at(part, server, &sleeper);
+    {
+        let mut opening = std::pin::pin!(opened(&part, tell));
+        tokio::select! {
+            opened = &mut opening => panic!("it sleeps: {:?}", opened.err()),
+            wakes = told.recv() => assert_eq!(wakes, Some(true)),
+        }
+    }
+    assert_eq!(told.recv().await, Some(false));
+}
+
+/// One that never wakes is told as that: not as a network that is not there.
+async fn patience_has_an_end(part: &DirectoryConfig, server: u16) {
+    let sleeper = Sleeper::before(server, Asleep::Silent);
+    let impatient = DirectoryConfig { patience: 5, ..at(part, server, &sleeper) };
+    let Err(error) = opened(&impatient, Arc::new(|_| {})).await else { panic!("it sleeps") };
+    assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
+    assert!(error.to_string().contains("`patience` in [directory]"), "{error}");
+    assert!(!error.to_string().contains("VPN"), "it was reached: {error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_sleeps_is_waited_for() {
+    let server = postgres();
+    let part = part(format!("{}?sslmode=disable", server.url(READER, "postgres")));
+    for how in [Asleep::Silent, Asleep::HangsUp, Asleep::Starting] {
+        it_is_waited_for(&part, server.port(), how).await;
+    }
+    nobody_has_to_wait(&part, server.port()).await;
+    patience_has_an_end(&part, server.port()).await;
+}
+
+/// One that recovers for hours, or a standby that is not for reading: it says so itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_that_lets_nobody_in_yet_is_told_in_its_own_words() {
+    let server = postgres();
+    let part = part(format!("{}?sslmode=disable", server.url(READER, "postgres")));
+    let sleeper = Sleeper::before(server.port(), Asleep::Starting);
+    let impatient = DirectoryConfig { patience: 5, ..at(&part, server.port(), &sleeper) };
+    let Err(error) = opened(&impatient, Arc::new(|_| {})).await else { panic!("it never starts") };
+    assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
+    assert!(error.message.contains("is not ready: the database system is starting up"), "{error}");
+    let text = error.to_string();
+    assert!(
+        !text.contains("VPN") && !text.contains("said nothing") && text.contains("hot_standby"),
+        "{text}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mariadb_that_sleeps_is_waited_for() {
+    let server = mariadb();
+    let part = part(server.url(READER, "acme"));
+    for how in [Asleep::Silent, Asleep::HangsUp] {
+        it_is_waited_for(&part, server.port(), how).await;
+    }
+    nobody_has_to_wait(&part, server.port()).await;
+    patience_has_an_end(&part, server.port()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mongodb_that_sleeps_is_waited_for() {
+    let server = mongo().await;
+    let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
+    for how in [Asleep::Silent, Asleep::HangsUp] {
+        it_is_waited_for(&part, server.port(), how).await;
+    }
+    nobody_has_to_wait(&part, server.port()).await;
+    patience_has_an_end(&part, server.port()).await;
+}

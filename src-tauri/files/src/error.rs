@@ -1,0 +1,57 @@
+//! A file that cannot be used: what happened, and what to do about it.
+
+use std::fmt::{self, Display};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// A file that could not be read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileError {
+    /// What happened and why, in one sentence.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+impl FileError {
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: hint.into() }
+    }
+
+    /// The system did not let `path` be used; `doing` is what was tried: `read`, `write`.
+    pub fn io(doing: &str, path: &Path, cause: &io::Error) -> Self {
+        let next = match cause.kind() {
+            ErrorKind::StorageFull => "Free some space on the disk, then try again.",
+            ErrorKind::QuotaExceeded => {
+                "You have used up your share of the disk: delete something, then try again."
+            }
+            // The largest file of the disk's file system.
+            ErrorKind::FileTooLarge if cfg!(windows) => "Choose a place on another disk, then try again.",
+            ErrorKind::FileTooLarge => {
+                "No file may become that large here: raise the limit (`ulimit -f`), then try again."
+            }
+            ErrorKind::ReadOnlyFilesystem => {
+                "The disk is read-only: choose another place, or have it changed."
+            }
+            _ => "Check that the file exists and that you may use it.",
+        };
+        Self::new(format!("Could not {doing} {}: {}", path.display(), in_words(cause)), next)
+    }
+}
+
+impl Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}", self.message, self.hint)
+    }
+}
+
+impl std::error::Error for FileError {}
+
+/// A library that wraps the system's own error adds names of temporary files, which say nothing to anybody.
+fn in_words(cause: &io::Error) -> String {
+    match cause.kind() {
+        ErrorKind::Other | ErrorKind::InvalidData => cause.to_string(),
+        kind if cause.raw_os_error().is_none() => kind.to_string(),
+        _ => cause.to_string(),
+    }
+}

@@ -1,0 +1,32 @@
+//! The demo while it runs: a database of invented users and a customer application on loopback.
+
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+use understudy_core::connection::ConnectionSummary;
+use understudy_core::console::{Console, DEMO};
+use understudy_core::error::{Code, Error, Result};
+use understudy_demo::{Demo, DemoError, today};
+use uuid::Uuid;
+
+/// At most one runs, until the process ends.
+#[derive(Default)]
+pub struct RunningDemo(Mutex<Option<Demo>>);
+
+impl RunningDemo {
+    /// Starts it, once, with an admin token that is new each time and kept in the vault.
+    pub async fn start(&self, console: &Console) -> Result<ConnectionSummary> {
+        let mut running = self.0.lock().await;
+        if running.is_none() {
+            let token = SecretString::from(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()));
+            let demo = Demo::start(&console.demo_dir()?, token.clone(), today()).await.map_err(told)?;
+            console.add_demo(&demo.connection_text, token).await?;
+            *running = Some(demo);
+        }
+        Ok(console.connection(DEMO)?.summary())
+    }
+}
+
+fn told(error: DemoError) -> Error {
+    let DemoError { message, hint } = error;
+    Error { hint, ..Error::new(Code::FileFailed, message) }
+}
