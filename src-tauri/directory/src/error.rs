@@ -28,7 +28,7 @@ pub enum DirectoryCode {
     Cancelled,
     /// The query itself is wrong (unknown sort column, damaged cursor).
     QueryInvalid,
-    /// The [`PasswordSource`](crate::PasswordSource) failed; its error is the source.
+    /// The password source failed; its error is the source.
     PasswordFailed,
     /// A file could not be read or written.
     FileFailed,

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 use super::ConnectionFile;
 use super::faults::Faults;
 use super::schema::{COLLECTION, SCHEMA};
-use crate::directory::suggest::closest;
+use crate::directory::closest;
 use understudy_files::regular_file;
 
 /// The file as it is written; `None` when there are faults.

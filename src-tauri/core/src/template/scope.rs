@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::TemplateFault;
-use crate::directory::suggest::closest;
+use crate::directory::closest;
 
 /// What stands behind a name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::faults::Faults;
 use super::{SignInPart, SignOutPart};
-use crate::directory::suggest::closest;
+use crate::directory::closest;
 use crate::template::is_loopback;
 
 /// In the order in which they are offered.

@@ -1,0 +1,415 @@
+//! What a table's columns are, guessed by the names that frameworks give them.
+//!
+//! The columns that come in hold no secret.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::discovery::FoundColumn;
+use crate::model::FieldKind;
+use crate::schema::likeness::{plain, words};
+
+/// What a table's columns may be to Understudy: the keys of the connection file's `[directory]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Guess {
+    pub id: Option<String>,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    pub created_at: Option<String>,
+    /// More columns that are worth being shown.
+    pub columns: Vec<String>,
+    /// `None`: e-mail and name, as the file's default.
+    pub search: Option<Vec<String>>,
+}
+
+// Names without what is between their words, the surest first.
+const IDS: &[&str] = &["id", "userid", "uid", "uuid", "guid", "pk", "customerid", "accountid", "memberid"];
+const EMAILS: &[&str] = &[
+    "email",
+    "emailaddress",
+    "useremail",
+    "mail",
+    "primaryemail",
+    "loginemail",
+    "emailsaddress",
+    "accountemail",
+    "customeremail",
+    "contactemail",
+    "workemail",
+];
+const NAMES: &[&str] = &[
+    "fullname",
+    "displayname",
+    "name",
+    "realname",
+    "userfullname",
+    "namefull",
+    "namedisplay",
+    "completename",
+    "customername",
+    "membername",
+    "personname",
+    "contactname",
+    "publicname",
+];
+const HANDLES: &[&str] =
+    &["username", "userlogin", "login", "loginname", "nickname", "handle", "screenname", "usernicename"];
+const FIRST_NAMES: &[&str] = &["firstname", "givenname", "forename", "namefirst", "namegiven", "fname"];
+const LAST_NAMES: &[&str] = &["lastname", "surname", "familyname", "namelast", "namefamily", "lname"];
+const CREATED: &[&str] = &[
+    "createdat",
+    "created",
+    "createdon",
+    "datejoined",
+    "joinedat",
+    "joined",
+    "registeredat",
+    "userregistered",
+    "registered",
+    "registrationdate",
+    "registeredon",
+    "signedupat",
+    "signupdate",
+    "signupat",
+    "datecreated",
+    "createddate",
+    "creationdate",
+    "createdtime",
+    "creationtime",
+    "createdtimestamp",
+    "insertedat",
+    "membersince",
+    "createtime",
+    "usercreated",
+    "usercreatedat",
+];
+/// Worth being shown, in this order; of each line the first that there is.
+const OTHERS: &[&[&str]] = &[
+    &["plan", "planname", "tier", "subscription", "subscriptionplan", "subscriptiontier", "pricingplan"],
+    &[
+        "companyname",
+        "company",
+        "organizationname",
+        "organisationname",
+        "organization",
+        "organisation",
+        "team",
+        "tenant",
+    ],
+    &["role", "userrole", "isadmin", "admin", "isstaff"],
+    &["issuperuser"],
+    &["status", "userstatus", "accountstatus", "state"],
+    &[
+        "isactive",
+        "active",
+        "enabled",
+        "disabled",
+        "suspended",
+        "banned",
+        "isblocked",
+        "blocked",
+        "suspendedat",
+    ],
+    &[
+        "lastloginat",
+        "lastlogin",
+        "lastsigninat",
+        "currentsigninat",
+        "lastseenat",
+        "lastseen",
+        "lastactiveat",
+        "lastactivityat",
+        "lastaccess",
+    ],
+    &["phone", "phonenumber", "mobile"],
+    &["country", "countrycode"],
+    &["locale", "language"],
+    &["deletedat", "deleted", "isdeleted"],
+];
+/// Columns beside the roles, at the most: a row is to be taken in at a glance.
+const MOST_OTHERS: usize = 6;
+/// Words of a column that has to do with an e-mail address and is none, or not the one in use.
+const NO_EMAIL: &[&str] = &[
+    "at",
+    "backup",
+    "bounced",
+    "canonical",
+    "confirmed",
+    "constraint",
+    "count",
+    "enabled",
+    "hash",
+    "id",
+    "is",
+    "new",
+    "normalized",
+    "notification",
+    "notifications",
+    "old",
+    "opt",
+    "optin",
+    "recovery",
+    "sent",
+    "status",
+    "template",
+    "type",
+    "unconfirmed",
+    "verified",
+    "verification",
+];
+/// What documents keep about the person themselves is below one of these.
+const OWN: &[&str] =
+    &["account", "attributes", "contact", "data", "details", "info", "personal", "person", "profile", "user"];
+
+impl Guess {
+    pub(crate) fn of(columns: &[FoundColumn]) -> Self {
+        // A name with a comma cannot stand in the form's lists, and nobody has one.
+        let columns: Vec<Known> =
+            columns.iter().filter(|column| !column.name.contains(',')).map(Known::of).collect();
+        let first = |names: &[&str], fits: &dyn Fn(&Known) -> bool| -> Option<String> {
+            let ranked = columns.iter().filter(|column| fits(column)).filter_map(|column| {
+                let rank = names.iter().position(|name| column.plain == *name)?;
+                Some(((rank, column.depth), column))
+            });
+            ranked.min_by_key(|(rank, _)| *rank).map(|(_, column)| column.name.to_owned())
+        };
+        let is_text = |column: &Known| column.kind == FieldKind::Text;
+        let any = |_: &Known| true;
+
+        let key = columns.iter().find(|column| column.is_key).map(|column| column.name.to_owned());
+        let id = key
+            .or_else(|| first(IDS, &|column| column.depth == 0))
+            .or_else(|| columns.first().map(|column| column.name.to_owned()));
+        // Of a list of addresses, all are searched and the first is shown.
+        let email = first(EMAILS, &is_text).map(|path| without_places(&path)).or_else(|| {
+            let speaks = |column: &&Known| {
+                is_text(column)
+                    && (column.plain.contains("email") || column.words.iter().any(|word| word == "mail"))
+                    && !column.words.iter().any(|word| NO_EMAIL.contains(&word.as_str()))
+            };
+            columns.iter().find(speaks).map(|column| column.name.to_owned())
+        });
+        let first_name = first(FIRST_NAMES, &is_text);
+        let last_name = first(LAST_NAMES, &is_text);
+        let handle = first(HANDLES, &is_text);
+        let name = first(NAMES, &is_text).or_else(|| handle.clone()).or_else(|| first_name.clone());
+        let created_at = first(CREATED, &|column| column.kind == FieldKind::Time)
+            // SQLite has times as text, Keycloak as milliseconds.
+            .or_else(|| {
+                first(CREATED, &|column| matches!(column.kind, FieldKind::Text | FieldKind::Integer))
+            });
+
+        let taken = [&id, &email, &name, &created_at];
+        let is_taken = |column: &String| taken.iter().any(|taken| taken.as_ref() == Some(column));
+        let has_names = first_name.is_some() && last_name.is_some();
+        let people =
+            has_names.then(|| [first_name.clone(), last_name.clone()]).into_iter().flatten().flatten();
+        let others = OTHERS.iter().filter_map(|names| first(names, &any));
+        let columns: Vec<String> =
+            people.chain(others).filter(|column| !is_taken(column)).take(MOST_OTHERS).collect();
+
+        // What people say when they are asked who they are.
+        let mut search: Vec<String> = [&email, &name].into_iter().flatten().cloned().collect();
+        let by_default = search.len();
+        for spoken in [&handle, &first_name, &last_name].into_iter().flatten() {
+            if !search.contains(spoken) {
+                search.push(spoken.clone());
+            }
+        }
+        let search = (search.len() > by_default).then_some(search);
+        Self { id, email, name, created_at, columns, search }
+    }
+}
+
+/// `emails.0.address` as the path of all addresses: `emails.address`.
+fn without_places(path: &str) -> String {
+    let names = path.split('.').enumerate();
+    let kept = names.filter(|(at, name)| *at == 0 || name.parse::<usize>().is_err()).map(|(_, name)| name);
+    kept.collect::<Vec<_>>().join(".")
+}
+
+/// A column, as far as its name tells.
+struct Known<'a> {
+    name: &'a str,
+    kind: FieldKind,
+    is_key: bool,
+    words: Vec<String>,
+    /// Without places in lists, and without what only says that it is the person's own.
+    plain: String,
+    /// How far down in a document.
+    depth: usize,
+}
+
+impl<'a> Known<'a> {
+    fn of(column: &'a FoundColumn) -> Self {
+        let segments: Vec<&str> = column.name.split('.').collect();
+        let (last, above) = segments.split_last().unwrap_or((&"", &[]));
+        let telling = above
+            .iter()
+            .filter(|segment| segment.parse::<usize>().is_err() && !OWN.contains(&plain(segment).as_str()))
+            .chain(std::iter::once(last));
+        Self {
+            name: &column.name,
+            kind: column.kind,
+            is_key: column.is_key,
+            words: words(&column.name),
+            plain: telling.map(|segment| plain(segment)).collect(),
+            depth: above.len(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `id* email created_at:time …`; a star is the key.
+    fn guessed(columns: &str) -> Guess {
+        let columns: Vec<FoundColumn> = columns
+            .split_whitespace()
+            .map(|column| {
+                let (name, kind) = column.split_once(':').unwrap_or((column, "text"));
+                let kind = match kind {
+                    "time" => FieldKind::Time,
+                    "int" => FieldKind::Integer,
+                    "bool" => FieldKind::Boolean,
+                    "json" => FieldKind::Json,
+                    _ => FieldKind::Text,
+                };
+                FoundColumn {
+                    name: name.trim_end_matches('*').to_owned(),
+                    kind,
+                    bytes: false,
+                    is_key: name.ends_with('*'),
+                }
+            })
+            .filter(|column| !crate::schema::secrets::holds_secret(&column.name, column.kind))
+            .collect();
+        Guess::of(&columns)
+    }
+
+    /// One line: `id | email | name | created_at | columns | search`.
+    fn line(columns: &str) -> String {
+        let guess = guessed(columns);
+        let said = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        [
+            said(guess.id),
+            said(guess.email),
+            said(guess.name),
+            said(guess.created_at),
+            guess.columns.join(" "),
+            guess.search.map_or_else(String::new, |search| search.join(" ")),
+        ]
+        .join(" | ")
+    }
+
+    #[test]
+    fn sequelize() {
+        assert_eq!(
+            line("id* email passwordHash fullName plan createdAt:time updatedAt:time deletedAt:time"),
+            "id | email | fullName | createdAt | plan deletedAt | "
+        );
+    }
+
+    #[test]
+    fn rails_with_devise() {
+        assert_eq!(
+            line(
+                "id*:int email encrypted_password reset_password_token reset_password_sent_at:time \
+                 remember_created_at:time sign_in_count:int current_sign_in_at:time last_sign_in_at:time \
+                 unconfirmed_email confirmed_at:time name role created_at:time updated_at:time"
+            ),
+            "id | email | name | created_at | role last_sign_in_at | "
+        );
+    }
+
+    #[test]
+    fn django() {
+        assert_eq!(
+            line(
+                "id*:int password last_login:time is_superuser:bool username first_name last_name email is_staff:bool \
+                 is_active:bool date_joined:time"
+            ),
+            "id | email | username | date_joined | first_name last_name is_staff is_superuser is_active last_login | \
+             email username first_name last_name"
+        );
+    }
+
+    #[test]
+    fn laravel() {
+        assert_eq!(
+            line(
+                "id*:int name email email_verified_at:time password remember_token created_at:time updated_at:time"
+            ),
+            "id | email | name | created_at |  | "
+        );
+    }
+
+    #[test]
+    fn prisma_and_next_auth() {
+        assert_eq!(
+            line("id* name email emailVerified:time image role createdAt:time"),
+            "id | email | name | createdAt | role | "
+        );
+    }
+
+    #[test]
+    fn mongoose_and_meteor() {
+        assert_eq!(
+            line(
+                "_id* email profile.name profile.avatar.name company.name createdAt:time services.password.bcrypt \
+                 services.resume.loginTokens"
+            ),
+            "_id | email | profile.name | createdAt | company.name | "
+        );
+        assert_eq!(
+            line(
+                "_id* username emails.0.address emails.0.verified:bool profile.fullName createdAt:time __v:int"
+            ),
+            "_id | emails.address | profile.fullName | createdAt |  | emails.address profile.fullName username"
+        );
+        assert_eq!(
+            line("_id* name.first name.last contact.email created:time"),
+            "_id | contact.email | name.first | created | name.last | contact.email name.first name.last"
+        );
+    }
+
+    #[test]
+    fn wordpress() {
+        assert_eq!(
+            line(
+                "ID*:int user_login user_pass user_nicename user_email user_url user_registered:time \
+                 user_activation_key user_status:int display_name"
+            ),
+            "ID | user_email | display_name | user_registered | user_status | user_email display_name user_login"
+        );
+    }
+
+    #[test]
+    fn keycloak() {
+        assert_eq!(
+            line(
+                "id* email email_constraint email_verified:bool enabled:bool federation_link first_name last_name \
+                 realm_id username created_timestamp:int service_account_client_link not_before:int"
+            ),
+            "id | email | username | created_timestamp | first_name last_name enabled | \
+             email username first_name last_name"
+        );
+    }
+
+    #[test]
+    fn the_homegrown_and_the_odd() {
+        assert_eq!(
+            line("customer_no* E-Mail Kundenname created:time"),
+            "customer_no | E-Mail | - | created |  | "
+        );
+        assert_eq!(
+            line("user_id primary_contact_email backup_email is_email_confirmed:bool surname given_name"),
+            "user_id | primary_contact_email | given_name | - | surname | primary_contact_email given_name surname"
+        );
+        assert_eq!(line("a b c"), "a | - | - | - |  | ", "a view has no key");
+        assert_eq!(line("profile:json id* settings:json"), "id | - | - | - |  | ");
+        assert_eq!(guessed(""), Guess::default());
+    }
+}

@@ -1,0 +1,309 @@
+//! What a database offers to whoever writes a connection: the tables that may hold the users, the
+//! likeliest first, and a guess of what their columns are.
+//!
+//! The engines read their catalogues (`engines/*/discovery.rs`): names and types, never a
+//! row. What is made of it here is pure.
+
+mod guess;
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+pub use self::guess::Guess;
+use crate::error::{DirectoryCode, DirectoryError};
+use crate::model::FieldKind;
+use crate::schema::likeness::likeness;
+use crate::schema::secrets::{self, holds_secret};
+
+/// Tables that are looked at; of more, those that are named most like users.
+pub(crate) const MOST: usize = 300;
+/// Reading names takes milliseconds; a server that needs longer is in trouble.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+/// Names of tables that cannot be read, at the most.
+const UNREADABLE: usize = 20;
+/// From this score on a table is taken for the users' without asking.
+const LIKELY: i32 = 10;
+
+/// What a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum TableKind {
+    Table,
+    View,
+    MaterializedView,
+    /// MongoDB's.
+    Collection,
+}
+
+/// Why a table looks as if it held users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Sign {
+    /// It is named as if.
+    Name,
+    /// It has e-mail addresses.
+    Email,
+    /// People sign in with what is in it.
+    Password,
+}
+
+/// A column that can be mapped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct ColumnOffer {
+    pub name: String,
+    pub kind: FieldKind,
+    /// Its values are bytes. Where they are UUIDs, `directory.uuid_bytes` says in which order.
+    pub bytes: bool,
+}
+
+/// A table that can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct TableOffer {
+    /// As `directory.table` has to name it.
+    pub name: String,
+    /// As it may name it too: with its schema.
+    pub qualified: String,
+    pub kind: TableKind,
+    /// As the database estimates; `None`: it does not, as for a view.
+    #[ts(type = "number | null")]
+    pub estimated_rows: Option<u64>,
+    /// Empty when they are not known.
+    pub columns: Vec<ColumnOffer>,
+    /// Columns that are not offered, because they hold secrets by their name.
+    pub withheld: Vec<String>,
+    pub signs: Vec<Sign>,
+    /// It may be taken for the users' without asking.
+    pub likely: bool,
+    pub guess: Guess,
+}
+
+/// The tables of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Survey {
+    /// The most users-like first.
+    pub tables: Vec<TableOffer>,
+    /// Tables that are there and that this user may not read; the most users-like of them first.
+    pub unreadable: Vec<String>,
+    /// Tables beyond those that were looked at.
+    pub left_out: u32,
+}
+
+/// A table as an engine found it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// As `directory.table` has to name it.
+    pub(crate) written: String,
+    /// The same with its schema, if there are schemas.
+    pub(crate) qualified: String,
+    /// Its own name, without a schema.
+    pub(crate) name: String,
+    pub(crate) kind: TableKind,
+    pub(crate) estimated_rows: Option<u64>,
+    /// It is in the schema or database that the connection is in.
+    pub(crate) at_hand: bool,
+    pub(crate) columns: Vec<FoundColumn>,
+}
+
+#[derive(Debug)]
+pub(crate) struct FoundColumn {
+    pub(crate) name: String,
+    pub(crate) kind: FieldKind,
+    pub(crate) bytes: bool,
+    /// It alone is the primary key.
+    pub(crate) is_key: bool,
+}
+
+/// What an engine found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) tables: Vec<Found>,
+    pub(crate) unreadable: Vec<String>,
+    pub(crate) left_out: usize,
+    /// The connection names one of several databases: its tables come before all others.
+    pub(crate) own_first: bool,
+}
+
+pub(crate) fn too_slow() -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Timeout,
+        format!("The database did not list its tables within {} s.", LIMIT.as_secs()),
+    )
+    .hint("Try again, or type the name of the table.")
+}
+
+/// Keeps the tables that are worth a look at their columns, the most users-like first.
+pub(crate) fn shortlist(findings: &mut Findings) {
+    let own_first = findings.own_first;
+    findings.tables.sort_by_cached_key(|table| {
+        (own_first && !table.at_hand, Reverse(likeness(&table.name)), !table.at_hand)
+    });
+    findings.left_out = findings.tables.len().saturating_sub(MOST);
+    findings.tables.truncate(MOST);
+    findings.unreadable.sort_by_cached_key(|name| Reverse(likeness(last_part(name))));
+    findings.unreadable.truncate(UNREADABLE);
+}
+
+/// Of `public.users` the table.
+fn last_part(written: &str) -> &str {
+    written.rsplit('.').next().unwrap_or(written)
+}
+
+pub(crate) fn offers(findings: Findings) -> Survey {
+    let own_first = findings.own_first;
+    let mut tables: Vec<(bool, i32, TableOffer)> = findings
+        .tables
+        .into_iter()
+        .map(|table| {
+            let elsewhere = own_first && !table.at_hand;
+            let (score, offer) = offer(table);
+            (elsewhere, score, offer)
+        })
+        .collect();
+    tables.sort_by(|(left_place, left_score, left), (right_place, right_score, right)| {
+        let rows = |offer: &TableOffer| offer.estimated_rows.unwrap_or(0);
+        let left_key = (left_place, Reverse(left_score), Reverse(rows(left)));
+        let right_key = (right_place, Reverse(right_score), Reverse(rows(right)));
+        left_key.cmp(&right_key).then_with(|| left.name.cmp(&right.name))
+    });
+    Survey {
+        tables: tables.into_iter().map(|(_, _, offer)| offer).collect(),
+        unreadable: findings.unreadable,
+        left_out: findings.left_out.try_into().unwrap_or(u32::MAX),
+    }
+}
+
+/// A table with how much it looks as if it held users.
+fn offer(table: Found) -> (i32, TableOffer) {
+    let named = likeness(&table.name);
+    let has_passwords = table.columns.iter().any(|column| secrets::is_password(&column.name, column.kind));
+    let (withheld, columns): (Vec<FoundColumn>, Vec<FoundColumn>) = table
+        .columns
+        .into_iter()
+        // The key is shown whatever it is called: without it there is no user.
+        .partition(|column| !column.is_key && holds_secret(&column.name, column.kind));
+    let guess = Guess::of(&columns);
+    let signs: Vec<Sign> =
+        [(named >= 3, Sign::Name), (guess.email.is_some(), Sign::Email), (has_passwords, Sign::Password)]
+            .into_iter()
+            .filter_map(|(shows, sign)| shows.then_some(sign))
+            .collect();
+
+    let weigh = |shows: bool, weight: i32| if shows { weight } else { 0 };
+    let score = 2 * named
+        + weigh(guess.email.is_some(), 6)
+        + weigh(has_passwords, 3)
+        + weigh(guess.created_at.is_some(), 1)
+        + weigh(guess.name.is_some(), 1)
+        + weigh(table.at_hand, 1)
+        - weigh(table.estimated_rows == Some(0), 3);
+    let offer = TableOffer {
+        name: table.written,
+        qualified: table.qualified,
+        kind: table.kind,
+        estimated_rows: table.estimated_rows,
+        likely: score >= LIKELY && guess.id.is_some(),
+        columns: columns
+            .into_iter()
+            .map(|column| ColumnOffer { name: column.name, kind: column.kind, bytes: column.bytes })
+            .collect(),
+        withheld: withheld.into_iter().map(|column| column.name).collect(),
+        signs,
+        guess,
+    };
+    (score, offer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, rows: u64, columns: &[&str]) -> Found {
+        Found {
+            written: name.to_owned(),
+            qualified: name.to_owned(),
+            name: last_part(name).to_owned(),
+            kind: TableKind::Table,
+            estimated_rows: Some(rows),
+            at_hand: !name.contains('.'),
+            columns: columns
+                .iter()
+                .map(|name| FoundColumn {
+                    name: (*name).to_owned(),
+                    kind: FieldKind::Text,
+                    bytes: false,
+                    is_key: *name == "id",
+                })
+                .collect(),
+        }
+    }
+
+    fn names(tables: Vec<Found>) -> Vec<String> {
+        let survey = offers(Findings { tables, ..Findings::default() });
+        survey.tables.into_iter().map(|offer| offer.name).collect()
+    }
+
+    #[test]
+    fn the_table_of_the_users_comes_first() {
+        // Django's, as `manage.py migrate` makes them.
+        let django = names(vec![
+            table("auth_group", 4, &["id", "name"]),
+            table("auth_user_groups", 900, &["id", "user_id", "group_id"]),
+            table("auth_user", 900, &["id", "password", "last_login", "username", "email", "date_joined"]),
+            table("django_admin_log", 90_000, &["id", "user_id", "object_repr"]),
+            table("django_session", 5000, &["session_key", "session_data", "expire_date"]),
+        ]);
+        assert_eq!(django[0], "auth_user");
+        let shop = names(vec![
+            table("newsletter_signups", 2_000_000, &["id", "email", "created_at"]),
+            table("users_backup", 800, &["id", "email", "password_hash"]),
+            table("users", 1000, &["id", "email", "password_hash"]),
+            table("audit.users", 1000, &["id", "email", "password_hash"]),
+            table("orders", 90_000, &["id", "user_id", "total"]),
+        ]);
+        assert_eq!(shop[..2], ["users", "audit.users"]);
+        assert_eq!(shop.last().unwrap(), "orders");
+    }
+
+    #[test]
+    fn the_database_that_the_connection_names_comes_first() {
+        let tables = vec![
+            table("other.users", 1000, &["id", "email", "password_hash"]),
+            table("invoices", 10, &["id", "number"]),
+            table("members", 10, &["id", "email"]),
+        ];
+        let survey = offers(Findings { tables, own_first: true, ..Findings::default() });
+        let names: Vec<&str> = survey.tables.iter().map(|offer| offer.name.as_str()).collect();
+        assert_eq!(names, ["members", "invoices", "other.users"]);
+    }
+
+    #[test]
+    fn an_offer_says_why_and_keeps_secrets_back() {
+        let (_, offer) =
+            offer(table("customers", 10, &["id", "mail", "crypted_password", "api_token", "full_name"]));
+        assert!(offer.likely);
+        assert_eq!(offer.signs, [Sign::Name, Sign::Email, Sign::Password]);
+        assert_eq!(offer.withheld, ["crypted_password", "api_token"]);
+        let columns: Vec<&str> = offer.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(columns, ["id", "mail", "full_name"]);
+        let (_, offer) = crate::discovery::offer(table("invoices", 10, &["id", "number", "total"]));
+        assert!(!offer.likely && offer.signs.is_empty());
+    }
+
+    #[test]
+    fn of_very_many_tables_those_named_like_users_are_looked_at() {
+        let mut tables: Vec<Found> = (0..1000).map(|at| table(&format!("shard_{at}"), 1, &[])).collect();
+        tables.push(table("users", 1, &[]));
+        let mut findings = Findings { tables, ..Findings::default() };
+        shortlist(&mut findings);
+        assert_eq!((findings.tables.len(), findings.left_out), (MOST, 701));
+        assert_eq!(findings.tables[0].name, "users");
+    }
+}

@@ -1,0 +1,133 @@
+//! What MongoDB would need to serve the search, and a role that can read the collection and no more.
+
+use bson::{Bson, Document, doc};
+
+use crate::engines::mongodb::catalogue::{Field, TextIndex};
+use crate::model::{Service, Tier};
+use crate::plan::coverage::{Advise, services as lines};
+use crate::schema::mapping::Mapping;
+use crate::schema::table::TableColumn;
+
+struct Indexes<'a> {
+    collection: String,
+    id: &'a str,
+    is_view: bool,
+}
+
+impl Advise<Field> for Indexes<'_> {
+    // Nothing serves the text in the middle of a word: a text index knows whole ones.
+    const CONTAINS_NOTE: &'static str = "whole words only";
+
+    fn index(&self, tier: Tier, columns: &[&TableColumn<Field>]) -> Option<String> {
+        if self.is_view {
+            return None;
+        }
+        let path = columns.first()?.name.as_str();
+        let indexed = columns.first()?.db_type.index_path.as_str();
+        let (keys, options) = match tier {
+            // The id behind it gives the list as it is.
+            Tier::All if path != self.id => (doc! { path: -1, self.id: -1 }, Document::new()),
+            Tier::All => (doc! { path: 1 }, Document::new()),
+            Tier::Id => (doc! { path: 1 }, doc! { "unique": true }),
+            Tier::Email | Tier::Prefix => {
+                (doc! { indexed: 1 }, doc! { "collation": { "locale": "en", "strength": 2 } })
+            }
+            Tier::Contains | Tier::Words | Tier::Alike => return None,
+        };
+        let options = if options.is_empty() { String::new() } else { format!(", {}", shell(&options)) };
+        Some(format!("{}.createIndex({}{options})", self.collection, shell(&keys)))
+    }
+}
+
+pub(crate) fn services(
+    mapping: &Mapping<Field>,
+    collection: &str,
+    words: Option<&TextIndex>,
+    is_view: bool,
+) -> Vec<Service> {
+    let indexes = Indexes { collection: called(collection), id: mapping.id().name.as_str(), is_view };
+    let mut services = lines(mapping, &indexes);
+    let searched: Vec<&str> = mapping.search.iter().map(|column| column.name.as_str()).collect();
+    services.extend(words.map(|index| Service {
+        tier: Tier::Words,
+        column: searched.join(", "),
+        index: Some(index.name.clone()),
+        note: Some(Indexes::CONTAINS_NOTE.to_owned()),
+        advice: None,
+    }));
+    services
+}
+
+/// The statements that make such a role, for the MongoDB shell. The password is asked for there.
+pub(crate) fn reader(database: &str, collection: &str) -> Vec<String> {
+    let role = doc! {
+        "role": "understudy",
+        "privileges": [{
+            "resource": { "db": database, "collection": collection },
+            "actions": ["find", "listIndexes", "collStats"],
+        }],
+        "roles": [],
+    };
+    let database = format!("db.getSiblingDB({})", quoted(database));
+    vec![
+        format!("{database}.createRole({})", shell(&role)),
+        format!(
+            "{database}.createUser({{ user: \"understudy\", pwd: passwordPrompt(), roles: [\"understudy\"] }})"
+        ),
+    ]
+}
+
+/// A collection, as the shell calls it.
+fn called(collection: &str) -> String {
+    if is_name(collection) {
+        format!("db.{collection}")
+    } else {
+        format!("db.getCollection({})", quoted(collection))
+    }
+}
+
+/// A document as it is written in the shell.
+fn shell(document: &Document) -> String {
+    let fields: Vec<String> = document
+        .iter()
+        .map(|(key, value)| {
+            let key = if is_name(key) { key.clone() } else { quoted(key) };
+            format!("{key}: {}", shell_value(value))
+        })
+        .collect();
+    format!("{{ {} }}", fields.join(", "))
+}
+
+fn shell_value(value: &Bson) -> String {
+    match value {
+        Bson::Document(document) => shell(document),
+        Bson::Array(values) => format!("[{}]", values.iter().map(shell_value).collect::<Vec<_>>().join(", ")),
+        Bson::String(text) => quoted(text),
+        other => other.to_string(),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().all(|char| char.is_ascii_alphanumeric() || char == '_')
+        && text.chars().next().is_some_and(|first| !first.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_written_for_the_shell() {
+        assert_eq!(
+            reader("acme", "users")[0],
+            r#"db.getSiblingDB("acme").createRole({ role: "understudy", privileges: [{ resource: { db: "acme", collection: "users" }, actions: ["find", "listIndexes", "collStats"] }], roles: [] })"#
+        );
+        assert_eq!(called("users"), "db.users");
+        assert_eq!(called("app.users\")"), r#"db.getCollection("app.users\")")"#);
+        assert_eq!(shell(&doc! { "emails.0.address": 1 }), r#"{ "emails.0.address": 1 }"#);
+    }
+}

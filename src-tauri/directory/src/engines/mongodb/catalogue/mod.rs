@@ -1,0 +1,287 @@
+//! What a MongoDB database tells of a collection: its name, its indexes, and of a sample of its
+//! newest documents what each path that is mapped holds.
+
+mod indexes;
+
+use crate::schema::bytes::Bytes;
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bson::{Bson, Document, doc};
+use mongodb::options::Collation;
+
+pub(crate) use self::indexes::TextIndex;
+use crate::config::DirectoryConfig;
+use crate::engines::mongodb::OPEN_LIMIT;
+use crate::engines::mongodb::catalogue::indexes::{Index, access, indexes};
+use crate::engines::mongodb::errors::slow_view;
+use crate::engines::mongodb::reading::{Find, Reading};
+use crate::engines::mongodb::values;
+use crate::engines::mongodb::values::Class;
+use crate::engines::mongodb::{cut, paths};
+use crate::error::{DirectoryCode, Result};
+use crate::faults::undescribed;
+use crate::model::Caution;
+use crate::model::FieldKind;
+use crate::schema::mapping::table_missing;
+use crate::schema::name::CatalogueName;
+use crate::schema::table::{Table, TableColumn};
+
+/// So many of the newest documents tell what a path holds.
+const SAMPLE: usize = 200;
+/// Counting is a nicety, and reads all of a view.
+const COUNT_LIMIT: Duration = Duration::from_secs(1);
+/// How long a path may be searched for that none of the sample has.
+const SOUGHT: Duration = Duration::from_millis(500);
+
+/// What a path holds, and how its indexes have to be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    /// What most of its values are. Others are listed behind them.
+    pub(crate) class: Class,
+    /// A list is on the way or at the end: it orders nothing.
+    pub(crate) has_lists: bool,
+    /// The collation of the index that finds a value whatever its case.
+    pub(crate) equals_by: Option<Collation>,
+    /// The same for the beginning of a text.
+    pub(crate) begins_by: Option<Collation>,
+    /// Indexes have it by this path, without places in lists.
+    pub(crate) index_path: String,
+    /// An index has the id behind it: it gives the list's order as it is.
+    pub(crate) with_id: bool,
+}
+
+/// What was found of the collection.
+pub(crate) struct Found {
+    pub(crate) table: Table<Field>,
+    pub(crate) estimated_rows: Option<u64>,
+    pub(crate) text_index: Option<TextIndex>,
+    pub(crate) cautions: Vec<Caution>,
+    /// It has no indexes of its own.
+    pub(crate) is_view: bool,
+}
+
+/// Finds the collection that `part` names, and in it every path that it names.
+pub(crate) async fn read(reading: &mut Reading, part: &DirectoryConfig, database: &str) -> Result<Found> {
+    is_there(reading, part).await?;
+    let (indexes, is_view) = indexes(reading, part).await?;
+    let estimated_rows = reading.estimate_within(COUNT_LIMIT).await.ok();
+    let sampled = sampled(reading, part, &indexes).await;
+    let (mut columns, missing, cautions) = sampled.map_err(|error| match error.code {
+        DirectoryCode::Timeout if is_view => slow_view(part, OPEN_LIMIT),
+        DirectoryCode::Timeout => undescribed(&part.table, OPEN_LIMIT),
+        _ => error,
+    })?;
+    if !missing.is_empty() {
+        // Only their names are asked for, so that an error can say what there is.
+        for name in names(reading).await.unwrap_or_default() {
+            if !columns.iter().any(|column| column.name.as_str() == name) {
+                columns.push(described(&name, part, &[], &[]));
+            }
+        }
+        columns.retain(|column| !missing.iter().any(|path| path == column.name.as_str()));
+        columns.sort_by(|left, right| left.name.as_str().cmp(right.name.as_str()));
+    }
+    let text_index = indexes.iter().find_map(|index| {
+        let paths = index.words.clone()?;
+        Some(TextIndex { name: index.name.clone(), paths })
+    });
+    let (schema, name) = (CatalogueName::of_collection(database), CatalogueName::of_collection(&part.table));
+    Ok(Found { table: Table { schema, name, columns }, estimated_rows, text_index, cautions, is_view })
+}
+
+/// Fails when there is no such collection, or this user may not read it.
+pub(crate) async fn is_there(reading: &mut Reading, part: &DirectoryConfig) -> Result<()> {
+    let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
+    let listed = reading.command(list).await?;
+    let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+    let mut names: Vec<String> = batch
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.as_document()?.get_str("name").ok()?.to_owned()))
+        .filter(|name| !name.starts_with("system."))
+        .collect();
+    names.sort();
+    if names.contains(&part.table) {
+        return Ok(());
+    }
+    // It may be there and not be shown: then reading it is refused.
+    reading.find(Find { limit: 1, projection: doc! { "_id": 1 }, ..Find::default() }).await?;
+    Err(table_missing(&part.table, &names))
+}
+
+/// The columns that `part` names, the names of those that no document has, and what is odd about the ids.
+async fn sampled(
+    reading: &mut Reading,
+    part: &DirectoryConfig,
+    indexes: &[Index],
+) -> Result<(Vec<TableColumn<Field>>, Vec<String>, Vec<Caution>)> {
+    let named = named(part);
+    let newest = Find {
+        projection: cut::sampling(paths::projection(named.iter().copied())),
+        sort: doc! { "_id": -1 },
+        limit: SAMPLE,
+        ..Find::default()
+    };
+    let mut sample = reading.find(newest).await?;
+    let mut missing = Vec::new();
+    if !sample.is_empty() {
+        for path in &named {
+            if sample.iter().any(|document| paths::at(document, path).is_some()) {
+                continue;
+            }
+            match sought(reading, path).await {
+                Some(document) => sample.push(document),
+                None => missing.push((*path).to_owned()),
+            }
+        }
+    }
+    let columns = named.iter().map(|path| described(path, part, &sample, indexes)).collect();
+    Ok((columns, missing, unopenable(part, &sample).into_iter().collect()))
+}
+
+/// Ids by whose text their users cannot be found again.
+fn unopenable(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
+    let bytes = Bytes::of(&part.id, true, part.uuid_bytes.unwrap_or_default());
+    let ids = || sample.iter().filter_map(|document| paths::at(document, &part.id));
+    let mut kinds: Vec<&str> = ids()
+        .filter(|id| !matches!(**id, Bson::Null | Bson::Array(_)) && !values::can_be_opened(id, bytes))
+        .filter_map(|id| Class::of(&id)?.names().first().copied())
+        .collect();
+    let users = kinds.len();
+    kinds.sort_unstable();
+    kinds.dedup();
+    (users > 0).then(|| Caution {
+        message: format!(
+            "{users} of the newest {} users are listed but cannot be opened: their `{}` is of the type {}, which no \
+             text names.",
+            ids().count(),
+            part.id,
+            kinds.join(" or ")
+        ),
+        hint: Some("Name another field that identifies a user in `directory.id`.".to_owned()),
+        statement: None,
+        hides_users: false,
+    })
+}
+
+/// Any document that has something at `path`; none when it takes too long to find one.
+async fn sought(reading: &mut Reading, path: &str) -> Option<Document> {
+    let find = Find {
+        filter: doc! { path: { "$exists": true } },
+        projection: paths::projection(std::iter::once(path)),
+        limit: 1,
+        ..Find::default()
+    };
+    reading.find_within(SOUGHT, find).await.ok()?.pop()
+}
+
+/// Every path that the file names, once.
+fn named(part: &DirectoryConfig) -> Vec<&str> {
+    let mut named: Vec<&str> = Vec::new();
+    for path in part.column_names() {
+        if !named.contains(&path) {
+            named.push(path);
+        }
+    }
+    named
+}
+
+fn described(
+    path: &str,
+    part: &DirectoryConfig,
+    sample: &[Document],
+    indexes: &[Index],
+) -> TableColumn<Field> {
+    // Of several addresses or names, the first is shown.
+    let is_first = [&part.email, &part.name].into_iter().any(|mapped| mapped.as_deref() == Some(path));
+    let first = |value: Cow<'_, Bson>| match &*value {
+        Bson::Array(items) if is_first => items.iter().find(|item| **item != Bson::Null).cloned(),
+        value => Some(value.clone()),
+    };
+    let held: Vec<Bson> =
+        sample.iter().filter_map(|document| paths::at(document, path)).filter_map(first).collect();
+    let mut kinds: Vec<FieldKind> = Vec::new();
+    for kind in held.iter().filter_map(values::kind) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    let kind = match kinds[..] {
+        [kind] => kind,
+        [FieldKind::Integer | FieldKind::Number, FieldKind::Integer | FieldKind::Number] => FieldKind::Number,
+        _ => FieldKind::Text,
+    };
+    let is_time = part.created_at.as_deref() == Some(path);
+    let is_list = |document: &Document| paths::goes_through_list(document, path);
+    let mut field = Field {
+        // Patterns are compared with nothing.
+        class: most(held.iter().filter_map(Class::of).filter(|class| *class != Class::Regex))
+            .unwrap_or(if is_time { Class::Date } else { Class::Text }),
+        has_lists: sample.iter().any(is_list),
+        equals_by: None,
+        begins_by: None,
+        index_path: path.to_owned(),
+        with_id: false,
+    };
+    let access = access(path, part, indexes, &mut field);
+    TableColumn {
+        name: CatalogueName::of_collection(path),
+        kind,
+        // `_id` is the one path that every document has.
+        nullable: path != "_id",
+        access,
+        bytes: Bytes::default(),
+        within: None,
+        db_type: field,
+    }
+}
+
+fn most(classes: impl Iterator<Item = Class>) -> Option<Class> {
+    let mut counted: Vec<(usize, Class)> = Vec::new();
+    for class in classes {
+        match counted.iter_mut().find(|(_, known)| *known == class) {
+            Some((count, _)) => *count += 1,
+            None => counted.push((1, class)),
+        }
+    }
+    counted.into_iter().max_by_key(|(count, _)| *count).map(|(_, class)| class)
+}
+
+/// The names in the newest documents, two levels deep; no value of theirs leaves the server.
+async fn names(reading: &mut Reading) -> Result<Vec<String>> {
+    let keys = |of: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": "$$this.k" } };
+    let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
+    let first = doc! { "$arrayElemAt": [{ "$cond": [is("$$this.v", "array"), "$$this.v", []] }, 0] };
+    let entry = doc! {
+        "k": "$$this.k",
+        "inner": { "$cond": [is("$$this.v", "object"), keys("$$this.v"), []] },
+        "listed": { "$let": {
+            "vars": { "first": first },
+            "in": { "$cond": [is("$$first", "object"), keys("$$first"), []] },
+        } },
+    };
+    let pipeline = vec![
+        doc! { "$sort": { "_id": -1 } },
+        doc! { "$limit": i64::try_from(SAMPLE).unwrap_or(i64::MAX) },
+        doc! { "$project": { "_id": 0, "names": { "$map": { "input": { "$objectToArray": "$$ROOT" }, "in": entry } } } },
+    ];
+    let mut found: Vec<String> = Vec::new();
+    let mut note = |name: String| {
+        if !found.contains(&name) {
+            found.push(name);
+        }
+    };
+    for document in reading.aggregate(pipeline, None).await? {
+        for entry in document.get_array("names").into_iter().flatten().filter_map(Bson::as_document) {
+            let name = entry.get_str("k").unwrap_or_default();
+            note(name.to_owned());
+            for (key, between) in [("inner", "."), ("listed", ".0.")] {
+                for inner in entry.get_array(key).into_iter().flatten().filter_map(Bson::as_str) {
+                    note(format!("{name}{between}{inner}"));
+                }
+            }
+        }
+    }
+    Ok(found)
+}

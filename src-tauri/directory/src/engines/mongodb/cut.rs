@@ -1,0 +1,114 @@
+//! Long values are cut where they are: a row shows two thousand characters, and a field may hold megabytes.
+//!
+//! What a list shows of a document comes beside it, as one list of cells. A cell is the value at a column's path, cut;
+//! where the path meets a list that it names no place in, the cell is that list, and the rest of the path.
+
+use bson::{Bson, Document, doc};
+
+use crate::engines::mongodb::catalogue::Field;
+use crate::engines::mongodb::filter::Column;
+use crate::engines::mongodb::paths;
+use crate::schema::cell::CELL_CHARS;
+use crate::schema::mapping::Mapping;
+
+/// No field of an application is called so.
+const CELLS: &str = "__understudy_cells";
+/// Strings of so many bytes are looked into, and documents: anything shorter comes as it is, even text that is no
+/// UTF-8, which the server refuses to cut.
+const LONG: i32 = 16 * 1024;
+
+/// What is read of each document: cells, and exactly what identifies it and where it stands.
+pub(crate) fn projection(mapping: &Mapping<Field>, key: Option<&str>) -> Document {
+    let exact = std::iter::once(mapping.id().name.as_str()).chain(key);
+    let uncut = mapping.shown.iter().filter(|column| !can_be_cut(column));
+    let mut projection = paths::projection(exact.chain(uncut.map(|column| column.name.as_str())));
+    let cells = mapping
+        .shown
+        .iter()
+        .map(|column| if can_be_cut(column) { cell(column.name.as_str()) } else { Bson::Null });
+    projection.insert(CELLS, cells.collect::<Vec<_>>());
+    projection
+}
+
+/// `projection`, but what is long at the end of a path without dots is cut: enough to see what a field holds.
+pub(crate) fn sampling(mut projection: Document) -> Document {
+    for (path, asked) in projection.iter_mut() {
+        if *asked == Bson::Int32(1) && path != "_id" && !path.contains('.') && !path.starts_with('$') {
+            *asked = cut(&format!("${path}"));
+        }
+    }
+    projection
+}
+
+/// The value of the column at `at` in [`Mapping::shown`], of a document that was read with [`projection`] or whole.
+pub(crate) fn value(document: &Document, column: &Column, at: usize) -> Option<Bson> {
+    let path = column.name.as_str();
+    let cells = document.get_array(CELLS).ok().filter(|_| can_be_cut(column));
+    let Some(cells) = cells else { return paths::at(document, path).map(std::borrow::Cow::into_owned) };
+    let cell = cells.get(at)?.as_document()?;
+    let value = cell.get("v")?;
+    match (value, cell.get_str("p")) {
+        (Bson::Array(items), Ok(rest)) => paths::in_list(items, rest).map(std::borrow::Cow::into_owned),
+        (value, _) => Some(value.clone()),
+    }
+}
+
+/// The server's language has no other spelling for some names.
+fn can_be_cut(column: &Column) -> bool {
+    column.name.as_str().split('.').all(|name| !name.is_empty() && !name.starts_with('$'))
+}
+
+fn cell(path: &str) -> Bson {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    within(format!("${name}"), rest, 0)
+}
+
+/// The cell of what stands at `path` of `value`.
+fn within(value: String, path: Option<&str>, depth: usize) -> Bson {
+    let Some(path) = path else { return doc! { "v": cut(&value) }.into() };
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let holder = format!("h{depth}");
+    let inside = |of: &str| format!("$${of}.{name}");
+    let of_list = if let Ok(place) = name.parse::<i32>() {
+        let item = format!("i{depth}");
+        let members = doc! { "v": format!("$${holder}"), "p": path };
+        let there = doc! { "$gt": [{ "$size": format!("$${holder}") }, place] };
+        let at = doc! { &item: { "$arrayElemAt": [format!("$${holder}"), place] } };
+        let placed = doc! { "$let": { "vars": at, "in": within(format!("$${item}"), rest, depth + 1) } };
+        Bson::from(doc! { "$cond": [there, placed, members] })
+    } else {
+        let items: Bson = match rest {
+            Some(_) => format!("$${holder}").into(),
+            None => doc! { "$map": {
+                "input": format!("$${holder}"), "as": "m", "in": { name: cut(&inside("m")) },
+            } }
+            .into(),
+        };
+        doc! { "v": items, "p": path }.into()
+    };
+    let of_document = within(inside(&holder), rest, depth + 1);
+    let is_list = doc! { "$isArray": format!("$${holder}") };
+    doc! { "$let": { "vars": { &holder: value }, "in": { "$cond": [is_list, of_list, of_document] } } }.into()
+}
+
+/// As much of a value as a cell can show of it.
+fn cut(value: &str) -> Bson {
+    let shown = i32::try_from(CELL_CHARS + 1).unwrap_or(i32::MAX);
+    let kind = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
+    let text = |value: &str| {
+        let long =
+            doc! { "$cond": [kind(value, "string"), { "$gt": [{ "$strLenBytes": value }, LONG] }, false] };
+        doc! { "$cond": [long, { "$substrCP": [value, 0, shown] }, value] }
+    };
+    // A member takes two characters at least.
+    let members = doc! { "$map": { "input": { "$slice": [value, shown] }, "as": "e", "in": text("$$e") } };
+    let fields = doc! { "$slice": [{ "$objectToArray": value }, shown] };
+    let field = doc! { "k": "$$f.k", "v": text("$$f.v") };
+    let fields = doc! { "$arrayToObject": { "$map": { "input": fields, "as": "f", "in": field } } };
+    let is_long = doc! { "$cond": [kind(value, "object"), { "$gt": [{ "$bsonSize": value }, LONG] }, false] };
+    let branches = vec![
+        doc! { "case": { "$isArray": value }, "then": members },
+        doc! { "case": is_long, "then": fields },
+    ];
+    doc! { "$switch": { "branches": branches, "default": text(value) } }.into()
+}

@@ -1,0 +1,241 @@
+//! What MongoDB, its driver and the way to it say, as Understudy's errors.
+//!
+//! By code, never by sentence: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>
+
+use std::io::ErrorKind as Io;
+use std::time::Duration;
+
+use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
+
+use crate::config::DirectoryConfig;
+use crate::error::{DirectoryCode, DirectoryError};
+use crate::faults::{locked, stopped, timed_out};
+use crate::reach::{tls, unanswered};
+
+pub(crate) const TLS: tls::Options = tls::Options {
+    authority: "tlsCAFile",
+    also_authority: &[],
+    client: &["tlsCertificateKeyFile"],
+    any_name: "tlsAllowInvalidCertificates=true, which trusts anybody",
+    off: "tls=false",
+    pins: false,
+};
+
+/// Any failure of a connection or a command. `seen`: what the driver saw last when it looked after its
+/// servers, which says more than that none was found.
+pub(crate) fn from_driver(
+    error: DriverError,
+    part: &DirectoryConfig,
+    seen: Option<DriverError>,
+) -> DirectoryError {
+    let hinted = |error: DirectoryError| error.hint("It looks like mongodb://user@host:27017/database");
+    match *error.kind {
+        ErrorKind::Command(error) => from_server(&error, part),
+        ErrorKind::Authentication { .. } => refused_login(part),
+        ErrorKind::ServerSelection { .. } => match seen {
+            Some(seen) if !matches!(*seen.kind, ErrorKind::ServerSelection { .. }) => {
+                from_driver(seen, part, None)
+            }
+            _ => unreachable(part, "no server that can be read from was found in time"),
+        },
+        // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
+        ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => TLS.insecure(&place(part), &*cause),
+        ErrorKind::Io(cause) => unanswered::from_io(&place(part), &cause),
+        ErrorKind::InvalidTlsConfig { message, .. } => {
+            TLS.insecure(&place(part), &std::io::Error::other(message))
+        }
+        // A server that goes away in the middle of an answer.
+        ErrorKind::ConnectionPoolCleared { .. } => unreachable(part, "the connection was lost"),
+        ErrorKind::DnsResolve { message, .. } if is_srv(part) => no_cluster(part).details(message),
+        ErrorKind::DnsResolve { message, .. } => {
+            unreachable(part, "its host name is not known").details(message)
+        }
+        ErrorKind::ProxyConnect { message, .. } => {
+            unreachable(part, "the proxy could not connect to it").details(message)
+        }
+        ErrorKind::InvalidResponse { message, .. } => unanswered::from_protocol(&place(part), &message),
+        ErrorKind::Shutdown => unreachable(part, "the connection was closed"),
+        ErrorKind::InvalidArgument { message, .. } => hinted(DirectoryError::new(
+            DirectoryCode::ConfigInvalid,
+            format!("directory.url cannot be used: {message}."),
+        )),
+        ErrorKind::IncompatibleServer { message, .. } => {
+            DirectoryError::new(DirectoryCode::Refused, format!("{} is too old: {message}.", place(part)))
+                .hint("Understudy reads MongoDB 4.4 and newer.")
+        }
+        other => unanswered::from_driver(&other),
+    }
+}
+
+fn is_srv(part: &DirectoryConfig) -> bool {
+    part.url.get(..12).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mongodb+srv:"))
+}
+
+/// The name of a cluster stands for its servers in the DNS.
+pub(crate) fn no_cluster(part: &DirectoryConfig) -> DirectoryError {
+    let name = place(part).replace("The database at ", "");
+    DirectoryError::new(
+        DirectoryCode::Unreachable,
+        format!("The DNS names no servers for {name}: there is no SRV record _mongodb._tcp.{name}, or no answer."),
+    )
+    .hint(
+        "Check the name after mongodb+srv://, and the VPN if it needs one. Some networks do not pass such records on: \
+         name the servers instead, mongodb://user@a,b,c/database?replicaSet=…&authSource=admin&tls=true",
+    )
+}
+
+fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
+    let said = said(&error.message);
+    let said = said.as_str();
+    let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
+    match error.code {
+        // 8000 is Atlas' own.
+        18 | 8000 => refused_login(part),
+        13 => refused(format!("The database user may not read {}: {said}.", part.table))
+            .hint("Let the database's administrator grant `find` and `listIndexes` on the collection."),
+        50 | 262 => timed_out(part),
+        24 | 46 => locked(part, said),
+        // No such collection; it was dropped or renamed while it was read.
+        26 | 175 => DirectoryError::new(
+            DirectoryCode::Mismatch,
+            format!("{} has changed since the database was opened: {said}.", part.table),
+        )
+        .hint("Check the connection: its collection was renamed or removed."),
+        11601 | 237 | 46841 => stopped(),
+        // Shutting down, recovering, no primary: each is over by itself.
+        91 | 189 | 10107 | 11600 | 11602 | 13435 | 13436 => DirectoryError::new(
+            DirectoryCode::Unreachable,
+            format!("{} is not ready: {said}.", place(part)),
+        )
+        .hint(
+            "It answers, so host and port are right. It is being stopped or restarted, or its replica set chooses a new \
+             primary. Try again in a moment.",
+        ),
+        // A router that does not reach its shards; no server of the kind that is wanted.
+        6 | 7 | 89 | 133 | 134 | 9001 => unreachable(part, said),
+        // No more memory or room; more sessions than it keeps.
+        39 | 146 | 261 | 292 | 14031 => {
+            refused(format!("{} has a problem of its own: {said} (code {}).", place(part), error.code))
+                .hint("Ask its administrator: nothing is wrong with the connection.")
+        }
+        code => refused(format!("The database could not answer: {said} (code {code})."))
+            .hint("This comes from the server or the collection itself; its owner can tell more."),
+    }
+}
+
+/// The server's words, without the command that it may repeat: what was searched for is in there, and what the driver
+/// adds to every command.
+fn said(message: &str) -> String {
+    let words = match message.split_once("command {") {
+        Some((before, command)) => {
+            let name = command.trim_start().split(':').next().unwrap_or_default();
+            format!("{before}command {name}")
+        }
+        None => match message.find('{').filter(|_| message.contains("lsid:")) {
+            Some(at) => message[..at].trim_end_matches([' ', ':']).to_owned(),
+            None => message.to_owned(),
+        },
+    };
+    words.trim_end_matches('.').to_owned()
+}
+
+/// A view is as slow as what it is made of.
+pub(crate) fn slow_view(part: &DirectoryConfig, limit: Duration) -> DirectoryError {
+    let seconds = limit.as_secs_f64();
+    DirectoryError::new(
+        DirectoryCode::Timeout,
+        format!("{} is a view, and could not be read within {seconds} s.", part.table),
+    )
+    .hint(
+        "All of its stages run for each search. Ask whoever made it for $match and $sort in front, by an index of the \
+         collection below, or connect that collection itself; a longer directory.timeout_ms helps too.",
+    )
+}
+
+/// The code with which the server refused a command.
+pub(crate) fn code(error: &DriverError) -> Option<i32> {
+    match &*error.kind {
+        ErrorKind::Command(error) => Some(error.code),
+        _ => None,
+    }
+}
+
+/// The server did not let this user in.
+pub(crate) fn is_login(error: &DriverError) -> bool {
+    matches!(*error.kind, ErrorKind::Authentication { .. }) || matches!(code(error), Some(18 | 8000))
+}
+
+/// It answers nobody who does not begin with TLS.
+pub(crate) fn wants_tls(part: &DirectoryConfig) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Refused,
+        format!("{} takes only TLS, and directory.url does not ask for it.", place(part)),
+    )
+    .hint("Add tls=true to directory.url, and tlsCAFile=/path/to/ca.pem for a private authority.")
+}
+
+/// It is there, and does not know what TLS is.
+pub(crate) fn no_tls(part: &DirectoryConfig) -> DirectoryError {
+    let cause = std::io::Error::other("the server does not support TLS");
+    TLS.insecure(&place(part), &cause)
+}
+
+fn refused_login(part: &DirectoryConfig) -> DirectoryError {
+    if part.url.contains("MONGODB-X509") {
+        return DirectoryError::new(DirectoryCode::Refused, format!("{} refused the login.", place(part))).hint(
+            "No user is called as the certificate of tlsCertificateKeyFile= is: its whole subject, in the order of \
+             `openssl x509 -noout -subject -nameopt RFC2253`, known to the database $external.",
+        );
+    }
+    DirectoryError::new(DirectoryCode::Refused, format!("{} refused the login.", place(part)))
+        .hint(
+            "Check the user name in directory.url and the stored database password. A user that another database \
+             knows needs its name there: ?authSource=admin",
+        )
+        .wants_password()
+}
+
+/// Without a hint: where a password can be stored is known to whoever asked for the directory.
+pub(crate) fn password_missing(part: &DirectoryConfig) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Refused,
+        format!("{} wants a password, and none is stored.", place(part)),
+    )
+    .wants_password()
+}
+
+pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
+    unanswered::unanswered(&place(part), cause)
+}
+
+/// The hosts of the URL, and nothing else of it.
+pub(crate) fn place(part: &DirectoryConfig) -> String {
+    let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.rsplit('@').next().unwrap_or_default() {
+        "" => "The database".to_owned(),
+        hosts => format!("The database at {hosts}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_not_repeated_to_people() {
+        for (message, expected) in [
+            (
+                r#"not authorized on acme to execute command { find: "orders", filter: { email: "ada@example.com" }, lsid: { id: UUID("0190") }, $clusterTime: { clusterTime: Timestamp(1, 1) }, $db: "acme" }"#,
+                "not authorized on acme to execute command find",
+            ),
+            (
+                "Executor error during find command: { find: \"users\", lsid: { id: 1 } } :: caused by :: x",
+                "Executor error during find command",
+            ),
+            ("The field 'a' must be a {string}.", "The field 'a' must be a {string}"),
+        ] {
+            assert_eq!(said(message), expected);
+        }
+    }
+}

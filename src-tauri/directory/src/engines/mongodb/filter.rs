@@ -1,0 +1,365 @@
+//! Tests as filters: what MongoDB calls the conditions of a search, and places in a list.
+//!
+//! Whatever was typed stands in a filter as a value, or as a regular expression in which each
+//! character stands for itself; never as an operator, and never as code.
+
+use bson::{Bson, Document, Regex, doc};
+use mongodb::options::Collation;
+
+use crate::engines::mongodb::catalogue::Field;
+use crate::engines::mongodb::paths;
+use crate::engines::mongodb::values;
+use crate::engines::mongodb::values::Class;
+use crate::plan::Match;
+use crate::plan::{Finding, Test};
+use crate::query::spelling;
+use crate::schema::mapping::Mapping;
+use crate::schema::table::TableColumn;
+
+pub(crate) type Column = TableColumn<Field>;
+
+/// Sorts behind every text that begins like it, in every language: <https://unicode.org/reports/tr35/tr35-collation.html#tailored-noncharacter-weights>
+const LAST: char = '\u{ffff}';
+
+/// How a filter is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// For the index that serves it, with [`collation`].
+    Served,
+    /// So that it means the same whatever the collation: for leaving out what others have found.
+    Exact,
+}
+
+/// What passes the finding's tests; `None`: everything does.
+pub(crate) fn found_by(mapping: &Mapping<Field>, finding: &Finding, manner: Manner) -> Option<Document> {
+    let tests: Option<Vec<Document>> =
+        finding.tests.iter().map(|test| passes(mapping, test, manner)).collect();
+    tests.map(any)
+}
+
+/// What a text index finds of these words, each a whole one.
+///
+/// The index knows them by their stems and leaves out the commonest: the patterns make sure, and mean
+/// the same where the index cannot be asked.
+pub(crate) fn whole_words(mapping: &Mapping<Field>, finding: &Finding, manner: Manner) -> Option<Document> {
+    let [Test::Words { columns, words }] = &finding.tests[..] else { return None };
+    let all = words.iter().map(|word| {
+        let pattern = format!("(^|[^\\p{{L}}\\p{{N}}]){}($|[^\\p{{L}}\\p{{N}}])", escaped(word));
+        let paths = columns.iter().map(|&at| mapping.search[at].name.as_str());
+        any(paths.map(|path| doc! { path: regex(pattern.clone(), "i") }).collect())
+    });
+    let mut conditions: Vec<Document> = all.collect();
+    if manner == Manner::Served {
+        // Each a phrase: all of them have to be there, and none is an operator.
+        let plain = |word: &String| word.replace(['"', '\\'], " ");
+        let phrases: Vec<String> = words.iter().map(|word| format!("\"{}\"", plain(word))).collect();
+        conditions.insert(0, doc! { "$text": { "$search": phrases.join(" ") } });
+    }
+    Some(all_of(conditions))
+}
+
+/// What the finding's index compares by; `None`: byte by byte.
+pub(crate) fn collation(mapping: &Mapping<Field>, finding: &Finding) -> Option<Collation> {
+    match finding.tests.first()? {
+        Test::Email(_, Some(form)) if form.folds => {
+            mapping.shown[mapping.searched_email?].db_type.equals_by.clone()
+        }
+        Test::Begins { column, form, .. } if form.folds => mapping.search[*column].db_type.begins_by.clone(),
+        _ => None,
+    }
+}
+
+fn passes(mapping: &Mapping<Field>, test: &Test, manner: Manner) -> Option<Document> {
+    let exact = manner == Manner::Exact;
+    Some(match test {
+        Test::Everything => return None,
+        Test::Id(typed) => is_id(mapping, typed, manner),
+        Test::Email(typed, form) => {
+            let email = &mapping.shown[mapping.searched_email?];
+            let path = email.name.as_str();
+            match form {
+                Some(form) if !form.folds => {
+                    let spelled = [typed.clone(), typed.to_lowercase()];
+                    if exact {
+                        doc! { path: { "$in": spelled.map(|spelling| whole(&spelling, "")).to_vec() } }
+                    } else {
+                        served(email, &doc! { "$in": spelled.to_vec() }, None)
+                    }
+                }
+                Some(_) if !exact => served(email, &doc! { "$eq": typed }, Some(whole(typed, "i"))),
+                _ => doc! { path: whole(typed, "i") },
+            }
+        }
+        Test::Begins { column, text, form } => begins(&mapping.search[*column], text, form.folds, manner),
+        Test::Any { columns, how, text } => any(any_column(mapping, columns, *how, text)),
+        Test::Words { columns, words } => {
+            let all = words.iter().map(|word| any(any_column(mapping, columns, Match::Contains, word)));
+            all_of(all.collect())
+        }
+        Test::Alike { columns, words } => {
+            let path = |at: &usize| mapping.search[*at].name.as_str();
+            let found = |word: &String| {
+                any(columns.iter().map(|at| doc! { path(at): regex(spelling::regex(word), "") }).collect())
+            };
+            all_of(words.iter().map(found).collect())
+        }
+        Test::Digits { columns, digits } => {
+            any(columns.iter().map(|&at| has_digits(&mapping.search[at], digits)).collect())
+        }
+    })
+}
+
+/// A text with these digits, whatever stands between them.
+pub(crate) fn has_digits(column: &Column, digits: &str) -> Document {
+    doc! { column.name.as_str(): regex(spelling::digits_regex(digits), "") }
+}
+
+fn is_id(mapping: &Mapping<Field>, text: &str, manner: Manner) -> Document {
+    let mut readings = values::readings(text, mapping.id().bytes);
+    if manner == Manner::Exact {
+        for value in &mut readings {
+            if let Bson::String(text) = value {
+                *value = whole(text, "");
+            }
+        }
+    }
+    doc! { mapping.id().name.as_str(): { "$in": readings } }
+}
+
+fn begins(column: &Column, text: &str, folds: bool, manner: Manner) -> Document {
+    let path = column.name.as_str();
+    let beginning = regex(format!("^{}", escaped(text)), if folds { "i" } else { "" });
+    if manner == Manner::Exact {
+        return doc! { path: beginning };
+    }
+    if folds {
+        // The range holds them all, and others: an accent does not count at once.
+        return served(column, &doc! { "$gte": text, "$lt": format!("{text}{LAST}") }, Some(beginning));
+    }
+    // The server reads the bounds from the pattern. As `$gte` and `$lt`, two members of a list could each meet
+    // one of them: https://www.mongodb.com/docs/manual/core/multikey-index-bounds/
+    match column.db_type.index_path.as_str() {
+        indexed if indexed == path => doc! { path: beginning },
+        indexed => all_of(vec![doc! { indexed: beginning.clone() }, doc! { path: beginning }]),
+    }
+}
+
+/// The condition on the path that the index has, and what has to be true of the column's own.
+fn served(column: &Column, condition: &Document, also: Option<Bson>) -> Document {
+    let (path, indexed) = (column.name.as_str(), column.db_type.index_path.as_str());
+    let mut conditions = vec![doc! { indexed: condition.clone() }];
+    match also {
+        Some(also) => conditions.push(doc! { path: also }),
+        // Through a list, the index finds more than what stands at its place.
+        None if path != indexed => conditions.push(doc! { path: condition.clone() }),
+        None => {}
+    }
+    all_of(conditions)
+}
+
+fn any_column(mapping: &Mapping<Field>, columns: &[usize], how: Match, text: &str) -> Vec<Document> {
+    let pattern = pattern(how, text);
+    let mut tests = Vec::new();
+    for column in columns.iter().map(|&at| &mapping.search[at]) {
+        let path = column.name.as_str();
+        tests.push(doc! { path: pattern.clone() });
+        if column.db_type.class != Class::Text {
+            // Only texts have a beginning; anything else is found when it is the whole of it.
+            let mut values = values::readings(text, column.bytes);
+            values.retain(|value| Class::of(value) != Some(Class::Text));
+            tests.push(doc! { path: { "$in": values } });
+        }
+    }
+    tests
+}
+
+/// A text that begins or ends with `text` or contains it, whatever the case.
+pub(crate) fn pattern(how: Match, text: &str) -> Bson {
+    let escaped = escaped(text);
+    let pattern = match how {
+        Match::Prefix => format!("^{escaped}"),
+        Match::Contains => escaped,
+        Match::Suffix => format!("{escaped}\\z"),
+    };
+    regex(pattern, "i")
+}
+
+/// A text that is `text` and nothing more.
+pub(crate) fn whole(text: &str, options: &str) -> Bson {
+    // Not $, which a line break may follow.
+    regex(format!("^{}\\z", escaped(text)), options)
+}
+
+/// A text that this pattern is the whole of.
+pub(crate) fn shaped(pattern: &str) -> Bson {
+    regex(format!("^{pattern}\\z"), "")
+}
+
+fn regex(pattern: String, options: &str) -> Bson {
+    let pattern = pattern.try_into().expect("a searched text holds no NUL");
+    let options = options.try_into().expect("options hold no NUL");
+    Bson::RegularExpression(Regex { pattern, options })
+}
+
+/// The text as a pattern in which it stands for itself only.
+/// <https://www.pcre.org/original/doc/html/pcrepattern.html#SEC5>
+fn escaped(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() * 2);
+    for char in text.chars() {
+        if char.is_ascii() && !char.is_ascii_alphanumeric() {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern
+}
+
+/// The value at `path` lies in `range`; in a list, one and the same member of it.
+///
+/// MongoDB's own condition is met as well when one member meets the lower end and another one the upper. Whether
+/// there is a list, and where on the path, differs from document to document.
+pub(crate) fn lies_in(path: &str, range: &Document) -> Document {
+    let condition = doc! { path: range.clone() };
+    if range.len() < 2 {
+        return condition;
+    }
+    let mut ways = vec![holds_no_list(path)];
+    for (list, rest) in paths::possible_lists(path) {
+        let member = match rest {
+            None => range.clone(),
+            // Lists further up are gone through by themselves, one member at a time.
+            Some(rest) => doc! { "$and": [{ rest: range.clone() }, holds_no_list(rest)] },
+        };
+        ways.push(doc! { list: { "$elemMatch": member } });
+    }
+    // An index serves the first.
+    all_of(vec![condition, any(ways)])
+}
+
+/// There is one value at `path` at the most.
+pub(crate) fn holds_no_list(path: &str) -> Document {
+    match &paths::possible_lists(path)[..] {
+        [(list, _)] => doc! { *list: { "$not": { "$type": "array" } } },
+        lists => {
+            let lists = lists.iter().map(|(list, _)| doc! { *list: { "$type": "array" } });
+            doc! { "$nor": lists.collect::<Vec<_>>() }
+        }
+    }
+}
+
+/// Behind `value` upwards, or before it; types are compared too, which MongoDB's own operators do not.
+pub(crate) fn beyond(path: &str, value: &Bson, up: bool) -> Document {
+    let operator = if up { "$gt" } else { "$lt" };
+    let mut conditions = vec![doc! { path: { operator: value.clone() } }];
+    let others = Class::of(value).map(|class| class.beyond(up)).unwrap_or_default();
+    if !others.is_empty() {
+        conditions.push(doc! { path: { "$type": others } });
+    }
+    any(conditions)
+}
+
+/// The column has a value of its own kind, that an order can be made of.
+pub(crate) fn valued(column: &Column) -> Document {
+    let path = column.name.as_str();
+    let mut condition = doc! { "$type": column.db_type.class.names() };
+    if column.db_type.class == Class::Number {
+        // It is neither before nor behind any number.
+        condition.insert("$ne", f64::NAN);
+    }
+    all_of(vec![doc! { path: condition }, holds_no_list(path)])
+}
+
+/// The column has none.
+pub(crate) fn not_valued(column: &Column) -> Document {
+    if column.access.order.is_none() {
+        return doc! { "$nor": [valued(column)] };
+    }
+    // So that the index serves it, which knows no lists: where one orders, there are none.
+    let class = column.db_type.class;
+    let mut others = class.beyond(false);
+    others.extend(class.beyond(true));
+    others.extend(["undefined", "dbPointer"]);
+    others.retain(|name| *name != "array");
+    let path = column.name.as_str();
+    let mut conditions = vec![doc! { path: Bson::Null }, doc! { path: { "$type": others } }];
+    if class == Class::Number {
+        conditions.push(doc! { path: f64::NAN });
+    }
+    any(conditions)
+}
+
+/// There is something at `path`, be it only in one member of a list.
+pub(crate) fn has_value(path: &str) -> Document {
+    let mut names = Class::MinKey.beyond(true);
+    names.extend(["minKey", "dbPointer"]);
+    doc! { path: { "$type": names } }
+}
+
+/// The value at `path` can be somebody's id: a list of them is nobody's.
+pub(crate) fn is_identity(path: &str) -> Document {
+    all_of(vec![doc! { path: { "$ne": Bson::Null } }, holds_no_list(path)])
+}
+
+pub(crate) fn any(mut conditions: Vec<Document>) -> Document {
+    match conditions.len() {
+        0 => doc! { "$nor": [{}] },
+        1 => conditions.remove(0),
+        _ => doc! { "$or": conditions },
+    }
+}
+
+pub(crate) fn all_of(mut conditions: Vec<Document>) -> Document {
+    match conditions.len() {
+        0 => Document::new(),
+        1 => conditions.remove(0),
+        _ => doc! { "$and": conditions },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_can_be_more_than_text_in_a_pattern(text in "[^\0]*") {
+            let pattern = escaped(&text);
+            let mut read = String::new();
+            let mut chars = pattern.chars();
+            while let Some(char) = chars.next() {
+                let literal = if char == '\\' { chars.next().unwrap() } else { char };
+                prop_assert!(char == '\\' || literal.is_ascii_alphanumeric() || !literal.is_ascii());
+                // Behind a backslash, letters and digits would be something else.
+                prop_assert!(char != '\\' || !literal.is_alphanumeric());
+                read.push(literal);
+            }
+            prop_assert_eq!(read, text);
+        }
+    }
+
+    #[test]
+    fn a_range_is_met_by_one_member_wherever_the_list_is() {
+        let range = doc! { "$gte": 1, "$lt": 5 };
+        let no_list = |path: &str| doc! { path: { "$not": { "$type": "array" } } };
+        assert_eq!(
+            lies_in("a.b", &range),
+            doc! { "$and": [{ "a.b": range.clone() }, { "$or": [
+                { "$nor": [{ "a": { "$type": "array" } }, { "a.b": { "$type": "array" } }] },
+                { "a": { "$elemMatch": { "$and": [{ "b": range.clone() }, no_list("b")] } } },
+                { "a.b": { "$elemMatch": range.clone() } },
+            ] }] }
+        );
+        assert_eq!(lies_in("a.b", &doc! { "$gt": 1 }), doc! { "a.b": { "$gt": 1 } });
+    }
+
+    #[test]
+    fn beyond_a_value_lie_those_of_other_types_too() {
+        let up = beyond("_id", &Bson::Int32(7), true);
+        let branches = up.get_array("$or").unwrap();
+        assert_eq!(branches[0], Bson::Document(doc! { "_id": { "$gt": 7 } }));
+        assert!(branches[1].to_string().contains("objectId") && !branches[1].to_string().contains("minKey"));
+        assert_eq!(beyond("_id", &Bson::MaxKey, true), doc! { "_id": { "$gt": Bson::MaxKey } });
+    }
+}

@@ -1,0 +1,373 @@
+//! How a list is asked for, and documents become pages: keyset paging over findings, both ways.
+//!
+//! A list is answered in *segments*: one per finding of the plan, and cut in two where a column orders
+//! it: first the rows with a value of the column's own kind, in order, then all others, by id. So no
+//! comparison ever meets two types, and what has no value comes last either way.
+
+mod segment;
+
+use std::time::Duration;
+
+use bson::{Bson, Document, doc};
+use jiff::Timestamp;
+
+use crate::engines::mongodb::catalogue::{Field, TextIndex};
+use crate::engines::mongodb::filter;
+use crate::engines::mongodb::filter::{Column, Manner};
+use crate::engines::mongodb::reading::Reading;
+use crate::engines::mongodb::{cut, paths, values};
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::model::{FieldKind, How, Page, Place, Query, Role, Row, Tier};
+use crate::plan::cursor::Cursor;
+use crate::plan::{Finding, Order, Plan, Planning, Reach, Size, Test};
+use crate::schema::mapping::Mapping;
+use crate::schema::time;
+use crate::schema::value::Value;
+use crate::sql::dialect::doubled;
+use crate::sql::list::{asked, sorted};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// All rows of the finding, by id.
+    ById,
+    /// Those with a value in the ordering column, by it and then by id.
+    Valued,
+    /// The others, by id.
+    Rest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Its place in the list.
+    at: usize,
+    /// Its finding's place in the plan.
+    finding: usize,
+    part: Part,
+}
+
+/// A row, and where it stands.
+pub(crate) struct Found {
+    segment: usize,
+    pub(crate) row: Row,
+    id: Bson,
+    key: Option<Bson>,
+}
+
+/// Where a page begins: at a row's place.
+pub(crate) struct From {
+    segment: usize,
+    key: Option<Bson>,
+    /// `None`: before the segment's first row.
+    id: Option<Bson>,
+}
+
+/// One question on its way to a page.
+pub(crate) struct Listing<'a> {
+    mapping: &'a Mapping<Field>,
+    query: &'a Query,
+    plan: Plan,
+    /// The finding that a text index serves.
+    whole_words: Option<usize>,
+    /// The segments not yet asked, the next one last.
+    segments: Vec<Segment>,
+    /// Which finding gives each segment.
+    findings: Vec<usize>,
+    /// From the list's end towards its beginning.
+    backward: bool,
+    from: Option<From>,
+    found: Vec<Found>,
+    asked: usize,
+}
+
+impl<'a> Listing<'a> {
+    /// `words`: the text index, if one covers what is searched.
+    pub(crate) fn new(
+        mapping: &'a Mapping<Field>,
+        query: &'a Query,
+        size: Size,
+        words: Option<&TextIndex>,
+        now: Timestamp,
+    ) -> Result<Self> {
+        if !(1..=500).contains(&query.limit) {
+            return Err(DirectoryError::new(
+                DirectoryCode::QueryInvalid,
+                format!("A page has 1 to 500 rows; {} were asked for.", query.limit),
+            ));
+        }
+        let read = asked(mapping, query, now)?;
+        let by = sorted(mapping, query)?;
+        let column = by.and_then(|(at, _)| Some(&mapping.shown[at?]));
+        if let Some(column) = column.filter(|column| column.db_type.has_lists) {
+            return Err(DirectoryError::new(
+                DirectoryCode::QueryInvalid,
+                format!("The directory cannot order by `{}`: it holds lists.", column.name.as_str()),
+            )
+            .hint("A place in the list can be ordered by, such as `emails.0.address`."));
+        }
+        let ids = read.identities.iter().map(|identity| identity.as_str().to_owned()).collect();
+        let mut plan = Planning::new(mapping, query, &read, size, ids, false).plan(by);
+        let whole_words = words.and_then(|_| with_whole_words(mapping, &mut plan, &read.words));
+        for finding in &mut plan.findings {
+            in_a_real_order(mapping, finding);
+        }
+        let mut segments: Vec<Segment> = Vec::new();
+        for (at, finding) in plan.findings.iter().enumerate() {
+            for &part in parts(finding) {
+                segments.push(Segment { at: segments.len(), finding: at, part });
+            }
+        }
+        let findings: Vec<usize> = segments.iter().map(|segment| segment.finding).collect();
+        let (backward, from) = match &query.place {
+            Place::Start => (false, None),
+            Place::End => (true, None),
+            Place::After(cursor) => (false, Some(Cursor::decode(cursor, query)?)),
+            Place::Before(cursor) => (true, Some(Cursor::decode(cursor, query)?)),
+        };
+        let from = from.map(|cursor| From::read(&cursor, &segments).ok_or_else(elsewhere)).transpose()?;
+        if let Some(from) = &from {
+            segments.retain(
+                |segment| {
+                    if backward { segment.at <= from.segment } else { segment.at >= from.segment }
+                },
+            );
+        }
+        if !backward {
+            segments.reverse();
+        }
+        let asked = segments.last().map_or(0, |segment| segment.finding);
+        let found = Vec::new();
+        Ok(Self { mapping, query, plan, whole_words, segments, findings, backward, from, found, asked })
+    }
+
+    /// Asks until the page is full, or there is nothing more.
+    pub(crate) async fn fill(&mut self, reading: &mut Reading) -> Result<()> {
+        // One row more than the page has tells whether another page follows.
+        let full = usize::from(self.query.limit) + 1;
+        while self.found.len() < full
+            && !self.has_named_one()
+            && let Some(segment) = self.segments.pop()
+        {
+            self.asked = segment.finding;
+            let from = self.from.take().filter(|from| from.id.is_some());
+            let wanted = full - self.found.len();
+            let documents = self.documents(reading, segment, from.as_ref(), wanted).await?;
+            let key = self.key(segment).map(|column| column.name.as_str().to_owned());
+            if let Some(path) = &key {
+                Self::gives_single_values(path, &documents)?;
+            }
+            for document in documents {
+                self.found.extend(found(self.mapping, segment.at, key.as_deref(), &document));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing was found.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub(crate) fn page(mut self, elapsed: Duration) -> Page {
+        let limit = usize::from(self.query.limit);
+        let more = self.found.len() > limit;
+        let doubled = doubled(self.found.iter().map(|found| &found.row.id)).cloned();
+        self.found.truncate(limit);
+        if self.backward {
+            self.found.reverse();
+        }
+        let cursor = |row: &Found| {
+            Cursor {
+                segment: row.segment,
+                segments: self.findings.len(),
+                key: row.key.as_ref().map_or(Value::Null, remembered),
+                id: remembered(&row.id),
+            }
+            .encode(self.query)
+        };
+        // Where the page begins in the middle, there is something at the other side of its edge.
+        let came_from = matches!(self.query.place, Place::After(_) | Place::Before(_));
+        let (before, behind) = if self.backward { (more, came_from) } else { (came_from, more) };
+        let previous = self.found.first().filter(|_| before).map(cursor);
+        let mut next = self.found.last().filter(|_| behind).map(cursor);
+        if next.is_none()
+            && self.has_named_one()
+            && let Some(segment) = self.segments.last()
+        {
+            let (segment, segments) = (segment.at, self.findings.len());
+            next = Some(Cursor { segment, segments, key: Value::Null, id: Value::Null }.encode(self.query));
+        }
+        let finding = self.found.first().map_or(self.asked, |row| self.findings[row.segment]);
+        let finding = self.plan.findings.get(finding);
+        let by = finding.and_then(|finding| match finding.order {
+            Order::Searched(at, _) => Some(self.mapping.search[at].name.as_str().to_owned()),
+            _ => None,
+        });
+        let tier = finding.map_or(Tier::All, |finding| finding.tier);
+        let how = How { tier, by, elapsed_ms: elapsed.as_secs_f64() * 1000.0 };
+        let nobody = self.found.is_empty() && self.query.place == Place::Start;
+        let left_out = self.plan.left_out(next.is_some(), nobody);
+        let rows = self.found.into_iter().map(|found| found.row).collect();
+        Page { rows, previous, next, how, left_out, doubled }
+    }
+
+    /// The text named somebody who was found: nobody waits for those who only resemble them.
+    fn has_named_one(&self) -> bool {
+        self.query.place == Place::Start
+            && self.found.iter().any(|row| {
+                matches!(self.plan.findings[self.findings[row.segment]].tier, Tier::Id | Tier::Email)
+            })
+    }
+}
+
+/// How many users a text finds beyond the ones that an earlier finding has counted.
+pub(crate) async fn counted(
+    mapping: &Mapping<Field>,
+    listing: Listing<'_>,
+    reading: &mut Reading,
+    cap: u64,
+) -> Result<u64> {
+    let mut users = 0;
+    for (at, finding) in listing.plan.findings.iter().enumerate() {
+        if finding.reach == Reach::Newest || users > cap {
+            continue;
+        }
+        let segment = Segment { at, finding: at, part: Part::ById };
+        let pipeline = vec![
+            doc! { "$match": filter::all_of(listing.conditions(segment, Manner::Served)) },
+            doc! { "$limit": i64::try_from(cap + 1 - users).unwrap_or(i64::MAX) },
+            doc! { "$count": "users" },
+        ];
+        let collation = filter::collation(mapping, finding);
+        let counted = reading.aggregate(pipeline, collation).await?;
+        let number = counted.first().map_or(0, |counted| match counted.get("users") {
+            Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
+            Some(Bson::Int64(number)) => u64::try_from(*number).unwrap_or(0),
+            _ => 0,
+        });
+        users += number;
+    }
+    Ok(users)
+}
+
+/// All that is shown of a document, whole.
+pub(crate) fn projection(mapping: &Mapping<Field>) -> Document {
+    paths::projection(mapping.shown.iter().map(|column| column.name.as_str()))
+}
+
+/// A document as a row; `None` for one without an id.
+pub(crate) fn found(
+    mapping: &Mapping<Field>,
+    segment: usize,
+    key: Option<&str>,
+    document: &Document,
+) -> Option<Found> {
+    let id = paths::at(document, mapping.id().name.as_str())?.into_owned();
+    let cells = mapping.shown.iter().enumerate();
+    let cell = |(at, column): (usize, &Column)| {
+        let mut value = cut::value(document, column, at)?;
+        // Of several addresses and names, the first is the one that is shown and sent.
+        if matches!(mapping.columns[at].role, Role::Email | Role::Name)
+            && let Bson::Array(items) = value
+        {
+            value = items.into_iter().find(|item| *item != Bson::Null)?;
+        }
+        let cell = values::cell(&value, column.bytes)?;
+        Some(if column.kind == FieldKind::Time { time::from_text(cell) } else { cell })
+    };
+    let row = Row { id: values::text(&id, mapping.id().bytes)?, cells: cells.map(cell).collect() };
+    let key = key.and_then(|path| paths::at(document, path)).map(std::borrow::Cow::into_owned);
+    Some(Found { segment, row, id, key })
+}
+
+/// Beside the newest rows a text index finds all that have each word as a whole one. Gives the finding's
+/// place in the plan; `None` where everything is searched anyway.
+fn with_whole_words(mapping: &Mapping<Field>, plan: &mut Plan, words: &[String]) -> Option<usize> {
+    // In the order of an operator's, all matches are one list, and none is the newest.
+    let newest = plan.findings.iter().position(|finding| finding.reach == Reach::Newest)?;
+    if words.len() < 2 {
+        return None;
+    }
+    let columns = (0..mapping.search.len()).collect();
+    let finding = Finding {
+        tier: Tier::Words,
+        tests: vec![Test::Words { columns, words: words.to_vec() }],
+        reach: Reach::Gathered,
+        ..plan.findings[newest].clone()
+    };
+    plan.findings.insert(newest, finding);
+    Some(newest)
+}
+
+/// A list orders nothing: what is found through one comes newest first.
+fn in_a_real_order(mapping: &Mapping<Field>, finding: &mut Finding) {
+    let orders =
+        |column: &Column| !column.db_type.has_lists && column.db_type.index_path == column.name.as_str();
+    let newest = mapping.created_at.filter(|&at| !mapping.shown[at].db_type.has_lists);
+    match finding.order {
+        Order::Searched(at, _) if !orders(&mapping.search[at]) => {
+            finding.order = newest.map_or(Order::Id, Order::Shown);
+            finding.descending = true;
+        }
+        Order::Shown(at) if mapping.shown[at].db_type.has_lists => finding.order = Order::Id,
+        _ => {}
+    }
+}
+
+fn parts(finding: &Finding) -> &'static [Part] {
+    match finding.order {
+        Order::Id => &[Part::ById],
+        Order::Searched(..) => &[Part::Valued],
+        Order::Shown(_) if finding.reach == Reach::Newest => &[Part::Valued],
+        Order::Shown(_) => &[Part::Valued, Part::Rest],
+    }
+}
+
+impl From {
+    fn read(cursor: &Cursor, segments: &[Segment]) -> Option<Self> {
+        let segment = segments.get(cursor.segment).filter(|_| cursor.segments == segments.len())?;
+        let key = if cursor.key == Value::Null { None } else { Some(recalled(&cursor.key)?) };
+        let id = if cursor.id == Value::Null { None } else { Some(recalled(&cursor.id)?) };
+        if key.is_some() != (segment.part == Part::Valued && id.is_some()) {
+            return None;
+        }
+        Some(Self { segment: cursor.segment, key, id })
+    }
+}
+
+fn elsewhere() -> DirectoryError {
+    DirectoryError::new(DirectoryCode::QueryInvalid, "The place to continue from is not in this list.")
+        .hint("Search again from the beginning.")
+}
+
+/// Exactly, with its type: <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md>
+fn remembered(value: &Bson) -> Value {
+    Value::Text(value.clone().into_canonical_extjson().to_string())
+}
+
+fn recalled(value: &Value) -> Option<Bson> {
+    let Value::Text(text) = value else { return None };
+    let json: serde_json::Value = serde_json::from_str(text).ok()?;
+    json.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_remembered_exactly() {
+        for value in [
+            Bson::Int64(9_007_199_254_740_993),
+            Bson::Int32(7),
+            Bson::Double(0.1 + 0.2),
+            Bson::Double(-0.0),
+            Bson::String("{\"$oid\":\"x\"}".into()),
+            Bson::ObjectId(bson::oid::ObjectId::new()),
+            Bson::DateTime(bson::DateTime::from_millis(i64::MIN)),
+            Bson::Boolean(true),
+            Bson::Document(doc! { "a": 1_i64 }),
+        ] {
+            assert_eq!(recalled(&remembered(&value)), Some(value));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! How a segment of a list is asked for.
+//!
+//! An index on the ordering column alone does not give ties in the order of their ids, and to ask for it
+//! would make the server order everything. So it is first asked what the last row of a page has there;
+//! then there is only a page to be ordered.
+
+use bson::{Bson, Document, doc};
+
+use crate::engines::mongodb::filter;
+use crate::engines::mongodb::filter::{Column, Manner};
+use crate::engines::mongodb::listing::{From, Listing, Part, Segment};
+use crate::engines::mongodb::reading::{Find, Reading};
+use crate::engines::mongodb::{cut, narrow, paths};
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::plan::{Finding, LOOKED_AT, Order, Reach, Test};
+
+impl<'a> Listing<'a> {
+    fn found_by(&self, finding: usize, manner: Manner) -> Option<Document> {
+        if self.whole_words == Some(finding) {
+            return filter::whole_words(self.mapping, &self.plan.findings[finding], manner);
+        }
+        filter::found_by(self.mapping, &self.plan.findings[finding], manner)
+    }
+
+    pub(crate) async fn documents(
+        &self,
+        reading: &mut Reading,
+        segment: Segment,
+        from: Option<&From>,
+        wanted: usize,
+    ) -> Result<Vec<Document>> {
+        let finding = &self.plan.findings[segment.finding];
+        if finding.reach == Reach::Newest {
+            let pipeline = self.among_newest(segment, from, wanted);
+            return reading.aggregate(pipeline, None).await;
+        }
+        let mut conditions = self.conditions(segment, Manner::Served);
+        conditions.extend(from.map(|from| self.behind(segment, from)));
+        let collation = filter::collation(self.mapping, finding);
+        let upwards = self.upwards(finding);
+        if let Some(key) = self.key(segment).filter(|key| gives_order(key, finding)) {
+            let path = key.name.as_str();
+            let last = Find {
+                filter: filter::all_of(conditions.clone()),
+                projection: paths::projection(std::iter::once(path)),
+                sort: doc! { path: direction(upwards) },
+                collation: collation.clone(),
+                skip: u64::try_from(wanted - 1).unwrap_or(u64::MAX),
+                limit: 1,
+            };
+            let last = reading.find(last).await?;
+            Self::gives_single_values(path, &last)?;
+            if let Some(last) = last.first().and_then(|last| paths::at(last, path)) {
+                conditions.push(doc! { path: { if upwards { "$lte" } else { "$gte" }: last.into_owned() } });
+            }
+        }
+        let find = Find {
+            filter: filter::all_of(conditions),
+            projection: self.projection(segment),
+            sort: self.sort(segment),
+            collation,
+            skip: 0,
+            limit: wanted,
+        };
+        reading.find(find).await
+    }
+
+    /// Fails where a document has a list at `path`, by which the server orders: it would stand at one member's
+    /// place, and be continued from at another's.
+    pub(crate) fn gives_single_values(path: &str, documents: &[Document]) -> Result<()> {
+        if documents.iter().any(|document| paths::goes_through_list(document, path)) {
+            let message = format!("`{path}` contains lists now, unlike when the database was opened.");
+            return Err(DirectoryError::new(DirectoryCode::Mismatch, message)
+                .hint("Refresh to read the collection's indexes again."));
+        }
+        Ok(())
+    }
+
+    /// A segment's rows among the newest ones, from `from` on.
+    fn among_newest(&self, segment: Segment, from: Option<&From>, wanted: usize) -> Vec<Document> {
+        let finding = &self.plan.findings[segment.finding];
+        let key = self.key(segment);
+        let mut newest = vec![self.has_id()];
+        newest.extend(key.map(filter::valued));
+        newest.extend(from.map(|from| self.behind(segment, from)));
+        let path = key.unwrap_or_else(|| self.mapping.id()).name.as_str();
+        // The list's last page lies among its newest rows too.
+        let upwards = self.upwards(finding) && from.is_some();
+        vec![
+            doc! { "$match": filter::all_of(newest) },
+            doc! { "$sort": { path: direction(upwards) } },
+            doc! { "$limit": i64::from(LOOKED_AT) },
+            doc! { "$match": filter::all_of(self.conditions(segment, Manner::Exact)) },
+            doc! { "$sort": self.sort(segment) },
+            doc! { "$limit": i64::try_from(wanted).unwrap_or(i64::MAX) },
+            doc! { "$project": self.projection(segment) },
+        ]
+    }
+
+    /// What a row must be to stand in `segment`.
+    pub(crate) fn conditions(&self, segment: Segment, manner: Manner) -> Vec<Document> {
+        let finding = &self.plan.findings[segment.finding];
+        let mut conditions: Vec<Document> = Vec::new();
+        conditions.extend(self.found_by(segment.finding, manner));
+        match (segment.part, self.ordering(finding)) {
+            // It begins with a text, so it is one.
+            (Part::Valued, Some(_)) if matches!(finding.order, Order::Searched(..)) => {}
+            (Part::Valued, Some(key)) => conditions.push(filter::valued(key)),
+            (Part::Rest, Some(key)) => conditions.push(filter::not_valued(key)),
+            _ => {}
+        }
+        if self.mapping.id().nullable {
+            conditions.push(self.has_id());
+        }
+        conditions.extend(narrow::passes_all(&self.mapping.shown, &self.plan.filters));
+        let earlier: Vec<Document> =
+            (0..segment.finding).filter_map(|earlier| self.found_by(earlier, Manner::Exact)).collect();
+        if !earlier.is_empty() {
+            conditions.push(doc! { "$nor": earlier });
+        }
+        conditions
+    }
+
+    /// The rows behind a place, in the direction of the list.
+    fn behind(&self, segment: Segment, from: &From) -> Document {
+        let upwards = self.upwards(&self.plan.findings[segment.finding]);
+        let id = from.id.as_ref().unwrap_or(&Bson::Null);
+        let by_id = filter::beyond(self.mapping.id().name.as_str(), id, upwards);
+        let (Some(key), Some(value)) = (self.key(segment), &from.key) else { return by_id };
+        let path = key.name.as_str();
+        let (within, beyond) = if upwards { ("$gte", "$gt") } else { ("$lte", "$lt") };
+        // An index serves the first; the rest tells ties apart.
+        doc! { "$and": [
+            { path: { within: value } },
+            { "$or": [{ path: { beyond: value } }, { "$and": [{ path: value }, by_id] }] },
+        ] }
+    }
+
+    fn sort(&self, segment: Segment) -> Document {
+        let direction = direction(self.upwards(&self.plan.findings[segment.finding]));
+        let mut sort = Document::new();
+        sort.extend(self.key(segment).map(|key| (key.name.as_str().to_owned(), Bson::from(direction))));
+        sort.insert(self.mapping.id().name.as_str(), direction);
+        sort
+    }
+
+    /// The column that orders the segment's rows beside the id.
+    pub(crate) fn key(&self, segment: Segment) -> Option<&'a Column> {
+        self.ordering(&self.plan.findings[segment.finding]).filter(|_| segment.part == Part::Valued)
+    }
+
+    fn ordering(&self, finding: &Finding) -> Option<&'a Column> {
+        match finding.order {
+            Order::Id => None,
+            Order::Shown(at) => Some(&self.mapping.shown[at]),
+            Order::Searched(at, _) => Some(&self.mapping.search[at]),
+        }
+    }
+
+    fn upwards(&self, finding: &Finding) -> bool {
+        finding.descending == self.backward
+    }
+
+    /// Nobody can be found again, or impersonated, without an id.
+    fn has_id(&self) -> Document {
+        filter::is_identity(self.mapping.id().name.as_str())
+    }
+
+    fn projection(&self, segment: Segment) -> Document {
+        cut::projection(self.mapping, self.key(segment).map(|key| key.name.as_str()))
+    }
+}
+
+/// An index gives the finding's rows in the order of `key`, but not that of the ids.
+fn gives_order(key: &Column, finding: &Finding) -> bool {
+    match (&finding.tests[..], finding.order) {
+        _ if finding.reach != Reach::Quick => false,
+        ([Test::Begins { .. }], Order::Searched(..)) => true,
+        ([Test::Everything], Order::Shown(_)) => key.access.order.is_some() && !key.db_type.with_id,
+        _ => false,
+    }
+}
+
+fn direction(upwards: bool) -> i32 {
+    if upwards { 1 } else { -1 }
+}

@@ -1,0 +1,333 @@
+//! The MongoDB directory. Columns are paths: `profile.name`, `emails.0.address`.
+
+mod advice;
+mod catalogue;
+mod common;
+mod connect;
+pub(crate) mod cut;
+mod discovery;
+pub(crate) mod errors;
+mod filter;
+mod listing;
+mod narrow;
+pub(crate) mod paths;
+pub(crate) mod reading;
+mod sight;
+pub(crate) mod values;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bson::{Document, doc};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::discovery::survey;
+use crate::config::DirectoryConfig;
+use crate::directory::Directory;
+use crate::engines::mongodb::catalogue::{Field, TextIndex};
+use crate::engines::mongodb::listing::Listing;
+use crate::engines::mongodb::reading::{Find, Reading, Server};
+use crate::error::{DirectoryCode, Result};
+use crate::faults::{cancelled, changed};
+use crate::model::{Count, Info, Page, Place, Query, Row};
+use crate::plan::Size;
+use crate::query::values::kept;
+use crate::reach::link::{ASLEEP, Link};
+use crate::reach::password_source::PasswordSource;
+use crate::schema::mapping::Mapping;
+use crate::schema::value::Value;
+use crate::sql::dialect::{Fetched, the_one};
+
+/// Looking around takes milliseconds; a server that needs longer is in trouble.
+pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// Reading a document and comparing it costs what so many rows of a table cost. A cautious guess, not a
+/// measurement: a question that nothing serves reads the collection up to six times over, and 31,000 documents
+/// took longer than 300 ms on two busy cores.
+const ROWS_PER_DOCUMENT: u64 = 10;
+/// Nobody waits longer for suggestions.
+const VALUES_LIMIT: Duration = Duration::from_millis(500);
+/// Hits beyond these are "1,000+".
+const COUNTED_HITS: u64 = 1000;
+
+pub(crate) struct MongoDirectory {
+    server: Arc<Server>,
+    part: DirectoryConfig,
+    mapping: Mapping<Field>,
+    /// One that covers everything that is searched.
+    words: Option<TextIndex>,
+    info: Arc<Info>,
+    indexes: Arc<Indexes>,
+    is_view: bool,
+}
+
+/// What was found when it was looked at.
+struct Seen {
+    mapping: Mapping<Field>,
+    words: Option<TextIndex>,
+    info: Arc<Info>,
+    is_view: bool,
+}
+
+/// What was seen of the collection's indexes.
+struct Indexes {
+    /// `None`: this user may not list them.
+    seen: Option<String>,
+    /// They are being looked at.
+    looking: AtomicBool,
+    /// They are others by now: the directory has to be opened again.
+    changed: AtomicBool,
+}
+
+impl MongoDirectory {
+    pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
+        let server = Server::connect(Link::to_any(part, passwords)?, part).await?;
+        match Self::awake(&server, part).await {
+            Ok(Seen { mapping, words, info, is_view }) => {
+                let seen = listed(&server).await;
+                let indexes =
+                    Indexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
+                let (part, indexes) = (part.clone(), Arc::new(indexes));
+                Ok(Self { server, part, mapping, words, info, indexes, is_view })
+            }
+            Err(error) => {
+                server.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Looks around, as soon as a server that sleeps is awake.
+    async fn awake(server: &Arc<Server>, part: &DirectoryConfig) -> Result<Seen> {
+        let began = Instant::now();
+        let mut waking = None;
+        loop {
+            let error = match Self::look_around(server, part).await {
+                Err(error) if error.code == DirectoryCode::Unreachable => error,
+                looked => return looked,
+            };
+            if waking.is_none()
+                && let Some(stranger) = server.stranger().await
+            {
+                return Err(stranger);
+            }
+            let sleeps = server.sleeps().await;
+            if sleeps && began.elapsed() < part.patience() {
+                waking.get_or_insert_with(|| server.link().waking());
+                // One that hangs up at once would be asked without a pause.
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            } else {
+                return Err(if sleeps { error.hint(ASLEEP) } else { error });
+            }
+        }
+    }
+
+    async fn look_around(server: &Arc<Server>, part: &DirectoryConfig) -> Result<Seen> {
+        let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
+        let built = match reading.command(doc! { "buildInfo": 1 }).await {
+            Ok(built) => built,
+            Err(error) => return Err(server.explained(error).await),
+        };
+        let is_secondary = server.is_one() && is_secondary(&mut reading).await?;
+        let found = catalogue::read(&mut reading, part, &server.database).await?;
+        let mapping = Mapping::new(part, &found.table)?;
+        let words = found.text_index.filter(|index| index.covers(&mapping.search));
+        let info = Arc::new(Info {
+            server: format!(
+                "MongoDB {}{}",
+                built.get_str("version").unwrap_or_default(),
+                if is_secondary { ", a secondary: it may be a little behind" } else { "" }
+            ),
+            columns: mapping.columns.clone(),
+            estimated_total: found.estimated_rows,
+            total_is_exact: false,
+            services: advice::services(&mapping, &part.table, words.as_ref(), found.is_view),
+            reader: advice::reader(&server.database, &part.table),
+            cautions: found.cautions,
+        });
+        Ok(Seen { mapping, words, info, is_view: found.is_view })
+    }
+
+    /// Looks at the indexes again, while nobody waits: one that was made or dropped counts from the next question on.
+    fn look_at_indexes(&self) {
+        if self.indexes.seen.is_none() || self.indexes.looking.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (server, indexes) = (Arc::clone(&self.server), Arc::clone(&self.indexes));
+        tokio::spawn(async move {
+            let now = listed(&server).await;
+            if now.is_some() && now != indexes.seen {
+                indexes.changed.store(true, Ordering::Relaxed);
+            }
+            indexes.looking.store(false, Ordering::Relaxed);
+        });
+    }
+
+    /// As large as a table that takes as long to be read.
+    fn size(&self) -> Size {
+        let rows = self.info.estimated_total.map(|documents| documents.saturating_mul(ROWS_PER_DOCUMENT));
+        Size { rows, limit_ms: self.part.timeout_ms }
+    }
+
+    fn listing<'a>(&'a self, query: &'a Query) -> Result<Listing<'a>> {
+        Listing::new(&self.mapping, query, self.size(), self.words.as_ref(), Timestamp::now())
+    }
+
+    /// Runs `ask` within the connection's time, and no longer than anybody waits for it; once more with a new
+    /// password when the old one has expired, or through a new tunnel when it broke.
+    async fn read<T, F: Future<Output = Result<T>>>(
+        &self,
+        cancel: Option<&CancellationToken>,
+        ask: impl Fn(Reading) -> F,
+    ) -> Result<T> {
+        let limit = Duration::from_millis(self.part.timeout_ms.into());
+        let read = async {
+            let asked = ask(Reading::begin(&self.server, limit).await?);
+            let answer = tokio::select! {
+                answer = asked => Some(answer),
+                () = self.server.broken() => None,
+            };
+            let answer = match answer {
+                Some(Err(_)) if self.server.logs_in_again().await => None,
+                answer => answer,
+            };
+            let answer = match answer {
+                Some(answer) => answer,
+                None => ask(Reading::begin(&self.server, limit).await?).await,
+            };
+            match answer {
+                Ok(answer) => Ok(answer),
+                Err(error) if error.code == DirectoryCode::Timeout && self.is_view => {
+                    Err(errors::slow_view(&self.part, limit))
+                }
+                Err(error) => Err(self.server.explained(error).await),
+            }
+        };
+        let Some(cancel) = cancel else { return read.await };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(cancelled()),
+            answer = read => answer,
+        }
+    }
+}
+
+#[async_trait]
+impl Directory for MongoDirectory {
+    fn info(&self) -> Arc<Info> {
+        Arc::clone(&self.info)
+    }
+
+    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+        if self.indexes.changed.load(Ordering::Relaxed) {
+            return Err(changed(&self.part, "its indexes are different"));
+        }
+        let started = Instant::now();
+        let ask = |mut reading: Reading| async move {
+            let mut listing = self.listing(query)?;
+            listing.fill(&mut reading).await?;
+            // A collection that is not there has no documents either.
+            if listing.is_empty() {
+                catalogue::is_there(&mut reading, &self.part).await?;
+            }
+            Ok(listing.page(started.elapsed()))
+        };
+        let mut page = self.read(Some(cancel), ask).await?;
+        if query.place == Place::Start {
+            self.look_at_indexes();
+        }
+        if let Some(left_out) = &mut page.left_out {
+            left_out.rows = self.info.estimated_total;
+        }
+        Ok(page)
+    }
+
+    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
+        let query = Query::first(text, 1);
+        let query = &query;
+        let ask = |mut reading: Reading| async move {
+            if text.trim().is_empty() {
+                return Ok(Count { users: reading.estimate().await?, capped: false });
+            }
+            let listing = self.listing(query)?;
+            let users = listing::counted(&self.mapping, listing, &mut reading, COUNTED_HITS).await?;
+            Ok(Count { users: users.min(COUNTED_HITS), capped: users > COUNTED_HITS })
+        };
+        self.read(Some(cancel), ask).await
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<Row>> {
+        let path = self.mapping.id().name.as_str();
+        let find = Find {
+            filter: doc! { path: { "$in": values::readings(id, self.mapping.id().bytes) } },
+            projection: listing::projection(&self.mapping),
+            limit: 50,
+            ..Find::default()
+        };
+        let find = &find;
+        let ask = |mut reading: Reading| async move {
+            let found = reading.find(find.clone()).await?;
+            if found.is_empty() {
+                catalogue::is_there(&mut reading, &self.part).await?;
+            }
+            Ok(found)
+        };
+        let documents = self.read(None, ask).await?;
+        // What could be meant is not what it says: 007 is not 7.
+        let rows = documents
+            .iter()
+            .filter_map(|document| listing::found(&self.mapping, 0, None, document))
+            .map(|found| found.row)
+            .filter(|row| row.id == id)
+            .map(|row| Fetched {
+                segment: 0,
+                cells: row.cells,
+                id: Value::Text(row.id),
+                shown_id: None,
+                key: Value::Null,
+            });
+        the_one(rows.collect(), id)
+    }
+
+    async fn values(&self, column: usize) -> Result<Vec<String>> {
+        let ask = async |pipeline: Vec<Document>| {
+            let mut reading = Reading::begin(&self.server, VALUES_LIMIT).await?;
+            reading.aggregate(pipeline, None).await
+        };
+        let shown = &self.mapping.shown[column];
+        let found = ask(common::among_newest(&self.mapping, shown)).await?;
+        let mut values = common::texts(&found);
+        if let Some(pipeline) = common::by_index(shown) {
+            // Where the server reads the whole index instead, its time is up soon.
+            values.extend(common::texts(&ask(pipeline).await.unwrap_or_default()));
+        }
+        Ok(kept(values))
+    }
+
+    async fn close(&self) {
+        self.server.close().await;
+    }
+}
+
+/// The collection's indexes, as the server describes them.
+async fn listed(server: &Arc<Server>) -> Option<String> {
+    let mut reading = Reading::begin(server, OPEN_LIMIT).await.ok()?;
+    let said = reading.command(doc! { "listIndexes": &server.part.table }).await.ok()?;
+    Some(
+        said.get_document("cursor")
+            .ok()?
+            .get_array("firstBatch")
+            .ok()?
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )
+}
+
+/// The one server that is asked is not the one that is written to: what was written last may not be there yet.
+async fn is_secondary(reading: &mut Reading) -> Result<bool> {
+    let said = reading.command(doc! { "hello": 1 }).await?;
+    Ok(said.get_bool("secondary").unwrap_or(false))
+}

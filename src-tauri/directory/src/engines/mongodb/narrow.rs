@@ -1,0 +1,188 @@
+//! Filters that were typed (`plan:pro`, `created:>2026-01`), as MongoDB's own.
+
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, DateTime, Decimal128, Document, doc};
+
+use crate::engines::mongodb::filter;
+use crate::engines::mongodb::filter::Column;
+use crate::engines::mongodb::values;
+use crate::engines::mongodb::values::Class;
+use crate::plan::Match;
+use crate::plan::spellings;
+use crate::query::{Bound, Filter, Operand, Test};
+use crate::schema::time;
+use crate::schema::uuids;
+
+/// What a document must be to pass all `filters`.
+pub(crate) fn passes_all(columns: &[Column], filters: &[Filter]) -> Vec<Document> {
+    let mut merged: Vec<Filter> = Vec::new();
+    for filter in filters {
+        // `logins:>2026-01 logins:<2026-03` means one login in between.
+        if !merged.iter_mut().any(|other| takes_end(other, filter)) {
+            merged.push(filter.clone());
+        }
+    }
+    merged.iter().map(|filter| passes(&columns[filter.column], filter)).collect()
+}
+
+/// `filter` is the other end of the range that `other` begins; now `other` has both.
+fn takes_end(other: &mut Filter, filter: &Filter) -> bool {
+    if other.column != filter.column || other.negated || filter.negated {
+        return false;
+    }
+    match (&mut other.any[..], &filter.any[..]) {
+        ([Test::Range { from, to: to @ None }], [Test::Range { from: None, to: end }]) if from.is_some() => {
+            to.clone_from(end);
+            true
+        }
+        ([Test::Range { from: from @ None, to }], [Test::Range { from: end, to: None }]) if to.is_some() => {
+            from.clone_from(end);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// A document's column passes the filter.
+fn passes(column: &Column, filter: &Filter) -> Document {
+    let any = filter::any(filter.any.iter().map(|test| passes_test(column, test)).collect());
+    // Whoever has no value passes no test, and so passes its opposite.
+    if filter.negated {
+        doc! { "$nor": [any] }
+    } else {
+        any
+    }
+}
+
+fn passes_test(column: &Column, test: &Test) -> Document {
+    let path = column.name.as_str();
+    match test {
+        Test::Is(operands) => {
+            doc! { path: { "$in": operands.iter().flat_map(|one| same(column, one)).collect::<Vec<_>>() } }
+        }
+        Test::Contains(part) => {
+            let mut any = vec![doc! { path: filter::pattern(Match::Contains, part) }];
+            if column.db_type.class != Class::Text {
+                // Only texts have parts; anything else is found when it is the whole of it.
+                any.push(doc! { path: { "$in": other_than_text(part, column) } });
+            }
+            filter::any(any)
+        }
+        Test::BeginsWith(part) => doc! { path: filter::pattern(Match::Prefix, part) },
+        Test::EndsWith(part) => doc! { path: filter::pattern(Match::Suffix, part) },
+        Test::Digits(digits) => filter::has_digits(column, digits),
+        Test::Range { from, to } => {
+            let range = between(from.as_ref(), to.as_ref(), |bound| value(&bound.value));
+            let mut ways = vec![filter::lies_in(path, &range)];
+            let is_time =
+                |bound: &Option<Bound>| matches!(bound, Some(Bound { value: Operand::Time(_), .. }));
+            if (is_time(from) || is_time(to)) && column.db_type.class != Class::Date {
+                ways.extend(kept_times(path, from.as_ref(), to.as_ref()));
+            }
+            filter::any(ways)
+        }
+        Test::Null => doc! { "$nor": [filter::has_value(path)] },
+        Test::NotNull => filter::has_value(path),
+    }
+}
+
+/// The two ends of a range as conditions on one value.
+fn between(from: Option<&Bound>, to: Option<&Bound>, value: impl Fn(&Bound) -> Bson) -> Document {
+    let edge = |bound: &Bound, beyond: &str, exactly: &str| {
+        (if bound.inclusive { exactly } else { beyond }.to_owned(), value(bound))
+    };
+    let mut range = Document::new();
+    range.extend(from.map(|bound| edge(bound, "$gt", "$gte")));
+    range.extend(to.map(|bound| edge(bound, "$lt", "$lte")));
+    range
+}
+
+/// The range for times that are kept as numbers or as texts: see [`time`].
+fn kept_times(path: &str, from: Option<&Bound>, to: Option<&Bound>) -> Vec<Document> {
+    let time = |bound: &Bound| match bound.value {
+        Operand::Time(time) => time,
+        _ => jiff::Timestamp::UNIX_EPOCH,
+    };
+    let stretches = |bound: &Bound, beyond: &str, exactly: &str| {
+        time::stretches(time(bound), if bound.inclusive { exactly } else { beyond })
+    };
+    let lower = from.map(|bound| (stretches(bound, ">", ">="), if bound.inclusive { "$gte" } else { "$gt" }));
+    let upper = to.map(|bound| (stretches(bound, "<", "<="), if bound.inclusive { "$lte" } else { "$lt" }));
+    let numbers =
+        time::stretches(jiff::Timestamp::UNIX_EPOCH, "<").into_iter().enumerate().map(|(at, whole)| {
+            let mut range = Document::new();
+            let (operator, edge) = match &lower {
+                Some((lower, operator)) if lower[at].time >= whole.from => (*operator, lower[at].time),
+                _ => ("$gte", whole.from),
+            };
+            range.insert(operator, edge);
+            let (operator, edge) = match &upper {
+                Some((upper, operator)) if upper[at].time < whole.to => (*operator, upper[at].time),
+                _ => ("$lt", whole.to),
+            };
+            range.insert(operator, edge);
+            filter::lies_in(path, &range)
+        });
+    let shaped = |pattern: &str, value: &dyn Fn(&Bound) -> Bson| {
+        filter::all_of(vec![
+            filter::lies_in(path, &between(from, to, value)),
+            doc! { path: filter::shaped(pattern) },
+        ])
+    };
+    let mut ways: Vec<Document> = numbers.collect();
+    ways.extend((0..4).map(|at| {
+        let digits = |bound: &Bound| Bson::from(time::digits(time(bound))[at].1.clone());
+        shaped(&format!("[0-9]{{{}}}", [14, 10, 13, 16][at]), &digits)
+    }));
+    let dashed = |bound: &Bound| Bson::from(time(bound).strftime("%Y-%m-%dT%H:%M:%S").to_string());
+    ways.push(shaped("[0-9]{4}-.*", &dashed));
+    ways
+}
+
+/// Everything that is the same as the operand, for `$in`.
+fn same(column: &Column, operand: &Operand) -> Vec<Bson> {
+    match operand {
+        Operand::Text(wanted) => {
+            let form = column.access.equals.as_ref().map(|served| served.form);
+            let mut same: Vec<Bson> = match form {
+                // So that the index finds them.
+                Some(form) if !form.folds => spellings(wanted, form).into_iter().map(Bson::from).collect(),
+                _ => vec![filter::whole(wanted, "i")],
+            };
+            if column.db_type.class != Class::Text {
+                same.extend(other_than_text(wanted, column));
+            }
+            same
+        }
+        Operand::Number(number) => {
+            // One tenth is not the same number in two and in ten.
+            let decimal = number.as_str().parse::<Decimal128>().ok().map(Bson::Decimal128);
+            std::iter::once(value(operand)).chain(decimal).collect()
+        }
+        Operand::Uuid(uuid) => {
+            let texts = uuids::spellings(*uuid).into_iter().map(Bson::from);
+            values::uuid_readings(*uuid, column.bytes).into_iter().chain(texts).collect()
+        }
+        other => vec![value(other)],
+    }
+}
+
+/// Every value that reads as `text` and is none.
+fn other_than_text(text: &str, column: &Column) -> Vec<Bson> {
+    let mut values = values::readings(text, column.bytes);
+    values.retain(|value| Class::of(value) != Some(Class::Text));
+    values
+}
+
+fn value(operand: &Operand) -> Bson {
+    match operand {
+        Operand::Integer(number) => (*number).into(),
+        Operand::Number(number) => number.to_f64().into(),
+        Operand::Boolean(truth) => (*truth).into(),
+        Operand::Time(time) => DateTime::from_millis(time.as_millisecond()).into(),
+        Operand::Uuid(uuid) => {
+            Bson::Binary(Binary { subtype: BinarySubtype::Uuid, bytes: uuid.as_bytes().to_vec() })
+        }
+        Operand::Text(text) => text.clone().into(),
+    }
+}

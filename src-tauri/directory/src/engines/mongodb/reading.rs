@@ -1,0 +1,523 @@
+//! One question to the servers, that nothing can leave running there.
+//!
+//! A future that is dropped closes its connection, and a server looks for that twice a second. So each
+//! question is a session of its own; whoever drops a [`Reading`] before its end (a cancelled search, a
+//! deadline, a closed window) leaves a task behind that ends the session on the server that works for
+//! it, which everybody may do to their own.
+//! <https://www.mongodb.com/docs/manual/reference/command/killSessions/>
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bson::raw::RawDocumentBuf;
+use bson::{Bson, Document, Utf8Lossy, doc};
+use mongodb::error::{Error as DriverError, ErrorKind};
+use mongodb::event::EventHandler;
+use mongodb::event::command::CommandEvent;
+use mongodb::options::{AuthMechanism, ClientOptions, Collation, SelectionCriteria, ServerAddress, Tls};
+use mongodb::{Client, ClientSession, Collection, Database, SessionCursor};
+use secrecy::ExposeSecret;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::config::DirectoryConfig;
+use crate::engines::mongodb::connect;
+use crate::engines::mongodb::connect::QUESTIONS;
+use crate::engines::mongodb::errors;
+use crate::engines::mongodb::sight::Sight;
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::faults::timed_out;
+use crate::reach::link::{CONNECT_TIMEOUT, Link, Password};
+use crate::reach::wire::Address;
+use crate::reach::wire::stranger;
+use crate::reach::wire::stranger::{MONGODB, Stranger};
+
+/// So much later than its time a server may answer that time is up.
+const LATE: Duration = Duration::from_millis(250);
+/// A server that is there answers a ping by then, however busy it is.
+const PULSE: Duration = Duration::from_secs(2);
+
+/// Which server works for which session. Filled while a question runs.
+type Addresses = Arc<Mutex<HashMap<SessionId, Option<ServerAddress>>>>;
+/// The bytes of a session's UUID.
+type SessionId = Vec<u8>;
+
+/// The connections of one directory. Not `Debug`: the client's options hold the password.
+pub(crate) struct Server {
+    client: tokio::sync::Mutex<Current>,
+    /// With its handlers, and the password of the first client.
+    options: ClientOptions,
+    link: Arc<Link>,
+    pub(crate) part: DirectoryConfig,
+    pub(crate) database: String,
+    turns: Arc<Semaphore>,
+    addresses: Addresses,
+    sight: Arc<Mutex<Sight>>,
+    /// The client's connections are worth nothing: the next question makes a new one.
+    is_stale: AtomicBool,
+    login_refused: AtomicBool,
+    /// It is a view that has a collation of its own, and takes no other one.
+    keeps_collation: AtomicBool,
+}
+
+/// The client, and what it logs in with.
+struct Current {
+    client: Client,
+    password: Password,
+}
+
+/// A `find`.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Find {
+    pub(crate) filter: Document,
+    pub(crate) projection: Document,
+    pub(crate) sort: Document,
+    pub(crate) collation: Option<Collation>,
+    pub(crate) skip: u64,
+    pub(crate) limit: usize,
+}
+
+impl Server {
+    /// Makes a client; it connects by itself, to the servers that it finds.
+    pub(crate) async fn connect(link: Arc<Link>, part: &DirectoryConfig) -> Result<Arc<Self>> {
+        errors::TLS.files_are_there(&part.url)?;
+        // Where the password may not go, its tunnel is not opened either.
+        let password = link.password().await?;
+        link.ready().await?;
+        let made = connect::options(part, password.secret.as_ref(), link.socks_port()).await;
+        let (mut options, database) = made?;
+        let addresses = Addresses::default();
+        let sight: Arc<Mutex<Sight>> = Arc::default();
+        options.command_event_handler = Some(EventHandler::callback({
+            let addresses = Arc::clone(&addresses);
+            move |event| {
+                if let CommandEvent::Started(event) = event
+                    && let Some(session) = event.command.get_document("lsid").ok().and_then(session_key)
+                    && let Some(address) = locked(&addresses).get_mut(&session)
+                {
+                    *address = Some(event.connection.address);
+                }
+            }
+        }));
+        options.sdam_event_handler = Some(EventHandler::callback({
+            let sight = Arc::clone(&sight);
+            move |event| locked(&sight).notice(event)
+        }));
+        let made = Client::with_options(options.clone());
+        let client = made.map_err(|error| errors::from_driver(error, part, None))?;
+        Ok(Arc::new(Self {
+            client: tokio::sync::Mutex::new(Current { client, password }),
+            options,
+            link,
+            part: part.clone(),
+            database,
+            turns: Arc::new(Semaphore::new(QUESTIONS as usize)),
+            addresses,
+            sight,
+            is_stale: AtomicBool::new(false),
+            login_refused: AtomicBool::new(false),
+            keeps_collation: AtomicBool::new(false),
+        }))
+    }
+
+    /// The client that questions are asked by. One whose connections went silent would wait for them, and
+    /// one whose password expired cannot make any.
+    async fn client(&self) -> Result<Client> {
+        self.link.ready().await?;
+        let mut current = self.client.lock().await;
+        if self.is_stale.swap(false, Ordering::Relaxed) {
+            let password = self.link.password().await?;
+            let mut options = self.options.clone();
+            if let Some(credential) = &mut options.credential {
+                let is_certificate = credential.mechanism == Some(AuthMechanism::MongoDbX509);
+                credential.password = password
+                    .secret
+                    .as_ref()
+                    .filter(|_| !is_certificate)
+                    .map(|password| password.expose_secret().to_owned());
+            }
+            let made = Client::with_options(options);
+            let client = made.map_err(|error| errors::from_driver(error, &self.part, None))?;
+            // Who still asks by the old one, or stops something there, keeps it until that is done.
+            *current = Current { client, password };
+        }
+        Ok(current.client.clone())
+    }
+
+    /// Waits until the tunnel breaks, and with it everything that is asked; without one, for ever.
+    pub(crate) async fn broken(&self) {
+        self.link.broken().await;
+        self.is_stale.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the servers refused a password that can be made anew, and now will be.
+    pub(crate) async fn logs_in_again(&self) -> bool {
+        let refused = self.login_refused.swap(false, Ordering::Relaxed);
+        let again = refused && self.link.refused(&self.client.lock().await.password).await;
+        self.is_stale.fetch_or(again, Ordering::Relaxed);
+        again
+    }
+
+    /// Why a server cannot be reached, where a tunnel leads there.
+    pub(crate) async fn explained(&self, error: DirectoryError) -> DirectoryError {
+        if error.code == DirectoryCode::Unreachable {
+            self.is_stale.store(true, Ordering::Relaxed);
+        }
+        self.link.explained(error).await.0
+    }
+
+    pub(crate) fn failed(&self, error: DriverError) -> DirectoryError {
+        if matches!(*error.kind, ErrorKind::ServerSelection { .. })
+            && let Some(error) = locked(&self.sight).strangers(&self.part)
+        {
+            return error;
+        }
+        let seen = locked(&self.sight).last.clone();
+        let is_login = errors::is_login(&error) || seen.as_ref().is_some_and(errors::is_login);
+        let error = errors::from_driver(error, &self.part, seen);
+        if !is_login {
+            return error;
+        }
+        self.login_refused.store(true, Ordering::Relaxed);
+        self.link.refusal(error)
+    }
+
+    /// One of the servers can be reached, and none has said a word: they sleep.
+    pub(crate) async fn sleeps(&self) -> bool {
+        // Through a tunnel nobody knows.
+        if self.link.socks_port().is_some() || locked(&self.sight).has_answer() {
+            return false;
+        }
+        for host in &self.options.hosts {
+            if let ServerAddress::Tcp { host, port, .. } = host {
+                let host = host.trim_start_matches('[').trim_end_matches(']');
+                let calling = tokio::net::TcpStream::connect((host, port.unwrap_or(27017)));
+                if tokio::time::timeout(CONNECT_TIMEOUT, calling).await.is_ok_and(|called| called.is_ok()) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether the server says a word on a connection that asks for nothing. One that is only busy does.
+    async fn has_pulse(&self, client: &Client, address: ServerAddress) -> bool {
+        let admin = client.database("admin");
+        let ping = admin.run_command(doc! { "ping": 1 }).selection_criteria(only(address));
+        match tokio::time::timeout(PULSE, ping).await {
+            Ok(Ok(_)) => true,
+            // Whatever it says, it says something.
+            Ok(Err(error)) => errors::code(&error).is_some(),
+            Err(_) => false,
+        }
+    }
+
+    /// Why there is no such server, if another program is in its place.
+    pub(crate) async fn stranger(&self) -> Option<DirectoryError> {
+        // Through a tunnel nobody knows.
+        if self.link.socks_port().is_some() || locked(&self.sight).has_answer() {
+            return None;
+        }
+        let place = errors::place(&self.part);
+        for host in &self.options.hosts {
+            let ServerAddress::Tcp { host, port, .. } = host else { continue };
+            let host = host.trim_start_matches('[').trim_end_matches(']');
+            let address = Address::Tcp(host.to_owned(), port.unwrap_or(MONGODB.port));
+            let met = tokio::time::timeout(CONNECT_TIMEOUT, Stranger::met(&address)).await;
+            let encrypts = matches!(self.options.tls, Some(Tls::Enabled(_)));
+            match met.ok().flatten() {
+                Some(Stranger::Tls) if !encrypts => return Some(errors::wants_tls(&self.part)),
+                // It is what it should be; perhaps only one of the two speaks TLS.
+                Some(Stranger::MongoDb) => match (encrypts, stranger::speaks_tls(&address).await) {
+                    (true, false) => return Some(errors::no_tls(&self.part)),
+                    (false, true) => return Some(errors::wants_tls(&self.part)),
+                    _ => {}
+                },
+                None | Some(Stranger::Tls) => {}
+                Some(stranger) => return Some(stranger.told(&place, &MONGODB)),
+            }
+        }
+        None
+    }
+
+    /// The URL names one server and wants no other.
+    pub(crate) fn is_one(&self) -> bool {
+        self.options.direct_connection == Some(true)
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(crate) async fn close(&self) {
+        let client = self.client.lock().await.client.clone();
+        client.shutdown().immediate(true).await;
+    }
+}
+
+/// One question, until its time is up.
+pub(crate) struct Reading {
+    server: Arc<Server>,
+    client: Client,
+    session: ClientSession,
+    key: SessionId,
+    deadline: Instant,
+    /// A command is on its way.
+    asking: bool,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Reading {
+    pub(crate) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
+        let turn = Arc::clone(&server.turns).acquire_owned().await.expect("it is never closed");
+        // Not causally consistent: no secondary has to catch up before it answers.
+        let client = server.client().await?;
+        let session = client.start_session().causal_consistency(false).await;
+        let session = session.map_err(|error| server.failed(error))?;
+        let key = session_key(session.id()).unwrap_or_default();
+        locked(&server.addresses).insert(key.clone(), None);
+        let deadline = Instant::now() + limit;
+        Ok(Self { server: Arc::clone(server), client, session, key, deadline, asking: false, _turn: turn })
+    }
+
+    /// The documents that a `find` gives; text that is no UTF-8 is repaired.
+    pub(crate) async fn find(&mut self, find: Find) -> Result<Vec<Document>> {
+        let found = self.try_find(find.clone()).await?;
+        match found {
+            Err(error) if self.learns_collation(&error) => self.try_find(find).await?,
+            found => found,
+        }
+        .map_err(|error| self.server.failed(error))
+    }
+
+    /// A view that has a collation refuses to be asked with another one.
+    fn learns_collation(&self, error: &DriverError) -> bool {
+        // OptionNotSupportedOnView
+        errors::code(error) == Some(167) && !self.server.keeps_collation.swap(true, Ordering::Relaxed)
+    }
+
+    fn collation(&self, wanted: Option<Collation>) -> Option<Collation> {
+        let keeps = self.server.keeps_collation.load(Ordering::Relaxed);
+        (!keeps).then(|| wanted.unwrap_or_else(simple))
+    }
+
+    async fn try_find(&mut self, find: Find) -> Result<Result<Vec<Document>, DriverError>> {
+        let (collection, collation) = (self.collection(), self.collation(find.collation));
+        self.try_ask(async move |session, left| {
+            let limit = i64::try_from(find.limit).unwrap_or(i64::MAX);
+            let mut asked = collection
+                .find(find.filter)
+                .projection(find.projection)
+                .limit(limit)
+                .batch_size(u32::try_from(find.limit).unwrap_or(u32::MAX))
+                .max_time(left);
+            if let Some(collation) = collation {
+                asked = asked.collation(collation);
+            }
+            if !find.sort.is_empty() {
+                asked = asked.sort(find.sort);
+            }
+            if find.skip > 0 {
+                asked = asked.skip(find.skip);
+            }
+            let cursor = asked.session(&mut *session).await?;
+            all(cursor, session).await
+        })
+        .await
+    }
+
+    /// The same, within a part of the time.
+    pub(crate) async fn find_within(&mut self, limit: Duration, find: Find) -> Result<Vec<Document>> {
+        let deadline = self.deadline;
+        self.deadline = deadline.min(Instant::now() + limit);
+        let found = self.find(find).await;
+        self.deadline = deadline;
+        found
+    }
+
+    pub(crate) async fn aggregate(
+        &mut self,
+        pipeline: Vec<Document>,
+        collation: Option<Collation>,
+    ) -> Result<Vec<Document>> {
+        let gathered = self.try_aggregate(pipeline.clone(), collation.clone()).await?;
+        match gathered {
+            Err(error) if self.learns_collation(&error) => self.try_aggregate(pipeline, collation).await?,
+            gathered => gathered,
+        }
+        .map_err(|error| self.server.failed(error))
+    }
+
+    async fn try_aggregate(
+        &mut self,
+        pipeline: Vec<Document>,
+        collation: Option<Collation>,
+    ) -> Result<Result<Vec<Document>, DriverError>> {
+        let (collection, collation) = (self.collection(), self.collation(collation));
+        self.try_ask(async move |session, left| {
+            let mut asked = collection.aggregate(pipeline).with_type::<RawDocumentBuf>().max_time(left);
+            if let Some(collation) = collation {
+                asked = asked.collation(collation);
+            }
+            all(asked.session(&mut *session).await?, session).await
+        })
+        .await
+    }
+
+    /// The same, within a part of the time: a view has no books.
+    pub(crate) async fn estimate_within(&mut self, limit: Duration) -> Result<u64> {
+        let deadline = self.deadline;
+        self.deadline = deadline.min(Instant::now() + limit);
+        let estimate = self.estimate().await;
+        self.deadline = deadline;
+        estimate
+    }
+
+    /// How many documents there are, as the server's own books say.
+    pub(crate) async fn estimate(&mut self) -> Result<u64> {
+        let count = doc! { "count": &self.server.part.table };
+        let said = self.command(count).await?;
+        let number = said.get("n").map(|number| match number {
+            Bson::Int32(number) => i64::from(*number),
+            Bson::Int64(number) => *number,
+            Bson::Double(number) => {
+                #[allow(clippy::cast_possible_truncation, reason = "a count")]
+                let number = *number as i64;
+                number
+            }
+            _ => 0,
+        });
+        Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+    }
+
+    /// A command of the directory's database, with the time that is left.
+    pub(crate) async fn command(&mut self, mut command: Document) -> Result<Document> {
+        let database = self.database();
+        let preference = database.selection_criteria().cloned();
+        self.ask(async move |session, left| {
+            command.insert("maxTimeMS", i64::try_from(left.as_millis()).unwrap_or(i64::MAX).max(1));
+            let mut asked = database.run_command(command);
+            if let Some(preference) = preference {
+                asked = asked.selection_criteria(preference);
+            }
+            asked.session(session).await
+        })
+        .await
+    }
+
+    pub(crate) async fn ask<T>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut ClientSession, Duration) -> Result<T, DriverError>,
+    ) -> Result<T> {
+        self.try_ask(ask).await?.map_err(|error| self.server.failed(error))
+    }
+
+    /// The same, for whoever wants to know what the server said.
+    pub(crate) async fn try_ask<T>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut ClientSession, Duration) -> Result<T, DriverError>,
+    ) -> Result<Result<T, DriverError>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(timed_out(&self.server.part));
+        }
+        if let Some(address) = locked(&self.server.addresses).get_mut(&self.key) {
+            *address = None;
+        }
+        self.asking = true;
+        // The server keeps the time, but for what it cannot interrupt; a network that fell silent keeps none.
+        let mut answer = std::pin::pin!(ask(&mut self.session, left));
+        let mut answered = tokio::time::timeout(left + LATE, &mut answer).await;
+        if answered.is_err() {
+            // Not even to say that time is up: the server may have fallen silent.
+            self.server.is_stale.store(true, Ordering::Relaxed);
+            let working = locked(&self.server.addresses).get(&self.key).cloned().flatten();
+            if let Some(address) = working {
+                if self.server.has_pulse(&self.client, address).await {
+                    return Err(timed_out(&self.server.part));
+                }
+                let silent = "it fell silent in the middle of a question";
+                return Err(errors::unreachable(&self.server.part, silent));
+            }
+            // It has not even reached a server.
+            answered = tokio::time::timeout(CONNECT_TIMEOUT, answer).await;
+        }
+        let answer = answered
+            .map_err(|_| errors::unreachable(&self.server.part, "no connection could be made in time"))?;
+        self.asking = false;
+        Ok(answer)
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        self.client.database(&self.server.database)
+    }
+
+    pub(crate) fn failed(&self, error: DriverError) -> DirectoryError {
+        self.server.failed(error)
+    }
+
+    fn collection(&self) -> Collection<RawDocumentBuf> {
+        self.database().collection(&self.server.part.table)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let address = locked(&self.server.addresses).remove(&self.key).flatten();
+        // Else the program ends; the time limit bounds what is left.
+        if self.asking
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(stop(self.client.clone(), self.session.id().clone(), address));
+        }
+    }
+}
+
+/// Ends the session, and with it what runs for it.
+async fn stop(client: Client, session: Document, address: Option<ServerAddress>) {
+    let admin = client.database("admin");
+    let mut kill = admin.run_command(doc! { "killSessions": [session] });
+    if let Some(working) = address {
+        kill = kill.selection_criteria(only(working));
+    }
+    // Where it cannot be done the closed connection does it, half a second later.
+    match tokio::time::timeout(CONNECT_TIMEOUT, kill).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::debug!("a session could not be ended: {error}"),
+        Err(_) => tracing::debug!("a session could not be ended in time"),
+    }
+}
+
+/// This server and no other.
+fn only(address: ServerAddress) -> SelectionCriteria {
+    SelectionCriteria::Predicate(Arc::new(move |server| *server.address() == address))
+}
+
+async fn all(
+    mut cursor: SessionCursor<RawDocumentBuf>,
+    session: &mut ClientSession,
+) -> Result<Vec<Document>, DriverError> {
+    let mut documents = Vec::new();
+    while let Some(document) = cursor.next(session).await {
+        let document: Utf8Lossy<Document> = document?.as_ref().try_into()?;
+        documents.push(document.0);
+    }
+    Ok(documents)
+}
+
+/// Byte by byte, whatever the collection's own default is.
+fn simple() -> Collation {
+    Collation::builder().locale("simple").build()
+}
+
+fn session_key(session: &Document) -> Option<SessionId> {
+    match session.get("id") {
+        Some(Bson::Binary(id)) => Some(id.bytes.clone()),
+        _ => None,
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,78 @@
+//! What the driver sees when it looks after its servers: which ones answered, and why others did not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mongodb::ServerType;
+use mongodb::error::{Error as DriverError, ErrorKind};
+use mongodb::event::sdam::SdamEvent;
+
+use crate::config::DirectoryConfig;
+use crate::engines::mongodb::errors;
+use crate::error::{DirectoryCode, DirectoryError};
+
+#[derive(Default)]
+pub(crate) struct Sight {
+    /// Why the driver could not look after a server, when it last could not.
+    pub(crate) last: Option<DriverError>,
+    /// Servers that have answered, by name.
+    answered: BTreeSet<String>,
+    failing: BTreeMap<String, DriverError>,
+    set: Option<String>,
+}
+
+impl Sight {
+    pub(crate) fn notice(&mut self, event: SdamEvent) {
+        let event = match event {
+            SdamEvent::ServerDescriptionChanged(event) => event,
+            // One that its set knows by another name is gone by the time that its description would be told.
+            SdamEvent::ServerHeartbeatSucceeded(event) => {
+                self.answered.insert(event.server_address.to_string());
+                self.set = event.reply.get_str("setName").ok().map(str::to_owned).or(self.set.take());
+                return;
+            }
+            _ => return,
+        };
+        let (name, seen) = (event.address.to_string(), &event.new_description);
+        self.last = seen.error().cloned();
+        if let Some(error) = seen.error() {
+            self.failing.insert(name, error.clone());
+        } else if seen.server_type() != ServerType::Unknown {
+            self.failing.remove(&name);
+            self.answered.insert(name);
+        }
+    }
+
+    /// A server has answered: none of them sleeps.
+    pub(crate) fn has_answer(&self) -> bool {
+        !self.answered.is_empty()
+    }
+
+    /// Why no server is found although one answers: it is known to its fellows by a name that means nothing here.
+    pub(crate) fn strangers(&self, part: &DirectoryConfig) -> Option<DirectoryError> {
+        let mut strangers: Vec<(&String, &DriverError)> =
+            self.failing.iter().filter(|(name, _)| !part.url.contains(name.as_str())).collect();
+        strangers.retain(|(name, _)| !self.answered.contains(name.as_str()));
+        if self.answered.is_empty() || strangers.is_empty() {
+            return None;
+        }
+        let is_unknown = strangers.iter().any(|(_, error)| match &*error.kind {
+            ErrorKind::DnsResolve { .. } => true,
+            ErrorKind::Io(cause) => cause.to_string().contains("lookup address"),
+            _ => false,
+        });
+        let names: Vec<&str> = strangers.iter().map(|(name, _)| name.as_str()).collect();
+        let why =
+            if is_unknown { "a name that is not known here" } else { "which cannot be reached from here" };
+        let set = self.set.as_ref().map(|set| format!(" \"{set}\"")).unwrap_or_default();
+        let message = format!(
+            "{} answers, but its replica set{set} calls its members {}, {why}.",
+            errors::place(part),
+            names.join(", ")
+        );
+        let separator = if part.url.contains('?') { '&' } else { '?' };
+        Some(DirectoryError::new(DirectoryCode::Unreachable, message).hint(format!(
+            "To read from the server that the URL names, and no other, add {separator}directConnection=true to \
+             directory.url (with one host in it). Or let this computer know those names."
+        )))
+    }
+}

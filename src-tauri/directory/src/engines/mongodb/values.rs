@@ -1,0 +1,283 @@
+//! BSON for people and back: what a value is, how it reads, and which values could read as a text.
+
+use bson::spec::BinarySubtype;
+use bson::{Binary, Bson, DateTime, Decimal128};
+
+use crate::model::FieldKind;
+use crate::schema::bytes::{BYTES_READ, Bytes, from_hex};
+use crate::schema::cell::shortened;
+use crate::schema::uuids;
+use crate::schema::value::hex;
+
+/// Values that MongoDB compares with one another; in the order in which it sorts them.
+/// <https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Class {
+    MinKey,
+    Number,
+    Text,
+    Object,
+    Array,
+    Binary,
+    ObjectId,
+    Boolean,
+    Date,
+    Timestamp,
+    Regex,
+    Code,
+    CodeWithScope,
+    MaxKey,
+}
+
+const CLASSES: [(Class, &[&str]); 14] = [
+    (Class::MinKey, &["minKey"]),
+    (Class::Number, &["number"]),
+    (Class::Text, &["string", "symbol"]),
+    (Class::Object, &["object"]),
+    (Class::Array, &["array"]),
+    (Class::Binary, &["binData"]),
+    (Class::ObjectId, &["objectId"]),
+    (Class::Boolean, &["bool"]),
+    (Class::Date, &["date"]),
+    (Class::Timestamp, &["timestamp"]),
+    (Class::Regex, &["regex"]),
+    (Class::Code, &["javascript"]),
+    (Class::CodeWithScope, &["javascriptWithScope"]),
+    (Class::MaxKey, &["maxKey"]),
+];
+
+impl Class {
+    /// `None`: no value at all.
+    pub(crate) fn of(value: &Bson) -> Option<Self> {
+        Some(match value {
+            Bson::Null | Bson::Undefined => return None,
+            Bson::Int32(_) | Bson::Int64(_) | Bson::Double(_) | Bson::Decimal128(_) => Self::Number,
+            Bson::String(_) | Bson::Symbol(_) => Self::Text,
+            Bson::Document(_) | Bson::DbPointer(_) => Self::Object,
+            Bson::Array(_) => Self::Array,
+            Bson::Binary(_) => Self::Binary,
+            Bson::ObjectId(_) => Self::ObjectId,
+            Bson::Boolean(_) => Self::Boolean,
+            Bson::DateTime(_) => Self::Date,
+            Bson::Timestamp(_) => Self::Timestamp,
+            Bson::RegularExpression(_) => Self::Regex,
+            Bson::JavaScriptCode(_) => Self::Code,
+            Bson::JavaScriptCodeWithScope(_) => Self::CodeWithScope,
+            Bson::MinKey => Self::MinKey,
+            Bson::MaxKey => Self::MaxKey,
+        })
+    }
+
+    /// For `$type`.
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        CLASSES.iter().filter(|(class, _)| *class == self).flat_map(|(_, names)| names.to_vec()).collect()
+    }
+
+    /// All types that sort behind this one's, or before.
+    pub(crate) fn beyond(self, up: bool) -> Vec<&'static str> {
+        let lies = |class: Self| if up { class > self } else { class < self };
+        CLASSES.iter().filter(|(class, _)| lies(*class)).flat_map(|(_, names)| names.to_vec()).collect()
+    }
+}
+
+/// What a value is to Understudy; `None` for none.
+pub(crate) fn kind(value: &Bson) -> Option<FieldKind> {
+    Some(match value {
+        Bson::Null | Bson::Undefined => return None,
+        Bson::Int32(_) | Bson::Int64(_) => FieldKind::Integer,
+        Bson::Double(_) | Bson::Decimal128(_) => FieldKind::Number,
+        Bson::Boolean(_) => FieldKind::Boolean,
+        Bson::DateTime(_) => FieldKind::Time,
+        Bson::Binary(binary) if uuid(binary, Bytes::default()).is_some() => FieldKind::Uuid,
+        Bson::Document(_) | Bson::Array(_) => FieldKind::Json,
+        _ => FieldKind::Text,
+    })
+}
+
+/// The value as people read it, exactly; `None` for none.
+pub(crate) fn text(value: &Bson, column: Bytes) -> Option<String> {
+    Some(match value {
+        Bson::Null | Bson::Undefined => return None,
+        Bson::String(text) | Bson::Symbol(text) | Bson::JavaScriptCode(text) => text.clone(),
+        Bson::Int32(number) => number.to_string(),
+        Bson::Int64(number) => number.to_string(),
+        Bson::Double(number) => double(*number),
+        Bson::Decimal128(number) => number.to_string(),
+        Bson::Boolean(truth) => truth.to_string(),
+        Bson::ObjectId(id) => id.to_hex(),
+        Bson::DateTime(time) => millis(time.timestamp_millis()),
+        Bson::Timestamp(time) => millis(i64::from(time.time) * 1000),
+        Bson::Binary(binary) => match uuid(binary, column) {
+            Some(uuid) => uuid.to_string(),
+            None if binary.subtype == BinarySubtype::Generic => column.shown(&binary.bytes),
+            None => hex(&binary.bytes),
+        },
+        Bson::RegularExpression(regex) => format!("/{}/{}", regex.pattern, regex.options),
+        Bson::MinKey => "MinKey".to_owned(),
+        Bson::MaxKey => "MaxKey".to_owned(),
+        other => other.clone().into_relaxed_extjson().to_string(),
+    })
+}
+
+/// The same for a cell: cut.
+pub(crate) fn cell(value: &Bson, column: Bytes) -> Option<String> {
+    Some(shortened(match value {
+        // Cut before it becomes text.
+        Bson::Binary(binary) if binary.bytes.len() >= BYTES_READ => column.cell(&binary.bytes[..BYTES_READ]),
+        value => text(value, column)?,
+    }))
+}
+
+/// As JavaScript writes it: whole numbers without a point, as that is what most of them are.
+fn double(number: f64) -> String {
+    // Up to here every whole number is exact.
+    const WHOLE: f64 = 9_007_199_254_740_992.0;
+    if number.is_nan() {
+        "NaN".to_owned()
+    } else if number.is_infinite() {
+        if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
+    } else if number.fract() == 0.0 && number.abs() < WHOLE {
+        format!("{number:.0}")
+    } else {
+        format!("{number:?}")
+    }
+}
+
+/// RFC 3339; where years have no four digits, as ISO 8601 extends it or as milliseconds since 1970.
+fn millis(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |time| time.to_string())
+}
+
+/// The old subtype has the order of whichever driver wrote it.
+/// <https://github.com/mongodb/specifications/blob/master/source/bson-binary-uuid/uuid.md>
+fn uuid(binary: &Binary, column: Bytes) -> Option<uuid::Uuid> {
+    let sixteen = <[u8; 16]>::try_from(&binary.bytes[..]).ok()?;
+    match binary.subtype {
+        BinarySubtype::Uuid => Some(uuid::Uuid::from_bytes(sixteen)),
+        BinarySubtype::UuidOld => Some(column.order.uuid(sixteen)),
+        _ => None,
+    }
+}
+
+/// A UUID as each value that may hold it, but for texts.
+pub(crate) fn uuid_readings(uuid: uuid::Uuid, column: Bytes) -> Vec<Bson> {
+    let kept = column.order.bytes(uuid).to_vec();
+    let binary = |subtype, bytes| Bson::Binary(Binary { subtype, bytes });
+    vec![
+        binary(BinarySubtype::Uuid, uuid.as_bytes().to_vec()),
+        binary(BinarySubtype::UuidOld, kept.clone()),
+        binary(BinarySubtype::Generic, kept),
+    ]
+}
+
+/// Every value that reads as `text`, or that somebody who wrote it may mean.
+pub(crate) fn readings(text: &str, column: Bytes) -> Vec<Bson> {
+    let mut readings: Vec<Bson> = uuids::also_spelled(text).into_iter().map(Bson::String).collect();
+    // Equal to whole numbers of any width, and to doubles.
+    let whole = text.parse::<i64>().ok();
+    readings.extend(whole.map(Bson::Int64));
+    let number = text.parse::<f64>().ok().filter(|number| whole.is_none() && double(*number) == text);
+    readings.extend(number.map(Bson::Double));
+    let decimal = || text.parse::<Decimal128>().ok().filter(|number| number.to_string() == text);
+    if whole.is_none() && text.bytes().any(|byte| byte.is_ascii_digit()) {
+        readings.extend(decimal().map(Bson::Decimal128));
+    }
+    readings.extend(bson::oid::ObjectId::parse_str(text).map(Bson::ObjectId));
+    readings.extend(uuids::read(text).into_iter().flat_map(|uuid| uuid_readings(uuid, column)));
+    readings.extend(text.parse::<bool>().map(Bson::Boolean));
+    // A time that no calendar has is shown as its milliseconds.
+    let beyond = whole.filter(|whole| millis(*whole) == text);
+    readings.extend(beyond.map(|millis| Bson::DateTime(DateTime::from_millis(millis))));
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        readings.push(Bson::DateTime(DateTime::from_millis(time.as_millisecond())));
+    }
+    if column.uuids {
+        let texts = column.readings(text).into_iter();
+        readings.extend(texts.map(|bytes| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })));
+    }
+    // Which subtype it has is not shown.
+    let hex = from_hex(text).into_iter();
+    readings.extend(hex.flat_map(|bytes| {
+        (0..=u8::MAX)
+            .map(move |subtype| Bson::Binary(Binary { subtype: subtype.into(), bytes: bytes.clone() }))
+    }));
+    readings.extend(document(text));
+    readings
+}
+
+/// A document that is shown as `text`. One with a `$` would be an operator to the server, and is nobody's id.
+fn document(text: &str) -> Option<Bson> {
+    let json: serde_json::Value = serde_json::from_str(text).ok().filter(|_| text.starts_with('{'))?;
+    let is_plain = json.as_object()?.keys().all(|key| !key.starts_with('$'));
+    json.try_into().ok().filter(|_| is_plain)
+}
+
+/// Whether [`readings`] of the text that is shown for `id` have it among them.
+pub(crate) fn can_be_opened(id: &Bson, column: Bytes) -> bool {
+    let shown = text(id, column);
+    let read = shown.as_deref().map(|shown| readings(shown, column)).unwrap_or_default();
+    read.iter().any(|one| Class::of(one) == Class::of(id) && text(one, column) == shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::doc;
+
+    use super::*;
+
+    const ID: Bytes = Bytes { order: crate::config::UuidBytes::Standard, uuids: true };
+
+    #[test]
+    fn values_read_as_in_the_other_engines() {
+        let uuid = uuid::Uuid::from_u128(7);
+        let binary = |subtype, bytes: &[u8]| Bson::Binary(Binary { subtype, bytes: bytes.to_vec() });
+        for (value, expected) in [
+            (Bson::Null, None),
+            (Bson::Double(1.0), Some("1")),
+            (Bson::Double(-0.1), Some("-0.1")),
+            (Bson::Double(f64::NAN), Some("NaN")),
+            (Bson::Double(f64::NEG_INFINITY), Some("-Infinity")),
+            (Bson::Double(1e300), Some("1e300")),
+            (Bson::Int64(9_007_199_254_740_993), Some("9007199254740993")),
+            (Bson::DateTime(DateTime::from_millis(0)), Some("1970-01-01T00:00:00Z")),
+            (Bson::DateTime(DateTime::from_millis(i64::MAX)), Some("9223372036854775807")),
+            (Bson::DateTime(DateTime::from_millis(-62_198_755_200_000)), Some("-000001-01-01T00:00:00Z")),
+            (binary(BinarySubtype::Generic, &[0, 255]), Some("\\x00ff")),
+            (binary(BinarySubtype::Uuid, uuid.as_bytes()), Some("00000000-0000-0000-0000-000000000007")),
+            (binary(BinarySubtype::Uuid, &[1]), Some("\\x01")),
+            (binary(BinarySubtype::UuidOld, uuid.as_bytes()), Some("00000000-0000-0000-0000-000000000007")),
+            (binary(BinarySubtype::Generic, uuid.as_bytes()), Some("00000000-0000-0000-0000-000000000007")),
+            (binary(BinarySubtype::Generic, b"ada"), Some("ada")),
+            (binary(BinarySubtype::UserDefined(200), b"ada"), Some("\\x616461")),
+            (Bson::Document(doc! { "a": [1_i64, Bson::Null] }), Some(r#"{"a":[1,null]}"#)),
+            (Bson::MinKey, Some("MinKey")),
+        ] {
+            assert_eq!(text(&value, ID).as_deref(), expected, "{value:?}");
+            assert!(expected.is_none() || value == Bson::MinKey || can_be_opened(&value, ID), "{value:?}");
+        }
+        let timestamp = Bson::Timestamp(bson::Timestamp { time: 1, increment: 1 });
+        for value in [timestamp, Bson::MinKey, Bson::Document(doc! { "$gt": "" })] {
+            assert!(!can_be_opened(&value, ID), "{value:?}");
+        }
+        assert_eq!(cell(&Bson::String("ä".repeat(20_000)), ID).unwrap().chars().count(), 2001);
+        assert_eq!(
+            cell(&binary(BinarySubtype::Generic, &vec![0; 20_000]), ID).unwrap().chars().count(),
+            2001
+        );
+    }
+
+    #[test]
+    fn a_text_is_read_as_every_id_that_it_could_be() {
+        let classes =
+            |text: &str| readings(text, Bytes::default()).iter().filter_map(Class::of).collect::<Vec<_>>();
+        assert_eq!(classes("ada"), [Class::Text]);
+        assert_eq!(classes("0100"), [Class::Text, Class::Number]);
+        assert_eq!(classes("1e3"), [Class::Text]);
+        assert_eq!(classes("1.5"), [Class::Text, Class::Number, Class::Number]);
+        assert_eq!(classes("64b7f0c2a1b2c3d4e5f60718"), [Class::Text, Class::ObjectId]);
+        let mut uuid = classes("0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11");
+        uuid.dedup();
+        assert_eq!(uuid, [Class::Text, Class::Binary]);
+        assert_eq!(classes(r#"{"$gt":""}"#), [Class::Text]);
+    }
+}

@@ -1,0 +1,70 @@
+//! What MySQL would need to serve the search, and an account that can read what is mapped and no more.
+
+use crate::engines::mysql::catalogue::{Found, index_name};
+use crate::engines::mysql::server::Flavour;
+use crate::engines::mysql::types::MyType;
+use crate::model::{Service, Tier};
+use crate::plan::coverage::{Advise, services as lines};
+use crate::schema::mapping::Mapping;
+use crate::schema::name::quoted;
+use crate::schema::table::TableColumn;
+use crate::sql::dialect::read_columns;
+
+struct Indexes<'a> {
+    found: &'a Found,
+    mapping: &'a Mapping<MyType>,
+    flavour: Flavour,
+}
+
+impl Advise<MyType> for Indexes<'_> {
+    /// There is no such index: `FULLTEXT` finds words, and its ngrams leave out those with stop words.
+    const CONTAINS_NOTE: &'static str = "";
+
+    fn index(&self, tier: Tier, columns: &[&TableColumn<MyType>]) -> Option<String> {
+        let [column] = columns else { return None };
+        // Indexes are made on tables, not on views, and on no more of a text than fits into one.
+        let is_long = self.found.long.iter().any(|name| name == column.name.as_str());
+        if self.found.is_view || is_long || tier == Tier::Contains || !column.db_type.is_ordered_as_it_is() {
+            return None;
+        }
+        let name = quoted(&column.name);
+        let is_id = column.name == self.mapping.id().name;
+        let minds_case = matches!(&column.db_type, MyType::Text(text) if !text.folds());
+        let indexed = match tier {
+            Tier::Email | Tier::Prefix if minds_case && self.flavour == Flavour::MySql => {
+                format!("(lower({name}))")
+            }
+            // There already, and MariaDB indexes no expressions.
+            Tier::Email | Tier::Prefix if minds_case && column.access.equals.is_some() => return None,
+            _ => name,
+        };
+        let tie = match (is_id, self.found.is_clustered) {
+            (true, _) | (_, true) => String::new(),
+            // Only the primary key stands in an index by itself.
+            (false, false) => format!(", {}", quoted(&self.mapping.id().name)),
+        };
+        // Unique ones of a partitioned table need the columns that it is partitioned by.
+        let unique = if tier == Tier::Id && !self.found.is_partitioned { "UNIQUE " } else { "" };
+        // Other engines lock the table, whatever they are asked for.
+        let how = if self.found.is_innodb { " ALGORITHM=INPLACE LOCK=NONE" } else { "" };
+        Some(format!(
+            "CREATE {unique}INDEX {} ON {} ({indexed}{tie}){how}",
+            index_name(self.found, column),
+            self.mapping.table
+        ))
+    }
+}
+
+pub(crate) fn services(mapping: &Mapping<MyType>, found: &Found, flavour: Flavour) -> Vec<Service> {
+    lines(mapping, &Indexes { found, mapping, flavour })
+}
+
+/// The statements that make such an account. Its password is for whoever runs them to choose: as it
+/// stands, the first one is refused.
+pub(crate) fn reader(mapping: &Mapping<MyType>) -> Vec<String> {
+    let names = read_columns(mapping);
+    vec![
+        "CREATE USER 'understudy'@'%' IDENTIFIED BY <a password> WITH MAX_USER_CONNECTIONS 10".to_owned(),
+        format!("GRANT SELECT ({}) ON {} TO 'understudy'@'%'", names.join(", "), mapping.table),
+    ]
+}

@@ -1,0 +1,236 @@
+//! From `directory.url` and a password to a connection: address, TLS, character set, and which of several servers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::{ConnectOptions, Connection, Row};
+
+use crate::config::DirectoryConfig;
+use crate::engines::mysql::errors;
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::link::{CONNECT_TIMEOUT, Link, Password, Signs, is_loopback};
+use crate::reach::tls::{Authorities, Demand, Trust};
+use crate::reach::tunnel::Entrance;
+use crate::reach::wire::{Address, Login, Route, Wire};
+
+/// What `directory.url` looks like, for people.
+pub(crate) const EXAMPLE: &str = "It looks like mysql://user@host:3306/database";
+
+/// A server that let us in. Not `Debug`: the options hold the password, and show it.
+pub(crate) struct Connected {
+    pub(crate) connection: MySqlConnection,
+    /// For more connections to the same server, as long as `password` is good and `wire` is held.
+    pub(crate) options: MySqlConnectOptions,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) password: Password,
+    /// With the URL of that server.
+    pub(crate) part: DirectoryConfig,
+    /// As the server says it: `10.11.6-MariaDB-0+deb12u1`, `8.4.3`.
+    pub(crate) version: String,
+}
+
+pub(crate) async fn connect(link: &Arc<Link>) -> Result<Connected> {
+    link.connect(connect_to).await
+}
+
+/// One server, and whether it is a replica.
+async fn connect_to(
+    link: Arc<Link>,
+    at: usize,
+    password: Password,
+    signs: Arc<Signs>,
+) -> Result<(Connected, bool)> {
+    let part = link.hosts()[at].clone();
+    let url = ServerUrl::read(&part)?;
+    let wire = Wire::to(url.route(&part, link.entrance(at))?, link.patience() + CONNECT_TIMEOUT).await?;
+    let options = url.options(&wire, password.secret.as_ref());
+    let asked = async {
+        let mut connection = MySqlConnection::connect_with(&options).await?;
+        let question = "SELECT VERSION(), CAST(@@global.read_only AS CHAR)";
+        let answer = sqlx::raw_sql(question).fetch_one(&mut connection).await?;
+        let read_only = answer.try_get_unchecked::<String, _>(1)?;
+        let is_replica = !matches!(read_only.as_str(), "0" | "OFF");
+        Ok((connection, answer.try_get(0)?, is_replica))
+    };
+    match link.awaited(&wire, &signs, asked).await {
+        Some(Ok((connection, version, is_replica))) => {
+            Ok((Connected { connection, options, wire, password, part, version }, is_replica))
+        }
+        Some(Err(error)) => {
+            signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
+            Err(wire.trouble().unwrap_or_else(|| errors::of(error, &part, &link)))
+        }
+        None => Err(wire.trouble().unwrap_or_else(|| link.silent(&wire, &errors::place(&part)))),
+    }
+}
+
+/// A URL with one host.
+struct ServerUrl(url::Url);
+
+impl ServerUrl {
+    fn read(part: &DirectoryConfig) -> Result<Self> {
+        let url = url::Url::parse(&part.url)
+            .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
+        if url.username().is_empty() {
+            // The driver would take `root`.
+            return Err(unusable("names no database user").hint(EXAMPLE));
+        }
+        errors::TLS.files_are_there(&part.url)?;
+        Ok(Self(url))
+    }
+
+    fn said(&self, keys: &[&str]) -> Option<String> {
+        let found = self.0.query_pairs().filter(|(key, _)| keys.contains(&key.as_ref())).last();
+        found.map(|(_, value)| value.into_owned())
+    }
+
+    fn host(&self) -> String {
+        let host = self.0.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
+        percent_decode_str(host.trim_start_matches('[').trim_end_matches(']'))
+            .decode_utf8_lossy()
+            .into_owned()
+    }
+
+    fn socket(&self) -> Option<String> {
+        self.said(&["socket"])
+    }
+
+    fn demand(&self) -> Result<Demand> {
+        let Some(mode) = self.said(&["sslmode", "ssl-mode"]) else {
+            // Within this machine nobody listens; anywhere else the server must prove who it is.
+            let is_local = self.socket().is_some() || is_loopback(&self.host());
+            return Ok(if is_local { Demand::IfOffered } else { Demand::Name });
+        };
+        match mode.to_ascii_uppercase().as_str() {
+            "DISABLED" => Ok(Demand::Nothing),
+            "PREFERRED" => Ok(Demand::IfOffered),
+            "REQUIRED" => Ok(Demand::Encryption),
+            "VERIFY_CA" => Ok(Demand::Authority),
+            "VERIFY_IDENTITY" => Ok(Demand::Name),
+            _ => Err(unusable(&format!("has ssl-mode={mode}"))
+                .hint("It is one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA and VERIFY_IDENTITY.")),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.0.port().unwrap_or(3306)
+    }
+
+    fn route(&self, part: &DirectoryConfig, tunnel: Option<Entrance>) -> Result<Route> {
+        let authorities = self.said(&["sslca", "ssl-ca"]).map_or(Authorities::Public, Authorities::File);
+        let (certificate, key) = (self.said(&["sslcert", "ssl-cert"]), self.said(&["sslkey", "ssl-key"]));
+        let client = match (&certificate, &key) {
+            (Some(certificate), Some(key)) => Some((certificate.as_str(), key.as_str())),
+            (None, None) => None,
+            _ => {
+                return Err(unusable("names only one of ssl-cert= and ssl-key=")
+                    .hint("The client's certificate and its key belong together: name both."));
+            }
+        };
+        let address = match (tunnel, self.socket()) {
+            (Some(entrance), _) => Address::Tunnel(entrance, format!(".s.PGSQL.{}", self.port())),
+            #[cfg(unix)]
+            (None, Some(socket)) => Address::Socket(socket.into()),
+            (None, _) => Address::Tcp(self.host(), self.port()),
+        };
+        Ok(Route {
+            address,
+            host: self.host(),
+            place: errors::place(part),
+            trust: Trust::new(&errors::TLS, self.demand()?, &authorities, client)?,
+            options: &errors::TLS,
+            login: Login::MySql,
+        })
+    }
+
+    /// For the driver, which connects to the wire.
+    fn options(&self, wire: &Wire, password: Option<&SecretString>) -> MySqlConnectOptions {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let options = MySqlConnectOptions::new();
+        let mut options = match wire.entrance() {
+            #[cfg(unix)]
+            Entrance::Socket(folder) => options.socket(folder.join(crate::reach::wire::SOCKET)),
+            #[cfg(not(unix))]
+            Entrance::Port(port) => options.host("127.0.0.1").port(*port),
+        };
+        let database = decoded(self.0.path().trim_start_matches('/'));
+        if !database.is_empty() {
+            options = options.database(&database);
+        }
+        if let Some(password) = password {
+            options = options.password(password.expose_secret());
+        }
+        let kept = self.said(&["statement-cache-capacity"]).and_then(|kept| kept.parse().ok());
+        if let Some(kept) = kept {
+            options = options.statement_cache_capacity(kept);
+        }
+        options
+            .ssl_mode(MySqlSslMode::Disabled)
+            // It goes to the wire, which knows whom it may be shown to.
+            .enable_cleartext_plugin(true)
+            .username(&decoded(self.0.username()))
+            // Whatever a column's own: texts come as UTF-8, and what is cast to text compares exactly.
+            .charset("utf8mb4")
+            .collation("utf8mb4_bin")
+            .timezone(Some("+00:00".to_owned()))
+            // Set per transaction instead, and not added to what the server's administrator prefers.
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .disable_statement_logging()
+    }
+}
+
+fn unusable(what: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::ConfigInvalid, format!("directory.url {what}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str) -> Result<ServerUrl> {
+        ServerUrl::read(&DirectoryConfig {
+            url: url.into(),
+            table: "users".into(),
+            id: "id".into(),
+            email: None,
+            name: None,
+            created_at: None,
+            columns: vec![],
+            search: None,
+            uuid_bytes: None,
+            timeout_ms: 3000,
+            patience: 30,
+            password_command: None,
+            ssh: None,
+        })
+    }
+
+    #[test]
+    fn tls_is_verified_unless_the_server_is_this_machine_or_the_url_says_otherwise() {
+        for (url, expected) in [
+            ("mysql://reader@db.acme.internal/acme", Demand::Name),
+            ("mariadb://reader@10.0.0.7/acme", Demand::Name),
+            ("mysql://reader@localhost/acme", Demand::IfOffered),
+            ("mysql://reader@127.0.0.1:3307/acme", Demand::IfOffered),
+            ("mariadb://reader@[::1]/acme", Demand::IfOffered),
+            ("mysql://reader@any/acme?socket=/run/mysqld/mysqld.sock", Demand::IfOffered),
+            ("mysql://reader@db.acme.internal/acme?ssl-mode=REQUIRED", Demand::Encryption),
+            ("mysql://reader@localhost/acme?ssl-mode=verify_ca", Demand::Authority),
+        ] {
+            assert_eq!(read(url).unwrap().demand().unwrap(), expected, "{url}");
+        }
+        assert!(read("mysql://reader@db/acme?ssl-mode=on").unwrap().demand().is_err());
+    }
+
+    #[test]
+    fn what_the_url_leaves_open_is_not_guessed() {
+        assert_eq!(read("mysql://reader@[::1]:3307/acme").unwrap().host(), "::1");
+        let Err(error) = read("mysql://db/acme") else { panic!("it names no user") };
+        assert_eq!(error.code, DirectoryCode::ConfigInvalid);
+        assert!(error.message.contains("no database user"), "{error}");
+    }
+}

@@ -1,0 +1,94 @@
+//! The tables of a MySQL or MariaDB server that this user may read, and their columns. What this user may
+//! not read is not told.
+
+use std::collections::HashMap;
+
+use secrecy::SecretString;
+
+use crate::config::DirectoryConfig;
+use crate::discovery::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
+use crate::engines::mysql::catalogue::{COLUMN, ask, column, relations};
+use crate::engines::mysql::reading::{Reading, text};
+use crate::engines::mysql::server::Server;
+use crate::engines::mysql::types::MyType;
+use crate::error::Result;
+use crate::faults::undescribed;
+use crate::reach::link::Link;
+use crate::reach::password_source::FixedPassword;
+use crate::schema::name::written;
+
+pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Findings> {
+    let server = Server::connect(Link::new(part, &FixedPassword::source(password))?).await?;
+    let mut reading = Reading::begin(&server, LIMIT).await?;
+    let found = match tokio::time::timeout(LIMIT, tables(&mut reading)).await {
+        Ok(found) => found,
+        Err(_) => Err(server.late(|_| undescribed("its tables", LIMIT)).await),
+    };
+    reading.finish().await;
+    server.close().await;
+    found
+}
+
+async fn tables(reading: &mut Reading) -> Result<Findings> {
+    let database = ask(reading, "SELECT CAST(DATABASE() AS CHAR)", &[]).await?;
+    let database = database.first().map(|row| text(row, 0)).transpose();
+    let database = database.map_err(|error| reading.server().failed(error))?.flatten();
+
+    let mut findings = Findings { own_first: database.is_some(), ..Findings::default() };
+    let mut schemas: HashMap<String, String> = HashMap::new();
+    for relation in relations(reading, "1 = 1", &[]).await? {
+        let at_hand = database.as_deref() == Some(relation.schema.as_str());
+        let qualified = written(Some(relation.schema.as_str()), relation.name.as_str());
+        let written = if at_hand { written(None, relation.name.as_str()) } else { qualified.clone() };
+        schemas.insert(written.clone(), relation.schema.as_str().to_owned());
+        findings.tables.push(Found {
+            written,
+            qualified,
+            name: relation.name.as_str().to_owned(),
+            kind: if relation.engine.is_some() { TableKind::Table } else { TableKind::View },
+            estimated_rows: relation.estimated_rows,
+            at_hand,
+            columns: Vec::new(),
+        });
+    }
+    shortlist(&mut findings);
+    if findings.tables.is_empty() {
+        return Ok(findings);
+    }
+
+    let pairs: Vec<String> =
+        (0..findings.tables.len()).map(|at| format!("(?{}, ?{})", 2 * at + 1, 2 * at + 2)).collect();
+    let sql = format!(
+        "SELECT {COLUMN}, CAST(column_key AS CHAR), CAST(table_schema AS CHAR), CAST(table_name AS CHAR) \
+         FROM information_schema.columns WHERE (table_schema, table_name) IN ({}) \
+         ORDER BY table_schema, table_name, ordinal_position",
+        pairs.join(", ")
+    );
+    let schema_of = |table: &Found| schemas.get(&table.written).cloned().unwrap_or_default();
+    let places: Vec<[String; 2]> =
+        findings.tables.iter().map(|table| [schema_of(table), table.name.clone()]).collect();
+    let binds: Vec<&str> = places.iter().flatten().map(String::as_str).collect();
+    let rows = ask(reading, &sql, &binds).await?;
+    let mut wanted: HashMap<&[String; 2], &mut Found> = places.iter().zip(&mut findings.tables).collect();
+    for row in rows {
+        let read = || -> Result<_, sqlx::Error> {
+            let said = |at| text(&row, at).map(Option::unwrap_or_default);
+            Ok((column(&row)?, said(10)? == "PRI", [said(11)?, said(12)?]))
+        };
+        let ((column, readable), is_key, place) = read().map_err(|error| reading.server().failed(error))?;
+        if let Some(table) = wanted.get_mut(&place).filter(|_| readable) {
+            let (name, kind) = (column.name.as_str().to_owned(), column.kind);
+            let bytes = matches!(column.db_type, MyType::Binary { .. });
+            table.columns.push(FoundColumn { name, kind, bytes, is_key });
+        }
+    }
+    for table in &mut findings.tables {
+        // Of several that are the key together, none is.
+        if table.columns.iter().filter(|column| column.is_key).count() > 1 {
+            table.columns.iter_mut().for_each(|column| column.is_key = false);
+        }
+    }
+    // What can only be counted or written has no column to be shown.
+    findings.tables.retain(|table| !table.columns.is_empty());
+    Ok(findings)
+}

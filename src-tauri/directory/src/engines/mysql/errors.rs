@@ -1,0 +1,209 @@
+//! What MySQL, MariaDB and the way to them say, as Understudy's errors.
+//!
+//! By error number, never by sentence: servers speak many languages.
+//! <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>,
+//! <https://mariadb.com/kb/en/mariadb-error-code-reference/>
+
+use sqlx::mysql::MySqlDatabaseError;
+
+use crate::config::DirectoryConfig;
+use crate::engines::mysql::connect::EXAMPLE;
+use crate::error::{DirectoryCode, DirectoryError};
+use crate::faults::{locked, stopped, timed_out};
+use crate::reach::link::Link;
+use crate::reach::{tls, unanswered};
+
+pub(crate) const TLS: tls::Options = tls::Options {
+    authority: "ssl-ca",
+    also_authority: &["sslca"],
+    client: &["ssl-cert", "ssl-key"],
+    any_name: "ssl-mode=VERIFY_CA",
+    off: "ssl-mode=DISABLED",
+    pins: true,
+};
+
+/// Any failure of a connection or a statement.
+pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> DirectoryError {
+    match error {
+        sqlx::Error::Database(error) => {
+            let error = error.downcast_ref::<MySqlDatabaseError>();
+            from_number(error.number(), error.message(), part)
+        }
+        sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
+        sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
+        sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
+        sqlx::Error::Configuration(cause) => DirectoryError::new(
+            DirectoryCode::ConfigInvalid,
+            format!("directory.url cannot be used: {cause}."),
+        )
+        .hint(EXAMPLE),
+        other => unanswered::from_driver(&other),
+    }
+}
+
+fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryError {
+    let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
+    match number {
+        1698 => refused(format!("{} refused the login: {said}.", place(part))).hint(
+            "This account logs in by the name of the operating system's account (unix_socket, auth_socket), not by a \
+             password. Name another user in directory.url, with a password and SELECT on the table.",
+        ),
+        4151 | 3118 => refused(format!("{} refused the login: this account is locked.", place(part)))
+            .hint(OF_AN_ACCOUNT)
+            .statement(format!("ALTER USER {} ACCOUNT UNLOCK", account(part)))
+            .details(said),
+        // Too many wrong passwords: MariaDB's max_password_errors, MySQL's FAILED_LOGIN_ATTEMPTS.
+        4150 | 3955 => refused(format!(
+            "{} refused the login: this account is blocked after too many wrong passwords.",
+            place(part)
+        ))
+        .hint(OF_AN_ACCOUNT)
+        .statement(if number == 4150 { "FLUSH PRIVILEGES".to_owned() } else { format!("ALTER USER {} ACCOUNT UNLOCK", account(part)) })
+        .details(said),
+        1820 | 1862 => refused(format!("{} refused the login: this account's password has expired.", place(part)))
+            .hint(format!("{OF_AN_ACCOUNT} Then store the new password."))
+            .statement(format!("ALTER USER {} IDENTIFIED BY '…' PASSWORD EXPIRE NEVER", account(part)))
+            .details(said),
+        // Wrong password; no password given; a login plugin that neither side has.
+        1045 | 1251 | 1524 => {
+            let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
+                "Check the user name in directory.url and the stored database password. Where a certificate \
+                 lets in, it is named there as well: ssl-cert= and ssl-key=",
+            );
+            if number == 1045 { error.wants_password() } else { error }
+        }
+        // This machine's address is not allowed, or was blocked after too many errors.
+        1129 | 1130 => refused(format!("{} takes no connection from here: {said}.", place(part))).hint(
+            "Let the database's administrator allow this user from this machine's address ('user'@'%' is from \
+             anywhere).",
+        ),
+        1044 => refused(format!("{} does not let this user into the database: {said}.", place(part))).hint(
+            "Check the database name at the end of directory.url, or let the database's administrator grant \
+             SELECT on a table of it.",
+        ),
+        1049 | 1046 => DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", place(part)))
+            .hint("Check the database name at the end of directory.url."),
+        // A table, a column, or what a view or a function of theirs needs.
+        1142 | 1143 | 1227 | 1370 => refused(format!("The database user may not read {}: {said}.", part.table))
+            .hint("Let the database's administrator grant SELECT on the columns that the connection names."),
+        // What a statement names is not there, or a view's own table is not. It was when the directory was opened.
+        1054 | 1146 | 1356 => DirectoryError::new(
+            DirectoryCode::Mismatch,
+            format!("{} has changed since the database was opened: {said}.", part.table),
+        )
+        .hint("Check the connection: its table or columns were renamed or removed."),
+        // MySQL's max_execution_time; MariaDB's max_statement_time.
+        3024 | 1969 => timed_out(part),
+        1205 | 3572 => locked(part, said),
+        // Interrupted, and not by us.
+        1317 => stopped(),
+        1792 | 1290 | 1836 => {
+            refused(format!("{} tried to write to the database: {said}.", part.table))
+                .hint("Understudy only reads. Name a table or view that can be read without writing.")
+        }
+        1040 | 1203 | 1226 => refused(format!("{} takes no more connections: {said}.", place(part)))
+            .hint("Try again in a moment, or raise the connection limit of this database user."),
+        // Shutting down; killed; idle for longer than the server allows.
+        1053 | 1077 | 1079 | 1080 | 1927 | 3169 | 4031 => DirectoryError::new(
+            DirectoryCode::Unreachable,
+            format!("{} closed the connection: {said}.", place(part)),
+        )
+        .hint("It is being stopped or restarted, or its administrator ended the session. Try again in a moment."),
+        // The connection broke.
+        1152..=1161 | 1184 => unreachable(part, said),
+        // No more memory, room or files; a damaged table; the storage engine.
+        126 | 127 | 145 | 1016 | 1021 | 1023 | 1026 | 1030 | 1034 | 1035 | 1037 | 1038 | 1041 | 1114
+        | 1135 | 1194 | 1195 | 1459 => {
+            refused(format!("{} has a problem of its own: {said} (error {number}).", place(part)))
+                .hint("Ask its administrator: nothing is wrong with the connection.")
+        }
+        _ => refused(format!("The database could not answer: {said} (error {number})."))
+            .hint("This comes from the table or view itself; its owner can tell more."),
+    }
+}
+
+/// Goes before a statement about the account.
+const OF_AN_ACCOUNT: &str =
+    "Ask your database administrator to run this. (The part behind @ is the host that the account has.)";
+
+/// As SQL names the account of the URL's user, for any host.
+fn account(part: &DirectoryConfig) -> String {
+    let user = url::Url::parse(&part.url).map(|url| url.username().to_owned()).unwrap_or_default();
+    let user = percent_encoding::percent_decode_str(&user).decode_utf8_lossy();
+    format!("'{}'@'%'", user.replace('\'', "''"))
+}
+
+/// The same, for who knows whether there is a password, and where it comes from.
+pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> DirectoryError {
+    match (is_login(&error), link.has_password()) {
+        (true, true) => link.refusal(from_sqlx(error, part)),
+        (true, false) => link.refusal(password_missing(part)),
+        (false, _) => from_sqlx(error, part),
+    }
+}
+
+fn number_of(error: &sqlx::Error) -> Option<u16> {
+    Some(error.as_database_error()?.downcast_ref::<MySqlDatabaseError>().number())
+}
+
+/// The server did not let this user in.
+pub(crate) fn is_login(error: &sqlx::Error) -> bool {
+    number_of(error) == Some(1045)
+}
+
+/// A KILL QUERY arrived.
+pub(crate) fn is_interruption(error: &sqlx::Error) -> bool {
+    number_of(error) == Some(1317)
+}
+
+/// Without a hint: where a password can be stored is known to whoever asked for the directory.
+fn password_missing(part: &DirectoryConfig) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Refused,
+        format!("{} wants a password, and none is stored.", place(part)),
+    )
+    .wants_password()
+}
+
+pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
+    unanswered::unanswered(&place(part), cause)
+}
+
+/// Socket, or host and port of the URL, and nothing else of it.
+pub(crate) fn place(directory: &DirectoryConfig) -> String {
+    let url = url::Url::parse(&directory.url).ok();
+    let socket =
+        url.as_ref().and_then(|url| url.query_pairs().find(|(key, _)| key == "socket").map(|(_, path)| path));
+    let host = url.as_ref().and_then(url::Url::host_str).filter(|host| !host.is_empty());
+    match (socket, host) {
+        (Some(path), _) => format!("The database at {path}"),
+        (None, Some(host)) => {
+            let port = url.as_ref().and_then(url::Url::port);
+            format!("The database at {host}:{}", port.unwrap_or(3306))
+        }
+        (None, None) => "The database".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MySQL's own numbers: the tests' server is MariaDB.
+    #[test]
+    fn mysqls_own_numbers_are_known() {
+        let part: DirectoryConfig =
+            toml::from_str("url = \"mysql://o'hara@db/acme\"\ntable = \"users\"\nid = \"id\"").unwrap();
+        let told = |number| from_number(number, "said", &part);
+        for number in [3118, 3955] {
+            let error = told(number);
+            assert_eq!(error.code, DirectoryCode::Refused, "{error}");
+            assert_eq!(error.statement.as_deref(), Some("ALTER USER 'o''hara'@'%' ACCOUNT UNLOCK"));
+        }
+        assert!(told(1862).message.contains("expired"));
+        assert_eq!(told(4031).code, DirectoryCode::Unreachable, "it idled for too long");
+        assert!(told(3572).message.contains("users is locked"));
+        assert!(told(3024).message.contains("did not answer within"));
+        assert!(told(1114).message.contains("a problem of its own"));
+    }
+}

@@ -1,0 +1,283 @@
+//! One read-only transaction on a pooled connection, that nothing can leave running on the server.
+//!
+//! A future that is dropped stops neither the server nor the exchange that it was in the middle of. So
+//! every statement runs in a task that holds the connection until the answer is complete. Whoever
+//! drops a [`Reading`] before its end (a cancelled search, a deadline, a closed window) leaves another
+//! one behind that has the statement killed over a second connection, and gives the first one back only
+//! when it is idle again.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, Row};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::engines::mysql::errors;
+use crate::engines::mysql::server::{Flavour, Loan, POOL, Server};
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::faults::lock_limit;
+use crate::reach::link::CONNECT_TIMEOUT;
+use crate::schema::value::Value;
+use crate::sql::dialect::Statement;
+use crate::sql::watch::Watch;
+
+/// A killed statement ends at once; one that was not there yet to be killed is killed again.
+const KILLED_AGAIN: Duration = Duration::from_millis(50);
+
+/// An idle server begins a transaction at once; a network that fell silent never does.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// The sums of no columns and no indexes.
+const UNSEEN: &str = "0/0";
+
+type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
+
+/// A read-only transaction with a time limit per statement.
+pub(crate) struct Reading {
+    server: Arc<Server>,
+    connection: Held,
+    /// The server's number for the connection.
+    thread: u64,
+}
+
+enum Held {
+    Idle(Loan),
+    Asking(JoinHandle<(Loan, Answer)>),
+    /// It went back, or broke.
+    Gone,
+}
+
+impl Reading {
+    pub(crate) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
+        let mut begun = Self::begin_on(server.lend().await?, server, limit).await;
+        // Idle connections may be of a server that was restarted since: each is thrown away, once.
+        for _ in 0..POOL {
+            match begun {
+                Err(error) if error.code == DirectoryCode::Unreachable => {
+                    begun = Self::begin_on(server.lend().await?, server, limit).await;
+                }
+                begun => return begun,
+            }
+        }
+        begun
+    }
+
+    async fn begin_on(mut loan: Loan, server: &Arc<Server>, limit: Duration) -> Result<Self> {
+        // One round trip. The tiers of a search see one state of the table. The modes of the server's
+        // administrator would change what our SQL means; the rest of the session is set by `connect`.
+        // While the catalogue is read, several statements may have to wait for the same lock.
+        let is_opening = server.watch.get().is_none();
+        let waits = if is_opening { 1 } else { lock_limit(limit).as_secs().max(1) };
+        let limit = match server.flavour {
+            Flavour::MySql => format!("max_execution_time = {}", limit.as_millis().max(1)),
+            Flavour::MariaDb => format!("max_statement_time = {:.3}", limit.as_secs_f64()),
+        };
+        // MariaDB's catalogue opens the table: where somebody has locked it, it is not waited for here.
+        let hasty = if server.flavour == Flavour::MariaDb { 0 } else { waits };
+        let settings = format!(
+            "SET SESSION sql_mode = '', lock_wait_timeout = {hasty}, {limit}; \
+             SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY; SELECT CAST(CONNECTION_ID() AS CHAR), {}; \
+             SET SESSION lock_wait_timeout = {waits}",
+            Watch::column(server.watch.get()),
+        );
+        let begun = async {
+            let rows = sqlx::raw_sql(AssertSqlSafe(settings)).fetch_all(loan.connection()).await?;
+            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+            let thread = text(row, 0)?.and_then(|thread| thread.parse().ok());
+            Ok::<_, sqlx::Error>((thread.ok_or(sqlx::Error::RowNotFound)?, text(row, 1)?))
+        };
+        let (thread, table) = match timeout(SILENCE, begun).await {
+            Ok(thread) => thread.map_err(|error| server.failed(error))?,
+            Err(_) => return Err(errors::unreachable(&server.part(), "the connection went silent")),
+        };
+        let reading = Self { server: Arc::clone(server), connection: Held::Idle(loan), thread };
+        // It cannot be seen: it is locked, or gone. The question itself will be told which.
+        let table = table.filter(|table| table != UNSEEN);
+        let watch = server.watch.get().filter(|_| table.is_some());
+        match Watch::holds(watch, table.as_ref(), &server.part()) {
+            Ok(()) => Ok(reading),
+            Err(error) => {
+                reading.finish().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// From here on every transaction begins by making sure that the table is still what it is now.
+    pub(crate) async fn watch(&mut self, schema: &str, table: &str) -> Result<()> {
+        // As digits: no name can end its own quotes, whatever the server's modes are.
+        let literal = |name: &str| {
+            let digits = name.bytes().fold(String::new(), |mut digits, byte| {
+                let _ = write!(digits, "{byte:02x}");
+                digits
+            });
+            format!("_utf8mb4 x'{digits}'")
+        };
+        let sums = [
+            ("columns", "column_name, column_type, collation_name, ordinal_position"),
+            ("statistics", "index_name, seq_in_index, column_name, sub_part, index_type"),
+        ]
+        .map(|(catalogue, what)| {
+            format!(
+                "(SELECT BIT_XOR(CRC32(CONCAT_WS(' ', {what}))) FROM information_schema.{catalogue} \
+                 WHERE table_schema = {} AND table_name = {})",
+                literal(schema),
+                literal(table)
+            )
+        });
+        let sql = format!("CONCAT_WS('/', {})", sums.join(", "));
+        let statement = Statement { sql: format!("SELECT {sql}"), ..Statement::default() };
+        let seen = self.fetch(statement).await?;
+        let seen = seen.first().map(|row| text(row, 0)).transpose();
+        let seen = seen.map_err(|error| self.server.failed(error))?.flatten();
+        drop(self.server.watch.set(Watch { sql, seen }));
+        Ok(())
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// All rows of `statement`, whose placeholders are numbered as [`Statement::bind`] does.
+    pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
+        let Held::Idle(mut loan) = std::mem::replace(&mut self.connection, Held::Gone) else {
+            return Err(DirectoryError::internal("a directory was asked twice at a time"));
+        };
+        let asking = tokio::spawn(async move {
+            let answer = answered(&mut loan, statement).await;
+            (loan, answer)
+        });
+        // Remembered before it is awaited: this future may be dropped there.
+        self.connection = Held::Asking(asking);
+        let Held::Asking(asking) = &mut self.connection else { unreachable!("it was just put there") };
+        let (loan, answer) = asking.await.map_err(DirectoryError::internal)?;
+        self.connection = Held::Idle(loan);
+        answer.map_err(|error| self.server.failed(error))
+    }
+
+    /// Ends the transaction and gives the connection back, after an answer or an error of the database's.
+    pub(crate) async fn finish(mut self) {
+        if let Held::Idle(loan) = std::mem::replace(&mut self.connection, Held::Gone) {
+            rolled_back(loan).await;
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let held = std::mem::replace(&mut self.connection, Held::Gone);
+        // Without a runtime the program ends; the statement's time limit bounds what is left.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        match held {
+            Held::Idle(loan) => drop(runtime.spawn(rolled_back(loan))),
+            Held::Asking(asking) => drop(runtime.spawn(stop(asking, self.thread, Arc::clone(&self.server)))),
+            Held::Gone => {}
+        }
+    }
+}
+
+async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
+    let (sql, binds) = positional(statement);
+    // Constants and catalogue names only: see `sql` and `catalogue`.
+    let mut query = sqlx::query(AssertSqlSafe(sql));
+    for value in binds {
+        query = match value {
+            Value::Real(bits) => query.bind(f64::from_bits(bits)),
+            value => query.bind(value.into_text()),
+        };
+    }
+    query.fetch_all(loan.connection()).await
+}
+
+/// Kills what is being asked. The connection is held meanwhile: while it lives, `thread` means it and
+/// nobody else.
+async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<Server>) {
+    let stopped = async {
+        let mut canceller = server.canceller().await?;
+        loop {
+            let kill = format!("KILL QUERY {thread}");
+            sqlx::raw_sql(AssertSqlSafe(kill)).execute(canceller.connection()).await?;
+            if let Ok(ended) = timeout(KILLED_AGAIN, &mut asking).await {
+                canceller.give_back();
+                return Ok::<_, sqlx::Error>(ended);
+            }
+        }
+    };
+    match timeout(CONNECT_TIMEOUT, stopped).await {
+        Ok(Ok(Ok((loan, _)))) => rolled_back(loan).await,
+        // Its connection is closed with it.
+        _ => asking.abort(),
+    }
+}
+
+/// Gives the connection back if it answers: then it is idle, and no interruption is under way to it.
+async fn rolled_back(mut loan: Loan) {
+    let ended = async {
+        for _ in 0..2 {
+            match sqlx::raw_sql("ROLLBACK").execute(loan.connection()).await {
+                Ok(_) => return true,
+                // One that was meant for the statement before.
+                Err(error) if errors::is_interruption(&error) => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    };
+    if timeout(CONNECT_TIMEOUT, ended).await.unwrap_or(false) {
+        loan.give_back();
+    }
+}
+
+/// MySQL's placeholders have no numbers: `?2 … ?1` becomes `? … ?`, and the values come in that order.
+fn positional(statement: Statement) -> (String, Vec<Value>) {
+    let Statement { sql, binds, .. } = statement;
+    let mut positional = String::with_capacity(sql.len());
+    let mut values = Vec::with_capacity(binds.len());
+    let mut quote = None;
+    let mut chars = sql.chars().peekable();
+    while let Some(char) = chars.next() {
+        positional.push(char);
+        match quote {
+            Some(open) if open == char => quote = None,
+            None if matches!(char, '`' | '\'') => quote = Some(char),
+            None if char == '?' => {
+                let mut number = 0;
+                while let Some(digit) = chars.peek().and_then(|char| char.to_digit(10)) {
+                    number = number * 10 + digit as usize;
+                    chars.next();
+                }
+                values.push(binds[number - 1].clone());
+            }
+            Some(_) | None => {}
+        }
+    }
+    (positional, values)
+}
+
+/// A value's text. Columns may hold bytes that are no text in their own character set.
+pub(crate) fn text(row: &MySqlRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+    // Unchecked: what is cast to text comes under several names for it.
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(at)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_put_where_they_are_asked_for() {
+        let statement = Statement {
+            sql: "SELECT `a?1``?`, '?2', ?2 FROM t WHERE a = ?1 AND (b > ?10 OR b = ?2)".into(),
+            binds: (1..=10).map(Value::Integer).collect(),
+            ..Statement::default()
+        };
+        let (sql, values) = positional(statement);
+        assert_eq!(sql, "SELECT `a?1``?`, '?2', ? FROM t WHERE a = ? AND (b > ? OR b = ?)");
+        assert_eq!(values, [2, 1, 10, 2].map(Value::Integer));
+    }
+}

@@ -1,0 +1,82 @@
+//! What PostgreSQL would need to serve the search, and a role that can read what is mapped and no more.
+
+use crate::engines::postgres::catalogue::{Found, PgType};
+use crate::engines::postgres::dialect::text_of;
+use crate::engines::postgres::row_security::Guarded;
+use crate::model::{Service, Tier};
+use crate::plan::coverage::{Advise, services as lines};
+use crate::schema::mapping::Mapping;
+use crate::schema::name::quoted;
+use crate::schema::table::{Table, TableColumn};
+use crate::sql::dialect::read_columns;
+
+struct Indexes<'a> {
+    /// Qualified and quoted.
+    table: &'a str,
+    found: &'a Found,
+}
+
+impl Advise<PgType> for Indexes<'_> {
+    const CONTAINS_NOTE: &'static str = "from three letters or digits on";
+
+    fn index(&self, tier: Tier, columns: &[&TableColumn<PgType>]) -> Option<String> {
+        // Indexes are made on tables, not on views, and here, not on another server.
+        if self.found.is_view {
+            return None;
+        }
+        let is_text = |column: &&TableColumn<PgType>| {
+            matches!(column.db_type.name.as_str(), "text" | "varchar" | "bpchar" | "citext")
+        };
+        // All partitions at once are locked while their indexes are made: PostgreSQL knows no other way.
+        let make = if self.found.is_partitioned { "INDEX" } else { "INDEX CONCURRENTLY" };
+        let table = self.table;
+        let first = *columns.first()?;
+        let name = first.sql("");
+        Some(match tier {
+            Tier::All => format!("CREATE {make} ON {table} ({name})"),
+            // Unique ones of a partitioned table need the columns that it is partitioned by.
+            Tier::Id if self.found.is_partitioned => format!("CREATE {make} ON {table} ({name})"),
+            Tier::Id => format!("CREATE UNIQUE {make} ON {table} ({name})"),
+            Tier::Email | Tier::Prefix if columns.iter().all(is_text) => {
+                // One index for both: it serves equality as well.
+                format!("CREATE {make} ON {table} (lower({}) text_pattern_ops)", text_of(first, ""))
+            }
+            Tier::Contains if columns.iter().all(is_text) => {
+                let class = self.found.trigrams.as_deref();
+                let columns: Vec<String> = columns
+                    .iter()
+                    .map(|column| format!("{} {}", text_of(column, ""), class.unwrap_or("gin_trgm_ops")))
+                    .collect();
+                let index = format!("CREATE {make} ON {table} USING gin ({})", columns.join(", "));
+                match class {
+                    Some(_) => index,
+                    None => format!("CREATE EXTENSION IF NOT EXISTS pg_trgm; {index}"),
+                }
+            }
+            _ => return None,
+        })
+    }
+}
+
+pub(crate) fn services(mapping: &Mapping<PgType>, found: &Found) -> Vec<Service> {
+    lines(mapping, &Indexes { table: &mapping.table, found })
+}
+
+/// The statements that make such a role. Its password is for whoever runs them to choose.
+pub(crate) fn reader(
+    mapping: &Mapping<PgType>,
+    table: &Table<PgType>,
+    database: Option<&str>,
+    guarded: &[Guarded],
+) -> Vec<String> {
+    let names = read_columns(mapping);
+    let database = database.map(|name| format!("\"{}\"", name.replace('"', "\"\"")));
+    let mut statements = vec!["CREATE ROLE understudy LOGIN CONNECTION LIMIT 10".to_owned()];
+    statements.push("\\password understudy".to_owned());
+    statements.extend(database.map(|name| format!("GRANT CONNECT ON DATABASE {name} TO understudy")));
+    statements.push(format!("GRANT USAGE ON SCHEMA {} TO understudy", quoted(&table.schema)));
+    statements.push(format!("GRANT SELECT ({}) ON {} TO understudy", names.join(", "), mapping.table));
+    statements.extend(guarded.iter().filter_map(|table| table.opening_for("understudy")));
+    statements.push("ALTER ROLE understudy SET default_transaction_read_only = on".to_owned());
+    statements
+}

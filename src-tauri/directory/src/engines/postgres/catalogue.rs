@@ -1,0 +1,261 @@
+//! PostgreSQL's catalogue: `pg_class`, `pg_attribute`, `pg_type`, `pg_index`, and what this user may read.
+//!
+//! Everything comes as text (or a truth as `true`/`false`), so that no decoder depends on a version.
+
+use crate::schema::bytes::Bytes;
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use crate::config::DirectoryConfig;
+use crate::engines::postgres::errors;
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::faults::ASK_ADMINISTRATOR;
+use crate::model::FieldKind;
+use crate::schema::json_column::{Spelling, add_paths};
+use crate::schema::json_path::JsonPath;
+use crate::schema::mapping::table_missing;
+use crate::schema::name::{CatalogueName, CatalogueRow, Quote, readings, written};
+use crate::schema::table::{Access, Table, TableColumn};
+
+/// A column's type as SQL names it; a domain's is the type below it.
+#[derive(Debug, Clone)]
+pub(crate) struct PgType {
+    pub(crate) schema: CatalogueName,
+    pub(crate) name: CatalogueName,
+    /// Its plain operators compare texts byte by byte (the collation is C).
+    pub(crate) bytewise: bool,
+    /// Its collation takes texts for equal that are not the same; it knows no patterns.
+    pub(crate) nondeterministic: bool,
+}
+
+/// What was found, and what is known of its size.
+pub(crate) struct Found {
+    pub(crate) table: Table<PgType>,
+    /// The planner's estimate; `None`: never analysed, or a view.
+    pub(crate) estimated_rows: Option<u64>,
+    pub(crate) oid: String,
+    /// A view, or another server's table: it has no indexes of its own.
+    pub(crate) is_view: bool,
+    /// Its indexes are those of its partitions.
+    pub(crate) is_partitioned: bool,
+    /// The operator class of trigram indexes, as SQL calls it here; `None`: its extension is not installed.
+    pub(crate) trigrams: Option<String>,
+}
+
+impl CatalogueRow<&str> for PgRow {
+    const QUOTE: Quote = Quote::Double;
+
+    fn name_at(&self, at: &str) -> Result<String, sqlx::Error> {
+        self.try_get(at)
+    }
+}
+
+/// Tables, partitioned tables and their partitions, foreign tables, views and materialised views.
+pub(crate) const RELATIONS: &str = "
+    SELECT c.oid::text AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
+           coalesce(has_any_column_privilege(c.oid, 'SELECT'), false) AS readable,
+           c.relkind IN ('v', 'f') AS is_view, pg_table_is_visible(c.oid) AS visible,
+           has_schema_privilege(n.oid, 'USAGE') AS usable, c.relispartition AS is_partition,
+           CASE WHEN c.relkind IN ('r', 'm') THEN c.reltuples
+                WHEN c.relkind = 'p' THEN (SELECT sum(leaf.reltuples) FROM pg_inherits i
+                                           JOIN pg_class leaf ON leaf.oid = i.inhrelid
+                                           WHERE i.inhparent = c.oid
+                                           HAVING min(leaf.reltuples) >= 0 AND bool_and(leaf.relkind = 'r'))
+           END::float8::text AS estimate
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm')
+      AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'";
+
+const COLUMNS: &str = "
+    WITH RECURSIVE plain AS (
+        SELECT a.attnum, a.atttypid AS type FROM pg_attribute a
+        WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT plain.attnum, t.typbasetype FROM plain JOIN pg_type t ON t.oid = plain.type
+        WHERE t.typtype = 'd'
+    )
+    SELECT a.attname::text AS name, tn.nspname::text AS type_schema, t.typname::text AS type_name,
+           NOT a.attnotnull AS nullable,
+           has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
+           (c.collname IN ('C', 'POSIX') OR c.collname = 'default' AND d.datcollate IN ('C', 'POSIX')
+             AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c') IS TRUE AS bytewise,
+           NOT coalesce((to_jsonb(c) ->> 'collisdeterministic')::bool, true) AS nondeterministic
+    FROM pg_attribute a
+    JOIN plain ON plain.attnum = a.attnum
+    JOIN pg_type t ON t.oid = plain.type AND t.typtype <> 'd'
+    JOIN pg_namespace tn ON tn.oid = t.typnamespace
+    JOIN pg_database d ON d.datname = current_database()
+    LEFT JOIN pg_collation c ON c.oid = a.attcollation
+    WHERE a.attrelid = $1::oid
+    ORDER BY a.attnum";
+
+/// Extensions may be in a schema of their own that is not on the search path.
+const TRIGRAMS: &str = "
+    SELECT CASE WHEN pg_opclass_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END || c.opcname
+    FROM pg_opclass c JOIN pg_namespace n ON n.oid = c.opcnamespace WHERE c.opcname = 'gin_trgm_ops' LIMIT 1";
+
+/// Finds the table that `part` names, and makes sure that this user may read every column it names.
+pub(crate) async fn read(connection: &mut PgConnection, part: &DirectoryConfig, role: &str) -> Result<Found> {
+    let failed = |error| errors::from_sqlx(error, part);
+    let relations =
+        sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await.map_err(failed)?;
+    let relation = chosen(&relations, &part.table).map_err(failed)?;
+    let Some(relation) = relation else {
+        return Err(table_missing(&part.table, &names(&relations).map_err(failed)?));
+    };
+    let schema: String = relation.try_get("schema").map_err(failed)?;
+    let name: String = relation.try_get("name").map_err(failed)?;
+    let quoted = |name: &str| Quote::Double.around(name);
+    if !relation.try_get::<bool, _>("usable").map_err(failed)? {
+        return Err(DirectoryError::new(
+            DirectoryCode::Refused,
+            format!("The database user `{role}` may not use the schema `{schema}`."),
+        )
+        .hint(ASK_ADMINISTRATOR)
+        .statement(format!("GRANT USAGE ON SCHEMA {} TO {}", quoted(&schema), quoted(role))));
+    }
+
+    let oid: String = relation.try_get("oid").map_err(failed)?;
+    let rows = sqlx::query(COLUMNS)
+        .bind(oid.clone())
+        .persistent(false)
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let mut columns = Vec::with_capacity(rows.len());
+    let mut unreadable = Vec::new();
+    for row in &rows {
+        let column = column(row).map_err(failed)?;
+        if !row.try_get::<bool, _>("readable").map_err(failed)? && is_used(part, column.name.as_str()) {
+            unreadable.push(column.name.as_str().to_owned());
+        }
+        columns.push(column);
+    }
+    if !unreadable.is_empty() {
+        let columns: Vec<String> = unreadable.iter().map(|name| quoted(name)).collect();
+        return Err(DirectoryError::new(
+            DirectoryCode::Refused,
+            format!(
+                "The database user `{role}` may not read {} of {}.",
+                unreadable.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+                part.table
+            ),
+        )
+        .hint(ASK_ADMINISTRATOR)
+        .statement(format!(
+            "GRANT SELECT ({}) ON {}.{} TO {}",
+            columns.join(", "),
+            quoted(&schema),
+            quoted(&name),
+            quoted(role)
+        )));
+    }
+
+    add_paths(&mut columns, part, Spelling::Postgres, |column| {
+        let catalogue = |name| CatalogueName::literal(name, Quote::Double);
+        // Of the database's collation, which may be bytewise: nothing is lost by not relying on it.
+        let text = || PgType {
+            schema: catalogue("pg_catalog"),
+            name: catalogue("text"),
+            bytewise: false,
+            nondeterministic: false,
+        };
+        (column.kind == FieldKind::Json).then(text)
+    });
+    let estimate: Option<String> = relation.try_get("estimate").map_err(failed)?;
+    let trigrams = sqlx::query_scalar(TRIGRAMS).persistent(false).fetch_optional(&mut *connection).await;
+    Ok(Found {
+        table: Table {
+            schema: CatalogueName::of_row(relation, "schema").map_err(failed)?,
+            name: CatalogueName::of_row(relation, "name").map_err(failed)?,
+            columns,
+        },
+        estimated_rows: estimate.as_deref().and_then(whole_rows),
+        oid,
+        is_view: relation.try_get("is_view").map_err(failed)?,
+        is_partitioned: relation.try_get::<String, _>("kind").map_err(failed)? == "p",
+        trigrams: trigrams.map_err(failed)?,
+    })
+}
+
+/// The relation that `wanted` means: the one its schema names, or that the search path finds, or
+/// that is the only one of its name.
+fn chosen<'a>(relations: &'a [PgRow], wanted: &str) -> Result<Option<&'a PgRow>, sqlx::Error> {
+    for reading in readings(wanted) {
+        let mut named = Vec::new();
+        for row in relations {
+            let schema: String = row.try_get("schema")?;
+            if row.try_get::<String, _>("name")? == reading.name
+                && reading.schema.as_ref().is_none_or(|wanted| *wanted == schema)
+            {
+                named.push(row);
+            }
+        }
+        for row in &named {
+            if reading.schema.is_some() || row.try_get("visible")? {
+                return Ok(Some(row));
+            }
+        }
+        if let [only] = named[..] {
+            return Ok(Some(only));
+        }
+    }
+    Ok(None)
+}
+
+/// All relations as a connection file would name them; of a partitioned table the whole.
+fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
+    let mut names = Vec::with_capacity(relations.len());
+    for row in relations {
+        if row.try_get("is_partition")? {
+            continue;
+        }
+        let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
+        let is_visible = row.try_get("visible")?;
+        names.push(written(if is_visible { None } else { Some(&schema) }, &name));
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
+    let type_name: String = row.try_get("type_name")?;
+    Ok(TableColumn {
+        name: CatalogueName::of_row(row, "name")?,
+        kind: kind(&type_name),
+        nullable: row.try_get("nullable")?,
+        // What indexes can do is asked of the planner: see `postgres::served`.
+        access: Access::default(),
+        bytes: Bytes::default(),
+        within: None,
+        db_type: PgType {
+            schema: CatalogueName::of_row(row, "type_schema")?,
+            name: CatalogueName::of_row(row, "type_name")?,
+            bytewise: row.try_get("bytewise")?,
+            nondeterministic: row.try_get("nondeterministic")?,
+        },
+    })
+}
+
+pub(crate) fn kind(type_name: &str) -> FieldKind {
+    match type_name {
+        "int2" | "int4" | "int8" | "oid" => FieldKind::Integer,
+        "numeric" | "float4" | "float8" => FieldKind::Number,
+        "bool" => FieldKind::Boolean,
+        "timestamptz" | "timestamp" | "date" => FieldKind::Time,
+        "uuid" => FieldKind::Uuid,
+        "json" | "jsonb" => FieldKind::Json,
+        _ => FieldKind::Text,
+    }
+}
+
+fn is_used(part: &DirectoryConfig, name: &str) -> bool {
+    part.column_names()
+        .any(|used| used == name || JsonPath::read(used).is_some_and(|path| path.column == name))
+}
+
+/// `reltuples` as a count: -1, or 0 before `PostgreSQL` 14, means that nobody knows.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and an estimate")]
+pub(crate) fn whole_rows(estimate: &str) -> Option<u64> {
+    estimate.parse::<f64>().ok().filter(|rows| *rows >= 1.0).map(|rows| rows as u64)
+}

@@ -1,0 +1,371 @@
+//! From `directory.url` and a password to a connection: address, TLS, name, and which of several servers.
+//!
+//! Only what the URL says counts: no `PG…` variable, no `~/.pgpass`, no service file, no `~/.postgresql`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use percent_encoding::percent_decode_str;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions, Connection, Row};
+
+use crate::config::DirectoryConfig;
+use crate::engines::postgres::errors;
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::link::{CONNECT_TIMEOUT, Link, Password, Signs, is_loopback};
+use crate::reach::tls::{Authorities, Demand, Trust};
+use crate::reach::tunnel::Entrance;
+use crate::reach::wire;
+use crate::reach::wire::{Address, Login, Route, Wire};
+
+/// What `directory.url` looks like, for people.
+pub(crate) const EXAMPLE: &str = "It looks like postgres://user@host:5432/database";
+
+/// A server that let us in. Not `Debug`: the options hold the password, and show it.
+pub(crate) struct Connected {
+    pub(crate) connection: PgConnection,
+    /// For more connections to the same server, as long as `password` is good and `wire` is held.
+    pub(crate) options: PgConnectOptions,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) password: Password,
+    /// With the URL of that server.
+    pub(crate) part: DirectoryConfig,
+}
+
+pub(crate) async fn connect(link: &Arc<Link>) -> Result<Connected> {
+    link.connect(connect_to).await
+}
+
+/// One server, and whether it is a replica.
+async fn connect_to(
+    link: Arc<Link>,
+    at: usize,
+    password: Password,
+    signs: Arc<Signs>,
+) -> Result<(Connected, bool)> {
+    let part = link.hosts()[at].clone();
+    let url = ServerUrl::read(&part)?;
+    let wire = Wire::to(url.route(&part, link.entrance(at))?, link.patience() + CONNECT_TIMEOUT).await?;
+    let options = url.options(&wire, password.secret.as_ref());
+    let asked = async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut is_replica = false;
+        if link.is_choosy() {
+            let question =
+                "SELECT (pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on')::text";
+            let answer = sqlx::raw_sql(question).fetch_one(&mut connection).await?;
+            is_replica = answer.try_get::<String, _>(0)? == "true";
+        }
+        Ok((connection, is_replica))
+    };
+    match link.awaited(&wire, &signs, asked).await {
+        Some(Ok((connection, is_replica))) => {
+            Ok((Connected { connection, options, wire, password, part }, is_replica))
+        }
+        Some(Err(error)) => {
+            signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
+            signs.starting.fetch_or(errors::is_starting(&error), Ordering::Relaxed);
+            let (user, database) = (url.user(), url.database());
+            let told = || errors::of_login(error, &part, &link, wire.met(), (&user, &database));
+            Err(wire.trouble().unwrap_or_else(told))
+        }
+        None => Err(wire.trouble().unwrap_or_else(|| link.silent(&wire, &errors::place(&part)))),
+    }
+}
+
+/// A URL with one host.
+struct ServerUrl {
+    url: url::Url,
+    /// Its options. The last one counts.
+    said: HashMap<String, String>,
+}
+
+impl ServerUrl {
+    fn read(part: &DirectoryConfig) -> Result<Self> {
+        let url = url::Url::parse(&part.url)
+            .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
+        errors::TLS.files_are_there(&part.url)?;
+        let said: HashMap<String, String> =
+            url.query_pairs().map(|(key, value)| (spelling(&key), value.into_owned())).collect();
+        let url = Self { url, said };
+        url.asks_for_nothing_else()?;
+        Ok(url)
+    }
+
+    /// What would be dropped without a word, and makes a difference.
+    fn asks_for_nothing_else(&self) -> Result<()> {
+        let elsewhere = [
+            ("service", "a service file is not read: write host, port, user and database into the URL"),
+            ("servicefile", "a service file is not read: write host, port, user and database into the URL"),
+            ("passfile", "a password file is not read: understudy secret set <id> database_password"),
+            ("sslpassword", "the key has to be readable without a passphrase"),
+            ("sslcrl", "lists of revoked certificates are not read"),
+            ("sslcrldir", "lists of revoked certificates are not read"),
+            (
+                "require_auth",
+                "ways to log in cannot be chosen: a password in clear text is only sent over verified TLS",
+            ),
+            ("requirepeer", "the owner of a socket is not checked"),
+        ];
+        for (key, instead) in elsewhere {
+            if self.said(key).is_some_and(|value| !value.is_empty()) {
+                return Err(unusable(&format!("has {key}=, which Understudy does not support"))
+                    .hint(format!("Remove it; {instead}.")));
+            }
+        }
+        if self.said("gssencmode") == Some("require") {
+            return Err(unusable("has gssencmode=require, and Understudy does not support GSSAPI")
+                .hint("Remove it, and say sslmode=verify-full."));
+        }
+        if self.said("channel_binding") == Some("require") && self.demand()? != Demand::Name {
+            return Err(unusable("has channel_binding=require, which Understudy does not support").hint(
+                "Remove it, and say sslmode=verify-full: then it is certain who is at the other end.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn said(&self, key: &str) -> Option<&str> {
+        self.said.get(key).map(String::as_str)
+    }
+
+    /// A folder of sockets, or a host; as libpq has it, an address may go with the host's name.
+    fn host(&self) -> Cow<'_, str> {
+        let named = self.url.host_str().filter(|host| !host.is_empty());
+        let named = named.map(|host| percent_decode_str(host).decode_utf8_lossy());
+        match self.said("host").map(Cow::from).or(named) {
+            Some(host) => match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+                Some(address) => Cow::from(address.to_owned()),
+                None => host,
+            },
+            None => default_host(self.port()),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.said("port").and_then(|port| port.parse().ok()).or(self.url.port()).unwrap_or(wire::PORT)
+    }
+
+    fn user(&self) -> String {
+        let named = percent_decode_str(self.url.username()).decode_utf8_lossy();
+        let named = self.said("user").map(Cow::from).or(Some(named)).filter(|user| !user.is_empty());
+        // As libpq has it: the account's.
+        named.map_or_else(|| whoami::username().unwrap_or_default(), Cow::into_owned)
+    }
+
+    fn database(&self) -> String {
+        let named = percent_decode_str(self.url.path().trim_start_matches('/')).decode_utf8_lossy();
+        let named = self.said("dbname").map(Cow::from).or(Some(named)).filter(|name| !name.is_empty());
+        named.map_or_else(|| self.user(), Cow::into_owned)
+    }
+
+    /// Settings of the session: `options=-c geqo=off` and `options[geqo]=off`.
+    fn settings(&self) -> Option<String> {
+        let mut settings: Vec<String> = self.said("options").map(str::to_owned).into_iter().collect();
+        let mut named: Vec<(&str, &str)> = self
+            .said
+            .iter()
+            .filter_map(|(key, value)| {
+                Some((key.strip_prefix("options[")?.strip_suffix(']')?, value.as_str()))
+            })
+            .collect();
+        named.sort_unstable();
+        settings.extend(
+            named
+                .iter()
+                .map(|(key, value)| format!("-c {key}={}", value.replace('\\', "\\\\").replace(' ', "\\ "))),
+        );
+        (!settings.is_empty()).then(|| settings.join(" "))
+    }
+
+    fn demand(&self) -> Result<Demand> {
+        let is_system = self.authorities() == Authorities::System;
+        let demand = match self.said("sslmode") {
+            Some("disable" | "allow") => Demand::Nothing,
+            Some("prefer") => Demand::IfOffered,
+            // As libpq has it: an authority is not named for nothing.
+            Some("require") if self.said("sslrootcert").is_some() && !is_system => Demand::Authority,
+            Some("require") => Demand::Encryption,
+            Some("verify-ca") => Demand::Authority,
+            Some("verify-full") => Demand::Name,
+            Some(other) => {
+                return Err(unusable(&format!("has sslmode={other}"))
+                    .hint("It is one of disable, allow, prefer, require, verify-ca and verify-full."));
+            }
+            // Within this machine nobody listens; anywhere else the server must prove who it is.
+            None if self.is_local() && self.said("sslrootcert").is_none() => Demand::IfOffered,
+            None => Demand::Name,
+        };
+        if is_system && demand != Demand::Name {
+            return Err(unusable("has sslrootcert=system with a weaker sslmode than verify-full").hint(
+                "Public authorities sign for everybody, so the name has to be checked too: say sslmode=verify-full.",
+            ));
+        }
+        Ok(demand)
+    }
+
+    fn is_local(&self) -> bool {
+        let host = self.host();
+        host.starts_with('/') || is_loopback(self.said("hostaddr").unwrap_or(&host))
+    }
+
+    fn authorities(&self) -> Authorities {
+        match self.said("sslrootcert") {
+            None => Authorities::Public,
+            Some("system") => Authorities::System,
+            Some(path) => Authorities::File(path.to_owned()),
+        }
+    }
+
+    fn route(&self, part: &DirectoryConfig, tunnel: Option<Entrance>) -> Result<Route> {
+        let client = match (self.said("sslcert"), self.said("sslkey")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                return Err(unusable("names only one of sslcert= and sslkey=")
+                    .hint("The client's certificate and its key belong together: name both."));
+            }
+        };
+        let host = self.host();
+        let address = match tunnel {
+            Some(entrance) => Address::Tunnel(entrance, format!(".s.PGSQL.{}", self.port())),
+            #[cfg(unix)]
+            None if host.starts_with('/') => {
+                Address::Socket(std::path::Path::new(&*host).join(format!(".s.PGSQL.{}", self.port())))
+            }
+            None => Address::Tcp(self.said("hostaddr").unwrap_or(&host).to_owned(), self.port()),
+        };
+        Ok(Route {
+            address,
+            host: host.into_owned(),
+            place: errors::place(part),
+            trust: Trust::new(&errors::TLS, self.demand()?, &self.authorities(), client)?,
+            options: &errors::TLS,
+            login: Login::Postgres { options: self.settings() },
+        })
+    }
+
+    /// For the driver, which connects to the wire.
+    fn options(&self, wire: &Wire, password: Option<&SecretString>) -> PgConnectOptions {
+        let options = PgConnectOptions::new_without_pgpass();
+        let options = match wire.entrance() {
+            #[cfg(unix)]
+            Entrance::Socket(folder) => options.socket(folder).port(wire::PORT),
+            #[cfg(not(unix))]
+            Entrance::Port(port) => options.host("127.0.0.1").port(*port),
+        };
+        // Named statements do not survive a pooler in transaction mode (PgBouncer and its like).
+        let kept = self.said("statement-cache-capacity").and_then(|kept| kept.parse().ok()).unwrap_or(0);
+        options
+            .ssl_mode(PgSslMode::Disable)
+            .username(&self.user())
+            .database(&self.database())
+            .application_name("understudy")
+            .statement_cache_capacity(kept)
+            // Set per transaction instead: poolers refuse it at start.
+            .extra_float_digits(None)
+            // The vault's or none: never one from the environment.
+            .password(password.map(ExposeSecret::expose_secret).unwrap_or_default())
+            .disable_statement_logging()
+    }
+}
+
+/// Other spellings of libpq's options that have been taken so far.
+fn spelling(key: &str) -> String {
+    match key {
+        "ssl-mode" => "sslmode",
+        "ssl-root-cert" | "ssl-ca" => "sslrootcert",
+        "ssl-cert" => "sslcert",
+        "ssl-key" => "sslkey",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// Where a server's socket is that was installed on this computer.
+fn default_host(port: u16) -> Cow<'static, str> {
+    let folders = ["/var/run/postgresql", "/private/tmp", "/tmp"];
+    let socket = format!(".s.PGSQL.{port}");
+    let found = folders.into_iter().find(|folder| std::path::Path::new(folder).join(&socket).exists());
+    Cow::from(found.unwrap_or("localhost"))
+}
+
+fn unusable(what: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::ConfigInvalid, format!("directory.url {what}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(url: &str) -> Result<ServerUrl> {
+        ServerUrl::read(&DirectoryConfig {
+            url: url.into(),
+            table: "users".into(),
+            id: "id".into(),
+            email: None,
+            name: None,
+            created_at: None,
+            columns: vec![],
+            search: None,
+            uuid_bytes: None,
+            timeout_ms: 3000,
+            patience: 30,
+            password_command: None,
+            ssh: None,
+        })
+    }
+
+    #[test]
+    fn tls_is_verified_unless_the_server_is_this_machine_or_the_url_says_otherwise() {
+        for (url, expected) in [
+            ("postgres://reader@db.acme.internal/acme", Demand::Name),
+            ("postgres://reader@10.0.0.7/acme", Demand::Name),
+            ("postgres://reader@localhost/acme", Demand::IfOffered),
+            ("postgres://reader@127.0.0.1:5433/acme", Demand::IfOffered),
+            ("postgresql://reader@[::1]/acme", Demand::IfOffered),
+            ("postgresql:///acme?host=/run/postgresql", Demand::IfOffered),
+            ("postgres://reader@localhost/acme?hostaddr=10.0.0.7", Demand::Name),
+            ("postgres://reader@db.acme.internal/acme?sslmode=require", Demand::Encryption),
+            ("postgres://reader@localhost/acme?sslmode=verify-full", Demand::Name),
+            ("postgres://reader@localhost/acme?sslrootcert=system", Demand::Name),
+            ("postgres://reader@db/acme?sslmode=require&sslrootcert=/etc/hostname", Demand::Authority),
+        ] {
+            assert_eq!(read(url).unwrap().demand().unwrap(), expected, "{url}");
+        }
+        let weak = read("postgres://reader@db/acme?sslmode=verify-ca&sslrootcert=system").unwrap();
+        assert!(weak.demand().unwrap_err().message.contains("weaker sslmode"));
+    }
+
+    #[test]
+    fn a_url_says_where_who_and_how() {
+        let url =
+            read("postgres://r%40acme@[::1]:5433/a%20b?options=-c%20geqo%3Doff&options[search_path]=x y")
+                .unwrap();
+        assert_eq!((&*url.host(), url.port()), ("::1", 5433));
+        assert_eq!((url.user().as_str(), url.database().as_str()), ("r@acme", "a b"));
+        assert_eq!(url.settings().as_deref(), Some("-c geqo=off -c search_path=x\\ y"));
+        let url = read("postgres://%2Frun%2Fpostgresql/acme?user=ann&port=7").unwrap();
+        assert_eq!((&*url.host(), url.port(), url.user().as_str()), ("/run/postgresql", 7, "ann"));
+        assert_eq!(read("postgres://ann@db").unwrap().database(), "ann");
+    }
+
+    #[test]
+    fn what_is_not_read_is_told() {
+        for (options, expected) in [
+            ("service=acme", "service="),
+            ("passfile=/home/ann/.pgpass", "passfile="),
+            ("require_auth=scram-sha-256", "require_auth="),
+            ("gssencmode=require", "GSSAPI"),
+            ("sslmode=require&channel_binding=require", "channel_binding=require"),
+        ] {
+            let Err(error) = read(&format!("postgres://ann@db/acme?{options}")) else { panic!("{options}") };
+            assert!(error.message.contains(expected) && error.hint.is_some(), "{error}");
+        }
+        // Where the certificate is checked by name, nobody else is at the other end.
+        read("postgres://ann@db/acme?sslmode=verify-full&channel_binding=require").unwrap();
+    }
+}

@@ -1,0 +1,355 @@
+//! What SQL calls things in PostgreSQL. Every value is bound as text and cast by the database.
+
+use crate::engines::postgres::catalogue::PgType;
+use crate::model::FieldKind;
+use crate::plan::Match;
+use crate::query::Operand;
+use crate::query::spelling;
+use crate::schema::bytes::{BYTES_READ, digits, from_hex};
+use crate::schema::cell::CHARS_READ;
+use crate::schema::name::quoted;
+use crate::schema::numbers;
+use crate::schema::table::{Form, TableColumn};
+use crate::schema::time;
+use crate::schema::uuids;
+use crate::schema::value::Value;
+use crate::sql::dialect::{Dialect, Ordering, Statement, behind, qualified};
+
+type Column = TableColumn<PgType>;
+
+pub(crate) struct Postgres;
+
+impl Dialect for Postgres {
+    type Type = PgType;
+
+    const ROW_VALUES: bool = true;
+    const COUNT: &'static str = "count(*)::text";
+
+    fn cell(column: &Column) -> String {
+        let name = qualified(column);
+        match (column.kind, column.db_type.name.as_str()) {
+            // As digits; what the bytes are is seen where they are read.
+            (_, "bytea") => format!("substring({name} from 1 for {BYTES_READ})::text"),
+            (FieldKind::Time, _) if !is_text(column) => format!("{name}::text"),
+            (FieldKind::Integer | FieldKind::Boolean | FieldKind::Uuid, _) => format!("{name}::text"),
+            _ => format!("left({name}::text, {CHARS_READ})"),
+        }
+    }
+
+    fn key(column: &Column, form: Form) -> String {
+        // Exact: see the settings of a transaction in `reading`.
+        format!("{}::text", expression(column, form))
+    }
+
+    fn bind_key(statement: &mut Statement, column: &Column, key: Value) -> String {
+        typed(statement, column, key)
+    }
+
+    fn ordering(column: &Column, form: Form) -> Ordering {
+        let plain = Ordering::plain(expression(column, form));
+        if form.pattern {
+            Ordering { less: "~<~", greater: "~>~", up: "USING ~<~", down: "USING ~>~", ..plain }
+        } else {
+            plain
+        }
+    }
+
+    fn id_equals(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
+        let name = qualified(id);
+        let same_text = |statement: &mut Statement| {
+            let text = statement.bind('$', Value::Text(text.to_owned()));
+            format!("{name}::text = {text}")
+        };
+        Some(match (id.kind, id.db_type.name.as_str()) {
+            (FieldKind::Integer, _) => {
+                let number: i64 = text.parse().ok()?;
+                // As a bigint whatever the width: an index serves it, and nothing overflows.
+                let number = statement.bind('$', Value::Text(number.to_string()));
+                format!("{name} = {number}::int8")
+            }
+            (FieldKind::Uuid, _) => {
+                let uuid = uuids::read(text)?;
+                format!("{name} = {}", typed(statement, id, Value::Text(uuid.to_string())))
+            }
+            (_, "bytea") => any_bytes(statement, id, &id.bytes.readings(text)),
+            _ if is_text(id) => any_text(statement, id, uuids::also_spelled(text)),
+            (_, "numeric") if is_decimal(text) || text == "NaN" => {
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
+            // Rounded to what the type holds it would be somebody else's id.
+            (_, "float4") if numbers::to_f32(text).is_some() => {
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
+            (_, "float8") if numbers::to_f64(text).is_some() => {
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
+            // As it is shown, or as the server writes it.
+            _ if is_temporal(id) && is_time(text) => {
+                format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
+            }
+            _ => same_text(statement),
+        })
+    }
+
+    fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
+        if is_bytes(id) {
+            let values = id.bytes.shown_as(text);
+            return (!values.is_empty()).then(|| any_bytes(statement, id, &values));
+        }
+        // The first finds it by the index, the second makes sure: 007 is not 7, citext is no text, and a collation may
+        // take other texts for this one.
+        let found = Self::id_equals(statement, id, text)?;
+        let text = statement.bind('$', Value::Text(text.to_owned()));
+        Some(format!("{found} AND {}::text = {text} COLLATE \"C\"", qualified(id)))
+    }
+
+    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
+        if is_bytes(column) {
+            let mut values = column.bytes.readings(text);
+            values.push(text.to_lowercase().into_bytes());
+            let same = any_bytes(statement, column, &values);
+            if form.is_some() {
+                return same;
+            }
+            let text = statement.bind('$', Value::Text(escaped(text)));
+            return format!("({same} OR lower({}) = lower({text}))", as_text(column));
+        }
+        match form {
+            Some(form) if form.folds => {
+                let name = qualified(column);
+                format!("{name} = {}", typed(statement, column, Value::Text(text.to_owned())))
+            }
+            Some(form) if !form.lower => {
+                // The index minds the case: as it was typed, and as addresses are mostly kept.
+                let mut texts = vec![text.to_owned(), text.to_lowercase()];
+                texts.dedup();
+                any_text(statement, column, texts)
+            }
+            _ => {
+                let text = statement.bind('$', Value::Text(text.to_owned()));
+                format!("lower({}) = lower({text})", as_text(column))
+            }
+        }
+    }
+
+    fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
+        let expression = expression(column, form);
+        let (from, before) = if form.pattern { ("~>=~", "~<~") } else { (">=", "<") };
+        let first = statement.bind('$', Value::Text(text.to_owned()));
+        let mut condition = format!("{expression} {from} {first}");
+        if let Some(behind) = behind(text) {
+            let behind = statement.bind('$', Value::Text(behind));
+            condition = format!("({condition} AND {expression} {before} {behind})");
+        }
+        condition
+    }
+
+    fn compare(statement: &mut Statement, column: &Column, relation: &str, value: &Operand) -> String {
+        let zoned = column.db_type.name.as_str() == "timestamptz";
+        // Each as a type that the column's own compares with, so that an index serves it.
+        let (text, cast) = match value {
+            Operand::Integer(number) => (number.to_string(), "int8"),
+            Operand::Number(number) => (number.as_str().to_owned(), "numeric"),
+            Operand::Boolean(truth) => (truth.to_string(), "bool"),
+            Operand::Uuid(uuid) => (uuid.to_string(), "uuid"),
+            Operand::Text(text) => (text.clone(), "text"),
+            Operand::Time(time) if zoned => (time.to_string(), "timestamptz"),
+            Operand::Time(time) if !is_temporal(column) => {
+                return compare_kept(statement, column, relation, *time);
+            }
+            // Without a zone it is taken for UTC, as it is shown.
+            Operand::Time(time) => (time.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(), "timestamp"),
+        };
+        let text = statement.bind('$', Value::Text(text));
+        format!("{} {relation} {text}::{cast}", qualified(column))
+    }
+
+    fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
+        // No ESCAPE: the backslash is the default, and pg_trgm indexes serve the plain operator.
+        let shown_bytes = from_hex(text).filter(|_| is_bytes(column));
+        let bytes = is_bytes(column).then(|| escaped(text));
+        let text = bytes.as_deref().unwrap_or(text);
+        let form = column.access.contains.as_ref().map(|served| served.form).unwrap_or_default();
+        if form.lower {
+            let pattern = statement.bind('$', Value::Text(how.pattern(&text.to_lowercase())));
+            return format!("{} LIKE {pattern}", expression(column, form));
+        }
+        let pattern = statement.bind('$', Value::Text(how.pattern(text)));
+        let like = format!("{} ILIKE {pattern}", as_text(column));
+        let Some(bytes) = shown_bytes else { return like };
+        // Bytes that are no text are found by the digits that are shown of them.
+        let bytes = statement.bind('$', Value::Text(digits(&bytes)));
+        let place = if how == Match::Prefix { "= 1" } else { "> 0" };
+        format!("({like} OR position(decode({bytes}, 'hex') IN {}) {place})", qualified(column))
+    }
+
+    fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
+        // The pattern has each letter in both cases: nothing is left to the column's collation.
+        let pattern = Self::bound_text(statement, spelling::regex(text));
+        Some(format!("{} COLLATE \"C\" ~ {pattern}", as_text(column)))
+    }
+
+    fn text(column: &Column) -> String {
+        as_text(column)
+    }
+
+    fn bound_text(statement: &mut Statement, text: String) -> String {
+        statement.bind('$', Value::Text(text))
+    }
+}
+
+/// What an index of this form is on.
+pub(crate) fn expression(column: &Column, form: Form) -> String {
+    match form {
+        Form { lower: true, .. } => format!("lower({})", as_text(column)),
+        Form { pattern: true, .. } => as_text(column),
+        _ => qualified(column),
+    }
+}
+
+fn as_text(column: &Column) -> String {
+    text_of(column, "u.")
+}
+
+/// The column as text that patterns can be compared with: without a cast where it is one, which would lose the index,
+/// and by a collation that knows patterns. `of` stands before its name.
+pub(crate) fn text_of(column: &Column, of: &str) -> String {
+    let name = column.sql(of);
+    match column.db_type.name.as_str() {
+        "text" | "varchar" if column.db_type.nondeterministic => {
+            format!("({name} COLLATE pg_catalog.\"default\")")
+        }
+        "text" | "varchar" => name,
+        "bytea" => format!("encode({name}, 'escape')"),
+        _ if column.db_type.nondeterministic => format!("({name}::text COLLATE pg_catalog.\"default\")"),
+        _ => format!("({name}::text)"),
+    }
+}
+
+fn is_text(column: &Column) -> bool {
+    matches!(column.db_type.name.as_str(), "text" | "varchar" | "bpchar" | "citext")
+}
+
+pub(crate) fn is_bytes(column: &Column) -> bool {
+    column.db_type.name.as_str() == "bytea"
+}
+
+/// The database itself knows its values as times.
+pub(crate) fn is_temporal(column: &Column) -> bool {
+    matches!(column.db_type.name.as_str(), "timestamptz" | "timestamp" | "date")
+}
+
+/// The server reads it as a time.
+fn is_time(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok()
+}
+
+fn any_text(statement: &mut Statement, column: &Column, texts: Vec<String>) -> String {
+    let texts: Vec<String> =
+        texts.into_iter().map(|text| typed(statement, column, Value::Text(text))).collect();
+    format!("{} IN ({})", qualified(column), texts.join(", "))
+}
+
+fn any_bytes(statement: &mut Statement, column: &Column, values: &[Vec<u8>]) -> String {
+    let values: Vec<String> = values
+        .iter()
+        .map(|bytes| format!("decode({}, 'hex')", statement.bind('$', Value::Text(digits(bytes)))))
+        .collect();
+    format!("{} IN ({})", qualified(column), values.join(", "))
+}
+
+/// A text's bytes as `encode(…, 'escape')` writes them.
+/// <https://www.postgresql.org/docs/current/functions-binarystring.html>
+fn escaped(text: &str) -> String {
+    use std::fmt::Write;
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'\\' => escaped.push_str("\\\\"),
+            1..=0x7f => escaped.push(byte.into()),
+            byte => write!(escaped, "\\{byte:03o}").expect("a String takes everything"),
+        }
+    }
+    escaped
+}
+
+/// A time that is kept as a number or as a text stands in this relation to `time`.
+fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time: jiff::Timestamp) -> String {
+    let ways: Vec<String> = if matches!(
+        column.db_type.name.as_str(),
+        "int2" | "int4" | "int8" | "numeric" | "float4" | "float8"
+    ) {
+        let name = qualified(column);
+        let stretches = time::stretches(time, relation).into_iter();
+        stretches
+            .map(|time::Stretch { from, to, time }| {
+                format!("({name} >= '{from}'::int8 AND {name} < '{to}'::int8 AND {name} {relation} '{time}'::int8)")
+            })
+            .collect()
+    } else {
+        let text = format!("{} COLLATE \"C\"", as_text(column));
+        let digits = time::digits(time);
+        let written = statement.bind('$', Value::Text(digits[0].1.clone()));
+        let dashed = format!(
+            "({text} LIKE '%-%' AND rpad(translate(left({text}, 19), '-: T', ''), 14, '0') COLLATE \"C\" {relation} {written})"
+        );
+        let ways = digits.into_iter().map(|(length, digits)| {
+            let digits = statement.bind('$', Value::Text(digits));
+            format!(
+                "(char_length({text}) = {length} AND {text} NOT LIKE '%-%' AND {text} {relation} {digits})"
+            )
+        });
+        std::iter::once(dashed).chain(ways).collect()
+    };
+    format!("({})", ways.join(" OR "))
+}
+
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    plain(whole) && plain(fraction)
+}
+
+/// A bound text, cast to the column's type.
+fn typed(statement: &mut Statement, column: &Column, value: Value) -> String {
+    let placeholder = statement.bind('$', value);
+    let PgType { schema, name, .. } = &column.db_type;
+    format!("{placeholder}::{}.{}", quoted(schema), quoted(name))
+}
+
+/// A time as RFC 3339 from PostgreSQL's ISO form in UTC: `2024-01-02 03:04:05.6+00` becomes
+/// `2024-01-02T03:04:05.6Z`. What has no such form (infinity, years BC, plain dates) stays.
+pub(crate) fn rfc3339(text: String) -> String {
+    match text.split_once(' ') {
+        Some((date, time)) if !time.contains(' ') => {
+            let time = time.strip_suffix("+00").map_or_else(|| time.to_owned(), |time| format!("{time}Z"));
+            format!("{date}T{time}")
+        }
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engines::postgres::dialect::{escaped, rfc3339};
+
+    #[test]
+    fn bytes_are_escaped_as_the_server_does() {
+        assert_eq!(escaped("a\\ä%"), "a\\\\\\303\\244%");
+    }
+
+    #[test]
+    fn times_become_rfc_3339_where_they_can() {
+        for (postgres, expected) in [
+            ("2024-01-02 03:04:05.678901+00", "2024-01-02T03:04:05.678901Z"),
+            ("2024-01-02 03:04:05", "2024-01-02T03:04:05"),
+            ("9999-12-31 23:59:59.999999+00", "9999-12-31T23:59:59.999999Z"),
+            ("2024-01-02", "2024-01-02"),
+            ("infinity", "infinity"),
+            ("0044-03-15 00:00:00+00 BC", "0044-03-15 00:00:00+00 BC"),
+        ] {
+            assert_eq!(rfc3339(postgres.to_owned()), expected);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The tables of a PostgreSQL database that this user may read, and their columns.
+
+use std::collections::HashMap;
+
+use secrecy::SecretString;
+use sqlx::Row;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use crate::config::DirectoryConfig;
+use crate::discovery::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
+use crate::engines::postgres::catalogue::{RELATIONS, kind, whole_rows};
+use crate::engines::postgres::reading::{Reading, Server};
+use crate::error::Result;
+use crate::faults::undescribed;
+use crate::reach::link::Link;
+use crate::reach::password_source::FixedPassword;
+use crate::schema::name::written;
+
+/// The columns that this user may read, of the tables with these oids. A domain is the type below it.
+const COLUMNS: &str = "
+    SELECT a.attrelid::text AS oid, a.attname::text AS name, coalesce(base.typname, t.typname)::text AS type_name,
+           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary
+                   AND i.indnatts = 1 AND i.indkey[0] = a.attnum) AS is_key
+    FROM pg_attribute a
+    JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
+    WHERE a.attrelid = ANY ($1::text[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+      AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+    ORDER BY a.attrelid, a.attnum";
+
+pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Findings> {
+    let server = Server::connect(Link::new(part, &FixedPassword::source(password))?).await?;
+    let mut reading = Reading::begin(&server, LIMIT).await?;
+    let listed = tokio::time::timeout(LIMIT, tables(reading.connection())).await;
+    let found = if let Ok(found) = listed {
+        found.map_err(|error| server.failed(error))
+    } else {
+        reading.abandon();
+        Err(server.late(|_| undescribed("its tables", LIMIT)).await)
+    };
+    reading.finish().await;
+    server.close().await;
+    found
+}
+
+async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> {
+    let mut findings = Findings::default();
+    let mut oids: HashMap<String, String> = HashMap::new();
+    for row in sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await? {
+        if row.try_get("is_partition")? {
+            continue;
+        }
+        let table = table(&row)?;
+        if row.try_get("usable")? && row.try_get("readable")? {
+            oids.insert(table.written.clone(), row.try_get("oid")?);
+            findings.tables.push(table);
+        } else {
+            findings.unreadable.push(table.written);
+        }
+    }
+    shortlist(&mut findings);
+
+    let mut wanted: HashMap<&str, &mut Found> = findings
+        .tables
+        .iter_mut()
+        .filter_map(|table| Some((oids.get(&table.written)?.as_str(), table)))
+        .collect();
+    let listed: Vec<String> = wanted.keys().map(|oid| (*oid).to_owned()).collect();
+    for row in sqlx::query(COLUMNS).bind(listed).persistent(false).fetch_all(connection).await? {
+        if let Some(table) = wanted.get_mut(row.try_get::<&str, _>("oid")?) {
+            let type_name: &str = row.try_get("type_name")?;
+            table.columns.push(FoundColumn {
+                name: row.try_get("name")?,
+                kind: kind(type_name),
+                bytes: type_name == "bytea",
+                is_key: row.try_get("is_key")?,
+            });
+        }
+    }
+    Ok(findings)
+}
+
+fn table(row: &PgRow) -> Result<Found, sqlx::Error> {
+    let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
+    let at_hand: bool = row.try_get("visible")?;
+    let estimate: Option<String> = row.try_get("estimate")?;
+    Ok(Found {
+        written: written((!at_hand).then_some(schema.as_str()), &name),
+        qualified: written(Some(&schema), &name),
+        kind: match row.try_get("kind")? {
+            "v" => TableKind::View,
+            "m" => TableKind::MaterializedView,
+            _ => TableKind::Table,
+        },
+        name,
+        estimated_rows: estimate.as_deref().and_then(whole_rows),
+        at_hand,
+        columns: Vec::new(),
+    })
+}

@@ -1,0 +1,258 @@
+//! What PostgreSQL and the way to it say, as Understudy's errors.
+//!
+//! By SQLSTATE, never by sentence: servers speak many languages.
+//! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+
+use std::borrow::Cow;
+
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+
+use crate::config::DirectoryConfig;
+use crate::engines::postgres::connect::EXAMPLE;
+use crate::error::{DirectoryCode, DirectoryError};
+use crate::faults::ASK_ADMINISTRATOR;
+use crate::faults::{locked, timed_out};
+use crate::reach::link::Link;
+use crate::reach::wire::{Met, Privacy};
+use crate::reach::{tls, unanswered};
+
+pub(crate) const TLS: tls::Options = tls::Options {
+    authority: "sslrootcert",
+    also_authority: &["ssl-root-cert", "ssl-ca"],
+    client: &["sslcert", "sslkey"],
+    any_name: "sslmode=verify-ca",
+    off: "sslmode=disable",
+    pins: true,
+};
+
+/// Any failure of a connection or a statement.
+pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> DirectoryError {
+    match error {
+        sqlx::Error::Database(error) => from_database(error.as_ref(), part),
+        sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
+        sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
+        sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
+        // What it says of the password quotes a part of it.
+        sqlx::Error::Configuration(cause) if cause.to_string().contains("saslprep password") => {
+            password_unfit(part)
+        }
+        sqlx::Error::Configuration(cause) => DirectoryError::new(
+            DirectoryCode::ConfigInvalid,
+            format!("directory.url cannot be used: {cause}."),
+        )
+        .hint(EXAMPLE),
+        other => unanswered::from_driver(&other),
+    }
+}
+
+fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> DirectoryError {
+    let said = error.message();
+    let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
+    let code = error.code().unwrap_or_default();
+    match code.as_ref() {
+        "28P01" | "28000" => {
+            let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
+                "Check the user name in directory.url and the stored database password. Where a certificate lets \
+                 in, it is named there as well: sslcert= and sslkey=",
+            );
+            // 28000 is about who may connect from where, and with which certificate.
+            if code == "28P01" { error.wants_password() } else { error }
+        }
+        "3D000" => DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", place(part)))
+            .hint("Check the database name at the end of directory.url."),
+        "42501" => refused(format!("The database user may not read {}: {said}.", part.table))
+            .hint("Let the database's administrator grant SELECT on the columns that the connection names."),
+        // Class 42: what a statement names is not there, or of another type than when the directory was opened
+        // (operator, function or cast that there is not for it).
+        "42P01" | "42703" | "3F000" | "42883" | "42804" | "42846" | "42725" | "42P18" | "0A000" => {
+            DirectoryError::new(
+                DirectoryCode::Mismatch,
+                format!("{} has changed since the database was opened: {said}.", part.table),
+            )
+            .hint("Check the connection: its table or columns were renamed, removed or recreated.")
+        }
+        "57014" => timed_out(part),
+        "55P03" => locked(part, said),
+        "25006" => refused(format!("{} tried to write to the database: {said}.", part.table))
+            .hint("Understudy only reads. Name a table or view that can be read without writing."),
+        "53300" => refused(format!("{} takes no more connections: {said}.", place(part)))
+            .hint("Try again in a moment, or raise the connection limit of this database user."),
+        // A replica ends what stands in the way of what its primary has done.
+        "40001" | "40P01" => DirectoryError::new(
+            DirectoryCode::Unreachable,
+            format!("{} stopped the question to catch up with its primary: {said}.", place(part)),
+        )
+        .hint(
+            "Ask again. If it happens often, its administrator can give questions more time \
+             (max_standby_streaming_delay, hot_standby_feedback).",
+        ),
+        "57P03" => not_yet(part, said),
+        // Shut down, crashed, dropped; idle for longer than the server allows.
+        "57P01" | "57P02" | "57P04" | "57P05" | "25P03" | "25P04" => closed(part, said),
+        // The connection broke.
+        code if code.starts_with("08") => unreachable(part, said),
+        // No more memory or room, a system call that failed, damaged data.
+        code if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) => {
+            refused(format!("{} has a problem of its own: {said} (SQLSTATE {code}).", place(part)))
+                .hint("Ask its administrator: nothing is wrong with the connection.")
+        }
+        _ => refused(format!("The database could not answer: {said} (SQLSTATE {code})."))
+            .hint("This comes from the table or view itself; its owner can tell more."),
+    }
+}
+
+/// It is there, and lets nobody in for now: it starts, shuts down, recovers, or follows another server.
+fn not_yet(part: &DirectoryConfig, said: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::Unreachable, format!("{} is not ready: {said}.", place(part))).hint(
+        "It answers, so host and port are right. Try again in a moment. If it stays like this, ask its administrator; a \
+         standby lets nobody in without hot_standby = on.",
+    )
+}
+
+/// It ended a connection that worked.
+fn closed(part: &DirectoryConfig, said: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::Unreachable, format!("{} closed the connection: {said}.", place(part))).hint(
+        "It is being stopped or restarted, or its administrator ended the session. Try again in a moment.",
+    )
+}
+
+/// The login was right, and this database is not for this user, or for nobody now.
+fn shut_out(
+    error: &PgDatabaseError,
+    part: &DirectoryConfig,
+    user: &str,
+    database: &str,
+) -> Option<DirectoryError> {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let said = error.message();
+    let refused = DirectoryError::new(
+        DirectoryCode::Refused,
+        format!("{} does not let this user into the database: {said}.", place(part)),
+    );
+    match error.code() {
+        "42501" => Some(refused.hint(ASK_ADMINISTRATOR).statement(format!(
+            "GRANT CONNECT ON DATABASE {} TO {}",
+            quoted(database),
+            quoted(user)
+        ))),
+        "55000" => Some(
+            refused
+                .hint(ASK_ADMINISTRATOR)
+                .statement(format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true", quoted(database))),
+        ),
+        _ => None,
+    }
+}
+
+/// The same, for who knows whether there is a password, and where it comes from.
+pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> DirectoryError {
+    let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
+    match (code.as_deref(), link.has_password()) {
+        (Some("28P01"), true) => link.refusal(from_sqlx(error, part)),
+        (Some("28P01"), false) => link.refusal(password_missing(part)),
+        // Other logins than by password are refused with 28000.
+        _ => from_sqlx(error, part),
+    }
+}
+
+/// The same for a login, of which `met` says how far it came.
+pub(crate) fn of_login(
+    error: sqlx::Error,
+    part: &DirectoryConfig,
+    link: &Link,
+    met: Met,
+    (user, database): (&str, &str),
+) -> DirectoryError {
+    let refusal = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    if let Some(shut_out) = refusal.and_then(|refusal| shut_out(refusal, part, user, database)) {
+        return shut_out;
+    }
+    let Some(refusal) = refusal.filter(|refusal| refusal.code() == "28000") else {
+        return of(error, part, link);
+    };
+    // By the server's own function, as sentences are translated.
+    let hint = match (refusal.routine(), met) {
+        (Some("InitializeSessionUserId"), _) => {
+            "Check the user name in directory.url: the server has no such user, or it may not log in.".to_owned()
+        }
+        (_, Met { clear: true, .. }) => {
+            "The server has this password checked elsewhere, by LDAP, RADIUS or PAM. Check the user name in directory.url \
+             and the stored database password."
+                .to_owned()
+        }
+        (_, Met { asked: true, .. }) => {
+            "Check the user name in directory.url and the stored database password.".to_owned()
+        }
+        (Some("auth_failed"), _) => {
+            "The server tells users apart by something else than a password: the name of the operating system's account \
+             (peer, ident), or a certificate, whose common name has to be the user's: sslcert= and sslkey=. Or ask your \
+             database administrator for a line with scram-sha-256 in pg_hba.conf, above the others."
+                .to_owned()
+        }
+        (_, Met { privacy, .. }) => {
+            let how = match privacy {
+                Privacy::Open => "without encryption; perhaps it only lets in with it: sslmode=verify-full",
+                Privacy::Encrypted | Privacy::Certain => {
+                    "encrypted; perhaps it only lets in without (hostnossl): sslmode=disable"
+                }
+            };
+            format!(
+                "No rule of the server's lets this user in from here. The connection was {how}. If the server asks for a \
+                 certificate, name it: sslcert= and sslkey=. Otherwise ask your database administrator for a line in \
+                 pg_hba.conf."
+            )
+        }
+    };
+    let error = from_sqlx(error, part).hint(hint);
+    if met.asked && link.has_password() { link.refusal(error.wants_password()) } else { error }
+}
+
+/// It will let in once it has started.
+pub(crate) fn is_starting(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("57P03")
+}
+
+/// The server did not let this user in.
+pub(crate) fn is_login(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("28P01" | "28000"))
+}
+
+/// Without a hint: where a password can be stored is known to whoever asked for the directory.
+fn password_missing(part: &DirectoryConfig) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Refused,
+        format!("{} wants a password, and none is stored.", place(part)),
+    )
+    .wants_password()
+}
+
+/// SCRAM's passwords go through `SASLprep` (RFC 4013), which refuses some characters.
+fn password_unfit(part: &DirectoryConfig) -> DirectoryError {
+    let what = "has a character that a login by SCRAM does not allow: an emoji, a control character, or text that runs \
+                in both directions";
+    DirectoryError::new(DirectoryCode::Refused, format!("The password for {} {what}.", place(part)))
+        .hint(
+            "Check that the password was stored as it is. Otherwise give the database user one of letters, digits and \
+             punctuation (ALTER ROLE … PASSWORD).",
+        )
+        .wants_password()
+}
+
+pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
+    unanswered::unanswered(&place(part), cause)
+}
+
+/// Host and port of the URL, and nothing else of it.
+pub(crate) fn place(directory: &DirectoryConfig) -> String {
+    let url = url::Url::parse(&directory.url).ok();
+    let host = url.as_ref().and_then(url::Url::host_str).filter(|host| !host.is_empty());
+    match host {
+        Some(host) => {
+            let port = url.as_ref().and_then(url::Url::port);
+            format!("The database at {host}:{}", port.unwrap_or(5432))
+        }
+        None => "The database".to_owned(),
+    }
+}

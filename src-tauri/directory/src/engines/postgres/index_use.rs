@@ -1,0 +1,228 @@
+//! What the table's indexes can do, asked of the planner itself.
+//!
+//! For each column, every condition that a search could write is explained with sequential scans
+//! forbidden: when the plan then has it as the condition of an index, that index serves it. So
+//! whatever PostgreSQL knows about operator classes, collations, expressions, predicates, partitions
+//! and the tables below a view holds here too. <https://www.postgresql.org/docs/current/using-explain.html>
+
+use serde_json::Value as Json;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgRow;
+
+use crate::engines::postgres::catalogue::PgType;
+use crate::engines::postgres::dialect::{Postgres, expression};
+use crate::engines::postgres::reading::Reading;
+use crate::error::{DirectoryCode, Result};
+use crate::schema::mapping::Mapping;
+use crate::schema::name::CatalogueName;
+use crate::schema::table::{Form, Served, TableColumn};
+use crate::sql::dialect::{Dialect, qualified};
+
+type Column = TableColumn<PgType>;
+
+/// A text that stands in no table, and that a plan repeats where it compares with it.
+const PROBE: &str = "understudy probe";
+
+/// The first version with `FETCH FIRST … WITH TIES`.
+const WITH_TIES_SINCE: u32 = 13;
+
+/// One condition or order to be explained, and what it means when an index serves it.
+struct Probe {
+    sql: String,
+    means: Means,
+    form: Form,
+    /// The text that the index has to be asked for; `None`: the index has to give the order.
+    compared: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Means {
+    Equals,
+    Prefix,
+    Contains,
+    Order,
+}
+
+/// Finds out what serves each column of `mapping`. Where the planner does not tell, nothing is served. Fails where it
+/// cannot tell now: a table that somebody has locked has its indexes all the same.
+/// `version`: the server's, `15.18`.
+pub(crate) async fn find(reading: &mut Reading, mapping: &mut Mapping<PgType>, version: &str) -> Result<()> {
+    let ties = version.split('.').next().and_then(|major| major.parse().ok()) >= Some(WITH_TIES_SINCE);
+    let mut asked: Vec<(CatalogueName, Probe)> = Vec::new();
+    let searched = |column: &Column| mapping.search.iter().any(|known| known.name == column.name);
+    for (at, column) in mapping.shown.iter().chain(&mapping.search).enumerate() {
+        if !asked.iter().any(|(known, _)| *known == column.name) {
+            let probes = probes(&mapping.table, column, at == 0, searched(column));
+            asked.extend(probes.into_iter().map(|probe| (column.name.clone(), probe)));
+        }
+    }
+    let plans = match explained(reading, &asked).await {
+        Ok(plans) => plans,
+        Err(cause) => {
+            tracing::warn!("the planner does not tell what its indexes serve: {cause}");
+            let cause = cause.downcast::<sqlx::Error>().map_err(drop);
+            return match cause.map(|cause| reading.failed(*cause)) {
+                Ok(error) if error.code == DirectoryCode::Timeout => Err(error),
+                _ => Ok(()),
+            };
+        }
+    };
+    for ((name, probe), plan) in asked.iter().zip(&plans) {
+        let Some(index) = served_by(plan, probe) else { continue };
+        let columns = mapping.shown.iter_mut().chain(&mut mapping.search);
+        for column in columns.filter(|column| column.name == *name) {
+            let place = match probe.means {
+                Means::Equals => &mut column.access.equals,
+                Means::Prefix => &mut column.access.prefix,
+                Means::Contains => &mut column.access.contains,
+                Means::Order => &mut column.access.order,
+            };
+            // The best form comes first.
+            let form = Form { ties: ties && probe.means == Means::Prefix, ..probe.form };
+            place.get_or_insert_with(|| Served { index: index.clone(), form });
+        }
+    }
+    for (shown, column) in mapping.shown.iter().zip(&mut mapping.columns) {
+        column.sortable = shown.access.order.is_some();
+    }
+    Ok(())
+}
+
+fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<Probe> {
+    let mut probes = Vec::new();
+    let mut add = |means, form, condition: String, order: Option<String>, compared: Option<String>| {
+        let condition = if condition.is_empty() { condition } else { format!(" WHERE {condition}") };
+        let order = order.map(|order| format!(" ORDER BY {order}")).unwrap_or_default();
+        let sql = format!("EXPLAIN (FORMAT JSON) SELECT 1 FROM {table} AS u{condition}{order} LIMIT 10");
+        probes.push(Probe { sql, means, form, compared });
+    };
+    let plain = Form::default();
+    let order_of = |form| {
+        let ordering = Postgres::ordering(column, form);
+        format!("{} {}", ordering.expression, ordering.up)
+    };
+    let has_value =
+        if column.nullable { format!("{} IS NOT NULL", qualified(column)) } else { String::new() };
+    add(Means::Order, plain, has_value, Some(order_of(plain)), None);
+
+    if !is_text(column) {
+        // A value of the type that a plan repeats as it is written.
+        if let Some(value) = sample(column.db_type.name.as_str()) {
+            let condition = format!("{} = '{value}'", qualified(column));
+            add(Means::Equals, plain, condition, None, Some(value.to_owned()));
+        }
+        return probes;
+    }
+    let lower = Form { lower: true, ..plain };
+    let folds = Form { folds: true, ..plain };
+    let equals = |form: Form| format!("{} = '{PROBE}'", expression(column, form));
+    let text = Some(PROBE.to_owned());
+    if column.db_type.name.as_str() == "citext" {
+        add(Means::Equals, folds, equals(folds), None, text.clone());
+        add(Means::Equals, lower, equals(lower), None, text.clone());
+    } else {
+        if !is_id {
+            add(Means::Equals, lower, equals(lower), None, text.clone());
+        }
+        add(Means::Equals, plain, equals(plain), None, text.clone());
+    }
+    if !is_searched {
+        return probes;
+    }
+    let pattern = |form: Form| Form { pattern: true, ..form };
+    let is_citext = column.db_type.name.as_str() == "citext";
+    let mut forms = vec![pattern(lower)];
+    if !is_citext {
+        forms.push(pattern(plain));
+    }
+    if column.db_type.bytewise {
+        forms.push(lower);
+        if !is_citext {
+            forms.push(plain);
+        }
+        // What does not mind the case comes first.
+        forms.sort_by_key(|form| !form.lower);
+    }
+    for form in forms {
+        let expression = expression(column, form);
+        let (from, before) = if form.pattern { ("~>=~", "~<~") } else { (">=", "<") };
+        let condition = format!("{expression} {from} '{PROBE}' AND {expression} {before} '{PROBE}s'");
+        add(Means::Prefix, form, condition, Some(order_of(form)), text.clone());
+    }
+    for (form, like) in [(pattern(plain), "ILIKE"), (lower, "LIKE")] {
+        add(
+            Means::Contains,
+            form,
+            format!("{} {like} '%{PROBE}%'", expression(column, form)),
+            None,
+            text.clone(),
+        );
+    }
+    probes
+}
+
+fn is_text(column: &Column) -> bool {
+    matches!(column.db_type.name.as_str(), "text" | "varchar" | "bpchar" | "citext")
+}
+
+fn sample(type_name: &str) -> Option<&'static str> {
+    Some(match type_name {
+        "int2" | "float4" => "17171",
+        "int4" | "int8" | "oid" | "numeric" | "float8" => "171717171",
+        "bytea" => "\\x17171717",
+        "uuid" => "17171717-1717-4717-9717-171717171717",
+        _ => return None,
+    })
+}
+
+/// The plan of each probe. Everything that is set for them ends with the savepoint.
+async fn explained(
+    reading: &mut Reading,
+    probes: &[(CatalogueName, Probe)],
+) -> Result<Vec<Json>, Box<dyn std::error::Error + Send + Sync>> {
+    // Not SET: older servers do not know all of them.
+    let settings = "SAVEPOINT probes; SET LOCAL enable_bitmapscan = on; SELECT set_config(name, 'off', true) FROM pg_settings \
+                    WHERE name IN ('enable_seqscan', 'enable_sort', 'enable_incremental_sort', 'jit')";
+    sqlx::raw_sql(settings).fetch_all(reading.connection()).await?;
+    let sql: Vec<&str> = probes.iter().map(|(_, probe)| probe.sql.as_str()).collect();
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql.join("; "))).fetch_all(reading.connection()).await;
+    sqlx::raw_sql("ROLLBACK TO SAVEPOINT probes").execute(reading.connection()).await?;
+    rows?.iter().map(plan_of).collect()
+}
+
+fn plan_of(row: &PgRow) -> Result<Json, Box<dyn std::error::Error + Send + Sync>> {
+    let text = crate::engines::postgres::reading::text(row, 0)?.unwrap_or_default();
+    let mut plans: Json = serde_json::from_str(&text)?;
+    Ok(plans[0]["Plan"].take())
+}
+
+fn served_by(plan: &Json, probe: &Probe) -> Option<String> {
+    let mut nodes = Vec::new();
+    collect(plan, &mut nodes);
+    let says = |node: &Json, key: &str, text: &str| {
+        node[key].as_str().is_some_and(|condition| condition.contains(text))
+    };
+    let is = |node: &Json, kind: &str| node["Node Type"].as_str().is_some_and(|name| name.contains(kind));
+    if nodes.iter().any(|node| is(node, "Sort")) {
+        return None;
+    }
+    let index = |node: &&Json| node["Index Name"].as_str().map(str::to_owned);
+    let Some(text) = &probe.compared else {
+        if nodes.iter().any(|node| is(node, "Seq Scan") || is(node, "Bitmap")) {
+            return None;
+        }
+        return nodes.iter().find(|node| is(node, "Index")).and_then(index);
+    };
+    // On every partition: where one has no such index, the condition filters a scan there.
+    if nodes.iter().any(|node| says(node, "Filter", text)) {
+        return None;
+    }
+    nodes.iter().find(|node| says(node, "Index Cond", text)).and_then(index)
+}
+
+fn collect<'a>(plan: &'a Json, nodes: &mut Vec<&'a Json>) {
+    nodes.push(plan);
+    for inner in plan["Plans"].as_array().into_iter().flatten() {
+        collect(inner, nodes);
+    }
+}

@@ -1,0 +1,245 @@
+//! What SQL calls things in SQLite. Any column may hold a value of any type; each is bound as it is.
+
+use crate::engines::sqlite::catalogue::LiteType;
+use crate::engines::sqlite::trigrams;
+use crate::model::FieldKind;
+use crate::plan::Match;
+use crate::plan::{has_trigram, spellings};
+use crate::query::Operand;
+use crate::query::spelling;
+use crate::schema::bytes::BYTES_READ;
+use crate::schema::cell::CHARS_READ;
+use crate::schema::name::quoted;
+use crate::schema::numbers;
+use crate::schema::table::{Form, TableColumn};
+use crate::schema::value::Value;
+use crate::sql::dialect::{Dialect, Ordering, Statement, behind, qualified};
+
+use crate::schema::time;
+use crate::schema::uuids;
+
+type Column = TableColumn<LiteType>;
+
+pub(crate) struct Sqlite;
+
+impl Dialect for Sqlite {
+    type Type = LiteType;
+
+    const ROW_VALUES: bool = true;
+    const COUNT: &'static str = "CAST(count(*) AS TEXT)";
+
+    fn cell(column: &Column) -> String {
+        let name = qualified(column);
+        format!(
+            "CASE typeof({name}) WHEN 'text' THEN substr({name}, 1, {CHARS_READ}) \
+             WHEN 'blob' THEN substr({name}, 1, {BYTES_READ}) ELSE {name} END"
+        )
+    }
+
+    fn key(column: &Column, form: Form) -> String {
+        if form.lower { expression(column, form) } else { qualified(column) }
+    }
+
+    fn bind_key(statement: &mut Statement, _: &Column, key: Value) -> String {
+        let broken = matches!(key, Value::BrokenText(_));
+        let placeholder = statement.bind('?', key);
+        // Bytes that are no UTF-8 can only be bound as a blob. The plus takes away the affinity that
+        // the cast brought, and that would change what the column's numbers compare like.
+        if broken { format!("+CAST({placeholder} AS TEXT)") } else { placeholder }
+    }
+
+    fn ordering(column: &Column, form: Form) -> Ordering {
+        Ordering::plain(expression(column, form))
+    }
+
+    fn id_equals(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
+        let name = qualified(id);
+        let number = text.parse::<i64>().ok();
+        if id.kind == FieldKind::Integer && number.is_none() && text.parse::<f64>().is_ok() {
+            return None; // such a column would take 1e3 for 1000
+        }
+        // Rounded to what a column of numbers holds it would be somebody else's id.
+        if id.kind == FieldKind::Number && number.is_none() && is_rounded(text) {
+            return None;
+        }
+        // In a column that holds whole numbers 007 finds 7; anywhere else it is a text of its own.
+        let number = number.filter(|number| id.kind == FieldKind::Integer || number.to_string() == text);
+        let mut values: Vec<Value> = uuids::also_spelled(text).into_iter().map(Value::Text).collect();
+        values.extend(number.map(Value::Integer));
+        let real = numbers::to_f64(text).filter(|_| number.is_none() && id.kind != FieldKind::Integer);
+        values.extend(real.map(|real| Value::Real(real.to_bits())));
+        values.extend(id.bytes.readings(text).into_iter().map(Value::Blob));
+        let placeholders: Vec<String> = values.into_iter().map(|value| statement.bind('?', value)).collect();
+        Some(format!("{name} IN ({})", placeholders.join(", ")))
+    }
+
+    fn id_shown_as(statement: &mut Statement, id: &Column, text: &str) -> Option<String> {
+        let name = qualified(id);
+        let found = Self::id_equals(statement, id, text)?;
+        let bytes = id.bytes.shown_as(text).into_iter();
+        let bytes: Vec<String> = bytes.map(|bytes| statement.bind('?', Value::Blob(bytes))).collect();
+        // SQLite itself writes no more than 15 digits of one.
+        let real = text.parse::<f64>().ok().map(|real| Value::Real(real.to_bits()));
+        let real = real.filter(|real| real.clone().into_text().as_deref() == Some(text));
+        let is_real = real.map_or("0".to_owned(), |real| format!("{name} = {}", statement.bind('?', real)));
+        let text = statement.bind('?', Value::Text(text.to_owned()));
+        // The first finds it by the index, the second makes sure: 007 is not 7, and a column may
+        // compare without case.
+        Some(format!(
+            "{found} AND CASE typeof({name}) WHEN 'blob' THEN {name} IN ({}) \
+             WHEN 'real' THEN {is_real} ELSE CAST({name} AS TEXT) = {text} COLLATE BINARY END",
+            bytes.join(", ")
+        ))
+    }
+
+    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
+        let folds = Form { folds: true, ascii: true, ..Form::default() };
+        let form = form.unwrap_or(folds);
+        let mut values: Vec<Value> = cases(text, form).into_iter().map(Value::Text).collect();
+        // Only what is taken out of JSON keeps its numbers apart from texts.
+        let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+        values.extend(number.filter(|_| column.within.is_some()).map(Value::Integer));
+        if column.db_type.holds_bytes {
+            let lower = text.to_lowercase().into_bytes();
+            values.extend(column.bytes.readings(text).into_iter().chain([lower]).map(Value::Blob));
+        }
+        let same = values.into_iter().map(|value| {
+            let value = statement.bind('?', value);
+            format!("{} = {value}", expression(column, form))
+        });
+        format!("({})", same.collect::<Vec<_>>().join(" OR "))
+    }
+
+    fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
+        let expression = expression(column, form);
+        // NOCASE compares as if all were in lower case.
+        let text = if form.folds { text.to_ascii_lowercase() } else { text.to_owned() };
+        let mut range = vec![format!("{expression} >= {}", statement.bind('?', Value::Text(text.clone())))];
+        range.extend(
+            behind(&text).map(|text| format!("{expression} < {}", statement.bind('?', Value::Text(text)))),
+        );
+        // What is behind may fold into what is within, and other types compare with texts too.
+        let pattern = statement.bind('?', Value::Text(Match::Prefix.pattern(&text)));
+        range.push(format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column)));
+        format!("({})", range.join(" AND "))
+    }
+
+    fn compare(statement: &mut Statement, column: &Column, relation: &str, value: &Operand) -> String {
+        let name = qualified(column);
+        let value = match value {
+            Operand::Time(time) => return compare_time(statement, &name, relation, *time),
+            Operand::Integer(number) => Value::Integer(*number),
+            Operand::Number(number) => Value::Real(number.to_f64().to_bits()),
+            Operand::Boolean(truth) => Value::Integer((*truth).into()),
+            Operand::Uuid(uuid) => {
+                // However it is spelled, and as bytes.
+                let mut same: Vec<String> = Vec::new();
+                for text in uuids::spellings(*uuid) {
+                    same.push(format!("{name} = {}", statement.bind('?', Value::Text(text))));
+                }
+                let bytes = column.bytes.order.bytes(*uuid).to_vec();
+                same.push(format!("{name} = {}", statement.bind('?', Value::Blob(bytes))));
+                return format!("({})", same.join(" OR "));
+            }
+            Operand::Text(text) => Value::Text(text.clone()),
+        };
+        let texts = matches!(value, Value::Text(_));
+        let value = statement.bind('?', value);
+        if texts {
+            return format!("{name} {relation} {value} COLLATE NOCASE");
+        }
+        // A text is greater than every number.
+        format!("(typeof({name}) <> 'text' AND {name} {relation} {value})")
+    }
+
+    fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
+        let folds = Form { folds: true, ascii: true, ..Form::default() };
+        let spellings = spellings(text, folds);
+        let index = column.db_type.trigrams.as_ref().filter(|_| !statement.scans && has_trigram(text));
+        let found = index.map(|index| {
+            let matching = trigrams::matching(&column.name, &spellings);
+            let matching = statement.bind('?', Value::Text(matching));
+            let table = quoted(&index.table);
+            format!(
+                "u.{} IN (SELECT rowid FROM main.{table} WHERE {table} MATCH {matching}) AND ",
+                quoted(&index.id)
+            )
+        });
+        // The index finds no fewer: whether it is asked or not, the same is found.
+        let like = spellings.into_iter().map(|text| {
+            let pattern = statement.bind('?', Value::Text(how.pattern(&text)));
+            format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column))
+        });
+        let like = like.collect::<Vec<_>>().join(" OR ");
+        format!("({}({like}))", found.unwrap_or_default())
+    }
+
+    fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
+        let pattern = Self::bound_text(statement, format!("*{}*", spelling::glob(text)));
+        Some(format!("{} GLOB {pattern}", qualified(column)))
+    }
+
+    fn text(column: &Column) -> String {
+        qualified(column)
+    }
+
+    fn bound_text(statement: &mut Statement, text: String) -> String {
+        statement.bind('?', Value::Text(text))
+    }
+}
+
+/// What an index of this form is on.
+pub(crate) fn expression(column: &Column, form: Form) -> String {
+    let name = qualified(column);
+    if form.lower {
+        format!("lower({name})")
+    } else if form.folds {
+        format!("{name} COLLATE NOCASE")
+    } else if column.kind == FieldKind::Text {
+        format!("{name} COLLATE BINARY")
+    } else {
+        name
+    }
+}
+
+/// Times are kept as texts or as numbers: <https://www.sqlite.org/lang_datefunc.html>. Texts compare like the
+/// times they mean, but for the letter between date and time.
+fn compare_time(statement: &mut Statement, name: &str, relation: &str, time: jiff::Timestamp) -> String {
+    let midnight = time.as_second().rem_euclid(86_400) == 0 && time.subsec_nanosecond() == 0;
+    let (kept, text) = if midnight {
+        // Every time of a day is greater than the day's own text, so an index serves it.
+        (name.to_owned(), time.strftime("%Y-%m-%d"))
+    } else {
+        (format!("replace(substr({name}, 1, 19), 'T', ' ')"), time.strftime("%Y-%m-%d %H:%M:%S"))
+    };
+    let text = statement.bind('?', Value::Text(text.to_string()));
+    let mut ways =
+        vec![format!("(typeof({name}) = 'text' AND {name} LIKE '%-%' AND {kept} {relation} {text})")];
+    // As digits, the text may be kept as bytes.
+    ways.extend(time::digits(time).into_iter().map(|(length, digits)| {
+        let (kept, digits) = (format!("CAST({name} AS TEXT)"), statement.bind('?', Value::Text(digits)));
+        format!(
+            "(typeof({name}) IN ('text', 'blob') AND length({kept}) = {length} AND {kept} NOT LIKE '%-%' \
+             AND {kept} {relation} {digits})"
+        )
+    }));
+    let numbers = time::stretches(time, relation).into_iter().map(|time::Stretch { from, to, time }| {
+        format!("({name} >= {from} AND {name} < {to} AND {name} {relation} {time})")
+    });
+    let numbers: Vec<String> = numbers.collect();
+    ways.push(format!("(typeof({name}) IN ('integer', 'real') AND ({}))", numbers.join(" OR ")));
+    format!("({})", ways.join(" OR "))
+}
+
+/// How a whole value may be written that is to be found by this form.
+fn cases(text: &str, form: Form) -> Vec<String> {
+    if form.lower {
+        return vec![text.to_ascii_lowercase()];
+    }
+    spellings(text, form)
+}
+
+/// A number of which the closest one of 64 bits is another number.
+fn is_rounded(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite) && numbers::to_f64(text).is_none()
+}

@@ -1,0 +1,88 @@
+//! The tables of an SQLite file, and their columns.
+
+use std::time::Instant;
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::config::DirectoryConfig;
+use crate::discovery::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
+use crate::engines::sqlite::catalogue::kind;
+use crate::engines::sqlite::{StopOnDrop, errors, limited, pool};
+use crate::error::Result;
+use crate::schema::name::written;
+
+/// Tables, views and virtual tables; not what those keep their own things in.
+const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list \
+     WHERE schema = 'main' AND type IN ('table', 'view', 'virtual') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
+const COLUMNS: &str =
+    "SELECT name, type, pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid";
+
+pub(crate) async fn survey(part: &DirectoryConfig) -> Result<Findings> {
+    let failed = |error| errors::from_sqlx(error, part);
+    let (pool, _) = pool(part).await?;
+    let mut connection = pool.acquire().await.map_err(failed)?;
+    let stop = limited(&mut connection, Instant::now() + LIMIT).await.map_err(failed)?;
+    let stop = StopOnDrop(stop);
+    let found = tables(&mut connection).await.map_err(failed);
+    drop(stop);
+    drop(connection);
+    pool.close().await;
+    found
+}
+
+async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Error> {
+    let mut findings = Findings::default();
+    for row in sqlx::query(TABLES).fetch_all(&mut *connection).await? {
+        let name: String = row.try_get(0)?;
+        findings.tables.push(Found {
+            written: written(None, &name),
+            qualified: written(Some("main"), &name),
+            name,
+            kind: if row.try_get(1)? { TableKind::View } else { TableKind::Table },
+            estimated_rows: None,
+            at_hand: true,
+            columns: Vec::new(),
+        });
+    }
+    shortlist(&mut findings);
+    for table in &mut findings.tables {
+        // A view whose table is gone has no columns, and is none that could be read.
+        let Ok(rows) = sqlx::query(COLUMNS).bind(&table.name).fetch_all(&mut *connection).await else {
+            continue;
+        };
+        let in_key = |row: &sqlx::sqlite::SqliteRow| row.try_get::<i64, _>("pk").is_ok_and(|place| place > 0);
+        let keys = rows.iter().filter(|row| in_key(row)).count();
+        for row in &rows {
+            let declared: &str = row.try_get("type")?;
+            let says = |word: &str| declared.to_ascii_uppercase().contains(word);
+            table.columns.push(FoundColumn {
+                name: row.try_get("name")?,
+                kind: kind(declared),
+                bytes: says("BLOB") || says("BINARY"),
+                is_key: keys == 1 && in_key(row),
+            });
+        }
+        if table.kind == TableKind::Table {
+            table.estimated_rows = rows_of(connection, &table.name).await;
+        }
+    }
+    findings.tables.retain(|table| !table.columns.is_empty());
+    Ok(findings)
+}
+
+/// As ANALYZE counted them, or else a guess from above: rowids of deleted rows are not used again.
+async fn rows_of(connection: &mut SqliteConnection, table: &str) -> Option<u64> {
+    let analysed =
+        sqlx::query_scalar::<_, String>("SELECT stat FROM main.sqlite_stat1 WHERE tbl = ?1 LIMIT 1");
+    let analysed = analysed.bind(table).fetch_one(&mut *connection).await.ok();
+    let counted = analysed.and_then(|stat| stat.split(' ').next()?.parse::<i64>().ok());
+    let rows = if counted.is_some() {
+        counted
+    } else {
+        // The name is the catalogue's own.
+        let highest = format!("SELECT coalesce(max(rowid), 0) FROM main.\"{}\"", table.replace('"', "\"\""));
+        sqlx::query_scalar(AssertSqlSafe(highest)).fetch_one(&mut *connection).await.ok()
+    };
+    rows.and_then(|rows| u64::try_from(rows).ok())
+}

@@ -1,0 +1,136 @@
+//! What SQLite says, as Understudy's errors. By result code: <https://www.sqlite.org/rescode.html>
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::config::{DirectoryConfig, SQLITE_URL};
+use crate::error::{DirectoryCode, DirectoryError};
+use crate::faults::timed_out;
+
+/// Bytes of a file by which its kind is known.
+const BEGINNING: u64 = 64;
+
+pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> DirectoryError {
+    let database = match error {
+        sqlx::Error::Database(error) => error,
+        sqlx::Error::Configuration(cause) => {
+            return DirectoryError::new(
+                DirectoryCode::ConfigInvalid,
+                format!("directory.url cannot be used: {cause}."),
+            )
+            .hint(format!("It looks like {SQLITE_URL}"));
+        }
+        sqlx::Error::PoolTimedOut => return timed_out(part),
+        sqlx::Error::PoolClosed => {
+            return DirectoryError::new(DirectoryCode::Unreachable, "The directory was closed.")
+                .hint("Try again.");
+        }
+        other => return DirectoryError::internal(other),
+    };
+    let said = database.message();
+    let extended = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+    // The low byte is the primary code, whatever the extended one adds.
+    match extended & 0xff {
+        // SQLITE_READONLY_ROLLBACK
+        8 if extended == 776 => DirectoryError::new(
+            DirectoryCode::Unreachable,
+            "The database file cannot be read without changing it: its -journal holds what an interrupted program has \
+             to take back.",
+        )
+        .hint("Start the application, or open the file once with `sqlite3` as the application's account."),
+        // SQLITE_READONLY_RECOVERY and SQLITE_READONLY_CANTINIT
+        8 if matches!(extended, 264 | 1288) => DirectoryError::new(
+            DirectoryCode::Unreachable,
+            "The database file cannot be read: the -shm file beside it may not be written by this account, and nobody \
+             else has it open.",
+        )
+        .hint("Start the application: while it has the file open, it can be read."),
+        9 => timed_out(part),
+        5 | 6 => DirectoryError::new(DirectoryCode::Timeout, format!("The database file stayed locked: {said}."))
+            .hint("Another program is writing to it. Try again in a moment."),
+        14 | 10 => {
+            DirectoryError::new(DirectoryCode::Unreachable, format!("The database file cannot be read: {said}."))
+                .hint("Check the file, and the -wal and -shm files beside it if there are any.")
+        }
+        26 => not_a_database(part).details(said),
+        11 => DirectoryError::new(DirectoryCode::Refused, format!("The database file is damaged: {said}."))
+            .hint("Tell whoever runs the application: `PRAGMA integrity_check` says what is wrong."),
+        8 => DirectoryError::new(
+            DirectoryCode::Refused,
+            format!("{} tried to write to the database: {said}.", part.table),
+        )
+        .hint("Understudy only reads. Name a table or view that can be read without writing."),
+        1 if said.starts_with("no such table") || said.starts_with("no such column") => DirectoryError::new(
+            DirectoryCode::Mismatch,
+            format!("{} has changed since the database was opened: {said}.", part.table),
+        )
+        .hint("Check the connection: its table or columns were renamed or removed."),
+        _ => DirectoryError::new(DirectoryCode::Refused, format!("The database could not answer: {said}."))
+            .hint("This comes from the table or view itself; its owner can tell more."),
+    }
+}
+
+/// It may end in the middle of a letter.
+fn is_text(begins: &[u8]) -> bool {
+    std::str::from_utf8(begins).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
+/// What the file is instead, by how it begins.
+fn not_a_database(part: &DirectoryConfig) -> DirectoryError {
+    let path = crate::engines::sqlite::path(part).unwrap_or_default();
+    let mut begins = Vec::new();
+    let read = File::open(&path).and_then(|file| file.take(BEGINNING).read_to_end(&mut begins));
+    let is = |magic: &[u8]| begins.starts_with(magic);
+    let (what, hint) = match () {
+        () if read.is_ok() && is(b"SQLite format 3\0") => (
+            "its header is damaged",
+            "Tell whoever runs the application, or name another copy in directory.url.",
+        ),
+        () if is(b"PK\x03\x04")
+            || is(b"\x1f\x8b")
+            || is(b"\x28\xb5\x2f\xfd")
+            || is(b"BZh")
+            || is(b"\xfd7zXZ") =>
+        {
+            ("it is an archive", "Unpack it, and name the file that was in it in directory.url.")
+        }
+        () if is_text(&begins) => (
+            "it is a text",
+            "directory.url names the database file itself. A dump (.sql) has to be loaded into a database first.",
+        ),
+        () => (
+            "it is encrypted (SQLCipher, SEE), or another kind of file",
+            "Understudy cannot read encrypted files. Name a file that is not encrypted in directory.url.",
+        ),
+    };
+    DirectoryError::new(DirectoryCode::Refused, format!("{} is no SQLite database: {what}.", path.display()))
+        .hint(hint)
+}
+
+/// Why the file at `path` cannot be opened, when the system knows.
+pub(crate) fn file(path: &Path) -> Option<DirectoryError> {
+    use std::io::ErrorKind;
+    let shown = path.display();
+    let cause = match std::fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            return Some(
+                DirectoryError::new(DirectoryCode::Unreachable, format!("{shown} is not a file."))
+                    .hint("directory.url names the database file itself."),
+            );
+        }
+        Ok(_) => std::fs::File::open(path).err()?,
+        Err(cause) => cause,
+    };
+    Some(match cause.kind() {
+        ErrorKind::NotFound => {
+            DirectoryError::new(DirectoryCode::Unreachable, format!("There is no file {shown}."))
+                .hint(format!("Check the path in directory.url: {SQLITE_URL}"))
+        }
+        ErrorKind::PermissionDenied => {
+            DirectoryError::new(DirectoryCode::Refused, format!("You may not read the file {shown}."))
+                .hint("Ask for permission to read it.")
+        }
+        _ => DirectoryError::file("open", path, &cause),
+    })
+}

@@ -1,0 +1,188 @@
+//! What the table's indexes can do, asked of the planner itself: views and all, whatever the collation.
+//! <https://www.sqlite.org/eqp.html>
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::engines::sqlite::catalogue::{Found, LiteType};
+use crate::engines::sqlite::dialect::{Sqlite, expression};
+use crate::engines::sqlite::trigrams;
+use crate::model::{FieldKind, Tier};
+use crate::plan::Match;
+use crate::plan::coverage::Advise;
+use crate::schema::mapping::Mapping;
+use crate::schema::name::{CatalogueName, quoted};
+use crate::schema::table::{Access, Form, Served, TableColumn};
+use crate::sql::dialect::{Dialect, Statement, qualified};
+
+type Column = TableColumn<LiteType>;
+
+/// Without ANALYZE's numbers the planner knows no sizes; with them it may read a table of a few rows
+/// rather than its index, which is as good.
+pub(crate) async fn find(
+    connection: &mut SqliteConnection,
+    mapping: &mut Mapping<LiteType>,
+    users: &Found,
+) -> Result<(), sqlx::Error> {
+    let table = mapping.table.clone();
+    let trigrams = trigrams::find(connection, users, &mapping.id().name.clone()).await?;
+    for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
+        if let Some(within) = &mut column.within {
+            // An index on the plain expression has seen every value: all of them are JSON.
+            within.set_checked(false);
+        }
+        column.access = access(connection, &table, column).await?;
+        if let Some(within) = column.within.as_mut().filter(|_| column.access == Access::default()) {
+            within.set_checked(true);
+            column.access = access(connection, &table, column).await?;
+        }
+        for (index, columns) in &trigrams {
+            let is_in_it = columns.iter().any(|name| name.eq_ignore_ascii_case(column.name.as_str()));
+            if column.access.contains.is_none() && is_text(column) && column.within.is_none() && is_in_it {
+                column.db_type.trigrams = Some(index.clone());
+                let mut statement = Statement::default();
+                statement.sql = Sqlite::matches(&mut statement, column, Match::Contains, "probe");
+                let found = searched(connection, &table, &statement.sql).await?.is_some();
+                let index = Served { index: index.table.as_str().to_owned(), form: Form::default() };
+                column.access.contains = Some(index).filter(|_| found);
+            }
+        }
+    }
+    for (shown, column) in mapping.shown.iter().zip(&mut mapping.columns) {
+        column.sortable = shown.access.order.is_some();
+    }
+    Ok(())
+}
+
+async fn access(
+    connection: &mut SqliteConnection,
+    table: &str,
+    column: &Column,
+) -> Result<Access, sqlx::Error> {
+    let mut access = Access { order: ordered(connection, table, column).await?, ..Access::default() };
+    for form in forms(column) {
+        let expression = expression(column, form);
+        let served = |index: Option<String>| index.map(|index| Served { index, form });
+        if access.equals.is_none() {
+            let condition = format!("{expression} = 'probe'");
+            access.equals = served(searched(connection, table, &condition).await?);
+        }
+        // Bytes lie in no range of texts.
+        if access.prefix.is_none() && is_text(column) && !column.db_type.holds_bytes {
+            let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
+            access.prefix = served(searched(connection, table, &condition).await?);
+        }
+    }
+    Ok(access)
+}
+
+fn is_text(column: &Column) -> bool {
+    column.kind == FieldKind::Text
+}
+
+/// The best comes first.
+fn forms(column: &Column) -> Vec<Form> {
+    let plain = Form::default();
+    if !is_text(column) {
+        return vec![plain];
+    }
+    vec![Form { folds: true, ascii: true, ..plain }, Form { lower: true, ascii: true, ..plain }, plain]
+}
+
+async fn ordered(
+    connection: &mut SqliteConnection,
+    table: &str,
+    column: &Column,
+) -> Result<Option<Served>, sqlx::Error> {
+    let steps =
+        plan(connection, &format!("SELECT 1 FROM {table} AS u ORDER BY {}", qualified(column))).await?;
+    if steps.iter().any(|step| step.contains("TEMP B-TREE")) {
+        return Ok(None);
+    }
+    let index = steps.iter().find_map(|step| index_of(step)).unwrap_or_else(|| "rowid".to_owned());
+    Ok(Some(Served { index, form: Form::default() }))
+}
+
+/// The index through which rows are found that meet `condition`; `None` when they are not.
+async fn searched(
+    connection: &mut SqliteConnection,
+    table: &str,
+    condition: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    let steps = plan(connection, &format!("SELECT * FROM {table} AS u WHERE {condition}")).await?;
+    Ok(steps.iter().find(|step| step.starts_with("SEARCH")).and_then(|step| index_of(step)))
+}
+
+async fn plan(connection: &mut SqliteConnection, select: &str) -> Result<Vec<String>, sqlx::Error> {
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {select}"));
+    let rows = sqlx::query(explain).fetch_all(&mut *connection).await?;
+    rows.iter().map(|row| row.try_get("detail")).collect()
+}
+
+/// `SEARCH u USING COVERING INDEX by_email (email>? AND email<?)`: `by_email`.
+fn index_of(step: &str) -> Option<String> {
+    if step.contains("USING INTEGER PRIMARY KEY") {
+        return Some("rowid".to_owned());
+    }
+    let name = step.split_once("INDEX ")?.1;
+    let end = name.rfind(" (").unwrap_or(name.len());
+    Some(name[..end].to_owned())
+}
+
+/// What SQLite would need to serve the search.
+pub(crate) struct Indexes<'a> {
+    pub(crate) users: &'a Found,
+}
+
+impl Advise<LiteType> for Indexes<'_> {
+    const CONTAINS_NOTE: &'static str = "from three letters on";
+
+    fn index(&self, tier: Tier, columns: &[&Column]) -> Option<String> {
+        if !self.users.has_indexes {
+            return None;
+        }
+        let table = quoted(&self.users.table.name);
+        let column = columns.first()?;
+        let name = column.sql("");
+        let by = |what: &str| {
+            let plain = format!("by_{}{what}", column.name.as_str());
+            let taken = |name: &String| {
+                self.users.index_names.iter().chain(&self.users.names).any(|it| it.eq_ignore_ascii_case(name))
+            };
+            let names = std::iter::once(plain.clone()).chain((2..).map(|at| format!("{plain}_{at}")));
+            let free = names.into_iter().find(|name| !taken(name)).unwrap_or(plain);
+            format!("\"{}\"", free.replace('"', "\"\""))
+        };
+        Some(match tier {
+            // SQLite wants a name for every index.
+            Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by("")),
+            Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by("")),
+            Tier::Email | Tier::Prefix => {
+                format!("CREATE INDEX {} ON {table} ({name} COLLATE NOCASE)", by("_nocase"))
+            }
+            Tier::Contains if columns.iter().all(|column| is_text(column) && column.within.is_none()) => {
+                let columns: Vec<&CatalogueName> = columns.iter().map(|column| &column.name).collect();
+                return trigrams::advice(self.users, &columns);
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engines::sqlite::index_use::index_of;
+
+    #[test]
+    fn an_index_is_read_from_its_step() {
+        for (step, expected) in [
+            ("SEARCH u USING INDEX by_email (email>? AND email<?)", Some("by_email")),
+            ("SEARCH u USING COVERING INDEX odd (name) (email=?)", Some("odd (name)")),
+            ("SEARCH u USING INTEGER PRIMARY KEY (rowid=?)", Some("rowid")),
+            ("SCAN u USING INDEX by_time", Some("by_time")),
+            ("SCAN u", None),
+        ] {
+            assert_eq!(index_of(step).as_deref(), expected, "{step}");
+        }
+    }
+}

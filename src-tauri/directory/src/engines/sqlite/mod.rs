@@ -1,0 +1,413 @@
+//! The SQLite directory: a file, opened to be read only.
+
+mod catalogue;
+mod dialect;
+mod discovery;
+pub(crate) mod errors;
+mod index_use;
+mod sidecars;
+pub(crate) mod trigrams;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::discovery::survey;
+use crate::config::DirectoryConfig;
+use crate::directory::Directory;
+use crate::engines::sqlite::catalogue::LiteType;
+use crate::engines::sqlite::dialect::Sqlite;
+use crate::engines::sqlite::sidecars::Way;
+use crate::error::Result;
+use crate::faults::changed;
+use crate::model::{Count, FieldKind, Info, Page, Query, Row};
+use crate::plan::Size;
+use crate::plan::coverage::services;
+use crate::schema::cell::shortened;
+use crate::schema::mapping::Mapping;
+use crate::schema::name::quoted;
+use crate::schema::table::{Table, TableColumn};
+use crate::schema::time;
+use crate::schema::value::Value;
+use crate::sql::dialect::{Fetched, Statement, one_user, the_one};
+use crate::sql::executor;
+use crate::sql::executor::Answering;
+use crate::sql::values;
+
+/// Instructions of SQLite's machine between two looks at the clock: about what a row takes, because one instruction can
+/// make a value of a gigabyte.
+const INSTRUCTIONS: i32 = 50;
+/// Counting is a nicety: 100,000 users take a millisecond, ten million this long.
+const COUNT_LIMIT: Duration = Duration::from_millis(250);
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Pages of the file that a connection keeps from one question to the next: 32 MB.
+/// <https://sqlite.org/pragma.html#pragma_cache_size>
+const CACHE: &str = "-32000";
+
+#[derive(Debug)]
+pub(crate) struct SqliteDirectory {
+    pool: SqlitePool,
+    part: DirectoryConfig,
+    mapping: Mapping<LiteType>,
+    info: Arc<Info>,
+    seen: Seen,
+}
+
+/// What tells that the file is still the one that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    file: Option<FileIdentity>,
+    way: Way,
+    /// Another one after every change of the schema: <https://sqlite.org/pragma.html#pragma_schema_version>
+    schema: i64,
+}
+
+impl SqliteDirectory {
+    pub(crate) async fn open(part: &DirectoryConfig) -> Result<Self> {
+        let failed = |error| errors::from_sqlx(error, part);
+        // Before it is opened: one that is put in its place meanwhile is then noticed at the first question.
+        let file = FileIdentity::of(&path(part)?);
+        let (pool, way) = pool(part).await?;
+        let mut connection = pool.acquire().await.map_err(failed)?;
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(failed)?;
+        let found = catalogue::read(&mut connection, part).await?;
+        let mut mapping = Mapping::new(part, &found.table)?;
+        index_use::find(&mut connection, &mut mapping, &found).await.map_err(failed)?;
+        let (estimated_total, total_is_exact) = total(&mut connection, &found.table).await.map_err(failed)?;
+        let seen = Seen { file, way, schema: schema_version(&mut connection).await.map_err(failed)? };
+        drop(connection);
+        let info = Arc::new(Info {
+            server: format!("SQLite {version}"),
+            columns: mapping.columns.clone(),
+            estimated_total,
+            total_is_exact,
+            services: services(&mapping, &index_use::Indexes { users: &found }),
+            // A file has no roles: who may read it is for the system to say.
+            reader: Vec::new(),
+            cautions: Vec::new(),
+        });
+        Ok(Self { pool, part: part.clone(), mapping, info, seen })
+    }
+
+    /// Fails where the file was replaced, or its schema changed. A program that puts a new file in an old one's
+    /// place leaves the old one open here: its users are not those of the application any more.
+    async fn is_as_seen(&self, connection: &mut SqliteConnection) -> Result<()> {
+        let schema =
+            schema_version(connection).await.map_err(|error| errors::from_sqlx(error, &self.part))?;
+        let now = Seen { file: FileIdentity::of(&path(&self.part)?), way: self.seen.way, schema };
+        let what = match () {
+            () if now.file != self.seen.file => "the file was replaced",
+            () if now.schema != self.seen.schema => "a table or an index was changed",
+            () => return Ok(()),
+        };
+        Err(changed(&self.part, what))
+    }
+
+    /// Fails where somebody has opened the file that nobody had open, or has closed it: it is read in another way then.
+    fn stands_as_seen(&self) -> Result<()> {
+        if Way::of(&path(&self.part)?)? == self.seen.way {
+            return Ok(());
+        }
+        Err(changed(&self.part, "another program has opened, written or closed the file"))
+    }
+
+    fn decoded(&self, row: &SqliteRow) -> Result<Fetched, sqlx::Error> {
+        let shown = &self.mapping.shown;
+        let cells = shown.iter().enumerate().map(|(at, column)| Ok(cell(value(row, at + 1)?, column)));
+        let segment = value(row, 0)?.into_text().and_then(|text| text.parse().ok());
+        let id = value(row, shown.len() + 1)?;
+        Ok(Fetched {
+            segment: segment.unwrap_or_default(),
+            cells: cells.collect::<Result<_, sqlx::Error>>()?,
+            shown_id: if let Value::Blob(bytes) = &id {
+                Some(self.mapping.id().bytes.shown(bytes))
+            } else {
+                None
+            },
+            id,
+            key: value(row, shown.len() + 2)?,
+        })
+    }
+}
+
+fn path(part: &DirectoryConfig) -> Result<PathBuf> {
+    let options = SqliteConnectOptions::from_str(&part.url);
+    let options = options.map_err(|error| errors::from_sqlx(error, part))?;
+    Ok(local_path(options.get_filename()))
+}
+
+async fn schema_version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("PRAGMA schema_version").fetch_one(connection).await
+}
+
+/// Which file a path names: another one after it was replaced by renaming.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    /// `None`: there is no file.
+    #[cfg(unix)]
+    fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = std::fs::metadata(path).ok()?;
+        Some(Self { device: metadata.dev(), inode: metadata.ino() })
+    }
+
+    /// Windows replaces no file that is open. One that was replaced while nothing had it open was made later.
+    #[cfg(not(unix))]
+    fn of(path: &Path) -> Option<Self> {
+        let made = std::fs::metadata(path).ok()?.created().ok()?;
+        let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(Self { device: since.as_secs(), inode: since.subsec_nanos().into() })
+    }
+}
+
+/// The file, opened to be read only, and in which way.
+async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
+    let failed = |error| errors::from_sqlx(error, part);
+    let limit = limit(part);
+    let path = path(part)?;
+    if let Some(error) = errors::file(&path) {
+        return Err(error);
+    }
+    let way = Way::of(&path)?;
+    let options = SqliteConnectOptions::from_str(&part.url)
+        .map_err(failed)?
+        .filename(&path)
+        .in_memory(false)
+        .read_only(true)
+        .create_if_missing(false)
+        // On a file that others write to, SQLite would read torn pages.
+        .immutable(matches!(way, Way::Still(_)))
+        .busy_timeout(limit)
+        .pragma("query_only", "ON")
+        .pragma("cache_size", CACHE)
+        .disable_statement_logging();
+    let pool = SqlitePoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(limit.max(Duration::from_secs(5)))
+        .idle_timeout(IDLE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    Ok((pool, way))
+}
+
+/// A statement with its values.
+fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+    // Constants and catalogue names only: see `sql` and `catalogue`.
+    let mut query = sqlx::query(AssertSqlSafe(statement.sql));
+    for value in statement.binds {
+        query = match value {
+            Value::Null => query.bind(None::<String>),
+            Value::Integer(integer) => query.bind(integer),
+            Value::Real(bits) => query.bind(f64::from_bits(bits)),
+            Value::Text(text) => query.bind(text),
+            Value::BrokenText(bytes) | Value::Blob(bytes) => query.bind(bytes),
+        };
+    }
+    query
+}
+
+impl Answering for SqliteDirectory {
+    type Dialect = Sqlite;
+    type Reading = SqliteConnection;
+
+    fn mapping(&self) -> &Mapping<LiteType> {
+        &self.mapping
+    }
+
+    fn size(&self) -> Size {
+        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+    }
+
+    /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops
+    /// the work.
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<Result<T>> {
+        let failed = |error| errors::from_sqlx(error, &self.part);
+        // Before a connection is made, which may leave something beside the file.
+        self.stands_as_seen()?;
+        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
+        // The tiers of a search see one state of the file.
+        let mut transaction = connection.begin().await.map_err(failed)?;
+        self.is_as_seen(&mut transaction).await?;
+        // After the transaction, so that it is dropped first and the end of the transaction need
+        // not wait for the statement.
+        let stop = StopOnDrop(stop);
+        let answer = ask(&mut transaction).await;
+        // Nothing was written that could fail to be undone.
+        let _ = transaction.rollback().await;
+        drop(stop);
+        if matches!(self.seen.way, Way::Still(_)) {
+            // No lock kept others from writing meanwhile.
+            self.stands_as_seen()?;
+        }
+        Ok(answer)
+    }
+
+    async fn fetch(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<Fetched>> {
+        let failed = |error| errors::from_sqlx(error, &self.part);
+        let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
+        rows.iter().map(|row| self.decoded(row)).collect::<Result<_, _>>().map_err(failed)
+    }
+
+    async fn texts(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<Vec<String>> {
+        let failed = |error| errors::from_sqlx(error, &self.part);
+        let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
+        let texts: Result<Vec<Value>, _> = rows.iter().map(|row| value(row, 0)).collect();
+        // A number or bytes among texts complete nothing.
+        let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
+        Ok(texts.map_err(failed)?.into_iter().filter_map(text).collect())
+    }
+
+    async fn number(&self, connection: &mut SqliteConnection, statement: Statement) -> Result<u64> {
+        let row = bound(statement).fetch_one(connection).await;
+        let number =
+            row.and_then(|row| value(&row, 0)).map_err(|error| errors::from_sqlx(error, &self.part))?;
+        Ok(number.into_text().and_then(|text| text.parse().ok()).unwrap_or_default())
+    }
+}
+
+#[async_trait]
+impl Directory for SqliteDirectory {
+    fn info(&self) -> Arc<Info> {
+        Arc::clone(&self.info)
+    }
+
+    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+        executor::search(self, query, cancel).await
+    }
+
+    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
+        executor::count(self, text, cancel).await
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<Row>> {
+        let Some(statement) = one_user::<Sqlite>(&self.mapping, id) else {
+            return Ok(None);
+        };
+        let rows = self
+            .read(async |connection: &mut SqliteConnection| self.fetch(connection, statement).await)
+            .await?;
+        the_one(rows?, id)
+    }
+
+    async fn values(&self, column: usize) -> Result<Vec<String>> {
+        values::values(self, column, None).await
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Stops what its connection's worker is doing.
+struct StopOnDrop(Arc<AtomicBool>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// From now on `connection` works until `deadline`, or until the flag is set. It replaces the limit
+/// of whoever had the connection before.
+async fn limited(
+    connection: &mut SqliteConnection,
+    deadline: Instant,
+) -> Result<Arc<AtomicBool>, sqlx::Error> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    connection.lock_handle().await?.set_progress_handler(INSTRUCTIONS, move || {
+        !stopped.load(Ordering::Relaxed) && Instant::now() < deadline
+    });
+    Ok(stop)
+}
+
+fn limit(part: &DirectoryConfig) -> Duration {
+    Duration::from_millis(part.timeout_ms.into())
+}
+
+/// `sqlite:///C:/users.sqlite` names `C:/users.sqlite` where drives have letters.
+fn local_path(path: &Path) -> PathBuf {
+    let text = path.to_string_lossy();
+    match text.strip_prefix('/') {
+        Some(rest) if cfg!(windows) && rest.as_bytes().get(1) == Some(&b':') => rest.into(),
+        _ => path.to_owned(),
+    }
+}
+
+fn value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
+    let raw = row.try_get_raw(at)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    let holds = raw.type_info().name().to_owned();
+    Ok(match holds.as_str() {
+        "INTEGER" => Value::Integer(row.try_get_unchecked(at)?),
+        "REAL" => Value::Real(row.try_get_unchecked::<f64, _>(at)?.to_bits()),
+        "BLOB" => Value::Blob(row.try_get_unchecked(at)?),
+        // Whatever it is, its bytes can be had.
+        _ => match String::from_utf8(row.try_get_unchecked(at)?) {
+            Ok(text) => Value::Text(text),
+            Err(broken) => Value::BrokenText(broken.into_bytes()),
+        },
+    })
+}
+
+/// A value for people. SQLite has neither booleans nor times: the declared type tells what a number means.
+fn cell(value: Value, column: &TableColumn<LiteType>) -> Option<String> {
+    match (column.kind, value) {
+        (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
+        (FieldKind::Time, Value::Blob(bytes)) => Some(time::from_text(column.bytes.cell(&bytes))),
+        (FieldKind::Time, value) => value.into_text().map(|text| time::from_text(shortened(text))),
+        (_, Value::Blob(bytes)) => Some(column.bytes.cell(&bytes)),
+        (_, value) => value.into_text().map(shortened),
+    }
+}
+
+/// How many users there are: counted when that is quick, or else as ANALYZE or the rowids tell.
+async fn total(
+    connection: &mut SqliteConnection,
+    table: &Table<LiteType>,
+) -> Result<(Option<u64>, bool), sqlx::Error> {
+    let from = format!("{}.{}", quoted(&table.schema), quoted(&table.name));
+    let count = format!("SELECT count(*) FROM {from}");
+    limited(connection, Instant::now() + COUNT_LIMIT).await?;
+    let counted: Result<i64, _> = sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&mut *connection).await;
+    let mut rows = counted.ok();
+    let exact = rows.is_some();
+    if rows.is_none() {
+        limited(connection, Instant::now() + COUNT_LIMIT).await?;
+        // `stat` begins with the number of rows. There is no such table before the first ANALYZE.
+        let analysed: Result<String, _> =
+            sqlx::query_scalar("SELECT stat FROM main.sqlite_stat1 WHERE tbl = ?1 LIMIT 1")
+                .bind(table.name.as_str())
+                .fetch_one(&mut *connection)
+                .await;
+        rows = analysed.ok().and_then(|stat| stat.split(' ').next()?.parse().ok());
+    }
+    if rows.is_none() {
+        // A guess from above: rowids of deleted rows are not used again. Views have none.
+        let highest = format!("SELECT max(rowid) FROM {from}");
+        let highest: Result<Option<i64>, _> =
+            sqlx::query_scalar(AssertSqlSafe(highest)).fetch_one(&mut *connection).await;
+        rows = highest.ok().flatten();
+    }
+    connection.lock_handle().await?.remove_progress_handler();
+    Ok((rows.and_then(|rows| u64::try_from(rows).ok()), exact))
+}

@@ -1,0 +1,80 @@
+//! What lies beside a database file, and how to read without adding to it.
+//!
+//! A file with a write-ahead log is read through two more beside it, and SQLite makes them where they are missing, as
+//! whoever reads: then the application, which is another account, can write no more. Where nobody has the file open
+//! they are missing, and it stands still: then it is read as a file that does not change, and looked at again behind
+//! each answer. <https://sqlite.org/wal.html#read_only_databases>, <https://sqlite.org/uri.html#uriimmutable>
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::error::{DirectoryCode, DirectoryError, Result};
+
+/// How the file can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// As by everybody else.
+    Shared,
+    /// Without locks and logs, as long as it is as it was.
+    Still(Stamp),
+}
+
+/// What a file that nobody writes to keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    bytes: u64,
+    changed: Option<SystemTime>,
+}
+
+impl Way {
+    /// Fails where the file cannot be read in any.
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        // The others lie beside the file itself, wherever a link to it is.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if !has_log(&path) {
+            return Ok(Self::Shared);
+        }
+        let [log, index] = ["-wal", "-shm"].map(|ending| beside(&path, ending));
+        let logged = std::fs::metadata(&log).ok().map(|metadata| metadata.len());
+        match (logged, index.exists()) {
+            (Some(_), true) => Ok(Self::Shared),
+            (Some(bytes), false) if bytes > 0 => Err(left_behind(&path, &log)),
+            (_, _) => {
+                let metadata = std::fs::metadata(&path).ok();
+                let bytes = metadata.as_ref().map_or(0, std::fs::Metadata::len);
+                let changed = metadata.and_then(|metadata| metadata.modified().ok());
+                Ok(Self::Still(Stamp { bytes, changed }))
+            }
+        }
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// The file says that it is read with a log. <https://sqlite.org/fileformat.html#file_format_version_numbers>
+fn has_log(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header.starts_with(b"SQLite format 3\0") && header[19] == 2
+}
+
+fn left_behind(path: &Path, log: &Path) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Unreachable,
+        format!(
+            "{} cannot be read without changing what lies beside it: {} holds changes that are not in the file yet.",
+            path.display(),
+            log.display()
+        ),
+    )
+    .hint(
+        "Whoever wrote it was interrupted, or the files were copied without the third one (-shm). Start the \
+         application, or open the file once with `sqlite3` as the application's account: that puts the changes into it.",
+    )
+}

@@ -1,0 +1,230 @@
+//! FTS5 tables of trigrams beside the users' own: they find a text in the middle of a word.
+//! <https://www.sqlite.org/fts5.html#the_trigram_tokenizer>
+//!
+//! Only one that keeps no text of its own is used (`content='users'`), whose rows are the users' by its own
+//! words, and only while triggers keep it: whoever is missing from it would never be found.
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::engines::sqlite::catalogue::{Found, Virtual};
+use crate::schema::name::{CatalogueName, quoted};
+
+/// The index that finds texts in a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trigrams {
+    pub(crate) table: CatalogueName,
+    /// The users' column that has the index's row number.
+    pub(crate) id: CatalogueName,
+}
+
+/// The indexes on the users' table by the number in the column `id`, and the columns that each has.
+pub(crate) async fn find(
+    connection: &mut SqliteConnection,
+    users: &Found,
+    id: &CatalogueName,
+) -> Result<Vec<(Trigrams, Vec<String>)>, sqlx::Error> {
+    let mut found = Vec::new();
+    for one in &users.virtual_tables {
+        let Some(made) = Made::read(&one.sql) else { continue };
+        let by_id = match &made.content_rowid {
+            Some(name) => name.eq_ignore_ascii_case(id.as_str()),
+            None => users.rowid.as_ref() == Some(id),
+        };
+        let is_users =
+            made.content.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(users.table.name.as_str()));
+        if is_users
+            && by_id
+            && made.folds
+            && is_kept(one, users)
+            && is_whole(connection, one, users, id).await
+        {
+            found.push((Trigrams { table: one.name.clone(), id: id.clone() }, made.columns));
+        }
+    }
+    Ok(found)
+}
+
+/// Triggers follow what is added, changed and removed.
+fn is_kept(one: &Virtual, users: &Found) -> bool {
+    ["INSERT", "UPDATE", "DELETE"].iter().all(|event| {
+        users.triggers.iter().any(|trigger| {
+            let (head, body) = trigger.split_once("BEGIN").unwrap_or((trigger, ""));
+            head.contains(event) && body.contains(&one.name.as_str().to_uppercase())
+        })
+    })
+}
+
+/// Its first and last rows are the users': it was filled when it was made.
+async fn is_whole(
+    connection: &mut SqliteConnection,
+    one: &Virtual,
+    users: &Found,
+    id: &CatalogueName,
+) -> bool {
+    let Some(sizes) = &one.sizes else { return true };
+    let (index, table, id) = (quoted(sizes), quoted(&users.table.name), quoted(id));
+    let edges =
+        |of: &str| format!("(SELECT {of}(id) FROM main.{index}) IS (SELECT {of}({id}) FROM main.{table})");
+    let sql = format!("SELECT {} AND {}", edges("min"), edges("max"));
+    let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await;
+    row.and_then(|row| row.try_get(0)).unwrap_or(false)
+}
+
+/// What a `CREATE VIRTUAL TABLE` says of an index of trigrams.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Made {
+    columns: Vec<String>,
+    content: Option<String>,
+    content_rowid: Option<String>,
+    /// Upper and lower case are one.
+    folds: bool,
+}
+
+impl Made {
+    /// `None`: it is no table of trigrams.
+    fn read(sql: &str) -> Option<Self> {
+        let start = sql.to_ascii_lowercase().find("fts5")?;
+        let arguments = sql[start..].split_once('(')?.1.trim_end().trim_end_matches(';').strip_suffix(')')?;
+        let mut made = Self::default();
+        let mut is_trigram = false;
+        for argument in split(arguments, ',') {
+            let parts = split(&argument, '=');
+            let [key, value] = &parts[..] else {
+                // Options stand behind a column's name; UNINDEXED is the only one.
+                let words = split(argument.trim(), ' ');
+                if words.len() == 1 {
+                    made.columns.push(plain(&words[0]));
+                }
+                continue;
+            };
+            let value = plain(value);
+            match key.trim().to_ascii_lowercase().as_str() {
+                "content" => made.content = Some(value),
+                "content_rowid" => made.content_rowid = Some(value),
+                "tokenize" => {
+                    let words: Vec<String> = value.split_whitespace().map(plain).collect();
+                    is_trigram = words.first().is_some_and(|word| word.eq_ignore_ascii_case("trigram"));
+                    made.folds = !words
+                        .windows(2)
+                        .any(|pair| pair[0].eq_ignore_ascii_case("case_sensitive") && pair[1] != "0");
+                }
+                _ => {}
+            }
+        }
+        is_trigram.then_some(made)
+    }
+}
+
+/// At each `separator` outside quotes.
+fn split(text: &str, separator: char) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quote = None;
+    for char in text.chars() {
+        match quote {
+            Some(open) if open == char => quote = None,
+            None if matches!(char, '\'' | '"' | '`') => quote = Some(char),
+            None if char == '[' => quote = Some(']'),
+            None if char == separator => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        parts.last_mut().expect("there is always a part").push(char);
+    }
+    parts
+}
+
+/// Without its quotes.
+fn plain(text: &str) -> String {
+    let text = text.trim();
+    for (open, close) in [('\'', '\''), ('"', '"'), ('`', '`'), ('[', ']')] {
+        if let Some(inner) = text.strip_prefix(open).and_then(|text| text.strip_suffix(close)) {
+            return inner.replace(&format!("{close}{close}"), &close.to_string());
+        }
+    }
+    text.to_owned()
+}
+
+/// The index's own language: any of these texts, in one column, and no operator in them.
+pub(crate) fn matching(column: &CatalogueName, texts: &[String]) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
+    format!("{{{}}} : ({})", quoted(column.as_str()), texts.join(" OR "))
+}
+
+/// The statements that make an index of these columns, fill it, and keep it.
+pub(crate) fn advice(users: &Found, columns: &[&CatalogueName]) -> Option<String> {
+    let id = users.rowid.as_ref()?;
+    let name = (1..).map(|at| {
+        format!(
+            "{}_search{}",
+            users.table.name.as_str(),
+            if at == 1 { String::new() } else { at.to_string() }
+        )
+    });
+    let is_free = |name: &String| !users.names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let name = name.into_iter().find(is_free)?;
+    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+    let named = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let (index, table, id) = (named(&name), quoted(&users.table.name), (quoted(id), literal(id.as_str())));
+    let columns: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+    let of =
+        |row: &str| columns.iter().map(|column| format!("{row}.{column}")).collect::<Vec<_>>().join(", ");
+    let list = columns.join(", ");
+    let add = format!("INSERT INTO {index} (rowid, {list}) VALUES (new.{}, {})", id.0, of("new"));
+    let remove = format!(
+        "INSERT INTO {index} ({index}, rowid, {list}) VALUES ('delete', old.{}, {})",
+        id.0,
+        of("old")
+    );
+    let trigger = |event: &str, does: &[&String]| {
+        let does: Vec<String> = does.iter().map(|does| format!("{does};")).collect();
+        let trigger = named(&format!("{name}_{}", event.to_lowercase()));
+        format!("CREATE TRIGGER {trigger} AFTER {event} ON {table} BEGIN {} END", does.join(" "))
+    };
+    Some(
+        [
+            format!(
+                "CREATE VIRTUAL TABLE {index} USING fts5({list}, content={}, content_rowid={}, tokenize='trigram')",
+                literal(users.table.name.as_str()),
+                id.1
+            ),
+            format!("INSERT INTO {index} ({index}) VALUES ('rebuild')"),
+            trigger("INSERT", &[&add]),
+            trigger("DELETE", &[&remove]),
+            trigger("UPDATE", &[&remove, &add]),
+        ]
+        .join("; "),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_trigrams_is_known_by_how_it_was_made() {
+        let made = Made::read(
+            "CREATE VIRTUAL TABLE users_fts USING fts5(email, \"full, name\", [x] UNINDEXED, content='users',\n content_rowid = \"id\", tokenize=\"trigram remove_diacritics 1\")",
+        );
+        let expected = Made {
+            columns: vec!["email".into(), "full, name".into()],
+            content: Some("users".into()),
+            content_rowid: Some("id".into()),
+            folds: true,
+        };
+        assert_eq!(made, Some(expected));
+        let folds = |tokenize: &str| {
+            Made::read(&format!("CREATE VIRTUAL TABLE f USING FTS5 (a, tokenize = {tokenize});"))
+                .map(|made| made.folds)
+        };
+        assert_eq!(folds("trigram"), Some(true));
+        assert_eq!(folds("'trigram case_sensitive 1'"), Some(false));
+        assert_eq!(folds("'trigram case_sensitive 0'"), Some(true));
+        assert_eq!(folds("'porter unicode61'"), None);
+        assert_eq!(Made::read("CREATE VIRTUAL TABLE f USING fts5(a)"), None);
+        assert_eq!(Made::read("CREATE VIRTUAL TABLE f USING rtree(a, b, c)"), None);
+    }
+}

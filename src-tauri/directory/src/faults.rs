@@ -1,0 +1,69 @@
+//! The errors that every engine says in the same words.
+
+use std::time::Duration;
+
+use crate::config::DirectoryConfig;
+use crate::error::{DirectoryCode, DirectoryError};
+
+/// The table is not what it was. The directory is opened again; only where that did not help is this told.
+pub(crate) fn changed(part: &DirectoryConfig, what: &str) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Mismatch,
+        format!("{} has changed since the database was opened: {what}.", part.table),
+    )
+    .hint("Check the connection: its table or columns were renamed, removed or recreated.")
+}
+
+/// Goes before a statement that gives a right.
+pub(crate) const ASK_ADMINISTRATOR: &str = "Ask your database administrator to run:";
+
+pub(crate) fn cancelled() -> DirectoryError {
+    DirectoryError::new(DirectoryCode::Cancelled, "A newer search took this one's place.")
+}
+
+/// Somebody else ended what we asked.
+pub(crate) fn stopped() -> DirectoryError {
+    DirectoryError::new(DirectoryCode::Refused, "The question was stopped on the database's side.")
+        .hint("Ask again, or ask the database's administrator.")
+}
+
+/// Another program holds a lock on the table for longer than anybody wants to wait.
+pub(crate) fn locked(part: &DirectoryConfig, said: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::Timeout, format!("{} is locked by another program.", part.table))
+        .hint(
+            "It is being changed (ALTER TABLE, LOCK TABLES), or a transaction was left open. Try again in a moment; if it \
+             stays locked, ask your database administrator who holds the lock.",
+        )
+        .details(said)
+}
+
+/// The server answers, and has not described `what` (a table, or all of them) in time.
+pub(crate) fn undescribed(what: &str, limit: Duration) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Timeout,
+        format!("The database answers, but did not describe {what} within {} s.", limit.as_secs()),
+    )
+    .hint("It may be very busy. Try again in a moment; if it happens often, ask your database administrator.")
+}
+
+/// How long a search waits for a table that another program has locked: long enough for a quick change, and short
+/// enough to be told as what it is, before all of the time is up.
+pub(crate) fn lock_limit(limit: Duration) -> Duration {
+    (limit * 2 / 3).min(Duration::from_secs(2))
+}
+
+pub(crate) fn timed_out(part: &DirectoryConfig) -> DirectoryError {
+    let seconds = f64::from(part.timeout_ms) / 1000.0;
+    DirectoryError::new(DirectoryCode::Timeout, format!("The directory did not answer within {seconds} s."))
+        .hint(
+            "Search for more letters, for an id or with another filter; an index on the searched columns helps, or a \
+             longer directory.timeout_ms.",
+        )
+}
+
+/// Several rows have this id.
+pub fn not_identified(id: &str) -> DirectoryError {
+    let said = "the column `directory.id` names does not identify them.";
+    DirectoryError::new(DirectoryCode::Mismatch, format!("Several users have the id {id}: {said}"))
+        .hint("Name a column that is unique, such as the primary key.")
+}

@@ -1,0 +1,56 @@
+//! The search plan as people read it: what serves each tier of each column, and what would.
+
+use crate::model::{Service, Tier};
+use crate::schema::mapping::Mapping;
+use crate::schema::table::{Served, TableColumn};
+
+/// An engine's words for what is missing.
+pub(crate) trait Advise<T> {
+    /// The statement that makes an index for a tier of these columns; `None` where the engine has none,
+    /// or the column is one of a view.
+    fn index(&self, tier: Tier, columns: &[&TableColumn<T>]) -> Option<String>;
+    /// What its index for "contains" cannot do.
+    const CONTAINS_NOTE: &'static str;
+}
+
+/// One line per tier and column, in the order in which a search asks.
+pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A) -> Vec<Service> {
+    let mut services = Vec::new();
+    let mut say = |tier, columns: &[&TableColumn<T>], served: Option<&Served>, note: Option<&str>| {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let complete = served.is_some() && note.is_none_or(|note| note == A::CONTAINS_NOTE);
+        services.push(Service {
+            tier,
+            column: names.join(", "),
+            index: served.map(|served| served.index.clone()),
+            note: served.and(note).map(str::to_owned),
+            advice: if complete { None } else { advise.index(tier, columns) },
+        });
+    };
+    let minds_case = |served: Option<&Served>| {
+        served.filter(|served| !served.form.any_case("")).map(|_| "as typed and in its usual spellings")
+    };
+    let newest = mapping.created_at.map_or_else(|| mapping.id(), |at| &mapping.shown[at]);
+    say(Tier::All, &[newest], newest.access.order.as_ref(), None);
+    say(Tier::Id, &[mapping.id()], mapping.id().access.equals.as_ref(), None);
+    if let Some(at) = mapping.searched_email {
+        let email = &mapping.shown[at];
+        let served = email.access.equals.as_ref();
+        say(Tier::Email, &[email], served, minds_case(served));
+    }
+    for column in &mapping.search {
+        let served = column.access.prefix.as_ref();
+        // What finds a text anywhere finds it at the beginning too.
+        let gathered = served.is_none().then_some(column.access.contains.as_ref()).flatten();
+        say(Tier::Prefix, &[column], served.or(gathered), minds_case(served));
+    }
+    let (served, unserved): (Vec<_>, Vec<_>) =
+        mapping.search.iter().partition(|column| column.access.contains.is_some());
+    for column in served {
+        say(Tier::Contains, &[column], column.access.contains.as_ref(), Some(A::CONTAINS_NOTE));
+    }
+    if !unserved.is_empty() {
+        say(Tier::Contains, &unserved, None, None);
+    }
+    services
+}

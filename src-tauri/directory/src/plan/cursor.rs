@@ -1,0 +1,126 @@
+//! Where a page ended, as an opaque text that the next question hands back.
+//!
+//! A cursor belongs to one question: it carries a checksum over itself, the text and the order, so
+//! that a damaged or foreign one is refused rather than answered from a wrong place.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::model::Query;
+use crate::schema::value::Value;
+
+/// The first or last row of a page, by what orders it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Cursor {
+    /// Which segment of the list the row stands in.
+    pub(crate) segment: usize,
+    /// How many segments the list has: another number is another plan, made from other indexes.
+    pub(crate) segments: usize,
+    /// The value of the column that orders the list; [`Value::Null`] where only the id does (there is
+    /// no such column, or this part of the list has NULL in it).
+    pub(crate) key: Value,
+    /// [`Value::Null`]: before the segment's first row.
+    pub(crate) id: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    #[serde(flatten)]
+    cursor: Cursor,
+    sum: u64,
+}
+
+impl Cursor {
+    pub(crate) fn encode(self, query: &Query) -> String {
+        let sum = checksum(&self, query);
+        let json = serde_json::to_vec(&Sealed { cursor: self, sum }).expect("a cursor is plain JSON");
+        URL_SAFE_NO_PAD.encode(json)
+    }
+
+    pub(crate) fn decode(text: &str, query: &Query) -> Result<Self> {
+        URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()
+            .and_then(|json| serde_json::from_slice::<Sealed>(&json).ok())
+            .map(|sealed| sealed.cursor)
+            // With its checksum, and with nothing in it that JSON would forgive.
+            .filter(|cursor| cursor.clone().encode(query) == text)
+            .ok_or_else(|| {
+                DirectoryError::new(
+                    DirectoryCode::QueryInvalid,
+                    "The place to continue from is damaged or of another search.",
+                )
+                .hint("Search again from the beginning.")
+            })
+    }
+}
+
+/// Guards against accidents, not against people: the cursor comes from our own window.
+fn checksum(cursor: &Cursor, query: &Query) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    cursor.hash(&mut hasher);
+    query.text.trim().hash(&mut hasher);
+    query.sort.as_ref().map(|sort| (&sort.column, sort.descending)).hash(&mut hasher);
+    query.everywhere.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn query(text: &str) -> Query {
+        Query::first(text, 50)
+    }
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::Integer),
+            any::<u64>().prop_map(Value::Real),
+            any::<String>().prop_map(Value::Text),
+            any::<Vec<u8>>().prop_map(Value::BrokenText),
+            any::<Vec<u8>>().prop_map(Value::Blob),
+        ]
+    }
+
+    fn any_cursor() -> impl Strategy<Value = Cursor> {
+        (any::<usize>(), any::<usize>(), any_value(), any_value())
+            .prop_map(|(segment, segments, key, id)| Cursor { segment, segments, key, id })
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_comes_back_as_it_was(cursor in any_cursor(), text in ".*") {
+            let encoded = cursor.clone().encode(&query(&text));
+            prop_assert_eq!(Cursor::decode(&encoded, &query(&text)).unwrap(), cursor);
+        }
+
+        #[test]
+        fn a_changed_cursor_is_refused(cursor in any_cursor(), at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_-]") {
+            let mut encoded = cursor.encode(&query("ada"));
+            let at = at.index(encoded.len());
+            prop_assume!(encoded[at..=at] != to);
+            encoded.replace_range(at..=at, &to);
+            prop_assert_eq!(Cursor::decode(&encoded, &query("ada")).unwrap_err().code, DirectoryCode::QueryInvalid);
+        }
+
+        #[test]
+        fn no_text_at_all_can_make_it_panic(text in ".*") {
+            prop_assert!(Cursor::decode(&text, &query("")).is_err());
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_another_search_is_refused() {
+        let cursor = Cursor { segment: 1, segments: 2, key: Value::Null, id: Value::Integer(1) };
+        let encoded = cursor.encode(&query("ada"));
+        assert!(Cursor::decode(&encoded, &query(" ada ")).is_ok());
+        assert_eq!(Cursor::decode(&encoded, &query("bob")).unwrap_err().code, DirectoryCode::QueryInvalid);
+    }
+}

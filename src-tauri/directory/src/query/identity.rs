@@ -1,0 +1,227 @@
+//! Whom a piece of free text may name: an id or an address, also where it was pasted with more
+//! around it, as from a mail or an address bar.
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::query::lexer::{Form, lex};
+
+/// Each is asked of the database: more are not worth it.
+const IDENTITIES: usize = 4;
+/// More words make no list shorter.
+const WORDS: usize = 8;
+
+/// The exact text of what may be somebody's id or e-mail address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// Looks like an e-mail address; may be an id nonetheless.
+    Email(String),
+    Id(String),
+}
+
+impl Identity {
+    fn of(text: &str) -> Self {
+        if is_address(text) { Self::Email(text.to_owned()) } else { Self::Id(text.to_owned()) }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Email(text) | Self::Id(text) => text,
+        }
+    }
+}
+
+/// Whom `text` may name, the best first, none twice, at most 4.
+///
+/// `Ada <ada@acme.com>` and `mailto:ada@acme.com` name the address, `https://admin.acme.com/users/42`
+/// names 42, `#42.` is 42 or itself, and everything else names itself.
+pub(crate) fn identities(text: &str) -> Vec<Identity> {
+    let text = text.trim().replace('\0', "");
+    let words = || text.split_whitespace().map(bare);
+    let mut found: Vec<String> = Vec::new();
+    found.extend(text.rsplit_once('<').and_then(|(_, rest)| address(rest.split('>').next()?)));
+    found.extend(words().filter(|word| has_scheme(word, "mailto:")).filter_map(address));
+    found.extend(words().filter_map(location).flat_map(|url| ids_in(&url)));
+    let plain = found.is_empty();
+    found.extend(words().filter(|word| is_address(word)).map(str::to_owned));
+    if plain {
+        found.push(bare(&text).to_owned());
+        found.push(text.clone());
+    }
+    let mut identities: Vec<Identity> = Vec::new();
+    for text in found.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
+        if !identities.iter().any(|known| known.as_str() == text) {
+            identities.push(Identity::of(text));
+        }
+    }
+    identities.truncate(IDENTITIES);
+    identities
+}
+
+/// The words of `text`, none twice, at most 8; a phrase in quotes is one. The comma of
+/// `Lovelace, Ada` is nobody's name.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in lex(text, |_| None) {
+        let word = match word.form {
+            Form::Phrase(phrase) => phrase,
+            Form::Free(word) => match word.trim_matches([',', ';']) {
+                "" => word,
+                trimmed => trimmed.to_owned(),
+            },
+            Form::Filter { .. } => continue,
+        };
+        if !word.trim().is_empty() && !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.truncate(WORDS);
+    words
+}
+
+/// `Anna Hoffmann` for `Hoffmann, Anna`; `None` for anything else.
+pub(crate) fn inverted(text: &str) -> Option<String> {
+    let (last, first) = text.split_once(',')?;
+    let (last, first) = (last.trim(), first.trim());
+    let is_name = |text: &str| text.contains(char::is_alphabetic) && !text.contains([',', '@']);
+    (is_name(last) && is_name(first)).then(|| format!("{first} {last}"))
+}
+
+/// Without what stands around a word in a sentence.
+fn bare(text: &str) -> &str {
+    text.trim_start_matches(['#', '"', '\'', '<', '(', '[', '{', '“', '„', '‘', '«'])
+        .trim_end_matches(['.', ',', ';', ':', '!', '?', '"', '\'', '>', ')', ']', '}', '”', '“', '’', '»'])
+        .trim()
+}
+
+fn is_address(text: &str) -> bool {
+    text.split_once('@').is_some_and(|(local, domain)| {
+        let plain = |text: &str| {
+            !text.is_empty() && !text.contains(|char: char| char.is_whitespace() || "<>@/:?\"".contains(char))
+        };
+        plain(local) && plain(domain)
+    })
+}
+
+/// The address of `ada@acme.com` or `mailto:ada@acme.com?subject=Hello` (RFC 6068).
+fn address(text: &str) -> Option<String> {
+    let text = text.trim();
+    if !has_scheme(text, "mailto:") {
+        return is_address(text).then(|| text.to_owned());
+    }
+    let to = text["mailto:".len()..].split(['?', ',']).next()?;
+    let to = percent_decode_str(to).decode_utf8().ok()?;
+    is_address(&to).then(|| to.into_owned())
+}
+
+fn has_scheme(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+/// A URL, also without its scheme (`admin.acme.com/users/42`) or its host (`/users/42`).
+fn location(word: &str) -> Option<Url> {
+    if has_scheme(word, "http://") || has_scheme(word, "https://") {
+        return Url::parse(word).ok();
+    }
+    let (host, _) = word.split_once('/')?;
+    match host {
+        "" => Url::parse(&format!("https://host{word}")).ok(),
+        host if host.contains('.') && !host.contains('@') => Url::parse(&format!("https://{word}")).ok(),
+        _ => None,
+    }
+}
+
+/// What in a URL looks like an id: what it says to be the user, then the path from its end (also
+/// one behind the #, as single-page applications have), then what it calls just `id`.
+fn ids_in(url: &Url) -> Vec<String> {
+    let values = |keys: &'static [&str]| {
+        let key_is = move |key: &str| keys.contains(&key.to_lowercase().replace(['_', '-'], "").as_str());
+        url.query_pairs().filter(move |(key, _)| key_is(key)).map(|(_, value)| value.into_owned())
+    };
+    let route = url.fragment().filter(|fragment| fragment.contains('/')).unwrap_or_default();
+    let route = route.split('?').next().unwrap_or_default();
+    let segments = url.path().split('/').chain(route.split('/'));
+    let mut ids: Vec<String> = segments
+        .filter_map(|segment| percent_decode_str(segment).decode_utf8().ok())
+        .filter(|segment| looks_like_an_id(segment))
+        .map(std::borrow::Cow::into_owned)
+        .collect();
+    ids.reverse();
+    ids.truncate(2);
+    values(&["user", "userid"]).chain(ids).chain(values(&["id"])).collect()
+}
+
+/// `42`, `usr_8f3k`, a UUID or an address; not `users`, and not the `v2` of an API.
+fn looks_like_an_id(segment: &str) -> bool {
+    let version =
+        segment.strip_prefix('v').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
+    let plain = segment.chars().all(|char| char.is_alphanumeric() || "_-.:|".contains(char));
+    is_address(segment) || plain && !version && segment.contains(|char: char| char.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_pasted_names_somebody() {
+        for (text, expected) in [
+            ("", &[][..]),
+            (" \" ", &["\""]),
+            ("42", &["42"]),
+            ("-5", &["-5"]),
+            ("#42.", &["42", "#42."]),
+            ("\"42\"", &["42", "\"42\""]),
+            ("ada", &["ada"]),
+            ("Ada Lovelace", &["Ada Lovelace"]),
+            ("ada@acme.com", &["ada@acme.com"]),
+            ("(ada@acme.com),", &["ada@acme.com", "(ada@acme.com),"]),
+            ("Ada Lovelace <ada@acme.com>", &["ada@acme.com"]),
+            ("\"Lovelace, Ada\" <ada@acme.com>, ", &["ada@acme.com"]),
+            ("<mailto:ada@acme.com>", &["ada@acme.com"]),
+            ("MAILTO:ada%2Btest@acme.com?subject=Hello", &["ada+test@acme.com"]),
+            ("ticket of ada@acme.com", &["ada@acme.com", "ticket of ada@acme.com"]),
+            ("https://admin.acme.com/users/42?tab=1", &["42"]),
+            ("https://admin.acme.com/api/v2/orgs/7/users/42/edit", &["42", "7"]),
+            (
+                "https://admin.acme.com/users/550e8400-e29b-41d4-a716-446655440000.",
+                &["550e8400-e29b-41d4-a716-446655440000"],
+            ),
+            ("https://admin.acme.com/reports/2026?user_id=usr_8&id=9", &["usr_8", "2026", "9"]),
+            ("https://admin.acme.com/users?id=42", &["42"]),
+            ("https://app.acme.com/#/users/42?tab=1", &["42"]),
+            ("https://app.acme.com/users/ada%40acme.com", &["ada@acme.com"]),
+            ("admin.acme.com/users/42", &["42"]),
+            ("/users/42", &["42"]),
+            ("https://acme.com/", &["https://acme.com/"]),
+            ("see https://admin.acme.com/users/42 (ada@acme.com)", &["42", "ada@acme.com"]),
+        ] {
+            let found = identities(text);
+            assert_eq!(found.iter().map(Identity::as_str).collect::<Vec<_>>(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_told_from_ids() {
+        assert_eq!(identities("ada@acme.com"), [Identity::Email("ada@acme.com".into())]);
+        assert_eq!(identities("42"), [Identity::Id("42".into())]);
+        assert_eq!(identities("a@b@c"), [Identity::Id("a@b@c".into())]);
+    }
+
+    #[test]
+    fn a_name_may_stand_the_other_way_round() {
+        assert_eq!(inverted("Hoffmann, Anna").as_deref(), Some("Anna Hoffmann"));
+        assert_eq!(inverted("van der Berg,Jo Ann ").as_deref(), Some("Jo Ann van der Berg"));
+        for text in ["Hoffmann Anna", "Hoffmann,", ", Anna", "a, b, c", "1,5", "ada@acme.com, Ada"] {
+            assert_eq!(inverted(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_those_of_a_name() {
+        assert_eq!(words("Lovelace, Ada"), ["Lovelace", "Ada"]);
+        assert_eq!(words("\"ada  lovelace\" acme acme , \" \""), ["ada  lovelace", "acme", ","]);
+        assert_eq!(words("  "), Vec::<String>::new());
+        assert_eq!(words("1 2 3 4 5 6 7 8 9").len(), 8);
+    }
+}

@@ -1,0 +1,255 @@
+//! The text becomes words: free ones, phrases in quotes, and filters with their values as written.
+//!
+//! Knows white space, quotes and colons; what a value means, its column decides.
+
+use std::ops::Range;
+
+/// One word, and where it stands, in bytes.
+#[derive(Debug)]
+pub(crate) struct Word {
+    pub(crate) span: Range<usize>,
+    pub(crate) form: Form,
+}
+
+#[derive(Debug)]
+pub(crate) enum Form {
+    Free(String),
+    /// Its content, without the quotes.
+    Phrase(String),
+    Filter {
+        column: usize,
+        negated: bool,
+        /// Where the name stands, without minus and colon.
+        name: Range<usize>,
+        value: Value,
+    },
+}
+
+/// What stands behind the colon.
+#[derive(Debug)]
+pub(crate) struct Value {
+    glyphs: Vec<Glyph>,
+    /// Its last quote was never closed.
+    unclosed: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Glyph {
+    at: usize,
+    char: char,
+    sense: Sense,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sense {
+    /// May be an operator.
+    Bare,
+    /// Stood in quotes: means itself.
+    Literal,
+    /// A quote: means nothing but that one stood here.
+    Quote,
+}
+
+/// Reads all of `text`; `find` says whether a name before a colon is a column.
+pub(crate) fn lex(text: &str, find: impl Fn(&str) -> Option<usize>) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut at = 0;
+    while let Some(skipped) = text[at..].find(|char: char| !char.is_whitespace()) {
+        let start = at + skipped;
+        let form;
+        (form, at) = word(text, start, &find);
+        words.push(Word { span: start..at, form });
+    }
+    words
+}
+
+/// The word that begins at `start`, and where it ends.
+fn word(text: &str, start: usize, find: &impl Fn(&str) -> Option<usize>) -> (Form, usize) {
+    if text[start..].starts_with('"') {
+        let mut phrase = String::new();
+        let (end, _) = quoted(text, start + 1, |_, char| phrase.push(char));
+        return (Form::Phrase(phrase), end);
+    }
+    let end = text[start..].find(char::is_whitespace).map_or(text.len(), |length| start + length);
+    let bare = &text[start..end];
+    if let Some((named, _)) = bare.split_once(':') {
+        let name = named.strip_prefix('-').unwrap_or(named);
+        if let Some(column) = find(name) {
+            let colon = start + named.len();
+            let (value, end) = value(text, colon + 1);
+            let negated = name.len() < named.len();
+            return (Form::Filter { column, negated, name: colon - name.len()..colon, value }, end);
+        }
+    }
+    (Form::Free(bare.replace('\0', "")), end)
+}
+
+/// The value that begins at `start`, and where it ends: at white space outside quotes.
+fn value(text: &str, start: usize) -> (Value, usize) {
+    let mut glyphs: Vec<Glyph> = Vec::new();
+    let mut unclosed = false;
+    // A quote opens where an operand begins; elsewhere it is a letter, as in `5"`.
+    let mut begins = true;
+    let mut at = start;
+    while let Some(char) = text[at..].chars().next().filter(|char| !char.is_whitespace()) {
+        if char == '"' && begins {
+            glyphs.push(Glyph { at, char, sense: Sense::Quote });
+            let literal = |at, char| glyphs.push(Glyph { at, char, sense: Sense::Literal });
+            let (end, closed) = quoted(text, at + 1, literal);
+            if closed {
+                glyphs.push(Glyph { at: end - 1, char, sense: Sense::Quote });
+            }
+            unclosed = !closed;
+            begins = false;
+            at = end;
+            continue;
+        }
+        begins = match char {
+            ',' => true,
+            '<' | '>' | '=' | '*' => begins,
+            '.' => glyphs.last().is_some_and(|before| before.is('.')),
+            _ => false,
+        };
+        // No database text holds NUL.
+        if char != '\0' {
+            glyphs.push(Glyph { at, char, sense: Sense::Bare });
+        }
+        at += char.len_utf8();
+    }
+    (Value { glyphs, unclosed }, at)
+}
+
+/// Gives `take` what stands in quotes, from behind the opening one; where it ends, and whether it
+/// was closed there. An unclosed one reads to the end.
+fn quoted(text: &str, start: usize, mut take: impl FnMut(usize, char)) -> (usize, bool) {
+    let mut chars = text[start..].char_indices().map(|(at, char)| (start + at, char)).peekable();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' => return (at + 1, true),
+            '\0' => {}
+            '\\' => match chars.next_if(|(_, next)| matches!(next, '"' | '\\')) {
+                Some((at, escaped)) => take(at, escaped),
+                None => take(at, char),
+            },
+            _ => take(at, char),
+        }
+    }
+    (text.len(), false)
+}
+
+impl Value {
+    /// What stands between the commas. An empty value is one empty operand.
+    pub(crate) fn operands(&self) -> impl Iterator<Item = Written<'_>> {
+        self.glyphs.split(|glyph| glyph.is(',')).map(Written)
+    }
+
+    /// A quote was opened, and nothing typed into it yet.
+    pub(crate) fn ends_in_open_quote(&self) -> bool {
+        self.unclosed && self.glyphs.last().is_some_and(|glyph| glyph.sense == Sense::Quote)
+    }
+}
+
+impl Glyph {
+    fn is(self, char: char) -> bool {
+        self.sense == Sense::Bare && self.char == char
+    }
+}
+
+/// Part of a value, as written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a>(&'a [Glyph]);
+
+impl Written<'_> {
+    /// Nothing stands here, not even quotes.
+    pub(crate) fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Its text, without quotes.
+    pub(crate) fn text(self) -> String {
+        self.0.iter().filter(|glyph| glyph.sense != Sense::Quote).map(|glyph| glyph.char).collect()
+    }
+
+    /// Its text, if nothing of it stands in quotes.
+    pub(crate) fn bare(self) -> Option<String> {
+        self.0.iter().all(|glyph| glyph.sense == Sense::Bare).then(|| self.text())
+    }
+
+    /// Where it stands, in bytes; `None` when it is empty.
+    pub(crate) fn span(self) -> Option<Range<usize>> {
+        let (first, last) = (self.0.first()?, self.0.last()?);
+        Some(first.at..last.at + last.char.len_utf8())
+    }
+
+    /// Without a bare `char` at its beginning, if there is one.
+    pub(crate) fn strip_start(self, char: char) -> Option<Self> {
+        self.0.split_first().filter(|(first, _)| first.is(char)).map(|(_, rest)| Self(rest))
+    }
+
+    /// Without a bare `char` at its end, if there is one.
+    pub(crate) fn strip_end(self, char: char) -> Option<Self> {
+        self.0.split_last().filter(|(last, _)| last.is(char)).map(|(_, rest)| Self(rest))
+    }
+
+    /// What stands before and behind the first bare `..`.
+    pub(crate) fn around_dots(self) -> Option<(Self, Self)> {
+        let at = self.0.windows(2).position(|pair| pair.iter().all(|glyph| glyph.is('.')))?;
+        Some((Self(&self.0[..at]), Self(&self.0[at + 2..])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every word as one line, with `plan` the only column.
+    fn lexed(text: &str) -> Vec<String> {
+        lex(text, |name| (name == "plan").then_some(0))
+            .into_iter()
+            .map(|word| match word.form {
+                Form::Free(word) => word,
+                Form::Phrase(phrase) => format!("[{phrase}]"),
+                Form::Filter { negated, value, .. } => {
+                    let operands: Vec<String> = value.operands().map(Written::text).collect();
+                    format!("{}plan={}", if negated { "not " } else { "" }, operands.join("|"))
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn words_phrases_and_filters_are_told_apart() {
+        for (text, expected) in [
+            ("", &[][..]),
+            ("  anna\t schmidt\n", &["anna", "schmidt"]),
+            ("\"anna  schmidt\" x", &["[anna  schmidt]", "x"]),
+            ("plan:pro,free anna", &["plan=pro|free", "anna"]),
+            ("-plan:pro -5 -x", &["not plan=pro", "-5", "-x"]),
+            ("plan: pro", &["plan=", "pro"]),
+            ("plan:\"very pro\",x y", &["plan=very pro|x", "y"]),
+            ("plan:*\"a b\"* y", &["plan=*a b*", "y"]),
+            ("https://acme.com/x 12:30 other:\"a b\"", &["https://acme.com/x", "12:30", "other:\"a", "b\""]),
+        ] {
+            assert_eq!(lexed(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_can_be_escaped_left_open_and_be_inches() {
+        for (text, expected) in [
+            (r#""say \"hi\" now""#, &[r#"[say "hi" now]"#][..]),
+            (r#""C:\temp\\""#, &[r"[C:\temp\]"]),
+            ("\"anna sch", &["[anna sch]"]),
+            ("plan:\"very p", &["plan=very p"]),
+            ("5\" screen", &["5\"", "screen"]),
+            ("plan:5\" screen", &["plan=5\"", "screen"]),
+        ] {
+            assert_eq!(lexed(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn nul_is_dropped() {
+        assert_eq!(lexed("an\0na \"a\0b\" plan:p\0ro"), ["anna", "[ab]", "plan=pro"]);
+    }
+}

@@ -1,0 +1,138 @@
+//! What people call the directory's columns.
+
+use crate::model::{Column, Role};
+use crate::query::closest::closest;
+use crate::schema::json_path::dotted;
+
+/// The column that `written` names: by its exact name (a path's may have dots for arrows), then whatever
+/// its case, then by its role, then by its label.
+pub(crate) fn find(columns: &[Column], written: &str) -> Option<usize> {
+    if written.is_empty() {
+        return None;
+    }
+    let plain = plain(written);
+    let lower = written.to_lowercase();
+    let in_role = |column: &Column| role_words(column.role).contains(&lower.as_str());
+    let exact = |column: &Column| column.name == written || dotted(&column.name) == written;
+    let alike =
+        |column: &Column| column.name.to_lowercase() == lower || dotted(&column.name).to_lowercase() == lower;
+    // One database column may have two roles: `email:` then means the e-mail.
+    columns
+        .iter()
+        .position(|column| exact(column) && in_role(column))
+        .or_else(|| columns.iter().position(exact))
+        .or_else(|| columns.iter().position(|column| alike(column) && in_role(column)))
+        .or_else(|| columns.iter().position(alike))
+        .or_else(|| columns.iter().position(in_role))
+        .or_else(|| columns.iter().position(|column| self::plain(&column.label) == plain))
+}
+
+/// Every spelling that finds the column at `at` and can be typed as one word; the best first.
+pub(crate) fn spellings(columns: &[Column], at: usize) -> Vec<String> {
+    let column = &columns[at];
+    let roles = role_words(column.role).iter().map(|&word| word.to_owned());
+    let mut spellings: Vec<String> = Vec::new();
+    for word in roles.chain([dotted(&column.name), column.name.clone(), plain(&column.label)]) {
+        let typable =
+            !word.starts_with(['-', '"']) && !word.contains(|char: char| char == ':' || char.is_whitespace());
+        if typable && find(columns, &word) == Some(at) && !spellings.contains(&word) {
+            spellings.push(word);
+        }
+    }
+    spellings
+}
+
+/// The spelling that somebody who wrote `written` may have meant.
+pub(crate) fn meant(columns: &[Column], written: &str) -> Option<String> {
+    let known: Vec<String> = (0..columns.len()).flat_map(|at| spellings(columns, at)).collect();
+    closest(written, known.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// `Last login at` and `last-login-at` become `last_login_at`.
+pub(crate) fn plain(text: &str) -> String {
+    text.to_lowercase().replace([' ', '-'], "_")
+}
+
+fn role_words(role: Role) -> &'static [&'static str] {
+    match role {
+        Role::Id => &["id"],
+        Role::Email => &["email"],
+        Role::Name => &["name"],
+        Role::CreatedAt => &["created", "created_at"],
+        Role::Other => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::stories::columns;
+
+    fn found(written: &str) -> Option<String> {
+        let columns = columns();
+        find(&columns, written).map(|at| columns[at].name.clone())
+    }
+
+    #[test]
+    fn columns_are_found_by_name_role_and_label() {
+        for (written, name) in [
+            ("id", "user_id"),
+            ("user_id", "user_id"),
+            ("User-ID", "user_id"),
+            ("name", "full_name"),
+            ("created", "created_at"),
+            ("CREATED_AT", "created_at"),
+            ("Plan", "plan"),
+            ("last-login-at", "lastLoginAt"),
+            ("lastloginat", "lastLoginAt"),
+            ("Last_Login_At", "lastLoginAt"),
+        ] {
+            assert_eq!(found(written).as_deref(), Some(name), "{written}");
+        }
+        assert_eq!(found("https"), None);
+        assert_eq!(found(""), None);
+    }
+
+    #[test]
+    fn an_exact_name_wins_over_a_role() {
+        let mut columns = columns();
+        let plan = columns.iter().position(|column| column.name == "plan").unwrap();
+        columns[plan].name = "name".into();
+        assert_eq!(find(&columns, "name"), Some(plan));
+        assert_eq!(find(&columns, "full_name"), Some(1));
+    }
+
+    #[test]
+    fn a_path_is_typed_with_dots() {
+        let mut columns = columns();
+        let plan = columns.iter().position(|column| column.name == "plan").unwrap();
+        columns[plan].name = "profile->address->>city".into();
+        columns[plan].label = "Profile address city".into();
+        for written in [
+            "profile.address.city",
+            "Profile.Address.City",
+            "profile->address->>city",
+            "profile_address_city",
+        ] {
+            assert_eq!(find(&columns, written), Some(plan), "{written}");
+        }
+        assert_eq!(spellings(&columns, plan)[0], "profile.address.city");
+        assert_eq!(meant(&columns, "profile.adress.city").as_deref(), Some("profile.address.city"));
+    }
+
+    #[test]
+    fn a_column_with_two_roles_answers_in_the_one_that_was_named() {
+        let mut columns = columns();
+        columns[0].name = "email".into();
+        let email = columns.iter().position(|column| column.role == Role::Email);
+        assert_eq!(find(&columns, "email"), email);
+        assert_eq!(find(&columns, "id"), Some(0));
+    }
+
+    #[test]
+    fn a_slip_finds_what_was_meant() {
+        assert_eq!(meant(&columns(), "plna").as_deref(), Some("plan"));
+        assert_eq!(meant(&columns(), "emial").as_deref(), Some("email"));
+        assert_eq!(meant(&columns(), "xyzzy"), None);
+    }
+}

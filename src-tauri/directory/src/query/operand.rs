@@ -1,0 +1,94 @@
+//! One value of a column's own type: what it covers, and what is said when it does not fit.
+
+use crate::model::FieldKind;
+use crate::query::dates;
+use crate::query::dates::Dated;
+use crate::query::{Bound, Decimal, Operand};
+use crate::schema::uuids;
+use jiff::Timestamp;
+
+/// What one operand covers: a number itself, a month from its first moment to before the next.
+pub(crate) struct Extent {
+    pub(crate) first: Operand,
+    pub(crate) last: Bound,
+}
+
+/// Reads `text` as a value of `kind`. `alone` when neither compared nor the end of a range: `7d` is
+/// then everything since.
+pub(crate) fn extent(kind: FieldKind, text: &str, alone: bool, now: Timestamp) -> Option<Extent> {
+    let operand = match kind {
+        FieldKind::Integer => Operand::Integer(text.parse().ok()?),
+        FieldKind::Number => Operand::Number(Decimal::parse(text)?),
+        FieldKind::Boolean => Operand::Boolean(boolean(text)?),
+        FieldKind::Uuid => Operand::Uuid(uuids::read(text)?),
+        FieldKind::Time => match dates::read(text, now)? {
+            Dated::Stretch(first, end) => {
+                let last = Bound { value: Operand::Time(end), inclusive: false };
+                return Some(Extent { first: Operand::Time(first), last });
+            }
+            Dated::Ago(then) if alone => {
+                return Some(Extent { first: Operand::Time(then), last: including(Operand::Time(now)) });
+            }
+            Dated::Instant(then) | Dated::Ago(then) => Operand::Time(then),
+        },
+        FieldKind::Json | FieldKind::Text => Operand::Text(text.to_owned()),
+    };
+    Some(Extent { first: operand.clone(), last: including(operand) })
+}
+
+/// `text`, which does not fit, may yet become something that does.
+pub(crate) fn is_beginning(kind: FieldKind, text: &str, now: Timestamp) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let of = |words: &[&str]| words.iter().any(|word| word.starts_with(&lower));
+    // The first point of `5..10`, or of `5.25`.
+    let before_point = || text.strip_suffix('.').is_some_and(|text| extent(kind, text, false, now).is_some());
+    of(&["none"])
+        || match kind {
+            FieldKind::Integer | FieldKind::Number => text == "-" || before_point(),
+            FieldKind::Boolean => of(&["true", "false", "yes", "no"]),
+            FieldKind::Time => dates::is_beginning(text, now) || before_point(),
+            FieldKind::Uuid => {
+                text.len() < 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+            }
+            FieldKind::Json | FieldKind::Text => false,
+        }
+}
+
+/// What a text that does not fit is: "`soonish` is no date".
+pub(crate) fn not_one(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Integer => "no whole number of up to 64 bits",
+        FieldKind::Number => "no number",
+        FieldKind::Boolean => "neither true nor false",
+        FieldKind::Time => "no date",
+        FieldKind::Uuid => "no UUID",
+        FieldKind::Json | FieldKind::Text => "no text",
+    }
+}
+
+/// What fits: "`created` takes a date".
+pub(crate) fn takes(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Integer => "whole numbers: 5, >5, <=5 or 5..10",
+        FieldKind::Number => "numbers: 5, 2.5, >5, <=5 or 5..10",
+        FieldKind::Boolean => "true or false",
+        FieldKind::Time => "a date: 2026-01, 2026-01-31, today, 7d, >2026-01 or 2026-01..2026-03",
+        FieldKind::Uuid => "a whole UUID, like 550e8400-e29b-41d4-a716-446655440000",
+        FieldKind::Json => "a text that it contains",
+        FieldKind::Text => {
+            "text: pro (contains it), =pro (is it), pro* (begins with it) or *pro (ends with it)"
+        }
+    }
+}
+
+pub(crate) fn including(value: Operand) -> Bound {
+    Bound { value, inclusive: true }
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Some(true),
+        "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,282 @@
+//! The same search in other words: a text is changed where it has to be, and stays as it was written elsewhere.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+
+use crate::model::{Column, FieldKind, Role, Widening};
+use crate::query::lexer::{Form, Value, Word, Written, lex};
+use crate::query::{Asked, names};
+use crate::schema::time;
+
+/// The filters of `text`: each with its column, and the word that it is.
+fn filters<'a>(
+    text: &'a str,
+    columns: &'a [Column],
+) -> impl Iterator<Item = (Range<usize>, usize, bool, Value)> + 'a {
+    lex(text, |name| names::find(columns, name)).into_iter().filter_map(|Word { span, form }| match form {
+        Form::Filter { column, negated, value, .. } => Some((span, column, negated, value)),
+        _ => None,
+    })
+}
+
+/// `text` with whole values in the place of parts, in the filters on columns that `wanted` names: `plan:pro` becomes
+/// `plan:=pro`. `None`: there is no such filter.
+pub(crate) fn made_exact(text: &str, columns: &[Column], wanted: impl Fn(usize) -> bool) -> Option<String> {
+    let mut places = Vec::new();
+    for (_, column, negated, value) in filters(text, columns) {
+        if !negated && is_compared_by_part(&columns[column]) && wanted(column) {
+            let parts: Option<Vec<usize>> = value.operands().map(is_part).collect();
+            places.extend(parts.unwrap_or_default());
+        }
+    }
+    if places.is_empty() {
+        return None;
+    }
+    let mut exact = text.to_owned();
+    for at in places.into_iter().rev() {
+        exact.insert(at, '=');
+    }
+    Some(exact)
+}
+
+/// `value` as it is typed behind a colon or an equals sign, so that it means itself.
+pub(crate) fn written(value: &str) -> String {
+    let signs = |char: char| char.is_whitespace() || matches!(char, ',' | '"');
+    let plain = !value.contains(signs) && !value.is_empty() && !value.starts_with(['*', '=', '<', '>', '.']);
+    if plain { value.to_owned() } else { format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\"")) }
+}
+
+/// The filter that finds whoever has just this value in the column at `at`, as it is shown. `None`: none can say that, or
+/// it would be of no use, as for ids and whole documents.
+pub fn filter_by(columns: &[Column], at: usize, value: Option<&str>, now: Timestamp) -> Option<String> {
+    let column = &columns[at];
+    let value = match (value, column.kind) {
+        _ if column.role == Role::Id => return None,
+        (None, _) => "none".to_owned(),
+        (Some(text), _) if text.chars().count() > LONGEST_VALUE || text.contains(char::is_control) => {
+            return None;
+        }
+        (Some(""), FieldKind::Text) => written(""),
+        (Some(text), FieldKind::Text) => format!("={}", written(text)),
+        // Nobody else was made in the same second.
+        (Some(text), FieldKind::Time) => time::day(text)?,
+        (Some(_), FieldKind::Json) => return None,
+        (Some(text), _) => written(text),
+    };
+    let filter = format!("{}:{value}", names::spellings(columns, at).first()?);
+    let read = Asked::read(&filter, columns, now);
+    let is_it = matches!(&read.filters[..], [only] if only.column == at && !only.negated);
+    (is_it && read.text.is_empty() && read.reading.faults.is_empty()).then_some(filter)
+}
+
+/// Characters of a value that a filter is made of, at the most: more is no value that several people have.
+const LONGEST_VALUE: usize = 200;
+
+/// One way to ask for more than `text` does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Widened {
+    pub(crate) how: Widening,
+    pub(crate) text: String,
+    /// What it is about, for people: a filter or a phrase.
+    pub(crate) about: String,
+}
+
+/// Every way to ask for more than `text` does, the nearest first: parts instead of whole values, words instead of a
+/// phrase, then without each filter, and without all of them.
+pub(crate) fn widened(text: &str, columns: &[Column], now: Timestamp) -> Vec<Widened> {
+    let mut ways = Vec::new();
+    let words = lex(text, |name| names::find(columns, name));
+    let chips = crate::query::reading(text, columns, now).chips;
+    let about = |span: &Range<usize>| {
+        let start = text[..span.start].encode_utf16().count();
+        let chip = chips.iter().find(|chip| chip.start == start)?;
+        let words = [chip.label.as_str(), chip.relation.as_str(), chip.value.as_str()];
+        Some(words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "))
+    };
+    for Word { span, form } in &words {
+        match form {
+            Form::Filter { column, negated: false, value, .. }
+                if columns[*column].kind == FieldKind::Text =>
+            {
+                let signs: Vec<usize> = value.operands().filter_map(sign).collect();
+                if let (false, Some(about)) = (signs.is_empty(), about(span)) {
+                    let mut text = text.to_owned();
+                    for &at in signs.iter().rev() {
+                        text.remove(at);
+                    }
+                    ways.push(Widened { how: Widening::Parts, text, about });
+                }
+            }
+            Form::Phrase(phrase) if phrase.split_whitespace().nth(1).is_some() => {
+                let text = format!("{}{phrase}{}", &text[..span.start], &text[span.end..]);
+                ways.push(Widened { how: Widening::Words, text, about: phrase.clone() });
+            }
+            _ => {}
+        }
+    }
+    let filters: Vec<&Range<usize>> =
+        words.iter().filter(|word| matches!(word.form, Form::Filter { .. })).map(|word| &word.span).collect();
+    let has_free_text = filters.len() < words.len();
+    for span in &filters {
+        // Without its only filter a text that has nothing else asks for everybody.
+        if let Some(about) = about(span).filter(|_| has_free_text || filters.len() > 1) {
+            ways.push(Widened { how: Widening::WithoutFilter, text: without(text, &[span]), about });
+        }
+    }
+    if filters.len() > 1 && has_free_text {
+        let about = String::new();
+        ways.push(Widened { how: Widening::WithoutFilters, text: without(text, &filters), about });
+    }
+    ways.retain(|way| way.text.trim() != text.trim());
+    ways
+}
+
+/// Where the sign of an operand stands that asks for a whole value.
+fn sign(written: Written<'_>) -> Option<usize> {
+    written.strip_start('=').filter(|rest| !rest.text().is_empty()).and(written.span()).map(|span| span.start)
+}
+
+/// `text` without the words at `spans`, which are in order.
+fn without(text: &str, spans: &[&Range<usize>]) -> String {
+    let mut rest = String::new();
+    let mut at = 0;
+    for span in spans {
+        rest.push_str(&text[at..span.start]);
+        at = span.end;
+    }
+    rest.push_str(&text[at..]);
+    rest.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The words of the free text with their places, those in quotes left out.
+pub(crate) fn free_words(text: &str, columns: &[Column]) -> Vec<(Range<usize>, String)> {
+    let words = lex(text, |name| names::find(columns, name)).into_iter();
+    words
+        .filter_map(|Word { span, form }| match form {
+            Form::Free(word) => Some((span, word)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The values of text filters with their columns and places, as far as each is one plain word or phrase.
+pub(crate) fn filter_values(text: &str, columns: &[Column]) -> Vec<(usize, Range<usize>, String)> {
+    let one = |(_, column, negated, value): (Range<usize>, usize, bool, Value)| {
+        let written: Vec<Written> = value.operands().collect();
+        let [only] = written[..] else { return None };
+        let text = only.strip_start('=').unwrap_or(only).text();
+        let plain = !negated && columns[column].kind == FieldKind::Text && !text.is_empty();
+        plain.then(|| Some((column, only.span()?, text))).flatten()
+    };
+    filters(text, columns).filter_map(one).collect()
+}
+
+fn is_compared_by_part(column: &Column) -> bool {
+    column.kind == FieldKind::Text && column.role != Role::Id
+}
+
+/// Where an operand begins that asks for a part of a value without a sign that says so.
+fn is_part(written: Written<'_>) -> Option<usize> {
+    let signed = ['=', '<', '>', '*'].iter().any(|&sign| written.strip_start(sign).is_some());
+    let says_something_else = written.bare().is_some_and(|bare| bare.eq_ignore_ascii_case("none"));
+    if signed || written.strip_end('*').is_some() || says_something_else || written.text().is_empty() {
+        return None;
+    }
+    written.span().map(|span| span.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::stories::columns;
+
+    #[test]
+    fn a_search_is_widened_step_by_step() {
+        let widened = |text: &str| {
+            let ways = widened(text, &columns(), crate::query::stories::now());
+            ways.into_iter()
+                .map(|way| format!("{:?} {}: {}", way.how, way.about, way.text))
+                .collect::<Vec<_>>()
+        };
+        for (text, expected) in [
+            ("ada", &[][..]),
+            ("plan:pro", &[]),
+            ("plan:=pro,=free", &["Parts Plan is pro, free: plan:pro,free"]),
+            (
+                "ada plan:=\"very pro\" 😀",
+                &[
+                    "Parts Plan is very pro: ada plan:\"very pro\" 😀",
+                    "WithoutFilter Plan is very pro: ada 😀",
+                ],
+            ),
+            ("\"ada l\"", &["Words ada l: ada l"]),
+            (
+                "-plan:=pro  seats:>5 ada",
+                &[
+                    "WithoutFilter Plan is not pro: seats:>5 ada",
+                    "WithoutFilter Seats > 5: -plan:=pro ada",
+                    "WithoutFilters : ada",
+                ],
+            ),
+            (
+                "plan:pro seats:5",
+                &["WithoutFilter Plan contains pro: seats:5", "WithoutFilter Seats 5: plan:pro"],
+            ),
+        ] {
+            assert_eq!(widened(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_becomes_a_filter() {
+        let columns = columns();
+        let by = |name: &str, value: Option<&str>| {
+            let at = columns.iter().position(|column| column.name == name).unwrap();
+            filter_by(&columns, at, value, crate::query::stories::now())
+        };
+        for (name, value, expected) in [
+            ("company", Some("Acme"), Some("company:=Acme")),
+            ("company", Some("North Star, Inc."), Some("company:=\"North Star, Inc.\"")),
+            ("company", Some(""), Some("company:\"\"")),
+            ("company", None, Some("company:none")),
+            ("full_name", Some("Ada"), Some("name:=Ada")),
+            ("seats", Some("5"), Some("seats:5")),
+            ("active", Some("false"), Some("active:false")),
+            ("created_at", Some("2026-01-31T10:00:00Z"), Some("created:2026-01-31")),
+            ("lastLoginAt", Some("1769853600"), Some("lastLoginAt:2026-01-31")),
+            // It is nobody else's, says nothing of people, or is no value of its column.
+            ("user_id", Some("7"), None),
+            ("flags", Some("{}"), None),
+            ("company", Some("two\nlines"), None),
+            ("created_at", Some("infinity"), None),
+        ] {
+            assert_eq!(by(name, value).as_deref(), expected, "{name} {value:?}");
+        }
+        assert_eq!(by("company", Some(&"x".repeat(201))), None);
+    }
+
+    #[test]
+    fn a_part_becomes_the_whole_value() {
+        let columns = columns();
+        let plan = columns.iter().position(|column| column.name == "plan").unwrap();
+        let exact = |text: &str| made_exact(text, &columns, |at| at == plan);
+        for (text, expected) in [
+            ("plan:pro", Some("plan:=pro")),
+            ("Ada  plan:pro,\"very pro\" x", Some("Ada  plan:=pro,=\"very pro\" x")),
+            ("plan:pro company:north plan:free", Some("plan:=pro company:north plan:=free")),
+            ("plan:=pro", None),
+            ("plan:pro*", None),
+            ("plan:*pro*", None),
+            ("plan:none", None),
+            ("plan:pro,none", None),
+            ("-plan:pro", None),
+            ("plan:\"\"", None),
+            ("plan:", None),
+            ("company:north", None),
+            ("pro", None),
+        ] {
+            assert_eq!(exact(text).as_deref(), expected, "{text}");
+        }
+    }
+}

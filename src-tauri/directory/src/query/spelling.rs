@@ -1,0 +1,204 @@
+//! Other spellings of a text: its letters with or without accents, a telephone number with or without its punctuation.
+//!
+//! Pure. Databases differ in what their own comparison folds; what none of their indexes does is written out here,
+//! letter by letter, as a pattern.
+
+/// Latin letters, each with the ones that are written like it but for a mark. Lower case; upper case follows.
+const LETTERS: [(char, &str); 23] = [
+    ('a', "àáâãäåāăąǎ"),
+    ('c', "çćĉċč"),
+    ('d', "ďđð"),
+    ('e', "èéêëēĕėęěẽ"),
+    ('g', "ĝğġģ"),
+    ('h', "ĥħ"),
+    ('i', "ìíîïĩīĭįıǐ"),
+    ('j', "ĵ"),
+    ('k', "ķ"),
+    ('l', "ĺļľŀł"),
+    ('n', "ñńņňŋ"),
+    ('o', "òóôõöøōŏőơǒ"),
+    ('p', "ṕ"),
+    ('r', "ŕŗř"),
+    ('s', "śŝşšș"),
+    ('t', "ţťŧț"),
+    ('u', "ùúûüũūŭůűųưǔ"),
+    ('v', "ṽ"),
+    ('w', "ŵẁẃẅ"),
+    ('x', "ẍ"),
+    ('y', "ýÿŷỳỹ"),
+    ('z', "źżž"),
+    ('b', "ḃ"),
+];
+
+/// What stands between the digits of a telephone number.
+const BETWEEN_DIGITS: [char; 7] = [' ', '-', '(', ')', '+', '.', '/'];
+/// The zero that is dialled only without the country's number: `+49 (0)30`.
+const TRUNK: &str = "(0)";
+/// Fewer digits are a number of another kind.
+const DIGITS: std::ops::RangeInclusive<usize> = 7..=17;
+
+/// In lower case and without accents.
+pub(crate) fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).map(base).collect()
+}
+
+/// It may be spelled in another way.
+pub(crate) fn has_spellings(text: &str) -> bool {
+    folded(text).chars().any(|char| !variants(char).is_empty())
+}
+
+fn base(char: char) -> char {
+    LETTERS.iter().find(|(_, variants)| variants.contains(char)).map_or(char, |(base, _)| *base)
+}
+
+fn variants(base: char) -> &'static str {
+    LETTERS.iter().find(|(letter, _)| *letter == base).map_or("", |(_, variants)| variants)
+}
+
+/// Every way to write the letter, in either case; what is no letter is itself.
+fn ways(char: char) -> Vec<char> {
+    let mut ways: Vec<char> = Vec::new();
+    for lower in std::iter::once(char).chain(variants(char).chars()) {
+        // A letter whose other case is two letters has none.
+        let mut upper = lower.to_uppercase();
+        let upper = upper.next().filter(|_| upper.next().is_none());
+        for way in std::iter::once(lower).chain(upper) {
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+    }
+    ways
+}
+
+/// `text` as a regular expression (PCRE, PostgreSQL's) that finds it in every spelling.
+pub(crate) fn regex(text: &str) -> String {
+    written(text, |char, pattern| {
+        if char.is_ascii() && !char.is_ascii_alphanumeric() {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    })
+}
+
+/// `text` as an SQLite GLOB, without what may stand around it: <https://www.sqlite.org/lang_expr.html#glob>
+pub(crate) fn glob(text: &str) -> String {
+    written(text, |char, pattern| {
+        if matches!(char, '*' | '?' | '[') {
+            pattern.extend(['[', char, ']']);
+        } else {
+            pattern.push(char);
+        }
+    })
+}
+
+fn written(text: &str, mut literal: impl FnMut(char, &mut String)) -> String {
+    let mut pattern = String::with_capacity(text.len() * 8);
+    for char in folded(text).chars() {
+        let ways = ways(char);
+        if let [only] = ways[..] {
+            literal(only, &mut pattern);
+        } else {
+            pattern.push('[');
+            pattern.extend(ways);
+            pattern.push(']');
+        }
+    }
+    pattern
+}
+
+/// The digits of a telephone number, without what is dialled only in its own country; `None`: it is none.
+pub(crate) fn phone(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_one = text.starts_with(|char: char| char.is_ascii_digit() || matches!(char, '+' | '('))
+        && text.chars().all(|char| char.is_ascii_digit() || BETWEEN_DIGITS.contains(&char));
+    if !is_one {
+        return None;
+    }
+    let digits: String = text.replace(TRUNK, "").chars().filter(char::is_ascii_digit).collect();
+    DIGITS
+        .contains(&digits.len())
+        .then(|| digits.trim_start_matches('0').to_owned())
+        .filter(|digits| !digits.is_empty())
+}
+
+/// It is written like a telephone number and like nothing else: `+49 30…`, `(030) …`, `030/…`.
+pub(crate) fn is_punctuated(text: &str) -> bool {
+    text.trim().contains(['+', '(', ' ', '/']) && phone(text).is_some()
+}
+
+/// The column is named like one that holds telephone numbers.
+pub(crate) fn holds_phones(column: &str) -> bool {
+    const NAMES: [&str; 9] =
+        ["phone", "tel", "mobile", "cell", "fax", "telefon", "handy", "whatsapp", "msisdn"];
+    let lower = column.to_lowercase();
+    let mut words = lower.split(|char: char| !char.is_alphanumeric());
+    words.any(|word| NAMES.contains(&word)) || lower.contains("phone") || lower.contains("telefon")
+}
+
+/// An SQL text without what stands between the digits of a telephone number.
+pub(crate) fn only_digits(expression: &str) -> String {
+    let mut sql = format!("replace({expression}, '{TRUNK}', '')");
+    for sign in BETWEEN_DIGITS {
+        sql = format!("replace({sql}, '{sign}', '')");
+    }
+    sql
+}
+
+/// A regular expression that finds `digits`, whatever stands between them.
+pub(crate) fn digits_regex(digits: &str) -> String {
+    let digits: Vec<String> = digits.chars().map(String::from).collect();
+    digits.join(r"(?:\(0\)|[ \-()+./])*")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accents_and_case_are_folded() {
+        assert_eq!(folded("Ångström ŁUKASZ Núñez"), "angstrom lukasz nunez");
+        assert_eq!(folded("Ждан 42"), "ждан 42");
+        assert!(has_spellings("Anna") && !has_spellings("42 — Ждан"));
+    }
+
+    #[test]
+    fn a_pattern_finds_every_spelling_and_takes_signs_as_they_are() {
+        assert_eq!(regex("j.é"), r"[jJĵĴ]\.[eEèÈéÉêÊëËēĒĕĔėĖęĘěĚẽẼ]");
+        assert_eq!(glob("*[j"), "[*][[][jJĵĴ]");
+        assert_eq!(regex("ж1"), "[жЖ]1");
+        assert_eq!(regex("ß"), "ß");
+    }
+
+    #[test]
+    fn a_telephone_number_is_known_by_its_signs_and_length() {
+        for (text, expected) in [
+            ("+49 (30) 123-456", Some("4930123456")),
+            ("+49 (0)30 123456", Some("4930123456")),
+            ("0049 30 123456", Some("4930123456")),
+            ("030/123456", Some("30123456")),
+            ("4930123456", Some("4930123456")),
+            ("123456", None),
+            ("0000000", None),
+            ("12345678901234567890", None),
+            ("-5123456", None),
+            ("4930123456x", None),
+            ("2026-01-31", Some("20260131")),
+            ("", None),
+        ] {
+            assert_eq!(phone(text).as_deref(), expected, "{text}");
+        }
+        assert!(
+            is_punctuated("+4930123456") && is_punctuated("030 123456 7") && !is_punctuated("2026-01-31")
+        );
+        for (name, expected) in [
+            ("phone", true),
+            ("mobilePhone", true),
+            ("work_tel", true),
+            ("hotel", false),
+            ("excellent", false),
+        ] {
+            assert_eq!(holds_phones(name), expected, "{name}");
+        }
+    }
+}

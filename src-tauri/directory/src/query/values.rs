@@ -1,0 +1,116 @@
+//! Which values of a column may be suggested while a filter on it is typed, and those that are known.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use crate::model::{Column, FieldKind, Role, Row};
+use crate::schema::secrets::holds_secret;
+
+/// A column with more of them holds no categories.
+pub(crate) const VALUES: usize = 50;
+
+/// Nobody completes a longer one.
+const CHARS: usize = 60;
+
+/// Values of the column may be suggested: those of a name or an address are somebody's own.
+pub(crate) fn may_be_suggested(column: &Column) -> bool {
+    column.kind == FieldKind::Text && column.role == Role::Other && !holds_secret(&column.name, column.kind)
+}
+
+/// What a column's values are, the commonest first; asked of the database once.
+#[derive(Default)]
+pub(crate) struct KnownValues {
+    asked: Mutex<HashMap<usize, Arc<OnceCell<Vec<String>>>>>,
+    loaded: Mutex<HashMap<usize, Vec<String>>>,
+}
+
+impl KnownValues {
+    /// Where the column's values are kept, or will be.
+    pub(crate) fn of(&self, column: usize) -> Arc<OnceCell<Vec<String>>> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(asked.entry(column).or_default())
+    }
+
+    /// Remembers what loaded rows have.
+    pub(crate) fn learn(&self, columns: &[Column], rows: &[Row]) {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        for (at, _) in columns.iter().enumerate().filter(|(_, column)| may_be_suggested(column)) {
+            let known = loaded.entry(at).or_default();
+            for value in rows.iter().filter_map(|row| row.cells.get(at)?.as_ref()) {
+                if known.len() < VALUES && is_short(value) && !known.contains(value) {
+                    known.push(value.clone());
+                }
+            }
+        }
+    }
+
+    /// `asked` and then those of loaded rows, each once.
+    pub(crate) fn with_loaded(&self, column: usize, asked: &[String]) -> Vec<String> {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut values = asked.to_vec();
+        let more = loaded.get(&column).into_iter().flatten().filter(|value| !asked.contains(value));
+        values.extend(more.cloned());
+        values
+    }
+
+    /// The database may hold others by now.
+    pub(crate) fn forget(&self) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+pub(crate) fn is_short(value: &str) -> bool {
+    !value.trim().is_empty() && value.chars().nth(CHARS).is_none()
+}
+
+/// Those that can be suggested, each once.
+pub(crate) fn kept(found: Vec<String>) -> Vec<String> {
+    let mut values: Vec<String> = Vec::new();
+    for value in found {
+        if is_short(&value) && !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    values.truncate(VALUES);
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::label::label;
+
+    fn column(name: &str, role: Role, kind: FieldKind) -> Column {
+        Column { name: name.to_owned(), label: label(name), role, kind, sortable: false, company: false }
+    }
+
+    #[test]
+    fn only_what_is_nobodys_own_is_remembered_and_suggested() {
+        let columns = [
+            column("id", Role::Id, FieldKind::Text),
+            column("name", Role::Name, FieldKind::Text),
+            column("plan", Role::Other, FieldKind::Text),
+            column("api_token", Role::Other, FieldKind::Text),
+            column("seats", Role::Other, FieldKind::Integer),
+        ];
+        let suggested: Vec<&str> =
+            columns.iter().filter(|one| may_be_suggested(one)).map(|one| one.name.as_str()).collect();
+        assert_eq!(suggested, ["plan"]);
+        let known = KnownValues::default();
+        let row = |plan: &str| Row {
+            id: "1".into(),
+            cells: [Some("1"), Some("Ada"), Some(plan), Some("t0k3n"), Some("5")]
+                .map(|cell| cell.map(str::to_owned))
+                .to_vec(),
+        };
+        let long = "x".repeat(CHARS + 1);
+        known.learn(&columns, &[row("pro"), row("free"), row("pro"), row(""), row(&long)]);
+        assert_eq!(known.with_loaded(2, &["pro".into(), "team".into()]), ["pro", "team", "free"]);
+        assert_eq!(known.with_loaded(3, &[]), Vec::<String>::new());
+        known.forget();
+        assert_eq!(known.with_loaded(2, &[]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,83 @@
+//! One piece of work for all who ask for it while it is under way.
+//!
+//! A lock would not do: whoever waited for it would begin the same work again, one after the other, and wait for an
+//! unreachable server as often as there are others in front.
+
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, WeakShared};
+
+/// The work that is under way, if any. Its outcome is for those who joined it, and kept for nobody else; it goes on as
+/// long as one of them waits.
+pub(crate) struct Joined<T: Clone>(Mutex<Option<WeakShared<BoxFuture<'static, T>>>>);
+
+impl<T: Clone> Default for Joined<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Joined<T> {
+    /// What the work under way comes to; where there is none, `begin` begins it.
+    pub(crate) async fn join(&self, begin: impl FnOnce() -> BoxFuture<'static, T>) -> T {
+        let work = {
+            let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // One that is done tells of the past.
+            let joined =
+                under_way.as_ref().and_then(WeakShared::upgrade).filter(|work| work.peek().is_none());
+            joined.unwrap_or_else(|| {
+                let work = begin().shared();
+                *under_way = work.downgrade();
+                work
+            })
+        };
+        work.await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_meanwhile_gets_the_same_answer_and_who_asks_later_a_new_one() {
+        let (joined, asked, goes_on) =
+            (Joined::default(), Arc::new(AtomicU32::new(0)), Arc::new(Semaphore::new(0)));
+        let begin = || {
+            let (asked, goes_on) = (Arc::clone(&asked), Arc::clone(&goes_on));
+            async move {
+                let number = asked.fetch_add(1, Ordering::SeqCst);
+                goes_on.acquire().await.unwrap().forget();
+                number
+            }
+            .boxed()
+        };
+        let all = futures_util::future::join_all((0..40).map(|_| joined.join(begin)));
+        let (all, ()) = tokio::join!(all, async { goes_on.add_permits(1) });
+        assert_eq!(all, vec![0; 40]);
+        goes_on.add_permits(1);
+        assert_eq!(joined.join(begin).await, 1);
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_takes_the_work_from_nobody() {
+        let (joined, goes_on) = (Joined::default(), Arc::new(Semaphore::new(0)));
+        let begin = || {
+            let goes_on = Arc::clone(&goes_on);
+            async move { goes_on.acquire().await.is_ok() }.boxed()
+        };
+        let mut first = Box::pin(joined.join(begin));
+        assert!((&mut first).now_or_never().is_none(), "it is under way");
+        let mut second = Box::pin(joined.join(|| unreachable!("it is under way")));
+        assert!((&mut second).now_or_never().is_none());
+        drop(first);
+        goes_on.add_permits(1);
+        assert!(second.await);
+    }
+}

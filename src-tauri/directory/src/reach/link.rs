@@ -1,0 +1,452 @@
+//! How the server of a directory is reached: its hosts, what lets in, and the tunnel in between.
+//!
+//! What every engine that is a server shares. An engine's own `connect` makes its driver's options of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use crate::config::DirectoryConfig;
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::hosts::{Hosts, Wanted};
+use crate::reach::password_command;
+use crate::reach::password_source::PasswordSource;
+use crate::reach::tunnel::{Entrance, Target, Tunnel};
+use crate::reach::unanswered::unanswered;
+use crate::reach::waking::{Listener, Waking};
+use crate::reach::wire::{Stage, Wire};
+
+/// How long connecting may take, and anything else that is quick when the network works.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A token is good for a new connection for so long. Amazon's live for 15 minutes, others for an hour.
+const FRESH: Duration = Duration::from_mins(10);
+/// A server that answers waits so long for one that is wanted more.
+const PREFERENCE: Duration = Duration::from_millis(700);
+/// A server that was reached and has not let in by then is asleep, or about to start.
+const SLEEPY: Duration = Duration::from_millis(1500);
+/// One that hangs up before it is awake is called again so much later.
+const SNOOZE: Duration = Duration::from_secs(1);
+
+/// What to do about a server that was reached and did not wake up.
+pub(crate) const ASLEEP: &str = "It was reached and said nothing. If it needs longer to wake up, raise `patience` in \
+    [directory]; otherwise check that a database runs behind that host and port.";
+
+/// Not `Debug`: it holds the password.
+pub(crate) struct Link {
+    /// One for each server, in the URL's order; its URL names that one alone.
+    hosts: Vec<DirectoryConfig>,
+    wanted: Wanted,
+    /// What is stored, perhaps; good until a server refuses it. It also says whether the operator lets anything run.
+    passwords: Arc<dyn PasswordSource>,
+    /// A program's words: it prints the password, which expires.
+    command: Option<Vec<String>>,
+    /// How long a server may take to wake up.
+    patience: Duration,
+    /// Told while one does.
+    listener: Listener,
+    /// What the source gave last.
+    last: Mutex<Option<Password>>,
+    has_password: AtomicBool,
+    tunnel: Option<Tunnel>,
+}
+
+/// What lets in. Not `Debug`.
+#[derive(Clone, Default)]
+pub(crate) struct Password {
+    pub(crate) secret: Option<SecretString>,
+    /// Grows with every one that the source gives.
+    pub(crate) number: u64,
+    /// `None`: a server refused it.
+    given: Option<Instant>,
+    /// Where it was given for: a file of certificates may be another one since.
+    destination: String,
+}
+
+impl Link {
+    /// Nothing is done yet. A command's password takes the place of what `passwords` has.
+    pub(crate) fn new(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
+        let named = Hosts::of(&part.url);
+        let tunnel = match &part.ssh {
+            Some(ssh) => Some(Tunnel::to(ssh, named.urls.iter().map(|url| target(url)).collect())?),
+            None => None,
+        };
+        let hosts = named.urls.into_iter().map(|url| DirectoryConfig { url, ..part.clone() }).collect();
+        Ok(Self::with(part, hosts, named.wanted, passwords, tunnel))
+    }
+
+    /// The same for a driver that finds the servers by itself, and asks for them through SOCKS.
+    pub(crate) fn to_any(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
+        let tunnel = part.ssh.as_ref().map(Tunnel::socks).transpose()?;
+        Ok(Self::with(part, vec![part.clone()], None, passwords, tunnel))
+    }
+
+    fn with(
+        part: &DirectoryConfig,
+        hosts: Vec<DirectoryConfig>,
+        wanted: Option<Wanted>,
+        passwords: &Arc<dyn PasswordSource>,
+        tunnel: Option<Tunnel>,
+    ) -> Arc<Self> {
+        let (passwords, command) = (Arc::clone(passwords), part.password_command.clone());
+        let wanted = wanted.unwrap_or(Wanted::Any);
+        let (last, has_password) = (Mutex::default(), AtomicBool::new(false));
+        let (patience, listener) = (part.patience(), Listener::present());
+        Arc::new(Self { hosts, wanted, passwords, command, patience, listener, last, has_password, tunnel })
+    }
+
+    /// The tunnel can be entered, if there is one.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        match &self.tunnel {
+            Some(tunnel) => tunnel.ready().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the tunnel breaks; without one, for ever.
+    pub(crate) async fn broken(&self) {
+        match &self.tunnel {
+            Some(tunnel) => tunnel.broken().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Where the way to a server begins; `None`: at the server itself.
+    pub(crate) fn entrance(&self, at: usize) -> Option<Entrance> {
+        self.tunnel.as_ref()?.entrance(at)
+    }
+
+    pub(crate) fn socks_port(&self) -> Option<u16> {
+        self.tunnel.as_ref()?.socks_port()
+    }
+
+    /// Why a server cannot be reached, in the words of the tunnel that leads there. `true`: it may have been the
+    /// tunnel that nothing came through; the next one is a new one.
+    pub(crate) async fn explained(&self, mut error: DirectoryError) -> (DirectoryError, bool) {
+        let Some(tunnel) = self.tunnel.as_ref().filter(|_| error.code == DirectoryCode::Unreachable) else {
+            return (error, false);
+        };
+        let Some(complaint) = tunnel.complaint().await else {
+            tunnel.give_up().await;
+            return (error, true);
+        };
+        error.message = format!("{}\nSeen from {}: {complaint}.", error.message, tunnel.host());
+        error.hint = Some(format!(
+            "Check the host and port in directory.url, which are as {} sees them, and that its sshd allows \
+             forwarding.",
+            tunnel.host()
+        ));
+        (error, false)
+    }
+
+    /// One for each server that the URL names.
+    pub(crate) fn hosts(&self) -> &[DirectoryConfig] {
+        &self.hosts
+    }
+
+    /// Whether servers have to be told apart.
+    pub(crate) fn is_choosy(&self) -> bool {
+        self.wanted != Wanted::Any
+    }
+
+    /// The source gave one when it was last asked.
+    pub(crate) fn has_password(&self) -> bool {
+        self.has_password.load(Ordering::Relaxed)
+    }
+
+    /// PasswordSource are made, and expire.
+    pub(crate) fn makes_passwords(&self) -> bool {
+        self.command.is_some()
+    }
+
+    /// What lets a new connection in: as the source gave it a while ago, or gives it now.
+    pub(crate) async fn password(&self) -> Result<Password> {
+        // Held while the source is asked: whoever comes meanwhile waits for its answer.
+        let mut last = self.last.lock().await;
+        let destination = self.passwords.destination();
+        if let Some(password) =
+            last.as_ref().filter(|last| self.is_good(last) && last.destination == destination)
+        {
+            return Ok(password.clone());
+        }
+        // Asked for a program too: it may have been let run for another place.
+        let stored = self.passwords.password().await.map_err(DirectoryError::of_password_source)?;
+        let secret = match &self.command {
+            Some(words) => Some(password_command::run(words).await?),
+            None => stored,
+        };
+        let number = last.as_ref().map_or(0, |last| last.number) + 1;
+        self.has_password.store(secret.is_some(), Ordering::Relaxed);
+        let password = Password { secret, number, given: Some(Instant::now()), destination };
+        *last = Some(password.clone());
+        Ok(password)
+    }
+
+    fn is_good(&self, password: &Password) -> bool {
+        password.given.is_some_and(|given| !self.makes_passwords() || given.elapsed() < FRESH)
+    }
+
+    /// A server refused `password`: the source is asked again. `true`: it has another one.
+    pub(crate) async fn refused(&self, password: &Password) -> bool {
+        let is_same = |one: &Password| {
+            let [one, other] = [one, password].map(|it| it.secret.as_ref().map(ExposeSecret::expose_secret));
+            one == other
+        };
+        if let Some(last) = self.last.lock().await.as_mut().filter(|last| is_same(last)) {
+            last.given = None;
+        }
+        // Where the source cannot be asked, the refusal is what has to be told.
+        self.makes_passwords() || self.password().await.is_ok_and(|now| !is_same(&now))
+    }
+
+    /// The refusal of a login names what the password is stored under.
+    pub(crate) fn refusal(&self, error: DirectoryError) -> DirectoryError {
+        let is_replaceable = self.passwords.is_replaceable() && !self.makes_passwords();
+        if is_replaceable { error.wants_password() } else { error }
+    }
+
+    /// Connects to the server that is wanted, or says why it cannot be done. A password that expired is made anew, and
+    /// so is a tunnel that nothing comes through; a server that is waking up is waited for. `to` connects to one
+    /// server, with a password, says whether it is a replica, and leaves what it saw.
+    pub(crate) async fn connect<T: Send + 'static, F>(
+        self: &Arc<Self>,
+        to: impl Fn(Arc<Self>, usize, Password, Arc<Signs>) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<(T, bool)>> + Send + 'static,
+    {
+        let began = Instant::now();
+        let mut is_last = false;
+        let mut waking = None;
+        loop {
+            // Where the password may not go, its tunnel is not opened either.
+            let password = self.password().await?;
+            self.ready().await?;
+            let signs = Arc::new(Signs::default());
+            let connected = self.choose(|at| to(Arc::clone(self), at, password.clone(), Arc::clone(&signs)));
+            let error = match connected.await {
+                Ok((_, connected)) => return Ok(connected),
+                Err(error) => error,
+            };
+            if !is_last && signs.refused.load(Ordering::Relaxed) && self.refused(&password).await {
+                is_last = true;
+                continue;
+            }
+            if signs.will_wake() && began.elapsed() < self.patience {
+                waking.get_or_insert_with(|| self.waking());
+                tokio::time::sleep(SNOOZE).await;
+                continue;
+            }
+            if waking.is_some() && signs.asleep.load(Ordering::Relaxed) {
+                return Err(error.hint(ASLEEP));
+            }
+            if signs.starting.load(Ordering::Relaxed) {
+                // It says itself why.
+                return Err(error);
+            }
+            match self.explained(error).await {
+                (_, true) if !is_last => is_last = true,
+                (error, _) => return Err(error),
+            }
+        }
+    }
+
+    /// What the driver does over `wire`, which may wait for a server that sleeps: one that is reached within
+    /// [`CONNECT_TIMEOUT`] has as long as the connection file allows. `None`: time is up.
+    pub(crate) async fn awaited<T>(
+        &self,
+        wire: &Wire,
+        signs: &Signs,
+        connecting: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut stage = wire.stage();
+        let mut connecting = std::pin::pin!(connecting);
+        let reached = tokio::time::timeout(CONNECT_TIMEOUT, stage.wait_for(|stage| *stage >= Stage::Reached));
+        let answer = tokio::select! {
+            biased;
+            answer = &mut connecting => Some(answer),
+            // It cannot go away: the wire is held.
+            reached = reached => { reached.ok()?.ok()?; None }
+        };
+        let answer = match answer {
+            Some(answer) => answer,
+            None => {
+                if let Ok(answer) = tokio::time::timeout(SLEEPY, &mut connecting).await {
+                    answer
+                } else {
+                    let _waking = self.waking();
+                    tokio::select! {
+                        answer = tokio::time::timeout(self.patience().saturating_sub(SLEEPY), connecting) => {
+                            answer.ok()?
+                        }
+                        () = wire.meets_stranger() => return None,
+                    }
+                }
+            }
+        };
+        // Something accepts for it and hangs up. Through a tunnel that is how any failure looks.
+        let hung_up = wire.stage().borrow().eq(&Stage::Reached)
+            && wire.trouble().is_some_and(|trouble| trouble.code == DirectoryCode::Unreachable);
+        signs.asleep.fetch_or(hung_up && self.tunnel.is_none(), Ordering::Relaxed);
+        Some(answer)
+    }
+
+    /// Why there was no answer in time.
+    pub(crate) fn silent(&self, wire: &Wire, place: &str) -> DirectoryError {
+        let was_reached = *wire.stage().borrow() > Stage::Calling;
+        let seconds = if was_reached { self.patience() } else { CONNECT_TIMEOUT }.as_secs();
+        let error = unanswered(place, &format!("no connection within {seconds} s"));
+        if was_reached && self.tunnel.is_none() {
+            return error.hint(ASLEEP);
+        }
+        error
+    }
+
+    /// As long as it lives, whoever waits is told why.
+    pub(crate) fn waking(&self) -> Waking {
+        self.listener.waking()
+    }
+
+    /// The longest that connecting may take.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience.max(CONNECT_TIMEOUT)
+    }
+
+    /// Asks all servers at once and takes the one that is wanted: `ask` gives what was reached, and whether it is a
+    /// replica, within [`CONNECT_TIMEOUT`]. Among equals the first to answer is taken.
+    async fn choose<T: Send + 'static, F>(&self, ask: impl Fn(usize) -> F) -> Result<(usize, T)>
+    where
+        F: Future<Output = Result<(T, bool)>> + Send + 'static,
+    {
+        let mut asking = JoinSet::new();
+        for at in 0..self.hosts.len() {
+            let asked = ask(at);
+            asking.spawn(async move { (at, asked.await) });
+        }
+        let mut second_best = None;
+        let mut errors: Vec<Option<DirectoryError>> = vec![None; self.hosts.len()];
+        while let Some(joined) = match &second_best {
+            None => asking.join_next().await,
+            Some(_) => tokio::time::timeout(PREFERENCE, asking.join_next()).await.unwrap_or_default(),
+        } {
+            let (at, answer) = joined.map_err(DirectoryError::internal)?;
+            match (answer, self.wanted) {
+                (Ok((reached, _)), Wanted::Any)
+                | (Ok((reached, true)), Wanted::Standby | Wanted::PreferStandby)
+                | (Ok((reached, false)), Wanted::Primary) => return Ok((at, reached)),
+                (Ok((reached, false)), Wanted::PreferStandby) => second_best = Some((at, reached)),
+                (Ok((_, is_replica)), _) => {
+                    let (is, wanted) = if is_replica { ("is", "none") } else { ("is no", "one") };
+                    let what = format!("A server {is} replica, and directory.url wants {wanted}.");
+                    let hint = "See target_session_attrs in directory.url.";
+                    errors[at] = Some(DirectoryError::new(DirectoryCode::Unreachable, what).hint(hint));
+                }
+                (Err(error), _) => errors[at] = Some(error),
+            }
+        }
+        second_best.ok_or_else(|| all_of(errors.into_iter().flatten().collect()))
+    }
+}
+
+/// What was seen while one of the servers was asked.
+#[derive(Default)]
+pub(crate) struct Signs {
+    /// A server refused the password.
+    pub(crate) refused: AtomicBool,
+    /// A server is there, and hangs up without a word.
+    pub(crate) asleep: AtomicBool,
+    /// A server says that it is not ready yet.
+    pub(crate) starting: AtomicBool,
+}
+
+impl Signs {
+    fn will_wake(&self) -> bool {
+        self.asleep.load(Ordering::Relaxed) || self.starting.load(Ordering::Relaxed)
+    }
+}
+
+/// Why none of the servers could be used: what one of them said rather than that others said nothing.
+fn all_of(mut errors: Vec<DirectoryError>) -> DirectoryError {
+    if errors.iter().any(|error| error.code != DirectoryCode::Unreachable) {
+        errors.retain(|error| error.code != DirectoryCode::Unreachable);
+        errors.truncate(1);
+    }
+    let message = errors.iter().map(|error| error.message.as_str()).collect::<Vec<_>>().join("\n");
+    match errors.into_iter().next() {
+        Some(first) => DirectoryError { message, ..first },
+        None => DirectoryError::internal("a URL names no server"),
+    }
+}
+
+/// Host and port of a URL, for whoever reaches it from elsewhere.
+pub(crate) fn target(url: &str) -> Target {
+    let default = if url.starts_with("postgres") { 5432 } else { 3306 };
+    let Ok(url) = url::Url::parse(url) else { return Target { host: "localhost".to_owned(), port: default } };
+    let said =
+        |keys: &[&str]| url.query_pairs().find(|(key, _)| keys.contains(&key.as_ref())).map(|(_, said)| said);
+    let host = said(&["hostaddr"]).or_else(|| said(&["host"]));
+    let host = host.as_deref().or(url.host_str()).filter(|host| !host.is_empty()).unwrap_or("localhost");
+    let port = said(&["port"]).and_then(|port| port.parse().ok()).or(url.port()).unwrap_or(default);
+    Target { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port }
+}
+
+/// This computer itself.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::reach::password_source::PasswordSourceError;
+
+    /// Counts how often it is asked, for a destination that changes.
+    #[derive(Default)]
+    struct Asked {
+        times: AtomicUsize,
+        destination: std::sync::Mutex<String>,
+    }
+
+    #[async_trait]
+    impl PasswordSource for Asked {
+        async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError> {
+            self.times.fetch_add(1, Ordering::SeqCst);
+            Ok(Some("a password".into()))
+        }
+
+        fn destination(&self) -> String {
+            self.destination.lock().unwrap().clone()
+        }
+
+        fn is_replaceable(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_given_for_one_destination_is_asked_for_again_for_another() {
+        let part: DirectoryConfig = toml::from_str(
+            "url = \"postgres://reader@db.acme.internal/acme\"\ntable = \"users\"\nid = \"id\"",
+        )
+        .unwrap();
+        let asked = Arc::new(Asked::default());
+        let link = Link::new(&part, &(Arc::clone(&asked) as Arc<dyn PasswordSource>)).unwrap();
+        for _ in 0..2 {
+            link.password().await.unwrap();
+        }
+        assert_eq!(asked.times.load(Ordering::SeqCst), 1, "it is kept");
+        // As when the file of an authority has another one in it.
+        "another".clone_into(&mut asked.destination.lock().unwrap());
+        link.password().await.unwrap();
+        assert_eq!(asked.times.load(Ordering::SeqCst), 2);
+    }
+}

@@ -1,0 +1,15 @@
+//! How a server is reached: hosts, passwords, tunnels, encryption, and what is said where it is not.
+
+pub(crate) mod borrowing;
+pub(crate) mod hosts;
+pub(crate) mod joined;
+pub(crate) mod link;
+pub(crate) mod password_command;
+pub(crate) mod password_source;
+pub(crate) mod retry;
+pub(crate) mod tls;
+pub(crate) mod tunnel;
+pub(crate) mod tunnel_folder;
+pub(crate) mod unanswered;
+pub(crate) mod waking;
+pub(crate) mod wire;

@@ -1,0 +1,260 @@
+//! `directory.password_command`: a program that prints the password, for tokens that expire.
+//!
+//! It is run without a shell and without input, in a group of its own that ends with it. What it prints is
+//! a secret; what it complains of is not.
+
+use std::io::ErrorKind;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroize;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+use crate::error::{DirectoryCode, DirectoryError, Result};
+
+/// Asking a cloud for a token takes a second or two.
+const LIMIT: Duration = Duration::from_secs(20);
+/// No password is longer.
+const OUTPUT: usize = 64 * 1024;
+/// So much of the end of what it complains of is kept.
+const COMPLAINT: usize = 4096;
+
+/// Runs the program and gives what it prints, without the newline at its end.
+pub(crate) async fn run(words: &[String]) -> Result<SecretString> {
+    run_within(words, LIMIT).await
+}
+
+async fn run_within(words: &[String], limit: Duration) -> Result<SecretString> {
+    let [program, arguments @ ..] = words else {
+        return Err(refused("names no program"));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running::start(&mut command).map_err(|cause| not_started(program, &cause))?;
+    let ended = tokio::time::timeout(limit, running.ended()).await;
+    // The path is the file's; the name is enough to find it there.
+    let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    let (status, output, complaint) = match ended {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(cause)) => return Err(refused(&format!("{name} could not be read: {cause}"))),
+        Err(_) => {
+            return Err(refused(&format!("{name} did not end within {} s", limit.as_secs()))
+                .hint("Run it in a terminal: it may be waiting for an answer, or for the network."));
+        }
+    };
+    if output.0.len() > OUTPUT {
+        return Err(refused(&format!("{name} printed more than 64 KB"))
+            .hint("It has to print the password and nothing else."));
+    }
+    if !status.success() {
+        let complaint = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
+        return Err(refused(&format!("{name} failed ({}){complaint}", said(status)))
+            .hint("Run it in a terminal; it may have to be logged in first."));
+    }
+    let Ok(text) = std::str::from_utf8(&output.0) else {
+        return Err(refused(&format!("{name} printed what is no text")));
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.chars().any(char::is_control) {
+        let what = if text.contains('\n') { "several lines" } else { "control characters" };
+        return Err(refused(&format!("{name} printed {what}"))
+            .hint("It has to print the password and nothing else: notices belong on its standard error."));
+    }
+    if text.is_empty() {
+        return Err(refused(&format!("{name} printed nothing"))
+            .hint("It has to print the password to its standard output."));
+    }
+    Ok(SecretString::from(text))
+}
+
+/// What was printed; wiped when it is dropped.
+struct Output(Vec<u8>);
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// Whoever drops it ends the program, and what the program has started.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> std::io::Result<Self> {
+        command.kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        no_console(command);
+        command.spawn().map(Self)
+    }
+
+    /// Its status, its output, and the last line of what it complained of.
+    async fn ended(&mut self) -> std::io::Result<(ExitStatus, Output, String)> {
+        let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
+        // Never moved while it grows: nothing of it stays behind.
+        let mut output = Output(Vec::with_capacity(OUTPUT + 1));
+        let read = async {
+            let Some(stdout) = stdout else { return Ok(0) };
+            stdout.take(OUTPUT as u64 + 1).read_to_end(&mut output.0).await
+        };
+        let (read, complaint) = tokio::join!(read, last_line(stderr));
+        read?;
+        Ok((self.0.wait().await?, output, complaint))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Known until it was waited for; its number is nobody else's before that.
+        let group =
+            self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(group) = group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Programs of the console flash a window on Windows, unless they are told not to.
+pub(crate) fn no_console(command: &mut Command) {
+    #[cfg(windows)]
+    {
+        const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+        command.creation_flags(CREATE_NO_WINDOW);
+    }
+    #[cfg(not(windows))]
+    let _ = command;
+}
+
+async fn last_line(stream: Option<impl AsyncRead + Unpin>) -> String {
+    let mut kept = Vec::new();
+    let mut piece = [0; 1024];
+    if let Some(mut stream) = stream {
+        while let Ok(read @ 1..) = stream.read(&mut piece).await {
+            kept.extend_from_slice(&piece[..read]);
+            kept.drain(..kept.len().saturating_sub(COMPLAINT));
+        }
+    }
+    let text = String::from_utf8_lossy(&kept);
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    line.chars()
+        .filter(|char| !char.is_control())
+        .take(300)
+        .collect::<String>()
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+fn said(status: ExitStatus) -> String {
+    status.code().map_or_else(|| "it was killed".to_owned(), |code| format!("status {code}"))
+}
+
+fn not_started(program: &str, cause: &std::io::Error) -> DirectoryError {
+    match cause.kind() {
+        ErrorKind::NotFound => {
+            refused(&format!("there is no program `{program}`")).hint(if cfg!(windows) {
+                "Install it, and write its name with the extension, as in `az.cmd`, or its whole path. A terminal that \
+                 was opened before the installation does not find it yet, nor does what was started from there."
+            } else {
+                "Install it, or write its whole path: a program that was started from the desktop may not look where a \
+                 terminal does."
+            })
+        }
+        _ => refused(&format!("`{program}` could not be started: {cause}")),
+    }
+}
+
+fn refused(what: &str) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Refused,
+        format!("directory.password_command gives no password: {what}."),
+    )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Instant;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    async fn shell(script: &str, limit: Duration) -> Result<SecretString> {
+        run_within(&["/bin/sh".into(), "-c".into(), script.into()], limit).await
+    }
+
+    async fn fails(script: &str) -> DirectoryError {
+        let error = shell(script, LIMIT).await.unwrap_err();
+        assert_eq!(error.code, DirectoryCode::Refused);
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        error
+    }
+
+    #[tokio::test]
+    async fn what_is_printed_is_the_password() {
+        for (script, expected) in [
+            ("printf 'to ken\\n'", "to ken"),
+            ("printf 'token\\r\\n'", "token"),
+            ("printf 'token\\n\\n'", "token"),
+            ("printf token; echo warning >&2", "token"),
+            ("cat; printf 'nothing to read'", "nothing to read"),
+        ] {
+            assert_eq!(shell(script, LIMIT).await.unwrap().expose_secret(), expected, "{script}");
+        }
+        // No shell reads the words.
+        let words = ["printf", "%s", "$HOME; `id`"].map(str::to_owned);
+        assert_eq!(run(&words).await.unwrap().expose_secret(), "$HOME; `id`");
+    }
+
+    #[tokio::test]
+    async fn what_goes_wrong_is_told_and_what_was_printed_is_not() {
+        for (script, expected) in [
+            (
+                "printf canary; echo one >&2; echo 'Token has expired.' >&2; exit 255",
+                "sh failed (status 255): Token has expired.",
+            ),
+            ("printf canary; exit 3", "sh failed (status 3)."),
+            ("printf canary; kill -9 $$", "sh failed (it was killed)."),
+            ("printf ''", "sh printed nothing."),
+            ("printf '\\n'", "sh printed nothing."),
+            ("printf 'Logged in.\\ncanary\\n'", "sh printed several lines."),
+            ("printf 'can\\0ary'", "sh printed control characters."),
+            ("printf 'canary\\377'", "sh printed what is no text."),
+            ("yes canary", "sh printed more than 64 KB."),
+        ] {
+            let error = fails(script).await;
+            assert_eq!(error.message, format!("directory.password_command gives no password: {expected}"));
+        }
+        let error = run(&["no-such-program".to_owned()]).await.unwrap_err();
+        assert!(error.message.contains("no program `no-such-program`") && error.hint.is_some(), "{error}");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_one_that_does_not_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("alive");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        // Its child holds the pipe open, as long as it lives.
+        let script =
+            format!("sh -c 'exec 3<>\"$0\"; echo up >&3; exec sleep 600 3>&3' '{}' & wait", pipe.display());
+        let words = ["/bin/sh".to_owned(), "-c".to_owned(), script];
+        let alive = tokio::task::spawn_blocking({
+            let pipe = pipe.clone();
+            move || std::fs::File::open(pipe).map(std::io::BufReader::new)
+        });
+        let began = Instant::now();
+        let running = tokio::spawn(async move { run_within(&words, Duration::from_millis(300)).await });
+        let mut alive = alive.await.unwrap().unwrap();
+        let error = running.await.unwrap().unwrap_err();
+        assert!(error.message.contains("did not end within"), "{error}");
+        // To the end: nobody holds it any more.
+        let read = tokio::task::spawn_blocking(move || {
+            std::io::Read::read_to_string(&mut alive, &mut String::new())
+        });
+        read.await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+}

@@ -1,0 +1,233 @@
+//! Secure connections: whom a URL trusts (`trust`), whose certificate that takes (`verifier`, `certificate`), and here,
+//! for people, why a handshake failed and what to do about it.
+
+mod certificate;
+mod trust;
+mod verifier;
+
+use std::error::Error as StdError;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError, Error as Tls};
+
+pub(crate) use self::trust::{Authorities, Demand, Trust};
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use understudy_files::regular_file;
+
+/// How a URL of an engine's says what a handshake needs.
+pub(crate) struct Options {
+    /// Names the authority's file.
+    pub(crate) authority: &'static str,
+    /// Other spellings of it.
+    pub(crate) also_authority: &'static [&'static str],
+    /// Name the files of the client's certificate and key.
+    pub(crate) client: &'static [&'static str],
+    /// Gives up on the name in the certificate.
+    pub(crate) any_name: &'static str,
+    /// Gives up on TLS.
+    pub(crate) off: &'static str,
+    /// An authority's certificate is a server's too where the URL names that very one.
+    pub(crate) pins: bool,
+}
+
+impl Options {
+    /// Certificate and key; one file may hold both.
+    fn pair(&self) -> [&'static str; 2] {
+        [self.client.first(), self.client.last()].map(|name| name.copied().unwrap_or_default())
+    }
+
+    /// The files that a URL names are there: a driver would say no more than that a file is not.
+    pub(crate) fn files_are_there(&self, url: &str) -> Result<()> {
+        let options = url.split_once('?').map_or("", |(_, options)| options);
+        for (key, path) in url::form_urlencoded::parse(options.as_bytes()) {
+            let names_file = key == self.authority
+                || self.also_authority.contains(&key.as_ref())
+                || self.client.contains(&key.as_ref());
+            if !names_file {
+                continue;
+            }
+            let path = Path::new(path.as_ref());
+            if key == "sslrootcert" && path == Path::new("system") {
+                continue;
+            }
+            if !path.exists() {
+                let what = format!("directory.url says {key}={}, and there is no such file.", path.display());
+                return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, what)
+                    .hint("Name the PEM file by its whole path, as it is on this computer."));
+            }
+            regular_file::is_readable(path, regular_file::OF_CERTIFICATES)
+                .map_err(|error| DirectoryError { code: DirectoryCode::ConfigInvalid, ..error.into() })?;
+        }
+        Ok(())
+    }
+
+    /// A driver that reads the client's key by itself would say no more than that it cannot.
+    pub(crate) fn key_is_readable(&self, path: &str) -> Result<()> {
+        let text = regular_file::read_text(Path::new(path), regular_file::OF_CERTIFICATES)?;
+        if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+            return Err(trust::encrypted(self.pair()[1], path));
+        }
+        Ok(())
+    }
+
+    /// `place` gave no secure connection, for this reason.
+    pub(crate) fn insecure(&self, place: &str, cause: &(dyn StdError + 'static)) -> DirectoryError {
+        let (what, hint) = match rooted(cause) {
+            Some(tls) => self.told(tls),
+            // The drivers' own words; there is no type for it.
+            None if cause.to_string().contains("does not support TLS") => (
+                "it does not offer TLS".to_owned(),
+                format!("Let its administrator turn TLS on. {} sends everything in the open.", self.off),
+            ),
+            None => (cause.to_string(), self.hint()),
+        };
+        DirectoryError::new(DirectoryCode::Refused, format!("{place} gave no secure connection: {what}."))
+            .hint(hint)
+    }
+
+    fn told(&self, tls: &Tls) -> (String, String) {
+        let client = self.client.join("= and ");
+        match tls {
+            Tls::InvalidCertificate(why) if Self::about_time(why).is_some() => {
+                Self::about_time(why).unwrap_or_default()
+            }
+            Tls::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented })
+                if !presented.is_empty() =>
+            {
+                let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+                (
+                    format!("its certificate is not for {} but for {}", expected.to_str(), names.join(", ")),
+                    format!(
+                        "Name the host in directory.url as the certificate does, or say {}.",
+                        self.any_name
+                    ),
+                )
+            }
+            Tls::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            ) => (
+                "its certificate does not name this host".to_owned(),
+                format!(
+                    "Let its administrator name the host in the certificate's subjectAltName, or say {}.",
+                    self.any_name
+                ),
+            ),
+            Tls::InvalidCertificate(
+                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
+            ) => (
+                "its certificate is not meant for a server".to_owned(),
+                "Let its administrator use one whose extendedKeyUsage has serverAuth.".to_owned(),
+            ),
+            Tls::InvalidCertificate(CertificateError::Other(why))
+                if why.to_string().contains("CaUsedAsEndEntity") =>
+            {
+                (
+                    "its certificate is an authority's own (CA:TRUE), not a server's".to_owned(),
+                    if self.pins {
+                        format!(
+                            "Name that very certificate in directory.url: {}=/path/to/server.crt",
+                            self.authority
+                        )
+                    } else {
+                        "Let its administrator make one for the server, with openssl req -x509 -addext \
+                     basicConstraints=CA:FALSE"
+                            .to_owned()
+                    },
+                )
+            }
+            // The latter: of the same name as one that is known.
+            Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => (
+                "an authority that is not known here signed its certificate".to_owned(),
+                format!(
+                    "Name the authority in directory.url: {}=/path/to/ca.pem. If it is named, that file does not hold \
+                     the certificate that signed the server's, or the server does not send what stands between the two.",
+                    self.authority
+                ),
+            ),
+            Tls::AlertReceived(AlertDescription::CertificateRequired) => (
+                "it wants a certificate of the client's".to_owned(),
+                format!("Name the certificate and its key in directory.url: {client}="),
+            ),
+            Tls::AlertReceived(
+                AlertDescription::UnknownCA
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::AccessDenied
+                | AlertDescription::DecryptError,
+            ) => (
+                format!("it does not take the client's certificate ({tls})"),
+                format!(
+                    "See {client}= in directory.url: it has to be valid, and signed by an authority that the server knows."
+                ),
+            ),
+            // What is no message of TLS comes from somebody who does not speak it.
+            Tls::InvalidMessage(_) => (
+                "what answers there does not speak TLS".to_owned(),
+                format!(
+                    "Check the host and port in directory.url. {} sends everything in the open.",
+                    self.off
+                ),
+            ),
+            other => (other.to_string(), self.hint()),
+        }
+    }
+
+    fn about_time(why: &CertificateError) -> Option<(String, String)> {
+        let renew = "Let its administrator renew it; and check the date of this computer.".to_owned();
+        let check = "Check the date of this computer.".to_owned();
+        Some(match why {
+            CertificateError::Expired => ("its certificate has expired".to_owned(), renew),
+            CertificateError::ExpiredContext { not_after, .. } => {
+                (format!("its certificate has expired (on {})", day(*not_after)), renew)
+            }
+            CertificateError::NotValidYet => ("its certificate is not valid yet".to_owned(), check),
+            CertificateError::NotValidYetContext { not_before, .. } => {
+                (format!("its certificate is not valid yet (until {})", day(*not_before)), check)
+            }
+            _ => return None,
+        })
+    }
+
+    fn hint(&self) -> String {
+        format!(
+            "Check the server's certificate and host name. The URL may say {}=/path/to/ca.pem for a private \
+             authority, or another {}.",
+            self.authority,
+            self.off.split('=').next().unwrap_or_default()
+        )
+    }
+}
+
+/// The handshake failed because nobody spoke TLS: something else was said, or somebody hung up.
+pub(crate) fn is_unspoken(cause: &std::io::Error) -> bool {
+    rooted(cause).is_none_or(|tls| matches!(tls, Tls::InvalidMessage(_)))
+}
+
+/// The TLS library's own error, below what drivers and streams have wrapped around it.
+fn rooted<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a Tls> {
+    if let Some(tls) = cause.downcast_ref::<Tls>() {
+        return Some(tls);
+    }
+    // An io::Error's source is that of what it holds, not what it holds.
+    let inner = match cause.downcast_ref::<std::io::Error>() {
+        Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+        None => cause.source(),
+    };
+    inner.and_then(rooted)
+}
+
+/// `DnsName("db.acme.com")`, as webpki writes a name, without what is around it.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
+    inner.trim_matches('"')
+}
+
+fn day(time: UnixTime) -> String {
+    let second = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(second).map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+}

@@ -1,0 +1,162 @@
+//! How much TLS a URL asks for, and whom it trusts: from its options to the configuration of a handshake.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::{Error as Pem, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::tls::Options;
+use crate::reach::tls::verifier::Verifier;
+use understudy_files::regular_file;
+
+/// What a connection needs, from nothing to everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Demand {
+    /// No TLS.
+    Nothing,
+    /// TLS where the server offers it, whoever it is.
+    IfOffered,
+    /// TLS, whoever the server is.
+    Encryption,
+    /// An authority's word for the server.
+    Authority,
+    /// An authority's word that the server is the one of this name.
+    Name,
+}
+
+/// Whose word counts for a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Authorities {
+    /// Those that the system and browsers know.
+    Public,
+    /// The system's alone.
+    System,
+    /// The certificates of this file alone.
+    File(String),
+}
+
+/// A way to greet a server.
+#[derive(Clone)]
+pub(crate) struct Trust {
+    pub(crate) demand: Demand,
+    pub(crate) config: Arc<ClientConfig>,
+    /// It is certain who is at the other end: a secret may be shown to it as it is.
+    pub(crate) is_certain: bool,
+}
+
+impl Trust {
+    /// Reads the files that are named. `client`: its certificate and its key.
+    pub(crate) fn new(
+        options: &Options,
+        demand: Demand,
+        authorities: &Authorities,
+        client: Option<(&str, &str)>,
+    ) -> Result<Self> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let checks_name = demand == Demand::Name;
+        let verifier = if demand < Demand::Authority {
+            Ok(Verifier::of_anybody(Arc::clone(&provider)))
+        } else {
+            match authorities {
+                Authorities::File(path) => {
+                    let named = certificates(options.authority, path)?;
+                    Verifier::of_named(Arc::clone(&provider), named, checks_name)
+                }
+                known => {
+                    let mut roots = system();
+                    if *known == Authorities::Public {
+                        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+                    }
+                    Verifier::of_authorities(Arc::clone(&provider), roots, checks_name)
+                }
+            }
+        };
+        let verifier = verifier.map_err(DirectoryError::internal)?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(DirectoryError::internal)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let config = match client {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let [certificate_option, key_option] = options.pair();
+                let chain = certificates(certificate_option, certificate)?;
+                let key = private_key(key_option, key)?;
+                config.with_client_auth_cert(chain, key).map_err(|cause| {
+                    unusable(certificate_option, certificate, &format!("does not fit its key ({cause})"))
+                        .hint(format!("Check that {key_option}= names the key of that very certificate."))
+                })?
+            }
+        };
+        // An authority that signs for everybody has signed for somebody else as well.
+        let is_certain =
+            checks_name || (demand == Demand::Authority && matches!(authorities, Authorities::File(_)));
+        Ok(Self { demand, config: Arc::new(config), is_certain })
+    }
+}
+
+/// `SSL_CERT_FILE` and `SSL_CERT_DIR` say where, as they do for OpenSSL.
+fn system() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!("an authority of the system's cannot be read: {error}");
+    }
+    roots.add_parsable_certificates(found.certs);
+    roots
+}
+
+fn certificates(option: &str, path: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let pem = read(option, path)?;
+    // Editors on Windows put a mark before the text.
+    let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
+    let read: Result<Vec<_>, Pem> = CertificateDer::pem_slice_iter(pem).collect();
+    match read {
+        Ok(read) if !read.is_empty() => Ok(read),
+        Ok(_) if String::from_utf8_lossy(pem).contains("BEGIN TRUSTED CERTIFICATE") => {
+            Err(unusable(option, path, "holds a certificate in OpenSSL's own form (TRUSTED CERTIFICATE)")
+                .hint(format!("Make a plain one of it and name that: openssl x509 -in '{path}' -out plain.pem")))
+        }
+        Ok(_) => Err(unusable(option, path, "holds no certificate")
+            .hint("A PEM file is needed, with -----BEGIN CERTIFICATE----- in it. From DER: openssl x509 -inform der")),
+        Err(cause) => Err(unusable(option, path, "cannot be read as PEM").details(cause.to_string())),
+    }
+}
+
+fn private_key(option: &str, path: &str) -> Result<PrivateKeyDer<'static>> {
+    let pem = read(option, path)?;
+    let text = String::from_utf8_lossy(&pem);
+    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+        return Err(encrypted(option, path));
+    }
+    let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
+    PrivateKeyDer::from_pem_slice(pem).map_err(|cause| {
+        unusable(option, path, "holds no private key that can be read")
+            .hint("It has to be a PEM file: PKCS#8, PKCS#1 or SEC1.")
+            .details(cause.to_string())
+    })
+}
+
+/// Nobody can be asked for a passphrase whenever a connection is made.
+pub(crate) fn encrypted(option: &str, path: &str) -> DirectoryError {
+    unusable(option, path, "is encrypted with a passphrase, and the key has to be readable without one").hint(format!(
+        "Make a copy without it that only you can read, and name that: (umask 077; openssl pkey -in '{path}' -out \
+         client.key)"
+    ))
+}
+
+fn read(option: &str, path: &str) -> Result<Vec<u8>> {
+    regular_file::read(Path::new(path), regular_file::OF_CERTIFICATES).map_err(|error| {
+        let message = format!("{option}=: {}", error.message);
+        DirectoryError::new(DirectoryCode::ConfigInvalid, message).hint(error.hint)
+    })
+}
+
+fn unusable(option: &str, path: &str, what: &str) -> DirectoryError {
+    DirectoryError::new(DirectoryCode::ConfigInvalid, format!("{option}={path} in directory.url {what}."))
+        .hint("Check the file; the whole path of a PEM file is needed.")
+}

@@ -1,0 +1,177 @@
+//! Whose certificate is taken: what webpki takes, and beyond that what libpq takes when its authority is named.
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error as Tls, RootCertStore, SignatureScheme};
+
+use crate::reach::tls::certificate::{Read, anchors};
+
+/// So many authorities between a server and the one that is named.
+const DEPTH: u32 = 5;
+
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    /// Encryption alone: it does not matter who is at the other end.
+    takes_anybody: bool,
+    webpki: Option<Arc<WebPkiServerVerifier>>,
+    /// The certificates of the file that the URL names.
+    named: Vec<CertificateDer<'static>>,
+    checks_name: bool,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    pub(crate) fn of_anybody(provider: Arc<CryptoProvider>) -> Self {
+        Self { takes_anybody: true, webpki: None, named: Vec::new(), checks_name: false, provider }
+    }
+
+    /// One of these authorities, or one that the system knows.
+    pub(crate) fn of_authorities(
+        provider: Arc<CryptoProvider>,
+        roots: RootCertStore,
+        checks_name: bool,
+    ) -> Result<Self, String> {
+        let webpki = webpki(&provider, roots)?;
+        Ok(Self { takes_anybody: false, webpki, named: Vec::new(), checks_name, provider })
+    }
+
+    /// These certificates and nobody else's: authorities', or the server's own.
+    pub(crate) fn of_named(
+        provider: Arc<CryptoProvider>,
+        named: Vec<CertificateDer<'static>>,
+        checks_name: bool,
+    ) -> Result<Self, String> {
+        let webpki = webpki(&provider, anchors(&named))?;
+        Ok(Self { takes_anybody: false, webpki, named, checks_name, provider })
+    }
+
+    /// As openssl looks at it: a version 1 or an authority's certificate may be a server's, and one that is named by
+    /// itself needs no other.
+    fn is_known(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), CertificateError> {
+        let server = Read::from(certificate)?;
+        server.is_current(now)?;
+        server.may_serve()?;
+        if self.named.iter().any(|named| named.as_ref() == certificate.as_ref())
+            || self.leads_to_named(&server, intermediates, now, 0)
+        {
+            return Ok(());
+        }
+        Err(CertificateError::UnknownIssuer)
+    }
+
+    fn leads_to_named(
+        &self,
+        below: &Read<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+        depth: u32,
+    ) -> bool {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let signed = |der: &CertificateDer<'_>, is_named: bool| {
+            Read::from(der).is_ok_and(|read| {
+                read.is_current(now).is_ok() && read.signed(below, depth, is_named, algorithms)
+            })
+        };
+        if self.named.iter().any(|named| signed(named, true)) {
+            return true;
+        }
+        depth < DEPTH
+            && intermediates.iter().filter(|der| signed(der, false)).any(|der| {
+                Read::from(der).is_ok_and(|read| self.leads_to_named(&read, intermediates, now, depth + 1))
+            })
+    }
+}
+
+fn webpki(
+    provider: &Arc<CryptoProvider>,
+    roots: RootCertStore,
+) -> Result<Option<Arc<WebPkiServerVerifier>>, String> {
+    // None of a file may be one that WebPKI can take.
+    if roots.is_empty() {
+        return Ok(None);
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
+    verifier.map(Some).map_err(|error| error.to_string())
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Tls> {
+        use CertificateError as Why;
+        if self.takes_anybody {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let verified = match &self.webpki {
+            Some(webpki) => webpki.verify_server_cert(certificate, intermediates, host, ocsp_response, now),
+            None => Err(Why::UnknownIssuer.into()),
+        };
+        let Err(Tls::InvalidCertificate(why)) = verified else { return verified };
+        match why {
+            // It is the last thing that is checked.
+            Why::NotValidForName | Why::NotValidForNameContext { .. } => {}
+            Why::UnknownIssuer | Why::BadEncoding | Why::InvalidPurpose | Why::Other(_)
+                if !self.named.is_empty() =>
+            {
+                self.is_known(certificate, intermediates, now)?;
+            }
+            why => return Err(Tls::InvalidCertificate(why)),
+        }
+        if self.checks_name {
+            Read::from(certificate)?.names(host)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Tls> {
+        if self.takes_anybody {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Tls> {
+        if self.takes_anybody {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        match verify_tls13_signature(message, certificate, signed, algorithms) {
+            // WebPKI does not read a certificate of version 1; its key is like any other's.
+            Err(Tls::InvalidCertificate(_)) => {
+                let read = Read::from(certificate)?;
+                verify_tls13_signature_with_raw_key(message, &read.key(), signed, algorithms)
+            }
+            verified => verified,
+        }
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

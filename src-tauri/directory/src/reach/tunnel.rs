@@ -1,0 +1,414 @@
+//! The way to a database through another computer: the system's own `ssh`, with its agent and its `~/.ssh/config`.
+//!
+//! One `ssh` for each directory, that ends with it and is started again when it died. Where the system has
+//! sockets in folders, the tunnel begins at one in a folder that only this account may enter; MongoDB's driver
+//! asks through SOCKS, on loopback. Nothing is typed into `ssh`: what it would ask for is an error here.
+
+#[cfg(unix)]
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::sync::{Mutex, watch};
+
+use crate::config::SshConfig;
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::password_command::no_console;
+use crate::reach::tunnel_folder::TunnelFolder;
+
+/// `ssh` itself gives up connecting after ten seconds, and may then have to log in.
+const LIMIT: Duration = Duration::from_secs(20);
+/// What `ssh` says of a connection that failed is there before the failure is, but for the scheduler.
+const LATE: Duration = Duration::from_millis(200);
+/// What is said when the tunnel can be entered; by its own `debug1`, since its first version.
+const READY: &str = "debug1: Entering interactive session";
+/// Runs a program that ends with us, however we end: the pipe that is its standard input is closed then. `ssh` itself
+/// reads none without a session. When it ends first, nothing is left that could kill whoever gets its number.
+#[cfg(unix)]
+const HELD: &str = r#"exec 3<&0
+"$@" </dev/null 3<&- &
+held=$!
+{ cat <&3; kill "$held"; } >/dev/null 2>&1 &
+watch=$!
+exec 3<&-
+wait "$held"
+status=$?
+kill "$watch" 2>/dev/null
+exit "$status""#;
+/// What a shell ends with where there is no such program.
+const NO_PROGRAM: i32 = 127;
+/// The name of a server's key in a file of known hosts that has one line.
+const ALIAS: &str = "understudy-tunnel";
+
+pub(crate) struct Tunnel {
+    ssh: SshConfig,
+    begins: Begins,
+    /// Holds the sockets and the known host.
+    folder: TunnelFolder,
+    running: Mutex<Option<Running>>,
+}
+
+enum Begins {
+    /// An entrance for each target.
+    Forwards(Vec<(Entrance, Target)>),
+    /// SOCKS on this port of loopback.
+    Socks(u16),
+}
+
+/// Where the way to one server begins.
+#[derive(Clone)]
+pub(crate) enum Entrance {
+    /// In this folder, by the name of PostgreSQL's: `.s.PGSQL.<port>`.
+    #[cfg(unix)]
+    Socket(PathBuf),
+    /// Of loopback.
+    #[cfg(not(unix))]
+    Port(u16),
+}
+
+/// A server, as the computer in the middle knows it.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Target {
+    #[cfg(unix)]
+    pub(crate) fn socket_name(&self) -> String {
+        format!(".s.PGSQL.{}", self.port)
+    }
+}
+
+struct Running {
+    child: Child,
+    said: watch::Receiver<Said>,
+    /// So many failed connections were told of.
+    told: usize,
+}
+
+/// What `ssh` complained of.
+#[derive(Default)]
+struct Said {
+    is_ready: bool,
+    lines: Vec<String>,
+    /// How many connections failed beyond it, and why the last one did.
+    failed: (usize, String),
+}
+
+impl Tunnel {
+    /// To these servers. Nothing is started yet.
+    pub(crate) fn to(ssh: &SshConfig, targets: Vec<Target>) -> Result<Self> {
+        let folder = TunnelFolder::new()?;
+        let mut forwards = Vec::new();
+        for (at, target) in targets.into_iter().enumerate() {
+            #[cfg(unix)]
+            let entrance = {
+                let folder = folder.path().join(at.to_string());
+                std::fs::create_dir(&folder)
+                    .map_err(|cause| DirectoryError::file("make", &folder, &cause))?;
+                Entrance::Socket(folder)
+            };
+            #[cfg(not(unix))]
+            let entrance = {
+                let _ = at;
+                Entrance::Port(free_port()?)
+            };
+            forwards.push((entrance, target));
+        }
+        Ok(Self { ssh: ssh.clone(), begins: Begins::Forwards(forwards), folder, running: Mutex::default() })
+    }
+
+    /// To whatever the computer in the middle can reach.
+    pub(crate) fn socks(ssh: &SshConfig) -> Result<Self> {
+        let begins = Begins::Socks(free_port()?);
+        Ok(Self { ssh: ssh.clone(), begins, folder: TunnelFolder::new()?, running: Mutex::default() })
+    }
+
+    pub(crate) fn entrance(&self, at: usize) -> Option<Entrance> {
+        match &self.begins {
+            Begins::Forwards(forwards) => forwards.get(at).map(|(entrance, _)| entrance.clone()),
+            Begins::Socks(_) => None,
+        }
+    }
+
+    pub(crate) fn socks_port(&self) -> Option<u16> {
+        match self.begins {
+            Begins::Forwards(_) => None,
+            Begins::Socks(port) => Some(port),
+        }
+    }
+
+    /// Waits until it can be entered; starts it, when it has not been or has died.
+    pub(crate) async fn ready(&self) -> Result<()> {
+        let mut running = self.running.lock().await;
+        if let Some(running) = running.as_mut()
+            && running.said.has_changed().is_ok()
+            && matches!(running.child.try_wait(), Ok(None))
+        {
+            return Ok(());
+        }
+        *running = None;
+        *running = Some(self.start().await?);
+        Ok(())
+    }
+
+    /// Waits until `ssh` ends; for ever, when it does not run.
+    pub(crate) async fn broken(&self) {
+        let said = self.running.lock().await.as_ref().map(|running| running.said.clone());
+        match said {
+            // An error is all that comes: the other end is gone.
+            Some(mut said) => drop(said.wait_for(|_| false).await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Nothing comes through it any more: it is ended, and started again when it is needed.
+    pub(crate) async fn give_up(&self) {
+        *self.running.lock().await = None;
+    }
+
+    /// What `ssh` says of a connection that failed beyond it.
+    pub(crate) async fn complaint(&self) -> Option<String> {
+        let mut running = self.running.lock().await;
+        let running = running.as_mut()?;
+        let told = running.told;
+        let failed = tokio::time::timeout(LATE, running.said.wait_for(|said| said.failed.0 > told)).await;
+        let (number, complaint) = failed.ok()?.ok()?.failed.clone();
+        running.told = number;
+        Some(complaint)
+    }
+
+    /// For people.
+    pub(crate) fn host(&self) -> &str {
+        &self.ssh.host
+    }
+
+    async fn start(&self) -> Result<Running> {
+        if let Some(key) = self.key()
+            && !key.exists()
+        {
+            return Err(failed(&self.ssh, "the key that directory.ssh.key names is not there")
+                .hint("Check the path; it is the private key's, the one without .pub."));
+        }
+        let mut command = self.command()?;
+        let mut child = command.spawn().map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::NotFound => self.no_program(),
+            _ => failed(&self.ssh, &format!("`ssh` could not be started: {cause}")),
+        })?;
+        let (saying, mut said) = watch::channel(Said::default());
+        if let Some(stderr) = child.stderr.take() {
+            tokio::spawn(listen(stderr, saying));
+        }
+        // The other end goes away with the program.
+        let ready =
+            tokio::time::timeout(LIMIT, said.wait_for(|said| said.is_ready)).await.map(|ready| ready.is_ok());
+        match ready {
+            Ok(true) => Ok(Running { child, said, told: 0 }),
+            Ok(false) => {
+                let ended = child.wait().await;
+                if ended.is_ok_and(|status| status.code() == Some(NO_PROGRAM)) {
+                    return Err(self.no_program());
+                }
+                let lines = said.borrow().lines.clone();
+                Err(self.explained(&lines))
+            }
+            Err(_) => Err(failed(&self.ssh, &format!("no connection within {} s", LIMIT.as_secs()))
+                .hint("Check the host and port in [directory.ssh], and the VPN if it needs one.")),
+        }
+    }
+
+    fn command(&self) -> Result<Command> {
+        let ssh = &self.ssh;
+        let mut command = held("ssh");
+        // Without a session, without a terminal, and telling when it is ready.
+        command.args(["-N", "-T", "-n", "-x", "-a", "-v"]);
+        // Its own connection: one that others share would not end with it.
+        command.args(["-o", "ControlMaster=no", "-o", "ControlPath=none"]);
+        command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ExitOnForwardFailure=yes"]);
+        command.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"]);
+        command.args(["-o", "StreamLocalBindUnlink=yes", "-o", "PermitLocalCommand=no"]);
+        if let Some(port) = ssh.port {
+            command.args(["-p", &port.to_string()]);
+        }
+        if let Some(user) = &ssh.user {
+            command.args(["-l", user]);
+        }
+        if let Some(key) = self.key() {
+            // ssh would fill in what stands behind a %.
+            command.args(["-o", "IdentitiesOnly=yes", "-i", &key.to_string_lossy().replace('%', "%%")]);
+        }
+        if let Some(key) = &ssh.host_key {
+            let known = self.folder.path().join("known_hosts");
+            std::fs::write(&known, format!("{ALIAS} {key}\n"))
+                .map_err(|cause| DirectoryError::file("write", &known, &cause))?;
+            command.arg("-o").arg(format!("UserKnownHostsFile=\"{}\"", known.display()));
+            command.arg("-o").arg(format!("HostKeyAlias={ALIAS}"));
+            command.args(["-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=no"]);
+        }
+        match &self.begins {
+            Begins::Forwards(forwards) => {
+                for (entrance, target) in forwards {
+                    let host = if target.host.contains(':') {
+                        format!("[{}]", target.host)
+                    } else {
+                        target.host.clone()
+                    };
+                    let begin = match entrance {
+                        #[cfg(unix)]
+                        Entrance::Socket(folder) => folder.join(target.socket_name()).display().to_string(),
+                        #[cfg(not(unix))]
+                        Entrance::Port(port) => format!("127.0.0.1:{port}"),
+                    };
+                    command.arg("-L").arg(format!("{begin}:{host}:{}", target.port));
+                }
+            }
+            Begins::Socks(port) => {
+                command.arg("-D").arg(format!("127.0.0.1:{port}"));
+            }
+        }
+        command.arg("--").arg(&ssh.host);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        no_console(&mut command);
+        Ok(command)
+    }
+
+    /// Its whole path.
+    fn key(&self) -> Option<std::path::PathBuf> {
+        let key = self.ssh.key.as_ref()?;
+        match (key.strip_prefix("~/"), dirs::home_dir()) {
+            (Some(rest), Some(home)) => Some(home.join(rest)),
+            _ => Some(key.into()),
+        }
+    }
+
+    /// Why there is no tunnel, from what `ssh` said before it ended.
+    fn explained(&self, lines: &[String]) -> DirectoryError {
+        let says = |what: &str| lines.iter().any(|line| line.contains(what));
+        let last = lines.last().map_or("it ended without a word", |line| line.trim_end_matches('.'));
+        let by_hand = self.by_hand();
+        let error = failed(&self.ssh, last);
+        let is_other = says("REMOTE HOST IDENTIFICATION HAS CHANGED");
+        if is_other && self.ssh.host_key.is_none() {
+            return failed(&self.ssh, "it has another key than the one that is known").hint(format!(
+                "Somebody may be in between, or it was set up anew: ask its administrator. If the new key is right, \
+                 forget the old one with `ssh-keygen -R`, and connect once by hand: {by_hand}"
+            ));
+        }
+        if is_other || says("Host key verification failed") {
+            return if self.ssh.host_key.is_some() {
+                failed(&self.ssh, "its key is not the one in directory.ssh.host_key")
+                    .hint("Ask its administrator for the right one: it is not certain who answers there.")
+            } else {
+                failed(&self.ssh, "its key is not known here").hint(format!(
+                    "Connect once by hand and compare what is shown: {by_hand}\nOr name its key in directory.ssh.host_key."
+                ))
+            };
+        }
+        if says("UNPROTECTED PRIVATE KEY FILE") {
+            return failed(&self.ssh, "others may read the file of the key, so ssh does not use it")
+                .hint(if cfg!(windows) {
+                    "Make it yours alone, in PowerShell: icacls KEY /inheritance:r /grant:r \"${env:USERNAME}:R\", with \
+                     the path in directory.ssh.key for KEY."
+                } else {
+                    "Make it yours alone: chmod 600, and the path in directory.ssh.key"
+                });
+        }
+        if says("Permission denied") || says("Too many authentication failures") {
+            return error.hint(
+                "Add the key to the agent (ssh-add) or name its file in directory.ssh.key; one with a passphrase has \
+                 to be in the agent. The user is `user` in [directory.ssh].",
+            );
+        }
+        if says("Could not request local forwarding") || says("cannot listen to") {
+            return error.hint("Try again; another program may have been quicker to take the place.");
+        }
+        error.hint(format!(
+            "Check the host and port in [directory.ssh], and the VPN if it needs one. By hand it is: {by_hand}"
+        ))
+    }
+
+    fn no_program(&self) -> DirectoryError {
+        failed(&self.ssh, "there is no `ssh` on this computer").hint(
+            "Install OpenSSH's client (Linux: openssh-client; Windows: Settings, Optional features, OpenSSH Client).",
+        )
+    }
+
+    fn by_hand(&self) -> String {
+        let port = self.ssh.port.map(|port| format!("-p {port} ")).unwrap_or_default();
+        let user = self.ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+        format!("ssh {port}{user}{}", self.ssh.host)
+    }
+}
+
+/// The program, to be given its arguments, so that it does not outlive us.
+#[cfg(unix)]
+fn held(program: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", HELD, "sh", program]);
+    command
+}
+
+/// Ends with us unless we are killed.
+#[cfg(not(unix))]
+fn held(program: &str) -> Command {
+    Command::new(program)
+}
+
+fn failed(ssh: &SshConfig, what: &str) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Unreachable,
+        format!("The tunnel through {} could not be made: {what}.", ssh.host),
+    )
+}
+
+/// To the end: a program whose complaints nobody reads stops when the pipe is full.
+async fn listen(stderr: ChildStderr, saying: watch::Sender<Said>) {
+    /// Longer lines are nothing that ssh says.
+    const LINE: u64 = 4096;
+    let mut reader = BufReader::new(stderr);
+    loop {
+        let mut line = Vec::new();
+        if !matches!((&mut reader).take(LINE).read_until(b'\n', &mut line).await, Ok(1..)) {
+            return;
+        }
+        let line = String::from_utf8_lossy(&line);
+        let line: String = line.trim().chars().filter(|char| !char.is_control()).collect();
+        let is_chatter = [
+            "debug",
+            "OpenSSH_",
+            "Authenticated to ",
+            "Transferred: ",
+            "Bytes per second",
+            "Warning: Permanently added",
+        ]
+        .iter()
+        .any(|start| line.starts_with(start));
+        if line.starts_with(READY) {
+            saying.send_modify(|said| said.is_ready = true);
+        } else if !is_chatter && !line.is_empty() {
+            saying.send_modify(|said| {
+                if let Some((_, why)) = line.split_once("open failed: ") {
+                    let why = why.trim_start_matches("connect failed: ").trim_end_matches([':', ' ']);
+                    said.failed = (said.failed.0 + 1, why.to_owned());
+                }
+                said.lines.push(line);
+                let surplus = said.lines.len().saturating_sub(50);
+                said.lines.drain(..surplus);
+            });
+        }
+    }
+}
+
+/// Free now; whoever takes it in between is told by `ssh`.
+fn free_port() -> Result<u16> {
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    free.map(|address| address.port()).map_err(|cause| {
+        DirectoryError::new(
+            DirectoryCode::Unreachable,
+            format!("No port of this computer is free for a tunnel: {cause}."),
+        )
+    })
+}

@@ -1,0 +1,425 @@
+//! The wire between a driver and its server: the driver connects to it, and it to the server.
+//!
+//! The drivers for PostgreSQL and MySQL decide by themselves whom TLS trusts and to whom a password is shown, and say
+//! little about it. So they talk in the open to a socket that only this account can enter, and here the connection is
+//! encrypted, the certificate checked (`tls`), and each login read (`postgres`, `mysql`): a password is never shown to
+//! somebody who may be anybody, and a way to log in that is not spoken is named. Behind the login bytes are only copied.
+
+mod mysql;
+mod postgres;
+pub(crate) mod stranger;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::tls;
+use crate::reach::tls::{Demand, Options, Trust};
+use crate::reach::tunnel::Entrance;
+use crate::reach::tunnel_folder::TunnelFolder;
+use crate::reach::unanswered;
+use crate::reach::wire::stranger::{Stranger, Wanted};
+
+/// Rows come in large pieces, questions in small ones.
+const QUESTIONS: usize = 8 << 10;
+const ANSWERS: usize = 64 << 10;
+/// A server hangs up at once when its client does.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// A server that is there says a word by then, however busy it is.
+const PULSE: Duration = Duration::from_secs(2);
+
+/// Where a server is, and what has to be so before a password goes there.
+pub(crate) struct Route {
+    pub(crate) address: Address,
+    /// Whom its certificate has to name.
+    pub(crate) host: String,
+    /// For people: `The database at db.acme.com:5432`.
+    pub(crate) place: String,
+    pub(crate) trust: Trust,
+    pub(crate) options: &'static Options,
+    pub(crate) login: Login,
+}
+
+pub(crate) enum Address {
+    Tcp(String, u16),
+    /// Of the server itself: nobody is in between.
+    #[cfg(unix)]
+    Socket(std::path::PathBuf),
+    /// Where a tunnel begins: whoever is behind it is somewhere else. With the name of the socket there.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "a port has no name"))]
+    Tunnel(Entrance, String),
+}
+
+impl Address {
+    async fn call(&self) -> std::io::Result<Server> {
+        Ok(match self {
+            Self::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                stream.set_nodelay(true)?;
+                Box::new(stream)
+            }
+            #[cfg(unix)]
+            Self::Socket(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
+            #[cfg(unix)]
+            Self::Tunnel(Entrance::Socket(folder), name) => {
+                Box::new(tokio::net::UnixStream::connect(folder.join(name)).await?)
+            }
+            #[cfg(not(unix))]
+            Self::Tunnel(Entrance::Port(port), _) => {
+                Box::new(TcpStream::connect(("127.0.0.1", *port)).await?)
+            }
+        })
+    }
+}
+
+/// How the engine lets in.
+pub(crate) enum Login {
+    /// `options` of the URL. The driver would send those of the environment.
+    Postgres {
+        options: Option<String>,
+    },
+    MySql,
+}
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Calling,
+    /// It was accepted; not a word yet.
+    Reached,
+    Answering,
+}
+
+/// How secret what is said on a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Privacy {
+    Open,
+    /// Nobody listens, but the other end may be anybody.
+    Encrypted,
+    /// It is certain who is at the other end, and nobody listens.
+    Certain,
+}
+
+/// What the server asked for before it let anybody in, or did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Met {
+    pub(crate) privacy: Privacy,
+    /// It asked for a password that is checked elsewhere: by LDAP, RADIUS, PAM, a cloud.
+    pub(crate) clear: bool,
+    /// It asked for anything at all.
+    pub(crate) asked: bool,
+}
+
+/// Made for one server. Dropped, it takes no new connection; those that were made stay.
+pub(crate) struct Wire {
+    entrance: Entrance,
+    route: Arc<Route>,
+    seen: Arc<Seen>,
+    listening: AbortHandle,
+    _folder: TunnelFolder,
+}
+
+struct Seen {
+    stage: watch::Sender<Stage>,
+    met: Mutex<Met>,
+    /// Why the last login failed that failed here.
+    trouble: Mutex<Option<DirectoryError>>,
+    connections: TaskTracker,
+}
+
+/// The file in an entrance's folder. PostgreSQL's driver makes it of a port.
+pub(crate) const PORT: u16 = 5432;
+#[cfg(unix)]
+pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
+
+impl Wire {
+    /// Nothing is connected yet. A login may take as long as `limit`.
+    pub(crate) async fn to(route: Route, limit: Duration) -> Result<Arc<Self>> {
+        let folder = TunnelFolder::new()?;
+        let (listener, entrance) = listener(&folder).await?;
+        let met = Met { privacy: Privacy::Open, clear: false, asked: false };
+        let seen = Arc::new(Seen {
+            stage: watch::Sender::new(Stage::Calling),
+            met: Mutex::new(met),
+            trouble: Mutex::default(),
+            connections: TaskTracker::new(),
+        });
+        let route = Arc::new(route);
+        let (way, noticed) = (Arc::clone(&route), Arc::clone(&seen));
+        let listening = tokio::spawn(async move {
+            while let Ok((driver, _)) = listener.accept().await {
+                let carrying = carry(driver, Arc::clone(&way), Arc::clone(&noticed), limit);
+                noticed.connections.spawn(carrying);
+            }
+        });
+        Ok(Arc::new(Self { entrance, route, seen, listening: listening.abort_handle(), _folder: folder }))
+    }
+
+    /// Waits, but not for long, until what the driver has closed is closed on the other side as well.
+    pub(crate) async fn closed(&self) {
+        self.listening.abort();
+        self.seen.connections.close();
+        let _ = tokio::time::timeout(GOODBYE, self.seen.connections.wait()).await;
+    }
+
+    /// Where the driver has to connect to.
+    pub(crate) fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
+    /// Follows how far connections come.
+    pub(crate) fn stage(&self) -> watch::Receiver<Stage> {
+        self.seen.stage.subscribe()
+    }
+
+    pub(crate) fn met(&self) -> Met {
+        *self.seen.met.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the server says a word, on a connection of its own and without a login. One that is only busy does.
+    pub(crate) async fn has_pulse(&self) -> bool {
+        tokio::time::timeout(PULSE, self.route.say_a_word()).await.is_ok_and(|said| said.unwrap_or(false))
+    }
+
+    /// Returns when it is known that whoever is silent there is no such server, and leaves that as the trouble.
+    pub(crate) async fn meets_stranger(&self) {
+        if *self.seen.stage.borrow() == Stage::Reached
+            && let Some(error) = self.route.stranger().await
+        {
+            self.seen.reach(Stage::Answering);
+            self.seen.trouble(error);
+        } else {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Why there was no login, where that was decided here.
+    pub(crate) fn trouble(&self) -> Option<DirectoryError> {
+        self.seen.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+impl Seen {
+    fn reach(&self, stage: Stage) {
+        self.stage.send_if_modified(|now| {
+            let further = *now < stage;
+            *now = (*now).max(stage);
+            further
+        });
+    }
+
+    fn trouble(&self, error: DirectoryError) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    fn meet(&self, change: impl FnOnce(&mut Met)) {
+        change(&mut self.met.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+#[cfg(unix)]
+#[allow(clippy::unused_async, reason = "it waits on other systems")]
+async fn listener(folder: &TunnelFolder) -> Result<(tokio::net::UnixListener, Entrance)> {
+    let socket = folder.path().join(SOCKET);
+    let listener = tokio::net::UnixListener::bind(&socket);
+    let listener =
+        listener.map_err(|cause| DirectoryError::file("make a socket in", folder.path(), &cause))?;
+    Ok((listener, Entrance::Socket(folder.path().to_owned())))
+}
+
+/// On loopback. Another program that connects to it gets no further than to the server's login.
+#[cfg(not(unix))]
+async fn listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, Entrance)> {
+    let bound = async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+        let port = listener.local_addr()?.port();
+        Ok((listener, Entrance::Port(port)))
+    };
+    bound.await.map_err(|cause: std::io::Error| {
+        DirectoryError::internal(format!("no port of this computer is free: {cause}"))
+    })
+}
+
+/// A connection in either direction.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+type Server = Box<dyn Stream>;
+
+async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<Seen>, limit: Duration) {
+    match tokio::time::timeout(limit, route.lead(&mut driver, &seen)).await {
+        Ok(Ok(mut server)) => {
+            // How it ends is known to whoever asked.
+            let _ =
+                tokio::io::copy_bidirectional_with_sizes(&mut driver, &mut server, QUESTIONS, ANSWERS).await;
+        }
+        Ok(Err(error)) => {
+            // One that hangs up without a word may be another program, which did not understand.
+            let is_speechless = *seen.stage.borrow() == Stage::Reached;
+            let stranger = if is_speechless && error.code == DirectoryCode::Unreachable {
+                route.stranger().await
+            } else {
+                None
+            };
+            if stranger.is_some() {
+                seen.reach(Stage::Answering);
+            }
+            seen.trouble(stranger.unwrap_or(error));
+        }
+        // Whoever waited has given up long ago.
+        Err(_) => {}
+    }
+}
+
+impl Route {
+    /// The server, once it has let the driver in or has said why it does not.
+    async fn lead(&self, driver: &mut impl Stream, seen: &Seen) -> Result<Server> {
+        let server = self.address.call().await.map_err(|cause| self.broken(&cause))?;
+        seen.reach(Stage::Reached);
+        let mut conversation = Conversation { route: self, seen, driver };
+        match &self.login {
+            Login::Postgres { options } => {
+                postgres::log_in(&mut conversation, server, options.as_deref()).await
+            }
+            Login::MySql => mysql::log_in(&mut conversation, server).await,
+        }
+    }
+
+    fn wanted(&self) -> &'static Wanted {
+        match self.login {
+            Login::Postgres { .. } => &stranger::POSTGRES,
+            Login::MySql => &stranger::MYSQL,
+        }
+    }
+
+    /// Why there is no such server, if another program is there.
+    async fn stranger(&self) -> Option<DirectoryError> {
+        let stranger = Stranger::met(&self.address).await?;
+        (stranger != self.wanted().is).then(|| self.met(stranger))
+    }
+
+    fn met(&self, stranger: Stranger) -> DirectoryError {
+        stranger.told(&self.place, self.wanted())
+    }
+
+    /// `true`: the server said something.
+    async fn say_a_word(&self) -> std::io::Result<bool> {
+        let mut server = self.address.call().await?;
+        // MySQL speaks first.
+        if matches!(self.login, Login::Postgres { .. }) {
+            server.write_all(&postgres::TLS_PLEASE).await?;
+            server.flush().await?;
+        }
+        Ok(server.read(&mut [0]).await? > 0)
+    }
+
+    /// Nobody is in between whom one would have to fear.
+    #[cfg(unix)]
+    fn is_beside_us(&self) -> bool {
+        matches!(self.address, Address::Socket(_))
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unused_self, reason = "it is needed on other systems")]
+    fn is_beside_us(&self) -> bool {
+        false
+    }
+
+    fn broken(&self, cause: &std::io::Error) -> DirectoryError {
+        if cause.kind() == std::io::ErrorKind::InvalidData {
+            return self.options.insecure(&self.place, cause);
+        }
+        unanswered::from_io(&self.place, cause)
+    }
+
+    fn no_tls(&self) -> DirectoryError {
+        self.options.insecure(&self.place, &std::io::Error::other("the server does not support TLS"))
+    }
+}
+
+/// A login under way.
+struct Conversation<'a, D> {
+    route: &'a Route,
+    seen: &'a Seen,
+    driver: &'a mut D,
+}
+
+impl<D: Stream> Conversation<'_, D> {
+    /// The same server, encrypted.
+    async fn encrypt(&mut self, server: Server) -> Result<Server> {
+        let name = ServerName::try_from(self.route.host.clone())
+            .map_err(|cause| self.route.options.insecure(&self.route.place, &cause))?;
+        let trust = &self.route.trust;
+        let connecting = TlsConnector::from(Arc::clone(&trust.config)).connect(name, server);
+        let encrypted = match connecting.await {
+            Ok(encrypted) => encrypted,
+            Err(cause) => {
+                // Who does not speak TLS may be no such server either.
+                let stranger = if tls::is_unspoken(&cause) { self.route.stranger().await } else { None };
+                return Err(stranger.unwrap_or_else(|| self.broken(&cause)));
+            }
+        };
+        let privacy = if trust.is_certain { Privacy::Certain } else { Privacy::Encrypted };
+        self.seen.meet(|met| met.privacy = privacy);
+        Ok(Box::new(encrypted))
+    }
+
+    fn wants_tls(&self) -> bool {
+        self.route.trust.demand > Demand::Nothing
+    }
+
+    fn needs_tls(&self) -> bool {
+        self.route.trust.demand > Demand::IfOffered
+    }
+
+    /// A secret may be shown as it is.
+    fn is_certain(&self) -> bool {
+        self.route.is_beside_us() || self.privacy() == Privacy::Certain
+    }
+
+    fn privacy(&self) -> Privacy {
+        self.seen.met.lock().unwrap_or_else(PoisonError::into_inner).privacy
+    }
+
+    /// Why a secret may not be shown, as the end of a sentence.
+    fn doubt(&self) -> &'static str {
+        match self.privacy() {
+            Privacy::Open => "the connection is not encrypted",
+            _ => "it is not certain which server is at the other end",
+        }
+    }
+
+    fn broken(&self, cause: &std::io::Error) -> DirectoryError {
+        self.route.broken(cause)
+    }
+
+    async fn send(&self, server: &mut Server, bytes: &[u8]) -> Result<()> {
+        let sent = async {
+            server.write_all(bytes).await?;
+            server.flush().await
+        };
+        sent.await.map_err(|cause| self.broken(&cause))
+    }
+
+    async fn tell_driver(&mut self, bytes: &[u8]) -> Result<()> {
+        self.driver.write_all(bytes).await.map_err(|_| gone())
+    }
+}
+
+/// The driver hung up: nobody waits for this any more.
+fn gone() -> DirectoryError {
+    DirectoryError::internal("the database's driver hung up")
+}

@@ -1,0 +1,220 @@
+//! PostgreSQL's start-up, up to where it lets in.
+//! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP>
+
+use tokio::io::AsyncReadExt;
+
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::reach::wire::stranger::Stranger;
+use crate::reach::wire::{Conversation, Server, Stage, Stream, gone};
+
+/// No message of a login is longer.
+const LONGEST: usize = 64 << 10;
+/// A type, and a length.
+const HEAD: usize = 5;
+pub(crate) const TLS_PLEASE: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// What stands behind `R`.
+mod asked {
+    pub(crate) const OK: u32 = 0;
+    pub(crate) const CLEAR_TEXT: u32 = 3;
+    pub(crate) const MD5: u32 = 5;
+    pub(crate) const SASL: u32 = 10;
+    pub(crate) const SASL_MORE: u32 = 11;
+    pub(crate) const SASL_END: u32 = 12;
+}
+
+pub(crate) async fn log_in(
+    conversation: &mut Conversation<'_, impl Stream>,
+    mut server: Server,
+    options: Option<&str>,
+) -> Result<Server> {
+    let startup = Startup::read(conversation.driver).await?;
+    if conversation.wants_tls() && !conversation.route.is_beside_us() {
+        conversation.send(&mut server, &TLS_PLEASE).await?;
+        let mut answer = [0];
+        server.read_exact(&mut answer).await.map_err(|cause| conversation.broken(&cause))?;
+        conversation.seen.reach(Stage::Answering);
+        match answer[0] {
+            b'S' => server = conversation.encrypt(server).await?,
+            b'N' if conversation.needs_tls() => return Err(conversation.route.no_tls()),
+            b'N' => {}
+            other => {
+                let stranger = Stranger::behind(other, &mut server).await;
+                let said = format!("0x{other:02x} in answer to SSLRequest");
+                return Err(conversation.route.met(stranger).details(said));
+            }
+        }
+    }
+    conversation.send(&mut server, &startup.written(options)).await?;
+    loop {
+        let mut head = [0; HEAD];
+        server.read_exact(&mut head).await.map_err(|cause| conversation.broken(&cause))?;
+        conversation.seen.reach(Stage::Answering);
+        if let Some(stranger) =
+            Stranger::of(&head).or_else(|| length(head).is_none().then_some(Stranger::Unknown))
+        {
+            return Err(conversation
+                .route
+                .met(stranger)
+                .details(format!("{head:02x?} in answer to the startup message")));
+        }
+        let message = message(head, &mut server).await.map_err(|cause| conversation.broken(&cause))?;
+        let is_answered = match message[0] {
+            b'R' => judge(conversation, &startup, &message[5..])?,
+            // A notice, or which version it speaks; more will come.
+            b'N' | b'v' => Next::Server,
+            // Refused, or something that the driver knows better.
+            _ => Next::Open,
+        };
+        conversation.tell_driver(&message).await?;
+        match is_answered {
+            Next::Open => return Ok(server),
+            Next::Server => {}
+            Next::Driver => {
+                let mut head = [0; HEAD];
+                conversation.driver.read_exact(&mut head).await.map_err(|_| gone())?;
+                let answer = self::message(head, conversation.driver).await.map_err(|_| gone())?;
+                conversation.send(&mut server, &answer).await?;
+            }
+        }
+    }
+}
+
+/// Who speaks next.
+enum Next {
+    Server,
+    Driver,
+    /// The login is over.
+    Open,
+}
+
+fn judge(conversation: &Conversation<'_, impl Stream>, startup: &Startup, body: &[u8]) -> Result<Next> {
+    let (code, rest) = body.split_at(body.len().min(4));
+    let code = <[u8; 4]>::try_from(code).map_or(u32::MAX, u32::from_be_bytes);
+    if code != asked::OK {
+        conversation.seen.meet(|met| met.asked = true);
+    }
+    match code {
+        asked::OK => Ok(Next::Open),
+        asked::SASL_END => Ok(Next::Server),
+        asked::MD5 | asked::SASL_MORE => Ok(Next::Driver),
+        asked::SASL => {
+            let mut mechanisms = rest.split(|&byte| byte == 0).map(String::from_utf8_lossy);
+            if mechanisms.clone().any(|mechanism| mechanism == "SCRAM-SHA-256") {
+                return Ok(Next::Driver);
+            }
+            let offered = mechanisms.find(|mechanism| !mechanism.is_empty()).unwrap_or_default();
+            Err(not_spoken(conversation, startup, &format!("SASL with {offered}")))
+        }
+        asked::CLEAR_TEXT => {
+            conversation.seen.meet(|met| met.clear = true);
+            if conversation.is_certain() { Ok(Next::Driver) } else { Err(not_shown(conversation)) }
+        }
+        7 | 8 => Err(not_spoken(conversation, startup, "GSSAPI (Kerberos)")),
+        9 => Err(not_spoken(conversation, startup, "SSPI (Windows)")),
+        other => Err(not_spoken(conversation, startup, &format!("its method number {other}"))),
+    }
+}
+
+fn not_spoken(
+    conversation: &Conversation<'_, impl Stream>,
+    startup: &Startup,
+    method: &str,
+) -> DirectoryError {
+    let place = &conversation.route.place;
+    DirectoryError::new(
+        DirectoryCode::Refused,
+        format!("{place} wants this user to log in by {method}, which Understudy does not support."),
+    )
+    .hint(
+        "Ask your database administrator to add this line to pg_hba.conf, above the ones for this user, and to reload \
+         it. The user needs a password then.",
+    )
+    .statement(startup.rule("scram-sha-256"))
+}
+
+fn not_shown(conversation: &Conversation<'_, impl Stream>) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Refused,
+        format!(
+            "{} wants the password in clear text, and {}. The password was not sent.",
+            conversation.route.place,
+            conversation.doubt()
+        ),
+    )
+    .hint(
+        "LDAP, RADIUS, PAM and cloud tokens work this way. Put sslmode=verify-full in directory.url (and \
+         sslrootcert=/path/to/ca.pem for a private authority), or use a local socket. Or ask your database administrator \
+         for scram-sha-256 in pg_hba.conf.",
+    )
+}
+
+/// The first message: who wants to enter, and with which settings.
+struct Startup {
+    version: [u8; 4],
+    settings: Vec<(String, String)>,
+}
+
+impl Startup {
+    async fn read(driver: &mut impl Stream) -> Result<Self> {
+        let read = async {
+            let mut length = [0; 4];
+            driver.read_exact(&mut length).await?;
+            let length = u32::from_be_bytes(length) as usize;
+            if !(8..=LONGEST).contains(&length) {
+                return Err(std::io::ErrorKind::InvalidData.into());
+            }
+            let mut body = vec![0; length - 4];
+            driver.read_exact(&mut body).await?;
+            Ok::<_, std::io::Error>(body)
+        };
+        let body = read.await.map_err(|_| gone())?;
+        let (version, rest) = body.split_at(4);
+        let mut words = rest.split(|&byte| byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
+        let mut settings = Vec::new();
+        while let (Some(key), Some(value)) = (words.next().filter(|key| !key.is_empty()), words.next()) {
+            settings.push((key, value));
+        }
+        Ok(Self { version: version.try_into().map_err(|_| gone())?, settings })
+    }
+
+    /// With these `options`: the driver's own are the environment's.
+    fn written(&self, options: Option<&str>) -> Vec<u8> {
+        let kept = self.settings.iter().filter(|(key, _)| key != "options");
+        let kept = kept.map(|(key, value)| (key.as_str(), value.as_str()));
+        let mut body = self.version.to_vec();
+        for (key, value) in kept.chain(options.map(|options| ("options", options))) {
+            for word in [key, value] {
+                body.extend(word.bytes().filter(|&byte| byte != 0));
+                body.push(0);
+            }
+        }
+        body.push(0);
+        let length = u32::try_from(body.len() + 4).unwrap_or(u32::MAX);
+        [&length.to_be_bytes()[..], &body].concat()
+    }
+
+    /// A line of `pg_hba.conf` that lets in by `method`.
+    fn rule(&self, method: &str) -> String {
+        let said = |key: &str| {
+            let found = self.settings.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+            found.unwrap_or("all").replace('"', "\"\"")
+        };
+        format!("hostssl \"{}\" \"{}\" all {method}", said("database"), said("user"))
+    }
+}
+
+/// Of what is behind the type and counts itself; `None`: no message of a login has that.
+fn length(head: [u8; HEAD]) -> Option<usize> {
+    let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+    (4..=LONGEST).contains(&length).then_some(length)
+}
+
+/// The whole message that begins with `head`.
+async fn message(head: [u8; HEAD], from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Vec<u8>> {
+    let length = length(head).ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let mut message = head.to_vec();
+    message.resize(length + 1, 0);
+    from.read_exact(&mut message[HEAD..]).await?;
+    Ok(message)
+}

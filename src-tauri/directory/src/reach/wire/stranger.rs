@@ -1,0 +1,177 @@
+//! Another program at the port where a database was expected: a web server, another database, TLS in the place of plain
+//! text. It is known by its first words.
+//!
+//! It is only asked for where a login cannot go on: somebody said something else, hung up, or is silent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+
+use crate::error::{DirectoryCode, DirectoryError};
+use crate::reach::wire::Address;
+use crate::reach::wire::postgres::TLS_PLEASE;
+
+/// What one says first, or at once when it is spoken to, is there by then.
+const A_WORD: Duration = Duration::from_millis(500);
+/// More is not needed to know somebody: MongoDB says who it is behind the headers of HTTP.
+const WORDS: usize = 512;
+const WEB_PAGE_PLEASE: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stranger {
+    Web,
+    Ssh,
+    MySql,
+    Postgres,
+    MongoDb,
+    /// Nothing but TLS is spoken there.
+    Tls,
+    /// It speaks, and nobody knows what.
+    Unknown,
+}
+
+impl Stranger {
+    /// Who begins like this.
+    pub(crate) fn of(words: &[u8]) -> Option<Self> {
+        match words {
+            [b'H', b'T', b'T', b'P', b'/', ..] => {
+                let is_mongodb = String::from_utf8_lossy(words).contains("MongoDB over HTTP");
+                Some(if is_mongodb { Self::MongoDb } else { Self::Web })
+            }
+            [b'S', b'S', b'H', b'-', ..] => Some(Self::Ssh),
+            // A greeting; or an error in its place: too many connections, or none from this host.
+            [_, _, 0, 0, 10, ..] | [_, _, 0, 0, 0xff, 0x10 | 0x69 | 0x6a, 4, ..] => Some(Self::MySql),
+            // A handshake or an alert.
+            [0x15 | 0x16, 3, ..] => Some(Self::Tls),
+            _ => None,
+        }
+    }
+
+    /// Who goes on like this behind the first byte.
+    pub(crate) async fn behind(first: u8, from: &mut (impl AsyncRead + Unpin)) -> Self {
+        let words = [&[first][..], &heard(from).await].concat();
+        Self::of(&words).unwrap_or(Self::Unknown)
+    }
+
+    /// Asks whoever is there; `None` where nobody can be told.
+    pub(crate) async fn met(address: &Address) -> Option<Self> {
+        let mut server = address.call().await.ok()?;
+        let words = heard(&mut server).await;
+        if !words.is_empty() {
+            return Self::of(&words);
+        }
+        server.write_all(&TLS_PLEASE).await.ok();
+        match &*heard(&mut server).await {
+            [b'S' | b'N'] => return Some(Self::Postgres),
+            words if Self::of(words).is_some() => return Self::of(words),
+            _ => {}
+        }
+        for question in [WEB_PAGE_PLEASE, &hello()?] {
+            let mut server = address.call().await.ok()?;
+            server.write_all(question).await.ok();
+            let answer = Self::of(&heard(&mut server).await);
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        None
+    }
+
+    /// Why there is no `wanted` at `place`, and what to correct.
+    pub(crate) fn told(self, place: &str, wanted: &Wanted) -> DirectoryError {
+        let place = place.strip_prefix("The database at ").unwrap_or(place);
+        let (is, hint) = match self {
+            Self::Web => ("a web server (HTTP)", None),
+            Self::Ssh => ("an SSH server", Some("For a database behind it, add [directory.ssh].".to_owned())),
+            Self::MySql => ("MySQL or MariaDB", Some(other_scheme("mysql"))),
+            Self::Postgres => ("PostgreSQL", Some(other_scheme("postgres"))),
+            Self::MongoDb => ("MongoDB", Some(other_scheme("mongodb"))),
+            Self::Tls => ("a program that speaks only TLS (as HTTPS does)", None),
+            Self::Unknown => ("another program", None),
+        };
+        let check =
+            format!("Check the host and port in directory.url; {} usually has {}.", wanted.name, wanted.port);
+        let hint = hint.map_or(check.clone(), |hint| format!("{check} {hint}"));
+        DirectoryError::new(
+            DirectoryCode::Unreachable,
+            format!("{place} is not {}: {is} answers there.", wanted.name),
+        )
+        .hint(hint)
+    }
+}
+
+/// The database that was expected.
+pub(crate) struct Wanted {
+    pub(crate) name: &'static str,
+    pub(crate) port: u16,
+    pub(crate) is: Stranger,
+}
+
+pub(crate) const POSTGRES: Wanted = Wanted { name: "PostgreSQL", port: 5432, is: Stranger::Postgres };
+pub(crate) const MYSQL: Wanted = Wanted { name: "MySQL or MariaDB", port: 3306, is: Stranger::MySql };
+pub(crate) const MONGODB: Wanted = Wanted { name: "MongoDB", port: 27017, is: Stranger::MongoDb };
+
+fn other_scheme(scheme: &str) -> String {
+    format!("If that is the right one, begin directory.url with {scheme}://.")
+}
+
+/// What is said within a moment; nothing where somebody is silent or hangs up.
+async fn heard(from: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let mut words = Vec::new();
+    let listening = async {
+        let mut some = [0; WORDS];
+        while let Ok(read @ 1..) = from.read(&mut some).await {
+            words.extend_from_slice(&some[..read]);
+            // Only HTTP has to be heard out.
+            if words.len() >= WORDS || !words.starts_with(b"HTTP") {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(A_WORD, listening).await;
+    words
+}
+
+/// Whether TLS is answered there.
+pub(crate) async fn speaks_tls(address: &Address) -> bool {
+    let (Some(hello), Ok(mut server)) = (hello(), address.call().await) else { return false };
+    server.write_all(&hello).await.ok();
+    Stranger::of(&heard(&mut server).await) == Some(Stranger::Tls)
+}
+
+/// How TLS begins. Nothing follows it.
+fn hello() -> Option<Vec<u8>> {
+    let config = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let mut client = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").ok()?).ok()?;
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).ok()?;
+    Some(hello)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_known_by_how_they_begin() {
+        for (words, expected) in [
+            (&b"HTTP/1.1 400 Bad Request\r\n"[..], Some(Stranger::Web)),
+            (
+                b"HTTP/1.0 200 OK\r\n\r\nIt looks like you are trying to access MongoDB over HTTP on",
+                Some(Stranger::MongoDb),
+            ),
+            (b"SSH-2.0-OpenSSH_9.2p1\r\n", Some(Stranger::Ssh)),
+            (b"\x5b\0\0\0\n10.11.6-MariaDB\0", Some(Stranger::MySql)),
+            (b"\x45\0\0\0\xff\x6a\x04Host is not allowed", Some(Stranger::MySql)),
+            (b"\x15\x03\x01\0\x02\x02\x46", Some(Stranger::Tls)),
+            (b"E\0\0\0\xffSFATAL\0", None),
+            (b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0", None),
+            (b"", None),
+        ] {
+            assert_eq!(Stranger::of(words), expected, "{words:?}");
+        }
+    }
+}

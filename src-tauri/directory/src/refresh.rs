@@ -1,0 +1,139 @@
+//! A directory that is reopened when the database has changed: a column with another type, a recreated table, a
+//! replaced file.
+//!
+//! The engines only say that something has changed ([`DirectoryCode::Mismatch`]). Here the catalogue is read
+//! again, once, and the query is repeated; if it fails again, that error is returned.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::DirectoryConfig;
+use crate::directory::Directory;
+use crate::error::{DirectoryCode, Result};
+use crate::faults::cancelled;
+use crate::model::{Count, Info, Page, Query, Row};
+use crate::open_engine;
+use crate::query::values::{KnownValues, may_be_suggested};
+use crate::reach::password_source::PasswordSource;
+use crate::reach::waking::Listener;
+
+/// Nobody waits longer for suggestions.
+const SUGGESTIONS_LIMIT: Duration = Duration::from_secs(1);
+
+pub(crate) struct Reopening {
+    part: DirectoryConfig,
+    passwords: Arc<dyn PasswordSource>,
+    /// Whoever opened it first is told what becomes of it.
+    listener: Listener,
+    current: RwLock<Arc<dyn Directory>>,
+    known: KnownValues,
+    /// Held while it is reopened: concurrent queries wait and share the new one.
+    opening: tokio::sync::Mutex<()>,
+}
+
+impl Reopening {
+    pub(crate) async fn open(part: &DirectoryConfig, passwords: Arc<dyn PasswordSource>) -> Result<Self> {
+        let current = RwLock::new(open_engine(part, &passwords).await?);
+        let (listener, opening) = (Listener::present(), tokio::sync::Mutex::default());
+        Ok(Self { part: part.clone(), passwords, listener, current, known: KnownValues::default(), opening })
+    }
+
+    fn current(&self) -> Arc<dyn Directory> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reopens it in place of `outdated`, unless another query already has. The old one closes when its last query is
+    /// answered.
+    async fn reopen(&self, outdated: &Arc<dyn Directory>) -> Result<Arc<dyn Directory>> {
+        let _one_at_a_time = self.opening.lock().await;
+        let current = self.current();
+        if !Arc::ptr_eq(&current, outdated) {
+            return Ok(current);
+        }
+        let opening = open_engine(&self.part, &self.passwords);
+        let opened = self.listener.clone().hears(opening).await?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&opened);
+        self.known.forget();
+        Ok(opened)
+    }
+
+    async fn ask<T, F: Future<Output = Result<T>>>(
+        &self,
+        ask: impl Fn(Arc<dyn Directory>) -> F,
+    ) -> Result<T> {
+        let directory = self.current();
+        match ask(Arc::clone(&directory)).await {
+            Err(error) if error.code == DirectoryCode::Mismatch => {
+                tracing::info!("the directory is opened again: {}", error.message);
+                ask(self.reopen(&directory).await?).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+#[async_trait]
+impl Directory for Reopening {
+    fn info(&self) -> Arc<Info> {
+        self.current().info()
+    }
+
+    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+        let searched = self.ask(|directory| async move { directory.search(query, cancel).await });
+        let page = Box::pin(unless_cancelled(cancel, searched)).await?;
+        self.known.learn(&self.info().columns, &page.rows);
+        Ok(page)
+    }
+
+    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
+        let counted = self.ask(|directory| async move { directory.count(text, cancel).await });
+        Box::pin(unless_cancelled(cancel, counted)).await
+    }
+
+    async fn user(&self, id: &str) -> Result<Option<Row>> {
+        self.ask(|directory| async move { directory.user(id).await }).await
+    }
+
+    async fn values(&self, column: usize) -> Result<Vec<String>> {
+        if !self.info().columns.get(column).is_some_and(may_be_suggested) {
+            return Ok(Vec::new());
+        }
+        let known = self.known.of(column);
+        let asked = known.get_or_init(|| async {
+            let values = self.ask(|directory| async move { directory.values(column).await });
+            match tokio::time::timeout(SUGGESTIONS_LIMIT, values).await {
+                Ok(Ok(values)) => values,
+                Ok(Err(error)) => {
+                    tracing::debug!("no values to suggest: {}", error.message);
+                    Vec::new()
+                }
+                Err(_) => Vec::new(),
+            }
+        });
+        let asked = asked.await;
+        Ok(self.known.with_loaded(column, asked))
+    }
+
+    async fn refresh(&self) -> Result<()> {
+        self.reopen(&self.current()).await.map(drop)
+    }
+
+    async fn close(&self) {
+        self.current().close().await;
+    }
+}
+
+/// Reopening cannot be cancelled.
+async fn unless_cancelled<T>(
+    cancel: &CancellationToken,
+    answer: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(cancelled()),
+        answer = answer => answer,
+    }
+}

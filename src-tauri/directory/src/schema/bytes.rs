@@ -1,0 +1,189 @@
+//! Bytes as people read them, and back: text where they are text, a UUID where they are one, else hexadecimal digits.
+
+use uuid::Uuid;
+
+use crate::config::UuidBytes;
+use crate::schema::cell::{CELL_CHARS, shortened};
+use crate::schema::likeness::ends_in_identity;
+use crate::schema::uuids;
+use crate::schema::value::hex;
+
+/// So many bytes of a value are read for a cell: more than it shows, whatever they are.
+pub(crate) const BYTES_READ: usize = 4 * (CELL_CHARS + 1);
+
+/// What a column's bytes are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Bytes {
+    /// The order in which the parts of a UUID are kept.
+    pub(crate) order: UuidBytes,
+    /// Sixteen bytes identify somebody or something.
+    pub(crate) uuids: bool,
+}
+
+impl Bytes {
+    pub(crate) fn of(name: &str, is_id: bool, order: UuidBytes) -> Self {
+        Self { order, uuids: is_id || ends_in_identity(name) }
+    }
+
+    /// The whole value.
+    pub(crate) fn shown(self, bytes: &[u8]) -> String {
+        if let Ok(sixteen) = <[u8; 16]>::try_from(bytes)
+            && self.uuids
+            && (is_variant(sixteen) || text(bytes).is_none())
+        {
+            return self.order.uuid(sixteen).to_string();
+        }
+        text(bytes).map_or_else(|| hex(bytes), str::to_owned)
+    }
+
+    /// The beginning of a value, of [`BYTES_READ`] bytes where there are more.
+    pub(crate) fn cell(self, bytes: &[u8]) -> String {
+        if bytes.len() < BYTES_READ {
+            return shortened(self.shown(bytes));
+        }
+        // The last character may have been cut in two.
+        let whole = match std::str::from_utf8(bytes) {
+            Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
+            _ => bytes,
+        };
+        shortened(text(whole).map_or_else(|| hex(bytes), str::to_owned))
+    }
+
+    /// Every value that `text` may mean, however a UUID is spelled.
+    pub(crate) fn readings(self, text: &str) -> Vec<Vec<u8>> {
+        let mut readings = vec![text.as_bytes().to_vec()];
+        if let Some(uuid) = uuids::read(text) {
+            readings.push(self.order.bytes(uuid).to_vec());
+            // As text, in its other spellings.
+            readings.extend(uuids::spellings(uuid).into_iter().map(String::into_bytes));
+        }
+        readings.extend(from_hex(text));
+        let mut known = std::collections::HashSet::new();
+        readings.retain(|reading| known.insert(reading.clone()));
+        readings
+    }
+
+    /// The values that are shown as `text`.
+    pub(crate) fn shown_as(self, text: &str) -> Vec<Vec<u8>> {
+        let mut readings = self.readings(text);
+        readings.retain(|reading| self.shown(reading) == text);
+        readings
+    }
+}
+
+impl UuidBytes {
+    pub(crate) fn uuid(self, kept: [u8; 16]) -> Uuid {
+        Uuid::from_bytes(self.swapped(kept, false))
+    }
+
+    pub(crate) fn bytes(self, uuid: Uuid) -> [u8; 16] {
+        self.swapped(*uuid.as_bytes(), true)
+    }
+
+    /// From the order that is kept to RFC 9562's, or `back`.
+    fn swapped(self, bytes: [u8; 16], back: bool) -> [u8; 16] {
+        // At each place, the place that its byte comes from.
+        let places: [usize; 16] = match (self, back) {
+            (Self::Standard, _) => return bytes,
+            (Self::TimeFirst, false) => [4, 5, 6, 7, 2, 3, 0, 1, 8, 9, 10, 11, 12, 13, 14, 15],
+            (Self::TimeFirst, true) => [6, 7, 4, 5, 0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15],
+            (Self::LittleEndian, _) => [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15],
+            (Self::Java, _) => [7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8],
+        };
+        places.map(|place| bytes[place])
+    }
+}
+
+/// A UUID's ninth byte says so; in UTF-8 only one within a character of several bytes does.
+fn is_variant(bytes: [u8; 16]) -> bool {
+    bytes[8] & 0b1100_0000 == 0b1000_0000
+}
+
+/// What can be read: UTF-8 without signs that control a terminal.
+fn text(bytes: &[u8]) -> Option<&str> {
+    let is_plain = |char: char| !char.is_control() || matches!(char, '\n' | '\r' | '\t');
+    std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(is_plain))
+}
+
+/// The bytes that [`hex`] writes so.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.strip_prefix("\\x")?;
+    if !digits.len().is_multiple_of(2) || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
+}
+
+/// Digits for a database's own function that reads them.
+pub(crate) fn digits(bytes: &[u8]) -> String {
+    hex(bytes).split_off(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ORDERS: [UuidBytes; 4] =
+        [UuidBytes::Standard, UuidBytes::TimeFirst, UuidBytes::LittleEndian, UuidBytes::Java];
+
+    #[test]
+    fn bytes_are_shown_as_what_they_are() {
+        let id = Bytes { order: UuidBytes::Standard, uuids: true };
+        let other = Bytes { uuids: false, ..id };
+        let uuid = Uuid::parse_str("0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11").unwrap();
+        let places: [u8; 16] = std::array::from_fn(|at| u8::try_from(at).unwrap());
+        for (bytes, as_id, as_other) in [
+            (
+                &uuid.as_bytes()[..],
+                "0b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11",
+                "\\x0b5a2a3e6f0e4a569f3c5d1a9f1f7c11",
+            ),
+            (&places, "00010203-0405-0607-0809-0a0b0c0d0e0f", "\\x000102030405060708090a0b0c0d0e0f"),
+            (b"sixteen letters!", "sixteen letters!", "sixteen letters!"),
+            ("Zoë".as_bytes(), "Zoë", "Zoë"),
+            (b"", "", ""),
+            (b"\x00\xff", "\\x00ff", "\\x00ff"),
+            (b"\x1b[31m", "\\x1b5b33316d", "\\x1b5b33316d"),
+        ] {
+            assert_eq!((id.shown(bytes), other.shown(bytes)), (as_id.to_owned(), as_other.to_owned()));
+        }
+        for long in ["a", "aä", "👩", "\0"] {
+            let cut = long.repeat(BYTES_READ);
+            assert_eq!(other.cell(&cut.as_bytes()[..BYTES_READ]).chars().count(), 2001, "{long}");
+        }
+    }
+
+    #[test]
+    fn each_order_is_the_one_that_its_makers_write() {
+        let uuid = Uuid::parse_str("00112233-4455-6677-8899-aabbccddeeff").unwrap();
+        let kept = ORDERS.map(|order| digits(&order.bytes(uuid)));
+        assert_eq!(
+            kept,
+            [
+                "00112233445566778899aabbccddeeff",
+                // SELECT HEX(UUID_TO_BIN('00112233-4455-6677-8899-aabbccddeeff', 1))
+                "66774455001122338899aabbccddeeff",
+                // Guid.ToByteArray()
+                "33221100554477668899aabbccddeeff",
+                // Two longs, each from its last byte on.
+                "7766554433221100ffeeddccbbaa9988",
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_shown_is_found_again(bytes in prop::collection::vec(any::<u8>(), 0..20), uuids: bool, at in 0_usize..4) {
+            let column = Bytes { order: ORDERS[at], uuids };
+            prop_assert!(column.shown_as(&column.shown(&bytes)).contains(&bytes));
+        }
+
+        #[test]
+        fn a_uuid_comes_back_from_every_order(uuid: u128, at in 0_usize..4) {
+            let uuid = Uuid::from_u128(uuid);
+            prop_assert_eq!(ORDERS[at].uuid(ORDERS[at].bytes(uuid)), uuid);
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Names as their words: `createdAt`, `created_at` and `CREATED-AT` are the same two; and how much a
+//! table's name is one for users.
+
+/// The words of a name in lower case.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = vec![String::new()];
+    let chars: Vec<char> = name.chars().collect();
+    for (at, &char) in chars.iter().enumerate() {
+        if !char.is_alphanumeric() {
+            words.push(String::new());
+            continue;
+        }
+        let before = at.checked_sub(1).map(|before| chars[before]);
+        let after = chars.get(at + 1);
+        // `userId` and, before the last capital of several, `HTTPServer`.
+        let begins = char.is_uppercase()
+            && before.is_some_and(|before| {
+                before.is_lowercase()
+                    || before.is_numeric()
+                    || before.is_uppercase() && after.is_some_and(|after| after.is_lowercase())
+            });
+        if begins {
+            words.push(String::new());
+        }
+        words.last_mut().expect("there is always a word").extend(char.to_lowercase());
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// `company_id`, `tenantUUID`: it identifies somebody or something.
+pub(crate) fn ends_in_identity(name: &str) -> bool {
+    words(name).last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "guid"))
+}
+
+/// `last_login_at`, `lastAccess`, `creation_ts`: numbers in it are times. Rather one too few: `play_time` and `birth_date`
+/// may be numbers of another kind.
+pub(crate) fn names_time(name: &str) -> bool {
+    const ENDS: &[&str] = &["at", "epoch", "timestamp", "ts"];
+    const WHOLE: &[&str] = &[
+        "currentlogin",
+        "datecreated",
+        "firstaccess",
+        "firstlogin",
+        "joindate",
+        "joined",
+        "lastaccess",
+        "lastactive",
+        "lastactivity",
+        "lastlogin",
+        "lastlogindate",
+        "lastlogintime",
+        "lastseen",
+        "lastsignin",
+        "lastupdate",
+        "lastupdated",
+        "lastvisit",
+        "lastvisited",
+        "logintime",
+        "regdate",
+        "registered",
+        "registerdate",
+        "registrationdate",
+        "timecreated",
+        "timemodified",
+        "timeupdated",
+    ];
+    // Of a path, the last name.
+    let words = words(name.rsplit('.').next().unwrap_or(name));
+    let plain = words.concat();
+    let own = plain.strip_prefix("user").unwrap_or(&plain);
+    WHOLE.contains(&own) || words.len() > 1 && words.last().is_some_and(|last| ENDS.contains(&last.as_str()))
+}
+
+/// The words without what is between them.
+pub(crate) fn plain(name: &str) -> String {
+    words(name).concat()
+}
+
+/// Words for people who use an application, and how sure they make it.
+const PEOPLE: &[(&str, i32)] = &[
+    ("user", 6),
+    ("usr", 5),
+    ("account", 4),
+    ("customer", 4),
+    ("member", 4),
+    ("person", 4),
+    ("people", 4),
+    ("client", 3),
+    ("subscriber", 3),
+    ("student", 3),
+    ("patient", 3),
+    ("player", 3),
+    ("employee", 3),
+    ("profile", 3),
+    ("contact", 2),
+    ("login", 2),
+];
+/// What is written behind them and changes nothing.
+const NOTHING_ADDED: &[&str] =
+    &["entity", "record", "data", "info", "detail", "model", "table", "tbl", "master"];
+/// Not the users of today.
+const LEFT_OVER: &[&str] = &[
+    "archive",
+    "archived",
+    "audit",
+    "backup",
+    "bak",
+    "copy",
+    "deleted",
+    "history",
+    "import",
+    "log",
+    "migration",
+    "old",
+    "staging",
+    "temp",
+    "tmp",
+    "version",
+];
+
+/// How much a table's name is one for users: 6 is `users`, from 3 on it is likely, 0 says nothing.
+pub(crate) fn likeness(table: &str) -> i32 {
+    let words: Vec<String> = words(table).iter().map(|word| singular(word).to_owned()).collect();
+    let weight =
+        |word: &str| PEOPLE.iter().find(|(known, _)| *known == word).map_or(0, |(_, weight)| *weight);
+    if words.iter().any(|word| LEFT_OVER.contains(&word.as_str())) {
+        return -2;
+    }
+    match words.as_slice() {
+        // `tblusers`, `appuser`
+        [only] if weight(only) == 0 && only.ends_with("user") => 4,
+        [only] => weight(only),
+        [first, last] if NOTHING_ADDED.contains(&last.as_str()) => (weight(first) - 2).max(0),
+        // `auth_user`, `wp_users`, `user_account`
+        [.., last] if weight(last) > 0 => weight(last) - 1,
+        // `user_roles` joins users to something else.
+        words if words.iter().any(|word| weight(word) > 0) => -1,
+        _ => 0,
+    }
+}
+
+fn singular(word: &str) -> &str {
+    match word.strip_suffix('s') {
+        Some(one) if one.len() > 2 && !one.ends_with('s') => one,
+        _ => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_some_columns_are_times() {
+        for name in [
+            "last_login_at",
+            "lastLoginAt",
+            "lastaccess",
+            "user_lastvisit",
+            "LAST_SIGN_IN_AT",
+            "creation_ts",
+            "timecreated",
+            "profile.lastSeen",
+            "last_login",
+        ] {
+            assert!(names_time(name), "{name}");
+        }
+        for name in
+            ["seat", "format", "at", "play_time", "birth_date", "logins", "points", "is_on", "lat", "age"]
+        {
+            assert!(!names_time(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_falls_into_its_words() {
+        for (name, expected) in [
+            ("createdAt", "created at"),
+            ("created_at", "created at"),
+            ("userID", "user id"),
+            ("HTTPServer", "http server"),
+            ("ID", "id"),
+            ("user2FASecret", "user2 fa secret"),
+            ("e-mail", "e mail"),
+            ("Straße", "straße"),
+            ("__v", "v"),
+            ("", ""),
+        ] {
+            assert_eq!(words(name).join(" "), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn tables_of_users_are_told_by_their_names() {
+        for likely in [
+            "users",
+            "Users",
+            "user",
+            "auth_user",
+            "wp_users",
+            "user_entity",
+            "tblUsers",
+            "tblusers",
+            "customers",
+            "app_customers",
+            "accounts",
+            "Members",
+            "people",
+            "UserAccount",
+            "usr",
+        ] {
+            assert!(likeness(likely) >= 3, "{likely}: {}", likeness(likely));
+        }
+        for unlikely in [
+            "orders",
+            "user_roles",
+            "users_groups",
+            "user_sessions",
+            "users_backup",
+            "old_users",
+            "address",
+            "status",
+            "knex_migrations",
+            "user_role_mapping",
+        ] {
+            assert!(likeness(unlikely) < 3, "{unlikely}: {}", likeness(unlikely));
+        }
+        assert!(likeness("users") > likeness("accounts"));
+        assert!(likeness("users") > likeness("user_profiles"));
+    }
+}

@@ -1,0 +1,340 @@
+//! The connection file's column names meet the table that is really there.
+//!
+//! Pure: what was found comes in, what is shown and searched goes out, or every name that does not
+//! fit, each with its key in the connection file and the closest name there is.
+
+use crate::config::DirectoryConfig;
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::model::{Column, FieldKind, Role};
+use crate::schema::bytes::Bytes;
+use crate::schema::json_path::JsonPath;
+use crate::schema::label::{label, names_company};
+use crate::schema::likeness::{likeness, names_time};
+use crate::schema::name::quoted;
+use crate::schema::table::{Table, TableColumn};
+
+/// A table's columns in their roles; everything SQL is written from.
+#[derive(Debug)]
+pub(crate) struct Mapping<T> {
+    /// Quoted and qualified, ready to stand behind FROM.
+    pub(crate) table: String,
+    /// What people see of `shown`, cell by cell.
+    pub(crate) columns: Vec<Column>,
+    /// The columns read, in the order of [`Column`]s; the id is the first.
+    pub(crate) shown: Vec<TableColumn<T>>,
+    /// Where in `shown` the e-mail is, when it is mapped and searched.
+    pub(crate) searched_email: Option<usize>,
+    /// Where in `shown` the creation time is.
+    pub(crate) created_at: Option<usize>,
+    /// The columns searched beside the id.
+    pub(crate) search: Vec<TableColumn<T>>,
+}
+
+impl<T: Clone> Mapping<T> {
+    /// `table` is shown to people as `part.table` names it.
+    pub(crate) fn new(part: &DirectoryConfig, table: &Table<T>) -> Result<Self> {
+        let wanted = wanted(part);
+        let uuid_bytes = part.uuid_bytes.unwrap_or_default();
+        let searched: Vec<(String, &str)> = match &part.search {
+            Some(names) => {
+                let key = |at| format!("directory.search[{at}]");
+                names.iter().enumerate().map(|(at, name)| (key(at), name.as_str())).collect()
+            }
+            None => [("email", &part.email), ("name", &part.name)]
+                .into_iter()
+                .filter_map(|(key, name)| Some((format!("directory.{key}"), name.as_deref()?)))
+                .collect(),
+        };
+
+        for (key, name) in [("id", Some(&part.id)), ("created_at", part.created_at.as_ref())] {
+            if let Some(name) = name.filter(|name| column(table, name).is_some_and(|it| it.within.is_some()))
+            {
+                return Err(within_json(key, name));
+            }
+        }
+        let mut missing: Vec<(&str, &str)> = Vec::new();
+        let names = wanted.iter().map(|(_, key, name)| (key.as_str(), *name));
+        for (key, name) in names.chain(searched.iter().map(|(key, name)| (key.as_str(), *name))) {
+            if column(table, name).is_none() && !missing.contains(&(key, name)) {
+                missing.push((key, name));
+            }
+        }
+        if !missing.is_empty() {
+            return Err(columns_missing(part, table, &missing));
+        }
+
+        let found = |name: &str| column(table, name).expect("missing names were refused above").clone();
+        let mut columns: Vec<Column> = Vec::new();
+        let mut shown: Vec<TableColumn<T>> = Vec::new();
+        for (role, _, name) in wanted {
+            let mut column = found(name);
+            if role == Role::CreatedAt && is_kept_time(column.kind) {
+                column.kind = FieldKind::Time;
+            }
+            // What the number is to a template stays as it is; people see, type and compare times.
+            let is_time = role == Role::Other
+                && column.within.is_none()
+                && matches!(column.kind, FieldKind::Integer | FieldKind::Number)
+                && names_time(name);
+            column.bytes = Bytes::of(name, role == Role::Id, uuid_bytes);
+            if role == Role::Other && columns.iter().any(|known| known.name == name) {
+                continue; // listed again: shown once. Two roles in one column are two columns.
+            }
+            columns.push(Column {
+                name: name.to_owned(),
+                label: label(name),
+                role,
+                kind: if is_time { FieldKind::Time } else { column.kind },
+                sortable: column.access.order.is_some(),
+                company: role == Role::Other
+                    && column.kind == FieldKind::Text
+                    && names_company(name)
+                    && !columns.iter().any(|known| known.company),
+            });
+            shown.push(column);
+        }
+        let mut order: Vec<usize> = (0..columns.len()).collect();
+        order.sort_by_key(|&at| match columns[at].role {
+            Role::Id => 0,
+            Role::Name => 1,
+            Role::Email => 2,
+            Role::Other => 3,
+            Role::CreatedAt => 4,
+        });
+        let columns: Vec<Column> = order.iter().map(|&at| columns[at].clone()).collect();
+        let shown = order.iter().map(|&at| shown[at].clone()).collect();
+        let at = |name: &Option<String>| {
+            name.as_ref().and_then(|name| columns.iter().position(|column| column.name == *name))
+        };
+        let mut search: Vec<TableColumn<T>> = Vec::new();
+        for (_, name) in &searched {
+            if !search.iter().any(|known| known.name.as_str() == *name) {
+                let bytes = Bytes::of(name, false, uuid_bytes);
+                search.push(TableColumn { bytes, ..found(name) });
+            }
+        }
+        Ok(Self {
+            table: format!("{}.{}", quoted(&table.schema), quoted(&table.name)),
+            searched_email: at(&part.email)
+                .filter(|_| searched.iter().any(|(_, name)| part.email.as_deref() == Some(*name))),
+            created_at: at(&part.created_at),
+            columns,
+            shown,
+            search,
+        })
+    }
+
+    pub(crate) fn id(&self) -> &TableColumn<T> {
+        &self.shown[0]
+    }
+}
+
+/// Every column the file asks to be shown, with its key there; roles first, so that a column
+/// that is listed again among the others keeps its role.
+fn wanted(part: &DirectoryConfig) -> Vec<(Role, String, &str)> {
+    let mut wanted = vec![(Role::Id, "directory.id".to_owned(), part.id.as_str())];
+    for (role, key, name) in [
+        (Role::Name, "name", &part.name),
+        (Role::Email, "email", &part.email),
+        (Role::CreatedAt, "created_at", &part.created_at),
+    ] {
+        if let Some(name) = name {
+            wanted.push((role, format!("directory.{key}"), name));
+        }
+    }
+    for (at, name) in part.columns.iter().enumerate() {
+        wanted.push((Role::Other, format!("directory.columns[{at}]"), name));
+    }
+    wanted
+}
+
+/// Times are also kept as numbers and as digits: see [`crate::schema::time`].
+fn is_kept_time(kind: FieldKind) -> bool {
+    matches!(kind, FieldKind::Integer | FieldKind::Number | FieldKind::Text)
+}
+
+fn column<'a, T>(table: &'a Table<T>, name: &str) -> Option<&'a TableColumn<T>> {
+    table.columns.iter().find(|column| column.name.as_str() == name)
+}
+
+fn columns_missing<T>(part: &DirectoryConfig, table: &Table<T>, missing: &[(&str, &str)]) -> DirectoryError {
+    let names: Vec<&str> = table.own_columns().map(|column| column.name.as_str()).collect();
+    let lines: Vec<String> = missing
+        .iter()
+        .map(|(key, name)| {
+            let path = JsonPath::read(name);
+            let name = path.as_ref().map_or(*name, |path| path.column.as_str());
+            if names.contains(&name) {
+                return format!(
+                    "{key}: `{name}` of {} holds no JSON, so nothing can be read within it.",
+                    part.table
+                );
+            }
+            let close = match closest(name, &names).as_slice() {
+                [] => String::new(),
+                close => format!(" Did you mean {}?", either(close)),
+            };
+            format!("{key}: {} has no column `{name}`.{close}", part.table)
+        })
+        .collect();
+    DirectoryError::new(DirectoryCode::Mismatch, lines.join("\n"))
+        .hint(format!("Its columns are {}. Names are case-sensitive.", listed(&names)))
+}
+
+/// What is found or ordered all the time needs a column of the database's own, with a type.
+fn within_json(key: &str, name: &str) -> DirectoryError {
+    DirectoryError::new(
+        DirectoryCode::Mismatch,
+        format!("directory.{key}: `{name}` is a value within JSON, but has to be a real column."),
+    )
+    .hint("Name another column, or a view of the table in which the value is a column with its own type.")
+}
+
+/// No table or view is called `written`; `names` are those that exist.
+pub(crate) fn table_missing(written: &str, names: &[String]) -> DirectoryError {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut close = closest(written, &names);
+    if close.is_empty() {
+        // Nothing is written like it: then one that is named as if it held users.
+        let weight = |name: &&&str| likeness(name.rsplit('.').next().unwrap_or(name));
+        close.extend(names.iter().filter(|name| weight(name) >= 3).max_by_key(weight).copied());
+    }
+    let message = match close.as_slice() {
+        [] => format!("directory.table: the database has no table or view `{written}`."),
+        close => format!(
+            "directory.table: the database has no table or view `{written}`. Did you mean {}?",
+            either(close)
+        ),
+    };
+    let hint = if names.is_empty() {
+        "The database has no tables at all. Is it the right one, and may this user see its schemas?"
+            .to_owned()
+    } else {
+        format!("It has {}. Names are case-sensitive.", listed(&names))
+    };
+    DirectoryError::new(DirectoryCode::Mismatch, message).hint(hint)
+}
+
+/// Up to three names that somebody who wrote `name` may have meant, the closest first.
+fn closest<'a>(name: &str, names: &[&'a str]) -> Vec<&'a str> {
+    // 0.75: `emial` finds `email`, `mail` finds `email`, `phone` does not find `plan`.
+    const ALIKE: f64 = 0.75;
+    let plain = |text: &str| text.rsplit('.').next().unwrap_or(text).to_lowercase().replace(['_', '-'], "");
+    let wanted = plain(name);
+    let mut alike: Vec<(f64, &str)> = names
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(&wanted, &plain(candidate)), *candidate))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    alike.sort_by(|(left, _), (right, _)| right.total_cmp(left));
+    alike.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+fn either(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+}
+
+fn listed(names: &[&str]) -> String {
+    const SHOWN: usize = 30;
+    let shown = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::name::name_for_test;
+
+    fn table(names: &[&str]) -> Table<()> {
+        let column = |name: &&str| TableColumn {
+            name: name_for_test(name),
+            kind: FieldKind::Text,
+            nullable: true,
+            access: crate::schema::table::Access::default(),
+            bytes: Bytes::default(),
+            within: None,
+            db_type: (),
+        };
+        Table {
+            schema: name_for_test("public"),
+            name: name_for_test("Users"),
+            columns: names.iter().map(column).collect(),
+        }
+    }
+
+    fn part() -> DirectoryConfig {
+        DirectoryConfig {
+            url: "sqlite:///users.sqlite".into(),
+            table: "Users".into(),
+            id: "id".into(),
+            email: Some("email".into()),
+            name: Some("full_name".into()),
+            created_at: Some("createdAt".into()),
+            columns: vec!["plan".into(), "company".into()],
+            search: None,
+            uuid_bytes: None,
+            timeout_ms: 3000,
+            patience: 30,
+            password_command: None,
+            ssh: None,
+        }
+    }
+
+    #[test]
+    fn columns_stand_in_the_order_of_their_roles() {
+        let table = table(&["createdAt", "plan", "email", "full_name", "company", "id", "password_hash"]);
+        let mapping = Mapping::new(&part(), &table).unwrap();
+        let names: Vec<&str> = mapping.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["id", "full_name", "email", "plan", "company", "createdAt"]);
+        assert_eq!(mapping.table, r#""public"."Users""#);
+        assert_eq!(mapping.created_at, Some(5));
+        assert_eq!(mapping.searched_email, Some(2));
+        let searched: Vec<&str> = mapping.search.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(searched, ["email", "full_name"]);
+    }
+
+    #[test]
+    fn every_missing_column_is_named_with_its_key_and_the_closest_one() {
+        let table = table(&["id", "Email", "fullname", "createdAt", "plan", "company_name"]);
+        let error = Mapping::new(&part(), &table).unwrap_err();
+        assert_eq!(error.code, DirectoryCode::Mismatch);
+        assert_eq!(
+            error.message,
+            "directory.name: Users has no column `full_name`. Did you mean `fullname`?\n\
+             directory.email: Users has no column `email`. Did you mean `Email`?\n\
+             directory.columns[1]: Users has no column `company`. Did you mean `company_name`?"
+        );
+        assert!(error.hint.unwrap().contains("`company_name`"));
+    }
+
+    #[test]
+    fn a_missing_table_is_told_with_those_that_exist() {
+        let error = table_missing("public.user", &["public.users".into(), "public.orders".into()]);
+        assert_eq!(error.code, DirectoryCode::Mismatch);
+        assert!(error.message.contains("Did you mean `public.users`?"), "{error}");
+        assert!(error.hint.unwrap().contains("`public.orders`"));
+        let error = table_missing("users", &["invoices".into(), "auth_group".into(), "crm.customers".into()]);
+        assert!(error.message.contains("Did you mean `crm.customers`?"), "{error}");
+        let error = table_missing("users", &["invoices".into(), "orders".into()]);
+        assert!(!error.message.contains("Did you mean"), "{error}");
+    }
+
+    #[test]
+    fn a_column_listed_twice_is_shown_once_in_its_role() {
+        let part = DirectoryConfig { columns: vec!["email".into(), "plan".into(), "plan".into()], ..part() };
+        let mapping =
+            Mapping::new(&part, &table(&["id", "email", "full_name", "createdAt", "plan"])).unwrap();
+        let roles: Vec<Role> = mapping.columns.iter().map(|column| column.role).collect();
+        assert_eq!(roles, [Role::Id, Role::Name, Role::Email, Role::Other, Role::CreatedAt]);
+    }
+
+    #[test]
+    fn an_unsearched_email_has_no_tier_of_its_own() {
+        let part = DirectoryConfig { search: Some(vec!["full_name".into()]), ..part() };
+        let table = table(&["id", "email", "full_name", "createdAt", "plan", "company"]);
+        assert_eq!(Mapping::new(&part, &table).unwrap().searched_email, None);
+    }
+}

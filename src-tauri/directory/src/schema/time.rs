@@ -1,0 +1,218 @@
+//! Times that a database keeps as plain numbers or texts, as RFC 3339.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+/// From here on numbers are milliseconds: so many seconds are in the year 5138, so many milliseconds in 1973.
+const MILLIS: i64 = 100_000_000_000;
+/// From here on they are microseconds.
+const MICROS: i64 = 100_000_000_000_000;
+/// Beyond, they are no times.
+const BEYOND: i64 = 100_000_000_000_000_000;
+/// Between these they are a time's own digits, as in `MediaWiki`'s tables: 20240131120000. As milliseconds they would be
+/// in the 27th century.
+const DIGITS: std::ops::Range<i64> = 19_700_101_000_000..22_000_101_000_000;
+
+/// Seconds, milliseconds or microseconds since 1970, by size; or a time's own digits.
+pub(crate) fn from_epoch(number: i64) -> String {
+    let time = match number.unsigned_abs().cast_signed() {
+        _ if DIGITS.contains(&number) => from_digits(&number.to_string()),
+        size if size < MILLIS => Timestamp::from_second(number).ok(),
+        size if size < MICROS => Timestamp::from_millisecond(number).ok(),
+        size if size < BEYOND => Timestamp::from_microsecond(number).ok(),
+        _ => None,
+    };
+    time.map_or_else(|| number.to_string(), |time| time.to_string())
+}
+
+/// A time that is kept as a number or as a text.
+pub(crate) fn from_text(text: String) -> String {
+    if let Ok(number) = text.parse::<i64>() {
+        return from_epoch(number);
+    }
+    let is_number =
+        text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'e' | b'+'));
+    match text.parse::<f64>() {
+        Ok(number) if is_number && number.is_finite() => from_real(number).unwrap_or(text),
+        _ => with_t(text),
+    }
+}
+
+/// The day in UTC on which a time of a cell is, as a filter names it; `None`: it is no time.
+pub(crate) fn day(cell: &str) -> Option<String> {
+    let text = from_text(cell.to_owned());
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Some(Offset::UTC.to_datetime(time).date().to_string());
+    }
+    // Without a zone it is taken for UTC.
+    let day = text.get(..10)?;
+    day.parse::<jiff::civil::Date>().is_ok().then(|| day.to_owned())
+}
+
+/// The same of a number with a fraction, which are seconds most often; `None`: it is no time.
+#[allow(clippy::cast_possible_truncation, reason = "within the range of an i64, to the microsecond")]
+fn from_real(number: f64) -> Option<String> {
+    const SECONDS: f64 = 1e11;
+    if number.abs() < SECONDS {
+        return Timestamp::from_microsecond((number * 1e6).round() as i64).ok().map(|time| time.to_string());
+    }
+    (number.abs() < 1e17).then(|| from_epoch(number.round() as i64))
+}
+
+/// `20240131120000`, in UTC.
+fn from_digits(digits: &str) -> Option<Timestamp> {
+    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", digits).ok()?;
+    Offset::UTC.to_timestamp(time).ok()
+}
+
+/// Numbers from `from` up to but without `to` keep times in one way, and then compare with `time` as such.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) time: i64,
+}
+
+/// How numbers compare with `time`, in all ways in which they keep times. `relation`: `<`, `<=`, `>` or `>=`, with
+/// which a whole number stands to `time` as it does to the stretch's own.
+pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 5] {
+    // Nothing lies between a whole number and the next one.
+    let up = matches!(relation, ">=" | "<");
+    let whole = |unit: i128| {
+        let nanos = time.as_nanosecond();
+        let floor = nanos.div_euclid(unit);
+        i64::try_from(if up && nanos.rem_euclid(unit) != 0 { floor + 1 } else { floor }).unwrap_or(i64::MAX)
+    };
+    let digits = Timestamp::from_second(whole(1_000_000_000))
+        .map_or(i64::MAX, |time| digits_of(time).parse().unwrap_or(i64::MAX));
+    let millis = whole(1_000_000);
+    [
+        Stretch { from: -MILLIS + 1, to: MILLIS, time: whole(1_000_000_000) },
+        Stretch { from: MILLIS, to: DIGITS.start, time: millis },
+        Stretch { from: DIGITS.start, to: DIGITS.end, time: digits },
+        Stretch { from: DIGITS.end, to: MICROS, time: millis },
+        Stretch { from: MICROS, to: BEYOND, time: whole(1000) },
+    ]
+}
+
+/// `time` as [`from_text`] reads it of a text of digits, by the number of them: its own digits (also the first ones of
+/// RFC 3339), seconds, milliseconds and microseconds.
+pub(crate) fn digits(time: Timestamp) -> [(usize, String); 4] {
+    // As many digits as are compared with, so that texts are in the order of their numbers.
+    let padded = |number: i64, length: usize| {
+        let most = 10_i64.pow(u32::try_from(length).unwrap_or(18)) - 1;
+        format!("{:0length$}", number.clamp(0, most))
+    };
+    [
+        (14, digits_of(time)),
+        (10, padded(time.as_second(), 10)),
+        (13, padded(time.as_millisecond(), 13)),
+        (16, padded(time.as_microsecond(), 16)),
+    ]
+}
+
+fn digits_of(time: Timestamp) -> String {
+    time.strftime("%Y%m%d%H%M%S").to_string()
+}
+
+/// `2024-01-02 03:04:05`, as SQLite's own functions write it, with the T of RFC 3339 and without a zone.
+pub(crate) fn with_t(mut text: String) -> String {
+    let bytes = text.as_bytes();
+    let is_date = |bytes: &[u8]| {
+        bytes.iter().enumerate().all(|(at, byte)| match at {
+            4 | 7 => *byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+    };
+    if bytes.len() > 11 && bytes[10] == b' ' && is_date(&bytes[..10]) && bytes[11].is_ascii_digit() {
+        text.replace_range(10..11, "T");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_seconds_or_milliseconds() {
+        assert_eq!(from_epoch(1_700_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!(from_epoch(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
+        assert_eq!(from_epoch(1_700_000_000_123_456), "2023-11-14T22:13:20.123456Z");
+        assert_eq!(from_epoch(20_240_131_120_000), "2024-01-31T12:00:00Z");
+        assert_eq!(from_epoch(20_241_331_120_000), "20241331120000", "no such month");
+        assert_eq!(from_text("1700000000.5".into()), "2023-11-14T22:13:20.5Z");
+        assert_eq!(from_text("20240131120000".into()), "2024-01-31T12:00:00Z");
+        assert_eq!(from_text("infinity".into()), "infinity");
+    }
+
+    #[test]
+    fn a_time_is_on_a_day_in_utc() {
+        for (cell, expected) in [
+            ("2024-01-31T12:00:00Z", Some("2024-01-31")),
+            ("2024-01-31T23:30:00.5-02:00", Some("2024-02-01")),
+            ("2024-01-31 12:00:00", Some("2024-01-31")),
+            ("2024-01-31", Some("2024-01-31")),
+            ("1706702400000", Some("2024-01-31")),
+            ("infinity", None),
+            ("soon", None),
+        ] {
+            assert_eq!(day(cell).as_deref(), expected, "{cell}");
+        }
+        assert_eq!(from_epoch(0), "1970-01-01T00:00:00Z");
+        assert_eq!(from_epoch(i64::MAX), i64::MAX.to_string());
+    }
+
+    #[test]
+    fn texts_get_their_t() {
+        assert_eq!(with_t("2024-01-02 03:04:05.678".into()), "2024-01-02T03:04:05.678");
+        assert_eq!(with_t("2024-01-02T03:04:05Z".into()), "2024-01-02T03:04:05Z");
+        assert_eq!(with_t("2024-01-02".into()), "2024-01-02");
+        assert_eq!(with_t("last week, monday".into()), "last week, monday");
+        assert_eq!(with_t("ääääääää n".into()), "ääääääää n");
+    }
+
+    #[test]
+    fn a_number_stands_to_a_time_as_what_it_means_does() {
+        type Holds = fn(Timestamp, Timestamp) -> bool;
+        let relations: [(&str, Holds); 4] = [
+            ("<", |left, right| left < right),
+            ("<=", |left, right| left <= right),
+            (">", |left, right| left > right),
+            (">=", |left, right| left >= right),
+        ];
+        let kept = [
+            -5,
+            0,
+            1_706_702_400,
+            1_706_702_401,
+            1_706_702_400_001,
+            1_706_702_400_000_001,
+            20_240_131_120_000,
+        ];
+        for time in [
+            "2024-01-31T12:00:00Z",
+            "2024-01-31T12:00:00.001Z",
+            "2024-01-31T12:00:00.0000005Z",
+            "1970-01-01T00:00:00Z",
+        ] {
+            let time: Timestamp = time.parse().unwrap();
+            for (relation, holds) in relations {
+                for number in kept {
+                    let meant: Timestamp = from_epoch(number).parse().unwrap();
+                    let stretch = stretches(time, relation)
+                        .into_iter()
+                        .find(|stretch| (stretch.from..stretch.to).contains(&number))
+                        .unwrap();
+                    let compared = match relation {
+                        "<" => number < stretch.time,
+                        "<=" => number <= stretch.time,
+                        ">" => number > stretch.time,
+                        _ => number >= stretch.time,
+                    };
+                    assert_eq!(compared, holds(meant, time), "{number} {relation} {time}");
+                }
+            }
+        }
+    }
+}

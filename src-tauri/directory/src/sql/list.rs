@@ -1,0 +1,633 @@
+//! How a list becomes SQL, and rows become pages: keyset paging over findings, both ways, without I/O.
+//!
+//! An engine drives [`Paging`]: it asks for the next [`Step`], runs it, hands the rows back, and takes
+//! the page at the end.
+//!
+//! Whoever was named exactly is shown at once: such a page may be short, and the next one goes on.
+//!
+//! A list is answered in *segments*: one per finding of the [`crate::plan`], and a quick one cut in two
+//! where the ordering column may be NULL: first the rows with a value, in order, then those without,
+//! by id. So "NULLs last" costs nothing, and a plain index serves the order. Quick segments are asked
+//! for together, in one statement.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::model::{How, Page, Place, Query, Tier};
+use crate::plan::cursor::Cursor;
+use crate::plan::{Finding, LOOKED_AT, Order, Plan, Planning, Reach, Size, Test};
+use crate::query::Asked;
+use crate::schema::mapping::Mapping;
+use crate::schema::table::{Form, TableColumn};
+use crate::schema::value::Value;
+use crate::sql::dialect::{
+    Dialect, Fetched, Ordering, Statement, doubled, qualified, read_columns, selected, selecting,
+};
+use crate::sql::filters;
+
+/// Longer texts in the search field are a mistake (a pasted page), and patterns have limits.
+const QUERY_CHARS: usize = 500;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// All rows of the finding, by id.
+    ById,
+    /// Those with a value in the ordering column, by it and then by id.
+    Valued,
+    /// Those without, by id.
+    Null,
+    /// First those with, then those without: for rows that are ordered once they are found.
+    Mixed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Segment {
+    /// Its place in the list.
+    at: usize,
+    /// Its finding's place in the plan.
+    finding: usize,
+    part: Part,
+}
+
+/// What to ask the database next.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) statement: Statement,
+    /// The same among the newest rows only: enough, when it fills the page.
+    pub(crate) newest: Option<Statement>,
+    pub(crate) reach: Reach,
+    /// Rows that fill the page, and one more.
+    pub(crate) wanted: usize,
+}
+
+/// The column that orders a segment beside the id, and the form of its index.
+type Key<'a, D> = (&'a TableColumn<<D as Dialect>::Type>, Form);
+
+/// One question on its way to a page.
+pub(crate) struct Paging<'a, D: Dialect> {
+    mapping: &'a Mapping<D::Type>,
+    query: &'a Query,
+    plan: Plan,
+    /// The segments not yet asked, the next one last.
+    segments: Vec<Segment>,
+    /// How many there are in all.
+    count: usize,
+    /// From the list's end towards its beginning.
+    backward: bool,
+    from: Option<Cursor>,
+    found: Vec<Fetched>,
+    /// Which finding gives each segment.
+    findings: Vec<usize>,
+    asked: usize,
+}
+
+impl<'a, D: Dialect> Paging<'a, D> {
+    pub(crate) fn new(
+        mapping: &'a Mapping<D::Type>,
+        query: &'a Query,
+        size: Size,
+        now: Timestamp,
+    ) -> Result<Self> {
+        if !(1..=500).contains(&query.limit) {
+            return Err(DirectoryError::new(
+                DirectoryCode::QueryInvalid,
+                format!("A page has 1 to 500 rows; {} were asked for.", query.limit),
+            ));
+        }
+        let asked = asked(mapping, query, now)?;
+        let sorted = sorted(mapping, query)?;
+        let ids = asked.identities.iter().map(|identity| identity.as_str().to_owned());
+        let ids = ids.filter(|text| D::id_equals(&mut Statement::default(), mapping.id(), text).is_some());
+        let folds_itself = !mapping
+            .search
+            .iter()
+            .any(|column| D::alike(&mut Statement::default(), column, &asked.text).is_some());
+        let plan = Planning::new(mapping, query, &asked, size, ids.collect(), folds_itself).plan(sorted);
+
+        let mut segments: Vec<Segment> = Vec::new();
+        for (at, finding) in plan.findings.iter().enumerate() {
+            for &part in parts(mapping, finding) {
+                segments.push(Segment { at: segments.len(), finding: at, part });
+            }
+        }
+        let (count, findings) = (segments.len(), segments.iter().map(|segment| segment.finding).collect());
+        let (backward, from) = match &query.place {
+            Place::Start => (false, None),
+            Place::End => (true, None),
+            Place::After(cursor) => (false, Some(Cursor::decode(cursor, query)?)),
+            Place::Before(cursor) => (true, Some(Cursor::decode(cursor, query)?)),
+        };
+        if let Some(cursor) = &from {
+            let known = segments.get(cursor.segment).filter(|segment| segment.holds(cursor));
+            if known.is_none() || cursor.segments != count {
+                return Err(DirectoryError::new(
+                    DirectoryCode::QueryInvalid,
+                    "The place to continue from is not in this list.",
+                )
+                .hint("Search again from the beginning."));
+            }
+            segments.retain(|segment| {
+                if backward { segment.at <= cursor.segment } else { segment.at >= cursor.segment }
+            });
+        }
+        if !backward {
+            segments.reverse();
+        }
+        let asked = segments.last().map_or(0, |segment| segment.finding);
+        Ok(Self { mapping, query, plan, segments, count, backward, from, found: Vec::new(), findings, asked })
+    }
+
+    /// What to ask the database next; `None` when the page is full or there is nothing more.
+    pub(crate) fn next_step(&mut self) -> Option<Step> {
+        if self.has_named_one() {
+            return None;
+        }
+        // One row more than the page has tells whether another page follows.
+        let wanted =
+            (usize::from(self.query.limit) + 1).checked_sub(self.found.len()).filter(|&more| more > 0)?;
+        let first = self.segments.pop()?;
+        let mut together = vec![first];
+        let reach = self.plan.findings[first.finding].reach;
+        while reach == Reach::Quick
+            && self.segments.last().is_some_and(|next| self.plan.findings[next.finding].reach == Reach::Quick)
+        {
+            together.extend(self.segments.pop());
+        }
+        self.asked = first.finding;
+        let from = self.from.take();
+        let newest = (reach == Reach::Gathered).then(|| self.newest(first, from.as_ref(), wanted)).flatten();
+        let mut statement = Statement::default();
+        if reach == Reach::Newest {
+            statement = self.newest(first, from.as_ref(), wanted)?;
+        } else if let [only] = together[..] {
+            statement.sql = self.select(only, from.as_ref(), wanted, &mut statement);
+        } else {
+            // One after the other, and none more once the page is full.
+            let mut from = from.as_ref();
+            let branches: Vec<String> = together
+                .iter()
+                .map(|&segment| {
+                    let select = self.select(segment, from.take(), wanted, &mut statement);
+                    D::branch(&select, segment.at)
+                })
+                .collect();
+            statement.sql = format!("{} LIMIT {wanted}", branches.join(" UNION ALL "));
+        }
+        Some(Step { statement, newest, reach, wanted })
+    }
+
+    /// The rows that the last [`Self::next_step`] asked for.
+    pub(crate) fn take(&mut self, mut rows: Vec<Fetched>) {
+        // The branches of a statement come in order; SQL only does not promise it.
+        rows.sort_by_key(|row| if self.backward { self.count - row.segment } else { row.segment });
+        self.found.extend(rows);
+    }
+
+    pub(crate) fn page(mut self, elapsed: Duration) -> Page {
+        let limit = usize::from(self.query.limit);
+        let more = self.found.len() > limit;
+        // With the one behind the page: those that differ in nothing stand beside each other, and the next
+        // page begins behind all of them.
+        let doubled = doubled(self.found.iter().map(|row| (&row.id, &row.shown_id)));
+        let doubled = doubled.and_then(|(id, shown)| shown.clone().or_else(|| id.clone().into_text()));
+        self.found.truncate(limit);
+        if self.backward {
+            self.found.reverse();
+        }
+        let cursor = |row: &Fetched| {
+            Cursor { segment: row.segment, segments: self.count, key: row.key.clone(), id: row.id.clone() }
+                .encode(self.query)
+        };
+        // Where the page begins in the middle, there is something at the other side of its edge.
+        let came_from = matches!(self.query.place, Place::After(_) | Place::Before(_));
+        let (before, behind) = if self.backward { (more, came_from) } else { (came_from, more) };
+        let previous = self.found.first().filter(|_| before).map(cursor);
+        let mut next = self.found.last().filter(|_| behind).map(cursor);
+        if next.is_none()
+            && self.has_named_one()
+            && let Some(segment) = self.segments.last()
+        {
+            let edge =
+                Cursor { segment: segment.at, segments: self.count, key: Value::Null, id: Value::Null };
+            next = Some(edge.encode(self.query));
+        }
+        let finding = self.found.first().map_or(self.asked, |row| self.findings[row.segment]);
+        let finding = self.plan.findings.get(finding);
+        let by = finding.and_then(|finding| match finding.order {
+            Order::Searched(at, _) => Some(self.mapping.search[at].name.as_str().to_owned()),
+            _ => None,
+        });
+        let how = How {
+            tier: finding.map_or(Tier::All, |finding| finding.tier),
+            by,
+            elapsed_ms: elapsed.as_secs_f64() * 1000.0,
+        };
+        let nobody = self.found.is_empty() && self.query.place == Place::Start;
+        let left_out = self.plan.left_out(next.is_some(), nobody);
+        let rows = self.found.into_iter().filter_map(Fetched::shown).collect();
+        Page { rows, previous, next, how, left_out, doubled }
+    }
+
+    /// The text named somebody who was found: nobody waits for those who only resemble them.
+    fn has_named_one(&self) -> bool {
+        self.query.place == Place::Start
+            && self.found.iter().any(|row| {
+                matches!(self.plan.findings[self.findings[row.segment]].tier, Tier::Id | Tier::Email)
+            })
+    }
+
+    /// One segment's rows, from its own edge or from `from` on.
+    fn select(
+        &self,
+        segment: Segment,
+        from: Option<&Cursor>,
+        limit: usize,
+        statement: &mut Statement,
+    ) -> String {
+        let (finding, key) = self.keyed(segment);
+        let mut conditions = self.conditions(segment, key, statement);
+        let from = from.filter(|cursor| cursor.id != Value::Null);
+        conditions.extend(from.map(|cursor| self.beyond(segment, cursor, statement)));
+        let order = self.order_by(segment.part, finding, key);
+        let found = all_of(&conditions);
+        let first = match key {
+            Some((column, form)) if form.ties => {
+                let Ordering { expression, up, down, .. } = D::ordering(column, form);
+                let direction = if finding.descending == self.backward { up } else { down };
+                format!("ORDER BY {expression} {direction} FETCH FIRST {limit} ROWS WITH TIES")
+            }
+            // Many rows may be found before they are put in order: only those of the page become text.
+            _ if finding.reach != Reach::Quick => format!("ORDER BY {order} LIMIT {limit}"),
+            _ => {
+                let selecting = selecting::<D>(self.mapping, segment.at, key);
+                return format!("{selecting}{found} ORDER BY {order} LIMIT {limit}");
+            }
+        };
+        format!(
+            "SELECT {} FROM (SELECT {} FROM {} AS u{found} {first}) AS u ORDER BY {order} LIMIT {limit}",
+            selected::<D>(self.mapping, segment.at, key),
+            self.columns(),
+            self.mapping.table,
+        )
+    }
+
+    /// What is read of the table, as the table has it.
+    fn columns(&self) -> String {
+        let names: Vec<String> =
+            read_columns(self.mapping).into_iter().map(|name| format!("u.{name}")).collect();
+        names.join(", ")
+    }
+
+    /// A segment's rows among the newest ones from `from` on; `None` where there is no such thing.
+    fn newest(&self, segment: Segment, from: Option<&Cursor>, limit: usize) -> Option<Statement> {
+        let (finding, key) = self.keyed(segment);
+        let ordered_by = key.map_or_else(|| self.mapping.id(), |(column, _)| column);
+        // Rows without a value stand at the list's end.
+        let among_valued = match (key, from) {
+            (None, _) => true,
+            (Some(_), Some(cursor)) => cursor.key != Value::Null || cursor.id == Value::Null,
+            (Some((column, _)), None) => !(self.backward && column.nullable),
+        };
+        if ordered_by.access.order.is_none() || !among_valued {
+            return None;
+        }
+        let from = from.filter(|cursor| cursor.id != Value::Null);
+        let part = if key.is_some() { Part::Valued } else { Part::ById };
+        let valued = Segment { part, ..segment };
+        let mut statement = Statement::default();
+        let mut inner = Vec::new();
+        inner.extend(key.filter(|(column, _)| column.nullable).map(|(column, _)| is_not_null(column)));
+        inner.extend(from.map(|cursor| self.beyond(valued, cursor, &mut statement)));
+        let order = self.order_by(part, finding, key);
+        let newest = format!(
+            "SELECT {} FROM {} AS u{} ORDER BY {order} LIMIT {LOOKED_AT}",
+            self.columns(),
+            self.mapping.table,
+            all_of(&inner),
+        );
+        statement.scans = true;
+        let conditions = self.conditions(valued, None, &mut statement);
+        statement.sql = format!(
+            "SELECT {} FROM ({newest}) AS u{} ORDER BY {order} LIMIT {limit}",
+            selected::<D>(self.mapping, segment.at, key),
+            all_of(&conditions),
+        );
+        Some(statement)
+    }
+
+    /// A segment's finding, and the column that orders its rows beside the id.
+    fn keyed(&self, segment: Segment) -> (&Finding, Option<Key<'_, D>>) {
+        let finding = &self.plan.findings[segment.finding];
+        let by_value = matches!(segment.part, Part::Valued | Part::Mixed);
+        (finding, key(self.mapping, finding.order).filter(|_| by_value))
+    }
+
+    fn order_by(&self, part: Part, finding: &Finding, key: Option<Key<'_, D>>) -> String {
+        let down = finding.descending != self.backward;
+        let mut order = Vec::new();
+        if let Some((column, form)) = key {
+            let ordering = D::ordering(column, form);
+            if part == Part::Mixed {
+                let nulls = if self.backward { "DESC" } else { "ASC" };
+                order.push(format!("({} IS NULL) {nulls}", ordering.expression));
+            }
+            order.push(format!("{} {}", ordering.expression, if down { ordering.down } else { ordering.up }));
+        }
+        if part != Part::Valued || key.is_none_or(|(_, form)| !form.unique) {
+            order.push(format!("{} {}", qualified(self.mapping.id()), if down { "DESC" } else { "ASC" }));
+        }
+        order.join(", ")
+    }
+
+    /// What a row must be to stand in `segment`.
+    fn conditions(
+        &self,
+        segment: Segment,
+        key: Option<Key<'_, D>>,
+        statement: &mut Statement,
+    ) -> Vec<String> {
+        let mut conditions = Vec::new();
+        conditions.extend(self.found_by(&self.plan.findings[segment.finding], statement));
+        let scans = std::mem::replace(&mut statement.scans, true);
+        for earlier in &self.plan.findings[..segment.finding] {
+            if let Some(earlier) = self.found_by(earlier, statement) {
+                conditions.push(format!("({earlier}) IS NOT TRUE"));
+            }
+        }
+        statement.scans = scans;
+        for filter in &self.plan.filters {
+            let column = &self.mapping.shown[filter.column];
+            conditions.push(filters::condition::<D>(statement, column, filter));
+        }
+        match (segment.part, key) {
+            (Part::Valued, Some((column, _))) if column.nullable => conditions.push(is_not_null(column)),
+            (Part::Null, _) => {
+                let column = key_of_null(self.mapping, &self.plan.findings[segment.finding]);
+                conditions.push(format!("{} IS NULL", qualified(column)));
+            }
+            _ => {}
+        }
+        if self.mapping.id().nullable {
+            // Nobody can be found again, or impersonated, without an id.
+            conditions.push(is_not_null(self.mapping.id()));
+        }
+        conditions
+    }
+
+    /// The condition under which `finding` finds a row; `None`: always.
+    fn found_by(&self, finding: &Finding, statement: &mut Statement) -> Option<String> {
+        let tests: Option<Vec<String>> =
+            finding.tests.iter().map(|test| self.passes(test, statement)).collect();
+        tests.map(|tests| any_of(&tests))
+    }
+
+    fn passes(&self, test: &Test, statement: &mut Statement) -> Option<String> {
+        let mapping = self.mapping;
+        Some(match test {
+            Test::Everything => return None,
+            Test::Id(wanted) => {
+                D::id_equals(statement, mapping.id(), wanted).unwrap_or_else(|| NEVER.to_owned())
+            }
+            Test::Email(wanted, form) => {
+                let email = &mapping.shown[mapping.searched_email?];
+                D::equals(statement, email, wanted, *form)
+            }
+            Test::Begins { column, text: wanted, form } => {
+                D::begins(statement, &mapping.search[*column], wanted, *form)
+            }
+            Test::Any { columns, how, text: wanted } => {
+                let any: Vec<String> = columns
+                    .iter()
+                    .map(|&at| D::matches(statement, &mapping.search[at], *how, wanted))
+                    .collect();
+                any_of(&any)
+            }
+            Test::Words { columns, words } => {
+                let mut all = Vec::with_capacity(words.len());
+                for word in words {
+                    let any: Vec<String> = columns
+                        .iter()
+                        .map(|&at| {
+                            D::matches(statement, &mapping.search[at], crate::plan::Match::Contains, word)
+                        })
+                        .collect();
+                    all.push(any_of(&any));
+                }
+                format!("({})", all.join(" AND "))
+            }
+            Test::Alike { columns, words } => {
+                let mut all = Vec::with_capacity(words.len());
+                for word in words {
+                    let any = columns.iter().map(|&at| {
+                        let column = &mapping.search[at];
+                        D::alike(statement, column, word).unwrap_or_else(|| {
+                            D::matches(statement, column, crate::plan::Match::Contains, word)
+                        })
+                    });
+                    all.push(any_of(&any.collect::<Vec<_>>()));
+                }
+                format!("({})", all.join(" AND "))
+            }
+            Test::Digits { columns, digits } => {
+                let any = columns
+                    .iter()
+                    .map(|&at| filters::has_digits::<D>(statement, &mapping.search[at], digits));
+                any_of(&any.collect::<Vec<_>>())
+            }
+        })
+    }
+
+    /// The rows behind the cursor, in the direction of the list.
+    fn beyond(&self, segment: Segment, cursor: &Cursor, statement: &mut Statement) -> String {
+        let finding = &self.plan.findings[segment.finding];
+        let down = finding.descending != self.backward;
+        let id = self.mapping.id();
+        let id_order = Ordering::plain(qualified(id));
+        let behind = |ordering: &Ordering| if down { ordering.less } else { ordering.greater };
+        let by_id = |statement: &mut Statement| {
+            let value = D::bind_key(statement, id, cursor.id.clone());
+            format!("{} {} {value}", id_order.expression, behind(&id_order))
+        };
+        let Some((column, form)) =
+            key(self.mapping, finding.order).filter(|_| matches!(segment.part, Part::Valued | Part::Mixed))
+        else {
+            return by_id(statement);
+        };
+        let ordering = D::ordering(column, form);
+        if cursor.key == Value::Null {
+            // Behind one that has no value: others that have none, or on the way back all that have one.
+            let by_id = by_id(statement);
+            let null = format!("{} IS NULL", ordering.expression);
+            return if self.backward {
+                format!("(({null} AND {by_id}) OR {} IS NOT NULL)", ordering.expression)
+            } else {
+                format!("({null} AND {by_id})")
+            };
+        }
+        let comparison = behind(&ordering);
+        let valued = if D::ROW_VALUES && comparison.len() == 1 {
+            let value = D::bind_key(statement, column, cursor.key.clone());
+            let id_value = D::bind_key(statement, id, cursor.id.clone());
+            format!("({}, {}) {comparison} ({value}, {id_value})", ordering.expression, id_order.expression)
+        } else {
+            // An index serves the first comparison; the rest tells ties apart.
+            let within = D::bind_key(statement, column, cursor.key.clone());
+            let beyond = D::bind_key(statement, column, cursor.key.clone());
+            let by_id = by_id(statement);
+            let opposite = if down { ordering.greater } else { ordering.less };
+            format!(
+                "(NOT ({0} {opposite} {within}) AND ({0} {comparison} {beyond} OR {by_id}))",
+                ordering.expression
+            )
+        };
+        // On the way back those without a value lie behind already.
+        if segment.part == Part::Mixed && !self.backward {
+            format!("({valued} OR {} IS NULL)", ordering.expression)
+        } else {
+            valued
+        }
+    }
+}
+
+/// How many users a text finds, as a statement with one row: all of them when it is empty, else
+/// counting stops behind the cap.
+pub(crate) struct Counting {
+    pub(crate) statement: Statement,
+    pub(crate) cap: Option<u64>,
+}
+
+/// Hits beyond these are "1,000+".
+const COUNTED_HITS: u64 = 1000;
+
+pub(crate) fn counting<D: Dialect>(
+    mapping: &Mapping<D::Type>,
+    text: &str,
+    size: Size,
+    now: Timestamp,
+) -> Result<Counting> {
+    let query = Query::first(text, 1);
+    let paging = Paging::<D>::new(mapping, &query, size, now)?;
+    let mut statement = Statement::default();
+    let tests: Vec<String> = paging
+        .plan
+        .findings
+        .iter()
+        .filter(|finding| finding.reach != Reach::Newest)
+        .filter_map(|finding| paging.found_by(finding, &mut statement))
+        .collect();
+    let everything = paging.plan.findings.iter().any(|finding| finding.tests == [Test::Everything]);
+    let all = everything && paging.plan.filters.is_empty();
+    let cap = (!all).then_some(COUNTED_HITS);
+    let mut conditions = if everything { Vec::new() } else { vec![any_of(&tests)] };
+    for filter in &paging.plan.filters {
+        let column = &mapping.shown[filter.column];
+        conditions.push(filters::condition::<D>(&mut statement, column, filter));
+    }
+    if mapping.id().nullable {
+        conditions.push(is_not_null(mapping.id()));
+    }
+    let limit = cap.map(|cap| format!(" LIMIT {}", cap + 1)).unwrap_or_default();
+    let counted = format!("SELECT 1 AS one FROM {} AS u{}{limit}", mapping.table, all_of(&conditions));
+    statement.sql = format!("SELECT {} AS counted FROM ({counted}) AS counted", D::COUNT);
+    Ok(Counting { statement, cap })
+}
+
+/// A condition that no row meets.
+const NEVER: &str = "1 = 0";
+
+impl Segment {
+    fn holds(self, cursor: &Cursor) -> bool {
+        if cursor.id == Value::Null {
+            return cursor.key == Value::Null;
+        }
+        match self.part {
+            Part::Valued => cursor.key != Value::Null,
+            Part::ById | Part::Null => cursor.key == Value::Null,
+            Part::Mixed => true,
+        }
+    }
+}
+
+/// What the text asks for. A filter that cannot be is refused: without it, the answer were another's.
+pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &Query, now: Timestamp) -> Result<Asked> {
+    if query.text.chars().count() > QUERY_CHARS {
+        return Err(DirectoryError::new(
+            DirectoryCode::QueryInvalid,
+            format!("The search text is longer than {QUERY_CHARS} characters."),
+        )
+        .hint("Search for an id, an e-mail address or a part of a name."));
+    }
+    // No database text holds NUL, and PostgreSQL takes none.
+    let asked = Asked::read(&query.text.replace('\0', ""), &mapping.columns, now);
+    match asked.reading.faults.first() {
+        Some(fault) => {
+            Err(DirectoryError::new(DirectoryCode::QueryInvalid, fault.message.clone())
+                .hint(fault.hint.clone()))
+        }
+        None => Ok(asked),
+    }
+}
+
+/// The column that the operator orders by (`None`: the id), and whether downwards.
+pub(crate) fn sorted<T: Clone>(mapping: &Mapping<T>, query: &Query) -> Result<Option<(Option<usize>, bool)>> {
+    let Some(sort) = &query.sort else { return Ok(None) };
+    let at = mapping.columns.iter().position(|column| column.name == sort.column).ok_or_else(|| {
+        let names: Vec<String> = mapping.columns.iter().map(|column| format!("`{}`", column.name)).collect();
+        DirectoryError::new(
+            DirectoryCode::QueryInvalid,
+            format!("There is no column `{}` to order by.", sort.column),
+        )
+        .hint(format!("The columns are {}.", names.join(", ")))
+    })?;
+    let by_id = mapping.shown[at].name == mapping.id().name;
+    Ok(Some(((!by_id).then_some(at), sort.descending)))
+}
+
+/// The column of an order beside the id, and the form of its index.
+fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, Form)> {
+    match order {
+        Order::Id => None,
+        Order::Shown(at) => {
+            let column = &mapping.shown[at];
+            let unique = column.access.order.as_ref().is_some_and(|served| served.form.unique);
+            Some((column, Form { unique, ..Form::default() }))
+        }
+        Order::Searched(at, form) => Some((&mapping.search[at], form)),
+    }
+}
+
+fn key_of_null<'a, T>(mapping: &'a Mapping<T>, finding: &Finding) -> &'a TableColumn<T> {
+    key(mapping, finding.order).expect("only an ordering column has NULLs in a segment of their own").0
+}
+
+fn parts<T>(mapping: &Mapping<T>, finding: &Finding) -> &'static [Part] {
+    match (key(mapping, finding.order), finding.order) {
+        (None, _) => &[Part::ById],
+        // It begins with a text, so it has one.
+        (Some(_), Order::Searched(..)) => &[Part::Valued],
+        (Some((column, _)), _) if !column.nullable => &[Part::Valued],
+        (Some(_), _) if finding.reach == Reach::Newest => &[Part::Valued],
+        (Some(_), _) if finding.reach == Reach::Quick && finding.tier == Tier::All => {
+            &[Part::Valued, Part::Null]
+        }
+        (Some(_), _) => &[Part::Mixed],
+    }
+}
+
+fn is_not_null<T>(column: &TableColumn<T>) -> String {
+    format!("{} IS NOT NULL", qualified(column))
+}
+
+fn all_of(conditions: &[String]) -> String {
+    if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
+}
+
+fn any_of(conditions: &[String]) -> String {
+    match conditions {
+        [] => NEVER.to_owned(),
+        [one] => one.clone(),
+        several => format!("({})", several.join(" OR ")),
+    }
+}

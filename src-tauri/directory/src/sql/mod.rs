@@ -1,0 +1,8 @@
+//! What the engines that speak SQL share.
+
+pub(crate) mod dialect;
+pub(crate) mod executor;
+pub(crate) mod filters;
+pub(crate) mod list;
+pub(crate) mod values;
+pub(crate) mod watch;

@@ -1,0 +1,72 @@
+//! Values that a column often has, for completing what is typed: from the database's own statistics, the newest rows,
+//! an index, and the rows that were loaded. Never a whole table, and never of a column that may hold secrets.
+
+use crate::error::Result;
+use crate::plan::LOOKED_AT;
+use crate::query::values::{VALUES, kept};
+use crate::schema::mapping::Mapping;
+use crate::schema::table::TableColumn;
+use crate::sql::dialect::{Dialect, Statement, qualified};
+use crate::sql::executor::Answering;
+
+/// From the newest rows, by how often they have it, then what an index has beside. Statements of a few milliseconds,
+/// however large the table: [`LOOKED_AT`] rows are read, and [`VALUES`] places of the index.
+///
+/// `statistics`: the statement that gives what the database knows without looking; it is enough where it knows anything.
+pub(crate) async fn values<E: Answering>(
+    engine: &E,
+    column: usize,
+    statistics: Option<Statement>,
+) -> Result<Vec<String>> {
+    let mapping = engine.mapping();
+    let shown = &mapping.shown[column];
+    // An order by which beginnings are found is the one that its texts are compared in.
+    let is_stepped = shown.access.order.is_some() && shown.access.prefix.is_some() && shown.within.is_none();
+    let steps = (is_stepped && statistics.is_none()).then(|| stepping(mapping, shown));
+    let newest = newest::<E::Dialect>(mapping, shown);
+    let values = engine
+        .read(async |reading: &mut E::Reading| {
+            if let Some(statistics) = statistics {
+                let known = engine.texts(reading, statistics).await?;
+                if !known.is_empty() {
+                    return Ok(known);
+                }
+            }
+            let mut values = engine.texts(reading, newest).await?;
+            if let Some(steps) = steps {
+                // Servers without recursion have the newest rows alone.
+                let stepped = engine.texts(reading, steps).await.unwrap_or_default();
+                if stepped.len() <= VALUES {
+                    let more = stepped.into_iter().filter(|value| !values.contains(value));
+                    values.extend(more.collect::<Vec<_>>());
+                }
+            }
+            Ok(values)
+        })
+        .await??;
+    Ok(kept(values))
+}
+
+/// What several of the newest rows have.
+fn newest<D: Dialect>(mapping: &Mapping<D::Type>, column: &TableColumn<D::Type>) -> Statement {
+    let by_time = mapping.created_at.map(|at| &mapping.shown[at]).filter(|by| by.access.order.is_some());
+    let order = by_time.map(|by| format!(" ORDER BY {} DESC", qualified(by))).unwrap_or_default();
+    let sql = format!(
+        "SELECT value FROM (SELECT {} AS value FROM {} AS u{order} LIMIT {LOOKED_AT}) AS newest \
+         WHERE value IS NOT NULL GROUP BY value HAVING count(*) > 1 ORDER BY count(*) DESC, value LIMIT {VALUES}",
+        D::cell(column),
+        mapping.table,
+    );
+    Statement { sql, ..Statement::default() }
+}
+
+/// From one value of an index to the next, one more than [`VALUES`] times at the most.
+fn stepping<T>(mapping: &Mapping<T>, column: &TableColumn<T>) -> Statement {
+    let (name, table) = (qualified(column), &mapping.table);
+    let sql = format!(
+        "WITH RECURSIVE step (value, number) AS (SELECT (SELECT min({name}) FROM {table} AS u), 1 UNION ALL \
+         SELECT (SELECT min({name}) FROM {table} AS u WHERE {name} > step.value), number + 1 FROM step \
+         WHERE step.value IS NOT NULL AND number <= {VALUES}) SELECT value FROM step WHERE value IS NOT NULL"
+    );
+    Statement { sql, ..Statement::default() }
+}

@@ -1,0 +1,153 @@
+//! What to search for instead, where a search found nobody: nearby words that exist, and the next wider searches, each
+//! with how many it finds. Asked for after an empty page, never on the way to one.
+//!
+//! Everything here is a search like any other, for a page of rows: none reads a large table.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use ts_rs::TS;
+
+use crate::directory::Directory;
+use crate::error::Result;
+use crate::model::{Column, Count, FieldKind, Query, Role, Widening};
+use crate::query;
+use crate::query::Widened;
+use crate::query::typo;
+use crate::query::typo::Words;
+use crate::schema::secrets::holds_secret;
+
+/// More would have to be read before one is chosen.
+const OFFERS: usize = 4;
+/// Rows that a count looks at; more are "100+".
+const COUNTED: u16 = 100;
+/// Rows among which a word is looked for that somebody may have meant.
+const NEARBY: u16 = 200;
+/// Words of a text that may be mistyped: of more, the first.
+const WORDS: usize = 3;
+/// Nobody looks at an empty page for longer before they type on.
+const LIMIT: Duration = Duration::from_millis(1500);
+
+/// Another search that may find whom this one did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Wider {
+    pub how: Widening,
+    /// The text to search for.
+    pub text: String,
+    /// What it is about, for people: the word that was meant, the filter, the phrase.
+    pub about: String,
+    /// How many users it finds; `None`: not known without reading a large table.
+    pub count: Option<Count>,
+}
+
+/// What to search for instead of `text`, which found nobody: the likeliest first, at most 4. What takes too long is left
+/// out.
+pub async fn wider(directory: &dyn Directory, text: &str, cancel: &CancellationToken) -> Result<Vec<Wider>> {
+    let columns = &directory.info().columns;
+    let mut offers: Vec<Wider> = Vec::new();
+    let found = async {
+        let mut ways = meant(directory, text, columns, cancel).await?;
+        ways.extend(query::widened(text, columns, Timestamp::now()));
+        for Widened { how, text, about } in ways {
+            if offers.len() == OFFERS {
+                break;
+            }
+            if offers.iter().any(|known| known.text == text) {
+                continue;
+            }
+            let page = directory.search(&Query::first(text.as_str(), COUNTED), cancel).await?;
+            let users = page.rows.len() as u64;
+            let capped = page.next.is_some() || page.left_out.is_some();
+            // Nobody, for certain: that leads nowhere. What somebody may have meant exists.
+            if users == 0 && (!capped || how == Widening::Meant) {
+                continue;
+            }
+            offers.push(Wider { how, text, about, count: (users > 0).then_some(Count { users, capped }) });
+        }
+        Ok(())
+    };
+    match tokio::time::timeout(LIMIT, found).await {
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(())) | Err(_) => Ok(offers),
+    }
+}
+
+/// The text with a word that exists in the place of one that was mistyped.
+async fn meant(
+    directory: &dyn Directory,
+    text: &str,
+    columns: &[Column],
+    cancel: &CancellationToken,
+) -> Result<Vec<Widened>> {
+    let mut ways = Vec::new();
+    for (column, span, typed) in query::filter_values(text, columns) {
+        let mut words = Words::default();
+        let known = directory.values(column).await?;
+        for value in known.iter().filter(|value| !value.contains(char::is_whitespace)) {
+            words.learn(value);
+        }
+        let Some(meant) =
+            words.meant(&typed).into_iter().find(|word| known.iter().any(|known| known == word))
+        else {
+            continue;
+        };
+        let text = format!("{}={}{}", &text[..span.start], query::written(meant), &text[span.end..]);
+        ways.push(Widened { how: Widening::Meant, text, about: meant.to_owned() });
+    }
+    let words = query::free_words(text, columns);
+    let only = words.len() == 1;
+    for (span, typed) in words.into_iter().filter(|(_, word)| !typo::right_parts(word).is_empty()).take(WORDS)
+    {
+        let is_known = !only && finds_somebody(directory, &typed, cancel).await?;
+        if is_known {
+            continue;
+        }
+        let bare = typed.trim_matches([',', ';']);
+        for meant in nearby(directory, bare, columns, cancel).await? {
+            let word = typed.replacen(bare, &meant, 1);
+            let text = format!("{}{word}{}", &text[..span.start], &text[span.end..]);
+            ways.push(Widened { how: Widening::Meant, text, about: meant });
+        }
+    }
+    Ok(ways)
+}
+
+async fn finds_somebody(directory: &dyn Directory, word: &str, cancel: &CancellationToken) -> Result<bool> {
+    let page = directory.search(&Query::first(quoted(word), 1), cancel).await?;
+    Ok(!page.rows.is_empty())
+}
+
+/// Words of users that have a part of `word`, and differ from it in no more than a mistake; two at the most.
+async fn nearby(
+    directory: &dyn Directory,
+    word: &str,
+    columns: &[Column],
+    cancel: &CancellationToken,
+) -> Result<Vec<String>> {
+    let mut words = Words::default();
+    for part in typo::right_parts(word) {
+        let page = directory.search(&Query::first(quoted(&part), NEARBY), cancel).await?;
+        for row in &page.rows {
+            let cells = columns.iter().zip(&row.cells).filter(|(column, _)| may_be_meant(column));
+            cells.filter_map(|(_, cell)| cell.as_deref()).for_each(|value| words.learn(value));
+        }
+        let meant = words.meant(word);
+        if !meant.is_empty() {
+            return Ok(meant.into_iter().take(2).map(str::to_owned).collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// Letters, and nothing that the search field takes for a sign.
+fn quoted(part: &str) -> String {
+    format!("\"{}\"", part.replace(['"', '\\'], ""))
+}
+
+fn may_be_meant(column: &Column) -> bool {
+    let is_searched_mostly = matches!(column.role, Role::Name | Role::Email | Role::Other);
+    column.kind == FieldKind::Text && is_searched_mostly && !holds_secret(&column.name, column.kind)
+}

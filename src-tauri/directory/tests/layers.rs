@@ -1,0 +1,106 @@
+//! The floors of this crate: who may know whom, read from its `use` lines and paths.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// From the ground up, each with those that it may know: all of them stand before it. `lib.rs` may know all.
+const FLOORS: &[(&str, &[&str])] = &[
+    ("config", &[]),
+    ("error", &[]),
+    ("model", &[]),
+    ("faults", &["config", "error"]),
+    ("directory", &["error", "model"]),
+    ("schema", &["config", "error", "model"]),
+    ("query", &["model", "schema"]),
+    ("plan", &["config", "error", "model", "schema", "query"]),
+    ("reach", &["config", "error", "faults"]),
+    ("sql", &["config", "error", "faults", "model", "schema", "query", "plan", "reach"]),
+    ("discovery", &["error", "model", "schema"]),
+    (
+        "engines",
+        &[
+            "config",
+            "error",
+            "faults",
+            "model",
+            "directory",
+            "schema",
+            "query",
+            "plan",
+            "sql",
+            "reach",
+            "discovery",
+        ],
+    ),
+    ("open_directory", &["directory"]),
+    ("widen", &["directory", "error", "model", "query", "schema"]),
+    // It opens a database anew, by the one function of `lib.rs` that knows them all.
+    ("refresh", &["config", "directory", "error", "faults", "model", "query", "reach", "open_engine"]),
+];
+
+#[test]
+fn a_floor_stands_on_those_before_it() {
+    for (at, (floor, known)) in FLOORS.iter().enumerate() {
+        for name in *known {
+            let stands = FLOORS[..at].iter().any(|(before, _)| before == name) || *name == "open_engine";
+            assert!(stands, "{floor} stands on {name}");
+        }
+    }
+}
+
+#[test]
+fn nothing_points_up() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut seen = BTreeSet::new();
+    for entry in std::fs::read_dir(&source).unwrap() {
+        let path = entry.unwrap().path();
+        let floor = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if floor == "lib" {
+            continue;
+        }
+        let (_, known) = FLOORS
+            .iter()
+            .find(|(name, _)| *name == floor)
+            .unwrap_or_else(|| panic!("{floor} is on no floor"));
+        let mut files = Vec::new();
+        collect(&path, &mut files);
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(
+                !text.contains("super::super"),
+                "{}: from `crate` on, a path says where it leads",
+                file.display()
+            );
+            for named in paths(&text) {
+                assert!(
+                    named == floor || known.contains(&named.as_str()),
+                    "{} knows {named}, which {floor} must not",
+                    file.display()
+                );
+            }
+        }
+        seen.insert(floor);
+    }
+    assert_eq!(seen.len(), FLOORS.len(), "each floor is there: {seen:?}");
+}
+
+/// What stands behind `crate::`.
+fn paths(text: &str) -> BTreeSet<String> {
+    text.split("crate::")
+        .skip(1)
+        .map(|rest| {
+            rest.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect::<String>()
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            collect(&entry.unwrap().path(), files);
+        }
+    } else {
+        files.push(path.to_owned());
+    }
+}
