@@ -157,7 +157,7 @@ impl Link {
         self.has_password.load(Ordering::Relaxed)
     }
 
-    /// PasswordSource are made, and expire.
+    /// Passwords are made, and expire.
     pub(crate) fn makes_passwords(&self) -> bool {
         self.command.is_some()
     }
