@@ -75,7 +75,7 @@ pub(crate) struct Form {
     pub(crate) pattern: bool,
     /// The column's own comparison does not mind the case (citext, NOCASE, `_ci`).
     pub(crate) folds: bool,
-    /// … but knows only the letters of ASCII (SQLite).
+    /// That, or `lower()` knows only the letters of ASCII (SQLite, PostgreSQL where `LC_CTYPE` is C).
     pub(crate) ascii: bool,
     /// The first rows are asked for with all that tie with the last of them (PostgreSQL 13), and only those
     /// are put in order: the planner, left to order by the id as well, may sort all rows that match.

@@ -10,6 +10,8 @@ mod certificates;
 mod changes;
 mod exact;
 mod faults;
+#[cfg(target_os = "linux")]
+mod folding;
 mod kept;
 #[cfg(target_os = "linux")]
 mod link;

@@ -3,7 +3,11 @@
 use secrecy::SecretString;
 use understudy_directory::DirectoryConfig;
 use understudy_directory::Query;
+#[cfg(target_os = "linux")]
+use understudy_directory::Tier;
 
+#[cfg(target_os = "linux")]
+use crate::story::search;
 use crate::story::{backwards, pages, query};
 
 const COLUMNS: usize = 400;
@@ -72,6 +76,56 @@ async fn on_postgres() {
     server.sql("postgres", &format!("CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'"));
     server.sql("postgres", &format!("{} GRANT SELECT ON wide TO reader", table("text")));
     all_of_it_is_shown_and_found(server.url("reader", "postgres"), "id").await;
+}
+
+/// As many columns as PostgreSQL takes; and a view of them, of which nobody can tell what its indexes are on.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn as_wide_as_postgres_allows() {
+    let server = understudy_test_support::postgres::PostgresServer::start();
+    server.sql("postgres", &format!("CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'"));
+    let fields: Vec<String> = (0..1597).map(|at| format!("field_number_{at}")).collect();
+    let columns: Vec<String> = fields.iter().map(|name| format!("{name} smallint")).collect();
+    server.sql(
+        "postgres",
+        &format!(
+            "CREATE TABLE widest (id int PRIMARY KEY, email text, created_at timestamptz, {});
+             INSERT INTO widest (id, email, field_number_1596)
+                 SELECT i, 'user' || i || '@example.com', i FROM generate_series(1, 300) i;
+             CREATE INDEX ON widest (lower(email) text_pattern_ops); CREATE INDEX ON widest (created_at);
+             CREATE INDEX ON widest (field_number_1596); ANALYZE widest;
+             CREATE VIEW widest_view AS SELECT * FROM widest; GRANT SELECT ON widest, widest_view TO reader",
+            columns.join(", ")
+        ),
+    );
+    for table in ["widest", "widest_view"] {
+        let part = DirectoryConfig {
+            table: table.into(),
+            email: Some("email".into()),
+            name: None,
+            created_at: Some("created_at".into()),
+            columns: fields.clone(),
+            ..crate::part(server.url("reader", "postgres"))
+        };
+        let directory = directory::open(&part, Some(&SecretString::from(PASSWORD))).await.unwrap();
+        let info = directory.info();
+        assert_eq!(info.columns.len(), 1600, "{table}");
+        let is_served = |tier, column: &str| {
+            info.services.iter().any(|one| one.tier == tier && one.column == column && one.index.is_some())
+        };
+        assert!(is_served(Tier::All, "created_at") && is_served(Tier::Id, "id"), "{table}");
+        assert!(is_served(Tier::Email, "email") && is_served(Tier::Prefix, "email"), "{table}");
+        let sortable: Vec<&str> =
+            info.columns.iter().filter(|one| one.sortable).map(|one| one.name.as_str()).collect();
+        if table == "widest" {
+            assert_eq!(sortable, ["id", "field_number_1596", "created_at"]);
+        }
+        let page = search(&*directory, &query("USER77@")).await;
+        assert_eq!(page.rows.len(), 1, "{table}");
+        assert_eq!(page.rows[0].cells.len(), 1600, "{table}");
+        assert!(page.rows[0].cells.iter().flatten().any(|cell| cell == "77"), "{table}");
+        directory.close().await;
+    }
 }
 
 #[cfg(target_os = "linux")]

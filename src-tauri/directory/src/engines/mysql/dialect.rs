@@ -143,8 +143,14 @@ impl Dialect for MySql {
             let value = statement.bind('?', Value::Text(text.to_owned()));
             kept.holds(&value, text, |value| format!("{} = {value}", expression(column, form)))
         };
-        if form.any_case(text) {
-            return same(statement, &if form.lower { text.to_lowercase() } else { text.to_owned() });
+        if form.lower {
+            // The server knows the lower case of its own column.
+            let value = statement.bind('?', Value::Text(text.to_owned()));
+            return kept
+                .holds(&value, text, |_| format!("{} = {}", expression(column, form), kept.lowered(&value)));
+        }
+        if form.folds {
+            return same(statement, text);
         }
         // The index minds the case: as it was typed, and as addresses are mostly kept.
         let typed = same(statement, text);
@@ -153,8 +159,14 @@ impl Dialect for MySql {
     }
 
     fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
-        let (false, MyType::Text(kept)) = (form.lower, &column.db_type) else {
-            // LIKE is not served by an index on an expression: a range is.
+        if let (true, MyType::Text(kept)) = (form.lower, &column.db_type) {
+            // LIKE is not served by an index on an expression: a range is. It is compared byte by byte.
+            let expression = expression(column, form);
+            let from = kept.lowered(&statement.bind('?', Value::Text(text.to_owned())));
+            let to = kept.lowered(&statement.bind('?', Value::Text(text.to_owned())));
+            return format!("({expression} >= {from} AND {expression} < CONCAT({to}, {}))", kept.last());
+        }
+        let MyType::Text(kept) = &column.db_type else {
             let expression = expression(column, form);
             let mut range =
                 vec![format!("{expression} >= {}", statement.bind('?', Value::Text(text.to_owned())))];
@@ -251,6 +263,16 @@ impl Text {
         let there_and_back =
             format!("CONVERT(CONVERT({value} USING {}) USING utf8mb4)", self.charset.as_str());
         format!("({condition} AND CAST({there_and_back} AS BINARY) = CAST({value} AS BINARY))")
+    }
+
+    /// A bound text as the server puts the column's own texts in lower case.
+    fn lowered(&self, value: &str) -> String {
+        format!("LOWER(CONVERT({value} USING {}) COLLATE {})", self.charset.as_str(), self.collation.as_str())
+    }
+
+    /// Sorts, byte by byte, behind every text that goes on; for [`Text::is_unicode`].
+    fn last(&self) -> &'static str {
+        if self.is_utf8mb4() { "_utf8mb4 x'F48FBFBF'" } else { "_utf8mb3 x'EFBFBF'" }
     }
 
     /// A bound text in the column's own character set: of two sets MySQL would convert the column, and

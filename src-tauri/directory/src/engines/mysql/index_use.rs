@@ -67,7 +67,8 @@ impl Indexes<'_> {
         let order = in_order.filter(|_| column.db_type.is_ordered_as_it_is());
         Access {
             equals: served(lower, lowered.clone()).or_else(|| served(form, equal)),
-            prefix: served(lower, lowered).or_else(|| served(form, order.clone())),
+            prefix: served(lower, lowered.filter(|_| text.is_unicode()))
+                .or_else(|| served(form, order.clone())),
             // FULLTEXT finds words, not texts within words; its ngrams leave out stop words.
             contains: None,
             order: served(plain, order),

@@ -65,6 +65,11 @@ impl Text {
         self.is_utf8mb4() && ends.iter().any(|end| self.collation.as_str() == format!("utf8mb4{end}"))
     }
 
+    /// The last of its characters is known.
+    pub(crate) fn is_unicode(&self) -> bool {
+        matches!(self.charset.as_str(), "utf8mb4" | "utf8mb3" | "utf8")
+    }
+
     /// It can hold every character there is, as what is compared with it does.
     pub(crate) fn is_utf8mb4(&self) -> bool {
         self.charset.as_str() == "utf8mb4"

@@ -3,6 +3,8 @@
 //! Everything comes as text (or a truth as `true`/`false`), so that no decoder depends on a version.
 
 use crate::schema::bytes::Bytes;
+use std::collections::HashSet;
+
 use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -26,6 +28,10 @@ pub(crate) struct PgType {
     pub(crate) bytewise: bool,
     /// Its collation takes texts for equal that are not the same; it knows no patterns.
     pub(crate) nondeterministic: bool,
+    /// `lower()` leaves all letters as they are but those of ASCII.
+    pub(crate) folds_ascii: bool,
+    /// Schema and name of its collation, where that is not the database's.
+    pub(crate) collation: Option<(CatalogueName, CatalogueName)>,
 }
 
 /// What was found, and what is known of its size.
@@ -34,6 +40,9 @@ pub(crate) struct Found {
     /// The planner's estimate; `None`: never analysed, or a view.
     pub(crate) estimated_rows: Option<u64>,
     pub(crate) oid: String,
+    /// The columns that its indexes, or those of its partitions, have anything to do with; `None` for a view, where they
+    /// may have other names.
+    pub(crate) indexed: Option<HashSet<String>>,
     /// A view, or another server's table: it has no indexes of its own.
     pub(crate) is_view: bool,
     /// Its indexes are those of its partitions.
@@ -79,15 +88,47 @@ const COLUMNS: &str = "
            has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
            (c.collname IN ('C', 'POSIX') OR c.collname = 'default' AND d.datcollate IN ('C', 'POSIX')
              AND coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') = 'c') IS TRUE AS bytewise,
-           NOT coalesce((to_jsonb(c) ->> 'collisdeterministic')::bool, true) AS nondeterministic
+           NOT coalesce((to_jsonb(c) ->> 'collisdeterministic')::bool, true) AS nondeterministic,
+           (c.collctype IN ('C', 'POSIX') OR to_jsonb(c) ->> 'colllocale' = 'C'
+             OR coalesce(c.collname, 'default') = 'default' AND own.folds_ascii) IS TRUE AS folds_ascii,
+           own.folds_ascii AS database_folds_ascii,
+           cn.nspname::text AS collation_schema, nullif(c.collname, 'default')::text AS collation
     FROM pg_attribute a
     JOIN plain ON plain.attnum = a.attnum
     JOIN pg_type t ON t.oid = plain.type AND t.typtype <> 'd'
     JOIN pg_namespace tn ON tn.oid = t.typnamespace
     JOIN pg_database d ON d.datname = current_database()
+    CROSS JOIN LATERAL (
+        SELECT CASE coalesce(to_jsonb(d) ->> 'datlocprovider', 'c')
+                   WHEN 'c' THEN d.datctype IN ('C', 'POSIX')
+                   WHEN 'b' THEN to_jsonb(d) ->> 'datlocale' = 'C'
+                   ELSE false
+               END IS TRUE AS folds_ascii
+    ) own
     LEFT JOIN pg_collation c ON c.oid = a.attcollation
+    LEFT JOIN pg_namespace cn ON cn.oid = c.collnamespace
     WHERE a.attrelid = $1::oid
     ORDER BY a.attnum";
+
+/// Of tables that inherit from it as well, such as its partitions. What an expression or a condition reads is known by
+/// what its index depends on. <https://www.postgresql.org/docs/current/catalog-pg-depend.html>
+const INDEXED: &str = "
+    WITH RECURSIVE family (oid) AS (
+        SELECT $1::oid
+        UNION
+        SELECT i.inhrelid FROM pg_inherits i JOIN family f ON f.oid = i.inhparent
+    )
+    SELECT DISTINCT a.attname::text
+    FROM family f
+    JOIN pg_index i ON i.indrelid = f.oid
+    CROSS JOIN LATERAL (
+        SELECT unnest(i.indkey::int2[])::int4
+        UNION
+        SELECT d.refobjsubid FROM pg_depend d
+        WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = f.oid
+    ) part (attnum)
+    JOIN pg_attribute a ON a.attrelid = f.oid AND a.attnum = part.attnum";
 
 /// Extensions may be in a schema of their own that is not on the search path.
 const TRIGRAMS: &str = "
@@ -124,8 +165,10 @@ pub(crate) async fn read(connection: &mut PgConnection, part: &DirectoryConfig, 
         .map_err(failed)?;
     let mut columns = Vec::with_capacity(rows.len());
     let mut unreadable = Vec::new();
+    let mut folds_ascii = false;
     for row in &rows {
         let column = column(row).map_err(failed)?;
+        folds_ascii = row.try_get("database_folds_ascii").map_err(failed)?;
         if !row.try_get::<bool, _>("readable").map_err(failed)? && is_used(part, column.name.as_str()) {
             unreadable.push(column.name.as_str().to_owned());
         }
@@ -159,10 +202,19 @@ pub(crate) async fn read(connection: &mut PgConnection, part: &DirectoryConfig, 
             name: catalogue("text"),
             bytewise: false,
             nondeterministic: false,
+            folds_ascii,
+            collation: None,
         };
         (column.kind == FieldKind::Json).then(text)
     });
     let estimate: Option<String> = relation.try_get("estimate").map_err(failed)?;
+    let is_view: bool = relation.try_get("is_view").map_err(failed)?;
+    let indexed = if is_view {
+        None
+    } else {
+        let indexed = sqlx::query_scalar::<_, String>(INDEXED).bind(oid.clone()).persistent(false);
+        Some(indexed.fetch_all(&mut *connection).await.map_err(failed)?.into_iter().collect())
+    };
     let trigrams = sqlx::query_scalar(TRIGRAMS).persistent(false).fetch_optional(&mut *connection).await;
     Ok(Found {
         table: Table {
@@ -172,7 +224,8 @@ pub(crate) async fn read(connection: &mut PgConnection, part: &DirectoryConfig, 
         },
         estimated_rows: estimate.as_deref().and_then(whole_rows),
         oid,
-        is_view: relation.try_get("is_view").map_err(failed)?,
+        indexed,
+        is_view,
         is_partitioned: relation.try_get::<String, _>("kind").map_err(failed)? == "p",
         trigrams: trigrams.map_err(failed)?,
     })
@@ -220,6 +273,8 @@ fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
 
 fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
     let type_name: String = row.try_get("type_name")?;
+    let schema: Option<String> = row.try_get("collation_schema")?;
+    let collation: Option<String> = row.try_get("collation")?;
     Ok(TableColumn {
         name: CatalogueName::of_row(row, "name")?,
         kind: kind(&type_name),
@@ -233,6 +288,10 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
             name: CatalogueName::of_row(row, "type_name")?,
             bytewise: row.try_get("bytewise")?,
             nondeterministic: row.try_get("nondeterministic")?,
+            folds_ascii: row.try_get("folds_ascii")?,
+            collation: schema.zip(collation).map(|(schema, name)| {
+                (CatalogueName::double_quoted(schema), CatalogueName::double_quoted(name))
+            }),
         },
     })
 }

@@ -126,14 +126,18 @@ impl Dialect for Postgres {
                 any_text(statement, column, texts)
             }
             _ => {
-                let text = statement.bind('$', Value::Text(text.to_owned()));
-                format!("lower({}) = lower({text})", as_text(column))
+                format!("lower({}) = {}", as_text(column), lowered(statement, column, text.to_owned()))
             }
         }
     }
 
     fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
         let expression = expression(column, form);
+        if form.lower {
+            // The server knows the lower case of its own column, and makes the range of the pattern.
+            let pattern = lowered(statement, column, Match::Prefix.pattern(text));
+            return format!("{expression} LIKE {pattern}");
+        }
         let (from, before) = if form.pattern { ("~>=~", "~<~") } else { (">=", "<") };
         let first = statement.bind('$', Value::Text(text.to_owned()));
         let mut condition = format!("{expression} {from} {first}");
@@ -171,7 +175,7 @@ impl Dialect for Postgres {
         let text = bytes.as_deref().unwrap_or(text);
         let form = column.access.contains.as_ref().map(|served| served.form).unwrap_or_default();
         if form.lower {
-            let pattern = statement.bind('$', Value::Text(how.pattern(&text.to_lowercase())));
+            let pattern = lowered(statement, column, how.pattern(text));
             return format!("{} LIKE {pattern}", expression(column, form));
         }
         let pattern = statement.bind('$', Value::Text(how.pattern(text)));
@@ -204,6 +208,18 @@ pub(crate) fn expression(column: &Column, form: Form) -> String {
         Form { lower: true, .. } => format!("lower({})", as_text(column)),
         Form { pattern: true, .. } => as_text(column),
         _ => qualified(column),
+    }
+}
+
+/// A bound text in lower case, as the server makes it of the column's own texts.
+fn lowered(statement: &mut Statement, column: &Column, text: String) -> String {
+    let text = statement.bind('$', Value::Text(text));
+    match &column.db_type.collation {
+        // Compared by the database's own: see [`text_of`].
+        Some((schema, name)) if !column.db_type.nondeterministic && column.within.is_none() => {
+            format!("lower({text} COLLATE {}.{})", quoted(schema), quoted(name))
+        }
+        _ => format!("lower({text})"),
     }
 }
 
@@ -322,7 +338,7 @@ fn typed(statement: &mut Statement, column: &Column, value: Value) -> String {
 /// `2024-01-02T03:04:05.6Z`. What has no such form (infinity, years BC, plain dates) stays.
 pub(crate) fn rfc3339(text: String) -> String {
     match text.split_once(' ') {
-        Some((date, time)) if !time.contains(' ') => {
+        Some((date, time)) if !time.contains(' ') && time.starts_with(|char: char| char.is_ascii_digit()) => {
             let time = time.strip_suffix("+00").map_or_else(|| time.to_owned(), |time| format!("{time}Z"));
             format!("{date}T{time}")
         }
@@ -342,6 +358,8 @@ mod tests {
     #[test]
     fn times_become_rfc_3339_where_they_can() {
         for (postgres, expected) in [
+            ("0044-03-15 BC", "0044-03-15 BC"),
+            ("0044-03-15 12:00:00+00 BC", "0044-03-15 12:00:00+00 BC"),
             ("2024-01-02 03:04:05.678901+00", "2024-01-02T03:04:05.678901Z"),
             ("2024-01-02 03:04:05", "2024-01-02T03:04:05"),
             ("9999-12-31 23:59:59.999999+00", "9999-12-31T23:59:59.999999Z"),

@@ -72,7 +72,7 @@ impl PostgresDirectory {
             let mut mapping = Mapping::new(part, &found.table)?;
             // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
             let version = version.split(' ').next().unwrap_or_default();
-            index_use::find(&mut reading, &mut mapping, version).await?;
+            index_use::find(&mut reading, &mut mapping, found.indexed.as_ref(), version).await?;
             reading.watch(&mapping.table).await;
             let guarded = row_security::read(&mut reading, &found.oid).await;
             let cautions: Vec<Caution> = guarded.iter().filter_map(row_security::Guarded::caution).collect();

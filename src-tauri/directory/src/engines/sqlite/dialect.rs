@@ -112,8 +112,8 @@ impl Dialect for Sqlite {
 
     fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
         let expression = expression(column, form);
-        // NOCASE compares as if all were in lower case.
-        let text = if form.folds { text.to_ascii_lowercase() } else { text.to_owned() };
+        // NOCASE compares as if all were in lower case, and `lower()` makes it so, both of ASCII alone.
+        let text = if form.folds || form.lower { text.to_ascii_lowercase() } else { text.to_owned() };
         let mut range = vec![format!("{expression} >= {}", statement.bind('?', Value::Text(text.clone())))];
         range.extend(
             behind(&text).map(|text| format!("{expression} < {}", statement.bind('?', Value::Text(text)))),
