@@ -33,8 +33,19 @@ fn says(error: &DirectoryError, message: &str, next: &str) {
 /// A user for each way to log in, all of one password.
 fn of_many_ways(authority: &Authority) -> PostgresServer {
     let mut server = postgres();
-    for user in ["clear", "ldap", "radius", "pam", "gss", "ident", "md5", "rejected", "only_tls", "only_open"]
-    {
+    for user in [
+        "clear",
+        "ldap",
+        "radius",
+        "pam",
+        "gss",
+        "ident",
+        "md5",
+        "rejected",
+        "only_tls",
+        "only_open",
+        "certified",
+    ] {
         let hash = if user == "md5" { "md5" } else { "scram-sha-256" };
         server.sql(
             "postgres",
@@ -44,7 +55,7 @@ fn of_many_ways(authority: &Authority) -> PostgresServer {
             ),
         );
     }
-    let rules: [(&str, &str, &str); 10] = [
+    let rules: [(&str, &str, &str); 11] = [
         ("host", "clear", "password"),
         ("host", "ldap", "ldap ldapserver=127.0.0.1 ldapport=9 ldapprefix=\"cn=\" ldapsuffix=\"\""),
         ("host", "radius", "radius radiusservers=127.0.0.1 radiusports=9 radiussecrets=x"),
@@ -55,6 +66,7 @@ fn of_many_ways(authority: &Authority) -> PostgresServer {
         ("host", "rejected", "reject"),
         ("hostssl", "only_tls", "scram-sha-256"),
         ("hostnossl", "only_open", "scram-sha-256"),
+        ("hostssl", "certified", "scram-sha-256 clientcert=verify-ca"),
     ];
     let lines = rules.map(|(kind, user, method)| format!("{kind} all by_{user} 127.0.0.1/32 {method}\n"));
     server.certify(&authority.sign("localhost"), &authority.certificate());
@@ -105,8 +117,19 @@ async fn postgres_lets_in_by_many_ways_or_says_why_not() {
     assert_eq!(error.statement.as_deref(), Some("hostssl \"postgres\" \"by_gss\" all scram-sha-256"));
 
     says(&fails(&at("ident", certain)).await, "refused the login", "peer, ident");
-    for user in ["rejected", "unheard_of"] {
-        says(&fails(&at(user, certain)).await, "refused the login", "No rule of the server's");
+    says(&fails(&at("unheard_of", certain)).await, "refused the login", "No rule of the server's");
+    // Nothing that was said of encryption helps against either of these.
+    for (user, next) in [("rejected", "(reject)"), ("certified", "Some(\"The server asks for a certificate")]
+    {
+        for way in [open_way, encrypted, certain] {
+            let error = fails(&at(user, way)).await;
+            if user == "certified" && way == open_way {
+                says(&error, "refused the login", "sslmode=verify-full");
+            } else {
+                says(&error, "refused the login", next);
+                assert!(!error.hint.as_deref().unwrap_or_default().contains("sslmode"), "{error}");
+            }
+        }
     }
     says(&fails(&at("only_tls", open_way)).await, "refused the login", "without encryption");
     ada_is_there(&*open(&at("only_tls", encrypted)).await).await;
@@ -151,6 +174,79 @@ async fn nothing_is_said_to_a_postgres_that_asks_for_what_it_may_not_have() {
         says(&error, message, next);
         assert_eq!(heard.recv().unwrap(), b"", "{message}: not a word more");
         assert!(heard.try_recv().is_err(), "and it is not tried again");
+    }
+}
+
+/// Says this in place of a login, as a server, a pooler or a hosted database does.
+fn postgres_that_refuses(code: &'static str, said: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let mut length = [0; 4];
+            if client.read_exact(&mut length).is_err() {
+                continue;
+            }
+            let mut startup = vec![0; u32::from_be_bytes(length) as usize - 4];
+            client.read_exact(&mut startup).unwrap();
+            let fields = format!("SFATAL\0VFATAL\0C{code}\0M{said}\0\0");
+            let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+            client.write_all(&[b"E", &length[..], fields.as_bytes()].concat()).unwrap();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn what_poolers_and_hosted_databases_say_is_a_refused_login_with_a_next_step() {
+    let refused = "refused the login";
+    for (code, said, message, next) in [
+        ("XX000", "Tenant or user not found", refused, "postgres.<project reference>"),
+        ("XX000", "Control plane request failed: endpoint is disabled", refused, "Enable its endpoint"),
+        (
+            "08P01",
+            "Endpoint ID is not specified. Either please upgrade the postgres client library (libpq) for SNI support",
+            refused,
+            "options=endpoint%3D",
+        ),
+        (
+            "08P01",
+            "unsupported startup parameter: extra_float_digits",
+            refused,
+            "ignore_startup_parameters in pgbouncer.ini",
+        ),
+        ("08P01", "SSL required", refused, "sslmode=verify-full"),
+        ("08P01", "no such user: reader", refused, "auth_file"),
+        (
+            "08P01",
+            "no more connections allowed (max_client_conn)",
+            "takes no more connections",
+            "pooler's limit",
+        ),
+        ("XX000", "MaxClientsInSessionMode: max clients reached", "takes no more connections", "pool size"),
+        (
+            "53300",
+            "no more connections allowed (max_client_conn)",
+            "takes no more connections",
+            "pooler's limit",
+        ),
+        // What nobody has met yet is a refused login too.
+        ("XX000", "Circuit breaker open", refused, "host and port are right"),
+        ("08P01", "server login has been failing", refused, "host and port are right"),
+    ] {
+        let port = postgres_that_refuses(code, said);
+        // Nobody waits so long: it has answered.
+        let part = DirectoryConfig {
+            patience: 300,
+            ..part(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))
+        };
+        says(&fails(&part).await, message, next);
+    }
+    for code in ["08P01", "3D000"] {
+        let port = postgres_that_refuses(code, "no such database: acme");
+        let error = fails(&part(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))).await;
+        assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
+        assert!(error.to_string().contains("a pooler knows databases by"), "{error}");
     }
 }
 

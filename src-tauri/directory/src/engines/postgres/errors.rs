@@ -10,6 +10,7 @@ use sqlx::postgres::PgDatabaseError;
 
 use crate::config::DirectoryConfig;
 use crate::engines::postgres::connect::EXAMPLE;
+use crate::engines::postgres::refusals;
 use crate::error::{DirectoryCode, DirectoryError};
 use crate::faults::ASK_ADMINISTRATOR;
 use crate::faults::{locked, timed_out};
@@ -168,6 +169,9 @@ pub(crate) fn of_login(
     if let Some(shut_out) = refusal.and_then(|refusal| shut_out(refusal, part, user, database)) {
         return shut_out;
     }
+    if let Some(told) = refusal.and_then(|refusal| refusals::told(refusal.message(), refusal.code(), part)) {
+        return told;
+    }
     let Some(refusal) = refusal.filter(|refusal| refusal.code() == "28000") else {
         return of(error, part, link);
     };
@@ -190,22 +194,33 @@ pub(crate) fn of_login(
              database administrator for a line with scram-sha-256 in pg_hba.conf, above the others."
                 .to_owned()
         }
-        (_, Met { privacy, .. }) => {
-            let how = match privacy {
-                Privacy::Open => "without encryption; perhaps it only lets in with it: sslmode=verify-full",
-                Privacy::Encrypted | Privacy::Certain => {
-                    "encrypted; perhaps it only lets in without (hostnossl): sslmode=disable"
-                }
-            };
-            format!(
-                "No rule of the server's lets this user in from here. The connection was {how}. If the server asks for a \
-                 certificate, name it: sslcert= and sslkey=. Otherwise ask your database administrator for a line in \
-                 pg_hba.conf."
-            )
-        }
+        (_, Met { privacy, .. }) => no_rule(refusal.message(), privacy).to_owned(),
     };
     let error = from_sqlx(error, part).hint(hint);
     if met.asked && link.has_password() { link.refusal(error.wants_password()) } else { error }
+}
+
+/// What to do where the server has looked through `pg_hba.conf` and lets nobody in. The name of that file stands in what
+/// it says in any language, but where it only misses a certificate.
+fn no_rule(said: &str, privacy: Privacy) -> &'static str {
+    if !said.contains("pg_hba.conf") {
+        return "The server asks for a certificate of the client's that its own authority has signed, beside the login. \
+                Name it in directory.url: sslcert= and sslkey=";
+    }
+    if said.starts_with("pg_hba.conf rejects") {
+        return "A rule of the server's refuses this user from here (reject). Ask your database administrator which users \
+                and addresses pg_hba.conf lets in.";
+    }
+    match privacy {
+        Privacy::Open => {
+            "No rule of the server's lets this user in from here without encryption; perhaps it only lets in with it: \
+             sslmode=verify-full. Otherwise ask your database administrator for a line in pg_hba.conf."
+        }
+        Privacy::Encrypted | Privacy::Certain => {
+            "No rule of the server's lets this user in from here. Ask your database administrator for a line in \
+             pg_hba.conf. If there is one without encryption only (hostnossl), it takes sslmode=disable."
+        }
+    }
 }
 
 /// It will let in once it has started.

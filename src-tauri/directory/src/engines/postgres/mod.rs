@@ -8,6 +8,7 @@ mod discovery;
 pub(crate) mod errors;
 mod index_use;
 mod reading;
+mod refusals;
 mod row_security;
 
 use std::sync::Arc;

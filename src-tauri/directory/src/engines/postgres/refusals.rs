@@ -1,0 +1,107 @@
+//! What poolers and hosted databases say in place of a login: in English, and with a SQLSTATE that says little, so that
+//! they are known by their words. What PostgreSQL itself says is in `errors`.
+//!
+//! <https://www.pgbouncer.org/config.html>, <https://neon.com/docs/connect/connection-errors>,
+//! <https://supabase.com/docs/guides/troubleshooting>
+
+use crate::config::DirectoryConfig;
+use crate::engines::postgres::errors::place;
+use crate::error::{DirectoryCode, DirectoryError};
+
+/// What is at fault, and so how it is told.
+#[derive(Clone, Copy)]
+enum Fault {
+    Login,
+    Password,
+    Database,
+    Room,
+}
+
+struct Refusal {
+    fault: Fault,
+    /// In lower case; any of them.
+    words: &'static [&'static str],
+    hint: &'static str,
+}
+
+const KNOWN: [Refusal; 8] = [
+    Refusal {
+        fault: Fault::Login,
+        words: &["tenant or user not found", "enoidentifier", "no tenant identifier"],
+        hint: "Supabase's pooler tells projects apart by the user name: postgres.<project reference>, or \
+               <role>.<project reference>. Copy the user and the host, which has the project's region, from Connect in \
+               the project's dashboard.",
+    },
+    Refusal {
+        fault: Fault::Login,
+        words: &["endpoint id is not specified"],
+        hint: "Neon tells databases apart by the name of the host, which only arrives with TLS: use the host name from \
+               its console with sslmode=verify-full, or add options=endpoint%3D<endpoint ID>, the first part of that \
+               name.",
+    },
+    Refusal {
+        fault: Fault::Login,
+        words: &["endpoint is disabled", "endpoint could not be found", "control plane request failed"],
+        hint: "Neon does not start this database. Enable its endpoint (compute) in the console, or copy the URL of the \
+               one that is in use from there.",
+    },
+    Refusal {
+        fault: Fault::Login,
+        words: &["unsupported startup parameter"],
+        hint: "PgBouncer passes on no setting that it does not know. Remove it from directory.url (options=), or ask \
+               your database administrator to list it in ignore_startup_parameters in pgbouncer.ini.",
+    },
+    Refusal {
+        fault: Fault::Login,
+        words: &["ssl required", "ssl connection is required", "tls required", "connection is insecure"],
+        hint: "Say sslmode=verify-full in directory.url.",
+    },
+    Refusal {
+        fault: Fault::Room,
+        words: &[
+            "no more connections allowed",
+            "max_client_conn",
+            "max clients reached",
+            "max client connections reached",
+        ],
+        hint: "Try again in a moment, or raise the pooler's limit (max_client_conn of PgBouncer, the pool size of a \
+               hosted database).",
+    },
+    Refusal {
+        fault: Fault::Database,
+        words: &["no such database"],
+        hint: "Check the database name at the end of directory.url: a pooler knows databases by the names in its own \
+               settings.",
+    },
+    Refusal {
+        fault: Fault::Password,
+        words: &["no such user", "auth failed"],
+        hint: "Check the user name in directory.url and the stored database password: a pooler has its own list of \
+               users (auth_file, auth_query).",
+    },
+];
+
+/// `said` with this SQLSTATE, in place of a login; `None` where that is PostgreSQL's own to tell.
+pub(crate) fn told(said: &str, code: &str, part: &DirectoryConfig) -> Option<DirectoryError> {
+    let (place, said) = (place(part), said.trim_end_matches('.'));
+    let lower = said.to_lowercase();
+    let known = KNOWN.iter().find(|known| known.words.iter().any(|words| lower.contains(words)));
+    let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
+    let Some(Refusal { fault, hint, .. }) = known else {
+        // Neither is what a server says who only lets somebody in.
+        let is_unusual = code.starts_with("08") || code.starts_with("XX");
+        return is_unusual.then(|| {
+            refused(format!("{place} refused the login: {said} (SQLSTATE {code}).")).hint(
+                "A server, a pooler or a proxy answers there, so host and port are right. Check user and database name in \
+                 directory.url, or ask whoever runs it.",
+            )
+        });
+    };
+    let error = match fault {
+        Fault::Login => refused(format!("{place} refused the login: {said}.")),
+        Fault::Password => refused(format!("{place} refused the login: {said}.")).wants_password(),
+        Fault::Room => refused(format!("{place} takes no more connections: {said}.")),
+        Fault::Database => DirectoryError::new(DirectoryCode::Mismatch, format!("{place}: {said}.")),
+    };
+    Some(error.hint(*hint))
+}
