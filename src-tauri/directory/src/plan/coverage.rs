@@ -24,7 +24,7 @@ pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A)
             column: names.join(", "),
             index: served.map(|served| served.index.clone()),
             note: served.and(note).map(str::to_owned),
-            advice: if complete { None } else { advise.index(tier, columns) },
+            advice: if complete { None } else { advise.index(wanted(mapping, tier, columns), columns) },
         });
     };
     let minds_case = |served: Option<&Served>| {
@@ -53,4 +53,10 @@ pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A)
         say(Tier::Contains, &unserved, None, None);
     }
     services
+}
+
+/// The tier whose index serves this one as well: the unique one that the id needs orders the list by it.
+fn wanted<T: Clone>(mapping: &Mapping<T>, tier: Tier, columns: &[&TableColumn<T>]) -> Tier {
+    let is_id = columns.iter().all(|column| column.name == mapping.id().name);
+    if tier == Tier::All && is_id && mapping.id().access.equals.is_none() { Tier::Id } else { tier }
 }

@@ -1,6 +1,8 @@
 //! Accounts and databases that let nobody in for now: what is told of them is so, and what is advised puts it right.
 
+use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
+use understudy_directory::Query;
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_test_support::mariadb::MariaDbServer;
 
@@ -49,6 +51,60 @@ async fn an_account_that_mariadb_keeps_out_is_told_apart_from_a_wrong_password()
     let error = fails(&users).await;
     is_refused(&error, "blocked after too many wrong passwords");
     the_advice_helps(&server, &users, &error).await;
+}
+
+#[tokio::test]
+async fn what_mariadb_lets_an_account_do_in_an_hour_and_by_its_roles_is_told() {
+    let server = mariadb();
+    let users = part(server.url(READER, "acme"));
+    server.sql("mysql", &format!("ALTER USER {READER}@'%' WITH MAX_QUERIES_PER_HOUR 2"));
+    let error = fails(&users).await;
+    is_refused(&error, "within this hour");
+    assert!(error.statement.as_ref().unwrap().ends_with("WITH MAX_QUERIES_PER_HOUR 0"), "{error}");
+    the_advice_helps(&server, &users, &error).await;
+
+    // A role that has been granted counts for nothing until it is the default.
+    server.sql(
+        "mysql",
+        &format!(
+            "REVOKE ALL PRIVILEGES, GRANT OPTION FROM {READER}@'%'; CREATE ROLE support; GRANT SELECT ON acme.* TO support;
+             GRANT support TO {READER}@'%'"
+        ),
+    );
+    let error = fails(&users).await;
+    assert!(error.hint.as_ref().unwrap().contains("SET DEFAULT ROLE"), "{error}");
+    assert_eq!(error.secret, None, "{error}");
+    server.sql("mysql", &format!("SET DEFAULT ROLE support FOR {READER}@'%'"));
+    ada_is_there(&*open(&users).await).await;
+}
+
+/// Common after an administrator has left.
+#[tokio::test]
+async fn a_view_of_mariadb_whose_definer_is_gone_wants_no_password() {
+    let server = mariadb();
+    server.sql(
+        "acme",
+        "CREATE USER gone@'%'; GRANT SELECT ON acme.* TO gone@'%';
+         CREATE DEFINER = gone@'%' VIEW customers AS SELECT * FROM users",
+    );
+    let customers = DirectoryConfig { table: "customers".into(), ..part(server.url(READER, "acme")) };
+    ada_is_there(&*open(&customers).await).await;
+    // It opens, as its columns are known; only who reads it learns that nobody may.
+    let refused = async || {
+        let listed = open(&customers).await.search(&Query::first("", 50), &CancellationToken::new()).await;
+        listed.expect_err("its definer may not read the table")
+    };
+    server.sql("acme", "REVOKE SELECT ON acme.* FROM gone@'%'");
+    let error = refused().await;
+    assert_eq!((error.code, &error.secret), (DirectoryCode::Mismatch, &None), "{error}");
+    assert!(error.hint.as_ref().unwrap().contains("account that defined it may no longer"), "{error:?}");
+
+    server.sql("acme", "DROP USER gone@'%'");
+    let error = refused().await;
+    is_refused(&error, "that account no longer exists");
+    assert_eq!(error.secret, None, "the login went well");
+    server.sql("acme", "ALTER DEFINER = CURRENT_USER VIEW customers AS SELECT * FROM users");
+    ada_is_there(&*open(&customers).await).await;
 }
 
 #[tokio::test]

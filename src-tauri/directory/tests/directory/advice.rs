@@ -323,3 +323,40 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
         assert_eq!(service.index.is_some(), scans() == before, "{table}");
     }
 }
+
+/// Ranges of ids that no small number is in: the planner leaves out the partitions that a value is not in.
+#[tokio::test]
+async fn an_index_that_is_there_is_not_advised_again_nor_two_for_one() {
+    let server = server();
+    server.sql("postgres", "CREATE DATABASE big");
+    server.sql(
+        "big",
+        "CREATE TABLE big (id bigint PRIMARY KEY, email text) PARTITION BY RANGE (id);
+         CREATE TABLE big_0 PARTITION OF big FOR VALUES FROM (0) TO (1000);
+         CREATE TABLE big_1 PARTITION OF big FOR VALUES FROM (1000) TO (2000);
+         INSERT INTO big SELECT g, 'q' || g || '@x.y' FROM generate_series(1, 1500) g;
+         CREATE MATERIALIZED VIEW kept AS SELECT * FROM big; GRANT SELECT ON big, kept TO reader",
+    );
+    let directory = open(&part(&server, "reader", "big", "big")).await;
+    let id = directory.info().services.iter().find(|service| service.tier == Tier::Id).cloned().unwrap();
+    assert_eq!((id.index.is_some(), id.advice), (true, None));
+    assert!(search(&*directory, &query("1234")).await.rows.iter().any(|row| row.id == "1234"));
+    directory.close().await;
+
+    let kept = part(&server, "reader", "big", "kept");
+    let directory = open(&kept).await;
+    let on_id = |directory: &dyn Directory| {
+        let services = directory.info().services.clone().into_iter();
+        let mut advice: Vec<String> =
+            services.filter_map(|one| one.advice).filter(|one| one.contains("(\"id\")")).collect();
+        advice.dedup();
+        advice
+    };
+    let advice = on_id(&*directory);
+    assert_eq!(advice, [r#"CREATE UNIQUE INDEX CONCURRENTLY ON "public"."kept" ("id")"#]);
+    directory.close().await;
+    run(&server, "big", &advice[0]);
+    let directory = open(&kept).await;
+    assert!(on_id(&*directory).is_empty(), "it orders the list as well");
+    directory.close().await;
+}

@@ -515,6 +515,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
          CREATE TABLE `My App`.`we\"ird``. ?1 name` (`i\"d` int PRIMARY KEY, `; DROP TABLE ``x?2` varchar(50), KEY (`; DROP TABLE ``x?2`));
          INSERT INTO `My App`.`we\"ird``. ?1 name` VALUES (1, 'here');
          CREATE TABLE Users (id int PRIMARY KEY); CREATE TABLE orders (id int);
+         CREATE TABLE bare (id varchar(40) NOT NULL, email varchar(80) NOT NULL) COLLATE utf8mb4_general_ci;
          CREATE TABLE heap (id int PRIMARY KEY, made datetime, KEY (made)) ENGINE=MyISAM;
          CREATE TABLE parts (id int, made date NOT NULL, PRIMARY KEY (id, made)) PARTITION BY HASH (id) PARTITIONS 4;
          INSERT INTO parts SELECT seq, '2024-01-01' FROM seq_1_to_10; CREATE VIEW view AS SELECT id FROM parts;",
@@ -547,6 +548,26 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
         advice, "CREATE INDEX `heap_made` ON `names`.`heap` (`made`, `id`)",
         "MyISAM builds no index in place"
     );
+    // Nothing has an index: what is advised can be run, one after the other, and is enough.
+    let bare = DirectoryConfig {
+        search: Some(vec!["id".into(), "email".into()]),
+        email: Some("email".into()),
+        ..part(&url, "bare")
+    };
+    let directory = open(&bare).await;
+    let mut advice: Vec<String> =
+        directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
+    // As `check` prints them: each once.
+    advice.sort_unstable();
+    advice.dedup();
+    assert!(advice.iter().any(|statement| statement.contains("UNIQUE INDEX `bare_id`")), "{advice:?}");
+    for statement in advice {
+        server.sql("names", &statement);
+    }
+    let directory = open(&bare).await;
+    for service in &directory.info().services {
+        assert!(service.index.is_some() || service.tier == Tier::Contains, "{service:?}");
+    }
 
     let error = opening_fails(&part(&url, "users"), Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Mismatch);

@@ -30,26 +30,28 @@ impl Advise<MyType> for Indexes<'_> {
         let name = quoted(&column.name);
         let is_id = column.name == self.mapping.id().name;
         let minds_case = matches!(&column.db_type, MyType::Text(text) if !text.folds());
-        let indexed = match tier {
+        let (indexed, what) = match tier {
             Tier::Email | Tier::Prefix if minds_case && self.flavour == Flavour::MySql => {
-                format!("(lower({name}))")
+                (format!("(lower({name}))"), "_lower")
             }
             // There already, and MariaDB indexes no expressions.
             Tier::Email | Tier::Prefix if minds_case && column.access.equals.is_some() => return None,
-            _ => name,
+            _ => (name, ""),
         };
+        // One statement for each index: an id that is searched has the unique one.
+        let unique = is_id && what.is_empty() && column.access.equals.is_none();
         let tie = match (is_id, self.found.is_clustered) {
             (true, _) | (_, true) => String::new(),
             // Only the primary key stands in an index by itself.
             (false, false) => format!(", {}", quoted(&self.mapping.id().name)),
         };
         // Unique ones of a partitioned table need the columns that it is partitioned by.
-        let unique = if tier == Tier::Id && !self.found.is_partitioned { "UNIQUE " } else { "" };
+        let unique = if unique && !self.found.is_partitioned { "UNIQUE " } else { "" };
         // Other engines lock the table, whatever they are asked for.
         let how = if self.found.is_innodb { " ALGORITHM=INPLACE LOCK=NONE" } else { "" };
         Some(format!(
             "CREATE {unique}INDEX {} ON {} ({indexed}{tie}){how}",
-            index_name(self.found, column),
+            index_name(self.found, column, what),
             self.mapping.table
         ))
     }

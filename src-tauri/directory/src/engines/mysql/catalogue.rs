@@ -161,9 +161,10 @@ pub(crate) async fn read(reading: &mut Reading, part: &DirectoryConfig) -> Resul
     })
 }
 
-/// A name for an index on `column`, and its SQL: within the 64 characters that MySQL allows.
-pub(crate) fn index_name(found: &Found, column: &TableColumn<MyType>) -> String {
-    let plain = format!("{}_{}", found.table.name.as_str(), column.name.as_str());
+/// A name for an index on `column`, and its SQL: within the 64 characters that MySQL allows. `what` tells it from
+/// another index on the same column.
+pub(crate) fn index_name(found: &Found, column: &TableColumn<MyType>, what: &str) -> String {
+    let plain = format!("{}_{}{what}", found.table.name.as_str(), column.name.as_str());
     let shortened = |name: &str, most: usize| name.chars().take(most).collect::<String>();
     let names = (2..).map(|at| format!("{}_{at}", shortened(&plain, 60)));
     let taken = |name: &String| found.index_names.iter().any(|it| it.eq_ignore_ascii_case(name));

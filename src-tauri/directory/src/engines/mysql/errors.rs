@@ -79,15 +79,23 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
         ),
         1044 => refused(format!("{} does not let this user into the database: {said}.", place(part))).hint(
             "Check the database name at the end of directory.url, or let the database's administrator grant \
-             SELECT on a table of it.",
+             SELECT on a table of it. Where a role has been granted, it has to be the user's default: SET DEFAULT ROLE.",
         ),
         1049 | 1046 => DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", place(part)))
             .hint("Check the database name at the end of directory.url."),
         // A table, a column, or what a view or a function of theirs needs.
         1142 | 1143 | 1227 | 1370 => refused(format!("The database user may not read {}: {said}.", part.table))
-            .hint("Let the database's administrator grant SELECT on the columns that the connection names."),
-        // What a statement names is not there, or a view's own table is not. It was when the directory was opened.
-        1054 | 1146 | 1356 => DirectoryError::new(
+            .hint(
+                "Let the database's administrator grant SELECT on the columns that the connection names. Where a role \
+                 has been granted, it has to be the user's default: SET DEFAULT ROLE.",
+            ),
+        1356 => DirectoryError::new(DirectoryCode::Mismatch, format!("The view {} cannot be read: {said}.", part.table))
+            .hint(
+                "A table or column that it is made of was renamed or removed, or the account that defined it may no \
+                 longer read them. Ask your database administrator.",
+            ),
+        // What a statement names is not there. It was when the directory was opened.
+        1054 | 1146 => DirectoryError::new(
             DirectoryCode::Mismatch,
             format!("{} has changed since the database was opened: {said}.", part.table),
         )
@@ -100,6 +108,23 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
         1792 | 1290 | 1836 => {
             refused(format!("{} tried to write to the database: {said}.", part.table))
                 .hint("Understudy only reads. Name a table or view that can be read without writing.")
+        }
+        // What the account may do in an hour; the resource is called so in every language.
+        1226 if said.contains("_per_hour") => {
+            let resource = ["max_queries_per_hour", "max_updates_per_hour", "max_connections_per_hour"];
+            let resource = resource.into_iter().find(|name| said.contains(name));
+            let error = refused(format!(
+                "{} answers this account no more within this hour: {said}.",
+                place(part)
+            ));
+            match resource {
+                Some(name) => error.hint(OF_AN_ACCOUNT).statement(format!(
+                    "ALTER USER {} WITH {} 0",
+                    account(part),
+                    name.to_uppercase()
+                )),
+                None => error.hint("Try again later, or ask your database administrator to raise the limit."),
+            }
         }
         1040 | 1203 | 1226 => refused(format!("{} takes no more connections: {said}.", place(part)))
             .hint("Try again in a moment, or raise the connection limit of this database user."),
@@ -131,6 +156,30 @@ fn account(part: &DirectoryConfig) -> String {
     let user = url::Url::parse(&part.url).map(|url| url.username().to_owned()).unwrap_or_default();
     let user = percent_encoding::percent_decode_str(&user).decode_utf8_lossy();
     format!("'{}'@'%'", user.replace('\'', "''"))
+}
+
+/// A statement failed, after the login.
+pub(crate) fn of_statement(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> DirectoryError {
+    match number_of(&error) {
+        // The definer is named to nobody but administrators; for others it is the login's own number.
+        Some(1045 | 1449) => {
+            let said = error.as_database_error().map(|error| error.message().to_owned());
+            DirectoryError::new(
+                DirectoryCode::Refused,
+                format!(
+                    "{} cannot be read: it is a view that is read with the rights of the account that defined it, and \
+                     that account no longer exists.",
+                    part.table
+                ),
+            )
+            .hint(
+                "Ask your database administrator for another definer: SHOW CREATE VIEW tells how the view is made, and \
+                 ALTER DEFINER = … VIEW … makes it anew.",
+            )
+            .details(said.unwrap_or_default())
+        }
+        _ => of(error, part, link),
+    }
 }
 
 /// The same, for who knows whether there is a password, and where it comes from.

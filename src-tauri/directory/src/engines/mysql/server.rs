@@ -152,8 +152,8 @@ impl Server {
     pub(crate) async fn lend(self: &Arc<Self>) -> Result<Loan> {
         self.link.ready().await?;
         self.freshen(&self.pool).await?;
-        let acquired =
-            borrowing::acquire(&self.pool, || self.probe(), |error| self.failed(error), || self.part());
+        let login = |error| errors::of(error, &self.part(), &self.link);
+        let acquired = borrowing::acquire(&self.pool, || self.probe(), login, || self.part());
         Ok(Loan(Some(acquired.await?)))
     }
 
@@ -164,7 +164,7 @@ impl Server {
     }
 
     pub(crate) fn failed(&self, error: sqlx::Error) -> DirectoryError {
-        errors::of(error, &self.part(), &self.link)
+        errors::of_statement(error, &self.part(), &self.link)
     }
 
     /// Time is up: `busy` says of a server that still answers what it was too slow for.
