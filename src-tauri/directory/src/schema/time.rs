@@ -13,8 +13,23 @@ const BEYOND: i64 = 100_000_000_000_000_000;
 /// in the 27th century.
 const DIGITS: std::ops::Range<i64> = 19_700_101_000_000..22_000_101_000_000;
 
-/// Seconds, milliseconds or microseconds since 1970, by size; or a time's own digits.
+/// Small numbers that are seconds of nobody's database, as all of them are within 1970: years (`MySQL`'s YEAR), days
+/// since 4714 BC (julian days, as SQLite's `julianday()` counts them: 1858 to 2406), and days by their own digits,
+/// 20240131.
+const YEARS: std::ops::Range<i64> = 1000..10_000;
+const JULIAN_DAYS: std::ops::Range<i64> = 2_400_000..2_600_000;
+const DAYS: std::ops::Range<i64> = 19_000_101..22_010_101;
+
+/// Seconds, milliseconds or microseconds since 1970, by size; or a time's or day's own digits. Years and julian days
+/// stay as they are.
 pub(crate) fn from_epoch(number: i64) -> String {
+    if YEARS.contains(&number) || JULIAN_DAYS.contains(&number) {
+        return number.to_string();
+    }
+    if DAYS.contains(&number) {
+        let day = jiff::civil::Date::strptime("%Y%m%d", number.to_string());
+        return day.map_or_else(|_| number.to_string(), |day| day.to_string());
+    }
     let time = match number.unsigned_abs().cast_signed() {
         _ if DIGITS.contains(&number) => from_digits(&number.to_string()),
         size if size < MILLIS => Timestamp::from_second(number).ok(),
@@ -27,6 +42,10 @@ pub(crate) fn from_epoch(number: i64) -> String {
 
 /// A time that is kept as a number or as a text.
 pub(crate) fn from_text(text: String) -> String {
+    let is_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_year {
+        return text; // 0000 too
+    }
     if let Ok(number) = text.parse::<i64>() {
         return from_epoch(number);
     }
@@ -53,6 +72,9 @@ pub(crate) fn day(cell: &str) -> Option<String> {
 #[allow(clippy::cast_possible_truncation, reason = "within the range of an i64, to the microsecond")]
 fn from_real(number: f64) -> Option<String> {
     const SECONDS: f64 = 1e11;
+    if JULIAN_DAYS.contains(&(number.trunc() as i64)) {
+        return None;
+    }
     if number.abs() < SECONDS {
         return Timestamp::from_microsecond((number * 1e6).round() as i64).ok().map(|time| time.to_string());
     }
@@ -75,7 +97,7 @@ pub(crate) struct Stretch {
 
 /// How numbers compare with `time`, in all ways in which they keep times. `relation`: `<`, `<=`, `>` or `>=`, with
 /// which a whole number stands to `time` as it does to the stretch's own.
-pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 5] {
+pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 10] {
     // Nothing lies between a whole number and the next one.
     let up = matches!(relation, ">=" | "<");
     let whole = |unit: i128| {
@@ -85,9 +107,21 @@ pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 5] {
     };
     let digits = Timestamp::from_second(whole(1_000_000_000))
         .map_or(i64::MAX, |time| digits_of(time).parse().unwrap_or(i64::MAX));
-    let millis = whole(1_000_000);
+    let (seconds, millis) = (whole(1_000_000_000), whole(1_000_000));
+    let date = Offset::UTC.to_datetime(time).date();
+    let begins =
+        |start: jiff::civil::Date| Offset::UTC.to_timestamp(start.into()).is_ok_and(|start| start == time);
+    let next = |is_begun: bool| i64::from(up && !is_begun);
+    let year = i64::from(date.year()) + next(begins(date.first_of_year()));
+    let day = if next(begins(date)) == 1 { date.tomorrow().unwrap_or(date) } else { date };
+    let day = (i64::from(day.year()) * 100 + i64::from(day.month())) * 100 + i64::from(day.day());
     [
-        Stretch { from: -MILLIS + 1, to: MILLIS, time: whole(1_000_000_000) },
+        Stretch { from: -MILLIS + 1, to: YEARS.start, time: seconds },
+        Stretch { from: YEARS.start, to: YEARS.end, time: year },
+        Stretch { from: YEARS.end, to: JULIAN_DAYS.start, time: seconds },
+        Stretch { from: JULIAN_DAYS.end, to: DAYS.start, time: seconds },
+        Stretch { from: DAYS.start, to: DAYS.end, time: day },
+        Stretch { from: DAYS.end, to: MILLIS, time: seconds },
         Stretch { from: MILLIS, to: DIGITS.start, time: millis },
         Stretch { from: DIGITS.start, to: DIGITS.end, time: digits },
         Stretch { from: DIGITS.end, to: MICROS, time: millis },
@@ -95,19 +129,25 @@ pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 5] {
     ]
 }
 
+/// How many there are of [`digits`].
+pub(crate) const LENGTHS: [usize; 6] = [14, 10, 13, 16, 8, 4];
+
 /// `time` as [`from_text`] reads it of a text of digits, by the number of them: its own digits (also the first ones of
-/// RFC 3339), seconds, milliseconds and microseconds.
-pub(crate) fn digits(time: Timestamp) -> [(usize, String); 4] {
+/// RFC 3339), seconds, milliseconds and microseconds; then those of the day, and of the year.
+pub(crate) fn digits(time: Timestamp) -> [(usize, String); LENGTHS.len()] {
     // As many digits as are compared with, so that texts are in the order of their numbers.
     let padded = |number: i64, length: usize| {
         let most = 10_i64.pow(u32::try_from(length).unwrap_or(18)) - 1;
         format!("{:0length$}", number.clamp(0, most))
     };
+    let [own, seconds, millis, micros, day, year] = LENGTHS;
     [
-        (14, digits_of(time)),
-        (10, padded(time.as_second(), 10)),
-        (13, padded(time.as_millisecond(), 13)),
-        (16, padded(time.as_microsecond(), 16)),
+        (own, digits_of(time)),
+        (seconds, padded(time.as_second(), seconds)),
+        (millis, padded(time.as_millisecond(), millis)),
+        (micros, padded(time.as_microsecond(), micros)),
+        (day, time.strftime("%Y%m%d").to_string()),
+        (year, time.strftime("%Y").to_string()),
     ]
 }
 
@@ -144,6 +184,26 @@ mod tests {
         assert_eq!(from_text("1700000000.5".into()), "2023-11-14T22:13:20.5Z");
         assert_eq!(from_text("20240131120000".into()), "2024-01-31T12:00:00Z");
         assert_eq!(from_text("infinity".into()), "infinity");
+    }
+
+    #[test]
+    fn a_year_or_a_day_is_no_second_of_1970() {
+        for (kept, shown) in [
+            ("2024", "2024"),
+            ("1901", "1901"),
+            ("0000", "0000"),
+            ("20240131", "2024-01-31"),
+            ("19700101", "1970-01-01"),
+            ("20241331", "20241331"),
+            ("2460341", "2460341"),
+            ("2460341.75", "2460341.75"),
+            ("0", "1970-01-01T00:00:00Z"),
+            ("86400", "1970-01-02T00:00:00Z"),
+        ] {
+            assert_eq!(from_text(kept.into()), shown);
+        }
+        assert_eq!(from_epoch(20_240_131), "2024-01-31");
+        assert_eq!(from_epoch(2024), "2024");
     }
 
     #[test]
@@ -184,6 +244,11 @@ mod tests {
         let kept = [
             -5,
             0,
+            2024,
+            2023,
+            20_240_131,
+            20_240_201,
+            20_231_231,
             1_706_702_400,
             1_706_702_401,
             1_706_702_400_001,
@@ -195,11 +260,19 @@ mod tests {
             "2024-01-31T12:00:00.001Z",
             "2024-01-31T12:00:00.0000005Z",
             "1970-01-01T00:00:00Z",
+            "2024-01-01T00:00:00Z",
+            "2024-01-01T00:00:01Z",
+            "2024-01-31T00:00:00Z",
         ] {
             let time: Timestamp = time.parse().unwrap();
             for (relation, holds) in relations {
                 for number in kept {
-                    let meant: Timestamp = from_epoch(number).parse().unwrap();
+                    let meant = match from_epoch(number) {
+                        year if year.len() == 4 => format!("{year}-01-01T00:00:00Z"),
+                        day if day.len() == 10 => format!("{day}T00:00:00Z"),
+                        time => time,
+                    };
+                    let meant: Timestamp = meant.parse().unwrap();
                     let stretch = stretches(time, relation)
                         .into_iter()
                         .find(|stretch| (stretch.from..stretch.to).contains(&number))

@@ -194,10 +194,40 @@ const TIMES: [(&str, &str, &str, &str); 11] = [
     ("logins", "bigint", "1706702400000", "1769904000000"),
 ];
 
+/// The same of what says no more than the day, or the year.
+const DAYS: [(&str, &str, &str, &str); 4] = [
+    ("day", "bigint", "20240131", "20260201"),
+    ("written_day", "varchar(8)", "'20240131'", "'20260201'"),
+    ("year_made", "int", "2024", "2026"),
+    ("written_year", "varchar(4)", "'2024'", "'2026'"),
+];
+
+/// Such small numbers are no seconds, which would all be in 1970.
+async fn days_are_days(part: &DirectoryConfig, column: &str) {
+    let part = DirectoryConfig { email: None, created_at: Some(column.into()), ..part.clone() };
+    let directory = open(&part).await;
+    let row = directory.user("1").await.unwrap().expect("the first");
+    let shown = row.cells[1].as_deref();
+    let is_year = column.contains("year");
+    assert_eq!(shown, Some(if is_year { "2024" } else { "2024-01-31" }), "{column}");
+    for (text, expected) in [
+        ("created:2024", &["1"][..]),
+        ("created:>=2024", &["2", "1"]),
+        ("created:<2024", &[]),
+        ("created:>2025", &["2"]),
+        ("created:none", &["3"]),
+        ("created:2024-01-31", if is_year { &[] } else { &["1"] }),
+    ] {
+        assert_eq!(ids(&*directory, text).await, expected, "{column} {text}");
+    }
+    directory.close().await;
+}
+
 fn times_table() -> String {
-    let columns: Vec<String> = TIMES.iter().map(|(name, kind, ..)| format!("{name} {kind}")).collect();
-    let first: Vec<&str> = TIMES.iter().map(|(_, _, first, _)| *first).collect();
-    let second: Vec<&str> = TIMES.iter().map(|(.., second)| *second).collect();
+    let all = || TIMES.iter().chain(&DAYS);
+    let columns: Vec<String> = all().map(|(name, kind, ..)| format!("{name} {kind}")).collect();
+    let first: Vec<&str> = all().map(|(_, _, first, _)| *first).collect();
+    let second: Vec<&str> = all().map(|(.., second)| *second).collect();
     format!(
         "CREATE TABLE times (id int PRIMARY KEY, {}); INSERT INTO times VALUES (1, {}), (2, {});
          INSERT INTO times (id) VALUES (3);",
@@ -256,6 +286,9 @@ async fn on_postgres() {
     for (column, ..) in TIMES {
         times_are_times(&part(&url, "times"), column).await;
     }
+    for (column, ..) in DAYS {
+        days_are_days(&part(&url, "times"), column).await;
+    }
     numbers_named_so_are_times(&part(&url, "times")).await;
 }
 
@@ -311,6 +344,11 @@ async fn on_mariadb() {
     for (column, ..) in TIMES {
         times_are_times(&part(&url, "times"), column).await;
     }
+    server.sql("kept", "ALTER TABLE times ADD own_year year; UPDATE times SET own_year = year_made");
+    days_are_days(&part(&url, "times"), "own_year").await;
+    for (column, ..) in DAYS {
+        days_are_days(&part(&url, "times"), column).await;
+    }
     numbers_named_so_are_times(&part(&url, "times")).await;
 }
 
@@ -351,6 +389,9 @@ async fn on_sqlite() {
     .await;
     for (column, ..) in TIMES {
         times_are_times(&part(&url, "times"), column).await;
+    }
+    for (column, ..) in DAYS {
+        days_are_days(&part(&url, "times"), column).await;
     }
     numbers_named_so_are_times(&part(&url, "times")).await;
 }

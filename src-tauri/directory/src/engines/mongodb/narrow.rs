@@ -130,9 +130,9 @@ fn kept_times(path: &str, from: Option<&Bound>, to: Option<&Bound>) -> Vec<Docum
         ])
     };
     let mut ways: Vec<Document> = numbers.collect();
-    ways.extend((0..4).map(|at| {
+    ways.extend(time::LENGTHS.into_iter().enumerate().map(|(at, length)| {
         let digits = |bound: &Bound| Bson::from(time::digits(time(bound))[at].1.clone());
-        shaped(&format!("[0-9]{{{}}}", [14, 10, 13, 16][at]), &digits)
+        shaped(&format!("[0-9]{{{length}}}"), &digits)
     }));
     let dashed = |bound: &Bound| Bson::from(time(bound).strftime("%Y-%m-%dT%H:%M:%S").to_string());
     ways.push(shaped("[0-9]{4}-.*", &dashed));
