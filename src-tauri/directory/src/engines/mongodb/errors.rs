@@ -71,6 +71,13 @@ fn is_srv(part: &DirectoryConfig) -> bool {
     part.url.get(..12).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mongodb+srv:"))
 }
 
+/// No user, and no certificate in its place.
+fn names_nobody(part: &DirectoryConfig) -> bool {
+    let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    !authority.contains('@') && !part.url.contains("MONGODB-X509")
+}
+
 /// The name of a cluster stands for its servers in the DNS.
 pub(crate) fn no_cluster(part: &DirectoryConfig) -> DirectoryError {
     let name = place(part).replace("The database at ", "");
@@ -91,6 +98,12 @@ fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
     match error.code {
         // 8000 is Atlas' own.
         18 | 8000 => refused_login(part),
+        // Of a server that asks for a login, and was not given any.
+        13 if names_nobody(part) => refused(format!(
+            "{} lets nobody read without a login, and directory.url names no user: {said}.",
+            place(part)
+        ))
+        .hint("Name the database user in directory.url, mongodb://user@host/database?authSource=admin, and store its password."),
         13 => refused(format!("The database user may not read {}: {said}.", part.table))
             .hint("Let the database's administrator grant `find` and `listIndexes` on the collection."),
         50 | 262 => timed_out(part),

@@ -104,7 +104,11 @@ impl MongoDirectory {
         let began = Instant::now();
         let mut waking = None;
         loop {
-            let error = match Self::look_around(server, part).await {
+            let looked = tokio::select! {
+                looked = Self::look_around(server, part) => looked,
+                error = server.is_another_set() => return Err(error),
+            };
+            let error = match looked {
                 Err(error) if error.code == DirectoryCode::Unreachable => error,
                 looked => return looked,
             };

@@ -19,7 +19,7 @@ use mongodb::event::command::CommandEvent;
 use mongodb::options::{AuthMechanism, ClientOptions, Collation, SelectionCriteria, ServerAddress, Tls};
 use mongodb::{Client, ClientSession, Collection, Database, SessionCursor};
 use secrecy::ExposeSecret;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::config::DirectoryConfig;
 use crate::engines::mongodb::connect;
@@ -54,6 +54,8 @@ pub(crate) struct Server {
     turns: Arc<Semaphore>,
     addresses: Addresses,
     sight: Arc<Mutex<Sight>>,
+    /// A server has answered the driver.
+    seen: Arc<Notify>,
     /// The client's connections are worth nothing: the next question makes a new one.
     is_stale: AtomicBool,
     login_refused: AtomicBool,
@@ -89,6 +91,7 @@ impl Server {
         let (mut options, database) = made?;
         let addresses = Addresses::default();
         let sight: Arc<Mutex<Sight>> = Arc::default();
+        let seen = Arc::new(Notify::new());
         options.command_event_handler = Some(EventHandler::callback({
             let addresses = Arc::clone(&addresses);
             move |event| {
@@ -101,8 +104,11 @@ impl Server {
             }
         }));
         options.sdam_event_handler = Some(EventHandler::callback({
-            let sight = Arc::clone(&sight);
-            move |event| locked(&sight).notice(event)
+            let (sight, seen) = (Arc::clone(&sight), Arc::clone(&seen));
+            move |event| {
+                locked(&sight).notice(event);
+                seen.notify_one();
+            }
         }));
         let made = Client::with_options(options.clone());
         let client = made.map_err(|error| errors::from_driver(error, part, None))?;
@@ -115,6 +121,7 @@ impl Server {
             turns: Arc::new(Semaphore::new(QUESTIONS as usize)),
             addresses,
             sight,
+            seen,
             is_stale: AtomicBool::new(false),
             login_refused: AtomicBool::new(false),
             keeps_collation: AtomicBool::new(false),
@@ -169,7 +176,7 @@ impl Server {
 
     pub(crate) fn failed(&self, error: DriverError) -> DirectoryError {
         if matches!(*error.kind, ErrorKind::ServerSelection { .. })
-            && let Some(error) = locked(&self.sight).strangers(&self.part)
+            && let Some(error) = self.astray()
         {
             return error;
         }
@@ -181,6 +188,28 @@ impl Server {
         }
         self.login_refused.store(true, Ordering::Relaxed);
         self.link.refusal(error)
+    }
+
+    /// Why no server is found although one answers.
+    fn astray(&self) -> Option<DirectoryError> {
+        let sight = locked(&self.sight);
+        let wanted = self.options.repl_set_name.as_deref();
+        sight.astray(&self.part, wanted).or_else(|| sight.strangers(&self.part))
+    }
+
+    /// Waits until it is certain that the servers are in another replica set than the URL asks for: the driver would go
+    /// on looking. For ever, where they are not.
+    pub(crate) async fn is_another_set(&self) -> DirectoryError {
+        let Some(wanted) = self.options.repl_set_name.as_deref() else { return std::future::pending().await };
+        loop {
+            self.seen.notified().await;
+            let sight = locked(&self.sight);
+            if sight.is_another_set(wanted, self.options.hosts.len())
+                && let Some(error) = sight.astray(&self.part, Some(wanted))
+            {
+                return error;
+            }
+        }
     }
 
     /// One of the servers can be reached, and none has said a word: they sleep.

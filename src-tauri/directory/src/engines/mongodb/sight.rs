@@ -18,6 +18,17 @@ pub(crate) struct Sight {
     answered: BTreeSet<String>,
     failing: BTreeMap<String, DriverError>,
     set: Option<String>,
+    /// What each server says of its own set.
+    memberships: BTreeMap<String, Membership>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Membership {
+    /// It stands alone, or is a router.
+    Nowhere,
+    /// It waits for `rs.initiate()`, or has not read yet what that has made.
+    Uninitiated,
+    Of(String),
 }
 
 impl Sight {
@@ -26,7 +37,16 @@ impl Sight {
             SdamEvent::ServerDescriptionChanged(event) => event,
             // One that its set knows by another name is gone by the time that its description would be told.
             SdamEvent::ServerHeartbeatSucceeded(event) => {
-                self.answered.insert(event.server_address.to_string());
+                let name = event.server_address.to_string();
+                let membership = match event.reply.get_str("setName") {
+                    Ok(set) => Membership::Of(set.to_owned()),
+                    Err(_) if event.reply.get_bool("isreplicaset").unwrap_or(false) => {
+                        Membership::Uninitiated
+                    }
+                    Err(_) => Membership::Nowhere,
+                };
+                self.memberships.insert(name.clone(), membership);
+                self.answered.insert(name);
                 self.set = event.reply.get_str("setName").ok().map(str::to_owned).or(self.set.take());
                 return;
             }
@@ -45,6 +65,46 @@ impl Sight {
     /// A server has answered: none of them sleeps.
     pub(crate) fn has_answer(&self) -> bool {
         !self.answered.is_empty()
+    }
+
+    /// All `hosts` have answered, and are in another set than the URL asks for: no waiting helps.
+    pub(crate) fn is_another_set(&self, wanted: &str, hosts: usize) -> bool {
+        let is_other = |membership: &Membership| match membership {
+            Membership::Of(set) => set != wanted,
+            Membership::Nowhere => true,
+            Membership::Uninitiated => false,
+        };
+        self.memberships.len() >= hosts && self.memberships.values().all(is_other)
+    }
+
+    /// Why no server is found although one answers: it is in no set, in another one than the URL asks for, or in one
+    /// that nobody has made yet.
+    pub(crate) fn astray(&self, part: &DirectoryConfig, wanted: Option<&str>) -> Option<DirectoryError> {
+        let place = errors::place(part);
+        if !self.memberships.is_empty()
+            && self.memberships.values().all(|membership| *membership == Membership::Uninitiated)
+        {
+            let message = format!("{place} answers, but its replica set has not been initiated.");
+            return Some(
+                DirectoryError::new(DirectoryCode::Unreachable, message)
+                    .hint("Ask its administrator to run this.")
+                    .statement("rs.initiate()"),
+            );
+        }
+        let wanted = wanted.filter(|wanted| self.is_another_set(wanted, 1))?;
+        let set = self.memberships.values().find_map(|membership| match membership {
+            Membership::Of(set) => Some(set),
+            _ => None,
+        });
+        let (is, hint) = match set {
+            Some(set) => (
+                format!("is in the replica set \"{set}\""),
+                format!("Take replicaSet= out of directory.url, or say replicaSet={set}"),
+            ),
+            None => ("is in no replica set".to_owned(), "Take replicaSet= out of directory.url.".to_owned()),
+        };
+        let message = format!("{place} {is}, and directory.url asks for \"{wanted}\".");
+        Some(DirectoryError::new(DirectoryCode::Mismatch, message).hint(hint))
     }
 
     /// Why no server is found although one answers: it is known to its fellows by a name that means nothing here.

@@ -283,6 +283,15 @@ async fn a_replica_set_with_names_of_its_own_is_told_as_that() {
     assert!(error.message.contains(&name) && error.message.contains("answers"), "{error}");
     assert!(error.hint.as_ref().unwrap().contains("?directConnection=true"), "{error}");
     assert!(!error.to_string().contains("VPN"), "{error}");
+    for options in ["?replicaSet=other", "?replicaSet=other&directConnection=true"] {
+        let Err(error) = understudy_directory::open(&at(options), None).await else { panic!("its set is called rs") };
+        assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
+        assert!(
+            error.message.contains("is in the replica set \"rs\", and directory.url asks for \"other\""),
+            "{error}"
+        );
+        assert!(error.hint.as_ref().unwrap().contains("replicaSet=rs"), "{error}");
+    }
     let directory = understudy_directory::open(&at("?directConnection=true"), None).await.unwrap();
     crate::link::ada_is_there(&*directory).await;
     assert!(!directory.info().server.contains("secondary"), "it is the primary: {}", directory.info().server);
@@ -303,4 +312,27 @@ async fn a_cluster_that_the_dns_does_not_know_is_named() {
     };
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("SRV record _mongodb._tcp.cluster.invalid"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_url_leaves_out_or_asks_for_in_vain_is_named_at_once() {
+    let server = server().await;
+    insert(&server, "users", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
+    // Nobody waits so long.
+    let part = |url: String| DirectoryConfig { patience: 300, url, ..part(&server, "users") };
+
+    let nobody = format!("mongodb://127.0.0.1:{}/acme", server.port());
+    let error = opening_fails(&part(nobody), None).await;
+    assert_eq!((error.code, &error.secret), (DirectoryCode::Refused, &None), "{error}");
+    assert!(error.message.contains("directory.url names no user"), "{error}");
+    assert!(error.hint.unwrap().contains("mongodb://user@host"));
+
+    let asked = format!("{}&replicaSet=rs0", server.url(READER, DATABASE));
+    let error = opening_fails(&part(asked), Some(READER_PASSWORD)).await;
+    assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
+    assert!(
+        error.message.contains("is in no replica set, and") && error.message.contains("\"rs0\""),
+        "{error}"
+    );
+    assert!(error.hint.unwrap().contains("Take replicaSet="));
 }
