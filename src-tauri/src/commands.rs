@@ -273,7 +273,7 @@ pub async fn survey_directory(
     secrets: Typed,
     turn: u64,
 ) -> Result<Survey> {
-    core.survey(connection.as_deref(), &directory, &secrets, turn).await
+    core.survey(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
 }
 
 #[tauri::command]
@@ -284,7 +284,7 @@ pub async fn preview_directory(
     secrets: Typed,
     turn: u64,
 ) -> Result<Preview> {
-    core.preview(connection.as_deref(), &directory, &secrets, turn).await
+    core.preview(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
 }
 
 #[tauri::command]

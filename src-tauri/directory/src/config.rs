@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+/// Of the databases that users are read from.
+const SCHEMES: [&str; 7] = ["postgres", "postgresql", "mysql", "mariadb", "mongodb", "mongodb+srv", "sqlite"];
+
 /// How `directory.url` names a file of SQLite's on this system.
 pub const SQLITE_URL: &str =
     if cfg!(windows) { "sqlite:///C:/path/to/file.sqlite" } else { "sqlite:///path/to/file.sqlite" };
@@ -111,6 +114,16 @@ impl DirectoryConfig {
     /// A directory that is a file has no password, and a command gives its own.
     pub fn may_need_password(&self) -> bool {
         !self.url.starts_with("sqlite:") && self.password_command.is_none()
+    }
+
+    /// With the URL's scheme in small letters: in capitals it means the same (RFC 3986, 3.1).
+    #[must_use]
+    pub fn with_plain_scheme(mut self) -> Self {
+        let scheme = self.url.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        if SCHEMES.contains(&scheme.as_str()) {
+            self.url.replace_range(..scheme.len(), &scheme);
+        }
+        self
     }
 }
 

@@ -206,13 +206,17 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
                 None
             };
         }
-        "mongodb" | "mongodb+srv" => return mongodb_url(scheme, rest, id),
+        "mongodb" | "mongodb+srv" => return mongodb_url(scheme, rest, id).or_else(|| said_twice(rest)),
         _ => {
             return Some(format!(
                 "has to be a URL: `postgres://user@host/database`, `mysql://user@host/database`, \
                  `mongodb://user@host/database`, or `{SQLITE_URL}`"
             ));
         }
+    }
+    if hides_password(rest) {
+        let what = "holds a password in which `/`, `?` and `#` are not percent-encoded";
+        return Some(holds_password(scheme, id).replacen("holds a password", what, 1));
     }
     let nowhere = || "has an empty place between its hosts: `host:port,host:port`".to_owned();
     let named = Hosts::of(text);
@@ -239,6 +243,37 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
             "says a target_session_attrs that this version of Understudy does not know; it knows {}",
             Wanted::WORDS.map(|(word, _)| word).join(", ")
         ));
+    }
+    said_twice(rest)
+}
+
+/// Behind the scheme: `//user:pa/ss@host/…`. A `/`, `?` or `#` that is not percent-encoded ends the place where a user
+/// and a password stand, so that the user becomes the host, and a part of the password its port.
+fn hides_password(rest: &str) -> bool {
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let Some(end) = rest.find(['/', '?', '#']) else { return false };
+    let (authority, behind) = rest.split_at(end);
+    if authority.contains('@') || !authority.contains(':') {
+        return false;
+    }
+    // An option's value may have one of its own: `?user=ann@acme`.
+    behind.split_once('@').is_some_and(|(before, _)| !before.contains('=') || before.starts_with('#'))
+}
+
+/// Of an option that is said twice only one counts, and who reads the URL may take it for the other.
+fn said_twice(rest: &str) -> Option<String> {
+    let (_, options) = rest.split_once('?')?;
+    let mut known: Vec<String> = Vec::new();
+    for (key, _) in url::form_urlencoded::parse(options.as_bytes()) {
+        let plain = key.to_ascii_lowercase().replace(['-', '_'], "");
+        // A list of preferences, one after the other.
+        if plain == "readpreferencetags" {
+            continue;
+        }
+        if known.contains(&plain) {
+            return Some(format!("says `{key}` more than once: leave only one of them"));
+        }
+        known.push(plain);
     }
     None
 }

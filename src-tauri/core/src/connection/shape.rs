@@ -52,7 +52,7 @@ pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
         return None;
     }
     match ConnectionFile::deserialize(Deserializer::from(document)) {
-        Ok(file) => Some(file),
+        Ok(file) => Some(ConnectionFile { directory: file.directory.with_plain_scheme(), ..file }),
         // The schema has let through what the types do not hold. Serde's message would quote the value.
         Err(error) => {
             faults.add_at(

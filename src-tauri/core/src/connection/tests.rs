@@ -237,6 +237,8 @@ fn where_users_are_read_from_is_checked_without_asking() {
     let srv_password = password.replace("postgres:", "mongodb+srv:");
     let mongo_password = Some(mongo_password.as_str());
     let host = "acme.toml:4:7: directory.url: names no host: `mongodb://user@host/database`";
+    let unescaped =
+        password.replacen("a password", "a password in which `/`, `?` and `#` are not percent-encoded", 1);
     let database = "acme.toml:4:7: directory.url: has to name the database behind the host: `mongodb://user@host/database`";
     let path = format!("acme.toml:4:7: directory.url: has to name the file by its whole path: `{file}`");
     let path = path.as_str();
@@ -244,6 +246,27 @@ fn where_users_are_read_from_is_checked_without_asking() {
         ("postgres://u:canary@db/acme", Some(password)),
         ("postgresql://u@db/acme?password=canary", Some(&postgresql_password)),
         ("postgres://u@db/acme?sslpassword=canary", Some(password)),
+        ("postgres://u:can/ary@db/acme", Some(&unescaped)),
+        ("postgres://u:can?ary@db/acme", Some(&unescaped)),
+        ("postgres://u:can#ary@db/acme", Some(&unescaped)),
+        ("postgres://u:12/canary@db/acme", Some(&unescaped)),
+        ("postgres://u:#canary@db/acme?sslmode=require", Some(&unescaped)),
+        ("POSTGRES://u:canary@db/acme", Some(password)),
+        ("Postgres://u@db/acme", None),
+        ("postgres://db:5432/acme?user=ann@acme", None),
+        (
+            "postgres://u@db/acme?sslmode=require&sslmode=disable",
+            Some("acme.toml:4:7: directory.url: says `sslmode` more than once: leave only one of them"),
+        ),
+        (
+            "mysql://u@db/acme?ssl-mode=REQUIRED&sslMode=DISABLED",
+            Some("acme.toml:4:7: directory.url: says `sslMode` more than once: leave only one of them"),
+        ),
+        (
+            "mongodb://u@db/acme?tls=true&tls=false",
+            Some("acme.toml:4:7: directory.url: says `tls` more than once: leave only one of them"),
+        ),
+        ("mongodb://u@db/acme?readPreferenceTags=dc:a&readPreferenceTags=", None),
         (
             "postgres://u:can ary@db:port/acme",
             Some("acme.toml:4:7: directory.url: is no valid URL: invalid port number"),

@@ -52,6 +52,14 @@ impl Options {
             if key == "sslrootcert" && path == Path::new("system") {
                 continue;
             }
+            if !path.is_absolute() {
+                let what = format!(
+                    "directory.url says {key}={}, which would be another file wherever Understudy is started.",
+                    path.display()
+                );
+                return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, what)
+                    .hint("Name the PEM file by its whole path, as it is on this computer."));
+            }
             if !path.exists() {
                 let what = format!("directory.url says {key}={}, and there is no such file.", path.display());
                 return Err(DirectoryError::new(DirectoryCode::ConfigInvalid, what)
