@@ -34,7 +34,7 @@ fn part(server: &PostgresServer, database: &str) -> DirectoryConfig {
 }
 
 async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
-    directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
+    understudy_directory::open(part, Some(&SecretString::from(PASSWORD))).await.unwrap()
 }
 
 async fn found(directory: &dyn Directory, text: &str) -> String {
@@ -139,7 +139,7 @@ async fn an_index_on_the_lower_case_finds_names_beyond_ascii_in_sqlite() {
         timeout_ms: 1000,
         ..crate::part(url)
     };
-    let directory = directory::open(&part, None).await.unwrap();
+    let directory = understudy_directory::open(&part, None).await.unwrap();
     for (text, id) in
         [("Anna Öz", "1"), ("ANNA Öz", "1"), ("ÉLODIE M", "2"), ("élodie m", "2"), ("ΓΙΩΡΓΟΣ", "3")]
     {

@@ -107,7 +107,7 @@ async fn as_wide_as_postgres_allows() {
             columns: fields.clone(),
             ..crate::part(server.url("reader", "postgres"))
         };
-        let directory = directory::open(&part, Some(&SecretString::from(PASSWORD))).await.unwrap();
+        let directory = understudy_directory::open(&part, Some(&SecretString::from(PASSWORD))).await.unwrap();
         let info = directory.info();
         assert_eq!(info.columns.len(), 1600, "{table}");
         let is_served = |tier, column: &str| {

@@ -273,8 +273,10 @@ fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
 
 fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
     let type_name: String = row.try_get("type_name")?;
-    let schema: Option<String> = row.try_get("collation_schema")?;
-    let collation: Option<String> = row.try_get("collation")?;
+    let collation = match row.try_get::<Option<&str>, _>("collation")? {
+        Some(_) => Some((CatalogueName::of_row(row, "collation_schema")?, CatalogueName::of_row(row, "collation")?)),
+        None => None,
+    };
     Ok(TableColumn {
         name: CatalogueName::of_row(row, "name")?,
         kind: kind(&type_name),
@@ -289,9 +291,7 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
             bytewise: row.try_get("bytewise")?,
             nondeterministic: row.try_get("nondeterministic")?,
             folds_ascii: row.try_get("folds_ascii")?,
-            collation: schema.zip(collation).map(|(schema, name)| {
-                (CatalogueName::double_quoted(schema), CatalogueName::double_quoted(name))
-            }),
+            collation,
         },
     })
 }
