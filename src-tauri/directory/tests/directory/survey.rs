@@ -4,9 +4,9 @@
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{DirectoryCode, DirectoryError};
 #[cfg(target_os = "linux")]
 use understudy_directory::Sign;
+use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_directory::{Query, Survey, TableKind, TableOffer, survey};
 
 const READER: &str = "reader";
@@ -128,7 +128,7 @@ mod servers {
         assert!(users.likely);
         assert_eq!(users.qualified, "public.Users");
         assert_eq!((users.kind, users.estimated_rows), (TableKind::Table, Some(1)));
-        assert_eq!(users.signs, [directory::Sign::Name, directory::Sign::Email, directory::Sign::Password]);
+        assert_eq!(users.signs, [Sign::Name, Sign::Email, Sign::Password]);
         assert_eq!(
             columns(users),
             ["id", "email", "fullName", "plan", "createdAt"],
@@ -244,7 +244,7 @@ mod servers {
         assert_eq!(names(&survey), ["users", "active_users", "orders"]);
         let users = offer(&survey, "users");
         assert_eq!((users.kind, users.estimated_rows), (TableKind::Collection, Some(2)));
-        assert_eq!(users.signs, [directory::Sign::Name, directory::Sign::Email, directory::Sign::Password]);
+        assert_eq!(users.signs, [Sign::Name, Sign::Email, Sign::Password]);
         assert_eq!(users.withheld, ["password"]);
         assert_eq!(users.guess.email.as_deref(), Some("emails.address"));
         assert!(

@@ -274,7 +274,9 @@ fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
 fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
     let type_name: String = row.try_get("type_name")?;
     let collation = match row.try_get::<Option<&str>, _>("collation")? {
-        Some(_) => Some((CatalogueName::of_row(row, "collation_schema")?, CatalogueName::of_row(row, "collation")?)),
+        Some(_) => {
+            Some((CatalogueName::of_row(row, "collation_schema")?, CatalogueName::of_row(row, "collation")?))
+        }
         None => None,
     };
     Ok(TableColumn {
