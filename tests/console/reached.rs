@@ -71,6 +71,7 @@ async fn answer_in_its_coding(
     Response::from_parts(parts, bytes.into())
 }
 
+#[allow(clippy::unused_async, reason = "a handler is async")]
 async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let what = format!("{method} {}", uri.path());
     server.received.lock().expect("no panic").push(what.clone());

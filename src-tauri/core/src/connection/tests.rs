@@ -221,6 +221,7 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn where_users_are_read_from_is_checked_without_asking() {
     let password = "acme.toml:4:7: directory.url: holds a password, which does not belong in a file. Take it out \
         (`postgres://user@host/database`) and store it with `understudy secret set acme database_password`";

@@ -74,7 +74,7 @@ impl Coding {
 
     /// What was compressed, as far as it can be read, and whether it goes on after `longest` bytes. `None`: it is not
     /// compressed, whatever its header says.
-    fn undo(self, body: &[u8], longest: usize) -> Result<(Option<Zeroizing<Vec<u8>>>, bool), String> {
+    fn undo(self, body: &[u8], longest: usize) -> Result<(Option<Plain>, bool), String> {
         let read = match self {
             Self::Gzip => Decoded::read(GzDecoder::new(body), longest),
             Self::Deflate => Decoded::read(ZlibDecoder::new(body), longest).or_else(|| {
@@ -93,9 +93,12 @@ impl Coding {
     }
 }
 
+/// A body as it was before it was compressed; it may hold a token.
+type Plain = Zeroizing<Vec<u8>>;
+
 /// What a decoder gave.
 struct Decoded {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Plain,
     /// There is more, which was not asked for.
     is_cut: bool,
     ended: Result<(), Error>,

@@ -236,11 +236,11 @@ async fn what_poolers_and_hosted_databases_say_is_a_refused_login_with_a_next_st
     ] {
         let port = postgres_that_refuses(code, said);
         // Nobody waits so long: it has answered.
-        let part = DirectoryConfig {
+        let patient = DirectoryConfig {
             patience: 300,
             ..part(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))
         };
-        says(&fails(&part).await, message, next);
+        says(&fails(&patient).await, message, next);
     }
     for code in ["08P01", "3D000"] {
         let port = postgres_that_refuses(code, "no such database: acme");
