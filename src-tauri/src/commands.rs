@@ -16,7 +16,7 @@ use understudy_core::connection::{
 };
 use understudy_core::console::{Console, ListedPage, UserDetails};
 use understudy_core::destination::Moved;
-use understudy_core::directory::{Count, Info, Query, Reading, Suggestion, Survey, Wider};
+use understudy_core::directory::{Count, DiscoveredTables, Highlights, Info, ListRequest, Suggestion, Wider};
 use understudy_core::error::{Error, Result};
 use understudy_core::look::Preview;
 use understudy_core::session::SessionView;
@@ -74,7 +74,12 @@ pub async fn directory_info(core: Core<'_>, connection: String, anew: bool) -> R
 }
 
 #[tauri::command]
-pub async fn search_users(core: Core<'_>, connection: String, query: Query, turn: u64) -> Result<ListedPage> {
+pub async fn search_users(
+    core: Core<'_>,
+    connection: String,
+    query: ListRequest,
+    turn: u64,
+) -> Result<ListedPage> {
     core.list(&connection, &query, turn).await
 }
 
@@ -90,7 +95,7 @@ pub async fn stop_search(core: Core<'_>, connection: String, turn: u64) -> Resul
 }
 
 #[tauri::command]
-pub async fn read_search(core: Core<'_>, connection: String, text: String) -> Result<Reading> {
+pub async fn read_search(core: Core<'_>, connection: String, text: String) -> Result<Highlights> {
     core.read_search(&connection, &text).await
 }
 
@@ -272,7 +277,7 @@ pub async fn survey_directory(
     directory: DirectoryConfig,
     secrets: Typed,
     turn: u64,
-) -> Result<Survey> {
+) -> Result<DiscoveredTables> {
     core.survey(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
 }
 

@@ -12,7 +12,7 @@ use understudy_core::audit::AuditLog;
 use understudy_core::clock::Clock;
 use understudy_core::connection::Origin;
 use understudy_core::console::Console;
-use understudy_core::directory::{Query, Row};
+use understudy_core::directory::{ListRequest, Row};
 use understudy_core::home::Home;
 use understudy_core::notice::{ConnectionList, Notice, Notices, Toast};
 use understudy_core::session::{EndedSession, Phase, SessionView};
@@ -147,7 +147,7 @@ impl Desk {
 
     /// The newest users that the search finds.
     pub async fn find(&self, text: &str) -> Vec<Row> {
-        let query = Query::first(text, 20);
+        let query = ListRequest::first(text, 20);
         self.console.search("shop", &query, 0).await.expect("the directory answers").rows
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::Map;
 use understudy_core::connection::DATABASE_PASSWORD;
-use understudy_core::directory::Query;
+use understudy_core::directory::ListRequest;
 use understudy_core::error::{Code, SecretName};
 use understudy_core::policy::Standing;
 use understudy_core::secrets::way_in;
@@ -33,10 +33,11 @@ async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
         "ALTER ROLE support PASSWORD 'n3w';
          SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'support'",
     );
-    let refused = desk.console.search("shop", &Query::first("an", 5), 0).await.expect_err("it is refused");
+    let refused =
+        desk.console.search("shop", &ListRequest::first("an", 5), 0).await.expect_err("it is refused");
     assert_eq!((refused.code, refused.secret.as_ref()), (Code::DirectoryRefused, Some(&name)), "{refused}");
     desk.keep(DATABASE_PASSWORD, "n3w").await;
-    let page = desk.console.search("shop", &Query::first("an", 5), 0).await.expect("it is answered");
+    let page = desk.console.search("shop", &ListRequest::first("an", 5), 0).await.expect("it is answered");
     assert_eq!(page.rows.len(), 5);
 
     story::find_become_and_leave(desk).await;
@@ -95,14 +96,14 @@ async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_tha
     // A list that waits for its database, and a file that is saved meanwhile.
     gate.shut();
     let console = std::sync::Arc::clone(&desk.console);
-    let listing = tokio::spawn(async move { console.list("shop", &Query::first("", 5), 1).await });
+    let listing = tokio::spawn(async move { console.list("shop", &ListRequest::first("", 5), 1).await });
     let mut asked = gate.is_asked().await;
     desk.console.save_connection(Some("shop"), &staff).await.expect("saved");
     asked.write_all(PASSWORD.as_bytes()).expect("answered");
     drop(asked);
     let listed = listing.await.expect("no panic").expect("a list");
     assert_eq!((listed.page.rows[0].id.as_str(), &listed.standings[0]), ("ada", &Standing::Free));
-    let listed = desk.console.list("shop", &Query::first("", 5), 2).await.expect("a list");
+    let listed = desk.console.list("shop", &ListRequest::first("", 5), 2).await.expect("a list");
     assert!(matches!(listed.standings[0], Standing::Protected(_)) && listed.page.rows[0].id == "root");
 
     // The same with one user's details.

@@ -322,7 +322,7 @@ fn files_below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
 #[tokio::test]
 async fn an_older_search_that_arrives_late_does_not_take_the_newer_ones_place() {
     let desk = Desk::new().await;
-    let query = |text: &str| understudy_core::directory::Query::first(text, 5);
+    let query = |text: &str| understudy_core::directory::ListRequest::first(text, 5);
     let newer = desk.console.search("shop", &query("anna"), 2).await.expect("the newer one is answered");
     assert!(!newer.rows.is_empty());
     let late = desk.console.search("shop", &query(""), 1).await.unwrap_err();

@@ -6,7 +6,7 @@ use anyhow::Result;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_core::audit::{AuditLog, Event};
-use understudy_core::directory::{self, Query};
+use understudy_core::directory::{self, ListRequest};
 use understudy_demo::{Demo, Received};
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::PATIENCE;
@@ -36,7 +36,7 @@ impl Shop {
         stage.secret("shop", "admin_token", TOKEN).await?;
         let file = understudy_core::connection::read_file("shop", &text)?;
         let directory = directory::open(&file.directory, None).await?;
-        let newest = Query::first("", 20);
+        let newest = ListRequest::first("", 20);
         let page = directory.search(&newest, &CancellationToken::new()).await?;
         let customers = page.rows.into_iter().map(|row| row.id).collect();
         Ok(Self { demo, stage, customers })

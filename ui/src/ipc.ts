@@ -22,8 +22,8 @@ import type { ListedPage } from "./bindings/ListedPage";
 import type { Moved } from "./bindings/Moved";
 import type { Preset } from "./bindings/Preset";
 import type { Preview } from "./bindings/Preview";
-import type { Query } from "./bindings/Query";
-import type { Reading } from "./bindings/Reading";
+import type { ListRequest } from "./bindings/ListRequest";
+import type { Highlights } from "./bindings/Highlights";
 import type { Rehearsal } from "./bindings/Rehearsal";
 import type { Report } from "./bindings/Report";
 import type { SecretStatus } from "./bindings/SecretStatus";
@@ -32,7 +32,7 @@ import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
 import type { SignInForm } from "./bindings/SignInForm";
 import type { Suggestion } from "./bindings/Suggestion";
-import type { Survey } from "./bindings/Survey";
+import type { DiscoveredTables } from "./bindings/DiscoveredTables";
 import type { Toast } from "./bindings/Toast";
 import type { WakingDirectory } from "./bindings/WakingDirectory";
 import type { UserDetails } from "./bindings/UserDetails";
@@ -90,7 +90,7 @@ const BY_ITSELF: MovePrompt = { again: false, retype: true };
 const BY_AGENT: MovePrompt = { again: true, retype: true };
 const IN_FORM: MovePrompt = { again: true, retype: false };
 
-// Reading
+// Highlights
 
 export const consoleState = () => call<ConsoleState>("console_state");
 /** Why the keyring cannot be used; `null` when it can. */
@@ -105,7 +105,7 @@ let turn = 0;
 
 /** A newer search of the same connection makes this one reject with `cancelled`. Which one is newer is said
  * here: what is sent first need not arrive first. */
-export async function searchUsers(connection: string, query: Query): Promise<UserPage> {
+export async function searchUsers(connection: string, query: ListRequest): Promise<UserPage> {
   const { standings, ...page } = await asking(BY_ITSELF, () =>
     call<ListedPage>("search_users", { connection, query, turn: ++turn }),
   );
@@ -120,7 +120,7 @@ export const stopSearch = (connection: string) => call<null>("stop_search", { co
 
 /** What a search text says; places are in UTF-16 code units, as here. */
 export const readSearch = (connection: string, text: string) =>
-  call<Reading>("read_search", { connection, text });
+  call<Highlights>("read_search", { connection, text });
 
 /** What may be typed next, the likeliest first; at most eight. */
 export const completeSearch = (connection: string, text: string, caret: number) =>
@@ -227,7 +227,7 @@ export const surveyDirectory = (
   connection: string | null,
   directory: DirectoryConfig,
   secrets: Record<string, string>,
-) => call<Survey>("survey_directory", { connection, directory, secrets, turn: ++turn });
+) => call<DiscoveredTables>("survey_directory", { connection, directory, secrets, turn: ++turn });
 
 /** A few users of the table that a form names. */
 export const previewDirectory = (

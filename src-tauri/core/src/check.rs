@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use ts_rs::TS;
 
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig, Origin};
-use crate::directory::{self, Caution, Directory, FieldKind, Info, Query, Role, Row, Tier};
+use crate::directory::{self, Caution, Directory, FieldKind, Info, ListRequest, Role, Row, Tier};
 use crate::error::{Code, Error, FileFault, Result};
 use crate::secrets::{Secrets, Whereabouts};
 use crate::sign_in;
@@ -221,7 +221,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
     check_columns(&info, report);
     check_search(&info, part, report);
     // More than are shown: whether ids are given twice is seen in many.
-    let newest = Query::first("", JUDGED);
+    let newest = ListRequest::first("", JUDGED);
     match directory.search(&newest, &CancellationToken::new()).await {
         Ok(page) if page.doubled.is_some() => {
             report
@@ -399,7 +399,7 @@ fn describe(role: Role, name: &str, kind: FieldKind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::{Column, Service};
+    use crate::directory::{Column, SearchCoverage};
 
     fn searched(rows: u64, index: Option<&str>) -> (Status, String, Option<String>) {
         found_by(Tier::Prefix, rows, index)
@@ -410,7 +410,7 @@ mod tests {
             "url = \"sqlite:///users.sqlite\"\ntable = \"users\"\nid = \"id\"\ntimeout_ms = 3000",
         )
         .unwrap();
-        let service = Service {
+        let service = SearchCoverage {
             tier,
             column: "name".into(),
             index: index.map(str::to_owned),

@@ -28,10 +28,13 @@ use crate::connection::{
 };
 use crate::destination::{Destination, Moved};
 use crate::directories::{Directories, Opened, stopped_waiting};
-use crate::directory::{self, Count, Info, Page, Query, Reading, Row, Suggestion, Survey, TellWaking, Wider};
+use crate::directory::{
+    self, Count, DiscoveredTables, Highlights, Info, ListRequest, Page, Row, Suggestion, TellWaking, Wider,
+};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{self, Grounds, Impersonations, Request};
+use crate::latest_only::{LatestOnly, taken_over};
 use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices, Toast, WakingDirectory};
 use crate::policy::{self, Standing};
@@ -40,7 +43,6 @@ use crate::session::SessionView;
 use crate::settings::Settings;
 use crate::sign_in::{FormChange, Rehearsal, SignInForm};
 use crate::trial::{self, Trial};
-use crate::turns::{Turns, taken_over};
 use crate::vault::{Keep, SecretStatus, Vault};
 
 /// Id of the demo's connection.
@@ -86,12 +88,12 @@ pub struct Console {
     /// Held while the files are read and put in place.
     loading: Mutex<()>,
     directories: Directories,
-    searches: Turns,
-    counts: Turns,
-    widenings: Turns,
-    surveys: Turns,
-    previews: Turns,
-    trials: Turns,
+    searches: LatestOnly,
+    counts: LatestOnly,
+    widenings: LatestOnly,
+    surveys: LatestOnly,
+    previews: LatestOnly,
+    trials: LatestOnly,
     /// Trials under way.
     trying: TaskTracker,
     /// What happened before there was a window to say it in.
@@ -144,12 +146,12 @@ impl Console {
             problems: RwLock::default(),
             loading: Mutex::default(),
             directories: Directories::new(vault.clone(), notices.clone()),
-            searches: Turns::default(),
-            counts: Turns::default(),
-            widenings: Turns::default(),
-            surveys: Turns::default(),
-            previews: Turns::default(),
-            trials: Turns::default(),
+            searches: LatestOnly::default(),
+            counts: LatestOnly::default(),
+            widenings: LatestOnly::default(),
+            surveys: LatestOnly::default(),
+            previews: LatestOnly::default(),
+            trials: LatestOnly::default(),
             trying: TaskTracker::new(),
             waiting: Mutex::new(waiting),
             settings: RwLock::new(settings),
@@ -444,7 +446,7 @@ impl Console {
         part: &DirectoryConfig,
         typed: &check::Typed,
         turn: u64,
-    ) -> Result<Survey> {
+    ) -> Result<DiscoveredTables> {
         let cancel = self.surveys.take(FORM, turn)?;
         let saved = id.and_then(|id| self.connection(id).ok());
         let form = Form { saved: saved.as_deref(), part, typed };
@@ -540,12 +542,12 @@ impl Console {
 
     /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
     /// one is older, because what was asked first need not arrive first.
-    pub async fn search(&self, id: &str, query: &Query, turn: u64) -> Result<Page> {
+    pub async fn search(&self, id: &str, query: &ListRequest, turn: u64) -> Result<Page> {
         Ok(self.search_in(id, query, turn).await?.0)
     }
 
     /// The same, with what answered.
-    async fn search_in(&self, id: &str, query: &Query, turn: u64) -> Result<(Page, Opened)> {
+    async fn search_in(&self, id: &str, query: &ListRequest, turn: u64) -> Result<(Page, Opened)> {
         let cancel = self.searches.take(id, turn)?;
         let opened = tokio::select! {
             () = cancel.cancelled() => return Err(taken_over()),
@@ -559,7 +561,7 @@ impl Console {
     }
 
     /// As [`Self::search`], with who of the users found can never be impersonated.
-    pub async fn list(&self, id: &str, query: &Query, turn: u64) -> Result<ListedPage> {
+    pub async fn list(&self, id: &str, query: &ListRequest, turn: u64) -> Result<ListedPage> {
         // The policy is that of the connection that was asked, however long the answer took.
         let (page, Opened { connection, directory }) = self.search_in(id, query, turn).await?;
         let standings = policy::standings(&connection.policy, &directory.info(), &page.rows);
@@ -596,7 +598,7 @@ impl Console {
     }
 
     /// What a search text says: its filters, and what is wrong with them.
-    pub async fn read_search(&self, id: &str, text: &str) -> Result<Reading> {
+    pub async fn read_search(&self, id: &str, text: &str) -> Result<Highlights> {
         let directory = self.open_directory(id).await?.directory;
         Ok(directory::reading(text, &directory.info().columns, Timestamp::now()))
     }

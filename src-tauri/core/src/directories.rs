@@ -183,7 +183,7 @@ impl PasswordSource for StoredPassword {
 mod tests {
     use super::*;
     use crate::connection::Origin;
-    use crate::directory::Query;
+    use crate::directory::ListRequest;
 
     async fn users(folder: &std::path::Path, name: &str) -> Arc<Connection> {
         let file = folder.join(format!("{name}.sqlite"));
@@ -202,7 +202,7 @@ mod tests {
 
     async fn first(opened: &Opened) -> String {
         let never = tokio_util::sync::CancellationToken::new();
-        opened.directory.search(&Query::first("", 5), &never).await.unwrap().rows.remove(0).id
+        opened.directory.search(&ListRequest::first("", 5), &never).await.unwrap().rows.remove(0).id
     }
 
     fn directories() -> Directories {

@@ -9,7 +9,7 @@ use ts_rs::TS;
 use crate::check::{self, SAMPLE, Typed};
 use crate::connection::{Connection, DATABASE_PASSWORD, DirectoryConfig, directory_url_fault};
 use crate::destination::Destination;
-use crate::directory::{self, FieldKind, Info, Query, Row, Survey, holds_secret};
+use crate::directory::{self, DiscoveredTables, FieldKind, Info, ListRequest, Row, holds_secret};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::secrets::Secrets;
 use crate::vault::Vault;
@@ -36,7 +36,7 @@ pub struct Form<'a> {
 }
 
 /// The tables of the database that the form names; what it says of a table does not matter.
-pub async fn survey(form: &Form<'_>, vault: &Vault) -> Result<Survey> {
+pub async fn survey(form: &Form<'_>, vault: &Vault) -> Result<DiscoveredTables> {
     let password = form.way_in(vault).await?;
     directory::survey(form.part, password.as_ref())
         .await
@@ -50,7 +50,7 @@ pub async fn preview(form: &Form<'_>, vault: &Vault) -> Result<Preview> {
     let directory = directory::open(&part, password.as_ref())
         .await
         .map_err(|error| form.asking(error, password.is_none()))?;
-    let newest = Query::first("", SAMPLE);
+    let newest = ListRequest::first("", SAMPLE);
     let found = directory.search(&newest, &CancellationToken::new()).await;
     directory.close().await;
     Ok(Preview { info: (*directory.info()).clone(), rows: found?.rows, withheld })

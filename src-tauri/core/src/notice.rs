@@ -10,7 +10,7 @@ use crate::connection::{ConnectionProblem, ConnectionSummary};
 use crate::error::Error;
 use crate::plain;
 use crate::session::{EndedSession, SessionView};
-use crate::sign_in::Inert;
+use crate::sign_in::SafeHtml;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
@@ -29,7 +29,7 @@ pub struct Toast {
     pub text: String,
     pub hint: Option<String>,
     /// What the application said beside that; it stays until it was read.
-    pub said: Vec<Inert>,
+    pub said: Vec<SafeHtml>,
 }
 
 impl Toast {

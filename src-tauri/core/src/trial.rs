@@ -13,7 +13,7 @@ use crate::audit::{AuditLog, EndCause, Entry, Event, Subject, Who};
 use crate::check::{Typed, UNSAVED};
 use crate::clock::Clock;
 use crate::connection::{Connection, Origin};
-use crate::directory::{self, Directory, Info, Query, Row, Tier};
+use crate::directory::{self, Directory, Info, ListRequest, Row, Tier};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::impersonation::{self, About};
 use crate::plain;
@@ -191,7 +191,7 @@ async fn read_user(
 
 /// The one user whose id or e-mail address is `text` in another spelling.
 async fn named(directory: &dyn Directory, text: &str) -> Result<Option<Row>> {
-    let page = directory.search(&Query::first(text, 2), &CancellationToken::new()).await?;
+    let page = directory.search(&ListRequest::first(text, 2), &CancellationToken::new()).await?;
     let is_named = matches!(page.how.tier, Tier::Id | Tier::Email);
     Ok(<[Row; 1]>::try_from(page.rows).ok().filter(|_| is_named).map(|[row]| row))
 }

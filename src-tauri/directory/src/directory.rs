@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
-use crate::model::{Count, Info, Page, Query, Row};
+use crate::model::{Count, Info, ListRequest, Page, Row};
 
 /// Where users are read from. Implementations never write.
 #[async_trait]
@@ -16,7 +16,7 @@ pub trait Directory: Send + Sync {
 
     /// Answers one question. When `cancel` fires, stops the work on the server too and fails with
     /// [`crate::error::DirectoryCode::Cancelled`].
-    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page>;
+    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page>;
 
     /// Counts what `text` finds: all users exactly when it is empty, else up to a thousand.
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count>;

@@ -27,17 +27,17 @@ pub use self::config::{
     DirectoryConfig, SQLITE_URL, SshConfig, UuidBytes, default_patience, default_timeout_ms,
 };
 pub use self::directory::Directory;
-pub use self::discovery::{ColumnOffer, Guess, Sign, Survey, TableKind, TableOffer};
+pub use self::discovery::{ColumnOffer, DiscoveredTables, Guess, Sign, TableKind, TableOffer};
 pub use self::error::{DirectoryCode, DirectoryError, Result};
 pub use self::faults::not_identified;
 pub use self::model::{
-    Caution, Column, Count, FieldKind, How, Info, LeftOut, Page, Place, Query, Role, Row, Service, Sort,
-    Tier, Widening,
+    Caution, Column, Count, FieldKind, How, Info, LeftOut, ListRequest, Page, Place, Role, Row,
+    SearchCoverage, Sort, Tier, Widening,
 };
 pub use self::open_directory::OpenDirectory;
 pub use self::query::closest::closest;
 pub use self::query::{
-    Chip, Fault, Reading, Suggestion, UnknownColumn, complete, completed_column, filter_by, reading,
+    Chip, Fault, Highlights, Suggestion, UnknownColumn, complete, completed_column, filter_by, reading,
 };
 pub use self::reach::hosts::{Hosts, Wanted};
 pub use self::reach::password_source::{PasswordSource, PasswordSourceError};
@@ -137,7 +137,7 @@ fn no_engine() -> DirectoryError {
 /// Reads what tables there are. `part` says how to get there; what it says of a table does not matter.
 ///
 /// Fails as [`crate::open`] does, but for what it says of a table.
-pub async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Survey> {
+pub async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<DiscoveredTables> {
     choose_crypto();
     // Errors name what could not be read: here it is no table.
     let part = &DirectoryConfig { table: "the list of its tables".into(), ..part.clone() };

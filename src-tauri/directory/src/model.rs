@@ -45,7 +45,7 @@ pub struct Column {
     pub role: Role,
     pub kind: FieldKind,
     /// The directory can order by it without reading the whole table first; by others after asking
-    /// ([`Query::everywhere`]).
+    /// ([`ListRequest::everywhere`]).
     pub sortable: bool,
     /// Says by its name for which company a user is there: it tells two users of one name apart. One column at most.
     pub company: bool,
@@ -88,7 +88,7 @@ pub enum Place {
 /// A question to the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct Query {
+pub struct ListRequest {
     /// What stands in the search field; empty asks for the newest.
     pub text: String,
     /// `None`: best match first, newest first within a tier.
@@ -100,7 +100,7 @@ pub struct Query {
     pub everywhere: bool,
 }
 
-impl Query {
+impl ListRequest {
     /// The first rows for `text`, best match first.
     pub fn first(text: impl Into<String>, limit: u16) -> Self {
         Self { text: text.into(), sort: None, place: Place::Start, limit, everywhere: false }
@@ -178,7 +178,7 @@ pub struct Page {
     /// Opaque; `None` when there is nothing more.
     pub next: Option<String>,
     pub how: How,
-    /// `None`: everything was searched. Else the same question with [`Query::everywhere`] searches it.
+    /// `None`: everything was searched. Else the same question with [`ListRequest::everywhere`] searches it.
     pub left_out: Option<LeftOut>,
     /// An id that several rows have, so that it identifies none of them: a list may miss some, and none can
     /// be impersonated.
@@ -207,7 +207,7 @@ impl Count {
 /// What serves one tier of the search in one column, or what would.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct Service {
+pub struct SearchCoverage {
     pub tier: Tier,
     /// The column's name; all searched ones, joined by a comma, where they are answered together.
     pub column: String,
@@ -232,7 +232,7 @@ pub struct Info {
     /// `true` when `estimated_total` was counted rather than estimated.
     pub total_is_exact: bool,
     /// The search plan: what serves each tier.
-    pub services: Vec<Service>,
+    pub services: Vec<SearchCoverage>,
     /// The statements that make a role that can read the mapped columns and nothing else; empty where the
     /// engine knows no roles.
     pub reader: Vec<String>,

@@ -14,7 +14,7 @@ use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::error::{DirectoryCode, Result};
 use crate::faults::cancelled;
-use crate::model::{Count, Info, Page, Query, Row};
+use crate::model::{Count, Info, ListRequest, Page, Row};
 use crate::open_engine;
 use crate::query::values::{KnownValues, may_be_suggested};
 use crate::reach::password_source::PasswordSource;
@@ -81,7 +81,7 @@ impl Directory for Reopening {
         self.current().info()
     }
 
-    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
         let searched = self.ask(|directory| async move { directory.search(query, cancel).await });
         let page = Box::pin(unless_cancelled(cancel, searched)).await?;
         self.known.learn(&self.info().columns, &page.rows);

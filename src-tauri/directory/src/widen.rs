@@ -1,5 +1,5 @@
 //! What to search for instead, where a search found nobody: nearby words that exist, and the next wider searches, each
-//! with how many it finds. Asked for after an empty page, never on the way to one.
+//! with how many it finds. ParsedQuery for after an empty page, never on the way to one.
 //!
 //! Everything here is a search like any other, for a page of rows: none reads a large table.
 
@@ -12,7 +12,7 @@ use ts_rs::TS;
 
 use crate::directory::Directory;
 use crate::error::Result;
-use crate::model::{Column, Count, FieldKind, Query, Role, Widening};
+use crate::model::{Column, Count, FieldKind, ListRequest, Role, Widening};
 use crate::query;
 use crate::query::Widened;
 use crate::query::typo;
@@ -58,7 +58,7 @@ pub async fn wider(directory: &dyn Directory, text: &str, cancel: &CancellationT
             if offers.iter().any(|known| known.text == text) {
                 continue;
             }
-            let page = directory.search(&Query::first(text.as_str(), COUNTED), cancel).await?;
+            let page = directory.search(&ListRequest::first(text.as_str(), COUNTED), cancel).await?;
             let users = page.rows.len() as u64;
             let capped = page.next.is_some() || page.left_out.is_some();
             // Nobody, for certain: that leads nowhere. What somebody may have meant exists.
@@ -116,7 +116,7 @@ async fn meant(
 }
 
 async fn finds_somebody(directory: &dyn Directory, word: &str, cancel: &CancellationToken) -> Result<bool> {
-    let page = directory.search(&Query::first(quoted(word), 1), cancel).await?;
+    let page = directory.search(&ListRequest::first(quoted(word), 1), cancel).await?;
     Ok(!page.rows.is_empty())
 }
 
@@ -129,7 +129,7 @@ async fn nearby(
 ) -> Result<Vec<String>> {
     let mut words = Words::default();
     for part in typo::right_parts(word) {
-        let page = directory.search(&Query::first(quoted(&part), NEARBY), cancel).await?;
+        let page = directory.search(&ListRequest::first(quoted(&part), NEARBY), cancel).await?;
         for row in &page.rows {
             let cells = columns.iter().zip(&row.cells).filter(|(column, _)| may_be_meant(column));
             cells.filter_map(|(_, cell)| cell.as_deref()).for_each(|value| words.learn(value));

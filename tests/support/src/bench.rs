@@ -18,7 +18,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use thirtyfour::prelude::*;
 use tokio::io::AsyncWriteExt;
-use understudy_core::directory::{self, Query};
+use understudy_core::directory::{self, ListRequest};
 use understudy_demo::Demo;
 
 /// The whole program `bench`.
@@ -141,7 +141,7 @@ async fn customers(demo: &Demo, count: usize) -> Result<Vec<String>> {
     let file = understudy_core::connection::read_file("shop", &demo.connection_text)?;
     let directory = directory::open(&file.directory, None).await?;
     // Ordinary people: the newest few hundred hold the edge cases too, whose names are no search text.
-    let query = Query::first("anna", u16::try_from(count)?);
+    let query = ListRequest::first("anna", u16::try_from(count)?);
     let page = directory.search(&query, &tokio_util::sync::CancellationToken::new()).await?;
     Ok(page.rows.into_iter().map(|row| row.id).collect())
 }

@@ -16,7 +16,7 @@ name: string,
 label: string, role: Role, kind: FieldKind, 
 /**
  * The directory can order by it without reading the whole table first; by others after asking
- * ([`Query::everywhere`]).
+ * ([`ListRequest::everywhere`]).
  */
 sortable: boolean, 
 /**

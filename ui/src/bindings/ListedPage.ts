@@ -21,7 +21,7 @@ previous: string | null,
  */
 next: string | null, how: How, 
 /**
- * `None`: everything was searched. Else the same question with [`Query::everywhere`] searches it.
+ * `None`: everything was searched. Else the same question with [`ListRequest::everywhere`] searches it.
  */
 left_out: LeftOut | null, 
 /**

@@ -1,7 +1,7 @@
 // What the form says of a table, and what the database offers for it: the one filled in from the other, and held
 // against it.
 import type { ColumnOffer } from "../bindings/ColumnOffer";
-import type { Survey } from "../bindings/Survey";
+import type { DiscoveredTables } from "../bindings/DiscoveredTables";
 import type { TableOffer } from "../bindings/TableOffer";
 
 /** The fields of the form that name the table and its columns. */
@@ -21,7 +21,7 @@ export function same(a: Mapping, b: Mapping): boolean {
 }
 
 /** The offer that a table's name means, with or without its schema, in quotes or not. */
-export function offered(survey: Survey, table: string): TableOffer | null {
+export function offered(survey: DiscoveredTables, table: string): TableOffer | null {
   const plain = (name: string) => name.trim().replaceAll('"', "");
   const wanted = plain(table);
   return (

@@ -1,10 +1,10 @@
 // The console's own requests as a form holds them, and what becomes of their answers. To a form and back, without losing
 // what the form does not show.
-import type { CapturePart } from "../bindings/CapturePart";
+import type { CaptureConfig } from "../bindings/CaptureConfig";
 import type { Expected } from "../bindings/Expected";
 import type { Method } from "../bindings/Method";
-import type { StepPart } from "../bindings/StepPart";
-import type { StoragePart } from "../bindings/StoragePart";
+import type { StepConfig } from "../bindings/StepConfig";
+import type { StorageConfig } from "../bindings/StorageConfig";
 import { texts } from "../texts";
 import type { Header } from "./ways";
 
@@ -18,7 +18,7 @@ export interface CaptureForm {
   place: CapturePlace;
   value: string;
   /** What the form does not show. */
-  was: CapturePart;
+  was: CaptureConfig;
 }
 
 export interface StepForm {
@@ -33,7 +33,7 @@ export interface StepForm {
   expect: string;
   capture: CaptureForm[];
   /** What the form does not show: `follow`, `redirects`. */
-  was: StepPart;
+  was: StepConfig;
 }
 
 /** An entry of the page's storage. */
@@ -48,7 +48,7 @@ export const emptyStep = (): StepForm => toStepForm({});
 export const emptyCapture = (): CaptureForm => ({ name: "", place: "json", value: "", was: {} });
 export const emptyStorage = (): StorageForm => ({ of: "local", name: "", value: "" });
 
-export function toStepForm(step: StepPart): StepForm {
+export function toStepForm(step: StepConfig): StepForm {
   return {
     name: step.name ?? "",
     method: step.method ?? "",
@@ -66,10 +66,10 @@ export function toStepForm(step: StepPart): StepForm {
 }
 
 /** `wrong` hears what cannot even be written into a file. */
-export function toStep(form: StepForm, wrong: (what: string) => void): StepPart {
+export function toStep(form: StepForm, wrong: (what: string) => void): StepConfig {
   const name = form.name.trim();
   const url = form.url.trim();
-  const step: StepPart = {
+  const step: StepConfig = {
     ...form.was,
     name: name === "" ? null : name,
     url: url === "" ? null : url,
@@ -92,7 +92,7 @@ export function toStep(form: StepForm, wrong: (what: string) => void): StepPart 
   return Object.fromEntries(Object.entries(step).filter(isSaid));
 }
 
-function toCapture(place: CapturePlace, value: string, was: CapturePart): CapturePart {
+function toCapture(place: CapturePlace, value: string, was: CaptureConfig): CaptureConfig {
   const { claim } = was;
   return { ...((claim ?? null) === null ? {} : { claim: claim ?? null }), [place]: value };
 }
@@ -115,7 +115,7 @@ function toExpected(text: string): Expected[] {
     .flatMap<Expected>((line) => (/^[\d\s,]+$/.test(line) ? line.split(/[\s,]+/).map(Number) : [line]));
 }
 
-export function toStorageForm(storage: StoragePart | null | undefined): StorageForm[] {
+export function toStorageForm(storage: StorageConfig | null | undefined): StorageForm[] {
   const rows = (of: "local" | "session") =>
     Object.entries((storage?.[of] ?? {}) as Record<string, unknown>).map(([name, value]) => ({
       of,
@@ -125,7 +125,7 @@ export function toStorageForm(storage: StoragePart | null | undefined): StorageF
   return [...rows("local"), ...rows("session")];
 }
 
-export function toStorage(rows: StorageForm[]): StoragePart {
+export function toStorage(rows: StorageForm[]): StorageConfig {
   const of = (place: "local" | "session") =>
     Object.fromEntries(
       rows

@@ -3,7 +3,7 @@
 // read first.
 import type { DirectoryConfig } from "../bindings/DirectoryConfig";
 import type { Preview } from "../bindings/Preview";
-import type { Survey } from "../bindings/Survey";
+import type { DiscoveredTables } from "../bindings/DiscoveredTables";
 import type { TableOffer } from "../bindings/TableOffer";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
@@ -75,7 +75,7 @@ class LatestAnswer<T> {
 
 export class TableDiscovery {
   readonly #editor: Form;
-  readonly tables = new LatestAnswer<Survey>();
+  readonly tables = new LatestAnswer<DiscoveredTables>();
   readonly preview = new LatestAnswer<Preview>();
   /** The last choice was made without asking. */
   byItself = $state(false);

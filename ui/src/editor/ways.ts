@@ -4,8 +4,8 @@ import type { ConnectionFile } from "../bindings/ConnectionFile";
 import type { Method } from "../bindings/Method";
 import type { Preset } from "../bindings/Preset";
 import type { SignInKind } from "../bindings/SignInKind";
-import type { SignInPart } from "../bindings/SignInPart";
-import type { SignOutPart } from "../bindings/SignOutPart";
+import type { SignInConfig } from "../bindings/SignInConfig";
+import type { SignOutConfig } from "../bindings/SignOutConfig";
 import { texts } from "../texts";
 import { type StepForm, type StorageForm, toStep, toStepForm, toStorage, toStorageForm } from "./steps";
 import { type Faults, said, whole } from "./written";
@@ -16,7 +16,7 @@ export interface Header {
 }
 
 /** What a sign-in that is written by hand starts from. */
-const byHand: SignInPart = {
+const byHand: SignInConfig = {
   body: { adminToken: "{{ secret.admin_token }}", userId: "{{ user.id }}" },
   success: "Impersonating user {{ user.email }}",
 };
@@ -113,7 +113,7 @@ export function toWays(form: WaysForm, base: Ways, presets: Preset[], faults: Fa
   // Of a Smart Action, the form shows nothing.
   if (sign_in.preset === "" && sign_in.kind === "forest")
     return { sign_in: base.sign_in, sign_out: base.sign_out ?? null };
-  const own: SignInPart =
+  const own: SignInConfig =
     sign_in.preset !== ""
       ? { preset: sign_in.preset, settings: settings(sign_in, base.sign_in, presets) }
       : byHandOf(sign_in, base.sign_in, faults);
@@ -134,7 +134,7 @@ export function toWays(form: WaysForm, base: Ways, presets: Preset[], faults: Fa
 }
 
 /** What is said of a sign-in of this kind; what another kind had is left out. */
-function byHandOf(form: WaysForm["sign_in"], base: SignInPart, faults: Faults): SignInPart {
+function byHandOf(form: WaysForm["sign_in"], base: SignInConfig, faults: Faults): SignInConfig {
   const before: SignInKind = base.kind ?? "webhook";
   const theirs = before === form.kind ? [] : [...KEYS[before], ...BESIDE[before]];
   const left = theirs.filter((key) => !KEYS[form.kind].includes(key));
@@ -188,7 +188,7 @@ function names(text: string): string[] {
 }
 
 /** Those of the preset that are said; and what the file says beside them, as long as it is about the same preset. */
-function settings(form: WaysForm["sign_in"], base: SignInPart, presets: Preset[]): Record<string, string> {
+function settings(form: WaysForm["sign_in"], base: SignInConfig, presets: Preset[]): Record<string, string> {
   const preset = presets.find(({ name }) => name === form.preset);
   const before = base.preset === form.preset ? (base.settings ?? {}) : {};
   const now: Record<string, string> = {};
@@ -200,7 +200,7 @@ function settings(form: WaysForm["sign_in"], base: SignInPart, presets: Preset[]
   return now;
 }
 
-function signOut(form: WaysForm["sign_out"], base: SignOutPart | null): SignOutPart | null {
+function signOut(form: WaysForm["sign_out"], base: SignOutConfig | null): SignOutConfig | null {
   const url = said(form.url);
   if (url !== null) return { ...base, url, method: form.method === "" ? null : form.method };
   // Without an endpoint there may still be requests that the console sends.

@@ -1,24 +1,24 @@
 // The parsed search text, requested from Rust at each keystroke: filters, their faults, and unknown column names.
-import type { Reading } from "../bindings/Reading";
+import type { Highlights } from "../bindings/Highlights";
 import * as ipc from "../ipc";
 import { carried, NOTHING_READ } from "../text/filters";
 
 export class SearchReading {
   readonly #connection: string;
-  #read: { text: string; reading: Reading } = $state.raw({ text: "", reading: NOTHING_READ });
-  #under: { text: string; reading: Promise<Reading> } | null = null;
+  #read: { text: string; reading: Highlights } = $state.raw({ text: "", reading: NOTHING_READ });
+  #under: { text: string; reading: Promise<Highlights> } | null = null;
 
   constructor(connection: string) {
     this.#connection = connection;
   }
 
   /** As far as it is known: what was read before goes along with the edit until the text is read. */
-  of(text: string): Reading {
+  of(text: string): Highlights {
     return carried(this.#read.reading, this.#read.text, text);
   }
 
   /** Reads `text`; one and the same text once. A reading is help: that it fails takes nothing from the search. */
-  async read(text: string): Promise<Reading> {
+  async read(text: string): Promise<Highlights> {
     // What is no filter has no colon, and most searches have none.
     if (this.#under?.text !== text) {
       const reading = text.includes(":")

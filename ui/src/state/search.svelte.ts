@@ -4,8 +4,8 @@ import type { How } from "../bindings/How";
 import type { Info } from "../bindings/Info";
 import type { LeftOut } from "../bindings/LeftOut";
 import type { Place } from "../bindings/Place";
-import type { Query } from "../bindings/Query";
-import type { Reading } from "../bindings/Reading";
+import type { ListRequest } from "../bindings/ListRequest";
+import type { Highlights } from "../bindings/Highlights";
 import type { Sort } from "../bindings/Sort";
 import { asFailure, type Failure } from "../errors";
 import * as ipc from "../ipc";
@@ -127,7 +127,7 @@ export class UserSearch {
   }
 
   /** What stands in the field, read: its filters and what is wrong with them. */
-  get reading(): Reading {
+  get reading(): Highlights {
     return this.#reader.of(this.text);
   }
 
@@ -500,7 +500,7 @@ export class UserSearch {
         if (this.sort && !this.#isSortable(this.sort.column)) this.sort = null;
       }
       const { text, sort } = this;
-      const query: Query = { text: text.trim(), sort, place, limit: PAGE, everywhere };
+      const query: ListRequest = { text: text.trim(), sort, place, limit: PAGE, everywhere };
       const [page, reading] = await Promise.all([
         ipc.searchUsers(this.connection, query),
         this.#reader.read(text),

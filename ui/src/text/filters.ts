@@ -1,16 +1,16 @@
 // A search text and what was read from it: the spans of its filters while they are typed, and the text without
 // them. Places are in UTF-16 code units, as everywhere in JavaScript.
-import type { Reading } from "../bindings/Reading";
+import type { Highlights } from "../bindings/Highlights";
 
 export interface Span {
   start: number;
   end: number;
 }
 
-export const NOTHING_READ: Reading = { chips: [], faults: [], unknown: [] };
+export const NOTHING_READ: Highlights = { chips: [], faults: [], unknown: [] };
 
 /** `reading` of `from` as it stands in `to`, one edit later, until that is read itself. */
-export function carried(reading: Reading, from: string, to: string): Reading {
+export function carried(reading: Highlights, from: string, to: string): Highlights {
   if (from === to || reading === NOTHING_READ) return reading;
   const most = Math.min(from.length, to.length);
   let before = 0;
@@ -32,7 +32,7 @@ export function carried(reading: Reading, from: string, to: string): Reading {
 }
 
 /** What is searched as text: the filters taken out, phrases without their quotes. */
-export function freeText(text: string, { chips }: Reading): string {
+export function freeText(text: string, { chips }: Highlights): string {
   let free = "";
   let at = 0;
   for (const { start, end } of chips) {
@@ -59,7 +59,7 @@ export interface Paint {
 }
 
 /** The text in pieces, each of one look. */
-export function painted(text: string, { chips, faults, unknown }: Reading): Paint[] {
+export function painted(text: string, { chips, faults, unknown }: Highlights): Paint[] {
   const spans = [
     ...chips.map(
       ({ start, end, complete }) => ({ start, end, kind: complete ? "filter" : "begun" }) as const,

@@ -1,14 +1,14 @@
 // Filters as the fake understands them: `name:value` and `-name:value` of its columns, the value contained.
 // Enough for what the window shows of them; the language itself is Rust's.
 import type { Column } from "../../src/bindings/Column";
-import type { Reading } from "../../src/bindings/Reading";
+import type { Highlights } from "../../src/bindings/Highlights";
 import type { Row } from "../../src/bindings/Row";
 import type { Suggestion } from "../../src/bindings/Suggestion";
 
 const WORD = /(-?)([A-Za-z_]\w+):(=?"[^"]*"?|\S*)/g;
 
-export function read(text: string, columns: Column[]): Reading {
-  const reading: Reading = { chips: [], faults: [], unknown: [] };
+export function read(text: string, columns: Column[]): Highlights {
+  const reading: Highlights = { chips: [], faults: [], unknown: [] };
   for (const match of text.matchAll(WORD)) {
     const [whole, minus = "", name = "", raw = ""] = match;
     const start = match.index;
@@ -40,14 +40,14 @@ export function read(text: string, columns: Column[]): Reading {
   return reading;
 }
 
-export function free(text: string, { chips }: Reading): string {
+export function free(text: string, { chips }: Highlights): string {
   return chips
     .reduceRight((rest, { start, end }) => rest.slice(0, start) + rest.slice(end), text)
     .replace(/\s+/g, " ")
     .trim();
 }
 
-export function filtered(rows: Row[], columns: Column[], { chips }: Reading): Row[] {
+export function filtered(rows: Row[], columns: Column[], { chips }: Highlights): Row[] {
   return rows.filter((row) =>
     chips.every(({ column, negated, relation, value, complete }) => {
       const cell = (row.cells[columns.findIndex(({ name }) => name === column)] ?? "").toLowerCase();

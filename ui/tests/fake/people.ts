@@ -3,8 +3,8 @@ import type { Column } from "../../src/bindings/Column";
 import type { ConnectionDraft } from "../../src/bindings/ConnectionDraft";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
 import type { Row } from "../../src/bindings/Row";
-import type { Service } from "../../src/bindings/Service";
-import type { Survey } from "../../src/bindings/Survey";
+import type { SearchCoverage } from "../../src/bindings/SearchCoverage";
+import type { DiscoveredTables } from "../../src/bindings/DiscoveredTables";
 import type { TableOffer } from "../../src/bindings/TableOffer";
 
 export const columns: Column[] = [
@@ -53,7 +53,7 @@ export const rows: Row[] = known.map(([name, email, plan, company, seen], at) =>
 });
 
 /** A search plan with something left to do, and a role for it. */
-export const services: Service[] = [
+export const services: SearchCoverage[] = [
   { tier: "all", column: "created_at", index: "users_created_at_idx", note: null, advice: null },
   { tier: "id", column: "id", index: "users_pkey", note: null, advice: null },
   {
@@ -95,7 +95,7 @@ const offer = (change: Partial<TableOffer> & { name: string }): TableOffer => ({
 });
 
 /** A database as the form sees it. */
-export const survey: Survey = {
+export const survey: DiscoveredTables = {
   tables: [
     offer({
       name: "users",

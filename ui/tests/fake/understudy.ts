@@ -15,13 +15,13 @@ import type { Info } from "../../src/bindings/Info";
 import type { LeftOut } from "../../src/bindings/LeftOut";
 import type { ListedPage } from "../../src/bindings/ListedPage";
 import type { PastSession } from "../../src/bindings/PastSession";
-import type { Query } from "../../src/bindings/Query";
+import type { ListRequest } from "../../src/bindings/ListRequest";
 import type { Row } from "../../src/bindings/Row";
 import type { SecretStatus } from "../../src/bindings/SecretStatus";
 import type { SessionView } from "../../src/bindings/SessionView";
 import type { Standing } from "../../src/bindings/Standing";
 import type { Step } from "../../src/bindings/Step";
-import type { Survey } from "../../src/bindings/Survey";
+import type { DiscoveredTables } from "../../src/bindings/DiscoveredTables";
 import { complete, filterBy, filtered, free, read } from "./filters";
 import {
   columns as defaultColumns,
@@ -63,7 +63,7 @@ export interface Fake {
   /** What is not as one would expect of the directory. */
   cautions: Caution[];
   /** What the form sees of a database. */
-  survey: Survey;
+  survey: DiscoveredTables;
   calls: Call[];
   /** Why the keyring cannot be used. */
   keyring: BoundaryError | null;
@@ -206,7 +206,7 @@ function commands(fake: Fake): Record<string, Answer> {
       reader: [],
       cautions: fake.cautions,
     }),
-    search_users: ({ query }) => search(fake, query as Query),
+    search_users: ({ query }) => search(fake, query as ListRequest),
     stop_search: () => null,
     stop_waiting: () => null,
     read_search: ({ text }) => read(String(text), fake.columns),
@@ -374,7 +374,7 @@ function count(fake: Fake, text: string): Count {
 }
 
 /** A cursor is the place of the row behind it. */
-function search(fake: Fake, { text, sort, place: from, limit, everywhere }: Query): ListedPage {
+function search(fake: Fake, { text, sort, place: from, limit, everywhere }: ListRequest): ListedPage {
   let found = find(fake, text);
   let leftOut: LeftOut | null = null;
   if (fake.guard && !everywhere) {

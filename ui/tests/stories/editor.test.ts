@@ -4,7 +4,7 @@ import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
-import type { Service } from "../../src/bindings/Service";
+import type { SearchCoverage } from "../../src/bindings/SearchCoverage";
 import { connectionFile, reader, services } from "../fake/people";
 import { boundaryError, installFake, type Fake } from "../fake/understudy";
 
@@ -395,7 +395,7 @@ describe("testing", () => {
 });
 
 describe("the search plan", () => {
-  const tested = async (plan: Service[]) => {
+  const tested = async (plan: SearchCoverage[]) => {
     fake.answers["check_connection"] = () => ({
       ok: true,
       faults: [],

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import { crowd } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
-import type { Query } from "../../src/bindings/Query";
+import type { ListRequest } from "../../src/bindings/ListRequest";
 
 let fake: Fake;
 let user: UserEvent;
@@ -47,8 +47,8 @@ describe("searching everywhere", () => {
     await screen.findByText(/Not searched/);
     const held = fake.hold("search_users");
     await user.keyboard("{Control>}{Shift>}F{/Shift}{/Control}");
-    expect(await screen.findByRole("progressbar", { name: "Reading all rows" })).toBeInTheDocument();
-    expect(screen.getByText("Reading all rows: up to 3 s")).toBeInTheDocument();
+    expect(await screen.findByRole("progressbar", { name: "Highlights all rows" })).toBeInTheDocument();
+    expect(screen.getByText("Highlights all rows: up to 3 s")).toBeInTheDocument();
     await user.keyboard("{Escape}");
     expect(screen.queryByRole("progressbar")).toBeNull();
     held.stop();
@@ -195,7 +195,7 @@ describe("counting", () => {
     if (!row) throw new Error("nobody");
     // As the directory answers an ID: at once, with the place where those go on that contain it.
     fake.answers["search_users"] = (args) =>
-      (args["query"] as Query).place !== "start"
+      (args["query"] as ListRequest).place !== "start"
         ? new Promise(() => {})
         : {
             rows: [row],

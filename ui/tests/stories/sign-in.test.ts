@@ -4,7 +4,7 @@ import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
-import type { SignInPart } from "../../src/bindings/SignInPart";
+import type { SignInConfig } from "../../src/bindings/SignInConfig";
 import { connectionFile } from "../fake/people";
 import { presets, refused } from "../fake/presets";
 import { installFake, type Fake } from "../fake/understudy";
@@ -56,7 +56,7 @@ async function startNew() {
 }
 
 /** Opens one that signs in like this. */
-async function startEdit(sign_in: SignInPart, change: Partial<ConnectionFile> = {}) {
+async function startEdit(sign_in: SignInConfig, change: Partial<ConnectionFile> = {}) {
   const file = { ...connectionFile, ...change, sign_in };
   fake.answers["read_connection"] = () => ({
     text: `# by hand\n${JSON.stringify(file)}`,
@@ -159,7 +159,7 @@ describe("what the application runs", () => {
   });
 
   test("what the file says beside its preset is shown, and stays", async () => {
-    const sign_in: SignInPart = {
+    const sign_in: SignInConfig = {
       preset: "better-auth",
       settings: { app: "https://app.acme.example", operator: "support@acme.example" },
       cookies: ["sid"],
@@ -180,7 +180,7 @@ describe("what the application runs", () => {
   });
 
   test("a Smart Action is text, one press away, and stays whole", async () => {
-    const sign_in: SignInPart = {
+    const sign_in: SignInConfig = {
       kind: "forest",
       redirect_to: "https://app.acme.example/",
       forest: {
@@ -207,7 +207,7 @@ describe("what the application runs", () => {
   });
 
   test("an exchange is edited request by request, and what the form does not show stays", async () => {
-    const sign_in: SignInPart = {
+    const sign_in: SignInConfig = {
       kind: "exchange",
       cookies: ["sid"],
       block: ["/admin/"],

@@ -1,9 +1,9 @@
 // The connection form and the file: there and back, and what no file can say.
 import { describe, expect, test } from "vitest";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
-import type { SignInPart } from "../../src/bindings/SignInPart";
-import type { SignOutPart } from "../../src/bindings/SignOutPart";
-import type { StepPart } from "../../src/bindings/StepPart";
+import type { SignInConfig } from "../../src/bindings/SignInConfig";
+import type { SignOutConfig } from "../../src/bindings/SignOutConfig";
+import type { StepConfig } from "../../src/bindings/StepConfig";
 import { template, toFile, toForm } from "../../src/editor/form";
 import { connectionFile } from "../fake/people";
 import { presets } from "../fake/presets";
@@ -28,7 +28,7 @@ const full: ConnectionFile = {
   policy: { reason: "optional", max_minutes: 30, protect: ["user.role in ['admin', 'staff']"] },
 };
 
-const signingIn = (sign_in: SignInPart, sign_out: SignOutPart | null = null): ConnectionFile => ({
+const signingIn = (sign_in: SignInConfig, sign_out: SignOutConfig | null = null): ConnectionFile => ({
   ...connectionFile,
   sign_in,
   sign_out,
@@ -40,7 +40,7 @@ const step = {
   body: { password: "{{ secret.operator_password }}" },
   expect: [302],
   capture: { csrf: { cookie: "csrftoken" } },
-} satisfies StepPart;
+} satisfies StepConfig;
 const preset = { preset: "django-loginas", settings: { app: "https://app.acme.example", operator: " kim " } };
 const app = "https://app.acme.example";
 

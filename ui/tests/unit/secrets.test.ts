@@ -1,6 +1,6 @@
 // Which secrets a connection names, and passwords that stand where they must not.
 import { expect, test } from "vitest";
-import type { SignInPart } from "../../src/bindings/SignInPart";
+import type { SignInConfig } from "../../src/bindings/SignInConfig";
 import { toForm } from "../../src/editor/form";
 import { secretsIn, secretsOfForm, secretsOfText, withoutPassword } from "../../src/editor/secrets";
 import { connectionFile } from "../fake/people";
@@ -53,7 +53,7 @@ test("a sign-in that the form does not show names its own", () => {
   };
   const forest = { kind: "forest" as const };
   const storage = { kind: "storage" as const, headers: { a: "{{ secret.key }}" } };
-  const of = (sign_in: SignInPart) => {
+  const of = (sign_in: SignInConfig) => {
     const file = { ...connectionFile, sign_in };
     return secretsOfForm(toForm(file), file, presets).slice(1);
   };

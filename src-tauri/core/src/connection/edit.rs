@@ -250,8 +250,10 @@ body    = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }
         file.name = "Acme Inc.".into();
         file.directory.email = Some("email".into());
         file.sign_in.headers.insert("x-reason".into(), "{{ reason }}".into());
-        file.sign_out =
-            Some(SignOutPart { url: Some("https://app.acme.com/logout".into()), ..SignOutPart::default() });
+        file.sign_out = Some(SignOutConfig {
+            url: Some("https://app.acme.com/logout".into()),
+            ..SignOutConfig::default()
+        });
         let expected = WRITTEN
             .replace("\"Acme\"", "\"Acme Inc.\"")
             .replace("# the default, written out\n", "# the default, written out\nemail = \"email\"\n")
@@ -265,7 +267,7 @@ body    = { adminToken = "{{ secret.admin_token }}", userId = "{{ user.id }}" }
     #[test]
     fn a_new_file_is_laid_out_like_the_handbook() {
         let mut file = read(WRITTEN);
-        file.sign_in.verify = Some(VerifyPart {
+        file.sign_in.verify = Some(VerifyConfig {
             url: "https://app.acme.com/api/me".into(),
             headers: std::collections::BTreeMap::new(),
             expect: "response.json.id == user.id".into(),
@@ -352,10 +354,10 @@ max_minutes = 60
             ),
             redirects in prop::option::of(0..=10_u32),
             capture in prop::collection::btree_map(".*", prop::option::of(".*"), 0..3),
-        ) -> StepPart {
-            let place = |json| CapturePart { json, ..CapturePart::default() };
+        ) -> StepConfig {
+            let place = |json| CaptureConfig { json, ..CaptureConfig::default() };
             let capture = capture.into_iter().map(|(name, json)| (name, place(json))).collect();
-            StepPart { name, url, follow, method, headers, body, encoding, expect, redirects, capture }
+            StepConfig { name, url, follow, method, headers, body, encoding, expect, redirects, capture }
         }
     }
 
@@ -371,12 +373,12 @@ max_minutes = 60
             local in prop::option::of(prop::collection::btree_map(".*", body(), 0..3)),
             timeout_ms in prop::option::of(1000..120_000_u32),
             verify in prop::option::of((".*", headers(), ".*")),
-        ) -> SignInPart {
-            SignInPart {
+        ) -> SignInConfig {
+            SignInConfig {
                 preset, settings, kind, url, method, headers, body, steps, cookies, success, redirect_to, timeout_ms,
-                storage: local.map(|local| StoragePart { local, ..StoragePart::default() }),
-                verify: verify.map(|(url, headers, expect)| VerifyPart { url, headers, expect }),
-                ..SignInPart::default()
+                storage: local.map(|local| StorageConfig { local, ..StorageConfig::default() }),
+                verify: verify.map(|(url, headers, expect)| VerifyConfig { url, headers, expect }),
+                ..SignInConfig::default()
             }
         }
     }
@@ -386,8 +388,8 @@ max_minutes = 60
             url in prop::option::of(".*"),
             (method, headers, body) in (method(), headers(), prop::option::of(body())),
             steps in prop::collection::vec(step(), 0..3),
-        ) -> SignOutPart {
-            SignOutPart { url, method, headers, body, steps, encoding: None }
+        ) -> SignOutConfig {
+            SignOutConfig { url, method, headers, body, steps, encoding: None }
         }
     }
 
@@ -435,8 +437,8 @@ max_minutes = 60
         ) -> ConnectionFile {
             ConnectionFile {
                 name, environment, directory, sign_in, sign_out,
-                network: network.map(|(proxy, ca)| NetworkPart { proxy, ca, ..NetworkPart::default() }),
-                policy: PolicyPart { reason, max_minutes, max_extensions, protect },
+                network: network.map(|(proxy, ca)| NetworkConfig { proxy, ca, ..NetworkConfig::default() }),
+                policy: PolicyConfig { reason, max_minutes, max_extensions, protect },
             }
         }
     }

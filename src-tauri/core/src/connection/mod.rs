@@ -58,22 +58,22 @@ pub struct ConnectionFile {
     /// Which of the application's installations this is; it gives everything its colour.
     pub environment: Environment,
     pub directory: DirectoryConfig,
-    pub sign_in: SignInPart,
+    pub sign_in: SignInConfig,
     /// `[sign_out]`: what is sent when the session ends, whatever ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sign_out: Option<SignOutPart>,
+    pub sign_out: Option<SignOutConfig>,
     /// `[network]`: the way to the application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub network: Option<NetworkPart>,
-    #[serde(default, skip_serializing_if = "PolicyPart::is_default")]
-    pub policy: PolicyPart,
+    pub network: Option<NetworkConfig>,
+    #[serde(default, skip_serializing_if = "PolicyConfig::is_default")]
+    pub policy: PolicyConfig,
 }
 
 /// `[network]`: the way to the application; the directory has its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct NetworkPart {
+pub struct NetworkConfig {
     /// `http://host:port` or `socks5://host:port`: what the console and the session's window send through it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
@@ -122,7 +122,7 @@ impl SignInKind {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct SignInPart {
+pub struct SignInConfig {
     /// What the application runs, by name; it fills in the rest from `settings`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
@@ -154,7 +154,7 @@ pub struct SignInPart {
     pub expect: Vec<Expected>,
     /// `[[sign_in.steps]]`: requests that the console sends, one after the other, with cookies of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub steps: Vec<StepPart>,
+    pub steps: Vec<StepConfig>,
     /// For an exchange: the names of the cookies that are put into the session's window; `name_*` for any end, and
     /// `!name_*` for those that are not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -175,10 +175,10 @@ pub struct SignInPart {
     pub block: Vec<String>,
     /// `[sign_in.storage]`: what is put into the page's storage before its first script runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub storage: Option<StoragePart>,
+    pub storage: Option<StorageConfig>,
     /// `[sign_in.forest]`: the Smart Action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forest: Option<ForestPart>,
+    pub forest: Option<ForestConfig>,
     /// What is said when it worked. A template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success: Option<String>,
@@ -191,7 +191,7 @@ pub struct SignInPart {
     pub timeout_ms: Option<u32>,
     /// `[sign_in.verify]`: who am I now? Asked before the page is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verify: Option<VerifyPart>,
+    pub verify: Option<VerifyConfig>,
 }
 
 /// How a body is sent.
@@ -221,7 +221,7 @@ pub enum Expected {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct StepPart {
+pub struct StepConfig {
     /// What it does, for whoever reads where a sign-in failed: "the login form".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -254,14 +254,14 @@ pub struct StepPart {
     pub redirects: Option<u32>,
     /// What is taken from the answer, each under a name: `{{ captured.<name> }}` has it from then on.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub capture: BTreeMap<String, CapturePart>,
+    pub capture: BTreeMap<String, CaptureConfig>,
 }
 
 /// Where a value stands in an answer; one of these.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct CapturePart {
+pub struct CaptureConfig {
     /// A place in the JSON body, as RFC 6901 writes it: `/data/token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<String>,
@@ -286,7 +286,7 @@ pub struct CapturePart {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct StoragePart {
+pub struct StorageConfig {
     /// For localStorage. A text is a template; anything else becomes JSON text, with templates in its strings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
@@ -303,7 +303,7 @@ pub struct StoragePart {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct ForestPart {
+pub struct ForestConfig {
     /// The backend's URL, without `/forest`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub backend: String,
@@ -333,14 +333,14 @@ pub struct ForestPart {
     pub values: BTreeMap<String, serde_json::Value>,
     /// `[[sign_in.forest.fields]]`: what the action's form asks, where the backend does not say so itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fields: Vec<ForestFieldPart>,
+    pub fields: Vec<ForestFieldConfig>,
 }
 
 /// One field of a Smart Action's form, asked for before the sign-in.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct ForestFieldPart {
+pub struct ForestFieldConfig {
     /// As the action calls it.
     pub name: String,
     /// As people call it; default: the name.
@@ -409,7 +409,7 @@ pub enum Method {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct VerifyPart {
+pub struct VerifyConfig {
     /// Of the application's origin, where the window asks with its cookies; of another origin, with `headers` that hold
     /// what was captured, the console asks. A template.
     pub url: String,
@@ -424,7 +424,7 @@ pub struct VerifyPart {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
-pub struct SignOutPart {
+pub struct SignOutConfig {
     /// The session's window sends it, with its own cookies; https, or http on loopback. A template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -444,7 +444,7 @@ pub struct SignOutPart {
     pub encoding: Option<Encoding>,
     /// `[[sign_out.steps]]`: what the console sends after that, with the cookies that it got while signing in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub steps: Vec<StepPart>,
+    pub steps: Vec<StepConfig>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
@@ -460,7 +460,7 @@ pub enum ReasonRule {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(default, deny_unknown_fields)]
 #[ts(export)]
-pub struct PolicyPart {
+pub struct PolicyConfig {
     /// Whether the operator has to say why. Default: required.
     pub reason: ReasonRule,
     /// The session ends by itself after so many minutes (1 to 1440); absent: no limit.
@@ -500,7 +500,7 @@ impl Method {
     }
 }
 
-impl PolicyPart {
+impl PolicyConfig {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::faults::Faults;
 use super::{
-    ConnectionFile, ConnectionSummary, DirectoryConfig, Encoding, ForestPart, Method, Origin, PolicyPart,
+    ConnectionFile, ConnectionSummary, DirectoryConfig, Encoding, ForestConfig, Method, Origin, PolicyConfig,
     ReasonRule, rules, shape,
 };
 use crate::browser::Gateway;
@@ -139,7 +139,7 @@ pub struct StorageItem {
 /// A Smart Action.
 #[derive(Debug, Clone)]
 pub struct Forest {
-    pub part: ForestPart,
+    pub part: ForestConfig,
     /// Where the action is called.
     pub url: Template,
     /// Values of its form.
@@ -433,7 +433,7 @@ impl Parts<'_> {
         Scope::session(self.fields.iter().cloned(), why_no_secrets)
     }
 
-    fn policy(&mut self, part: &PolicyPart) -> Option<Policy> {
+    fn policy(&mut self, part: &PolicyConfig) -> Option<Policy> {
         let scope = Scope::user(self.fields.iter().cloned());
         let mut protect = Vec::new();
         for (at, text) in part.protect.iter().enumerate() {

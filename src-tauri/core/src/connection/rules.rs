@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::faults::Faults;
-use super::{DirectoryConfig, Method, Network, NetworkPart, SshConfig};
+use super::{DirectoryConfig, Method, Network, NetworkConfig, SshConfig};
 use crate::directory::{Hosts, SQLITE_URL, Wanted};
 use crate::template::{Scope, Template};
 
@@ -100,7 +100,7 @@ pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut Faults) {
 }
 
 /// `[network]`.
-pub(super) fn network(part: Option<&NetworkPart>, faults: &mut Faults) -> Network {
+pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut Faults) -> Network {
     let Some(part) = part else { return Network::default() };
     let proxy = part.proxy.as_ref().and_then(|text| {
         let url = Url::parse(text).ok().filter(|url| {

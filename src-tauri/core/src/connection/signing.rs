@@ -9,9 +9,9 @@ use url::{Origin, Url};
 use super::parse::{Parts, SECRETS_IN_URL};
 use super::rules::{self, Sender};
 use super::{
-    Capture, CapturePart, ConnectionFile, Encoding, Expected, Forest, ForestPart, FormFieldKind, Method,
-    Place, Recipe, Request, SignIn, SignInKind, SignInPart, SignOut, SignOutPart, Step, StepPart,
-    StorageItem, StoragePart, Verify, VerifyPart, presets,
+    Capture, CaptureConfig, ConnectionFile, Encoding, Expected, Forest, ForestConfig, FormFieldKind, Method,
+    Place, Recipe, Request, SignIn, SignInConfig, SignInKind, SignOut, SignOutConfig, Step, StepConfig,
+    StorageConfig, StorageItem, Verify, VerifyConfig, presets,
 };
 use crate::template::{Expression, JsonTemplate, Scope, Template};
 
@@ -48,7 +48,7 @@ impl Parts<'_> {
         Some((sign_in?, sign_out?))
     }
 
-    fn sign_in(&mut self, part: &SignInPart, captured: &mut BTreeSet<String>) -> Option<SignIn> {
+    fn sign_in(&mut self, part: &SignInConfig, captured: &mut BTreeSet<String>) -> Option<SignIn> {
         let kind = part.kind.unwrap_or_default();
         self.only_keys_of(kind, part);
         let steps = self.steps("sign_in.steps", &part.steps, captured);
@@ -98,7 +98,12 @@ impl Parts<'_> {
         })
     }
 
-    fn recipe(&mut self, kind: SignInKind, part: &SignInPart, captured: &BTreeSet<String>) -> Option<Recipe> {
+    fn recipe(
+        &mut self,
+        kind: SignInKind,
+        part: &SignInConfig,
+        captured: &BTreeSet<String>,
+    ) -> Option<Recipe> {
         match kind {
             SignInKind::Webhook => {
                 let request = self.own_request(part);
@@ -159,7 +164,7 @@ impl Parts<'_> {
     }
 
     /// The request that stands in `[sign_in]` itself; `None`: there is none, or a fault.
-    fn own_request(&mut self, part: &SignInPart) -> Option<Request> {
+    fn own_request(&mut self, part: &SignInConfig) -> Option<Request> {
         let described = Described {
             url: part.url.as_ref()?,
             method: part.method,
@@ -172,7 +177,7 @@ impl Parts<'_> {
     }
 
     /// Keys that the kind has no use for are refused: whoever wrote them means something else.
-    fn only_keys_of(&mut self, kind: SignInKind, part: &SignInPart) {
+    fn only_keys_of(&mut self, kind: SignInKind, part: &SignInConfig) {
         use SignInKind::{Exchange, Forest, Link, Storage, Webhook};
         let keys = [
             ("url", part.url.is_some(), &[Webhook, Storage][..]),
@@ -213,7 +218,7 @@ impl Parts<'_> {
         }
     }
 
-    fn sign_out(&mut self, part: &SignOutPart, captured: &mut BTreeSet<String>) -> Option<SignOut> {
+    fn sign_out(&mut self, part: &SignOutConfig, captured: &mut BTreeSet<String>) -> Option<SignOut> {
         let described = part.url.as_ref().map(|url| Described {
             url,
             method: part.method,
@@ -231,7 +236,12 @@ impl Parts<'_> {
         Some(SignOut { request: request.flatten(), steps: steps? })
     }
 
-    fn steps(&mut self, key: &str, parts: &[StepPart], captured: &mut BTreeSet<String>) -> Option<Vec<Step>> {
+    fn steps(
+        &mut self,
+        key: &str,
+        parts: &[StepConfig],
+        captured: &mut BTreeSet<String>,
+    ) -> Option<Vec<Step>> {
         let mut steps: Vec<Option<Step>> = Vec::new();
         for (at, part) in parts.iter().enumerate() {
             let before = steps.last().and_then(Option::as_ref).cloned();
@@ -244,7 +254,7 @@ impl Parts<'_> {
     fn step(
         &mut self,
         key: &str,
-        part: &StepPart,
+        part: &StepConfig,
         before: Option<&Step>,
         captured: &mut BTreeSet<String>,
     ) -> Option<Step> {
@@ -290,8 +300,8 @@ impl Parts<'_> {
         Some(Step { name, request: request?, follow: part.follow.clone(), redirects, capture })
     }
 
-    fn capture(&mut self, key: &str, name: &str, part: &CapturePart) -> Option<Capture> {
-        let CapturePart { json, cookie, header, form, link, claim } = part.clone();
+    fn capture(&mut self, key: &str, name: &str, part: &CaptureConfig) -> Option<Capture> {
+        let CaptureConfig { json, cookie, header, form, link, claim } = part.clone();
         if json.as_ref().is_some_and(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
             self.faults.add(
                 &format!("{key}.json"),
@@ -318,7 +328,7 @@ impl Parts<'_> {
         Some(Capture { name: name.to_owned(), place: given.pop()?, claim })
     }
 
-    fn storage(&mut self, part: &StoragePart, captured: &BTreeSet<String>) -> Vec<StorageItem> {
+    fn storage(&mut self, part: &StorageConfig, captured: &BTreeSet<String>) -> Vec<StorageItem> {
         let scope = self
             .session("what is in the page's storage, its scripts can read")
             .with_captured(captured)
@@ -334,7 +344,7 @@ impl Parts<'_> {
         items
     }
 
-    fn forest(&mut self, part: &ForestPart) -> Option<Forest> {
+    fn forest(&mut self, part: &ForestConfig) -> Option<Forest> {
         let key = "sign_in.forest";
         for (name, value, what) in [
             ("backend", &part.backend, "The address of the admin backend, without `/forest`"),
@@ -392,7 +402,7 @@ impl Parts<'_> {
 
     fn verify(
         &mut self,
-        part: &VerifyPart,
+        part: &VerifyConfig,
         origin: Option<&Origin>,
         captured: &BTreeSet<String>,
     ) -> Option<Verify> {

@@ -15,7 +15,7 @@ use crate::directories::Opened;
 use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
 use crate::session::Limit;
-use crate::sign_in::{Inert, Landed, Redirect, Verify};
+use crate::sign_in::{Landed, Redirect, SafeHtml, Verify};
 use crate::{policy, sign_in};
 
 /// The user is signed in, and the log knows it.
@@ -23,7 +23,7 @@ pub(super) struct Arrived {
     /// Where the application is shown from; `None` where its page is in the window already.
     pub(super) begin: Option<Url>,
     pub(super) success: String,
-    pub(super) said: Vec<Inert>,
+    pub(super) said: Vec<SafeHtml>,
     pub(super) refresh: bool,
 }
 

@@ -22,9 +22,9 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 /// One beginning at a time for each user of a connection, so that two quick keystrokes open one window. Nobody else
 /// waits for it.
 #[derive(Default)]
-pub(super) struct Turns(Mutex<HashMap<(String, String), Turn>>);
+pub(super) struct LatestOnly(Mutex<HashMap<(String, String), Turn>>);
 
-impl Turns {
+impl LatestOnly {
     async fn take(&self, connection: &str, user: &str) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::about::{About, context, subject, user_label};
-use self::begin::Turns;
+use self::begin::LatestOnly;
 pub(crate) use self::form::FORM_REASON;
 use self::running::Running;
 use crate::audit::{AuditLog, Who};
@@ -62,7 +62,7 @@ pub struct Impersonations {
     /// Weak, because the owner of the connections owns this.
     grounds: Weak<dyn Grounds>,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
-    turns: Turns,
+    turns: LatestOnly,
     /// Whose form was asked for in this run, by connection and user: what the answers change in it is no new asking.
     forms: Mutex<BTreeSet<(String, String)>>,
     /// Beginnings under way.
@@ -109,7 +109,7 @@ impl Impersonations {
             clock,
             grounds,
             running: Mutex::default(),
-            turns: Turns::default(),
+            turns: LatestOnly::default(),
             forms: Mutex::default(),
             beginning: TaskTracker::new(),
             quitting: CancellationToken::new(),

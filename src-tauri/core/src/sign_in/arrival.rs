@@ -6,7 +6,7 @@ use url::{Origin, Url};
 
 use super::client::Client;
 use super::forest::Backend;
-use super::inert::Inert;
+use super::safe_html::SafeHtml;
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{capture, forest, kept, planned};
@@ -33,7 +33,7 @@ pub struct Arrival {
     /// What is said when it worked, when the application said so.
     pub success: Option<String>,
     /// What it said beside that, at more length.
-    pub said: Vec<Inert>,
+    pub said: Vec<SafeHtml>,
     /// Where steps led that nobody is signed in by, most often; the same kind of sentences.
     pub astray: Vec<String>,
     /// What went wrong on the way without being a refusal, in sentences without a full stop.

@@ -12,7 +12,7 @@ use super::causes::{Cause, Sent};
 use super::client::{Client, Reply};
 use super::shown::{self, Exchange};
 use super::steps::in_words;
-use super::{causes, inert, judge};
+use super::{causes, safe_html, judge};
 use crate::browser::{PlannedRequest, Refusal};
 use crate::connection::{Connection, FOREST_SECRET, Forest, Method};
 use crate::error::{Code, Error};
@@ -292,8 +292,8 @@ fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<A
         );
     }
     let (link, redirect_to) = if request.is_none() { (redirect_to, None) } else { (None, redirect_to) };
-    let mut said = json["html"].as_str().map(inert::read).unwrap_or_default();
-    inert::each_text(&mut said, &|text| masks.mask(text));
+    let mut said = json["html"].as_str().map(safe_html::read).unwrap_or_default();
+    safe_html::each_text(&mut said, &|text| masks.mask(text));
     Ok(Arrival { request, link, redirect_to, success, said, refresh, ..Arrival::default() })
 }
 
@@ -363,6 +363,6 @@ fn message(json: &Value) -> Option<String> {
         .as_str()
         .or_else(|| json["errors"][0]["detail"].as_str())
         .or_else(|| json["error"].as_str())?;
-    let text = inert::text(&inert::read(html));
+    let text = safe_html::text(&safe_html::read(html));
     (!text.is_empty()).then_some(text)
 }

@@ -11,7 +11,7 @@ use super::client::{Client, Reply};
 use super::forest::{self, Backend, Call};
 use super::shown::Exchange;
 use crate::browser::Refusal;
-use crate::connection::{Connection, Forest, ForestFieldPart, FormFieldKind, Recipe};
+use crate::connection::{Connection, Forest, ForestFieldConfig, FormFieldKind, Recipe};
 use crate::masks::Masks;
 
 /// What is asked beside the reason.
@@ -226,7 +226,7 @@ fn described(field: &FormField) -> Value {
     source
 }
 
-fn of_file(part: &ForestFieldPart) -> FormField {
+fn of_file(part: &ForestFieldConfig) -> FormField {
     let kind = match part.kind {
         FormFieldKind::Text if !part.choices.is_empty() => FormFieldKind::Choice,
         kind => kind,

@@ -87,7 +87,7 @@ pub struct TableOffer {
 /// The tables of a database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct Survey {
+pub struct DiscoveredTables {
     /// The most users-like first.
     pub tables: Vec<TableOffer>,
     /// Tables that are there and that this user may not read; the most users-like of them first.
@@ -98,7 +98,7 @@ pub struct Survey {
 
 /// A table as an engine found it.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundTable {
     /// As `directory.table` has to name it.
     pub(crate) written: String,
     /// The same with its schema, if there are schemas.
@@ -124,7 +124,7 @@ pub(crate) struct FoundColumn {
 /// What an engine found.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    pub(crate) tables: Vec<Found>,
+    pub(crate) tables: Vec<FoundTable>,
     pub(crate) unreadable: Vec<String>,
     pub(crate) left_out: usize,
     /// The connection names one of several databases: its tables come before all others.
@@ -156,7 +156,7 @@ fn last_part(written: &str) -> &str {
     written.rsplit('.').next().unwrap_or(written)
 }
 
-pub(crate) fn offers(findings: Findings) -> Survey {
+pub(crate) fn offers(findings: Findings) -> DiscoveredTables {
     let own_first = findings.own_first;
     let mut tables: Vec<(bool, i32, TableOffer)> = findings
         .tables
@@ -173,7 +173,7 @@ pub(crate) fn offers(findings: Findings) -> Survey {
         let right_key = (right_place, Reverse(right_score), Reverse(rows(right)));
         left_key.cmp(&right_key).then_with(|| left.name.cmp(&right.name))
     });
-    Survey {
+    DiscoveredTables {
         tables: tables.into_iter().map(|(_, _, offer)| offer).collect(),
         unreadable: findings.unreadable,
         left_out: findings.left_out.try_into().unwrap_or(u32::MAX),
@@ -181,7 +181,7 @@ pub(crate) fn offers(findings: Findings) -> Survey {
 }
 
 /// A table with how much it looks as if it held users.
-fn offer(table: Found) -> (i32, TableOffer) {
+fn offer(table: FoundTable) -> (i32, TableOffer) {
     let named = likeness(&table.name);
     let has_passwords = table.columns.iter().any(|column| secrets::is_password(&column.name, column.kind));
     let (withheld, columns): (Vec<FoundColumn>, Vec<FoundColumn>) = table
@@ -225,8 +225,8 @@ fn offer(table: Found) -> (i32, TableOffer) {
 mod tests {
     use super::*;
 
-    fn table(name: &str, rows: u64, columns: &[&str]) -> Found {
-        Found {
+    fn table(name: &str, rows: u64, columns: &[&str]) -> FoundTable {
+        FoundTable {
             written: name.to_owned(),
             qualified: name.to_owned(),
             name: last_part(name).to_owned(),
@@ -245,7 +245,7 @@ mod tests {
         }
     }
 
-    fn names(tables: Vec<Found>) -> Vec<String> {
+    fn names(tables: Vec<FoundTable>) -> Vec<String> {
         let survey = offers(Findings { tables, ..Findings::default() });
         survey.tables.into_iter().map(|offer| offer.name).collect()
     }
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn of_very_many_tables_those_named_like_users_are_looked_at() {
-        let mut tables: Vec<Found> = (0..1000).map(|at| table(&format!("shard_{at}"), 1, &[])).collect();
+        let mut tables: Vec<FoundTable> = (0..1000).map(|at| table(&format!("shard_{at}"), 1, &[])).collect();
         tables.push(table("users", 1, &[]));
         let mut findings = Findings { tables, ..Findings::default() };
         shortlist(&mut findings);

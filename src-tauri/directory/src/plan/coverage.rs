@@ -1,8 +1,8 @@
 //! The search plan as people read it: what serves each tier of each column, and what would.
 
-use crate::model::{Service, Tier};
+use crate::model::{SearchCoverage, Tier};
 use crate::schema::mapping::Mapping;
-use crate::schema::table::{Served, TableColumn};
+use crate::schema::table::{IndexUse, TableColumn};
 
 /// An engine's words for what is missing.
 pub(crate) trait Advise<T> {
@@ -14,12 +14,12 @@ pub(crate) trait Advise<T> {
 }
 
 /// One line per tier and column, in the order in which a search asks.
-pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A) -> Vec<Service> {
+pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A) -> Vec<SearchCoverage> {
     let mut services = Vec::new();
-    let mut say = |tier, columns: &[&TableColumn<T>], served: Option<&Served>, note: Option<&str>| {
+    let mut say = |tier, columns: &[&TableColumn<T>], served: Option<&IndexUse>, note: Option<&str>| {
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let complete = served.is_some() && note.is_none_or(|note| note == A::CONTAINS_NOTE);
-        services.push(Service {
+        services.push(SearchCoverage {
             tier,
             column: names.join(", "),
             index: served.map(|served| served.index.clone()),
@@ -27,7 +27,7 @@ pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A)
             advice: if complete { None } else { advise.index(wanted(mapping, tier, columns), columns) },
         });
     };
-    let minds_case = |served: Option<&Served>| {
+    let minds_case = |served: Option<&IndexUse>| {
         served.filter(|served| !served.form.any_case("")).map(|_| "as typed and in its usual spellings")
     };
     let newest = mapping.created_at.map_or_else(|| mapping.id(), |at| &mapping.shown[at]);

@@ -9,7 +9,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::model::Query;
+use crate::model::ListRequest;
 use crate::schema::value::Value;
 
 /// The first or last row of a page, by what orders it.
@@ -34,13 +34,13 @@ struct Sealed {
 }
 
 impl Cursor {
-    pub(crate) fn encode(self, query: &Query) -> String {
+    pub(crate) fn encode(self, query: &ListRequest) -> String {
         let sum = checksum(&self, query);
         let json = serde_json::to_vec(&Sealed { cursor: self, sum }).expect("a cursor is plain JSON");
         URL_SAFE_NO_PAD.encode(json)
     }
 
-    pub(crate) fn decode(text: &str, query: &Query) -> Result<Self> {
+    pub(crate) fn decode(text: &str, query: &ListRequest) -> Result<Self> {
         URL_SAFE_NO_PAD
             .decode(text)
             .ok()
@@ -59,7 +59,7 @@ impl Cursor {
 }
 
 /// Guards against accidents, not against people: the cursor comes from our own window.
-fn checksum(cursor: &Cursor, query: &Query) -> u64 {
+fn checksum(cursor: &Cursor, query: &ListRequest) -> u64 {
     let mut hasher = DefaultHasher::new();
     cursor.hash(&mut hasher);
     query.text.trim().hash(&mut hasher);
@@ -74,8 +74,8 @@ mod tests {
 
     use super::*;
 
-    fn query(text: &str) -> Query {
-        Query::first(text, 50)
+    fn query(text: &str) -> ListRequest {
+        ListRequest::first(text, 50)
     }
 
     fn any_value() -> impl Strategy<Value = Value> {

@@ -8,12 +8,12 @@ pub(crate) mod coverage;
 pub(crate) mod cursor;
 
 use crate::config::DirectoryConfig;
-use crate::model::{FieldKind, Info, LeftOut, Query, Role, Tier};
+use crate::model::{FieldKind, Info, LeftOut, ListRequest, Role, Tier};
 use crate::query;
 use crate::query::spelling;
-use crate::query::{Asked, Filter};
+use crate::query::{Filter, ParsedQuery};
 use crate::schema::mapping::Mapping;
-use crate::schema::table::{Form, TableColumn};
+use crate::schema::table::{IndexForm, TableColumn};
 
 /// So many of the newest rows are looked at where nothing serves a test, and beside an index that has
 /// to gather all its rows before it can order them. Measured with PostgreSQL 15 and 10 million rows:
@@ -32,12 +32,12 @@ pub(crate) enum Test {
     /// The id reads so.
     Id(String),
     /// The e-mail is this: in its index's form, or whatever the case.
-    Email(String, Option<Form>),
+    Email(String, Option<IndexForm>),
     /// One column begins with the text, as its index compares.
     Begins {
         column: usize,
         text: String,
-        form: Form,
+        form: IndexForm,
     },
     /// One of the columns begins with or contains the text.
     Any {
@@ -64,7 +64,7 @@ pub(crate) enum Test {
 
 /// What it takes to find a page of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum AccessPath {
     /// An index gives them in the list's order, or there are few.
     Quick,
     /// An index finds all of them, however many; then they are ordered.
@@ -82,16 +82,16 @@ pub(crate) enum Order {
     /// A shown column.
     Shown(usize),
     /// A searched column, as its index orders it.
-    Searched(usize, Form),
+    Searched(usize, IndexForm),
 }
 
 /// One way in which rows are found. Each leaves out what those before it find.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub(crate) struct SearchPass {
     pub(crate) tier: Tier,
     /// Any of these.
     pub(crate) tests: Vec<Test>,
-    pub(crate) reach: Reach,
+    pub(crate) reach: AccessPath,
     pub(crate) order: Order,
     pub(crate) descending: bool,
 }
@@ -114,7 +114,7 @@ impl Size {
 /// A question's findings, in order.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Vec<SearchPass>,
     /// Every row passes them, whatever finds it.
     pub(crate) filters: Vec<Filter>,
     /// Told with the last page: what was not searched.
@@ -136,8 +136,8 @@ impl Plan {
 /// What the plan of a question is made from.
 pub(crate) struct Planning<'a, T> {
     mapping: &'a Mapping<T>,
-    query: &'a Query,
-    asked: &'a Asked,
+    query: &'a ListRequest,
+    asked: &'a ParsedQuery,
     size: Size,
     /// What the text may identify that can be an id of this directory.
     ids: Vec<String>,
@@ -149,8 +149,8 @@ pub(crate) struct Planning<'a, T> {
 impl<'a, T: Clone> Planning<'a, T> {
     pub(crate) fn new(
         mapping: &'a Mapping<T>,
-        query: &'a Query,
-        asked: &'a Asked,
+        query: &'a ListRequest,
+        asked: &'a ParsedQuery,
         size: Size,
         ids: Vec<String>,
         folds_itself: bool,
@@ -165,11 +165,17 @@ impl<'a, T: Clone> Planning<'a, T> {
             (true, Some((column, descending))) => {
                 let served = column.is_none_or(|at| self.mapping.shown[at].access.order.is_some());
                 let order = column.map_or(Order::Id, Order::Shown);
-                vec![finding(Tier::All, Test::Everything, reach(served, Reach::Quick), order, descending)]
+                vec![finding(
+                    Tier::All,
+                    Test::Everything,
+                    reach(served, AccessPath::Quick),
+                    order,
+                    descending,
+                )]
             }
             (true, None) => {
                 // Without an index on the time, a large table is listed by id instead.
-                vec![finding(Tier::All, Test::Everything, Reach::Quick, self.newest(), true)]
+                vec![finding(Tier::All, Test::Everything, AccessPath::Quick, self.newest(), true)]
             }
             (false, Some((column, descending))) => self.in_one_order(column, descending),
             (false, None) => self.in_tiers(),
@@ -180,7 +186,7 @@ impl<'a, T: Clone> Planning<'a, T> {
 
     /// What the filters make of the reach: an index that serves one finds few enough rows to test them
     /// for the rest; a list of everything, filtered, has to go far for its next row.
-    fn filtered(&self, findings: &mut [Finding]) {
+    fn filtered(&self, findings: &mut [SearchPass]) {
         let mut filters = self.asked.filters.iter().peekable();
         if filters.peek().is_none() {
             return;
@@ -197,16 +203,16 @@ impl<'a, T: Clone> Planning<'a, T> {
                 })
             };
             let everything = finding.tests == [Test::Everything];
-            if finding.reach == Reach::Read && served || everything && served && !along_the_order() {
-                finding.reach = Reach::Gathered;
+            if finding.reach == AccessPath::Read && served || everything && served && !along_the_order() {
+                finding.reach = AccessPath::Gathered;
             } else if everything && !served {
-                finding.reach = Reach::Read;
+                finding.reach = AccessPath::Read;
             }
         }
     }
 
     /// All matches as one list, in the operator's order.
-    fn in_one_order(&self, column: Option<usize>, descending: bool) -> Vec<Finding> {
+    fn in_one_order(&self, column: Option<usize>, descending: bool) -> Vec<SearchPass> {
         let columns: Vec<usize> = (0..self.mapping.search.len()).collect();
         let text = &self.asked.text;
         let served = columns.iter().all(|&at| self.serves_contains(at)) && has_trigram(text);
@@ -217,19 +223,19 @@ impl<'a, T: Clone> Planning<'a, T> {
         let alike = (!served).then(|| self.alike()).into_iter().flatten();
         let tests = std::iter::once(any).chain(ids).chain(alike).collect();
         let order = column.map_or(Order::Id, Order::Shown);
-        let reach = reach(served, Reach::Gathered);
-        vec![Finding { tier: Tier::Contains, tests, reach, order, descending }]
+        let reach = reach(served, AccessPath::Gathered);
+        vec![SearchPass { tier: Tier::Contains, tests, reach, order, descending }]
     }
 
-    fn in_tiers(&self) -> Vec<Finding> {
+    fn in_tiers(&self) -> Vec<SearchPass> {
         let mut findings = Vec::new();
         let newest = self.newest();
         let either = |tier, tests: Vec<Test>, reach, order| {
-            (!tests.is_empty()).then_some(Finding { tier, tests, reach, order, descending: true })
+            (!tests.is_empty()).then_some(SearchPass { tier, tests, reach, order, descending: true })
         };
         let served = self.mapping.id().access.equals.is_some();
         let ids = self.ids.iter().cloned().map(Test::Id).collect();
-        findings.extend(either(Tier::Id, ids, reach(served, Reach::Quick), Order::Id));
+        findings.extend(either(Tier::Id, ids, reach(served, AccessPath::Quick), Order::Id));
         if let Some(at) = self.mapping.searched_email {
             let form = self.mapping.shown[at].access.equals.as_ref().map(|served| served.form);
             let emails = |form| {
@@ -240,10 +246,10 @@ impl<'a, T: Clone> Planning<'a, T> {
                 addresses.collect::<Vec<_>>()
             };
             if form.is_some() {
-                findings.extend(either(Tier::Email, emails(form), Reach::Quick, newest));
+                findings.extend(either(Tier::Email, emails(form), AccessPath::Quick, newest));
             }
             if !form.is_some_and(|form| form.any_case(self.text())) {
-                findings.extend(either(Tier::Email, emails(None), Reach::Read, newest));
+                findings.extend(either(Tier::Email, emails(None), AccessPath::Read, newest));
             }
         }
 
@@ -262,7 +268,7 @@ impl<'a, T: Clone> Planning<'a, T> {
                 spellings.extend(self.other_spellings(at, form));
                 findings.extend(spellings.into_iter().map(|spelling| {
                     let test = Test::Begins { column: at, text: spelling, form };
-                    finding(Tier::Prefix, test, Reach::Quick, Order::Searched(at, form), false)
+                    finding(Tier::Prefix, test, AccessPath::Quick, Order::Searched(at, form), false)
                 }));
             }
             if !form.is_some_and(|form| form.any_case(self.text())) {
@@ -279,9 +285,9 @@ impl<'a, T: Clone> Planning<'a, T> {
             let served =
                 all.iter().all(|&at| self.serves_contains(at)) && words.iter().any(|word| has_trigram(word));
             let test = Test::Words { columns: all, words };
-            findings.push(finding(Tier::Words, test, reach(served, Reach::Gathered), newest, true));
+            findings.push(finding(Tier::Words, test, reach(served, AccessPath::Gathered), newest, true));
         }
-        findings.extend(either(Tier::Alike, self.alike(), Reach::Read, newest));
+        findings.extend(either(Tier::Alike, self.alike(), AccessPath::Read, newest));
         findings
     }
 
@@ -309,7 +315,7 @@ impl<'a, T: Clone> Planning<'a, T> {
 
     /// What an index may find beginnings of beside the text itself: a name the other way round, a telephone number
     /// without its punctuation.
-    fn other_spellings(&self, at: usize, form: Form) -> Vec<String> {
+    fn other_spellings(&self, at: usize, form: IndexForm) -> Vec<String> {
         match (self.role(at), &self.asked.inverted, &self.asked.phone) {
             (Role::Name, Some(inverted), _) => spellings(inverted, form),
             (Role::Other, _, Some(digits)) => {
@@ -333,11 +339,11 @@ impl<'a, T: Clone> Planning<'a, T> {
 
     /// The text at the beginning of or anywhere in one of `columns`: those that an index serves, and those
     /// that none does. `has_letters`: enough of them for such an index.
-    fn anywhere(&self, tier: Tier, columns: &[usize], has_letters: bool) -> Vec<Finding> {
+    fn anywhere(&self, tier: Tier, columns: &[usize], has_letters: bool) -> Vec<SearchPass> {
         let how = if tier == Tier::Prefix { Match::Prefix } else { Match::Contains };
         let (served, unserved): (Vec<usize>, Vec<usize>) =
             columns.iter().partition(|&&at| has_letters && self.serves_contains(at));
-        [(served, Reach::Gathered), (unserved, Reach::Read)]
+        [(served, AccessPath::Gathered), (unserved, AccessPath::Read)]
             .into_iter()
             .filter(|(columns, _)| !columns.is_empty())
             .map(|(columns, reach)| {
@@ -348,14 +354,14 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 
     /// Where the table is not to be read: only its newest rows are looked at, last of all.
-    fn guarded(&self, findings: Vec<Finding>) -> Plan {
+    fn guarded(&self, findings: Vec<SearchPass>) -> Plan {
         let filters = self.asked.filters.clone();
         if self.may_read {
             return Plan { findings, filters, left_out: None, unfolded: None };
         }
         let unfolded = self.is_spelled().then(|| self.leaves_out(None, true));
-        let (unserved, mut findings): (Vec<Finding>, Vec<Finding>) =
-            findings.into_iter().partition(|finding| finding.reach == Reach::Read);
+        let (unserved, mut findings): (Vec<SearchPass>, Vec<SearchPass>) =
+            findings.into_iter().partition(|finding| finding.reach == AccessPath::Read);
         let Some(last) = unserved.last() else {
             return Plan { findings, filters, left_out: None, unfolded };
         };
@@ -365,10 +371,10 @@ impl<'a, T: Clone> Planning<'a, T> {
             let tests = unserved.iter().flat_map(|finding| finding.tests.clone()).collect();
             // What stands for all of them is not the rarest.
             let usual = unserved.iter().rev().find(|finding| finding.tier != Tier::Alike);
-            findings.push(Finding {
+            findings.push(SearchPass {
                 tier: usual.unwrap_or(last).tier,
                 tests,
-                reach: Reach::Newest,
+                reach: AccessPath::Newest,
                 order: self.newest(),
                 descending: true,
             });
@@ -416,12 +422,12 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 }
 
-fn finding(tier: Tier, test: Test, reach: Reach, order: Order, descending: bool) -> Finding {
-    Finding { tier, tests: vec![test], reach, order, descending }
+fn finding(tier: Tier, test: Test, reach: AccessPath, order: Order, descending: bool) -> SearchPass {
+    SearchPass { tier, tests: vec![test], reach, order, descending }
 }
 
-fn reach(served: bool, by: Reach) -> Reach {
-    if served { by } else { Reach::Read }
+fn reach(served: bool, by: AccessPath) -> AccessPath {
+    if served { by } else { AccessPath::Read }
 }
 
 /// An index of trigrams finds nothing by fewer letters: <https://www.postgresql.org/docs/current/pgtrgm.html>
@@ -432,7 +438,7 @@ pub(crate) fn has_trigram(text: &str) -> bool {
 /// The ways in which `text` is likely to be written, for an index that minds the case. What such an index would find
 /// in any case stays as it was typed: its lower case is what the database makes of it (ς, İ and the letters of other
 /// alphabets differ), so the statement asks for that.
-pub(crate) fn spellings(text: &str, form: Form) -> Vec<String> {
+pub(crate) fn spellings(text: &str, form: IndexForm) -> Vec<String> {
     if form.any_case(text) {
         return vec![text.to_owned()];
     }
@@ -500,7 +506,7 @@ impl Match {
 
 impl Info {
     /// What no index serves is read at each keystroke all the same; in a larger table it waits for
-    /// [`Query::everywhere`].
+    /// [`ListRequest::everywhere`].
     pub fn is_small(&self, part: &DirectoryConfig) -> bool {
         Size { rows: self.estimated_total, limit_ms: part.timeout_ms }.is_small()
     }
@@ -512,12 +518,13 @@ mod tests {
 
     #[test]
     fn what_an_index_would_miss_is_searched_in_its_likely_spellings() {
-        let (plain, ascii) = (Form::default(), Form { folds: true, ascii: true, ..Form::default() });
+        let (plain, ascii) =
+            (IndexForm::default(), IndexForm { folds: true, ascii: true, ..IndexForm::default() });
         assert_eq!(spellings("ada b", plain), ["ada b", "Ada B", "ADA B"]);
         assert_eq!(spellings("ada", ascii), ["ada"]);
         assert_eq!(spellings("märz", ascii), ["märz", "März", "MÄRZ"]);
         assert_eq!(spellings("Østergård", ascii), ["Østergård", "østergård", "ØSTERGÅRD"]);
-        assert_eq!(spellings("Ada", Form { lower: true, ..plain }), ["Ada"]);
+        assert_eq!(spellings("Ada", IndexForm { lower: true, ..plain }), ["Ada"]);
     }
 
     #[test]

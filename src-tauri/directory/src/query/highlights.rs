@@ -15,7 +15,7 @@ use crate::query::names;
 /// A search text, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
-pub struct Reading {
+pub struct Highlights {
     /// The filters, in the order of the text.
     pub chips: Vec<Chip>,
     /// Filters whose value does not fit their column; they are not applied.

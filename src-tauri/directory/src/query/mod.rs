@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use self::completion::{Suggestion, complete, completed_column};
-pub use self::highlights::{Chip, Fault, Reading, UnknownColumn};
+pub use self::highlights::{Chip, Fault, Highlights, UnknownColumn};
 pub(crate) use self::identity::{Identity, identities, words};
 pub use self::rewrite::filter_by;
 pub(crate) use self::rewrite::{Widened, filter_values, free_words, made_exact, widened, written};
@@ -38,7 +38,7 @@ use crate::query::lexer::{Form, lex};
 
 /// A search, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct ParsedQuery {
     /// The free text: filters taken out, single spaces between words, phrases without their quotes.
     pub(crate) text: String,
     /// The free text's words, for "all of them, in any order"; a phrase in quotes is one. At most 8.
@@ -52,7 +52,7 @@ pub(crate) struct Asked {
     /// A user must pass all of them. Those that are incomplete or at fault are not among them.
     pub(crate) filters: Vec<Filter>,
     /// The same for people; its faults are what could not be made a filter.
-    pub(crate) reading: Reading,
+    pub(crate) reading: Highlights,
 }
 
 /// One condition on one column.
@@ -133,14 +133,14 @@ impl Decimal {
     }
 }
 
-impl Asked {
+impl ParsedQuery {
     /// Reads `text`. Nothing fails: what cannot be a filter is free text, left out as incomplete, or
     /// one of the reading's faults.
     pub(crate) fn read(text: &str, columns: &[Column], now: Timestamp) -> Self {
         let mut free: Vec<&str> = Vec::new();
         let mut spoken: Vec<String> = Vec::new();
         let mut filters = Vec::new();
-        let mut reading = Reading::default();
+        let mut reading = Highlights::default();
         for word in lex(text, |name| names::find(columns, name)) {
             let raw = &text[word.span.clone()];
             match word.form {
@@ -183,6 +183,6 @@ impl Asked {
 }
 
 /// What `text` says, for the UI to show beside the search field.
-pub fn reading(text: &str, columns: &[Column], now: Timestamp) -> Reading {
-    Asked::read(text, columns, now).reading
+pub fn reading(text: &str, columns: &[Column], now: Timestamp) -> Highlights {
+    ParsedQuery::read(text, columns, now).reading
 }

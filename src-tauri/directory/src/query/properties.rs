@@ -115,14 +115,14 @@ fn any_columns() -> impl Strategy<Value = Vec<Column>> {
 /// What a filter by `value` asks for; `None`: there is none.
 fn asked_by(columns: &[Column], at: usize, value: Option<&str>) -> Option<(String, Test)> {
     let text = filter_by(columns, at, value, now())?;
-    let mut read = Asked::read(&text, columns, now());
+    let mut read = ParsedQuery::read(&text, columns, now());
     let asked = read.filters.pop().expect("it is a filter").any.pop().expect("it asks for something");
     Some((text, asked))
 }
 
 /// Everything that is said of `text` stands within it, and no character is cut.
 fn check_places(text: &str, columns: &[Column]) -> Result<(), TestCaseError> {
-    let asked = Asked::read(text, columns, now());
+    let asked = ParsedQuery::read(text, columns, now());
     let units: Vec<u16> = text.encode_utf16().collect();
     let reading = &asked.reading;
     let spans = reading.chips.iter().map(|chip| (chip.start, chip.end));
@@ -144,7 +144,7 @@ fn check_places(text: &str, columns: &[Column]) -> Result<(), TestCaseError> {
                 let mut typed = units[..suggestion.start].to_vec();
                 typed.extend(suggestion.insert.encode_utf16());
                 typed.extend(&units[suggestion.end..]);
-                let read = Asked::read(&String::from_utf16(&typed).unwrap(), columns, now());
+                let read = ParsedQuery::read(&String::from_utf16(&typed).unwrap(), columns, now());
                 let is_there = read.filters.iter().flat_map(|filter| &filter.any).any(|test| {
                     matches!(test, Test::Is(values) if values.contains(&Operand::Text(suggestion.label.clone())))
                 });
@@ -207,7 +207,7 @@ proptest! {
     fn text_without_colons_and_quotes_comes_through(text in "[^:\"\0]*") {
         let asked = read(&text);
         prop_assert_eq!(asked.text, text.split_whitespace().collect::<Vec<_>>().join(" "));
-        prop_assert_eq!((asked.filters, asked.reading), (Vec::new(), Reading::default()));
+        prop_assert_eq!((asked.filters, asked.reading), (Vec::new(), Highlights::default()));
     }
 
     #[test]

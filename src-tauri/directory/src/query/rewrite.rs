@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::{Column, FieldKind, Role, Widening};
 use crate::query::lexer::{Form, Value, Word, Written, lex};
-use crate::query::{Asked, names};
+use crate::query::{ParsedQuery, names};
 use crate::schema::time;
 
 /// The filters of `text`: each with its column, and the word that it is.
@@ -65,7 +65,7 @@ pub fn filter_by(columns: &[Column], at: usize, value: Option<&str>, now: Timest
         (Some(text), _) => written(text),
     };
     let filter = format!("{}:{value}", names::spellings(columns, at).first()?);
-    let read = Asked::read(&filter, columns, now);
+    let read = ParsedQuery::read(&filter, columns, now);
     let is_it = matches!(&read.filters[..], [only] if only.column == at && !only.negated);
     (is_it && read.text.is_empty() && read.reading.faults.is_empty()).then_some(filter)
 }

@@ -30,8 +30,8 @@ pub(crate) fn columns() -> Vec<Column> {
     ]
 }
 
-pub(crate) fn read(text: &str) -> Asked {
-    Asked::read(text, &columns(), now())
+pub(crate) fn read(text: &str) -> ParsedQuery {
+    ParsedQuery::read(text, &columns(), now())
 }
 
 pub(crate) fn plain(operand: &Operand) -> String {
@@ -110,7 +110,7 @@ fn only_filters_leave_no_free_text_and_blank_is_nothing() {
     assert_eq!((asked.text.as_str(), asked.filters.len()), ("", 2));
     assert_eq!((asked.words, asked.identities), (Vec::new(), Vec::new()));
     let blank = read(" \t ");
-    assert_eq!((blank.text.as_str(), blank.filters, blank.reading), ("", Vec::new(), Reading::default()));
+    assert_eq!((blank.text.as_str(), blank.filters, blank.reading), ("", Vec::new(), Highlights::default()));
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn what_is_still_being_typed_is_no_fault() {
 fn words_with_a_colon_that_are_no_filters_are_searched_and_hinted_at() {
     let asked = read("https://acme.com/users/42 12:30 C:\\x mailto:ada@acme.com ");
     assert_eq!(asked.text, "https://acme.com/users/42 12:30 C:\\x mailto:ada@acme.com");
-    assert_eq!(asked.reading, Reading::default());
+    assert_eq!(asked.reading, Highlights::default());
     let asked = read("😀 -plna:pro foo:bar");
     assert_eq!(asked.text, "😀 -plna:pro foo:bar");
     let unknown = |start, name: &str, closest: Option<&str>| UnknownColumn {
@@ -321,7 +321,7 @@ fn chips_say_how_a_text_is_compared() {
 #[test]
 fn a_telephone_number_is_its_digits() {
     let columns = [column("mobile_phone", Role::Other, FieldKind::Text)];
-    let digits = |text: &str| Asked::read(text, &columns, now()).filters.remove(0).any.pop();
+    let digits = |text: &str| ParsedQuery::read(text, &columns, now()).filters.remove(0).any.pop();
     for text in
         ["mobile_phone:4930123456", "-mobile_phone:\"+49 (0)30 123 456\"", "mobile_phone:*4930123456*"]
     {
@@ -339,10 +339,10 @@ fn a_text_that_identifies_is_compared_as_a_whole() {
         ("id:*usr_8*", Test::Contains("usr_8".into())),
         ("id:usr*", Test::BeginsWith("usr".into())),
     ] {
-        let asked = Asked::read(text, &columns, now());
+        let asked = ParsedQuery::read(text, &columns, now());
         assert_eq!(asked.filters[0].any, [expected], "{text}");
     }
-    assert_eq!(said(&Asked::read("id:usr_8", &columns, now()).reading.chips[0]), "Login is usr_8");
+    assert_eq!(said(&ParsedQuery::read("id:usr_8", &columns, now()).reading.chips[0]), "Login is usr_8");
 }
 
 #[test]

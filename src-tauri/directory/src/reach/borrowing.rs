@@ -9,7 +9,7 @@ use sqlx::{Database, Pool};
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryError, Result};
 use crate::faults::timed_out;
-use crate::reach::link::CONNECT_TIMEOUT;
+use crate::reach::endpoint::CONNECT_TIMEOUT;
 
 /// From here on somebody waits who may as well learn why.
 pub(crate) const SLOW: Duration = Duration::from_millis(300);

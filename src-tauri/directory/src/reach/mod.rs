@@ -1,9 +1,9 @@
 //! How a server is reached: hosts, passwords, tunnels, encryption, and what is said where it is not.
 
 pub(crate) mod borrowing;
+pub(crate) mod endpoint;
 pub(crate) mod hosts;
 pub(crate) mod joined;
-pub(crate) mod link;
 pub(crate) mod password_command;
 pub(crate) mod password_source;
 pub(crate) mod retry;

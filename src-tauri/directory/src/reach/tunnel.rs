@@ -52,14 +52,14 @@ pub(crate) struct Tunnel {
 
 enum Begins {
     /// An entrance for each target.
-    Forwards(Vec<(Entrance, Target)>),
+    Forwards(Vec<(TunnelEndpoint, Target)>),
     /// SOCKS on this port of loopback.
     Socks(u16),
 }
 
 /// Where the way to one server begins.
 #[derive(Clone)]
-pub(crate) enum Entrance {
+pub(crate) enum TunnelEndpoint {
     /// In this folder, by the name of PostgreSQL's: `.s.PGSQL.<port>`.
     #[cfg(unix)]
     Socket(PathBuf),
@@ -109,12 +109,12 @@ impl Tunnel {
                 let folder = folder.path().join(at.to_string());
                 std::fs::create_dir(&folder)
                     .map_err(|cause| DirectoryError::file("make", &folder, &cause))?;
-                Entrance::Socket(folder)
+                TunnelEndpoint::Socket(folder)
             };
             #[cfg(not(unix))]
             let entrance = {
                 let _ = at;
-                Entrance::Port(free_port()?)
+                TunnelEndpoint::Port(free_port()?)
             };
             forwards.push((entrance, target));
         }
@@ -127,7 +127,7 @@ impl Tunnel {
         Ok(Self { ssh: ssh.clone(), begins, folder: TunnelFolder::new()?, running: Mutex::default() })
     }
 
-    pub(crate) fn entrance(&self, at: usize) -> Option<Entrance> {
+    pub(crate) fn entrance(&self, at: usize) -> Option<TunnelEndpoint> {
         match &self.begins {
             Begins::Forwards(forwards) => forwards.get(at).map(|(entrance, _)| entrance.clone()),
             Begins::Socks(_) => None,
@@ -258,9 +258,11 @@ impl Tunnel {
                     };
                     let begin = match entrance {
                         #[cfg(unix)]
-                        Entrance::Socket(folder) => folder.join(target.socket_name()).display().to_string(),
+                        TunnelEndpoint::Socket(folder) => {
+                            folder.join(target.socket_name()).display().to_string()
+                        }
                         #[cfg(not(unix))]
-                        Entrance::Port(port) => format!("127.0.0.1:{port}"),
+                        TunnelEndpoint::Port(port) => format!("127.0.0.1:{port}"),
                     };
                     command.arg("-L").arg(format!("{begin}:{host}:{}", target.port));
                 }

@@ -48,27 +48,27 @@ impl<T> TableColumn<T> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Access {
     /// Finds the rows with a value.
-    pub(crate) equals: Option<Served>,
+    pub(crate) equals: Option<IndexUse>,
     /// Finds the rows whose text begins with something, in the text's order.
-    pub(crate) prefix: Option<Served>,
+    pub(crate) prefix: Option<IndexUse>,
     /// Finds the rows whose text contains something, in no order.
-    pub(crate) contains: Option<Served>,
+    pub(crate) contains: Option<IndexUse>,
     /// Gives all rows in the column's order.
-    pub(crate) order: Option<Served>,
+    pub(crate) order: Option<IndexUse>,
 }
 
 /// An index that serves something, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Served {
+pub(crate) struct IndexUse {
     /// Its name, for people.
     pub(crate) index: String,
-    pub(crate) form: Form,
+    pub(crate) form: IndexForm,
 }
 
 /// How a condition has to be written so that an index serves it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
-pub(crate) struct Form {
+pub(crate) struct IndexForm {
     /// The index is on `lower(column)`.
     pub(crate) lower: bool,
     /// It compares byte by byte, by operators of its own (PostgreSQL's `text_pattern_ops`).
@@ -84,7 +84,7 @@ pub(crate) struct Form {
     pub(crate) unique: bool,
 }
 
-impl Form {
+impl IndexForm {
     /// Whether `text` is found whatever its case.
     pub(crate) fn any_case(self, text: &str) -> bool {
         (self.lower || self.folds) && (!self.ascii || text.is_ascii())

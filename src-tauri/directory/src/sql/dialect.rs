@@ -8,7 +8,7 @@ use crate::plan::Match;
 use crate::query::Operand;
 use crate::schema::mapping::Mapping;
 use crate::schema::name::quoted;
-use crate::schema::table::{Form, TableColumn};
+use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
 
 /// SQL text made of constants and catalogue names only, and the values bound into it.
@@ -85,11 +85,11 @@ pub(crate) trait Dialect: Sync {
     /// The column as people see it; of long ones no more than [`CHARS_READ`], for [`shortened`].
     fn cell(column: &TableColumn<Self::Type>) -> String;
     /// The value that orders by the column in this form, exactly, as a cursor remembers it.
-    fn key(column: &TableColumn<Self::Type>, form: Form) -> String;
+    fn key(column: &TableColumn<Self::Type>, form: IndexForm) -> String;
     /// A remembered value, to be compared with what [`Self::ordering`] orders by.
     fn bind_key(statement: &mut Statement, column: &TableColumn<Self::Type>, key: Value) -> String;
     /// How the column orders a list; with the form of the index that serves it, where one has to be named.
-    fn ordering(column: &TableColumn<Self::Type>, form: Form) -> Ordering;
+    fn ordering(column: &TableColumn<Self::Type>, form: IndexForm) -> Ordering;
     /// The id is what `text` says; `None` when it cannot be.
     fn id_equals(statement: &mut Statement, id: &TableColumn<Self::Type>, text: &str) -> Option<String>;
     /// The id's text, as rows show it, is exactly `text`.
@@ -99,10 +99,15 @@ pub(crate) trait Dialect: Sync {
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,
         text: &str,
-        form: Option<Form>,
+        form: Option<IndexForm>,
     ) -> String;
     /// The column begins with `text`, in the order that an index of this form has.
-    fn begins(statement: &mut Statement, column: &TableColumn<Self::Type>, text: &str, form: Form) -> String;
+    fn begins(
+        statement: &mut Statement,
+        column: &TableColumn<Self::Type>,
+        text: &str,
+        form: IndexForm,
+    ) -> String;
     /// The column's value stands in this relation (`=`, `<`, `<=`, `>`, `>=`) to `value`, which is of its
     /// kind and no text.
     fn compare(
@@ -169,7 +174,7 @@ pub(crate) fn the_one(rows: Vec<Fetched>, id: &str) -> Result<Option<Row>> {
 pub(crate) fn selecting<D: Dialect>(
     mapping: &Mapping<D::Type>,
     segment: usize,
-    key: Option<(&TableColumn<D::Type>, Form)>,
+    key: Option<(&TableColumn<D::Type>, IndexForm)>,
 ) -> String {
     format!("SELECT {} FROM {} AS u", selected::<D>(mapping, segment, key), mapping.table)
 }
@@ -178,13 +183,13 @@ pub(crate) fn selecting<D: Dialect>(
 pub(crate) fn selected<D: Dialect>(
     mapping: &Mapping<D::Type>,
     segment: usize,
-    key: Option<(&TableColumn<D::Type>, Form)>,
+    key: Option<(&TableColumn<D::Type>, IndexForm)>,
 ) -> String {
     // As text, like everything that is selected.
     let mut expressions = vec![format!("'{segment}' AS list_segment")];
     expressions
         .extend(mapping.shown.iter().enumerate().map(|(at, column)| format!("{} AS c{at}", D::cell(column))));
-    expressions.push(format!("{} AS list_id", D::key(mapping.id(), Form::default())));
+    expressions.push(format!("{} AS list_id", D::key(mapping.id(), IndexForm::default())));
     let key = key.map_or_else(|| "NULL".to_owned(), |(column, form)| D::key(column, form));
     expressions.push(format!("{key} AS list_key"));
     expressions.join(", ")

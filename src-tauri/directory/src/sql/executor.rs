@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::faults::cancelled;
-use crate::model::{Count, Page, Query};
+use crate::model::{Count, ListRequest, Page};
 use crate::plan::Size;
 use crate::reach::retry::again;
 use crate::schema::mapping::Mapping;
@@ -15,10 +15,10 @@ use crate::sql::dialect::{Dialect, Fetched, Statement};
 use crate::sql::list::{Paging, Step, counting};
 
 /// Whoever runs statements.
-pub(crate) trait Answering: Sync {
+pub(crate) trait SqlExecutor: Sync {
     type Dialect: Dialect;
     /// A transaction that only reads.
-    type Reading: Send;
+    type ReadTx: Send;
 
     fn mapping(&self) -> &Mapping<<Self::Dialect as Dialect>::Type>;
 
@@ -26,19 +26,19 @@ pub(crate) trait Answering: Sync {
 
     /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops the work
     /// in the database too. As [`again`] wants it: what was answered, or outside why nobody could be asked.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Self::Reading) -> Result<T>) -> Result<Result<T>>;
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Self::ReadTx) -> Result<T>) -> Result<Result<T>>;
 
-    async fn fetch(&self, reading: &mut Self::Reading, statement: Statement) -> Result<Vec<Fetched>>;
+    async fn fetch(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<Vec<Fetched>>;
 
     /// The one number that `statement` asks for.
-    async fn number(&self, reading: &mut Self::Reading, statement: Statement) -> Result<u64>;
+    async fn number(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<u64>;
 
     /// The texts of the one column that `statement` asks for.
-    async fn texts(&self, reading: &mut Self::Reading, statement: Statement) -> Result<Vec<String>>;
+    async fn texts(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<Vec<String>>;
 
     /// The rows of a step. Where an index has to gather all matches before it can order them, the newest rows
     /// are looked at first: they fill the page exactly when there are many.
-    async fn step(&self, reading: &mut Self::Reading, step: Step) -> Result<Vec<Fetched>> {
+    async fn step(&self, reading: &mut Self::ReadTx, step: Step) -> Result<Vec<Fetched>> {
         if let Some(newest) = step.newest {
             let rows = self.fetch(reading, newest).await?;
             if rows.len() >= step.wanted {
@@ -49,15 +49,15 @@ pub(crate) trait Answering: Sync {
     }
 }
 
-pub(crate) async fn search<E: Answering>(
+pub(crate) async fn search<E: SqlExecutor>(
     engine: &E,
-    query: &Query,
+    query: &ListRequest,
     cancel: &CancellationToken,
 ) -> Result<Page> {
     let (started, now) = (Instant::now(), Timestamp::now());
     let page = again(|| async {
         let mut paging = Paging::<E::Dialect>::new(engine.mapping(), query, engine.size(), now)?;
-        let answered = engine.read(async |reading: &mut E::Reading| {
+        let answered = engine.read(async |reading: &mut E::ReadTx| {
             while let Some(step) = paging.next_step() {
                 let rows = engine.step(reading, step).await?;
                 paging.take(rows);
@@ -73,12 +73,16 @@ pub(crate) async fn search<E: Answering>(
     }
 }
 
-pub(crate) async fn count<E: Answering>(engine: &E, text: &str, cancel: &CancellationToken) -> Result<Count> {
+pub(crate) async fn count<E: SqlExecutor>(
+    engine: &E,
+    text: &str,
+    cancel: &CancellationToken,
+) -> Result<Count> {
     let counting = counting::<E::Dialect>(engine.mapping(), text, engine.size(), Timestamp::now())?;
     let (statement, cap) = (counting.statement, counting.cap);
     let counted = again(|| {
         let statement = statement.clone();
-        engine.read(async |reading: &mut E::Reading| engine.number(reading, statement).await)
+        engine.read(async |reading: &mut E::ReadTx| engine.number(reading, statement).await)
     });
     tokio::select! {
         biased;

@@ -15,12 +15,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::model::{How, Page, Place, Query, Tier};
+use crate::model::{How, ListRequest, Page, Place, Tier};
 use crate::plan::cursor::Cursor;
-use crate::plan::{Finding, LOOKED_AT, Order, Plan, Planning, Reach, Size, Test};
-use crate::query::Asked;
+use crate::plan::{AccessPath, LOOKED_AT, Order, Plan, Planning, SearchPass, Size, Test};
+use crate::query::ParsedQuery;
 use crate::schema::mapping::Mapping;
-use crate::schema::table::{Form, TableColumn};
+use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
 use crate::sql::dialect::{
     Dialect, Fetched, Ordering, Statement, doubled, qualified, read_columns, selected, selecting,
@@ -57,18 +57,18 @@ pub(crate) struct Step {
     pub(crate) statement: Statement,
     /// The same among the newest rows only: enough, when it fills the page.
     pub(crate) newest: Option<Statement>,
-    pub(crate) reach: Reach,
+    pub(crate) reach: AccessPath,
     /// Rows that fill the page, and one more.
     pub(crate) wanted: usize,
 }
 
 /// The column that orders a segment beside the id, and the form of its index.
-type Key<'a, D> = (&'a TableColumn<<D as Dialect>::Type>, Form);
+type Key<'a, D> = (&'a TableColumn<<D as Dialect>::Type>, IndexForm);
 
 /// One question on its way to a page.
 pub(crate) struct Paging<'a, D: Dialect> {
     mapping: &'a Mapping<D::Type>,
-    query: &'a Query,
+    query: &'a ListRequest,
     plan: Plan,
     /// The segments not yet asked, the next one last.
     segments: Vec<Segment>,
@@ -86,7 +86,7 @@ pub(crate) struct Paging<'a, D: Dialect> {
 impl<'a, D: Dialect> Paging<'a, D> {
     pub(crate) fn new(
         mapping: &'a Mapping<D::Type>,
-        query: &'a Query,
+        query: &'a ListRequest,
         size: Size,
         now: Timestamp,
     ) -> Result<Self> {
@@ -150,16 +150,20 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let first = self.segments.pop()?;
         let mut together = vec![first];
         let reach = self.plan.findings[first.finding].reach;
-        while reach == Reach::Quick
-            && self.segments.last().is_some_and(|next| self.plan.findings[next.finding].reach == Reach::Quick)
+        while reach == AccessPath::Quick
+            && self
+                .segments
+                .last()
+                .is_some_and(|next| self.plan.findings[next.finding].reach == AccessPath::Quick)
         {
             together.extend(self.segments.pop());
         }
         self.asked = first.finding;
         let from = self.from.take();
-        let newest = (reach == Reach::Gathered).then(|| self.newest(first, from.as_ref(), wanted)).flatten();
+        let newest =
+            (reach == AccessPath::Gathered).then(|| self.newest(first, from.as_ref(), wanted)).flatten();
         let mut statement = Statement::default();
-        if reach == Reach::Newest {
+        if reach == AccessPath::Newest {
             statement = self.newest(first, from.as_ref(), wanted)?;
         } else if let [only] = together[..] {
             statement.sql = self.select(only, from.as_ref(), wanted, &mut statement);
@@ -259,7 +263,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 format!("ORDER BY {expression} {direction} FETCH FIRST {limit} ROWS WITH TIES")
             }
             // Many rows may be found before they are put in order: only those of the page become text.
-            _ if finding.reach != Reach::Quick => format!("ORDER BY {order} LIMIT {limit}"),
+            _ if finding.reach != AccessPath::Quick => format!("ORDER BY {order} LIMIT {limit}"),
             _ => {
                 let selecting = selecting::<D>(self.mapping, segment.at, key);
                 return format!("{selecting}{found} ORDER BY {order} LIMIT {limit}");
@@ -318,13 +322,13 @@ impl<'a, D: Dialect> Paging<'a, D> {
     }
 
     /// A segment's finding, and the column that orders its rows beside the id.
-    fn keyed(&self, segment: Segment) -> (&Finding, Option<Key<'_, D>>) {
+    fn keyed(&self, segment: Segment) -> (&SearchPass, Option<Key<'_, D>>) {
         let finding = &self.plan.findings[segment.finding];
         let by_value = matches!(segment.part, Part::Valued | Part::Mixed);
         (finding, key(self.mapping, finding.order).filter(|_| by_value))
     }
 
-    fn order_by(&self, part: Part, finding: &Finding, key: Option<Key<'_, D>>) -> String {
+    fn order_by(&self, part: Part, finding: &SearchPass, key: Option<Key<'_, D>>) -> String {
         let down = finding.descending != self.backward;
         let mut order = Vec::new();
         if let Some((column, form)) = key {
@@ -377,7 +381,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
     }
 
     /// The condition under which `finding` finds a row; `None`: always.
-    fn found_by(&self, finding: &Finding, statement: &mut Statement) -> Option<String> {
+    fn found_by(&self, finding: &SearchPass, statement: &mut Statement) -> Option<String> {
         let tests: Option<Vec<String>> =
             finding.tests.iter().map(|test| self.passes(test, statement)).collect();
         tests.map(|tests| any_of(&tests))
@@ -507,14 +511,14 @@ pub(crate) fn counting<D: Dialect>(
     size: Size,
     now: Timestamp,
 ) -> Result<Counting> {
-    let query = Query::first(text, 1);
+    let query = ListRequest::first(text, 1);
     let paging = Paging::<D>::new(mapping, &query, size, now)?;
     let mut statement = Statement::default();
     let tests: Vec<String> = paging
         .plan
         .findings
         .iter()
-        .filter(|finding| finding.reach != Reach::Newest)
+        .filter(|finding| finding.reach != AccessPath::Newest)
         .filter_map(|finding| paging.found_by(finding, &mut statement))
         .collect();
     let everything = paging.plan.findings.iter().any(|finding| finding.tests == [Test::Everything]);
@@ -551,7 +555,7 @@ impl Segment {
 }
 
 /// What the text asks for. A filter that cannot be is refused: without it, the answer were another's.
-pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &Query, now: Timestamp) -> Result<Asked> {
+pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &ListRequest, now: Timestamp) -> Result<ParsedQuery> {
     if query.text.chars().count() > QUERY_CHARS {
         return Err(DirectoryError::new(
             DirectoryCode::QueryInvalid,
@@ -560,7 +564,7 @@ pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &Query, now: Timestamp) -> R
         .hint("Search for an id, an e-mail address or a part of a name."));
     }
     // No database text holds NUL, and PostgreSQL takes none.
-    let asked = Asked::read(&query.text.replace('\0', ""), &mapping.columns, now);
+    let asked = ParsedQuery::read(&query.text.replace('\0', ""), &mapping.columns, now);
     match asked.reading.faults.first() {
         Some(fault) => {
             Err(DirectoryError::new(DirectoryCode::QueryInvalid, fault.message.clone())
@@ -571,7 +575,10 @@ pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &Query, now: Timestamp) -> R
 }
 
 /// The column that the operator orders by (`None`: the id), and whether downwards.
-pub(crate) fn sorted<T: Clone>(mapping: &Mapping<T>, query: &Query) -> Result<Option<(Option<usize>, bool)>> {
+pub(crate) fn sorted<T: Clone>(
+    mapping: &Mapping<T>,
+    query: &ListRequest,
+) -> Result<Option<(Option<usize>, bool)>> {
     let Some(sort) = &query.sort else { return Ok(None) };
     let at = mapping.columns.iter().position(|column| column.name == sort.column).ok_or_else(|| {
         let names: Vec<String> = mapping.columns.iter().map(|column| format!("`{}`", column.name)).collect();
@@ -586,30 +593,30 @@ pub(crate) fn sorted<T: Clone>(mapping: &Mapping<T>, query: &Query) -> Result<Op
 }
 
 /// The column of an order beside the id, and the form of its index.
-fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, Form)> {
+fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, IndexForm)> {
     match order {
         Order::Id => None,
         Order::Shown(at) => {
             let column = &mapping.shown[at];
             let unique = column.access.order.as_ref().is_some_and(|served| served.form.unique);
-            Some((column, Form { unique, ..Form::default() }))
+            Some((column, IndexForm { unique, ..IndexForm::default() }))
         }
         Order::Searched(at, form) => Some((&mapping.search[at], form)),
     }
 }
 
-fn key_of_null<'a, T>(mapping: &'a Mapping<T>, finding: &Finding) -> &'a TableColumn<T> {
+fn key_of_null<'a, T>(mapping: &'a Mapping<T>, finding: &SearchPass) -> &'a TableColumn<T> {
     key(mapping, finding.order).expect("only an ordering column has NULLs in a segment of their own").0
 }
 
-fn parts<T>(mapping: &Mapping<T>, finding: &Finding) -> &'static [Part] {
+fn parts<T>(mapping: &Mapping<T>, finding: &SearchPass) -> &'static [Part] {
     match (key(mapping, finding.order), finding.order) {
         (None, _) => &[Part::ById],
         // It begins with a text, so it has one.
         (Some(_), Order::Searched(..)) => &[Part::Valued],
         (Some((column, _)), _) if !column.nullable => &[Part::Valued],
-        (Some(_), _) if finding.reach == Reach::Newest => &[Part::Valued],
-        (Some(_), _) if finding.reach == Reach::Quick && finding.tier == Tier::All => {
+        (Some(_), _) if finding.reach == AccessPath::Newest => &[Part::Valued],
+        (Some(_), _) if finding.reach == AccessPath::Quick && finding.tier == Tier::All => {
             &[Part::Valued, Part::Null]
         }
         (Some(_), _) => &[Part::Mixed],

@@ -7,13 +7,13 @@ use crate::query::values::{VALUES, kept};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
 use crate::sql::dialect::{Dialect, Statement, qualified};
-use crate::sql::executor::Answering;
+use crate::sql::executor::SqlExecutor;
 
 /// From the newest rows, by how often they have it, then what an index has beside. Statements of a few milliseconds,
 /// however large the table: [`LOOKED_AT`] rows are read, and [`VALUES`] places of the index.
 ///
 /// `statistics`: the statement that gives what the database knows without looking; it is enough where it knows anything.
-pub(crate) async fn values<E: Answering>(
+pub(crate) async fn values<E: SqlExecutor>(
     engine: &E,
     column: usize,
     statistics: Option<Statement>,
@@ -25,7 +25,7 @@ pub(crate) async fn values<E: Answering>(
     let steps = (is_stepped && statistics.is_none()).then(|| stepping(mapping, shown));
     let newest = newest::<E::Dialect>(mapping, shown);
     let values = engine
-        .read(async |reading: &mut E::Reading| {
+        .read(async |reading: &mut E::ReadTx| {
             if let Some(statistics) = statistics {
                 let known = engine.texts(reading, statistics).await?;
                 if !known.is_empty() {

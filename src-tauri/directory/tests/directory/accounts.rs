@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::Query;
+use understudy_directory::ListRequest;
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_test_support::mariadb::MariaDbServer;
 
@@ -91,7 +91,8 @@ async fn a_view_of_mariadb_whose_definer_is_gone_wants_no_password() {
     ada_is_there(&*open(&customers).await).await;
     // It opens, as its columns are known; only who reads it learns that nobody may.
     let refused = async || {
-        let listed = open(&customers).await.search(&Query::first("", 50), &CancellationToken::new()).await;
+        let listed =
+            open(&customers).await.search(&ListRequest::first("", 50), &CancellationToken::new()).await;
         listed.expect_err("its definer may not read the table")
     };
     server.sql("acme", "REVOKE SELECT ON acme.* FROM gone@'%'");

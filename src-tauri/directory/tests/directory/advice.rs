@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{Directory, Query, Tier};
+use understudy_directory::{Directory, ListRequest, Tier};
 use understudy_test_support::postgres::PostgresServer;
 
 use crate::story::{query, search};
@@ -35,7 +35,7 @@ async fn open(part: &DirectoryConfig) -> Arc<dyn Directory> {
 }
 
 async fn emails(directory: &dyn Directory) -> usize {
-    search(directory, &Query { limit: 500, ..query("") }).await.rows.len()
+    search(directory, &ListRequest { limit: 500, ..query("") }).await.rows.len()
 }
 
 /// Statements as an administrator runs them, one after the other.
@@ -276,7 +276,7 @@ async fn a_collation_that_takes_texts_for_equal_can_be_searched() {
     assert_eq!(directory.user("a1").await.unwrap(), None);
     for column in ["id", "email", "name", "code"] {
         let sort = Some(understudy_directory::Sort { column: column.into(), descending: true });
-        let pages = crate::story::pages(&*directory, Query { sort, limit: 1, ..query("") }).await;
+        let pages = crate::story::pages(&*directory, ListRequest { sort, limit: 1, ..query("") }).await;
         assert_eq!(pages.iter().flat_map(|page| &page.rows).count(), 3, "by {column}");
     }
 }
@@ -315,7 +315,7 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
         let directory = open(&part(&server, "reader", "keys", table)).await;
         let info = directory.info();
         let service = info.services.iter().find(|service| service.tier == Tier::Id).expect("it is told");
-        let everywhere = Query { everywhere: true, ..query(id) };
+        let everywhere = ListRequest { everywhere: true, ..query(id) };
         let page = directory.search(&everywhere, &CancellationToken::new()).await.unwrap();
         assert_eq!((page.rows[0].id.as_str(), page.how.tier), (id, Tier::Id), "{table}");
         assert_eq!(directory.user(id).await.unwrap().expect(table).id, id);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use understudy_directory::{Directory, Query, Row};
+use understudy_directory::{Directory, ListRequest, Row};
 use understudy_directory::{DirectoryCode, DirectoryError};
 
 use crate::story::{query, search};
@@ -80,7 +80,7 @@ pub async fn each_question_has_its_own_answer(users: &Arc<dyn Directory>) {
     let asked = (1..=40).map(|id: u32| {
         let users = Arc::clone(users);
         tokio::spawn(async move {
-            let page = search(&*users, &Query::first(format!("id:{id}"), 5)).await;
+            let page = search(&*users, &ListRequest::first(format!("id:{id}"), 5)).await;
             let named: Option<Row> = users.user(&id.to_string()).await.unwrap();
             (id.to_string(), page.rows, named)
         })

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use understudy_directory::{Directory, FieldKind, Query, Sort, Tier};
+use understudy_directory::{Directory, FieldKind, ListRequest, Sort, Tier};
 use understudy_directory::{DirectoryConfig, UuidBytes};
 
 use crate::story::{pages, query, search};
@@ -143,7 +143,7 @@ async fn times_are_times(part: &DirectoryConfig, column: &str) {
     }
     for (descending, expected) in [(true, ["2", "1", "3"]), (false, ["1", "2", "3"])] {
         let sort = Some(Sort { column: column.into(), descending });
-        let pages = pages(&*directory, Query { sort, limit: 1, ..query("") }).await;
+        let pages = pages(&*directory, ListRequest { sort, limit: 1, ..query("") }).await;
         let found: Vec<&str> = pages.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
         assert_eq!(found, expected, "by {column}");
     }
@@ -174,7 +174,7 @@ async fn numbers_named_so_are_times(part: &DirectoryConfig) {
         assert_eq!(ids(&*directory, text).await, expected, "{text}");
     }
     let sort = Some(Sort { column, descending: true });
-    let page = search(&*directory, &Query { sort, ..query("") }).await;
+    let page = search(&*directory, &ListRequest { sort, ..query("") }).await;
     assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["2", "1", "3"]);
     directory.close().await;
 }

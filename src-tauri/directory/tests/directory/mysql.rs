@@ -8,7 +8,7 @@ use sqlx::Connection;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{Directory, FieldKind, Place, Query, Sort, Tier};
+use understudy_directory::{Directory, FieldKind, ListRequest, Place, Sort, Tier};
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_test_support::mariadb::MariaDbServer;
 
@@ -184,10 +184,10 @@ async fn a_page_reads_no_more_than_its_rows(server: &MariaDbServer) {
     let by = |column: &str, descending| Some(Sort { column: column.into(), descending });
     for query in [
         query(""),
-        Query { place: Place::End, ..query("") },
-        Query { sort: by("email", false), ..query("") },
-        Query { sort: by("email", true), place: Place::End, ..query("") },
-        Query { sort: by("full_name", false), ..query("") },
+        ListRequest { place: Place::End, ..query("") },
+        ListRequest { sort: by("email", false), ..query("") },
+        ListRequest { sort: by("email", true), place: Place::End, ..query("") },
+        ListRequest { sort: by("full_name", false), ..query("") },
         query("mail1"),
         query("person 1"),
         query("mail77@example.com"),
@@ -390,7 +390,7 @@ async fn lists_by_any_type_hold_everyone_once(server: &MariaDbServer) {
                 ),
             );
             let sort = Some(Sort { column: column.into(), descending });
-            let question = Query { sort, limit: 23, ..query("") };
+            let question = ListRequest { sort, limit: 23, ..query("") };
             let back = story::backwards(&*directory, question.clone()).await;
             let pages = pages(&*directory, question).await;
             let found: Vec<&str> =
@@ -459,7 +459,7 @@ async fn ids_of_every_kind_find_their_user(server: &MariaDbServer) {
     let doubled = open(&part(&url, "doubled")).await;
     assert_eq!(doubled.user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
-        let page = search(&*doubled, &Query { limit, ..query("") }).await;
+        let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
         assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
     }
     let nobody = open(&part(&url, "nobody")).await;
@@ -824,27 +824,27 @@ async fn a_filter_that_most_users_pass_is_answered_from_the_newest() {
         ..part(&url, "users")
     };
     let directory = open(&part).await;
-    let few = Query { limit: 2, ..query("") };
+    let few = ListRequest { limit: 2, ..query("") };
     for (text, expected) in [
         ("plan:=pro", ["119999", "119998", "119997", "119996"]),
         ("plan:=free", ["120000", "119000", "118000", "117000"]),
         // None of them is among the newest.
         ("plan:=old", ["3", "2", "1", ""]),
     ] {
-        let first = search(&*directory, &Query { text: text.into(), ..few.clone() }).await;
+        let first = search(&*directory, &ListRequest { text: text.into(), ..few.clone() }).await;
         let place = Place::After(first.next.clone().expect("there are more"));
-        let second = search(&*directory, &Query { text: text.into(), place, ..few.clone() }).await;
+        let second = search(&*directory, &ListRequest { text: text.into(), place, ..few.clone() }).await;
         let ids: Vec<&str> = first.rows.iter().chain(&second.rows).map(|row| row.id.as_str()).collect();
         let expected: Vec<&str> = expected.into_iter().filter(|id| !id.is_empty()).collect();
         assert_eq!(ids, expected, "{text}");
         assert!(first.left_out.is_none() && second.left_out.is_none(), "{text}");
     }
     // No index finds parts of a value: the newest are looked at, and what the index does find is offered.
-    let page = search(&*directory, &Query { text: "plan:old".into(), ..few.clone() }).await;
+    let page = search(&*directory, &ListRequest { text: "plan:old".into(), ..few.clone() }).await;
     let left_out = page.left_out.expect("most rows are not looked at");
     assert_eq!((page.rows.len(), left_out.looked_at), (0, Some(5000)));
     assert_eq!(left_out.exact.as_deref(), Some("plan:=old"));
-    let page = search(&*directory, &Query { text: "plan:ol".into(), everywhere: true, ..few }).await;
+    let page = search(&*directory, &ListRequest { text: "plan:ol".into(), everywhere: true, ..few }).await;
     assert_eq!((page.rows.len(), page.left_out), (2, None), "two of three, and another page");
 }
 

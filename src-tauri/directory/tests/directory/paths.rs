@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryCode;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{Directory, FieldKind, Query, Sort, Tier};
+use understudy_directory::{Directory, FieldKind, ListRequest, Sort, Tier};
 
 use crate::story::{pages, query, search};
 
@@ -101,7 +101,7 @@ pub async fn told(directory: &dyn Directory) {
     assert_eq!((page.rows[0].id.as_str(), page.how.tier), ("1", Tier::Email));
     for descending in [false, true] {
         let sort = Some(Sort { column: "profile->address->>city".into(), descending });
-        let by_city = pages(directory, Query { sort, limit: 2, ..query("") }).await;
+        let by_city = pages(directory, ListRequest { sort, limit: 2, ..query("") }).await;
         let ids: Vec<&str> = by_city.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
         let expected =
             if descending { ["1", "6", "5", "4", "3", "2"] } else { ["6", "1", "2", "3", "4", "5"] };

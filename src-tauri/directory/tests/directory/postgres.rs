@@ -9,7 +9,7 @@ use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{Directory, FieldKind, Place, Query, Sort, Tier};
+use understudy_directory::{Directory, FieldKind, ListRequest, Place, Sort, Tier};
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_test_support::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 
@@ -219,12 +219,12 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     let left_out = page.left_out.expect("the others were not read");
     assert_eq!((left_out.looked_at, left_out.limit_ms), (Some(5000), 1000));
     assert!(left_out.rows.is_some_and(|rows| rows > 100_000));
-    let everywhere = Query { everywhere: true, ..query("neale") };
+    let everywhere = ListRequest { everywhere: true, ..query("neale") };
     let page = search(&*directory, &everywhere).await;
     assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["119990", "7"]);
     assert_eq!(page.left_out, None);
     let by_plan = Some(Sort { column: "plan".into(), descending: false });
-    let page = search(&*directory, &Query { sort: by_plan, ..query("") }).await;
+    let page = search(&*directory, &ListRequest { sort: by_plan, ..query("") }).await;
     assert!(
         page.rows.is_empty() && page.left_out.is_some(),
         "an order without an index waits to be asked for"
@@ -264,7 +264,7 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
         ("nobody at all", Place::Start, newest),
     ] {
         let asked = format!("{text:?} from {place:?}");
-        let read = examined(&server, &part, Query { place, ..query(text) }).await;
+        let read = examined(&server, &part, ListRequest { place, ..query(text) }).await;
         assert!(read < most, "{asked} read {read} rows of 120,000");
     }
     let too_much = DirectoryConfig { columns: vec!["password_hash".into()], ..part };
@@ -306,7 +306,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
 }
 
 /// How many rows of `part`'s table the server reads for one question. It tells when the session is over.
-async fn examined(server: &PostgresServer, part: &DirectoryConfig, query: Query) -> i64 {
+async fn examined(server: &PostgresServer, part: &DirectoryConfig, query: ListRequest) -> i64 {
     let so_far = || -> i64 {
         let read =
             "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables";
@@ -452,7 +452,7 @@ async fn lists_by_any_ordered_type_hold_everyone_once(server: &PostgresServer) {
                 &format!("SELECT id FROM ordered ORDER BY {column} {direction} NULLS LAST, id {direction}"),
             );
             let sort = Some(Sort { column: column.into(), descending });
-            let pages = pages(&*directory, Query { sort, limit: 23, ..query("") }).await;
+            let pages = pages(&*directory, ListRequest { sort, limit: 23, ..query("") }).await;
             let found: Vec<&str> =
                 pages.iter().flat_map(|page| &page.rows).map(|row| row.id.as_str()).collect();
             assert_eq!(found, ids.lines().collect::<Vec<_>>(), "by {column} {direction}");
@@ -505,7 +505,7 @@ async fn ids_of_every_kind_find_their_user(server: &PostgresServer) {
     let doubled = open(&part(&url, "doubled")).await;
     assert_eq!(doubled.user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
-        let page = search(&*doubled, &Query { limit, ..query("") }).await;
+        let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
         assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
     }
     let nobody = open(&part(&url, "nobody")).await;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
 use understudy_directory::{DirectoryCode, DirectoryError};
-use understudy_directory::{FieldKind, Query, Sort, Tier};
+use understudy_directory::{FieldKind, ListRequest, Sort, Tier};
 
 use crate::faults::{self, Administrator};
 use crate::paths;
@@ -200,7 +200,7 @@ async fn values_of_any_type_in_any_column_are_shown() {
     // A row without an id is nobody; one whose id is no UTF-8 is shown, and ends no page.
     let ids: Vec<String> = search(&*directory, &query("")).await.rows.into_iter().map(|row| row.id).collect();
     assert_eq!(ids, ["odd", "i\u{fffd}d", "broken", "2"]);
-    let all = pages(&*directory, Query { limit: 1, ..query("") }).await;
+    let all = pages(&*directory, ListRequest { limit: 1, ..query("") }).await;
     assert_eq!(all.len(), 4);
     assert_eq!(search(&*directory, &query("9223372036854775807")).await.rows.len(), 1);
 }
@@ -357,7 +357,7 @@ async fn ids_of_every_kind_find_their_user() {
     let doubled = understudy_directory::open(&part(url, "doubled"), None).await.unwrap();
     assert_eq!(doubled.user("7").await.unwrap_err().code, DirectoryCode::Mismatch);
     for limit in [1, 50] {
-        let page = search(&*doubled, &Query { limit, ..query("") }).await;
+        let page = search(&*doubled, &ListRequest { limit, ..query("") }).await;
         assert_eq!(page.doubled.as_deref(), Some("7"), "it is said in a list too");
     }
 }
@@ -556,9 +556,9 @@ proptest! {
             };
             let directory = understudy_directory::open(&part, None).await.unwrap();
             let sort = sort.map(|descending| Sort { column: "made".into(), descending });
-            let question = Query { sort, ..query(&text) };
-            let whole = pages(&*directory, Query { limit: 500, ..question.clone() }).await;
-            let cut = pages(&*directory, Query { limit, ..question }).await;
+            let question = ListRequest { sort, ..query(&text) };
+            let whole = pages(&*directory, ListRequest { limit: 500, ..question.clone() }).await;
+            let cut = pages(&*directory, ListRequest { limit, ..question }).await;
             let rows = |pages: Vec<understudy_directory::Page>| pages.into_iter().flat_map(|page| page.rows).collect::<Vec<_>>();
             let (whole, cut) = (rows(whole), rows(cut));
             if text.is_empty() {
@@ -599,7 +599,7 @@ proptest! {
                 understudy_directory::open(&DirectoryConfig { search, ..part(url.clone(), table) }, None).await.unwrap()
             };
             let (plain, users) = (opened("plain").await, opened("users").await);
-            let is_served = |one: &understudy_directory::Service| one.index.as_deref() == Some("users_fts");
+            let is_served = |one: &understudy_directory::SearchCoverage| one.index.as_deref() == Some("users_fts");
             prop_assert!(users.info().services.iter().any(is_served));
             // Letters from the rows themselves, and others.
             let within: String = names[0].chars().skip(1).take(4).collect();
@@ -622,7 +622,7 @@ proptest! {
             let part = DirectoryConfig { name: Some("name".into()), ..part(url, "users") };
             let directory = understudy_directory::open(&part, None).await.unwrap();
             assert_eq!(directory.info().columns[1].kind, FieldKind::Text);
-            let found = search(&*directory, &Query { limit: 500, ..query(&text) }).await.rows;
+            let found = search(&*directory, &ListRequest { limit: 500, ..query(&text) }).await.rows;
             let mut found: Vec<String> = found.into_iter().filter_map(|row| row.cells[1].clone()).collect();
             let begin = found.iter().take_while(|name| name.starts_with(&text)).count();
             assert!(found[begin..].iter().all(|name| !name.starts_with(&text)), "prefixes come first");

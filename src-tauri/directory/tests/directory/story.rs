@@ -2,20 +2,20 @@
 
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryCode;
-use understudy_directory::{Directory, FieldKind, Page, Place, Query, Role, Row, Sort, Tier};
+use understudy_directory::{Directory, FieldKind, ListRequest, Page, Place, Role, Row, Sort, Tier};
 
 use crate::people::{BEYOND_DOUBLE, Indexed, Person, expected, people};
 
-pub fn query(text: &str) -> Query {
-    Query::first(text, 50)
+pub fn query(text: &str) -> ListRequest {
+    ListRequest::first(text, 50)
 }
 
-pub async fn search(directory: &dyn Directory, query: &Query) -> Page {
+pub async fn search(directory: &dyn Directory, query: &ListRequest) -> Page {
     directory.search(query, &CancellationToken::new()).await.expect("the search is answered")
 }
 
 /// All pages of a question, one after the other.
-pub async fn pages(directory: &dyn Directory, mut query: Query) -> Vec<Page> {
+pub async fn pages(directory: &dyn Directory, mut query: ListRequest) -> Vec<Page> {
     let mut pages = Vec::new();
     loop {
         let page = search(directory, &query).await;
@@ -32,7 +32,7 @@ pub async fn pages(directory: &dyn Directory, mut query: Query) -> Vec<Page> {
 }
 
 /// All rows of a question from its last page to its first, in the order of the list.
-pub async fn backwards(directory: &dyn Directory, mut query: Query) -> Vec<Row> {
+pub async fn backwards(directory: &dyn Directory, mut query: ListRequest) -> Vec<Row> {
     query.place = Place::End;
     let mut rows: Vec<Row> = Vec::new();
     loop {
@@ -88,7 +88,7 @@ async fn all_users_newest_first(directory: &dyn Directory, people: &[Person]) {
     for limit in [1, 137, 500] {
         let people = if limit == 1 { 40 } else { people.len() };
         let mut walked = Vec::new();
-        let mut question = Query { limit, ..query("  ") };
+        let mut question = ListRequest { limit, ..query("  ") };
         while walked.len() < people {
             let page = search(directory, &question).await;
             assert_eq!(page.how.tier, Tier::All);
@@ -143,7 +143,7 @@ async fn filters_narrow_the_list(directory: &dyn Directory, people: &[Person]) {
             .filter(|(_, person)| passes(person))
             .map(|(_, person)| person.id.to_string())
             .collect();
-        let question = Query { limit: 500, ..query(text) };
+        let question = ListRequest { limit: 500, ..query(text) };
         let back: Vec<String> =
             backwards(directory, question.clone()).await.into_iter().map(|row| row.id).collect();
         let pages = pages(directory, question).await;
@@ -152,7 +152,8 @@ async fn filters_narrow_the_list(directory: &dyn Directory, people: &[Person]) {
         assert_eq!(back, expected, "{text}, backwards");
     }
     // Beside a text, they narrow each of its tiers.
-    let narrowed = search(directory, &Query { limit: 500, ..query("okafor plan:pro -active:yes") }).await;
+    let narrowed =
+        search(directory, &ListRequest { limit: 500, ..query("okafor plan:pro -active:yes") }).await;
     let expected = people.iter().filter(|one| {
         has(one.name.as_deref(), "okafor") && one.plan.as_deref() == Some("pro") && one.active != Some(true)
     });
@@ -237,7 +238,7 @@ async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person], 
     for text in texts {
         let expected = expected(people, text, None, indexed);
         for limit in [7, 500] {
-            let few = Query { limit, ..query(text) };
+            let few = ListRequest { limit, ..query(text) };
             if limit == 7 && expected.len() > 60 {
                 continue; // the same law, at a greater price
             }
@@ -268,7 +269,7 @@ async fn lists_are_ordered_both_ways(directory: &dyn Directory, people: &[Person
         for descending in [false, true] {
             for text in ["", "ann", "-5"] {
                 let sort = Sort { column: column.into(), descending };
-                let question = Query { sort: Some(sort.clone()), limit: 450, ..query(text) };
+                let question = ListRequest { sort: Some(sort.clone()), limit: 450, ..query(text) };
                 let back: Vec<String> =
                     backwards(directory, question.clone()).await.into_iter().map(|row| row.id).collect();
                 let pages = pages(directory, question).await;
@@ -342,25 +343,25 @@ async fn a_user_is_read_again_by_its_id(directory: &dyn Directory, people: &[Per
 }
 
 async fn wrong_questions_are_refused(directory: &dyn Directory) {
-    let refused = async |question: Query| {
+    let refused = async |question: ListRequest| {
         let error = directory.search(&question, &CancellationToken::new()).await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::QueryInvalid, "{question:?}: {error}");
     };
     let by = |column: &str| Some(Sort { column: column.into(), descending: false });
-    refused(Query { limit: 0, ..query("") }).await;
-    refused(Query { limit: 501, ..query("") }).await;
+    refused(ListRequest { limit: 0, ..query("") }).await;
+    refused(ListRequest { limit: 501, ..query("") }).await;
     refused(query(&"long ".repeat(1000))).await;
     for column in ["password", "id; DROP TABLE \"Users\"", "\"id\"", ""] {
-        refused(Query { sort: by(column), ..query("") }).await;
+        refused(ListRequest { sort: by(column), ..query("") }).await;
     }
     let next = search(directory, &query("ann")).await.next.expect("more than a page of them");
     for after in ["", "nonsense", &next[1..], &format!("{next}A")] {
-        refused(Query { place: Place::After(after.into()), ..query("ann") }).await;
+        refused(ListRequest { place: Place::After(after.into()), ..query("ann") }).await;
     }
-    refused(Query { place: Place::After(next.clone()), ..query("bob") }).await;
-    refused(Query { place: Place::Before(next.clone()), ..query("bob") }).await;
-    refused(Query { place: Place::After(next.clone()), sort: by("id"), ..query("ann") }).await;
-    search(directory, &Query { place: Place::After(next), ..query("ann") }).await;
+    refused(ListRequest { place: Place::After(next.clone()), ..query("bob") }).await;
+    refused(ListRequest { place: Place::Before(next.clone()), ..query("bob") }).await;
+    refused(ListRequest { place: Place::After(next.clone()), sort: by("id"), ..query("ann") }).await;
+    search(directory, &ListRequest { place: Place::After(next), ..query("ann") }).await;
 }
 
 fn ids(found: &[(Tier, &Person)]) -> Vec<String> {

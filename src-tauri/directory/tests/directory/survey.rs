@@ -7,7 +7,7 @@ use understudy_directory::DirectoryConfig;
 #[cfg(target_os = "linux")]
 use understudy_directory::Sign;
 use understudy_directory::{DirectoryCode, DirectoryError};
-use understudy_directory::{Query, Survey, TableKind, TableOffer, survey};
+use understudy_directory::{DiscoveredTables, ListRequest, TableKind, TableOffer, survey};
 
 const READER: &str = "reader";
 const READER_PASSWORD: &str = "r3ad:er/p@ss word";
@@ -25,7 +25,7 @@ fn part(url: &str) -> DirectoryConfig {
     }
 }
 
-async fn surveyed(url: &str) -> Survey {
+async fn surveyed(url: &str) -> DiscoveredTables {
     survey(&part(url), Some(&READER_PASSWORD.into())).await.unwrap()
 }
 
@@ -37,11 +37,11 @@ async fn refused(url: &str, password: Option<&str>) -> DirectoryError {
     error
 }
 
-fn names(survey: &Survey) -> Vec<&str> {
+fn names(survey: &DiscoveredTables) -> Vec<&str> {
     survey.tables.iter().map(|offer| offer.name.as_str()).collect()
 }
 
-fn offer<'a>(survey: &'a Survey, name: &str) -> &'a TableOffer {
+fn offer<'a>(survey: &'a DiscoveredTables, name: &str) -> &'a TableOffer {
     survey.tables.iter().find(|offer| offer.name == name).unwrap_or_else(|| panic!("{:?}", names(survey)))
 }
 
@@ -68,7 +68,7 @@ async fn newest(url: &str, offer: &TableOffer) -> Vec<Option<String>> {
         ..crate::part(url.into())
     };
     let directory = understudy_directory::open(&part, Some(&READER_PASSWORD.into())).await.unwrap();
-    let page = directory.search(&Query::first("", 5), &CancellationToken::new()).await.unwrap();
+    let page = directory.search(&ListRequest::first("", 5), &CancellationToken::new()).await.unwrap();
     directory.close().await;
     page.rows.first().map(|row| row.cells.clone()).unwrap_or_default()
 }

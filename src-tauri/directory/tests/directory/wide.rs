@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::Query;
+use understudy_directory::ListRequest;
 #[cfg(target_os = "linux")]
 use understudy_directory::Tier;
 
@@ -60,7 +60,7 @@ async fn all_of_it_is_shown_and_found(url: String, id: &str) {
         "field_number_399:\"value 399 of 3, with some words behind it\"",
         "2",
     ] {
-        let few = Query { limit: 1, ..query(text) };
+        let few = ListRequest { limit: 1, ..query(text) };
         let back = backwards(&*directory, few.clone()).await;
         let found = pages(&*directory, few).await.into_iter().flat_map(|page| page.rows).collect::<Vec<_>>();
         assert_eq!(found, back, "{text}");

@@ -18,7 +18,7 @@ use anyhow::{Context, Result};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use understudy_core::connection::DirectoryConfig;
-use understudy_core::directory::{self, Directory, Place, Query};
+use understudy_core::directory::{self, Directory, ListRequest, Place};
 
 use self::population::{User, user};
 
@@ -172,14 +172,16 @@ impl Asked {
 }
 
 /// The same as an agent asks it.
-async fn question(directory: &dyn Directory, asked: &Asked) -> Result<Query> {
+async fn question(directory: &dyn Directory, asked: &Asked) -> Result<ListRequest> {
     Ok(match asked {
-        Asked::First | Asked::Total => Query::first("", PAGE),
-        Asked::Down(_, deep) => Query { place: down(directory, *deep).await?, ..Query::first("", PAGE) },
-        Asked::Last => Query { place: Place::End, ..Query::first("", PAGE) },
-        Asked::Email(email) => Query::first(email, PAGE),
-        Asked::Id(id) => Query::first(id.to_string(), PAGE),
-        Asked::Prefix(text) | Asked::Contains(text) | Asked::Text(text) => Query::first(*text, PAGE),
+        Asked::First | Asked::Total => ListRequest::first("", PAGE),
+        Asked::Down(_, deep) => {
+            ListRequest { place: down(directory, *deep).await?, ..ListRequest::first("", PAGE) }
+        }
+        Asked::Last => ListRequest { place: Place::End, ..ListRequest::first("", PAGE) },
+        Asked::Email(email) => ListRequest::first(email, PAGE),
+        Asked::Id(id) => ListRequest::first(id.to_string(), PAGE),
+        Asked::Prefix(text) | Asked::Contains(text) | Asked::Text(text) => ListRequest::first(*text, PAGE),
     })
 }
 
@@ -188,7 +190,7 @@ async fn examined_for(
     bare: &mut impl Bare,
     part: &DirectoryConfig,
     password: &SecretString,
-    query: Option<&Query>,
+    query: Option<&ListRequest>,
 ) -> Result<Option<i64>> {
     let before = bare.examined().await?;
     let directory = directory::open(part, Some(password)).await?;
@@ -248,7 +250,7 @@ async fn rounds(mut ask: impl AsyncFnMut() -> Result<usize>) -> Result<(Times, u
     Ok((Times::of(times), rows))
 }
 
-async fn ours(directory: &dyn Directory, query: &Query) -> Result<(Times, usize, String)> {
+async fn ours(directory: &dyn Directory, query: &ListRequest) -> Result<(Times, usize, String)> {
     let mut said = String::new();
     let (times, rows) = rounds(async || {
         let page = directory.search(query, &CancellationToken::new()).await?;
@@ -264,7 +266,7 @@ async fn ours(directory: &dyn Directory, query: &Query) -> Result<(Times, usize,
 
 /// The cursor behind so many rows.
 async fn down(directory: &dyn Directory, rows: usize) -> Result<Place> {
-    let mut query = Query::first("", 500);
+    let mut query = ListRequest::first("", 500);
     let mut seen = 0;
     while seen < rows {
         let page = directory.search(&query, &CancellationToken::new()).await?;

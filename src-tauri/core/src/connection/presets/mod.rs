@@ -10,7 +10,7 @@ use ts_rs::TS;
 use url::Url;
 
 use super::faults::Faults;
-use super::{SignInPart, SignOutPart};
+use super::{SignInConfig, SignOutConfig};
 use crate::directory::closest;
 use crate::template::is_loopback;
 
@@ -113,10 +113,10 @@ pub fn presets() -> &'static [Preset] {
 /// The sign-in and sign-out that `part` means by its preset; what the file says itself goes before.
 pub(super) fn expand(
     name: &str,
-    part: &SignInPart,
-    out: Option<&SignOutPart>,
+    part: &SignInConfig,
+    out: Option<&SignOutConfig>,
     faults: &mut Faults<'_>,
-) -> Option<(SignInPart, SignOutPart)> {
+) -> Option<(SignInConfig, SignOutConfig)> {
     let Some(preset) = presets().iter().find(|preset| preset.name == name) else {
         let known: Vec<&str> = presets().iter().map(|preset| preset.name.as_str()).collect();
         let plain =
@@ -140,12 +140,12 @@ pub(super) fn expand(
         put(&mut json, &settings);
         json
     };
-    let own = SignInPart { preset: None, settings: BTreeMap::new(), ..part.clone() };
+    let own = SignInConfig { preset: None, settings: BTreeMap::new(), ..part.clone() };
     let sign_in = over(written(&preset.sign_in), &own);
     let sign_out = match (&preset.sign_out, out) {
         (_, Some(own)) => own.clone(),
         (Some(table), None) => serde_json::from_value(written(table)).expect("checked by the tests"),
-        (None, None) => SignOutPart::default(),
+        (None, None) => SignOutConfig::default(),
     };
     Some((serde_json::from_value(sign_in).expect("checked by the tests"), sign_out))
 }
@@ -251,7 +251,7 @@ fn put(json: &mut Value, settings: &BTreeMap<&str, String>) {
 }
 
 /// `below`, with what `own` says itself in its place.
-fn over(below: Value, own: &SignInPart) -> Value {
+fn over(below: Value, own: &SignInConfig) -> Value {
     let mut whole = below;
     let own = serde_json::to_value(own).expect("a part is plain JSON");
     for (key, value) in own.as_object().into_iter().flatten() {

@@ -3,7 +3,7 @@
 use bson::{Bson, Document, doc};
 
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
-use crate::model::{Service, Tier};
+use crate::model::{SearchCoverage, Tier};
 use crate::plan::coverage::{Advise, services as lines};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
@@ -44,11 +44,11 @@ pub(crate) fn services(
     collection: &str,
     words: Option<&TextIndex>,
     is_view: bool,
-) -> Vec<Service> {
+) -> Vec<SearchCoverage> {
     let indexes = Indexes { collection: called(collection), id: mapping.id().name.as_str(), is_view };
     let mut services = lines(mapping, &indexes);
     let searched: Vec<&str> = mapping.search.iter().map(|column| column.name.as_str()).collect();
-    services.extend(words.map(|index| Service {
+    services.extend(words.map(|index| SearchCoverage {
         tier: Tier::Words,
         column: searched.join(", "),
         index: Some(index.name.clone()),

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::DirectoryConfig;
 use crate::engines::mongodb::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::link::CONNECT_TIMEOUT;
+use crate::reach::endpoint::CONNECT_TIMEOUT;
 
 /// Questions at the same time.
 pub(crate) const QUESTIONS: u32 = 2;

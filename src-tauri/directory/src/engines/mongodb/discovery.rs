@@ -7,11 +7,11 @@ use bson::{Bson, Document, doc};
 use secrecy::SecretString;
 
 use crate::config::DirectoryConfig;
-use crate::discovery::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
-use crate::engines::mongodb::reading::{Reading, Server};
+use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
+use crate::engines::mongodb::reading::{ReadTx, Server};
 use crate::error::{DirectoryCode, Result};
 use crate::model::FieldKind;
-use crate::reach::link::Link;
+use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
 
 /// So many of the newest documents tell what a collection has.
@@ -24,8 +24,8 @@ const PATHS: usize = 200;
 const SAMPLING: Duration = Duration::from_secs(5);
 
 pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Findings> {
-    let server = Server::connect(Link::to_any(part, &FixedPassword::source(password))?, part).await?;
-    let found = async { collections(&mut Reading::begin(&server, LIMIT).await?).await }.await;
+    let server = Server::connect(Endpoint::to_any(part, &FixedPassword::source(password))?, part).await?;
+    let found = async { collections(&mut ReadTx::begin(&server, LIMIT).await?).await }.await;
     let found = match found {
         Ok(found) => Ok(found),
         Err(error) if error.code == DirectoryCode::Unreachable => match server.stranger().await {
@@ -38,7 +38,7 @@ pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretStrin
     found
 }
 
-async fn collections(reading: &mut Reading) -> Result<Findings> {
+async fn collections(reading: &mut ReadTx) -> Result<Findings> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true, "cursor": { "batchSize": 10_000 } };
     let mut findings = Findings::default();
     for entry in batch(&reading.command(list).await?) {
@@ -46,7 +46,7 @@ async fn collections(reading: &mut Reading) -> Result<Findings> {
         if name.is_empty() || name.starts_with("system.") {
             continue;
         }
-        findings.tables.push(Found {
+        findings.tables.push(FoundTable {
             written: name.clone(),
             qualified: name.clone(),
             name,
@@ -89,7 +89,7 @@ async fn collections(reading: &mut Reading) -> Result<Findings> {
 }
 
 /// The paths in the newest documents, two levels deep, in the order in which they come.
-async fn sampled(reading: &mut Reading, table: &Found) -> Result<Vec<FoundColumn>> {
+async fn sampled(reading: &mut ReadTx, table: &FoundTable) -> Result<Vec<FoundColumn>> {
     let entry = |of: &str, value: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": { "k": "$$this.k", "t": { "$type": value } } } };
     let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
     let first = doc! { "$arrayElemAt": [{ "$cond": [is("$$this.v", "array"), "$$this.v", []] }, 0] };

@@ -11,7 +11,7 @@ use crate::engines::mongodb::paths;
 use crate::engines::mongodb::values;
 use crate::engines::mongodb::values::Class;
 use crate::plan::Match;
-use crate::plan::{Finding, Test};
+use crate::plan::{SearchPass, Test};
 use crate::query::spelling;
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
@@ -25,13 +25,13 @@ const LAST: char = '\u{ffff}';
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     /// For the index that serves it, with [`collation`].
-    Served,
+    IndexUse,
     /// So that it means the same whatever the collation: for leaving out what others have found.
     Exact,
 }
 
 /// What passes the finding's tests; `None`: everything does.
-pub(crate) fn found_by(mapping: &Mapping<Field>, finding: &Finding, manner: Manner) -> Option<Document> {
+pub(crate) fn found_by(mapping: &Mapping<Field>, finding: &SearchPass, manner: Manner) -> Option<Document> {
     let tests: Option<Vec<Document>> =
         finding.tests.iter().map(|test| passes(mapping, test, manner)).collect();
     tests.map(any)
@@ -41,7 +41,11 @@ pub(crate) fn found_by(mapping: &Mapping<Field>, finding: &Finding, manner: Mann
 ///
 /// The index knows them by their stems and leaves out the commonest: the patterns make sure, and mean
 /// the same where the index cannot be asked.
-pub(crate) fn whole_words(mapping: &Mapping<Field>, finding: &Finding, manner: Manner) -> Option<Document> {
+pub(crate) fn whole_words(
+    mapping: &Mapping<Field>,
+    finding: &SearchPass,
+    manner: Manner,
+) -> Option<Document> {
     let [Test::Words { columns, words }] = &finding.tests[..] else { return None };
     let all = words.iter().map(|word| {
         let pattern = format!("(^|[^\\p{{L}}\\p{{N}}]){}($|[^\\p{{L}}\\p{{N}}])", escaped(word));
@@ -49,7 +53,7 @@ pub(crate) fn whole_words(mapping: &Mapping<Field>, finding: &Finding, manner: M
         any(paths.map(|path| doc! { path: regex(pattern.clone(), "i") }).collect())
     });
     let mut conditions: Vec<Document> = all.collect();
-    if manner == Manner::Served {
+    if manner == Manner::IndexUse {
         // Each a phrase: all of them have to be there, and none is an operator.
         let plain = |word: &String| word.replace(['"', '\\'], " ");
         let phrases: Vec<String> = words.iter().map(|word| format!("\"{}\"", plain(word))).collect();
@@ -59,7 +63,7 @@ pub(crate) fn whole_words(mapping: &Mapping<Field>, finding: &Finding, manner: M
 }
 
 /// What the finding's index compares by; `None`: byte by byte.
-pub(crate) fn collation(mapping: &Mapping<Field>, finding: &Finding) -> Option<Collation> {
+pub(crate) fn collation(mapping: &Mapping<Field>, finding: &SearchPass) -> Option<Collation> {
     match finding.tests.first()? {
         Test::Email(_, Some(form)) if form.folds => {
             mapping.shown[mapping.searched_email?].db_type.equals_by.clone()

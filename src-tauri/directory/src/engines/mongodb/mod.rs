@@ -29,13 +29,13 @@ use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::listing::Listing;
-use crate::engines::mongodb::reading::{Find, Reading, Server};
+use crate::engines::mongodb::reading::{Find, ReadTx, Server};
 use crate::error::{DirectoryCode, Result};
 use crate::faults::{cancelled, changed};
-use crate::model::{Count, Info, Page, Place, Query, Row};
+use crate::model::{Count, Info, ListRequest, Page, Place, Row};
 use crate::plan::Size;
 use crate::query::values::kept;
-use crate::reach::link::{ASLEEP, Link};
+use crate::reach::endpoint::{ASLEEP, Endpoint};
 use crate::reach::password_source::PasswordSource;
 use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
@@ -43,7 +43,7 @@ use crate::sql::dialect::{Fetched, the_one};
 
 /// Looking around takes milliseconds; a server that needs longer is in trouble.
 pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
-/// Reading a document and comparing it costs what so many rows of a table cost. A cautious guess, not a
+/// ReadTx a document and comparing it costs what so many rows of a table cost. A cautious guess, not a
 /// measurement: a question that nothing serves reads the collection up to six times over, and 31,000 documents
 /// took longer than 300 ms on two busy cores.
 const ROWS_PER_DOCUMENT: u64 = 10;
@@ -83,7 +83,7 @@ struct Indexes {
 
 impl MongoDirectory {
     pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
-        let server = Server::connect(Link::to_any(part, passwords)?, part).await?;
+        let server = Server::connect(Endpoint::to_any(part, passwords)?, part).await?;
         match Self::awake(&server, part).await {
             Ok(Seen { mapping, words, info, is_view }) => {
                 let seen = listed(&server).await;
@@ -119,7 +119,7 @@ impl MongoDirectory {
             }
             let sleeps = server.sleeps().await;
             if sleeps && began.elapsed() < part.patience() {
-                waking.get_or_insert_with(|| server.link().waking());
+                waking.get_or_insert_with(|| server.endpoint().waking());
                 // One that hangs up at once would be asked without a pause.
                 tokio::time::sleep(Duration::from_millis(200)).await;
             } else {
@@ -129,7 +129,7 @@ impl MongoDirectory {
     }
 
     async fn look_around(server: &Arc<Server>, part: &DirectoryConfig) -> Result<Seen> {
-        let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
+        let mut reading = ReadTx::begin(server, OPEN_LIMIT).await?;
         let built = match reading.command(doc! { "buildInfo": 1 }).await {
             Ok(built) => built,
             Err(error) => return Err(server.explained(error).await),
@@ -175,7 +175,7 @@ impl MongoDirectory {
         Size { rows, limit_ms: self.part.timeout_ms }
     }
 
-    fn listing<'a>(&'a self, query: &'a Query) -> Result<Listing<'a>> {
+    fn listing<'a>(&'a self, query: &'a ListRequest) -> Result<Listing<'a>> {
         Listing::new(&self.mapping, query, self.size(), self.words.as_ref(), Timestamp::now())
     }
 
@@ -184,11 +184,11 @@ impl MongoDirectory {
     async fn read<T, F: Future<Output = Result<T>>>(
         &self,
         cancel: Option<&CancellationToken>,
-        ask: impl Fn(Reading) -> F,
+        ask: impl Fn(ReadTx) -> F,
     ) -> Result<T> {
         let limit = Duration::from_millis(self.part.timeout_ms.into());
         let read = async {
-            let asked = ask(Reading::begin(&self.server, limit).await?);
+            let asked = ask(ReadTx::begin(&self.server, limit).await?);
             let answer = tokio::select! {
                 answer = asked => Some(answer),
                 () = self.server.broken() => None,
@@ -199,7 +199,7 @@ impl MongoDirectory {
             };
             let answer = match answer {
                 Some(answer) => answer,
-                None => ask(Reading::begin(&self.server, limit).await?).await,
+                None => ask(ReadTx::begin(&self.server, limit).await?).await,
             };
             match answer {
                 Ok(answer) => Ok(answer),
@@ -224,12 +224,12 @@ impl Directory for MongoDirectory {
         Arc::clone(&self.info)
     }
 
-    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
         if self.indexes.changed.load(Ordering::Relaxed) {
             return Err(changed(&self.part, "its indexes are different"));
         }
         let started = Instant::now();
-        let ask = |mut reading: Reading| async move {
+        let ask = |mut reading: ReadTx| async move {
             let mut listing = self.listing(query)?;
             listing.fill(&mut reading).await?;
             // A collection that is not there has no documents either.
@@ -249,9 +249,9 @@ impl Directory for MongoDirectory {
     }
 
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        let query = Query::first(text, 1);
+        let query = ListRequest::first(text, 1);
         let query = &query;
-        let ask = |mut reading: Reading| async move {
+        let ask = |mut reading: ReadTx| async move {
             if text.trim().is_empty() {
                 return Ok(Count { users: reading.estimate().await?, capped: false });
             }
@@ -271,7 +271,7 @@ impl Directory for MongoDirectory {
             ..Find::default()
         };
         let find = &find;
-        let ask = |mut reading: Reading| async move {
+        let ask = |mut reading: ReadTx| async move {
             let found = reading.find(find.clone()).await?;
             if found.is_empty() {
                 catalogue::is_there(&mut reading, &self.part).await?;
@@ -297,7 +297,7 @@ impl Directory for MongoDirectory {
 
     async fn values(&self, column: usize) -> Result<Vec<String>> {
         let ask = async |pipeline: Vec<Document>| {
-            let mut reading = Reading::begin(&self.server, VALUES_LIMIT).await?;
+            let mut reading = ReadTx::begin(&self.server, VALUES_LIMIT).await?;
             reading.aggregate(pipeline, None).await
         };
         let shown = &self.mapping.shown[column];
@@ -317,7 +317,7 @@ impl Directory for MongoDirectory {
 
 /// The collection's indexes, as the server describes them.
 async fn listed(server: &Arc<Server>) -> Option<String> {
-    let mut reading = Reading::begin(server, OPEN_LIMIT).await.ok()?;
+    let mut reading = ReadTx::begin(server, OPEN_LIMIT).await.ok()?;
     let said = reading.command(doc! { "listIndexes": &server.part.table }).await.ok()?;
     Some(
         said.get_document("cursor")
@@ -331,7 +331,7 @@ async fn listed(server: &Arc<Server>) -> Option<String> {
 }
 
 /// The one server that is asked is not the one that is written to: what was written last may not be there yet.
-async fn is_secondary(reading: &mut Reading) -> Result<bool> {
+async fn is_secondary(reading: &mut ReadTx) -> Result<bool> {
     let said = reading.command(doc! { "hello": 1 }).await?;
     Ok(said.get_bool("secondary").unwrap_or(false))
 }

@@ -1,7 +1,7 @@
 //! One question to the servers, that nothing can leave running there.
 //!
 //! A future that is dropped closes its connection, and a server looks for that twice a second. So each
-//! question is a session of its own; whoever drops a [`Reading`] before its end (a cancelled search, a
+//! question is a session of its own; whoever drops a [`ReadTx`] before its end (a cancelled search, a
 //! deadline, a closed window) leaves a task behind that ends the session on the server that works for
 //! it, which everybody may do to their own.
 //! <https://www.mongodb.com/docs/manual/reference/command/killSessions/>
@@ -28,7 +28,7 @@ use crate::engines::mongodb::errors;
 use crate::engines::mongodb::sight::Sight;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::faults::timed_out;
-use crate::reach::link::{CONNECT_TIMEOUT, Link, Password};
+use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint, Password};
 use crate::reach::wire::Address;
 use crate::reach::wire::stranger;
 use crate::reach::wire::stranger::{MONGODB, Stranger};
@@ -48,7 +48,7 @@ pub(crate) struct Server {
     client: tokio::sync::Mutex<Current>,
     /// With its handlers, and the password of the first client.
     options: ClientOptions,
-    link: Arc<Link>,
+    endpoint: Arc<Endpoint>,
     pub(crate) part: DirectoryConfig,
     pub(crate) database: String,
     turns: Arc<Semaphore>,
@@ -82,12 +82,12 @@ pub(crate) struct Find {
 
 impl Server {
     /// Makes a client; it connects by itself, to the servers that it finds.
-    pub(crate) async fn connect(link: Arc<Link>, part: &DirectoryConfig) -> Result<Arc<Self>> {
+    pub(crate) async fn connect(endpoint: Arc<Endpoint>, part: &DirectoryConfig) -> Result<Arc<Self>> {
         errors::TLS.files_are_there(&part.url)?;
         // Where the password may not go, its tunnel is not opened either.
-        let password = link.password().await?;
-        link.ready().await?;
-        let made = connect::options(part, password.secret.as_ref(), link.socks_port()).await;
+        let password = endpoint.password().await?;
+        endpoint.ready().await?;
+        let made = connect::options(part, password.secret.as_ref(), endpoint.socks_port()).await;
         let (mut options, database) = made?;
         let addresses = Addresses::default();
         let sight: Arc<Mutex<Sight>> = Arc::default();
@@ -115,7 +115,7 @@ impl Server {
         Ok(Arc::new(Self {
             client: tokio::sync::Mutex::new(Current { client, password }),
             options,
-            link,
+            endpoint,
             part: part.clone(),
             database,
             turns: Arc::new(Semaphore::new(QUESTIONS as usize)),
@@ -131,10 +131,10 @@ impl Server {
     /// The client that questions are asked by. One whose connections went silent would wait for them, and
     /// one whose password expired cannot make any.
     async fn client(&self) -> Result<Client> {
-        self.link.ready().await?;
+        self.endpoint.ready().await?;
         let mut current = self.client.lock().await;
         if self.is_stale.swap(false, Ordering::Relaxed) {
-            let password = self.link.password().await?;
+            let password = self.endpoint.password().await?;
             let mut options = self.options.clone();
             if let Some(credential) = &mut options.credential {
                 let is_certificate = credential.mechanism == Some(AuthMechanism::MongoDbX509);
@@ -154,14 +154,14 @@ impl Server {
 
     /// Waits until the tunnel breaks, and with it everything that is asked; without one, for ever.
     pub(crate) async fn broken(&self) {
-        self.link.broken().await;
+        self.endpoint.broken().await;
         self.is_stale.store(true, Ordering::Relaxed);
     }
 
     /// Whether the servers refused a password that can be made anew, and now will be.
     pub(crate) async fn logs_in_again(&self) -> bool {
         let refused = self.login_refused.swap(false, Ordering::Relaxed);
-        let again = refused && self.link.refused(&self.client.lock().await.password).await;
+        let again = refused && self.endpoint.refused(&self.client.lock().await.password).await;
         self.is_stale.fetch_or(again, Ordering::Relaxed);
         again
     }
@@ -171,7 +171,7 @@ impl Server {
         if error.code == DirectoryCode::Unreachable {
             self.is_stale.store(true, Ordering::Relaxed);
         }
-        self.link.explained(error).await.0
+        self.endpoint.explained(error).await.0
     }
 
     pub(crate) fn failed(&self, error: DriverError) -> DirectoryError {
@@ -187,7 +187,7 @@ impl Server {
             return error;
         }
         self.login_refused.store(true, Ordering::Relaxed);
-        self.link.refusal(error)
+        self.endpoint.refusal(error)
     }
 
     /// Why no server is found although one answers.
@@ -215,7 +215,7 @@ impl Server {
     /// One of the servers can be reached, and none has said a word: they sleep.
     pub(crate) async fn sleeps(&self) -> bool {
         // Through a tunnel nobody knows.
-        if self.link.socks_port().is_some() || locked(&self.sight).has_answer() {
+        if self.endpoint.socks_port().is_some() || locked(&self.sight).has_answer() {
             return false;
         }
         for host in &self.options.hosts {
@@ -245,7 +245,7 @@ impl Server {
     /// Why there is no such server, if another program is in its place.
     pub(crate) async fn stranger(&self) -> Option<DirectoryError> {
         // Through a tunnel nobody knows.
-        if self.link.socks_port().is_some() || locked(&self.sight).has_answer() {
+        if self.endpoint.socks_port().is_some() || locked(&self.sight).has_answer() {
             return None;
         }
         let place = errors::place(&self.part);
@@ -275,8 +275,8 @@ impl Server {
         self.options.direct_connection == Some(true)
     }
 
-    pub(crate) fn link(&self) -> &Link {
-        &self.link
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     pub(crate) async fn close(&self) {
@@ -286,7 +286,7 @@ impl Server {
 }
 
 /// One question, until its time is up.
-pub(crate) struct Reading {
+pub(crate) struct ReadTx {
     server: Arc<Server>,
     client: Client,
     session: ClientSession,
@@ -297,7 +297,7 @@ pub(crate) struct Reading {
     _turn: OwnedSemaphorePermit,
 }
 
-impl Reading {
+impl ReadTx {
     pub(crate) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
         let turn = Arc::clone(&server.turns).acquire_owned().await.expect("it is never closed");
         // Not causally consistent: no secondary has to catch up before it answers.
@@ -491,7 +491,7 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for ReadTx {
     fn drop(&mut self) {
         let address = locked(&self.server.addresses).remove(&self.key).flatten();
         // Else the program ends; the time limit bounds what is left.

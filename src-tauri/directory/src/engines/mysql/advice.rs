@@ -3,7 +3,7 @@
 use crate::engines::mysql::catalogue::{Found, index_name};
 use crate::engines::mysql::server::Flavour;
 use crate::engines::mysql::types::MyType;
-use crate::model::{Service, Tier};
+use crate::model::{SearchCoverage, Tier};
 use crate::plan::coverage::{Advise, services as lines};
 use crate::schema::mapping::Mapping;
 use crate::schema::name::quoted;
@@ -57,7 +57,7 @@ impl Advise<MyType> for Indexes<'_> {
     }
 }
 
-pub(crate) fn services(mapping: &Mapping<MyType>, found: &Found, flavour: Flavour) -> Vec<Service> {
+pub(crate) fn services(mapping: &Mapping<MyType>, found: &Found, flavour: Flavour) -> Vec<SearchCoverage> {
     lines(mapping, &Indexes { found, mapping, flavour })
 }
 

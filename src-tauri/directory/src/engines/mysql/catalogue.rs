@@ -8,7 +8,7 @@ use sqlx::{Column as _, Row as _};
 
 use crate::config::DirectoryConfig;
 use crate::engines::mysql::index_use::{IndexPart, Indexes};
-use crate::engines::mysql::reading::{Reading, text};
+use crate::engines::mysql::reading::{ReadTx, text};
 use crate::engines::mysql::types::{Declared, MyType, Text};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::faults::ASK_ADMINISTRATOR;
@@ -79,7 +79,7 @@ pub(crate) struct Relation {
 }
 
 /// Finds the table that `part` names, and makes sure that this user may read every column it names.
-pub(crate) async fn read(reading: &mut Reading, part: &DirectoryConfig) -> Result<Found> {
+pub(crate) async fn read(reading: &mut ReadTx, part: &DirectoryConfig) -> Result<Found> {
     let session = ask(reading, SESSION, &[]).await?;
     let session = session.first().ok_or_else(|| DirectoryError::internal("the session is unknown"))?;
     let said = |at| text(session, at).map_err(|error| reading.server().failed(error));
@@ -172,14 +172,14 @@ pub(crate) fn index_name(found: &Found, column: &TableColumn<MyType>, what: &str
     Quote::Backtick.around(&name.unwrap_or(plain))
 }
 
-pub(crate) async fn ask(reading: &mut Reading, sql: &str, binds: &[&str]) -> Result<Vec<MySqlRow>> {
+pub(crate) async fn ask(reading: &mut ReadTx, sql: &str, binds: &[&str]) -> Result<Vec<MySqlRow>> {
     let binds = binds.iter().map(|&value| Value::Text(value.to_owned())).collect();
     reading.fetch(Statement { sql: sql.to_owned(), binds, ..Statement::default() }).await
 }
 
 /// Tables and views by a condition of ours.
 pub(crate) async fn relations(
-    reading: &mut Reading,
+    reading: &mut ReadTx,
     condition: &str,
     binds: &[&str],
 ) -> Result<Vec<Relation>> {
@@ -207,7 +207,7 @@ pub(crate) async fn relations(
 /// The relation that `written` means: the one its database or the URL's has; without either, the only one
 /// of its name.
 async fn chosen(
-    reading: &mut Reading,
+    reading: &mut ReadTx,
     written: &str,
     database: Option<&str>,
     folds_names: bool,
@@ -253,7 +253,7 @@ async fn chosen(
 }
 
 async fn missing(
-    reading: &mut Reading,
+    reading: &mut ReadTx,
     part: &DirectoryConfig,
     database: Option<&str>,
     account: &str,

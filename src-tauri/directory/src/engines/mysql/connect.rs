@@ -11,9 +11,9 @@ use sqlx::{ConnectOptions, Connection, Row};
 use crate::config::DirectoryConfig;
 use crate::engines::mysql::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::link::{CONNECT_TIMEOUT, Link, Password, Signs, is_loopback};
+use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint, Password, Signs, is_loopback};
 use crate::reach::tls::{Authorities, Demand, Trust};
-use crate::reach::tunnel::Entrance;
+use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::wire::{Address, Login, Route, Wire};
 
 /// What `directory.url` looks like, for people.
@@ -32,20 +32,21 @@ pub(crate) struct Connected {
     pub(crate) version: String,
 }
 
-pub(crate) async fn connect(link: &Arc<Link>) -> Result<Connected> {
-    link.connect(connect_to).await
+pub(crate) async fn connect(endpoint: &Arc<Endpoint>) -> Result<Connected> {
+    endpoint.connect(connect_to).await
 }
 
 /// One server, and whether it is a replica.
 async fn connect_to(
-    link: Arc<Link>,
+    endpoint: Arc<Endpoint>,
     at: usize,
     password: Password,
     signs: Arc<Signs>,
 ) -> Result<(Connected, bool)> {
-    let part = link.hosts()[at].clone();
+    let part = endpoint.hosts()[at].clone();
     let url = ServerUrl::read(&part)?;
-    let wire = Wire::to(url.route(&part, link.entrance(at))?, link.patience() + CONNECT_TIMEOUT).await?;
+    let wire =
+        Wire::to(url.route(&part, endpoint.entrance(at))?, endpoint.patience() + CONNECT_TIMEOUT).await?;
     let options = url.options(&wire, password.secret.as_ref());
     let asked = async {
         let mut connection = MySqlConnection::connect_with(&options).await?;
@@ -55,15 +56,15 @@ async fn connect_to(
         let is_replica = !matches!(read_only.as_str(), "0" | "OFF");
         Ok((connection, answer.try_get(0)?, is_replica))
     };
-    match link.awaited(&wire, &signs, asked).await {
+    match endpoint.awaited(&wire, &signs, asked).await {
         Some(Ok((connection, version, is_replica))) => {
             Ok((Connected { connection, options, wire, password, part, version }, is_replica))
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
-            Err(wire.trouble().unwrap_or_else(|| errors::of(error, &part, &link)))
+            Err(wire.trouble().unwrap_or_else(|| errors::of(error, &part, &endpoint)))
         }
-        None => Err(wire.trouble().unwrap_or_else(|| link.silent(&wire, &errors::place(&part)))),
+        None => Err(wire.trouble().unwrap_or_else(|| endpoint.silent(&wire, &errors::place(&part)))),
     }
 }
 
@@ -119,7 +120,7 @@ impl ServerUrl {
         self.0.port().unwrap_or(3306)
     }
 
-    fn route(&self, part: &DirectoryConfig, tunnel: Option<Entrance>) -> Result<Route> {
+    fn route(&self, part: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
         let authorities = self.said(&["sslca", "ssl-ca"]).map_or(Authorities::Public, Authorities::File);
         let (certificate, key) = (self.said(&["sslcert", "ssl-cert"]), self.said(&["sslkey", "ssl-key"]));
         let client = match (&certificate, &key) {
@@ -152,9 +153,9 @@ impl ServerUrl {
         let options = MySqlConnectOptions::new();
         let mut options = match wire.entrance() {
             #[cfg(unix)]
-            Entrance::Socket(folder) => options.socket(folder.join(crate::reach::wire::SOCKET)),
+            TunnelEndpoint::Socket(folder) => options.socket(folder.join(crate::reach::wire::SOCKET)),
             #[cfg(not(unix))]
-            Entrance::Port(port) => options.host("127.0.0.1").port(*port),
+            TunnelEndpoint::Port(port) => options.host("127.0.0.1").port(*port),
         };
         let database = decoded(self.0.path().trim_start_matches('/'));
         if !database.is_empty() {

@@ -10,7 +10,7 @@ use crate::query::Operand;
 use crate::schema::bytes::{BYTES_READ, digits, from_hex};
 use crate::schema::cell::CHARS_READ;
 use crate::schema::numbers;
-use crate::schema::table::{Form, TableColumn};
+use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
 use crate::sql::dialect::{Dialect, Ordering, Statement, behind, qualified};
 
@@ -49,7 +49,7 @@ impl Dialect for MySql {
         }
     }
 
-    fn key(column: &Column, form: Form) -> String {
+    fn key(column: &Column, form: IndexForm) -> String {
         let expression = expression(column, form);
         match &column.db_type {
             // Of one collation: the branches of a list have keys of several columns.
@@ -67,7 +67,7 @@ impl Dialect for MySql {
         typed(&placeholder, &column.db_type)
     }
 
-    fn ordering(column: &Column, form: Form) -> Ordering {
+    fn ordering(column: &Column, form: IndexForm) -> Ordering {
         Ordering::plain(expression(column, form))
     }
 
@@ -122,11 +122,11 @@ impl Dialect for MySql {
         // ignore case, accents and spaces at the end.
         let found = Self::id_equals(statement, id, text)?;
         let text = statement.bind('?', Value::Text(text.to_owned()));
-        let shown = Self::key(id, Form::default());
+        let shown = Self::key(id, IndexForm::default());
         Some(format!("{found} AND CAST({shown} AS BINARY) = CAST({text} AS BINARY)"))
     }
 
-    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
+    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<IndexForm>) -> String {
         if let MyType::Binary { .. } = &column.db_type {
             let mut values = column.bytes.readings(text);
             values.push(text.to_lowercase().into_bytes());
@@ -158,7 +158,7 @@ impl Dialect for MySql {
         if lower == text { typed } else { format!("({typed} OR {})", same(statement, &lower)) }
     }
 
-    fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
+    fn begins(statement: &mut Statement, column: &Column, text: &str, form: IndexForm) -> String {
         if let (true, MyType::Text(kept)) = (form.lower, &column.db_type) {
             // LIKE is not served by an index on an expression: a range is. It is compared byte by byte.
             let expression = expression(column, form);
@@ -286,7 +286,7 @@ impl Text {
 }
 
 /// What orders a list by the column, and what an index of this form is on.
-fn expression(column: &Column, form: Form) -> String {
+fn expression(column: &Column, form: IndexForm) -> String {
     let name = qualified(column);
     match &column.db_type {
         _ if form.lower => format!("LOWER({name})"),

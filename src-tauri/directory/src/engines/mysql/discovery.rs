@@ -6,20 +6,20 @@ use std::collections::HashMap;
 use secrecy::SecretString;
 
 use crate::config::DirectoryConfig;
-use crate::discovery::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
+use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
 use crate::engines::mysql::catalogue::{COLUMN, ask, column, relations};
-use crate::engines::mysql::reading::{Reading, text};
+use crate::engines::mysql::reading::{ReadTx, text};
 use crate::engines::mysql::server::Server;
 use crate::engines::mysql::types::MyType;
 use crate::error::Result;
 use crate::faults::undescribed;
-use crate::reach::link::Link;
+use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
 use crate::schema::name::written;
 
 pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Findings> {
-    let server = Server::connect(Link::new(part, &FixedPassword::source(password))?).await?;
-    let mut reading = Reading::begin(&server, LIMIT).await?;
+    let server = Server::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
+    let mut reading = ReadTx::begin(&server, LIMIT).await?;
     let found = match tokio::time::timeout(LIMIT, tables(&mut reading)).await {
         Ok(found) => found,
         Err(_) => Err(server.late(|_| undescribed("its tables", LIMIT)).await),
@@ -29,7 +29,7 @@ pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretStrin
     found
 }
 
-async fn tables(reading: &mut Reading) -> Result<Findings> {
+async fn tables(reading: &mut ReadTx) -> Result<Findings> {
     let database = ask(reading, "SELECT CAST(DATABASE() AS CHAR)", &[]).await?;
     let database = database.first().map(|row| text(row, 0)).transpose();
     let database = database.map_err(|error| reading.server().failed(error))?.flatten();
@@ -41,7 +41,7 @@ async fn tables(reading: &mut Reading) -> Result<Findings> {
         let qualified = written(Some(relation.schema.as_str()), relation.name.as_str());
         let written = if at_hand { written(None, relation.name.as_str()) } else { qualified.clone() };
         schemas.insert(written.clone(), relation.schema.as_str().to_owned());
-        findings.tables.push(Found {
+        findings.tables.push(FoundTable {
             written,
             qualified,
             name: relation.name.as_str().to_owned(),
@@ -64,12 +64,13 @@ async fn tables(reading: &mut Reading) -> Result<Findings> {
          ORDER BY table_schema, table_name, ordinal_position",
         pairs.join(", ")
     );
-    let schema_of = |table: &Found| schemas.get(&table.written).cloned().unwrap_or_default();
+    let schema_of = |table: &FoundTable| schemas.get(&table.written).cloned().unwrap_or_default();
     let places: Vec<[String; 2]> =
         findings.tables.iter().map(|table| [schema_of(table), table.name.clone()]).collect();
     let binds: Vec<&str> = places.iter().flatten().map(String::as_str).collect();
     let rows = ask(reading, &sql, &binds).await?;
-    let mut wanted: HashMap<&[String; 2], &mut Found> = places.iter().zip(&mut findings.tables).collect();
+    let mut wanted: HashMap<&[String; 2], &mut FoundTable> =
+        places.iter().zip(&mut findings.tables).collect();
     for row in rows {
         let read = || -> Result<_, sqlx::Error> {
             let said = |at| text(&row, at).map(Option::unwrap_or_default);

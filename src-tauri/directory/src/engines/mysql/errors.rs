@@ -10,7 +10,7 @@ use crate::config::DirectoryConfig;
 use crate::engines::mysql::connect::EXAMPLE;
 use crate::error::{DirectoryCode, DirectoryError};
 use crate::faults::{locked, stopped, timed_out};
-use crate::reach::link::Link;
+use crate::reach::endpoint::Endpoint;
 use crate::reach::{tls, unanswered};
 
 pub(crate) const TLS: tls::Options = tls::Options {
@@ -159,7 +159,11 @@ fn account(part: &DirectoryConfig) -> String {
 }
 
 /// A statement failed, after the login.
-pub(crate) fn of_statement(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> DirectoryError {
+pub(crate) fn of_statement(
+    error: sqlx::Error,
+    part: &DirectoryConfig,
+    endpoint: &Endpoint,
+) -> DirectoryError {
     match number_of(&error) {
         // The definer is named to nobody but administrators; for others it is the login's own number.
         Some(1045 | 1449) => {
@@ -178,15 +182,15 @@ pub(crate) fn of_statement(error: sqlx::Error, part: &DirectoryConfig, link: &Li
             )
             .details(said.unwrap_or_default())
         }
-        _ => of(error, part, link),
+        _ => of(error, part, endpoint),
     }
 }
 
 /// The same, for who knows whether there is a password, and where it comes from.
-pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> DirectoryError {
-    match (is_login(&error), link.has_password()) {
-        (true, true) => link.refusal(from_sqlx(error, part)),
-        (true, false) => link.refusal(password_missing(part)),
+pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+    match (is_login(&error), endpoint.has_password()) {
+        (true, true) => endpoint.refusal(from_sqlx(error, part)),
+        (true, false) => endpoint.refusal(password_missing(part)),
         (false, _) => from_sqlx(error, part),
     }
 }

@@ -4,7 +4,7 @@
 //! <https://dev.mysql.com/doc/refman/8.4/en/order-by-optimization.html>
 
 use crate::engines::mysql::types::{MyType, Text};
-use crate::schema::table::{Access, Form, Served, TableColumn};
+use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
 
 /// One column, or one expression, of an index that may be used.
 #[derive(Debug, Clone)]
@@ -42,10 +42,10 @@ impl Indexes<'_> {
         let ordered = |part: &&IndexPart| {
             part.method == "BTREE" && part.ascending && part.prefix_chars.is_none() && self.ends_in_id(part)
         };
-        let served = |form: Form, index: Option<String>| {
-            index.map(|index| Served { form: Form { unique: self.is_unique(&index), ..form }, index })
+        let served = |form: IndexForm, index: Option<String>| {
+            index.map(|index| IndexUse { form: IndexForm { unique: self.is_unique(&index), ..form }, index })
         };
-        let plain = Form::default();
+        let plain = IndexForm::default();
         let equal = led(&|part| on_column(part) && matches!(part.method.as_str(), "BTREE" | "HASH"));
         let in_order = led(&|part| on_column(part) && ordered(part));
 
@@ -60,9 +60,9 @@ impl Indexes<'_> {
                 ..Access::default()
             };
         };
-        let form = Form { folds: text.folds(), ..plain };
+        let form = IndexForm { folds: text.folds(), ..plain };
         // The range of a text's beginnings is known where texts are compared byte by byte.
-        let lower = Form { lower: true, ..plain };
+        let lower = IndexForm { lower: true, ..plain };
         let lowered = led(&|part| is_bytewise(text) && on_lower(part, name) && ordered(part));
         let order = in_order.filter(|_| column.db_type.is_ordered_as_it_is());
         Access {
@@ -143,7 +143,7 @@ mod tests {
         let access = Indexes { parts, id: "id", is_clustered }.access(&column);
         assert_eq!(access.contains, None);
         [access.equals, access.prefix, access.order].map(|served| {
-            served.map_or_else(String::new, |Served { index, form }| {
+            served.map_or_else(String::new, |IndexUse { index, form }| {
                 format!("{index}{}{}", if form.folds { " i" } else { "" }, if form.lower { " l" } else { "" })
             })
         })

@@ -24,14 +24,14 @@ use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::mysql::catalogue::Found;
 use crate::engines::mysql::dialect::MySql;
-use crate::engines::mysql::reading::{Reading, text};
+use crate::engines::mysql::reading::{ReadTx, text};
 use crate::engines::mysql::server::Server;
 use crate::engines::mysql::types::{MyType, rfc3339};
 use crate::error::{DirectoryError, Result};
 use crate::faults::{timed_out, undescribed};
-use crate::model::{Count, FieldKind, Info, Page, Query, Row};
+use crate::model::{Count, FieldKind, Info, ListRequest, Page, Row};
 use crate::plan::Size;
-use crate::reach::link::Link;
+use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::PasswordSource;
 use crate::reach::retry::again;
 use crate::schema::bytes::from_hex;
@@ -42,10 +42,10 @@ use crate::schema::time;
 use crate::schema::value::Value;
 use crate::sql::dialect::{Dialect, Fetched, Statement, one_user, the_one};
 use crate::sql::executor;
-use crate::sql::executor::Answering;
+use crate::sql::executor::SqlExecutor;
 use crate::sql::values;
 
-/// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
+/// ReadTx the catalogue takes milliseconds; a server that needs longer is in trouble.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Counting is a nicety: rows and time it may take.
 const COUNTED_ROWS: u64 = 100_000;
@@ -60,7 +60,7 @@ pub(crate) struct MySqlDirectory {
 
 impl MySqlDirectory {
     pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
-        let server = Server::connect(Link::new(part, passwords)?).await?;
+        let server = Server::connect(Endpoint::new(part, passwords)?).await?;
         match Self::read_catalogue(&server, &server.part()).await {
             Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
             Err(error) => {
@@ -74,7 +74,7 @@ impl MySqlDirectory {
         server: &Arc<Server>,
         part: &DirectoryConfig,
     ) -> Result<(Mapping<MyType>, Arc<Info>)> {
-        let mut reading = Reading::begin(server, OPEN_LIMIT).await?;
+        let mut reading = ReadTx::begin(server, OPEN_LIMIT).await?;
         let read = async {
             let found = catalogue::read(&mut reading, part).await?;
             let mut mapping = Mapping::new(part, &found.table)?;
@@ -123,9 +123,9 @@ impl MySqlDirectory {
     }
 }
 
-impl Answering for MySqlDirectory {
+impl SqlExecutor for MySqlDirectory {
     type Dialect = MySql;
-    type Reading = Reading;
+    type ReadTx = ReadTx;
 
     fn mapping(&self) -> &Mapping<MyType> {
         &self.mapping
@@ -136,9 +136,9 @@ impl Answering for MySqlDirectory {
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Reading) -> Result<T>) -> Result<Result<T>> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut ReadTx) -> Result<T>) -> Result<Result<T>> {
         let limit = Duration::from_millis(self.part.timeout_ms.into());
-        let mut reading = Reading::begin(&self.server, limit).await?;
+        let mut reading = ReadTx::begin(&self.server, limit).await?;
         // The server's limit is per statement; this one is for all of them. When it strikes, or
         // whoever waits for us goes away, dropping `reading` stops the server.
         let Ok(answer) = tokio::time::timeout(limit, ask(&mut reading)).await else {
@@ -153,7 +153,7 @@ impl Answering for MySqlDirectory {
         Ok(answer)
     }
 
-    async fn fetch(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<Fetched>> {
+    async fn fetch(&self, reading: &mut ReadTx, statement: Statement) -> Result<Vec<Fetched>> {
         let rows = reading.fetch(statement).await?;
         rows.iter()
             .map(|row| self.decoded(row))
@@ -161,13 +161,13 @@ impl Answering for MySqlDirectory {
             .map_err(|error| self.server.failed(error))
     }
 
-    async fn texts(&self, reading: &mut Reading, statement: Statement) -> Result<Vec<String>> {
+    async fn texts(&self, reading: &mut ReadTx, statement: Statement) -> Result<Vec<String>> {
         let rows = reading.fetch(statement).await?;
         let texts: Result<Vec<Option<String>>, _> = rows.iter().map(|row| text(row, 0)).collect();
         Ok(texts.map_err(|error| self.server.failed(error))?.into_iter().flatten().collect())
     }
 
-    async fn number(&self, reading: &mut Reading, statement: Statement) -> Result<u64> {
+    async fn number(&self, reading: &mut ReadTx, statement: Statement) -> Result<u64> {
         Ok(number(&reading.fetch(statement).await?).unwrap_or_default())
     }
 }
@@ -178,7 +178,7 @@ impl Directory for MySqlDirectory {
         Arc::clone(&self.info)
     }
 
-    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
         executor::search(self, query, cancel).await
     }
 
@@ -190,7 +190,7 @@ impl Directory for MySqlDirectory {
         let Some(statement) = one_user::<MySql>(&self.mapping, id) else {
             return Ok(None);
         };
-        let ask = || self.read(async |reading: &mut Reading| self.fetch(reading, statement.clone()).await);
+        let ask = || self.read(async |reading: &mut ReadTx| self.fetch(reading, statement.clone()).await);
         let rows = again(ask).await?;
         the_one(rows, id)
     }
@@ -251,7 +251,7 @@ async fn total(server: &Arc<Server>, found: &Found, mapping: &Mapping<MyType>) -
         COUNTED_ROWS + 1
     );
     let counted = async {
-        let mut reading = Reading::begin(server, COUNT_LIMIT).await?;
+        let mut reading = ReadTx::begin(server, COUNT_LIMIT).await?;
         let rows = reading.fetch(Statement { sql, ..Statement::default() }).await;
         reading.finish().await;
         rows

@@ -2,7 +2,7 @@
 //!
 //! A future that is dropped stops neither the server nor the exchange that it was in the middle of. So
 //! every statement runs in a task that holds the connection until the answer is complete. Whoever
-//! drops a [`Reading`] before its end (a cancelled search, a deadline, a closed window) leaves another
+//! drops a [`ReadTx`] before its end (a cancelled search, a deadline, a closed window) leaves another
 //! one behind that has the statement killed over a second connection, and gives the first one back only
 //! when it is idle again.
 
@@ -19,7 +19,7 @@ use crate::engines::mysql::errors;
 use crate::engines::mysql::server::{Flavour, Loan, POOL, Server};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::faults::lock_limit;
-use crate::reach::link::CONNECT_TIMEOUT;
+use crate::reach::endpoint::CONNECT_TIMEOUT;
 use crate::schema::value::Value;
 use crate::sql::dialect::Statement;
 use crate::sql::watch::Watch;
@@ -36,7 +36,7 @@ const UNSEEN: &str = "0/0";
 type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
 
 /// A read-only transaction with a time limit per statement.
-pub(crate) struct Reading {
+pub(crate) struct ReadTx {
     server: Arc<Server>,
     connection: Held,
     /// The server's number for the connection.
@@ -50,7 +50,7 @@ enum Held {
     Gone,
 }
 
-impl Reading {
+impl ReadTx {
     pub(crate) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
         let mut begun = Self::begin_on(server.lend().await?, server, limit).await;
         // Idle connections may be of a server that was restarted since: each is thrown away, once.
@@ -167,7 +167,7 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for ReadTx {
     fn drop(&mut self) {
         let held = std::mem::replace(&mut self.connection, Held::Gone);
         // Without a runtime the program ends; the statement's time limit bounds what is left.

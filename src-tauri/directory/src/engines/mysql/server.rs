@@ -14,8 +14,8 @@ use crate::engines::mysql::connect::connect;
 use crate::engines::mysql::errors;
 use crate::error::{DirectoryError, Result};
 use crate::reach::borrowing::{self, SLOW};
+use crate::reach::endpoint::Endpoint;
 use crate::reach::joined::Joined;
-use crate::reach::link::Link;
 use crate::reach::wire::Wire;
 use crate::sql::watch::Watch;
 
@@ -36,7 +36,7 @@ pub(crate) struct Server {
     pool: MySqlPool,
     /// Ends what runs on `pool`; a connection of its own, as those may all be busy.
     canceller: MySqlPool,
-    link: Arc<Link>,
+    endpoint: Arc<Endpoint>,
     chosen: Mutex<Chosen>,
     /// Set once the table is known.
     pub(crate) watch: OnceLock<Watch>,
@@ -58,8 +58,8 @@ struct Chosen {
 
 impl Server {
     /// Connects once, to learn which server it is, or why there is none.
-    pub(crate) async fn connect(link: Arc<Link>) -> Result<Arc<Self>> {
-        let connected = connect(&link).await?;
+    pub(crate) async fn connect(endpoint: Arc<Endpoint>) -> Result<Arc<Self>> {
+        let connected = connect(&endpoint).await?;
         // It was only a question; how it ends does not matter.
         let _ = connected.connection.close().await;
         let chosen = Chosen {
@@ -71,10 +71,10 @@ impl Server {
         let pool = |connections| {
             MySqlPoolOptions::new()
                 .max_connections(connections)
-                // A round trip per search; `Reading::begin` finds out as well.
+                // A round trip per search; `ReadTx::begin` finds out as well.
                 .test_before_acquire(false)
                 // Later than a probe gives up, which knows the reason.
-                .acquire_timeout(link.patience() + 2 * SLOW)
+                .acquire_timeout(endpoint.patience() + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(chosen.options.clone())
         };
@@ -82,7 +82,7 @@ impl Server {
         let flavour = if version.contains("MariaDB") { Flavour::MariaDb } else { Flavour::MySql };
         let (pool, canceller) = (pool(POOL), pool(1));
         let (chosen, watch, probing) = (Mutex::new(chosen), OnceLock::new(), Joined::default());
-        Ok(Arc::new(Self { pool, canceller, link, chosen, watch, flavour, version, probing }))
+        Ok(Arc::new(Self { pool, canceller, endpoint, chosen, watch, flavour, version, probing }))
     }
 
     /// For people: `MariaDB 10.11.6`, `MySQL 8.4.3`, and which of several it is. The packager matters to nobody here.
@@ -93,7 +93,7 @@ impl Server {
             Flavour::MariaDb => "MariaDB",
         };
         let place = errors::place(&self.part());
-        let several = self.link.hosts().len() > 1;
+        let several = self.endpoint.hosts().len() > 1;
         let place = place.strip_prefix("The database").filter(|_| several).unwrap_or_default();
         format!("{engine} {}{place}", number.unwrap_or(&self.version))
     }
@@ -115,7 +115,7 @@ impl Server {
     }
 
     async fn probe_alone(&self) -> Result<bool> {
-        let connected = connect(&self.link).await?;
+        let connected = connect(&self.endpoint).await?;
         let _ = connected.connection.close().await;
         let mut chosen = self.chosen();
         if chosen.part == connected.part && chosen.password == connected.password.number {
@@ -134,10 +134,10 @@ impl Server {
 
     /// A new connection needs a password that has not expired.
     async fn freshen(&self, pool: &MySqlPool) -> Result<()> {
-        if !self.link.makes_passwords() || pool.num_idle() > 0 {
+        if !self.endpoint.makes_passwords() || pool.num_idle() > 0 {
             return Ok(());
         }
-        let password = self.link.password().await?;
+        let password = self.endpoint.password().await?;
         let mut chosen = self.chosen();
         if let Some(secret) = password.secret.filter(|_| password.number != chosen.password) {
             chosen.options = chosen.options.clone().password(secret.expose_secret());
@@ -150,9 +150,9 @@ impl Server {
 
     /// A connection, or at once why there is none.
     pub(crate) async fn lend(self: &Arc<Self>) -> Result<Loan> {
-        self.link.ready().await?;
+        self.endpoint.ready().await?;
         self.freshen(&self.pool).await?;
-        let login = |error| errors::of(error, &self.part(), &self.link);
+        let login = |error| errors::of(error, &self.part(), &self.endpoint);
         let acquired = borrowing::acquire(&self.pool, || self.probe(), login, || self.part());
         Ok(Loan(Some(acquired.await?)))
     }
@@ -164,7 +164,7 @@ impl Server {
     }
 
     pub(crate) fn failed(&self, error: sqlx::Error) -> DirectoryError {
-        errors::of_statement(error, &self.part(), &self.link)
+        errors::of_statement(error, &self.part(), &self.endpoint)
     }
 
     /// Time is up: `busy` says of a server that still answers what it was too slow for.
@@ -174,7 +174,7 @@ impl Server {
             return busy(&self.part());
         }
         let silent = errors::unreachable(&self.part(), "it fell silent in the middle of a question");
-        self.link.explained(silent).await.0
+        self.endpoint.explained(silent).await.0
     }
 
     pub(crate) async fn close(&self) {

@@ -3,7 +3,7 @@
 use crate::engines::postgres::catalogue::{Found, PgType};
 use crate::engines::postgres::dialect::text_of;
 use crate::engines::postgres::row_security::Guarded;
-use crate::model::{Service, Tier};
+use crate::model::{SearchCoverage, Tier};
 use crate::plan::coverage::{Advise, services as lines};
 use crate::schema::mapping::Mapping;
 use crate::schema::name::quoted;
@@ -58,7 +58,7 @@ impl Advise<PgType> for Indexes<'_> {
     }
 }
 
-pub(crate) fn services(mapping: &Mapping<PgType>, found: &Found) -> Vec<Service> {
+pub(crate) fn services(mapping: &Mapping<PgType>, found: &Found) -> Vec<SearchCoverage> {
     lines(mapping, &Indexes { table: &mapping.table, found })
 }
 

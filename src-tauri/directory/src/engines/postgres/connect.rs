@@ -15,9 +15,9 @@ use sqlx::{ConnectOptions, Connection, Row};
 use crate::config::DirectoryConfig;
 use crate::engines::postgres::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::link::{CONNECT_TIMEOUT, Link, Password, Signs, is_loopback};
+use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint, Password, Signs, is_loopback};
 use crate::reach::tls::{Authorities, Demand, Trust};
-use crate::reach::tunnel::Entrance;
+use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::wire;
 use crate::reach::wire::{Address, Login, Route, Wire};
 
@@ -35,25 +35,26 @@ pub(crate) struct Connected {
     pub(crate) part: DirectoryConfig,
 }
 
-pub(crate) async fn connect(link: &Arc<Link>) -> Result<Connected> {
-    link.connect(connect_to).await
+pub(crate) async fn connect(endpoint: &Arc<Endpoint>) -> Result<Connected> {
+    endpoint.connect(connect_to).await
 }
 
 /// One server, and whether it is a replica.
 async fn connect_to(
-    link: Arc<Link>,
+    endpoint: Arc<Endpoint>,
     at: usize,
     password: Password,
     signs: Arc<Signs>,
 ) -> Result<(Connected, bool)> {
-    let part = link.hosts()[at].clone();
+    let part = endpoint.hosts()[at].clone();
     let url = ServerUrl::read(&part)?;
-    let wire = Wire::to(url.route(&part, link.entrance(at))?, link.patience() + CONNECT_TIMEOUT).await?;
+    let wire =
+        Wire::to(url.route(&part, endpoint.entrance(at))?, endpoint.patience() + CONNECT_TIMEOUT).await?;
     let options = url.options(&wire, password.secret.as_ref());
     let asked = async {
         let mut connection = PgConnection::connect_with(&options).await?;
         let mut is_replica = false;
-        if link.is_choosy() {
+        if endpoint.is_choosy() {
             let question =
                 "SELECT (pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on')::text";
             let answer = sqlx::raw_sql(question).fetch_one(&mut connection).await?;
@@ -61,7 +62,7 @@ async fn connect_to(
         }
         Ok((connection, is_replica))
     };
-    match link.awaited(&wire, &signs, asked).await {
+    match endpoint.awaited(&wire, &signs, asked).await {
         Some(Ok((connection, is_replica))) => {
             Ok((Connected { connection, options, wire, password, part }, is_replica))
         }
@@ -69,10 +70,10 @@ async fn connect_to(
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
             signs.starting.fetch_or(errors::is_starting(&error), Ordering::Relaxed);
             let (user, database) = (url.user(), url.database());
-            let told = || errors::of_login(error, &part, &link, wire.met(), (&user, &database));
+            let told = || errors::of_login(error, &part, &endpoint, wire.met(), (&user, &database));
             Err(wire.trouble().unwrap_or_else(told))
         }
-        None => Err(wire.trouble().unwrap_or_else(|| link.silent(&wire, &errors::place(&part)))),
+        None => Err(wire.trouble().unwrap_or_else(|| endpoint.silent(&wire, &errors::place(&part)))),
     }
 }
 
@@ -220,7 +221,7 @@ impl ServerUrl {
         }
     }
 
-    fn route(&self, part: &DirectoryConfig, tunnel: Option<Entrance>) -> Result<Route> {
+    fn route(&self, part: &DirectoryConfig, tunnel: Option<TunnelEndpoint>) -> Result<Route> {
         let client = match (self.said("sslcert"), self.said("sslkey")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
@@ -253,9 +254,9 @@ impl ServerUrl {
         let options = PgConnectOptions::new_without_pgpass();
         let options = match wire.entrance() {
             #[cfg(unix)]
-            Entrance::Socket(folder) => options.socket(folder).port(wire::PORT),
+            TunnelEndpoint::Socket(folder) => options.socket(folder).port(wire::PORT),
             #[cfg(not(unix))]
-            Entrance::Port(port) => options.host("127.0.0.1").port(*port),
+            TunnelEndpoint::Port(port) => options.host("127.0.0.1").port(*port),
         };
         // Named statements do not survive a pooler in transaction mode (PgBouncer and its like).
         let kept = self.said("statement-cache-capacity").and_then(|kept| kept.parse().ok()).unwrap_or(0);

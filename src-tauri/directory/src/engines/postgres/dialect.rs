@@ -9,7 +9,7 @@ use crate::schema::bytes::{BYTES_READ, digits, from_hex};
 use crate::schema::cell::CHARS_READ;
 use crate::schema::name::quoted;
 use crate::schema::numbers;
-use crate::schema::table::{Form, TableColumn};
+use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::time;
 use crate::schema::uuids;
 use crate::schema::value::Value;
@@ -36,7 +36,7 @@ impl Dialect for Postgres {
         }
     }
 
-    fn key(column: &Column, form: Form) -> String {
+    fn key(column: &Column, form: IndexForm) -> String {
         // Exact: see the settings of a transaction in `reading`.
         format!("{}::text", expression(column, form))
     }
@@ -45,7 +45,7 @@ impl Dialect for Postgres {
         typed(statement, column, key)
     }
 
-    fn ordering(column: &Column, form: Form) -> Ordering {
+    fn ordering(column: &Column, form: IndexForm) -> Ordering {
         let plain = Ordering::plain(expression(column, form));
         if form.pattern {
             Ordering { less: "~<~", greater: "~>~", up: "USING ~<~", down: "USING ~>~", ..plain }
@@ -103,7 +103,7 @@ impl Dialect for Postgres {
         Some(format!("{found} AND {}::text = {text} COLLATE \"C\"", qualified(id)))
     }
 
-    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
+    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<IndexForm>) -> String {
         if is_bytes(column) {
             let mut values = column.bytes.readings(text);
             values.push(text.to_lowercase().into_bytes());
@@ -131,7 +131,7 @@ impl Dialect for Postgres {
         }
     }
 
-    fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
+    fn begins(statement: &mut Statement, column: &Column, text: &str, form: IndexForm) -> String {
         let expression = expression(column, form);
         if form.lower {
             // The server knows the lower case of its own column, and makes the range of the pattern.
@@ -203,10 +203,10 @@ impl Dialect for Postgres {
 }
 
 /// What an index of this form is on.
-pub(crate) fn expression(column: &Column, form: Form) -> String {
+pub(crate) fn expression(column: &Column, form: IndexForm) -> String {
     match form {
-        Form { lower: true, .. } => format!("lower({})", as_text(column)),
-        Form { pattern: true, .. } => as_text(column),
+        IndexForm { lower: true, .. } => format!("lower({})", as_text(column)),
+        IndexForm { pattern: true, .. } => as_text(column),
         _ => qualified(column),
     }
 }

@@ -7,12 +7,12 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use crate::config::DirectoryConfig;
-use crate::discovery::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
+use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
 use crate::engines::postgres::catalogue::{RELATIONS, kind, whole_rows};
-use crate::engines::postgres::reading::{Reading, Server};
+use crate::engines::postgres::reading::{ReadTx, Server};
 use crate::error::Result;
 use crate::faults::undescribed;
-use crate::reach::link::Link;
+use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
 use crate::schema::name::written;
 
@@ -29,8 +29,8 @@ const COLUMNS: &str = "
     ORDER BY a.attrelid, a.attnum";
 
 pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Findings> {
-    let server = Server::connect(Link::new(part, &FixedPassword::source(password))?).await?;
-    let mut reading = Reading::begin(&server, LIMIT).await?;
+    let server = Server::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
+    let mut reading = ReadTx::begin(&server, LIMIT).await?;
     let listed = tokio::time::timeout(LIMIT, tables(reading.connection())).await;
     let found = if let Ok(found) = listed {
         found.map_err(|error| server.failed(error))
@@ -60,7 +60,7 @@ async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> 
     }
     shortlist(&mut findings);
 
-    let mut wanted: HashMap<&str, &mut Found> = findings
+    let mut wanted: HashMap<&str, &mut FoundTable> = findings
         .tables
         .iter_mut()
         .filter_map(|table| Some((oids.get(&table.written)?.as_str(), table)))
@@ -80,11 +80,11 @@ async fn tables(connection: &mut PgConnection) -> Result<Findings, sqlx::Error> 
     Ok(findings)
 }
 
-fn table(row: &PgRow) -> Result<Found, sqlx::Error> {
+fn table(row: &PgRow) -> Result<FoundTable, sqlx::Error> {
     let (schema, name): (String, String) = (row.try_get("schema")?, row.try_get("name")?);
     let at_hand: bool = row.try_get("visible")?;
     let estimate: Option<String> = row.try_get("estimate")?;
-    Ok(Found {
+    Ok(FoundTable {
         written: written((!at_hand).then_some(schema.as_str()), &name),
         qualified: written(Some(&schema), &name),
         kind: match row.try_get("kind")? {

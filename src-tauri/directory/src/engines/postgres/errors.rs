@@ -14,7 +14,7 @@ use crate::engines::postgres::refusals;
 use crate::error::{DirectoryCode, DirectoryError};
 use crate::faults::ASK_ADMINISTRATOR;
 use crate::faults::{locked, timed_out};
-use crate::reach::link::Link;
+use crate::reach::endpoint::Endpoint;
 use crate::reach::wire::{Met, Privacy};
 use crate::reach::{tls, unanswered};
 
@@ -147,11 +147,11 @@ fn shut_out(
 }
 
 /// The same, for who knows whether there is a password, and where it comes from.
-pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> DirectoryError {
+pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
     let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
-    match (code.as_deref(), link.has_password()) {
-        (Some("28P01"), true) => link.refusal(from_sqlx(error, part)),
-        (Some("28P01"), false) => link.refusal(password_missing(part)),
+    match (code.as_deref(), endpoint.has_password()) {
+        (Some("28P01"), true) => endpoint.refusal(from_sqlx(error, part)),
+        (Some("28P01"), false) => endpoint.refusal(password_missing(part)),
         // Other logins than by password are refused with 28000.
         _ => from_sqlx(error, part),
     }
@@ -161,7 +161,7 @@ pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, link: &Link) -> Dir
 pub(crate) fn of_login(
     error: sqlx::Error,
     part: &DirectoryConfig,
-    link: &Link,
+    endpoint: &Endpoint,
     met: Met,
     (user, database): (&str, &str),
 ) -> DirectoryError {
@@ -173,7 +173,7 @@ pub(crate) fn of_login(
         return told;
     }
     let Some(refusal) = refusal.filter(|refusal| refusal.code() == "28000") else {
-        return of(error, part, link);
+        return of(error, part, endpoint);
     };
     // By the server's own function, as sentences are translated.
     let hint = match (refusal.routine(), met) {
@@ -197,7 +197,7 @@ pub(crate) fn of_login(
         (_, Met { privacy, .. }) => no_rule(refusal.message(), privacy).to_owned(),
     };
     let error = from_sqlx(error, part).hint(hint);
-    if met.asked && link.has_password() { link.refusal(error.wants_password()) } else { error }
+    if met.asked && endpoint.has_password() { endpoint.refusal(error.wants_password()) } else { error }
 }
 
 /// What to do where the server has looked through `pg_hba.conf` and lets nobody in. The name of that file stands in what

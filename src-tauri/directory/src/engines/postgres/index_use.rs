@@ -14,11 +14,11 @@ use sqlx::postgres::PgRow;
 
 use crate::engines::postgres::catalogue::PgType;
 use crate::engines::postgres::dialect::{Postgres, expression};
-use crate::engines::postgres::reading::Reading;
+use crate::engines::postgres::reading::ReadTx;
 use crate::error::{DirectoryCode, Result};
 use crate::schema::mapping::Mapping;
 use crate::schema::name::CatalogueName;
-use crate::schema::table::{Form, Served, TableColumn};
+use crate::schema::table::{IndexForm, IndexUse, TableColumn};
 use crate::sql::dialect::{Dialect, qualified};
 
 type Column = TableColumn<PgType>;
@@ -40,7 +40,7 @@ const WITH_TIES_SINCE: u32 = 13;
 struct Probe {
     sql: String,
     means: Means,
-    form: Form,
+    form: IndexForm,
     /// The text that the index has to be asked for; `None`: the index has to give the order.
     compared: Option<String>,
 }
@@ -57,7 +57,7 @@ enum Means {
 /// cannot tell now: a table that somebody has locked has its indexes all the same.
 /// `indexed`: the columns that an index may serve, where that is known. `version`: the server's, `15.18`.
 pub(crate) async fn find(
-    reading: &mut Reading,
+    reading: &mut ReadTx,
     mapping: &mut Mapping<PgType>,
     indexed: Option<&HashSet<String>>,
     version: &str,
@@ -104,8 +104,8 @@ pub(crate) async fn find(
                 Means::Order => &mut column.access.order,
             };
             // The best form comes first.
-            let form = Form { ties: ties && probe.means == Means::Prefix, ..probe.form };
-            place.get_or_insert_with(|| Served { index: index.clone(), form });
+            let form = IndexForm { ties: ties && probe.means == Means::Prefix, ..probe.form };
+            place.get_or_insert_with(|| IndexUse { index: index.clone(), form });
         }
     }
     for (shown, column) in mapping.shown.iter().zip(&mut mapping.columns) {
@@ -122,7 +122,7 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
         let sql = format!("EXPLAIN (FORMAT JSON) SELECT 1 FROM {table} AS u{condition}{order} LIMIT 10");
         probes.push(Probe { sql, means, form, compared });
     };
-    let plain = Form::default();
+    let plain = IndexForm::default();
     let order_of = |form| {
         let ordering = Postgres::ordering(column, form);
         format!("{} {}", ordering.expression, ordering.up)
@@ -140,9 +140,9 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
         return probes;
     }
     let ascii = column.db_type.folds_ascii;
-    let lower = Form { lower: true, ascii, ..plain };
-    let folds = Form { folds: true, ascii, ..plain };
-    let equals = |form: Form| format!("{} = '{PROBE}'", expression(column, form));
+    let lower = IndexForm { lower: true, ascii, ..plain };
+    let folds = IndexForm { folds: true, ascii, ..plain };
+    let equals = |form: IndexForm| format!("{} = '{PROBE}'", expression(column, form));
     let text = Some(PROBE.to_owned());
     if column.db_type.name.as_str() == "citext" {
         add(Means::Equals, folds, equals(folds), None, text.clone());
@@ -156,7 +156,7 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
     if !is_searched {
         return probes;
     }
-    let pattern = |form: Form| Form { pattern: true, ..form };
+    let pattern = |form: IndexForm| IndexForm { pattern: true, ..form };
     let is_citext = column.db_type.name.as_str() == "citext";
     let mut forms = vec![pattern(lower)];
     if !is_citext {
@@ -208,7 +208,7 @@ fn sample(type_name: &str) -> Option<&'static str> {
 
 /// The plan of each probe, or of the first ones where that takes long. Everything that is set for them ends with the savepoint.
 async fn explained(
-    reading: &mut Reading,
+    reading: &mut ReadTx,
     probes: &[(CatalogueName, Probe)],
 ) -> Result<Vec<Json>, Box<dyn std::error::Error + Send + Sync>> {
     // Not SET: older servers do not know all of them. Partitions that the probe's value is not in would not be planned.

@@ -1,6 +1,6 @@
 //! One read-only transaction on a pooled connection, that nothing can leave running on the server.
 //!
-//! A future that is dropped does not stop PostgreSQL. So whoever drops a [`Reading`] before its
+//! A future that is dropped does not stop PostgreSQL. So whoever drops a [`ReadTx`] before its
 //! end (a cancelled search, a deadline, a closed window) leaves a task behind that asks the server to
 //! cancel over a second connection, and lets the first one go only when it is idle again.
 
@@ -20,8 +20,8 @@ use crate::engines::postgres::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::faults::lock_limit;
 use crate::reach::borrowing::{self, SLOW};
+use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint};
 use crate::reach::joined::Joined;
-use crate::reach::link::{CONNECT_TIMEOUT, Link};
 use crate::reach::wire::Wire;
 use crate::schema::value::Value;
 use crate::sql::dialect::Statement;
@@ -45,7 +45,7 @@ pub(crate) struct Server {
     pool: PgPool,
     /// Cancels what runs on `pool`; a connection of its own, as those may all be busy.
     canceller: PgPool,
-    link: Arc<Link>,
+    endpoint: Arc<Endpoint>,
     chosen: Mutex<Chosen>,
     /// Set once the table is known.
     watch: OnceLock<Watch>,
@@ -64,8 +64,8 @@ struct Chosen {
 
 impl Server {
     /// Connects once, to learn which server it is, or why there is none.
-    pub(crate) async fn connect(link: Arc<Link>) -> Result<Arc<Self>> {
-        let connected = connect(&link).await?;
+    pub(crate) async fn connect(endpoint: Arc<Endpoint>) -> Result<Arc<Self>> {
+        let connected = connect(&endpoint).await?;
         // It was only a question; how it ends does not matter.
         let _ = connected.connection.close().await;
         let chosen = Chosen {
@@ -77,16 +77,16 @@ impl Server {
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
-                // A round trip per search; `Reading::begin` finds out as well.
+                // A round trip per search; `ReadTx::begin` finds out as well.
                 .test_before_acquire(false)
                 // Later than a probe gives up, which knows the reason.
-                .acquire_timeout(link.patience() + 2 * SLOW)
+                .acquire_timeout(endpoint.patience() + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(chosen.options.clone())
         };
         let (pool, canceller) = (pool(POOL), pool(1));
         let (chosen, watch, probing) = (Mutex::new(chosen), OnceLock::new(), Joined::default());
-        Ok(Arc::new(Self { pool, canceller, link, chosen, watch, probing }))
+        Ok(Arc::new(Self { pool, canceller, endpoint, chosen, watch, probing }))
     }
 
     pub(crate) fn user(&self) -> String {
@@ -105,7 +105,7 @@ impl Server {
     /// For people: which of several servers answered; else nothing.
     pub(crate) fn place(&self) -> String {
         let place = errors::place(&self.part());
-        let several = self.link.hosts().len() > 1;
+        let several = self.endpoint.hosts().len() > 1;
         place.strip_prefix("The database").filter(|_| several).unwrap_or_default().to_owned()
     }
 
@@ -122,7 +122,7 @@ impl Server {
     }
 
     async fn probe_alone(&self) -> Result<bool> {
-        let connected = connect(&self.link).await?;
+        let connected = connect(&self.endpoint).await?;
         let _ = connected.connection.close().await;
         let mut chosen = self.chosen();
         if chosen.part == connected.part && chosen.password == connected.password.number {
@@ -141,10 +141,10 @@ impl Server {
 
     /// A new connection needs a password that has not expired.
     async fn freshen(&self, pool: &PgPool) -> Result<()> {
-        if !self.link.makes_passwords() || pool.num_idle() > 0 {
+        if !self.endpoint.makes_passwords() || pool.num_idle() > 0 {
             return Ok(());
         }
-        let password = self.link.password().await?;
+        let password = self.endpoint.password().await?;
         let mut chosen = self.chosen();
         if let Some(secret) = password.secret.filter(|_| password.number != chosen.password) {
             chosen.options = chosen.options.clone().password(secret.expose_secret());
@@ -157,13 +157,13 @@ impl Server {
 
     /// A connection, or at once why there is none.
     async fn acquire(self: &Arc<Self>) -> Result<PoolConnection<Postgres>> {
-        self.link.ready().await?;
+        self.endpoint.ready().await?;
         self.freshen(&self.pool).await?;
         borrowing::acquire(&self.pool, || self.probe(), |error| self.failed(error), || self.part()).await
     }
 
     pub(crate) fn failed(&self, error: sqlx::Error) -> DirectoryError {
-        errors::of(error, &self.part(), &self.link)
+        errors::of(error, &self.part(), &self.endpoint)
     }
 
     /// Time is up: `busy` says of a server that still answers what it was too slow for.
@@ -173,7 +173,7 @@ impl Server {
             return busy(&self.part());
         }
         let silent = errors::unreachable(&self.part(), "it fell silent in the middle of a question");
-        self.link.explained(silent).await.0
+        self.endpoint.explained(silent).await.0
     }
 
     pub(crate) async fn close(&self) {
@@ -185,7 +185,7 @@ impl Server {
 }
 
 /// A read-only transaction with a time limit per statement.
-pub(crate) struct Reading {
+pub(crate) struct ReadTx {
     server: Arc<Server>,
     /// `None` once the connection went back.
     connection: Option<PoolConnection<Postgres>>,
@@ -196,7 +196,7 @@ pub(crate) struct Reading {
     gathers: bool,
 }
 
-impl Reading {
+impl ReadTx {
     pub(crate) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
         let mut begun = Self::begin_on(server.acquire().await?, server, limit).await;
         // Idle connections may be of a server that was restarted since: each is thrown away, once.
@@ -371,7 +371,7 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for ReadTx {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         match tokio::runtime::Handle::try_current() {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::engines::postgres::reading::Reading;
+use crate::engines::postgres::reading::ReadTx;
 use crate::faults::ASK_ADMINISTRATOR;
 use crate::model::Caution;
 
@@ -90,7 +90,7 @@ struct Setting {
 }
 
 /// The guarded tables that are read with the relation of this oid. Empty where the server does not tell.
-pub(crate) async fn read(reading: &mut Reading, oid: &str) -> Vec<Guarded> {
+pub(crate) async fn read(reading: &mut ReadTx, oid: &str) -> Vec<Guarded> {
     let asked = async {
         sqlx::raw_sql("SAVEPOINT policies").execute(reading.connection()).await?;
         let rows = sqlx::query(GUARDED).bind(oid.to_owned()).persistent(false);

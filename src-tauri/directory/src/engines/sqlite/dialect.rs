@@ -11,7 +11,7 @@ use crate::schema::bytes::BYTES_READ;
 use crate::schema::cell::CHARS_READ;
 use crate::schema::name::quoted;
 use crate::schema::numbers;
-use crate::schema::table::{Form, TableColumn};
+use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
 use crate::sql::dialect::{Dialect, Ordering, Statement, behind, qualified};
 
@@ -36,7 +36,7 @@ impl Dialect for Sqlite {
         )
     }
 
-    fn key(column: &Column, form: Form) -> String {
+    fn key(column: &Column, form: IndexForm) -> String {
         if form.lower { expression(column, form) } else { qualified(column) }
     }
 
@@ -48,7 +48,7 @@ impl Dialect for Sqlite {
         if broken { format!("+CAST({placeholder} AS TEXT)") } else { placeholder }
     }
 
-    fn ordering(column: &Column, form: Form) -> Ordering {
+    fn ordering(column: &Column, form: IndexForm) -> Ordering {
         Ordering::plain(expression(column, form))
     }
 
@@ -92,8 +92,8 @@ impl Dialect for Sqlite {
         ))
     }
 
-    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<Form>) -> String {
-        let folds = Form { folds: true, ascii: true, ..Form::default() };
+    fn equals(statement: &mut Statement, column: &Column, text: &str, form: Option<IndexForm>) -> String {
+        let folds = IndexForm { folds: true, ascii: true, ..IndexForm::default() };
         let form = form.unwrap_or(folds);
         let mut values: Vec<Value> = cases(text, form).into_iter().map(Value::Text).collect();
         // Only what is taken out of JSON keeps its numbers apart from texts.
@@ -110,7 +110,7 @@ impl Dialect for Sqlite {
         format!("({})", same.collect::<Vec<_>>().join(" OR "))
     }
 
-    fn begins(statement: &mut Statement, column: &Column, text: &str, form: Form) -> String {
+    fn begins(statement: &mut Statement, column: &Column, text: &str, form: IndexForm) -> String {
         let expression = expression(column, form);
         // NOCASE compares as if all were in lower case, and `lower()` makes it so, both of ASCII alone.
         let text = if form.folds || form.lower { text.to_ascii_lowercase() } else { text.to_owned() };
@@ -153,7 +153,7 @@ impl Dialect for Sqlite {
     }
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
-        let folds = Form { folds: true, ascii: true, ..Form::default() };
+        let folds = IndexForm { folds: true, ascii: true, ..IndexForm::default() };
         let spellings = spellings(text, folds);
         let index = column.db_type.trigrams.as_ref().filter(|_| !statement.scans && has_trigram(text));
         let found = index.map(|index| {
@@ -189,7 +189,7 @@ impl Dialect for Sqlite {
 }
 
 /// What an index of this form is on.
-pub(crate) fn expression(column: &Column, form: Form) -> String {
+pub(crate) fn expression(column: &Column, form: IndexForm) -> String {
     let name = qualified(column);
     if form.lower {
         format!("lower({name})")
@@ -232,7 +232,7 @@ fn compare_time(statement: &mut Statement, name: &str, relation: &str, time: jif
 }
 
 /// How a whole value may be written that is to be found by this form.
-fn cases(text: &str, form: Form) -> Vec<String> {
+fn cases(text: &str, form: IndexForm) -> Vec<String> {
     if form.lower {
         return vec![text.to_ascii_lowercase()];
     }

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::config::DirectoryConfig;
-use crate::discovery::{Findings, Found, FoundColumn, LIMIT, TableKind, shortlist};
+use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
 use crate::engines::sqlite::catalogue::kind;
 use crate::engines::sqlite::{StopOnDrop, errors, limited, pool};
 use crate::error::Result;
@@ -35,7 +35,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Err
     let mut findings = Findings::default();
     for row in sqlx::query(TABLES).fetch_all(&mut *connection).await? {
         let name: String = row.try_get(0)?;
-        findings.tables.push(Found {
+        findings.tables.push(FoundTable {
             written: written(None, &name),
             qualified: written(Some("main"), &name),
             name,

@@ -12,7 +12,7 @@ use crate::plan::Match;
 use crate::plan::coverage::Advise;
 use crate::schema::mapping::Mapping;
 use crate::schema::name::{CatalogueName, quoted};
-use crate::schema::table::{Access, Form, Served, TableColumn};
+use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
 use crate::sql::dialect::{Dialect, Statement, qualified};
 
 type Column = TableColumn<LiteType>;
@@ -43,7 +43,7 @@ pub(crate) async fn find(
                 let mut statement = Statement::default();
                 statement.sql = Sqlite::matches(&mut statement, column, Match::Contains, "probe");
                 let found = searched(connection, &table, &statement.sql).await?.is_some();
-                let index = Served { index: index.table.as_str().to_owned(), form: Form::default() };
+                let index = IndexUse { index: index.table.as_str().to_owned(), form: IndexForm::default() };
                 column.access.contains = Some(index).filter(|_| found);
             }
         }
@@ -62,7 +62,7 @@ async fn access(
     let mut access = Access { order: ordered(connection, table, column).await?, ..Access::default() };
     for form in forms(column) {
         let expression = expression(column, form);
-        let served = |index: Option<String>| index.map(|index| Served { index, form });
+        let served = |index: Option<String>| index.map(|index| IndexUse { index, form });
         if access.equals.is_none() {
             let condition = format!("{expression} = 'probe'");
             access.equals = served(searched(connection, table, &condition).await?);
@@ -81,26 +81,30 @@ fn is_text(column: &Column) -> bool {
 }
 
 /// The best comes first.
-fn forms(column: &Column) -> Vec<Form> {
-    let plain = Form::default();
+fn forms(column: &Column) -> Vec<IndexForm> {
+    let plain = IndexForm::default();
     if !is_text(column) {
         return vec![plain];
     }
-    vec![Form { folds: true, ascii: true, ..plain }, Form { lower: true, ascii: true, ..plain }, plain]
+    vec![
+        IndexForm { folds: true, ascii: true, ..plain },
+        IndexForm { lower: true, ascii: true, ..plain },
+        plain,
+    ]
 }
 
 async fn ordered(
     connection: &mut SqliteConnection,
     table: &str,
     column: &Column,
-) -> Result<Option<Served>, sqlx::Error> {
+) -> Result<Option<IndexUse>, sqlx::Error> {
     let steps =
         plan(connection, &format!("SELECT 1 FROM {table} AS u ORDER BY {}", qualified(column))).await?;
     if steps.iter().any(|step| step.contains("TEMP B-TREE")) {
         return Ok(None);
     }
     let index = steps.iter().find_map(|step| index_of(step)).unwrap_or_else(|| "rowid".to_owned());
-    Ok(Some(Served { index, form: Form::default() }))
+    Ok(Some(IndexUse { index, form: IndexForm::default() }))
 }
 
 /// The index through which rows are found that meet `condition`; `None` when they are not.

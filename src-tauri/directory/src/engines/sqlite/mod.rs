@@ -27,7 +27,7 @@ use crate::engines::sqlite::dialect::Sqlite;
 use crate::engines::sqlite::sidecars::Way;
 use crate::error::Result;
 use crate::faults::changed;
-use crate::model::{Count, FieldKind, Info, Page, Query, Row};
+use crate::model::{Count, FieldKind, Info, ListRequest, Page, Row};
 use crate::plan::Size;
 use crate::plan::coverage::services;
 use crate::schema::cell::shortened;
@@ -38,7 +38,7 @@ use crate::schema::time;
 use crate::schema::value::Value;
 use crate::sql::dialect::{Fetched, Statement, one_user, the_one};
 use crate::sql::executor;
-use crate::sql::executor::Answering;
+use crate::sql::executor::SqlExecutor;
 use crate::sql::values;
 
 /// Instructions of SQLite's machine between two looks at the clock: about what a row takes, because one instruction can
@@ -207,7 +207,9 @@ async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
 }
 
 /// A statement with its values.
-fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+fn bound(
+    statement: Statement,
+) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
     // Constants and catalogue names only: see `sql` and `catalogue`.
     let mut query = sqlx::query(AssertSqlSafe(statement.sql));
     for value in statement.binds {
@@ -222,9 +224,9 @@ fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx
     query
 }
 
-impl Answering for SqliteDirectory {
+impl SqlExecutor for SqliteDirectory {
     type Dialect = Sqlite;
-    type Reading = SqliteConnection;
+    type ReadTx = SqliteConnection;
 
     fn mapping(&self) -> &Mapping<LiteType> {
         &self.mapping
@@ -288,7 +290,7 @@ impl Directory for SqliteDirectory {
         Arc::clone(&self.info)
     }
 
-    async fn search(&self, query: &Query, cancel: &CancellationToken) -> Result<Page> {
+    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
         executor::search(self, query, cancel).await
     }
 

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::tls;
 use crate::reach::tls::{Demand, Options, Trust};
-use crate::reach::tunnel::Entrance;
+use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::tunnel_folder::TunnelFolder;
 use crate::reach::unanswered;
 use crate::reach::wire::stranger::{Stranger, Wanted};
@@ -55,7 +55,7 @@ pub(crate) enum Address {
     Socket(std::path::PathBuf),
     /// Where a tunnel begins: whoever is behind it is somewhere else. With the name of the socket there.
     #[cfg_attr(not(unix), allow(dead_code, reason = "a port has no name"))]
-    Tunnel(Entrance, String),
+    Tunnel(TunnelEndpoint, String),
 }
 
 impl Address {
@@ -69,11 +69,11 @@ impl Address {
             #[cfg(unix)]
             Self::Socket(path) => Box::new(tokio::net::UnixStream::connect(path).await?),
             #[cfg(unix)]
-            Self::Tunnel(Entrance::Socket(folder), name) => {
+            Self::Tunnel(TunnelEndpoint::Socket(folder), name) => {
                 Box::new(tokio::net::UnixStream::connect(folder.join(name)).await?)
             }
             #[cfg(not(unix))]
-            Self::Tunnel(Entrance::Port(port), _) => {
+            Self::Tunnel(TunnelEndpoint::Port(port), _) => {
                 Box::new(TcpStream::connect(("127.0.0.1", *port)).await?)
             }
         })
@@ -95,7 +95,7 @@ pub(crate) enum Stage {
     Calling,
     /// It was accepted; not a word yet.
     Reached,
-    Answering,
+    SqlExecutor,
 }
 
 /// How secret what is said on a connection is.
@@ -120,7 +120,7 @@ pub(crate) struct Met {
 
 /// Made for one server. Dropped, it takes no new connection; those that were made stay.
 pub(crate) struct Wire {
-    entrance: Entrance,
+    entrance: TunnelEndpoint,
     route: Arc<Route>,
     seen: Arc<Seen>,
     listening: AbortHandle,
@@ -171,7 +171,7 @@ impl Wire {
     }
 
     /// Where the driver has to connect to.
-    pub(crate) fn entrance(&self) -> &Entrance {
+    pub(crate) fn entrance(&self) -> &TunnelEndpoint {
         &self.entrance
     }
 
@@ -194,7 +194,7 @@ impl Wire {
         if *self.seen.stage.borrow() == Stage::Reached
             && let Some(error) = self.route.stranger().await
         {
-            self.seen.reach(Stage::Answering);
+            self.seen.reach(Stage::SqlExecutor);
             self.seen.trouble(error);
         } else {
             std::future::pending::<()>().await;
@@ -233,21 +233,21 @@ impl Seen {
 
 #[cfg(unix)]
 #[allow(clippy::unused_async, reason = "it waits on other systems")]
-async fn listener(folder: &TunnelFolder) -> Result<(tokio::net::UnixListener, Entrance)> {
+async fn listener(folder: &TunnelFolder) -> Result<(tokio::net::UnixListener, TunnelEndpoint)> {
     let socket = folder.path().join(SOCKET);
     let listener = tokio::net::UnixListener::bind(&socket);
     let listener =
         listener.map_err(|cause| DirectoryError::file("make a socket in", folder.path(), &cause))?;
-    Ok((listener, Entrance::Socket(folder.path().to_owned())))
+    Ok((listener, TunnelEndpoint::Socket(folder.path().to_owned())))
 }
 
 /// On loopback. Another program that connects to it gets no further than to the server's login.
 #[cfg(not(unix))]
-async fn listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, Entrance)> {
+async fn listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, TunnelEndpoint)> {
     let bound = async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
-        Ok((listener, Entrance::Port(port)))
+        Ok((listener, TunnelEndpoint::Port(port)))
     };
     bound.await.map_err(|cause: std::io::Error| {
         DirectoryError::internal(format!("no port of this computer is free: {cause}"))
@@ -275,7 +275,7 @@ async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<Seen>, limi
                 None
             };
             if stranger.is_some() {
-                seen.reach(Stage::Answering);
+                seen.reach(Stage::SqlExecutor);
             }
             seen.trouble(stranger.unwrap_or(error));
         }

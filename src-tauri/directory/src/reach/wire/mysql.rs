@@ -68,7 +68,7 @@ pub(crate) async fn log_in(
 ) -> Result<Server> {
     let mut header = [0; 4];
     server.read_exact(&mut header).await.map_err(|cause| conversation.broken(&cause))?;
-    conversation.seen.reach(Stage::Answering);
+    conversation.seen.reach(Stage::SqlExecutor);
     if let Some(stranger) = Stranger::of(&header) {
         return Err(conversation.route.met(stranger));
     }

@@ -5,7 +5,7 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Decimal128, Document, Regex, Timestamp, doc};
 use understudy_directory::DirectoryCode;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{FieldKind, Query, Sort, Tier};
+use understudy_directory::{FieldKind, ListRequest, Sort, Tier};
 use understudy_test_support::mongod::MongoServer;
 
 use super::{READER_PASSWORD, folding, index, insert, open, opening_fails, part, server};
@@ -99,13 +99,13 @@ async fn paths_lead_through_documents_and_lists(server: &MongoServer) {
     assert_eq!(found("zoë7").await, (8, Some(ids[79].to_hex()), Tier::Prefix), "{unaccented}");
     assert_eq!(found("lovelace ada").await.2, Tier::Words);
     for text in ["", "zo", "ada", "example"] {
-        let rows: Vec<String> = pages(&*directory, Query { limit: 23, ..query(text) })
+        let rows: Vec<String> = pages(&*directory, ListRequest { limit: 23, ..query(text) })
             .await
             .into_iter()
             .flat_map(|page| page.rows)
             .map(|row| row.id)
             .collect();
-        let back: Vec<String> = backwards(&*directory, Query { limit: 23, ..query(text) })
+        let back: Vec<String> = backwards(&*directory, ListRequest { limit: 23, ..query(text) })
             .await
             .into_iter()
             .map(|row| row.id)
@@ -120,7 +120,7 @@ async fn paths_lead_through_documents_and_lists(server: &MongoServer) {
             assert_eq!(rows, newest);
         }
     }
-    let refused = Query { sort: Some(Sort { column: "tags".into(), descending: false }), ..query("") };
+    let refused = ListRequest { sort: Some(Sort { column: "tags".into(), descending: false }), ..query("") };
     let cancel = tokio_util::sync::CancellationToken::new();
     assert_eq!(directory.search(&refused, &cancel).await.unwrap_err().code, DirectoryCode::QueryInvalid);
 
@@ -214,7 +214,7 @@ async fn values_of_every_type_are_shown(server: &MongoServer) {
     for column in directory.info().columns.iter().map(|column| &column.name) {
         for descending in [false, true] {
             let sort = Some(Sort { column: column.clone(), descending });
-            let ordered = Query { sort, limit: 1, everywhere: true, ..query("") };
+            let ordered = ListRequest { sort, limit: 1, everywhere: true, ..query("") };
             if column != "document" && column != "list" {
                 let mut ids: Vec<String> = Vec::new();
                 for page in pages(&*directory, ordered).await {
@@ -261,10 +261,10 @@ async fn ids_of_every_kind_find_their_user(server: &MongoServer) {
         }
         for limit in [1, 3] {
             let mut listed: Vec<String> = Vec::new();
-            for page in pages(&*directory, Query { limit, ..query("") }).await {
+            for page in pages(&*directory, ListRequest { limit, ..query("") }).await {
                 listed.extend(page.rows.into_iter().map(|row| row.id));
             }
-            let back = backwards(&*directory, Query { limit, ..query("") }).await;
+            let back = backwards(&*directory, ListRequest { limit, ..query("") }).await;
             assert_eq!(listed, back.into_iter().map(|row| row.id).collect::<Vec<_>>());
             listed.sort();
             let mut expected: Vec<String> = ids.iter().map(|(_, id)| id.clone()).collect();

@@ -3,7 +3,7 @@
 use mongodb::bson::{DateTime, Document, doc};
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{Place, Query, Sort, Tier};
+use understudy_directory::{ListRequest, Place, Sort, Tier};
 use understudy_test_support::mongod::MongoServer;
 
 use super::{DATABASE, folding, index, insert, open, part, server};
@@ -66,11 +66,12 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
     assert_eq!(page.rows[0].id, "25999");
     assert!(examined(&server).await < 500);
     for _ in 0..8 {
-        page = search(&*directory, &Query { place: Place::After(page.next.unwrap()), ..query("") }).await;
+        page =
+            search(&*directory, &ListRequest { place: Place::After(page.next.unwrap()), ..query("") }).await;
     }
     assert_eq!(page.rows[0].id, "25599");
     assert!(examined(&server).await < 8 * 800);
-    let last = search(&*directory, &Query { place: Place::End, ..query("") }).await;
+    let last = search(&*directory, &ListRequest { place: Place::End, ..query("") }).await;
     assert_eq!(last.rows[49].id, "0");
     assert!(examined(&server).await < 800);
 
@@ -92,11 +93,11 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
     let left_out = nobody.left_out.expect("it was not searched as a whole");
     assert_eq!((left_out.rows, left_out.looked_at), (Some(26_000), Some(5000)));
     assert!(examined(&server).await <= 5010);
-    let everywhere = search(&*directory, &Query { everywhere: true, ..question.clone() }).await;
+    let everywhere = search(&*directory, &ListRequest { everywhere: true, ..question.clone() }).await;
     assert_eq!((everywhere.rows.len(), everywhere.how.tier, everywhere.left_out), (1, Tier::Contains, None));
     let newest = search(&*directory, &query("afor")).await;
     assert_eq!((newest.rows[0].id.as_str(), newest.how.tier), ("25999", Tier::Contains));
-    let by_name = Query { sort: Some(Sort { column: "name".into(), descending: false }), ..query("") };
+    let by_name = ListRequest { sort: Some(Sort { column: "name".into(), descending: false }), ..query("") };
     assert!(search(&*directory, &by_name).await.left_out.is_some());
     let count = directory.count("bob", &CancellationToken::new()).await.unwrap();
     assert_eq!((count.users, count.capped), (1000, true));

@@ -10,7 +10,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
-use understudy_directory::{Directory, Query, Sort};
+use understudy_directory::{Directory, ListRequest, Sort};
 
 use super::{DATABASE, folding, index, insert, open, part, server};
 use crate::story::{backwards, pages, query, search};
@@ -231,7 +231,7 @@ async fn what_is_asked_for_is_met_by_one_value() {
 
 /// In a list the server cuts what is long; a user is read whole. Nothing here is long.
 async fn a_row_of_a_list_is_what_the_document_says(directory: &dyn Directory) {
-    for row in search(directory, &Query { limit: 500, ..query("") }).await.rows {
+    for row in search(directory, &ListRequest { limit: 500, ..query("") }).await.rows {
         assert_eq!(directory.user(&row.id).await.unwrap().as_ref(), Some(&row));
     }
 }
@@ -289,7 +289,7 @@ async fn everybody_is_found_who_should_be(directory: &dyn Directory, users: &[&D
         let question = format!("{text} {filter}");
         let count = directory.count(&question, &CancellationToken::new()).await.unwrap();
         assert_eq!(count.users, expected.len() as u64, "{question:?} is counted");
-        let question = Query { limit: 23, ..query(&question) };
+        let question = ListRequest { limit: 23, ..query(&question) };
         let mut listed: Vec<String> = Vec::new();
         for page in pages(directory, question.clone()).await {
             listed.extend(page.rows.into_iter().map(|row| row.id));
@@ -309,7 +309,7 @@ async fn lists_stand_behind_what_can_be_ordered(directory: &dyn Directory, users
     for column in ["n", "seen", "log.at"] {
         for descending in [false, true] {
             let sort = Some(Sort { column: column.into(), descending });
-            let question = Query { sort, limit: 90, everywhere: true, ..query("") };
+            let question = ListRequest { sort, limit: 90, everywhere: true, ..query("") };
             if directory.search(&question, &CancellationToken::new()).await.is_err() {
                 continue; // An index knows of its lists.
             }
@@ -357,7 +357,7 @@ async fn a_beginning_in_a_list_is_read_from_the_index() {
         };
         let directory = open(&part).await;
         server.command(DATABASE, doc! { "profile": 2 }).await;
-        let page = search(&*directory, &Query { limit: 10, ..query("mike277") }).await;
+        let page = search(&*directory, &ListRequest { limit: 10, ..query("mike277") }).await;
         server.command(DATABASE, doc! { "profile": 0 }).await;
         assert_eq!(page.rows.len(), 10);
         let asked = doc! { "appName": "understudy", "planSummary": { "$regex": "IXSCAN" } };

@@ -88,12 +88,14 @@ async fn a_view_with_a_collation_can_be_searched() {
             ("bob user", 9),
             ("name:bob", 9),
         ] {
-            let rows: usize =
-                crate::story::pages(&*directory, understudy_directory::Query { limit: 4, ..query(text) })
-                    .await
-                    .iter()
-                    .map(|page| page.rows.len())
-                    .sum();
+            let rows: usize = crate::story::pages(
+                &*directory,
+                understudy_directory::ListRequest { limit: 4, ..query(text) },
+            )
+            .await
+            .iter()
+            .map(|page| page.rows.len())
+            .sum();
             assert_eq!(rows, found, "{view}: {text}");
         }
         assert_eq!(

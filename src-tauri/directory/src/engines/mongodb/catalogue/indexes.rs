@@ -5,10 +5,10 @@ use mongodb::options::Collation;
 
 use crate::config::DirectoryConfig;
 use crate::engines::mongodb::catalogue::Field;
-use crate::engines::mongodb::reading::Reading;
+use crate::engines::mongodb::reading::ReadTx;
 use crate::engines::mongodb::{errors, paths};
 use crate::error::Result;
-use crate::schema::table::{Access, Form, Served, TableColumn};
+use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
 
 /// An index of whole words.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub(crate) struct Index {
 }
 
 /// The collection's indexes, and whether it is a view, which has none.
-pub(crate) async fn indexes(reading: &mut Reading, part: &DirectoryConfig) -> Result<(Vec<Index>, bool)> {
+pub(crate) async fn indexes(reading: &mut ReadTx, part: &DirectoryConfig) -> Result<(Vec<Index>, bool)> {
     let list = doc! { "listIndexes": &part.table, "cursor": { "batchSize": 1000 } };
     let database = reading.database();
     let listed =
@@ -68,7 +68,7 @@ pub(crate) async fn indexes(reading: &mut Reading, part: &DirectoryConfig) -> Re
 
 /// Whether the index has several entries for one document. The server has known that since the first one, while
 /// a sample may not hold any: <https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/>
-async fn goes_through_lists(reading: &mut Reading, part: &DirectoryConfig, index: &str, path: &str) -> bool {
+async fn goes_through_lists(reading: &mut ReadTx, part: &DirectoryConfig, index: &str, path: &str) -> bool {
     let find = doc! { "find": &part.table, "hint": index, "limit": 1 };
     match reading.command(doc! { "explain": find, "verbosity": "queryPlanner" }).await {
         Ok(plan) => is_multikey(&plan, path),
@@ -147,8 +147,9 @@ pub(crate) fn access(path: &str, part: &DirectoryConfig, indexes: &[Index], fiel
     field.has_lists |= !places && indexes.iter().filter(leads).any(|index| index.through_lists);
     for index in indexes.iter().filter(leads) {
         let first = &index.keys[0].0;
-        let served =
-            |folds| Some(Served { index: index.name.clone(), form: Form { folds, ..Form::default() } });
+        let served = |folds| {
+            Some(IndexUse { index: index.name.clone(), form: IndexForm { folds, ..IndexForm::default() } })
+        };
         match &index.collation {
             None => {
                 access.equals = access.equals.or_else(|| served(false));

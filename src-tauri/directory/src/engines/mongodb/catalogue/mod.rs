@@ -15,7 +15,7 @@ use crate::config::DirectoryConfig;
 use crate::engines::mongodb::OPEN_LIMIT;
 use crate::engines::mongodb::catalogue::indexes::{Index, access, indexes};
 use crate::engines::mongodb::errors::slow_view;
-use crate::engines::mongodb::reading::{Find, Reading};
+use crate::engines::mongodb::reading::{Find, ReadTx};
 use crate::engines::mongodb::values;
 use crate::engines::mongodb::values::Class;
 use crate::engines::mongodb::{cut, paths};
@@ -62,7 +62,7 @@ pub(crate) struct Found {
 }
 
 /// Finds the collection that `part` names, and in it every path that it names.
-pub(crate) async fn read(reading: &mut Reading, part: &DirectoryConfig, database: &str) -> Result<Found> {
+pub(crate) async fn read(reading: &mut ReadTx, part: &DirectoryConfig, database: &str) -> Result<Found> {
     is_there(reading, part).await?;
     let (indexes, is_view) = indexes(reading, part).await?;
     let estimated_rows = reading.estimate_within(COUNT_LIMIT).await.ok();
@@ -91,7 +91,7 @@ pub(crate) async fn read(reading: &mut Reading, part: &DirectoryConfig, database
 }
 
 /// Fails when there is no such collection, or this user may not read it.
-pub(crate) async fn is_there(reading: &mut Reading, part: &DirectoryConfig) -> Result<()> {
+pub(crate) async fn is_there(reading: &mut ReadTx, part: &DirectoryConfig) -> Result<()> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
     let listed = reading.command(list).await?;
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
@@ -112,7 +112,7 @@ pub(crate) async fn is_there(reading: &mut Reading, part: &DirectoryConfig) -> R
 
 /// The columns that `part` names, the names of those that no document has, and what is odd about the ids.
 async fn sampled(
-    reading: &mut Reading,
+    reading: &mut ReadTx,
     part: &DirectoryConfig,
     indexes: &[Index],
 ) -> Result<(Vec<TableColumn<Field>>, Vec<String>, Vec<Caution>)> {
@@ -166,7 +166,7 @@ fn unopenable(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
 }
 
 /// Any document that has something at `path`; none when it takes too long to find one.
-async fn sought(reading: &mut Reading, path: &str) -> Option<Document> {
+async fn sought(reading: &mut ReadTx, path: &str) -> Option<Document> {
     let find = Find {
         filter: doc! { path: { "$exists": true } },
         projection: paths::projection(std::iter::once(path)),
@@ -249,7 +249,7 @@ fn most(classes: impl Iterator<Item = Class>) -> Option<Class> {
 }
 
 /// The names in the newest documents, two levels deep; no value of theirs leaves the server.
-async fn names(reading: &mut Reading) -> Result<Vec<String>> {
+async fn names(reading: &mut ReadTx) -> Result<Vec<String>> {
     let keys = |of: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": "$$this.k" } };
     let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
     let first = doc! { "$arrayElemAt": [{ "$cond": [is("$$this.v", "array"), "$$this.v", []] }, 0] };

@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::filter;
 use crate::engines::mongodb::filter::{Column, Manner};
-use crate::engines::mongodb::reading::Reading;
+use crate::engines::mongodb::reading::ReadTx;
 use crate::engines::mongodb::{cut, paths, values};
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::model::{FieldKind, How, Page, Place, Query, Role, Row, Tier};
+use crate::model::{FieldKind, How, ListRequest, Page, Place, Role, Row, Tier};
 use crate::plan::cursor::Cursor;
-use crate::plan::{Finding, Order, Plan, Planning, Reach, Size, Test};
+use crate::plan::{AccessPath, Order, Plan, Planning, SearchPass, Size, Test};
 use crate::schema::mapping::Mapping;
 use crate::schema::time;
 use crate::schema::value::Value;
@@ -64,7 +64,7 @@ pub(crate) struct From {
 /// One question on its way to a page.
 pub(crate) struct Listing<'a> {
     mapping: &'a Mapping<Field>,
-    query: &'a Query,
+    query: &'a ListRequest,
     plan: Plan,
     /// The finding that a text index serves.
     whole_words: Option<usize>,
@@ -83,7 +83,7 @@ impl<'a> Listing<'a> {
     /// `words`: the text index, if one covers what is searched.
     pub(crate) fn new(
         mapping: &'a Mapping<Field>,
-        query: &'a Query,
+        query: &'a ListRequest,
         size: Size,
         words: Option<&TextIndex>,
         now: Timestamp,
@@ -140,7 +140,7 @@ impl<'a> Listing<'a> {
     }
 
     /// Asks until the page is full, or there is nothing more.
-    pub(crate) async fn fill(&mut self, reading: &mut Reading) -> Result<()> {
+    pub(crate) async fn fill(&mut self, reading: &mut ReadTx) -> Result<()> {
         // One row more than the page has tells whether another page follows.
         let full = usize::from(self.query.limit) + 1;
         while self.found.len() < full
@@ -223,17 +223,17 @@ impl<'a> Listing<'a> {
 pub(crate) async fn counted(
     mapping: &Mapping<Field>,
     listing: Listing<'_>,
-    reading: &mut Reading,
+    reading: &mut ReadTx,
     cap: u64,
 ) -> Result<u64> {
     let mut users = 0;
     for (at, finding) in listing.plan.findings.iter().enumerate() {
-        if finding.reach == Reach::Newest || users > cap {
+        if finding.reach == AccessPath::Newest || users > cap {
             continue;
         }
         let segment = Segment { at, finding: at, part: Part::ById };
         let pipeline = vec![
-            doc! { "$match": filter::all_of(listing.conditions(segment, Manner::Served)) },
+            doc! { "$match": filter::all_of(listing.conditions(segment, Manner::IndexUse)) },
             doc! { "$limit": i64::try_from(cap + 1 - users).unwrap_or(i64::MAX) },
             doc! { "$count": "users" },
         ];
@@ -283,15 +283,15 @@ pub(crate) fn found(
 /// place in the plan; `None` where everything is searched anyway.
 fn with_whole_words(mapping: &Mapping<Field>, plan: &mut Plan, words: &[String]) -> Option<usize> {
     // In the order of an operator's, all matches are one list, and none is the newest.
-    let newest = plan.findings.iter().position(|finding| finding.reach == Reach::Newest)?;
+    let newest = plan.findings.iter().position(|finding| finding.reach == AccessPath::Newest)?;
     if words.len() < 2 {
         return None;
     }
     let columns = (0..mapping.search.len()).collect();
-    let finding = Finding {
+    let finding = SearchPass {
         tier: Tier::Words,
         tests: vec![Test::Words { columns, words: words.to_vec() }],
-        reach: Reach::Gathered,
+        reach: AccessPath::Gathered,
         ..plan.findings[newest].clone()
     };
     plan.findings.insert(newest, finding);
@@ -299,7 +299,7 @@ fn with_whole_words(mapping: &Mapping<Field>, plan: &mut Plan, words: &[String])
 }
 
 /// A list orders nothing: what is found through one comes newest first.
-fn in_a_real_order(mapping: &Mapping<Field>, finding: &mut Finding) {
+fn in_a_real_order(mapping: &Mapping<Field>, finding: &mut SearchPass) {
     let orders =
         |column: &Column| !column.db_type.has_lists && column.db_type.index_path == column.name.as_str();
     let newest = mapping.created_at.filter(|&at| !mapping.shown[at].db_type.has_lists);
@@ -313,11 +313,11 @@ fn in_a_real_order(mapping: &Mapping<Field>, finding: &mut Finding) {
     }
 }
 
-fn parts(finding: &Finding) -> &'static [Part] {
+fn parts(finding: &SearchPass) -> &'static [Part] {
     match finding.order {
         Order::Id => &[Part::ById],
         Order::Searched(..) => &[Part::Valued],
-        Order::Shown(_) if finding.reach == Reach::Newest => &[Part::Valued],
+        Order::Shown(_) if finding.reach == AccessPath::Newest => &[Part::Valued],
         Order::Shown(_) => &[Part::Valued, Part::Rest],
     }
 }

@@ -9,10 +9,10 @@ use bson::{Bson, Document, doc};
 use crate::engines::mongodb::filter;
 use crate::engines::mongodb::filter::{Column, Manner};
 use crate::engines::mongodb::listing::{From, Listing, Part, Segment};
-use crate::engines::mongodb::reading::{Find, Reading};
+use crate::engines::mongodb::reading::{Find, ReadTx};
 use crate::engines::mongodb::{cut, narrow, paths};
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::plan::{Finding, LOOKED_AT, Order, Reach, Test};
+use crate::plan::{AccessPath, LOOKED_AT, Order, SearchPass, Test};
 
 impl<'a> Listing<'a> {
     fn found_by(&self, finding: usize, manner: Manner) -> Option<Document> {
@@ -24,17 +24,17 @@ impl<'a> Listing<'a> {
 
     pub(crate) async fn documents(
         &self,
-        reading: &mut Reading,
+        reading: &mut ReadTx,
         segment: Segment,
         from: Option<&From>,
         wanted: usize,
     ) -> Result<Vec<Document>> {
         let finding = &self.plan.findings[segment.finding];
-        if finding.reach == Reach::Newest {
+        if finding.reach == AccessPath::Newest {
             let pipeline = self.among_newest(segment, from, wanted);
             return reading.aggregate(pipeline, None).await;
         }
-        let mut conditions = self.conditions(segment, Manner::Served);
+        let mut conditions = self.conditions(segment, Manner::IndexUse);
         conditions.extend(from.map(|from| self.behind(segment, from)));
         let collation = filter::collation(self.mapping, finding);
         let upwards = self.upwards(finding);
@@ -149,7 +149,7 @@ impl<'a> Listing<'a> {
         self.ordering(&self.plan.findings[segment.finding]).filter(|_| segment.part == Part::Valued)
     }
 
-    fn ordering(&self, finding: &Finding) -> Option<&'a Column> {
+    fn ordering(&self, finding: &SearchPass) -> Option<&'a Column> {
         match finding.order {
             Order::Id => None,
             Order::Shown(at) => Some(&self.mapping.shown[at]),
@@ -157,7 +157,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    fn upwards(&self, finding: &Finding) -> bool {
+    fn upwards(&self, finding: &SearchPass) -> bool {
         finding.descending == self.backward
     }
 
@@ -172,9 +172,9 @@ impl<'a> Listing<'a> {
 }
 
 /// An index gives the finding's rows in the order of `key`, but not that of the ids.
-fn gives_order(key: &Column, finding: &Finding) -> bool {
+fn gives_order(key: &Column, finding: &SearchPass) -> bool {
     match (&finding.tests[..], finding.order) {
-        _ if finding.reach != Reach::Quick => false,
+        _ if finding.reach != AccessPath::Quick => false,
         ([Test::Begins { .. }], Order::Searched(..)) => true,
         ([Test::Everything], Order::Shown(_)) => key.access.order.is_some() && !key.db_type.with_id,
         _ => false,

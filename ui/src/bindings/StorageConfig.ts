@@ -3,7 +3,7 @@
 /**
  * `[sign_in.storage]`: what is put into the page's storage before its first script runs.
  */
-export type StoragePart = { 
+export type StorageConfig = { 
 /**
  * For localStorage. A text is a template; anything else becomes JSON text, with templates in its strings.
  */

@@ -15,7 +15,7 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::hosts::{Hosts, Wanted};
 use crate::reach::password_command;
 use crate::reach::password_source::PasswordSource;
-use crate::reach::tunnel::{Entrance, Target, Tunnel};
+use crate::reach::tunnel::{Target, Tunnel, TunnelEndpoint};
 use crate::reach::unanswered::unanswered;
 use crate::reach::waking::{Listener, Waking};
 use crate::reach::wire::{Stage, Wire};
@@ -36,7 +36,7 @@ pub(crate) const ASLEEP: &str = "It was reached and said nothing. If it needs lo
     [directory]; otherwise check that a database runs behind that host and port.";
 
 /// Not `Debug`: it holds the password.
-pub(crate) struct Link {
+pub(crate) struct Endpoint {
     /// One for each server, in the URL's order; its URL names that one alone.
     hosts: Vec<DirectoryConfig>,
     wanted: Wanted,
@@ -66,7 +66,7 @@ pub(crate) struct Password {
     destination: String,
 }
 
-impl Link {
+impl Endpoint {
     /// Nothing is done yet. A command's password takes the place of what `passwords` has.
     pub(crate) fn new(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
         let named = Hosts::of(&part.url);
@@ -115,7 +115,7 @@ impl Link {
     }
 
     /// Where the way to a server begins; `None`: at the server itself.
-    pub(crate) fn entrance(&self, at: usize) -> Option<Entrance> {
+    pub(crate) fn entrance(&self, at: usize) -> Option<TunnelEndpoint> {
         self.tunnel.as_ref()?.entrance(at)
     }
 
@@ -439,14 +439,14 @@ mod tests {
         )
         .unwrap();
         let asked = Arc::new(Asked::default());
-        let link = Link::new(&part, &(Arc::clone(&asked) as Arc<dyn PasswordSource>)).unwrap();
+        let endpoint = Endpoint::new(&part, &(Arc::clone(&asked) as Arc<dyn PasswordSource>)).unwrap();
         for _ in 0..2 {
-            link.password().await.unwrap();
+            endpoint.password().await.unwrap();
         }
         assert_eq!(asked.times.load(Ordering::SeqCst), 1, "it is kept");
         // As when the file of an authority has another one in it.
         "another".clone_into(&mut asked.destination.lock().unwrap());
-        link.password().await.unwrap();
+        endpoint.password().await.unwrap();
         assert_eq!(asked.times.load(Ordering::SeqCst), 2);
     }
 }

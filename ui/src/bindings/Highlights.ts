@@ -6,7 +6,7 @@ import type { UnknownColumn } from "./UnknownColumn";
 /**
  * A search text, for people.
  */
-export type Reading = { 
+export type Highlights = { 
 /**
  * The filters, in the order of the text.
  */

@@ -4,7 +4,7 @@ import type { Tier } from "./Tier";
 /**
  * What serves one tier of the search in one column, or what would.
  */
-export type Service = { tier: Tier, 
+export type SearchCoverage = { tier: Tier, 
 /**
  * The column's name; all searched ones, joined by a comma, where they are answered together.
  */

@@ -4,7 +4,7 @@ import type { ReasonRule } from "./ReasonRule";
 /**
  * `[policy]`: who may be impersonated, whether a reason is due, for how long.
  */
-export type PolicyPart = { 
+export type PolicyConfig = { 
 /**
  * Whether the operator has to say why. Default: required.
  */

@@ -5,7 +5,7 @@ import type { Sort } from "./Sort";
 /**
  * A question to the directory.
  */
-export type Query = { 
+export type ListRequest = { 
 /**
  * What stands in the search field; empty asks for the newest.
  */

@@ -3,7 +3,7 @@
 /**
  * Where a value stands in an answer; one of these.
  */
-export type CapturePart = { 
+export type CaptureConfig = { 
 /**
  * A place in the JSON body, as RFC 6901 writes it: `/data/token`.
  */

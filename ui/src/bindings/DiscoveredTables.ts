@@ -4,7 +4,7 @@ import type { TableOffer } from "./TableOffer";
 /**
  * The tables of a database.
  */
-export type Survey = { 
+export type DiscoveredTables = { 
 /**
  * The most users-like first.
  */

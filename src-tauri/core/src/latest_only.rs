@@ -11,13 +11,13 @@ use crate::error::{Code, Error, Result};
 
 /// The newest turn of each connection, and what stops its work.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
+pub(crate) struct LatestOnly {
     newest: Mutex<HashMap<String, (u64, CancellationToken)>>,
     /// No question is answered any more.
     closed: CancellationToken,
 }
 
-impl Turns {
+impl LatestOnly {
     /// Takes the turn: the older question of the connection is cancelled, and the token tells when this
     /// one is. Fails with [`Code::Cancelled`] when a newer one has come already.
     pub(crate) fn take(&self, connection: &str, turn: u64) -> Result<CancellationToken> {
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_newest_turn_wins_whatever_arrives_first() {
-        let turns = Turns::default();
+        let turns = LatestOnly::default();
         let first = turns.take("shop", 1).unwrap();
         let third = turns.take("shop", 3).unwrap();
         assert!(first.is_cancelled());
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn who_quits_waits_for_no_answer() {
-        let turns = Turns::default();
+        let turns = LatestOnly::default();
         let under_way = turns.take("shop", 1).unwrap();
         turns.close();
         assert!(under_way.is_cancelled());

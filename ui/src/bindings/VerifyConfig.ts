@@ -3,7 +3,7 @@
 /**
  * `[sign_in.verify]`: who am I now? Asked before the page is shown.
  */
-export type VerifyPart = { 
+export type VerifyConfig = { 
 /**
  * Of the application's origin, where the window asks with its cookies; of another origin, with `headers` that hold
  * what was captured, the console asks. A template.

@@ -4,7 +4,7 @@ import type { FormFieldKind } from "./FormFieldKind";
 /**
  * One field of a Smart Action's form, asked for before the sign-in.
  */
-export type ForestFieldPart = { 
+export type ForestFieldConfig = { 
 /**
  * As the action calls it.
  */

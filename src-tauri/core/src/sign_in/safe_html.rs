@@ -16,16 +16,16 @@ const DEEPEST: usize = 12;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
-pub enum Inert {
+pub enum SafeHtml {
     Text(String),
-    Element { tag: InertTag, children: Vec<Inert> },
+    Element { tag: SafeHtmlTag, children: Vec<SafeHtml> },
 }
 
 /// What an element may be; any other gives its content alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
-pub enum InertTag {
+pub enum SafeHtmlTag {
     Heading,
     Paragraph,
     Strong,
@@ -43,36 +43,36 @@ pub enum InertTag {
     Break,
 }
 
-fn tag(element: &Element) -> Option<InertTag> {
+fn tag(element: &Element) -> Option<SafeHtmlTag> {
     Some(match element.name() {
-        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => InertTag::Heading,
-        "p" | "div" | "section" | "article" => InertTag::Paragraph,
-        "strong" | "b" => InertTag::Strong,
-        "em" | "i" => InertTag::Emphasis,
-        "code" | "kbd" | "samp" => InertTag::Code,
-        "pre" => InertTag::Preformatted,
-        "ul" => InertTag::List,
-        "ol" => InertTag::NumberedList,
-        "li" => InertTag::Item,
-        "table" => InertTag::Table,
-        "tr" => InertTag::Row,
-        "th" => InertTag::HeaderCell,
-        "td" => InertTag::Cell,
-        "blockquote" => InertTag::Quote,
-        "br" => InertTag::Break,
+        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => SafeHtmlTag::Heading,
+        "p" | "div" | "section" | "article" => SafeHtmlTag::Paragraph,
+        "strong" | "b" => SafeHtmlTag::Strong,
+        "em" | "i" => SafeHtmlTag::Emphasis,
+        "code" | "kbd" | "samp" => SafeHtmlTag::Code,
+        "pre" => SafeHtmlTag::Preformatted,
+        "ul" => SafeHtmlTag::List,
+        "ol" => SafeHtmlTag::NumberedList,
+        "li" => SafeHtmlTag::Item,
+        "table" => SafeHtmlTag::Table,
+        "tr" => SafeHtmlTag::Row,
+        "th" => SafeHtmlTag::HeaderCell,
+        "td" => SafeHtmlTag::Cell,
+        "blockquote" => SafeHtmlTag::Quote,
+        "br" => SafeHtmlTag::Break,
         _ => return None,
     })
 }
 
 /// Reads what is worth reading in `html`.
-pub fn read(html: &str) -> Vec<Inert> {
+pub fn read(html: &str) -> Vec<SafeHtml> {
     // Ammonia takes out scripts and styles with all that is in them; what stays is read as elements and words.
     let page = Html::parse_fragment(&ammonia::clean(&html[..html.floor_char_boundary(LONGEST)]));
     let mut left = MOST;
     children(*page.root_element(), 0, &mut left)
 }
 
-fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> Vec<Inert> {
+fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> Vec<SafeHtml> {
     let mut found = Vec::new();
     for child in of.children() {
         if *left == 0 {
@@ -80,11 +80,11 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
         }
         match child.value() {
             Node::Text(text) => {
-                let is_preformatted = tag_of(of) == Some(InertTag::Preformatted);
+                let is_preformatted = tag_of(of) == Some(SafeHtmlTag::Preformatted);
                 let words = if is_preformatted { text.to_string() } else { squeezed(text) };
                 if !words.is_empty() {
                     *left -= 1;
-                    found.push(Inert::Text(words));
+                    found.push(SafeHtml::Text(words));
                 }
             }
             // Whatever lies deeper is words alone: nesting is somebody else's to choose.
@@ -93,7 +93,7 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
                 let words = squeezed(&words.map(|text| &**text).collect::<Vec<&str>>().concat());
                 if !words.is_empty() {
                     *left -= 1;
-                    found.push(Inert::Text(words));
+                    found.push(SafeHtml::Text(words));
                 }
             }
             Node::Element(element) => {
@@ -101,9 +101,9 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
                 let within = children(child, depth + 1, left);
                 match tag {
                     // An element with nothing in it is nothing to read.
-                    Some(tag) if !within.is_empty() || tag == InertTag::Break => {
+                    Some(tag) if !within.is_empty() || tag == SafeHtmlTag::Break => {
                         *left = left.saturating_sub(1);
-                        found.push(Inert::Element { tag, children: within });
+                        found.push(SafeHtml::Element { tag, children: within });
                     }
                     _ => found.extend(within),
                 }
@@ -112,18 +112,18 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
         }
     }
     // Spaces between elements are layout, not words.
-    if found.iter().any(|one| matches!(one, Inert::Element { tag, .. } if is_block(*tag))) {
-        found.retain(|one| !matches!(one, Inert::Text(text) if text.trim().is_empty()));
+    if found.iter().any(|one| matches!(one, SafeHtml::Element { tag, .. } if is_block(*tag))) {
+        found.retain(|one| !matches!(one, SafeHtml::Text(text) if text.trim().is_empty()));
     }
     found
 }
 
-fn tag_of(node: ego_tree::NodeRef<'_, Node>) -> Option<InertTag> {
+fn tag_of(node: ego_tree::NodeRef<'_, Node>) -> Option<SafeHtmlTag> {
     node.value().as_element().and_then(tag)
 }
 
-fn is_block(tag: InertTag) -> bool {
-    !matches!(tag, InertTag::Strong | InertTag::Emphasis | InertTag::Code | InertTag::Break)
+fn is_block(tag: SafeHtmlTag) -> bool {
+    !matches!(tag, SafeHtmlTag::Strong | SafeHtmlTag::Emphasis | SafeHtmlTag::Code | SafeHtmlTag::Break)
 }
 
 /// Any run of spaces and line ends is one space, as in a page.
@@ -143,22 +143,22 @@ fn squeezed(text: &str) -> String {
 }
 
 /// Puts another text in the place of each.
-pub fn each_text(tree: &mut [Inert], change: &dyn Fn(&str) -> String) {
+pub fn each_text(tree: &mut [SafeHtml], change: &dyn Fn(&str) -> String) {
     for one in tree {
         match one {
-            Inert::Text(text) => *text = change(text),
-            Inert::Element { children, .. } => each_text(children, change),
+            SafeHtml::Text(text) => *text = change(text),
+            SafeHtml::Element { children, .. } => each_text(children, change),
         }
     }
 }
 
 /// The words alone, in one line.
-pub fn text(tree: &[Inert]) -> String {
-    fn collect<'a>(tree: &'a [Inert], words: &mut Vec<&'a str>) {
+pub fn text(tree: &[SafeHtml]) -> String {
+    fn collect<'a>(tree: &'a [SafeHtml], words: &mut Vec<&'a str>) {
         for one in tree {
             match one {
-                Inert::Text(text) => words.extend(text.split_whitespace()),
-                Inert::Element { children, .. } => collect(children, words),
+                SafeHtml::Text(text) => words.extend(text.split_whitespace()),
+                SafeHtml::Element { children, .. } => collect(children, words),
             }
         }
     }
@@ -172,12 +172,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn element(tag: InertTag, children: Vec<Inert>) -> Inert {
-        Inert::Element { tag, children }
+    fn element(tag: SafeHtmlTag, children: Vec<SafeHtml>) -> SafeHtml {
+        SafeHtml::Element { tag, children }
     }
 
-    fn words(text: &str) -> Inert {
-        Inert::Text(text.into())
+    fn words(text: &str) -> SafeHtml {
+        SafeHtml::Text(text.into())
     }
 
     #[test]
@@ -188,18 +188,20 @@ mod tests {
             <a href="https://evil.example">click</a><iframe src="https://evil.example"></iframe>
             <table><tr><th>Seats</th><td>4</td></tr></table>"#;
         let cell = |tag, text| element(tag, vec![words(text)]);
-        let row =
-            element(InertTag::Row, vec![cell(InertTag::HeaderCell, "Seats"), cell(InertTag::Cell, "4")]);
+        let row = element(
+            SafeHtmlTag::Row,
+            vec![cell(SafeHtmlTag::HeaderCell, "Seats"), cell(SafeHtmlTag::Cell, "4")],
+        );
         assert_eq!(
             read(html),
             [
-                element(InertTag::Heading, vec![words("Account")]),
+                element(SafeHtmlTag::Heading, vec![words("Account")]),
                 element(
-                    InertTag::Paragraph,
-                    vec![words("Plan: "), element(InertTag::Strong, vec![words("pro")])]
+                    SafeHtmlTag::Paragraph,
+                    vec![words("Plan: "), element(SafeHtmlTag::Strong, vec![words("pro")])]
                 ),
                 words("click"),
-                element(InertTag::Table, vec![row]),
+                element(SafeHtmlTag::Table, vec![row]),
             ]
         );
     }
@@ -212,11 +214,11 @@ mod tests {
 
     #[test]
     fn a_page_is_cut_to_a_message() {
-        fn count(tree: &[Inert]) -> usize {
+        fn count(tree: &[SafeHtml]) -> usize {
             tree.iter()
                 .map(|one| match one {
-                    Inert::Text(_) => 1,
-                    Inert::Element { children, .. } => 1 + count(children),
+                    SafeHtml::Text(_) => 1,
+                    SafeHtml::Element { children, .. } => 1 + count(children),
                 })
                 .sum()
         }

@@ -3,7 +3,7 @@
 /**
  * `[network]`: the way to the application; the directory has its own.
  */
-export type NetworkPart = { 
+export type NetworkConfig = { 
 /**
  * `http://host:port` or `socks5://host:port`: what the console and the session's window send through it.
  */
