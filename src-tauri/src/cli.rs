@@ -19,7 +19,7 @@ use understudy_core::destination::Destination;
 use understudy_core::directory::{self, Info};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
-use understudy_core::plain;
+use understudy_core::sanitize;
 use understudy_core::secrets::way_in;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::Rehearsal;
@@ -801,12 +801,12 @@ fn tell_waking(wakes: bool) {
 /// The way to standard output: nothing in the text does anything to the terminal, wherever it comes from. Fails when
 /// it cannot be written; a closed pipe is the reader's business.
 fn say(text: &str) -> Result<()> {
-    write_out(&plain::lines(text))
+    write_out(&sanitize::lines(text))
 }
 
 /// The same for JSON, which says the same with such characters escaped.
 fn say_json(value: &impl serde::Serialize) -> Result<()> {
-    write_out(&plain::json(&serde_json::to_string_pretty(value).map_err(Error::internal)?))
+    write_out(&sanitize::json(&serde_json::to_string_pretty(value).map_err(Error::internal)?))
 }
 
 fn write_out(text: &str) -> Result<()> {
@@ -826,7 +826,7 @@ fn written(outcome: std::io::Result<()>) -> Result<()> {
 
 /// What was typed and is not known, as far as it tells which it was.
 fn short(typed: &str) -> String {
-    plain::line(typed, 100)
+    sanitize::line(typed, 100)
 }
 
 fn lack(cause: &std::io::Error) -> Error {
@@ -834,5 +834,5 @@ fn lack(cause: &std::io::Error) -> Error {
 }
 
 fn say_wrong(error: &Error) {
-    let _ = writeln!(std::io::stderr(), "understudy: {}", plain::lines(&error.to_string()));
+    let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::lines(&error.to_string()));
 }

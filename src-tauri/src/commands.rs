@@ -18,7 +18,7 @@ use understudy_core::console::{Console, ListedPage, UserDetails};
 use understudy_core::destination::Moved;
 use understudy_core::directory::{Count, DiscoveredTables, Highlights, Info, ListRequest, Suggestion, Wider};
 use understudy_core::error::{Error, Result};
-use understudy_core::look::Preview;
+use understudy_core::introspection::Preview;
 use understudy_core::session::SessionView;
 use understudy_core::settings::Settings;
 use understudy_core::sign_in::{FormChange, Rehearsal, SignInForm};
@@ -278,7 +278,7 @@ pub async fn survey_directory(
     secrets: Typed,
     turn: u64,
 ) -> Result<DiscoveredTables> {
-    core.survey(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
+    core.discover_tables(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
 }
 
 #[tauri::command]

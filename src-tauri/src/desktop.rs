@@ -15,7 +15,7 @@ use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
 use understudy_core::notice::{self, Notice, Notices, Toast};
-use understudy_core::plain;
+use understudy_core::sanitize;
 use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
@@ -259,7 +259,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
 fn say_and_leave(app: &AppHandle, error: &Error) {
     // Nothing has begun that would have to be ended.
     app.state::<Leaving>().needs_no_end();
-    let _ = writeln!(std::io::stderr(), "understudy: {}", plain::lines(&error.to_string()));
+    let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::lines(&error.to_string()));
     let leaving = app.clone();
     app.dialog()
         .message(error.to_string())

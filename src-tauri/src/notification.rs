@@ -5,7 +5,7 @@
 //! dropped without a word: the bar and the console say the same.
 
 use tauri::{AppHandle, Manager, UserAttentionType};
-use understudy_core::plain;
+use understudy_core::sanitize;
 use understudy_core::session::SessionView;
 
 use crate::session_window::bar_label;
@@ -35,7 +35,8 @@ fn words(session: &SessionView, now: i64) -> (String, String) {
         1 => "1 minute".into(),
         minutes => format!("{minutes} minutes"),
     };
-    let place = format!("{} · {}", plain::line(&session.connection_name, 60), session.environment.as_str());
+    let place =
+        format!("{} · {}", sanitize::line(&session.connection_name, 60), session.environment.as_str());
     let next = if session.extensions_left > 0 {
         "You can extend it in its window."
     } else {

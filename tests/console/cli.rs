@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use understudy_core::connection;
 use understudy_core::home::Home;
-use understudy_core::plain;
+use understudy_core::sanitize;
 use understudy_test_support::keyring::Keyring;
 use understudy_test_support::stage::run_to_end;
 
@@ -613,7 +613,8 @@ async fn a_terminal_does_nothing_that_a_file_or_a_database_says() {
     ];
     for said in &said {
         let text = format!("{}{}", said.out, said.err);
-        let bad = text.chars().find(|char| *char != '\n' && (char.is_control() || plain::is_hidden(*char)));
+        let bad =
+            text.chars().find(|char| *char != '\n' && (char.is_control() || sanitize::is_hidden(*char)));
         assert_eq!(bad, None, "{text:?}");
     }
     assert!(said[0].out.contains("␛"), "what is hidden is shown: {:?}", said[0]);

@@ -132,13 +132,13 @@ async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it(
     moved(desk.console.check_connection(Some("shop"), &changed, Typed::new()).await);
     let part = desk.console.connection("shop").expect("it is there").file.directory.clone();
     let there = DirectoryConfig { url: rogue.url(), ..part.clone() };
-    moved(desk.console.survey(Some("shop"), &there, &Typed::new(), 1).await);
+    moved(desk.console.discover_tables(Some("shop"), &there, &Typed::new(), 1).await);
     moved(desk.console.preview(Some("shop"), &there, &Typed::new(), 1).await);
     assert_eq!(rogue.heard(), "");
 
     // What is typed for it is for it.
     let typed = Typed::from([("database_password".to_owned(), SecretString::from("typed-for-this"))]);
-    desk.console.survey(Some("shop"), &there, &typed, 2).await.expect_err("it hangs up");
+    desk.console.discover_tables(Some("shop"), &there, &typed, 2).await.expect_err("it hangs up");
     assert!(rogue.learnt("typed-for-this") && !rogue.learnt(PASSWORD));
     // Saving in the form stores what was typed for what was saved: no question afterwards.
     desk.console.save_connection(Some("shop"), &changed).await.expect("saved");
@@ -163,7 +163,7 @@ async fn a_new_connection_gets_nothing_that_one_called_new_has() {
         assert!(!report.ok);
         assert!(report.steps[1].detail.contains("Not stored yet: admin_token"), "{report:?}");
         let part = understudy_core::connection::read_file("new", &text).expect("it reads").directory;
-        desk.console.survey(None, &part, &Typed::new(), 9).await.expect_err("it hangs up");
+        desk.console.discover_tables(None, &part, &Typed::new(), 9).await.expect_err("it hangs up");
     }
     let users = with_three_users(&called, desk.home.path()).await;
     let error =
@@ -424,7 +424,7 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
         let directory = console.connection("given").expect("it is there").file.directory.clone();
         let asked = moved(console.directory_info("given").await);
         assert!(asked.is_way_in() && asked.secrets[0].stored_for.is_some(), "{asked:?}");
-        moved(console.survey(Some("given"), &directory, &Typed::new(), 1).await);
+        moved(console.discover_tables(Some("given"), &directory, &Typed::new(), 1).await);
         moved(console.preview(Some("given"), &directory, &Typed::new(), 1).await);
         moved(console.check_connection(Some("given"), &changed, Typed::new()).await);
         // A secret of the sign-in is typed, so nothing else is in the way.

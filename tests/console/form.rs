@@ -22,8 +22,9 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
     let desk = Desk::new().await;
     let written = part(&desk);
     let blank = DirectoryConfig { table: String::new(), id: String::new(), ..written.clone() };
-    let survey = desk.console.survey(None, &blank, &Typed::new(), 1).await.expect("the tables are listed");
-    let first = &survey.tables[0];
+    let discovered =
+        desk.console.discover_tables(None, &blank, &Typed::new(), 1).await.expect("the tables are listed");
+    let first = &discovered.tables[0];
     assert_eq!(first.name, written.table);
     assert!(first.likely);
     assert_eq!(
@@ -40,7 +41,8 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
     let error = desk.console.preview(None, &wrong, &Typed::new(), 2).await.expect_err("no such column");
     assert!(error.message.contains("directory.email") && error.message.contains("Did you mean"), "{error}");
     let pasted = DirectoryConfig { url: "postgres://kim:canary@db.acme.example/acme".into(), ..blank };
-    let error = desk.console.survey(None, &pasted, &Typed::new(), 2).await.expect_err("it holds a password");
+    let error =
+        desk.console.discover_tables(None, &pasted, &Typed::new(), 2).await.expect_err("it holds a password");
     assert_eq!(error.code, Code::ConnectionInvalid);
     assert!(!format!("{error}").contains("canary"), "{error}");
 }
@@ -55,7 +57,7 @@ async fn only_the_newest_question_of_a_form_is_answered() {
     let typed = Typed::from([("database_password".to_owned(), SecretString::from("canary"))]);
     let asked = |turn| {
         let (desk, there, typed) = (Arc::clone(&desk), there.clone(), typed.clone());
-        tokio::spawn(async move { desk.console.survey(Some("shop"), &there, &typed, turn).await })
+        tokio::spawn(async move { desk.console.discover_tables(Some("shop"), &there, &typed, turn).await })
     };
 
     let first = asked(1);
@@ -89,8 +91,11 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
         ..part(&desk)
     };
     for (turn, id) in [(1, Some("shop")), (2, None)] {
-        let error =
-            desk.console.survey(id, &there, &Typed::new(), turn).await.expect_err("it was not agreed to");
+        let error = desk
+            .console
+            .discover_tables(id, &there, &Typed::new(), turn)
+            .await
+            .expect_err("it was not agreed to");
         assert!(error.hint.expect("what to do").contains("trust"));
         desk.console.preview(id, &there, &Typed::new(), turn).await.expect_err("nor here");
     }
@@ -106,7 +111,8 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
     // A password for the database says nothing of the computer in between.
     let typed = Typed::from([("database_password".to_owned(), "typed".into())]);
     for (turn, id) in [(3, Some("shop")), (4, None)] {
-        let error = desk.console.survey(id, &there, &typed, turn).await.expect_err("it was not agreed to");
+        let error =
+            desk.console.discover_tables(id, &there, &typed, turn).await.expect_err("it was not agreed to");
         assert!(error.hint.expect("what to do").contains("trust"));
         desk.console.preview(id, &there, &typed, turn).await.expect_err("nor here");
     }

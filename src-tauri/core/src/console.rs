@@ -34,8 +34,8 @@ use crate::directory::{
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
 use crate::impersonation::{self, Grounds, Impersonations, Request};
+use crate::introspection::{self, DirectoryDraft, Preview};
 use crate::latest_only::{LatestOnly, taken_over};
-use crate::look::{self, Form, Preview};
 use crate::notice::{ConnectionList, Notice, Notices, Toast, WakingDirectory};
 use crate::policy::{self, Standing};
 use crate::secrets::{self, WAY_IN};
@@ -439,8 +439,8 @@ impl Console {
     }
 
     /// The tables of a database that a form names, before anything of it is saved. There is one form: a newer
-    /// survey takes an older one's place.
-    pub async fn survey(
+    /// discovered takes an older one's place.
+    pub async fn discover_tables(
         &self,
         id: Option<&str>,
         part: &DirectoryConfig,
@@ -449,15 +449,15 @@ impl Console {
     ) -> Result<DiscoveredTables> {
         let cancel = self.surveys.take(FORM, turn)?;
         let saved = id.and_then(|id| self.connection(id).ok());
-        let form = Form { saved: saved.as_deref(), part, typed };
+        let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(taken_over()),
-            survey = directory::telling(self.tell_waking(), look::survey(&form, &self.vault)) => survey,
+            discovered = directory::telling(self.tell_waking(), introspection::discover_tables(&form, &self.vault)) => discovered,
         }
     }
 
-    /// A few users of the table that a form names, in the columns that it names; as with [`Self::survey`], a
+    /// A few users of the table that a form names, in the columns that it names; as with [`Self::discovered`], a
     /// newer one takes an older one's place.
     pub async fn preview(
         &self,
@@ -468,11 +468,11 @@ impl Console {
     ) -> Result<Preview> {
         let cancel = self.previews.take(FORM, turn)?;
         let saved = id.and_then(|id| self.connection(id).ok());
-        let form = Form { saved: saved.as_deref(), part, typed };
+        let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(taken_over()),
-            preview = directory::telling(self.tell_waking(), look::preview(&form, &self.vault)) => preview,
+            preview = directory::telling(self.tell_waking(), introspection::preview(&form, &self.vault)) => preview,
         }
     }
 

@@ -8,7 +8,7 @@ use ts_rs::TS;
 use crate::audit::Entry;
 use crate::connection::{ConnectionProblem, ConnectionSummary};
 use crate::error::Error;
-use crate::plain;
+use crate::sanitize;
 use crate::session::{EndedSession, SessionView};
 use crate::sign_in::SafeHtml;
 
@@ -53,7 +53,7 @@ impl Toast {
             .map(|entry| {
                 let whom = &entry.whom;
                 let best = whom.user_name.as_ref().or(whom.user_email.as_ref()).unwrap_or(&whom.user_id);
-                format!("{} ({})", plain::line(best, 60), plain::line(&whom.connection_name, 40))
+                format!("{} ({})", sanitize::line(best, 60), sanitize::line(&whom.connection_name, 40))
             })
             .collect();
         if lost.len() > NAMED {

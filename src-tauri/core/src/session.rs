@@ -7,7 +7,7 @@ use crate::audit::EndCause;
 use crate::clock::Moment;
 use crate::connection::{Environment, Policy};
 use crate::error::{Code, Error, Result};
-use crate::plain;
+use crate::sanitize;
 
 /// How long before its end a session says so, in milliseconds; a short one at half its time.
 const WARNING_MS: i64 = 120_000;
@@ -44,7 +44,7 @@ pub struct UserLabel {
 impl UserLabel {
     /// The best there is for a sentence or a title: name, else e-mail, else id; in one short line.
     pub fn best(&self) -> String {
-        plain::line([&self.name, &self.email].into_iter().flatten().next().unwrap_or(&self.id), 80)
+        sanitize::line([&self.name, &self.email].into_iter().flatten().next().unwrap_or(&self.id), 80)
     }
 
     /// What tells this user from another one that [`Self::best`] calls the same: e-mail, else company, else id; in one
@@ -54,7 +54,7 @@ impl UserLabel {
         [&self.email, &self.company, &Some(self.id.clone())]
             .into_iter()
             .flatten()
-            .map(|text| plain::line(text, 80))
+            .map(|text| sanitize::line(text, 80))
             .find(|text| *text != best)
     }
 }

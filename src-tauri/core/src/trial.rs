@@ -16,8 +16,8 @@ use crate::connection::{Connection, Origin};
 use crate::directory::{self, Directory, Info, ListRequest, Row, Tier};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::impersonation::{self, About};
-use crate::plain;
 use crate::policy;
+use crate::sanitize;
 use crate::secrets::Secrets;
 use crate::sign_in::{self, Refused, Rehearsal, Rehearsed};
 use crate::vault::Vault;
@@ -108,7 +108,7 @@ fn abandoned(connection: &Connection, whom: &Subject) -> Error {
     let place = connection.sign_in.origin.ascii_serialization();
     Error::new(
         Code::Cancelled,
-        format!("The test was abandoned: {} may still be signed in at {place}.", plain::line(who, LONGEST_NAMED)),
+        format!("The test was abandoned: {} may still be signed in at {place}.", sanitize::line(who, LONGEST_NAMED)),
     )
     .hint("The application keeps such a session until it expires, or until you end it there. The audit log says so.")
 }
@@ -182,7 +182,7 @@ async fn read_user(
     let row = row?.ok_or_else(|| {
         Error::new(
             Code::UserNotFound,
-            format!("No user has the id {}.", plain::line(trial.user, MOST_OF_AN_ID)),
+            format!("No user has the id {}.", sanitize::line(trial.user, MOST_OF_AN_ID)),
         )
         .hint("Give the id as the directory shows it.")
     })?;

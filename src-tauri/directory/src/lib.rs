@@ -137,16 +137,19 @@ fn no_engine() -> DirectoryError {
 /// Reads what tables there are. `part` says how to get there; what it says of a table does not matter.
 ///
 /// Fails as [`crate::open`] does, but for what it says of a table.
-pub async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<DiscoveredTables> {
+pub async fn discover_tables(
+    part: &DirectoryConfig,
+    password: Option<&SecretString>,
+) -> Result<DiscoveredTables> {
     choose_crypto();
     // Errors name what could not be read: here it is no table.
     let part = &DirectoryConfig { table: "the list of its tables".into(), ..part.clone() };
     let found = async {
         match Engine::of(&part.url) {
-            Some(Engine::MySql) => mysql::survey(part, password).await,
-            Some(Engine::Postgres) => postgres::survey(part, password).await,
-            Some(Engine::Sqlite) => sqlite::survey(part).await,
-            Some(Engine::MongoDb) => mongodb::survey(part, password).await,
+            Some(Engine::MySql) => mysql::discover_tables(part, password).await,
+            Some(Engine::Postgres) => postgres::discover_tables(part, password).await,
+            Some(Engine::Sqlite) => sqlite::discover_tables(part).await,
+            Some(Engine::MongoDb) => mongodb::discover_tables(part, password).await,
             None => Err(no_engine()),
         }
     };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tauri::{AppHandle, Emitter, Manager};
 use understudy_core::notice::{Toast, ToastKind};
-use understudy_core::plain;
+use understudy_core::sanitize;
 use understudy_files::device_name::is_device;
 
 use super::bar_label;
@@ -136,7 +136,7 @@ fn name(suggested: &Path) -> String {
     let name = suggested.file_name().unwrap_or_default().to_string_lossy();
     let plain: String = name
         .chars()
-        .map(|c| if c.is_control() || plain::is_hidden(c) || r#"\/:*?"<>|"#.contains(c) { '_' } else { c })
+        .map(|c| if c.is_control() || sanitize::is_hidden(c) || r#"\/:*?"<>|"#.contains(c) { '_' } else { c })
         .skip_while(|c| *c == '.' || c.is_whitespace())
         .collect();
     let plain = plain.trim_end_matches(|c: char| c == '.' || c.is_whitespace());

@@ -1,7 +1,7 @@
 //! What a session's window is called: in its title, and wherever the desktop lists windows.
 
 use understudy_core::connection::Environment;
-use understudy_core::plain;
+use understudy_core::sanitize;
 use understudy_core::session::UserLabel;
 
 /// Who, what tells two users of one name apart, and where: `Anna Hoffmann · anna@lindenhof.example · Acme · staging —
@@ -19,7 +19,7 @@ pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Envi
 
 /// One part, which cannot turn the others around: a name that is read from right to left is isolated (UAX #9).
 fn part(text: &str, most: usize) -> String {
-    let line = plain::line(text, most);
+    let line = sanitize::line(text, most);
     if line.chars().any(is_right_to_left) { format!("\u{2068}{line}\u{2069}") } else { line }
 }
 

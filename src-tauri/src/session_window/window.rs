@@ -10,7 +10,7 @@ use tauri_plugin_window_state::{StateFlags, WindowExt};
 use understudy_core::audit::EndCause;
 use understudy_core::error::Result;
 use understudy_core::notice::Toast;
-use understudy_core::plain;
+use understudy_core::sanitize;
 use understudy_core::session::SessionView;
 use understudy_core::user_agent::user_agent;
 use url::Url;
@@ -240,5 +240,5 @@ pub(super) fn take_page(session: &str) -> Option<Page> {
 }
 
 pub(super) fn place(session: &SessionView) -> String {
-    format!("{} {}", plain::line(&session.connection_name, 60), session.environment.as_str())
+    format!("{} {}", sanitize::line(&session.connection_name, 60), session.environment.as_str())
 }

@@ -57,19 +57,19 @@ impl Impersonations {
         running.session().sending();
         hidden.clone_from(&secrets);
         sign_in::refuse_unreachable(&connection).await?;
-        let (arrival, secrets) = self.arrive(running, &mut context, secrets).await?;
+        let (handoff, secrets) = self.hand_off(running, &mut context, secrets).await?;
         hidden.clone_from(&secrets);
-        if !arrival.cookies.is_empty() {
-            self.browser.set_cookies(&running.id, &arrival.cookies).await.map_err(in_words)?;
+        if !handoff.cookies.is_empty() {
+            self.browser.set_cookies(&running.id, &handoff.cookies).await.map_err(in_words)?;
         }
         running.set_has_cookies(true);
         let mut landed = Landed {
-            notes: arrival.notes.iter().chain(&arrival.astray).cloned().collect(),
+            notes: handoff.notes.iter().chain(&handoff.astray).cloned().collect(),
             is_exchange: matches!(connection.sign_in.recipe, Recipe::Exchange { .. }),
             is_window: true,
             ..Landed::default()
         };
-        if let Some(request) = &arrival.request {
+        if let Some(request) = &handoff.request {
             let answer = self.send(running, &connection, request).await;
             let judged = sign_in::judge(&answer, request, &context, &secrets);
             if judged.is_ok() || answer.as_ref().is_err_and(Unanswered::may_have_acted) {
@@ -81,28 +81,28 @@ impl Impersonations {
                 context["response"] = sign_in::response(answer);
             }
         }
-        if !arrival.storage.is_empty() {
-            let stored = sign_in::storage(&arrival.storage, &context).map_err(in_words)?;
+        if !handoff.storage.is_empty() {
+            let stored = sign_in::storage(&handoff.storage, &context).map_err(in_words)?;
             self.browser.store(&running.id, &stored).await.map_err(in_words)?;
         }
-        let begin = match arrival.redirect_to {
+        let begin = match handoff.redirect_to {
             Some(url) => url,
             None => sign_in::redirect_to(&connection, &context).map_err(in_words)?,
         };
         let verify = sign_in::verify(&connection, &context).map_err(in_words)?;
-        if let Some(link) = &arrival.link {
+        if let Some(link) = &handoff.link {
             self.follow(running, &connection, link).await?;
         }
         // A link leads to the application's page itself; who is signed in there is asked from a desk again.
-        let is_there = arrival.link.is_some() && verify.is_none();
+        let is_there = handoff.link.is_some() && verify.is_none();
         if let Some(verify) = verify {
-            if arrival.link.is_some() {
+            if handoff.link.is_some() {
                 self.leave_for_desk(running, &connection.sign_in.origin).await.map_err(in_words)?;
             }
-            let signed_in_at = arrival.request.as_ref().map(|request| &request.url);
+            let signed_in_at = handoff.request.as_ref().map(|request| &request.url);
             self.ask_who(running, &verify, (landed, signed_in_at), &context, secrets.clone(), hidden).await?;
         }
-        let success = match arrival.success {
+        let success = match handoff.success {
             Some(success) => success,
             None => sign_in::success(&connection, &context).map_err(in_words)?,
         };
@@ -112,7 +112,7 @@ impl Impersonations {
         self.write(active).await.map_err(in_words)?;
         running.session().active(self.clock.now()).map_err(in_words)?;
         let begin = Some(begin).filter(|_| !is_there);
-        Ok(Arrived { begin, success, said: arrival.said, refresh: arrival.refresh })
+        Ok(Arrived { begin, success, said: handoff.said, refresh: handoff.refresh })
     }
 
     /// Who is signed in, by the window's cookies or by what was captured?

@@ -13,18 +13,18 @@ use crate::connection::Connection;
 use crate::error::{Error, Result, SecretName};
 use crate::secrets::Secrets;
 use crate::sign_in;
-use crate::sign_in::{Arrival, Client};
+use crate::sign_in::{Client, Handoff};
 use crate::wiped::Wiped;
 
 impl Impersonations {
     /// Takes the console's steps, in a task of their own: when the session ends meanwhile, the step under way
     /// still comes to its end, so that whatever it began can be ended too.
-    pub(super) async fn arrive(
+    pub(super) async fn hand_off(
         &self,
         running: &Arc<Running>,
         context: &mut Wiped,
         secrets: Vec<SecretString>,
-    ) -> Result<(Arrival, Vec<SecretString>), Refusal> {
+    ) -> Result<(Handoff, Vec<SecretString>), Refusal> {
         let (running, mut own, now) = (Arc::clone(running), context.clone(), self.clock.now_ms() / 1000);
         let mut kept = Arc::clone(&running.client).lock_owned().await;
         let steps = tokio::spawn(async move {
@@ -47,13 +47,13 @@ impl Impersonations {
             if running.stop.is_cancelled() {
                 return Err(stopped());
             }
-            let arrival = sign_in::arrive(&connection, &own, client, &secrets, now, told).await?;
+            let handoff = sign_in::hand_off(&connection, &own, client, &secrets, now, told).await?;
             let secrets: Vec<SecretString> = secrets.into_iter().chain(client.secrets()).collect();
-            Ok((arrival, secrets, own))
+            Ok((handoff, secrets, own))
         });
-        let (arrival, secrets, own) = steps.await.map_err(|cause| in_words(Error::internal(cause)))??;
+        let (handoff, secrets, own) = steps.await.map_err(|cause| in_words(Error::internal(cause)))??;
         *context = own;
-        Ok((arrival, secrets))
+        Ok((handoff, secrets))
     }
 
     /// Before another attempt: what the steps of the last one began is ended.

@@ -7,12 +7,12 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::arrival::Arrival;
 use super::causes::{Cause, Sent};
 use super::client::{Client, Reply};
+use super::handoff::Handoff;
 use super::shown::{self, Exchange};
 use super::steps::in_words;
-use super::{causes, safe_html, judge};
+use super::{causes, judge, safe_html};
 use crate::browser::{PlannedRequest, Refusal};
 use crate::connection::{Connection, FOREST_SECRET, Forest, Method};
 use crate::error::{Code, Error};
@@ -48,7 +48,7 @@ pub(super) async fn act(
     backend: &Backend<'_>,
     client: &mut Client,
     told: &mut (dyn FnMut(Exchange) + Send),
-) -> Result<Arrival, Refusal> {
+) -> Result<Handoff, Refusal> {
     let &Backend { connection, forest, .. } = backend;
     let attributes = |context: &Value| {
         let mut attributes = selection(forest, context);
@@ -57,9 +57,9 @@ pub(super) async fn act(
     };
     let call = Call { title: TITLE, below: "", attributes: &attributes };
     let understood = |reply: &Reply, masks: &Masks| understood(connection, reply, masks);
-    let mut arrival = backend.send(&call, client, told, understood).await?;
+    let mut handoff = backend.send(&call, client, told, understood).await?;
     // What the webhook holds came from the backend: its place and shape are shown, its values are not.
-    if let Some(request) = &arrival.request {
+    if let Some(request) = &handoff.request {
         let hidden = || SecretString::from(MASK.to_owned());
         let shape = PlannedRequest {
             method: request.method,
@@ -71,9 +71,9 @@ pub(super) async fn act(
             that: Vec::new(),
             secrets: Vec::new(),
         };
-        arrival.shown = Some(Exchange::of("The webhook that the action answered with", true, &shape));
+        handoff.shown = Some(Exchange::of("The webhook that the action answered with", true, &shape));
     }
-    Ok(arrival)
+    Ok(handoff)
 }
 
 impl Backend<'_> {
@@ -247,7 +247,7 @@ fn refusal(title: String, hint: &str, reply: &Reply, json: &Value, masks: &Masks
     }
 }
 
-fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<Arrival, Refusal> {
+fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<Handoff, Refusal> {
     if let Some(refusal) = refused(reply, masks) {
         return Err(refusal);
     }
@@ -294,7 +294,7 @@ fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<A
     let (link, redirect_to) = if request.is_none() { (redirect_to, None) } else { (None, redirect_to) };
     let mut said = json["html"].as_str().map(safe_html::read).unwrap_or_default();
     safe_html::each_text(&mut said, &|text| masks.mask(text));
-    Ok(Arrival { request, link, redirect_to, success, said, refresh, ..Arrival::default() })
+    Ok(Handoff { request, link, redirect_to, success, said, refresh, ..Handoff::default() })
 }
 
 fn plain_address(url: &Url) -> Url {

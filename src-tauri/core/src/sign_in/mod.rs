@@ -1,9 +1,8 @@
 //! A recipe becomes what the session's window does: one small file per kind of sign-in.
 //!
 //! The console takes its steps (`steps`, with a `client` of its own), the recipe says what the window gets
-//! of it (`arrival`), and answers are judged (`judge`). `rehearsal` does all of it without a window.
+//! of it (`handoff`), and answers are judged (`judge`). `rehearsal` does all of it without a window.
 
-mod arrival;
 mod authorities;
 mod capture;
 mod causes;
@@ -13,6 +12,7 @@ mod csrf;
 mod forest;
 mod form;
 mod guards;
+mod handoff;
 mod judge;
 mod kept;
 mod landed;
@@ -30,9 +30,9 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-pub use arrival::{Arrival, arrive, cookies_for_window, storage};
 pub use client::Client;
 pub use form::{FormChange, FormChoice, FormField, SignInForm, form};
+pub use handoff::{Handoff, cookies_for_window, hand_off, storage};
 pub use judge::{confirm_sign_out, judge, judge_sign_out, judge_verify, link_failed};
 pub use landed::Landed;
 pub use reach::{name_cause, refuse_unreachable};

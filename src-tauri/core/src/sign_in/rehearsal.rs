@@ -14,8 +14,8 @@ use super::client::{Client, Reply};
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{
-    Arrival, LAST_ANSWER, Landed, Redirect, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, arrive,
-    confirm_sign_out, cookies_for_window, judge, judge_sign_out, judge_verify, reach, steps,
+    Handoff, LAST_ANSWER, Landed, Redirect, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, confirm_sign_out,
+    cookies_for_window, hand_off, judge, judge_sign_out, judge_verify, reach, steps,
 };
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::clock::Clock;
@@ -196,22 +196,22 @@ impl Stage<'_> {
             steps::one(at, step, sign_in.timeout, client, context, self.secrets, told).await?;
         }
         self.go_on()?;
-        let arrival = self.arrive().await?;
+        let handoff = self.hand_off().await?;
         let mut landed = Landed {
-            notes: arrival.notes.clone(),
+            notes: handoff.notes.clone(),
             is_exchange: matches!(sign_in.recipe, Recipe::Exchange { .. }),
             ..Landed::default()
         };
-        landed.notes.extend(arrival.astray);
-        self.notes.extend(arrival.notes);
-        self.window.put(&arrival.cookies);
-        if let (Some(request), Some(exchange)) = (arrival.request, arrival.shown) {
+        landed.notes.extend(handoff.astray);
+        self.notes.extend(handoff.notes);
+        self.window.put(&handoff.cookies);
+        if let (Some(request), Some(exchange)) = (handoff.request, handoff.shown) {
             self.go_on()?;
             self.send_sign_in(&request, exchange, &mut landed).await?;
         }
-        let stored = super::storage(&arrival.storage, &self.context).map_err(in_words)?;
+        let stored = super::storage(&handoff.storage, &self.context).map_err(in_words)?;
         let is_stored = !stored.local.is_empty() || !stored.session.is_empty();
-        if let Some(link) = &arrival.link {
+        if let Some(link) = &handoff.link {
             self.go_on()?;
             if let Some(unknown) = self.open_link(link).await? {
                 return Ok(unknown);
@@ -234,19 +234,19 @@ impl Stage<'_> {
     }
 
     /// What the window gets. A form that nobody can be asked is filled in with the reason.
-    async fn arrive(&mut self) -> Result<Arrival, Refusal> {
+    async fn hand_off(&mut self) -> Result<Handoff, Refusal> {
         let Self { connection, context, secrets, now, exchanges, .. } = self;
         let mut told = |exchange| exchanges.push(exchange);
         if let Recipe::Forest(_) = connection.sign_in.recipe {
             let form = super::form(connection, context, None, secrets, *now, &mut told).await?;
             context[GIVEN] = form.filled_in(&context["reason"])?.into();
             if self.stop.is_cancelled() {
-                return self.go_on().map(|()| Arrival::default());
+                return self.go_on().map(|()| Handoff::default());
             }
         }
         let Self { connection, context, console, secrets, now, exchanges, .. } = self;
         let mut told = |exchange| exchanges.push(exchange);
-        arrive(connection, context, console, secrets, *now, &mut told).await
+        hand_off(connection, context, console, secrets, *now, &mut told).await
     }
 
     /// The window's own request. Notes what there is to say of the answer.

@@ -246,8 +246,8 @@ mod tests {
     }
 
     fn names(tables: Vec<FoundTable>) -> Vec<String> {
-        let survey = offers(Findings { tables, ..Findings::default() });
-        survey.tables.into_iter().map(|offer| offer.name).collect()
+        let discovered = offers(Findings { tables, ..Findings::default() });
+        discovered.tables.into_iter().map(|offer| offer.name).collect()
     }
 
     #[test]
@@ -279,8 +279,8 @@ mod tests {
             table("invoices", 10, &["id", "number"]),
             table("members", 10, &["id", "email"]),
         ];
-        let survey = offers(Findings { tables, own_first: true, ..Findings::default() });
-        let names: Vec<&str> = survey.tables.iter().map(|offer| offer.name.as_str()).collect();
+        let discovered = offers(Findings { tables, own_first: true, ..Findings::default() });
+        let names: Vec<&str> = discovered.tables.iter().map(|offer| offer.name.as_str()).collect();
         assert_eq!(names, ["members", "invoices", "other.users"]);
     }
 

@@ -8,6 +8,7 @@ mod advice;
 #[cfg(target_os = "linux")]
 mod certificates;
 mod changes;
+mod discovery;
 mod exact;
 mod faults;
 #[cfg(target_os = "linux")]
@@ -38,7 +39,6 @@ mod story;
 #[cfg(target_os = "linux")]
 mod strangers;
 mod suggestions;
-mod survey;
 mod wide;
 
 use understudy_directory::DirectoryConfig;

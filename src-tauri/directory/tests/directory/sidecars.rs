@@ -71,8 +71,8 @@ async fn nothing_is_left_beside_a_file_that_nobody_has_open() {
     let before = files(folder.path());
     assert_eq!(before.len(), 1, "the application took its log with it");
 
-    let survey = understudy_directory::survey(&part(&application.path), None).await.unwrap();
-    assert_eq!(survey.tables[0].name, "users");
+    let discovered = understudy_directory::discover_tables(&part(&application.path), None).await.unwrap();
+    assert_eq!(discovered.tables[0].name, "users");
     let directory = understudy_directory::open(&part(&application.path), None).await.unwrap();
     let seen = async || search(&*directory, &query("")).await.rows.len();
     assert_eq!(seen().await, 1);

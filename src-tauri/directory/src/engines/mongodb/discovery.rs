@@ -23,7 +23,10 @@ const PATHS: usize = 200;
 /// All of it; what has not been sampled by then is offered by its name alone.
 const SAMPLING: Duration = Duration::from_secs(5);
 
-pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Findings> {
+pub(crate) async fn discover_tables(
+    part: &DirectoryConfig,
+    password: Option<&SecretString>,
+) -> Result<Findings> {
     let server = Server::connect(Endpoint::to_any(part, &FixedPassword::source(password))?, part).await?;
     let found = async { collections(&mut ReadTx::begin(&server, LIMIT).await?).await }.await;
     let found = match found {

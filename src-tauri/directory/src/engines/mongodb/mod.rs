@@ -24,7 +24,7 @@ use bson::{Document, doc};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::discovery::survey;
+pub(crate) use self::discovery::discover_tables;
 use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::mongodb::catalogue::{Field, TextIndex};

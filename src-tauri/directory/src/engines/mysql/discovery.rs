@@ -17,7 +17,10 @@ use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
 use crate::schema::name::written;
 
-pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Findings> {
+pub(crate) async fn discover_tables(
+    part: &DirectoryConfig,
+    password: Option<&SecretString>,
+) -> Result<Findings> {
     let server = Server::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
     let mut reading = ReadTx::begin(&server, LIMIT).await?;
     let found = match tokio::time::timeout(LIMIT, tables(&mut reading)).await {

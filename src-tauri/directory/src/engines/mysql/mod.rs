@@ -19,7 +19,7 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Row as _, TypeInfo, ValueRef};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::discovery::survey;
+pub(crate) use self::discovery::discover_tables;
 use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::mysql::catalogue::Found;

@@ -28,7 +28,10 @@ const COLUMNS: &str = "
       AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
     ORDER BY a.attrelid, a.attnum";
 
-pub(crate) async fn survey(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Findings> {
+pub(crate) async fn discover_tables(
+    part: &DirectoryConfig,
+    password: Option<&SecretString>,
+) -> Result<Findings> {
     let server = Server::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
     let mut reading = ReadTx::begin(&server, LIMIT).await?;
     let listed = tokio::time::timeout(LIMIT, tables(reading.connection())).await;

@@ -19,7 +19,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, Row as _};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::discovery::survey;
+pub(crate) use self::discovery::discover_tables;
 use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::postgres::catalogue::PgType;

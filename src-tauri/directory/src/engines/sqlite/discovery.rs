@@ -18,7 +18,7 @@ const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list \
 const COLUMNS: &str =
     "SELECT name, type, pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid";
 
-pub(crate) async fn survey(part: &DirectoryConfig) -> Result<Findings> {
+pub(crate) async fn discover_tables(part: &DirectoryConfig) -> Result<Findings> {
     let failed = |error| errors::from_sqlx(error, part);
     let (pool, _) = pool(part).await?;
     let mut connection = pool.acquire().await.map_err(failed)?;

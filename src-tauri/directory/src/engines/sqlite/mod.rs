@@ -19,7 +19,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoo
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::discovery::survey;
+pub(crate) use self::discovery::discover_tables;
 use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::sqlite::catalogue::LiteType;
@@ -207,9 +207,7 @@ async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
 }
 
 /// A statement with its values.
-fn bound(
-    statement: Statement,
-) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
+fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
     // Constants and catalogue names only: see `sql` and `catalogue`.
     let mut query = sqlx::query(AssertSqlSafe(statement.sql));
     for value in statement.binds {

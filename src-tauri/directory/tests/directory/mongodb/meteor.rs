@@ -24,10 +24,11 @@ async fn all_addresses_are_searched_and_the_first_is_sent() {
         ],
     )
     .await;
-    let survey = understudy_directory::survey(&part(&server, "users"), Some(&super::READER_PASSWORD.into()))
-        .await
-        .unwrap();
-    let guess = &survey.tables[0].guess;
+    let discovered =
+        understudy_directory::discover_tables(&part(&server, "users"), Some(&super::READER_PASSWORD.into()))
+            .await
+            .unwrap();
+    let guess = &discovered.tables[0].guess;
     assert_eq!(guess.email.as_deref(), Some("emails.address"));
     let part = DirectoryConfig {
         email: guess.email.clone(),

@@ -17,7 +17,7 @@ use crate::template::leads_elsewhere;
 
 /// What one attempt to sign in consists of, in this order.
 #[derive(Default)]
-pub struct Arrival {
+pub struct Handoff {
     /// Put into the window's jar.
     pub cookies: Vec<SessionCookie>,
     /// Sent by the window.
@@ -43,14 +43,14 @@ pub struct Arrival {
 }
 
 /// Says what the window gets. For a Smart Action the console asks its backend first; `told` hears of that.
-pub async fn arrive(
+pub async fn hand_off(
     connection: &Connection,
     context: &Value,
     client: &mut Client,
     secrets: &[SecretString],
     now: i64,
     told: &mut (dyn FnMut(Exchange) + Send),
-) -> Result<Arrival, Refusal> {
+) -> Result<Handoff, Refusal> {
     let sign_in = &connection.sign_in;
     match &sign_in.recipe {
         Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => {
@@ -58,27 +58,27 @@ pub async fn arrive(
             let masked = planned(request, timeout, &shown::masked(context)).map_err(in_words)?;
             let request = planned(request, timeout, context).map_err(in_words)?;
             client.hide(shown::made_of_secrets(&request, &masked));
-            Ok(Arrival {
+            Ok(Handoff {
                 request: Some(request),
                 shown: Some(Exchange::of("The login endpoint", true, &masked)),
                 storage: items(&sign_in.recipe),
-                ..Arrival::default()
+                ..Handoff::default()
             })
         }
         Recipe::Storage { request: None, .. } => {
-            Ok(Arrival { storage: items(&sign_in.recipe), ..Arrival::default() })
+            Ok(Handoff { storage: items(&sign_in.recipe), ..Handoff::default() })
         }
         Recipe::Exchange { cookies, origins } => {
             let begin = super::redirect_to(connection, context).map_err(in_words)?;
             let (got, notes) = for_window(cookies, origins, &begin, client)?;
-            Ok(Arrival { cookies: got, notes, astray: client.astray().to_vec(), ..Arrival::default() })
+            Ok(Handoff { cookies: got, notes, astray: client.astray().to_vec(), ..Handoff::default() })
         }
         Recipe::Link { open, origins } => {
             let text = context["captured"][open].as_str().unwrap_or_default();
             let is_meant = |link: &Url| origins.contains(&link.origin()) && !leads_elsewhere(link.path());
             let link = Url::parse(text).ok().filter(is_meant);
             match link {
-                Some(link) => Ok(Arrival { link: Some(link), ..Arrival::default() }),
+                Some(link) => Ok(Handoff { link: Some(link), ..Handoff::default() }),
                 None => Err(Refusal {
                     title: format!("What was captured as `{open}` is no link to where this sign-in may lead"),
                     excerpt: Url::parse(text).ok().map(|link| link.origin().ascii_serialization()),

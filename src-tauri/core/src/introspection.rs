@@ -26,7 +26,7 @@ pub struct Preview {
 
 /// What a form says, and what it is the form of. A form asks by itself, while somebody still types: what
 /// nobody has agreed to, by saving it, is not done for it.
-pub struct Form<'a> {
+pub struct DirectoryDraft<'a> {
     /// The connection as it was saved; `None`: it is a new one.
     pub saved: Option<&'a Connection>,
     /// Where users are read from, as the form says it now.
@@ -36,15 +36,15 @@ pub struct Form<'a> {
 }
 
 /// The tables of the database that the form names; what it says of a table does not matter.
-pub async fn survey(form: &Form<'_>, vault: &Vault) -> Result<DiscoveredTables> {
+pub async fn discover_tables(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<DiscoveredTables> {
     let password = form.way_in(vault).await?;
-    directory::survey(form.part, password.as_ref())
+    directory::discover_tables(form.part, password.as_ref())
         .await
         .map_err(|error| form.asking(error, password.is_none()))
 }
 
 /// The newest users of the table that the form names, in the columns that it names.
-pub async fn preview(form: &Form<'_>, vault: &Vault) -> Result<Preview> {
+pub async fn preview(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<Preview> {
     let password = form.way_in(vault).await?;
     let (part, withheld) = without_secrets(form.part);
     let directory = directory::open(&part, password.as_ref())
@@ -56,7 +56,7 @@ pub async fn preview(form: &Form<'_>, vault: &Vault) -> Result<Preview> {
     Ok(Preview { info: (*directory.info()).clone(), rows: found?.rows, withheld })
 }
 
-impl Form<'_> {
+impl DirectoryDraft<'_> {
     fn id(&self) -> &str {
         self.saved.map_or(check::UNSAVED, |saved| &saved.id)
     }

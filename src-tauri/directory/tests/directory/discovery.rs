@@ -7,7 +7,7 @@ use understudy_directory::DirectoryConfig;
 #[cfg(target_os = "linux")]
 use understudy_directory::Sign;
 use understudy_directory::{DirectoryCode, DirectoryError};
-use understudy_directory::{DiscoveredTables, ListRequest, TableKind, TableOffer, survey};
+use understudy_directory::{DiscoveredTables, ListRequest, TableKind, TableOffer, discover_tables};
 
 const READER: &str = "reader";
 const READER_PASSWORD: &str = "r3ad:er/p@ss word";
@@ -26,23 +26,27 @@ fn part(url: &str) -> DirectoryConfig {
 }
 
 async fn surveyed(url: &str) -> DiscoveredTables {
-    survey(&part(url), Some(&READER_PASSWORD.into())).await.unwrap()
+    discover_tables(&part(url), Some(&READER_PASSWORD.into())).await.unwrap()
 }
 
 async fn refused(url: &str, password: Option<&str>) -> DirectoryError {
     let password = password.map(SecretString::from);
-    let error = survey(&part(url), password.as_ref()).await.unwrap_err();
+    let error = discover_tables(&part(url), password.as_ref()).await.unwrap_err();
     let text = format!("{error} {error:?}");
     assert!(!text.contains(READER_PASSWORD) && !text.contains("wr0ng"), "{text}");
     error
 }
 
-fn names(survey: &DiscoveredTables) -> Vec<&str> {
-    survey.tables.iter().map(|offer| offer.name.as_str()).collect()
+fn names(discovered: &DiscoveredTables) -> Vec<&str> {
+    discovered.tables.iter().map(|offer| offer.name.as_str()).collect()
 }
 
-fn offer<'a>(survey: &'a DiscoveredTables, name: &str) -> &'a TableOffer {
-    survey.tables.iter().find(|offer| offer.name == name).unwrap_or_else(|| panic!("{:?}", names(survey)))
+fn offer<'a>(discovered: &'a DiscoveredTables, name: &str) -> &'a TableOffer {
+    discovered
+        .tables
+        .iter()
+        .find(|offer| offer.name == name)
+        .unwrap_or_else(|| panic!("{:?}", names(discovered)))
 }
 
 /// The columns whose bytes may be UUIDs.
@@ -118,13 +122,13 @@ mod servers {
                GRANT SELECT ON auth.users TO reader;"#,
         );
         let url = server.url(READER, "acme");
-        let survey = surveyed(&url).await;
+        let discovered = surveyed(&url).await;
 
-        assert_eq!(names(&survey)[..3], ["Users", "auth.users", "customers"]);
-        assert!(!names(&survey).contains(&"parts_1"), "a partition is no table of its own");
-        assert_eq!(survey.unreadable, ["hidden.members", "auth.sessions"]);
-        assert_eq!(survey.left_out, 0);
-        let users = offer(&survey, "Users");
+        assert_eq!(names(&discovered)[..3], ["Users", "auth.users", "customers"]);
+        assert!(!names(&discovered).contains(&"parts_1"), "a partition is no table of its own");
+        assert_eq!(discovered.unreadable, ["hidden.members", "auth.sessions"]);
+        assert_eq!(discovered.left_out, 0);
+        let users = offer(&discovered, "Users");
         assert!(users.likely);
         assert_eq!(users.qualified, "public.Users");
         assert_eq!((users.kind, users.estimated_rows), (TableKind::Table, Some(1)));
@@ -140,12 +144,12 @@ mod servers {
         assert_eq!(newest(&url, users).await, some(&cells));
 
         assert_eq!(of_bytes(users), [""; 0]);
-        assert_eq!(of_bytes(offer(&survey, "Orders")), ["userId"]);
+        assert_eq!(of_bytes(offer(&discovered, "Orders")), ["userId"]);
 
-        let customers = offer(&survey, "customers");
+        let customers = offer(&discovered, "customers");
         assert_eq!((customers.kind, customers.estimated_rows), (TableKind::View, None));
         assert_eq!(newest(&url, customers).await.len(), 3);
-        let odd = offer(&survey, "\"odd.view\"");
+        let odd = offer(&discovered, "\"odd.view\"");
         assert_eq!(odd.kind, TableKind::MaterializedView);
         assert_eq!(newest(&url, odd).await, some(&["1"]));
 
@@ -157,8 +161,11 @@ mod servers {
         assert_eq!(error.code, DirectoryCode::Mismatch, "{error}");
 
         server.sql("postgres", "CREATE DATABASE bare");
-        let survey = surveyed(&server.url(READER, "bare")).await;
-        assert!(survey.tables.is_empty() && survey.unreadable.is_empty(), "no system table is a table");
+        let discovered = surveyed(&server.url(READER, "bare")).await;
+        assert!(
+            discovered.tables.is_empty() && discovered.unreadable.is_empty(),
+            "no system table is a table"
+        );
         drop(server);
         let error = refused(&url, Some(READER_PASSWORD)).await;
         assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
@@ -189,19 +196,24 @@ mod servers {
             &format!("GRANT SELECT ON wordpress.* TO {READER}@'%'; GRANT SELECT (id, email) ON crm.contacts TO {READER}@'%'"),
         );
         let url = server.url(READER, "wordpress");
-        let survey = surveyed(&url).await;
+        let discovered = surveyed(&url).await;
 
-        assert_eq!(names(&survey)[0], "wp_users");
-        assert_eq!(names(&survey).last(), Some(&"crm.contacts"), "the URL's own database comes first");
-        assert_eq!(survey.tables.len(), 5, "what this user may not read is not there: {:?}", names(&survey));
-        let users = offer(&survey, "wp_users");
+        assert_eq!(names(&discovered)[0], "wp_users");
+        assert_eq!(names(&discovered).last(), Some(&"crm.contacts"), "the URL's own database comes first");
+        assert_eq!(
+            discovered.tables.len(),
+            5,
+            "what this user may not read is not there: {:?}",
+            names(&discovered)
+        );
+        let users = offer(&discovered, "wp_users");
         assert!(users.likely && users.estimated_rows.is_some());
         assert_eq!(users.withheld, ["user_pass", "user_activation_key"]);
         let cells = ["7", "Ada Lovelace", "ada@example.com", "0", "2026-01-02T03:04:05"];
         assert_eq!(newest(&url, users).await, some(&cells));
         assert_eq!(of_bytes(users), [""; 0]);
-        assert_eq!(of_bytes(offer(&survey, "wp_posts")), ["ID", "thumb"]);
-        let joined = offer(&survey, "wp_term_relationships");
+        assert_eq!(of_bytes(offer(&discovered, "wp_posts")), ["ID", "thumb"]);
+        let joined = offer(&discovered, "wp_term_relationships");
         assert_eq!(
             joined.guess.id.as_deref(),
             Some("object_id"),
@@ -239,10 +251,10 @@ mod servers {
             .command("acme", doc! { "create": "active_users", "viewOn": "users", "pipeline": [{ "$match": { "plan": "pro" } }] })
             .await;
         let url = server.url(READER, "acme");
-        let survey = surveyed(&url).await;
+        let discovered = surveyed(&url).await;
 
-        assert_eq!(names(&survey), ["users", "active_users", "orders"]);
-        let users = offer(&survey, "users");
+        assert_eq!(names(&discovered), ["users", "active_users", "orders"]);
+        let users = offer(&discovered, "users");
         assert_eq!((users.kind, users.estimated_rows), (TableKind::Collection, Some(2)));
         assert_eq!(users.signs, [Sign::Name, Sign::Email, Sign::Password]);
         assert_eq!(users.withheld, ["password"]);
@@ -250,8 +262,8 @@ mod servers {
         assert!(
             columns(users).contains(&"profile.name") && !columns(users).contains(&"profile.address.city")
         );
-        assert_eq!((of_bytes(users), of_bytes(offer(&survey, "orders"))), (vec![], vec!["_id"]));
-        let view = offer(&survey, "active_users");
+        assert_eq!((of_bytes(users), of_bytes(offer(&discovered, "orders"))), (vec![], vec!["_id"]));
+        let view = offer(&discovered, "active_users");
         assert_eq!((view.kind, view.estimated_rows), (TableKind::View, None));
         let cells = ["7", "Ada", "ada@example.com", "pro", "2026-01-02T03:04:05Z"];
         assert_eq!(newest(&url, view).await, some(&cells));
@@ -284,19 +296,19 @@ async fn sqlite_offers_the_users_of_rails() {
     )
     .await;
     drop(connection);
-    let survey = surveyed(&url).await;
+    let discovered = surveyed(&url).await;
 
-    assert_eq!(names(&survey)[..2], ["users", "people"]);
+    assert_eq!(names(&discovered)[..2], ["users", "people"]);
     for absent in ["broken", "notes_data", "sqlite_schema"] {
-        assert!(!names(&survey).contains(&absent), "{absent} is no table to choose");
+        assert!(!names(&discovered).contains(&absent), "{absent} is no table to choose");
     }
-    let users = offer(&survey, "users");
+    let users = offer(&discovered, "users");
     assert_eq!((users.kind, users.estimated_rows), (TableKind::Table, Some(7)));
     assert_eq!(users.withheld, ["encrypted_password", "reset_password_token"]);
     let cells = ["7", "Ada", "ada@example.com", "admin", "2026-01-02T03:04:05"];
     assert_eq!(newest(&url, users).await, some(&cells));
-    assert_eq!((of_bytes(users), of_bytes(offer(&survey, "packed"))), (vec![], vec!["id", "face"]));
-    newest(&url, offer(&survey, "\"odd \"\"name\"\"\"")).await;
+    assert_eq!((of_bytes(users), of_bytes(offer(&discovered, "packed"))), (vec![], vec!["id", "face"]));
+    newest(&url, offer(&discovered, "\"odd \"\"name\"\"\"")).await;
 
     let error = refused("sqlite:///no/such/file.sqlite", None).await;
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
