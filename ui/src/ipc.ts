@@ -90,7 +90,7 @@ const BY_ITSELF: MovePrompt = { again: false, retype: true };
 const BY_AGENT: MovePrompt = { again: true, retype: true };
 const IN_FORM: MovePrompt = { again: true, retype: false };
 
-// Highlights
+// Reading
 
 export const consoleState = () => call<ConsoleState>("console_state");
 /** Why the keyring cannot be used; `null` when it can. */

@@ -439,7 +439,7 @@ impl Console {
     }
 
     /// The tables of a database that a form names, before anything of it is saved. There is one form: a newer
-    /// discovered takes an older one's place.
+    /// one takes an older one's place.
     pub async fn discover_tables(
         &self,
         id: Option<&str>,
@@ -457,7 +457,7 @@ impl Console {
         }
     }
 
-    /// A few users of the table that a form names, in the columns that it names; as with [`Self::discovered`], a
+    /// A few users of the table that a form names, in the columns that it names; as with [`Self::discover_tables`], a
     /// newer one takes an older one's place.
     pub async fn preview(
         &self,

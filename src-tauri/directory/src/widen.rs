@@ -1,5 +1,5 @@
 //! What to search for instead, where a search found nobody: nearby words that exist, and the next wider searches, each
-//! with how many it finds. ParsedQuery for after an empty page, never on the way to one.
+//! with how many it finds. Asked for after an empty page, never on the way to one.
 //!
 //! Everything here is a search like any other, for a page of rows: none reads a large table.
 

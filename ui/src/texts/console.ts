@@ -81,8 +81,8 @@ export const console = {
     sort: "Sort anyway",
     again: "Retry",
     dismiss: "Dismiss",
-    under: (seconds: string) => `Highlights all rows: up to ${seconds} s`,
-    progress: "Highlights all rows",
+    under: (seconds: string) => `Reading all rows: up to ${seconds} s`,
+    progress: "Reading all rows",
   },
   empty: {
     notFoundYet: (query: string) => `No users match “${query}” yet`,

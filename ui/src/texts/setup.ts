@@ -176,7 +176,7 @@ export const setup = {
     view: "View",
     views: { form: "Form", file: "File" },
     open: "Open a file…",
-    loading: "Highlights the connection…",
+    loading: "Reading the connection…",
     file: "Connection file",
     fileHint: "TOML, exactly as saved. Comments are kept. Don't put secrets here.",
     application: "Application",
@@ -235,7 +235,7 @@ export const setup = {
     },
     look: {
       choose: (field: string) => `Choose: ${field}`,
-      asking: "Highlights the tables…",
+      asking: "Reading the tables…",
       known: (n: number) => `${count(n, "table", "tables")} to choose from, most likely first.`,
       leftOut: (n: number) =>
         `${count(n, "more table is", "more tables are")} not listed. Type its name to use one.`,
@@ -278,7 +278,7 @@ export const setup = {
     },
     preview: {
       title: "Preview",
-      asking: "Highlights a few users…",
+      asking: "Reading a few users…",
       users: (n: string, exact: boolean) => `${exact ? "" : "≈ "}${n} users`,
       empty: "The table has no rows yet.",
       hidden: "This database user can't see any rows.",

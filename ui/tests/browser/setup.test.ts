@@ -366,7 +366,7 @@ const views: View[] = [
     go: async (page) => {
       await typedUrl(page);
       await page.clock.runFor(300);
-      await page.getByText("Highlights the tables…").waitFor();
+      await page.getByText("Reading the tables…").waitFor();
     },
   },
   {
@@ -810,7 +810,7 @@ const views: View[] = [
       prepare: (fake) => {
         fake.keyring = {
           code: "vault_unavailable",
-          message: "No keyring answers: there is no Secret SearchCoverage on this session's D-Bus.",
+          message: "No keyring answers: there is no Secret Service on this session's D-Bus.",
           hint: "Install gnome-keyring or KWallet and log in again.",
           statement: null,
           details: null,

@@ -245,7 +245,7 @@ describe("a new connection", () => {
     await nameDatabase("postgres://readonly@other.example/acme");
     await waitFor(() => expect(held.waiting()).toBe(2));
     held.release();
-    await screen.findByText("Highlights the tables…");
+    await screen.findByText("Reading the tables…");
     expect(screen.queryByText(/tables to choose from/)).toBeNull();
     fake.survey = { ...survey, tables: survey.tables.slice(0, 2) };
     held.release();

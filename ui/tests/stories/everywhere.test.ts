@@ -47,8 +47,8 @@ describe("searching everywhere", () => {
     await screen.findByText(/Not searched/);
     const held = fake.hold("search_users");
     await user.keyboard("{Control>}{Shift>}F{/Shift}{/Control}");
-    expect(await screen.findByRole("progressbar", { name: "Highlights all rows" })).toBeInTheDocument();
-    expect(screen.getByText("Highlights all rows: up to 3 s")).toBeInTheDocument();
+    expect(await screen.findByRole("progressbar", { name: "Reading all rows" })).toBeInTheDocument();
+    expect(screen.getByText("Reading all rows: up to 3 s")).toBeInTheDocument();
     await user.keyboard("{Escape}");
     expect(screen.queryByRole("progressbar")).toBeNull();
     held.stop();

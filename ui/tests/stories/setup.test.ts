@@ -126,7 +126,7 @@ describe("a secret that is asked for", () => {
   test("is kept for this run where there is no keyring, and says why", async () => {
     fake.keyring = {
       code: "vault_unavailable",
-      message: "There is no Secret SearchCoverage on this D-Bus.",
+      message: "There is no Secret Service on this D-Bus.",
       hint: "Install gnome-keyring.",
       statement: null,
       details: null,
@@ -135,7 +135,7 @@ describe("a secret that is asked for", () => {
     };
     await ask();
     const dialog = within(await screen.findByRole("dialog"));
-    expect(dialog.getByText(/There is no Secret SearchCoverage on this D-Bus\./)).toBeInTheDocument();
+    expect(dialog.getByText(/There is no Secret Service on this D-Bus\./)).toBeInTheDocument();
     await user.type(await field(), "s3cret");
     await user.click(dialog.getByRole("button", { name: "Until I quit" }));
     await closed();

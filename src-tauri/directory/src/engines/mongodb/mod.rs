@@ -43,7 +43,7 @@ use crate::sql::dialect::{Fetched, the_one};
 
 /// Looking around takes milliseconds; a server that needs longer is in trouble.
 pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
-/// ReadTx a document and comparing it costs what so many rows of a table cost. A cautious guess, not a
+/// Reading a document and comparing it costs what so many rows of a table cost. A cautious guess, not a
 /// measurement: a question that nothing serves reads the collection up to six times over, and 31,000 documents
 /// took longer than 300 ms on two busy cores.
 const ROWS_PER_DOCUMENT: u64 = 10;

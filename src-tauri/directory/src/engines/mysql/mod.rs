@@ -45,7 +45,7 @@ use crate::sql::executor;
 use crate::sql::executor::SqlExecutor;
 use crate::sql::values;
 
-/// ReadTx the catalogue takes milliseconds; a server that needs longer is in trouble.
+/// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// Counting is a nicety: rows and time it may take.
 const COUNTED_ROWS: u64 = 100_000;

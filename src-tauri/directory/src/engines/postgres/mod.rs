@@ -45,7 +45,7 @@ use crate::sql::executor::SqlExecutor;
 use crate::sql::list::Step;
 use crate::sql::values;
 
-/// ReadTx the catalogue takes milliseconds; a server that needs longer is in trouble.
+/// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// An index that finds few rows has them by then, on one connection.
 const HEAD_START: Duration = Duration::from_millis(2);
