@@ -33,7 +33,7 @@ use crate::directory::{
 };
 use crate::error::{Code, Error, Result, SecretName};
 use crate::home::Home;
-use crate::impersonation::{self, Grounds, Impersonations, Request};
+use crate::impersonation::{self, Grounds, ImpersonationRequest, Impersonations};
 use crate::introspection::{self, DirectoryDraft, Preview};
 use crate::latest_only::{LatestOnly, taken_over};
 use crate::notice::{ConnectionList, Notice, Notices, Toast, WakingDirectory};
@@ -654,7 +654,7 @@ impl Console {
         reason: &str,
         given: Map<String, Value>,
     ) -> Result<SessionView> {
-        let request = Request { reason: reason.to_owned(), given, ..self.request(id, user) };
+        let request = ImpersonationRequest { reason: reason.to_owned(), given, ..self.request(id, user) };
         self.impersonations.begin(request).await
     }
 
@@ -668,8 +668,8 @@ impl Console {
         self.impersonations.form(&self.request(id, user), change).await
     }
 
-    fn request(&self, id: &str, user: &str) -> Request {
-        Request {
+    fn request(&self, id: &str, user: &str) -> ImpersonationRequest {
+        ImpersonationRequest {
             connection: id.to_owned(),
             user: user.to_owned(),
             reason: String::new(),

@@ -42,11 +42,11 @@ pub(crate) struct Directories {
     /// Reaches those who wait for a connection's database, to tell them that they need not. By its id.
     impatience: Mutex<HashMap<String, Arc<Notify>>>,
     /// By the connection's id.
-    all: Mutex<HashMap<String, Arc<Opening>>>,
+    all: Mutex<HashMap<String, Arc<OpeningDirectory>>>,
 }
 
 /// A directory that is open, or about to be.
-struct Opening {
+struct OpeningDirectory {
     connection: Arc<Connection>,
     directory: OnceCell<Arc<OpenDirectory>>,
 }
@@ -68,7 +68,7 @@ impl Directories {
                 Arc::clone(kept)
             } else {
                 let id = connection.id.clone();
-                let opening = Arc::new(Opening { connection, directory: OnceCell::new() });
+                let opening = Arc::new(OpeningDirectory { connection, directory: OnceCell::new() });
                 all.insert(id, Arc::clone(&opening));
                 opening
             }
@@ -116,7 +116,7 @@ impl Directories {
 
     /// Closes all of them and waits for it.
     pub(crate) async fn close_all(&self) {
-        let all: Vec<Arc<Opening>> = self.all().drain().map(|(_, opening)| opening).collect();
+        let all: Vec<Arc<OpeningDirectory>> = self.all().drain().map(|(_, opening)| opening).collect();
         let mut closing: JoinSet<()> = JoinSet::new();
         for directory in all.iter().filter_map(|opening| opening.directory.get().cloned()) {
             closing.spawn(async move { directory.close().await });
@@ -124,7 +124,7 @@ impl Directories {
         closing.join_all().await;
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<Opening>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<OpeningDirectory>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -52,7 +52,7 @@ pub struct Trial<'a> {
 }
 
 /// What is known before anything is written or sent.
-struct Prepared {
+struct PreparedTest {
     connection: Connection,
     context: Wiped,
     /// The secrets in it, for masking.
@@ -66,7 +66,7 @@ struct Prepared {
 /// says is in the [`Rehearsal`].
 pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Clock) -> Result<Rehearsal> {
     // Whoever stops it waits neither for a keyring's prompt nor for a database.
-    let Prepared { connection, context, secrets, begun } = tokio::select! {
+    let PreparedTest { connection, context, secrets, begun } = tokio::select! {
         biased;
         () = trial.stop.cancelled() => {
             return Err(Error::new(Code::Cancelled, "The trial was stopped before anything was sent."));
@@ -113,7 +113,7 @@ fn abandoned(connection: &Connection, whom: &Subject) -> Error {
     .hint("The application keeps such a session until it expires, or until you end it there. The audit log says so.")
 }
 
-async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prepared> {
+async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<PreparedTest> {
     let connection = Connection::parse(trial.id.unwrap_or(UNSAVED), trial.text, Origin::Own, None)?;
     let connection = connection.with_authority()?;
     let binding = binding(&connection, trial)?;
@@ -155,7 +155,7 @@ async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prep
     let secrets: Vec<SecretString> = secrets.into_iter().map(|(_, secret)| secret).collect();
     sign_in::outline(&connection, &stamped(&context, &connection, clock))?;
     let begun = Entry::begun(clock.now_ms(), session, trial.operator.clone(), subject, REASON);
-    Ok(Prepared { connection, context, secrets, begun })
+    Ok(PreparedTest { connection, context, secrets, begun })
 }
 
 fn stamped(context: &Wiped, connection: &Connection, clock: &Clock) -> Wiped {

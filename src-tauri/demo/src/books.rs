@@ -34,7 +34,7 @@ impl Profile {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Status {
+pub(super) enum InvoiceStatus {
     Paid,
     Open,
     Overdue,
@@ -47,7 +47,7 @@ pub(super) struct Invoice {
     pub client: &'static str,
     pub issued: Date,
     pub due: Date,
-    pub status: Status,
+    pub status: InvoiceStatus,
     pub lines: Vec<Line>,
     /// In the smallest unit of the currency, as all amounts.
     pub net: u64,
@@ -251,11 +251,11 @@ fn invoice(chance: &mut Chance, market: Market, issued: Date, n: u32, today: Dat
     // Clients pay within a month or so, some of them late.
     let paid = issued.saturating_add(Span::new().days(12 + chance.below(40).cast_signed()));
     let status = if paid <= today {
-        Status::Paid
+        InvoiceStatus::Paid
     } else if due < today {
-        Status::Overdue
+        InvoiceStatus::Overdue
     } else {
-        Status::Open
+        InvoiceStatus::Open
     };
     let client = chance.pick(&CLIENTS);
     let number = format!("{}-{n:04}", issued.year());

@@ -14,7 +14,7 @@ pub struct Faults {
     /// The status that `/logout` answers instead of ending the session.
     pub logout: Option<u16>,
     pub logout_delay: Delay,
-    pub same_site: SameSite,
+    pub same_site: CookieSameSite,
     /// `X-Frame-Options` of every answer.
     pub frame_options: Option<String>,
 }
@@ -64,7 +64,7 @@ pub enum Delay {
 
 /// The session cookie's attribute of that name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum SameSite {
+pub enum CookieSameSite {
     #[default]
     Strict,
     Lax,
@@ -73,7 +73,7 @@ pub enum SameSite {
     Absent,
 }
 
-impl SameSite {
+impl CookieSameSite {
     pub(super) fn attribute(self) -> &'static str {
         match self {
             Self::Strict => "; SameSite=Strict",

@@ -27,7 +27,7 @@ use url::Url;
 pub use application::{Application, Options};
 pub use directory_file::write_directory;
 pub use error::{DemoError, Result};
-pub use faults::{Delay, Faults, LoginAnswer, MeAnswer, SameSite};
+pub use faults::{CookieSameSite, Delay, Faults, LoginAnswer, MeAnswer};
 pub use journal::Received;
 
 /// How the secret is called that the demo's connection asks the vault for.

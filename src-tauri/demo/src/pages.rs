@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::application::{Shared, unpoisoned};
-use super::books::{self, Invoice, Line, Market, Profile, Status};
+use super::books::{self, Invoice, InvoiceStatus, Line, Market, Profile};
 use super::customers::Customer;
 use super::sign_in::Support;
 
@@ -128,19 +128,19 @@ impl Visitor {
         render(StatusCode::OK, section, template, &filled, &visitor)
     }
 
-    fn rows(&self, today: Date) -> Vec<Row> {
+    fn rows(&self, today: Date) -> Vec<TableRow> {
         books::invoices(&self.customer, today).iter().map(|invoice| self.row(invoice)).collect()
     }
 
     /// An invoice with its amounts and dates as people read them.
-    fn row(&self, invoice: &Invoice) -> Row {
+    fn row(&self, invoice: &Invoice) -> TableRow {
         let line = |line: &Line| LineRow {
             what: line.what,
             quantity: line.quantity,
             each: self.market.money(line.each),
             amount: self.market.money(line.amount),
         };
-        Row {
+        TableRow {
             number: invoice.number.clone(),
             client: invoice.client,
             issued: day(invoice.issued),
@@ -155,12 +155,12 @@ impl Visitor {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct TableRow {
     number: String,
     client: &'static str,
     issued: String,
     due: String,
-    status: Status,
+    status: InvoiceStatus,
     lines: Vec<LineRow>,
     net: String,
     vat: String,
@@ -177,7 +177,7 @@ struct LineRow {
 
 async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
     let all = books::invoices(&visitor.customer, shared.today);
-    let with = |status: Status| {
+    let with = |status: InvoiceStatus| {
         let these: Vec<&Invoice> = all.iter().filter(|invoice| invoice.status == status).collect();
         let total = these.iter().map(|invoice| invoice.total).sum();
         json!({ "count": these.len(), "total": visitor.market.money(total) })
@@ -187,12 +187,12 @@ async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Respon
         Err(answer) => return answer,
     };
     let (months, most) = months(&all, visitor.market, shared.today);
-    let latest: Vec<Row> = all.iter().take(6).map(|invoice| visitor.row(invoice)).collect();
+    let latest: Vec<TableRow> = all.iter().take(6).map(|invoice| visitor.row(invoice)).collect();
     let content = json!({
         "sent": all.len(),
-        "open": with(Status::Open),
-        "overdue": with(Status::Overdue),
-        "paid": with(Status::Paid),
+        "open": with(InvoiceStatus::Open),
+        "overdue": with(InvoiceStatus::Overdue),
+        "paid": with(InvoiceStatus::Paid),
         "latest": latest,
         "seats_used": used,
         "seats": books::seats(&visitor.customer.plan, used),
@@ -295,7 +295,7 @@ async fn settings(visitor: Visitor, Query(query): Query<Saved>) -> Response {
 }
 
 #[derive(Deserialize)]
-struct Settings {
+struct SettingsForm {
     profile: String,
 }
 
@@ -303,7 +303,7 @@ struct Settings {
 async fn save_settings(
     State(shared): State<Arc<Shared>>,
     visitor: Visitor,
-    Form(chosen): Form<Settings>,
+    Form(chosen): Form<SettingsForm>,
 ) -> Response {
     let Some(profile) = Profile::named(&chosen.profile) else {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();

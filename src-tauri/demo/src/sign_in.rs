@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::application::{Shared, unpoisoned};
 use super::customers::Customer;
-use super::faults::{LoginAnswer, MeAnswer, SameSite};
+use super::faults::{CookieSameSite, LoginAnswer, MeAnswer};
 use super::journal::{SignedIn, cookies};
 
 /// The cookie that is the session.
@@ -35,10 +35,10 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 
 /// Who is signed in, by the session cookie's value.
 #[derive(Default)]
-pub(super) struct Sessions(Mutex<HashMap<String, Session>>);
+pub(super) struct Sessions(Mutex<HashMap<String, DemoSession>>);
 
 #[derive(Clone)]
-pub(super) struct Session {
+pub(super) struct DemoSession {
     pub user: i64,
     pub by: Support,
     began: Instant,
@@ -53,7 +53,7 @@ pub(super) struct Support {
 
 impl Sessions {
     /// The session that a request's cookie names.
-    pub fn of(&self, headers: &HeaderMap) -> Option<Session> {
+    pub fn of(&self, headers: &HeaderMap) -> Option<DemoSession> {
         let key = cookies(headers).remove(SESSION)?;
         unpoisoned(&self.0).get(&key).filter(|session| session.began.elapsed() < LIFETIME).cloned()
     }
@@ -62,7 +62,7 @@ impl Sessions {
         let key = Uuid::new_v4().simple().to_string();
         let mut sessions = unpoisoned(&self.0);
         sessions.retain(|_, session| session.began.elapsed() < LIFETIME);
-        sessions.insert(key.clone(), Session { user, by, began: Instant::now() });
+        sessions.insert(key.clone(), DemoSession { user, by, began: Instant::now() });
         key
     }
 
@@ -149,7 +149,7 @@ async fn find(shared: &Shared, id: i64) -> Result<Option<Customer>, Response> {
     shared.customers.find(id).await.map_err(|_| refuse(500, "The users cannot be read."))
 }
 
-fn begin_cookies(key: &str, same_site: SameSite) -> [(header::HeaderName, String); 3] {
+fn begin_cookies(key: &str, same_site: CookieSameSite) -> [(header::HeaderName, String); 3] {
     let seconds = LIFETIME.as_secs();
     let expires = http_date(Timestamp::now() + SignedDuration::from_secs(seconds.cast_signed()));
     let api = Uuid::new_v4().simple();

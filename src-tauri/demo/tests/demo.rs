@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use understudy_core::connection::ConnectionFile;
 use understudy_demo::{
-    Application, Delay, Demo, LoginAnswer, MeAnswer, Options, SameSite, connection_text, write_directory,
+    Application, CookieSameSite, Delay, Demo, LoginAnswer, MeAnswer, Options, connection_text,
+    write_directory,
 };
 
 const TODAY: Date = date(2026, 11, 23);
@@ -395,13 +396,13 @@ async fn logins_fail_in_every_way_that_can_be_asked_for() {
 
     stage.application.set(|faults| {
         faults.login = LoginAnswer::Usual;
-        faults.same_site = SameSite::None;
+        faults.same_site = CookieSameSite::None;
         faults.frame_options = Some("DENY".to_owned());
     });
     let answer = stage.login(&body).await;
     assert!(set_cookies(&answer)[0].ends_with("SameSite=None"));
     assert_eq!(answer.headers()["x-frame-options"], "DENY");
-    stage.application.set(|faults| faults.same_site = SameSite::Absent);
+    stage.application.set(|faults| faults.same_site = CookieSameSite::Absent);
     assert!(!set_cookies(&stage.login(&body).await)[0].contains("SameSite"));
 }
 

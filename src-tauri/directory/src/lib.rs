@@ -39,7 +39,7 @@ pub use self::query::closest::closest;
 pub use self::query::{
     Chip, Fault, Highlights, Suggestion, UnknownColumn, complete, completed_column, filter_by, reading,
 };
-pub use self::reach::hosts::{Hosts, Wanted};
+pub use self::reach::hosts::{Hosts, TargetServer};
 pub use self::reach::password_source::{PasswordSource, PasswordSourceError};
 pub use self::reach::tunnel_folder::sweep as sweep_tunnel_folders;
 pub use self::reach::waking::{TellWaking, telling};

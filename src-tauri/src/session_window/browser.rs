@@ -17,7 +17,7 @@ use url::{Origin, Url};
 use super::blocked::Blocked;
 use super::desk::{self, Desk};
 use super::stage::{Open, Ready, Stage};
-use super::window::{Page, build, place, proxy_config, take_page, with_page};
+use super::window::{PageView, build, place, proxy_config, take_page, with_page};
 use super::{SessionWindows, failed, gone, lock, platform};
 
 /// A desk is a local page: if it has not loaded within this time, it never will.
@@ -232,7 +232,7 @@ impl Browser for SessionWindows {
         let (id, app) = (session.to_owned(), self.app.clone());
         let closed = self
             .on_main(move || {
-                if let Some(Page { view, window, downloads, .. }) = take_page(&id) {
+                if let Some(PageView { view, window, downloads, .. }) = take_page(&id) {
                     downloads.break_off();
                     platform::close_dialogs(&window);
                     platform::forget(&app, &id, view);
@@ -292,7 +292,7 @@ impl SessionWindows {
     async fn on_page<T: Send + 'static>(
         &self,
         session: &str,
-        work: impl FnOnce(&Page) -> T + Send + 'static,
+        work: impl FnOnce(&PageView) -> T + Send + 'static,
     ) -> Result<T> {
         let id = session.to_owned();
         self.on_main(move || with_page(&id, work)).await?

@@ -33,7 +33,7 @@ pub struct Desk {
 
 /// Told in the place of a page that is gone, with the buttons that help.
 #[derive(Serialize)]
-pub struct Fault {
+pub struct LaunchFault {
     pub title: &'static str,
     pub hint: &'static str,
     /// Names of the buttons; without the first, nothing can be tried again.
@@ -42,7 +42,7 @@ pub struct Fault {
 }
 
 /// The page's web process crashed, was killed, or ran out of memory.
-pub const PAGE_ENDED: Fault = Fault {
+pub const PAGE_ENDED: LaunchFault = LaunchFault {
     title: "This page stopped working",
     hint: "Its process ended unexpectedly. Reload the page, or end the session to sign out.",
     retry: Some("Reload"),
@@ -50,7 +50,7 @@ pub const PAGE_ENDED: Fault = Fault {
 };
 
 /// WebKit's network process, which kept the cookies, is another one now.
-pub const COOKIES_LOST: Fault = Fault {
+pub const COOKIES_LOST: LaunchFault = LaunchFault {
     title: "This session's cookies are gone",
     hint: "The network process that kept them ended unexpectedly, so you are no longer signed in here. End the \
            session and open it again. The application may keep its own session until it expires.",
@@ -60,7 +60,7 @@ pub const COOKIES_LOST: Fault = Fault {
 
 /// What a desk reports.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Report {
+pub enum LaunchReport {
     /// It can send now.
     Ready,
     /// It was opened under a service worker of a page, which is removed by now: another desk is free of it.
@@ -103,7 +103,7 @@ impl Desk {
     }
 
     /// A desk that says what became of the page in whose place it stands.
-    pub fn of_fault(origin: &Origin, fault: &Fault) -> Self {
+    pub fn of_fault(origin: &Origin, fault: &LaunchFault) -> Self {
         let first = format!("understudy.fault({})", script_json(fault));
         Self::made(origin.ascii_serialization(), fault.title.to_owned(), String::new(), &first)
     }
@@ -125,15 +125,15 @@ impl Desk {
 }
 
 /// Understands a navigation as a report of the desk with this nonce; `None` when it is anything else.
-pub fn report(url: &str, nonce: &str) -> Option<Report> {
+pub fn report(url: &str, nonce: &str) -> Option<LaunchReport> {
     let rest = url.strip_prefix(SCHEME)?.strip_prefix(':')?.strip_prefix(nonce)?.strip_prefix('/')?;
     let (what, payload) = rest.split_once('#').unwrap_or((rest, ""));
     match what {
-        "ready" => Some(Report::Ready),
-        "covered" => Some(Report::Covered),
-        "retry" => Some(Report::Retry),
-        "renew" => Some(Report::Renew),
-        "close" => Some(Report::Close),
+        "ready" => Some(LaunchReport::Ready),
+        "covered" => Some(LaunchReport::Covered),
+        "retry" => Some(LaunchReport::Retry),
+        "renew" => Some(LaunchReport::Renew),
+        "close" => Some(LaunchReport::Close),
         _ => {
             let id = what.strip_prefix("answer/")?.parse().ok()?;
             let json = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
@@ -144,7 +144,7 @@ pub fn report(url: &str, nonce: &str) -> Option<Report> {
                 Reported::TimedOut { .. } => Err(Unanswered::TimedOut),
                 Reported::Failed { failed } => Err(Unanswered::Failed(failed)),
             };
-            Some(Report::Answer(id, answer))
+            Some(LaunchReport::Answer(id, answer))
         }
     }
 }
@@ -231,7 +231,7 @@ mod tests {
         assert_ne!(one.nonce, other.nonce);
         assert_ne!(one.base, other.base, "a page that is left cannot know where the next one is");
         let report_of = |nonce: &str| format!("{SCHEME}:{nonce}/close");
-        assert_eq!(report(&report_of(&one.nonce), &one.nonce), Some(Report::Close));
+        assert_eq!(report(&report_of(&one.nonce), &one.nonce), Some(LaunchReport::Close));
         assert_eq!(report(&report_of(&other.nonce), &one.nonce), None);
         assert_eq!(report(&report_of(""), &one.nonce), None);
     }
@@ -249,10 +249,10 @@ mod tests {
             let url = format!("{SCHEME}:n/answer/7#{}", BASE64_URL_SAFE_NO_PAD.encode(json.to_string()));
             let headers = vec![("content-type".to_owned(), kind.to_owned())];
             let expected = Answer { status: 401, headers, body: "né <b>".into() };
-            assert_eq!(report(&url, "n"), Some(Report::Answer(7, Ok(expected))));
+            assert_eq!(report(&url, "n"), Some(LaunchReport::Answer(7, Ok(expected))));
         }
         let late = format!("{SCHEME}:n/answer/8#{}", BASE64_URL_SAFE_NO_PAD.encode(r#"{"timed_out":true}"#));
-        assert_eq!(report(&late, "n"), Some(Report::Answer(8, Err(Unanswered::TimedOut))));
+        assert_eq!(report(&late, "n"), Some(LaunchReport::Answer(8, Err(Unanswered::TimedOut))));
         assert_eq!(
             report(&format!("{SCHEME}:n/answer/9#???"), "n"),
             None,

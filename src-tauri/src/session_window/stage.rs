@@ -11,7 +11,7 @@ use url::{Origin, Url};
 use wry::ProxyConfig;
 
 use super::blocked::Blocked;
-use super::desk::{self, Desk, Fault, Report};
+use super::desk::{self, Desk, LaunchFault, LaunchReport};
 use super::{Wish, lock};
 
 /// What stands in the page's place.
@@ -140,7 +140,9 @@ impl Open {
 
     /// The application's page may come back where a fault is told: gives its URL.
     pub fn reload_over_fault(&self) -> Option<String> {
-        let Stage::Fault { url: Some(url), is_reloading, .. } = &mut *lock(&self.stage) else { return None };
+        let Stage::Fault { url: Some(url), is_reloading, .. } = &mut *lock(&self.stage) else {
+            return None;
+        };
         *is_reloading = true;
         Some(url.clone())
     }
@@ -157,7 +159,7 @@ impl Open {
     }
 
     /// Has a page of ours stand where the application's was, at `url`.
-    pub fn put_fault(&self, fault: &Fault, url: String) -> (Desk, Option<String>) {
+    pub fn put_fault(&self, fault: &LaunchFault, url: String) -> (Desk, Option<String>) {
         let desk = Desk::of_fault(&self.blocked.origin, fault);
         let again = fault.retry.is_some().then(|| url.clone());
         *lock(&self.stage) = Stage::Fault { desk: desk.clone(), url: again, is_reloading: false };
@@ -186,10 +188,10 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
         Stage::Application { .. } | Stage::Link { .. } => is_of_page(url),
         Stage::Fault { desk, is_reloading, .. } => {
             match desk::report(url, &desk.nonce) {
-                Some(Report::Retry) => {
+                Some(LaunchReport::Retry) => {
                     let _ = open.wishes.send(Wish::Reload(open.session.clone()));
                 }
-                Some(Report::Close) => {
+                Some(LaunchReport::Close) => {
                     let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
                 }
                 Some(_) => {}
@@ -199,25 +201,25 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
         }
         Stage::Desk { desk, .. } => {
             match desk::report(url, &desk.nonce) {
-                Some(Report::Ready) => {
+                Some(LaunchReport::Ready) => {
                     open.falls.store(0, Ordering::Relaxed);
                     open.ready.send_replace(Ready::Yes);
                 }
-                Some(Report::Covered) => {
+                Some(LaunchReport::Covered) => {
                     open.ready.send_replace(Ready::Covered);
                 }
-                Some(Report::Answer(id, answer)) => {
+                Some(LaunchReport::Answer(id, answer)) => {
                     if let Some(waiting) = lock(&open.answers).remove(&id) {
                         let _ = waiting.send(answer);
                     }
                 }
-                Some(Report::Retry) => {
+                Some(LaunchReport::Retry) => {
                     let _ = open.wishes.send(Wish::Retry(open.session.clone()));
                 }
-                Some(Report::Renew) => {
+                Some(LaunchReport::Renew) => {
                     let _ = open.wishes.send(Wish::Renew(open.session.clone()));
                 }
-                Some(Report::Close) => {
+                Some(LaunchReport::Close) => {
                     let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
                 }
                 // The desk itself comes as a load of its base; a page that is being left goes nowhere any more.

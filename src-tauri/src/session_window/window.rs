@@ -28,7 +28,7 @@ use crate::CONSOLE;
 use crate::revival::revive;
 
 /// What only the main thread may touch.
-pub(super) struct Page {
+pub(super) struct PageView {
     pub view: WebView,
     pub window: WebviewWindow,
     pub downloads: Rc<Downloads>,
@@ -54,7 +54,7 @@ pub(super) enum Heard {
 
 thread_local! {
     /// The pages, by session; filled on the main thread only.
-    static PAGES: RefCell<HashMap<String, Page>> = RefCell::default();
+    static PAGES: RefCell<HashMap<String, PageView>> = RefCell::default();
 }
 
 /// Builds a session's window with its desk. Main thread only.
@@ -83,7 +83,7 @@ impl EmptyWindow {
         self.0.as_ref().expect("only what fills it takes it out")
     }
 
-    fn fill(mut self, fill: impl FnOnce(WebviewWindow) -> Page) -> Page {
+    fn fill(mut self, fill: impl FnOnce(WebviewWindow) -> PageView) -> PageView {
         fill(self.0.take().expect("it is filled once"))
     }
 }
@@ -129,7 +129,7 @@ fn fill(
     platform::load_desk(&view, desk, None)?;
     window.show().map_err(failed)?;
     view.focus().map_err(failed)?;
-    let page = empty.fill(|window| Page { view, window, downloads, open: Arc::clone(open) });
+    let page = empty.fill(|window| PageView { view, window, downloads, open: Arc::clone(open) });
     PAGES.with_borrow_mut(|pages| pages.insert(session.id.clone(), page));
     Ok(())
 }
@@ -182,7 +182,7 @@ pub fn network_ended(app: &AppHandle) {
     });
 }
 
-fn load(page: &Page, desk: &Desk, of: Option<&str>) {
+fn load(page: &PageView, desk: &Desk, of: Option<&str>) {
     platform::set_inspectable(&page.view, false);
     if let Err(error) = platform::load_desk(&page.view, desk, of) {
         tracing::warn!("{error}");
@@ -230,12 +230,12 @@ pub(super) fn proxy_config(url: &Url) -> Option<ProxyConfig> {
     }
 }
 
-pub(super) fn with_page<T>(session: &str, work: impl FnOnce(&Page) -> T) -> Result<T> {
+pub(super) fn with_page<T>(session: &str, work: impl FnOnce(&PageView) -> T) -> Result<T> {
     PAGES.with_borrow(|pages| pages.get(session).map(work)).ok_or_else(gone)
 }
 
 /// Takes a page out, to be closed. Main thread only.
-pub(super) fn take_page(session: &str) -> Option<Page> {
+pub(super) fn take_page(session: &str) -> Option<PageView> {
     PAGES.with_borrow_mut(|pages| pages.remove(session))
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 
 /// Identifies the file independently of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identity {
+struct LogFile {
     device: u64,
     number: u64,
 }
@@ -20,14 +20,14 @@ struct Identity {
 #[derive(Debug)]
 pub(super) struct Held {
     path: PathBuf,
-    open: Mutex<Open>,
+    open: Mutex<OpenEntry>,
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenEntry {
     pool: SqlitePool,
     /// `None` where the system does not let an open file be moved.
-    identity: Option<Identity>,
+    identity: Option<LogFile>,
     /// Another file was found in its place, and that has not been reported yet.
     was_replaced: bool,
 }
@@ -36,7 +36,7 @@ impl Held {
     /// Opens the file, or begins one.
     pub(super) async fn open(path: &Path) -> Result<Self> {
         let pool = file::open(path).await?;
-        let open = Open { pool, identity: identity(path), was_replaced: false };
+        let open = OpenEntry { pool, identity: identity(path), was_replaced: false };
         Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
     }
 
@@ -72,14 +72,14 @@ impl Held {
 }
 
 #[cfg(unix)]
-fn identity(path: &Path) -> Option<Identity> {
+fn identity(path: &Path) -> Option<LogFile> {
     use std::os::unix::fs::MetadataExt;
     let meta = std::fs::metadata(path).ok()?;
-    Some(Identity { device: meta.dev(), number: meta.ino() })
+    Some(LogFile { device: meta.dev(), number: meta.ino() })
 }
 
 /// Elsewhere SQLite opens the file in a way that prevents moving or removing it.
 #[cfg(not(unix))]
-fn identity(_: &Path) -> Option<Identity> {
+fn identity(_: &Path) -> Option<LogFile> {
     None
 }

@@ -39,13 +39,13 @@ const INLINE: usize = 100;
 /// TOML cannot: a null, or a whole number beyond 64 bits with a sign.
 pub fn write_into(text: Option<&str>, file: &ConnectionFile) -> Result<String> {
     let Some(text) = text.filter(|text| !without_bom(text).trim().is_empty()) else {
-        return Ok(Wanted::new(file)?.fresh());
+        return Ok(WantedEdit::new(file)?.fresh());
     };
     let current = as_json(&read_file("the text", text)?);
     let mut exact = as_json(file);
     keep_large(&current, &mut exact);
     let exact: ConnectionFile = serde_json::from_value(exact).map_err(Error::internal)?;
-    let wanted = Wanted::new(&exact)?;
+    let wanted = WantedEdit::new(&exact)?;
     if current == wanted.json {
         return Ok(text.to_owned());
     }
@@ -64,12 +64,12 @@ pub fn write_into(text: Option<&str>, file: &ConnectionFile) -> Result<String> {
 }
 
 /// What is to be written: as JSON to compare, as TOML in the order of the types to take from.
-struct Wanted {
+struct WantedEdit {
     json: Json,
     items: DocumentMut,
 }
 
-impl Wanted {
+impl WantedEdit {
     fn new(file: &ConnectionFile) -> Result<Self> {
         let json = as_json(file);
         // TOML's serialiser would leave a null out, and then the form would not say what is sent.

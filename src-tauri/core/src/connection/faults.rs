@@ -14,21 +14,21 @@ const TOLD: usize = 20;
 const MOST: usize = 500;
 
 /// The faults of one file, and where its keys are.
-pub(super) struct Faults<'text> {
+pub(super) struct KeyFaults<'text> {
     file: String,
     text: &'text str,
     /// Key in full (`sign_in.body.ids[0]`) → byte offset of its value.
     places: BTreeMap<String, usize>,
-    found: Vec<Fault>,
+    found: Vec<KeyFault>,
 }
 
-struct Fault {
+struct KeyFault {
     offset: usize,
     key: String,
     what: String,
 }
 
-impl<'text> Faults<'text> {
+impl<'text> KeyFaults<'text> {
     /// `file` is the name that people know the file by.
     pub(super) fn new(file: impl Into<String>, text: &'text str) -> Self {
         Self { file: file.into(), text, places: BTreeMap::new(), found: Vec::new() }
@@ -56,7 +56,7 @@ impl<'text> Faults<'text> {
 
     /// A fault at a byte offset; the key may be empty.
     pub(super) fn add_at(&mut self, offset: usize, key: &str, what: impl Into<String>) {
-        self.found.push(Fault { offset, key: key.to_owned(), what: what.into() });
+        self.found.push(KeyFault { offset, key: key.to_owned(), what: what.into() });
     }
 
     /// There are so many that looking for more is a waste.
@@ -79,7 +79,7 @@ impl<'text> Faults<'text> {
         Error::new(Code::ConnectionInvalid, lines.join("\n")).faults(faults)
     }
 
-    fn locate(&self, fault: &Fault) -> FileFault {
+    fn locate(&self, fault: &KeyFault) -> FileFault {
         let before = self.text.get(..fault.offset).unwrap_or(self.text);
         let count = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
         FileFault {

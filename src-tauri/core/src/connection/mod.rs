@@ -29,8 +29,8 @@ use crate::error::{Error, FileFault};
 pub use crate::directory::{DirectoryConfig, SshConfig, UuidBytes};
 pub use edit::write_into;
 pub use parse::{
-    Capture, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, Network, Place, Policy,
-    Recipe, Request, SignIn, SignOut, Step, StorageItem, Verify, id_for, is_id, read_file,
+    Capture, CapturePlace, Connection, DATABASE_PASSWORD, FOREST_SECRET, Forest, GATEWAY_PASSWORD, Network,
+    Policy, Recipe, Request, SignIn, SignInStep, SignOut, StorageItem, Verify, id_for, is_id, read_file,
 };
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
 pub(crate) use rules::{directory_url_fault, names_a_secret};

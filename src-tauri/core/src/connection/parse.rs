@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::faults::Faults;
+use super::faults::KeyFaults;
 use super::{
     ConnectionFile, ConnectionSummary, DirectoryConfig, Encoding, ForestConfig, Method, Origin, PolicyConfig,
     ReasonRule, rules, shape,
@@ -89,7 +89,7 @@ impl Request {
 pub struct SignIn {
     pub recipe: Recipe,
     /// Sent by the console, before anything else.
-    pub steps: Vec<Step>,
+    pub steps: Vec<SignInStep>,
     /// Of the application: where the session begins and its cookies belong.
     pub origin: ::url::Origin,
     /// For each of the application's answers.
@@ -148,7 +148,7 @@ pub struct Forest {
 
 /// One request that the console sends.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct SignInStep {
     /// For people; may be empty.
     pub name: String,
     pub request: Request,
@@ -163,14 +163,14 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
     pub name: String,
-    pub place: Place,
+    pub place: CapturePlace,
     /// What stands there is a JWT, and this claim of it is meant.
     pub claim: Option<String>,
 }
 
 /// Where a value stands in an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum CapturePlace {
     /// RFC 6901.
     Json(String),
     Cookie(String),
@@ -186,7 +186,7 @@ pub struct SignOut {
     /// The session's window sends it.
     pub request: Option<Request>,
     /// The console sends them after that.
-    pub steps: Vec<Step>,
+    pub steps: Vec<SignInStep>,
 }
 
 /// Who am I now?
@@ -238,7 +238,7 @@ impl Connection {
         }
         let name = path.as_deref().and_then(std::path::Path::file_name);
         let name = name.map_or_else(|| format!("{id}.toml"), |name| name.to_string_lossy().into_owned());
-        let mut faults = Faults::new(name, without_bom(text));
+        let mut faults = KeyFaults::new(name, without_bom(text));
         let Some(file) = shape::read(without_bom(text), &mut faults) else {
             return Err(faults.into_error());
         };
@@ -355,7 +355,7 @@ impl Connection {
 /// Reads a file for the form: keys and types have to be right, but not yet what they mean.
 /// `name` is what people know the file by.
 pub fn read_file(name: &str, text: &str) -> Result<ConnectionFile> {
-    let mut faults = Faults::new(name, without_bom(text));
+    let mut faults = KeyFaults::new(name, without_bom(text));
     shape::read(without_bom(text), &mut faults).ok_or_else(|| faults.into_error())
 }
 
@@ -425,7 +425,7 @@ fn user_fields(part: &DirectoryConfig) -> Vec<String> {
 pub(super) struct Parts<'a> {
     pub(super) id: &'a str,
     fields: Vec<String>,
-    pub(super) faults: Faults<'a>,
+    pub(super) faults: KeyFaults<'a>,
 }
 
 impl Parts<'_> {

@@ -4,9 +4,9 @@
 use serde_json::Value;
 use url::Url;
 
-use super::faults::Faults;
+use super::faults::KeyFaults;
 use super::{DirectoryConfig, Method, Network, NetworkConfig, SshConfig};
-use crate::directory::{Hosts, SQLITE_URL, Wanted};
+use crate::directory::{Hosts, SQLITE_URL, TargetServer};
 use crate::template::{Scope, Template};
 
 /// Header fields that a page's `fetch` does not set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
@@ -57,7 +57,7 @@ const SECRET_NAMES: &[&str] = &[
 ];
 
 /// `[directory]`. `id` is the connection's, for the command that stores the password.
-pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut Faults) {
+pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults) {
     let named = [("table", Some(&part.table)), ("id", Some(&part.id))].into_iter().chain(
         [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)]
             .map(|(key, value)| (key, value.as_ref())),
@@ -100,7 +100,7 @@ pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut Faults) {
 }
 
 /// `[network]`.
-pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut Faults) -> Network {
+pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut KeyFaults) -> Network {
     let Some(part) = part else { return Network::default() };
     let proxy = part.proxy.as_ref().and_then(|text| {
         let url = Url::parse(text).ok().filter(|url| {
@@ -139,7 +139,7 @@ pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut Faults) -> Netw
 }
 
 /// What `ssh` gets as an argument must not be one of its options, nor mean anything but itself.
-fn ssh_part(ssh: &SshConfig, faults: &mut Faults) {
+fn ssh_part(ssh: &SshConfig, faults: &mut KeyFaults) {
     let odd = |text: &str| {
         text.is_empty()
             || text.starts_with('-')
@@ -241,7 +241,7 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
     if named.wanted.is_none() {
         return Some(format!(
             "says a target_session_attrs that this version of Understudy does not know; it knows {}",
-            Wanted::WORDS.map(|(word, _)| word).join(", ")
+            TargetServer::WORDS.map(|(word, _)| word).join(", ")
         ));
     }
     said_twice(rest)
@@ -325,7 +325,7 @@ const CLIENTS_HEADERS: &[&str] =
     &["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 /// A header field's name and value, as far as they are known from the file.
-pub(super) fn header(key: &str, name: &str, value: &str, sender: Sender, faults: &mut Faults) {
+pub(super) fn header(key: &str, name: &str, value: &str, sender: Sender, faults: &mut KeyFaults) {
     // RFC 9110, 5.6.2: token.
     let is_token = !name.is_empty()
         && name.chars().all(|char| char.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(char));
@@ -359,14 +359,14 @@ pub(super) fn header(key: &str, name: &str, value: &str, sender: Sender, faults:
 }
 
 /// A GET or a body: `fetch` refuses both together.
-pub(super) fn body_allowed(key: &str, method: Method, has_body: bool, faults: &mut Faults) {
+pub(super) fn body_allowed(key: &str, method: Method, has_body: bool, faults: &mut KeyFaults) {
     if has_body && method == Method::Get {
         faults.add(key, "a GET request cannot have a body; use POST, or put the values into the URL");
     }
 }
 
 /// A form holds names and plain values.
-pub(super) fn form_body(key: &str, body: Option<&Value>, faults: &mut Faults) {
+pub(super) fn form_body(key: &str, body: Option<&Value>, faults: &mut KeyFaults) {
     match body {
         None => {}
         Some(Value::Object(fields)) => {
@@ -388,7 +388,7 @@ pub(super) fn no_secret_in_text(
     value: &str,
     id: &str,
     scope: &Scope,
-    faults: &mut Faults,
+    faults: &mut KeyFaults,
 ) {
     let scheme = value.split_once(' ').is_some_and(|(scheme, rest)| {
         !rest.trim().is_empty() && ["bearer", "basic"].contains(&scheme.to_lowercase().as_str())
@@ -418,7 +418,7 @@ pub(super) fn no_secret_in_json(
     json: &Value,
     id: &str,
     scope: &Scope,
-    faults: &mut Faults,
+    faults: &mut KeyFaults,
 ) {
     match json {
         Value::String(text) => no_secret_in_text(key, name, text, id, scope, faults),
@@ -437,7 +437,7 @@ pub(super) fn no_secret_in_json(
 }
 
 /// The same for a URL's query, where no secret can stand at all.
-pub(super) fn no_secret_in_query(key: &str, url: &str, faults: &mut Faults) {
+pub(super) fn no_secret_in_query(key: &str, url: &str, faults: &mut KeyFaults) {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let held = query
         .split(['&', '#'])

@@ -9,13 +9,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::ConnectionFile;
-use super::faults::Faults;
+use super::faults::KeyFaults;
 use super::schema::{COLLECTION, SCHEMA};
 use crate::directory::closest;
 use understudy_files::regular_file;
 
 /// The file as it is written; `None` when there are faults.
-pub(super) fn read(text: &str, faults: &mut Faults) -> Option<ConnectionFile> {
+pub(super) fn read(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile> {
     let limit = regular_file::OF_SETTINGS;
     if text.len() as u64 > limit {
         faults.add_at(0, "", format!("is larger than {} KiB; no connection file needs to be", limit >> 10));
@@ -77,7 +77,7 @@ fn deepest_key(text: &str) -> Option<usize> {
 }
 
 /// MongoDB has collections where others have tables: the file may say either, and means the same.
-fn collection_is_table(document: &mut DeTable, faults: &mut Faults) {
+fn collection_is_table(document: &mut DeTable, faults: &mut KeyFaults) {
     let Some(DeValue::Table(directory)) = document.get_mut("directory").map(Spanned::get_mut) else { return };
     let Some(value) = directory.remove(COLLECTION) else { return };
     if directory.contains_key("table") {
@@ -91,7 +91,7 @@ fn collection_is_table(document: &mut DeTable, faults: &mut Faults) {
     directory.insert(Spanned::new(value.span(), "table".into()), value);
 }
 
-fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut Faults) {
+fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut KeyFaults) {
     static NONE: LazyLock<serde_json::Map<String, Value>> = LazyLock::new(serde_json::Map::new);
     let properties = schema["properties"].as_object().unwrap_or(&NONE);
     // A key that is there by a wrong name is not missing as well.
@@ -133,7 +133,7 @@ fn unknown_key(table: &str, name: &str, close: Option<&str>, known: &[&str]) -> 
     format!("this version of Understudy does not know `{name}`; {table} can have {}", known.join(", "))
 }
 
-fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut Faults) {
+fn check(key: &str, value: &Spanned<DeValue>, schema: &Value, faults: &mut KeyFaults) {
     let schema = resolved(schema);
     if let Some(words) = words(schema) {
         return one_of(key, value.get_ref(), &words, faults);
@@ -206,7 +206,7 @@ fn words(schema: &Value) -> Option<Vec<&str>> {
     Some(schema["oneOf"].as_array()?.iter().flat_map(of).collect())
 }
 
-fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut Faults) {
+fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut KeyFaults) {
     let known = words.join(", ");
     let DeValue::String(word) = value else {
         return faults.add(key, format!("has to be one of {known}, in quotes, not {}", kind(value)));
@@ -228,7 +228,7 @@ fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut Faults) {
 }
 
 /// Anything that JSON can hold, as it will be sent as JSON.
-fn json(key: &str, value: &Spanned<DeValue>, faults: &mut Faults) {
+fn json(key: &str, value: &Spanned<DeValue>, faults: &mut KeyFaults) {
     match value.get_ref() {
         DeValue::String(_) | DeValue::Boolean(_) => {}
         DeValue::Integer(number) => {

@@ -9,9 +9,9 @@ use url::{Origin, Url};
 use super::parse::{Parts, SECRETS_IN_URL};
 use super::rules::{self, Sender};
 use super::{
-    Capture, CaptureConfig, ConnectionFile, Encoding, Expected, Forest, ForestConfig, FormFieldKind, Method,
-    Place, Recipe, Request, SignIn, SignInConfig, SignInKind, SignOut, SignOutConfig, Step, StepConfig,
-    StorageConfig, StorageItem, Verify, VerifyConfig, presets,
+    Capture, CaptureConfig, CapturePlace, ConnectionFile, Encoding, Expected, Forest, ForestConfig,
+    FormFieldKind, Method, Recipe, Request, SignIn, SignInConfig, SignInKind, SignInStep, SignOut,
+    SignOutConfig, StepConfig, StorageConfig, StorageItem, Verify, VerifyConfig, presets,
 };
 use crate::template::{Expression, JsonTemplate, Scope, Template};
 
@@ -241,8 +241,8 @@ impl Parts<'_> {
         key: &str,
         parts: &[StepConfig],
         captured: &mut BTreeSet<String>,
-    ) -> Option<Vec<Step>> {
-        let mut steps: Vec<Option<Step>> = Vec::new();
+    ) -> Option<Vec<SignInStep>> {
+        let mut steps: Vec<Option<SignInStep>> = Vec::new();
         for (at, part) in parts.iter().enumerate() {
             let before = steps.last().and_then(Option::as_ref).cloned();
             let step = self.step(&format!("{key}[{at}]"), part, before.as_ref(), captured);
@@ -255,9 +255,9 @@ impl Parts<'_> {
         &mut self,
         key: &str,
         part: &StepConfig,
-        before: Option<&Step>,
+        before: Option<&SignInStep>,
         captured: &mut BTreeSet<String>,
-    ) -> Option<Step> {
+    ) -> Option<SignInStep> {
         let mut url = part.url.clone();
         if let Some(name) = &part.follow {
             if url.is_some() {
@@ -297,7 +297,7 @@ impl Parts<'_> {
         }
         let name = part.name.clone().unwrap_or_default();
         let redirects = part.redirects.unwrap_or(0);
-        Some(Step { name, request: request?, follow: part.follow.clone(), redirects, capture })
+        Some(SignInStep { name, request: request?, follow: part.follow.clone(), redirects, capture })
     }
 
     fn capture(&mut self, key: &str, name: &str, part: &CaptureConfig) -> Option<Capture> {
@@ -315,13 +315,13 @@ impl Parts<'_> {
             );
         }
         let given = [
-            json.map(Place::Json),
-            cookie.map(Place::Cookie),
-            header.map(Place::Header),
-            form.map(Place::Form),
-            link.map(Place::Link),
+            json.map(CapturePlace::Json),
+            cookie.map(CapturePlace::Cookie),
+            header.map(CapturePlace::Header),
+            form.map(CapturePlace::Form),
+            link.map(CapturePlace::Link),
         ];
-        let mut given: Vec<Place> = given.into_iter().flatten().collect();
+        let mut given: Vec<CapturePlace> = given.into_iter().flatten().collect();
         if given.len() != 1 {
             self.faults.add(key, "names one place: `json`, `cookie`, `header`, `form` or `link`");
         }

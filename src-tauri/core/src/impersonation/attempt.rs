@@ -15,7 +15,7 @@ use crate::directories::Opened;
 use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
 use crate::session::Limit;
-use crate::sign_in::{Landed, Redirect, SafeHtml, Verify};
+use crate::sign_in::{Landed, Redirect, SafeHtml, VerifyRequest};
 use crate::{policy, sign_in};
 
 /// The user is signed in, and the log knows it.
@@ -119,7 +119,7 @@ impl Impersonations {
     async fn ask_who(
         &self,
         running: &Arc<Running>,
-        verify: &Verify,
+        verify: &VerifyRequest,
         (mut landed, signed_in_at): (Landed, Option<&Url>),
         context: &Value,
         mut secrets: Vec<SecretString>,

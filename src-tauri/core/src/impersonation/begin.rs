@@ -8,7 +8,9 @@ use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::about::explain;
-use super::{Impersonations, Request, Running, context, quitting, read_user, subject, user_label};
+use super::{
+    ImpersonationRequest, Impersonations, Running, context, quitting, read_user, subject, user_label,
+};
 use crate::audit::{EndCause, Entry};
 use crate::connection::Connection;
 use crate::directories::Opened;
@@ -22,9 +24,9 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 /// One beginning at a time for each user of a connection, so that two quick keystrokes open one window. Nobody else
 /// waits for it.
 #[derive(Default)]
-pub(super) struct LatestOnly(Mutex<HashMap<(String, String), Turn>>);
+pub(super) struct ImpersonationTurns(Mutex<HashMap<(String, String), Turn>>);
 
-impl LatestOnly {
+impl ImpersonationTurns {
     async fn take(&self, connection: &str, user: &str) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,7 +39,7 @@ impl LatestOnly {
 }
 
 /// What is known before anything is written or opened.
-struct Prepared {
+struct PreparedSession {
     connection: Arc<Connection>,
     user: UserLabel,
     context: Value,
@@ -50,7 +52,7 @@ impl Impersonations {
     /// there. The same user of the same connection again: its running session comes to the front.
     ///
     /// Fails with [`Code::Cancelled`] once Understudy is quitting.
-    pub async fn begin(self: &Arc<Self>, request: Request) -> Result<SessionView> {
+    pub async fn begin(self: &Arc<Self>, request: ImpersonationRequest) -> Result<SessionView> {
         // Quitting waits for it.
         let _beginning = self.beginning.token();
         let ready = async {
@@ -75,7 +77,7 @@ impl Impersonations {
     }
 
     /// Reads the user and asks the policy.
-    async fn prepare(&self, request: &Request) -> Result<Prepared> {
+    async fn prepare(&self, request: &ImpersonationRequest) -> Result<PreparedSession> {
         let Opened { connection, directory } = self.opened(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let id = Uuid::now_v7().to_string();
@@ -84,12 +86,16 @@ impl Impersonations {
         let context = context(&request.about(&connection, &reason, &id), &info, &row);
         policy::decide(&connection.policy, &reason, &context, &info, &row)?;
         let user = user_label(&info, &context, &row);
-        Ok(Prepared { connection, user, context, reason, id })
+        Ok(PreparedSession { connection, user, context, reason, id })
     }
 
     /// Writes *begun*, then opens the window.
-    async fn open(self: &Arc<Self>, request: Request, prepared: Prepared) -> Result<SessionView> {
-        let Prepared { connection, user, context, reason, id } = prepared;
+    async fn open(
+        self: &Arc<Self>,
+        request: ImpersonationRequest,
+        prepared: PreparedSession,
+    ) -> Result<SessionView> {
+        let PreparedSession { connection, user, context, reason, id } = prepared;
         let view = SessionView {
             id: id.clone(),
             connection: connection.id.clone(),

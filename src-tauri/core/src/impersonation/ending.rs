@@ -177,23 +177,23 @@ impl Impersonations {
 }
 
 /// What the application may hold of this session, as far as its own answers tell.
-struct Held {
+struct HeldEntry {
     /// It accepted something, or may have. If not, there is nothing to end.
     has_begun: bool,
     /// It never answered a request of the sign-in.
     is_left_open: bool,
 }
 
-fn held(running: &Running) -> Held {
+fn held(running: &Running) -> HeldEntry {
     let by_window = running.is_unanswered();
     match running.client.try_lock() {
         Ok(client) => {
             let client = client.as_ref();
             let is_left_open = by_window || client.is_some_and(Client::is_left_open);
             let has_begun = client.is_some_and(Client::has_begun) || running.has_begun();
-            Held { has_begun: has_begun || is_left_open, is_left_open }
+            HeldEntry { has_begun: has_begun || is_left_open, is_left_open }
         }
         // A step is under way.
-        Err(_) => Held { has_begun: true, is_left_open: by_window },
+        Err(_) => HeldEntry { has_begun: true, is_left_open: by_window },
     }
 }

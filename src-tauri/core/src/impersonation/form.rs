@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{Impersonations, Request, context, read_user, user_label};
+use super::{ImpersonationRequest, Impersonations, context, read_user, user_label};
 use crate::audit::{EndCause, Entry, Subject};
 use crate::connection::Connection;
 use crate::directories::Opened;
@@ -18,7 +18,11 @@ pub(crate) const FORM_REASON: &str = "Asked for the sign-in's form";
 
 impl Impersonations {
     /// What the sign-in of `request` asks for before it begins; with `change`: what it asks now.
-    pub async fn form(&self, request: &Request, change: Option<&FormChange>) -> Result<SignInForm> {
+    pub async fn form(
+        &self,
+        request: &ImpersonationRequest,
+        change: Option<&FormChange>,
+    ) -> Result<SignInForm> {
         let Opened { connection, directory } = self.opened(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let info = directory.info();
@@ -46,7 +50,12 @@ impl Impersonations {
     }
 
     /// It is a session of its own that never opens; the one that may follow has its own reason.
-    async fn log_form(&self, request: &Request, connection: &Connection, user: UserLabel) -> Result<()> {
+    async fn log_form(
+        &self,
+        request: &ImpersonationRequest,
+        connection: &Connection,
+        user: UserLabel,
+    ) -> Result<()> {
         let subject = Subject {
             connection: connection.id.clone(),
             connection_name: connection.file.name.clone(),

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use self::about::{About, context, subject, user_label};
-use self::begin::LatestOnly;
+use self::begin::ImpersonationTurns;
 pub(crate) use self::form::FORM_REASON;
 use self::running::Running;
 use crate::audit::{AuditLog, Who};
@@ -62,7 +62,7 @@ pub struct Impersonations {
     /// Weak, because the owner of the connections owns this.
     grounds: Weak<dyn Grounds>,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
-    turns: LatestOnly,
+    turns: ImpersonationTurns,
     /// Whose form was asked for in this run, by connection and user: what the answers change in it is no new asking.
     forms: Mutex<BTreeSet<(String, String)>>,
     /// Beginnings under way.
@@ -74,7 +74,7 @@ pub struct Impersonations {
 }
 
 /// Who, of which connection, why: all that is needed to begin.
-pub struct Request {
+pub struct ImpersonationRequest {
     /// Id of the connection.
     pub connection: String,
     /// [`Row::id`] of the user.
@@ -85,7 +85,7 @@ pub struct Request {
     pub operator: Who,
 }
 
-impl Request {
+impl ImpersonationRequest {
     fn about<'a>(&'a self, connection: &'a Connection, reason: &'a str, session: &'a str) -> About<'a> {
         let Self { operator, given, .. } = self;
         About { connection, operator, reason, given, session }
@@ -109,7 +109,7 @@ impl Impersonations {
             clock,
             grounds,
             running: Mutex::default(),
-            turns: LatestOnly::default(),
+            turns: ImpersonationTurns::default(),
             forms: Mutex::default(),
             beginning: TaskTracker::new(),
             quitting: CancellationToken::new(),

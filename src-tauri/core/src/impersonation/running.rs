@@ -10,7 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use url::{Origin, Url};
 
-use super::Request;
+use super::ImpersonationRequest;
 use crate::audit::Entry;
 use crate::browser::{Gateway, Opening, Unanswered};
 use crate::connection::{Connection, GATEWAY_PASSWORD};
@@ -20,7 +20,7 @@ use crate::sign_in::Client;
 
 pub(super) struct Running {
     pub(super) id: String,
-    pub(super) request: Request,
+    pub(super) request: ImpersonationRequest,
     /// The audit log's first entry of this session, which the later ones repeat.
     pub(super) begun: Entry,
     session: Mutex<Session>,
@@ -68,7 +68,7 @@ struct Window {
 
 impl Running {
     pub(super) fn new(
-        request: Request,
+        request: ImpersonationRequest,
         begun: Entry,
         session: Session,
         connection: Arc<Connection>,

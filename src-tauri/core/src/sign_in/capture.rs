@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::client::{Client, LONGEST, Reply};
-use crate::connection::{Capture, Place};
+use crate::connection::{Capture, CapturePlace};
 use crate::template::leads_elsewhere;
 
 /// The value, or why it is not there, to go after a colon. Values are not repeated.
@@ -22,7 +22,7 @@ pub fn take(wanted: &Capture, reply: &Reply, client: &Client) -> Result<Value, S
     }
 }
 
-fn at(place: &Place, reply: &Reply, client: &Client) -> Result<Value, String> {
+fn at(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Value, String> {
     let cut = || {
         let limit = LONGEST >> 10;
         if reply.is_cut {
@@ -32,7 +32,7 @@ fn at(place: &Place, reply: &Reply, client: &Client) -> Result<Value, String> {
         }
     };
     match place {
-        Place::Json(pointer) => {
+        CapturePlace::Json(pointer) => {
             let json: Value = serde_json::from_str(&reply.body)
                 .map_err(|_| format!("the answer is no JSON, so `{pointer}` is not in it{}", cut()))?;
             match json.pointer(pointer) {
@@ -41,13 +41,13 @@ fn at(place: &Place, reply: &Reply, client: &Client) -> Result<Value, String> {
                 Some(value) => Ok(value.clone()),
             }
         }
-        Place::Cookie(name) => {
+        CapturePlace::Cookie(name) => {
             let cookie = client.cookie(name, &reply.url).ok_or_else(|| {
                 format!("no cookie `{name}` was set{}", there("; there is", client.cookie_names(&reply.url)))
             })?;
             Ok(cookie.value.expose_secret().into())
         }
-        Place::Header(name) => {
+        CapturePlace::Header(name) => {
             let value = reply.headers.get(name.to_lowercase()).and_then(|value| value.to_str().ok());
             match value {
                 // Made whole: what is relative means nothing elsewhere.
@@ -62,10 +62,10 @@ fn at(place: &Place, reply: &Reply, client: &Client) -> Result<Value, String> {
                 }
             }
         }
-        Place::Form(name) => field(&reply.body, name)
+        CapturePlace::Form(name) => field(&reply.body, name)
             .map(Value::from)
             .ok_or_else(|| format!("the page has no field `{name}`{}{}", cut(), fields_there(reply, client))),
-        Place::Link(start) => {
+        CapturePlace::Link(start) => {
             link(&reply.body, &reply.url, start).map(|url| url.as_str().into()).ok_or_else(|| {
                 let links = there("; its links lead to", links(&reply.body, &reply.url));
                 format!("the page has no link to `{start}…`{}{links}", cut())

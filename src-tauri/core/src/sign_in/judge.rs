@@ -8,7 +8,7 @@ use super::causes::{Cause, Sent};
 use super::client::Reply;
 use super::landed::Landed;
 use super::shown::{excerpt, path};
-use super::{Verify, capture, causes, guards, page, reach, redirects};
+use super::{VerifyRequest, capture, causes, guards, page, reach, redirects};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Method};
 use crate::directory::uuids::in_one_spelling;
@@ -207,7 +207,7 @@ pub fn confirm_sign_out(connection: &Connection, is_left_open: bool) -> Result<(
 /// Is the application's user the one that was meant?
 pub fn judge_verify(
     answer: &Result<Answer, Unanswered>,
-    verify: &Verify,
+    verify: &VerifyRequest,
     landed: &Landed,
     context: &Value,
     secrets: &[SecretString],

@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::redirects::Redirect;
-use super::{Verify, capture, shown};
+use super::{VerifyRequest, capture, shown};
 use crate::browser::Answer;
 
 /// What the window holds when it is asked who is signed in, for whoever reads that nobody is.
@@ -31,7 +31,7 @@ const TEST_TELLS: &str = "a test of this sign-in (`understudy check --user`)";
 
 impl Landed {
     /// Notes cookies that the window sends to where it signed in, and not to where it asks who that is.
-    pub fn note_narrow(&mut self, signed_in_at: &Url, names: &[String], verify: &Verify) {
+    pub fn note_narrow(&mut self, signed_in_at: &Url, names: &[String], verify: &VerifyRequest) {
         let url = &verify.request.url;
         let (from, to) = (signed_in_at.path(), shown::path(&verify.masked.url));
         let sent = self.cookies.clone().unwrap_or_default();
@@ -45,7 +45,7 @@ impl Landed {
     }
 
     /// What to do when nobody is signed in, as this answer says.
-    pub(super) fn why_nobody(&self, verify: &Verify, answer: &Answer) -> String {
+    pub(super) fn why_nobody(&self, verify: &VerifyRequest, answer: &Answer) -> String {
         let path = shown::path(&verify.masked.url);
         let mut said: Vec<String> = self.notes.iter().map(|note| format!("{note}.")).collect();
         said.extend(self.led_to.as_ref().map(|led| format!("{}.", led.told("The login endpoint's answer"))));
@@ -67,7 +67,7 @@ impl Landed {
         said.join(" ")
     }
 
-    fn about_cookies(&self, verify: &Verify) -> String {
+    fn about_cookies(&self, verify: &VerifyRequest) -> String {
         if verify.by_console {
             return "Check `sign_in.verify.headers`, and that the token is for this address.".into();
         }

@@ -59,7 +59,7 @@ pub const SIGN_OUT_LIMIT: Duration = Duration::from_secs(7);
 pub const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 /// Who am I now? Asked before the page is shown.
-pub struct Verify {
+pub struct VerifyRequest {
     pub request: PlannedRequest,
     /// The console sends it, as it goes to another origin than the window's.
     pub by_console: bool,
@@ -70,7 +70,7 @@ pub struct Verify {
     pub source: String,
 }
 
-impl Verify {
+impl VerifyRequest {
     /// What stands in the question where `masked` has a mask.
     pub fn made_of_secrets(&self) -> Vec<SecretString> {
         shown::made_of_secrets(&self.request, &self.masked).into_iter().map(SecretString::from).collect()
@@ -102,7 +102,7 @@ pub fn success(connection: &Connection, context: &Value) -> Result<String> {
 }
 
 /// The question who is signed in; `None` when the connection asks none.
-pub fn verify(connection: &Connection, context: &Value) -> Result<Option<Verify>> {
+pub fn verify(connection: &Connection, context: &Value) -> Result<Option<VerifyRequest>> {
     let sign_in = &connection.sign_in;
     let Some(verify) = &sign_in.verify else { return Ok(None) };
     let request = |context: &Value| {
@@ -121,7 +121,7 @@ pub fn verify(connection: &Connection, context: &Value) -> Result<Option<Verify>
             secrets: Vec::new(),
         })
     };
-    Ok(Some(Verify {
+    Ok(Some(VerifyRequest {
         request: request(context)?,
         by_console: verify.by_console,
         masked: request(&shown::masked(context))?,

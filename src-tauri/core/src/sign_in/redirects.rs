@@ -20,7 +20,7 @@ enum Lead {
     /// The same one, as forms answer whether they worked or not.
     Back,
     /// The same one as it is really written.
-    Moved(Spelling),
+    Moved(PathSpelling),
     /// A sign-in of this service.
     Gate(&'static str),
     /// A page where people sign in, here or elsewhere.
@@ -35,7 +35,7 @@ enum Lead {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spelling {
+enum PathSpelling {
     WithSlash,
     WithoutSlash,
     Https,
@@ -206,16 +206,16 @@ impl Redirect {
         let Self { place, lead: Lead::Moved(spelling) } = self else { return None };
         let lost = "and what was sent does not come along: write it so.";
         Some(match spelling {
-            Spelling::WithSlash => {
+            PathSpelling::WithSlash => {
                 format!("It leads to {place}, the same address with a slash at its end, {lost}")
             }
-            Spelling::WithoutSlash => {
+            PathSpelling::WithoutSlash => {
                 format!("It leads to {place}, the same address without the slash at its end, {lost}")
             }
-            Spelling::Https => {
+            PathSpelling::Https => {
                 "It leads to the same address by https: write `https://` in its address.".into()
             }
-            Spelling::Host => format!("It leads to {place}, the same address at another host, {lost}"),
+            PathSpelling::Host => format!("It leads to {place}, the same address at another host, {lost}"),
         })
     }
 
@@ -326,27 +326,27 @@ impl Lead {
         if is_here {
             return Self::Within;
         }
-        if is_same_path && to.path() != "/" { Self::Moved(Spelling::Host) } else { Self::Elsewhere }
+        if is_same_path && to.path() != "/" { Self::Moved(PathSpelling::Host) } else { Self::Elsewhere }
     }
 }
 
 /// The same address, written as the application wants it.
-fn spelling(url: &Url, to: &Url) -> Option<Spelling> {
+fn spelling(url: &Url, to: &Url) -> Option<PathSpelling> {
     let is_same_host = url.host_str() == to.host_str();
     let is_same_path = url.path() == to.path();
     if is_same_host && is_same_path && url.scheme() == "http" && to.scheme() == "https" {
-        return Some(Spelling::Https);
+        return Some(PathSpelling::Https);
     }
     if is_same_path && !is_same_host && host_without_www(url) == host_without_www(to) {
-        return Some(Spelling::Host);
+        return Some(PathSpelling::Host);
     }
     if url.origin() != to.origin() {
         return None;
     }
     if to.path().strip_suffix('/') == Some(url.path()) {
-        return Some(Spelling::WithSlash);
+        return Some(PathSpelling::WithSlash);
     }
-    (url.path().strip_suffix('/') == Some(to.path())).then_some(Spelling::WithoutSlash)
+    (url.path().strip_suffix('/') == Some(to.path())).then_some(PathSpelling::WithoutSlash)
 }
 
 /// Names of this computer are one.

@@ -14,8 +14,8 @@ use super::client::{Client, Reply};
 use super::shown::{self, Exchange};
 use super::steps::in_words;
 use super::{
-    Handoff, LAST_ANSWER, Landed, Redirect, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, Verify, confirm_sign_out,
-    cookies_for_window, hand_off, judge, judge_sign_out, judge_verify, reach, steps,
+    Handoff, LAST_ANSWER, Landed, Redirect, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, VerifyRequest,
+    confirm_sign_out, cookies_for_window, hand_off, judge, judge_sign_out, judge_verify, reach, steps,
 };
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::clock::Clock;
@@ -91,7 +91,7 @@ pub async fn rehearse(
     console.pass_gateway(connection.gateway(&context));
     window.pass_gateway(connection.gateway(&context));
     let (exchanges, notes) = (Vec::new(), Vec::new());
-    let mut stage = Stage { connection, context, console, window, secrets, now, stop, exchanges, notes };
+    let mut stage = TestStage { connection, context, console, window, secrets, now, stop, exchanges, notes };
     let signed_in = tokio::select! {
         biased;
         signed_in = stage.sign_in() => Some(signed_in),
@@ -131,7 +131,7 @@ async fn given_up(stop: &CancellationToken, clock: &Clock) {
 }
 
 /// A rehearsal under way.
-struct Stage<'a> {
+struct TestStage<'a> {
     connection: &'a Connection,
     context: Wiped,
     console: Client,
@@ -143,7 +143,7 @@ struct Stage<'a> {
     notes: Vec<String>,
 }
 
-impl Stage<'_> {
+impl TestStage<'_> {
     /// The secrets, and what was answered and captured so far.
     fn hidden(&self) -> Vec<SecretString> {
         let known = self.secrets.iter().cloned();
@@ -357,7 +357,7 @@ impl Stage<'_> {
         )))
     }
 
-    async fn ask_who(&mut self, verify: &Verify, mut landed: Landed) -> Result<(), Refusal> {
+    async fn ask_who(&mut self, verify: &VerifyRequest, mut landed: Landed) -> Result<(), Refusal> {
         landed.cookies = Some(self.window.cookie_names(&verify.request.url));
         for unkept in self.window.unkept().iter().map(ToString::to_string) {
             if !landed.notes.iter().any(|note| note.ends_with(&unkept)) {

@@ -11,7 +11,7 @@ use super::redirects::Redirect;
 use super::shown::{self, Exchange};
 use super::{SIGN_OUT_TIMEOUT, capture, judge, planned};
 use crate::browser::{Answer, PlannedRequest, Refusal};
-use crate::connection::Step;
+use crate::connection::SignInStep;
 use crate::error::Error;
 use crate::masks::Masks;
 use crate::template::leads_elsewhere;
@@ -19,7 +19,7 @@ use crate::template::leads_elsewhere;
 /// Takes the step at this place, from 0. `context` gets what it captures; `told` hears of it.
 pub async fn one(
     at: usize,
-    step: &Step,
+    step: &SignInStep,
     timeout: Duration,
     client: &mut Client,
     context: &mut Value,
@@ -40,7 +40,7 @@ pub async fn one(
 }
 
 async fn take(
-    step: &Step,
+    step: &SignInStep,
     title: &str,
     timeout: Duration,
     client: &mut Client,
@@ -124,7 +124,7 @@ fn accepted(expect: &[u16], answer: &Answer) -> bool {
 /// Takes the steps of a sign-out: each, whatever became of those before it. One that needs what was never
 /// captured has nothing to end. The first failure is told.
 pub async fn sign_out(
-    steps: &[Step],
+    steps: &[SignInStep],
     client: &mut Client,
     context: &mut Value,
     secrets: &[SecretString],
@@ -143,8 +143,8 @@ pub async fn sign_out(
     outcome
 }
 
-fn needs_more_than(step: &Step, context: &Value) -> bool {
-    let Step { request, follow, .. } = step;
+fn needs_more_than(step: &SignInStep, context: &Value) -> bool {
+    let SignInStep { request, follow, .. } = step;
     let names = std::iter::once(&request.url)
         .chain(request.headers.iter().map(|(_, value)| value))
         .flat_map(crate::template::Template::captured)
@@ -152,7 +152,7 @@ fn needs_more_than(step: &Step, context: &Value) -> bool {
     names.chain(follow.clone()).any(|name| context["captured"].get(&name).is_none())
 }
 
-fn title(at: usize, step: &Step) -> String {
+fn title(at: usize, step: &SignInStep) -> String {
     let number = at + 1;
     if step.name.is_empty() { format!("Step {number}") } else { format!("Step {number}, {}", step.name) }
 }

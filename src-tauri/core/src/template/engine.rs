@@ -13,7 +13,7 @@ use super::{TemplateFault, bounds, mentions, sign};
 
 /// What a template's result is for; it decides how a value is written into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flavour {
+pub(super) enum TemplateFlavour {
     /// For a program: a value that is absent (NULL) is an error, never an empty string.
     Exact,
     /// For a program that reads a URL: as `Exact`, and every value is percent-encoded.
@@ -33,21 +33,21 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// Statements that introduce no name, so that every name in a template is one of the context's.
 const STATEMENTS: &[&str] = &["if", "elif", "else", "endif", "raw", "endraw"];
 
-static EXACT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Flavour::Exact));
-static URL: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Flavour::Url));
-static URL_SHAPE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Flavour::UrlShape));
-static WORDS: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Flavour::Words));
+static EXACT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::Exact));
+static URL: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::Url));
+static URL_SHAPE: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::UrlShape));
+static WORDS: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::Words));
 
-pub(super) fn engine(flavour: Flavour) -> &'static Environment<'static> {
+pub(super) fn engine(flavour: TemplateFlavour) -> &'static Environment<'static> {
     match flavour {
-        Flavour::Exact => &EXACT,
-        Flavour::Url => &URL,
-        Flavour::UrlShape => &URL_SHAPE,
-        Flavour::Words => &WORDS,
+        TemplateFlavour::Exact => &EXACT,
+        TemplateFlavour::Url => &URL,
+        TemplateFlavour::UrlShape => &URL_SHAPE,
+        TemplateFlavour::Words => &WORDS,
     }
 }
 
-fn environment(flavour: Flavour) -> Environment<'static> {
+fn environment(flavour: TemplateFlavour) -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| AutoEscape::None);
@@ -62,7 +62,7 @@ fn environment(flavour: Flavour) -> Environment<'static> {
     for function in ["range", "dict", "debug", "namespace"] {
         engine.remove_global(function);
     }
-    if matches!(flavour, Flavour::Url | Flavour::UrlShape) {
+    if matches!(flavour, TemplateFlavour::Url | TemplateFlavour::UrlShape) {
         // In a URL every value is encoded when it is written.
         engine.add_filter("urlencode", |value: Value| value);
     } else {
@@ -72,7 +72,7 @@ fn environment(flavour: Flavour) -> Environment<'static> {
     engine.add_filter("urldecode", |value: &str| percent_decode_str(value).decode_utf8_lossy().into_owned());
     engine.add_filter("mentions", mentions::mentions);
     // Words are shown to people, and URLs are written down: neither is signed.
-    if flavour == Flavour::Exact {
+    if flavour == TemplateFlavour::Exact {
         sign::add_to(&mut engine);
     }
     engine.set_formatter(move |out, state, value| write(flavour, out, state, value));
@@ -80,7 +80,7 @@ fn environment(flavour: Flavour) -> Environment<'static> {
 }
 
 fn write(
-    flavour: Flavour,
+    flavour: TemplateFlavour,
     out: &mut Output,
     state: &mut State,
     value: &Value,
@@ -88,20 +88,25 @@ fn write(
     let absent = value.is_undefined() || value.is_none();
     match flavour {
         // `{{ a if b }}` with a false b is undefined without being an error to the engine.
-        Flavour::Exact | Flavour::Url | Flavour::UrlShape if absent => Err(ErrorKind::UndefinedError.into()),
-        Flavour::Words if absent => escape_formatter(out, state, &Value::from("–")),
+        TemplateFlavour::Exact | TemplateFlavour::Url | TemplateFlavour::UrlShape if absent => {
+            Err(ErrorKind::UndefinedError.into())
+        }
+        TemplateFlavour::Words if absent => escape_formatter(out, state, &Value::from("–")),
         // Whatever filters call safe: nothing that comes of a value is written as it is.
-        Flavour::Url => {
+        TemplateFlavour::Url => {
             let encoded = utf8_percent_encode(&value.to_string(), UNRESERVED).to_string();
             escape_formatter(out, state, &Value::from(encoded))
         }
-        Flavour::UrlShape => escape_formatter(out, state, &Value::from("x")),
+        TemplateFlavour::UrlShape => escape_formatter(out, state, &Value::from("x")),
         _ => escape_formatter(out, state, value),
     }
 }
 
 /// Every name that the template uses, in full: `user.id`.
-pub(super) fn names_of_template(flavour: Flavour, source: &str) -> Result<BTreeSet<String>, TemplateFault> {
+pub(super) fn names_of_template(
+    flavour: TemplateFlavour,
+    source: &str,
+) -> Result<BTreeSet<String>, TemplateFault> {
     bounds::check_template(source)?;
     only_known_statements(source)?;
     let template = engine(flavour).template_from_str(source).map_err(|error| syntax(&error))?;
@@ -111,15 +116,16 @@ pub(super) fn names_of_template(flavour: Flavour, source: &str) -> Result<BTreeS
 /// Every name that the expression uses, in full.
 pub(super) fn names_of_expression(source: &str) -> Result<BTreeSet<String>, TemplateFault> {
     bounds::check_expression(source)?;
-    let expression = engine(Flavour::Exact).compile_expression(source).map_err(|error| syntax(&error))?;
-    Ok(names(Flavour::Exact, expression.undeclared_variables(true)))
+    let expression =
+        engine(TemplateFlavour::Exact).compile_expression(source).map_err(|error| syntax(&error))?;
+    Ok(names(TemplateFlavour::Exact, expression.undeclared_variables(true)))
 }
 
 /// What the engine calls undeclared, but for the functions that it has.
-fn names(flavour: Flavour, found: HashSet<String>) -> BTreeSet<String> {
+fn names(flavour: TemplateFlavour, found: HashSet<String>) -> BTreeSet<String> {
     found
         .into_iter()
-        .filter(|name| flavour != Flavour::Exact || !sign::FUNCTIONS.contains(&name.as_str()))
+        .filter(|name| flavour != TemplateFlavour::Exact || !sign::FUNCTIONS.contains(&name.as_str()))
         .collect()
 }
 

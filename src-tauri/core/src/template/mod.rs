@@ -25,7 +25,7 @@ use minijinja::{Error as EngineError, ErrorKind};
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
-use engine::{Flavour, engine, names_of_expression, names_of_template, try_out};
+use engine::{TemplateFlavour, engine, names_of_expression, names_of_template, try_out};
 pub use scope::Scope;
 pub use sign::{FACTS, GIVEN, MASK, signed};
 pub use url::{is_loopback, leads_elsewhere};
@@ -101,7 +101,7 @@ impl Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     source: Source,
-    flavour: Flavour,
+    flavour: TemplateFlavour,
     /// Of a URL's template.
     origin: Option<::url::Origin>,
 }
@@ -109,15 +109,20 @@ pub struct Template {
 impl Template {
     /// For a program to read: a value that is absent (null) fails the rendering.
     pub fn parse(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
-        Self::with_flavour(Flavour::Exact, key, text, scope)
+        Self::with_flavour(TemplateFlavour::Exact, key, text, scope)
     }
 
     /// For a person to read: a value that is absent (null) is shown as a dash.
     pub fn parse_words(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
-        Self::with_flavour(Flavour::Words, key, text, scope)
+        Self::with_flavour(TemplateFlavour::Words, key, text, scope)
     }
 
-    fn with_flavour(flavour: Flavour, key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
+    fn with_flavour(
+        flavour: TemplateFlavour,
+        key: &str,
+        text: &str,
+        scope: &Scope,
+    ) -> Result<Self, TemplateFault> {
         let names = names_of_template(flavour, text)?;
         scope.check(&names)?;
         try_out(&names, |context| engine(flavour).render_str(text, context).map(drop))?;
@@ -130,7 +135,7 @@ impl Template {
             .render_str(&self.source.text, Rendered::from(Serde(context)))
             .map_err(|cause| self.source.failed(context, &cause))?;
         if let Some(origin) = &self.origin {
-            let shape = engine(Flavour::UrlShape)
+            let shape = engine(TemplateFlavour::UrlShape)
                 .render_str(&self.source.text, Rendered::from(Serde(context)))
                 .map_err(|cause| self.source.failed(context, &cause))?;
             self.check_rendered_url(origin, &rendered, &shape)?;
@@ -348,7 +353,7 @@ impl Expression {
         let names = names_of_expression(text)?;
         scope.check(&names)?;
         try_out(&names, |context| evaluate(text, context).map(drop))?;
-        let compiled = engine(Flavour::Exact).compile_expression_owned(text.to_owned());
+        let compiled = engine(TemplateFlavour::Exact).compile_expression_owned(text.to_owned());
         let compiled = compiled.map_err(|cause| TemplateFault::new(cause.kind().to_string()))?;
         let source = Source { key: key.into(), text: text.into(), names };
         Ok(Self { source, compiled: Arc::new(compiled) })
@@ -390,7 +395,7 @@ impl Expression {
 }
 
 fn evaluate(expression: &str, context: Rendered) -> Result<Rendered, EngineError> {
-    engine(Flavour::Exact).compile_expression(expression)?.eval(context).and_then(defined)
+    engine(TemplateFlavour::Exact).compile_expression(expression)?.eval(context).and_then(defined)
 }
 
 fn defined(value: Rendered) -> Result<Rendered, EngineError> {

@@ -3,7 +3,7 @@
 
 use ::url::{Host, Origin, Url};
 
-use super::engine::Flavour;
+use super::engine::TemplateFlavour;
 use super::{Scope, Template, TemplateFault};
 use crate::error::{Code, Error, Result};
 
@@ -12,7 +12,7 @@ impl Template {
     /// percent-encoded; one that is absent (null) fails the rendering.
     pub fn parse_url(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
         let origin = literal_origin(text)?;
-        let template = Self::with_flavour(Flavour::Url, key, text, scope)?;
+        let template = Self::with_flavour(TemplateFlavour::Url, key, text, scope)?;
         Ok(Self { origin: Some(origin), ..template })
     }
 

@@ -96,7 +96,7 @@ struct Typed {
 }
 
 /// What was found of a secret.
-enum Found {
+enum FoundEntry {
     Secret(SecretString),
     /// It is for another destination, or for nobody knows which.
     Elsewhere(Option<Destination>),
@@ -146,28 +146,28 @@ impl Vault {
     /// Fails with [`Code::DestinationChanged`] when it was stored for another destination, or without one.
     pub async fn get(&self, name: &SecretName, destination: &Destination) -> Result<Option<SecretString>> {
         match self.find(name, destination).await? {
-            Found::Secret(value) => Ok(Some(value)),
-            Found::Nothing => Ok(None),
-            Found::Elsewhere(stored_for) => Err(self.refuse(name, stored_for, destination)),
+            FoundEntry::Secret(value) => Ok(Some(value)),
+            FoundEntry::Nothing => Ok(None),
+            FoundEntry::Elsewhere(stored_for) => Err(self.refuse(name, stored_for, destination)),
         }
     }
 
-    async fn find(&self, name: &SecretName, destination: &Destination) -> Result<Found> {
+    async fn find(&self, name: &SecretName, destination: &Destination) -> Result<FoundEntry> {
         if let Some(typed) = self.typed().get(name) {
             return Ok(if typed.destination == *destination {
-                Found::Secret(typed.value.clone())
+                FoundEntry::Secret(typed.value.clone())
             } else {
-                Found::Elsewhere(Some(typed.destination.clone()))
+                FoundEntry::Elsewhere(Some(typed.destination.clone()))
             });
         }
         let (wanted, destination) = (name.clone(), destination.clone());
         self.ask_aloud(move |keyring| {
-            let Some(value) = read_secret(keyring, &wanted)? else { return Ok(Found::Nothing) };
+            let Some(value) = read_secret(keyring, &wanted)? else { return Ok(FoundEntry::Nothing) };
             let kept = read(keyring, &beside(&wanted), &wanted)?;
             let stored_for = kept.and_then(|text| Destination::from_kept(text.expose_secret()));
             Ok(match stored_for {
-                Some(stored_for) if stored_for == destination => Found::Secret(value),
-                stored_for => Found::Elsewhere(stored_for),
+                Some(stored_for) if stored_for == destination => FoundEntry::Secret(value),
+                stored_for => FoundEntry::Elsewhere(stored_for),
             })
         })
         .await

@@ -6,7 +6,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 
 use crate::model::{Column, FieldKind, Role};
-use crate::query::lexer::{Value, Written};
+use crate::query::lexer::{FilterValue, Written};
 use crate::query::operand;
 use crate::query::operand::{Extent, including};
 use crate::query::spelling;
@@ -39,7 +39,7 @@ enum Comparison {
 }
 
 /// What `value` asks of `column`, which the text calls `name`; one of the tests is enough.
-pub(crate) fn tests(column: &Column, name: &str, value: &Value, now: Timestamp) -> Read<Vec<Test>> {
+pub(crate) fn tests(column: &Column, name: &str, value: &FilterValue, now: Timestamp) -> Read<Vec<Test>> {
     let reader = Reader { column, name, now };
     let mut any: Vec<Test> = Vec::new();
     for written in value.operands() {
@@ -68,7 +68,7 @@ pub(crate) fn tests(column: &Column, name: &str, value: &Value, now: Timestamp) 
 
 /// A filter for people, behind its column's label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct ReadFilter {
     /// `contains`, `is not`; empty where the value says it.
     pub(crate) relation: String,
     /// `pro, free`, `> 2026-01`, `last 7d`.
@@ -76,12 +76,12 @@ pub(crate) struct Said {
 }
 
 /// What `value` asks of `column`, for people.
-pub(crate) fn said(column: &Column, value: &Value, negated: bool) -> Said {
+pub(crate) fn said(column: &Column, value: &FilterValue, negated: bool) -> ReadFilter {
     if matches!(column.kind, FieldKind::Text | FieldKind::Json) {
         return said_of_text(column, value, negated);
     }
     let relation = if negated { "not" } else { "" }.to_owned();
-    Said { relation, value: said_of_others(column, value) }
+    ReadFilter { relation, value: said_of_others(column, value) }
 }
 
 /// How a text is compared, as a verb.
@@ -112,12 +112,12 @@ impl Verb {
     }
 }
 
-fn said_of_text(column: &Column, value: &Value, negated: bool) -> Said {
-    let mut said: Option<(Verb, Said)> = None;
+fn said_of_text(column: &Column, value: &FilterValue, negated: bool) -> ReadFilter {
+    let mut said: Option<(Verb, ReadFilter)> = None;
     for written in value.operands() {
         let (verb, text) = spoken(column, written);
         said = Some(match said {
-            None => (verb, Said { relation: verb.words(negated).to_owned(), value: text }),
+            None => (verb, ReadFilter { relation: verb.words(negated).to_owned(), value: text }),
             Some((last, mut said)) => {
                 let between =
                     if last == verb { ", ".to_owned() } else { format!(" or {} ", verb.words(negated)) };
@@ -177,7 +177,7 @@ impl Stars {
 }
 
 /// A number, a time or a truth for people: `> 2026-01`, `5, 7`, `last 7d`.
-fn said_of_others(column: &Column, value: &Value) -> String {
+fn said_of_others(column: &Column, value: &FilterValue) -> String {
     let ago = |text: &str| {
         column.kind == FieldKind::Time
             && text.len() > 1

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::model::Column;
-use crate::query::filter::Said;
+use crate::query::filter::ReadFilter;
 use crate::query::names;
 
 /// A search text, for people.
@@ -76,7 +76,7 @@ impl Chip {
         span: &Range<usize>,
         column: &Column,
         negated: bool,
-        Said { relation, value }: Said,
+        ReadFilter { relation, value }: ReadFilter,
     ) -> Self {
         let (start, end) = utf16_span(text, span);
         let (column, label) = (column.name.clone(), column.label.clone());

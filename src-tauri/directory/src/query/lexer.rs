@@ -21,13 +21,13 @@ pub(crate) enum Form {
         negated: bool,
         /// Where the name stands, without minus and colon.
         name: Range<usize>,
-        value: Value,
+        value: FilterValue,
     },
 }
 
 /// What stands behind the colon.
 #[derive(Debug)]
-pub(crate) struct Value {
+pub(crate) struct FilterValue {
     glyphs: Vec<Glyph>,
     /// Its last quote was never closed.
     unclosed: bool,
@@ -85,7 +85,7 @@ fn word(text: &str, start: usize, find: &impl Fn(&str) -> Option<usize>) -> (For
 }
 
 /// The value that begins at `start`, and where it ends: at white space outside quotes.
-fn value(text: &str, start: usize) -> (Value, usize) {
+fn value(text: &str, start: usize) -> (FilterValue, usize) {
     let mut glyphs: Vec<Glyph> = Vec::new();
     let mut unclosed = false;
     // A quote opens where an operand begins; elsewhere it is a letter, as in `5"`.
@@ -116,7 +116,7 @@ fn value(text: &str, start: usize) -> (Value, usize) {
         }
         at += char.len_utf8();
     }
-    (Value { glyphs, unclosed }, at)
+    (FilterValue { glyphs, unclosed }, at)
 }
 
 /// Gives `take` what stands in quotes, from behind the opening one; where it ends, and whether it
@@ -137,7 +137,7 @@ fn quoted(text: &str, start: usize, mut take: impl FnMut(usize, char)) -> (usize
     (text.len(), false)
 }
 
-impl Value {
+impl FilterValue {
     /// What stands between the commas. An empty value is one empty operand.
     pub(crate) fn operands(&self) -> impl Iterator<Item = Written<'_>> {
         self.glyphs.split(|glyph| glyph.is(',')).map(Written)

@@ -5,7 +5,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 
 use crate::model::{Column, FieldKind, Role, Widening};
-use crate::query::lexer::{Form, Value, Word, Written, lex};
+use crate::query::lexer::{FilterValue, Form, Word, Written, lex};
 use crate::query::{ParsedQuery, names};
 use crate::schema::time;
 
@@ -13,7 +13,7 @@ use crate::schema::time;
 fn filters<'a>(
     text: &'a str,
     columns: &'a [Column],
-) -> impl Iterator<Item = (Range<usize>, usize, bool, Value)> + 'a {
+) -> impl Iterator<Item = (Range<usize>, usize, bool, FilterValue)> + 'a {
     lex(text, |name| names::find(columns, name)).into_iter().filter_map(|Word { span, form }| match form {
         Form::Filter { column, negated, value, .. } => Some((span, column, negated, value)),
         _ => None,
@@ -162,7 +162,7 @@ pub(crate) fn free_words(text: &str, columns: &[Column]) -> Vec<(Range<usize>, S
 
 /// The values of text filters with their columns and places, as far as each is one plain word or phrase.
 pub(crate) fn filter_values(text: &str, columns: &[Column]) -> Vec<(usize, Range<usize>, String)> {
-    let one = |(_, column, negated, value): (Range<usize>, usize, bool, Value)| {
+    let one = |(_, column, negated, value): (Range<usize>, usize, bool, FilterValue)| {
         let written: Vec<Written> = value.operands().collect();
         let [only] = written[..] else { return None };
         let text = only.strip_start('=').unwrap_or(only).text();

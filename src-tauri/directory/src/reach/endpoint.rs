@@ -12,13 +12,13 @@ use tokio::task::JoinSet;
 
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::hosts::{Hosts, Wanted};
+use crate::reach::hosts::{Hosts, TargetServer};
 use crate::reach::password_command;
 use crate::reach::password_source::PasswordSource;
 use crate::reach::tunnel::{Target, Tunnel, TunnelEndpoint};
 use crate::reach::unanswered::unanswered;
 use crate::reach::waking::{Listener, Waking};
-use crate::reach::wire::{Stage, Wire};
+use crate::reach::wire::{ConnectStage, Wire};
 
 /// How long connecting may take, and anything else that is quick when the network works.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ pub(crate) const ASLEEP: &str = "It was reached and said nothing. If it needs lo
 pub(crate) struct Endpoint {
     /// One for each server, in the URL's order; its URL names that one alone.
     hosts: Vec<DirectoryConfig>,
-    wanted: Wanted,
+    wanted: TargetServer,
     /// What is stored, perhaps; good until a server refuses it. It also says whether the operator lets anything run.
     passwords: Arc<dyn PasswordSource>,
     /// A program's words: it prints the password, which expires.
@@ -87,12 +87,12 @@ impl Endpoint {
     fn with(
         part: &DirectoryConfig,
         hosts: Vec<DirectoryConfig>,
-        wanted: Option<Wanted>,
+        wanted: Option<TargetServer>,
         passwords: &Arc<dyn PasswordSource>,
         tunnel: Option<Tunnel>,
     ) -> Arc<Self> {
         let (passwords, command) = (Arc::clone(passwords), part.password_command.clone());
-        let wanted = wanted.unwrap_or(Wanted::Any);
+        let wanted = wanted.unwrap_or(TargetServer::Any);
         let (last, has_password) = (Mutex::default(), AtomicBool::new(false));
         let (patience, listener) = (part.patience(), Listener::present());
         Arc::new(Self { hosts, wanted, passwords, command, patience, listener, last, has_password, tunnel })
@@ -149,7 +149,7 @@ impl Endpoint {
 
     /// Whether servers have to be told apart.
     pub(crate) fn is_choosy(&self) -> bool {
-        self.wanted != Wanted::Any
+        self.wanted != TargetServer::Any
     }
 
     /// The source gave one when it was last asked.
@@ -264,7 +264,8 @@ impl Endpoint {
     ) -> Option<T> {
         let mut stage = wire.stage();
         let mut connecting = std::pin::pin!(connecting);
-        let reached = tokio::time::timeout(CONNECT_TIMEOUT, stage.wait_for(|stage| *stage >= Stage::Reached));
+        let reached =
+            tokio::time::timeout(CONNECT_TIMEOUT, stage.wait_for(|stage| *stage >= ConnectStage::Reached));
         let answer = tokio::select! {
             biased;
             answer = &mut connecting => Some(answer),
@@ -288,7 +289,7 @@ impl Endpoint {
             }
         };
         // Something accepts for it and hangs up. Through a tunnel that is how any failure looks.
-        let hung_up = wire.stage().borrow().eq(&Stage::Reached)
+        let hung_up = wire.stage().borrow().eq(&ConnectStage::Reached)
             && wire.trouble().is_some_and(|trouble| trouble.code == DirectoryCode::Unreachable);
         signs.asleep.fetch_or(hung_up && self.tunnel.is_none(), Ordering::Relaxed);
         Some(answer)
@@ -296,7 +297,7 @@ impl Endpoint {
 
     /// Why there was no answer in time.
     pub(crate) fn silent(&self, wire: &Wire, place: &str) -> DirectoryError {
-        let was_reached = *wire.stage().borrow() > Stage::Calling;
+        let was_reached = *wire.stage().borrow() > ConnectStage::Calling;
         let seconds = if was_reached { self.patience() } else { CONNECT_TIMEOUT }.as_secs();
         let error = unanswered(place, &format!("no connection within {seconds} s"));
         if was_reached && self.tunnel.is_none() {
@@ -334,10 +335,10 @@ impl Endpoint {
         } {
             let (at, answer) = joined.map_err(DirectoryError::internal)?;
             match (answer, self.wanted) {
-                (Ok((reached, _)), Wanted::Any)
-                | (Ok((reached, true)), Wanted::Standby | Wanted::PreferStandby)
-                | (Ok((reached, false)), Wanted::Primary) => return Ok((at, reached)),
-                (Ok((reached, false)), Wanted::PreferStandby) => second_best = Some((at, reached)),
+                (Ok((reached, _)), TargetServer::Any)
+                | (Ok((reached, true)), TargetServer::Standby | TargetServer::PreferStandby)
+                | (Ok((reached, false)), TargetServer::Primary) => return Ok((at, reached)),
+                (Ok((reached, false)), TargetServer::PreferStandby) => second_best = Some((at, reached)),
                 (Ok((_, is_replica)), _) => {
                     let (is, wanted) = if is_replica { ("is", "none") } else { ("is no", "one") };
                     let what = format!("A server {is} replica, and directory.url wants {wanted}.");

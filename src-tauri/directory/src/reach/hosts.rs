@@ -5,7 +5,7 @@
 
 /// Which of several servers is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum TargetServer {
     /// The first that answers.
     Any,
     /// One that can be written to: not a replica.
@@ -16,7 +16,7 @@ pub enum Wanted {
     PreferStandby,
 }
 
-impl Wanted {
+impl TargetServer {
     pub const WORDS: [(&str, Self); 6] = [
         ("any", Self::Any),
         ("read-write", Self::Primary),
@@ -33,7 +33,7 @@ pub struct Hosts {
     /// A URL for each, in their order.
     pub urls: Vec<String>,
     /// `None`: it says a word that is not known.
-    pub wanted: Option<Wanted>,
+    pub wanted: Option<TargetServer>,
 }
 
 impl Hosts {
@@ -68,10 +68,10 @@ impl Hosts {
             })
             .collect();
         let wanted = match word {
-            None if urls.len() > 1 => Some(Wanted::PreferStandby),
-            None => Some(Wanted::Any),
+            None if urls.len() > 1 => Some(TargetServer::PreferStandby),
+            None => Some(TargetServer::Any),
             Some(said) => {
-                let known = Wanted::WORDS.iter().find(|(word, _)| *word == said);
+                let known = TargetServer::WORDS.iter().find(|(word, _)| *word == said);
                 known.map(|&(_, wanted)| wanted)
             }
         };
@@ -94,44 +94,53 @@ fn without_host(scheme: &str, user: &str, port: &str, path: &str, query: &str) -
 mod tests {
     use super::*;
 
-    fn hosts(urls: &[&str], wanted: Option<Wanted>) -> Hosts {
+    fn hosts(urls: &[&str], wanted: Option<TargetServer>) -> Hosts {
         Hosts { urls: urls.iter().map(|&url| url.to_owned()).collect(), wanted }
     }
 
     #[test]
     fn each_server_has_a_url_of_its_own() {
         for (url, expected) in [
-            ("postgres://u@db/acme", hosts(&["postgres://u@db/acme"], Some(Wanted::Any))),
+            ("postgres://u@db/acme", hosts(&["postgres://u@db/acme"], Some(TargetServer::Any))),
             (
                 "postgres://u@a:5432,b:5433/acme",
-                hosts(&["postgres://u@a:5432/acme", "postgres://u@b:5433/acme"], Some(Wanted::PreferStandby)),
+                hosts(
+                    &["postgres://u@a:5432/acme", "postgres://u@b:5433/acme"],
+                    Some(TargetServer::PreferStandby),
+                ),
             ),
             (
                 "mysql://u@a,[::1]:7/acme?ssl-mode=REQUIRED&target_session_attrs=any",
                 hosts(
                     &["mysql://u@a/acme?ssl-mode=REQUIRED", "mysql://u@[::1]:7/acme?ssl-mode=REQUIRED"],
-                    Some(Wanted::Any),
+                    Some(TargetServer::Any),
                 ),
             ),
             (
                 "postgres:///acme?target_session_attrs=read-write&host=/run/postgresql",
-                hosts(&["postgres:///acme?host=/run/postgresql"], Some(Wanted::Primary)),
+                hosts(&["postgres:///acme?host=/run/postgresql"], Some(TargetServer::Primary)),
             ),
             ("postgres://a?target_session_attrs=master", hosts(&["postgres://a"], None)),
             (
                 "postgres://ann%40acme.com@/acme?host=/cloudsql/p:r:i",
-                hosts(&["postgres:///acme?host=/cloudsql/p:r:i&user=ann%40acme.com"], Some(Wanted::Any)),
+                hosts(
+                    &["postgres:///acme?host=/cloudsql/p:r:i&user=ann%40acme.com"],
+                    Some(TargetServer::Any),
+                ),
             ),
             (
                 "postgresql://ann@:5433/acme",
-                hosts(&["postgresql:///acme?user=ann&port=5433"], Some(Wanted::Any)),
+                hosts(&["postgresql:///acme?user=ann&port=5433"], Some(TargetServer::Any)),
             ),
             (
                 "mysql://ann@/acme?socket=/cloudsql/p:r:i",
-                hosts(&["mysql://ann@localhost/acme?socket=/cloudsql/p:r:i"], Some(Wanted::Any)),
+                hosts(&["mysql://ann@localhost/acme?socket=/cloudsql/p:r:i"], Some(TargetServer::Any)),
             ),
             // Still refused: a password is in it.
-            ("postgres://ann:pw@/acme", hosts(&["postgres://ann:pw@localhost/acme"], Some(Wanted::Any))),
+            (
+                "postgres://ann:pw@/acme",
+                hosts(&["postgres://ann:pw@localhost/acme"], Some(TargetServer::Any)),
+            ),
         ] {
             assert_eq!(Hosts::of(url), expected, "{url}");
         }

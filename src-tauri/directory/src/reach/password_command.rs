@@ -32,7 +32,7 @@ async fn run_within(words: &[String], limit: Duration) -> Result<SecretString> {
     };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = Running::start(&mut command).map_err(|cause| not_started(program, &cause))?;
+    let mut running = RunningCommand::start(&mut command).map_err(|cause| not_started(program, &cause))?;
     let ended = tokio::time::timeout(limit, running.ended()).await;
     // The path is the file's; the name is enough to find it there.
     let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
@@ -79,9 +79,9 @@ impl Drop for Output {
 }
 
 /// Whoever drops it ends the program, and what the program has started.
-struct Running(Child);
+struct RunningCommand(Child);
 
-impl Running {
+impl RunningCommand {
     fn start(command: &mut Command) -> std::io::Result<Self> {
         command.kill_on_drop(true);
         #[cfg(unix)]
@@ -106,7 +106,7 @@ impl Running {
 }
 
 #[cfg(unix)]
-impl Drop for Running {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
         // Known until it was waited for; its number is nobody else's before that.
         let group =

@@ -47,7 +47,7 @@ pub(crate) struct Tunnel {
     begins: Begins,
     /// Holds the sockets and the known host.
     folder: TunnelFolder,
-    running: Mutex<Option<Running>>,
+    running: Mutex<Option<RunningTunnel>>,
 }
 
 enum Begins {
@@ -82,16 +82,16 @@ impl Target {
     }
 }
 
-struct Running {
+struct RunningTunnel {
     child: Child,
-    said: watch::Receiver<Said>,
+    said: watch::Receiver<TunnelOutput>,
     /// So many failed connections were told of.
     told: usize,
 }
 
 /// What `ssh` complained of.
 #[derive(Default)]
-struct Said {
+struct TunnelOutput {
     is_ready: bool,
     lines: Vec<String>,
     /// How many connections failed beyond it, and why the last one did.
@@ -186,7 +186,7 @@ impl Tunnel {
         &self.ssh.host
     }
 
-    async fn start(&self) -> Result<Running> {
+    async fn start(&self) -> Result<RunningTunnel> {
         if let Some(key) = self.key()
             && !key.exists()
         {
@@ -198,7 +198,7 @@ impl Tunnel {
             std::io::ErrorKind::NotFound => self.no_program(),
             _ => failed(&self.ssh, &format!("`ssh` could not be started: {cause}")),
         })?;
-        let (saying, mut said) = watch::channel(Said::default());
+        let (saying, mut said) = watch::channel(TunnelOutput::default());
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(listen(stderr, saying));
         }
@@ -206,7 +206,7 @@ impl Tunnel {
         let ready =
             tokio::time::timeout(LIMIT, said.wait_for(|said| said.is_ready)).await.map(|ready| ready.is_ok());
         match ready {
-            Ok(true) => Ok(Running { child, said, told: 0 }),
+            Ok(true) => Ok(RunningTunnel { child, said, told: 0 }),
             Ok(false) => {
                 let ended = child.wait().await;
                 if ended.is_ok_and(|status| status.code() == Some(NO_PROGRAM)) {
@@ -367,7 +367,7 @@ fn failed(ssh: &SshConfig, what: &str) -> DirectoryError {
 }
 
 /// To the end: a program whose complaints nobody reads stops when the pipe is full.
-async fn listen(stderr: ChildStderr, saying: watch::Sender<Said>) {
+async fn listen(stderr: ChildStderr, saying: watch::Sender<TunnelOutput>) {
     /// Longer lines are nothing that ssh says.
     const LINE: u64 = 4096;
     let mut reader = BufReader::new(stderr);

@@ -7,7 +7,7 @@
 use crate::config::DirectoryConfig;
 use crate::model::FieldKind;
 use crate::schema::bytes::Bytes;
-use crate::schema::json_path::{JsonPath, Step};
+use crate::schema::json_path::{JsonPath, PathStep};
 use crate::schema::name::{CatalogueName, quoted};
 use crate::schema::table::{Access, Table, TableColumn};
 
@@ -15,13 +15,13 @@ use crate::schema::table::{Access, Table, TableColumn};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JsonColumn {
     column: CatalogueName,
-    steps: Vec<Step>,
-    spelling: Spelling,
+    steps: Vec<PathStep>,
+    spelling: JsonSyntax,
 }
 
 /// How an engine takes a value out of JSON, as text; JSON's null is NULL in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spelling {
+pub(crate) enum JsonSyntax {
     /// <https://www.postgresql.org/docs/current/functions-json.html>
     Postgres,
     /// `MariaDB` as well: <https://dev.mysql.com/doc/refman/8.4/en/json-search-functions.html>
@@ -37,31 +37,31 @@ impl JsonColumn {
 
     /// SQLite: whether a value that is no JSON may be in the column.
     pub(crate) fn set_checked(&mut self, checked: bool) {
-        self.spelling = Spelling::Sqlite { checked };
+        self.spelling = JsonSyntax::Sqlite { checked };
     }
 
     /// The expression; `of` stands before the column.
     pub(crate) fn sql(&self, of: &str) -> String {
         let json = format!("{of}{}", quoted(&self.column));
         match self.spelling {
-            Spelling::Postgres => {
+            JsonSyntax::Postgres => {
                 let last = self.steps.len() - 1;
                 let steps = self.steps.iter().enumerate().map(|(at, step)| {
                     let arrow = if at == last { "->>" } else { "->" };
                     match step {
-                        Step::Key(key) => format!(" {arrow} {}", standard(key)),
-                        Step::Place(place) => format!(" {arrow} {place}"),
+                        PathStep::Key(key) => format!(" {arrow} {}", standard(key)),
+                        PathStep::Place(place) => format!(" {arrow} {place}"),
                     }
                 });
                 format!("({json}{})", steps.collect::<String>())
             }
-            Spelling::MySql => {
+            JsonSyntax::MySql => {
                 let value = format!("JSON_EXTRACT({json}, {})", backslashed(&self.path()));
                 // As text of one collation, whatever the column's; both servers write null as a word.
                 let text = format!("CONVERT(JSON_UNQUOTE({value}) USING utf8mb4) COLLATE utf8mb4_bin");
                 format!("IF(JSON_TYPE({value}) = 'NULL', NULL, {text})")
             }
-            Spelling::Sqlite { checked } => {
+            JsonSyntax::Sqlite { checked } => {
                 let value = format!("json_extract({json}, {})", doubled(&self.path()));
                 // 10: text, also of JSON5, or JSONB.
                 if checked { format!("(CASE WHEN json_valid({json}, 10) THEN {value} END)") } else { value }
@@ -72,9 +72,9 @@ impl JsonColumn {
     /// `$.address.city`, as MySQL and SQLite write it.
     fn path(&self) -> String {
         self.steps.iter().fold("$".to_owned(), |path, step| match step {
-            Step::Key(key) if is_plain(key) => format!("{path}.{key}"),
-            Step::Key(key) => format!("{path}.\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\"")),
-            Step::Place(place) => format!("{path}[{place}]"),
+            PathStep::Key(key) if is_plain(key) => format!("{path}.{key}"),
+            PathStep::Key(key) => format!("{path}.\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\"")),
+            PathStep::Place(place) => format!("{path}[{place}]"),
         })
     }
 }
@@ -105,7 +105,7 @@ fn backslashed(text: &str) -> String {
 pub(crate) fn add_paths<T>(
     columns: &mut Vec<TableColumn<T>>,
     part: &DirectoryConfig,
-    spelling: Spelling,
+    spelling: JsonSyntax,
     db_type: impl Fn(&TableColumn<T>) -> Option<T>,
 ) {
     for name in part.column_names() {
@@ -139,9 +139,9 @@ mod tests {
     use super::*;
     use crate::schema::name::Quote;
 
-    fn sql(path: &str, spelling: Spelling) -> String {
+    fn sql(path: &str, spelling: JsonSyntax) -> String {
         let JsonPath { column, steps } = JsonPath::read(path).unwrap();
-        let quote = if spelling == Spelling::MySql { Quote::Backtick } else { Quote::Double };
+        let quote = if spelling == JsonSyntax::MySql { Quote::Backtick } else { Quote::Double };
         let column = CatalogueName::literal(column.leak(), quote);
         JsonColumn { column, steps, spelling }.sql("u.")
     }
@@ -149,16 +149,16 @@ mod tests {
     #[test]
     fn each_engine_has_its_own_words() {
         let path = "profile->emails->0->>address";
-        assert_eq!(sql(path, Spelling::Postgres), r#"(u."profile" -> 'emails' -> 0 ->> 'address')"#);
+        assert_eq!(sql(path, JsonSyntax::Postgres), r#"(u."profile" -> 'emails' -> 0 ->> 'address')"#);
         assert_eq!(
-            sql(path, Spelling::MySql),
+            sql(path, JsonSyntax::MySql),
             "IF(JSON_TYPE(JSON_EXTRACT(u.`profile`, '$.emails[0].address')) = 'NULL', NULL, CONVERT(JSON_UNQUOTE(\
              JSON_EXTRACT(u.`profile`, '$.emails[0].address')) USING utf8mb4) COLLATE utf8mb4_bin)"
         );
         let unchecked = r#"json_extract(u."profile", '$.emails[0].address')"#;
-        assert_eq!(sql(path, Spelling::Sqlite { checked: false }), unchecked);
+        assert_eq!(sql(path, JsonSyntax::Sqlite { checked: false }), unchecked);
         assert_eq!(
-            sql(path, Spelling::Sqlite { checked: true }),
+            sql(path, JsonSyntax::Sqlite { checked: true }),
             format!(r#"(CASE WHEN json_valid(u."profile", 10) THEN {unchecked} END)"#)
         );
     }
@@ -166,11 +166,11 @@ mod tests {
     #[test]
     fn a_key_cannot_end_its_own_quotes() {
         let hostile = r#"p->>a') OR 1=1 --"\'"#;
-        assert_eq!(sql(hostile, Spelling::Postgres), r#"(u."p" ->> E'a'') OR 1=1 --"\\''')"#);
+        assert_eq!(sql(hostile, JsonSyntax::Postgres), r#"(u."p" ->> E'a'') OR 1=1 --"\\''')"#);
         assert_eq!(
-            sql(hostile, Spelling::Sqlite { checked: false }),
+            sql(hostile, JsonSyntax::Sqlite { checked: false }),
             r#"json_extract(u."p", '$."a'') OR 1=1 --\"\\''"')"#
         );
-        assert!(sql(hostile, Spelling::MySql).contains(r#"'$."a'') OR 1=1 --\\"\\\\''"'"#));
+        assert!(sql(hostile, JsonSyntax::MySql).contains(r#"'$."a'') OR 1=1 --\\"\\\\''"'"#));
     }
 }

@@ -7,12 +7,12 @@ pub struct JsonPath {
     /// The column that holds the JSON.
     pub column: String,
     /// Never empty.
-    pub steps: Vec<Step>,
+    pub steps: Vec<PathStep>,
 }
 
 /// One step further into the JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum PathStep {
     /// A member of an object.
     Key(String),
     /// A place in a list, from 0: written in digits alone, without quotes.
@@ -26,23 +26,23 @@ impl JsonPath {
         let (path, last) = written.rsplit_once("->>")?;
         let mut parts = path.split("->");
         let column = parts.next()?.trim();
-        let steps: Option<Vec<Step>> = parts.chain([last]).map(step).collect();
+        let steps: Option<Vec<PathStep>> = parts.chain([last]).map(step).collect();
         // NUL is in no database's text.
         let is_whole = !column.is_empty() && !written.contains('\0');
         Some(Self { column: column.to_owned(), steps: steps? }).filter(|_| is_whole)
     }
 }
 
-fn step(written: &str) -> Option<Step> {
+fn step(written: &str) -> Option<PathStep> {
     let written = written.trim();
     if let Some(key) = written.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
-        return Some(Step::Key(key.replace("''", "'")));
+        return Some(PathStep::Key(key.replace("''", "'")));
     }
     if !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit()) {
-        return written.parse().ok().map(Step::Place);
+        return written.parse().ok().map(PathStep::Place);
     }
     // An arrow's head too many, as in `a->>b->>c`.
-    (!written.is_empty() && !written.starts_with('>')).then(|| Step::Key(written.to_owned()))
+    (!written.is_empty() && !written.starts_with('>')).then(|| PathStep::Key(written.to_owned()))
 }
 
 /// A column's name as templates and filters say it: `profile->address->>city` is `profile.address.city`,
@@ -50,8 +50,8 @@ fn step(written: &str) -> Option<Step> {
 pub fn dotted(name: &str) -> String {
     let Some(JsonPath { column, steps }) = JsonPath::read(name) else { return name.to_owned() };
     steps.iter().fold(column, |name, step| match step {
-        Step::Key(key) => format!("{name}.{key}"),
-        Step::Place(place) => format!("{name}.{place}"),
+        PathStep::Key(key) => format!("{name}.{key}"),
+        PathStep::Place(place) => format!("{name}.{place}"),
     })
 }
 
@@ -59,8 +59,8 @@ pub fn dotted(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn key(key: &str) -> Step {
-        Step::Key(key.into())
+    fn key(key: &str) -> PathStep {
+        PathStep::Key(key.into())
     }
 
     #[test]
@@ -69,8 +69,8 @@ mod tests {
             ("profile->>name", "profile", vec![key("name")]),
             ("profile ->> 'name'", "profile", vec![key("name")]),
             ("profile->address->>city", "profile", vec![key("address"), key("city")]),
-            ("emails->0->>address", "emails", vec![Step::Place(0), key("address")]),
-            ("tags->>1", "tags", vec![Step::Place(1)]),
+            ("emails->0->>address", "emails", vec![PathStep::Place(0), key("address")]),
+            ("tags->>1", "tags", vec![PathStep::Place(1)]),
             ("tags->>'1'", "tags", vec![key("1")]),
             ("p->>'it''s; DROP'", "p", vec![key("it's; DROP")]),
             ("p->>\"a\\", "p", vec![key("\"a\\")]),

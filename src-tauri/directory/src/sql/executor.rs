@@ -12,7 +12,7 @@ use crate::plan::Size;
 use crate::reach::retry::again;
 use crate::schema::mapping::Mapping;
 use crate::sql::dialect::{Dialect, Fetched, Statement};
-use crate::sql::list::{Paging, Step, counting};
+use crate::sql::list::{PageStep, Paging, counting};
 
 /// Whoever runs statements.
 pub(crate) trait SqlExecutor: Sync {
@@ -38,7 +38,7 @@ pub(crate) trait SqlExecutor: Sync {
 
     /// The rows of a step. Where an index has to gather all matches before it can order them, the newest rows
     /// are looked at first: they fill the page exactly when there are many.
-    async fn step(&self, reading: &mut Self::ReadTx, step: Step) -> Result<Vec<Fetched>> {
+    async fn step(&self, reading: &mut Self::ReadTx, step: PageStep) -> Result<Vec<Fetched>> {
         if let Some(newest) = step.newest {
             let rows = self.fetch(reading, newest).await?;
             if rows.len() >= step.wanted {

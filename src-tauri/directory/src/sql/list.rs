@@ -1,6 +1,6 @@
 //! How a list becomes SQL, and rows become pages: keyset paging over findings, both ways, without I/O.
 //!
-//! An engine drives [`Paging`]: it asks for the next [`Step`], runs it, hands the rows back, and takes
+//! An engine drives [`Paging`]: it asks for the next [`PageStep`], runs it, hands the rows back, and takes
 //! the page at the end.
 //!
 //! Whoever was named exactly is shown at once: such a page may be short, and the next one goes on.
@@ -53,7 +53,7 @@ struct Segment {
 
 /// What to ask the database next.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct PageStep {
     pub(crate) statement: Statement,
     /// The same among the newest rows only: enough, when it fills the page.
     pub(crate) newest: Option<Statement>,
@@ -140,7 +140,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
     }
 
     /// What to ask the database next; `None` when the page is full or there is nothing more.
-    pub(crate) fn next_step(&mut self) -> Option<Step> {
+    pub(crate) fn next_step(&mut self) -> Option<PageStep> {
         if self.has_named_one() {
             return None;
         }
@@ -179,7 +179,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 .collect();
             statement.sql = format!("{} LIMIT {wanted}", branches.join(" UNION ALL "));
         }
-        Some(Step { statement, newest, reach, wanted })
+        Some(PageStep { statement, newest, reach, wanted })
     }
 
     /// The rows that the last [`Self::next_step`] asked for.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use ts_rs::TS;
 use url::Url;
 
-use super::faults::Faults;
+use super::faults::KeyFaults;
 use super::{SignInConfig, SignOutConfig};
 use crate::directory::closest;
 use crate::template::is_loopback;
@@ -115,7 +115,7 @@ pub(super) fn expand(
     name: &str,
     part: &SignInConfig,
     out: Option<&SignOutConfig>,
-    faults: &mut Faults<'_>,
+    faults: &mut KeyFaults<'_>,
 ) -> Option<(SignInConfig, SignOutConfig)> {
     let Some(preset) = presets().iter().find(|preset| preset.name == name) else {
         let known: Vec<&str> = presets().iter().map(|preset| preset.name.as_str()).collect();
@@ -155,7 +155,7 @@ impl Preset {
     fn fill(
         &self,
         given: &BTreeMap<String, String>,
-        faults: &mut Faults<'_>,
+        faults: &mut KeyFaults<'_>,
     ) -> Option<BTreeMap<&str, String>> {
         let known: Vec<&str> = self.settings.iter().map(|setting| setting.name.as_str()).collect();
         let mut whole = true;

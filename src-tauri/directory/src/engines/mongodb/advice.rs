@@ -8,13 +8,13 @@ use crate::plan::coverage::{Advise, services as lines};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::TableColumn;
 
-struct Indexes<'a> {
+struct MongoIndexAdvice<'a> {
     collection: String,
     id: &'a str,
     is_view: bool,
 }
 
-impl Advise<Field> for Indexes<'_> {
+impl Advise<Field> for MongoIndexAdvice<'_> {
     // Nothing serves the text in the middle of a word: a text index knows whole ones.
     const CONTAINS_NOTE: &'static str = "whole words only";
 
@@ -45,14 +45,15 @@ pub(crate) fn services(
     words: Option<&TextIndex>,
     is_view: bool,
 ) -> Vec<SearchCoverage> {
-    let indexes = Indexes { collection: called(collection), id: mapping.id().name.as_str(), is_view };
+    let indexes =
+        MongoIndexAdvice { collection: called(collection), id: mapping.id().name.as_str(), is_view };
     let mut services = lines(mapping, &indexes);
     let searched: Vec<&str> = mapping.search.iter().map(|column| column.name.as_str()).collect();
     services.extend(words.map(|index| SearchCoverage {
         tier: Tier::Words,
         column: searched.join(", "),
         index: Some(index.name.clone()),
-        note: Some(Indexes::CONTAINS_NOTE.to_owned()),
+        note: Some(MongoIndexAdvice::CONTAINS_NOTE.to_owned()),
         advice: None,
     }));
     services

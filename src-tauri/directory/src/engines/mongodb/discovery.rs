@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::config::DirectoryConfig;
 use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
-use crate::engines::mongodb::reading::{ReadTx, Server};
+use crate::engines::mongodb::reading::{MongoReadTx, MongoServers};
 use crate::error::{DirectoryCode, Result};
 use crate::model::FieldKind;
 use crate::reach::endpoint::Endpoint;
@@ -27,8 +27,9 @@ pub(crate) async fn discover_tables(
     part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = Server::connect(Endpoint::to_any(part, &FixedPassword::source(password))?, part).await?;
-    let found = async { collections(&mut ReadTx::begin(&server, LIMIT).await?).await }.await;
+    let server =
+        MongoServers::connect(Endpoint::to_any(part, &FixedPassword::source(password))?, part).await?;
+    let found = async { collections(&mut MongoReadTx::begin(&server, LIMIT).await?).await }.await;
     let found = match found {
         Ok(found) => Ok(found),
         Err(error) if error.code == DirectoryCode::Unreachable => match server.stranger().await {
@@ -41,7 +42,7 @@ pub(crate) async fn discover_tables(
     found
 }
 
-async fn collections(reading: &mut ReadTx) -> Result<Findings> {
+async fn collections(reading: &mut MongoReadTx) -> Result<Findings> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true, "cursor": { "batchSize": 10_000 } };
     let mut findings = Findings::default();
     for entry in batch(&reading.command(list).await?) {
@@ -92,7 +93,7 @@ async fn collections(reading: &mut ReadTx) -> Result<Findings> {
 }
 
 /// The paths in the newest documents, two levels deep, in the order in which they come.
-async fn sampled(reading: &mut ReadTx, table: &FoundTable) -> Result<Vec<FoundColumn>> {
+async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<FoundColumn>> {
     let entry = |of: &str, value: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": { "k": "$$this.k", "t": { "$type": value } } } };
     let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
     let first = doc! { "$arrayElemAt": [{ "$cond": [is("$$this.v", "array"), "$$this.v", []] }, 0] };

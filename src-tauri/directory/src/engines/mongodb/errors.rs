@@ -12,7 +12,7 @@ use crate::error::{DirectoryCode, DirectoryError};
 use crate::faults::{locked, stopped, timed_out};
 use crate::reach::{tls, unanswered};
 
-pub(crate) const TLS: tls::Options = tls::Options {
+pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     authority: "tlsCAFile",
     also_authority: &[],
     client: &["tlsCertificateKeyFile"],

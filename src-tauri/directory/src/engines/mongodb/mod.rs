@@ -29,7 +29,7 @@ use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::listing::Listing;
-use crate::engines::mongodb::reading::{Find, ReadTx, Server};
+use crate::engines::mongodb::reading::{Find, MongoReadTx, MongoServers};
 use crate::error::{DirectoryCode, Result};
 use crate::faults::{cancelled, changed};
 use crate::model::{Count, Info, ListRequest, Page, Place, Row};
@@ -53,18 +53,18 @@ const VALUES_LIMIT: Duration = Duration::from_millis(500);
 const COUNTED_HITS: u64 = 1000;
 
 pub(crate) struct MongoDirectory {
-    server: Arc<Server>,
+    server: Arc<MongoServers>,
     part: DirectoryConfig,
     mapping: Mapping<Field>,
     /// One that covers everything that is searched.
     words: Option<TextIndex>,
     info: Arc<Info>,
-    indexes: Arc<Indexes>,
+    indexes: Arc<MongoIndexes>,
     is_view: bool,
 }
 
 /// What was found when it was looked at.
-struct Seen {
+struct SeenCollection {
     mapping: Mapping<Field>,
     words: Option<TextIndex>,
     info: Arc<Info>,
@@ -72,7 +72,7 @@ struct Seen {
 }
 
 /// What was seen of the collection's indexes.
-struct Indexes {
+struct MongoIndexes {
     /// `None`: this user may not list them.
     seen: Option<String>,
     /// They are being looked at.
@@ -83,12 +83,12 @@ struct Indexes {
 
 impl MongoDirectory {
     pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
-        let server = Server::connect(Endpoint::to_any(part, passwords)?, part).await?;
+        let server = MongoServers::connect(Endpoint::to_any(part, passwords)?, part).await?;
         match Self::awake(&server, part).await {
-            Ok(Seen { mapping, words, info, is_view }) => {
+            Ok(SeenCollection { mapping, words, info, is_view }) => {
                 let seen = listed(&server).await;
                 let indexes =
-                    Indexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
+                    MongoIndexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
                 let (part, indexes) = (part.clone(), Arc::new(indexes));
                 Ok(Self { server, part, mapping, words, info, indexes, is_view })
             }
@@ -100,7 +100,7 @@ impl MongoDirectory {
     }
 
     /// Looks around, as soon as a server that sleeps is awake.
-    async fn awake(server: &Arc<Server>, part: &DirectoryConfig) -> Result<Seen> {
+    async fn awake(server: &Arc<MongoServers>, part: &DirectoryConfig) -> Result<SeenCollection> {
         let began = Instant::now();
         let mut waking = None;
         loop {
@@ -128,8 +128,8 @@ impl MongoDirectory {
         }
     }
 
-    async fn look_around(server: &Arc<Server>, part: &DirectoryConfig) -> Result<Seen> {
-        let mut reading = ReadTx::begin(server, OPEN_LIMIT).await?;
+    async fn look_around(server: &Arc<MongoServers>, part: &DirectoryConfig) -> Result<SeenCollection> {
+        let mut reading = MongoReadTx::begin(server, OPEN_LIMIT).await?;
         let built = match reading.command(doc! { "buildInfo": 1 }).await {
             Ok(built) => built,
             Err(error) => return Err(server.explained(error).await),
@@ -151,7 +151,7 @@ impl MongoDirectory {
             reader: advice::reader(&server.database, &part.table),
             cautions: found.cautions,
         });
-        Ok(Seen { mapping, words, info, is_view: found.is_view })
+        Ok(SeenCollection { mapping, words, info, is_view: found.is_view })
     }
 
     /// Looks at the indexes again, while nobody waits: one that was made or dropped counts from the next question on.
@@ -184,11 +184,11 @@ impl MongoDirectory {
     async fn read<T, F: Future<Output = Result<T>>>(
         &self,
         cancel: Option<&CancellationToken>,
-        ask: impl Fn(ReadTx) -> F,
+        ask: impl Fn(MongoReadTx) -> F,
     ) -> Result<T> {
         let limit = Duration::from_millis(self.part.timeout_ms.into());
         let read = async {
-            let asked = ask(ReadTx::begin(&self.server, limit).await?);
+            let asked = ask(MongoReadTx::begin(&self.server, limit).await?);
             let answer = tokio::select! {
                 answer = asked => Some(answer),
                 () = self.server.broken() => None,
@@ -199,7 +199,7 @@ impl MongoDirectory {
             };
             let answer = match answer {
                 Some(answer) => answer,
-                None => ask(ReadTx::begin(&self.server, limit).await?).await,
+                None => ask(MongoReadTx::begin(&self.server, limit).await?).await,
             };
             match answer {
                 Ok(answer) => Ok(answer),
@@ -229,7 +229,7 @@ impl Directory for MongoDirectory {
             return Err(changed(&self.part, "its indexes are different"));
         }
         let started = Instant::now();
-        let ask = |mut reading: ReadTx| async move {
+        let ask = |mut reading: MongoReadTx| async move {
             let mut listing = self.listing(query)?;
             listing.fill(&mut reading).await?;
             // A collection that is not there has no documents either.
@@ -251,7 +251,7 @@ impl Directory for MongoDirectory {
     async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
         let query = ListRequest::first(text, 1);
         let query = &query;
-        let ask = |mut reading: ReadTx| async move {
+        let ask = |mut reading: MongoReadTx| async move {
             if text.trim().is_empty() {
                 return Ok(Count { users: reading.estimate().await?, capped: false });
             }
@@ -271,7 +271,7 @@ impl Directory for MongoDirectory {
             ..Find::default()
         };
         let find = &find;
-        let ask = |mut reading: ReadTx| async move {
+        let ask = |mut reading: MongoReadTx| async move {
             let found = reading.find(find.clone()).await?;
             if found.is_empty() {
                 catalogue::is_there(&mut reading, &self.part).await?;
@@ -297,7 +297,7 @@ impl Directory for MongoDirectory {
 
     async fn values(&self, column: usize) -> Result<Vec<String>> {
         let ask = async |pipeline: Vec<Document>| {
-            let mut reading = ReadTx::begin(&self.server, VALUES_LIMIT).await?;
+            let mut reading = MongoReadTx::begin(&self.server, VALUES_LIMIT).await?;
             reading.aggregate(pipeline, None).await
         };
         let shown = &self.mapping.shown[column];
@@ -316,8 +316,8 @@ impl Directory for MongoDirectory {
 }
 
 /// The collection's indexes, as the server describes them.
-async fn listed(server: &Arc<Server>) -> Option<String> {
-    let mut reading = ReadTx::begin(server, OPEN_LIMIT).await.ok()?;
+async fn listed(server: &Arc<MongoServers>) -> Option<String> {
+    let mut reading = MongoReadTx::begin(server, OPEN_LIMIT).await.ok()?;
     let said = reading.command(doc! { "listIndexes": &server.part.table }).await.ok()?;
     Some(
         said.get_document("cursor")
@@ -331,7 +331,7 @@ async fn listed(server: &Arc<Server>) -> Option<String> {
 }
 
 /// The one server that is asked is not the one that is written to: what was written last may not be there yet.
-async fn is_secondary(reading: &mut ReadTx) -> Result<bool> {
+async fn is_secondary(reading: &mut MongoReadTx) -> Result<bool> {
     let said = reading.command(doc! { "hello": 1 }).await?;
     Ok(said.get_bool("secondary").unwrap_or(false))
 }

@@ -1,7 +1,7 @@
 //! One question to the servers, that nothing can leave running there.
 //!
 //! A future that is dropped closes its connection, and a server looks for that twice a second. So each
-//! question is a session of its own; whoever drops a [`ReadTx`] before its end (a cancelled search, a
+//! question is a session of its own; whoever drops a [`MongoReadTx`] before its end (a cancelled search, a
 //! deadline, a closed window) leaves a task behind that ends the session on the server that works for
 //! it, which everybody may do to their own.
 //! <https://www.mongodb.com/docs/manual/reference/command/killSessions/>
@@ -44,7 +44,7 @@ type Addresses = Arc<Mutex<HashMap<SessionId, Option<ServerAddress>>>>;
 type SessionId = Vec<u8>;
 
 /// The connections of one directory. Not `Debug`: the client's options hold the password.
-pub(crate) struct Server {
+pub(crate) struct MongoServers {
     client: tokio::sync::Mutex<Current>,
     /// With its handlers, and the password of the first client.
     options: ClientOptions,
@@ -80,7 +80,7 @@ pub(crate) struct Find {
     pub(crate) limit: usize,
 }
 
-impl Server {
+impl MongoServers {
     /// Makes a client; it connects by itself, to the servers that it finds.
     pub(crate) async fn connect(endpoint: Arc<Endpoint>, part: &DirectoryConfig) -> Result<Arc<Self>> {
         errors::TLS.files_are_there(&part.url)?;
@@ -286,8 +286,8 @@ impl Server {
 }
 
 /// One question, until its time is up.
-pub(crate) struct ReadTx {
-    server: Arc<Server>,
+pub(crate) struct MongoReadTx {
+    server: Arc<MongoServers>,
     client: Client,
     session: ClientSession,
     key: SessionId,
@@ -297,8 +297,8 @@ pub(crate) struct ReadTx {
     _turn: OwnedSemaphorePermit,
 }
 
-impl ReadTx {
-    pub(crate) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
+impl MongoReadTx {
+    pub(crate) async fn begin(server: &Arc<MongoServers>, limit: Duration) -> Result<Self> {
         let turn = Arc::clone(&server.turns).acquire_owned().await.expect("it is never closed");
         // Not causally consistent: no secondary has to catch up before it answers.
         let client = server.client().await?;
@@ -491,7 +491,7 @@ impl ReadTx {
     }
 }
 
-impl Drop for ReadTx {
+impl Drop for MongoReadTx {
     fn drop(&mut self) {
         let address = locked(&self.server.addresses).remove(&self.key).flatten();
         // Else the program ends; the time limit bounds what is left.

@@ -1,6 +1,6 @@
 //! What MySQL would need to serve the search, and an account that can read what is mapped and no more.
 
-use crate::engines::mysql::catalogue::{Found, index_name};
+use crate::engines::mysql::catalogue::{MySqlCatalogue, index_name};
 use crate::engines::mysql::server::Flavour;
 use crate::engines::mysql::types::MyType;
 use crate::model::{SearchCoverage, Tier};
@@ -10,13 +10,13 @@ use crate::schema::name::quoted;
 use crate::schema::table::TableColumn;
 use crate::sql::dialect::read_columns;
 
-struct Indexes<'a> {
-    found: &'a Found,
+struct MySqlIndexAdvice<'a> {
+    found: &'a MySqlCatalogue,
     mapping: &'a Mapping<MyType>,
     flavour: Flavour,
 }
 
-impl Advise<MyType> for Indexes<'_> {
+impl Advise<MyType> for MySqlIndexAdvice<'_> {
     /// There is no such index: `FULLTEXT` finds words, and its ngrams leave out those with stop words.
     const CONTAINS_NOTE: &'static str = "";
 
@@ -57,8 +57,12 @@ impl Advise<MyType> for Indexes<'_> {
     }
 }
 
-pub(crate) fn services(mapping: &Mapping<MyType>, found: &Found, flavour: Flavour) -> Vec<SearchCoverage> {
-    lines(mapping, &Indexes { found, mapping, flavour })
+pub(crate) fn services(
+    mapping: &Mapping<MyType>,
+    found: &MySqlCatalogue,
+    flavour: Flavour,
+) -> Vec<SearchCoverage> {
+    lines(mapping, &MySqlIndexAdvice { found, mapping, flavour })
 }
 
 /// The statements that make such an account. Its password is for whoever runs them to choose: as it

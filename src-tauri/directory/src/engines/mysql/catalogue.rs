@@ -7,12 +7,12 @@ use sqlx::mysql::MySqlRow;
 use sqlx::{Column as _, Row as _};
 
 use crate::config::DirectoryConfig;
-use crate::engines::mysql::index_use::{IndexPart, Indexes};
-use crate::engines::mysql::reading::{ReadTx, text};
+use crate::engines::mysql::index_use::{IndexPart, MySqlIndexes};
+use crate::engines::mysql::reading::{MySqlReadTx, text};
 use crate::engines::mysql::types::{Declared, MyType, Text};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::faults::ASK_ADMINISTRATOR;
-use crate::schema::json_column::{Spelling, add_paths};
+use crate::schema::json_column::{JsonSyntax, add_paths};
 use crate::schema::json_path::JsonPath;
 use crate::schema::mapping::table_missing;
 use crate::schema::name::{CatalogueName, CatalogueRow, Quote, WrittenName, quoted, readings};
@@ -22,7 +22,7 @@ use crate::sql::dialect::Statement;
 
 /// What was found, and what is known of its size.
 #[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
-pub(crate) struct Found {
+pub(crate) struct MySqlCatalogue {
     pub(crate) table: Table<MyType>,
     /// The storage engine's estimate; `None`: a view.
     pub(crate) estimated_rows: Option<u64>,
@@ -79,7 +79,7 @@ pub(crate) struct Relation {
 }
 
 /// Finds the table that `part` names, and makes sure that this user may read every column it names.
-pub(crate) async fn read(reading: &mut ReadTx, part: &DirectoryConfig) -> Result<Found> {
+pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> Result<MySqlCatalogue> {
     let session = ask(reading, SESSION, &[]).await?;
     let session = session.first().ok_or_else(|| DirectoryError::internal("the session is unknown"))?;
     let said = |at| text(session, at).map_err(|error| reading.server().failed(error));
@@ -139,17 +139,17 @@ pub(crate) async fn read(reading: &mut ReadTx, part: &DirectoryConfig) -> Result
     let is_key = |part: &IndexPart| part.index == "PRIMARY" && part.place == 1;
     let is_clustered = relation.engine.as_deref() == Some("InnoDB")
         && parts.iter().any(|part| is_key(part) && part.column.as_deref() == Some(id));
-    let indexes = Indexes { parts, id, is_clustered };
+    let indexes = MySqlIndexes { parts, id, is_clustered };
     for column in &mut columns {
         column.access = indexes.access(column);
     }
-    add_paths(&mut columns, part, Spelling::MySql, |column| {
+    add_paths(&mut columns, part, JsonSyntax::MySql, |column| {
         let utf8 = |name| CatalogueName::literal(name, Quote::Backtick);
         let text = || Text { charset: utf8("utf8mb4"), collation: utf8("utf8mb4_bin"), chars: u64::MAX };
         // MariaDB's JSON is a long text.
         matches!(column.db_type, MyType::Json | MyType::Text(_)).then(|| MyType::Text(text()))
     });
-    Ok(Found {
+    Ok(MySqlCatalogue {
         estimated_rows: relation.estimated_rows,
         is_view: relation.engine.is_none(),
         is_innodb: relation.engine.as_deref() == Some("InnoDB"),
@@ -163,7 +163,7 @@ pub(crate) async fn read(reading: &mut ReadTx, part: &DirectoryConfig) -> Result
 
 /// A name for an index on `column`, and its SQL: within the 64 characters that MySQL allows. `what` tells it from
 /// another index on the same column.
-pub(crate) fn index_name(found: &Found, column: &TableColumn<MyType>, what: &str) -> String {
+pub(crate) fn index_name(found: &MySqlCatalogue, column: &TableColumn<MyType>, what: &str) -> String {
     let plain = format!("{}_{}{what}", found.table.name.as_str(), column.name.as_str());
     let shortened = |name: &str, most: usize| name.chars().take(most).collect::<String>();
     let names = (2..).map(|at| format!("{}_{at}", shortened(&plain, 60)));
@@ -172,14 +172,14 @@ pub(crate) fn index_name(found: &Found, column: &TableColumn<MyType>, what: &str
     Quote::Backtick.around(&name.unwrap_or(plain))
 }
 
-pub(crate) async fn ask(reading: &mut ReadTx, sql: &str, binds: &[&str]) -> Result<Vec<MySqlRow>> {
+pub(crate) async fn ask(reading: &mut MySqlReadTx, sql: &str, binds: &[&str]) -> Result<Vec<MySqlRow>> {
     let binds = binds.iter().map(|&value| Value::Text(value.to_owned())).collect();
     reading.fetch(Statement { sql: sql.to_owned(), binds, ..Statement::default() }).await
 }
 
 /// Tables and views by a condition of ours.
 pub(crate) async fn relations(
-    reading: &mut ReadTx,
+    reading: &mut MySqlReadTx,
     condition: &str,
     binds: &[&str],
 ) -> Result<Vec<Relation>> {
@@ -207,7 +207,7 @@ pub(crate) async fn relations(
 /// The relation that `written` means: the one its database or the URL's has; without either, the only one
 /// of its name.
 async fn chosen(
-    reading: &mut ReadTx,
+    reading: &mut MySqlReadTx,
     written: &str,
     database: Option<&str>,
     folds_names: bool,
@@ -253,7 +253,7 @@ async fn chosen(
 }
 
 async fn missing(
-    reading: &mut ReadTx,
+    reading: &mut MySqlReadTx,
     part: &DirectoryConfig,
     database: Option<&str>,
     account: &str,

@@ -20,7 +20,7 @@ use crate::reach::wire::{Address, Login, Route, Wire};
 pub(crate) const EXAMPLE: &str = "It looks like mysql://user@host:3306/database";
 
 /// A server that let us in. Not `Debug`: the options hold the password, and show it.
-pub(crate) struct Connected {
+pub(crate) struct MySqlConnected {
     pub(crate) connection: MySqlConnection,
     /// For more connections to the same server, as long as `password` is good and `wire` is held.
     pub(crate) options: MySqlConnectOptions,
@@ -32,7 +32,7 @@ pub(crate) struct Connected {
     pub(crate) version: String,
 }
 
-pub(crate) async fn connect(endpoint: &Arc<Endpoint>) -> Result<Connected> {
+pub(crate) async fn connect(endpoint: &Arc<Endpoint>) -> Result<MySqlConnected> {
     endpoint.connect(connect_to).await
 }
 
@@ -42,9 +42,9 @@ async fn connect_to(
     at: usize,
     password: Password,
     signs: Arc<Signs>,
-) -> Result<(Connected, bool)> {
+) -> Result<(MySqlConnected, bool)> {
     let part = endpoint.hosts()[at].clone();
-    let url = ServerUrl::read(&part)?;
+    let url = MySqlServerUrl::read(&part)?;
     let wire =
         Wire::to(url.route(&part, endpoint.entrance(at))?, endpoint.patience() + CONNECT_TIMEOUT).await?;
     let options = url.options(&wire, password.secret.as_ref());
@@ -58,7 +58,7 @@ async fn connect_to(
     };
     match endpoint.awaited(&wire, &signs, asked).await {
         Some(Ok((connection, version, is_replica))) => {
-            Ok((Connected { connection, options, wire, password, part, version }, is_replica))
+            Ok((MySqlConnected { connection, options, wire, password, part, version }, is_replica))
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
@@ -69,9 +69,9 @@ async fn connect_to(
 }
 
 /// A URL with one host.
-struct ServerUrl(url::Url);
+struct MySqlServerUrl(url::Url);
 
-impl ServerUrl {
+impl MySqlServerUrl {
     fn read(part: &DirectoryConfig) -> Result<Self> {
         let url = url::Url::parse(&part.url)
             .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
@@ -192,8 +192,8 @@ fn unusable(what: &str) -> DirectoryError {
 mod tests {
     use super::*;
 
-    fn read(url: &str) -> Result<ServerUrl> {
-        ServerUrl::read(&DirectoryConfig {
+    fn read(url: &str) -> Result<MySqlServerUrl> {
+        MySqlServerUrl::read(&DirectoryConfig {
             url: url.into(),
             table: "users".into(),
             id: "id".into(),

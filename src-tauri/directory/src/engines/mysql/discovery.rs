@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use crate::config::DirectoryConfig;
 use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
 use crate::engines::mysql::catalogue::{COLUMN, ask, column, relations};
-use crate::engines::mysql::reading::{ReadTx, text};
-use crate::engines::mysql::server::Server;
+use crate::engines::mysql::reading::{MySqlReadTx, text};
+use crate::engines::mysql::server::MySqlServer;
 use crate::engines::mysql::types::MyType;
 use crate::error::Result;
 use crate::faults::undescribed;
@@ -21,8 +21,8 @@ pub(crate) async fn discover_tables(
     part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = Server::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
-    let mut reading = ReadTx::begin(&server, LIMIT).await?;
+    let server = MySqlServer::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
+    let mut reading = MySqlReadTx::begin(&server, LIMIT).await?;
     let found = match tokio::time::timeout(LIMIT, tables(&mut reading)).await {
         Ok(found) => found,
         Err(_) => Err(server.late(|_| undescribed("its tables", LIMIT)).await),
@@ -32,7 +32,7 @@ pub(crate) async fn discover_tables(
     found
 }
 
-async fn tables(reading: &mut ReadTx) -> Result<Findings> {
+async fn tables(reading: &mut MySqlReadTx) -> Result<Findings> {
     let database = ask(reading, "SELECT CAST(DATABASE() AS CHAR)", &[]).await?;
     let database = database.first().map(|row| text(row, 0)).transpose();
     let database = database.map_err(|error| reading.server().failed(error))?.flatten();

@@ -13,7 +13,7 @@ use crate::faults::{locked, stopped, timed_out};
 use crate::reach::endpoint::Endpoint;
 use crate::reach::{tls, unanswered};
 
-pub(crate) const TLS: tls::Options = tls::Options {
+pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     authority: "ssl-ca",
     also_authority: &["sslca"],
     client: &["ssl-cert", "ssl-key"],

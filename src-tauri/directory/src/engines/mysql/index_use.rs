@@ -25,14 +25,14 @@ pub(crate) struct IndexPart {
 }
 
 /// The indexes of one table, and which column identifies a user.
-pub(crate) struct Indexes<'a> {
+pub(crate) struct MySqlIndexes<'a> {
     pub(crate) parts: Vec<IndexPart>,
     pub(crate) id: &'a str,
     /// The id is the primary key of an `InnoDB` table: every index has it behind its own columns.
     pub(crate) is_clustered: bool,
 }
 
-impl Indexes<'_> {
+impl MySqlIndexes<'_> {
     pub(crate) fn access(&self, column: &TableColumn<MyType>) -> Access {
         let name = column.name.as_str();
         let led = |wanted: &dyn Fn(&&IndexPart) -> bool| {
@@ -140,7 +140,7 @@ mod tests {
             within: None,
             db_type,
         };
-        let access = Indexes { parts, id: "id", is_clustered }.access(&column);
+        let access = MySqlIndexes { parts, id: "id", is_clustered }.access(&column);
         assert_eq!(access.contains, None);
         [access.equals, access.prefix, access.order].map(|served| {
             served.map_or_else(String::new, |IndexUse { index, form }| {

@@ -22,10 +22,10 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::discovery::discover_tables;
 use crate::config::DirectoryConfig;
 use crate::directory::Directory;
-use crate::engines::mysql::catalogue::Found;
+use crate::engines::mysql::catalogue::MySqlCatalogue;
 use crate::engines::mysql::dialect::MySql;
-use crate::engines::mysql::reading::{ReadTx, text};
-use crate::engines::mysql::server::Server;
+use crate::engines::mysql::reading::{MySqlReadTx, text};
+use crate::engines::mysql::server::MySqlServer;
 use crate::engines::mysql::types::{MyType, rfc3339};
 use crate::error::{DirectoryError, Result};
 use crate::faults::{timed_out, undescribed};
@@ -52,7 +52,7 @@ const COUNTED_ROWS: u64 = 100_000;
 const COUNT_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct MySqlDirectory {
-    server: Arc<Server>,
+    server: Arc<MySqlServer>,
     part: DirectoryConfig,
     mapping: Mapping<MyType>,
     info: Arc<Info>,
@@ -60,7 +60,7 @@ pub(crate) struct MySqlDirectory {
 
 impl MySqlDirectory {
     pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
-        let server = Server::connect(Endpoint::new(part, passwords)?).await?;
+        let server = MySqlServer::connect(Endpoint::new(part, passwords)?).await?;
         match Self::read_catalogue(&server, &server.part()).await {
             Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
             Err(error) => {
@@ -71,10 +71,10 @@ impl MySqlDirectory {
     }
 
     async fn read_catalogue(
-        server: &Arc<Server>,
+        server: &Arc<MySqlServer>,
         part: &DirectoryConfig,
     ) -> Result<(Mapping<MyType>, Arc<Info>)> {
-        let mut reading = ReadTx::begin(server, OPEN_LIMIT).await?;
+        let mut reading = MySqlReadTx::begin(server, OPEN_LIMIT).await?;
         let read = async {
             let found = catalogue::read(&mut reading, part).await?;
             let mut mapping = Mapping::new(part, &found.table)?;
@@ -125,7 +125,7 @@ impl MySqlDirectory {
 
 impl SqlExecutor for MySqlDirectory {
     type Dialect = MySql;
-    type ReadTx = ReadTx;
+    type ReadTx = MySqlReadTx;
 
     fn mapping(&self) -> &Mapping<MyType> {
         &self.mapping
@@ -136,9 +136,9 @@ impl SqlExecutor for MySqlDirectory {
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut ReadTx) -> Result<T>) -> Result<Result<T>> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut MySqlReadTx) -> Result<T>) -> Result<Result<T>> {
         let limit = Duration::from_millis(self.part.timeout_ms.into());
-        let mut reading = ReadTx::begin(&self.server, limit).await?;
+        let mut reading = MySqlReadTx::begin(&self.server, limit).await?;
         // The server's limit is per statement; this one is for all of them. When it strikes, or
         // whoever waits for us goes away, dropping `reading` stops the server.
         let Ok(answer) = tokio::time::timeout(limit, ask(&mut reading)).await else {
@@ -153,7 +153,7 @@ impl SqlExecutor for MySqlDirectory {
         Ok(answer)
     }
 
-    async fn fetch(&self, reading: &mut ReadTx, statement: Statement) -> Result<Vec<Fetched>> {
+    async fn fetch(&self, reading: &mut MySqlReadTx, statement: Statement) -> Result<Vec<Fetched>> {
         let rows = reading.fetch(statement).await?;
         rows.iter()
             .map(|row| self.decoded(row))
@@ -161,13 +161,13 @@ impl SqlExecutor for MySqlDirectory {
             .map_err(|error| self.server.failed(error))
     }
 
-    async fn texts(&self, reading: &mut ReadTx, statement: Statement) -> Result<Vec<String>> {
+    async fn texts(&self, reading: &mut MySqlReadTx, statement: Statement) -> Result<Vec<String>> {
         let rows = reading.fetch(statement).await?;
         let texts: Result<Vec<Option<String>>, _> = rows.iter().map(|row| text(row, 0)).collect();
         Ok(texts.map_err(|error| self.server.failed(error))?.into_iter().flatten().collect())
     }
 
-    async fn number(&self, reading: &mut ReadTx, statement: Statement) -> Result<u64> {
+    async fn number(&self, reading: &mut MySqlReadTx, statement: Statement) -> Result<u64> {
         Ok(number(&reading.fetch(statement).await?).unwrap_or_default())
     }
 }
@@ -190,7 +190,8 @@ impl Directory for MySqlDirectory {
         let Some(statement) = one_user::<MySql>(&self.mapping, id) else {
             return Ok(None);
         };
-        let ask = || self.read(async |reading: &mut ReadTx| self.fetch(reading, statement.clone()).await);
+        let ask =
+            || self.read(async |reading: &mut MySqlReadTx| self.fetch(reading, statement.clone()).await);
         let rows = again(ask).await?;
         the_one(rows, id)
     }
@@ -239,7 +240,11 @@ fn number(rows: &[MySqlRow]) -> Option<u64> {
 }
 
 /// How many users there are: counted while they are few, else as the storage engine guesses.
-async fn total(server: &Arc<Server>, found: &Found, mapping: &Mapping<MyType>) -> (Option<u64>, bool) {
+async fn total(
+    server: &Arc<MySqlServer>,
+    found: &MySqlCatalogue,
+    mapping: &Mapping<MyType>,
+) -> (Option<u64>, bool) {
     // The guess may be half or double of the truth.
     if found.estimated_rows.is_some_and(|rows| rows > COUNTED_ROWS) {
         return (found.estimated_rows, false);
@@ -251,7 +256,7 @@ async fn total(server: &Arc<Server>, found: &Found, mapping: &Mapping<MyType>) -
         COUNTED_ROWS + 1
     );
     let counted = async {
-        let mut reading = ReadTx::begin(server, COUNT_LIMIT).await?;
+        let mut reading = MySqlReadTx::begin(server, COUNT_LIMIT).await?;
         let rows = reading.fetch(Statement { sql, ..Statement::default() }).await;
         reading.finish().await;
         rows

@@ -2,7 +2,7 @@
 //!
 //! A future that is dropped stops neither the server nor the exchange that it was in the middle of. So
 //! every statement runs in a task that holds the connection until the answer is complete. Whoever
-//! drops a [`ReadTx`] before its end (a cancelled search, a deadline, a closed window) leaves another
+//! drops a [`MySqlReadTx`] before its end (a cancelled search, a deadline, a closed window) leaves another
 //! one behind that has the statement killed over a second connection, and gives the first one back only
 //! when it is idle again.
 
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::engines::mysql::errors;
-use crate::engines::mysql::server::{Flavour, Loan, POOL, Server};
+use crate::engines::mysql::server::{Flavour, Loan, MySqlServer, POOL};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::faults::lock_limit;
 use crate::reach::endpoint::CONNECT_TIMEOUT;
@@ -36,22 +36,22 @@ const UNSEEN: &str = "0/0";
 type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
 
 /// A read-only transaction with a time limit per statement.
-pub(crate) struct ReadTx {
-    server: Arc<Server>,
-    connection: Held,
+pub(crate) struct MySqlReadTx {
+    server: Arc<MySqlServer>,
+    connection: HeldConnection,
     /// The server's number for the connection.
     thread: u64,
 }
 
-enum Held {
+enum HeldConnection {
     Idle(Loan),
     Asking(JoinHandle<(Loan, Answer)>),
     /// It went back, or broke.
     Gone,
 }
 
-impl ReadTx {
-    pub(crate) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
+impl MySqlReadTx {
+    pub(crate) async fn begin(server: &Arc<MySqlServer>, limit: Duration) -> Result<Self> {
         let mut begun = Self::begin_on(server.lend().await?, server, limit).await;
         // Idle connections may be of a server that was restarted since: each is thrown away, once.
         for _ in 0..POOL {
@@ -65,7 +65,7 @@ impl ReadTx {
         begun
     }
 
-    async fn begin_on(mut loan: Loan, server: &Arc<Server>, limit: Duration) -> Result<Self> {
+    async fn begin_on(mut loan: Loan, server: &Arc<MySqlServer>, limit: Duration) -> Result<Self> {
         // One round trip. The tiers of a search see one state of the table. The modes of the server's
         // administrator would change what our SQL means; the rest of the session is set by `connect`.
         // While the catalogue is read, several statements may have to wait for the same lock.
@@ -94,7 +94,7 @@ impl ReadTx {
             Ok(thread) => thread.map_err(|error| server.failed(error))?,
             Err(_) => return Err(errors::unreachable(&server.part(), "the connection went silent")),
         };
-        let reading = Self { server: Arc::clone(server), connection: Held::Idle(loan), thread };
+        let reading = Self { server: Arc::clone(server), connection: HeldConnection::Idle(loan), thread };
         // It cannot be seen: it is locked, or gone. The question itself will be told which.
         let table = table.filter(|table| table != UNSEEN);
         let watch = server.watch.get().filter(|_| table.is_some());
@@ -138,13 +138,14 @@ impl ReadTx {
         Ok(())
     }
 
-    pub(crate) fn server(&self) -> &Server {
+    pub(crate) fn server(&self) -> &MySqlServer {
         &self.server
     }
 
     /// All rows of `statement`, whose placeholders are numbered as [`Statement::bind`] does.
     pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
-        let Held::Idle(mut loan) = std::mem::replace(&mut self.connection, Held::Gone) else {
+        let HeldConnection::Idle(mut loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone)
+        else {
             return Err(DirectoryError::internal("a directory was asked twice at a time"));
         };
         let asking = tokio::spawn(async move {
@@ -152,30 +153,34 @@ impl ReadTx {
             (loan, answer)
         });
         // Remembered before it is awaited: this future may be dropped there.
-        self.connection = Held::Asking(asking);
-        let Held::Asking(asking) = &mut self.connection else { unreachable!("it was just put there") };
+        self.connection = HeldConnection::Asking(asking);
+        let HeldConnection::Asking(asking) = &mut self.connection else {
+            unreachable!("it was just put there")
+        };
         let (loan, answer) = asking.await.map_err(DirectoryError::internal)?;
-        self.connection = Held::Idle(loan);
+        self.connection = HeldConnection::Idle(loan);
         answer.map_err(|error| self.server.failed(error))
     }
 
     /// Ends the transaction and gives the connection back, after an answer or an error of the database's.
     pub(crate) async fn finish(mut self) {
-        if let Held::Idle(loan) = std::mem::replace(&mut self.connection, Held::Gone) {
+        if let HeldConnection::Idle(loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone) {
             rolled_back(loan).await;
         }
     }
 }
 
-impl Drop for ReadTx {
+impl Drop for MySqlReadTx {
     fn drop(&mut self) {
-        let held = std::mem::replace(&mut self.connection, Held::Gone);
+        let held = std::mem::replace(&mut self.connection, HeldConnection::Gone);
         // Without a runtime the program ends; the statement's time limit bounds what is left.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         match held {
-            Held::Idle(loan) => drop(runtime.spawn(rolled_back(loan))),
-            Held::Asking(asking) => drop(runtime.spawn(stop(asking, self.thread, Arc::clone(&self.server)))),
-            Held::Gone => {}
+            HeldConnection::Idle(loan) => drop(runtime.spawn(rolled_back(loan))),
+            HeldConnection::Asking(asking) => {
+                drop(runtime.spawn(stop(asking, self.thread, Arc::clone(&self.server))))
+            }
+            HeldConnection::Gone => {}
         }
     }
 }
@@ -195,7 +200,7 @@ async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
 
 /// Kills what is being asked. The connection is held meanwhile: while it lives, `thread` means it and
 /// nobody else.
-async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<Server>) {
+async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<MySqlServer>) {
     let stopped = async {
         let mut canceller = server.canceller().await?;
         loop {

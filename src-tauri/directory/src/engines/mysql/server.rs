@@ -32,12 +32,12 @@ pub(crate) enum Flavour {
 }
 
 /// Not `Debug`: the options hold the password, and show it.
-pub(crate) struct Server {
+pub(crate) struct MySqlServer {
     pool: MySqlPool,
     /// Ends what runs on `pool`; a connection of its own, as those may all be busy.
     canceller: MySqlPool,
     endpoint: Arc<Endpoint>,
-    chosen: Mutex<Chosen>,
+    chosen: Mutex<MySqlTarget>,
     /// Set once the table is known.
     pub(crate) watch: OnceLock<Watch>,
     pub(crate) flavour: Flavour,
@@ -47,7 +47,7 @@ pub(crate) struct Server {
 }
 
 /// The server that new connections are made to.
-struct Chosen {
+struct MySqlTarget {
     options: MySqlConnectOptions,
     /// The way there. Its own end takes no connection once it is dropped.
     wire: Arc<Wire>,
@@ -56,13 +56,13 @@ struct Chosen {
     password: u64,
 }
 
-impl Server {
+impl MySqlServer {
     /// Connects once, to learn which server it is, or why there is none.
     pub(crate) async fn connect(endpoint: Arc<Endpoint>) -> Result<Arc<Self>> {
         let connected = connect(&endpoint).await?;
         // It was only a question; how it ends does not matter.
         let _ = connected.connection.close().await;
-        let chosen = Chosen {
+        let chosen = MySqlTarget {
             options: connected.options,
             wire: connected.wire,
             part: connected.part,
@@ -71,7 +71,7 @@ impl Server {
         let pool = |connections| {
             MySqlPoolOptions::new()
                 .max_connections(connections)
-                // A round trip per search; `ReadTx::begin` finds out as well.
+                // A round trip per search; `MySqlReadTx::begin` finds out as well.
                 .test_before_acquire(false)
                 // Later than a probe gives up, which knows the reason.
                 .acquire_timeout(endpoint.patience() + 2 * SLOW)
@@ -103,7 +103,7 @@ impl Server {
         self.chosen().part.clone()
     }
 
-    fn chosen(&self) -> MutexGuard<'_, Chosen> {
+    fn chosen(&self) -> MutexGuard<'_, MySqlTarget> {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -121,7 +121,7 @@ impl Server {
         if chosen.part == connected.part && chosen.password == connected.password.number {
             return Ok(false);
         }
-        *chosen = Chosen {
+        *chosen = MySqlTarget {
             options: connected.options,
             wire: connected.wire,
             part: connected.part,

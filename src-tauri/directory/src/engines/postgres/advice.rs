@@ -1,6 +1,6 @@
 //! What PostgreSQL would need to serve the search, and a role that can read what is mapped and no more.
 
-use crate::engines::postgres::catalogue::{Found, PgType};
+use crate::engines::postgres::catalogue::{PgCatalogue, PgType};
 use crate::engines::postgres::dialect::text_of;
 use crate::engines::postgres::row_security::Guarded;
 use crate::model::{SearchCoverage, Tier};
@@ -10,13 +10,13 @@ use crate::schema::name::quoted;
 use crate::schema::table::{Table, TableColumn};
 use crate::sql::dialect::read_columns;
 
-struct Indexes<'a> {
+struct PgIndexAdvice<'a> {
     /// Qualified and quoted.
     table: &'a str,
-    found: &'a Found,
+    found: &'a PgCatalogue,
 }
 
-impl Advise<PgType> for Indexes<'_> {
+impl Advise<PgType> for PgIndexAdvice<'_> {
     const CONTAINS_NOTE: &'static str = "from three letters or digits on";
 
     fn index(&self, tier: Tier, columns: &[&TableColumn<PgType>]) -> Option<String> {
@@ -58,8 +58,8 @@ impl Advise<PgType> for Indexes<'_> {
     }
 }
 
-pub(crate) fn services(mapping: &Mapping<PgType>, found: &Found) -> Vec<SearchCoverage> {
-    lines(mapping, &Indexes { table: &mapping.table, found })
+pub(crate) fn services(mapping: &Mapping<PgType>, found: &PgCatalogue) -> Vec<SearchCoverage> {
+    lines(mapping, &PgIndexAdvice { table: &mapping.table, found })
 }
 
 /// The statements that make such a role. Its password is for whoever runs them to choose.

@@ -13,7 +13,7 @@ use crate::engines::postgres::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::faults::ASK_ADMINISTRATOR;
 use crate::model::FieldKind;
-use crate::schema::json_column::{Spelling, add_paths};
+use crate::schema::json_column::{JsonSyntax, add_paths};
 use crate::schema::json_path::JsonPath;
 use crate::schema::mapping::table_missing;
 use crate::schema::name::{CatalogueName, CatalogueRow, Quote, readings, written};
@@ -35,7 +35,7 @@ pub(crate) struct PgType {
 }
 
 /// What was found, and what is known of its size.
-pub(crate) struct Found {
+pub(crate) struct PgCatalogue {
     pub(crate) table: Table<PgType>,
     /// The planner's estimate; `None`: never analysed, or a view.
     pub(crate) estimated_rows: Option<u64>,
@@ -136,7 +136,11 @@ const TRIGRAMS: &str = "
     FROM pg_opclass c JOIN pg_namespace n ON n.oid = c.opcnamespace WHERE c.opcname = 'gin_trgm_ops' LIMIT 1";
 
 /// Finds the table that `part` names, and makes sure that this user may read every column it names.
-pub(crate) async fn read(connection: &mut PgConnection, part: &DirectoryConfig, role: &str) -> Result<Found> {
+pub(crate) async fn read(
+    connection: &mut PgConnection,
+    part: &DirectoryConfig,
+    role: &str,
+) -> Result<PgCatalogue> {
     let failed = |error| errors::from_sqlx(error, part);
     let relations =
         sqlx::query(RELATIONS).persistent(false).fetch_all(&mut *connection).await.map_err(failed)?;
@@ -194,7 +198,7 @@ pub(crate) async fn read(connection: &mut PgConnection, part: &DirectoryConfig, 
         )));
     }
 
-    add_paths(&mut columns, part, Spelling::Postgres, |column| {
+    add_paths(&mut columns, part, JsonSyntax::Postgres, |column| {
         let catalogue = |name| CatalogueName::literal(name, Quote::Double);
         // Of the database's collation, which may be bytewise: nothing is lost by not relying on it.
         let text = || PgType {
@@ -216,7 +220,7 @@ pub(crate) async fn read(connection: &mut PgConnection, part: &DirectoryConfig, 
         Some(indexed.fetch_all(&mut *connection).await.map_err(failed)?.into_iter().collect())
     };
     let trigrams = sqlx::query_scalar(TRIGRAMS).persistent(false).fetch_optional(&mut *connection).await;
-    Ok(Found {
+    Ok(PgCatalogue {
         table: Table {
             schema: CatalogueName::of_row(relation, "schema").map_err(failed)?,
             name: CatalogueName::of_row(relation, "name").map_err(failed)?,

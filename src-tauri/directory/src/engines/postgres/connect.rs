@@ -25,7 +25,7 @@ use crate::reach::wire::{Address, Login, Route, Wire};
 pub(crate) const EXAMPLE: &str = "It looks like postgres://user@host:5432/database";
 
 /// A server that let us in. Not `Debug`: the options hold the password, and show it.
-pub(crate) struct Connected {
+pub(crate) struct PgConnected {
     pub(crate) connection: PgConnection,
     /// For more connections to the same server, as long as `password` is good and `wire` is held.
     pub(crate) options: PgConnectOptions,
@@ -35,7 +35,7 @@ pub(crate) struct Connected {
     pub(crate) part: DirectoryConfig,
 }
 
-pub(crate) async fn connect(endpoint: &Arc<Endpoint>) -> Result<Connected> {
+pub(crate) async fn connect(endpoint: &Arc<Endpoint>) -> Result<PgConnected> {
     endpoint.connect(connect_to).await
 }
 
@@ -45,9 +45,9 @@ async fn connect_to(
     at: usize,
     password: Password,
     signs: Arc<Signs>,
-) -> Result<(Connected, bool)> {
+) -> Result<(PgConnected, bool)> {
     let part = endpoint.hosts()[at].clone();
-    let url = ServerUrl::read(&part)?;
+    let url = PgServerUrl::read(&part)?;
     let wire =
         Wire::to(url.route(&part, endpoint.entrance(at))?, endpoint.patience() + CONNECT_TIMEOUT).await?;
     let options = url.options(&wire, password.secret.as_ref());
@@ -64,7 +64,7 @@ async fn connect_to(
     };
     match endpoint.awaited(&wire, &signs, asked).await {
         Some(Ok((connection, is_replica))) => {
-            Ok((Connected { connection, options, wire, password, part }, is_replica))
+            Ok((PgConnected { connection, options, wire, password, part }, is_replica))
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);
@@ -78,13 +78,13 @@ async fn connect_to(
 }
 
 /// A URL with one host.
-struct ServerUrl {
+struct PgServerUrl {
     url: url::Url,
     /// Its options. The last one counts.
     said: HashMap<String, String>,
 }
 
-impl ServerUrl {
+impl PgServerUrl {
     fn read(part: &DirectoryConfig) -> Result<Self> {
         let url = url::Url::parse(&part.url)
             .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
@@ -302,8 +302,8 @@ fn unusable(what: &str) -> DirectoryError {
 mod tests {
     use super::*;
 
-    fn read(url: &str) -> Result<ServerUrl> {
-        ServerUrl::read(&DirectoryConfig {
+    fn read(url: &str) -> Result<PgServerUrl> {
+        PgServerUrl::read(&DirectoryConfig {
             url: url.into(),
             table: "users".into(),
             id: "id".into(),

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use crate::config::DirectoryConfig;
 use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
 use crate::engines::postgres::catalogue::{RELATIONS, kind, whole_rows};
-use crate::engines::postgres::reading::{ReadTx, Server};
+use crate::engines::postgres::reading::{PgReadTx, PgServer};
 use crate::error::Result;
 use crate::faults::undescribed;
 use crate::reach::endpoint::Endpoint;
@@ -32,8 +32,8 @@ pub(crate) async fn discover_tables(
     part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = Server::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
-    let mut reading = ReadTx::begin(&server, LIMIT).await?;
+    let server = PgServer::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
+    let mut reading = PgReadTx::begin(&server, LIMIT).await?;
     let listed = tokio::time::timeout(LIMIT, tables(reading.connection())).await;
     let found = if let Ok(found) = listed {
         found.map_err(|error| server.failed(error))

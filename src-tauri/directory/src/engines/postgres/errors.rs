@@ -18,7 +18,7 @@ use crate::reach::endpoint::Endpoint;
 use crate::reach::wire::{Met, Privacy};
 use crate::reach::{tls, unanswered};
 
-pub(crate) const TLS: tls::Options = tls::Options {
+pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     authority: "sslrootcert",
     also_authority: &["ssl-root-cert", "ssl-ca"],
     client: &["sslcert", "sslkey"],

@@ -14,7 +14,7 @@ use sqlx::postgres::PgRow;
 
 use crate::engines::postgres::catalogue::PgType;
 use crate::engines::postgres::dialect::{Postgres, expression};
-use crate::engines::postgres::reading::ReadTx;
+use crate::engines::postgres::reading::PgReadTx;
 use crate::error::{DirectoryCode, Result};
 use crate::schema::mapping::Mapping;
 use crate::schema::name::CatalogueName;
@@ -57,7 +57,7 @@ enum Means {
 /// cannot tell now: a table that somebody has locked has its indexes all the same.
 /// `indexed`: the columns that an index may serve, where that is known. `version`: the server's, `15.18`.
 pub(crate) async fn find(
-    reading: &mut ReadTx,
+    reading: &mut PgReadTx,
     mapping: &mut Mapping<PgType>,
     indexed: Option<&HashSet<String>>,
     version: &str,
@@ -208,7 +208,7 @@ fn sample(type_name: &str) -> Option<&'static str> {
 
 /// The plan of each probe, or of the first ones where that takes long. Everything that is set for them ends with the savepoint.
 async fn explained(
-    reading: &mut ReadTx,
+    reading: &mut PgReadTx,
     probes: &[(CatalogueName, Probe)],
 ) -> Result<Vec<Json>, Box<dyn std::error::Error + Send + Sync>> {
     // Not SET: older servers do not know all of them. Partitions that the probe's value is not in would not be planned.

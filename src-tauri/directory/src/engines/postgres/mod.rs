@@ -24,7 +24,7 @@ use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::postgres::catalogue::PgType;
 use crate::engines::postgres::dialect::{Postgres, rfc3339};
-use crate::engines::postgres::reading::{ReadTx, Server};
+use crate::engines::postgres::reading::{PgReadTx, PgServer};
 use crate::error::Result;
 use crate::faults::{stopped, timed_out, undescribed};
 use crate::model::Caution;
@@ -42,7 +42,7 @@ use crate::schema::value::Value;
 use crate::sql::dialect::{Fetched, Statement, one_user, the_one};
 use crate::sql::executor;
 use crate::sql::executor::SqlExecutor;
-use crate::sql::list::Step;
+use crate::sql::list::PageStep;
 use crate::sql::values;
 
 /// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
@@ -54,7 +54,7 @@ const COUNTED_ROWS: u64 = 100_000;
 const COUNT_LIMIT_MS: u64 = 1000;
 
 pub(crate) struct PostgresDirectory {
-    server: Arc<Server>,
+    server: Arc<PgServer>,
     part: DirectoryConfig,
     mapping: Mapping<PgType>,
     info: Arc<Info>,
@@ -62,9 +62,9 @@ pub(crate) struct PostgresDirectory {
 
 impl PostgresDirectory {
     pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
-        let server = Server::connect(Endpoint::new(part, passwords)?).await?;
+        let server = PgServer::connect(Endpoint::new(part, passwords)?).await?;
         let part = &server.part();
-        let mut reading = ReadTx::begin(&server, OPEN_LIMIT).await?;
+        let mut reading = PgReadTx::begin(&server, OPEN_LIMIT).await?;
         let read = async {
             let version = sqlx::raw_sql("SHOW server_version").fetch_one(reading.connection()).await;
             let version: String =
@@ -114,7 +114,7 @@ impl PostgresDirectory {
 
     /// The rows of `statement` when they fill the page; on a second connection, if one is idle.
     async fn newest(&self, statement: Statement, wanted: usize) -> Option<Vec<Fetched>> {
-        let mut reading = ReadTx::try_begin(&self.server, self.limit()).await?;
+        let mut reading = PgReadTx::try_begin(&self.server, self.limit()).await?;
         let rows = self.fetch(&mut reading, statement).await.ok();
         drop(tokio::spawn(reading.finish()));
         rows.filter(|rows| rows.len() >= wanted)
@@ -142,7 +142,7 @@ impl PostgresDirectory {
 
 impl SqlExecutor for PostgresDirectory {
     type Dialect = Postgres;
-    type ReadTx = ReadTx;
+    type ReadTx = PgReadTx;
 
     fn mapping(&self) -> &Mapping<PgType> {
         &self.mapping
@@ -153,9 +153,9 @@ impl SqlExecutor for PostgresDirectory {
     }
 
     /// Runs `ask` in a read-only transaction, within the connection's time.
-    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut ReadTx) -> Result<T>) -> Result<Result<T>> {
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut PgReadTx) -> Result<T>) -> Result<Result<T>> {
         let limit = self.limit();
-        let mut reading = ReadTx::begin(&self.server, limit).await?;
+        let mut reading = PgReadTx::begin(&self.server, limit).await?;
         let started = Instant::now();
         // The server's limit is per statement; this one is for all of them. When it strikes, or
         // whoever waits for us goes away, dropping `reading` stops the server.
@@ -173,7 +173,7 @@ impl SqlExecutor for PostgresDirectory {
         Ok(answer.map_err(|error| if early && error == timed_out(&self.part) { stopped() } else { error }))
     }
 
-    async fn fetch(&self, reading: &mut ReadTx, statement: Statement) -> Result<Vec<Fetched>> {
+    async fn fetch(&self, reading: &mut PgReadTx, statement: Statement) -> Result<Vec<Fetched>> {
         let rows = reading.fetch(statement).await?;
         rows.iter()
             .map(|row| self.decoded(row))
@@ -181,20 +181,20 @@ impl SqlExecutor for PostgresDirectory {
             .map_err(|error| self.server.failed(error))
     }
 
-    async fn texts(&self, reading: &mut ReadTx, statement: Statement) -> Result<Vec<String>> {
+    async fn texts(&self, reading: &mut PgReadTx, statement: Statement) -> Result<Vec<String>> {
         let rows = reading.fetch(statement).await?;
         let texts: Result<Vec<Option<String>>, _> = rows.iter().map(|row| reading::text(row, 0)).collect();
         Ok(texts.map_err(|error| self.server.failed(error))?.into_iter().flatten().collect())
     }
 
-    async fn number(&self, reading: &mut ReadTx, statement: Statement) -> Result<u64> {
+    async fn number(&self, reading: &mut PgReadTx, statement: Statement) -> Result<u64> {
         let rows = reading.fetch(statement).await?;
         let text = rows.first().map(|row| reading::text(row, 0)).transpose();
         let text = text.map_err(|error| self.server.failed(error))?.flatten().unwrap_or_default();
         Ok(text.parse().unwrap_or_default())
     }
 
-    async fn step(&self, reading: &mut ReadTx, step: Step) -> Result<Vec<Fetched>> {
+    async fn step(&self, reading: &mut PgReadTx, step: PageStep) -> Result<Vec<Fetched>> {
         reading.gather(step.reach == AccessPath::Gathered).await?;
         let Some(newest) = step.newest else {
             return self.fetch(reading, step.statement).await;
@@ -234,7 +234,7 @@ impl Directory for PostgresDirectory {
         let Some(statement) = one_user::<Postgres>(&self.mapping, id) else {
             return Ok(None);
         };
-        let ask = || self.read(async |reading: &mut ReadTx| self.fetch(reading, statement.clone()).await);
+        let ask = || self.read(async |reading: &mut PgReadTx| self.fetch(reading, statement.clone()).await);
         let rows = again(ask).await?;
         the_one(rows, id)
     }
@@ -281,7 +281,7 @@ fn cell(column: &TableColumn<PgType>, text: String) -> String {
 
 /// How many users there are: the planner's `estimate`, or else a count that gives up early.
 async fn total(
-    reading: &mut ReadTx,
+    reading: &mut PgReadTx,
     estimate: Option<u64>,
     mapping: &Mapping<PgType>,
 ) -> (Option<u64>, bool) {

@@ -1,6 +1,6 @@
 //! One read-only transaction on a pooled connection, that nothing can leave running on the server.
 //!
-//! A future that is dropped does not stop PostgreSQL. So whoever drops a [`ReadTx`] before its
+//! A future that is dropped does not stop PostgreSQL. So whoever drops a [`PgReadTx`] before its
 //! end (a cancelled search, a deadline, a closed window) leaves a task behind that asks the server to
 //! cancel over a second connection, and lets the first one go only when it is idle again.
 
@@ -41,19 +41,19 @@ const SILENCE: Duration = Duration::from_secs(2);
 const CANCELLED: Duration = Duration::from_secs(1);
 
 /// The connections of one directory. Not `Debug`: the options hold the password, and show it.
-pub(crate) struct Server {
+pub(crate) struct PgServer {
     pool: PgPool,
     /// Cancels what runs on `pool`; a connection of its own, as those may all be busy.
     canceller: PgPool,
     endpoint: Arc<Endpoint>,
-    chosen: Mutex<Chosen>,
+    chosen: Mutex<PgTarget>,
     /// Set once the table is known.
     watch: OnceLock<Watch>,
     probing: Joined<Result<bool>>,
 }
 
 /// The server that new connections are made to.
-struct Chosen {
+struct PgTarget {
     options: PgConnectOptions,
     /// The way there. Its own end takes no connection once it is dropped.
     wire: Arc<Wire>,
@@ -62,13 +62,13 @@ struct Chosen {
     password: u64,
 }
 
-impl Server {
+impl PgServer {
     /// Connects once, to learn which server it is, or why there is none.
     pub(crate) async fn connect(endpoint: Arc<Endpoint>) -> Result<Arc<Self>> {
         let connected = connect(&endpoint).await?;
         // It was only a question; how it ends does not matter.
         let _ = connected.connection.close().await;
-        let chosen = Chosen {
+        let chosen = PgTarget {
             options: connected.options,
             wire: connected.wire,
             part: connected.part,
@@ -77,7 +77,7 @@ impl Server {
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
-                // A round trip per search; `ReadTx::begin` finds out as well.
+                // A round trip per search; `PgReadTx::begin` finds out as well.
                 .test_before_acquire(false)
                 // Later than a probe gives up, which knows the reason.
                 .acquire_timeout(endpoint.patience() + 2 * SLOW)
@@ -109,7 +109,7 @@ impl Server {
         place.strip_prefix("The database").filter(|_| several).unwrap_or_default().to_owned()
     }
 
-    fn chosen(&self) -> MutexGuard<'_, Chosen> {
+    fn chosen(&self) -> MutexGuard<'_, PgTarget> {
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -128,7 +128,7 @@ impl Server {
         if chosen.part == connected.part && chosen.password == connected.password.number {
             return Ok(false);
         }
-        *chosen = Chosen {
+        *chosen = PgTarget {
             options: connected.options,
             wire: connected.wire,
             part: connected.part,
@@ -185,8 +185,8 @@ impl Server {
 }
 
 /// A read-only transaction with a time limit per statement.
-pub(crate) struct ReadTx {
-    server: Arc<Server>,
+pub(crate) struct PgReadTx {
+    server: Arc<PgServer>,
     /// `None` once the connection went back.
     connection: Option<PoolConnection<Postgres>>,
     /// The server process to cancel, once it is known.
@@ -196,8 +196,8 @@ pub(crate) struct ReadTx {
     gathers: bool,
 }
 
-impl ReadTx {
-    pub(crate) async fn begin(server: &Arc<Server>, limit: Duration) -> Result<Self> {
+impl PgReadTx {
+    pub(crate) async fn begin(server: &Arc<PgServer>, limit: Duration) -> Result<Self> {
         let mut begun = Self::begin_on(server.acquire().await?, server, limit).await;
         // Idle connections may be of a server that was restarted since: each is thrown away, once.
         for _ in 0..POOL {
@@ -212,7 +212,7 @@ impl ReadTx {
     }
 
     /// On a connection that is idle now; `None` when there is none, or it fails.
-    pub(crate) async fn try_begin(server: &Arc<Server>, limit: Duration) -> Option<Self> {
+    pub(crate) async fn try_begin(server: &Arc<PgServer>, limit: Duration) -> Option<Self> {
         let connection = match server.pool.try_acquire() {
             Some(connection) => connection,
             None => tokio::time::timeout(SLOW, server.pool.acquire()).await.ok()?.ok()?,
@@ -222,7 +222,7 @@ impl ReadTx {
 
     async fn begin_on(
         connection: PoolConnection<Postgres>,
-        server: &Arc<Server>,
+        server: &Arc<PgServer>,
         limit: Duration,
     ) -> Result<Self> {
         let mut reading = Self {
@@ -371,7 +371,7 @@ impl ReadTx {
     }
 }
 
-impl Drop for ReadTx {
+impl Drop for PgReadTx {
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else { return };
         match tokio::runtime::Handle::try_current() {
@@ -386,7 +386,7 @@ impl Drop for ReadTx {
 
 /// Cancels what runs on `connection`. It is held meanwhile: while it lives, its process id means it
 /// and nobody else.
-async fn stop(mut connection: PoolConnection<Postgres>, backend: Option<i32>, server: Arc<Server>) {
+async fn stop(mut connection: PoolConnection<Postgres>, backend: Option<i32>, server: Arc<PgServer>) {
     let cancelled = async {
         let Some(backend) = backend else { return Ok(()) };
         let cancel = format!("SELECT pg_cancel_backend({backend})");

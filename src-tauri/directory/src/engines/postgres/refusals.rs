@@ -10,54 +10,54 @@ use crate::error::{DirectoryCode, DirectoryError};
 
 /// What is at fault, and so how it is told.
 #[derive(Clone, Copy)]
-enum Fault {
+enum LoginFault {
     Login,
     Password,
     Database,
     Room,
 }
 
-struct Refusal {
-    fault: Fault,
+struct LoginRefusal {
+    fault: LoginFault,
     /// In lower case; any of them.
     words: &'static [&'static str],
     hint: &'static str,
 }
 
-const KNOWN: [Refusal; 8] = [
-    Refusal {
-        fault: Fault::Login,
+const KNOWN: [LoginRefusal; 8] = [
+    LoginRefusal {
+        fault: LoginFault::Login,
         words: &["tenant or user not found", "enoidentifier", "no tenant identifier"],
         hint: "Supabase's pooler tells projects apart by the user name: postgres.<project reference>, or \
                <role>.<project reference>. Copy the user and the host, which has the project's region, from Connect in \
                the project's dashboard.",
     },
-    Refusal {
-        fault: Fault::Login,
+    LoginRefusal {
+        fault: LoginFault::Login,
         words: &["endpoint id is not specified"],
         hint: "Neon tells databases apart by the name of the host, which only arrives with TLS: use the host name from \
                its console with sslmode=verify-full, or add options=endpoint%3D<endpoint ID>, the first part of that \
                name.",
     },
-    Refusal {
-        fault: Fault::Login,
+    LoginRefusal {
+        fault: LoginFault::Login,
         words: &["endpoint is disabled", "endpoint could not be found", "control plane request failed"],
         hint: "Neon does not start this database. Enable its endpoint (compute) in the console, or copy the URL of the \
                one that is in use from there.",
     },
-    Refusal {
-        fault: Fault::Login,
+    LoginRefusal {
+        fault: LoginFault::Login,
         words: &["unsupported startup parameter"],
         hint: "PgBouncer passes on no setting that it does not know. Remove it from directory.url (options=), or ask \
                your database administrator to list it in ignore_startup_parameters in pgbouncer.ini.",
     },
-    Refusal {
-        fault: Fault::Login,
+    LoginRefusal {
+        fault: LoginFault::Login,
         words: &["ssl required", "ssl connection is required", "tls required", "connection is insecure"],
         hint: "Say sslmode=verify-full in directory.url.",
     },
-    Refusal {
-        fault: Fault::Room,
+    LoginRefusal {
+        fault: LoginFault::Room,
         words: &[
             "no more connections allowed",
             "max_client_conn",
@@ -67,14 +67,14 @@ const KNOWN: [Refusal; 8] = [
         hint: "Try again in a moment, or raise the pooler's limit (max_client_conn of PgBouncer, the pool size of a \
                hosted database).",
     },
-    Refusal {
-        fault: Fault::Database,
+    LoginRefusal {
+        fault: LoginFault::Database,
         words: &["no such database"],
         hint: "Check the database name at the end of directory.url: a pooler knows databases by the names in its own \
                settings.",
     },
-    Refusal {
-        fault: Fault::Password,
+    LoginRefusal {
+        fault: LoginFault::Password,
         words: &["no such user", "auth failed"],
         hint: "Check the user name in directory.url and the stored database password: a pooler has its own list of \
                users (auth_file, auth_query).",
@@ -87,7 +87,7 @@ pub(crate) fn told(said: &str, code: &str, part: &DirectoryConfig) -> Option<Dir
     let lower = said.to_lowercase();
     let known = KNOWN.iter().find(|known| known.words.iter().any(|words| lower.contains(words)));
     let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
-    let Some(Refusal { fault, hint, .. }) = known else {
+    let Some(LoginRefusal { fault, hint, .. }) = known else {
         // Neither is what a server says who only lets somebody in.
         let is_unusual = code.starts_with("08") || code.starts_with("XX");
         return is_unusual.then(|| {
@@ -98,10 +98,10 @@ pub(crate) fn told(said: &str, code: &str, part: &DirectoryConfig) -> Option<Dir
         });
     };
     let error = match fault {
-        Fault::Login => refused(format!("{place} refused the login: {said}.")),
-        Fault::Password => refused(format!("{place} refused the login: {said}.")).wants_password(),
-        Fault::Room => refused(format!("{place} takes no more connections: {said}.")),
-        Fault::Database => DirectoryError::new(DirectoryCode::Mismatch, format!("{place}: {said}.")),
+        LoginFault::Login => refused(format!("{place} refused the login: {said}.")),
+        LoginFault::Password => refused(format!("{place} refused the login: {said}.")).wants_password(),
+        LoginFault::Room => refused(format!("{place} takes no more connections: {said}.")),
+        LoginFault::Database => DirectoryError::new(DirectoryCode::Mismatch, format!("{place}: {said}.")),
     };
     Some(error.hint(*hint))
 }

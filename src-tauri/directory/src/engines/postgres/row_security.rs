@@ -5,7 +5,7 @@ use serde::Deserialize;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 
-use crate::engines::postgres::reading::ReadTx;
+use crate::engines::postgres::reading::PgReadTx;
 use crate::faults::ASK_ADMINISTRATOR;
 use crate::model::Caution;
 
@@ -64,12 +64,12 @@ pub(crate) struct Guarded {
     as_user: bool,
     /// The policies count for it: it is neither the owner nor exempt.
     active: bool,
-    policies: Vec<Policy>,
+    policies: Vec<RowPolicy>,
 }
 
 #[derive(Debug, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
-struct Policy {
+struct RowPolicy {
     name: String,
     /// It takes rows away from what others show.
     restricts: bool,
@@ -78,19 +78,19 @@ struct Policy {
     applies: bool,
     condition: String,
     /// What it asks of the session, itself or through a function that it calls.
-    settings: Vec<Setting>,
+    settings: Vec<PolicySetting>,
 }
 
 /// Of the session, as it is for this connection.
 #[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-struct Setting {
+struct PolicySetting {
     name: String,
     /// Its value stays with the server: it may be a key or a token.
     is_set: bool,
 }
 
 /// The guarded tables that are read with the relation of this oid. Empty where the server does not tell.
-pub(crate) async fn read(reading: &mut ReadTx, oid: &str) -> Vec<Guarded> {
+pub(crate) async fn read(reading: &mut PgReadTx, oid: &str) -> Vec<Guarded> {
     let asked = async {
         sqlx::raw_sql("SAVEPOINT policies").execute(reading.connection()).await?;
         let rows = sqlx::query(GUARDED).bind(oid.to_owned()).persistent(false);
@@ -122,12 +122,12 @@ fn guarded(row: &PgRow) -> Result<Guarded, sqlx::Error> {
 }
 
 impl Guarded {
-    fn counting(&self, restricts: bool) -> impl Iterator<Item = &Policy> {
+    fn counting(&self, restricts: bool) -> impl Iterator<Item = &RowPolicy> {
         self.policies.iter().filter(move |one| one.reads && one.applies && one.restricts == restricts)
     }
 
     fn shows_all(&self) -> bool {
-        self.counting(false).any(Policy::is_open) && self.counting(true).all(Policy::is_open)
+        self.counting(false).any(RowPolicy::is_open) && self.counting(true).all(RowPolicy::is_open)
     }
 
     /// What hides rows from the role; `None`: nothing does.
@@ -136,8 +136,8 @@ impl Guarded {
             return None;
         }
         let Self { table, reader, .. } = self;
-        let counting: Vec<&Policy> = self.counting(false).chain(self.counting(true)).collect();
-        let mut settings: Vec<&Setting> = counting.iter().flat_map(|one| &one.settings).collect();
+        let counting: Vec<&RowPolicy> = self.counting(false).chain(self.counting(true)).collect();
+        let mut settings: Vec<&PolicySetting> = counting.iter().flat_map(|one| &one.settings).collect();
         settings.sort_unstable();
         settings.dedup();
         let message = if self.counting(false).next().is_none() {
@@ -157,7 +157,7 @@ impl Guarded {
         let unset = settings.iter().find(|setting| !setting.is_set);
         let hint = match unset {
             None => ASK_ADMINISTRATOR.to_owned(),
-            Some(Setting { name, .. }) => format!(
+            Some(PolicySetting { name, .. }) => format!(
                 "Give the role the value it is meant to see (ALTER ROLE {reader} SET {name} = '…'). For all rows, \
                  ask your database administrator to run:"
             ),
@@ -175,7 +175,7 @@ impl Guarded {
         let for_all = |restricts| {
             self.policies.iter().filter(move |one| one.reads && one.for_all && one.restricts == restricts)
         };
-        let is_open = for_all(false).any(Policy::is_open) && for_all(true).all(Policy::is_open);
+        let is_open = for_all(false).any(RowPolicy::is_open) && for_all(true).all(RowPolicy::is_open);
         (self.as_user && !is_open).then(|| self.opening(role, for_all(true).next().is_some()))
     }
 
@@ -193,7 +193,7 @@ impl Guarded {
 }
 
 /// The end of a message: what the policies ask of the session, and what this connection's session has of it.
-fn depends_on(settings: &[&Setting]) -> String {
+fn depends_on(settings: &[&PolicySetting]) -> String {
     let told = |is_set: bool, does: &str| {
         let names = settings.iter().filter(|setting| setting.is_set == is_set);
         let names: Vec<String> = names.map(|setting| format!("`{}`", setting.name)).collect();
@@ -205,7 +205,7 @@ fn depends_on(settings: &[&Setting]) -> String {
     [told(false, "does not set"), told(true, "sets")].concat()
 }
 
-impl Policy {
+impl RowPolicy {
     fn is_open(&self) -> bool {
         self.condition == "true"
     }

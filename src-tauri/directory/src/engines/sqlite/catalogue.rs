@@ -9,7 +9,7 @@ use crate::engines::sqlite::errors;
 use crate::engines::sqlite::trigrams::Trigrams;
 use crate::error::Result;
 use crate::model::FieldKind;
-use crate::schema::json_column::{Spelling, add_paths};
+use crate::schema::json_column::{JsonSyntax, add_paths};
 use crate::schema::mapping::table_missing;
 use crate::schema::name::{CatalogueName, CatalogueRow, Quote, readings};
 use crate::schema::table::{Access, Table, TableColumn};
@@ -28,7 +28,7 @@ pub(crate) struct LiteType {
 
 /// What was found, and what stands beside it.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct SqliteCatalogue {
     pub(crate) table: Table<LiteType>,
     /// The column that is the row's number.
     pub(crate) rowid: Option<CatalogueName>,
@@ -66,7 +66,10 @@ fn plain(names: &[CatalogueName]) -> Vec<String> {
 }
 
 /// Finds the table or view that `part` names.
-pub(crate) async fn read(connection: &mut SqliteConnection, part: &DirectoryConfig) -> Result<Found> {
+pub(crate) async fn read(
+    connection: &mut SqliteConnection,
+    part: &DirectoryConfig,
+) -> Result<SqliteCatalogue> {
     let failed = |error| errors::from_sqlx(error, part);
     let rows = sqlx::query(
         "SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
@@ -117,7 +120,7 @@ pub(crate) async fn read(connection: &mut SqliteConnection, part: &DirectoryConf
             db_type: LiteType { holds_bytes, trigrams: None },
         });
     }
-    add_paths(&mut columns, part, Spelling::Sqlite { checked: true }, |column| {
+    add_paths(&mut columns, part, JsonSyntax::Sqlite { checked: true }, |column| {
         // There is no type for it: it is text, or the blob that JSONB is.
         matches!(column.kind, FieldKind::Text | FieldKind::Json).then(LiteType::default)
     });
@@ -152,7 +155,7 @@ pub(crate) async fn read(connection: &mut SqliteConnection, part: &DirectoryConf
         [(key, true)] => Some(key.clone()),
         _ => None,
     };
-    Ok(Found {
+    Ok(SqliteCatalogue {
         table: Table { schema: CatalogueName::literal(SCHEMA, Quote::Double), name, columns },
         rowid,
         virtual_tables,

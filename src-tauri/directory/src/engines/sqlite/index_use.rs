@@ -4,7 +4,7 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::engines::sqlite::catalogue::{Found, LiteType};
+use crate::engines::sqlite::catalogue::{LiteType, SqliteCatalogue};
 use crate::engines::sqlite::dialect::{Sqlite, expression};
 use crate::engines::sqlite::trigrams;
 use crate::model::{FieldKind, Tier};
@@ -22,7 +22,7 @@ type Column = TableColumn<LiteType>;
 pub(crate) async fn find(
     connection: &mut SqliteConnection,
     mapping: &mut Mapping<LiteType>,
-    users: &Found,
+    users: &SqliteCatalogue,
 ) -> Result<(), sqlx::Error> {
     let table = mapping.table.clone();
     let trigrams = trigrams::find(connection, users, &mapping.id().name.clone()).await?;
@@ -134,11 +134,11 @@ fn index_of(step: &str) -> Option<String> {
 }
 
 /// What SQLite would need to serve the search.
-pub(crate) struct Indexes<'a> {
-    pub(crate) users: &'a Found,
+pub(crate) struct SqliteIndexes<'a> {
+    pub(crate) users: &'a SqliteCatalogue,
 }
 
-impl Advise<LiteType> for Indexes<'_> {
+impl Advise<LiteType> for SqliteIndexes<'_> {
     const CONTAINS_NOTE: &'static str = "from three letters on";
 
     fn index(&self, tier: Tier, columns: &[&Column]) -> Option<String> {

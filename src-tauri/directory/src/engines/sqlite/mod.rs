@@ -57,12 +57,12 @@ pub(crate) struct SqliteDirectory {
     part: DirectoryConfig,
     mapping: Mapping<LiteType>,
     info: Arc<Info>,
-    seen: Seen,
+    seen: SeenFile,
 }
 
 /// What tells that the file is still the one that was looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seen {
+struct SeenFile {
     file: Option<FileIdentity>,
     way: Way,
     /// Another one after every change of the schema: <https://sqlite.org/pragma.html#pragma_schema_version>
@@ -84,14 +84,14 @@ impl SqliteDirectory {
         let mut mapping = Mapping::new(part, &found.table)?;
         index_use::find(&mut connection, &mut mapping, &found).await.map_err(failed)?;
         let (estimated_total, total_is_exact) = total(&mut connection, &found.table).await.map_err(failed)?;
-        let seen = Seen { file, way, schema: schema_version(&mut connection).await.map_err(failed)? };
+        let seen = SeenFile { file, way, schema: schema_version(&mut connection).await.map_err(failed)? };
         drop(connection);
         let info = Arc::new(Info {
             server: format!("SQLite {version}"),
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
-            services: services(&mapping, &index_use::Indexes { users: &found }),
+            services: services(&mapping, &index_use::SqliteIndexes { users: &found }),
             // A file has no roles: who may read it is for the system to say.
             reader: Vec::new(),
             cautions: Vec::new(),
@@ -104,7 +104,7 @@ impl SqliteDirectory {
     async fn is_as_seen(&self, connection: &mut SqliteConnection) -> Result<()> {
         let schema =
             schema_version(connection).await.map_err(|error| errors::from_sqlx(error, &self.part))?;
-        let now = Seen { file: FileIdentity::of(&path(&self.part)?), way: self.seen.way, schema };
+        let now = SeenFile { file: FileIdentity::of(&path(&self.part)?), way: self.seen.way, schema };
         let what = match () {
             () if now.file != self.seen.file => "the file was replaced",
             () if now.schema != self.seen.schema => "a table or an index was changed",

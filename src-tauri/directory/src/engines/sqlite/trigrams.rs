@@ -7,7 +7,7 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::engines::sqlite::catalogue::{Found, Virtual};
+use crate::engines::sqlite::catalogue::{SqliteCatalogue, Virtual};
 use crate::schema::name::{CatalogueName, quoted};
 
 /// The index that finds texts in a column.
@@ -21,7 +21,7 @@ pub(crate) struct Trigrams {
 /// The indexes on the users' table by the number in the column `id`, and the columns that each has.
 pub(crate) async fn find(
     connection: &mut SqliteConnection,
-    users: &Found,
+    users: &SqliteCatalogue,
     id: &CatalogueName,
 ) -> Result<Vec<(Trigrams, Vec<String>)>, sqlx::Error> {
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ pub(crate) async fn find(
 }
 
 /// Triggers follow what is added, changed and removed.
-fn is_kept(one: &Virtual, users: &Found) -> bool {
+fn is_kept(one: &Virtual, users: &SqliteCatalogue) -> bool {
     ["INSERT", "UPDATE", "DELETE"].iter().all(|event| {
         users.triggers.iter().any(|trigger| {
             let (head, body) = trigger.split_once("BEGIN").unwrap_or((trigger, ""));
@@ -59,7 +59,7 @@ fn is_kept(one: &Virtual, users: &Found) -> bool {
 async fn is_whole(
     connection: &mut SqliteConnection,
     one: &Virtual,
-    users: &Found,
+    users: &SqliteCatalogue,
     id: &CatalogueName,
 ) -> bool {
     let Some(sizes) = &one.sizes else { return true };
@@ -155,7 +155,7 @@ pub(crate) fn matching(column: &CatalogueName, texts: &[String]) -> String {
 }
 
 /// The statements that make an index of these columns, fill it, and keep it.
-pub(crate) fn advice(users: &Found, columns: &[&CatalogueName]) -> Option<String> {
+pub(crate) fn advice(users: &SqliteCatalogue, columns: &[&CatalogueName]) -> Option<String> {
     let id = users.rowid.as_ref()?;
     let name = (1..).map(|at| {
         format!(

@@ -17,7 +17,7 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 use understudy_files::regular_file;
 
 /// How a URL of an engine's says what a handshake needs.
-pub(crate) struct Options {
+pub(crate) struct TlsOptions {
     /// Names the authority's file.
     pub(crate) authority: &'static str,
     /// Other spellings of it.
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) pins: bool,
 }
 
-impl Options {
+impl TlsOptions {
     /// Certificate and key; one file may hold both.
     fn pair(&self) -> [&'static str; 2] {
         [self.client.first(), self.client.last()].map(|name| name.copied().unwrap_or_default())

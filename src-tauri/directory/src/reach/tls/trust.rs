@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
-use crate::reach::tls::Options;
+use crate::reach::tls::TlsOptions;
 use crate::reach::tls::verifier::Verifier;
 use understudy_files::regular_file;
 
@@ -50,7 +50,7 @@ pub(crate) struct Trust {
 impl Trust {
     /// Reads the files that are named. `client`: its certificate and its key.
     pub(crate) fn new(
-        options: &Options,
+        options: &TlsOptions,
         demand: Demand,
         authorities: &Authorities,
         client: Option<(&str, &str)>,

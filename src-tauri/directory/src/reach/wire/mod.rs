@@ -22,11 +22,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::tls;
-use crate::reach::tls::{Demand, Options, Trust};
+use crate::reach::tls::{Demand, TlsOptions, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::tunnel_folder::TunnelFolder;
 use crate::reach::unanswered;
-use crate::reach::wire::stranger::{Stranger, Wanted};
+use crate::reach::wire::stranger::{ExpectedServer, Stranger};
 
 /// Rows come in large pieces, questions in small ones.
 const QUESTIONS: usize = 8 << 10;
@@ -44,7 +44,7 @@ pub(crate) struct Route {
     /// For people: `The database at db.acme.com:5432`.
     pub(crate) place: String,
     pub(crate) trust: Trust,
-    pub(crate) options: &'static Options,
+    pub(crate) options: &'static TlsOptions,
     pub(crate) login: Login,
 }
 
@@ -91,7 +91,7 @@ pub(crate) enum Login {
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
+pub(crate) enum ConnectStage {
     Calling,
     /// It was accepted; not a word yet.
     Reached,
@@ -122,13 +122,13 @@ pub(crate) struct Met {
 pub(crate) struct Wire {
     entrance: TunnelEndpoint,
     route: Arc<Route>,
-    seen: Arc<Seen>,
+    seen: Arc<SeenHandshake>,
     listening: AbortHandle,
     _folder: TunnelFolder,
 }
 
-struct Seen {
-    stage: watch::Sender<Stage>,
+struct SeenHandshake {
+    stage: watch::Sender<ConnectStage>,
     met: Mutex<Met>,
     /// Why the last login failed that failed here.
     trouble: Mutex<Option<DirectoryError>>,
@@ -146,8 +146,8 @@ impl Wire {
         let folder = TunnelFolder::new()?;
         let (listener, entrance) = listener(&folder).await?;
         let met = Met { privacy: Privacy::Open, clear: false, asked: false };
-        let seen = Arc::new(Seen {
-            stage: watch::Sender::new(Stage::Calling),
+        let seen = Arc::new(SeenHandshake {
+            stage: watch::Sender::new(ConnectStage::Calling),
             met: Mutex::new(met),
             trouble: Mutex::default(),
             connections: TaskTracker::new(),
@@ -176,7 +176,7 @@ impl Wire {
     }
 
     /// Follows how far connections come.
-    pub(crate) fn stage(&self) -> watch::Receiver<Stage> {
+    pub(crate) fn stage(&self) -> watch::Receiver<ConnectStage> {
         self.seen.stage.subscribe()
     }
 
@@ -191,10 +191,10 @@ impl Wire {
 
     /// Returns when it is known that whoever is silent there is no such server, and leaves that as the trouble.
     pub(crate) async fn meets_stranger(&self) {
-        if *self.seen.stage.borrow() == Stage::Reached
+        if *self.seen.stage.borrow() == ConnectStage::Reached
             && let Some(error) = self.route.stranger().await
         {
-            self.seen.reach(Stage::SqlExecutor);
+            self.seen.reach(ConnectStage::SqlExecutor);
             self.seen.trouble(error);
         } else {
             std::future::pending::<()>().await;
@@ -213,8 +213,8 @@ impl Drop for Wire {
     }
 }
 
-impl Seen {
-    fn reach(&self, stage: Stage) {
+impl SeenHandshake {
+    fn reach(&self, stage: ConnectStage) {
         self.stage.send_if_modified(|now| {
             let further = *now < stage;
             *now = (*now).max(stage);
@@ -259,7 +259,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 type Server = Box<dyn Stream>;
 
-async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<Seen>, limit: Duration) {
+async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<SeenHandshake>, limit: Duration) {
     match tokio::time::timeout(limit, route.lead(&mut driver, &seen)).await {
         Ok(Ok(mut server)) => {
             // How it ends is known to whoever asked.
@@ -268,14 +268,14 @@ async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<Seen>, limi
         }
         Ok(Err(error)) => {
             // One that hangs up without a word may be another program, which did not understand.
-            let is_speechless = *seen.stage.borrow() == Stage::Reached;
+            let is_speechless = *seen.stage.borrow() == ConnectStage::Reached;
             let stranger = if is_speechless && error.code == DirectoryCode::Unreachable {
                 route.stranger().await
             } else {
                 None
             };
             if stranger.is_some() {
-                seen.reach(Stage::SqlExecutor);
+                seen.reach(ConnectStage::SqlExecutor);
             }
             seen.trouble(stranger.unwrap_or(error));
         }
@@ -286,9 +286,9 @@ async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<Seen>, limi
 
 impl Route {
     /// The server, once it has let the driver in or has said why it does not.
-    async fn lead(&self, driver: &mut impl Stream, seen: &Seen) -> Result<Server> {
+    async fn lead(&self, driver: &mut impl Stream, seen: &SeenHandshake) -> Result<Server> {
         let server = self.address.call().await.map_err(|cause| self.broken(&cause))?;
-        seen.reach(Stage::Reached);
+        seen.reach(ConnectStage::Reached);
         let mut conversation = Conversation { route: self, seen, driver };
         match &self.login {
             Login::Postgres { options } => {
@@ -298,7 +298,7 @@ impl Route {
         }
     }
 
-    fn wanted(&self) -> &'static Wanted {
+    fn wanted(&self) -> &'static ExpectedServer {
         match self.login {
             Login::Postgres { .. } => &stranger::POSTGRES,
             Login::MySql => &stranger::MYSQL,
@@ -353,7 +353,7 @@ impl Route {
 /// A login under way.
 struct Conversation<'a, D> {
     route: &'a Route,
-    seen: &'a Seen,
+    seen: &'a SeenHandshake,
     driver: &'a mut D,
 }
 

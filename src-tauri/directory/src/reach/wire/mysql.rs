@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::wire::stranger::Stranger;
-use crate::reach::wire::{Conversation, Privacy, Server, Stage, Stream, gone};
+use crate::reach::wire::{ConnectStage, Conversation, Privacy, Server, Stream, gone};
 
 /// No packet of a login is longer.
 const LONGEST: usize = 64 << 10;
@@ -68,7 +68,7 @@ pub(crate) async fn log_in(
 ) -> Result<Server> {
     let mut header = [0; 4];
     server.read_exact(&mut header).await.map_err(|cause| conversation.broken(&cause))?;
-    conversation.seen.reach(Stage::SqlExecutor);
+    conversation.seen.reach(ConnectStage::SqlExecutor);
     if let Some(stranger) = Stranger::of(&header) {
         return Err(conversation.route.met(stranger));
     }

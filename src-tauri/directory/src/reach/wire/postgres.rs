@@ -5,7 +5,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::wire::stranger::Stranger;
-use crate::reach::wire::{Conversation, Server, Stage, Stream, gone};
+use crate::reach::wire::{ConnectStage, Conversation, Server, Stream, gone};
 
 /// No message of a login is longer.
 const LONGEST: usize = 64 << 10;
@@ -33,7 +33,7 @@ pub(crate) async fn log_in(
         conversation.send(&mut server, &TLS_PLEASE).await?;
         let mut answer = [0];
         server.read_exact(&mut answer).await.map_err(|cause| conversation.broken(&cause))?;
-        conversation.seen.reach(Stage::SqlExecutor);
+        conversation.seen.reach(ConnectStage::SqlExecutor);
         match answer[0] {
             b'S' => server = conversation.encrypt(server).await?,
             b'N' if conversation.needs_tls() => return Err(conversation.route.no_tls()),
@@ -49,7 +49,7 @@ pub(crate) async fn log_in(
     loop {
         let mut head = [0; HEAD];
         server.read_exact(&mut head).await.map_err(|cause| conversation.broken(&cause))?;
-        conversation.seen.reach(Stage::SqlExecutor);
+        conversation.seen.reach(ConnectStage::SqlExecutor);
         if let Some(stranger) =
             Stranger::of(&head).or_else(|| length(head).is_none().then_some(Stranger::Unknown))
         {

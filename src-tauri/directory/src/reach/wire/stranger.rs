@@ -81,7 +81,7 @@ impl Stranger {
     }
 
     /// Why there is no `wanted` at `place`, and what to correct.
-    pub(crate) fn told(self, place: &str, wanted: &Wanted) -> DirectoryError {
+    pub(crate) fn told(self, place: &str, wanted: &ExpectedServer) -> DirectoryError {
         let place = place.strip_prefix("The database at ").unwrap_or(place);
         let (is, hint) = match self {
             Self::Web => ("a web server (HTTP)", None),
@@ -104,15 +104,18 @@ impl Stranger {
 }
 
 /// The database that was expected.
-pub(crate) struct Wanted {
+pub(crate) struct ExpectedServer {
     pub(crate) name: &'static str,
     pub(crate) port: u16,
     pub(crate) is: Stranger,
 }
 
-pub(crate) const POSTGRES: Wanted = Wanted { name: "PostgreSQL", port: 5432, is: Stranger::Postgres };
-pub(crate) const MYSQL: Wanted = Wanted { name: "MySQL or MariaDB", port: 3306, is: Stranger::MySql };
-pub(crate) const MONGODB: Wanted = Wanted { name: "MongoDB", port: 27017, is: Stranger::MongoDb };
+pub(crate) const POSTGRES: ExpectedServer =
+    ExpectedServer { name: "PostgreSQL", port: 5432, is: Stranger::Postgres };
+pub(crate) const MYSQL: ExpectedServer =
+    ExpectedServer { name: "MySQL or MariaDB", port: 3306, is: Stranger::MySql };
+pub(crate) const MONGODB: ExpectedServer =
+    ExpectedServer { name: "MongoDB", port: 27017, is: Stranger::MongoDb };
 
 fn other_scheme(scheme: &str) -> String {
     format!("If that is the right one, begin directory.url with {scheme}://.")

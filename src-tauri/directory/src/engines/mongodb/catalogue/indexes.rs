@@ -5,7 +5,7 @@ use mongodb::options::Collation;
 
 use crate::config::DirectoryConfig;
 use crate::engines::mongodb::catalogue::Field;
-use crate::engines::mongodb::reading::ReadTx;
+use crate::engines::mongodb::reading::MongoReadTx;
 use crate::engines::mongodb::{errors, paths};
 use crate::error::Result;
 use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
@@ -40,7 +40,7 @@ pub(crate) struct Index {
 }
 
 /// The collection's indexes, and whether it is a view, which has none.
-pub(crate) async fn indexes(reading: &mut ReadTx, part: &DirectoryConfig) -> Result<(Vec<Index>, bool)> {
+pub(crate) async fn indexes(reading: &mut MongoReadTx, part: &DirectoryConfig) -> Result<(Vec<Index>, bool)> {
     let list = doc! { "listIndexes": &part.table, "cursor": { "batchSize": 1000 } };
     let database = reading.database();
     let listed =
@@ -68,7 +68,12 @@ pub(crate) async fn indexes(reading: &mut ReadTx, part: &DirectoryConfig) -> Res
 
 /// Whether the index has several entries for one document. The server has known that since the first one, while
 /// a sample may not hold any: <https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/>
-async fn goes_through_lists(reading: &mut ReadTx, part: &DirectoryConfig, index: &str, path: &str) -> bool {
+async fn goes_through_lists(
+    reading: &mut MongoReadTx,
+    part: &DirectoryConfig,
+    index: &str,
+    path: &str,
+) -> bool {
     let find = doc! { "find": &part.table, "hint": index, "limit": 1 };
     match reading.command(doc! { "explain": find, "verbosity": "queryPlanner" }).await {
         Ok(plan) => is_multikey(&plan, path),

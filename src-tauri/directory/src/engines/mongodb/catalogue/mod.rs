@@ -15,7 +15,7 @@ use crate::config::DirectoryConfig;
 use crate::engines::mongodb::OPEN_LIMIT;
 use crate::engines::mongodb::catalogue::indexes::{Index, access, indexes};
 use crate::engines::mongodb::errors::slow_view;
-use crate::engines::mongodb::reading::{Find, ReadTx};
+use crate::engines::mongodb::reading::{Find, MongoReadTx};
 use crate::engines::mongodb::values;
 use crate::engines::mongodb::values::Class;
 use crate::engines::mongodb::{cut, paths};
@@ -52,7 +52,7 @@ pub(crate) struct Field {
 }
 
 /// What was found of the collection.
-pub(crate) struct Found {
+pub(crate) struct MongoCatalogue {
     pub(crate) table: Table<Field>,
     pub(crate) estimated_rows: Option<u64>,
     pub(crate) text_index: Option<TextIndex>,
@@ -62,7 +62,11 @@ pub(crate) struct Found {
 }
 
 /// Finds the collection that `part` names, and in it every path that it names.
-pub(crate) async fn read(reading: &mut ReadTx, part: &DirectoryConfig, database: &str) -> Result<Found> {
+pub(crate) async fn read(
+    reading: &mut MongoReadTx,
+    part: &DirectoryConfig,
+    database: &str,
+) -> Result<MongoCatalogue> {
     is_there(reading, part).await?;
     let (indexes, is_view) = indexes(reading, part).await?;
     let estimated_rows = reading.estimate_within(COUNT_LIMIT).await.ok();
@@ -87,11 +91,17 @@ pub(crate) async fn read(reading: &mut ReadTx, part: &DirectoryConfig, database:
         Some(TextIndex { name: index.name.clone(), paths })
     });
     let (schema, name) = (CatalogueName::of_collection(database), CatalogueName::of_collection(&part.table));
-    Ok(Found { table: Table { schema, name, columns }, estimated_rows, text_index, cautions, is_view })
+    Ok(MongoCatalogue {
+        table: Table { schema, name, columns },
+        estimated_rows,
+        text_index,
+        cautions,
+        is_view,
+    })
 }
 
 /// Fails when there is no such collection, or this user may not read it.
-pub(crate) async fn is_there(reading: &mut ReadTx, part: &DirectoryConfig) -> Result<()> {
+pub(crate) async fn is_there(reading: &mut MongoReadTx, part: &DirectoryConfig) -> Result<()> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
     let listed = reading.command(list).await?;
     let batch = listed.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
@@ -112,7 +122,7 @@ pub(crate) async fn is_there(reading: &mut ReadTx, part: &DirectoryConfig) -> Re
 
 /// The columns that `part` names, the names of those that no document has, and what is odd about the ids.
 async fn sampled(
-    reading: &mut ReadTx,
+    reading: &mut MongoReadTx,
     part: &DirectoryConfig,
     indexes: &[Index],
 ) -> Result<(Vec<TableColumn<Field>>, Vec<String>, Vec<Caution>)> {
@@ -166,7 +176,7 @@ fn unopenable(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
 }
 
 /// Any document that has something at `path`; none when it takes too long to find one.
-async fn sought(reading: &mut ReadTx, path: &str) -> Option<Document> {
+async fn sought(reading: &mut MongoReadTx, path: &str) -> Option<Document> {
     let find = Find {
         filter: doc! { path: { "$exists": true } },
         projection: paths::projection(std::iter::once(path)),
@@ -249,7 +259,7 @@ fn most(classes: impl Iterator<Item = Class>) -> Option<Class> {
 }
 
 /// The names in the newest documents, two levels deep; no value of theirs leaves the server.
-async fn names(reading: &mut ReadTx) -> Result<Vec<String>> {
+async fn names(reading: &mut MongoReadTx) -> Result<Vec<String>> {
     let keys = |of: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": "$$this.k" } };
     let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
     let first = doc! { "$arrayElemAt": [{ "$cond": [is("$$this.v", "array"), "$$this.v", []] }, 0] };

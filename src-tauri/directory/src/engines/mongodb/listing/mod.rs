@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
 use crate::engines::mongodb::filter;
 use crate::engines::mongodb::filter::{Column, Manner};
-use crate::engines::mongodb::reading::ReadTx;
+use crate::engines::mongodb::reading::MongoReadTx;
 use crate::engines::mongodb::{cut, paths, values};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{FieldKind, How, ListRequest, Page, Place, Role, Row, Tier};
@@ -27,7 +27,7 @@ use crate::sql::dialect::doubled;
 use crate::sql::list::{asked, sorted};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum ListPart {
     /// All rows of the finding, by id.
     ById,
     /// Those with a value in the ordering column, by it and then by id.
@@ -37,16 +37,16 @@ enum Part {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Segment {
+pub(crate) struct ListSegment {
     /// Its place in the list.
     at: usize,
     /// Its finding's place in the plan.
     finding: usize,
-    part: Part,
+    part: ListPart,
 }
 
 /// A row, and where it stands.
-pub(crate) struct Found {
+pub(crate) struct FoundDocuments {
     segment: usize,
     pub(crate) row: Row,
     id: Bson,
@@ -69,13 +69,13 @@ pub(crate) struct Listing<'a> {
     /// The finding that a text index serves.
     whole_words: Option<usize>,
     /// The segments not yet asked, the next one last.
-    segments: Vec<Segment>,
+    segments: Vec<ListSegment>,
     /// Which finding gives each segment.
     findings: Vec<usize>,
     /// From the list's end towards its beginning.
     backward: bool,
     from: Option<From>,
-    found: Vec<Found>,
+    found: Vec<FoundDocuments>,
     asked: usize,
 }
 
@@ -110,10 +110,10 @@ impl<'a> Listing<'a> {
         for finding in &mut plan.findings {
             in_a_real_order(mapping, finding);
         }
-        let mut segments: Vec<Segment> = Vec::new();
+        let mut segments: Vec<ListSegment> = Vec::new();
         for (at, finding) in plan.findings.iter().enumerate() {
             for &part in parts(finding) {
-                segments.push(Segment { at: segments.len(), finding: at, part });
+                segments.push(ListSegment { at: segments.len(), finding: at, part });
             }
         }
         let findings: Vec<usize> = segments.iter().map(|segment| segment.finding).collect();
@@ -140,7 +140,7 @@ impl<'a> Listing<'a> {
     }
 
     /// Asks until the page is full, or there is nothing more.
-    pub(crate) async fn fill(&mut self, reading: &mut ReadTx) -> Result<()> {
+    pub(crate) async fn fill(&mut self, reading: &mut MongoReadTx) -> Result<()> {
         // One row more than the page has tells whether another page follows.
         let full = usize::from(self.query.limit) + 1;
         while self.found.len() < full
@@ -175,7 +175,7 @@ impl<'a> Listing<'a> {
         if self.backward {
             self.found.reverse();
         }
-        let cursor = |row: &Found| {
+        let cursor = |row: &FoundDocuments| {
             Cursor {
                 segment: row.segment,
                 segments: self.findings.len(),
@@ -223,7 +223,7 @@ impl<'a> Listing<'a> {
 pub(crate) async fn counted(
     mapping: &Mapping<Field>,
     listing: Listing<'_>,
-    reading: &mut ReadTx,
+    reading: &mut MongoReadTx,
     cap: u64,
 ) -> Result<u64> {
     let mut users = 0;
@@ -231,7 +231,7 @@ pub(crate) async fn counted(
         if finding.reach == AccessPath::Newest || users > cap {
             continue;
         }
-        let segment = Segment { at, finding: at, part: Part::ById };
+        let segment = ListSegment { at, finding: at, part: ListPart::ById };
         let pipeline = vec![
             doc! { "$match": filter::all_of(listing.conditions(segment, Manner::IndexUse)) },
             doc! { "$limit": i64::try_from(cap + 1 - users).unwrap_or(i64::MAX) },
@@ -260,7 +260,7 @@ pub(crate) fn found(
     segment: usize,
     key: Option<&str>,
     document: &Document,
-) -> Option<Found> {
+) -> Option<FoundDocuments> {
     let id = paths::at(document, mapping.id().name.as_str())?.into_owned();
     let cells = mapping.shown.iter().enumerate();
     let cell = |(at, column): (usize, &Column)| {
@@ -276,7 +276,7 @@ pub(crate) fn found(
     };
     let row = Row { id: values::text(&id, mapping.id().bytes)?, cells: cells.map(cell).collect() };
     let key = key.and_then(|path| paths::at(document, path)).map(std::borrow::Cow::into_owned);
-    Some(Found { segment, row, id, key })
+    Some(FoundDocuments { segment, row, id, key })
 }
 
 /// Beside the newest rows a text index finds all that have each word as a whole one. Gives the finding's
@@ -313,21 +313,21 @@ fn in_a_real_order(mapping: &Mapping<Field>, finding: &mut SearchPass) {
     }
 }
 
-fn parts(finding: &SearchPass) -> &'static [Part] {
+fn parts(finding: &SearchPass) -> &'static [ListPart] {
     match finding.order {
-        Order::Id => &[Part::ById],
-        Order::Searched(..) => &[Part::Valued],
-        Order::Shown(_) if finding.reach == AccessPath::Newest => &[Part::Valued],
-        Order::Shown(_) => &[Part::Valued, Part::Rest],
+        Order::Id => &[ListPart::ById],
+        Order::Searched(..) => &[ListPart::Valued],
+        Order::Shown(_) if finding.reach == AccessPath::Newest => &[ListPart::Valued],
+        Order::Shown(_) => &[ListPart::Valued, ListPart::Rest],
     }
 }
 
 impl From {
-    fn read(cursor: &Cursor, segments: &[Segment]) -> Option<Self> {
+    fn read(cursor: &Cursor, segments: &[ListSegment]) -> Option<Self> {
         let segment = segments.get(cursor.segment).filter(|_| cursor.segments == segments.len())?;
         let key = if cursor.key == Value::Null { None } else { Some(recalled(&cursor.key)?) };
         let id = if cursor.id == Value::Null { None } else { Some(recalled(&cursor.id)?) };
-        if key.is_some() != (segment.part == Part::Valued && id.is_some()) {
+        if key.is_some() != (segment.part == ListPart::Valued && id.is_some()) {
             return None;
         }
         Some(Self { segment: cursor.segment, key, id })

@@ -8,8 +8,8 @@ use bson::{Bson, Document, doc};
 
 use crate::engines::mongodb::filter;
 use crate::engines::mongodb::filter::{Column, Manner};
-use crate::engines::mongodb::listing::{From, Listing, Part, Segment};
-use crate::engines::mongodb::reading::{Find, ReadTx};
+use crate::engines::mongodb::listing::{From, ListPart, ListSegment, Listing};
+use crate::engines::mongodb::reading::{Find, MongoReadTx};
 use crate::engines::mongodb::{cut, narrow, paths};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::plan::{AccessPath, LOOKED_AT, Order, SearchPass, Test};
@@ -24,8 +24,8 @@ impl<'a> Listing<'a> {
 
     pub(crate) async fn documents(
         &self,
-        reading: &mut ReadTx,
-        segment: Segment,
+        reading: &mut MongoReadTx,
+        segment: ListSegment,
         from: Option<&From>,
         wanted: usize,
     ) -> Result<Vec<Document>> {
@@ -77,7 +77,7 @@ impl<'a> Listing<'a> {
     }
 
     /// A segment's rows among the newest ones, from `from` on.
-    fn among_newest(&self, segment: Segment, from: Option<&From>, wanted: usize) -> Vec<Document> {
+    fn among_newest(&self, segment: ListSegment, from: Option<&From>, wanted: usize) -> Vec<Document> {
         let finding = &self.plan.findings[segment.finding];
         let key = self.key(segment);
         let mut newest = vec![self.has_id()];
@@ -98,15 +98,15 @@ impl<'a> Listing<'a> {
     }
 
     /// What a row must be to stand in `segment`.
-    pub(crate) fn conditions(&self, segment: Segment, manner: Manner) -> Vec<Document> {
+    pub(crate) fn conditions(&self, segment: ListSegment, manner: Manner) -> Vec<Document> {
         let finding = &self.plan.findings[segment.finding];
         let mut conditions: Vec<Document> = Vec::new();
         conditions.extend(self.found_by(segment.finding, manner));
         match (segment.part, self.ordering(finding)) {
             // It begins with a text, so it is one.
-            (Part::Valued, Some(_)) if matches!(finding.order, Order::Searched(..)) => {}
-            (Part::Valued, Some(key)) => conditions.push(filter::valued(key)),
-            (Part::Rest, Some(key)) => conditions.push(filter::not_valued(key)),
+            (ListPart::Valued, Some(_)) if matches!(finding.order, Order::Searched(..)) => {}
+            (ListPart::Valued, Some(key)) => conditions.push(filter::valued(key)),
+            (ListPart::Rest, Some(key)) => conditions.push(filter::not_valued(key)),
             _ => {}
         }
         if self.mapping.id().nullable {
@@ -122,7 +122,7 @@ impl<'a> Listing<'a> {
     }
 
     /// The rows behind a place, in the direction of the list.
-    fn behind(&self, segment: Segment, from: &From) -> Document {
+    fn behind(&self, segment: ListSegment, from: &From) -> Document {
         let upwards = self.upwards(&self.plan.findings[segment.finding]);
         let id = from.id.as_ref().unwrap_or(&Bson::Null);
         let by_id = filter::beyond(self.mapping.id().name.as_str(), id, upwards);
@@ -136,7 +136,7 @@ impl<'a> Listing<'a> {
         ] }
     }
 
-    fn sort(&self, segment: Segment) -> Document {
+    fn sort(&self, segment: ListSegment) -> Document {
         let direction = direction(self.upwards(&self.plan.findings[segment.finding]));
         let mut sort = Document::new();
         sort.extend(self.key(segment).map(|key| (key.name.as_str().to_owned(), Bson::from(direction))));
@@ -145,8 +145,8 @@ impl<'a> Listing<'a> {
     }
 
     /// The column that orders the segment's rows beside the id.
-    pub(crate) fn key(&self, segment: Segment) -> Option<&'a Column> {
-        self.ordering(&self.plan.findings[segment.finding]).filter(|_| segment.part == Part::Valued)
+    pub(crate) fn key(&self, segment: ListSegment) -> Option<&'a Column> {
+        self.ordering(&self.plan.findings[segment.finding]).filter(|_| segment.part == ListPart::Valued)
     }
 
     fn ordering(&self, finding: &SearchPass) -> Option<&'a Column> {
@@ -166,7 +166,7 @@ impl<'a> Listing<'a> {
         filter::is_identity(self.mapping.id().name.as_str())
     }
 
-    fn projection(&self, segment: Segment) -> Document {
+    fn projection(&self, segment: ListSegment) -> Document {
         cut::projection(self.mapping, self.key(segment).map(|key| key.name.as_str()))
     }
 }
