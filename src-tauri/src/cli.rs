@@ -13,7 +13,7 @@ use understudy_core::audit::{AuditLog, Who};
 use understudy_core::check::{Report, Status};
 use understudy_core::clock::Clock;
 use understudy_core::connection::{
-    Connection, Connections, DATABASE_PASSWORD, Origin, SshConfig, id_for, is_id, read_file,
+    Connection, Connections, DATABASE_PASSWORD, DEMO, Origin, SshConfig, id_for, is_id, read_file,
 };
 use understudy_core::destination::Destination;
 use understudy_core::directory::{self, Info};
@@ -25,7 +25,7 @@ use understudy_core::settings::Settings;
 use understudy_core::sign_in::Rehearsal;
 use understudy_core::trial::Trial;
 use understudy_core::vault::{self, Keep, LONGEST, SecretState, Vault};
-use understudy_core::{check, console, trial};
+use understudy_core::{check, trial};
 use understudy_files::regular_file;
 
 use crate::session_window::check_sandbox;
@@ -241,8 +241,8 @@ async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<
     // A file that cannot be read any more has secrets all the same, but nothing that names them.
     let parsed = Connection::parse(id, &text, Origin::Own, None);
     let mut stored = Vec::new();
-    for name in parsed.as_ref().map(needed).unwrap_or_default() {
-        let name = SecretName { connection: id.to_owned(), name };
+    for name in parsed.as_ref().map(Connection::secret_names).unwrap_or_default() {
+        let name = SecretName::new(id, name);
         if vault.state(&name).await.is_ok_and(|state| state != SecretState::Missing) {
             stored.push(name);
         }
@@ -485,13 +485,13 @@ fn complain(text: &str) {
 /// The name that `add` would give a file, which is the one that its secrets are stored under.
 fn id_as_added(home: &Home, file: &Path, text: &str) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    if is_id(&stem) && stem != console::DEMO {
+    if is_id(&stem) && stem != DEMO {
         return stem;
     }
     let name = read_file(&stem, text).map_or(stem, |file| file.name);
     // A file's content does not choose whose stored secrets it gets.
     let connections = Connections::new(home.clone());
-    id_for(&name, |id| id == console::DEMO || connections.draft(id).is_ok())
+    id_for(&name, |id| id == DEMO || connections.draft(id).is_ok())
 }
 
 /// The file of a connection that was added; `unknown` is said when there is none.
@@ -687,7 +687,7 @@ fn printable(cell: &str) -> String {
 async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
     let vault = Vault::system();
     let connection_of = |id: &str| -> Result<Connection> {
-        if id == console::DEMO {
+        if id == DEMO {
             return Err(Error::new(Code::ConnectionUnknown, "The demo makes its own secret at each start."));
         }
         let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
@@ -699,14 +699,13 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             has_use_for(&file, &name)?;
             let value = read_secret(&format!("{name} of {connection}: "))?;
             let destination = Destination::of(&file, &name);
-            let wanted = SecretName { connection: connection.clone(), name: name.clone() };
+            let wanted = SecretName::new(&connection, &name);
             vault.store(&wanted, value, Keep::Stored, &destination).await?;
             say(&format!("Stored {name} of {connection} in the keyring."))?;
             Ok(ExitCode::SUCCESS)
         }
         Secret::Forget { connection, name } => {
-            let was_there =
-                vault.forget(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
+            let was_there = vault.forget(&SecretName::new(&connection, &name)).await?;
             say(&if was_there {
                 format!("Forgot {name} of {connection}.")
             } else {
@@ -717,15 +716,14 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
         Secret::List { connection, name } => {
             let names = match &name {
                 Some(name) => vec![name.clone()],
-                None => needed(&connection_of(&connection)?),
+                None => connection_of(&connection)?.secret_names(),
             };
             if names.is_empty() {
                 say(&format!("{connection} needs no secrets."))?;
             }
             let mut missing = false;
             for name in names {
-                let state =
-                    vault.state(&SecretName { connection: connection.clone(), name: name.clone() }).await?;
+                let state = vault.state(&SecretName::new(&connection, &name)).await?;
                 if state == SecretState::Missing {
                     missing = true;
                     // Nobody stores what is a slip of the pen.
@@ -742,7 +740,7 @@ async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
 }
 
 fn has_use_for(connection: &Connection, name: &str) -> Result<()> {
-    let known = needed(connection);
+    let known = connection.secret_names();
     if known.iter().any(|known| known == name) {
         return Ok(());
     }
@@ -754,14 +752,6 @@ fn has_use_for(connection: &Connection, name: &str) -> Result<()> {
             format!("It uses: {}", known.join(", "))
         },
     ))
-}
-
-fn needed(connection: &Connection) -> Vec<String> {
-    let mut names = connection.secrets();
-    if connection.may_need_password() {
-        names.insert(0, DATABASE_PASSWORD.into());
-    }
-    names
 }
 
 /// What PowerShell pipes may begin with it, and so may a file of Notepad's. No secret does.

@@ -2,8 +2,8 @@
 
 use secrecy::SecretString;
 use tokio::sync::Mutex;
-use understudy_core::connection::ConnectionSummary;
-use understudy_core::console::{Console, DEMO};
+use understudy_core::connection::{ConnectionSummary, DEMO};
+use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_demo::{Demo, DemoError, today};
 use uuid::Uuid;

@@ -23,7 +23,7 @@ use crate::browser::Browser;
 use crate::check::{self, Report};
 use crate::clock::Clock;
 use crate::connection::{
-    Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD,
+    Connection, ConnectionDraft, ConnectionProblem, ConnectionSummary, Connections, DATABASE_PASSWORD, DEMO,
     DirectoryConfig, Origin,
 };
 use crate::destination::{Destination, Moved};
@@ -45,8 +45,6 @@ use crate::sign_in::{FormChange, Rehearsal, SignInForm};
 use crate::trial::{self, Trial};
 use crate::vault::{Keep, SecretStatus, Vault};
 
-/// Id of the demo's connection.
-pub const DEMO: &str = "demo";
 /// What the form's questions are kept under: there is one form.
 const FORM: &str = "form";
 
@@ -374,11 +372,12 @@ impl Console {
             self.end_session(&session.id, EndCause::Operator).await;
         }
         if forget_secrets {
-            let names: Vec<SecretName> = secret_names(&connection)
+            let names: Vec<SecretName> = connection
+                .secret_names()
                 .iter()
                 .map(String::as_str)
                 .chain([WAY_IN])
-                .map(|name| secret(id, name))
+                .map(|name| SecretName::new(id, name))
                 .collect();
             if let Err(error) = self.vault.forget_all(&names).await {
                 aside.put_back()?;
@@ -487,8 +486,8 @@ impl Console {
     /// The secrets that the connection names, and where each one is.
     pub async fn secret_status(&self, id: &str) -> Result<Vec<SecretStatus>> {
         let mut status = Vec::new();
-        for name in secret_names(&*self.connection(id)?) {
-            let state = self.vault.state(&secret(id, &name)).await?;
+        for name in self.connection(id)?.secret_names() {
+            let state = self.vault.state(&SecretName::new(id, &name)).await?;
             status.push(SecretStatus { name, state });
         }
         Ok(status)
@@ -497,7 +496,7 @@ impl Console {
     /// Stores a secret for where the connection, as it is saved, sends it.
     pub async fn store_secret(&self, id: &str, name: &str, value: SecretString, keep: Keep) -> Result<()> {
         let destination = Destination::of(&*self.connection(id)?, name);
-        self.vault.store(&secret(id, name), value, keep, &destination).await?;
+        self.vault.store(&SecretName::new(id, name), value, keep, &destination).await?;
         if name == DATABASE_PASSWORD {
             self.directories.let_go(id);
         }
@@ -505,7 +504,7 @@ impl Console {
     }
 
     pub async fn forget_secret(&self, id: &str, name: &str) -> Result<bool> {
-        self.vault.forget(&secret(id, name)).await
+        self.vault.forget(&SecretName::new(id, name)).await
     }
 
     /// The agent has compared where these secrets would go with where they were to go, and wants them there.
@@ -778,7 +777,7 @@ impl Console {
     /// Takes in the connection of a demo that runs as long as this process; `admin_token` is its secret of that name.
     pub async fn add_demo(&self, text: &str, admin_token: SecretString) -> Result<()> {
         let connection = Connection::parse(DEMO, text, Origin::Demo, None)?;
-        let name = secret(DEMO, "admin_token");
+        let name = SecretName::new(DEMO, "admin_token");
         let destination = Destination::of(&connection, &name.name);
         if let Err(error) = self.vault.store(&name, admin_token.clone(), Keep::Stored, &destination).await {
             tracing::info!(code = ?error.code, "the demo's token stays in memory");
@@ -825,17 +824,4 @@ impl Grounds for Console {
     async fn opened(&self, id: &str) -> Result<Opened> {
         self.open_directory(id).await
     }
-}
-
-/// All secrets that the connection can use: those of its templates, and the database's password.
-fn secret_names(connection: &Connection) -> Vec<String> {
-    let mut names = connection.secrets();
-    if connection.may_need_password() {
-        names.insert(0, DATABASE_PASSWORD.into());
-    }
-    names
-}
-
-fn secret(connection: &str, name: &str) -> SecretName {
-    SecretName { connection: connection.to_owned(), name: name.to_owned() }
 }

@@ -82,6 +82,12 @@ pub struct SecretName {
     pub name: String,
 }
 
+impl SecretName {
+    pub fn new(connection: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { connection: connection.into(), name: name.into() }
+    }
+}
+
 /// One fault of a connection file: where it stands, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -265,7 +271,7 @@ impl From<DirectoryError> for Error {
             DirectoryCode::Internal => Code::Internal,
         };
         // Whose password it is, is known to whoever opened the directory.
-        let name = || SecretName { connection: String::new(), name: DATABASE_PASSWORD.to_owned() };
+        let name = || SecretName::new("", DATABASE_PASSWORD);
         let secret = error.wants_password.then(name);
         let (hint, statement, details) = (error.hint, error.statement, error.details);
         Self { hint, statement, details, secret, ..Self::new(code, error.message) }

@@ -93,7 +93,7 @@ impl DirectoryDraft<'_> {
         if error.secret.is_none() || !self.part.may_need_password() {
             return Error { secret: None, ..error };
         }
-        let name = SecretName { connection: self.id().to_owned(), name: DATABASE_PASSWORD.to_owned() };
+        let name = SecretName::new(self.id(), DATABASE_PASSWORD);
         let error = error.secret(name);
         if without_password && error.hint.is_none() {
             return error.hint("Type the database password under Secrets.");

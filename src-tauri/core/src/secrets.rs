@@ -46,7 +46,7 @@ impl Secrets<'_> {
             return Ok(Some(password));
         }
         let Some(id) = self.id.filter(|_| part.may_need_password()) else { return Ok(None) };
-        self.vault.get(&name(id, DATABASE_PASSWORD), &Destination::of_password(part)).await
+        self.vault.get(&SecretName::new(id, DATABASE_PASSWORD), &Destination::of_password(part)).await
     }
 
     /// What is too long to be kept is not used either.
@@ -73,7 +73,7 @@ impl Secrets<'_> {
         let is_agreed = part.password_command.is_none() && has_password;
         match (self.id, Destination::of_way_in(part)) {
             (Some(id), Some(destination)) if !is_agreed => {
-                self.vault.may_run(&name(id, WAY_IN), &destination).await
+                self.vault.may_run(&SecretName::new(id, WAY_IN), &destination).await
             }
             _ => Ok(()),
         }
@@ -103,7 +103,7 @@ impl Secrets<'_> {
             return Ok(Whereabouts::Typed);
         }
         let Some(id) = self.id else { return Ok(Whereabouts::Kept(SecretState::Missing)) };
-        let (name, destination) = (name(id, secret), Destination::of(connection, secret));
+        let (name, destination) = (SecretName::new(id, secret), Destination::of(connection, secret));
         let state = self.vault.state(&name).await?;
         if state == SecretState::Missing {
             return Ok(Whereabouts::Kept(state));
@@ -124,17 +124,13 @@ impl Secrets<'_> {
             let message = format!("The secret `{secret}` is needed, and this connection is not saved yet.");
             return Err(Error::new(Code::SecretMissing, message)
                 .hint("Type it here, or save the connection first.")
-                .secret(name(&connection.id, secret)));
+                .secret(SecretName::new(&connection.id, secret)));
         };
-        self.vault.require(&name(id, secret), &Destination::of(connection, secret)).await
+        self.vault.require(&SecretName::new(id, secret), &Destination::of(connection, secret)).await
     }
 }
 
 /// What reaching the connection's directory runs on this computer, and what it is agreed to under; `None`: nothing.
 pub fn way_in(connection: &Connection) -> Option<(SecretName, Destination)> {
-    Some((name(&connection.id, WAY_IN), Destination::of_way_in(&connection.file.directory)?))
-}
-
-fn name(connection: &str, name: &str) -> SecretName {
-    SecretName { connection: connection.to_owned(), name: name.to_owned() }
+    Some((SecretName::new(&connection.id, WAY_IN), Destination::of_way_in(&connection.file.directory)?))
 }

@@ -206,7 +206,7 @@ fn binding<'a>(connection: &Connection, trial: &Trial<'a>) -> Result<Option<&'a 
         return Ok(None);
     }
     let refused = |message: String, hint: &str| {
-        let secret = SecretName { connection: id.to_owned(), name: stored[0].clone() };
+        let secret = SecretName::new(id, &stored[0]);
         Err(Error::new(Code::SecretMissing, message).hint(hint).secret(secret))
     };
     let Some(saved) = trial.saved else {

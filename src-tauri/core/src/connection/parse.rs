@@ -320,7 +320,16 @@ impl Connection {
 
     /// Where the password of the directory is kept in the vault.
     pub fn database_secret(&self) -> SecretName {
-        SecretName { connection: self.id.clone(), name: DATABASE_PASSWORD.to_owned() }
+        SecretName::new(&self.id, DATABASE_PASSWORD)
+    }
+
+    /// The names of all secrets that it can use: the database's password, and those of its templates.
+    pub fn secret_names(&self) -> Vec<String> {
+        let mut names = self.secrets();
+        if self.may_need_password() {
+            names.insert(0, DATABASE_PASSWORD.into());
+        }
+        names
     }
 
     /// Whether the vault is asked for the directory's password: a file has none, and a command gives its own.

@@ -11,8 +11,8 @@ use crate::home::{Home, write_private};
 use crate::trust;
 use understudy_files::regular_file;
 
-/// The demo has this id while it runs; no file gets it.
-const DEMO: &str = "demo";
+/// Id of the demo's connection while it runs. No file gets it.
+pub const DEMO: &str = "demo";
 
 /// The two folders of connection files.
 #[derive(Debug, Clone)]

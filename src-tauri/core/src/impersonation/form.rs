@@ -43,7 +43,7 @@ impl Impersonations {
         sign_in::form(&connection, &context, change, &secrets, now, told).await.map_err(|refusal| {
             let error = Error::new(Code::SignInRefused, refusal.title).hint(refusal.hint);
             match refusal.secrets.into_iter().next() {
-                Some(name) => error.secret(SecretName { connection: connection.id.clone(), name }),
+                Some(name) => error.secret(SecretName::new(&connection.id, name)),
                 None => error,
             }
         })

@@ -102,7 +102,7 @@ impl Impersonations {
         let (mut context, mut secrets, mut missing) = (Wiped::from(running.context()), Vec::new(), Ok(()));
         let typed = Typed::new();
         let source = self.secrets_of(&connection, &typed);
-        let at = |name: &str| SecretName { connection: connection.id.clone(), name: name.to_owned() };
+        let at = |name: &str| SecretName::new(&connection.id, name);
         for name in connection.sign_out_secrets() {
             // As the vault has it now, or else as the sign-in got it: nobody may be there to unlock a keyring.
             let released = running.released(&name);

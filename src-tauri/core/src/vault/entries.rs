@@ -16,7 +16,7 @@ use crate::error::{Result, SecretName};
 
 /// The entry that says what a secret is for. An account's last slash is the vault's: no secret's name has one.
 pub(super) fn beside(name: &SecretName) -> SecretName {
-    SecretName { connection: name.connection.clone(), name: format!("{}/for", name.name) }
+    SecretName::new(&name.connection, format!("{}/for", name.name))
 }
 
 /// What `entry` holds; a failure names the secret that it belongs to.
