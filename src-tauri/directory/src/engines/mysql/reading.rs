@@ -178,7 +178,7 @@ impl Drop for MySqlReadTx {
         match held {
             HeldConnection::Idle(loan) => drop(runtime.spawn(rolled_back(loan))),
             HeldConnection::Asking(asking) => {
-                drop(runtime.spawn(stop(asking, self.thread, Arc::clone(&self.server))))
+                drop(runtime.spawn(stop(asking, self.thread, Arc::clone(&self.server))));
             }
             HeldConnection::Gone => {}
         }
