@@ -23,6 +23,7 @@ async fn a_page_whose_process_is_gone_says_so_and_reloads_or_ends() -> Result<()
     console.wait_for_phases(&["active"]).await?;
     site.told(1).await?;
     let window = desktop.wait_for_window("development — Understudy").await?;
+    wait_until_shown(&site, &window).await?;
     console.signal_page("KILL").await?;
     // Reload has the focus; the customer is signed in still.
     wait_until_told(&site, &window).await?;
@@ -31,11 +32,13 @@ async fn a_page_whose_process_is_gone_says_so_and_reloads_or_ends() -> Result<()
     ensure!(site.received("GET /", 2).await?.is_signed_in);
 
     // The key reloads it too.
+    wait_until_shown(&site, &window).await?;
     console.signal_page("KILL").await?;
     wait_until_told(&site, &window).await?;
     desktop.press(&window, &["F5"]).await?;
     site.told(3).await?;
 
+    wait_until_shown(&site, &window).await?;
     console.signal_page("KILL").await?;
     wait_until_told(&site, &window).await?;
     // The second button ends the session.
@@ -48,11 +51,17 @@ async fn a_page_whose_process_is_gone_says_so_and_reloads_or_ends() -> Result<()
 
 /// Returns when what became of the page stands in its place: before that, keys go to nobody, or to the bar.
 async fn wait_until_told(site: &Site, window: &Window) -> Result<()> {
-    until("the page to be told as gone", async || {
-        // Pages of the application are white, those of Understudy are not quite.
-        Ok((site.stage.desktop.colour_at(window, 20, 200).await? == "FBFBFA").then_some(()))
-    })
-    .await
+    until("the page to be told as gone", async || Ok(shows_ours(site, window).await?.then_some(()))).await
+}
+
+/// Returns when the page is painted: its script runs before, while what was told of the one before still stands there.
+async fn wait_until_shown(site: &Site, window: &Window) -> Result<()> {
+    until("the page to be shown", async || Ok((!shows_ours(site, window).await?).then_some(()))).await
+}
+
+/// Pages of the application are white, those of Understudy are not quite.
+async fn shows_ours(site: &Site, window: &Window) -> Result<bool> {
+    Ok(site.stage.desktop.colour_at(window, 20, 200).await? == "FBFBFA")
 }
 
 #[tokio::test(flavor = "multi_thread")]
