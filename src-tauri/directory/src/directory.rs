@@ -1,4 +1,4 @@
-//! What every engine does.
+//! The trait that every engine implements: search, count, one user, the values of a column.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub trait Directory: Send + Sync {
     async fn values(&self, column: usize) -> Result<Vec<String>>;
 
     /// Reads the catalogue anew: a new index counts, and a column has the type that it has now.
-    /// An engine is looked at once; `reopening` puts another one in its place.
+    /// An engine reads its catalogue once; `refresh` puts another engine in its place.
     async fn refresh(&self) -> Result<()> {
         Ok(())
     }

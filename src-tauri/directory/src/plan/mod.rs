@@ -1,6 +1,6 @@
 //! The search plan: in which ways a question is answered, one after the other, and what serves each.
 //!
-//! Pure. A question becomes *findings*: tests that rows pass, in tiers, fastest first. What an index
+//! Pure. A question becomes *search passes*: tests that rows pass, in tiers, fastest first. What an index
 //! serves runs at once. What none does is read from the table when the table is small, or when the
 //! operator asked for it; else only the newest rows are looked at, and that is said.
 
@@ -75,7 +75,7 @@ pub(crate) enum AccessPath {
     Newest,
 }
 
-/// What orders a finding's rows; ties are broken by id.
+/// What orders a pass's rows; ties are broken by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     Id,
@@ -111,10 +111,10 @@ impl Size {
     }
 }
 
-/// A question's findings, in order.
+/// A question's search passes, in order.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) findings: Vec<SearchPass>,
+    pub(crate) passes: Vec<SearchPass>,
     /// Every row passes them, whatever finds it.
     pub(crate) filters: Vec<Filter>,
     /// Told with the last page: what was not searched.
@@ -161,52 +161,44 @@ impl<'a, T: Clone> Planning<'a, T> {
 
     /// `sorted`: the shown column that the operator orders by (`None`: the id), and whether downwards.
     pub(crate) fn plan(&self, sorted: Option<(Option<usize>, bool)>) -> Plan {
-        let mut findings = match (self.asked.text.is_empty(), sorted) {
+        let mut passes = match (self.asked.text.is_empty(), sorted) {
             (true, Some((column, descending))) => {
                 let served = column.is_none_or(|at| self.mapping.shown[at].access.order.is_some());
                 let order = column.map_or(Order::Id, Order::Shown);
-                vec![finding(
-                    Tier::All,
-                    Test::Everything,
-                    reach(served, AccessPath::Quick),
-                    order,
-                    descending,
-                )]
+                vec![pass(Tier::All, Test::Everything, reach(served, AccessPath::Quick), order, descending)]
             }
             (true, None) => {
                 // Without an index on the time, a large table is listed by id instead.
-                vec![finding(Tier::All, Test::Everything, AccessPath::Quick, self.newest(), true)]
+                vec![pass(Tier::All, Test::Everything, AccessPath::Quick, self.newest(), true)]
             }
             (false, Some((column, descending))) => self.in_one_order(column, descending),
             (false, None) => self.in_tiers(),
         };
-        self.filtered(&mut findings);
-        self.guarded(findings)
+        self.filtered(&mut passes);
+        self.guarded(passes)
     }
 
     /// What the filters make of the reach: an index that serves one finds few enough rows to test them
     /// for the rest; a list of everything, filtered, has to go far for its next row.
-    fn filtered(&self, findings: &mut [SearchPass]) {
+    fn filtered(&self, passes: &mut [SearchPass]) {
         let mut filters = self.asked.filters.iter().peekable();
         if filters.peek().is_none() {
             return;
         }
         let column = |filter: &Filter| &self.mapping.shown[filter.column];
         let served = filters.clone().any(|filter| is_served(column(filter), filter));
-        for finding in findings {
+        for pass in passes {
             let along_the_order = || {
                 self.asked.filters.iter().all(|filter| {
                     let ranges = filter.any.iter().all(|test| matches!(test, query::Test::Range { .. }));
-                    finding.order == Order::Shown(filter.column)
-                        && ranges
-                        && is_served(column(filter), filter)
+                    pass.order == Order::Shown(filter.column) && ranges && is_served(column(filter), filter)
                 })
             };
-            let everything = finding.tests == [Test::Everything];
-            if finding.reach == AccessPath::Read && served || everything && served && !along_the_order() {
-                finding.reach = AccessPath::Gathered;
+            let everything = pass.tests == [Test::Everything];
+            if pass.reach == AccessPath::Read && served || everything && served && !along_the_order() {
+                pass.reach = AccessPath::Gathered;
             } else if everything && !served {
-                finding.reach = AccessPath::Read;
+                pass.reach = AccessPath::Read;
             }
         }
     }
@@ -228,14 +220,14 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 
     fn in_tiers(&self) -> Vec<SearchPass> {
-        let mut findings = Vec::new();
+        let mut passes = Vec::new();
         let newest = self.newest();
         let either = |tier, tests: Vec<Test>, reach, order| {
             (!tests.is_empty()).then_some(SearchPass { tier, tests, reach, order, descending: true })
         };
         let served = self.mapping.id().access.equals.is_some();
         let ids = self.ids.iter().cloned().map(Test::Id).collect();
-        findings.extend(either(Tier::Id, ids, reach(served, AccessPath::Quick), Order::Id));
+        passes.extend(either(Tier::Id, ids, reach(served, AccessPath::Quick), Order::Id));
         if let Some(at) = self.mapping.searched_email {
             let form = self.mapping.shown[at].access.equals.as_ref().map(|served| served.form);
             let emails = |form| {
@@ -246,10 +238,10 @@ impl<'a, T: Clone> Planning<'a, T> {
                 addresses.collect::<Vec<_>>()
             };
             if form.is_some() {
-                findings.extend(either(Tier::Email, emails(form), AccessPath::Quick, newest));
+                passes.extend(either(Tier::Email, emails(form), AccessPath::Quick, newest));
             }
             if !form.is_some_and(|form| form.any_case(self.text())) {
-                findings.extend(either(Tier::Email, emails(None), AccessPath::Read, newest));
+                passes.extend(either(Tier::Email, emails(None), AccessPath::Read, newest));
             }
         }
 
@@ -266,9 +258,9 @@ impl<'a, T: Clone> Planning<'a, T> {
                     spellings.truncate(2); // as typed and in lower case: nobody titles an address
                 }
                 spellings.extend(self.other_spellings(at, form));
-                findings.extend(spellings.into_iter().map(|spelling| {
+                passes.extend(spellings.into_iter().map(|spelling| {
                     let test = Test::Begins { column: at, text: spelling, form };
-                    finding(Tier::Prefix, test, AccessPath::Quick, Order::Searched(at, form), false)
+                    pass(Tier::Prefix, test, AccessPath::Quick, Order::Searched(at, form), false)
                 }));
             }
             if !form.is_some_and(|form| form.any_case(self.text())) {
@@ -276,19 +268,19 @@ impl<'a, T: Clone> Planning<'a, T> {
             }
         }
         let begins = self.text().chars().next().is_some_and(char::is_alphanumeric);
-        findings.extend(self.anywhere(Tier::Prefix, &unordered, begins));
+        passes.extend(self.anywhere(Tier::Prefix, &unordered, begins));
         let all: Vec<usize> = (0..self.mapping.search.len()).collect();
-        findings.extend(self.anywhere(Tier::Contains, &all, has_trigram(self.text())));
+        passes.extend(self.anywhere(Tier::Contains, &all, has_trigram(self.text())));
 
         let words = self.asked.words.clone();
         if words.len() > 1 && !all.is_empty() {
             let served =
                 all.iter().all(|&at| self.serves_contains(at)) && words.iter().any(|word| has_trigram(word));
             let test = Test::Words { columns: all, words };
-            findings.push(finding(Tier::Words, test, reach(served, AccessPath::Gathered), newest, true));
+            passes.push(pass(Tier::Words, test, reach(served, AccessPath::Gathered), newest, true));
         }
-        findings.extend(either(Tier::Alike, self.alike(), AccessPath::Read, newest));
-        findings
+        passes.extend(either(Tier::Alike, self.alike(), AccessPath::Read, newest));
+        passes
     }
 
     /// What no index finds, because it is spelled otherwise. Accents are looked past only where the table is read.
@@ -348,30 +340,30 @@ impl<'a, T: Clone> Planning<'a, T> {
             .filter(|(columns, _)| !columns.is_empty())
             .map(|(columns, reach)| {
                 let test = Test::Any { columns, how, text: self.text().to_owned() };
-                finding(tier, test, reach, self.newest(), true)
+                pass(tier, test, reach, self.newest(), true)
             })
             .collect()
     }
 
     /// Where the table is not to be read: only its newest rows are looked at, last of all.
-    fn guarded(&self, findings: Vec<SearchPass>) -> Plan {
+    fn guarded(&self, passes: Vec<SearchPass>) -> Plan {
         let filters = self.asked.filters.clone();
         if self.may_read {
-            return Plan { findings, filters, left_out: None, unfolded: None };
+            return Plan { passes, filters, left_out: None, unfolded: None };
         }
         let unfolded = self.is_spelled().then(|| self.leaves_out(None, true));
-        let (unserved, mut findings): (Vec<SearchPass>, Vec<SearchPass>) =
-            findings.into_iter().partition(|finding| finding.reach == AccessPath::Read);
+        let (unserved, mut passes): (Vec<SearchPass>, Vec<SearchPass>) =
+            passes.into_iter().partition(|pass| pass.reach == AccessPath::Read);
         let Some(last) = unserved.last() else {
-            return Plan { findings, filters, left_out: None, unfolded };
+            return Plan { passes, filters, left_out: None, unfolded };
         };
         let all_of_it = last.tests == [Test::Everything] && self.asked.filters.is_empty();
         let walks = !all_of_it && self.query.sort.is_none() && self.newest_is_served();
         if walks {
-            let tests = unserved.iter().flat_map(|finding| finding.tests.clone()).collect();
+            let tests = unserved.iter().flat_map(|pass| pass.tests.clone()).collect();
             // What stands for all of them is not the rarest.
-            let usual = unserved.iter().rev().find(|finding| finding.tier != Tier::Alike);
-            findings.push(SearchPass {
+            let usual = unserved.iter().rev().find(|pass| pass.tier != Tier::Alike);
+            passes.push(SearchPass {
                 tier: usual.unwrap_or(last).tier,
                 tests,
                 reach: AccessPath::Newest,
@@ -380,7 +372,7 @@ impl<'a, T: Clone> Planning<'a, T> {
             });
         }
         let left_out = Some(self.leaves_out(walks.then_some(LOOKED_AT), false));
-        Plan { findings, filters, left_out, unfolded }
+        Plan { passes, filters, left_out, unfolded }
     }
 
     fn leaves_out(&self, looked_at: Option<u32>, spellings: bool) -> LeftOut {
@@ -422,7 +414,7 @@ impl<'a, T: Clone> Planning<'a, T> {
     }
 }
 
-fn finding(tier: Tier, test: Test, reach: AccessPath, order: Order, descending: bool) -> SearchPass {
+fn pass(tier: Tier, test: Test, reach: AccessPath, order: Order, descending: bool) -> SearchPass {
     SearchPass { tier, tests: vec![test], reach, order, descending }
 }
 

@@ -1,5 +1,5 @@
 //! What SQL is made of: statements with bound values, what differs between databases, and the reading
-//! of one user. How lists are asked for is in `paging`.
+//! of one user. How lists are asked for is in `list`.
 
 use crate::error::Result;
 use crate::faults::not_identified;

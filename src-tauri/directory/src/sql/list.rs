@@ -1,11 +1,11 @@
-//! How a list becomes SQL, and rows become pages: keyset paging over findings, both ways, without I/O.
+//! How a list becomes SQL, and rows become pages: keyset paging over search passes, both ways, without I/O.
 //!
 //! An engine drives [`Paging`]: it asks for the next [`PageStep`], runs it, hands the rows back, and takes
 //! the page at the end.
 //!
 //! Whoever was named exactly is shown at once: such a page may be short, and the next one goes on.
 //!
-//! A list is answered in *segments*: one per finding of the [`crate::plan`], and a quick one cut in two
+//! A list is answered in *segments*: one per search pass of the [`crate::plan`], and a quick one cut in two
 //! where the ordering column may be NULL: first the rows with a value, in order, then those without,
 //! by id. So "NULLs last" costs nothing, and a plain index serves the order. Quick segments are asked
 //! for together, in one statement.
@@ -32,7 +32,7 @@ const QUERY_CHARS: usize = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// All rows of the finding, by id.
+    /// All rows of the search pass, by id.
     ById,
     /// Those with a value in the ordering column, by it and then by id.
     Valued,
@@ -46,8 +46,8 @@ enum Part {
 struct Segment {
     /// Its place in the list.
     at: usize,
-    /// Its finding's place in the plan.
-    finding: usize,
+    /// Its pass's place in the plan.
+    pass: usize,
     part: Part,
 }
 
@@ -78,8 +78,8 @@ pub(crate) struct Paging<'a, D: Dialect> {
     backward: bool,
     from: Option<Cursor>,
     found: Vec<Fetched>,
-    /// Which finding gives each segment.
-    findings: Vec<usize>,
+    /// Which search pass gives each segment.
+    passes: Vec<usize>,
     asked: usize,
 }
 
@@ -107,12 +107,12 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let plan = Planning::new(mapping, query, &asked, size, ids.collect(), folds_itself).plan(sorted);
 
         let mut segments: Vec<Segment> = Vec::new();
-        for (at, finding) in plan.findings.iter().enumerate() {
-            for &part in parts(mapping, finding) {
-                segments.push(Segment { at: segments.len(), finding: at, part });
+        for (at, pass) in plan.passes.iter().enumerate() {
+            for &part in parts(mapping, pass) {
+                segments.push(Segment { at: segments.len(), pass: at, part });
             }
         }
-        let (count, findings) = (segments.len(), segments.iter().map(|segment| segment.finding).collect());
+        let (count, passes) = (segments.len(), segments.iter().map(|segment| segment.pass).collect());
         let (backward, from) = match &query.place {
             Place::Start => (false, None),
             Place::End => (true, None),
@@ -135,8 +135,8 @@ impl<'a, D: Dialect> Paging<'a, D> {
         if !backward {
             segments.reverse();
         }
-        let asked = segments.last().map_or(0, |segment| segment.finding);
-        Ok(Self { mapping, query, plan, segments, count, backward, from, found: Vec::new(), findings, asked })
+        let asked = segments.last().map_or(0, |segment| segment.pass);
+        Ok(Self { mapping, query, plan, segments, count, backward, from, found: Vec::new(), passes, asked })
     }
 
     /// What to ask the database next; `None` when the page is full or there is nothing more.
@@ -149,16 +149,13 @@ impl<'a, D: Dialect> Paging<'a, D> {
             (usize::from(self.query.limit) + 1).checked_sub(self.found.len()).filter(|&more| more > 0)?;
         let first = self.segments.pop()?;
         let mut together = vec![first];
-        let reach = self.plan.findings[first.finding].reach;
+        let reach = self.plan.passes[first.pass].reach;
         while reach == AccessPath::Quick
-            && self
-                .segments
-                .last()
-                .is_some_and(|next| self.plan.findings[next.finding].reach == AccessPath::Quick)
+            && self.segments.last().is_some_and(|next| self.plan.passes[next.pass].reach == AccessPath::Quick)
         {
             together.extend(self.segments.pop());
         }
-        self.asked = first.finding;
+        self.asked = first.pass;
         let from = self.from.take();
         let newest =
             (reach == AccessPath::Gathered).then(|| self.newest(first, from.as_ref(), wanted)).flatten();
@@ -217,14 +214,14 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 Cursor { segment: segment.at, segments: self.count, key: Value::Null, id: Value::Null };
             next = Some(edge.encode(self.query));
         }
-        let finding = self.found.first().map_or(self.asked, |row| self.findings[row.segment]);
-        let finding = self.plan.findings.get(finding);
-        let by = finding.and_then(|finding| match finding.order {
+        let pass = self.found.first().map_or(self.asked, |row| self.passes[row.segment]);
+        let pass = self.plan.passes.get(pass);
+        let by = pass.and_then(|pass| match pass.order {
             Order::Searched(at, _) => Some(self.mapping.search[at].name.as_str().to_owned()),
             _ => None,
         });
         let how = How {
-            tier: finding.map_or(Tier::All, |finding| finding.tier),
+            tier: pass.map_or(Tier::All, |pass| pass.tier),
             by,
             elapsed_ms: elapsed.as_secs_f64() * 1000.0,
         };
@@ -237,9 +234,10 @@ impl<'a, D: Dialect> Paging<'a, D> {
     /// The text named somebody who was found: nobody waits for those who only resemble them.
     fn has_named_one(&self) -> bool {
         self.query.place == Place::Start
-            && self.found.iter().any(|row| {
-                matches!(self.plan.findings[self.findings[row.segment]].tier, Tier::Id | Tier::Email)
-            })
+            && self
+                .found
+                .iter()
+                .any(|row| matches!(self.plan.passes[self.passes[row.segment]].tier, Tier::Id | Tier::Email))
     }
 
     /// One segment's rows, from its own edge or from `from` on.
@@ -250,20 +248,20 @@ impl<'a, D: Dialect> Paging<'a, D> {
         limit: usize,
         statement: &mut Statement,
     ) -> String {
-        let (finding, key) = self.keyed(segment);
+        let (pass, key) = self.keyed(segment);
         let mut conditions = self.conditions(segment, key, statement);
         let from = from.filter(|cursor| cursor.id != Value::Null);
         conditions.extend(from.map(|cursor| self.beyond(segment, cursor, statement)));
-        let order = self.order_by(segment.part, finding, key);
+        let order = self.order_by(segment.part, pass, key);
         let found = all_of(&conditions);
         let first = match key {
             Some((column, form)) if form.ties => {
                 let Ordering { expression, up, down, .. } = D::ordering(column, form);
-                let direction = if finding.descending == self.backward { up } else { down };
+                let direction = if pass.descending == self.backward { up } else { down };
                 format!("ORDER BY {expression} {direction} FETCH FIRST {limit} ROWS WITH TIES")
             }
             // Many rows may be found before they are put in order: only those of the page become text.
-            _ if finding.reach != AccessPath::Quick => format!("ORDER BY {order} LIMIT {limit}"),
+            _ if pass.reach != AccessPath::Quick => format!("ORDER BY {order} LIMIT {limit}"),
             _ => {
                 let selecting = selecting::<D>(self.mapping, segment.at, key);
                 return format!("{selecting}{found} ORDER BY {order} LIMIT {limit}");
@@ -286,7 +284,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
 
     /// A segment's rows among the newest ones from `from` on; `None` where there is no such thing.
     fn newest(&self, segment: Segment, from: Option<&Cursor>, limit: usize) -> Option<Statement> {
-        let (finding, key) = self.keyed(segment);
+        let (pass, key) = self.keyed(segment);
         let ordered_by = key.map_or_else(|| self.mapping.id(), |(column, _)| column);
         // Rows without a value stand at the list's end.
         let among_valued = match (key, from) {
@@ -304,7 +302,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         let mut inner = Vec::new();
         inner.extend(key.filter(|(column, _)| column.nullable).map(|(column, _)| is_not_null(column)));
         inner.extend(from.map(|cursor| self.beyond(valued, cursor, &mut statement)));
-        let order = self.order_by(part, finding, key);
+        let order = self.order_by(part, pass, key);
         let newest = format!(
             "SELECT {} FROM {} AS u{} ORDER BY {order} LIMIT {LOOKED_AT}",
             self.columns(),
@@ -321,15 +319,15 @@ impl<'a, D: Dialect> Paging<'a, D> {
         Some(statement)
     }
 
-    /// A segment's finding, and the column that orders its rows beside the id.
+    /// A segment's search pass, and the column that orders its rows beside the id.
     fn keyed(&self, segment: Segment) -> (&SearchPass, Option<Key<'_, D>>) {
-        let finding = &self.plan.findings[segment.finding];
+        let pass = &self.plan.passes[segment.pass];
         let by_value = matches!(segment.part, Part::Valued | Part::Mixed);
-        (finding, key(self.mapping, finding.order).filter(|_| by_value))
+        (pass, key(self.mapping, pass.order).filter(|_| by_value))
     }
 
-    fn order_by(&self, part: Part, finding: &SearchPass, key: Option<Key<'_, D>>) -> String {
-        let down = finding.descending != self.backward;
+    fn order_by(&self, part: Part, pass: &SearchPass, key: Option<Key<'_, D>>) -> String {
+        let down = pass.descending != self.backward;
         let mut order = Vec::new();
         if let Some((column, form)) = key {
             let ordering = D::ordering(column, form);
@@ -353,9 +351,9 @@ impl<'a, D: Dialect> Paging<'a, D> {
         statement: &mut Statement,
     ) -> Vec<String> {
         let mut conditions = Vec::new();
-        conditions.extend(self.found_by(&self.plan.findings[segment.finding], statement));
+        conditions.extend(self.found_by(&self.plan.passes[segment.pass], statement));
         let scans = std::mem::replace(&mut statement.scans, true);
-        for earlier in &self.plan.findings[..segment.finding] {
+        for earlier in &self.plan.passes[..segment.pass] {
             if let Some(earlier) = self.found_by(earlier, statement) {
                 conditions.push(format!("({earlier}) IS NOT TRUE"));
             }
@@ -368,7 +366,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         match (segment.part, key) {
             (Part::Valued, Some((column, _))) if column.nullable => conditions.push(is_not_null(column)),
             (Part::Null, _) => {
-                let column = key_of_null(self.mapping, &self.plan.findings[segment.finding]);
+                let column = key_of_null(self.mapping, &self.plan.passes[segment.pass]);
                 conditions.push(format!("{} IS NULL", qualified(column)));
             }
             _ => {}
@@ -380,10 +378,9 @@ impl<'a, D: Dialect> Paging<'a, D> {
         conditions
     }
 
-    /// The condition under which `finding` finds a row; `None`: always.
-    fn found_by(&self, finding: &SearchPass, statement: &mut Statement) -> Option<String> {
-        let tests: Option<Vec<String>> =
-            finding.tests.iter().map(|test| self.passes(test, statement)).collect();
+    /// The condition under which `pass` finds a row; `None`: always.
+    fn found_by(&self, pass: &SearchPass, statement: &mut Statement) -> Option<String> {
+        let tests: Option<Vec<String>> = pass.tests.iter().map(|test| self.passes(test, statement)).collect();
         tests.map(|tests| any_of(&tests))
     }
 
@@ -445,8 +442,8 @@ impl<'a, D: Dialect> Paging<'a, D> {
 
     /// The rows behind the cursor, in the direction of the list.
     fn beyond(&self, segment: Segment, cursor: &Cursor, statement: &mut Statement) -> String {
-        let finding = &self.plan.findings[segment.finding];
-        let down = finding.descending != self.backward;
+        let pass = &self.plan.passes[segment.pass];
+        let down = pass.descending != self.backward;
         let id = self.mapping.id();
         let id_order = Ordering::plain(qualified(id));
         let behind = |ordering: &Ordering| if down { ordering.less } else { ordering.greater };
@@ -455,7 +452,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
             format!("{} {} {value}", id_order.expression, behind(&id_order))
         };
         let Some((column, form)) =
-            key(self.mapping, finding.order).filter(|_| matches!(segment.part, Part::Valued | Part::Mixed))
+            key(self.mapping, pass.order).filter(|_| matches!(segment.part, Part::Valued | Part::Mixed))
         else {
             return by_id(statement);
         };
@@ -516,12 +513,12 @@ pub(crate) fn counting<D: Dialect>(
     let mut statement = Statement::default();
     let tests: Vec<String> = paging
         .plan
-        .findings
+        .passes
         .iter()
-        .filter(|finding| finding.reach != AccessPath::Newest)
-        .filter_map(|finding| paging.found_by(finding, &mut statement))
+        .filter(|pass| pass.reach != AccessPath::Newest)
+        .filter_map(|pass| paging.found_by(pass, &mut statement))
         .collect();
-    let everything = paging.plan.findings.iter().any(|finding| finding.tests == [Test::Everything]);
+    let everything = paging.plan.passes.iter().any(|pass| pass.tests == [Test::Everything]);
     let all = everything && paging.plan.filters.is_empty();
     let cap = (!all).then_some(COUNTED_HITS);
     let mut conditions = if everything { Vec::new() } else { vec![any_of(&tests)] };
@@ -605,18 +602,18 @@ fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, IndexF
     }
 }
 
-fn key_of_null<'a, T>(mapping: &'a Mapping<T>, finding: &SearchPass) -> &'a TableColumn<T> {
-    key(mapping, finding.order).expect("only an ordering column has NULLs in a segment of their own").0
+fn key_of_null<'a, T>(mapping: &'a Mapping<T>, pass: &SearchPass) -> &'a TableColumn<T> {
+    key(mapping, pass.order).expect("only an ordering column has NULLs in a segment of their own").0
 }
 
-fn parts<T>(mapping: &Mapping<T>, finding: &SearchPass) -> &'static [Part] {
-    match (key(mapping, finding.order), finding.order) {
+fn parts<T>(mapping: &Mapping<T>, pass: &SearchPass) -> &'static [Part] {
+    match (key(mapping, pass.order), pass.order) {
         (None, _) => &[Part::ById],
         // It begins with a text, so it has one.
         (Some(_), Order::Searched(..)) => &[Part::Valued],
         (Some((column, _)), _) if !column.nullable => &[Part::Valued],
-        (Some(_), _) if finding.reach == AccessPath::Newest => &[Part::Valued],
-        (Some(_), _) if finding.reach == AccessPath::Quick && finding.tier == Tier::All => {
+        (Some(_), _) if pass.reach == AccessPath::Newest => &[Part::Valued],
+        (Some(_), _) if pass.reach == AccessPath::Quick && pass.tier == Tier::All => {
             &[Part::Valued, Part::Null]
         }
         (Some(_), _) => &[Part::Mixed],

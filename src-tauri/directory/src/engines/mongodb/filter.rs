@@ -30,10 +30,9 @@ pub(crate) enum Manner {
     Exact,
 }
 
-/// What passes the finding's tests; `None`: everything does.
-pub(crate) fn found_by(mapping: &Mapping<Field>, finding: &SearchPass, manner: Manner) -> Option<Document> {
-    let tests: Option<Vec<Document>> =
-        finding.tests.iter().map(|test| passes(mapping, test, manner)).collect();
+/// What meets the search pass's tests; `None`: everything does.
+pub(crate) fn found_by(mapping: &Mapping<Field>, pass: &SearchPass, manner: Manner) -> Option<Document> {
+    let tests: Option<Vec<Document>> = pass.tests.iter().map(|test| passes(mapping, test, manner)).collect();
     tests.map(any)
 }
 
@@ -41,12 +40,8 @@ pub(crate) fn found_by(mapping: &Mapping<Field>, finding: &SearchPass, manner: M
 ///
 /// The index knows them by their stems and leaves out the commonest: the patterns make sure, and mean
 /// the same where the index cannot be asked.
-pub(crate) fn whole_words(
-    mapping: &Mapping<Field>,
-    finding: &SearchPass,
-    manner: Manner,
-) -> Option<Document> {
-    let [Test::Words { columns, words }] = &finding.tests[..] else { return None };
+pub(crate) fn whole_words(mapping: &Mapping<Field>, pass: &SearchPass, manner: Manner) -> Option<Document> {
+    let [Test::Words { columns, words }] = &pass.tests[..] else { return None };
     let all = words.iter().map(|word| {
         let pattern = format!("(^|[^\\p{{L}}\\p{{N}}]){}($|[^\\p{{L}}\\p{{N}}])", escaped(word));
         let paths = columns.iter().map(|&at| mapping.search[at].name.as_str());
@@ -62,9 +57,9 @@ pub(crate) fn whole_words(
     Some(all_of(conditions))
 }
 
-/// What the finding's index compares by; `None`: byte by byte.
-pub(crate) fn collation(mapping: &Mapping<Field>, finding: &SearchPass) -> Option<Collation> {
-    match finding.tests.first()? {
+/// What the pass's index compares by; `None`: byte by byte.
+pub(crate) fn collation(mapping: &Mapping<Field>, pass: &SearchPass) -> Option<Collation> {
+    match pass.tests.first()? {
         Test::Email(_, Some(form)) if form.folds => {
             mapping.shown[mapping.searched_email?].db_type.equals_by.clone()
         }

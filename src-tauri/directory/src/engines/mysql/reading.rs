@@ -187,7 +187,7 @@ impl Drop for MySqlReadTx {
 
 async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
     let (sql, binds) = positional(statement);
-    // Constants and catalogue names only: see `sql` and `catalogue`.
+    // Constants and catalogue names only: see `dialect` and `schema::name`.
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for value in binds {
         query = match value {

@@ -287,7 +287,7 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
         name: CatalogueName::of_row(row, "name")?,
         kind: kind(&type_name),
         nullable: row.try_get("nullable")?,
-        // What indexes can do is asked of the planner: see `postgres::served`.
+        // What indexes can do is asked of the planner: see `index_use`.
         access: Access::default(),
         bytes: Bytes::default(),
         within: None,

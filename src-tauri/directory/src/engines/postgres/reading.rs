@@ -310,7 +310,7 @@ impl PgReadTx {
     }
 
     pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
-        // Constants and catalogue names only: see `sql` and `catalogue`.
+        // Constants and catalogue names only: see `dialect` and `schema::name`.
         // Not persistent: nothing would ever close a named statement on the server, and behind a pooler
         // its name may be somebody else's.
         let mut query = sqlx::query(AssertSqlSafe(statement.sql)).persistent(false);

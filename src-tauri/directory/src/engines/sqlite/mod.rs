@@ -208,7 +208,7 @@ async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
 
 /// A statement with its values.
 fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
-    // Constants and catalogue names only: see `sql` and `catalogue`.
+    // Constants and catalogue names only: see `dialect` and `schema::name`.
     let mut query = sqlx::query(AssertSqlSafe(statement.sql));
     for value in statement.binds {
         query = match value {

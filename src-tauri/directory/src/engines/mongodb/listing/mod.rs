@@ -1,6 +1,6 @@
-//! How a list is asked for, and documents become pages: keyset paging over findings, both ways.
+//! How a list is asked for, and documents become pages: keyset paging over search passes, both ways.
 //!
-//! A list is answered in *segments*: one per finding of the plan, and cut in two where a column orders
+//! A list is answered in *segments*: one per search pass of the plan, and cut in two where a column orders
 //! it: first the rows with a value of the column's own kind, in order, then all others, by id. So no
 //! comparison ever meets two types, and what has no value comes last either way.
 
@@ -28,7 +28,7 @@ use crate::sql::list::{asked, sorted};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListPart {
-    /// All rows of the finding, by id.
+    /// All rows of the search pass, by id.
     ById,
     /// Those with a value in the ordering column, by it and then by id.
     Valued,
@@ -40,8 +40,8 @@ enum ListPart {
 pub(crate) struct ListSegment {
     /// Its place in the list.
     at: usize,
-    /// Its finding's place in the plan.
-    finding: usize,
+    /// Its pass's place in the plan.
+    pass: usize,
     part: ListPart,
 }
 
@@ -66,12 +66,12 @@ pub(crate) struct Listing<'a> {
     mapping: &'a Mapping<Field>,
     query: &'a ListRequest,
     plan: Plan,
-    /// The finding that a text index serves.
+    /// The search pass that a text index serves.
     whole_words: Option<usize>,
     /// The segments not yet asked, the next one last.
     segments: Vec<ListSegment>,
-    /// Which finding gives each segment.
-    findings: Vec<usize>,
+    /// Which search pass gives each segment.
+    passes: Vec<usize>,
     /// From the list's end towards its beginning.
     backward: bool,
     from: Option<From>,
@@ -107,16 +107,16 @@ impl<'a> Listing<'a> {
         let ids = read.identities.iter().map(|identity| identity.as_str().to_owned()).collect();
         let mut plan = Planning::new(mapping, query, &read, size, ids, false).plan(by);
         let whole_words = words.and_then(|_| with_whole_words(mapping, &mut plan, &read.words));
-        for finding in &mut plan.findings {
-            in_a_real_order(mapping, finding);
+        for pass in &mut plan.passes {
+            in_a_real_order(mapping, pass);
         }
         let mut segments: Vec<ListSegment> = Vec::new();
-        for (at, finding) in plan.findings.iter().enumerate() {
-            for &part in parts(finding) {
-                segments.push(ListSegment { at: segments.len(), finding: at, part });
+        for (at, pass) in plan.passes.iter().enumerate() {
+            for &part in parts(pass) {
+                segments.push(ListSegment { at: segments.len(), pass: at, part });
             }
         }
-        let findings: Vec<usize> = segments.iter().map(|segment| segment.finding).collect();
+        let passes: Vec<usize> = segments.iter().map(|segment| segment.pass).collect();
         let (backward, from) = match &query.place {
             Place::Start => (false, None),
             Place::End => (true, None),
@@ -134,9 +134,9 @@ impl<'a> Listing<'a> {
         if !backward {
             segments.reverse();
         }
-        let asked = segments.last().map_or(0, |segment| segment.finding);
+        let asked = segments.last().map_or(0, |segment| segment.pass);
         let found = Vec::new();
-        Ok(Self { mapping, query, plan, whole_words, segments, findings, backward, from, found, asked })
+        Ok(Self { mapping, query, plan, whole_words, segments, passes, backward, from, found, asked })
     }
 
     /// Asks until the page is full, or there is nothing more.
@@ -147,7 +147,7 @@ impl<'a> Listing<'a> {
             && !self.has_named_one()
             && let Some(segment) = self.segments.pop()
         {
-            self.asked = segment.finding;
+            self.asked = segment.pass;
             let from = self.from.take().filter(|from| from.id.is_some());
             let wanted = full - self.found.len();
             let documents = self.documents(reading, segment, from.as_ref(), wanted).await?;
@@ -178,7 +178,7 @@ impl<'a> Listing<'a> {
         let cursor = |row: &FoundDocuments| {
             Cursor {
                 segment: row.segment,
-                segments: self.findings.len(),
+                segments: self.passes.len(),
                 key: row.key.as_ref().map_or(Value::Null, remembered),
                 id: remembered(&row.id),
             }
@@ -193,16 +193,16 @@ impl<'a> Listing<'a> {
             && self.has_named_one()
             && let Some(segment) = self.segments.last()
         {
-            let (segment, segments) = (segment.at, self.findings.len());
+            let (segment, segments) = (segment.at, self.passes.len());
             next = Some(Cursor { segment, segments, key: Value::Null, id: Value::Null }.encode(self.query));
         }
-        let finding = self.found.first().map_or(self.asked, |row| self.findings[row.segment]);
-        let finding = self.plan.findings.get(finding);
-        let by = finding.and_then(|finding| match finding.order {
+        let pass = self.found.first().map_or(self.asked, |row| self.passes[row.segment]);
+        let pass = self.plan.passes.get(pass);
+        let by = pass.and_then(|pass| match pass.order {
             Order::Searched(at, _) => Some(self.mapping.search[at].name.as_str().to_owned()),
             _ => None,
         });
-        let tier = finding.map_or(Tier::All, |finding| finding.tier);
+        let tier = pass.map_or(Tier::All, |pass| pass.tier);
         let how = How { tier, by, elapsed_ms: elapsed.as_secs_f64() * 1000.0 };
         let nobody = self.found.is_empty() && self.query.place == Place::Start;
         let left_out = self.plan.left_out(next.is_some(), nobody);
@@ -213,13 +213,14 @@ impl<'a> Listing<'a> {
     /// The text named somebody who was found: nobody waits for those who only resemble them.
     fn has_named_one(&self) -> bool {
         self.query.place == Place::Start
-            && self.found.iter().any(|row| {
-                matches!(self.plan.findings[self.findings[row.segment]].tier, Tier::Id | Tier::Email)
-            })
+            && self
+                .found
+                .iter()
+                .any(|row| matches!(self.plan.passes[self.passes[row.segment]].tier, Tier::Id | Tier::Email))
     }
 }
 
-/// How many users a text finds beyond the ones that an earlier finding has counted.
+/// How many users a text finds beyond the ones that an earlier search pass has counted.
 pub(crate) async fn counted(
     mapping: &Mapping<Field>,
     listing: Listing<'_>,
@@ -227,17 +228,17 @@ pub(crate) async fn counted(
     cap: u64,
 ) -> Result<u64> {
     let mut users = 0;
-    for (at, finding) in listing.plan.findings.iter().enumerate() {
-        if finding.reach == AccessPath::Newest || users > cap {
+    for (at, pass) in listing.plan.passes.iter().enumerate() {
+        if pass.reach == AccessPath::Newest || users > cap {
             continue;
         }
-        let segment = ListSegment { at, finding: at, part: ListPart::ById };
+        let segment = ListSegment { at, pass: at, part: ListPart::ById };
         let pipeline = vec![
             doc! { "$match": filter::all_of(listing.conditions(segment, Manner::IndexUse)) },
             doc! { "$limit": i64::try_from(cap + 1 - users).unwrap_or(i64::MAX) },
             doc! { "$count": "users" },
         ];
-        let collation = filter::collation(mapping, finding);
+        let collation = filter::collation(mapping, pass);
         let counted = reading.aggregate(pipeline, collation).await?;
         let number = counted.first().map_or(0, |counted| match counted.get("users") {
             Some(Bson::Int32(number)) => u64::try_from(*number).unwrap_or(0),
@@ -279,45 +280,45 @@ pub(crate) fn found(
     Some(FoundDocuments { segment, row, id, key })
 }
 
-/// Beside the newest rows a text index finds all that have each word as a whole one. Gives the finding's
+/// Beside the newest rows a text index finds all that have each word as a whole one. Gives the pass's
 /// place in the plan; `None` where everything is searched anyway.
 fn with_whole_words(mapping: &Mapping<Field>, plan: &mut Plan, words: &[String]) -> Option<usize> {
     // In the order of an operator's, all matches are one list, and none is the newest.
-    let newest = plan.findings.iter().position(|finding| finding.reach == AccessPath::Newest)?;
+    let newest = plan.passes.iter().position(|pass| pass.reach == AccessPath::Newest)?;
     if words.len() < 2 {
         return None;
     }
     let columns = (0..mapping.search.len()).collect();
-    let finding = SearchPass {
+    let pass = SearchPass {
         tier: Tier::Words,
         tests: vec![Test::Words { columns, words: words.to_vec() }],
         reach: AccessPath::Gathered,
-        ..plan.findings[newest].clone()
+        ..plan.passes[newest].clone()
     };
-    plan.findings.insert(newest, finding);
+    plan.passes.insert(newest, pass);
     Some(newest)
 }
 
 /// A list orders nothing: what is found through one comes newest first.
-fn in_a_real_order(mapping: &Mapping<Field>, finding: &mut SearchPass) {
+fn in_a_real_order(mapping: &Mapping<Field>, pass: &mut SearchPass) {
     let orders =
         |column: &Column| !column.db_type.has_lists && column.db_type.index_path == column.name.as_str();
     let newest = mapping.created_at.filter(|&at| !mapping.shown[at].db_type.has_lists);
-    match finding.order {
+    match pass.order {
         Order::Searched(at, _) if !orders(&mapping.search[at]) => {
-            finding.order = newest.map_or(Order::Id, Order::Shown);
-            finding.descending = true;
+            pass.order = newest.map_or(Order::Id, Order::Shown);
+            pass.descending = true;
         }
-        Order::Shown(at) if mapping.shown[at].db_type.has_lists => finding.order = Order::Id,
+        Order::Shown(at) if mapping.shown[at].db_type.has_lists => pass.order = Order::Id,
         _ => {}
     }
 }
 
-fn parts(finding: &SearchPass) -> &'static [ListPart] {
-    match finding.order {
+fn parts(pass: &SearchPass) -> &'static [ListPart] {
+    match pass.order {
         Order::Id => &[ListPart::ById],
         Order::Searched(..) => &[ListPart::Valued],
-        Order::Shown(_) if finding.reach == AccessPath::Newest => &[ListPart::Valued],
+        Order::Shown(_) if pass.reach == AccessPath::Newest => &[ListPart::Valued],
         Order::Shown(_) => &[ListPart::Valued, ListPart::Rest],
     }
 }

@@ -15,11 +15,11 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::plan::{AccessPath, LOOKED_AT, Order, SearchPass, Test};
 
 impl<'a> Listing<'a> {
-    fn found_by(&self, finding: usize, manner: Manner) -> Option<Document> {
-        if self.whole_words == Some(finding) {
-            return filter::whole_words(self.mapping, &self.plan.findings[finding], manner);
+    fn found_by(&self, pass: usize, manner: Manner) -> Option<Document> {
+        if self.whole_words == Some(pass) {
+            return filter::whole_words(self.mapping, &self.plan.passes[pass], manner);
         }
-        filter::found_by(self.mapping, &self.plan.findings[finding], manner)
+        filter::found_by(self.mapping, &self.plan.passes[pass], manner)
     }
 
     pub(crate) async fn documents(
@@ -29,16 +29,16 @@ impl<'a> Listing<'a> {
         from: Option<&From>,
         wanted: usize,
     ) -> Result<Vec<Document>> {
-        let finding = &self.plan.findings[segment.finding];
-        if finding.reach == AccessPath::Newest {
+        let pass = &self.plan.passes[segment.pass];
+        if pass.reach == AccessPath::Newest {
             let pipeline = self.among_newest(segment, from, wanted);
             return reading.aggregate(pipeline, None).await;
         }
         let mut conditions = self.conditions(segment, Manner::IndexUse);
         conditions.extend(from.map(|from| self.behind(segment, from)));
-        let collation = filter::collation(self.mapping, finding);
-        let upwards = self.upwards(finding);
-        if let Some(key) = self.key(segment).filter(|key| gives_order(key, finding)) {
+        let collation = filter::collation(self.mapping, pass);
+        let upwards = self.upwards(pass);
+        if let Some(key) = self.key(segment).filter(|key| gives_order(key, pass)) {
             let path = key.name.as_str();
             let last = Find {
                 filter: filter::all_of(conditions.clone()),
@@ -78,14 +78,14 @@ impl<'a> Listing<'a> {
 
     /// A segment's rows among the newest ones, from `from` on.
     fn among_newest(&self, segment: ListSegment, from: Option<&From>, wanted: usize) -> Vec<Document> {
-        let finding = &self.plan.findings[segment.finding];
+        let pass = &self.plan.passes[segment.pass];
         let key = self.key(segment);
         let mut newest = vec![self.has_id()];
         newest.extend(key.map(filter::valued));
         newest.extend(from.map(|from| self.behind(segment, from)));
         let path = key.unwrap_or_else(|| self.mapping.id()).name.as_str();
         // The list's last page lies among its newest rows too.
-        let upwards = self.upwards(finding) && from.is_some();
+        let upwards = self.upwards(pass) && from.is_some();
         vec![
             doc! { "$match": filter::all_of(newest) },
             doc! { "$sort": { path: direction(upwards) } },
@@ -99,12 +99,12 @@ impl<'a> Listing<'a> {
 
     /// What a row must be to stand in `segment`.
     pub(crate) fn conditions(&self, segment: ListSegment, manner: Manner) -> Vec<Document> {
-        let finding = &self.plan.findings[segment.finding];
+        let pass = &self.plan.passes[segment.pass];
         let mut conditions: Vec<Document> = Vec::new();
-        conditions.extend(self.found_by(segment.finding, manner));
-        match (segment.part, self.ordering(finding)) {
+        conditions.extend(self.found_by(segment.pass, manner));
+        match (segment.part, self.ordering(pass)) {
             // It begins with a text, so it is one.
-            (ListPart::Valued, Some(_)) if matches!(finding.order, Order::Searched(..)) => {}
+            (ListPart::Valued, Some(_)) if matches!(pass.order, Order::Searched(..)) => {}
             (ListPart::Valued, Some(key)) => conditions.push(filter::valued(key)),
             (ListPart::Rest, Some(key)) => conditions.push(filter::not_valued(key)),
             _ => {}
@@ -114,7 +114,7 @@ impl<'a> Listing<'a> {
         }
         conditions.extend(narrow::passes_all(&self.mapping.shown, &self.plan.filters));
         let earlier: Vec<Document> =
-            (0..segment.finding).filter_map(|earlier| self.found_by(earlier, Manner::Exact)).collect();
+            (0..segment.pass).filter_map(|earlier| self.found_by(earlier, Manner::Exact)).collect();
         if !earlier.is_empty() {
             conditions.push(doc! { "$nor": earlier });
         }
@@ -123,7 +123,7 @@ impl<'a> Listing<'a> {
 
     /// The rows behind a place, in the direction of the list.
     fn behind(&self, segment: ListSegment, from: &From) -> Document {
-        let upwards = self.upwards(&self.plan.findings[segment.finding]);
+        let upwards = self.upwards(&self.plan.passes[segment.pass]);
         let id = from.id.as_ref().unwrap_or(&Bson::Null);
         let by_id = filter::beyond(self.mapping.id().name.as_str(), id, upwards);
         let (Some(key), Some(value)) = (self.key(segment), &from.key) else { return by_id };
@@ -137,7 +137,7 @@ impl<'a> Listing<'a> {
     }
 
     fn sort(&self, segment: ListSegment) -> Document {
-        let direction = direction(self.upwards(&self.plan.findings[segment.finding]));
+        let direction = direction(self.upwards(&self.plan.passes[segment.pass]));
         let mut sort = Document::new();
         sort.extend(self.key(segment).map(|key| (key.name.as_str().to_owned(), Bson::from(direction))));
         sort.insert(self.mapping.id().name.as_str(), direction);
@@ -146,19 +146,19 @@ impl<'a> Listing<'a> {
 
     /// The column that orders the segment's rows beside the id.
     pub(crate) fn key(&self, segment: ListSegment) -> Option<&'a Column> {
-        self.ordering(&self.plan.findings[segment.finding]).filter(|_| segment.part == ListPart::Valued)
+        self.ordering(&self.plan.passes[segment.pass]).filter(|_| segment.part == ListPart::Valued)
     }
 
-    fn ordering(&self, finding: &SearchPass) -> Option<&'a Column> {
-        match finding.order {
+    fn ordering(&self, pass: &SearchPass) -> Option<&'a Column> {
+        match pass.order {
             Order::Id => None,
             Order::Shown(at) => Some(&self.mapping.shown[at]),
             Order::Searched(at, _) => Some(&self.mapping.search[at]),
         }
     }
 
-    fn upwards(&self, finding: &SearchPass) -> bool {
-        finding.descending == self.backward
+    fn upwards(&self, pass: &SearchPass) -> bool {
+        pass.descending == self.backward
     }
 
     /// Nobody can be found again, or impersonated, without an id.
@@ -171,10 +171,10 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// An index gives the finding's rows in the order of `key`, but not that of the ids.
-fn gives_order(key: &Column, finding: &SearchPass) -> bool {
-    match (&finding.tests[..], finding.order) {
-        _ if finding.reach != AccessPath::Quick => false,
+/// An index gives the pass's rows in the order of `key`, but not that of the ids.
+fn gives_order(key: &Column, pass: &SearchPass) -> bool {
+    match (&pass.tests[..], pass.order) {
+        _ if pass.reach != AccessPath::Quick => false,
         ([Test::Begins { .. }], Order::Searched(..)) => true,
         ([Test::Everything], Order::Shown(_)) => key.access.order.is_some() && !key.db_type.with_id,
         _ => false,
