@@ -170,9 +170,16 @@ impl Desktop {
     }
 
     /// Types text into whatever has the keyboard in the window.
+    ///
+    /// # Errors
+    /// Also for a character that no key of a US keyboard has: xdotool would bind a spare key to it, and a window that
+    /// hears of the new keyboard map too late loses the letter.
     pub async fn type_text(&self, window: &Window, text: &str) -> Result<()> {
+        ensure!(
+            text.is_ascii(),
+            "{text:?} cannot be typed on a US keyboard: paste it, or use Browser::press"
+        );
         self.focus(window).await?;
-        // Faster than this, letters that need another keyboard layout get lost on the way.
         self.x("xdotool", &["type", "--clearmodifiers", "--delay", "12", "--", text]).await?;
         Ok(())
     }

@@ -134,9 +134,12 @@ impl Browser {
 
     /// The first visible element with this role whose text contains `text`, as soon as there is one.
     pub async fn with_text(&self, role: &str, text: &str) -> Result<WebElement> {
+        let mut shown = Vec::new();
         let found = until(&format!("{role} saying {text:?}"), async || {
+            shown.clear();
             for element in self.all(role).await.unwrap_or_default() {
-                if element.text().await.is_ok_and(|shown| shown.contains(text)) {
+                shown.extend(element.text().await.ok());
+                if shown.last().is_some_and(|last| last.contains(text)) {
                     return Ok(Some(element));
                 }
             }
@@ -145,7 +148,7 @@ impl Browser {
         .await;
         match found {
             Ok(element) => Ok(element),
-            Err(error) => Err(error.context(self.describe().await)),
+            Err(error) => Err(error.context(format!("{}; {role} says {shown:?}", self.describe().await))),
         }
     }
 
@@ -404,10 +407,10 @@ mod tests {
 
         // From the keyboard of the desktop, as an operator types.
         browser.by_role("textbox", "Reason").await?.click().await?;
-        desktop.type_text(&window, "Rückfrage 88121").await?;
+        desktop.type_text(&window, "Ticket 88121").await?;
         desktop.press(&window, &["BackSpace"]).await?;
         browser.by_role("button", "Save").await?.click().await?;
-        browser.with_text("status", "Saved: Rückfrage 8812").await?;
+        browser.with_text("status", "Saved: Ticket 8812").await?;
         browser.wait_until_gone("button", "Save").await?;
         assert!(browser.console_errors().await?.is_empty());
 
