@@ -3,10 +3,11 @@
 //! What a window or a command line can ask for, in the words of the product. Each method is one thing
 //! a person does.
 
+use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -167,7 +168,7 @@ impl Console {
     /// Tells what happened before there was a window to say it in: faults of the settings, and sessions that a crash
     /// cut off. Each is told once.
     pub fn tell_what_waited(&self) {
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let waiting = std::mem::take(&mut *self.waiting.lock());
         for toast in waiting {
             self.notices.send(Notice::Toast(toast));
         }
@@ -175,7 +176,7 @@ impl Console {
 
     /// The same for what was found before there was a window.
     pub fn tell_at_first(&self, toast: Toast) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(toast);
+        self.waiting.lock().push(toast);
     }
 
     /// What notices have told so far, for a listener that missed some.
@@ -188,7 +189,7 @@ impl Console {
     /// Reads the connection files again; tells what is there now when it is not what was there before.
     pub fn load_connections(&self) -> ConnectionList {
         // The files are read inside: what was read first must not be put in place last.
-        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.loading.lock();
         let (loaded, problems) = self.files.load();
         for connection in loaded.iter().filter(|connection| connection.origin == Origin::System) {
             // Nobody but IT can write there: its word is enough.
@@ -199,7 +200,7 @@ impl Console {
         let loaded: BTreeMap<_, _> =
             loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))).collect();
         let (changed, appeared) = {
-            let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+            let mut connections = self.connections.write();
             let demo = connections.remove(DEMO).filter(|connection| connection.origin == Origin::Demo);
             let before = std::mem::replace(&mut *connections, loaded);
             let changed: Vec<String> = before
@@ -216,10 +217,7 @@ impl Console {
             }
             (changed, appeared)
         };
-        let problems_before = std::mem::replace(
-            &mut *self.problems.write().unwrap_or_else(PoisonError::into_inner),
-            problems.clone(),
-        );
+        let problems_before = std::mem::replace(&mut *self.problems.write(), problems.clone());
         let tell = !changed.is_empty() || appeared || problems != problems_before;
         for id in changed {
             self.directories.let_go(&id);
@@ -233,10 +231,10 @@ impl Console {
     }
 
     pub fn connection_list(&self) -> ConnectionList {
-        let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
+        let connections = self.connections.read();
         let mut connections: Vec<ConnectionSummary> =
             connections.values().map(|connection| connection.summary()).collect();
-        let problems = self.problems.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let problems = self.problems.read().clone();
         let order = self.settings().connection_order;
         let place = |id: &str| order.iter().position(|one| one == id).unwrap_or(usize::MAX);
         connections.sort_by_cached_key(|connection| (place(&connection.id), connection.name.to_lowercase()));
@@ -259,8 +257,8 @@ impl Console {
     /// file that breaks or goes keeps its place for when it comes back.
     fn give_places(&self) {
         let mut arrived: Vec<(String, String)> = {
-            let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
-            let problems = self.problems.read().unwrap_or_else(PoisonError::into_inner);
+            let connections = self.connections.read();
+            let problems = self.problems.read();
             let named = connections.values().map(|one| (one.file.name.to_lowercase(), one.id.clone()));
             named.chain(problems.iter().map(|one| (one.id.clone(), one.id.clone()))).collect()
         };
@@ -277,9 +275,9 @@ impl Console {
     }
 
     pub fn connection(&self, id: &str) -> Result<Arc<Connection>> {
-        let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner);
+        let connections = self.connections.read();
         connections.get(id).cloned().ok_or_else(|| {
-            let problems = self.problems.read().unwrap_or_else(PoisonError::into_inner);
+            let problems = self.problems.read();
             match problems.iter().find(|problem| problem.id == id) {
                 Some(problem) => {
                     Error::new(Code::ConnectionInvalid, &problem.message).faults(problem.faults.clone())
@@ -740,24 +738,24 @@ impl Console {
     // ── settings and the demo ──────────────────────────────────────────────────────────────────
 
     pub fn settings(&self) -> Settings {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.settings.read().clone()
     }
 
     /// What a window chose. The order of the connections is not its to say: it may have moved meanwhile.
     pub fn save_settings(&self, settings: Settings) -> Result<Settings> {
-        let _one_at_a_time = self.changing_settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.changing_settings.lock();
         let connection_order = self.settings().connection_order;
         let settings = Settings { connection_order, ..settings };
         settings.save(&self.home)?;
         self.settings_are_faulty.store(false, Ordering::SeqCst);
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
+        *self.settings.write() = settings.clone();
         Ok(settings)
     }
 
     /// Keeps the connections in the order that `order` makes of the one they have. In memory only while the file waits
     /// for somebody to mend it.
     fn keep_order(&self, order: impl FnOnce(&[String]) -> Vec<String>) -> Result<()> {
-        let _one_at_a_time = self.changing_settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.changing_settings.lock();
         let before = self.settings();
         let settings = Settings { connection_order: order(&before.connection_order), ..before.clone() };
         if settings == before {
@@ -765,7 +763,7 @@ impl Console {
         }
         let saved =
             if self.settings_are_faulty.load(Ordering::SeqCst) { Ok(()) } else { settings.save(&self.home) };
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        *self.settings.write() = settings;
         saved
     }
 
@@ -783,7 +781,7 @@ impl Console {
             tracing::info!(code = ?error.code, "the demo's token stays in memory");
             self.vault.store(&name, admin_token, Keep::ThisRun, &destination).await?;
         }
-        let mut connections = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+        let mut connections = self.connections.write();
         connections.insert(DEMO.into(), Arc::new(connection));
         drop(connections);
         self.give_places();

@@ -4,8 +4,9 @@
 //! A directory never comes without the connection that it was opened for. Whoever reads the two one after the other
 //! could judge users of one file by the policy of another, if a file is saved in between.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -86,7 +87,7 @@ impl Directories {
 
     /// Nobody wants to wait any longer for the database of this connection to wake up.
     pub(crate) fn stop_waiting(&self, id: &str) {
-        let impatience = self.impatience.lock().unwrap_or_else(PoisonError::into_inner);
+        let impatience = self.impatience.lock();
         if let Some(waiting) = impatience.get(id) {
             waiting.notify_waiters();
         }
@@ -95,7 +96,7 @@ impl Directories {
     /// Waits until nobody wants to wait.
     pub(crate) async fn impatient(&self, id: &str) {
         let waiting = {
-            let mut impatience = self.impatience.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut impatience = self.impatience.lock();
             Arc::clone(impatience.entry(id.to_owned()).or_default())
         };
         waiting.notified().await;
@@ -125,7 +126,7 @@ impl Directories {
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Arc<OpeningDirectory>>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock()
     }
 }
 
@@ -231,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (directories, shop) = (directories(), users(folder.path(), "ada").await);
         let read = || {
-            assert!(directories.all.try_lock().is_err(), "nobody lets go of it now");
+            assert!(directories.all.try_lock().is_none(), "nobody lets go of it now");
             Ok(Arc::clone(&shop))
         };
         directories.open(read).await.unwrap();

@@ -2,8 +2,8 @@
 //!
 //! The window numbers its questions, because what was asked first need not arrive first.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ impl LatestOnly {
     /// Takes the turn: the older question of the connection is cancelled, and the token tells when this
     /// one is. Fails with [`Code::Cancelled`] when a newer one has come already.
     pub(crate) fn take(&self, connection: &str, turn: u64) -> Result<CancellationToken> {
-        let mut turns = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = self.newest.lock();
         match turns.get(connection) {
             Some((newer, _)) if *newer > turn => return Err(taken_over()),
             Some((_, older)) => older.cancel(),

@@ -3,10 +3,11 @@
 //! It is a real one, small, on loopback only: a login webhook, cookies, pages. Tests use the very same
 //! and make it misbehave with [`Faults`].
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -68,13 +69,8 @@ pub(super) struct Shared {
 impl Shared {
     /// What goes wrong at the moment.
     pub fn faults(&self) -> Faults {
-        unpoisoned(&self.faults).clone()
+        self.faults.lock().clone()
     }
-}
-
-/// The maps behind these locks are whole at every moment, so a panic elsewhere leaves nothing half done.
-pub(super) fn unpoisoned<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The largest request body that is read.
@@ -130,7 +126,7 @@ impl Application {
 
     /// Changes what goes wrong from now on.
     pub fn set(&self, change: impl FnOnce(&mut Faults)) {
-        change(&mut unpoisoned(&self.shared.faults));
+        change(&mut self.shared.faults.lock());
     }
 
     /// Lets all answers go that are held back by [`super::Delay::UntilReleased`] or `/slow`.

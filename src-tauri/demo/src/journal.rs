@@ -2,8 +2,8 @@
 //!
 //! The admin token is replaced before a request is written down, so that no journal can leak it.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
@@ -73,7 +73,7 @@ impl Journal {
 
     fn entries(&self) -> MutexGuard<'_, VecDeque<Received>> {
         // An entry is whole at every moment, so a panic elsewhere leaves nothing half done.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 
     pub fn all(&self) -> Vec<Received> {

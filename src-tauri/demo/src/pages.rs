@@ -17,7 +17,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::application::{Shared, unpoisoned};
+use super::application::Shared;
 use super::books::{self, Invoice, InvoiceStatus, Line, Market, Profile};
 use super::customers::Customer;
 use super::sign_in::Support;
@@ -89,7 +89,7 @@ impl FromRequestParts<Arc<Shared>> for Visitor {
         let session = shared.sessions.of(&parts.headers).ok_or_else(to_login)?;
         let customer = shared.customers.find(session.user).await.map_err(|_| broken())?;
         let customer = customer.ok_or_else(to_login)?;
-        let chosen = unpoisoned(&shared.profiles).get(&customer.id).copied();
+        let chosen = shared.profiles.lock().get(&customer.id).copied();
         Ok(Self {
             by: session.by,
             market: Market::of(&customer),
@@ -308,7 +308,7 @@ async fn save_settings(
     let Some(profile) = Profile::named(&chosen.profile) else {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     };
-    unpoisoned(&shared.profiles).insert(visitor.customer.id, profile);
+    shared.profiles.lock().insert(visitor.customer.id, profile);
     Redirect::to("/settings?saved").into_response()
 }
 

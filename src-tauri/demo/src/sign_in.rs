@@ -1,7 +1,8 @@
 //! Ledgerline's doors: the login webhook, who am I, logout. What they open is in [`super::pages`].
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::application::{Shared, unpoisoned};
+use super::application::Shared;
 use super::customers::Customer;
 use super::faults::{CookieSameSite, LoginAnswer, MeAnswer};
 use super::journal::{SignedIn, cookies};
@@ -55,12 +56,12 @@ impl Sessions {
     /// The session that a request's cookie names.
     pub fn of(&self, headers: &HeaderMap) -> Option<DemoSession> {
         let key = cookies(headers).remove(SESSION)?;
-        unpoisoned(&self.0).get(&key).filter(|session| session.began.elapsed() < LIFETIME).cloned()
+        self.0.lock().get(&key).filter(|session| session.began.elapsed() < LIFETIME).cloned()
     }
 
     fn begin(&self, user: i64, by: Support) -> String {
         let key = Uuid::new_v4().simple().to_string();
-        let mut sessions = unpoisoned(&self.0);
+        let mut sessions = self.0.lock();
         sessions.retain(|_, session| session.began.elapsed() < LIFETIME);
         sessions.insert(key.clone(), DemoSession { user, by, began: Instant::now() });
         key
@@ -68,7 +69,7 @@ impl Sessions {
 
     fn end(&self, headers: &HeaderMap) {
         if let Some(key) = cookies(headers).remove(SESSION) {
-            unpoisoned(&self.0).remove(&key);
+            self.0.lock().remove(&key);
         }
     }
 }

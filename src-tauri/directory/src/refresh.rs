@@ -4,7 +4,8 @@
 //! The engines only say that something has changed ([`DirectoryCode::Mismatch`]). Here the catalogue is read
 //! again, once, and the query is repeated; if it fails again, that error is returned.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use parking_lot::RwLock;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -42,7 +43,7 @@ impl Reopening {
     }
 
     fn current(&self) -> Arc<dyn Directory> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.read())
     }
 
     /// Reopens it in place of `outdated`, unless another query already has. The old one closes when its last query is
@@ -55,7 +56,7 @@ impl Reopening {
         }
         let opening = open_engine(&self.part, &self.passwords);
         let opened = self.listener.clone().hears(opening).await?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&opened);
+        *self.current.write() = Arc::clone(&opened);
         self.known.forget();
         Ok(opened)
     }

@@ -6,9 +6,9 @@ use ts_rs::TS;
 use understudy_core::audit::EndCause;
 use understudy_core::session::SessionView;
 
+use super::Wish;
 use super::stage::{Open, Stage};
 use super::window::with_page;
-use super::{Wish, lock};
 
 /// Height of the bar, in logical pixels; `ui/src/bar` draws itself into it.
 pub const BAR_HEIGHT: i32 = 46;
@@ -64,7 +64,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
         return;
     }
     // On the desk there is nothing to go back from, and nothing of it may be looked into.
-    if !matches!(*lock(&open.stage), Stage::Application { is_there: true }) {
+    if !matches!(*open.stage.lock(), Stage::Application { is_there: true }) {
         return;
     }
     let done = with_page(&open.session, |page| {
@@ -82,7 +82,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
                 Ok(())
             }
             BarAction::ZoomIn | BarAction::ZoomOut | BarAction::ZoomReset => {
-                let mut zoom = lock(&open.zoom);
+                let mut zoom = open.zoom.lock();
                 *zoom = next_zoom(*zoom, action);
                 view.zoom(*zoom)
             }

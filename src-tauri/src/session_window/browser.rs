@@ -1,7 +1,8 @@
 //! What the core asks of a session's window, step by step: see [`Browser`].
 
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use super::blocked::Blocked;
 use super::desk::{self, Desk};
 use super::stage::{Open, Ready, Stage};
 use super::window::{PageView, build, place, proxy_config, take_page, with_page};
-use super::{SessionWindows, failed, gone, lock, platform};
+use super::{SessionWindows, failed, gone, platform};
 
 /// A desk is a local page: if it has not loaded within this time, it never will.
 const DESK_LIMIT: Duration = Duration::from_secs(20);
@@ -48,7 +49,7 @@ impl Browser for SessionWindows {
             gateway: Mutex::default(),
             wishes: self.wishes.clone(),
         });
-        lock(&self.open).insert(session.id.clone(), Arc::clone(&open));
+        self.open.lock().insert(session.id.clone(), Arc::clone(&open));
         let (app, session, id, opened) =
             (self.app.clone(), session.clone(), session.id.clone(), Arc::clone(&open));
         self.on_main(move || build(&app, &session, &opened, &desk)).await??;
@@ -67,7 +68,7 @@ impl Browser for SessionWindows {
     async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()> {
         let open = self.find(session)?;
         let desk = Desk::new(origin, "One moment…", "This page opens or closes automatically.");
-        lock(&open.answers).clear();
+        open.answers.lock().clear();
         let is_page = !open.is_ours();
         if is_page && origin.ascii_serialization().starts_with("http://") {
             // A page whose CSP upgrades insecure requests goes on upgrading those of whatever its process shows next, so
@@ -100,7 +101,7 @@ impl Browser for SessionWindows {
         wait_for_desk(&open).await.map_err(|_| Unanswered::Closed)?;
         let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
-        lock(&open.answers).insert(id, answered);
+        open.answers.lock().insert(id, answered);
         self.run(session, desk::send(id, request)).await.map_err(|_| Unanswered::Closed)?;
         // The desk keeps the time; this only guards against a desk that is no more.
         match tokio::time::timeout(request.timeout + Duration::from_secs(5), answer).await {
@@ -119,7 +120,7 @@ impl Browser for SessionWindows {
     }
 
     async fn pass_gateway(&self, session: &str, gateway: Option<&Gateway>) -> Result<()> {
-        *lock(&self.find(session)?.gateway) = gateway.cloned();
+        *self.find(session)?.gateway.lock() = gateway.cloned();
         Ok(())
     }
 
@@ -135,7 +136,7 @@ impl Browser for SessionWindows {
         wait_for_desk(&open).await?;
         let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
-        lock(&open.answers).insert(id, answered);
+        open.answers.lock().insert(id, answered);
         self.run(session, desk::store(id, stored)).await?;
         match tokio::time::timeout(DESK_LIMIT, answer).await {
             Ok(Ok(Ok(_))) => Ok(()),
@@ -156,7 +157,7 @@ impl Browser for SessionWindows {
         let open = self.find(session).map_err(|_| Unanswered::Closed)?;
         wait_for_desk(&open).await.map_err(|_| Unanswered::Closed)?;
         let (arrived, arrival) = oneshot::channel();
-        *lock(&open.stage) = Stage::Link { origin: origin.clone(), arrived: Some(arrived) };
+        *open.stage.lock() = Stage::Link { origin: origin.clone(), arrived: Some(arrived) };
         self.run(session, desk::go(link.as_str())).await.map_err(|_| Unanswered::Closed)?;
         let outcome = match tokio::time::timeout(limit, arrival).await {
             Ok(Ok(url)) => Ok(url),
@@ -164,7 +165,7 @@ impl Browser for SessionWindows {
             Err(_) => Err(Unanswered::TimedOut),
         };
         if outcome.is_ok() {
-            *lock(&open.stage) = Stage::Application { is_there: true };
+            *open.stage.lock() = Stage::Application { is_there: true };
             let id = session.to_owned();
             let _ = self
                 .on_main(move || {
@@ -203,7 +204,7 @@ impl Browser for SessionWindows {
     async fn show(&self, session: &str, url: &Url) -> Result<()> {
         let open = self.find(session)?;
         wait_for_desk(&open).await?;
-        *lock(&open.stage) = Stage::Application { is_there: false };
+        *open.stage.lock() = Stage::Application { is_there: false };
         let script = desk::go(url.as_str());
         self.on_page(session, move |page| {
             page.view.evaluate_script(&script).map_err(failed)?;
@@ -223,11 +224,11 @@ impl Browser for SessionWindows {
     }
 
     async fn close(&self, session: &str) {
-        if let Some(open) = lock(&self.open).remove(session) {
+        if let Some(open) = self.open.lock().remove(session) {
             // Wakes everything that waits for the desk or an answer.
             open.ready.send_replace(Ready::Closed);
-            *lock(&open.stage) = Stage::Application { is_there: false };
-            lock(&open.answers).clear();
+            *open.stage.lock() = Stage::Application { is_there: false };
+            open.answers.lock().clear();
         }
         let (id, app) = (session.to_owned(), self.app.clone());
         let closed = self

@@ -41,7 +41,7 @@ impl Downloads {
 
     /// Where a file goes that the page in the window hands out; a desk hands out none.
     pub fn asked(&self, open: &Open, url: &str, suggested: &Path) -> Option<PathBuf> {
-        let is_of_page = super::lock(&open.stage).is_of_application();
+        let is_of_page = open.stage.lock().is_of_application();
         if is_of_page && !self.is_over.get() { self.begun(url, suggested) } else { None }
     }
 

@@ -24,8 +24,9 @@ mod stage;
 mod title;
 mod window;
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use tauri::AppHandle;
 use tokio::sync::{mpsc, oneshot};
@@ -93,7 +94,7 @@ impl SessionWindows {
 
     /// What the bar of `session` shows.
     pub async fn bar_state(&self, session: SessionView) -> Result<BarState> {
-        let zoom = *lock(&self.find(&session.id)?.zoom);
+        let zoom = *self.find(&session.id)?.zoom.lock();
         let id = session.id.clone();
         self.on_main(move || {
             with_page(&id, |page| {
@@ -118,7 +119,7 @@ impl SessionWindows {
     }
 
     fn find(&self, session: &str) -> Result<Arc<Open>> {
-        lock(&self.open).get(session).cloned().ok_or_else(gone)
+        self.open.lock().get(session).cloned().ok_or_else(gone)
     }
 
     /// Runs on the main thread, where windows live, and waits for it without blocking.
@@ -146,8 +147,4 @@ fn gone() -> Error {
 fn failed(cause: impl std::fmt::Display) -> Error {
     Error::new(Code::WindowFailed, format!("The session window failed: {cause}"))
         .hint("Try again. If it keeps happening, restart Understudy.")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("no holder of this lock panics")
 }

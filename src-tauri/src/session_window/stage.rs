@@ -1,7 +1,7 @@
 //! What stands in a window's page's place, and what it may say and where it may go because of it.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,9 +10,9 @@ use understudy_core::browser::{Answer, Gateway, Unanswered};
 use url::{Origin, Url};
 use wry::ProxyConfig;
 
+use super::Wish;
 use super::blocked::Blocked;
 use super::desk::{self, Desk, LaunchFault, LaunchReport};
-use super::{Wish, lock};
 
 /// What stands in the page's place.
 pub(super) enum Stage {
@@ -91,27 +91,27 @@ impl Open {
     /// Has a desk take the page's place, as soon as the window has loaded it.
     pub fn put(&self, desk: Desk) {
         self.ready.send_replace(Ready::NotYet);
-        *lock(&self.stage) = Stage::Desk { desk, said: String::new() };
+        *self.stage.lock() = Stage::Desk { desk, said: String::new() };
     }
 
     pub fn is_ours(&self) -> bool {
-        lock(&self.stage).is_ours()
+        self.stage.lock().is_ours()
     }
 
     /// Notes what the desk is told to say, for a web process that ends after that.
     pub fn note(&self, script: &str) {
-        if let Stage::Desk { said, .. } = &mut *lock(&self.stage) {
+        if let Stage::Desk { said, .. } = &mut *self.stage.lock() {
             script.clone_into(said);
         }
     }
 
     /// The page's web process has ended. The desk to load in its place, and whether it stands for a page.
     pub fn ended(&self, url: String) -> Option<(Desk, Option<String>)> {
-        let mut stage = lock(&self.stage);
+        let mut stage = self.stage.lock();
         match &mut *stage {
             Stage::Desk { desk, said } => {
                 *desk = desk.again(said);
-                for (_, waiting) in lock(&self.answers).drain() {
+                for (_, waiting) in self.answers.lock().drain() {
                     let _ = waiting.send(Err(Unanswered::Broken));
                 }
                 if self.falls.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_FALLS {
@@ -140,7 +140,7 @@ impl Open {
 
     /// The application's page may come back where a fault is told: gives its URL.
     pub fn reload_over_fault(&self) -> Option<String> {
-        let Stage::Fault { url: Some(url), is_reloading, .. } = &mut *lock(&self.stage) else {
+        let Stage::Fault { url: Some(url), is_reloading, .. } = &mut *self.stage.lock() else {
             return None;
         };
         *is_reloading = true;
@@ -149,7 +149,7 @@ impl Open {
 
     /// The first page of the application has come, if it was awaited.
     pub fn came(&self) -> bool {
-        let stage = &mut *lock(&self.stage);
+        let stage = &mut *self.stage.lock();
         let is_awaited =
             matches!(stage, Stage::Application { is_there: false } | Stage::Fault { is_reloading: true, .. });
         if is_awaited {
@@ -162,14 +162,14 @@ impl Open {
     pub fn put_fault(&self, fault: &LaunchFault, url: String) -> (Desk, Option<String>) {
         let desk = Desk::of_fault(&self.blocked.origin, fault);
         let again = fault.retry.is_some().then(|| url.clone());
-        *lock(&self.stage) = Stage::Fault { desk: desk.clone(), url: again, is_reloading: false };
+        *self.stage.lock() = Stage::Fault { desk: desk.clone(), url: again, is_reloading: false };
         (desk, Some(url))
     }
 }
 
 /// Is this the page that a one-time link leads to?
 pub(super) fn arrived(open: &Open, url: &str) {
-    if let Stage::Link { origin, arrived } = &mut *lock(&open.stage)
+    if let Stage::Link { origin, arrived } = &mut *open.stage.lock()
         && let Ok(url) = Url::parse(url)
         && url.origin() == *origin
         && let Some(arrived) = arrived.take()
@@ -183,7 +183,7 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
     if open.blocked.holds(url) {
         return false;
     }
-    let mut stage = lock(&open.stage);
+    let mut stage = open.stage.lock();
     match &mut *stage {
         Stage::Application { .. } | Stage::Link { .. } => is_of_page(url),
         Stage::Fault { desk, is_reloading, .. } => {
@@ -209,7 +209,7 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
                     open.ready.send_replace(Ready::Covered);
                 }
                 Some(LaunchReport::Answer(id, answer)) => {
-                    if let Some(waiting) = lock(&open.answers).remove(&id) {
+                    if let Some(waiting) = open.answers.lock().remove(&id) {
                         let _ = waiting.send(answer);
                     }
                 }
@@ -320,7 +320,7 @@ mod tests {
         let (stage, desk) = at_desk();
         let (open, _) = open(stage);
         let (answered, mut answer) = oneshot::channel();
-        lock(&open.answers).insert(1, answered);
+        open.answers.lock().insert(1, answered);
         open.note("understudy.refuse({})");
         let (again, page) = open.ended(String::new()).expect("a desk");
         assert_eq!(answer.try_recv(), Ok(Err(Unanswered::Broken)));

@@ -2,8 +2,9 @@
 //! and until then the log answers as if they stood in it. A file beside the log keeps them should this run end before
 //! that: the next one writes them.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ struct Debt {
 
 impl Owed {
     fn debts(&self) -> MutexGuard<'_, Vec<Arc<Debt>>> {
-        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.debts.lock()
     }
 
     /// The end of a session that is not written yet.

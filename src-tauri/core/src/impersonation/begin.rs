@@ -1,7 +1,8 @@
 //! A session begins: the user is read, the policy asked, *begun* written, the window opened.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
@@ -29,7 +30,7 @@ pub(super) struct ImpersonationTurns(Mutex<HashMap<(String, String), Turn>>);
 impl ImpersonationTurns {
     async fn take(&self, connection: &str, user: &str) -> OwnedMutexGuard<()> {
         let turn = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut turns = self.0.lock();
             // Those that nobody holds or waits for.
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
             Arc::clone(turns.entry((connection.to_owned(), user.to_owned())).or_default())

@@ -30,10 +30,10 @@ impl Impersonations {
         // Who can never be impersonated is not asked about either; the reason comes with the form.
         policy::decide(&connection.policy, FORM_REASON, &context, &info, &row)?;
         let about = (connection.id.clone(), row.id.clone());
-        let is_logged = change.is_some() && self.forms.lock().expect("no holder panics").contains(&about);
+        let is_logged = change.is_some() && self.forms.lock().contains(&about);
         if !is_logged {
             self.log_form(request, &connection, user_label(&info, &context, &row)).await?;
-            self.forms.lock().expect("no holder panics").insert(about);
+            self.forms.lock().insert(about);
         }
         let secrets = self.secrets(&connection, &mut context).await?;
         let now = self.clock.now_ms() / 1000;

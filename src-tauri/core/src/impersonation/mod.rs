@@ -19,8 +19,9 @@ mod running;
 mod steps;
 mod writing;
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
@@ -160,7 +161,7 @@ impl Impersonations {
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Running>>> {
-        self.running.lock().expect("no holder of this lock panics")
+        self.running.lock()
     }
 
     fn find(&self, id: &str) -> Result<Arc<Running>> {

@@ -1,8 +1,9 @@
 //! One session that runs: what was asked for, where it stands, and what may happen to it meanwhile.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -103,7 +104,7 @@ impl Running {
     }
 
     pub(super) fn session(&self) -> MutexGuard<'_, Session> {
-        self.session.lock().expect("no holder of this lock panics")
+        self.session.lock()
     }
 
     pub(super) fn view(&self) -> SessionView {
@@ -134,12 +135,12 @@ impl Running {
             let value = context["secret"][&name].as_str()?.to_owned();
             Some((name, SecretString::from(value)))
         };
-        *self.released.lock().expect("no holder panics") = names.into_iter().filter_map(secret).collect();
+        *self.released.lock() = names.into_iter().filter_map(secret).collect();
     }
 
     /// One of those secrets.
     pub(super) fn released(&self, name: &str) -> Option<SecretString> {
-        self.released.lock().expect("no holder panics").get(name).cloned()
+        self.released.lock().get(name).cloned()
     }
 
     /// What the gateway in front of the application was told by the last attempt.
@@ -148,7 +149,7 @@ impl Running {
     }
 
     fn ground(&self) -> MutexGuard<'_, Ground> {
-        self.ground.lock().expect("no holder of this lock panics")
+        self.ground.lock()
     }
 
     pub(super) fn opening(&self) -> Opening<'_> {
@@ -218,6 +219,6 @@ impl Running {
 
     /// The origin of the desk that the window shows; `None` while it shows the application.
     pub(super) fn desk(&self) -> MutexGuard<'_, Option<Origin>> {
-        self.desk.lock().expect("no holder of this lock panics")
+        self.desk.lock()
     }
 }

@@ -4,8 +4,9 @@
 //! mean is in `fault`. A secret leaves only as [`SecretString`], which neither prints nor serialises, and only
 //! for the [`Destination`] that it was stored for; there is no file to fall back to, on purpose.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyring_core::CredentialStore;
@@ -175,7 +176,7 @@ impl Vault {
 
     fn refuse(&self, name: &SecretName, stored_for: Option<Destination>, now: &Destination) -> Error {
         let key = (name.clone(), now.print.clone());
-        self.refused.lock().expect("nothing panics while this is held").insert(key, now.clone());
+        self.refused.lock().insert(key, now.clone());
         let secret = MovedSecret { name: name.name.clone(), stored_for, now: now.clone() };
         Error::moved(Moved { connection: name.connection.clone(), secrets: vec![secret] })
     }
@@ -187,7 +188,7 @@ impl Vault {
     pub async fn agree(&self, moved: &Moved, keep: Keep) -> Result<()> {
         for (name, secret) in moved.each() {
             let key = (name.clone(), secret.now.print.clone());
-            let asked = self.refused.lock().expect("nothing panics while this is held").get(&key).cloned();
+            let asked = self.refused.lock().get(&key).cloned();
             let destination = asked.ok_or_else(|| Error::internal("nobody asked about this destination"))?;
             self.redirect(&name, destination, keep).await?;
         }
@@ -322,11 +323,11 @@ impl Vault {
     }
 
     fn typed(&self) -> MutexGuard<'_, HashMap<SecretName, Typed>> {
-        self.this_run.lock().expect("nothing panics while this is held")
+        self.this_run.lock()
     }
 
     fn let_run(&self) -> MutexGuard<'_, HashMap<SecretName, Destination>> {
-        self.let_run.lock().expect("nothing panics while this is held")
+        self.let_run.lock()
     }
 
     /// Asks what may open the keyring's own window, so only one such question is out at a time.

@@ -1,7 +1,8 @@
 //! Which values of a column may be suggested while a filter on it is typed, and those that are known.
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
@@ -29,13 +30,13 @@ pub(crate) struct KnownValues {
 impl KnownValues {
     /// Where the column's values are kept, or will be.
     pub(crate) fn of(&self, column: usize) -> Arc<OnceCell<Vec<String>>> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = self.asked.lock();
         Arc::clone(asked.entry(column).or_default())
     }
 
     /// Remembers what loaded rows have.
     pub(crate) fn learn(&self, columns: &[Column], rows: &[Row]) {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = self.loaded.lock();
         for (at, _) in columns.iter().enumerate().filter(|(_, column)| may_be_suggested(column)) {
             let known = loaded.entry(at).or_default();
             for value in rows.iter().filter_map(|row| row.cells.get(at)?.as_ref()) {
@@ -48,7 +49,7 @@ impl KnownValues {
 
     /// `asked` and then those of loaded rows, each once.
     pub(crate) fn with_loaded(&self, column: usize, asked: &[String]) -> Vec<String> {
-        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = self.loaded.lock();
         let mut values = asked.to_vec();
         let more = loaded.get(&column).into_iter().flatten().filter(|value| !asked.contains(value));
         values.extend(more.cloned());
@@ -57,8 +58,8 @@ impl KnownValues {
 
     /// The database may hold others by now.
     pub(crate) fn forget(&self) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.asked.lock().clear();
+        self.loaded.lock().clear();
     }
 }
 

@@ -3,7 +3,7 @@
 //! A lock would not do: whoever waited for it would begin the same work again, one after the other, and wait for an
 //! unreachable server as often as there are others in front.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, WeakShared};
@@ -22,7 +22,7 @@ impl<T: Clone> Joined<T> {
     /// What the work under way comes to; where there is none, `begin` begins it.
     pub(crate) async fn join(&self, begin: impl FnOnce() -> BoxFuture<'static, T>) -> T {
         let work = {
-            let mut under_way = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut under_way = self.0.lock();
             // One that is done tells of the past.
             let joined =
                 under_way.as_ref().and_then(WeakShared::upgrade).filter(|work| work.peek().is_none());

@@ -19,7 +19,6 @@ use webkit2gtk::{
 use wry::{WebView, WebViewExtUnix};
 
 use super::super::browser::MARKED_HOST;
-use super::super::lock;
 use super::super::stage::Open;
 use super::{Heard, action, cookies, printing};
 
@@ -41,7 +40,7 @@ pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: i
     }));
     let gate = Arc::clone(open);
     view.connect_authenticate(glib::clone!(@strong is_ours => move |_, request| {
-        if let Some(gateway) = lock(&gate.gateway).as_ref().filter(|gateway| is_asked(request, gateway)) {
+        if let Some(gateway) = gate.gateway.lock().as_ref().filter(|gateway| is_asked(request, gateway)) {
             let mut credential = Credential::new(
                 &gateway.user,
                 gateway.password.expose_secret(),

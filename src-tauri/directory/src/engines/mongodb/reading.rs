@@ -6,9 +6,10 @@
 //! it, which everybody may do to their own.
 //! <https://www.mongodb.com/docs/manual/reference/command/killSessions/>
 
+use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bson::raw::RawDocumentBuf;
@@ -97,7 +98,7 @@ impl MongoServers {
             move |event| {
                 if let CommandEvent::Started(event) = event
                     && let Some(session) = event.command.get_document("lsid").ok().and_then(session_key)
-                    && let Some(address) = locked(&addresses).get_mut(&session)
+                    && let Some(address) = addresses.lock().get_mut(&session)
                 {
                     *address = Some(event.connection.address);
                 }
@@ -106,7 +107,7 @@ impl MongoServers {
         options.sdam_event_handler = Some(EventHandler::callback({
             let (sight, seen) = (Arc::clone(&sight), Arc::clone(&seen));
             move |event| {
-                locked(&sight).notice(event);
+                sight.lock().notice(event);
                 seen.notify_one();
             }
         }));
@@ -180,7 +181,7 @@ impl MongoServers {
         {
             return error;
         }
-        let seen = locked(&self.sight).last.clone();
+        let seen = self.sight.lock().last.clone();
         let is_login = errors::is_login(&error) || seen.as_ref().is_some_and(errors::is_login);
         let error = errors::from_driver(error, &self.part, seen);
         if !is_login {
@@ -192,7 +193,7 @@ impl MongoServers {
 
     /// Why no server is found although one answers.
     fn astray(&self) -> Option<DirectoryError> {
-        let sight = locked(&self.sight);
+        let sight = self.sight.lock();
         let wanted = self.options.repl_set_name.as_deref();
         sight.astray(&self.part, wanted).or_else(|| sight.strangers(&self.part))
     }
@@ -203,7 +204,7 @@ impl MongoServers {
         let Some(wanted) = self.options.repl_set_name.as_deref() else { return std::future::pending().await };
         loop {
             self.seen.notified().await;
-            let sight = locked(&self.sight);
+            let sight = self.sight.lock();
             if sight.is_another_set(wanted, self.options.hosts.len())
                 && let Some(error) = sight.astray(&self.part, Some(wanted))
             {
@@ -215,7 +216,7 @@ impl MongoServers {
     /// One of the servers can be reached, and none has said a word: they sleep.
     pub(crate) async fn sleeps(&self) -> bool {
         // Through a tunnel nobody knows.
-        if self.endpoint.socks_port().is_some() || locked(&self.sight).has_answer() {
+        if self.endpoint.socks_port().is_some() || self.sight.lock().has_answer() {
             return false;
         }
         for host in &self.options.hosts {
@@ -245,7 +246,7 @@ impl MongoServers {
     /// Why there is no such server, if another program is in its place.
     pub(crate) async fn stranger(&self) -> Option<DirectoryError> {
         // Through a tunnel nobody knows.
-        if self.endpoint.socks_port().is_some() || locked(&self.sight).has_answer() {
+        if self.endpoint.socks_port().is_some() || self.sight.lock().has_answer() {
             return None;
         }
         let place = errors::place(&self.part);
@@ -305,7 +306,7 @@ impl MongoReadTx {
         let session = client.start_session().causal_consistency(false).await;
         let session = session.map_err(|error| server.failed(error))?;
         let key = session_key(session.id()).unwrap_or_default();
-        locked(&server.addresses).insert(key.clone(), None);
+        server.addresses.lock().insert(key.clone(), None);
         let deadline = Instant::now() + limit;
         Ok(Self { server: Arc::clone(server), client, session, key, deadline, asking: false, _turn: turn })
     }
@@ -451,7 +452,7 @@ impl MongoReadTx {
         if left.is_zero() {
             return Err(timed_out(&self.server.part));
         }
-        if let Some(address) = locked(&self.server.addresses).get_mut(&self.key) {
+        if let Some(address) = self.server.addresses.lock().get_mut(&self.key) {
             *address = None;
         }
         self.asking = true;
@@ -461,7 +462,7 @@ impl MongoReadTx {
         if answered.is_err() {
             // Not even to say that time is up: the server may have fallen silent.
             self.server.is_stale.store(true, Ordering::Relaxed);
-            let working = locked(&self.server.addresses).get(&self.key).cloned().flatten();
+            let working = self.server.addresses.lock().get(&self.key).cloned().flatten();
             if let Some(address) = working {
                 if self.server.has_pulse(&self.client, address).await {
                     return Err(timed_out(&self.server.part));
@@ -493,7 +494,7 @@ impl MongoReadTx {
 
 impl Drop for MongoReadTx {
     fn drop(&mut self) {
-        let address = locked(&self.server.addresses).remove(&self.key).flatten();
+        let address = self.server.addresses.lock().remove(&self.key).flatten();
         // Else the program ends; the time limit bounds what is left.
         if self.asking
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -545,8 +546,4 @@ fn session_key(session: &Document) -> Option<SessionId> {
         Some(Bson::Binary(id)) => Some(id.bytes.clone()),
         _ => None,
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,7 @@
 //! The connections of one directory: made, lent, and taken back only when nothing is left on them.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -104,7 +105,7 @@ impl MySqlServer {
     }
 
     fn chosen(&self) -> MutexGuard<'_, MySqlTarget> {
-        self.chosen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.chosen.lock()
     }
 
     /// Connects once and at once, to learn why it cannot be done. `true`: from now on connections are made in

@@ -9,7 +9,8 @@ mod mysql;
 mod postgres;
 pub(crate) mod stranger;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -181,7 +182,7 @@ impl Wire {
     }
 
     pub(crate) fn met(&self) -> Met {
-        *self.seen.met.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.seen.met.lock()
     }
 
     /// Whether the server says a word, on a connection of its own and without a login. One that is only busy does.
@@ -203,7 +204,7 @@ impl Wire {
 
     /// Why there was no login, where that was decided here.
     pub(crate) fn trouble(&self) -> Option<DirectoryError> {
-        self.seen.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.trouble.lock().clone()
     }
 }
 
@@ -223,11 +224,11 @@ impl SeenHandshake {
     }
 
     fn trouble(&self, error: DirectoryError) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        *self.trouble.lock() = Some(error);
     }
 
     fn meet(&self, change: impl FnOnce(&mut Met)) {
-        change(&mut self.met.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.met.lock());
     }
 }
 
@@ -391,7 +392,7 @@ impl<D: Stream> Conversation<'_, D> {
     }
 
     fn privacy(&self) -> Privacy {
-        self.seen.met.lock().unwrap_or_else(PoisonError::into_inner).privacy
+        self.seen.met.lock().privacy
     }
 
     /// Why a secret may not be shown, as the end of a sentence.
