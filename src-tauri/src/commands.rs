@@ -25,9 +25,9 @@ use understudy_core::sign_in::{FormChange, Rehearsal, SignInForm};
 use understudy_core::vault::{Keep, SecretStatus};
 
 use crate::demo::RunningDemo;
-use crate::desktop;
 use crate::leaving::{self, LeaveAnswer};
 use crate::session_window::{BarAction, BarState, SessionWindows, check_sandbox, session_of_bar};
+use crate::settings::{apply_settings, is_wayland};
 
 type Core<'a> = State<'a, Arc<Console>>;
 
@@ -58,7 +58,7 @@ pub async fn console_state(core: Core<'_>) -> Result<ConsoleState> {
         sessions: core.sessions(),
         settings: core.settings(),
         version: env!("CARGO_PKG_VERSION").into(),
-        wayland: desktop::is_wayland(),
+        wayland: is_wayland(),
     })
 }
 
@@ -329,10 +329,10 @@ pub async fn order_connections(core: Core<'_>, order: Vec<String>) -> Result<()>
 #[tauri::command]
 pub async fn save_settings(app: AppHandle, core: Core<'_>, settings: Settings) -> Result<Settings> {
     let before = core.settings();
-    desktop::apply_settings(&app, Some(&before), &settings)?;
+    apply_settings(&app, Some(&before), &settings)?;
     // What cannot be saved does not count either.
     core.save_settings(settings.clone()).inspect_err(|_| {
-        let _ = desktop::apply_settings(&app, Some(&settings), &before);
+        let _ = apply_settings(&app, Some(&settings), &before);
     })
 }
 

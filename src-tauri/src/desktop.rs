@@ -8,28 +8,26 @@ use std::sync::Arc;
 use tauri::utils::config::AppDirectoriesOverride;
 use tauri::{AppHandle, Emitter, Manager, RunEvent, WebviewUrl, WebviewWindowBuilder, WindowEvent};
 use tauri_plugin_dialog::{DialogExt, MessageDialogKind};
-use tauri_plugin_global_shortcut::{GlobalShortcutExt, ShortcutState};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tauri_plugin_global_shortcut::ShortcutState;
 use understudy_core::clock::Clock;
 use understudy_core::console::Console;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::home::Home;
-use understudy_core::notice::{self, Notice, Notices, Toast};
+use understudy_core::notice::{Notices, Toast};
 use understudy_core::sanitize;
-use understudy_core::settings::{Settings, Theme};
 use understudy_core::vault::Vault;
 
 use crate::demo::RunningDemo;
-use crate::leaving::{
-    Leaving, WINDOW_STATE, come_back, leave, quit, raise, remembered_while_shown, to_front,
-};
+use crate::events::{fulfil, pass_on};
+use crate::leaving::{Leaving, WINDOW_STATE, leave, quit, remembered_while_shown, to_front};
 use crate::revival::{revive, watch_network};
-use crate::session_window::{self, BarAction, SessionWindows, Wish, bar_label};
+use crate::session_window::{self, SessionWindows};
+use crate::settings::apply_settings;
 use crate::signals::{self, Signals};
 use crate::succession::Predecessor;
 #[cfg(windows)]
 use crate::windows_start::there_is_a_webview as windows_can_open;
-use crate::{CONSOLE, commands, notification};
+use crate::{CONSOLE, commands};
 
 /// How the console is to start.
 #[derive(Debug, Clone, Copy)]
@@ -274,71 +272,6 @@ async fn quit_on_signal(app: AppHandle) {
     quit(&app);
 }
 
-/// Passes what the core tells on to the windows, as events.
-async fn pass_on(app: AppHandle, mut notices: tokio::sync::broadcast::Receiver<Notice>) {
-    let now = || app.state::<Arc<Console>>().as_it_stands();
-    while let Some(heard) = notice::hear(&mut notices, now).await {
-        for told in heard {
-            if let Err(error) = pass(&app, told) {
-                tracing::debug!("an event found no window: {error}");
-            }
-        }
-    }
-}
-
-fn pass(app: &AppHandle, told: Notice) -> tauri::Result<()> {
-    match told {
-        Notice::Sessions(sessions) => {
-            for session in &sessions {
-                let _ = app.emit_to(bar_label(&session.id), "bar_changed", ());
-            }
-            come_back(app, &sessions);
-            app.emit_to(CONSOLE, "sessions", sessions)
-        }
-        Notice::SessionEndsSoon(session) => {
-            let now = Clock::wall().now_ms();
-            notification::ends_soon(app, &session, now);
-            let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
-            app.emit_to(CONSOLE, "session_ends_soon", session)
-        }
-        Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
-        Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
-        Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
-        Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
-        Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),
-    }
-}
-
-/// Does what the operator wants in a session's window.
-async fn fulfil(app: AppHandle, console: Arc<Console>, mut wishes: UnboundedReceiver<Wish>) {
-    while let Some(wish) = wishes.recv().await {
-        let (app, console) = (app.clone(), Arc::clone(&console));
-        // Ending waits for the application's sign-out; the next wish does not wait for that.
-        tokio::spawn(async move {
-            match wish {
-                Wish::Retry(session) => {
-                    let _ = console.retry_session(&session);
-                }
-                Wish::Extend(session) => {
-                    if let Err(error) = console.extend_session(&session).await {
-                        let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
-                    }
-                }
-                Wish::Renew(session) => {
-                    if let Some(window) = app.get_webview_window(CONSOLE) {
-                        raise(&window);
-                    }
-                    let _ = app.emit_to(CONSOLE, "renew_secret", session);
-                }
-                Wish::Reload(session) => {
-                    let _ = app.state::<Arc<SessionWindows>>().act(&session, BarAction::Reload).await;
-                }
-                Wish::End(session, cause) => console.end_session(&session, cause).await,
-            }
-        });
-    }
-}
-
 /// `understudy` was started once more: this one answers.
 async fn again(app: &AppHandle, arguments: &[String]) {
     // Without one, this start has failed, and says so.
@@ -349,35 +282,6 @@ async fn again(app: &AppHandle, arguments: &[String]) {
         let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
     }
     to_front(app);
-}
-
-/// Makes the settings true for the running application, `before` being what was true; `None` at the start. Fails when
-/// the shortcut is another one and cannot be registered; then everything is as it was.
-pub fn apply_settings(app: &AppHandle, before: Option<&Settings>, settings: &Settings) -> Result<()> {
-    let shortcuts = app.global_shortcut();
-    let (old, new) = (before.map(|before| before.shortcut.as_str()), settings.shortcut.as_str());
-    if old != Some(new) && !new.is_empty() && !is_wayland() {
-        shortcuts.register(new).map_err(|cause| {
-            Error::new(Code::SettingsInvalid, format!("The shortcut {new} could not be registered: {cause}"))
-                .hint("Another program may be using it. Choose another shortcut, or none.")
-        })?;
-    }
-    if let Some(old) = old.filter(|old| *old != new && !old.is_empty()) {
-        let _ = shortcuts.unregister(old);
-    }
-    app.set_theme(match settings.theme {
-        Theme::System => None,
-        Theme::Light => Some(tauri::Theme::Light),
-        Theme::Dark => Some(tauri::Theme::Dark),
-    });
-    Ok(())
-}
-
-/// Wayland gives no program keys of other programs.
-pub fn is_wayland() -> bool {
-    cfg!(target_os = "linux")
-        && std::env::var_os("WAYLAND_DISPLAY").is_some_and(|name| !name.is_empty())
-        && !std::env::var("GDK_BACKEND").is_ok_and(|backend| backend == "x11")
 }
 
 fn log_to_stderr() {

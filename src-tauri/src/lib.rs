@@ -10,12 +10,14 @@ mod commands;
 mod core_dumps;
 mod demo;
 mod desktop;
+mod events;
 mod leaving;
 mod notification;
 mod revival;
 #[cfg(target_os = "linux")]
 mod session_bus;
 mod session_window;
+mod settings;
 mod signals;
 mod succession;
 #[cfg(windows)]

@@ -20,6 +20,7 @@ mod platform;
 #[cfg(windows)]
 #[path = "windows.rs"]
 mod platform;
+mod sandbox_check;
 mod stage;
 mod title;
 mod window;
@@ -31,7 +32,6 @@ use std::sync::Arc;
 use tauri::AppHandle;
 use tokio::sync::{mpsc, oneshot};
 use understudy_core::audit::EndCause;
-use understudy_core::check::{Report, Status};
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::session::SessionView;
 use url::Url;
@@ -39,27 +39,11 @@ use url::Url;
 use self::bar::act;
 pub use self::bar::{BAR_HEIGHT, BarAction, BarState, REMEMBERED, bar_label, remembered_as, session_of_bar};
 use self::blocked::Blocked;
+pub use self::sandbox_check::check_sandbox;
 use self::stage::Open;
 #[cfg(target_os = "linux")]
 pub use self::window::network_ended;
 use self::window::with_page;
-
-/// Adds to a check of a readable file whether customers' pages are sandboxed here: whoever reviews an installation reads
-/// it there. It may be tried first, so not on the main thread.
-pub fn check_sandbox(report: &mut Report) {
-    if report.steps.first().is_none_or(|file| file.status != Status::Ok) {
-        return;
-    }
-    match platform::missing_sandbox() {
-        None => report.say("Sandbox", Status::Ok, "Customers' pages run in the webview's sandbox.", None),
-        Some(why) => {
-            let hint = "A flaw in WebKit would give a page your rights on this computer. Install bubblewrap and \
-                        xdg-dbus-proxy, and allow unprivileged user namespaces.";
-            let found = format!("Customers' pages run without WebKit's sandbox: {why}.");
-            report.say("Sandbox", Status::Warning, found, Some(hint.into()));
-        }
-    }
-}
 
 /// What the operator wants of a session, said in its window.
 #[derive(Debug)]

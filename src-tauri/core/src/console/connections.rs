@@ -1,0 +1,216 @@
+//! The console's connections: read, kept in order, changed, removed.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Console;
+use crate::audit::EndCause;
+use crate::connection::{Connection, ConnectionDraft, ConnectionSummary, DEMO, Origin};
+use crate::error::{Code, Error, Result, SecretName};
+use crate::notice::{ConnectionList, Notice};
+use crate::secrets::{self, WAY_IN};
+
+impl Console {
+    /// Reads the connection files again; tells what is there now when it is not what was there before.
+    pub fn load_connections(&self) -> ConnectionList {
+        // The files are read inside: what was read first must not be put in place last.
+        let _one_at_a_time = self.loading.lock();
+        let (loaded, problems) = self.files.load();
+        for connection in loaded.iter().filter(|connection| connection.origin == Origin::System) {
+            // Nobody but IT can write there: its word is enough.
+            if let Some((name, destination)) = secrets::way_in(connection) {
+                self.vault.let_run_for_now(&name, &destination);
+            }
+        }
+        let loaded: BTreeMap<_, _> =
+            loaded.into_iter().map(|connection| (connection.id.clone(), Arc::new(connection))).collect();
+        let (changed, appeared) = {
+            let mut connections = self.connections.write();
+            let demo = connections.remove(DEMO).filter(|connection| connection.origin == Origin::Demo);
+            let before = std::mem::replace(&mut *connections, loaded);
+            let changed: Vec<String> = before
+                .iter()
+                .filter(|(id, old)| {
+                    let now = connections.get(*id).map(|new| (&new.file, new.origin));
+                    now != Some((&old.file, old.origin))
+                })
+                .map(|(id, _)| id.clone())
+                .collect();
+            let appeared = connections.keys().any(|id| !before.contains_key(id));
+            if let Some(demo) = demo {
+                connections.insert(DEMO.into(), demo);
+            }
+            (changed, appeared)
+        };
+        let problems_before = std::mem::replace(&mut *self.problems.write(), problems.clone());
+        let tell = !changed.is_empty() || appeared || problems != problems_before;
+        for id in changed {
+            self.directories.let_go(&id);
+        }
+        self.give_places();
+        let list = self.connection_list();
+        if tell {
+            self.notices.send(Notice::Connections(list.clone()));
+        }
+        list
+    }
+
+    pub fn connection_list(&self) -> ConnectionList {
+        let connections = self.connections.read();
+        let mut connections: Vec<ConnectionSummary> =
+            connections.values().map(|connection| connection.summary()).collect();
+        let problems = self.problems.read().clone();
+        let order = self.settings().connection_order;
+        let place = |id: &str| order.iter().position(|one| one == id).unwrap_or(usize::MAX);
+        connections.sort_by_cached_key(|connection| (place(&connection.id), connection.name.to_lowercase()));
+        ConnectionList { connections, problems, order }
+    }
+
+    /// Puts the connections in this order. It is kept; whoever is not named keeps their place behind the others.
+    pub fn order_connections(&self, mut order: Vec<String>) -> Result<()> {
+        let mut seen = HashSet::new();
+        order.retain(|id| seen.insert(id.clone()));
+        self.keep_order(|before| {
+            order.extend(before.iter().filter(|id| !seen.contains(*id)).cloned());
+            order
+        })?;
+        self.notices.send(Notice::Connections(self.connection_list()));
+        Ok(())
+    }
+
+    /// Whoever has no place yet comes last: so nobody's place, and key, is another one's from one day to the next. A
+    /// file that breaks or goes keeps its place for when it comes back.
+    pub(super) fn give_places(&self) {
+        let mut arrived: Vec<(String, String)> = {
+            let connections = self.connections.read();
+            let problems = self.problems.read();
+            let named = connections.values().map(|one| (one.file.name.to_lowercase(), one.id.clone()));
+            named.chain(problems.iter().map(|one| (one.id.clone(), one.id.clone()))).collect()
+        };
+        arrived.retain(|(_, id)| !id.is_empty());
+        arrived.sort();
+        arrived.dedup_by(|one, other| one.1 == other.1);
+        let kept = self.keep_order(|before| {
+            let new = arrived.into_iter().map(|(_, id)| id).filter(|id| !before.contains(id));
+            before.iter().cloned().chain(new).collect()
+        });
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the order of the connections is not kept");
+        }
+    }
+
+    pub fn connection(&self, id: &str) -> Result<Arc<Connection>> {
+        let connections = self.connections.read();
+        connections.get(id).cloned().ok_or_else(|| {
+            let problems = self.problems.read();
+            match problems.iter().find(|problem| problem.id == id) {
+                Some(problem) => {
+                    Error::new(Code::ConnectionInvalid, &problem.message).faults(problem.faults.clone())
+                }
+                None => Error::new(Code::ConnectionUnknown, format!("There is no connection `{id}`."))
+                    .hint("It may have been removed or renamed; `understudy add FILE` adds one."),
+            }
+        })
+    }
+
+    pub fn draft(&self, id: &str) -> Result<ConnectionDraft> {
+        match self.connection(id) {
+            Ok(connection) if connection.origin == Origin::Demo => Ok(ConnectionDraft {
+                text: connection.text.clone(),
+                file: Some(connection.file.clone()),
+                problem: None,
+                origin: Origin::Demo,
+            }),
+            Ok(_) => self.files.draft(id),
+            // One whose file cannot be used is opened to be mended, unless no editing helps, as with its name.
+            Err(why) => self.files.draft(id).map_err(|error| match error.code {
+                Code::ConnectionUnknown => why,
+                _ => error,
+            }),
+        }
+    }
+
+    /// Saves a connection; `id` is `None` for a new one.
+    pub async fn save_connection(&self, id: Option<&str>, text: &str) -> Result<ConnectionSummary> {
+        let connection = self.files.save(id, text)?;
+        if id.is_none() {
+            return Ok(self.added(&connection).await);
+        }
+        self.load_connections();
+        Ok(connection.summary())
+    }
+
+    /// The connection is new. Adding it lets run what it runs, as it is now; of what changes later, the operator is
+    /// asked.
+    async fn added(&self, connection: &Connection) -> ConnectionSummary {
+        let way_in = secrets::way_in(connection);
+        if let Some((name, destination)) = &way_in {
+            // Before anybody hears of it, and opens it.
+            self.vault.let_run_for_now(name, destination);
+        }
+        self.load_connections();
+        if let Some((name, destination)) = &way_in
+            && let Err(error) = self.vault.let_run_from_now_on(name, destination).await
+        {
+            tracing::info!(code = ?error.code, "what a connection runs is let run until Understudy quits");
+        }
+        connection.summary()
+    }
+
+    pub fn duplicate_connection(&self, id: &str) -> Result<ConnectionSummary> {
+        let connection = self.files.duplicate(id)?;
+        self.load_connections();
+        Ok(connection.summary())
+    }
+
+    pub fn export_connection(&self, id: &str, path: &Path) -> Result<()> {
+        if self.connection(id)?.origin == Origin::Demo {
+            let text = &self.connection(id)?.text;
+            return std::fs::write(path, text).map_err(|cause| Error::file("write", path, &cause));
+        }
+        self.files.export(id, path)
+    }
+
+    pub async fn add_connection(&self, path: &Path) -> Result<ConnectionSummary> {
+        let connection = self.files.add(path)?;
+        Ok(self.added(&connection).await)
+    }
+
+    /// Removes a connection and, if wanted, its secrets. Its running sessions end first. What fails leaves the file
+    /// and all of its secrets where they were.
+    pub async fn remove_connection(&self, id: &str, forget_secrets: bool) -> Result<()> {
+        let connection = self.connection(id)?;
+        // Said before anything is lost.
+        if connection.origin != Origin::Own {
+            let why = match connection.origin {
+                Origin::Demo => "goes when the console closes",
+                _ => "was handed out by IT",
+            };
+            let message = format!("The connection `{id}` {why}: it cannot be removed here.");
+            return Err(Error::new(Code::ConnectionLocked, message));
+        }
+        // The file is the first to go, as that can be taken back.
+        let aside = self.files.set_aside(id)?;
+        for session in self.sessions().into_iter().filter(|session| session.connection == id) {
+            self.end_session(&session.id, EndCause::Operator).await;
+        }
+        if forget_secrets {
+            let names: Vec<SecretName> = connection
+                .secret_names()
+                .iter()
+                .map(String::as_str)
+                .chain([WAY_IN])
+                .map(|name| SecretName::new(id, name))
+                .collect();
+            if let Err(error) = self.vault.forget_all(&names).await {
+                aside.put_back()?;
+                self.load_connections();
+                return Err(error);
+            }
+        }
+        let removed = aside.remove();
+        self.load_connections();
+        removed
+    }
+}

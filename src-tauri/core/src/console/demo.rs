@@ -1,0 +1,37 @@
+//! The demo's connection, which is there as long as the process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::Console;
+use crate::connection::{Connection, DEMO, Origin};
+use crate::destination::Destination;
+use crate::error::{Result, SecretName};
+use crate::notice::Notice;
+use crate::vault::Keep;
+
+impl Console {
+    /// Where the demo keeps its users.
+    pub fn demo_dir(&self) -> Result<PathBuf> {
+        self.home.demo_dir()
+    }
+
+    /// Takes in the connection of a demo that runs as long as this process; `admin_token` is its secret of that name.
+    pub async fn add_demo(&self, text: &str, admin_token: SecretString) -> Result<()> {
+        let connection = Connection::parse(DEMO, text, Origin::Demo, None)?;
+        let name = SecretName::new(DEMO, "admin_token");
+        let destination = Destination::of(&connection, &name.name);
+        if let Err(error) = self.vault.store(&name, admin_token.clone(), Keep::Stored, &destination).await {
+            tracing::info!(code = ?error.code, "the demo's token stays in memory");
+            self.vault.store(&name, admin_token, Keep::ThisRun, &destination).await?;
+        }
+        let mut connections = self.connections.write();
+        connections.insert(DEMO.into(), Arc::new(connection));
+        drop(connections);
+        self.give_places();
+        self.notices.send(Notice::Connections(self.connection_list()));
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! The console as a whole: its connections, their directories, the vault, the audit log, the sessions.
+//!
+//! What a window or a command line can ask for, in the words of the product. Each method is one thing
+//! a person does.
+
+mod connections;
+mod demo;
+mod form;
+mod secrets;
+mod sessions;
+mod settings;
+mod users;
+
+use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::task::TaskTracker;
+
+pub use self::users::{ListedPage, UserDetails};
+use crate::audit::AuditLog;
+use crate::browser::Browser;
+use crate::clock::Clock;
+use crate::connection::{Connection, ConnectionProblem, Connections};
+use crate::directories::{Directories, Opened};
+use crate::directory;
+use crate::error::Result;
+use crate::home::Home;
+use crate::impersonation::{Grounds, Impersonations};
+use crate::latest_only::LatestOnly;
+use crate::notice::{Notice, Notices, Toast};
+use crate::settings::Settings;
+use crate::vault::Vault;
+
+/// How long quitting waits for sign-outs, and then for databases: nobody sees that it waits.
+const QUIT_LIMIT: Duration = Duration::from_secs(25);
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long quitting waits for an audit log that somebody holds. What it lacks then, the next start tells as a crash.
+const PAY_LIMIT_MS: i64 = 10_000;
+
+pub struct Console {
+    home: Home,
+    files: Connections,
+    connections: RwLock<BTreeMap<String, Arc<Connection>>>,
+    problems: RwLock<Vec<ConnectionProblem>>,
+    /// Held while the files are read and put in place.
+    loading: Mutex<()>,
+    directories: Directories,
+    searches: LatestOnly,
+    counts: LatestOnly,
+    widenings: LatestOnly,
+    surveys: LatestOnly,
+    previews: LatestOnly,
+    trials: LatestOnly,
+    /// Trials under way.
+    trying: TaskTracker,
+    /// What happened before there was a window to say it in.
+    waiting: Mutex<Vec<Toast>>,
+    settings: RwLock<Settings>,
+    /// Held by whoever changes the settings, from reading them until they are written.
+    changing_settings: Mutex<()>,
+    /// The settings' file holds something that could not be read: only the operator replaces it.
+    settings_are_faulty: AtomicBool,
+    vault: Vault,
+    audit: AuditLog,
+    notices: Notices,
+    clock: Clock,
+    impersonations: Arc<Impersonations>,
+}
+
+impl Console {
+    /// Opens the console: settings and connections are read, the audit log is opened, what a crash
+    /// left unfinished there is closed. Faults in settings and connection files are told, not fatal.
+    pub async fn open(
+        home: Home,
+        vault: Vault,
+        browser: Arc<dyn Browser>,
+        notices: Notices,
+        clock: Clock,
+    ) -> Result<Arc<Self>> {
+        let mut waiting = Vec::new();
+        let loaded = Settings::load(&home);
+        let settings_are_faulty = AtomicBool::new(loaded.is_err());
+        let settings = loaded.unwrap_or_else(|error| {
+            waiting.push(Toast::bad(&error));
+            Settings::default()
+        });
+        directory::sweep_tunnel_folders();
+        let audit = AuditLog::open(&home.audit_file()?).await?;
+        let lost = audit.close_unfinished(clock.now_ms()).await?;
+        waiting.extend(Toast::after_crash(&lost));
+        let console = Arc::new_cyclic(|console: &Weak<Self>| Self {
+            impersonations: Impersonations::new(
+                vault.clone(),
+                audit.clone(),
+                browser,
+                notices.clone(),
+                clock.clone(),
+                console.clone(),
+            ),
+            files: Connections::new(home.clone()),
+            home,
+            connections: RwLock::default(),
+            problems: RwLock::default(),
+            loading: Mutex::default(),
+            directories: Directories::new(vault.clone(), notices.clone()),
+            searches: LatestOnly::default(),
+            counts: LatestOnly::default(),
+            widenings: LatestOnly::default(),
+            surveys: LatestOnly::default(),
+            previews: LatestOnly::default(),
+            trials: LatestOnly::default(),
+            trying: TaskTracker::new(),
+            waiting: Mutex::new(waiting),
+            settings: RwLock::new(settings),
+            changing_settings: Mutex::default(),
+            settings_are_faulty,
+            vault,
+            audit,
+            notices,
+            clock,
+        });
+        console.load_connections();
+        Ok(console)
+    }
+
+    /// Tells what happened before there was a window to say it in: faults of the settings, and sessions that a crash
+    /// cut off. Each is told once.
+    pub fn tell_what_waited(&self) {
+        let waiting = std::mem::take(&mut *self.waiting.lock());
+        for toast in waiting {
+            self.notices.send(Notice::Toast(toast));
+        }
+    }
+
+    /// The same for what was found before there was a window.
+    pub fn tell_at_first(&self, toast: Toast) {
+        self.waiting.lock().push(toast);
+    }
+
+    /// What notices have told so far, for a listener that missed some.
+    pub fn as_it_stands(&self) -> Vec<Notice> {
+        vec![Notice::Sessions(self.sessions()), Notice::Connections(self.connection_list())]
+    }
+
+    /// Ends everything, before the process does: from then on nothing begins. Takes half a minute at most, whatever
+    /// does not answer.
+    pub async fn shut_down(&self) {
+        for turns in
+            [&self.searches, &self.counts, &self.widenings, &self.surveys, &self.previews, &self.trials]
+        {
+            turns.close();
+        }
+        self.trying.close();
+        let ends = async { tokio::join!(self.impersonations.quit(), self.trying.wait()) };
+        if tokio::time::timeout(QUIT_LIMIT, ends).await.is_err() {
+            tracing::error!(
+                "not everything had ended when Understudy quit; the audit log says it at the next start"
+            );
+        }
+        self.pay_before_quitting().await;
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.directories.close_all()).await;
+    }
+
+    async fn pay_before_quitting(&self) {
+        let limit = self.clock.now().plus(PAY_LIMIT_MS);
+        tokio::select! {
+            biased;
+            paid = self.audit.pay() => {
+                if let Err(error) = paid {
+                    tracing::error!("the audit log lacks entries: {error}");
+                }
+            }
+            () = self.clock.until(limit) => {
+                tracing::error!("the audit log lacks entries: it was locked until Understudy quit; the next start writes them");
+                self.audit.keep_owed().await;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Grounds for Console {
+    fn connection(&self, id: &str) -> Result<Arc<Connection>> {
+        self.connection(id)
+    }
+
+    async fn opened(&self, id: &str) -> Result<Opened> {
+        self.open_directory(id).await
+    }
+}

@@ -1,0 +1,55 @@
+//! The secrets of a connection: they go in, and never come out.
+
+use secrecy::SecretString;
+
+use super::Console;
+use crate::connection::DATABASE_PASSWORD;
+use crate::destination::{Destination, Moved};
+use crate::error::{Error, Result, SecretName};
+use crate::secrets::WAY_IN;
+use crate::vault::{Keep, SecretStatus};
+
+impl Console {
+    /// The secrets that the connection names, and where each one is.
+    pub async fn secret_status(&self, id: &str) -> Result<Vec<SecretStatus>> {
+        let mut status = Vec::new();
+        for name in self.connection(id)?.secret_names() {
+            let state = self.vault.state(&SecretName::new(id, &name)).await?;
+            status.push(SecretStatus { name, state });
+        }
+        Ok(status)
+    }
+
+    /// Stores a secret for where the connection, as it is saved, sends it.
+    pub async fn store_secret(&self, id: &str, name: &str, value: SecretString, keep: Keep) -> Result<()> {
+        let destination = Destination::of(&*self.connection(id)?, name);
+        self.vault.store(&SecretName::new(id, name), value, keep, &destination).await?;
+        if name == DATABASE_PASSWORD {
+            self.directories.let_go(id);
+        }
+        Ok(())
+    }
+
+    pub async fn forget_secret(&self, id: &str, name: &str) -> Result<bool> {
+        self.vault.forget(&SecretName::new(id, name)).await
+    }
+
+    /// The agent has compared where these secrets would go with where they were to go, and wants them there.
+    pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
+        self.vault.agree(moved, Keep::Stored).await?;
+        if moved.secrets.iter().any(|secret| [DATABASE_PASSWORD, WAY_IN].contains(&secret.name.as_str())) {
+            self.directories.let_go(&moved.connection);
+        }
+        Ok(())
+    }
+
+    /// Has the keyring ask the operator for its password.
+    pub async fn unlock_keyring(&self) -> Result<()> {
+        self.vault.unlock().await
+    }
+
+    /// Why the keyring cannot be used, if it cannot.
+    pub async fn keyring_problem(&self) -> Option<Error> {
+        self.vault.probe().await.err()
+    }
+}

@@ -1,0 +1,84 @@
+//! Sessions: signing in as a user, and what follows until the window is closed.
+
+use serde_json::{Map, Value};
+
+use super::Console;
+use crate::audit::{EndCause, Who};
+use crate::error::Result;
+use crate::impersonation::{self, ImpersonationRequest};
+use crate::session::SessionView;
+use crate::sign_in::{FormChange, SignInForm};
+use crate::trial;
+
+impl Console {
+    /// The operator's last reasons for this connection, newest first.
+    pub async fn recent_reasons(&self, id: &str) -> Result<Vec<String>> {
+        let mut reasons = self.audit.recent_reasons(id, self.operator().operator(), 7).await?;
+        reasons.retain(|reason| ![trial::REASON, impersonation::FORM_REASON].contains(&reason.as_str()));
+        reasons.truncate(5);
+        Ok(reasons)
+    }
+
+    /// Becomes a user; all that comes from outside is the connection, the user's id and the reason.
+    /// `given` is what the sign-in's form asked for.
+    pub async fn impersonate(
+        &self,
+        id: &str,
+        user: &str,
+        reason: &str,
+        given: Map<String, Value>,
+    ) -> Result<SessionView> {
+        let request = ImpersonationRequest { reason: reason.to_owned(), given, ..self.request(id, user) };
+        self.impersonations.begin(request).await
+    }
+
+    /// What has to be asked before becoming this user; with `change`: what has to be asked now.
+    pub async fn sign_in_form(
+        &self,
+        id: &str,
+        user: &str,
+        change: Option<&FormChange>,
+    ) -> Result<SignInForm> {
+        self.impersonations.form(&self.request(id, user), change).await
+    }
+
+    fn request(&self, id: &str, user: &str) -> ImpersonationRequest {
+        ImpersonationRequest {
+            connection: id.to_owned(),
+            user: user.to_owned(),
+            reason: String::new(),
+            given: Map::new(),
+            operator: self.operator(),
+        }
+    }
+
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.impersonations.sessions()
+    }
+
+    pub fn session(&self, session: &str) -> Result<SessionView> {
+        self.impersonations.session(session)
+    }
+
+    pub async fn focus_session(&self, session: &str) -> Result<()> {
+        self.impersonations.focus(session).await
+    }
+
+    pub fn retry_session(&self, session: &str) -> Result<()> {
+        self.impersonations.retry(session)
+    }
+
+    /// Gives the session the policy's time again.
+    pub async fn extend_session(&self, session: &str) -> Result<SessionView> {
+        self.impersonations.extend(session).await
+    }
+
+    pub async fn end_session(&self, session: &str, cause: EndCause) {
+        self.impersonations.end(session, cause).await;
+    }
+
+    pub(super) fn operator(&self) -> Who {
+        let settings = self.settings();
+        Who::new(settings.operator_name.trim(), settings.operator_email.trim())
+    }
+}

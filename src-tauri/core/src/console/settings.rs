@@ -1,0 +1,39 @@
+//! What the operator chose, and the order of the connections, which is kept with it.
+
+use std::sync::atomic::Ordering;
+
+use super::Console;
+use crate::error::Result;
+use crate::settings::Settings;
+
+impl Console {
+    pub fn settings(&self) -> Settings {
+        self.settings.read().clone()
+    }
+
+    /// What a window chose. The order of the connections is not its to say: it may have moved meanwhile.
+    pub fn save_settings(&self, settings: Settings) -> Result<Settings> {
+        let _one_at_a_time = self.changing_settings.lock();
+        let connection_order = self.settings().connection_order;
+        let settings = Settings { connection_order, ..settings };
+        settings.save(&self.home)?;
+        self.settings_are_faulty.store(false, Ordering::SeqCst);
+        *self.settings.write() = settings.clone();
+        Ok(settings)
+    }
+
+    /// Keeps the connections in the order that `order` makes of the one they have. In memory only while the file waits
+    /// for somebody to mend it.
+    pub(super) fn keep_order(&self, order: impl FnOnce(&[String]) -> Vec<String>) -> Result<()> {
+        let _one_at_a_time = self.changing_settings.lock();
+        let before = self.settings();
+        let settings = Settings { connection_order: order(&before.connection_order), ..before.clone() };
+        if settings == before {
+            return Ok(());
+        }
+        let saved =
+            if self.settings_are_faulty.load(Ordering::SeqCst) { Ok(()) } else { settings.save(&self.home) };
+        *self.settings.write() = settings;
+        saved
+    }
+}

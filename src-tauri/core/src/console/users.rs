@@ -1,0 +1,155 @@
+//! Users: searches, counts, and one user with what the console knows of them.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use ts_rs::TS;
+
+use super::Console;
+use crate::audit::PastSession;
+use crate::directories::{Opened, stopped_waiting};
+use crate::directory::{self, Count, Highlights, Info, ListRequest, Page, Row, Suggestion, Wider};
+use crate::error::{Code, Error, Result};
+use crate::impersonation;
+use crate::latest_only::taken_over;
+use crate::policy::{self, Standing};
+
+/// A user with what the console knows beside the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[ts(export)]
+pub struct UserDetails {
+    pub row: Row,
+    /// For each cell the filter that finds whoever has the same there; `None` where there is none.
+    pub filters: Vec<Option<String>>,
+    pub standing: Standing,
+    /// Newest first.
+    pub past: Vec<PastSession>,
+}
+
+/// A page of the list, and what the connection's policy says of each user on it.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[ts(export)]
+pub struct ListedPage {
+    #[serde(flatten)]
+    #[ts(flatten)]
+    pub page: Page,
+    /// In the order of the rows.
+    pub standings: Vec<Standing>,
+}
+
+impl Console {
+    pub async fn directory_info(&self, id: &str) -> Result<Info> {
+        Ok((*self.open_directory(id).await?.directory.info()).clone())
+    }
+
+    /// The same, after the database's catalogue was read again: an index or a column that was made since counts.
+    pub async fn refresh_directory(&self, id: &str) -> Result<Info> {
+        let directory = self.open_directory(id).await?.directory;
+        directory.refresh().await?;
+        Ok((*directory.info()).clone())
+    }
+
+    /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
+    /// one is older, because what was asked first need not arrive first.
+    pub async fn search(&self, id: &str, query: &ListRequest, turn: u64) -> Result<Page> {
+        Ok(self.search_in(id, query, turn).await?.0)
+    }
+
+    /// The same, with what answered.
+    async fn search_in(&self, id: &str, query: &ListRequest, turn: u64) -> Result<(Page, Opened)> {
+        let cancel = self.searches.take(id, turn)?;
+        let opened = tokio::select! {
+            () = cancel.cancelled() => return Err(taken_over()),
+            opened = self.open_directory(id) => opened?,
+        };
+        let page = tokio::select! {
+            () = self.directories.impatient(id) => Err(stopped_waiting()),
+            page = opened.directory.search(query, &cancel) => page.map_err(Error::from),
+        };
+        Ok((page.map_err(|error| opened.whose_password(error))?, opened))
+    }
+
+    /// As [`Self::search`], with who of the users found can never be impersonated.
+    pub async fn list(&self, id: &str, query: &ListRequest, turn: u64) -> Result<ListedPage> {
+        // The policy is that of the connection that was asked, however long the answer took.
+        let (page, Opened { connection, directory }) = self.search_in(id, query, turn).await?;
+        let standings = policy::standings(&connection.policy, &directory.info(), &page.rows);
+        Ok(ListedPage { page, standings })
+    }
+
+    /// Stops the search under way, if it is older than `turn`.
+    pub fn stop_search(&self, id: &str, turn: u64) -> Result<()> {
+        self.searches.take(id, turn).map(drop)
+    }
+
+    /// Counts what `text` finds. As with [`Self::search`], a newer count takes an older one's place; the
+    /// search goes on beside it.
+    pub async fn count(&self, id: &str, text: &str, turn: u64) -> Result<Count> {
+        let cancel = self.counts.take(id, turn)?;
+        let opened = tokio::select! {
+            () = cancel.cancelled() => return Err(taken_over()),
+            opened = self.open_directory(id) => opened?,
+        };
+        opened.directory.count(text, &cancel).await.map_err(|error| opened.whose_password(error))
+    }
+
+    /// What to search for instead of `text`, which found nobody. A newer call takes an older one's place.
+    pub async fn widen(&self, id: &str, text: &str, turn: u64) -> Result<Vec<Wider>> {
+        let cancel = self.widenings.take(id, turn)?;
+        let opened = self.open_directory(id).await?;
+        let found = directory::wider(&**opened.directory, text, &cancel).await;
+        found.map_err(|error| opened.whose_password(error))
+    }
+
+    /// Stops the count under way, if it is older than `turn`.
+    pub fn stop_count(&self, id: &str, turn: u64) -> Result<()> {
+        self.counts.take(id, turn).map(drop)
+    }
+
+    /// What a search text says: its filters, and what is wrong with them.
+    pub async fn read_search(&self, id: &str, text: &str) -> Result<Highlights> {
+        let directory = self.open_directory(id).await?.directory;
+        Ok(directory::reading(text, &directory.info().columns, Timestamp::now()))
+    }
+
+    /// What may be typed next at `caret`, in UTF-16 code units.
+    pub async fn complete_search(&self, id: &str, text: &str, caret: usize) -> Result<Vec<Suggestion>> {
+        let directory = self.open_directory(id).await?.directory;
+        let columns = &directory.info().columns;
+        let known = match directory::completed_column(text, caret, columns) {
+            Some(column) => directory.values(column).await?,
+            None => Vec::new(),
+        };
+        Ok(directory::complete(text, caret, columns, &known, Timestamp::now()))
+    }
+
+    pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
+        let opened = self.open_directory(id).await?;
+        let Opened { connection, directory } = &opened;
+        let found = directory.user(user).await.map_err(|error| opened.whose_password(error))?;
+        let row = found.ok_or_else(|| {
+            Error::new(Code::UserNotFound, format!("No user has the id {user} any more."))
+                .hint("It may have been deleted: search again.")
+        })?;
+        let mut past = self.audit.past_sessions(id, user, 20).await?;
+        // Nobody signed in for that.
+        past.retain(|session| session.reason != impersonation::FORM_REASON);
+        let info = directory.info();
+        let mut standings = policy::standings(&connection.policy, &info, std::slice::from_ref(&row));
+        let standing = standings.pop().unwrap_or(Standing::Undecided);
+        let filter = |(at, cell): (usize, &Option<String>)| {
+            directory::filter_by(&info.columns, at, cell.as_deref(), Timestamp::now())
+        };
+        let filters = row.cells.iter().enumerate().map(filter).collect();
+        Ok(UserDetails { row, filters, standing, past })
+    }
+
+    /// The connection as it is now, and its directory.
+    pub(super) async fn open_directory(&self, id: &str) -> Result<Opened> {
+        self.directories.open(|| self.connection(id)).await
+    }
+
+    /// Nobody wants to wait any longer for the database of this connection to wake up.
+    pub fn stop_waiting(&self, id: &str) {
+        self.directories.stop_waiting(id);
+    }
+}

@@ -1,0 +1,152 @@
+//! What a command asks before it goes on: whether to run what a file names, whether to send a secret elsewhere.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+use understudy_core::connection::{Connection, Origin, SshConfig};
+use understudy_core::destination::Destination;
+use understudy_core::error::{Code, Error, Result};
+use understudy_core::secrets::way_in;
+use understudy_core::vault::{Keep, Vault};
+
+use super::named::Named;
+use super::output::complain;
+
+/// Lets run what reaches the database of a file that nobody has added, if the operator says so. What a connection that
+/// was added runs is compared with what was let run when it was: whoever uses it asks.
+pub async fn let_run(vault: &Vault, named: &Named, file: &Path, run_commands: bool) -> Result<()> {
+    // What is wrong with the text is the report's to say.
+    let Ok(connection) = Connection::parse(&named.id, &named.text, Origin::Own, None) else { return Ok(()) };
+    let Some((name, destination)) = way_in(&connection) else { return Ok(()) };
+    let is_saved = named.is_saved_way_in(&destination);
+    let is_handed_out = is_saved && named.saved.as_ref().is_some_and(|saved| saved.origin == Origin::System);
+    if !run_commands && !is_handed_out {
+        if named.is_added || is_saved {
+            return Ok(());
+        }
+        agree_to_run(file, &commands(&connection)).await?;
+    }
+    vault.let_run_for_now(&name, &destination);
+    Ok(())
+}
+
+/// What runs on this computer to reach the database.
+fn commands(connection: &Connection) -> Vec<String> {
+    let directory = &connection.file.directory;
+    let mut commands = Vec::new();
+    if let Some(words) = &directory.password_command {
+        // Quoted, so that no word hides another or moves the terminal's cursor.
+        let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+        commands.push(format!("program  {}", words.join(" ")));
+    }
+    if let Some(ssh) = &directory.ssh {
+        commands.push(format!("ssh      {}", ssh_words(ssh).escape_debug()));
+    }
+    commands
+}
+
+pub fn ssh_words(ssh: &SshConfig) -> String {
+    let user = ssh.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+    let port = ssh.port.map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{user}{}{port}", ssh.host)
+}
+
+async fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
+    complain(&format!(
+        "{} was not added. To reach its database, this would run as you:",
+        file.display().to_string().escape_debug()
+    ));
+    for command in commands {
+        complain(&format!("  {command}"));
+    }
+    if agrees("Run it?", &CancellationToken::new()).await {
+        return Ok(());
+    }
+    Err(Error::new(Code::Cancelled, "Nothing was run.").hint(
+        "If you trust the author of the file, repeat the command with --run-commands, or add the file with `understudy add`.",
+    ))
+}
+
+/// Does `what`, and asks where a stored secret would go elsewhere than it was stored for. For a connection that was
+/// added the answer is kept; for another file it is good for this once.
+pub async fn asking<T>(
+    vault: &Vault,
+    named: &Named,
+    stop: &CancellationToken,
+    what: impl AsyncFn() -> Result<T>,
+) -> Result<T> {
+    loop {
+        let error = match what().await {
+            Err(error) if error.moved.is_some() => error,
+            other => return other,
+        };
+        let Some(moved) = error.moved.as_deref() else { return Err(error) };
+        complain(&error.message);
+        let runs = moved.is_way_in();
+        for secret in &moved.secrets {
+            if runs {
+                complain_destination("you allowed", secret.stored_for.as_ref());
+                complain_destination("would run", Some(&secret.now));
+            } else {
+                complain(&format!("  {}", secret.name));
+                complain_destination("was stored for", secret.stored_for.as_ref());
+                complain_destination("would go to", Some(&secret.now));
+            }
+        }
+        let question = match (runs, named.is_added) {
+            (true, true) => "Run it from now on?",
+            (true, false) => "Run it this once?",
+            (false, true) => "Use it there from now on?",
+            (false, false) => "Use it there this once?",
+        };
+        if !agrees(question, stop).await {
+            if runs {
+                return Err(Error::new(error.code, "Nothing was run.").hint(
+                    "If that is right, answer yes at a terminal, or repeat the command with --run-commands to run it \
+                     this once.",
+                ));
+            }
+            let hint = if named.is_added {
+                error.hint.clone().unwrap_or_default()
+            } else {
+                "This file only has the same name as the connection that the secret belongs to. Add it under another \
+                 name to give it its own secrets."
+                    .to_owned()
+            };
+            return Err(Error::new(error.code, "The secret was not used.").hint(hint));
+        }
+        vault.agree(moved, if named.is_added { Keep::Stored } else { Keep::ThisRun }).await?;
+    }
+}
+
+fn complain_destination(title: &str, destination: Option<&Destination>) {
+    let facts = destination.map(|destination| destination.facts.as_slice()).unwrap_or_default();
+    if facts.is_empty() {
+        complain(&format!("    {title:15}  (nothing is known)"));
+    }
+    for (at, fact) in facts.iter().enumerate() {
+        let title = if at == 0 { title } else { "" };
+        complain(&format!("    {title:15}  {}: {}", fact.aspect.words(), fact.value.escape_debug()));
+    }
+}
+
+/// Asks at a terminal; elsewhere nobody can agree. What stops the command stops the question too.
+pub async fn agrees(question: &str, stop: &CancellationToken) -> bool {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return false;
+    }
+    let _ = write!(std::io::stderr(), "{question} [y/N] ");
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    // A thread of its own: the runtime would wait for one of its own threads, and this one may never end.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = std::io::stdin().read_line(&mut line);
+        let _ = answer.send(line);
+    });
+    let line = tokio::select! {
+        () = stop.cancelled() => return false,
+        line = answered => line.unwrap_or_default(),
+    };
+    matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
+}

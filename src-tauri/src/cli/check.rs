@@ -1,0 +1,126 @@
+//! `check`: the report on a connection.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use understudy_core::check::{self, Report, Status};
+use understudy_core::directory::{self, Info};
+use understudy_core::error::Result;
+use understudy_core::home::Home;
+use understudy_core::vault::Vault;
+
+use super::agreement::{asking, let_run};
+use super::named::Named;
+use super::output::{one_line, say, say_json, tell_waking};
+use super::trial::try_sign_in;
+use crate::session_window::check_sandbox;
+
+pub async fn check(
+    home: &Home,
+    file: &Path,
+    user: Option<&str>,
+    json: bool,
+    run_commands: bool,
+) -> Result<ExitCode> {
+    let named = Named::find(home, file)?;
+    let vault = Vault::system();
+    let_run(&vault, &named, file, run_commands).await?;
+    if let Some(user) = user {
+        return try_sign_in(home, &vault, &named, user, json).await;
+    }
+    let typed = check::Typed::default();
+    let mut report = asking(&vault, &named, &CancellationToken::new(), async || {
+        let checked = Box::pin(check::check(Some(&named.id), &named.text, &vault, &typed));
+        directory::telling(Arc::new(tell_waking), checked).await
+    })
+    .await?;
+    check_sandbox(&mut report);
+    if json {
+        say_json(&report)?;
+    } else {
+        say_report(&report)?;
+    }
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn say_report(report: &Report) -> Result<()> {
+    let width = report.steps.iter().map(|step| step.title.chars().count()).max().unwrap_or(0);
+    for step in &report.steps {
+        let mark = match step.status {
+            Status::Ok => "ok  ",
+            Status::Warning => "warn",
+            Status::Failed => "FAIL",
+        };
+        let indent = format!("\n{:1$}", "", width + 8);
+        say(&format!("{mark}  {:width$}  {}", step.title, step.detail.replace('\n', &indent)))?;
+        if let Some(hint) = &step.hint {
+            say(&format!("{:1$}→ {hint}", "", width + 8))?;
+        }
+        for more in [&step.statement, &step.details].into_iter().flatten() {
+            say(&format!("{:1$}{more}", "", width + 10))?;
+        }
+    }
+    if let Some(info) = &report.info {
+        for row in &report.sample {
+            let cells: Vec<String> = info
+                .columns
+                .iter()
+                .zip(&row.cells)
+                .map(|(column, cell)| {
+                    format!("{}={}", column.name, printable(cell.as_deref().unwrap_or("NULL")))
+                })
+                .collect();
+            say(&format!("      {}", cells.join("  ")))?;
+        }
+        say_plan(info)?;
+    }
+    Ok(())
+}
+
+/// What serves the search, when there is something to do about it; and a role of just the rights needed.
+fn say_plan(info: &Info) -> Result<()> {
+    let cells: Vec<[String; 3]> = info
+        .services
+        .iter()
+        .map(|service| {
+            let note = service.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+            let index = service.index.as_deref().unwrap_or("no index");
+            [service.tier.words().into(), service.column.clone(), format!("{index}{note}")]
+        })
+        .collect();
+    let width = |at: usize| cells.iter().map(|cells| cells[at].chars().count()).max().unwrap_or(0);
+    let (tiers, columns) = (width(0), width(1));
+    if info.services.iter().any(|service| service.advice.is_some() || service.index.is_none()) {
+        say("\nSearch plan")?;
+        let mut said: Vec<&str> = Vec::new();
+        for (service, [tier, column, index]) in info.services.iter().zip(&cells) {
+            let mark = if service.index.is_some() { "ok  " } else { "--  " };
+            say(&format!("{mark}  {tier:tiers$}  {column:columns$}  {index}"))?;
+            // One index may serve several ways.
+            if let Some(advice) = service.advice.as_deref().filter(|advice| !said.contains(advice)) {
+                said.push(advice);
+                say(&format!("{:1$}→ {advice};", "", tiers + 8))?;
+            }
+        }
+    }
+    if !info.reader.is_empty() {
+        say("\nA role that can read just this")?;
+        for statement in &info.reader {
+            // Commands of psql end with their line.
+            let end = if statement.starts_with('\\') { "" } else { ";" };
+            say(&format!("      {statement}{end}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A cell on one line of a terminal: no control characters, not endless.
+fn printable(cell: &str) -> String {
+    let mut short: String = one_line(cell).chars().take(60).collect();
+    if short.len() < cell.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,87 @@
+//! `add` and `remove`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio_util::sync::CancellationToken;
+use understudy_core::connection::{Connection, Connections, DATABASE_PASSWORD, Origin};
+use understudy_core::error::{Code, Error, Result, SecretName};
+use understudy_core::home::Home;
+use understudy_core::secrets::way_in;
+use understudy_core::vault::{SecretState, Vault};
+
+use super::agreement::{agrees, ssh_words};
+use super::named::text_of;
+use super::output::{complain, say, short};
+
+pub async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
+    let connections = Connections::new(home.clone());
+    let (connection, was_there) =
+        if replace { connections.replace(file)? } else { (connections.add(file)?, false) };
+    let done = if was_there { "Updated" } else { "Added" };
+    if let Some((name, destination)) = way_in(&connection)
+        && let Err(error) = Vault::system().let_run_from_now_on(&name, &destination).await
+    {
+        complain(&format!(
+            "You will be asked before it runs anything, because your consent could not be stored: {}",
+            error.message
+        ));
+    }
+    say(&format!("{done} {} as `{}`.", connection.file.name, connection.id))?;
+    if let Some(command) = &connection.file.directory.password_command {
+        say(&format!("To get the database password, it runs this program as you: {}", command.join(" ")))?;
+    }
+    if let Some(ssh) = &connection.file.directory.ssh {
+        say(&format!("To reach the database, it logs in by SSH as you: {}", ssh_words(ssh)))?;
+    }
+    for name in connection.secrets() {
+        say(&format!("Store its secret: understudy secret set {} {name}", connection.id))?;
+    }
+    // Not every database wants one, and none is asked here.
+    if connection.may_need_password() {
+        let id = &connection.id;
+        say(&format!("If its database needs a password: understudy secret set {id} {DATABASE_PASSWORD}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks first, and says which secrets go with it.
+pub async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<ExitCode> {
+    let connections = Connections::new(home.clone());
+    let vault = Vault::system();
+    let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
+    // A file that cannot be read any more has secrets all the same, but nothing that names them.
+    let parsed = Connection::parse(id, &text, Origin::Own, None);
+    let mut stored = Vec::new();
+    for name in parsed.as_ref().map(Connection::secret_names).unwrap_or_default() {
+        let name = SecretName::new(id, name);
+        if vault.state(&name).await.is_ok_and(|state| state != SecretState::Missing) {
+            stored.push(name);
+        }
+    }
+    let names = stored.iter().map(|secret| secret.name.clone()).collect::<Vec<_>>().join(", ");
+    let goes = match (stored.is_empty(), keep_secrets) {
+        (true, _) => "None of its secrets is stored.".to_owned(),
+        (false, true) => format!("Its secrets stay in the keyring: {names}."),
+        (false, false) => format!("Its secrets are removed from the keyring too: {names}."),
+    };
+    complain(&format!("This removes the connection `{id}`. {goes}"));
+    if !yes && !agrees("Remove it?", &CancellationToken::new()).await {
+        return Err(Error::new(Code::Cancelled, "Nothing was removed.")
+            .hint("Answer y at a terminal, or repeat the command with --yes."));
+    }
+    let mut forgotten = if keep_secrets { Vec::new() } else { stored };
+    // That it may run a program goes with it.
+    forgotten.extend(parsed.as_ref().ok().and_then(way_in).map(|(name, _)| name));
+    // The file is the first to go, as that can be taken back.
+    let aside = connections.set_aside(id)?;
+    if !forgotten.is_empty()
+        && let Err(error) = vault.forget_all(&forgotten).await
+    {
+        aside.put_back()?;
+        return Err(error);
+    }
+    aside.remove()?;
+    say(&format!("Removed `{id}`."))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,81 @@
+//! The connection that a command names: a file, or one that was added.
+
+use std::path::Path;
+
+use understudy_core::connection::{Connection, Connections, DEMO, id_for, is_id, read_file};
+use understudy_core::destination::Destination;
+use understudy_core::error::{Code, Error, Result};
+use understudy_core::home::Home;
+use understudy_core::secrets::way_in;
+use understudy_files::regular_file;
+
+use super::output::short;
+
+/// What `check` was asked about.
+pub struct Named {
+    /// The name that its secrets are stored under.
+    pub id: String,
+    pub text: String,
+    /// The connection of that name, if one was added.
+    pub saved: Option<Connection>,
+    /// It is that connection, and not another file that is called the same.
+    pub is_added: bool,
+}
+
+impl Named {
+    pub fn find(home: &Home, file: &Path) -> Result<Self> {
+        let saved_as =
+            |id: &str| Connections::new(home.clone()).load().0.into_iter().find(|one| one.id == id);
+        // A folder may have a connection's name.
+        if file.exists() && !file.is_dir() {
+            let text = regular_file::read_text(file, regular_file::OF_SETTINGS)?;
+            let id = id_as_added(home, file, &text);
+            let saved = saved_as(&id);
+            let own = saved.as_ref().and_then(|saved| saved.path.as_ref()?.canonicalize().ok());
+            let is_added = own.is_some() && own == file.canonicalize().ok();
+            return Ok(Self { id, text, saved, is_added });
+        }
+        let id = file.to_string_lossy().into_owned();
+        let text = text_of(home, &id, &format!("`{}` is neither a file nor a connection.", short(&id)))?;
+        let saved = saved_as(&id);
+        Ok(Self { id, text, saved, is_added: true })
+    }
+
+    /// The saved connection runs the same, and for the same place. Whether the operator let it run there is another
+    /// question: the file may have changed since.
+    pub fn is_saved_way_in(&self, destination: &Destination) -> bool {
+        let saved = self.saved.as_ref().and_then(way_in);
+        saved.is_some_and(|(_, saved)| saved == *destination)
+    }
+}
+
+/// The name that `add` would give a file, which is the one that its secrets are stored under.
+fn id_as_added(home: &Home, file: &Path, text: &str) -> String {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    if is_id(&stem) && stem != DEMO {
+        return stem;
+    }
+    let name = read_file(&stem, text).map_or(stem, |file| file.name);
+    // A file's content does not choose whose stored secrets it gets.
+    let connections = Connections::new(home.clone());
+    id_for(&name, |id| id == DEMO || connections.draft(id).is_ok())
+}
+
+/// The file of a connection that was added; `unknown` is said when there is none.
+pub fn text_of(home: &Home, id: &str, unknown: &str) -> Result<String> {
+    let connections = Connections::new(home.clone());
+    match connections.draft(id) {
+        Ok(draft) => Ok(draft.text),
+        Err(error) if error.code == Code::ConnectionUnknown => {
+            let (usable, faulty) = connections.load();
+            let mut names: Vec<String> = usable.into_iter().map(|one| one.id).collect();
+            names.extend(faulty.into_iter().map(|one| one.id).filter(|id| !id.is_empty()));
+            Err(Error::new(Code::ConnectionUnknown, unknown).hint(if names.is_empty() {
+                "There are no connections yet. Add one: understudy add FILE".to_owned()
+            } else {
+                format!("Connections: {}. Add another: understudy add FILE", names.join(", "))
+            }))
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,112 @@
+//! `secret`: stores, forgets and lists what the keyring has for a connection.
+
+use std::io::{IsTerminal, Read};
+use std::process::ExitCode;
+
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+use understudy_core::connection::{Connection, DEMO, Origin};
+use understudy_core::destination::Destination;
+use understudy_core::error::{Code, Error, Result, SecretName};
+use understudy_core::home::Home;
+use understudy_core::vault::{self, Keep, LONGEST, SecretState, Vault};
+
+use super::Secret;
+use super::named::text_of;
+use super::output::{say, short};
+
+pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
+    let vault = Vault::system();
+    let connection_of = |id: &str| -> Result<Connection> {
+        if id == DEMO {
+            return Err(Error::new(Code::ConnectionUnknown, "The demo makes its own secret at each start."));
+        }
+        let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
+        Connection::parse(id, &text, Origin::Own, None)
+    };
+    match secret {
+        Secret::Set { connection, name } => {
+            let file = connection_of(&connection)?;
+            has_use_for(&file, &name)?;
+            let value = read_secret(&format!("{name} of {connection}: "))?;
+            let destination = Destination::of(&file, &name);
+            let wanted = SecretName::new(&connection, &name);
+            vault.store(&wanted, value, Keep::Stored, &destination).await?;
+            say(&format!("Stored {name} of {connection} in the keyring."))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Secret::Forget { connection, name } => {
+            let was_there = vault.forget(&SecretName::new(&connection, &name)).await?;
+            say(&if was_there {
+                format!("Forgot {name} of {connection}.")
+            } else {
+                format!("The keyring has no {} of {}.", short(&name), short(&connection))
+            })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Secret::List { connection, name } => {
+            let names = match &name {
+                Some(name) => vec![name.clone()],
+                None => connection_of(&connection)?.secret_names(),
+            };
+            if names.is_empty() {
+                say(&format!("{connection} needs no secrets."))?;
+            }
+            let mut missing = false;
+            for name in names {
+                let state = vault.state(&SecretName::new(&connection, &name)).await?;
+                if state == SecretState::Missing {
+                    missing = true;
+                    // Nobody stores what is a slip of the pen.
+                    has_use_for(&connection_of(&connection)?, &name)?;
+                }
+                say(&format!(
+                    "{name}: {}",
+                    if state == SecretState::Missing { "missing" } else { "stored" }
+                ))?;
+            }
+            Ok(if name.is_some() && missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+    }
+}
+
+fn has_use_for(connection: &Connection, name: &str) -> Result<()> {
+    let known = connection.secret_names();
+    if known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let id = &connection.id;
+    Err(Error::new(Code::SecretMissing, format!("`{id}` uses no secret `{}`.", short(name))).hint(
+        if known.is_empty() {
+            "It uses no secrets.".to_owned()
+        } else {
+            format!("It uses: {}", known.join(", "))
+        },
+    ))
+}
+
+/// What PowerShell pipes may begin with it, and so may a file of Notepad's. No secret does.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Asks without echo at a terminal; otherwise takes all of standard input but for the line's end, as a key has lines.
+fn read_secret(prompt: &str) -> Result<SecretString> {
+    let failed = |cause: std::io::Error| {
+        Error::new(Code::FileFailed, format!("Could not read the secret: {cause}"))
+            .hint("Check the file or program that it comes from.")
+    };
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password(prompt).map(SecretString::from).map_err(failed);
+    }
+    // What is longer is refused, however much longer it is.
+    let most = LONGEST + BYTE_ORDER_MARK.len() + "\r\n".len() + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most));
+    std::io::stdin().take(most as u64).read_to_end(&mut bytes).map_err(failed)?;
+    let end = bytes.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    let value = bytes[..end].strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes[..end]);
+    vault::fits(value.len())?;
+    let text = std::str::from_utf8(value).map_err(|_| {
+        Error::new(Code::FileFailed, "The secret is not UTF-8 text.")
+            .hint("Check that this is the right file. Convert a binary key to PEM or Base64 first.")
+    })?;
+    Ok(SecretString::from(text))
+}

@@ -1,0 +1,80 @@
+//! What goes between the core and the windows by itself: the core's notices become events of the windows, and what the
+//! operator wants in a session's window reaches the core.
+
+use std::sync::Arc;
+
+use tauri::{AppHandle, Emitter, Manager};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::mpsc::UnboundedReceiver;
+use understudy_core::clock::Clock;
+use understudy_core::console::Console;
+use understudy_core::notice::{self, Notice, Toast};
+
+use crate::leaving::{come_back, raise};
+use crate::session_window::{BarAction, SessionWindows, Wish, bar_label};
+use crate::{CONSOLE, notification};
+
+/// Passes what the core tells on to the windows, as events.
+pub async fn pass_on(app: AppHandle, mut notices: Receiver<Notice>) {
+    let now = || app.state::<Arc<Console>>().as_it_stands();
+    while let Some(heard) = notice::hear(&mut notices, now).await {
+        for told in heard {
+            if let Err(error) = pass(&app, told) {
+                tracing::debug!("an event found no window: {error}");
+            }
+        }
+    }
+}
+
+fn pass(app: &AppHandle, told: Notice) -> tauri::Result<()> {
+    match told {
+        Notice::Sessions(sessions) => {
+            for session in &sessions {
+                let _ = app.emit_to(bar_label(&session.id), "bar_changed", ());
+            }
+            come_back(app, &sessions);
+            app.emit_to(CONSOLE, "sessions", sessions)
+        }
+        Notice::SessionEndsSoon(session) => {
+            let now = Clock::wall().now_ms();
+            notification::ends_soon(app, &session, now);
+            let _ = app.emit_to(bar_label(&session.id), "session_ends_soon", &session);
+            app.emit_to(CONSOLE, "session_ends_soon", session)
+        }
+        Notice::SessionEnded(ended) => app.emit_to(CONSOLE, "session_ended", ended),
+        Notice::Toast(toast) => app.emit_to(CONSOLE, "toast", toast),
+        Notice::Connections(list) => app.emit_to(CONSOLE, "connections", list),
+        Notice::DirectoryWaking(waking) => app.emit_to(CONSOLE, "directory_waking", waking),
+        Notice::DirectoryChanged(connection) => app.emit_to(CONSOLE, "directory_changed", connection),
+    }
+}
+
+/// Does what the operator wants in a session's window.
+pub async fn fulfil(app: AppHandle, console: Arc<Console>, mut wishes: UnboundedReceiver<Wish>) {
+    while let Some(wish) = wishes.recv().await {
+        let (app, console) = (app.clone(), Arc::clone(&console));
+        // Ending waits for the application's sign-out; the next wish does not wait for that.
+        tokio::spawn(async move {
+            match wish {
+                Wish::Retry(session) => {
+                    let _ = console.retry_session(&session);
+                }
+                Wish::Extend(session) => {
+                    if let Err(error) = console.extend_session(&session).await {
+                        let _ = app.emit_to(CONSOLE, "toast", Toast::bad(&error));
+                    }
+                }
+                Wish::Renew(session) => {
+                    if let Some(window) = app.get_webview_window(CONSOLE) {
+                        raise(&window);
+                    }
+                    let _ = app.emit_to(CONSOLE, "renew_secret", session);
+                }
+                Wish::Reload(session) => {
+                    let _ = app.state::<Arc<SessionWindows>>().act(&session, BarAction::Reload).await;
+                }
+                Wish::End(session, cause) => console.end_session(&session, cause).await,
+            }
+        });
+    }
+}
