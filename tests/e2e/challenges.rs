@@ -24,7 +24,7 @@ async fn a_challenge_is_a_refusal_at_once() -> Result<()> {
             .filter_map(|event| if let Event::Refused { status, .. } = event { Some(status) } else { None })
             .collect();
         ensure!(refused.last() == Some(&Some(401)) && refused.len() == index + 1, "{what}: {refused:?}");
-        // Nothing lies over the desk: Retry has the keyboard.
+        // Nothing lies over the launch page: Retry has the keyboard.
         site.set(|behaviour| behaviour.challenges.clear());
         let window_ = site.stage.desktop.wait_for_window(window).await?;
         console.press_until(&window_, &["Return"], &["active"]).await?;

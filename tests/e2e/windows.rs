@@ -167,7 +167,7 @@ async fn the_console_is_made_larger_by_key_and_stays_so() -> Result<()> {
     console.ui.quit().await
 }
 
-/// A page with more colours than a desk has.
+/// A page with more colours than a launch page has.
 const COLOURFUL: &str = "<!doctype html><title>Shop</title><body style='margin: 0; height: 100vh; \
     background: conic-gradient(red, yellow, lime, aqua, blue, magenta, red)'><h1>Signed in</h1>";
 
@@ -200,13 +200,13 @@ async fn the_inspector_opens_on_the_page_and_never_on_what_is_there_before_it() 
     console.become_user("7", "looks into it").await?;
     console.wait_for_phases(&["active"]).await?;
     site.received("GET /", 1).await?;
-    // The desk that held the sign-in is still there.
+    // The launch page that held the sign-in is still there.
     let window = desktop.wait_for_window("development — Understudy").await?;
     desktop.press(&window, &["F12", "ctrl+shift+i"]).await?;
     site.release();
     site.told(1).await?;
     // An inspector has a web process of its own.
-    assert_eq!(console.page_processes()?.len(), 1, "the desk was looked into");
+    assert_eq!(console.page_processes()?.len(), 1, "the launch page was looked into");
     until("the inspector", async || {
         desktop.press(&window, &["F12"]).await?;
         Ok((console.page_processes()?.len() > 1).then_some(()))

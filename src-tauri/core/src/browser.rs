@@ -1,6 +1,6 @@
 //! What the core asks of a session's window. The desktop implements it; tests have a fake of their own.
 //!
-//! The window shows one of two things: a *desk*, a page of Understudy's that has the application's
+//! The window shows one of two things: a *launch page*, a page of Understudy's that has the application's
 //! origin and sends requests when told to, or the application itself.
 
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::template::Expression;
 #[derive(Clone)]
 pub struct PlannedRequest {
     pub method: Method,
-    /// Of the desk's origin.
+    /// Of the launch page's origin.
     pub url: Url,
     /// Values may hold secrets.
     pub headers: Vec<(String, SecretString)>,
@@ -158,7 +158,7 @@ impl Refusal {
 /// What a window is opened with.
 #[derive(Debug, Clone, Copy)]
 pub struct Opening<'a> {
-    /// The desk's.
+    /// The launch page's.
     pub origin: &'a Origin,
     /// Nothing in the window ever reaches a path of the origin that begins with one of these.
     pub block: &'a [String],
@@ -178,18 +178,18 @@ pub struct Gateway {
 /// Session windows.
 #[async_trait]
 pub trait Browser: Send + Sync {
-    /// Opens a window for `session` with nothing in it but a desk; no request is made. Returns when the desk can
+    /// Opens a window for `session` with nothing in it but a launch page; no request is made. Returns when that can
     /// send.
     async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()>;
 
-    /// Puts a desk of `origin` where the application's page was, with the session's cookies at hand.
+    /// Puts a launch page of `origin` where the application's page was, with the session's cookies at hand.
     /// Returns when it can send.
-    async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()>;
+    async fn leave_for_launch_page(&self, session: &str, origin: &Origin) -> Result<()>;
 
-    /// Sends a request from the desk.
+    /// Sends a request from the launch page.
     async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered>;
 
-    /// Puts cookies into the session's jar; they are there when it returns.
+    /// Puts cookies into the session's window; they are there when it returns.
     async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()>;
 
     /// Has the window answer a gateway's challenge so, from then on.
@@ -198,7 +198,7 @@ pub trait Browser: Send + Sync {
     /// The cookies that the session would send to `url`, as they are now.
     async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>>;
 
-    /// Fills the storage of the desk's origin.
+    /// Fills the storage of the launch page's origin.
     async fn store(&self, session: &str, stored: &Stored) -> Result<()>;
 
     /// Opens a link that counts once, and goes on when a page of `origin` has come of it; the link is left
@@ -211,13 +211,13 @@ pub trait Browser: Send + Sync {
         limit: Duration,
     ) -> Result<Url, Unanswered>;
 
-    /// Shows on the desk what went wrong, with Retry and Close.
+    /// Shows on the launch page what went wrong, with Retry and Close.
     async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()>;
 
-    /// Shows on the desk that it tries again.
+    /// Shows on the launch page that it tries again.
     async fn retrying(&self, session: &str) -> Result<()>;
 
-    /// Replaces the desk by the application; the desk is left nowhere in history.
+    /// Replaces the launch page by the application; the launch page is left nowhere in history.
     async fn show(&self, session: &str, url: &Url) -> Result<()>;
 
     /// Brings the window to the front.

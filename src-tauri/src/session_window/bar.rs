@@ -63,7 +63,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
         let _ = with_page(&open.session, |page| page.view.load_url(&url));
         return;
     }
-    // On the desk there is nothing to go back from, and nothing of it may be looked into.
+    // On the launch page there is nothing to go back from, and nothing of it may be looked into.
     if !matches!(*open.stage.lock(), Stage::Application { is_there: true }) {
         return;
     }

@@ -16,18 +16,18 @@ use understudy_core::session::SessionView;
 use url::{Origin, Url};
 
 use super::blocked::Blocked;
-use super::desk::{self, Desk};
+use super::launch_page::{self, LaunchPage};
 use super::stage::{Open, Ready, Stage};
 use super::window::{PageView, build, place, proxy_config, take_page, with_page};
 use super::{SessionWindows, failed, gone, platform};
 
-/// A desk is a local page: if it has not loaded within this time, it never will.
-const DESK_LIMIT: Duration = Duration::from_secs(20);
+/// A launch page is a local page: if it has not loaded within this time, it never will.
+const LAUNCH_PAGE_LIMIT: Duration = Duration::from_secs(20);
 
-/// A page that has not made room for a desk within this time loses its process.
+/// A page that has not made room for a launch page within this time loses its process.
 const PAGE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Nothing is ever sent there (RFC 6761, 6.4): its cookie tells whether the session's jar is still the same.
+/// Nothing is ever sent there (RFC 6761, 6.4): its cookie tells whether the session's cookies are still there.
 pub(super) const MARKED_HOST: &str = "understudy.invalid";
 
 #[async_trait]
@@ -35,10 +35,10 @@ impl Browser for SessionWindows {
     async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()> {
         let Opening { origin, block, proxy } = *opening;
         let title = format!("Signing in as {}", session.user.best());
-        let desk = Desk::new(origin, &title, &place(session));
+        let launch_page = LaunchPage::new(origin, &title, &place(session));
         let open = Arc::new(Open {
             session: session.id.clone(),
-            stage: Mutex::new(Stage::Desk { desk: desk.clone(), said: String::new() }),
+            stage: Mutex::new(Stage::LaunchPage { launch_page: launch_page.clone(), said: String::new() }),
             ready: watch::Sender::new(Ready::NotYet),
             falls: AtomicU32::new(0),
             next_answer: AtomicU64::new(1),
@@ -52,9 +52,9 @@ impl Browser for SessionWindows {
         self.open.lock().insert(session.id.clone(), Arc::clone(&open));
         let (app, session, id, opened) =
             (self.app.clone(), session.clone(), session.id.clone(), Arc::clone(&open));
-        self.on_main(move || build(&app, &session, &opened, &desk)).await??;
+        self.on_main(move || build(&app, &session, &opened, &launch_page)).await??;
         self.keep_mark(&id).await?;
-        wait_for_desk(&open).await?;
+        wait_for_launch_page(&open).await?;
         if open.blocked.paths.is_empty() {
             return Ok(());
         }
@@ -65,9 +65,9 @@ impl Browser for SessionWindows {
         is_done.await.map_err(|_| gone())?.map_err(failed)
     }
 
-    async fn leave_for_desk(&self, session: &str, origin: &Origin) -> Result<()> {
+    async fn leave_for_launch_page(&self, session: &str, origin: &Origin) -> Result<()> {
         let open = self.find(session)?;
-        let desk = Desk::new(origin, "One moment…", "This page opens or closes automatically.");
+        let launch_page = LaunchPage::new(origin, "One moment…", "This page opens or closes automatically.");
         open.answers.lock().clear();
         let is_page = !open.is_ours();
         if is_page && origin.ascii_serialization().starts_with("http://") {
@@ -75,17 +75,17 @@ impl Browser for SessionWindows {
             // that no sign-out by http would leave (WebKitGTK 2.50).
             self.on_page(session, |page| platform::end_process(&page.view)).await?;
         }
-        self.put_desk(&open, &desk).await?;
-        if !is_desk_ready(&open, PAGE_LIMIT).await? {
+        self.put_launch_page(&open, &launch_page).await?;
+        if !is_launch_page_ready(&open, PAGE_LIMIT).await? {
             // The page's thread is busy, stopped, or waits in a dialog of its own: nothing loads in its process.
             // The cookies are not in there.
             self.on_page(session, |page| platform::end_process(&page.view)).await?;
-            self.put_desk(&open, &desk.again("")).await?;
-            wait_for_desk(&open).await?;
+            self.put_launch_page(&open, &launch_page.again("")).await?;
+            wait_for_launch_page(&open).await?;
         }
         if *open.ready.borrow() == Ready::Covered {
-            self.put_desk(&open, &desk.again("")).await?;
-            wait_for_desk(&open).await?;
+            self.put_launch_page(&open, &launch_page.again("")).await?;
+            wait_for_launch_page(&open).await?;
         }
         if self.has_mark(session).await? {
             return Ok(());
@@ -98,12 +98,12 @@ impl Browser for SessionWindows {
 
     async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
         let open = self.find(session).map_err(|_| Unanswered::Closed)?;
-        wait_for_desk(&open).await.map_err(|_| Unanswered::Closed)?;
+        wait_for_launch_page(&open).await.map_err(|_| Unanswered::Closed)?;
         let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
         open.answers.lock().insert(id, answered);
-        self.run(session, desk::send(id, request)).await.map_err(|_| Unanswered::Closed)?;
-        // The desk keeps the time; this only guards against a desk that is no more.
+        self.run(session, launch_page::send(id, request)).await.map_err(|_| Unanswered::Closed)?;
+        // The launch page keeps the time; this only guards against a launch page that is no more.
         match tokio::time::timeout(request.timeout + Duration::from_secs(5), answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Unanswered::Closed),
@@ -133,12 +133,12 @@ impl Browser for SessionWindows {
 
     async fn store(&self, session: &str, stored: &Stored) -> Result<()> {
         let open = self.find(session)?;
-        wait_for_desk(&open).await?;
+        wait_for_launch_page(&open).await?;
         let id = open.next_answer.fetch_add(1, Ordering::Relaxed);
         let (answered, answer) = oneshot::channel();
         open.answers.lock().insert(id, answered);
-        self.run(session, desk::store(id, stored)).await?;
-        match tokio::time::timeout(DESK_LIMIT, answer).await {
+        self.run(session, launch_page::store(id, stored)).await?;
+        match tokio::time::timeout(LAUNCH_PAGE_LIMIT, answer).await {
             Ok(Ok(Ok(_))) => Ok(()),
             Ok(Ok(Err(Unanswered::Failed(words)))) => {
                 Err(failed(format!("its storage refused the entries ({words})")))
@@ -155,10 +155,10 @@ impl Browser for SessionWindows {
         limit: Duration,
     ) -> Result<Url, Unanswered> {
         let open = self.find(session).map_err(|_| Unanswered::Closed)?;
-        wait_for_desk(&open).await.map_err(|_| Unanswered::Closed)?;
+        wait_for_launch_page(&open).await.map_err(|_| Unanswered::Closed)?;
         let (arrived, arrival) = oneshot::channel();
         *open.stage.lock() = Stage::Link { origin: origin.clone(), arrived: Some(arrived) };
-        self.run(session, desk::go(link.as_str())).await.map_err(|_| Unanswered::Closed)?;
+        self.run(session, launch_page::go(link.as_str())).await.map_err(|_| Unanswered::Closed)?;
         let outcome = match tokio::time::timeout(limit, arrival).await {
             Ok(Ok(url)) => Ok(url),
             Ok(Err(_)) => Err(Unanswered::Closed),
@@ -176,16 +176,16 @@ impl Browser for SessionWindows {
                 })
                 .await;
         } else {
-            // Where it went wrong is said on a desk.
-            self.leave_for_desk(session, origin).await.map_err(|_| Unanswered::Closed)?;
+            // Where it went wrong is said on a launch page.
+            self.leave_for_launch_page(session, origin).await.map_err(|_| Unanswered::Closed)?;
         }
         outcome
     }
 
     async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()> {
-        let (open, script) = (self.find(session)?, desk::refuse(refusal));
+        let (open, script) = (self.find(session)?, launch_page::refuse(refusal));
         open.note(&script);
-        wait_for_desk(&open).await?;
+        wait_for_launch_page(&open).await?;
         // Retry has the focus in the page; the page has it in the window, whatever had it before.
         self.on_page(session, move |page| {
             page.view.evaluate_script(&script).and_then(|()| page.view.focus()).map_err(failed)
@@ -196,16 +196,16 @@ impl Browser for SessionWindows {
     async fn retrying(&self, session: &str) -> Result<()> {
         let open = self.find(session)?;
         open.note("");
-        wait_for_desk(&open).await?;
+        wait_for_launch_page(&open).await?;
         self.keep_mark(session).await?;
-        self.run(session, desk::BUSY.into()).await
+        self.run(session, launch_page::BUSY.into()).await
     }
 
     async fn show(&self, session: &str, url: &Url) -> Result<()> {
         let open = self.find(session)?;
-        wait_for_desk(&open).await?;
+        wait_for_launch_page(&open).await?;
         *open.stage.lock() = Stage::Application { is_there: false };
-        let script = desk::go(url.as_str());
+        let script = launch_page::go(url.as_str());
         self.on_page(session, move |page| {
             page.view.evaluate_script(&script).map_err(failed)?;
             page.view.focus().map_err(failed)
@@ -225,7 +225,7 @@ impl Browser for SessionWindows {
 
     async fn close(&self, session: &str) {
         if let Some(open) = self.open.lock().remove(session) {
-            // Wakes everything that waits for the desk or an answer.
+            // Wakes everything that waits for the launch page or an answer.
             open.ready.send_replace(Ready::Closed);
             *open.stage.lock() = Stage::Application { is_there: false };
             open.answers.lock().clear();
@@ -249,21 +249,21 @@ impl Browser for SessionWindows {
 }
 
 impl SessionWindows {
-    /// Has a desk take the page's place. What the page began ends with it.
-    async fn put_desk(&self, open: &Arc<Open>, desk: &Desk) -> Result<()> {
-        open.put(desk.clone());
-        let desk = desk.clone();
+    /// Has a launch page take the page's place. What the page began ends with it.
+    async fn put_launch_page(&self, open: &Arc<Open>, launch_page: &LaunchPage) -> Result<()> {
+        open.put(launch_page.clone());
+        let launch_page = launch_page.clone();
         self.on_page(&open.session, move |page| {
             platform::set_inspectable(&page.view, false);
             platform::close_dialogs(&page.window);
             // Each has one of the six connections to its host, and outlives the page.
             page.downloads.break_off();
-            platform::load_desk(&page.view, &desk, None)
+            platform::load_launch_page(&page.view, &launch_page, None)
         })
         .await?
     }
 
-    /// Puts a cookie into the session's jar that is there as long as the others are.
+    /// Puts a cookie into the session's window that is there as long as the others are.
     async fn keep_mark(&self, session: &str) -> Result<()> {
         if !platform::LOSES_COOKIES {
             return Ok(());
@@ -300,8 +300,8 @@ impl SessionWindows {
     }
 }
 
-/// Is the desk ready within this time?
-async fn is_desk_ready(open: &Open, limit: Duration) -> Result<bool> {
+/// Is the launch page ready within this time?
+async fn is_launch_page_ready(open: &Open, limit: Duration) -> Result<bool> {
     let mut ready = open.ready.subscribe();
     match tokio::time::timeout(limit, ready.wait_for(|ready| *ready != Ready::NotYet)).await {
         Err(_) => Ok(false),
@@ -315,8 +315,8 @@ async fn is_desk_ready(open: &Open, limit: Duration) -> Result<bool> {
     }
 }
 
-async fn wait_for_desk(open: &Open) -> Result<()> {
-    if is_desk_ready(open, DESK_LIMIT).await? {
+async fn wait_for_launch_page(open: &Open) -> Result<()> {
+    if is_launch_page_ready(open, LAUNCH_PAGE_LIMIT).await? {
         return Ok(());
     }
     Err(Error::new(Code::WindowFailed, "The session window did not finish loading.")

@@ -39,7 +39,7 @@ impl Downloads {
         }
     }
 
-    /// Where a file goes that the page in the window hands out; a desk hands out none.
+    /// Where a file goes that the page in the window hands out; a launch page hands out none.
     pub fn asked(&self, open: &Open, url: &str, suggested: &Path) -> Option<PathBuf> {
         let is_of_page = open.stage.lock().is_of_application();
         if is_of_page && !self.is_over.get() { self.begun(url, suggested) } else { None }

@@ -14,10 +14,10 @@ use understudy_core::error::Result;
 use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{Rect, WebView, WebViewBuilder, WebViewExtMacOS};
 
-use super::desk::Desk;
 use super::downloads::Downloads;
-use super::jar::of_session;
-pub use super::jar::{close_dialogs, cookies, end_process, missing_sandbox, set_cookies};
+use super::launch_page::LaunchPage;
+use super::macos_and_windows::of_session;
+pub use super::macos_and_windows::{close_dialogs, cookies, end_process, missing_sandbox, set_cookies};
 use super::stage::Open;
 use super::window::Heard;
 use super::{BAR_HEIGHT, Blocked, Done};
@@ -53,12 +53,12 @@ pub fn fit(window: &WebviewWindow, page: &WebView) {
     let _ = page.set_bounds(below_bar(window));
 }
 
-pub fn load_desk(page: &WebView, desk: &Desk, _of: Option<&str>) -> Result<()> {
-    let base = NSURL::URLWithString(&NSString::from_str(&desk.base));
+pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&str>) -> Result<()> {
+    let base = NSURL::URLWithString(&NSString::from_str(&launch_page.base));
     // SAFETY: called on the main thread with a live web view and valid strings.
     #[allow(unsafe_code, reason = "loadHTMLString:baseURL: has no safe wrapper with a base")]
     unsafe {
-        page.webview().loadHTMLString_baseURL(&NSString::from_str(&desk.html), base.as_deref());
+        page.webview().loadHTMLString_baseURL(&NSString::from_str(&launch_page.html), base.as_deref());
     }
     Ok(())
 }

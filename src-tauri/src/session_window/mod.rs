@@ -7,10 +7,10 @@
 mod bar;
 mod blocked;
 mod browser;
-mod desk;
 mod downloads;
+mod launch_page;
 #[cfg(not(target_os = "linux"))]
-mod jar;
+mod macos_and_windows;
 #[cfg(target_os = "linux")]
 #[path = "linux/mod.rs"]
 mod platform;

@@ -12,27 +12,27 @@ use wry::ProxyConfig;
 
 use super::Wish;
 use super::blocked::Blocked;
-use super::desk::{self, Desk, LaunchFault, LaunchReport};
+use super::launch_page::{self, LaunchFault, LaunchPage, LaunchReport};
 
 /// What stands in the page's place.
 pub(super) enum Stage {
-    Desk {
-        desk: Desk,
+    LaunchPage {
+        launch_page: LaunchPage,
         /// The script of what it was last told to say; empty: that it is at work.
         said: String,
     },
     /// A one-time link, on its way to a page of this origin.
     Link { origin: Origin, arrived: Option<oneshot::Sender<Url>> },
     Application {
-        /// Its first page has come; until then the desk is still there.
+        /// Its first page has come; until then the launch page is still there.
         is_there: bool,
     },
-    /// A desk that says what became of the page.
+    /// A launch page that says what became of the page.
     Fault {
-        desk: Desk,
+        launch_page: LaunchPage,
         /// Where the page was, if it can be loaded again.
         url: Option<String>,
-        /// It is being loaded; the desk stands, and is heard, until it has come.
+        /// It is being loaded; the launch page stands, and is heard, until it has come.
         is_reloading: bool,
     },
 }
@@ -40,7 +40,7 @@ pub(super) enum Stage {
 impl Stage {
     /// Does a page of Understudy's stand there, and nothing on its way to take its place?
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::Desk { .. } | Self::Fault { is_reloading: false, .. })
+        matches!(self, Self::LaunchPage { .. } | Self::Fault { is_reloading: false, .. })
     }
 
     /// Is what comes now the application's?
@@ -49,7 +49,7 @@ impl Stage {
     }
 }
 
-/// Whether the desk that stands there can be told anything.
+/// Whether the launch page that stands there can be told anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ready {
     NotYet,
@@ -62,7 +62,7 @@ pub(super) enum Ready {
     Closed,
 }
 
-/// A desk whose web process ends this often before it is ready is given up.
+/// A launch page whose web process ends this often before it is ready is given up.
 const MOST_FALLS: u32 = 3;
 
 /// One session's window, as far as any thread may know it.
@@ -70,7 +70,7 @@ pub(super) struct Open {
     pub session: String,
     pub stage: Mutex<Stage>,
     pub ready: watch::Sender<Ready>,
-    /// How often the web process has ended since a desk was ready.
+    /// How often the web process has ended since a launch page was ready.
     pub falls: AtomicU32,
     pub next_answer: AtomicU64,
     pub answers: Mutex<HashMap<u64, oneshot::Sender<Result<Answer, Unanswered>>>>,
@@ -88,29 +88,29 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Has a desk take the page's place, as soon as the window has loaded it.
-    pub fn put(&self, desk: Desk) {
+    /// Has a launch page take the page's place, as soon as the window has loaded it.
+    pub fn put(&self, launch_page: LaunchPage) {
         self.ready.send_replace(Ready::NotYet);
-        *self.stage.lock() = Stage::Desk { desk, said: String::new() };
+        *self.stage.lock() = Stage::LaunchPage { launch_page, said: String::new() };
     }
 
     pub fn is_ours(&self) -> bool {
         self.stage.lock().is_ours()
     }
 
-    /// Notes what the desk is told to say, for a web process that ends after that.
+    /// Notes what the launch page is told to say, for a web process that ends after that.
     pub fn note(&self, script: &str) {
-        if let Stage::Desk { said, .. } = &mut *self.stage.lock() {
+        if let Stage::LaunchPage { said, .. } = &mut *self.stage.lock() {
             script.clone_into(said);
         }
     }
 
-    /// The page's web process has ended. The desk to load in its place, and whether it stands for a page.
-    pub fn ended(&self, url: String) -> Option<(Desk, Option<String>)> {
+    /// The page's web process has ended. The launch page to load in its place, and whether it stands for a page.
+    pub fn ended(&self, url: String) -> Option<(LaunchPage, Option<String>)> {
         let mut stage = self.stage.lock();
         match &mut *stage {
-            Stage::Desk { desk, said } => {
-                *desk = desk.again(said);
+            Stage::LaunchPage { launch_page, said } => {
+                *launch_page = launch_page.again(said);
                 for (_, waiting) in self.answers.lock().drain() {
                     let _ = waiting.send(Err(Unanswered::Broken));
                 }
@@ -119,21 +119,21 @@ impl Open {
                     return None;
                 }
                 self.ready.send_replace(Ready::NotYet);
-                Some((desk.clone(), None))
+                Some((launch_page.clone(), None))
             }
-            // Whoever waits for it hears of it, and puts a desk there.
+            // Whoever waits for it hears of it, and puts a launch page there.
             Stage::Link { arrived, .. } => {
                 *arrived = None;
                 None
             }
             Stage::Application { .. } => {
                 drop(stage);
-                Some(self.put_fault(&desk::PAGE_ENDED, url))
+                Some(self.put_fault(&launch_page::PAGE_ENDED, url))
             }
             Stage::Fault { url, .. } => {
                 let url = url.clone().unwrap_or_default();
                 drop(stage);
-                Some(self.put_fault(&desk::PAGE_ENDED, url))
+                Some(self.put_fault(&launch_page::PAGE_ENDED, url))
             }
         }
     }
@@ -159,11 +159,12 @@ impl Open {
     }
 
     /// Has a page of ours stand where the application's was, at `url`.
-    pub fn put_fault(&self, fault: &LaunchFault, url: String) -> (Desk, Option<String>) {
-        let desk = Desk::of_fault(&self.blocked.origin, fault);
+    pub fn put_fault(&self, fault: &LaunchFault, url: String) -> (LaunchPage, Option<String>) {
+        let launch_page = LaunchPage::of_fault(&self.blocked.origin, fault);
         let again = fault.retry.is_some().then(|| url.clone());
-        *self.stage.lock() = Stage::Fault { desk: desk.clone(), url: again, is_reloading: false };
-        (desk, Some(url))
+        *self.stage.lock() =
+            Stage::Fault { launch_page: launch_page.clone(), url: again, is_reloading: false };
+        (launch_page, Some(url))
     }
 }
 
@@ -178,7 +179,7 @@ pub(super) fn arrived(open: &Open, url: &str) {
     }
 }
 
-/// Hears what a desk reports, and lets pages go to the web only.
+/// Hears what a launch page reports, and lets pages go to the web only.
 pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
     if open.blocked.holds(url) {
         return false;
@@ -186,8 +187,8 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
     let mut stage = open.stage.lock();
     match &mut *stage {
         Stage::Application { .. } | Stage::Link { .. } => is_of_page(url),
-        Stage::Fault { desk, is_reloading, .. } => {
-            match desk::report(url, &desk.nonce) {
+        Stage::Fault { launch_page, is_reloading, .. } => {
+            match launch_page::report(url, &launch_page.nonce) {
                 Some(LaunchReport::Retry) => {
                     let _ = open.wishes.send(Wish::Reload(open.session.clone()));
                 }
@@ -195,12 +196,12 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
                     let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
                 }
                 Some(_) => {}
-                None => return url.starts_with(&desk.base) || *is_reloading && is_of_page(url),
+                None => return url.starts_with(&launch_page.base) || *is_reloading && is_of_page(url),
             }
             false
         }
-        Stage::Desk { desk, .. } => {
-            match desk::report(url, &desk.nonce) {
+        Stage::LaunchPage { launch_page, .. } => {
+            match launch_page::report(url, &launch_page.nonce) {
                 Some(LaunchReport::Ready) => {
                     open.falls.store(0, Ordering::Relaxed);
                     open.ready.send_replace(Ready::Yes);
@@ -222,8 +223,8 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
                 Some(LaunchReport::Close) => {
                     let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
                 }
-                // The desk itself comes as a load of its base; a page that is being left goes nowhere any more.
-                None => return url.starts_with(&desk.base),
+                // The launch page itself comes as a load of its base; a page that is being left goes nowhere any more.
+                None => return url.starts_with(&launch_page.base),
             }
             false
         }
@@ -247,9 +248,9 @@ mod tests {
         Url::parse("https://app.example/").expect("a URL").origin()
     }
 
-    fn at_desk() -> (Stage, Desk) {
-        let desk = Desk::new(&origin(), "title", "subtitle");
-        (Stage::Desk { desk: desk.clone(), said: String::new() }, desk)
+    fn at_launch_page() -> (Stage, LaunchPage) {
+        let launch_page = LaunchPage::new(&origin(), "title", "subtitle");
+        (Stage::LaunchPage { launch_page: launch_page.clone(), said: String::new() }, launch_page)
     }
 
     fn open(stage: Stage) -> (Open, mpsc::UnboundedReceiver<Wish>) {
@@ -280,7 +281,7 @@ mod tests {
             "tauri://localhost/index.html",
             "ipc://localhost/x",
             "file:///etc/passwd",
-            "understudy-desk:n/close",
+            "understudy-launch:n/close",
             "https://app.example/hijack/release/",
             "https://app.example/hijac%6b/release/",
         ] {
@@ -289,42 +290,46 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_forges_a_desks_report_is_not_heard() {
+    fn a_page_that_forges_a_launch_pages_report_is_not_heard() {
         let (open, mut heard) = open(Stage::Application { is_there: true });
-        assert!(!may_navigate(&open, "understudy-desk:n/close"));
+        assert!(!may_navigate(&open, "understudy-launch:n/close"));
         assert!(heard.try_recv().is_err());
     }
 
     #[test]
-    fn a_desk_is_heard_by_its_own_nonce_only() {
-        let (stage, desk) = at_desk();
+    fn a_launch_page_is_heard_by_its_own_nonce_only() {
+        let (stage, launch_page) = at_launch_page();
         let (open, mut heard) = open(stage);
-        assert!(!may_navigate(&open, "understudy-desk:wrong/close"));
+        assert!(!may_navigate(&open, "understudy-launch:wrong/close"));
         assert!(heard.try_recv().is_err());
-        assert!(!may_navigate(&open, &format!("understudy-desk:{}/retry", desk.nonce)));
+        assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
         assert!(matches!(heard.try_recv(), Ok(Wish::Retry(session)) if session == "s1"));
     }
 
     #[test]
-    fn a_page_that_is_being_left_goes_nowhere_instead_of_the_desk() {
-        let (stage, desk) = at_desk();
+    fn a_page_that_is_being_left_goes_nowhere_instead_of_the_launch_page() {
+        let (stage, launch_page) = at_launch_page();
         let (open, _) = open(stage);
-        assert!(may_navigate(&open, &desk.base));
+        assert!(may_navigate(&open, &launch_page.base));
         for url in ["https://app.example/", "https://app.example/slow?1", "about:blank", "blob:https://a/1"] {
             assert!(!may_navigate(&open, url), "{url}");
         }
     }
 
     #[test]
-    fn a_desk_whose_process_ended_stands_again_and_who_waited_for_an_answer_hears_of_it() {
-        let (stage, desk) = at_desk();
+    fn a_launch_page_whose_process_ended_stands_again_and_who_waited_for_an_answer_hears_of_it() {
+        let (stage, launch_page) = at_launch_page();
         let (open, _) = open(stage);
         let (answered, mut answer) = oneshot::channel();
         open.answers.lock().insert(1, answered);
         open.note("understudy.refuse({})");
-        let (again, page) = open.ended(String::new()).expect("a desk");
+        let (again, page) = open.ended(String::new()).expect("a launch page");
         assert_eq!(answer.try_recv(), Ok(Err(Unanswered::Broken)));
-        assert!(page.is_none() && again.nonce != desk.nonce && again.html.contains("understudy.refuse({})"));
+        assert!(
+            page.is_none()
+                && again.nonce != launch_page.nonce
+                && again.html.contains("understudy.refuse({})")
+        );
         assert!(open.ended(String::new()).is_some());
         assert!(open.ended(String::new()).is_none(), "one that never gets ready is given up");
         assert_eq!(*open.ready.borrow(), Ready::Never);
@@ -335,20 +340,20 @@ mod tests {
         let (open, _) = open(Stage::Application { is_there: false });
         assert!(open.came(), "from now on it may be looked into");
         assert!(!open.came());
-        let (stage, _) = at_desk();
-        assert!(!self::open(stage).0.came(), "a desk is none");
+        let (stage, _) = at_launch_page();
+        assert!(!self::open(stage).0.came(), "a launch page is none");
     }
 
     #[test]
     fn a_page_whose_process_ended_is_told_apart_and_reloads_or_ends() {
         let (open, mut heard) = open(Stage::Application { is_there: true });
-        let (desk, page) = open.ended("https://app.example/invoices".into()).expect("a page of ours");
+        let (launch_page, page) = open.ended("https://app.example/invoices".into()).expect("a page of ours");
         assert_eq!(page.as_deref(), Some("https://app.example/invoices"));
-        assert!(desk.html.contains("This page stopped working"));
+        assert!(launch_page.html.contains("This page stopped working"));
         assert!(!may_navigate(&open, "https://app.example/elsewhere"), "it is not the application's");
-        assert!(!may_navigate(&open, &format!("understudy-desk:{}/retry", desk.nonce)));
+        assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
         assert!(matches!(heard.try_recv(), Ok(Wish::Reload(session)) if session == "s1"));
-        assert!(!may_navigate(&open, &format!("understudy-desk:{}/close", desk.nonce)));
+        assert!(!may_navigate(&open, &format!("understudy-launch:{}/close", launch_page.nonce)));
         assert!(matches!(heard.try_recv(), Ok(Wish::End(_, EndCause::Operator))));
     }
 
@@ -356,16 +361,19 @@ mod tests {
     fn a_page_that_is_loaded_again_and_does_not_come_can_be_asked_for_once_more() {
         let (open, mut heard) = open(Stage::Application { is_there: true });
         let at = "https://app.example/invoices";
-        let (desk, _) = open.ended(at.into()).expect("a page of ours");
+        let (launch_page, _) = open.ended(at.into()).expect("a page of ours");
         assert_eq!(open.reload_over_fault().as_deref(), Some(at));
         assert!(may_navigate(&open, at) && !open.is_ours());
 
         // A second press breaks the load off: it is heard, and begins another.
-        assert!(!may_navigate(&open, &format!("understudy-desk:{}/retry", desk.nonce)));
+        assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
         assert!(matches!(heard.try_recv(), Ok(Wish::Reload(_))));
         assert_eq!(open.reload_over_fault().as_deref(), Some(at));
         assert!(open.came() && open.reload_over_fault().is_none());
-        assert!(!may_navigate(&open, &format!("understudy-desk:{}/close", desk.nonce)), "the desk is gone");
+        assert!(
+            !may_navigate(&open, &format!("understudy-launch:{}/close", launch_page.nonce)),
+            "the launch page is gone"
+        );
         assert!(heard.try_recv().is_err());
     }
 }

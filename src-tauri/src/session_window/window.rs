@@ -19,8 +19,8 @@ use wry::{
 };
 
 use super::bar::{BarAction, act, bar_label, tell_bar};
-use super::desk::{COOKIES_LOST, Desk};
 use super::downloads::Downloads;
+use super::launch_page::{COOKIES_LOST, LaunchPage};
 use super::stage::{Open, arrived, is_web, may_navigate};
 use super::title::window_title;
 use super::{Wish, failed, gone, platform};
@@ -57,8 +57,13 @@ thread_local! {
     static PAGES: RefCell<HashMap<String, PageView>> = RefCell::default();
 }
 
-/// Builds a session's window with its desk. Main thread only.
-pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, desk: &Desk) -> Result<()> {
+/// Builds a session's window with its launch page. Main thread only.
+pub(super) fn build(
+    app: &AppHandle,
+    session: &SessionView,
+    open: &Arc<Open>,
+    launch_page: &LaunchPage,
+) -> Result<()> {
     let builder = WebviewWindowBuilder::new(app, bar_label(&session.id), WebviewUrl::App("bar.html".into()))
         .title(window_title(&session.user, &session.connection_name, session.environment))
         .inner_size(1280.0, 860.0)
@@ -72,7 +77,7 @@ pub(super) fn build(app: &AppHandle, session: &SessionView, open: &Arc<Open>, de
         None => builder,
     };
     let empty = EmptyWindow(Some(builder.build().map_err(failed)?));
-    fill(empty, app, session, open, desk)
+    fill(empty, app, session, open, launch_page)
 }
 
 /// A window without a page, by which it could be closed. If it does not get one, for whatever reason, it is destroyed.
@@ -102,7 +107,7 @@ fn fill(
     app: &AppHandle,
     session: &SessionView,
     open: &Arc<Open>,
-    desk: &Desk,
+    launch_page: &LaunchPage,
 ) -> Result<()> {
     let window = empty.window();
     revive(window);
@@ -126,7 +131,7 @@ fn fill(
     let (app_, open_) = (app.clone(), Arc::clone(open));
     platform::listen(window, &view, open, move |heard| hear(&app_, &open_, heard));
     platform::set_inspectable(&view, false);
-    platform::load_desk(&view, desk, None)?;
+    platform::load_launch_page(&view, launch_page, None)?;
     window.show().map_err(failed)?;
     view.focus().map_err(failed)?;
     let page = empty.fill(|window| PageView { view, window, downloads, open: Arc::clone(open) });
@@ -143,16 +148,16 @@ fn hear(app: &AppHandle, open: &Arc<Open>, heard: Heard) {
         }
         Heard::ProcessEnded => {
             let _ = with_page(&open.session, |page| {
-                if let Some((desk, of)) = open.ended(page.view.url().unwrap_or_default()) {
-                    load(page, &desk, of.as_deref());
+                if let Some((launch_page, of)) = open.ended(page.view.url().unwrap_or_default()) {
+                    load(page, &launch_page, of.as_deref());
                 }
             });
             tell_bar(app, &open.session);
         }
         Heard::CookiesLost => {
             let _ = with_page(&open.session, |page| {
-                let (desk, of) = open.put_fault(&COOKIES_LOST, page.view.url().unwrap_or_default());
-                load(page, &desk, of.as_deref());
+                let (launch_page, of) = open.put_fault(&COOKIES_LOST, page.view.url().unwrap_or_default());
+                load(page, &launch_page, of.as_deref());
             });
         }
         Heard::NotPrinted(why) => {
@@ -182,9 +187,9 @@ pub fn network_ended(app: &AppHandle) {
     });
 }
 
-fn load(page: &PageView, desk: &Desk, of: Option<&str>) {
+fn load(page: &PageView, launch_page: &LaunchPage, of: Option<&str>) {
     platform::set_inspectable(&page.view, false);
-    if let Err(error) = platform::load_desk(&page.view, desk, of) {
+    if let Err(error) = platform::load_launch_page(&page.view, launch_page, of) {
         tracing::warn!("{error}");
     }
     // Its first button has the focus in the page; the page has it in the window, whatever had it before.
@@ -209,7 +214,7 @@ fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebV
         })
         .with_permission_handler(|_| PermissionResponse::Deny)
         .with_on_page_load_handler(move |event, url| match event {
-            // Not before: until then it is the desk that would be looked into, which held the secrets.
+            // Not before: until then it is the launch page that would be looked into, which held the secrets.
             PageLoadEvent::Started if loaded.came() => {
                 let _ = with_page(&loading, |page| platform::set_inspectable(&page.view, true));
             }

@@ -22,10 +22,10 @@ use windows::core::{HSTRING, PWSTR};
 use wry::dpi::{LogicalPosition, LogicalSize};
 use wry::{Rect, WebContext, WebView, WebViewBuilder, WebViewExtWindows};
 
-use super::desk::Desk;
 use super::downloads::Downloads;
-use super::jar::of_session;
-pub use super::jar::{close_dialogs, cookies, end_process, missing_sandbox, set_cookies};
+use super::launch_page::LaunchPage;
+use super::macos_and_windows::of_session;
+pub use super::macos_and_windows::{close_dialogs, cookies, end_process, missing_sandbox, set_cookies};
 use super::stage::Open;
 use super::window::Heard;
 use super::{BAR_HEIGHT, BarAction, Blocked, Done, failed};
@@ -70,10 +70,10 @@ pub fn fit(window: &WebviewWindow, page: &WebView) {
 
 /// `NavigateToString` knows no origin, so one random path of the origin is answered here instead: the
 /// request for it never leaves the machine.
-pub fn load_desk(page: &WebView, desk: &Desk, _of: Option<&str>) -> Result<()> {
-    let url = format!("{}{}", desk.base, Uuid::new_v4().simple());
+pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&str>) -> Result<()> {
+    let url = format!("{}{}", launch_page.base, Uuid::new_v4().simple());
     let (webview, environment) = (page.webview(), page.environment());
-    let (html, wanted) = (desk.html.clone(), url.clone());
+    let (html, wanted) = (launch_page.html.clone(), url.clone());
     let answer = WebResourceRequestedEventHandler::create(Box::new(move |_, arguments| {
         let Some(arguments) = arguments else { return Ok(()) };
         // SAFETY: COM calls on the thread that owns the web view, with pointers that live through them.
@@ -99,7 +99,10 @@ pub fn load_desk(page: &WebView, desk: &Desk, _of: Option<&str>) -> Result<()> {
     // SAFETY: as above.
     #[allow(unsafe_code, reason = "WebView2 is COM")]
     unsafe {
-        #[allow(deprecated, reason = "the newer one only adds workers and frames, and a desk has none")]
+        #[allow(
+            deprecated,
+            reason = "the newer one only adds workers and frames, and a launch page has none"
+        )]
         webview
             .AddWebResourceRequestedFilter(&url, COREWEBVIEW2_WEB_RESOURCE_CONTEXT_DOCUMENT)
             .map_err(failed)?;

@@ -1,5 +1,5 @@
 //! A session window without a window: an HTTP client with a cookie jar of its own per session, behind
-//! the core's `Browser` trait. What a real webview adds (the desk, the bar, isolation) is tested end to end.
+//! the core's `Browser` trait. What a real webview adds (the launch page, the bar, isolation) is tested end to end.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -24,7 +24,7 @@ use url::{Origin, Url};
 /// What a session's window would show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
-    Desk,
+    LaunchPage,
     Refusal(Refusal),
     /// The body of the application's page.
     Page(String),
@@ -45,7 +45,7 @@ pub struct PlainBrowser {
     windows: Mutex<HashMap<String, Window>>,
     pub focused: Mutex<Vec<String>>,
     pub opened: Mutex<Vec<String>>,
-    /// A window's desk does not get ready: `open` waits until the window is closed.
+    /// A window's launch page does not get ready: `open` waits until the window is closed.
     pub stuck: AtomicBool,
     /// The application's page cannot be shown.
     pub broken: AtomicBool,
@@ -144,7 +144,7 @@ impl Browser for PlainBrowser {
             jar,
             stored: Stored::default(),
             block: opening.block.to_vec(),
-            shown: Shown::Desk,
+            shown: Shown::LaunchPage,
             gateway: None,
         };
         let closing = self.closing.notified();
@@ -156,8 +156,8 @@ impl Browser for PlainBrowser {
         Ok(())
     }
 
-    async fn leave_for_desk(&self, session: &str, _origin: &Origin) -> Result<()> {
-        self.set(session, Shown::Desk)
+    async fn leave_for_launch_page(&self, session: &str, _origin: &Origin) -> Result<()> {
+        self.set(session, Shown::LaunchPage)
     }
 
     async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered> {
@@ -273,7 +273,7 @@ impl Browser for PlainBrowser {
     }
 
     async fn retrying(&self, session: &str) -> Result<()> {
-        self.set(session, Shown::Desk)
+        self.set(session, Shown::LaunchPage)
     }
 
     async fn show(&self, session: &str, url: &Url) -> Result<()> {

@@ -265,8 +265,8 @@ impl Desktop {
         .await
     }
 
-    /// Returns when the window shows a page: as many colours as a page has, and a desk has not, below the session's
-    /// bar. The demo's pages have 1,500, a desk has 340.
+    /// Returns when the window shows a page: as many colours as a page has, and a launch page has not, below the
+    /// session's bar. The demo's pages have 1,500, a launch page has 340.
     pub async fn wait_until_painted(&self, window: &Window) -> Result<()> {
         until(&format!("{:?} to be painted", window.title), async || {
             let id = window.id.to_string();

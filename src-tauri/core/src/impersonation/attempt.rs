@@ -28,8 +28,8 @@ pub(super) struct Arrived {
 }
 
 impl Impersonations {
-    /// Signs in once. A refusal leaves the window on its desk, or on the page that a one-time link led to, and holds no
-    /// secret.
+    /// Signs in once. A refusal leaves the window on its launch page, or on the page that a one-time link led to, and
+    /// holds no secret.
     pub(super) async fn attempt(&self, running: &Arc<Running>, is_first: bool) -> Result<Arrived, Refusal> {
         let mut hidden = Vec::new();
         let outcome = self.attempt_openly(running, is_first, &mut hidden).await;
@@ -93,11 +93,11 @@ impl Impersonations {
         if let Some(link) = &handoff.link {
             self.follow(running, &connection, link).await?;
         }
-        // A link leads to the application's page itself; who is signed in there is asked from a desk again.
+        // A link leads to the application's page itself; who is signed in there is asked from a launch page again.
         let is_there = handoff.link.is_some() && verify.is_none();
         if let Some(verify) = verify {
             if handoff.link.is_some() {
-                self.leave_for_desk(running, &connection.sign_in.origin).await.map_err(in_words)?;
+                self.leave_for_launch_page(running, &connection.sign_in.origin).await.map_err(in_words)?;
             }
             let signed_in_at = handoff.request.as_ref().map(|request| &request.url);
             self.ask_who(running, &verify, (landed, signed_in_at), &context, secrets.clone(), hidden).await?;
@@ -188,9 +188,9 @@ impl Impersonations {
         }
         policy::decide(&connection.policy, &reason, &context, &info, &row)?;
         let origin = &connection.sign_in.origin;
-        let is_at = running.desk().as_ref() == Some(origin);
+        let is_at = running.launch_page().as_ref() == Some(origin);
         if !is_at {
-            self.leave_for_desk(running, origin).await?;
+            self.leave_for_launch_page(running, origin).await?;
         }
         running.session().set_limit(Limit::from(&connection.policy));
         running.stand_on(connection, context);
@@ -229,13 +229,13 @@ impl Impersonations {
         let arrived = self.browser.follow(&running.id, link, origin, limit).await;
         running.heard(arrived.as_ref().err());
         arrived.map_err(|unanswered| sign_in::link_failed(link, origin, limit, &unanswered))?;
-        *running.desk() = None;
+        *running.launch_page() = None;
         Ok(())
     }
 
-    pub(super) async fn leave_for_desk(&self, running: &Running, origin: &Origin) -> Result<()> {
-        self.browser.leave_for_desk(&running.id, origin).await?;
-        *running.desk() = Some(origin.clone());
+    pub(super) async fn leave_for_launch_page(&self, running: &Running, origin: &Origin) -> Result<()> {
+        self.browser.leave_for_launch_page(&running.id, origin).await?;
+        *running.launch_page() = Some(origin.clone());
         Ok(())
     }
 }

@@ -117,7 +117,7 @@ impl Impersonations {
             return Ok(());
         };
         let sent = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, async {
-            self.leave_for_desk(running, &request.url.origin()).await.map_err(words)?;
+            self.leave_for_launch_page(running, &request.url.origin()).await.map_err(words)?;
             Ok(self.browser.send(&running.id, &request).await)
         });
         let failed = match sent.await {

@@ -49,10 +49,10 @@ impl Impersonations {
         self.keep_deadline(&running).await;
     }
 
-    /// Leaves the window on its desk with the refusal; `false` when the session has ended instead.
+    /// Leaves the window on its launch page with the refusal; `false` when the session has ended instead.
     async fn refuse(&self, running: &Arc<Running>, refusal: &Refusal) -> bool {
         // A one-time link has led to the application's page, and what came after it failed: nobody may work there.
-        let shows_page = running.desk().is_none();
+        let shows_page = running.launch_page().is_none();
         if shows_page && self.take_page_away(running).await.is_err() {
             self.end(&running.id, EndCause::WindowClosed).await;
             return false;
@@ -69,10 +69,10 @@ impl Impersonations {
         true
     }
 
-    /// Puts a desk where the application's page is, and signs out there.
+    /// Puts a launch page where the application's page is, and signs out there.
     async fn take_page_away(&self, running: &Running) -> Result<()> {
         let origin = running.connection().sign_in.origin.clone();
-        self.leave_for_desk(running, &origin).await?;
+        self.leave_for_launch_page(running, &origin).await?;
         if let Err(failure) = self.sign_out(running).await {
             self.notices.send(Notice::Toast(Toast::info(
                 format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),

@@ -41,8 +41,8 @@ pub(super) struct Running {
     has_cookies: AtomicBool,
     /// Something was accepted, or may have been: the application may hold what has to be ended.
     has_begun: AtomicBool,
-    /// The origin of the desk that the window shows; `None` while it shows the application.
-    desk: Mutex<Option<Origin>>,
+    /// The origin of the launch page that the window shows; `None` while it shows the application.
+    launch_page: Mutex<Option<Origin>>,
     pub(super) retry: Notify,
     /// The deadline has moved.
     pub(super) extended: Notify,
@@ -86,7 +86,7 @@ impl Running {
             request,
             begun,
             session: Mutex::new(session),
-            desk: Mutex::new(Some(connection.sign_in.origin.clone())),
+            launch_page: Mutex::new(Some(connection.sign_in.origin.clone())),
             ground: Mutex::new(Ground { connection, context }),
             released: Mutex::default(),
             window,
@@ -217,8 +217,8 @@ impl Running {
         self.unanswered.load(Ordering::SeqCst)
     }
 
-    /// The origin of the desk that the window shows; `None` while it shows the application.
-    pub(super) fn desk(&self) -> MutexGuard<'_, Option<Origin>> {
-        self.desk.lock()
+    /// The origin of the launch page that the window shows; `None` while it shows the application.
+    pub(super) fn launch_page(&self) -> MutexGuard<'_, Option<Origin>> {
+        self.launch_page.lock()
     }
 }

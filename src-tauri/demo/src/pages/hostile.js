@@ -117,11 +117,11 @@ const FORBIDDEN_PAGES = ON_WINDOWS
 // Reports that only the sign-in page may give, with guesses at the nonce.
 const ANSWER = btoa(JSON.stringify({ status: 200, content_type: "application/json", body: "{}" }));
 const FORGED_REPORTS = [
-  "understudy-desk:",
-  "understudy-desk:/close",
-  `understudy-desk:${"0".repeat(32)}/close`,
-  `understudy-desk:${"0".repeat(32)}/retry`,
-  `understudy-desk:${"0".repeat(32)}/answer/1#${ANSWER}`,
+  "understudy-launch:",
+  "understudy-launch:/close",
+  `understudy-launch:${"0".repeat(32)}/close`,
+  `understudy-launch:${"0".repeat(32)}/retry`,
+  `understudy-launch:${"0".repeat(32)}/answer/1#${ANSWER}`,
   "understudy-report:close",
 ];
 

@@ -1,4 +1,4 @@
-//! The page's own cookie jar, in the network process: each question takes a while, and the window may be gone by then.
+//! The page's own cookies, in the network process: each question takes a while, and the window may be gone by then.
 
 use gtk::{gio, glib};
 use secrecy::{ExposeSecret, SecretString};
@@ -23,8 +23,8 @@ impl Drop for Kept {
     }
 }
 
-/// The jar of a view; `None` when it has none any more.
-fn jar(view: &webkit2gtk::WebView) -> Option<(CookieManager, Kept)> {
+/// What keeps the cookies of a view; `None` when nothing does any more.
+fn cookie_manager(view: &webkit2gtk::WebView) -> Option<(CookieManager, Kept)> {
     let data = view.website_data_manager()?;
     Some((data.cookie_manager()?, Kept(Some(data))))
 }
@@ -35,16 +35,18 @@ pub(super) fn ask(
     url: &str,
     answered: impl FnOnce(Result<Vec<soup::Cookie>, String>) + 'static,
 ) {
-    let Some((manager, kept)) = jar(view) else { return answered(Err("the page has no cookies".into())) };
+    let Some((manager, kept)) = cookie_manager(view) else {
+        return answered(Err("the page has no cookies".into()));
+    };
     manager.cookies(url, gio::Cancellable::NONE, move |found| {
         let _kept = kept;
         answered(found.map_err(|error| error.message().to_owned()));
     });
 }
 
-/// Puts cookies into the page's own jar, one after the other.
+/// Puts cookies where the page keeps its own, one after the other.
 pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
-    let Some((manager, kept)) = jar(&page.webview()) else {
+    let Some((manager, kept)) = cookie_manager(&page.webview()) else {
         let _ = done.send(Err("the page has no cookies".into()));
         return;
     };

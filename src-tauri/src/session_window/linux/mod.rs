@@ -22,8 +22,8 @@ use wry::{WebView, WebViewBuilder, WebViewBuilderExtUnix, WebViewExtUnix};
 pub use self::cookies::{cookies, set_cookies};
 pub use self::filter::block;
 pub use self::signals::listen;
-use super::desk::Desk;
 use super::downloads::Downloads;
+use super::launch_page::LaunchPage;
 use super::stage::Open;
 use super::window::Heard;
 use super::{BAR_HEIGHT, BarAction, Blocked, Done};
@@ -88,12 +88,12 @@ pub fn attach(
 /// GTK lays out.
 pub fn fit(_window: &WebviewWindow, _page: &WebView) {}
 
-/// Loads a desk, in the place of the page at `of` if it is told about one: so it stays that page's in the history.
+/// Loads a launch page, in the place of the page at `of` if it is told about one: so it stays that page's in history.
 #[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
-pub fn load_desk(page: &WebView, desk: &Desk, of: Option<&str>) -> Result<()> {
+pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, of: Option<&str>) -> Result<()> {
     match of {
-        Some(url) => page.webview().load_alternate_html(&desk.html, url, Some(&desk.base)),
-        None => page.webview().load_html(&desk.html, Some(&desk.base)),
+        Some(url) => page.webview().load_alternate_html(&launch_page.html, url, Some(&launch_page.base)),
+        None => page.webview().load_html(&launch_page.html, Some(&launch_page.base)),
     }
     Ok(())
 }

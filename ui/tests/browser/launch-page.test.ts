@@ -1,6 +1,6 @@
-// The desk, the page of a session's window while it signs in and when that was refused: photographed in light and in
-// dark, without a violation of axe, with what can be done always in sight. Rust fills in its marks (desk.rs); here they
-// are filled in as it does.
+// The launch page, the page of a session's window while it signs in and when that was refused: photographed in light
+// and in dark, without a violation of axe, with what can be done always in sight. Rust fills in its marks
+// (launch_page.rs); here they are filled in as it does.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -12,7 +12,7 @@ let source: string;
 beforeAll(async () => {
   browser = await launch();
   source = await readFile(
-    join(import.meta.dirname, "../../../src-tauri/src/session_window/desk.html"),
+    join(import.meta.dirname, "../../../src-tauri/src/session_window/launch_page.html"),
     "utf8",
   );
 });
@@ -38,7 +38,7 @@ interface Fault {
   close: string;
 }
 
-interface Desk {
+interface LaunchPage {
   page: Page;
   refuse: (refusal: Refusal) => Promise<void>;
   busy: () => Promise<void>;
@@ -53,7 +53,7 @@ function filled(title: string, subtitle: string): string {
     csp: "c5b",
     origin: ORIGIN,
     // A browser has nobody who hears a scheme of ours: here reports go behind the page's own address.
-    scheme: "#understudy-desk",
+    scheme: "#understudy-launch",
     nonce: NONCE,
     title: escape(title),
     subtitle: escape(subtitle),
@@ -86,7 +86,7 @@ async function open({
   height = 800,
   title = "Signing in as Anna Svensson",
   subtitle = "Acme · production",
-}: Opening = {}): Promise<Desk> {
+}: Opening = {}): Promise<LaunchPage> {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: theme,
@@ -98,10 +98,10 @@ async function open({
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => complaints.push(message.text()));
   page.on("framenavigated", () => {
-    const report = page.url().split(`#understudy-desk:${NONCE}/`)[1];
+    const report = page.url().split(`#understudy-launch:${NONCE}/`)[1];
     if (report !== undefined) reports.push(report);
   });
-  // What the desk does after 400 ms, it does when the test says so. Other waits (of axe, too) are left alone.
+  // What the launch page does after 400 ms, it does when the test says so. Other waits (of axe, too) are left alone.
   await page.addInitScript(() => {
     const [start, stop, held] = [setTimeout, clearTimeout, new Map<number, () => void>()];
     const passTime = () => {
@@ -143,7 +143,7 @@ const button = (page: Page, name: string) => page.getByRole("button", { name, ex
 
 const passTime = (page: Page) => page.evaluate("passTime()");
 
-const slow = async ({ page }: Desk) => {
+const slow = async ({ page }: LaunchPage) => {
   await passTime(page);
   await button(page, "Cancel").waitFor();
 };
@@ -169,7 +169,7 @@ const stopped: Fault = {
 interface View {
   name: string;
   opening?: Opening;
-  go?: (desk: Desk) => Promise<void>;
+  go?: (launchPage: LaunchPage) => Promise<void>;
   /** What can be done: in sight. */
   buttons: string[];
 }
@@ -226,11 +226,11 @@ const views: View[] = [
   },
   {
     name: "reloading",
-    async go(desk) {
-      await desk.fault(stopped);
-      await button(desk.page, "Reload").click();
-      await passTime(desk.page);
-      await button(desk.page, "End session").waitFor();
+    async go(launchPage) {
+      await launchPage.fault(stopped);
+      await button(launchPage.page, "Reload").click();
+      await passTime(launchPage.page);
+      await button(launchPage.page, "End session").waitFor();
     },
     buttons: ["End session"],
   },
@@ -244,10 +244,10 @@ const sizes = [
 describe.each(themes)("in %s", (theme) => {
   describe.each(sizes)("at $width × $height", ({ width, height }) => {
     test.each(views)("$name", async ({ name, opening, go, buttons }) => {
-      const desk = await open({ ...opening, theme, width, height });
-      const { page } = desk;
-      await go?.(desk);
-      await picture(page, `desk-${name}-${width}-${theme}`);
+      const launchPage = await open({ ...opening, theme, width, height });
+      const { page } = launchPage;
+      await go?.(launchPage);
+      await picture(page, `launch-page-${name}-${width}-${theme}`);
 
       const seen = await page.getByRole("button").evaluateAll((all: HTMLElement[]) =>
         all
@@ -263,31 +263,31 @@ describe.each(themes)("in %s", (theme) => {
       const higher = "document.documentElement.scrollHeight > innerHeight";
       expect(await page.evaluate(higher)).toBe(false);
       expect(await violations(page)).toEqual([]);
-      await desk.close();
+      await launchPage.close();
     });
   });
 });
 
-describe("the desk", () => {
+describe("the launch page", () => {
   const focused = (page: Page) => page.locator(":focus").innerText();
 
   test("says that it is ready; after a while it can be called off", async () => {
-    const desk = await open();
-    const { page, reports } = desk;
+    const launchPage = await open();
+    const { page, reports } = launchPage;
     expect(await page.getByRole("status").innerText()).toContain("Signing in as Anna Svensson");
     expect(await button(page, "Cancel").count()).toBe(0);
-    await slow(desk);
+    await slow(launchPage);
     expect(await focused(page)).toBe("Cancel");
     await page.keyboard.press("Enter");
     await expect.poll(() => reports).toEqual(["ready", "close"]);
-    await desk.close();
+    await launchPage.close();
   });
 
   test("says why it was refused, and has Retry ready under the finger", async () => {
-    const desk = await open();
-    const { page, reports } = desk;
+    const launchPage = await open();
+    const { page, reports } = launchPage;
     await expect.poll(() => reports).toEqual(["ready"]);
-    await desk.refuse(refused);
+    await launchPage.refuse(refused);
     expect(await page.getByRole("alert").innerText()).toContain(refused.title);
     expect(await page.getByRole("alert").innerText()).toContain(refused.hint);
     expect(await page.getByRole("status").count()).toBe(0);
@@ -295,23 +295,23 @@ describe("the desk", () => {
     await page.keyboard.press("Enter");
     await expect.poll(() => reports).toEqual(["ready", "retry"]);
 
-    await desk.busy();
+    await launchPage.busy();
     expect(await page.getByRole("alert").count()).toBe(0);
     expect(await button(page, "Cancel").count()).toBe(0);
-    await slow(desk);
-    await desk.refuse({ ...refused, excerpt: null });
+    await slow(launchPage);
+    await launchPage.refuse({ ...refused, excerpt: null });
     expect(await page.locator("pre").isVisible()).toBe(false);
     expect(await focused(page)).toBe("Retry");
     await button(page, "Close").click();
     await expect.poll(() => reports.slice(2)).toEqual(["close"]);
-    await desk.close();
+    await launchPage.close();
   });
 
   test("loads a page again that stopped, once, however long Return is held", async () => {
-    const desk = await open();
-    const { page, reports } = desk;
+    const launchPage = await open();
+    const { page, reports } = launchPage;
     await expect.poll(() => reports).toEqual(["ready"]);
-    await desk.fault(stopped);
+    await launchPage.fault(stopped);
     expect(await focused(page)).toBe("Reload");
     for (let press = 0; press < 3; press += 1) await page.keyboard.press("Enter");
     await passTime(page);
@@ -323,22 +323,22 @@ describe("the desk", () => {
     expect(await focused(page)).toBe("End session");
     await page.keyboard.press("Enter");
     await expect.poll(() => reports.slice(1)).toEqual(["retry", "close"]);
-    await desk.close();
+    await launchPage.close();
   });
 
   test("offers another secret where that may help, and asks for none itself", async () => {
-    const desk = await open();
-    await desk.refuse({ ...refused, secrets: ["admin_token"] });
-    expect(await focused(desk.page)).toBe("Replace the secret…");
-    expect(await desk.page.locator("input").count()).toBe(0);
-    await desk.page.keyboard.press("Enter");
-    await expect.poll(() => desk.reports.at(-1)).toBe("renew");
-    await desk.close();
+    const launchPage = await open();
+    await launchPage.refuse({ ...refused, secrets: ["admin_token"] });
+    expect(await focused(launchPage.page)).toBe("Replace the secret…");
+    expect(await launchPage.page.locator("input").count()).toBe(0);
+    await launchPage.page.keyboard.press("Enter");
+    await expect.poll(() => launchPage.reports.at(-1)).toBe("renew");
+    await launchPage.close();
   });
 
   test("reports an answer's headers, and its bytes as they came", async () => {
-    const desk = await open();
-    const { page, reports } = desk;
+    const launchPage = await open();
+    const { page, reports } = launchPage;
     await expect.poll(() => reports).toEqual(["ready"]);
     const latin1 = Buffer.concat([Buffer.from("für".repeat(30_000), "latin1"), Buffer.from([0, 0xff])]);
     await page.route(`${ORIGIN}/login`, (route) =>
@@ -363,26 +363,26 @@ describe("the desk", () => {
       // The first 64 KiB, and no more.
       body: latin1.subarray(0, 65536).toString("base64url"),
     });
-    await desk.close();
+    await launchPage.close();
   });
 
   test("is left by Escape", async () => {
-    const desk = await open();
-    await expect.poll(() => desk.reports).toEqual(["ready"]);
-    await desk.page.keyboard.press("Escape");
-    await expect.poll(() => desk.reports).toEqual(["ready", "close"]);
-    await desk.close();
+    const launchPage = await open();
+    await expect.poll(() => launchPage.reports).toEqual(["ready"]);
+    await launchPage.page.keyboard.press("Escape");
+    await expect.poll(() => launchPage.reports).toEqual(["ready", "close"]);
+    await launchPage.close();
   });
 
   test("shows an answer of HTML as text, and a name too", async () => {
-    const desk = await open({ title: "Signing in as <img src=x onerror=\"document.title = 'ran'\">" });
-    const { page } = desk;
+    const launchPage = await open({ title: "Signing in as <img src=x onerror=\"document.title = 'ran'\">" });
+    const { page } = launchPage;
     expect(await page.getByRole("heading").innerText()).toContain("<img src=x");
-    await desk.refuse({ ...refused, title: "<b>no</b>", hint: "<i>hm</i>", excerpt: page401 });
+    await launchPage.refuse({ ...refused, title: "<b>no</b>", hint: "<i>hm</i>", excerpt: page401 });
     expect(await page.locator("pre").textContent()).toBe(page401);
     expect(await page.getByRole("alert").innerText()).toMatch(/<b>no<\/b>\s+<i>hm<\/i>/);
     expect(await page.locator("main").locator("img, script, b, i").count()).toBe(0);
     expect(await page.title()).toBe("Understudy");
-    await desk.close();
+    await launchPage.close();
   });
 });

@@ -14,7 +14,7 @@ use super::Done;
 use super::downloads::Downloads;
 use super::stage::Open;
 
-/// Puts cookies into the page's own jar.
+/// Puts cookies where the page keeps its own.
 pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
     let put = |cookie: SessionCookie| {
         let mut made = cookie::Cookie::new(cookie.name, cookie.value.expose_secret().to_owned());

@@ -1,8 +1,8 @@
-//! The desk: the page of Understudy's that stands at the application's origin and sends requests.
+//! The launch page: the page of Understudy's that stands at the application's origin and sends requests.
 //!
 //! What it says, how it is spoken to, how it speaks back. It reports by navigating to a URL of a scheme
 //! of ours with a nonce in it, which the window recognises and refuses to follow. The nonce is new for
-//! every desk and worthless when the desk is gone, so a page of the application can neither guess it
+//! every launch page and worthless when the launch page is gone, so a page of the application can neither guess it
 //! nor use one it saw.
 
 use base64::Engine;
@@ -13,14 +13,14 @@ use understudy_core::browser::{Answer, PlannedRequest, Refusal, Stored, Unanswer
 use url::Origin;
 use uuid::Uuid;
 
-const PAGE: &str = include_str!("desk.html");
+const PAGE: &str = include_str!("launch_page.html");
 
 /// Reports come as URLs of this scheme.
-pub const SCHEME: &str = "understudy-desk";
+pub const SCHEME: &str = "understudy-launch";
 
-/// One desk: its page, and the nonce its reports carry.
+/// One launch page: its page, and the nonce its reports carry.
 #[derive(Clone)]
-pub struct Desk {
+pub struct LaunchPage {
     pub html: String,
     /// The URL that the page is loaded for: one of the application's origin that no page can guess, so that
     /// a page that is being left cannot go there instead.
@@ -58,12 +58,12 @@ pub const COOKIES_LOST: LaunchFault = LaunchFault {
     close: "End session",
 };
 
-/// What a desk reports.
+/// What a launch page reports.
 #[derive(Debug, PartialEq, Eq)]
 pub enum LaunchReport {
     /// It can send now.
     Ready,
-    /// It was opened under a service worker of a page, which is removed by now: another desk is free of it.
+    /// It was opened under a service worker of a page, which is removed by now: another launch page is free of it.
     Covered,
     Answer(u64, Result<Answer, Unanswered>),
     Retry,
@@ -91,8 +91,8 @@ enum Reported {
     },
 }
 
-impl Desk {
-    /// A desk at `origin` that says `title` and, smaller, `subtitle`.
+impl LaunchPage {
+    /// A launch page at `origin` that says `title` and, smaller, `subtitle`.
     pub fn new(origin: &Origin, title: &str, subtitle: &str) -> Self {
         Self::made(origin.ascii_serialization(), title.to_owned(), subtitle.to_owned(), "")
     }
@@ -102,7 +102,7 @@ impl Desk {
         Self::made(self.origin.clone(), self.title.clone(), self.subtitle.clone(), first)
     }
 
-    /// A desk that says what became of the page in whose place it stands.
+    /// A launch page that says what became of the page in whose place it stands.
     pub fn of_fault(origin: &Origin, fault: &LaunchFault) -> Self {
         let first = format!("understudy.fault({})", script_json(fault));
         Self::made(origin.ascii_serialization(), fault.title.to_owned(), String::new(), &first)
@@ -124,7 +124,7 @@ impl Desk {
     }
 }
 
-/// Understands a navigation as a report of the desk with this nonce; `None` when it is anything else.
+/// Understands a navigation as a report of the launch page with this nonce; `None` when it is anything else.
 pub fn report(url: &str, nonce: &str) -> Option<LaunchReport> {
     let rest = url.strip_prefix(SCHEME)?.strip_prefix(':')?.strip_prefix(nonce)?.strip_prefix('/')?;
     let (what, payload) = rest.split_once('#').unwrap_or((rest, ""));
@@ -149,7 +149,7 @@ pub fn report(url: &str, nonce: &str) -> Option<LaunchReport> {
     }
 }
 
-/// The script that has the desk send `request` and report the answer under `id`.
+/// The script that has the launch page send `request` and report the answer under `id`.
 pub fn send(id: u64, request: &PlannedRequest) -> String {
     #[derive(Serialize)]
     struct Fetch<'a> {
@@ -169,7 +169,7 @@ pub fn send(id: u64, request: &PlannedRequest) -> String {
     format!("understudy.send({id}, {})", script_json(&fetch))
 }
 
-/// The script that has the desk fill the storage of its origin.
+/// The script that has the launch page fill the storage of its origin.
 pub fn store(id: u64, stored: &Stored) -> String {
     let pairs = |items: &[(String, SecretString)]| -> Vec<(String, String)> {
         items.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
@@ -178,15 +178,15 @@ pub fn store(id: u64, stored: &Stored) -> String {
     format!("understudy.store({id}, {})", script_json(&data))
 }
 
-/// The script that has the desk show what went wrong.
+/// The script that has the launch page show what went wrong.
 pub fn refuse(refusal: &Refusal) -> String {
     format!("understudy.refuse({})", script_json(refusal))
 }
 
-/// The script that has the desk say again that it is at work.
+/// The script that has the launch page say again that it is at work.
 pub const BUSY: &str = "understudy.busy()";
 
-/// The script that replaces the desk by the application.
+/// The script that replaces the launch page by the application.
 pub fn go(url: &str) -> String {
     format!("understudy.go({})", script_json(&url))
 }
@@ -210,24 +210,28 @@ mod tests {
     use std::time::Duration;
     use url::Url;
 
-    fn desk(title: &str) -> Desk {
+    fn launch_page(title: &str) -> LaunchPage {
         let origin = Url::parse("https://app.example:8443/login").expect("a URL").origin();
-        Desk::new(&origin, title, "Acme")
+        LaunchPage::new(&origin, title, "Acme")
     }
 
     #[test]
-    fn a_customers_name_is_text_on_the_desk() {
-        let desk = desk("Signing in as <img src=x onerror=alert(1)> {nonce}");
-        assert!(desk.html.contains("&lt;img src=x"));
-        assert!(!desk.html.contains("<img"));
-        assert_eq!(desk.html.matches(&desk.nonce).count(), 1, "a name cannot have the nonce filled in");
-        assert!(desk.base.starts_with("https://app.example:8443/understudy-"), "{}", desk.base);
-        assert!(desk.html.contains("connect-src https://app.example:8443;"));
+    fn a_customers_name_is_text_on_the_launch_page() {
+        let launch_page = launch_page("Signing in as <img src=x onerror=alert(1)> {nonce}");
+        assert!(launch_page.html.contains("&lt;img src=x"));
+        assert!(!launch_page.html.contains("<img"));
+        assert_eq!(
+            launch_page.html.matches(&launch_page.nonce).count(),
+            1,
+            "a name cannot have the nonce filled in"
+        );
+        assert!(launch_page.base.starts_with("https://app.example:8443/understudy-"), "{}", launch_page.base);
+        assert!(launch_page.html.contains("connect-src https://app.example:8443;"));
     }
 
     #[test]
-    fn two_desks_share_no_nonce_and_a_wrong_one_is_not_heard() {
-        let (one, other) = (desk("a"), desk("a"));
+    fn two_launch_pages_share_no_nonce_and_a_wrong_one_is_not_heard() {
+        let (one, other) = (launch_page("a"), launch_page("a"));
         assert_ne!(one.nonce, other.nonce);
         assert_ne!(one.base, other.base, "a page that is left cannot know where the next one is");
         let report_of = |nonce: &str| format!("{SCHEME}:{nonce}/close");
