@@ -59,7 +59,7 @@ pub fn run(start: Start) -> Result<ExitCode> {
 fn stay_open(start: Start) -> Result<ExitCode> {
     let home = Home::locate()?;
     windows_can_open()?;
-    let runtime = start_runtime().map_err(|cause| Error::lack("start", &cause))?;
+    let runtime = start_runtime().map_err(|cause| Error::lack("start", cause))?;
     tauri::async_runtime::set(runtime.handle().clone());
     let mut context = tauri::generate_context!();
     // Tauri's own folders are named by its identifier, and know nothing of a home that was moved.
@@ -219,7 +219,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     app.manage(Arc::clone(&console));
     let settings = console.settings();
     if let Err(error) = apply_settings(app, None, &settings) {
-        tracing::warn!("{error}");
+        tracing::warn!("{error:#}");
         // There is no window yet to say it in.
         console.tell_at_first(Toast::bad(&error));
     }

@@ -166,9 +166,12 @@ async fn a_connection_is_added_and_a_faulty_one_leaves_nothing() {
 
     terminal.write("shop.toml", &shop);
     let said = terminal.succeeds(&["add", "shop.toml"]).await;
-    let expected = "Added Shop as `shop`.\nStore its secret: understudy secret set shop admin_token\n";
-    assert_eq!(said, expected);
-    assert_eq!(terminal.succeeds(&["add", "shop.toml"]).await, expected, "again changes nothing");
+    let next = "Store its secret: understudy secret set shop admin_token\n";
+    assert_eq!(said, format!("Added Shop as `shop`.\n{next}"));
+    for again in [&["add", "shop.toml"][..], &["add", "--replace", "shop.toml"]] {
+        let said = terminal.succeeds(again).await;
+        assert_eq!(said, format!("Nothing changed: Shop was added as `shop` before.\n{next}"));
+    }
     let kept = terminal.connections().join("shop.toml");
     assert_eq!(std::fs::read_to_string(&kept).expect("it is there"), shop);
 
@@ -301,6 +304,30 @@ async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_con
 }
 
 #[tokio::test]
+async fn a_program_reads_a_report_of_a_check_that_could_not_begin() {
+    let terminal = Terminal::new().await;
+    terminal.write("shop.toml", &terminal.shop().await);
+    terminal.succeeds(&["add", "shop.toml"]).await;
+    terminal.type_in(&["secret", "set", "shop", "admin_token"], CANARY).await.succeeded();
+    let said = terminal.run(&["check", "shop", "--user", "4711", "--json"]).await;
+    let report: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!((said.code, &report["ok"]), (1, &Value::Bool(false)));
+    assert_eq!(
+        (&report["outcome"], &report["exchanges"]),
+        (&"No user has the id 4711.".into(), &Value::Array(vec![]))
+    );
+    assert!(said.err.contains("No user has the id 4711."), "{said:?}");
+
+    let said = terminal.run(&["check", "shpo", "--json"]).await;
+    let report: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(
+        (said.code, &report["ok"], &report["steps"][0]["status"]),
+        (1, &false.into(), &"failed".into())
+    );
+    assert_eq!(report["steps"][0]["detail"], "`shpo` is neither a file nor a connection.");
+}
+
+#[tokio::test]
 async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_never_shown() {
     let terminal = Terminal::new().await;
     terminal.write("shop.toml", &terminal.shop().await);
@@ -368,7 +395,9 @@ async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets()
     let said = terminal.fails(&["check", "Downloads/shop.toml", "--user", "7"]).await;
     assert!(said.contains("users are in another place than this text's"), "{said}");
     for more in [&[][..], &["--json"]] {
-        let said = terminal.fails(&[&["check", "Downloads/shop.toml"], more].concat()).await;
+        let Said { code, out, err: said } =
+            terminal.run(&[&["check", "Downloads/shop.toml"], more].concat()).await;
+        assert_eq!((code, out.contains("was not used")), (1, more.contains(&"--json")), "{out}");
         assert!(
             said.contains(&format!(
                 "was stored for   Database: PostgreSQL\n                     Server: {}",
@@ -491,9 +520,10 @@ async fn a_programs_password_goes_where_it_was_let_run_for_alone() {
     // The added file changes on disk; the one beside it too, so that both are the same.
     let kept = terminal.connections().join("shop.toml");
     std::fs::write(&kept, at(&rogue)).expect("written");
-    for more in [&[][..], &["--json"], &["--user", "7"]] {
+    for more in [&[][..], &["--json"], &["--user", "7"], &["--user", "7", "--json"]] {
         for file in ["shop", "Downloads/shop.toml"] {
-            let said = terminal.fails(&[&["check", file], more].concat()).await;
+            let Said { code, out, err: said } = terminal.run(&[&["check", file], more].concat()).await;
+            assert_eq!((code, out.contains("Nothing was run.")), (1, more.contains(&"--json")), "{out}");
             for words in ["you allowed", &home.address, "would run", &rogue.address, "Nothing was run."] {
                 assert!(said.contains(words), "{words}: {said}");
             }
@@ -523,6 +553,17 @@ async fn without_a_keyring_nothing_is_stored_and_the_next_step_is_said() {
     terminal.succeeds(&["add", "shop.toml"]).await;
     let said = terminal.type_in(&["secret", "set", "shop", "admin_token"], CANARY).await.failed();
     assert!(said.contains("There is no keyring") && said.contains("Start a keyring service"), "{said}");
+    assert!(!said.contains("caused by") && !said.contains("zbus") && !said.contains("I/O"), "{said}");
+    let set = ["--verbose", "secret", "set", "shop", "admin_token"];
+    let more = terminal.type_in(&set, CANARY).await.failed();
+    let causes = more.strip_prefix(&said).expect("the same, and then the causes");
+    assert!(causes.starts_with("caused by: "), "{more}");
+
+    for list in [&["secret", "list", "shop"][..], &["secret", "list", "shop", "admin_token"]] {
+        let listed = terminal.run(list).await;
+        assert_eq!(listed.out, "admin_token: unknown: the keyring cannot be reached\n");
+        assert!(listed.code == 1 && listed.err.contains("Start a keyring service"), "{listed:?}");
+    }
     assert_eq!(files_in(terminal.home.path()), ["connections"]);
 }
 

@@ -71,6 +71,19 @@ const JUDGED: u16 = 200;
 pub(crate) const UNSAVED: &str = "new";
 
 impl Report {
+    fn empty() -> Self {
+        Self { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() }
+    }
+
+    /// Of a check that could not begin: there is no file to look at, or nothing may be sent.
+    pub fn of_failure(error: &Error) -> Self {
+        let is_file =
+            [Code::ConnectionInvalid, Code::ConnectionUnknown, Code::FileFailed].contains(&error.code);
+        let mut report = Self { faults: error.faults.clone(), ..Self::empty() };
+        report.fail(if is_file { "Connection file" } else { "Directory" }, error.clone());
+        report
+    }
+
     /// Adds what was found.
     pub fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
         self.ok &= status != Status::Failed;
@@ -111,8 +124,7 @@ impl Report {
 ///
 /// Fails with [`Code::DestinationChanged`], before anything is sent, when the stored password is for another place.
 pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -> Result<Report> {
-    let mut report =
-        Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
+    let mut report = Report::empty();
     let connection = match Connection::parse(id.unwrap_or(UNSAVED), text, Origin::Own, None) {
         Ok(connection) => connection,
         Err(error) => {
@@ -426,8 +438,7 @@ mod tests {
             reader: Vec::new(),
             cautions: Vec::new(),
         };
-        let mut report =
-            Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
+        let mut report = Report::empty();
         check_search(&info, &part, &mut report);
         let step = report.steps.pop().unwrap();
         (step.status, step.detail, step.hint)
@@ -476,8 +487,7 @@ mod tests {
                 reader: Vec::new(),
                 cautions: Vec::new(),
             };
-            let mut report =
-                Report { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() };
+            let mut report = Report::empty();
             check_columns(&info, &mut report);
             assert!(report.ok, "it works all the same");
             report.steps.pop().unwrap()

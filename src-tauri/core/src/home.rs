@@ -32,7 +32,7 @@ impl Home {
             Some(folder) => {
                 let folder = PathBuf::from(folder);
                 let absolute = std::path::absolute(&folder)
-                    .map_err(|cause| Error::file("find UNDERSTUDY_HOME at", &folder, &cause))?;
+                    .map_err(|cause| Error::file("find UNDERSTUDY_HOME at", &folder, cause))?;
                 Ok(Self::at(has_text_for_a_name(absolute)?))
             }
             None => Ok(Self {
@@ -149,7 +149,7 @@ pub fn private_folder(folder: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|cause| Error::file("make the folder", folder, &cause))
+    builder.create(folder).map_err(|cause| Error::file("make the folder", folder, cause))
 }
 
 /// Writes a file for its owner only (0600 on Unix), in the place of an older one: whoever reads it,
@@ -157,18 +157,15 @@ pub fn private_folder(folder: &Path) -> Result<()> {
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private_folder(folder)?;
-    let failed = |cause: &std::io::Error| Error::file("write", path, cause);
+    let failed = |cause: std::io::Error| Error::file("write", path, cause);
     // The temporary file is made 0600 and replaces `path` by a rename within its folder.
-    let mut file = tempfile::Builder::new()
-        .prefix(".understudy-")
-        .tempfile_in(folder)
-        .map_err(|cause| failed(&cause))?;
-    file.write_all(text.as_bytes()).map_err(|cause| failed(&cause))?;
-    file.as_file().sync_all().map_err(|cause| failed(&cause))?;
-    file.persist(path).map_err(|error| failed(&error.error))?;
+    let mut file = tempfile::Builder::new().prefix(".understudy-").tempfile_in(folder).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
     // The rename itself is safe once the folder is on the disk; other systems cannot open one.
     #[cfg(unix)]
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|cause| failed(&cause))?;
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(())
 }
 

@@ -83,7 +83,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
             let sign_out_failed = Some("not confirmed: the test was abandoned before it had signed out".to_owned());
             let ended = Event::Ended { cause: EndCause::Operator, sign_out_failed };
             if let Err(error) = audit.append_or_owe(&begun, begun.then(clock.now_ms(), ended)).await {
-                tracing::error!("{error}");
+                tracing::error!("{error:#}");
             }
             return Err(abandoned(&connection, &begun.whom));
         }
@@ -96,7 +96,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     for event in [event, Event::Ended { cause: EndCause::Operator, sign_out_failed }] {
         // It has happened, and its report is worth having without the log. What is owed is written with the next.
         if let Err(error) = audit.append_or_owe(&begun, begun.then(clock.now_ms(), event)).await {
-            tracing::error!("{error}");
+            tracing::error!("{error:#}");
         }
     }
     Ok(shown)

@@ -9,6 +9,7 @@ use understudy_core::check::{self, Report, Status};
 use understudy_core::directory::{self, Info};
 use understudy_core::error::Result;
 use understudy_core::home::Home;
+use understudy_core::sign_in::Rehearsal;
 use understudy_core::vault::Vault;
 
 use super::agreement::{asking, let_run};
@@ -18,6 +19,26 @@ use super::trial::try_sign_in;
 use crate::session_window::check_sandbox;
 
 pub async fn check(
+    home: &Home,
+    file: &Path,
+    user: Option<&str>,
+    json: bool,
+    run_commands: bool,
+) -> Result<ExitCode> {
+    let outcome = Box::pin(check_openly(home, file, user, json, run_commands)).await;
+    if let Err(error) = &outcome
+        && json
+    {
+        // A program reads the report, however far the check came.
+        match user {
+            Some(_) => say_json(&Rehearsal::of_failure(error))?,
+            None => say_json(&Report::of_failure(error))?,
+        }
+    }
+    outcome
+}
+
+async fn check_openly(
     home: &Home,
     file: &Path,
     user: Option<&str>,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
-use understudy_core::connection::{Connection, Connections, DATABASE_PASSWORD, Origin};
+use understudy_core::connection::{AddOutcome, Connection, Connections, DATABASE_PASSWORD, Origin};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::home::Home;
 use understudy_core::secrets::way_in;
@@ -16,9 +16,7 @@ use super::output::{complain, say, short};
 
 pub async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
     let connections = Connections::new(home.clone());
-    let (connection, was_there) =
-        if replace { connections.replace(file)? } else { (connections.add(file)?, false) };
-    let done = if was_there { "Updated" } else { "Added" };
+    let (connection, outcome) = if replace { connections.replace(file)? } else { connections.add(file)? };
     if let Some((name, destination)) = way_in(&connection)
         && let Err(error) = Vault::system().let_run_from_now_on(&name, &destination).await
     {
@@ -27,7 +25,12 @@ pub async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
             error.message
         ));
     }
-    say(&format!("{done} {} as `{}`.", connection.file.name, connection.id))?;
+    let (name, id) = (&connection.file.name, &connection.id);
+    say(&match outcome {
+        AddOutcome::Added => format!("Added {name} as `{id}`."),
+        AddOutcome::Replaced => format!("Updated {name} as `{id}`."),
+        AddOutcome::Unchanged => format!("Nothing changed: {name} was added as `{id}` before."),
+    })?;
     if let Some(command) = &connection.file.directory.password_command {
         say(&format!("To get the database password, it runs this program as you: {}", command.join(" ")))?;
     }

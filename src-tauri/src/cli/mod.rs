@@ -54,6 +54,9 @@ struct Arguments {
     // A console always starts so, and one that runs already answers every start so: the flag is its name.
     #[arg(long)]
     search: bool,
+    /// When something fails, say what the system and the libraries said, too.
+    #[arg(long, global = true)]
+    verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,13 +148,14 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(told) => return tell(&told),
     };
+    let verbose = arguments.verbose;
     let outcome = match arguments.command {
         None => desktop::run(desktop::Start { demo: false }),
         Some(Command::Demo) => desktop::run(desktop::Start { demo: true }),
         Some(command) => in_terminal(command),
     };
     outcome.unwrap_or_else(|error| {
-        say_wrong(&error);
+        say_wrong(&error, verbose);
         ExitCode::FAILURE
     })
 }
@@ -161,7 +165,7 @@ fn tell(told: &clap::Error) -> ExitCode {
     match written(told.print().and_then(|()| std::io::stdout().flush())) {
         Ok(()) => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(1)),
         Err(error) => {
-            say_wrong(&error);
+            say_wrong(&error, false);
             ExitCode::FAILURE
         }
     }
@@ -169,11 +173,10 @@ fn tell(told: &clap::Error) -> ExitCode {
 
 fn in_terminal(command: Command) -> Result<ExitCode> {
     core_dumps::forbid_reading();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|cause| lack(&cause))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(lack)?;
     let home = Home::locate()?;
     runtime.block_on(async {
-        signals::outlive_full_files().map_err(|cause| lack(&cause))?;
+        signals::outlive_full_files().map_err(lack)?;
         match command {
             Command::Demo => Ok(ExitCode::SUCCESS),
             Command::Add { file, replace } => add(&home, &file, replace).await,
@@ -192,6 +195,6 @@ fn in_terminal(command: Command) -> Result<ExitCode> {
     })
 }
 
-fn lack(cause: &std::io::Error) -> Error {
+fn lack(cause: std::io::Error) -> Error {
     Error::lack("start", cause)
 }

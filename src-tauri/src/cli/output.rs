@@ -53,6 +53,8 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
 }
 
-pub fn say_wrong(error: &Error) {
-    let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::lines(&error.to_string()));
+/// With `verbose`, the causes too.
+pub fn say_wrong(error: &Error, verbose: bool) {
+    let text = if verbose { format!("{error:#}") } else { error.to_string() };
+    let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::lines(&text));
 }

@@ -52,18 +52,29 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             if names.is_empty() {
                 say(&format!("{connection} needs no secrets."))?;
             }
-            let mut missing = false;
+            let (mut missing, mut failed) = (false, None);
             for name in names {
-                let state = vault.state(&SecretName::new(&connection, &name)).await?;
-                if state == SecretState::Missing {
+                let state = match &failed {
+                    // A keyring that does not answer is not waited for again.
+                    Some(_) => None,
+                    None => {
+                        let state = vault.state(&SecretName::new(&connection, &name)).await;
+                        state.map_err(|error| failed = Some(error)).ok()
+                    }
+                };
+                if state == Some(SecretState::Missing) {
                     missing = true;
                     // Nobody stores what is a slip of the pen.
                     has_use_for(&connection_of(&connection)?, &name)?;
                 }
-                say(&format!(
-                    "{name}: {}",
-                    if state == SecretState::Missing { "missing" } else { "stored" }
-                ))?;
+                say(&match state {
+                    Some(SecretState::Missing) => format!("{name}: missing"),
+                    Some(_) => format!("{name}: stored"),
+                    None => format!("{name}: unknown: the keyring cannot be reached"),
+                })?;
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
             Ok(if name.is_some() && missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }

@@ -32,7 +32,7 @@ pub async fn try_sign_in(
     let (stop, abandon) = (CancellationToken::new(), CancellationToken::new());
     let typed = check::Typed::default();
     let audit = AuditLog::open(&home.audit_file()?).await?;
-    let mut signals = Signals::listen().map_err(|cause| lack(&cause))?;
+    let mut signals = Signals::listen().map_err(lack)?;
     let clock = Clock::wall();
     let mut running = Box::pin(asking(vault, named, &stop, async || {
         let trial = Trial {
@@ -63,7 +63,7 @@ pub async fn try_sign_in(
                         left = &mut running => left.err(),
                         () = signals.next() => None,
                     };
-                    left.iter().for_each(say_wrong);
+                    left.iter().for_each(|error| say_wrong(error, false));
                     return Ok(ExitCode::from(130));
                 }
             }

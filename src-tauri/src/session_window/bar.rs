@@ -90,7 +90,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
         }
     });
     if let Ok(Err(error)) = done {
-        tracing::warn!("{action:?} in a session's page: {error}");
+        tracing::warn!("{action:?} in a session's page: {error:#}");
     }
     let _ = with_page(&open.session, |page| tell_bar(page.window.app_handle(), &open.session));
 }

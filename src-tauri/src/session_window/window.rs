@@ -190,7 +190,7 @@ pub fn network_ended(app: &AppHandle) {
 fn load(page: &PageView, launch_page: &LaunchPage, of: Option<&str>) {
     platform::set_inspectable(&page.view, false);
     if let Err(error) = platform::load_launch_page(&page.view, launch_page, of) {
-        tracing::warn!("{error}");
+        tracing::warn!("{error:#}");
     }
     // Its first button has the focus in the page; the page has it in the window, whatever had it before.
     let _ = page.view.focus();

@@ -44,6 +44,7 @@ fn make(path: &Path) -> Result<()> {
     create(path).map_err(|cause| {
         Error::new(Code::AuditFailed, format!("Could not open the audit log {}: {cause}.", path.display()))
             .hint("Nobody can be impersonated without it. Check that you may write to this folder.")
+            .caused_by(cause)
     })
 }
 
@@ -63,9 +64,9 @@ pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
         .max_connections(1)
         .connect_with(options)
         .await
-        .map_err(|cause| failed(&doing, &cause))?;
+        .map_err(|cause| failed(&doing, cause))?;
     let migrated = async {
-        let mut connection = pool.acquire().await.map_err(|cause| failed(&doing, &cause))?;
+        let mut connection = pool.acquire().await.map_err(|cause| failed(&doing, cause))?;
         migrate(&mut connection, path, &doing).await
     };
     let migrated = migrated.await;
@@ -118,7 +119,7 @@ fn close_to_others(_: &Path) -> std::io::Result<()> {
 }
 
 async fn migrate(connection: &mut SqliteConnection, path: &Path, doing: &str) -> Result<()> {
-    let fail = |cause: sqlx::Error| failed(doing, &cause);
+    let fail = |cause: sqlx::Error| failed(doing, cause);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(fail)?;
     let application: i32 =
         sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *transaction).await.map_err(fail)?;
@@ -173,8 +174,8 @@ pub(super) fn was_moved(cause: &sqlx::Error) -> bool {
 }
 
 /// Says what SQLite's refusal means. `doing` completes "Could not …".
-pub(super) fn failed(doing: &str, cause: &sqlx::Error) -> Error {
-    let (why, next) = match cause {
+pub(super) fn failed(doing: &str, cause: sqlx::Error) -> Error {
+    let (why, next) = match &cause {
         sqlx::Error::Database(fault) => {
             // https://sqlite.org/rescode.html: the low byte is the primary code.
             let code = fault.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
@@ -208,4 +209,5 @@ pub(super) fn failed(doing: &str, cause: &sqlx::Error) -> Error {
     };
     Error::new(Code::AuditFailed, format!("Could not {doing}: {why}."))
         .hint(format!("Nobody can be impersonated without the audit log. {next}"))
+        .caused_by(cause)
 }

@@ -92,6 +92,7 @@ impl AuditLog {
                 format!("Could not write beside the audit log {}: {cause}.", path.display()),
             )
             .hint("Check that you may write to this folder.")
+            .caused_by(cause)
         })?;
         Ok(Self { held: Arc::new(held), owed: Arc::default(), run, host })
     }
@@ -110,7 +111,7 @@ impl AuditLog {
             Err(cause) if file::was_moved(&cause) => self.insert(&entry).await?,
             outcome => outcome,
         }
-        .map_err(|cause| file::failed("write to the audit log", &cause))
+        .map_err(|cause| file::failed("write to the audit log", cause))
     }
 
     /// Outer `Err`: there is no log to write to. Inner `Err`: it did not take the entry.
@@ -252,7 +253,7 @@ impl AuditLog {
         .bind(gone)
         .fetch_all(&pool)
         .await
-        .map_err(|cause| file::failed("close unfinished sessions in the audit log", &cause))?;
+        .map_err(|cause| file::failed("close unfinished sessions in the audit log", cause))?;
         self.run.sweep(&self.host);
         let closed = serde_json::to_string(&closed).map_err(Error::internal)?;
         let rows = sqlx::query(AssertSqlSafe(format!(
@@ -308,9 +309,8 @@ impl AuditLog {
     }
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 fn reading(cause: sqlx::Error) -> Error {
-    file::failed("read the audit log", &cause)
+    file::failed("read the audit log", cause)
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ impl AuditLog {
             home::write_private(&path, &serde_json::to_string(&owed).map_err(Error::internal)?)
         });
         if let Err(error) = kept.await.map_err(Error::internal).and_then(std::convert::identity) {
-            tracing::error!("what the audit log lacks is kept in memory only: {}", error.message);
+            tracing::error!("what the audit log lacks is kept in memory only: {error:#}");
         }
     }
 
@@ -112,10 +112,7 @@ impl AuditLog {
                 Ok(debts) => self.owed.debts().extend(debts.into_iter().map(Arc::new)),
                 // Left as it is for a person to look at.
                 Err(error) => {
-                    tracing::error!(
-                        "what an earlier run could not write to the audit log: {}",
-                        error.message
-                    );
+                    tracing::error!("what an earlier run could not write to the audit log: {error:#}");
                     let _ = std::fs::rename(&ours, left.with_extension("unreadable"));
                 }
             }
@@ -143,5 +140,5 @@ fn read(path: &Path) -> Result<Vec<Debt>> {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    std::fs::remove_file(path).map_err(|cause| Error::file("remove", path, &cause))
+    std::fs::remove_file(path).map_err(|cause| Error::file("remove", path, cause))
 }

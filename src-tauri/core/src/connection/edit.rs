@@ -80,9 +80,10 @@ impl WantedEdit {
             )
             .hint("Write `\"{{ none }}\"` instead: it is sent as null."));
         }
-        let items = toml_edit::ser::to_document(file).map_err(|_| {
+        let items = toml_edit::ser::to_document(file).map_err(|cause| {
             Error::new(Code::ConnectionInvalid, "The body has a number that is too large for the file.")
                 .hint("Write it as text, in quotes.")
+                .caused_by(cause)
         })?;
         Ok(Self { json, items })
     }

@@ -35,7 +35,7 @@ pub use parse::{
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
 pub(crate) use rules::{directory_url_fault, names_a_secret};
 pub use schema::schema;
-pub use store::{Aside, Connections, DEMO};
+pub use store::{AddOutcome, Aside, Connections, DEMO};
 
 /// Coloured everywhere it can be touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]

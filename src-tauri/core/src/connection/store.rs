@@ -14,6 +14,16 @@ use understudy_files::regular_file;
 /// Id of the demo's connection while it runs. No file gets it.
 pub const DEMO: &str = "demo";
 
+/// What became of a file that was to be added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddOutcome {
+    Added,
+    /// It took the place of the connection that had its id.
+    Replaced,
+    /// It was there already, word for word.
+    Unchanged,
+}
+
 /// The two folders of connection files.
 #[derive(Debug, Clone)]
 pub struct Connections {
@@ -108,7 +118,7 @@ impl Connections {
         let path = self.find_own(id)?;
         // Neither its dot nor its end makes it a connection.
         let aside = path.with_file_name(format!(".{id}.removed"));
-        std::fs::rename(&path, &aside).map_err(|cause| Error::file("remove", &path, &cause))?;
+        std::fs::rename(&path, &aside).map_err(|cause| Error::file("remove", &path, cause))?;
         Ok(Aside { path, aside })
     }
 
@@ -130,18 +140,20 @@ impl Connections {
     /// Writes the file as it is to another place, for a colleague. There is no secret in it.
     pub fn export(&self, id: &str, to: &Path) -> Result<()> {
         let text = read(&self.find(id)?.1)?;
-        std::fs::write(to, text).map_err(|cause| Error::file("write", to, &cause))
+        std::fs::write(to, text).map_err(|cause| Error::file("write", to, cause))
     }
 
     /// Takes a file into the operator's folder, under its own name or, where that cannot be an id,
     /// under one made from the connection's name. Adding the very same file again changes nothing.
-    pub fn add(&self, path: &Path) -> Result<Connection> {
+    pub fn add(&self, path: &Path) -> Result<(Connection, AddOutcome)> {
         let (id, text, connection) = Self::given(path)?;
         match self.find(&id) {
-            Err(error) if error.code == Code::ConnectionUnknown => write(&id, &self.own_path(&id)?, &text),
+            Err(error) if error.code == Code::ConnectionUnknown => {
+                Ok((write(&id, &self.own_path(&id)?, &text)?, AddOutcome::Added))
+            }
             Err(error) => Err(error),
             Ok((Origin::Own, taken)) if read(&taken).is_ok_and(|old| old == text) => {
-                Ok(Connection { path: Some(taken), ..connection })
+                Ok((Connection { path: Some(taken), ..connection }, AddOutcome::Unchanged))
             }
             Ok((_, taken)) => Err(Error::new(
                 Code::ConnectionInvalid,
@@ -154,15 +166,17 @@ impl Connections {
         }
     }
 
-    /// The same, in the place of the connection that has its id already; says whether there was one. A stored secret
-    /// stays with what it was stored for.
-    pub fn replace(&self, path: &Path) -> Result<(Connection, bool)> {
+    /// The same, in the place of the connection that has its id already. A stored secret stays with what it was stored
+    /// for.
+    pub fn replace(&self, path: &Path) -> Result<(Connection, AddOutcome)> {
         let (id, text, _) = Self::given(path)?;
         match self.find(&id) {
-            Err(error) if error.code == Code::ConnectionUnknown => Ok((self.add(path)?, false)),
+            Err(error) if error.code == Code::ConnectionUnknown => self.add(path),
             _ => {
                 let own = self.find_own(&id)?;
-                Ok((write(&id, &own, &text)?, true))
+                let is_same = read(&own).is_ok_and(|old| old == text);
+                let outcome = if is_same { AddOutcome::Unchanged } else { AddOutcome::Replaced };
+                Ok((write(&id, &own, &text)?, outcome))
             }
         }
     }
@@ -191,7 +205,7 @@ impl Connections {
     fn check_handed_out(&self, path: &Path) -> Result<bool> {
         match std::fs::symlink_metadata(path) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-            Err(cause) => return Err(Error::file("look at", path, &cause)),
+            Err(cause) => return Err(Error::file("look at", path, cause)),
             Ok(_) => {}
         }
         trust::only_changed_by(self.home.system_is_put_by(), path).map(|()| true).map_err(|why| {
@@ -273,11 +287,11 @@ pub struct Aside {
 
 impl Aside {
     pub fn put_back(self) -> Result<()> {
-        std::fs::rename(&self.aside, &self.path).map_err(|cause| Error::file("put back", &self.path, &cause))
+        std::fs::rename(&self.aside, &self.path).map_err(|cause| Error::file("put back", &self.path, cause))
     }
 
     pub fn remove(self) -> Result<()> {
-        std::fs::remove_file(&self.aside).map_err(|cause| Error::file("remove", &self.aside, &cause))
+        std::fs::remove_file(&self.aside).map_err(|cause| Error::file("remove", &self.aside, cause))
     }
 }
 
@@ -298,7 +312,7 @@ fn files(origin: Origin, folder: &Path) -> Result<Vec<(Origin, String, PathBuf)>
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(cause) => return Err(Error::file("read the folder", folder, &cause)),
+        Err(cause) => return Err(Error::file("read the folder", folder, cause)),
     };
     let mut files: Vec<(Origin, String, PathBuf)> = entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
@@ -608,16 +622,17 @@ mod tests {
     fn a_file_is_added_under_its_own_name() {
         let desk = Desk::new();
         let given = desk.put("given/acme-eu.toml", &text("Acme"));
-        assert_eq!(desk.connections.add(&given).unwrap().id, "acme-eu");
-        let again = desk.connections.add(&given).unwrap();
+        assert_eq!(desk.connections.add(&given).unwrap().0.id, "acme-eu");
+        let (again, outcome) = desk.connections.add(&given).unwrap();
+        assert_eq!(outcome, AddOutcome::Unchanged);
         assert_eq!(again.path, Some(desk.base.path().join("connections/acme-eu.toml")));
         desk.put("given/acme-eu.toml", &text("Another"));
         let error = desk.connections.add(&given).unwrap_err();
         assert!(error.message.starts_with("There is a connection `acme-eu` already: "), "{error}");
         let spaced = desk.put("given/For You (1).toml", &text("Beta"));
-        assert_eq!(desk.connections.add(&spaced).unwrap().id, "beta");
+        assert_eq!(desk.connections.add(&spaced).unwrap().0.id, "beta");
         let demo = desk.put("given/demo.toml", &text("Demo"));
-        assert_eq!(desk.connections.add(&demo).unwrap().id, "demo-2", "the demo's own id is kept free");
+        assert_eq!(desk.connections.add(&demo).unwrap().0.id, "demo-2", "the demo's own id is kept free");
         let faulty = desk.put("given/Faulty File.toml", &text("X").replace("table", "tabel"));
         let error = desk.connections.add(&faulty).unwrap_err();
         assert!(error.message.starts_with("Faulty File.toml:6:1: directory.tabel"), "{error}");
@@ -639,7 +654,7 @@ mod tests {
             return;
         }
         let given = desk.put("given/nul.toml", &text("Acme"));
-        assert_eq!(desk.connections.add(&given).unwrap().id, "acme");
+        assert_eq!(desk.connections.add(&given).unwrap().0.id, "acme");
         for found in ["con.toml", "COM1.toml", "lpt¹.toml", "nul .toml"] {
             let path = desk.put(&format!("connections/{found}"), &text("Beta"));
             let (connections, problems) = desk.connections.load();

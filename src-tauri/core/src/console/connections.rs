@@ -96,7 +96,7 @@ impl Console {
             before.iter().cloned().chain(new).collect()
         });
         if let Err(error) = kept {
-            tracing::warn!(%error, "the order of the connections is not kept");
+            tracing::warn!("the order of the connections is not kept: {error:#}");
         }
     }
 
@@ -167,13 +167,13 @@ impl Console {
     pub fn export_connection(&self, id: &str, path: &Path) -> Result<()> {
         if self.connection(id)?.origin == Origin::Demo {
             let text = &self.connection(id)?.text;
-            return std::fs::write(path, text).map_err(|cause| Error::file("write", path, &cause));
+            return std::fs::write(path, text).map_err(|cause| Error::file("write", path, cause));
         }
         self.files.export(id, path)
     }
 
     pub async fn add_connection(&self, path: &Path) -> Result<ConnectionSummary> {
-        let connection = self.files.add(path)?;
+        let (connection, _) = self.files.add(path)?;
         Ok(self.added(&connection).await)
     }
 

@@ -172,7 +172,7 @@ impl Console {
             biased;
             paid = self.audit.pay() => {
                 if let Err(error) = paid {
-                    tracing::error!("the audit log lacks entries: {error}");
+                    tracing::error!("the audit log lacks entries: {error:#}");
                 }
             }
             () = self.clock.until(limit) => {

@@ -51,7 +51,9 @@ impl Impersonations {
             let secrets: Vec<SecretString> = secrets.into_iter().chain(client.secrets()).collect();
             Ok((handoff, secrets, own))
         });
-        let (handoff, secrets, own) = steps.await.map_err(|cause| in_words(Error::internal(cause)))??;
+        // A panic's own words may quote what it worked on: they are not told.
+        let broke_off = |_| in_words(Error::internal("the steps of the sign-in broke off"));
+        let (handoff, secrets, own) = steps.await.map_err(broke_off)??;
         *context = own;
         Ok((handoff, secrets))
     }

@@ -33,7 +33,7 @@ impl Impersonations {
         let written = self.audit.append_or_owe(&running.begun, running.begun.then(at_ms, event)).await;
         self.say_if_replaced().await;
         let Err(error) = written else { return };
-        tracing::error!(code = ?error.code, "audit log: {}", error.message);
+        tracing::error!(code = ?error.code, "audit log: {error:#}");
         if !was_behind {
             self.notices.send(Notice::Toast(kept(&error)));
         }

@@ -20,7 +20,7 @@ use super::{
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::clock::Clock;
 use crate::connection::{Connection, Method, Recipe};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::masks::Masks;
 use crate::template::GIVEN;
 use crate::wiped::Wiped;
@@ -43,6 +43,19 @@ pub struct Rehearsal {
     pub notes: Vec<String>,
     /// The user was signed in, as far as that can be known without a window.
     pub ok: bool,
+}
+
+impl Rehearsal {
+    /// Of one that could not begin, so nothing was sent.
+    pub fn of_failure(error: &Error) -> Self {
+        Self {
+            exchanges: Vec::new(),
+            outcome: error.message.clone(),
+            hint: error.hint.clone(),
+            notes: Vec::new(),
+            ok: false,
+        }
+    }
 }
 
 /// A rehearsal with what the audit log keeps of it.
@@ -75,15 +88,8 @@ pub async fn rehearse(
     let (mut console, mut window) = match (Client::new(network), Client::in_place_of_window(network)) {
         (Ok(console), Ok(window)) => (console, window),
         (Err(error), _) | (_, Err(error)) => {
-            let refused = in_words(error);
-            let shown = Rehearsal {
-                exchanges: Vec::new(),
-                outcome: refused.title.clone(),
-                hint: Some(refused.hint),
-                notes: Vec::new(),
-                ok: false,
-            };
-            let refused = Some(Refused { status: None, cause: refused.title });
+            let shown = Rehearsal::of_failure(&error);
+            let refused = Some(Refused { status: None, cause: error.message });
             return Rehearsed { shown, refused, sign_out_failed: None };
         }
     };

@@ -32,7 +32,7 @@ pub(super) fn read(
         }
         Ok(bytes) => text(bytes).map(Some).ok_or_else(|| fault::not_text(name)),
         Err(keyring_core::Error::NoEntry) => Ok(None),
-        Err(cause) => Err(fault::using("read", name, &cause)),
+        Err(cause) => Err(fault::using("read", name, cause)),
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn write(
     name: &SecretName,
     bytes: &[u8],
 ) -> Result<()> {
-    keyring.entry(entry)?.set_secret(bytes).map_err(|cause| fault::using("store", name, &cause))
+    keyring.entry(entry)?.set_secret(bytes).map_err(|cause| fault::using("store", name, cause))
 }
 
 /// Stores a secret and what it is for.
@@ -119,7 +119,7 @@ fn held(keyring: &dyn Keyring, verb: &str, change: &Change<'_>) -> Result<Option
     match keyring.entry(&change.entry)?.get_secret() {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(keyring_core::Error::NoEntry) => Ok(None),
-        Err(cause) => Err(fault::using(verb, change.name, &cause)),
+        Err(cause) => Err(fault::using(verb, change.name, cause)),
     }
 }
 
@@ -131,7 +131,7 @@ fn set(keyring: &dyn Keyring, verb: &str, change: &Change<'_>, value: Option<&[u
     };
     match set {
         Err(keyring_core::Error::NoEntry) if value.is_none() => Ok(()),
-        set => set.map_err(|cause| fault::using(verb, change.name, &cause)),
+        set => set.map_err(|cause| fault::using(verb, change.name, cause)),
     }
 }
 

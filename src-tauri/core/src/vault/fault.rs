@@ -1,8 +1,9 @@
 //! What the keyring's refusals mean: absent, locked or denied, and what the operator can do about it.
 //!
-//! Only texts that cannot hold a secret get into a message: a fault that carries the entry's bytes is
-//! told without them.
+//! Only texts that cannot hold a secret get into an error or its cause: a fault that carries the entry's bytes is
+//! told without them. What a bus or a service says in its own words is the cause: it goes to the log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyring_core::Error as Fault;
@@ -10,19 +11,37 @@ use keyring_core::Error as Fault;
 use crate::error::{Code, Error, SecretName};
 
 /// The keyring could not be opened.
-pub(super) fn opening(cause: &Fault) -> Error {
-    match classify(cause).unwrap_or(Code::VaultUnavailable) {
-        Code::VaultDenied => denied("open it", &words(cause)),
-        _ => unavailable(&words(cause)),
-    }
+pub(super) fn opening(cause: Fault) -> Error {
+    let error = match classify(&cause).unwrap_or(Code::VaultUnavailable) {
+        Code::VaultDenied => denied("open", &words(&cause)),
+        _ => unavailable(&words(&cause)),
+    };
+    keep_cause(error, cause)
 }
 
 /// The keyring could not do something with one secret. `verb` completes "could not …".
-pub(super) fn using(verb: &str, name: &SecretName, cause: &Fault) -> Error {
-    match classify(cause).unwrap_or(Code::VaultDenied) {
-        Code::VaultLocked => locked("was not unlocked"),
-        Code::VaultUnavailable => unavailable(&words(cause)),
-        _ => denied(&format!("{verb} \"{}/{}\"", name.connection, name.name), &words(cause)),
+pub(super) fn using(verb: &str, name: &SecretName, cause: Fault) -> Error {
+    let error = match classify(&cause).unwrap_or(Code::VaultDenied) {
+        Code::VaultLocked => locked("it was not unlocked"),
+        Code::VaultUnavailable => unavailable(&words(&cause)),
+        _ => denied(&format!("{verb} \"{}/{}\"", name.connection, name.name), &words(&cause)),
+    };
+    keep_cause(error, cause)
+}
+
+/// These carry the bytes of the entry, or the entry itself, and their texts may show them.
+fn may_show_entry(cause: &Fault) -> bool {
+    matches!(cause, Fault::BadEncoding(_) | Fault::BadDataFormat(..) | Fault::Ambiguous(_))
+}
+
+fn keep_cause(error: Error, cause: Fault) -> Error {
+    match cause {
+        cause if may_show_entry(&cause) => error,
+        Fault::PlatformFailure(cause) | Fault::NoStorageAccess(cause) => {
+            let cause: Arc<dyn std::error::Error + Send + Sync> = Arc::from(cause);
+            Error { cause: cause.into(), ..error }
+        }
+        cause => error.caused_by(cause),
     }
 }
 
@@ -72,11 +91,12 @@ pub(super) fn no_answer(after: Duration) -> Error {
 /// The Secret Service itself refused.
 #[cfg(target_os = "linux")]
 pub(super) fn looking(cause: secret_service::Error) -> Error {
-    match service_code(&cause) {
+    let error = match service_code(&cause) {
         Some(Code::VaultLocked) => locked("it has to be unlocked first"),
-        Some(Code::VaultDenied) => denied("be looked at", &cause.to_string()),
-        _ => unavailable(&words(&Fault::PlatformFailure(Box::new(cause)))),
-    }
+        Some(Code::VaultDenied) => denied("be looked at", &platform_words(&cause)),
+        _ => unavailable(&platform_words(&cause)),
+    };
+    error.caused_by(cause)
 }
 
 fn locked(how: &str) -> Error {
@@ -122,7 +142,6 @@ const fn next_step(linux: &'static str, macos: &'static str, windows: &'static s
 /// The cause in words that hold no secret.
 fn words(cause: &Fault) -> String {
     match cause {
-        // These carry the bytes of the entry, and their texts may show them.
         Fault::BadEncoding(_) | Fault::BadDataFormat(..) => "the entry is damaged".into(),
         Fault::Ambiguous(entries) => format!(
             "it holds {} entries of this name; remove all but one in the keyring's own application",
@@ -136,13 +155,14 @@ fn words(cause: &Fault) -> String {
 #[cfg(target_os = "linux")]
 fn platform_words(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
     use secret_service::Error as Service;
-    match cause.downcast_ref::<Service>() {
-        Some(Service::NoResult) => "there is no default keyring".into(),
-        Some(cause) if service_code(cause) == Some(Code::VaultUnavailable) => {
-            format!("no Secret Service answers on the session's D-Bus ({cause})")
-        }
-        _ => cause.to_string(),
+    let Some(service) = cause.downcast_ref::<Service>() else { return cause.to_string() };
+    match service_code(service) {
+        _ if matches!(service, Service::NoResult) => "there is no default keyring",
+        Some(Code::VaultUnavailable) => "no Secret Service answers on the session's D-Bus",
+        Some(Code::VaultDenied) => "the session's D-Bus does not let Understudy talk to it",
+        _ => "the keyring service answered with an error",
     }
+    .into()
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -221,4 +241,45 @@ fn platform_code(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Opt
 #[cfg(windows)]
 fn platform_code(_: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Code> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_an_entry_are_in_no_message_and_no_cause() {
+        let name = SecretName::new("shop", "admin_token");
+        let damaged = using("read", &name, Fault::BadEncoding(b"canary".to_vec()));
+        assert_eq!(damaged.cause.lines(), [""; 0]);
+        let inner = std::io::Error::other("canary");
+        let damaged = using("read", &name, Fault::BadDataFormat(b"canary".to_vec(), Box::new(inner)));
+        assert!(!format!("{damaged:#} {damaged:?}").contains("canary"), "{damaged:?}");
+        assert_eq!(
+            damaged.message,
+            "The keyring refused to read \"shop/admin_token\": the entry is damaged."
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_bus_says_is_the_cause_and_the_sentence_is_ours() {
+        let gone = || {
+            let cause = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+            secret_service::Error::Zbus(zbus::Error::InputOutput(Arc::new(cause)))
+        };
+        for error in [looking(gone()), opening(Fault::NoStorageAccess(Box::new(gone())))] {
+            assert_eq!(
+                error.message,
+                "There is no keyring to keep secrets in: no Secret Service answers on the session's D-Bus."
+            );
+            assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("Start a keyring service")));
+            assert!(!error.to_string().contains("connection refused"), "{error}");
+            assert!(format!("{error:#}").contains("caused by: ") && format!("{error:#}").contains("refused"));
+        }
+        let broken = secret_service::Error::Zbus(zbus::Error::InvalidReply);
+        let error = opening(Fault::PlatformFailure(Box::new(broken)));
+        assert!(error.message.ends_with("the keyring service answered with an error."), "{error}");
+        assert!(!error.message.contains("zbus"), "{error}");
+    }
 }

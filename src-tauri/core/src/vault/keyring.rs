@@ -35,7 +35,7 @@ pub(super) trait Keyring: Send + Sync {
         match self.entry(name)?.get_credential() {
             Ok(_) => Ok(true),
             Err(keyring_core::Error::NoEntry) => Ok(false),
-            Err(cause) => Err(fault::using("look for", name, &cause)),
+            Err(cause) => Err(fault::using("look for", name, cause)),
         }
     }
 
@@ -68,8 +68,8 @@ impl Keyring for Given {
     }
 
     fn entry(&self, name: &SecretName) -> Result<Entry> {
-        let store = (self.open)().map_err(|cause| fault::opening(&cause))?;
-        store.build(SERVICE, &account(name), None).map_err(|cause| fault::using("address", name, &cause))
+        let store = (self.open)().map_err(fault::opening)?;
+        store.build(SERVICE, &account(name), None).map_err(|cause| fault::using("address", name, cause))
     }
 }
 
@@ -81,15 +81,14 @@ impl System {
         let modifiers: HashMap<_, _> = modifiers.iter().copied().collect();
         store
             .build(SERVICE, &account(name), Some(&modifiers))
-            .map_err(|cause| fault::using("address", name, &cause))
+            .map_err(|cause| fault::using("address", name, cause))
     }
 }
 
 #[cfg(target_os = "linux")]
 impl Keyring for System {
     fn entry(&self, name: &SecretName) -> Result<Entry> {
-        let store =
-            zbus_secret_service_keyring_store::Store::new().map_err(|cause| fault::opening(&cause))?;
+        let store = zbus_secret_service_keyring_store::Store::new().map_err(fault::opening)?;
         Self::build(&*store, name, &[("label", &format!("Understudy: {}", account(name)))])
     }
 
@@ -137,8 +136,7 @@ fn look() -> Result<secret_service::blocking::SecretService<'static>> {
 #[cfg(target_os = "macos")]
 impl Keyring for System {
     fn entry(&self, name: &SecretName) -> Result<Entry> {
-        let store =
-            apple_native_keyring_store::keychain::Store::new().map_err(|cause| fault::opening(&cause))?;
+        let store = apple_native_keyring_store::keychain::Store::new().map_err(fault::opening)?;
         Self::build(&*store, name, &[])
     }
 }
@@ -151,7 +149,7 @@ impl Keyring for System {
     }
 
     fn entry(&self, name: &SecretName) -> Result<Entry> {
-        let store = windows_native_keyring_store::Store::new().map_err(|cause| fault::opening(&cause))?;
+        let store = windows_native_keyring_store::Store::new().map_err(fault::opening)?;
         // The default roams to other machines with the profile; an admin token should not.
         Self::build(&*store, name, &[("persistence", "Local")])
     }

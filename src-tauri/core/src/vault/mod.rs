@@ -372,8 +372,11 @@ impl Vault {
                 // Nobody listens any more when the time was up.
                 let _ = answer.send(question(&*keyring));
             })
-            .map_err(|cause| Error::lack("ask the keyring", &cause))?;
-        answered.await.map_err(|_| Error::internal("the keyring's thread ended without an answer"))?
+            .map_err(|cause| Error::lack("ask the keyring", cause))?;
+        let answer = answered.await;
+        let answer = answer.map_err(|_| Error::internal("the keyring's thread ended without an answer"))?;
+        // The sentence does not say what the service said.
+        answer.inspect_err(|error| tracing::warn!("{error:#}"))
     }
 }
 

@@ -187,7 +187,7 @@ fn get(keyring: &dyn Keyring, entry: &SecretName, name: &SecretName) -> Result<O
     match keyring.entry(entry)?.get_secret() {
         Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
         Err(keyring_core::Error::NoEntry) => Ok(None),
-        Err(cause) => Err(fault::using("read", name, &cause)),
+        Err(cause) => Err(fault::using("read", name, cause)),
     }
 }
 

@@ -2,7 +2,13 @@
 //!
 //! The one error type of the core; it crosses to the UI as JSON. A code exists only where a caller
 //! treats the failure differently. Secrets cannot get in here: they are [`secrecy::SecretString`],
-//! which neither prints nor serialises.
+//! which neither prints nor serialises. What a library said is kept as the [`ErrorCause`], which stays on this side.
+
+mod cause;
+mod code;
+
+use std::error::Error as StdError;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -12,65 +18,11 @@ use understudy_files::FileError;
 use crate::connection::DATABASE_PASSWORD;
 use crate::destination::Moved;
 
+pub use cause::ErrorCause;
+pub use code::Code;
+
 /// Result of nearly everything in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// One per thing a caller treats differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum Code {
-    /// The connection file cannot be used as it is; the message names line, column and key.
-    ConnectionInvalid,
-    /// No connection has this id.
-    ConnectionUnknown,
-    /// The connection was handed out by IT and cannot be changed here.
-    ConnectionLocked,
-    /// The database does not answer.
-    DirectoryUnreachable,
-    /// The database answers and says no (password, permission, TLS).
-    DirectoryRefused,
-    /// The database does not hold the table or columns that the connection names.
-    DirectoryMismatch,
-    /// The database took longer than the connection allows.
-    DirectoryTimeout,
-    /// A newer search took this one's place.
-    Cancelled,
-    /// The question itself is wrong (unknown sort column, damaged cursor).
-    QueryInvalid,
-    /// No user has this id any more.
-    UserNotFound,
-    /// The connection's policy wants a reason.
-    ReasonRequired,
-    /// The connection's policy forbids becoming this user.
-    PolicyRefused,
-    /// A secret that the connection needs is not in the vault; `secret` names it.
-    SecretMissing,
-    /// A stored secret would go elsewhere than it was stored for, so nothing was sent; `moved` has both places.
-    DestinationChanged,
-    /// The keyring is locked and was not unlocked.
-    VaultLocked,
-    /// There is no keyring service to ask.
-    VaultUnavailable,
-    /// The keyring refused.
-    VaultDenied,
-    /// A template or expression could not be evaluated for this user.
-    TemplateFailed,
-    /// The application refused the sign-in, or answered for somebody else.
-    SignInRefused,
-    /// The audit log cannot be written: nothing may happen without it.
-    AuditFailed,
-    /// No session has this id (any more).
-    SessionUnknown,
-    /// A window could not be opened or driven.
-    WindowFailed,
-    /// A setting cannot be used as it is.
-    SettingsInvalid,
-    /// A file could not be read or written.
-    FileFailed,
-    /// A fault of Understudy itself.
-    Internal,
-}
 
 /// Names one secret of one connection. Never its value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
@@ -123,6 +75,10 @@ pub struct Error {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub moved: Option<Box<Moved>>,
+    /// What a library failed with, for the log.
+    #[serde(skip)]
+    #[ts(skip)]
+    pub cause: ErrorCause,
 }
 
 impl Error {
@@ -136,6 +92,7 @@ impl Error {
             secret: None,
             faults: Vec::new(),
             moved: None,
+            cause: ErrorCause::default(),
         }
     }
 
@@ -224,6 +181,14 @@ impl Error {
         self
     }
 
+    /// What a library failed with. Its text goes to the log, so nothing that may quote a secret is a cause.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
+        let cause: Arc<dyn StdError + Send + Sync> = Arc::new(cause);
+        self.cause = cause.into();
+        self
+    }
+
     /// A fault of Understudy itself: something that was held to be impossible.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         Self::new(Code::Internal, format!("Something went wrong inside Understudy: {what}"))
@@ -231,19 +196,19 @@ impl Error {
     }
 
     /// The system did not give what every program needs: a thread, a file's number, memory.
-    pub fn lack(doing: &str, cause: &std::io::Error) -> Self {
-        Self::new(Code::Internal, format!("Could not {doing}: the system gives no more ({cause}).")).hint(
-            if cfg!(windows) {
+    pub fn lack(doing: &str, cause: std::io::Error) -> Self {
+        Self::new(Code::Internal, format!("Could not {doing}: the system gives no more ({cause})."))
+            .hint(if cfg!(windows) {
                 "Close other programs, then try again."
             } else {
                 "Close other programs, or raise the limits that Understudy was started with (`ulimit -a`)."
-            },
-        )
+            })
+            .caused_by(cause)
     }
 
     /// A file that could not be read or written.
-    pub fn file(doing: &str, path: &std::path::Path, cause: &std::io::Error) -> Self {
-        FileError::io(doing, path, cause).into()
+    pub fn file(doing: &str, path: &std::path::Path, cause: std::io::Error) -> Self {
+        Self::from(FileError::io(doing, path, &cause)).caused_by(cause)
     }
 }
 
@@ -274,10 +239,12 @@ impl From<DirectoryError> for Error {
         let name = || SecretName::new("", DATABASE_PASSWORD);
         let secret = error.wants_password.then(name);
         let (hint, statement, details) = (error.hint, error.statement, error.details);
-        Self { hint, statement, details, secret, ..Self::new(code, error.message) }
+        let cause = error.source.map(ErrorCause::from).unwrap_or_default();
+        Self { hint, statement, details, secret, cause, ..Self::new(code, error.message) }
     }
 }
 
+/// `{:#}`, the log's, adds the causes.
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)?;
@@ -290,8 +257,70 @@ impl std::fmt::Display for Error {
         if let Some(details) = &self.details {
             write!(f, "\nDetails: {details}")?;
         }
+        if f.alternate() {
+            for cause in self.cause.lines() {
+                write!(f, "\ncaused by: {cause}")?;
+            }
+        }
         Ok(())
     }
 }
 
-impl std::error::Error for Error {}
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// A library's error that wraps another, as most do.
+    #[derive(Debug)]
+    struct Wrapping(&'static str, io::Error);
+
+    impl std::fmt::Display for Wrapping {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl StdError for Wrapping {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.1)
+        }
+    }
+
+    #[test]
+    fn the_log_sees_every_cause_and_people_and_the_ui_see_none() {
+        let refused = || io::Error::other("connection refused");
+        let plain = Error::new(Code::VaultUnavailable, "No keyring answers.").hint("Start one.");
+        let error = plain.clone().caused_by(Wrapping("the bus is gone", refused()));
+        assert_eq!(error.to_string(), "No keyring answers.\nStart one.");
+        assert_eq!(
+            format!("{error:#}"),
+            "No keyring answers.\nStart one.\ncaused by: the bus is gone\ncaused by: connection refused"
+        );
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("the bus is gone"));
+        assert_eq!(serde_json::to_value(&error).unwrap(), serde_json::to_value(&plain).unwrap());
+        assert_eq!(error, plain, "people are told the same");
+        let quoting = plain.caused_by(Wrapping("the bus is gone: connection refused", refused()));
+        assert_eq!(quoting.cause.lines(), ["the bus is gone: connection refused"]);
+    }
+
+    #[test]
+    fn a_files_error_and_a_directorys_keep_what_the_system_said() {
+        let path = std::path::Path::new("acme.toml");
+        let error = Error::file("write", path, io::ErrorKind::PermissionDenied.into());
+        assert_eq!(error.cause.lines(), ["permission denied"]);
+        let mut refused = DirectoryError::new(DirectoryCode::Unreachable, "The database does not answer.");
+        refused.source = Some(Arc::new(io::Error::other("reset by peer")));
+        assert_eq!(Error::from(refused).cause.lines(), ["reset by peer"]);
+        let mut asked = DirectoryError::new(DirectoryCode::PasswordFailed, "");
+        asked.source = Some(Arc::new(error.clone()));
+        assert_eq!(Error::from(asked), error, "a password source's own error comes back as it was");
+    }
+}

@@ -1,0 +1,52 @@
+//! What stands behind an error: what a library said when it failed. For the log and `--verbose`, never for the UI.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+/// The error of a library, or none. It holds no secret: an error whose text may carry one is not kept.
+///
+/// Two errors that tell people the same are equal, so causes always are.
+#[derive(Clone, Default)]
+pub struct ErrorCause(Option<Arc<dyn StdError + Send + Sync>>);
+
+impl ErrorCause {
+    pub(super) fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.as_deref().map(|cause| cause as _)
+    }
+
+    /// Each link of the chain, nearest first, in its own words. A link that only repeats the one before is left out, as
+    /// many libraries quote what they wrap.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        let mut link = self.source();
+        while let Some(cause) = link {
+            let words = cause.to_string();
+            if !lines.last().is_some_and(|last| last.ends_with(&words)) {
+                lines.push(words);
+            }
+            link = cause.source();
+        }
+        lines
+    }
+}
+
+impl From<Arc<dyn StdError + Send + Sync>> for ErrorCause {
+    fn from(cause: Arc<dyn StdError + Send + Sync>) -> Self {
+        Self(Some(cause))
+    }
+}
+
+impl PartialEq for ErrorCause {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ErrorCause {}
+
+impl fmt::Debug for ErrorCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.lines()).finish()
+    }
+}
