@@ -1,4 +1,5 @@
-//! May this operator become this user now, and who in a list can never be impersonated? Pure: no clock, no I/O.
+//! The policy: may this operator sign in as this user now, and which users in a list are protected? Pure: no clock, no
+//! I/O.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +12,14 @@ use crate::directory::{Info, Row};
 use crate::error::{Code, Error, Result};
 use crate::template::Expression;
 
-/// The longest reason that is taken, in characters.
+/// The longest reason a policy accepts, in characters.
 pub const REASON_MAX: usize = 500;
 
-/// Decides. `context` holds `user`, as templates see it, made from `info` and `row`; `reason` comes trimmed.
+/// Decides whether a session may begin. `context` holds `user` as templates see it, made from `info` and `row`;
+/// `reason` is already trimmed.
 ///
-/// A rule that frees a user without having seen a value that it asks for frees nobody: a value that was cut is missing
-/// in `context`, and `user.notes is defined and …` takes that for an answer.
+/// If a rule names a value that was cut, the user counts as protected: a cut value is missing from `context`, so
+/// `user.notes is defined and …` would be false without having seen the text.
 pub fn decide(policy: &Policy, reason: &str, context: &Value, info: &Info, row: &Row) -> Result<()> {
     if policy.reason == ReasonRule::Required && reason.is_empty() {
         return Err(Error::new(Code::ReasonRequired, "This connection asks for a reason.").hint(
@@ -58,8 +60,8 @@ pub enum Standing {
     Undecided,
 }
 
-/// What the policy says of each of `rows`, in their order. Rules are compiled once, and see
-/// only the columns that they name.
+/// The policy's standing for each of `rows`, in the same order. Each rule is compiled once and sees only the columns it
+/// names.
 pub fn standings(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
     if policy.protect.is_empty() {
         return vec![Standing::Free; rows.len()];
@@ -69,13 +71,13 @@ pub fn standings(policy: &Policy, info: &Info, rows: &[Row]) -> Vec<Standing> {
     rows.iter()
         .map(|row| {
             let context = json!({ "user": info.user_context_of(row, is_used) });
-            // A rule may take what is not there for an answer: `user.notes is defined and …`.
+            // A rule can be false just because a value is missing: `user.notes is defined and …`.
             standing(policy, &context, !info.lacks(row, is_used))
         })
         .collect()
 }
 
-/// The names below `user` that these rules use; of a path, its first part.
+/// The names that these rules use below `user`; for a path, only its first part.
 fn names_in<'a>(rules: impl IntoIterator<Item = &'a Expression>) -> BTreeSet<String> {
     let names = rules.into_iter().flat_map(Expression::of_user);
     names.map(|name| name.split('.').next().unwrap_or_default().to_owned()).collect()
@@ -87,7 +89,7 @@ fn standing(policy: &Policy, context: &Value, is_complete: bool) -> Standing {
         match rule.eval(context) {
             Ok(true) => return Standing::Protected(source.clone()),
             Ok(false) => {}
-            // Not free: a later rule may still say more.
+            // Not free yet: a later rule may still protect the user.
             Err(_) => standing = Standing::Undecided,
         }
     }
@@ -161,14 +163,14 @@ mod tests {
 
     #[test]
     fn a_rule_that_cannot_see_all_it_asks_for_frees_nobody() {
-        // As directories cut a text: 2,000 characters and an ellipsis.
+        // Directories cut a text like this: 2,000 characters and an ellipsis.
         let cut = "staff ".repeat(1000)[..2000].to_owned() + "…";
         for rules in [&["'staff' in user.notes"][..], &["user.notes is defined and 'staff' in user.notes"]] {
             assert_eq!(standing_of(rules, row(None, &cut, None)), Standing::Undecided, "{rules:?}");
             assert_eq!(standing_of(rules, row(None, "staff", None)), Standing::Protected(rules[0].into()));
             assert_eq!(standing_of(rules, row(None, "", None)), Standing::Free);
         }
-        // Nor does a session begin: a rule's "is defined" has not seen what was cut.
+        // A session does not begin either: "is defined" cannot see what was cut.
         let begins = |rules: &[&str], row: &Row| {
             let context = json!({ "user": info().user_context(row) });
             decide(&policy(rules), "", &context, &info(), row).map_err(|error| error.code)
@@ -183,13 +185,13 @@ mod tests {
             assert_eq!(begins(&[rule], &row(Some("y"), "short", None)), Ok(()), "{rule}");
         }
         assert_eq!(begins(&["user.plan == 'staff'"], &row(Some("free"), &cut, None)), Ok(()));
-        // What another rule says for certain holds, whatever stands before it.
+        // A rule that matches for certain wins over an undecided one before it.
         let rules = ["'staff' in user.notes", "user.plan == 'staff'"];
         let both = standing_of(&rules, row(Some("staff"), &cut, None));
         assert_eq!(both, Standing::Protected(rules[1].into()));
-        // A long text that no rule asks for is in nobody's way.
+        // A cut text matters only if a rule uses it.
         assert_eq!(standing_of(&rules[1..], row(Some("free"), &cut, None)), Standing::Free);
-        // NULL is neither longer nor shorter than anything.
+        // NULL has no length, so the comparison is undecided.
         assert_eq!(standing_of(&["user.plan|length > 3"], row(None, "", None)), Standing::Undecided);
     }
 

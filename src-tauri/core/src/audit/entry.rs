@@ -1,4 +1,4 @@
-//! One entry of the audit log: who, whom, why, and what happened. Plain data and its words in the file.
+//! One entry of the audit log: who, whom, why and what happened. Plain data, and how it maps to columns.
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -8,24 +8,24 @@ use ts_rs::TS;
 use crate::connection::Environment;
 use crate::error::{Code, Error, Result};
 
-/// Everything that is kept of an event. Holds no secret: neither field ever carries one.
+/// One event of a session. No field ever carries a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Milliseconds since the Unix epoch.
     pub at_ms: i64,
-    /// Id of the session.
+    /// The session's ID.
     pub session: String,
     pub event: Event,
     pub who: Who,
     pub whom: Subject,
-    /// As the operator gave it; empty when the policy did not ask.
+    /// As the operator entered it; empty if the policy requires none.
     pub reason: String,
-    /// The Understudy that wrote it.
+    /// The version of Understudy that wrote the entry.
     pub app_version: String,
 }
 
 impl Entry {
-    /// The first entry of a session, due before anything else happens.
+    /// The first entry of a session. It is written before anything else happens.
     pub fn begun(
         at_ms: i64,
         session: impl Into<String>,
@@ -44,7 +44,7 @@ impl Entry {
         }
     }
 
-    /// What happened next in the same session.
+    /// The next event of the same session.
     #[must_use]
     pub fn then(&self, at_ms: i64, event: Event) -> Self {
         Self { at_ms, event, ..self.clone() }
@@ -54,32 +54,32 @@ impl Entry {
 /// What happened to a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// About to be opened; nothing has been sent yet.
+    /// About to open; nothing has been sent yet.
     Begun,
     /// Signed in as the user.
     Active,
-    /// The application said no; Retry may still make it active.
+    /// The application refused the sign-in. A retry may still make the session active.
     Refused {
-        /// The HTTP status of its answer; `None` when there was no answer.
+        /// The HTTP status of the answer; `None` if there was no answer.
         status: Option<u16>,
-        /// One short sentence; cut at [`CAUSE_CHARS`] characters. Never the answer itself.
+        /// One short sentence, cut at [`CAUSE_CHARS`] characters. Never the answer itself.
         cause: String,
     },
-    /// Given more time by the operator, as the policy allows.
+    /// The operator extended the session, as the policy allows.
     Extended {
-        /// By how much its deadline moved.
+        /// How far the deadline moved.
         minutes: u32,
     },
     Ended {
         cause: EndCause,
-        /// Why the application may still hold the session: one short sentence, cut at [`CAUSE_CHARS`] characters.
-        /// `None` when the sign-out went through, when there was nothing to sign out of, and where nobody knows:
-        /// after [`EndCause::Crash`], and in entries of format 1.
+        /// Why the application may still have the session: one short sentence, cut at [`CAUSE_CHARS`] characters.
+        /// `None` if the sign-out worked, if there was nothing to sign out of, and if it is unknown: after
+        /// [`EndCause::Crash`], and in entries of format 1.
         sign_out_failed: Option<String>,
     },
 }
 
-/// Longest cause of a refusal or of a failed sign-out that is kept, in characters.
+/// The longest cause that is kept for a refusal or a failed sign-out, in characters.
 pub const CAUSE_CHARS: usize = 300;
 
 impl Event {
@@ -136,7 +136,7 @@ pub enum EndCause {
 }
 
 impl From<EndCause> for Event {
-    /// An end with nothing to say about its sign-out.
+    /// An end without a failed sign-out.
     fn from(cause: EndCause) -> Self {
         Self::Ended { cause, sign_out_failed: None }
     }
@@ -158,20 +158,20 @@ impl EndCause {
     }
 }
 
-/// The operator and where they sat.
+/// The operator, their account and their computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Who {
-    /// As they call themselves in the settings; may be empty.
+    /// From the operator's settings; may be empty.
     pub operator_name: String,
-    /// As they call themselves in the settings; may be empty.
+    /// From the operator's settings; may be empty.
     pub operator_email: String,
-    /// The account they are logged in with, which they cannot choose in the settings.
+    /// The system account they are logged in with. They cannot change it in the settings.
     pub os_user: String,
     pub host: String,
 }
 
 impl Who {
-    /// Name and e-mail from the settings; account and host from the system.
+    /// Takes name and email address from the settings; account and host come from the system.
     pub fn new(operator_name: impl Into<String>, operator_email: impl Into<String>) -> Self {
         Self {
             operator_name: operator_name.into(),
@@ -181,7 +181,7 @@ impl Who {
         }
     }
 
-    /// The one word for them in lists: the name, else the e-mail, else the account.
+    /// How lists call the operator: by name, else by email address, else by account.
     pub fn operator(&self) -> &str {
         [&self.operator_name, &self.operator_email]
             .into_iter()
@@ -190,12 +190,12 @@ impl Who {
     }
 }
 
-/// The user who is impersonated, and where.
+/// The impersonated user, and in which connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
-    /// Id of the connection.
+    /// The connection's ID.
     pub connection: String,
-    /// The connection's name when it happened; it may be called otherwise today.
+    /// The connection's name at that time; it may have changed since.
     pub connection_name: String,
     pub environment: Environment,
     pub user_id: String,
@@ -203,12 +203,12 @@ pub struct Subject {
     pub user_email: Option<String>,
 }
 
-/// What [`read`] wants selected.
+/// The columns that [`read`] needs.
 pub(super) const COLUMNS: &str = "at_ms, session, event, operator_name, operator_email, os_user, host, \
      connection, connection_name, environment, user_id, user_name, user_email, reason, status, detail, \
      sign_out_failed, app_version";
 
-/// One row of `SELECT COLUMNS`.
+/// Reads one row of `SELECT COLUMNS`.
 pub(super) fn read(row: &SqliteRow) -> Result<Entry> {
     let text = |column: &str| row.try_get::<String, _>(column).map_err(|e| damaged(&e));
     let maybe = |column: &str| row.try_get::<Option<String>, _>(column).map_err(|e| damaged(&e));

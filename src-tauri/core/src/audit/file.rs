@@ -1,4 +1,4 @@
-//! The audit log's file: where it is made, its format and the format's history, and what can go wrong with it.
+//! The audit log's file: creating it, its format and migrations, and what its errors mean.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,24 +11,24 @@ use sqlx::{Connection, SqliteConnection};
 use crate::error::{Code, Error, Result};
 use understudy_files::regular_file;
 
-/// Marks the file as an audit log (`PRAGMA application_id`): the letters U, A, u, d.
+/// Identifies the file as an audit log (`PRAGMA application_id`): the letters U, A, u, d.
 const APPLICATION_ID: i32 = 0x5541_7564;
 
-/// The format's history: step *n* leads from version *n* to *n + 1* (`PRAGMA user_version`).
-/// A step that was ever released is never edited; a later format is a further step.
+/// The migrations: step *n* leads from version *n* to *n + 1* (`PRAGMA user_version`). Never edit the statements of a
+/// released step; add another step for a new format.
 const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 
-/// How long another process may hold the file before an entry is given up.
+/// How long to wait for another process that has the file locked.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Opens or creates the file, brings its format up to date and proves that it can be written.
+/// Opens or creates the file, migrates it to the current format and proves that it is writable.
 pub(super) async fn open(path: &Path) -> Result<SqlitePool> {
     refuse_what_is_no_file(path)?;
     make(path)?;
     open_again(path).await
 }
 
-/// SQLite would say of a named pipe or a device that the disk has a fault.
+/// For a named pipe or a device, SQLite would report a disk I/O error.
 fn refuse_what_is_no_file(path: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
@@ -48,10 +48,10 @@ fn make(path: &Path) -> Result<()> {
     })
 }
 
-/// As [`open`], but never begins a new file.
+/// Like [`open`], but never creates a file.
 pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
-    // A rollback journal instead of WAL: the log stays one file that can be copied while in use and
-    // that works on a network home. EXTRA also syncs the folder, so a committed entry survives a power cut.
+    // A rollback journal rather than WAL: the log stays a single file that can be copied while in use and works on a
+    // network home. EXTRA also syncs the folder, so a committed entry survives a power cut.
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -59,7 +59,7 @@ pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
         .synchronous(SqliteSynchronous::Extra)
         .busy_timeout(BUSY);
     let doing = format!("open the audit log {}", path.display());
-    // One connection: entries are few, and SQLite has one writer anyhow.
+    // One connection is enough: entries are few, and SQLite allows only one writer.
     let pool = SqlitePoolOptions::new()
         .max_connections(1)
         .connect_with(options)
@@ -71,16 +71,16 @@ pub(super) async fn open_again(path: &Path) -> Result<SqlitePool> {
     };
     let migrated = migrated.await;
     if migrated.is_err() {
-        // Windows moves no file that is open, and that is what the error asks for.
+        // The error asks the user to move the file, and Windows cannot move an open one.
         pool.close().await;
     }
     migrated.map(|()| pool)
 }
 
-/// Makes the folder and an empty file where they are missing, for the owner alone.
+/// Creates missing folders and an empty file, accessible to the owner only.
 fn create(path: &Path) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new();
-    // Never opens a file that is there: closing it would drop SQLite's locks in this process.
+    // Never opens an existing file: closing it would drop SQLite's locks in this process.
     file.write(true).create_new(true);
     let mut folders = std::fs::DirBuilder::new();
     folders.recursive(true);
@@ -100,7 +100,7 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Takes back what others were allowed; SQLite gives its journal the same mode.
+/// Removes everyone else's permissions. SQLite gives its journal the same mode.
 #[cfg(unix)]
 fn close_to_others(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -111,7 +111,7 @@ fn close_to_others(path: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o700))
 }
 
-/// Elsewhere the data folder itself is the user's own.
+/// Elsewhere the data folder already belongs to the user alone.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps, reason = "the shape of its Unix sibling")]
 fn close_to_others(_: &Path) -> std::io::Result<()> {
@@ -153,8 +153,8 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path, doing: &str) ->
     for step in &STEPS[done..] {
         sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(fail)?;
     }
-    // Written even when nothing changed: a folder that takes no journal, or a disk without room, shows
-    // now and not when somebody is about to be impersonated.
+    // Written even if nothing changed, so that a read-only folder or a full disk shows now and not when a session is
+    // about to begin.
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
         "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}",
         STEPS.len()
@@ -165,15 +165,15 @@ async fn migrate(connection: &mut SqliteConnection, path: &Path, doing: &str) ->
     transaction.commit().await.map_err(fail)
 }
 
-/// `SQLITE_READONLY_DBMOVED`: the open file is no longer the one that lies there.
+/// `SQLITE_READONLY_DBMOVED`: the path no longer leads to the open file.
 const MOVED: u32 = 1032;
 
-/// The file was moved between the look at its place and the write.
+/// Whether the file was moved between the check of its identity and the write.
 pub(super) fn was_moved(cause: &sqlx::Error) -> bool {
     matches!(cause, sqlx::Error::Database(fault) if fault.code().is_some_and(|code| code == MOVED.to_string()))
 }
 
-/// Says what SQLite's refusal means. `doing` completes "Could not …".
+/// Explains SQLite's error. `doing` completes "Could not …".
 pub(super) fn failed(doing: &str, cause: sqlx::Error) -> Error {
     let (why, next) = match &cause {
         sqlx::Error::Database(fault) => {
@@ -200,7 +200,7 @@ pub(super) fn failed(doing: &str, cause: sqlx::Error) -> Error {
                     "Keep it as evidence: move it to another place. Understudy then begins a new log.",
                 ),
                 13 => ("the disk is full".into(), "Free some space, then try again."),
-                // Our own triggers say it in words.
+                // Our own triggers: their messages are written for people.
                 19 => (fault.message().to_owned(), "Please report this with the steps that led here."),
                 _ => (fault.message().to_owned(), "Check the file and its folder."),
             }

@@ -1,5 +1,5 @@
-//! The log's file while it is open: used again when it was moved back, reported when it is gone, and reopened when
-//! another file is in its place.
+//! The log's file while it is open. If it was moved away and back, it is used again; if another file is in its place,
+//! that one is opened; if it is missing, that is an error.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use tokio::sync::Mutex;
 use super::file;
 use crate::error::{Code, Error, Result};
 
-/// Identifies the file independently of its name.
+/// Identifies the file regardless of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct LogFile {
     device: u64,
     number: u64,
 }
 
-/// The open file.
+/// The log's file and where it belongs.
 #[derive(Debug)]
 pub(super) struct Held {
     path: PathBuf,
@@ -26,21 +26,21 @@ pub(super) struct Held {
 #[derive(Debug)]
 struct OpenEntry {
     pool: SqlitePool,
-    /// `None` where the system does not let an open file be moved.
+    /// `None` on systems that don't let an open file be moved.
     identity: Option<LogFile>,
-    /// Another file was found in its place, and that has not been reported yet.
+    /// Another file was found in its place, and the caller does not know yet.
     was_replaced: bool,
 }
 
 impl Held {
-    /// Opens the file, or begins one.
+    /// Opens the file, or creates it.
     pub(super) async fn open(path: &Path) -> Result<Self> {
         let pool = file::open(path).await?;
         let open = OpenEntry { pool, identity: identity(path), was_replaced: false };
         Ok(Self { path: path.to_owned(), open: Mutex::new(open) })
     }
 
-    /// The file that is in its place now. Fails when there is none: a log that disappears while sessions run is not
+    /// The file that is at the path now. Fails if there is none: a log that disappears while sessions run must not be
     /// silently replaced by a new one.
     pub(super) async fn pool(&self) -> Result<SqlitePool> {
         let mut open = self.open.lock().await;
@@ -59,7 +59,7 @@ impl Held {
         Ok(pool)
     }
 
-    /// Whether another file has taken its place since this was asked last.
+    /// Whether another file has taken its place since the last call.
     pub(super) async fn was_replaced(&self) -> bool {
         std::mem::take(&mut self.open.lock().await.was_replaced)
     }

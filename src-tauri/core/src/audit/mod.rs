@@ -1,9 +1,9 @@
-//! What happened: append-only, in an embedded SQLite file. No entry, no session.
+//! The audit log: append-only, in an embedded SQLite file. No entry, no session.
 //!
-//! Here is the log and its verbs; what an entry holds is in [`entry`], the file and its format in
-//! `file`, what may happen to it while it is open in `held`. What could not be written yet is in `owed`, and who
-//! else writes to the same file in `run`. The rules that nobody may skip (nothing changed, nothing removed, nothing before *begun*,
-//! nothing after *ended*) are triggers inside the file, so that they bind every program.
+//! This file has the log and its operations. [`entry`] defines an entry, `file` the file and its format; `held` handles
+//! changes to the file while it is open, `owed` the entries that could not be written yet, and `run` the other
+//! processes that write to the same file. The invariants (no entry changes or disappears, none comes before *begun* or
+//! after *ended*) are triggers inside the file, so that they bind every program.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ mod run;
 
 pub use entry::{EndCause, Entry, Event, Subject, Who};
 
-/// How many of an operator's latest sessions are looked through for reasons to offer again.
+/// How many of an operator's latest sessions are searched for reasons to suggest.
 const REASONS_FROM: u32 = 500;
 
 /// How a session came out, as far as it is known.
@@ -63,7 +63,7 @@ pub struct PastSession {
     pub sign_out_failed: Option<String>,
 }
 
-/// The log, open for appending. Cheap to clone; all clones write to the one file.
+/// The log, open for appending. Cheap to clone; all clones write to the same file.
 #[derive(Debug, Clone)]
 pub struct AuditLog {
     held: Arc<Held>,
@@ -74,14 +74,14 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    /// Opens the log at `path`, or begins one (its folder too, readable by the owner alone), and
-    /// proves that it can be written.
+    /// Opens the log at `path`, or creates it (with its folder, readable by the owner only), and proves that it is
+    /// writable.
     ///
-    /// Fails with [`crate::error::Code::AuditFailed`] when the file cannot be created, read or written, is no audit
-    /// log, is damaged, or was written by a newer Understudy. It never repairs or replaces a file.
+    /// Fails with [`crate::error::Code::AuditFailed`] if the file cannot be created, read or written, is not an audit
+    /// log, is damaged, or was written by a newer Understudy. Never repairs or replaces a file.
     ///
-    /// Each opening is a run of its own, which lives until the last clone is dropped: no other run takes its sessions
-    /// for those of a crash.
+    /// Each opening is a run of its own, which lives until the last clone is dropped. Until then, no other run closes
+    /// its sessions as crashed.
     pub async fn open(path: &Path) -> Result<Self> {
         let held = Held::open(path).await?;
         let host = whoami::hostname().unwrap_or_else(|_| "unknown".into());
@@ -97,15 +97,15 @@ impl AuditLog {
         Ok(Self { held: Arc::new(held), owed: Arc::default(), run, host })
     }
 
-    /// Whether another file has taken the log's place since this was asked last. It is written to from then on.
+    /// Whether another file has taken the log's place since the last call. New entries go to that file.
     pub async fn was_replaced(&self) -> bool {
         self.held.was_replaced().await
     }
 
-    /// Writes one entry; when this returns it survives a crash and a power cut.
+    /// Writes one entry. Once this returns, the entry survives a crash and a power cut.
     ///
-    /// Fails with [`crate::error::Code::AuditFailed`] when it cannot be written, and when it breaks the order of a
-    /// session: *begun* exactly once and first, *ended* at most once and last.
+    /// Fails with [`crate::error::Code::AuditFailed`] if it cannot be written or would break the order of a session:
+    /// *begun* exactly once and first, *ended* at most once and last.
     pub async fn append(&self, entry: Entry) -> Result<()> {
         match self.insert(&entry).await? {
             Err(cause) if file::was_moved(&cause) => self.insert(&entry).await?,
@@ -114,7 +114,7 @@ impl AuditLog {
         .map_err(|cause| file::failed("write to the audit log", cause))
     }
 
-    /// Outer `Err`: there is no log to write to. Inner `Err`: it did not take the entry.
+    /// Outer `Err`: there is no log to write to. Inner `Err`: the log rejected the entry.
     async fn insert(&self, entry: &Entry) -> Result<sqlx::Result<()>> {
         let (status, detail) = entry.event.detail();
         let sign_out_failed = entry.event.sign_out_failed();
@@ -148,7 +148,7 @@ impl AuditLog {
         Ok(inserted.map(drop))
     }
 
-    /// Whether the session has an entry of this kind.
+    /// Whether the session has an entry with this event.
     async fn has(&self, session: &str, event: &str) -> Result<bool> {
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM entries WHERE session = ? AND event = ?)")
             .bind(session)
@@ -158,7 +158,7 @@ impl AuditLog {
             .map_err(reading)
     }
 
-    /// The sessions of one user (`user_id` in connection `connection`), newest first, at most `limit`.
+    /// The sessions of user `user_id` in `connection`, newest first, at most `limit`.
     pub async fn past_sessions(
         &self,
         connection: &str,
@@ -185,8 +185,8 @@ impl AuditLog {
         rows.iter().map(|row| self.past_session(row).map_err(reading)).collect()
     }
 
-    /// The reasons this operator gave last in this connection, each once, newest first, at most `limit`.
-    /// `operator` is what [`Who::operator`] gives.
+    /// The reasons that this operator last gave in this connection, without duplicates, newest first, at most `limit`.
+    /// `operator` is the result of [`Who::operator`].
     pub async fn recent_reasons(&self, connection: &str, operator: &str, limit: u32) -> Result<Vec<String>> {
         sqlx::query_scalar(
             "SELECT reason FROM (
@@ -204,18 +204,18 @@ impl AuditLog {
         .map_err(reading)
     }
 
-    /// Closes what a crash left open: every session that began and did not end, and whose run is gone, gets *ended*
-    /// with [`EndCause::Crash`] at `at_ms` (when it was found, not when it happened). Sessions of runs that live,
-    /// here or on another computer with the same home, are left alone. Returns these last entries, in the order in
-    /// which the sessions began. What such a run could not write itself is written first.
+    /// Closes what crashes left open: each session that has begun and not ended, and whose run is gone, gets *ended*
+    /// with [`EndCause::Crash`] at `at_ms` (when it was found, not when it happened). Sessions of live runs, here or on
+    /// another computer with the same home, stay open. Entries that those runs still owed are written first. Returns
+    /// the new entries, in the order in which the sessions began.
     pub async fn close_unfinished(&self, at_ms: i64) -> Result<Vec<Entry>> {
         self.pay_for_the_gone().await?;
         let gone = self.runs_that_are_gone().await?;
         self.close_runs(&gone, at_ms).await
     }
 
-    /// The runs that left a session open and are gone. Those that are gone are named, not those that live: a run that
-    /// begins meanwhile is in no list.
+    /// The runs that left a session open and are gone. The query that closes sessions names these and not the live
+    /// runs, because a run that starts meanwhile would be on neither list.
     async fn runs_that_are_gone(&self) -> Result<Vec<String>> {
         let of: Vec<(String, String)> = sqlx::query_as(
             "SELECT DISTINCT run, host FROM entries AS b
@@ -229,7 +229,7 @@ impl AuditLog {
         Ok(gone.map(|(run, _)| run).collect())
     }
 
-    /// Closes what these runs left open, and what was written before runs had names.
+    /// Closes what these runs left open, and sessions from before entries named their run.
     async fn close_runs(&self, gone: &[String], at_ms: i64) -> Result<Vec<Entry>> {
         let pool = self.held.pool().await?;
         let gone = serde_json::to_string(gone).map_err(Error::internal)?;
@@ -336,7 +336,7 @@ mod tests {
         )
     }
 
-    /// What "survives a power cut" rests on, as SQLite documents it for these two settings together.
+    /// According to SQLite's documentation, these two settings together make an entry survive a power cut.
     #[tokio::test]
     async fn an_entry_waits_for_the_disk() {
         let dir = tempfile::tempdir().unwrap();
@@ -352,7 +352,7 @@ mod tests {
         assert_eq!((journal.as_str(), synchronous), ("delete", 3), "3 is EXTRA");
     }
 
-    /// A second console starts while a third one looks for what a crash left.
+    /// A second console starts a session while a third one cleans up after a crash.
     #[tokio::test]
     async fn a_session_that_begins_while_another_run_cleans_up_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
@@ -370,7 +370,7 @@ mod tests {
         second.append(end).await.expect("its own end is the first");
     }
 
-    /// The one fault that needs the log's own connection to bring about.
+    /// This fault can only be caused through the log's own connection.
     #[tokio::test]
     async fn a_full_disk_refuses_the_entry_and_says_so() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! Entries that could not be written when they were due. They keep their time, are written as soon as they can be,
-//! and until then the log answers as if they stood in it. A file beside the log keeps them should this run end before
-//! that: the next one writes them.
+//! Entries that could not be written when they were due. They keep their time and are written as soon as possible;
+//! until then the log answers as if it contained them. If this run ends first, a file beside the log keeps them for the
+//! next run.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::path::Path;
@@ -15,10 +15,10 @@ use understudy_files::regular_file;
 
 use crate::home;
 
-/// Bytes of such a file; a thousand entries have fewer.
+/// The size limit of that file in bytes; a thousand entries take less.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// Entries that are still to be written, in the order of what happened.
+/// Entries that are still to be written, oldest event first.
 #[derive(Debug, Default)]
 pub(super) struct Owed {
     debts: Mutex<Vec<Arc<Debt>>>,
@@ -27,7 +27,7 @@ pub(super) struct Owed {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Debt {
-    /// The first entry of the session: the file may have been replaced by one that lacks it.
+    /// The first entry of the session, in case the log was replaced by a file that lacks it.
     begun: Entry,
     entry: Entry,
 }
@@ -37,7 +37,7 @@ impl Owed {
         self.debts.lock()
     }
 
-    /// The end of a session that is not written yet.
+    /// The end of this session, if it is not written yet.
     pub(super) fn end_of(&self, session: &str) -> Option<Entry> {
         let debts = self.debts();
         let ends = |debt: &&Arc<Debt>| {
@@ -48,20 +48,20 @@ impl Owed {
 }
 
 impl AuditLog {
-    /// Writes what has already happened; `begun` is the first entry of its session. What cannot be written now is
-    /// kept for [`Self::pay`], and the error says why.
+    /// Writes an event that has already happened; `begun` is the first entry of its session. If that fails, the entry
+    /// is kept for [`Self::pay`], and the error says why.
     pub async fn append_or_owe(&self, begun: &Entry, entry: Entry) -> Result<()> {
         self.owed.debts().push(Arc::new(Debt { begun: begun.clone(), entry }));
         self.pay().await
     }
 
-    /// Whether something is owed.
+    /// Whether entries are waiting to be written.
     pub fn owes(&self) -> bool {
         !self.owed.debts().is_empty()
     }
 
-    /// Writes what is owed. Fails with what is in the way of the first entry that cannot be written; it stays owed,
-    /// and so does what came after it in its session.
+    /// Writes what is owed. Fails with the first entry's error; that entry stays owed, and so do the later ones of its
+    /// session.
     pub async fn pay(&self) -> Result<()> {
         let _one_at_a_time = self.owed.paying.lock().await;
         let mut outcome = Ok(());
@@ -84,7 +84,7 @@ impl AuditLog {
         outcome
     }
 
-    /// Has the file beside the log say what is owed now.
+    /// Updates the file beside the log with what is owed now.
     pub async fn keep_owed(&self) {
         let path = self.run.owed_file();
         let owed: Vec<Arc<Debt>> = self.owed.debts().clone();
@@ -100,17 +100,17 @@ impl AuditLog {
         }
     }
 
-    /// Writes what runs that are gone could not write any more, before anybody takes their sessions for crashed.
+    /// Writes what dead runs still owed, before their sessions are closed as crashed.
     pub(super) async fn pay_for_the_gone(&self) -> Result<()> {
         for left in self.run.left_owed(&self.host) {
-            // One of several consoles gets it; from then on it is this run's.
+            // `rename` makes sure that only one of several consoles gets the file; from then on it belongs to this run.
             let ours = self.run.owed_file();
             if std::fs::rename(&left, &ours).is_err() {
                 continue;
             }
             match read(&ours) {
                 Ok(debts) => self.owed.debts().extend(debts.into_iter().map(Arc::new)),
-                // Left as it is for a person to look at.
+                // Kept for a person to look at.
                 Err(error) => {
                     tracing::error!("what an earlier run could not write to the audit log: {error:#}");
                     let _ = std::fs::rename(&ours, left.with_extension("unreadable"));
@@ -124,7 +124,7 @@ impl AuditLog {
     async fn write_late(&self, debt: &Debt) -> Result<()> {
         let Debt { begun, entry } = debt;
         if self.has(&entry.session, "ended").await? {
-            // Another run closed it meanwhile; nothing can follow.
+            // Another run has closed the session meanwhile; nothing may follow.
             tracing::warn!(session = entry.session, "the audit log has the end of this session already");
             return Ok(());
         }

@@ -1,5 +1,5 @@
-//! One run of Understudy, as other runs on the same home know it: an identity, and a lock on a file that is gone
-//! with the process. For an unfinished session in the log, this tells whether its run is still alive.
+//! One run of Understudy, as other runs on the same home see it: an ID, and a file whose lock is released when the
+//! process ends. Tells for an unfinished session in the log whether its run is still alive.
 
 use std::fs::{File, TryLockError};
 use std::io::{Seek, Write};
@@ -10,33 +10,33 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use uuid::Uuid;
 
-/// Beside the log.
+/// The folder beside the log.
 const FOLDER: &str = "runs";
 const ENDING: &str = "run";
 
-/// What a run could not write into the log stands in a file of this ending.
+/// The extension of the file with the entries that a run could not write to the log.
 const OWED: &str = "owed";
 
-/// The heartbeat's interval.
+/// How often a run writes to its file.
 const BEAT: Duration = Duration::from_mins(20);
 
-/// A run of another computer that said nothing for so long is gone. Its lock alone proves nothing: some network
-/// homes do not carry locks from one computer to the other, and a laptop may sleep in between.
+/// A run on another computer counts as gone after this long without a heartbeat. A free lock proves nothing: some
+/// network homes don't share locks between computers, and a laptop may be asleep.
 const SILENT: Duration = Duration::from_hours(24);
 
-/// This run. Its file goes with it.
+/// This run. Its file is removed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) id: String,
     path: PathBuf,
-    /// Which computer it is on, where that is known: two may have one name.
+    /// Which computer it runs on, if known: two computers may have the same name.
     machine: Option<String>,
-    /// Locked, where the file system can.
+    /// Locked if the file system supports it.
     file: Option<File>,
 }
 
 impl Run {
-    /// Begins a run whose log is in `folder`. It says that it lives until it is dropped.
+    /// Begins a run whose log is in `folder`. It sends heartbeats until it is dropped.
     pub(super) fn begin(folder: &Path, host: &str) -> std::io::Result<Arc<Self>> {
         Self::begin_on(folder, host, machine())
     }
@@ -46,7 +46,7 @@ impl Run {
         make_folder(&folder)?;
         let id = Uuid::new_v4().to_string();
         let path = file_of(&folder, &id);
-        // It gets its name when it is locked: before, another run could take it for one that is gone.
+        // The file gets its final name only once it is locked; otherwise another run could take it for a dead one.
         let new = path.with_extension("new");
         let mut file = make_file(&new)?;
         file.write_all(about(host, machine.as_deref()).as_bytes())?;
@@ -59,7 +59,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Says that it lives: by writing, so that the file has the time of the computer that keeps it.
+    /// Sends a heartbeat. Writing sets the time by the clock of the computer that stores the file.
     fn beat(&self) {
         let Some(mut file) = self.file.as_ref() else { return };
         let beaten = file.rewind().and_then(|()| file.write_all(b"r"));
@@ -68,13 +68,13 @@ impl Run {
         }
     }
 
-    /// Is the run that wrote `id` on the computer `its_host` gone for certain?
+    /// Whether the run `id` on the computer `its_host` is certainly gone.
     pub(super) fn is_gone(&self, id: &str, its_host: &str, our_host: &str) -> bool {
         if id == self.id {
             return false;
         }
         let Some(folder) = self.path.parent() else { return false };
-        // Nothing but a run's own id names a file.
+        // `id` comes from the log; only a UUID may become part of a path.
         if Uuid::parse_str(id).is_err() {
             return true;
         }
@@ -92,7 +92,7 @@ impl Run {
             || self.is_silent(&file).unwrap_or(false)
     }
 
-    /// Earlier versions did not say which computer theirs was, and not every system does.
+    /// Earlier versions did not record the computer, and not every system has an ID for it; then it counts as ours.
     fn is_on_our_machine(&self, path: &Path) -> bool {
         match (line_in(path, "machine "), &self.machine) {
             (Some(its), Some(ours)) => its == *ours,
@@ -100,17 +100,17 @@ impl Run {
         }
     }
 
-    /// Where this run keeps what it owes to the log.
+    /// The file with the entries that this run owes to the log.
     pub(super) fn owed_file(&self) -> PathBuf {
         self.path.with_extension(OWED)
     }
 
-    /// What runs that are gone owed, a file each.
+    /// The files with entries that dead runs owed.
     pub(super) fn left_owed(&self, our_host: &str) -> Vec<PathBuf> {
         self.left(OWED, our_host)
     }
 
-    /// The files of this ending that runs left which are gone.
+    /// The files with this extension that dead runs left behind.
     fn left(&self, wanted: &str, our_host: &str) -> Vec<PathBuf> {
         let Some(folder) = self.path.parent() else { return Vec::new() };
         let all = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -125,14 +125,14 @@ impl Run {
         all.filter(is_left).collect()
     }
 
-    /// Both times are those of the computer that keeps the files.
+    /// Both times come from the clock of the computer that stores the files.
     fn is_silent(&self, file: &File) -> std::io::Result<bool> {
         self.beat();
         let now = std::fs::metadata(&self.path)?.modified()?;
         Ok(now.duration_since(file.metadata()?.modified()?).is_ok_and(|since| since > SILENT))
     }
 
-    /// Removes the files of runs of this computer that are gone, once what they left open is closed.
+    /// Removes the files of dead runs on this computer. Call it once their sessions are closed.
     pub(super) fn sweep(&self, our_host: &str) {
         for path in self.left(ENDING, our_host) {
             let _ = std::fs::remove_file(path);
@@ -142,7 +142,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // Windows removes no open file.
+        // Windows cannot remove an open file.
         self.file = None;
         let _ = std::fs::remove_file(&self.path);
     }
@@ -171,8 +171,8 @@ fn line_in(path: &Path, key: &str) -> Option<String> {
     text.lines().find_map(|line| line.strip_prefix(key)).map(str::to_owned)
 }
 
-/// What tells this computer from others of its name. The system's own id is for nobody else to see, so it is hashed
-/// with the application's name, as machine-id(5) asks.
+/// Tells this computer from others with the same name. machine-id(5) asks programs not to expose the system's ID, but
+/// to hash it together with their name.
 fn machine() -> Option<String> {
     let id = if cfg!(target_os = "linux") {
         std::fs::read_to_string("/etc/machine-id").ok()?
@@ -180,7 +180,7 @@ fn machine() -> Option<String> {
         return None;
     };
     let id = id.trim();
-    // An image that was not started yet says "uninitialized".
+    // In an image that has not been booted yet, the file says "uninitialized".
     let is_id = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let hash = is_id.then(|| digest(&SHA256, format!("understudy {id}").as_bytes()))?;
     Some(Uuid::from_slice(&hash.as_ref()[..16]).ok()?.simple().to_string())
@@ -224,7 +224,7 @@ mod tests {
         assert!(ours.is_gone(&id, "desk-4", "desk-4"));
     }
 
-    /// What a killed process leaves: its file, and no lock on it.
+    /// What a killed process leaves: its file, without a lock.
     fn leave(folder: &Path, age: Duration) -> String {
         leave_on(folder, age, machine().as_deref())
     }
@@ -254,18 +254,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ours = Run::begin_on(dir.path(), "desk-4", Some("a1".into())).unwrap();
         let hour = Duration::from_hours(1);
-        // Of the lock of another computer nothing is heard here.
+        // The lock of another computer proves nothing here.
         let alive = leave_on(dir.path(), hour, Some("b2"));
         assert!(!ours.is_gone(&alive, "desk-4", "desk-4"));
         ours.sweep("desk-4");
         assert!(file_of(&dir.path().join(FOLDER), &alive).exists());
-        // Its silence is.
+        // A day without a heartbeat does.
         let silent = leave_on(dir.path(), Duration::from_hours(25), Some("b2"));
         assert!(ours.is_gone(&silent, "desk-4", "desk-4"));
         for machine in [Some("a1"), None] {
             assert!(ours.is_gone(&leave_on(dir.path(), hour, machine), "desk-4", "desk-4"), "{machine:?}");
         }
-        // And what a run says of itself is what the next one reads.
+        // The next run can read what a run writes about itself.
         let next = Run::begin_on(dir.path(), "desk-4", Some("b2".into())).unwrap();
         assert!(!next.is_on_our_machine(&ours.path) && next.is_on_our_machine(&next.path));
     }

@@ -32,7 +32,7 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be chang
 CREATE TRIGGER entries_never_go BEFORE DELETE ON entries
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be removed'); END;
 
--- INSERT OR REPLACE removes rows without asking the trigger above.
+-- INSERT OR REPLACE deletes rows without firing the trigger above.
 CREATE TRIGGER entries_never_replaced BEFORE INSERT ON entries
 WHEN EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be replaced'); END;

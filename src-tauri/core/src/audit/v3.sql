@@ -1,6 +1,6 @@
--- Format 3: a session can be *extended*, and an entry names the run of Understudy that wrote it, so that another
--- run can tell whether it is still there. SQLite cannot change a CHECK in place: the table is made anew, and every
--- entry goes over as it is. The run of what was written before is not known.
+-- Format 3: a session can be *extended*, and an entry names the run of Understudy that wrote it, so that another run
+-- can tell whether that one is still alive. SQLite cannot change a CHECK in place, so the table is rebuilt and every
+-- entry copied as it is. The run of older entries is unknown.
 CREATE TABLE entries_of_format_3 (
     id              INTEGER PRIMARY KEY,
     at_ms           INTEGER NOT NULL,
@@ -34,7 +34,7 @@ SELECT id, at_ms, session, event, operator_name, operator_email, os_user, host,
     reason, status, detail, app_version, sign_out_failed
 FROM entries ORDER BY id;
 
--- Its triggers and indexes go with it.
+-- This also drops its triggers and indexes.
 DROP TABLE entries;
 ALTER TABLE entries_of_format_3 RENAME TO entries;
 
@@ -48,7 +48,7 @@ BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be chang
 CREATE TRIGGER entries_never_go BEFORE DELETE ON entries
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be removed'); END;
 
--- INSERT OR REPLACE removes rows without asking the trigger above.
+-- INSERT OR REPLACE deletes rows without firing the trigger above.
 CREATE TRIGGER entries_never_replaced BEFORE INSERT ON entries
 WHEN EXISTS (SELECT 1 FROM entries WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only: entries cannot be replaced'); END;
