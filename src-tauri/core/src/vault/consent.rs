@@ -1,7 +1,7 @@
-//! What the operator let run: the programs and logins that reach a database, by what runs and where it leads.
+//! What the operator has agreed to run to reach a database: programs and ssh logins, each with its destination.
 //!
-//! It is no secret. It is kept where secrets are, because no connection file reaches there; where there is no keyring,
-//! it is good until Understudy quits.
+//! Consent is not secret. It is kept in the keyring because no connection file can change it there. Without a keyring,
+//! it is valid until Understudy quits.
 
 use secrecy::ExposeSecret;
 
@@ -12,7 +12,7 @@ use crate::error::{Code, Result, SecretName};
 use crate::secrets::WAY_IN;
 
 impl Vault {
-    /// Fails with [`Code::DestinationChanged`] unless the operator let this run, and for this destination.
+    /// Fails with [`Code::DestinationChanged`] unless the operator has agreed to run this for exactly this destination.
     pub async fn may_run(&self, name: &SecretName, destination: &Destination) -> Result<()> {
         if self.let_run().get(name) == Some(destination) {
             return Ok(());
@@ -25,7 +25,7 @@ impl Vault {
             Err(error) => return Err(error),
         };
         if kept.as_ref() == Some(destination) {
-            // What runs for hours does not need the keyring again.
+            // A run of several hours then needs the keyring only once.
             self.let_run_for_now(name, destination);
             return Ok(());
         }
@@ -33,12 +33,12 @@ impl Vault {
         Err(self.refuse(name, known, destination))
     }
 
-    /// The operator let it run there, in this run of Understudy.
+    /// Records the operator's consent until Understudy quits.
     pub fn let_run_for_now(&self, name: &SecretName, destination: &Destination) {
         self.let_run().insert(name.clone(), destination.clone());
     }
 
-    /// The operator let it run there, from now on. Without a keyring that is until Understudy quits.
+    /// Records the operator's consent permanently; without a keyring, until Understudy quits.
     pub async fn let_run_from_now_on(&self, name: &SecretName, destination: &Destination) -> Result<()> {
         self.let_run_for_now(name, destination);
         let (wanted, kept) = (name.clone(), destination.to_kept());
@@ -48,7 +48,7 @@ impl Vault {
     }
 }
 
-/// Whether this is what [`Vault::may_run`] was asked about, and no secret.
+/// Whether this names a consent, as in [`Vault::may_run`], and not a secret.
 pub(super) fn is_consent(name: &SecretName) -> bool {
     name.name == WAY_IN
 }

@@ -1,6 +1,6 @@
-//! What the vault keeps of a secret in the keyring: the secret, and beside it what it is for.
+//! The vault's entries in the keyring: each secret, and its destination beside it.
 //!
-//! Several entries change together or not at all, also where the keyring fails in between.
+//! Several entries change together or not at all, even if the keyring fails in between.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -14,12 +14,13 @@ use super::keyring::Keyring;
 use super::parts::replace;
 use crate::error::{Result, SecretName};
 
-/// The entry that says what a secret is for. An account's last slash is the vault's: no secret's name has one.
+/// The entry that keeps the secret's destination. A secret's name has no slash, so the account's last slash is the
+/// vault's own.
 pub(super) fn beside(name: &SecretName) -> SecretName {
     SecretName::new(&name.connection, format!("{}/for", name.name))
 }
 
-/// What `entry` holds; a failure names the secret that it belongs to.
+/// The content of `entry`; an error names the secret it belongs to.
 pub(super) fn read(
     keyring: &dyn Keyring,
     entry: &SecretName,
@@ -45,22 +46,22 @@ pub(super) fn write(
     keyring.entry(entry)?.set_secret(bytes).map_err(|cause| fault::using("store", name, cause))
 }
 
-/// Stores a secret and what it is for.
+/// Stores a secret and its destination.
 pub(super) fn store_both(
     keyring: &dyn Keyring,
     name: &SecretName,
     value: &[u8],
     destination: &[u8],
 ) -> Result<()> {
-    // A secret without a destination is held back until the agent has said where it may go. So for no moment has the
-    // old secret the new destination, or the new one the old.
+    // The destination is removed first and written last. A secret without a destination is held back until the operator
+    // agrees to one, so the old secret is never paired with the new destination, nor the new secret with the old one.
     let for_nothing = Change { entry: beside(name), name, value: None };
     let for_this = Change { entry: beside(name), name, value: Some(Cow::Borrowed(destination)) };
     let secret = replace(keyring, name, Some(value))?;
     change_all(keyring, "store", [for_nothing].into_iter().chain(secret).chain([for_this])).map(drop)
 }
 
-/// Removes each secret with what stands beside it. Says of each whether there was one.
+/// Removes each secret and its destination. Returns for each whether it existed.
 pub(super) fn remove_all(keyring: &dyn Keyring, names: &[SecretName]) -> Result<Vec<bool>> {
     let mut changes = Vec::new();
     for name in names {
@@ -71,16 +72,16 @@ pub(super) fn remove_all(keyring: &dyn Keyring, names: &[SecretName]) -> Result<
     Ok(names.iter().map(|name| held.contains(name)).collect())
 }
 
-/// One entry of the keyring, and what it is to hold; `None`: nothing.
+/// A change of one entry in the keyring; `None` removes it.
 pub(super) struct Change<'a> {
     pub(super) entry: SecretName,
-    /// The secret that it belongs to: a failure names it.
+    /// The secret that the entry belongs to; errors name it.
     pub(super) name: &'a SecretName,
     pub(super) value: Option<Cow<'a, [u8]>>,
 }
 
-/// Makes the changes in their order, or none: where one fails, those before it are taken back, the last one first.
-/// Says which entries were there. `verb` completes "could not …".
+/// Makes all changes in order, or none: if one fails, the earlier ones are undone, last one first. Returns which
+/// entries existed before. `verb` completes "could not …".
 fn change_all<'a>(
     keyring: &dyn Keyring,
     verb: &str,
@@ -90,7 +91,7 @@ fn change_all<'a>(
     for change in changes {
         let outcome = held(keyring, verb, &change).and_then(|before| {
             let outcome = set(keyring, verb, &change, change.value.as_deref());
-            // One that failed may have been made all the same.
+            // A change that failed may have taken effect all the same.
             made.push((change, before));
             outcome
         });
@@ -105,7 +106,8 @@ fn change_all<'a>(
 fn take_back(keyring: &dyn Keyring, verb: &str, made: &[(Change<'_>, Option<Zeroizing<Vec<u8>>>)]) {
     let mut stuck = HashSet::new();
     for (change, before) in made.iter().rev() {
-        // Where one entry keeps what is new, those that were changed before it must not be the old ones again.
+        // If one entry of a secret cannot be restored, the entries changed before it must not get their old values
+        // back.
         if stuck.contains(change.name) {
             continue;
         }
@@ -135,9 +137,9 @@ fn set(keyring: &dyn Keyring, verb: &str, change: &Change<'_>, value: Option<&[u
     }
 }
 
-/// `None` when it is no text; leaves no copy behind.
+/// `None` if it is not text. Leaves no copy in memory.
 pub(super) fn text(bytes: Vec<u8>) -> Option<SecretString> {
-    // Windows' own programs store UTF-16, which has zeros where a secret has none.
+    // Windows' own programs store UTF-16, which has zero bytes where a secret has none.
     if cfg!(windows) && bytes.contains(&0) {
         return utf16(&Zeroizing::new(bytes));
     }
@@ -147,7 +149,7 @@ pub(super) fn text(bytes: Vec<u8>) -> Option<SecretString> {
 fn utf16(bytes: &[u8]) -> Option<SecretString> {
     let (units, rest) = bytes.as_chunks();
     let chars = char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit)));
-    // Two bytes are at most three in UTF-8: it does not move while it grows.
+    // A UTF-16 unit takes at most three bytes in UTF-8, so the string never reallocates.
     let mut text = Zeroizing::new(String::with_capacity(bytes.len() / 2 * 3));
     for char in chars {
         text.push(char.ok()?);

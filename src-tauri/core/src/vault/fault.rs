@@ -1,7 +1,7 @@
-//! What the keyring's refusals mean: absent, locked or denied, and what the operator can do about it.
+//! What the keyring's errors mean (absent, locked or denied), and what the operator can do about them.
 //!
-//! Only texts that cannot hold a secret get into an error or its cause: a fault that carries the entry's bytes is
-//! told without them. What a bus or a service says in its own words is the cause: it goes to the log.
+//! Only texts that cannot contain a secret get into a message; errors that carry the entry's bytes are described
+//! without them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub(super) fn not_text(name: &SecretName) -> Error {
         .hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
-/// So is one that is longer than any secret.
+/// The entry is longer than any secret, so Understudy did not write it.
 pub(super) fn too_long(name: &SecretName) -> Error {
     let SecretName { connection, name } = name;
     Error::new(
@@ -62,7 +62,7 @@ pub(super) fn too_long(name: &SecretName) -> Error {
     .hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
-/// Its parts are not those of one value: something broke off, or two programs stored it at once.
+/// The parts belong to different values: a write was interrupted, or two programs stored the secret at once.
 pub(super) fn not_whole(name: &SecretName) -> Error {
     let SecretName { connection, name } = name;
     Error::new(
@@ -72,23 +72,23 @@ pub(super) fn not_whole(name: &SecretName) -> Error {
     .hint(format!("Store it again: understudy secret set {connection} {name}"))
 }
 
-/// The operator was asked, and the keyring is as it was.
+/// The operator was asked to unlock the keyring and did not.
 #[cfg(target_os = "linux")]
 pub(super) fn still_locked() -> Error {
     Error { message: "The keyring is still locked.".into(), ..locked("") }
 }
 
-/// The time for the operator was up.
+/// The operator did not answer in time.
 pub(super) fn nobody_unlocked(after: Duration) -> Error {
     locked(&format!("nobody unlocked it within {} s", after.as_secs_f32().round()))
 }
 
-/// The time for the service was up.
+/// The keyring's service did not answer in time.
 pub(super) fn no_answer(after: Duration) -> Error {
     unavailable(&format!("it did not answer within {} s", after.as_secs()))
 }
 
-/// The Secret Service itself refused.
+/// The Secret Service itself returned an error.
 #[cfg(target_os = "linux")]
 pub(super) fn looking(cause: secret_service::Error) -> Error {
     let error = match service_code(&cause) {
@@ -139,7 +139,7 @@ const fn next_step(linux: &'static str, macos: &'static str, windows: &'static s
     }
 }
 
-/// The cause in words that hold no secret.
+/// Describes the cause without any secret.
 fn words(cause: &Fault) -> String {
     match cause {
         Fault::BadEncoding(_) | Fault::BadDataFormat(..) => "the entry is damaged".into(),
@@ -170,12 +170,12 @@ fn platform_words(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> St
     cause.to_string()
 }
 
-/// Which of the three it is, where that can be told.
+/// Which of the three codes it is, if the cause tells.
 fn classify(cause: &Fault) -> Option<Code> {
     match cause {
         Fault::NoDefaultStore => Some(Code::VaultUnavailable),
-        // keyring-core: "typically because of access rules; for example, the store is locked". On Windows
-        // it is the lack of a logon session.
+        // keyring-core: "typically because of access rules; for example, the store is locked". On Windows it means that
+        // there is no logon session.
         Fault::NoStorageAccess(cause) => Some(platform_code(cause.as_ref()).unwrap_or(if cfg!(windows) {
             Code::VaultUnavailable
         } else {
@@ -208,7 +208,7 @@ fn service_code(cause: &secret_service::Error) -> Option<Code> {
     }
 }
 
-/// The names are those of the D-Bus specification ("Message Bus Messages") and of the Secret Service's ("Errors").
+/// The names come from the D-Bus specification ("Message Bus Messages") and the Secret Service's ("Errors").
 #[cfg(target_os = "linux")]
 fn bus_code(name: &str) -> Option<Code> {
     match name {
@@ -227,7 +227,7 @@ fn bus_code(name: &str) -> Option<Code> {
     }
 }
 
-/// The numbers are those of Apple's `SecBase.h`.
+/// The numbers come from Apple's `SecBase.h`.
 #[cfg(target_os = "macos")]
 fn platform_code(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Code> {
     match cause.downcast_ref::<security_framework::base::Error>()?.code() {

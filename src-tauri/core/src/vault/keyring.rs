@@ -1,8 +1,7 @@
-//! The keyring behind the vault: which entry is whose, and what can be asked without a window.
+//! The system's keyring: how its entries are named, and what can be asked without opening its window.
 //!
-//! A store is opened for each question. That costs a few milliseconds on D-Bus and nothing elsewhere,
-//! and spares every case of a kept connection that went stale (daemon restarted, bus gone, a question
-//! still waiting for the operator).
+//! The store is opened anew for each request. That costs a few milliseconds on D-Bus and nothing elsewhere, and avoids
+//! all the cases of a stale connection: daemon restarted, bus gone, a request still waiting for the operator.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,20 +11,21 @@ use keyring_core::{CredentialStore, Entry};
 use super::{LONGEST, fault};
 use crate::error::{Result, SecretName};
 
-/// The service that all of Understudy's entries carry.
+/// The service name of all of Understudy's entries.
 const SERVICE: &str = "understudy";
 
-/// The account of an entry. A connection's id is a file's name, so the first slash divides.
+/// The account name of an entry. A connection's ID is a file name and has no slash, so the first slash separates the
+/// two.
 fn account(name: &SecretName) -> String {
     format!("{}/{}", name.connection, name.name)
 }
 
-/// What the vault asks of a keyring. Everything blocks.
+/// What the vault needs of a keyring. All calls block.
 pub(super) trait Keyring: Send + Sync {
     /// The entry of a secret, whether it exists or not. Opens the keyring.
     fn entry(&self, name: &SecretName) -> Result<Entry>;
 
-    /// The most bytes that an entry takes, or [`LONGEST`] where it takes any secret.
+    /// The longest entry in bytes, or [`LONGEST`] if any secret fits.
     fn longest_entry(&self) -> usize {
         LONGEST
     }
@@ -39,24 +39,24 @@ pub(super) trait Keyring: Send + Sync {
         }
     }
 
-    /// Returns as soon as there is an answer, of whatever kind: the question itself will tell what is wrong. Opens no
-    /// window, so that a service that hangs can be told from a person who is slow.
+    /// Returns as soon as the service answers, even with an error; the actual request will report it. Opens no window,
+    /// so a service that hangs can be told from an operator who is slow.
     fn hear(&self) {}
 
     /// Whether secrets could be read and stored now. Opens no window.
     fn ready(&self) -> Result<()> {
-        // An answer about an entry that nobody makes is an answer.
+        // No one stores this entry; any answer about it will do.
         self.holds(&SecretName { connection: String::new(), name: "probe".into() }).map(drop)
     }
 
-    /// Opens the keyring's own window where it is locked, and waits for the operator.
+    /// If the keyring is locked, opens its own window and waits for the operator.
     fn unlock(&self) -> Result<()> {
-        // Elsewhere a keyring asks by itself when one of its secrets is read.
+        // By default, a keyring asks for its password when a secret is read.
         self.ready()
     }
 }
 
-/// A store that somebody else opens.
+/// A store that the caller opens.
 pub(super) struct Given {
     pub open: Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>,
     pub longest_entry: usize,
@@ -73,7 +73,7 @@ impl Keyring for Given {
     }
 }
 
-/// The operating system's own.
+/// The operating system's keyring.
 pub(super) struct System;
 
 impl System {
@@ -96,7 +96,7 @@ impl Keyring for System {
         let _ = look();
     }
 
-    /// The store's own search unlocks what it finds; the service's does not have to.
+    /// The store's own search unlocks what it finds; the service's search doesn't.
     fn holds(&self, name: &SecretName) -> Result<bool> {
         let account = account(name);
         let attributes = HashMap::from([("service", SERVICE), ("username", account.as_str())]);
@@ -118,7 +118,7 @@ impl Keyring for System {
         let service = look()?;
         let collection = service.get_default_collection().map_err(fault::looking)?;
         collection.unlock().map_err(fault::looking)?;
-        // A window that was closed is no fault to every service.
+        // Some services do not report an error if the operator closes the window.
         if collection.is_locked().map_err(fault::looking)? {
             return Err(fault::still_locked());
         }
@@ -126,7 +126,7 @@ impl Keyring for System {
     }
 }
 
-/// The Secret Service for questions whose answers hold no secret, so the session needs no encryption.
+/// The Secret Service for requests whose answers contain no secret, so the session needs no encryption.
 #[cfg(target_os = "linux")]
 fn look() -> Result<secret_service::blocking::SecretService<'static>> {
     secret_service::blocking::SecretService::connect(secret_service::EncryptionType::Plain)
@@ -150,7 +150,7 @@ impl Keyring for System {
 
     fn entry(&self, name: &SecretName) -> Result<Entry> {
         let store = windows_native_keyring_store::Store::new().map_err(fault::opening)?;
-        // The default roams to other machines with the profile; an admin token should not.
+        // The default roams to other computers with the profile; an admin token should not.
         Self::build(&*store, name, &[("persistence", "Local")])
     }
 }

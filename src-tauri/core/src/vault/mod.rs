@@ -1,8 +1,8 @@
-//! Secrets: kept in the operating system's keyring, or in memory for this run; nowhere else.
+//! Secrets, kept in the operating system's keyring or in memory for this run, and nowhere else.
 //!
-//! Here is what the rest of the core asks of it. The keyring itself is in `keyring`, what its refusals
-//! mean is in `fault`. A secret leaves only as [`SecretString`], which neither prints nor serialises, and only
-//! for the [`Destination`] that it was stored for; there is no file to fall back to, on purpose.
+//! This file has the vault's interface; `keyring` has the keyring itself and `fault` what its errors mean. A secret
+//! leaves only as a [`SecretString`], which neither prints nor serialises, and only for the [`Destination`] it was
+//! stored for. Deliberately, there is no file as a fallback.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -28,14 +28,14 @@ use entries::{beside, read, remove_all, store_both, write};
 use keyring::{Given, Keyring, System};
 use parts::read_secret;
 
-/// How long the operator has for the keyring's own window that asks for its password.
+/// How long the operator has to answer the keyring's password prompt.
 const FOR_A_PERSON: Duration = Duration::from_mins(1);
 
-/// How long the keyring has for what needs no person; D-Bus may have to start it first.
+/// How long the keyring has for requests that need no operator; D-Bus may have to start it first.
 const FOR_THE_SERVICE: Duration = Duration::from_secs(10);
 
-/// The longest secret that is kept anywhere, in bytes: a private key of 4096 bits has 3272 characters. Longer than this
-/// is the wrong file.
+/// The longest secret in bytes. A 4096-bit private key has 3,272 characters; anything beyond this limit is the wrong
+/// file.
 pub const LONGEST: usize = 64 << 10;
 
 /// Where a secret is kept.
@@ -69,37 +69,36 @@ pub struct SecretStatus {
     pub state: SecretState,
 }
 
-/// The way to every secret. Cheap to clone; clones share what was typed for this run.
+/// The only access to secrets. Cheap to clone; clones share the secrets typed for this run.
 ///
-/// The keyring is asked anew each time, so one that was absent, locked or restarted works as soon as it
-/// is back. [`get`](Self::get), [`require`](Self::require), [`store`](Self::store),
-/// [`forget`](Self::forget) and [`unlock`](Self::unlock) may make the keyring ask the operator for its password, and fail with
-/// [`Code::VaultLocked`] when nobody answers within a minute; [`state`](Self::state) and
-/// [`probe`](Self::probe) never do. All fail with [`Code::VaultUnavailable`] where there is no keyring
-/// and [`Code::VaultDenied`] where it refuses.
+/// The keyring is opened anew each time, so one that was absent, locked or restarted works as soon as it is back.
+/// [`get`](Self::get), [`require`](Self::require), [`store`](Self::store), [`forget`](Self::forget) and
+/// [`unlock`](Self::unlock) may make the keyring prompt for its password, and fail with [`Code::VaultLocked`] if the
+/// operator does not answer within a minute. [`state`](Self::state) and [`probe`](Self::probe) never prompt. All fail
+/// with [`Code::VaultUnavailable`] if there is no keyring and with [`Code::VaultDenied`] if it refuses.
 #[derive(Clone)]
 pub struct Vault {
     keyring: Arc<dyn Keyring>,
     this_run: Arc<Mutex<HashMap<SecretName, Typed>>>,
-    /// Destinations that were refused in this run, for whoever agrees to one.
+    /// Destinations refused in this run; only these can be agreed to.
     refused: Arc<Mutex<HashMap<(SecretName, String), Destination>>>,
-    /// What the operator let run, as far as this run knows.
+    /// What the operator has agreed to run, as far as this run knows.
     let_run: Arc<Mutex<HashMap<SecretName, Destination>>>,
-    /// Held by whoever may be making the keyring ask: it asks one thing at a time.
+    /// Held by a request that may make the keyring prompt, because it can only prompt for one at a time.
     turn: Arc<tokio::sync::Mutex<()>>,
     patience: Duration,
 }
 
-/// Not `Debug`: it holds the secret.
+/// Not `Debug`, because it holds the secret.
 struct Typed {
     value: SecretString,
     destination: Destination,
 }
 
-/// What was found of a secret.
+/// The result of looking for a secret.
 enum FoundEntry {
     Secret(SecretString),
-    /// It is for another destination, or for nobody knows which.
+    /// It is for another destination, or it is unknown for which.
     Elsewhere(Option<Destination>),
     Nothing,
 }
@@ -110,14 +109,14 @@ impl Vault {
         Self::with(Arc::new(System))
     }
 
-    /// Another credential store, opened by `open` each time it is needed.
+    /// Another credential store, which `open` opens each time it is needed.
     pub fn with_store(
         open: Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>,
     ) -> Self {
         Self::with(Arc::new(Given { open, longest_entry: LONGEST }))
     }
 
-    /// The same for a store whose entries take so many bytes at most, as Credential Manager's do.
+    /// The same for a store with a limit on the length of its entries, such as Credential Manager.
     pub fn with_store_of_short_entries(
         open: Arc<dyn Fn() -> keyring_core::Result<Arc<CredentialStore>> + Send + Sync>,
         longest_entry: usize,
@@ -136,15 +135,15 @@ impl Vault {
         }
     }
 
-    /// The same vault, but the operator has only `patience` to unlock the keyring.
+    /// Sets how long the operator has to unlock the keyring.
     #[must_use]
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// The secret: the one typed for this run, else the stored one; `None` when there is neither.
+    /// The secret typed for this run, else the stored one; `None` if there is neither.
     ///
-    /// Fails with [`Code::DestinationChanged`] when it was stored for another destination, or without one.
+    /// Fails with [`Code::DestinationChanged`] if it was stored for another destination, or without one.
     pub async fn get(&self, name: &SecretName, destination: &Destination) -> Result<Option<SecretString>> {
         match self.find(name, destination).await? {
             FoundEntry::Secret(value) => Ok(Some(value)),
@@ -181,10 +180,10 @@ impl Vault {
         Error::moved(Moved { connection: name.connection.clone(), secrets: vec![secret] })
     }
 
-    /// Somebody compared both destinations and agreed that these secrets are for the new one from now on; with
-    /// [`Keep::ThisRun`] until Understudy quits, while what is stored stays as it is.
+    /// Redirects these secrets to their new destinations after the operator has compared old and new: for good, or with
+    /// [`Keep::ThisRun`] until Understudy quits, in which case the keyring is not changed.
     ///
-    /// Only what [`get`](Self::get) refused in this run can be agreed to.
+    /// Only a destination that [`get`](Self::get) refused in this run can be agreed to.
     pub async fn agree(&self, moved: &Moved, keep: Keep) -> Result<()> {
         for (name, secret) in moved.each() {
             let key = (name.clone(), secret.now.print.clone());
@@ -225,7 +224,7 @@ impl Vault {
         Ok(())
     }
 
-    /// The secret, or [`Code::SecretMissing`] with the command that stores it. Whatever is in the way, the
+    /// Like [`get`](Self::get), but a missing secret is [`Code::SecretMissing`], with the command that stores it. Every
     /// error names the secret, because typing it for this run always helps.
     pub async fn require(&self, name: &SecretName, destination: &Destination) -> Result<SecretString> {
         self.get(name, destination).await.map_err(|error| error.secret(name.clone()))?.ok_or_else(|| {
@@ -239,10 +238,10 @@ impl Vault {
         })
     }
 
-    /// Keeps the secret for this destination, in place of one that is there. What is stored replaces what was typed
-    /// for this run.
+    /// Stores the secret for this destination, in place of an earlier one. Storing it in the keyring discards a value
+    /// typed for this run.
     ///
-    /// Fails with [`Code::SettingsInvalid`] when it is empty, or longer than [`LONGEST`].
+    /// Fails with [`Code::SettingsInvalid`] if it is empty or longer than [`LONGEST`].
     pub async fn store(
         &self,
         name: &SecretName,
@@ -255,7 +254,7 @@ impl Vault {
             return Err(Error::new(Code::SettingsInvalid, format!("The secret \"{}\" is empty.", name.name))
                 .hint("Type or paste its value."));
         }
-        // What stands behind a slash is the vault's own.
+        // The vault adds a slash and a suffix to names for its own entries.
         if name.name.contains('/') {
             return Err(Error::internal("a secret's name with a slash in it"));
         }
@@ -273,18 +272,18 @@ impl Vault {
         Ok(())
     }
 
-    /// Removes the secret from both places; says whether there was one.
+    /// Removes the secret from the keyring and from memory. Returns whether there was one.
     pub async fn forget(&self, name: &SecretName) -> Result<bool> {
         Ok(self.forget_all(std::slice::from_ref(name)).await? > 0)
     }
 
-    /// Removes all of these secrets, or, where the keyring fails in the middle, none. Says how many there were.
+    /// Removes all of these secrets, or none if the keyring fails midway. Returns how many there were.
     pub async fn forget_all(&self, names: &[SecretName]) -> Result<usize> {
         let is_typed: Vec<bool> = names.iter().map(|name| self.typed().contains_key(name)).collect();
         let wanted = names.to_vec();
         let stored = self.ask_aloud(move |keyring| remove_all(keyring, &wanted)).await;
         let is_stored = match stored {
-            // Without a keyring there is nothing else to forget.
+            // Without a keyring, only typed secrets exist.
             Err(error) if is_typed.contains(&true) && error.code == Code::VaultUnavailable => {
                 vec![false; names.len()]
             }
@@ -297,7 +296,7 @@ impl Vault {
         Ok(is_typed.iter().zip(&is_stored).filter(|(typed, stored)| **typed || **stored).count())
     }
 
-    /// Where the secret is. Never makes the keyring ask for its password.
+    /// Where the secret is. Never makes the keyring prompt for its password.
     pub async fn state(&self, name: &SecretName) -> Result<SecretState> {
         if self.typed().contains_key(name) {
             return Ok(SecretState::ThisRun);
@@ -307,17 +306,17 @@ impl Vault {
         Ok(if stored { SecretState::Stored } else { SecretState::Missing })
     }
 
-    /// Whether the keyring can be used now, as it is. Never makes it ask for its password.
+    /// Whether the keyring is usable right now. Never makes it prompt for its password.
     pub async fn probe(&self) -> Result<()> {
         self.ask_quietly(|keyring| keyring.ready()).await
     }
 
-    /// Whether [`get`](Self::get) answers without the operator.
+    /// Whether [`get`](Self::get) would answer without a prompt.
     pub async fn is_open_for(&self, name: &SecretName) -> bool {
         self.typed().contains_key(name) || self.probe().await.is_ok()
     }
 
-    /// Has the keyring ask the operator for its password, if it is locked. Fails as [`get`](Self::get) does.
+    /// Makes the keyring prompt for its password if it is locked. Fails like [`get`](Self::get).
     pub async fn unlock(&self) -> Result<()> {
         self.ask_aloud(|keyring| keyring.unlock()).await
     }
@@ -330,7 +329,7 @@ impl Vault {
         self.let_run.lock()
     }
 
-    /// Asks what may open the keyring's own window, so only one such question is out at a time.
+    /// Sends a request that may open the keyring's own window; only one of these runs at a time.
     async fn ask_aloud<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Keyring) -> Result<T> + Send + 'static,
@@ -358,8 +357,8 @@ impl Vault {
             .unwrap_or_else(|_| Err(fault::no_answer(FOR_THE_SERVICE)))
     }
 
-    /// A thread of its own and not `spawn_blocking`: a runtime waits for those when it shuts down, and a
-    /// window that nobody answers would keep Understudy from quitting.
+    /// A thread rather than `spawn_blocking`: on shutdown, a runtime waits for blocking tasks, so an unanswered prompt
+    /// would keep Understudy from quitting.
     async fn on_a_thread<T: Send + 'static>(
         &self,
         question: impl FnOnce(&dyn Keyring) -> Result<T> + Send + 'static,
@@ -369,7 +368,7 @@ impl Vault {
         std::thread::Builder::new()
             .name("keyring".into())
             .spawn(move || {
-                // Nobody listens any more when the time was up.
+                // After a timeout, no one receives the answer.
                 let _ = answer.send(question(&*keyring));
             })
             .map_err(|cause| Error::lack("ask the keyring", cause))?;
@@ -380,14 +379,14 @@ impl Vault {
     }
 }
 
-/// Says that it is a vault; not what is in it.
+/// Prints the type's name only, never its content.
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vault").finish_non_exhaustive()
     }
 }
 
-/// Whether a secret of `bytes` bytes can be kept. Fails with [`Code::SettingsInvalid`].
+/// Checks that a secret of `bytes` bytes can be stored. Fails with [`Code::SettingsInvalid`].
 pub fn fits(bytes: usize) -> Result<()> {
     if bytes <= LONGEST {
         return Ok(());

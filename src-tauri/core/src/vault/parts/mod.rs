@@ -1,9 +1,9 @@
-//! A secret that is longer than one entry of this system's keyring may be: Windows Credential Manager takes 2,560 bytes.
-//! It is kept in parts, and the secret's own entry says which.
+//! Splits a secret that is longer than an entry of this system's keyring: Windows Credential Manager takes 2,560 bytes.
+//! The secret's own entry then says where the parts are.
 //!
-//! There are two places for parts. A new value is written to the one that is not in use, and counts from the moment at
-//! which the secret's own entry names it: that is one write, so that whatever happens in between, the secret is the old
-//! one or the new one. What a crash leaves of the other goes with the next change.
+//! There are two places for parts. A new value goes to the one that is not in use, and then a single write points the
+//! secret's own entry to it. So a crash leaves either the old secret or the new one; the next change removes leftovers
+//! from the other place.
 
 use std::borrow::Cow;
 
@@ -18,10 +18,10 @@ use super::keyring::Keyring;
 use crate::destination::hexadecimal;
 use crate::error::{Result, SecretName};
 
-/// How an entry begins that names parts. A secret that begins so is kept in parts, however short it is.
+/// How an entry that points to parts begins. A secret that begins like this is split too, however short it is.
 const MARK: &str = "understudy:parts:";
 
-/// Where the parts of a value are.
+/// One of the two places for a secret's parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PartsPlace {
     A,
@@ -51,12 +51,12 @@ impl PartsPlace {
     }
 }
 
-/// What a secret's own entry says when the secret is in parts.
+/// What the secret's own entry says if the secret is split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PartsList {
     place: PartsPlace,
     count: usize,
-    /// Of the whole value. Two programs that store one secret at the same time may write to the same place.
+    /// The hash of the whole value. Two programs that store the same secret at once may write to the same place.
     sha256: String,
 }
 
@@ -65,7 +65,7 @@ impl PartsList {
         format!("{MARK}{}:{}:{}", self.place.letter(), self.count, self.sha256)
     }
 
-    /// `None` when the parts are not named as this version does.
+    /// `None` if the text is not in this version's format.
     fn from_text(marked: &str) -> Option<Self> {
         let mut fields = marked.split(':');
         let (place, count, sha256) = (fields.next()?, fields.next()?, fields.next()?);
@@ -75,7 +75,7 @@ impl PartsList {
     }
 }
 
-/// The whole secret, however it is kept.
+/// Reads the whole secret, split or not.
 pub(super) fn read_secret(keyring: &dyn Keyring, name: &SecretName) -> Result<Option<SecretString>> {
     let mut before = None;
     loop {
@@ -85,7 +85,8 @@ pub(super) fn read_secret(keyring: &dyn Keyring, name: &SecretName) -> Result<Op
         if let Some(bytes) = join(keyring, name, &list)? {
             return text(bytes).map(Some).ok_or_else(|| fault::not_text(name));
         }
-        // Another program may just be replacing it; then the secret's own entry names other parts by now.
+        // Another program may be replacing the secret right now; if so, its own entry already points to other parts. If
+        // it still points to the same ones, they are broken.
         if before.as_ref() == Some(&list) {
             return Err(fault::not_whole(name));
         }
@@ -93,7 +94,7 @@ pub(super) fn read_secret(keyring: &dyn Keyring, name: &SecretName) -> Result<Op
     }
 }
 
-/// The changes that put this value, or nothing, in the place of what the keyring holds of the secret.
+/// The changes that replace the secret in the keyring with this value, or remove it.
 pub(super) fn replace<'a>(
     keyring: &dyn Keyring,
     name: &'a SecretName,
@@ -104,7 +105,7 @@ pub(super) fn replace<'a>(
         return Ok(vec![own(value.map(Cow::Borrowed))]);
     }
     let gone = |place: PartsPlace, from: usize| {
-        // The last one first, so that parts that are left are the first ones.
+        // The last part first, so that a failure leaves the first parts.
         let numbers = (from..LONGEST.div_ceil(keyring.longest_entry())).rev();
         let held =
             numbers.map(|number| place.entry(name, number)).map(|entry| Ok((keyring.holds(&entry)?, entry)));
@@ -138,7 +139,7 @@ pub(super) fn replace<'a>(
             changes.extend(gone(PartsPlace::B, 0)?);
         }
         None => {
-            // Its own entry is the last one: until then the secret is listed, and can be removed again.
+            // The secret's own entry goes last: until then the secret is listed and can be removed again.
             changes.extend(gone(PartsPlace::A, 0)?);
             changes.extend(gone(PartsPlace::B, 0)?);
             changes.push(own(None));
@@ -147,24 +148,25 @@ pub(super) fn replace<'a>(
     Ok(changes)
 }
 
-/// Whether this keyring's entries are shorter than secrets may be. Elsewhere an entry is the secret, whatever it says.
+/// Whether this keyring's entries are shorter than a secret may be. If not, an entry is always the secret itself, even
+/// if it begins with the mark.
 fn is_divided(keyring: &dyn Keyring) -> bool {
     keyring.longest_entry() < LONGEST
 }
 
-/// What stands behind the mark of an entry that names parts.
+/// The text after the mark, if the entry points to parts.
 fn marked<'a>(keyring: &dyn Keyring, own: &'a str) -> Option<&'a str> {
     own.strip_prefix(MARK).filter(|_| is_divided(keyring))
 }
 
 fn place_in_use(keyring: &dyn Keyring, name: &SecretName) -> Result<Option<PartsPlace>> {
-    // One that cannot be read is no reason not to replace it.
+    // An unreadable entry can still be replaced.
     let Some(bytes) = get(keyring, name, name)? else { return Ok(None) };
     let own = std::str::from_utf8(&bytes).unwrap_or_default();
     Ok(marked(keyring, own).and_then(PartsList::from_text).map(|list| list.place))
 }
 
-/// `None` when a part is missing, or is one of another value.
+/// `None` if a part is missing or belongs to another value.
 fn join(keyring: &dyn Keyring, name: &SecretName, list: &PartsList) -> Result<Option<Vec<u8>>> {
     let mut parts = Vec::new();
     for number in 0..list.count {
@@ -175,7 +177,7 @@ fn join(keyring: &dyn Keyring, name: &SecretName, list: &PartsList) -> Result<Op
     if length > LONGEST {
         return Ok(None);
     }
-    // Of its final size from the start: what moves while it grows leaves copies behind.
+    // Allocated at its final size: a vector that grows leaves copies of the secret in memory.
     let mut whole = Zeroizing::new(Vec::with_capacity(length));
     for part in parts {
         whole.extend_from_slice(&part);

@@ -8,14 +8,14 @@ use super::super::entries::{remove_all, store_both};
 use super::super::keyring::Given;
 use super::*;
 
-/// As long as Credential Manager's.
+/// Credential Manager's limit.
 const ENTRY: usize = 2560;
 
 fn name() -> SecretName {
     SecretName { connection: "acme".into(), name: "impersonation_key".into() }
 }
 
-/// A value of `length` bytes that differs from others in every part.
+/// A value of `length` bytes. Values with different letters differ in every part.
 fn value(letter: char, length: usize) -> String {
     let line = format!("-----{letter}-----\n");
     line.chars().cycle().take(length).collect()
@@ -29,7 +29,7 @@ impl ShortEntries {
         Self(mock::Store::new().unwrap())
     }
 
-    /// `at(n)` decides what happens when it is opened for the `n`th time, from 0.
+    /// `at(n)` says whether the keyring opens the `n`th time, counted from 0.
     fn keyring(&self, at: impl Fn(usize) -> bool + Send + Sync + 'static) -> Given {
         let (store, opened) = (Arc::clone(&self.0), AtomicUsize::new(0));
         let open = move || {
@@ -50,7 +50,7 @@ impl ShortEntries {
         Ok(read_secret(&self.keyring(|_| true), &name())?.map(|secret| secret.expose_secret().to_owned()))
     }
 
-    /// Everything in it, by account.
+    /// All entries, by account.
     fn entries(&self) -> BTreeMap<String, Vec<u8>> {
         let mut all = self.0.inner.lock().unwrap();
         all.get_mut()
@@ -66,7 +66,7 @@ impl ShortEntries {
 #[test]
 fn a_secret_of_any_length_comes_back_and_no_entry_is_too_long() {
     let keyring = ShortEntries::new();
-    // Longer, shorter and longer again, in each place after another: nothing of the one before is left.
+    // Longer, shorter and longer again, alternating between the two places: nothing of the previous value may be left.
     for length in [1, ENTRY, ENTRY + 1, 3 * ENTRY, 3 * ENTRY + 1, LONGEST, 4000, 2 * ENTRY, 7, LONGEST, 1] {
         let stored = value('x', length);
         keyring.store(&stored);
@@ -100,13 +100,14 @@ fn a_secret_that_looks_like_a_list_of_parts_is_a_secret() {
         keyring.store(&stored);
         assert_eq!(keyring.read().unwrap(), Some(stored));
     }
-    // Where entries are long enough nothing is in parts, and nothing is taken for it.
+    // Where entries are long enough, nothing is split, and a value that begins with the mark is not mistaken for a list
+    // of parts.
     let long = Given { longest_entry: LONGEST, ..keyring.keyring(|_| true) };
     store_both(&long, &name(), format!("{MARK}a:1:00").as_bytes(), b"here").unwrap();
     assert_eq!(read_secret(&long, &name()).unwrap().unwrap().expose_secret(), format!("{MARK}a:1:00"));
 }
 
-/// What is in the keyring before, and what is stored over it.
+/// Each pair of a value in the keyring before, and the value stored over it.
 fn each_change() -> Vec<(Option<String>, String)> {
     let lengths = [12, ENTRY + 1, 3 * ENTRY];
     let before = std::iter::once(None).chain(lengths.map(|length| Some(value('o', length))));
@@ -121,12 +122,12 @@ fn a_crash_at_any_point_leaves_the_old_secret_or_the_new_one() {
             if let Some(old) = &old {
                 keyring.store(old);
             }
-            // From then on nothing can be taken back, either.
+            // After the failure, the rollback fails too.
             let fails = keyring.keyring(move |nth| nth < crash);
             let stored = store_both(&fails, &name(), new.as_bytes(), b"elsewhere");
             let found = keyring.read().unwrap();
             assert!(found == old || found.as_ref() == Some(&new), "a mixture, at {crash}");
-            // Whatever it left behind, the next one is whole, and all there is.
+            // Despite any leftovers, the next secret is complete, and nothing else remains.
             let third = value('t', 2 * ENTRY);
             keyring.store(&third);
             assert_eq!(keyring.read().unwrap(), Some(third), "{crash}");
@@ -172,7 +173,7 @@ fn what_could_not_be_removed_whole_is_as_it_was_or_can_be_removed_again() {
         let listed = keyring.entries().contains_key("acme/impersonation_key");
         assert!(is_gone || listed || keyring.entries().len() <= 1, "parts that nobody sees: {crash}");
         if listed && keyring.entries() != before {
-            // It is not taken for a secret.
+            // What is left must not be read as a secret.
             match keyring.read() {
                 Ok(found) => assert_eq!(found, Some(value('o', 3 * ENTRY)), "{crash}"),
                 Err(error) => assert!(error.message.contains("do not belong together"), "{error}"),
@@ -205,7 +206,7 @@ fn a_secret_that_is_replaced_while_it_is_read_is_one_of_the_two() {
 fn parts_of_two_values_are_never_put_together() {
     let keyring = ShortEntries::new();
     keyring.store(&value('o', 3 * ENTRY));
-    // As two programs leave it that store at the same time.
+    // Two programs that store the same secret at once may leave this.
     let entry = keyring.keyring(|_| true).entry(&PartsPlace::A.entry(&name(), 1)).unwrap();
     entry.set_secret(&value('n', 2 * ENTRY).as_bytes()[ENTRY..]).unwrap();
     let error = keyring.read().unwrap_err();
