@@ -1,4 +1,5 @@
-//! Bytes as people read them, and back: text where they are text, a UUID where they are one, else hexadecimal digits.
+//! Displays binary values and parses them back: as text if they are text, as a UUID if they are one, otherwise as
+//! hexadecimal digits.
 
 use uuid::Uuid;
 
@@ -8,15 +9,15 @@ use crate::schema::likeness::ends_in_identity;
 use crate::schema::uuids;
 use crate::schema::value::hex;
 
-/// So many bytes of a value are read for a cell: more than it shows, whatever they are.
+/// How many bytes of a value are read for a cell: always more than the cell shows.
 pub(crate) const BYTES_READ: usize = 4 * (CELL_CHARS + 1);
 
-/// What a column's bytes are.
+/// How to interpret a column's bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Bytes {
-    /// The order in which the parts of a UUID are kept.
+    /// The byte order in which UUIDs are stored.
     pub(crate) order: UuidBytes,
-    /// Sixteen bytes identify somebody or something.
+    /// Whether sixteen bytes in this column are an identifier.
     pub(crate) uuids: bool,
 }
 
@@ -25,7 +26,7 @@ impl Bytes {
         Self { order, uuids: is_id || ends_in_identity(name) }
     }
 
-    /// The whole value.
+    /// The whole value, for display.
     pub(crate) fn shown(self, bytes: &[u8]) -> String {
         if let Ok(sixteen) = <[u8; 16]>::try_from(bytes)
             && self.uuids
@@ -36,12 +37,12 @@ impl Bytes {
         text(bytes).map_or_else(|| hex(bytes), str::to_owned)
     }
 
-    /// The beginning of a value, of [`BYTES_READ`] bytes where there are more.
+    /// The value cut to a cell. `bytes` holds at most [`BYTES_READ`] bytes of it.
     pub(crate) fn cell(self, bytes: &[u8]) -> String {
         if bytes.len() < BYTES_READ {
             return shortened(self.shown(bytes));
         }
-        // The last character may have been cut in two.
+        // The cut may have split the last character.
         let whole = match std::str::from_utf8(bytes) {
             Err(error) if error.error_len().is_none() => &bytes[..error.valid_up_to()],
             _ => bytes,
@@ -49,12 +50,12 @@ impl Bytes {
         shortened(text(whole).map_or_else(|| hex(bytes), str::to_owned))
     }
 
-    /// Every value that `text` may mean, however a UUID is spelled.
+    /// Every value that `text` may stand for, including all spellings of a UUID.
     pub(crate) fn readings(self, text: &str) -> Vec<Vec<u8>> {
         let mut readings = vec![text.as_bytes().to_vec()];
         if let Some(uuid) = uuids::read(text) {
             readings.push(self.order.bytes(uuid).to_vec());
-            // As text, in its other spellings.
+            // A UUID may also be stored as text, in another spelling.
             readings.extend(uuids::spellings(uuid).into_iter().map(String::into_bytes));
         }
         readings.extend(from_hex(text));
@@ -63,7 +64,7 @@ impl Bytes {
         readings
     }
 
-    /// The values that are shown as `text`.
+    /// The values that are displayed as `text`.
     pub(crate) fn shown_as(self, text: &str) -> Vec<Vec<u8>> {
         let mut readings = self.readings(text);
         readings.retain(|reading| self.shown(reading) == text);
@@ -80,9 +81,9 @@ impl UuidBytes {
         self.swapped(*uuid.as_bytes(), true)
     }
 
-    /// From the order that is kept to RFC 9562's, or `back`.
+    /// Converts from the stored order to RFC 9562's, or with `back` the other way.
     fn swapped(self, bytes: [u8; 16], back: bool) -> [u8; 16] {
-        // At each place, the place that its byte comes from.
+        // For each byte, the index it comes from.
         let places: [usize; 16] = match (self, back) {
             (Self::Standard, _) => return bytes,
             (Self::TimeFirst, false) => [4, 5, 6, 7, 2, 3, 0, 1, 8, 9, 10, 11, 12, 13, 14, 15],
@@ -94,18 +95,18 @@ impl UuidBytes {
     }
 }
 
-/// A UUID's ninth byte says so; in UTF-8 only one within a character of several bytes does.
+/// Checks the variant bits in the ninth byte. In UTF-8, only a continuation byte has them.
 fn is_variant(bytes: [u8; 16]) -> bool {
     bytes[8] & 0b1100_0000 == 0b1000_0000
 }
 
-/// What can be read: UTF-8 without signs that control a terminal.
+/// UTF-8 without control characters, which could drive a terminal.
 fn text(bytes: &[u8]) -> Option<&str> {
     let is_plain = |char: char| !char.is_control() || matches!(char, '\n' | '\r' | '\t');
     std::str::from_utf8(bytes).ok().filter(|text| text.chars().all(is_plain))
 }
 
-/// The bytes that [`hex`] writes so.
+/// Parses what [`hex`] writes.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix("\\x")?;
     if !digits.len().is_multiple_of(2) || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -114,7 +115,7 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
 }
 
-/// Digits for a database's own function that reads them.
+/// Hexadecimal digits without a prefix, for the database's own decoding function.
 pub(crate) fn digits(bytes: &[u8]) -> String {
     hex(bytes).split_off(2)
 }
@@ -167,7 +168,7 @@ mod tests {
                 "66774455001122338899aabbccddeeff",
                 // Guid.ToByteArray()
                 "33221100554477668899aabbccddeeff",
-                // Two longs, each from its last byte on.
+                // Two longs, each in little-endian order.
                 "7766554433221100ffeeddccbbaa9988",
             ]
         );

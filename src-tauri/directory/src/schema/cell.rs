@@ -1,12 +1,12 @@
-//! How much of a value is read and shown.
+//! How much of a value is read and shown in a cell.
 
-/// Cells are cut to so many characters: a page of 500 rows stays light whatever the columns hold.
+/// Cells are cut to this many characters, so that a page of 500 rows stays light whatever the columns hold.
 pub(crate) const CELL_CHARS: usize = 2000;
 
-/// The database gives one more, by which it is known that something was cut.
+/// One more than is shown, to tell whether the value was cut.
 pub(crate) const CHARS_READ: usize = CELL_CHARS + 1;
 
-/// A cell as people see it.
+/// Cuts `text` to [`CELL_CHARS`] and marks the cut.
 pub(crate) fn shortened(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(CELL_CHARS) {
         text.truncate(end);
@@ -15,10 +15,10 @@ pub(crate) fn shortened(mut text: String) -> String {
     text
 }
 
-/// Whether a cell is not the whole value.
+/// Whether `cell` was cut by [`shortened`].
 pub(crate) fn is_cut(cell: &str) -> bool {
     cell.ends_with(CUT) && cell.chars().nth(CELL_CHARS).is_some()
 }
 
-/// Stands behind what was cut.
+/// Marks the cut.
 const CUT: char = '…';

@@ -1,8 +1,8 @@
-//! A value within a JSON column, as a column of its own.
+//! A value within a JSON column, treated as a column of its own.
 //!
-//! The keys are the only words of a person's that stand in SQL other than as bound values: an index is
-//! found only by the very expression it was made with. So they are written here, and nowhere else, as
-//! literals that nothing in them can end.
+//! The keys are the only user-written text that appears in SQL as anything but a bound value, because an index is used
+//! only for the exact expression it was created with. They are therefore written here, and nowhere else, as escaped
+//! literals.
 
 use crate::config::DirectoryConfig;
 use crate::model::FieldKind;
@@ -11,7 +11,7 @@ use crate::schema::json_path::{JsonPath, PathStep};
 use crate::schema::name::{CatalogueName, quoted};
 use crate::schema::table::{Access, Table, TableColumn};
 
-/// Which column, and where in it.
+/// A JSON column and a path within it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct JsonColumn {
     column: CatalogueName,
@@ -19,14 +19,14 @@ pub(crate) struct JsonColumn {
     spelling: JsonSyntax,
 }
 
-/// How an engine takes a value out of JSON, as text; JSON's null is NULL in each.
+/// How an engine extracts a value from JSON as text. In all of them, JSON null becomes NULL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JsonSyntax {
     /// <https://www.postgresql.org/docs/current/functions-json.html>
     Postgres,
-    /// `MariaDB` as well: <https://dev.mysql.com/doc/refman/8.4/en/json-search-functions.html>
+    /// Also MariaDB: <https://dev.mysql.com/doc/refman/8.4/en/json-search-functions.html>
     MySql,
-    /// <https://www.sqlite.org/json1.html>; `checked` reads what is no JSON as NULL, where it would fail otherwise.
+    /// <https://www.sqlite.org/json1.html>; `checked` reads invalid JSON as NULL instead of failing.
     Sqlite { checked: bool },
 }
 
@@ -35,12 +35,12 @@ impl JsonColumn {
         &self.column
     }
 
-    /// SQLite: whether a value that is no JSON may be in the column.
+    /// SQLite: whether the column may hold values that are not valid JSON.
     pub(crate) fn set_checked(&mut self, checked: bool) {
         self.spelling = JsonSyntax::Sqlite { checked };
     }
 
-    /// The expression; `of` stands before the column.
+    /// The SQL expression; `of` is the qualifier in front of the column.
     pub(crate) fn sql(&self, of: &str) -> String {
         let json = format!("{of}{}", quoted(&self.column));
         match self.spelling {
@@ -57,13 +57,13 @@ impl JsonColumn {
             }
             JsonSyntax::MySql => {
                 let value = format!("JSON_EXTRACT({json}, {})", backslashed(&self.path()));
-                // As text of one collation, whatever the column's; both servers write null as a word.
+                // One collation, whatever the column's. Both servers render JSON null as the word `null`.
                 let text = format!("CONVERT(JSON_UNQUOTE({value}) USING utf8mb4) COLLATE utf8mb4_bin");
                 format!("IF(JSON_TYPE({value}) = 'NULL', NULL, {text})")
             }
             JsonSyntax::Sqlite { checked } => {
                 let value = format!("json_extract({json}, {})", doubled(&self.path()));
-                // 10: text, also of JSON5, or JSONB.
+                // Flags 10: accept JSON5 text and JSONB as well.
                 if checked { format!("(CASE WHEN json_valid({json}, 10) THEN {value} END)") } else { value }
             }
         }
@@ -79,29 +79,29 @@ impl JsonColumn {
     }
 }
 
-/// It needs no quotes within a path.
+/// Whether the key needs no quotes within a path.
 fn is_plain(key: &str) -> bool {
     key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && key.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
-/// A literal in which a quote is doubled and nothing else means anything (SQL-92, 5.3).
+/// A string literal with its quotes doubled, for dialects without escape characters (SQL-92, 5.3).
 fn doubled(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// The same where a backslash escapes in some literals, and in all of some sessions.
+/// The same for PostgreSQL, where backslashes escape in `E''` literals and, depending on the session, in all.
 fn standard(text: &str) -> String {
     if text.contains('\\') { format!("E{}", backslashed(text)) } else { doubled(text) }
 }
 
-/// The same where a backslash always escapes.
+/// The same for MySQL, where backslashes always escape.
 fn backslashed(text: &str) -> String {
     doubled(&text.replace('\\', "\\\\"))
 }
 
-/// Adds a column for each path that `part` names, where its own column can hold JSON: `db_type` says so, and
-/// what the text within it is.
+/// Adds a column for each JSON path that `part` names, if the column it starts from can hold JSON. `db_type` decides
+/// that and gives the type of the extracted text.
 pub(crate) fn add_paths<T>(
     columns: &mut Vec<TableColumn<T>>,
     part: &DirectoryConfig,
@@ -128,7 +128,7 @@ pub(crate) fn add_paths<T>(
 }
 
 impl<T> Table<T> {
-    /// What the database itself calls columns.
+    /// The table's real columns, without paths into JSON.
     pub(crate) fn own_columns(&self) -> impl Iterator<Item = &TableColumn<T>> {
         self.columns.iter().filter(|column| column.within.is_none())
     }

@@ -1,7 +1,7 @@
-//! A value within a JSON column, as the connection file names it: `profile->>name`,
+//! Parses the path to a value within a JSON column as the connection file writes it: `profile->>name`,
 //! `profile->address->>city`, `emails->0->>address`.
 
-/// A path, read. The parts are as they were written: nothing here is SQL.
+/// A parsed path. Its parts are kept as written and are not SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonPath {
     /// The column that holds the JSON.
@@ -10,24 +10,24 @@ pub struct JsonPath {
     pub steps: Vec<PathStep>,
 }
 
-/// One step further into the JSON.
+/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathStep {
-    /// A member of an object.
+    /// A key of an object.
     Key(String),
-    /// A place in a list, from 0: written in digits alone, without quotes.
+    /// An index into an array, from 0: only digits, without quotes.
     Place(u32),
 }
 
 impl JsonPath {
-    /// Reads `written`; `None`: it is no path, or not a whole one. Keys may stand in single quotes, as SQL
-    /// has them; all arrows but the last have one head, and the last has two.
+    /// Parses `written`, or returns `None` if it is not a complete path. Keys may be in single quotes, as in SQL. The
+    /// last arrow is `->>`, all others are `->`.
     pub fn read(written: &str) -> Option<Self> {
         let (path, last) = written.rsplit_once("->>")?;
         let mut parts = path.split("->");
         let column = parts.next()?.trim();
         let steps: Option<Vec<PathStep>> = parts.chain([last]).map(step).collect();
-        // NUL is in no database's text.
+        // No database stores NUL in text.
         let is_whole = !column.is_empty() && !written.contains('\0');
         Some(Self { column: column.to_owned(), steps: steps? }).filter(|_| is_whole)
     }
@@ -41,12 +41,12 @@ fn step(written: &str) -> Option<PathStep> {
     if !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit()) {
         return written.parse().ok().map(PathStep::Place);
     }
-    // An arrow's head too many, as in `a->>b->>c`.
+    // `a->>b->>c` has a `>` too many.
     (!written.is_empty() && !written.starts_with('>')).then(|| PathStep::Key(written.to_owned()))
 }
 
-/// A column's name as templates and filters say it: `profile->address->>city` is `profile.address.city`,
-/// and any other name is itself.
+/// A column's name as templates and filters write it: `profile->address->>city` becomes `profile.address.city`, any
+/// other name stays as it is.
 pub fn dotted(name: &str) -> String {
     let Some(JsonPath { column, steps }) = JsonPath::read(name) else { return name.to_owned() };
     steps.iter().fold(column, |name, step| match step {

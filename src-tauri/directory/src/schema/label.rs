@@ -1,4 +1,4 @@
-//! A column's name, for people.
+//! Turns column names into labels, and recognises columns that name a company.
 
 /// `last_login_at` and `lastLoginAt` become "Last login at".
 pub(crate) fn label(name: &str) -> String {
@@ -10,7 +10,7 @@ pub(crate) fn label(name: &str) -> String {
             before = '_';
             continue;
         }
-        // A word begins after a separator, at createdAt's A, and at HTMLPage's P.
+        // A word starts after a separator, at the A of createdAt and at the P of HTMLPage.
         let begins = !before.is_alphanumeric()
             || char.is_uppercase()
                 && (!before.is_uppercase() || chars.peek().is_some_and(|next| next.is_lowercase()));
@@ -34,11 +34,11 @@ pub(crate) fn label(name: &str) -> String {
     if words.is_empty() { name.to_owned() } else { words.join(" ") }
 }
 
-/// Words for whoever users belong to.
+/// Words for the organisation that a user belongs to.
 const COMPANIES: &[&str] =
     &["company", "organisation", "organization", "org", "tenant", "workspace", "employer", "firm", "team"];
 
-/// `company`, `orgName` and `tenant->>title` say in words for whom a user is there; `company_id` and
+/// Whether the column names a user's company: `company`, `orgName` and `tenant->>title` do, `company_id` and
 /// `team_size` do not.
 pub(crate) fn names_company(name: &str) -> bool {
     let label = label(name).to_lowercase();

@@ -1,7 +1,7 @@
-//! Names as their words: `createdAt`, `created_at` and `CREATED-AT` are the same two; and how much a
-//! table's name is one for users.
+//! Splits names into words, so that `createdAt`, `created_at` and `CREATED-AT` are the same, and rates how likely a
+//! table is to hold users.
 
-/// The words of a name in lower case.
+/// The words of a name, in lower case.
 pub(crate) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = vec![String::new()];
     let chars: Vec<char> = name.chars().collect();
@@ -12,7 +12,7 @@ pub(crate) fn words(name: &str) -> Vec<String> {
         }
         let before = at.checked_sub(1).map(|before| chars[before]);
         let after = chars.get(at + 1);
-        // `userId` and, before the last capital of several, `HTTPServer`.
+        // A word starts at the I of `userId` and at the S of `HTTPServer`.
         let begins = char.is_uppercase()
             && before.is_some_and(|before| {
                 before.is_lowercase()
@@ -28,13 +28,13 @@ pub(crate) fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// `company_id`, `tenantUUID`: it identifies somebody or something.
+/// Whether the name ends like an identifier's: `company_id`, `tenantUUID`.
 pub(crate) fn ends_in_identity(name: &str) -> bool {
     words(name).last().is_some_and(|word| matches!(word.as_str(), "id" | "uuid" | "guid"))
 }
 
-/// `last_login_at`, `lastAccess`, `creation_ts`: numbers in it are times. Rather one too few: `play_time` and `birth_date`
-/// may be numbers of another kind.
+/// Whether numbers in this column are times: `last_login_at`, `lastAccess`, `creation_ts`. Prefers a miss to a false
+/// match: `play_time` and `birth_date` may hold other numbers.
 pub(crate) fn names_time(name: &str) -> bool {
     const ENDS: &[&str] = &["at", "epoch", "timestamp", "ts"];
     const WHOLE: &[&str] = &[
@@ -65,19 +65,19 @@ pub(crate) fn names_time(name: &str) -> bool {
         "timemodified",
         "timeupdated",
     ];
-    // Of a path, the last name.
+    // Only the last segment of a path counts.
     let words = words(name.rsplit('.').next().unwrap_or(name));
     let plain = words.concat();
     let own = plain.strip_prefix("user").unwrap_or(&plain);
     WHOLE.contains(&own) || words.len() > 1 && words.last().is_some_and(|last| ENDS.contains(&last.as_str()))
 }
 
-/// The words without what is between them.
+/// The words, joined without separators.
 pub(crate) fn plain(name: &str) -> String {
     words(name).concat()
 }
 
-/// Words for people who use an application, and how sure they make it.
+/// Words for users of an application, with the weight that each gives.
 const PEOPLE: &[(&str, i32)] = &[
     ("user", 6),
     ("usr", 5),
@@ -96,10 +96,10 @@ const PEOPLE: &[(&str, i32)] = &[
     ("contact", 2),
     ("login", 2),
 ];
-/// What is written behind them and changes nothing.
+/// Suffixes that add no meaning.
 const NOTHING_ADDED: &[&str] =
     &["entity", "record", "data", "info", "detail", "model", "table", "tbl", "master"];
-/// Not the users of today.
+/// Words for tables that do not hold the current users.
 const LEFT_OVER: &[&str] = &[
     "archive",
     "archived",
@@ -119,7 +119,8 @@ const LEFT_OVER: &[&str] = &[
     "version",
 ];
 
-/// How much a table's name is one for users: 6 is `users`, from 3 on it is likely, 0 says nothing.
+/// How likely a table is to hold users, by its name: 6 for `users`, 3 or more is likely, 0 is neutral, less is
+/// unlikely.
 pub(crate) fn likeness(table: &str) -> i32 {
     let words: Vec<String> = words(table).iter().map(|word| singular(word).to_owned()).collect();
     let weight =
@@ -134,7 +135,7 @@ pub(crate) fn likeness(table: &str) -> i32 {
         [first, last] if NOTHING_ADDED.contains(&last.as_str()) => (weight(first) - 2).max(0),
         // `auth_user`, `wp_users`, `user_account`
         [.., last] if weight(last) > 0 => weight(last) - 1,
-        // `user_roles` joins users to something else.
+        // A join table, such as `user_roles`.
         words if words.iter().any(|word| weight(word) > 0) => -1,
         _ => 0,
     }

@@ -1,7 +1,7 @@
-//! The connection file's column names meet the table that is really there.
+//! Maps the column names in the connection file to the table that exists.
 //!
-//! Pure: what was found comes in, what is shown and searched goes out, or every name that does not
-//! fit, each with its key in the connection file and the closest name there is.
+//! Pure: takes what the catalogue reported and returns the columns to show and to search, or an error that lists every
+//! name that does not fit, with its key in the connection file and the closest existing name.
 
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryCode, DirectoryError, Result};
@@ -13,25 +13,26 @@ use crate::schema::likeness::{likeness, names_time};
 use crate::schema::name::quoted;
 use crate::schema::table::{Table, TableColumn};
 
-/// A table's columns in their roles; everything SQL is written from.
+/// A table's columns in their roles. All SQL is built from it.
 #[derive(Debug)]
 pub(crate) struct Mapping<T> {
-    /// Quoted and qualified, ready to stand behind FROM.
+    /// Quoted and qualified, ready for a FROM clause.
     pub(crate) table: String,
-    /// What people see of `shown`, cell by cell.
+    /// How each column in `shown` is presented to the user.
     pub(crate) columns: Vec<Column>,
-    /// The columns read, in the order of [`Column`]s; the id is the first.
+    /// The columns to read, in the order of `columns`. The ID comes first.
     pub(crate) shown: Vec<TableColumn<T>>,
-    /// Where in `shown` the e-mail is, when it is mapped and searched.
+    /// Index in `shown` of the email address, if it is mapped and searched.
     pub(crate) searched_email: Option<usize>,
-    /// Where in `shown` the creation time is.
+    /// Index in `shown` of the creation time.
     pub(crate) created_at: Option<usize>,
-    /// The columns searched beside the id.
+    /// The columns to search besides the ID.
     pub(crate) search: Vec<TableColumn<T>>,
 }
 
 impl<T: Clone> Mapping<T> {
-    /// `table` is shown to people as `part.table` names it.
+    /// Maps the columns of `part` to `table`. Fails with [`DirectoryCode::Mismatch`] if a column does not exist, or if
+    /// the ID or the creation time is a value within JSON.
     pub(crate) fn new(part: &DirectoryConfig, table: &Table<T>) -> Result<Self> {
         let wanted = wanted(part);
         let uuid_bytes = part.uuid_bytes.unwrap_or_default();
@@ -71,14 +72,14 @@ impl<T: Clone> Mapping<T> {
             if role == Role::CreatedAt && is_kept_time(column.kind) {
                 column.kind = FieldKind::Time;
             }
-            // What the number is to a template stays as it is; people see, type and compare times.
+            // Templates still get the number; the console shows, parses and compares times.
             let is_time = role == Role::Other
                 && column.within.is_none()
                 && matches!(column.kind, FieldKind::Integer | FieldKind::Number)
                 && names_time(name);
             column.bytes = Bytes::of(name, role == Role::Id, uuid_bytes);
             if role == Role::Other && columns.iter().any(|known| known.name == name) {
-                continue; // listed again: shown once. Two roles in one column are two columns.
+                continue; // listed again: one column is enough. The same column in two roles is shown twice.
             }
             columns.push(Column {
                 name: name.to_owned(),
@@ -129,8 +130,8 @@ impl<T: Clone> Mapping<T> {
     }
 }
 
-/// Every column the file asks to be shown, with its key there; roles first, so that a column
-/// that is listed again among the others keeps its role.
+/// Every column the connection file wants shown, with its key there. Roles come first, so that a column that is listed
+/// again keeps its role.
 fn wanted(part: &DirectoryConfig) -> Vec<(Role, String, &str)> {
     let mut wanted = vec![(Role::Id, "directory.id".to_owned(), part.id.as_str())];
     for (role, key, name) in [
@@ -148,7 +149,7 @@ fn wanted(part: &DirectoryConfig) -> Vec<(Role, String, &str)> {
     wanted
 }
 
-/// Times are also kept as numbers and as digits: see [`crate::schema::time`].
+/// Times may also be stored as numbers or digits: see [`crate::schema::time`].
 fn is_kept_time(kind: FieldKind) -> bool {
     matches!(kind, FieldKind::Integer | FieldKind::Number | FieldKind::Text)
 }
@@ -181,7 +182,7 @@ fn columns_missing<T>(part: &DirectoryConfig, table: &Table<T>, missing: &[(&str
         .hint(format!("Its columns are {}. Names are case-sensitive.", listed(&names)))
 }
 
-/// What is found or ordered all the time needs a column of the database's own, with a type.
+/// The ID and the creation time are looked up and sorted by constantly, which needs a real column with a type.
 fn within_json(key: &str, name: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Mismatch,
@@ -190,12 +191,12 @@ fn within_json(key: &str, name: &str) -> DirectoryError {
     .hint("Name another column, or a view of the table in which the value is a column with its own type.")
 }
 
-/// No table or view is called `written`; `names` are those that exist.
+/// The error for a table or view `written` that does not exist; `names` are those that do.
 pub(crate) fn table_missing(written: &str, names: &[String]) -> DirectoryError {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut close = closest(written, &names);
     if close.is_empty() {
-        // Nothing is written like it: then one that is named as if it held users.
+        // No name is similar, so suggest a table that looks like users.
         let weight = |name: &&&str| likeness(name.rsplit('.').next().unwrap_or(name));
         close.extend(names.iter().filter(|name| weight(name) >= 3).max_by_key(weight).copied());
     }
@@ -215,9 +216,9 @@ pub(crate) fn table_missing(written: &str, names: &[String]) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Mismatch, message).hint(hint)
 }
 
-/// Up to three names that somebody who wrote `name` may have meant, the closest first.
+/// Up to three names that `name` may have been meant as, closest first.
 fn closest<'a>(name: &str, names: &[&'a str]) -> Vec<&'a str> {
-    // 0.75: `emial` finds `email`, `mail` finds `email`, `phone` does not find `plan`.
+    // 0.75: `emial` and `mail` match `email`, but `phone` does not match `plan`.
     const ALIKE: f64 = 0.75;
     let plain = |text: &str| text.rsplit('.').next().unwrap_or(text).to_lowercase().replace(['_', '-'], "");
     let wanted = plain(name);

@@ -1,4 +1,4 @@
-//! What a table is: names, columns, types, values, and how a connection's columns are mapped to it.
+//! The model of a table: names, columns, types and values, and how a connection's columns map to it.
 
 pub(crate) mod bytes;
 pub(crate) mod cell;

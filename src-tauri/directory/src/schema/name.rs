@@ -1,28 +1,28 @@
-//! Names of tables and columns: as a person writes them, and as a database's catalogue has them; and the one place where
-//! a name becomes SQL text.
+//! Table and column names, as users write them and as the catalogue has them, and the only place where a name becomes
+//! SQL text.
 
-/// A name that a database's catalogue has. It can be made from a row of a catalogue query and from a literal of this
-/// code, and from nothing else: nothing that a person wrote can reach SQL other than as a bound value, but for the keys
-/// of a path into JSON, which `json_column` writes as literals.
+/// A name from a database's catalogue. It can only be made from a row of a catalogue query or from a literal in this
+/// code, so nothing a user writes reaches SQL except as a bound value. The one exception, the keys of JSON paths, is
+/// handled in `json_column`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CatalogueName {
     name: String,
-    /// What its database puts around it.
+    /// How its database quotes identifiers.
     quote: Quote,
 }
 
-/// What stands around a name in SQL.
+/// An identifier's quote character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quote {
     /// SQL-92, 5.2.
     Double,
     /// <https://dev.mysql.com/doc/refman/8.4/en/identifiers.html>
     Backtick,
-    /// MongoDB's, which are part of no SQL: whatever they would be quoted with.
+    /// MongoDB's names, which never reach SQL; the quotes are irrelevant.
     NoSql,
 }
 
-/// A row of a query on a catalogue; `At` is how its columns are named.
+/// A row of a catalogue query; `At` addresses its columns.
 pub(crate) trait CatalogueRow<At> {
     const QUOTE: Quote;
 
@@ -30,22 +30,22 @@ pub(crate) trait CatalogueRow<At> {
 }
 
 impl CatalogueName {
-    /// The name that this column of a catalogue's row holds.
+    /// Reads the name from a column of a catalogue row.
     pub(crate) fn of_row<At, R: CatalogueRow<At>>(row: &R, at: At) -> Result<Self, sqlx::Error> {
         Ok(Self { name: row.name_at(at)?, quote: R::QUOTE })
     }
 
-    /// A name that every database of its kind has.
+    /// A name that exists in every database of this kind.
     pub(crate) fn literal(name: &'static str, quote: Quote) -> Self {
         Self { name: name.to_owned(), quote }
     }
 
-    /// A collection, or a path of its documents.
+    /// A MongoDB collection, or a path in its documents.
     pub(crate) fn of_collection(name: impl Into<String>) -> Self {
         Self { name: name.into(), quote: Quote::NoSql }
     }
 
-    /// What a connection file calls a value within this column.
+    /// The connection file's name for a value within this column.
     pub(super) fn of_path(&self, written: &str) -> Self {
         Self { name: written.to_owned(), quote: self.quote }
     }
@@ -55,13 +55,13 @@ impl CatalogueName {
     }
 }
 
-/// A name as SQL text.
+/// The name as a quoted SQL identifier.
 pub(crate) fn quoted(name: &CatalogueName) -> String {
     name.quote.around(&name.name)
 }
 
 impl Quote {
-    /// The only place where an identifier is quoted. A quote within it is doubled.
+    /// The only place where an identifier is quoted. Quotes within it are doubled.
     pub(crate) fn around(self, name: &str) -> String {
         match self {
             Self::Double | Self::NoSql => format!("\"{}\"", name.replace('"', "\"\"")),
@@ -70,15 +70,15 @@ impl Quote {
     }
 }
 
-/// A table's name as a person wrote it, in the connection file.
+/// A table's name as the connection file has it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct WrittenName {
     pub(crate) schema: Option<String>,
     pub(crate) name: String,
 }
 
-/// Every way to read `written`: `public.users` is a schema and a table, `"Users"` is a quoted name,
-/// and a table may have a dot or quotes in its own name.
+/// Every way to read `written`: `public.users` is a schema and a table, `"Users"` is quoted, and a table's own name may
+/// contain dots or quotes.
 pub(crate) fn readings(written: &str) -> Vec<WrittenName> {
     let mut parts = vec![String::new()];
     let mut in_quotes = false;
@@ -103,7 +103,7 @@ pub(crate) fn readings(written: &str) -> Vec<WrittenName> {
         }
         Err(_) => {}
     }
-    // As they stand: a name may have dots, quotes and spaces of its own, and whoever copied it wrote none of ours.
+    // Also take the name literally: it may contain dots, quotes and spaces, and may have been copied without quoting.
     for whole in [written.trim(), written] {
         let dots = whole.match_indices('.').map(|(at, _)| (Some(&whole[..at]), &whole[at + 1..]));
         for (schema, name) in std::iter::once((None, whole)).chain(dots) {
@@ -116,7 +116,7 @@ pub(crate) fn readings(written: &str) -> Vec<WrittenName> {
     readings
 }
 
-/// A table's name as a person has to write it, so that [`readings`] reads it back.
+/// A table's name written so that [`readings`] parses it back.
 pub(crate) fn written(schema: Option<&str>, name: &str) -> String {
     let part = |part: &str| {
         if part.contains(['.', '"', '`']) || part.trim() != part || part.is_empty() {
@@ -131,7 +131,7 @@ pub(crate) fn written(schema: Option<&str>, name: &str) -> String {
     }
 }
 
-/// Names from the catalogue for tests of pure code; real ones come from a database.
+/// A catalogue name for tests of pure code; real ones come from a database.
 #[cfg(test)]
 pub(crate) fn name_for_test(name: &str) -> CatalogueName {
     CatalogueName { name: name.to_owned(), quote: Quote::Double }

@@ -1,26 +1,25 @@
-//! Whether two texts write the same number: a binary number stands for many decimal ones, and only one of them is
-//! what somebody meant.
+//! Compares numbers written as text. A binary float stands for many decimal numbers, and only one of them is the one
+//! that was written.
 
 use serde_json::Number;
 
-/// A decimal number without what makes no difference: sign, digits from the first to the last that count, and the
-/// power of ten behind them.
+/// A decimal number in canonical form: sign, significant digits and exponent.
 type Canonical = (bool, String, i64);
 
-/// `text` writes exactly the number that `other` writes: `1.50` is `1.5`, and `16777217` is not `16777216`.
+/// Whether both texts write exactly the same number: `1.50` equals `1.5`, but `16777217` is not `16777216`.
 pub(crate) fn is_same_number(text: &str, other: &str) -> bool {
     canonical(text).is_some_and(|number| Some(number) == canonical(other))
 }
 
-/// The closest binary number of 64 bits, where its shortest writing is the number that `text` writes.
+/// Parses `text` as an `f64`, or returns `None` if the float's shortest form is a different number.
 pub(crate) fn to_f64(text: &str) -> Option<f64> {
     let number: f64 = text.parse().ok().filter(|number: &f64| number.is_finite())?;
     is_same_number(text, &format!("{number:e}")).then_some(number)
 }
 
-/// The same for JSON, whole where the number is: an id of a floating point column is sent without a point.
+/// The same for JSON. Integers are sent without a decimal point, as the IDs in a floating-point column need.
 pub(crate) fn to_number(text: &str) -> Option<Number> {
-    /// Up to here every whole number is exact.
+    /// The largest integer up to which an `f64` represents all integers exactly.
     const WHOLE: f64 = 9_007_199_254_740_992.0;
     let number = to_f64(text)?;
     if number.fract() == 0.0 && number.abs() <= WHOLE {
@@ -30,13 +29,13 @@ pub(crate) fn to_number(text: &str) -> Option<Number> {
     Number::from_f64(number)
 }
 
-/// The same of 32 bits.
+/// Like [`to_f64`], for `f32`.
 pub(crate) fn to_f32(text: &str) -> Option<f32> {
     let number: f32 = text.parse().ok().filter(|number: &f32| number.is_finite())?;
     is_same_number(text, &format!("{number:e}")).then_some(number)
 }
 
-/// `None` for what is no number in decimal digits.
+/// `None` if the text is not a decimal number.
 fn canonical(text: &str) -> Option<Canonical> {
     let (is_negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

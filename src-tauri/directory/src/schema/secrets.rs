@@ -1,12 +1,12 @@
-//! Which columns hold secrets, by their names: they are neither offered nor shown before somebody has
-//! written them into a connection, and not even then in a preview.
+//! Recognises columns that hold secrets by their names. They are not suggested or shown until a connection lists them,
+//! and never appear in a preview.
 //!
-//! Rather one too many: a column that is wrongly kept back can still be typed.
+//! When in doubt, a column counts as secret: one that is withheld by mistake can still be typed.
 
 use crate::model::FieldKind;
 use crate::schema::likeness::{plain, words};
 
-/// A word that is enough by itself.
+/// Any of these words makes a column secret.
 const WORDS: &[&str] = &[
     "2fa",
     "argon2",
@@ -36,7 +36,7 @@ const WORDS: &[&str] = &[
     "ssn",
     "totp",
 ];
-/// Found anywhere in a name, with whatever it is written together.
+/// Any of these makes a column secret anywhere in its name, even within a word.
 const PARTS: &[&str] = &[
     "apikey",
     "backupcode",
@@ -52,7 +52,7 @@ const PARTS: &[&str] = &[
     "token",
 ];
 const ENDS: &[&str] = &["hash", "salt", "pwd", "otp"];
-/// `activation_key` opens something, `primary_key` does not.
+/// A key with one of these is a secret: `activation_key` is, `primary_key` is not.
 const OPENING_KEYS: &[&str] = &[
     "access",
     "activation",
@@ -68,7 +68,7 @@ const OPENING_KEYS: &[&str] = &[
 
 /// Whether `column`, a name or a path, holds a secret.
 pub fn holds_secret(column: &str, kind: FieldKind) -> bool {
-    // When a password was changed is no secret, and neither is whether there is one.
+    // When a password was changed, or whether one is set, is no secret.
     if matches!(kind, FieldKind::Time | FieldKind::Boolean) {
         return false;
     }
@@ -83,13 +83,13 @@ pub fn holds_secret(column: &str, kind: FieldKind) -> bool {
     })
 }
 
-/// Whether somebody signs in with what is in `column`.
+/// Whether `column` holds a password that someone signs in with.
 pub(crate) fn is_password(column: &str, kind: FieldKind) -> bool {
     const PASSWORDS: &[&str] = &["password", "passwd", "pwd", "userpass", "passhash", "pass"];
     holds_secret(column, kind)
         && column.split('.').any(|segment| {
             let plain = plain(segment);
-            // `reset_password_token` is in tables of invitations too.
+            // `reset_password_token` also occurs in tables of invitations.
             !plain.contains("token")
                 && PASSWORDS.iter().any(|word| {
                     plain.starts_with(word) || plain.ends_with(word) || plain.contains("password")

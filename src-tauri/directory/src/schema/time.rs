@@ -1,27 +1,26 @@
-//! Times that a database keeps as plain numbers or texts, as RFC 3339.
+//! Converts times that a database stores as numbers or text to RFC 3339.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-/// From here on numbers are milliseconds: so many seconds are in the year 5138, so many milliseconds in 1973.
+/// From here on, numbers are milliseconds: as seconds this is the year 5138, as milliseconds 1973.
 const MILLIS: i64 = 100_000_000_000;
-/// From here on they are microseconds.
+/// From here on, they are microseconds.
 const MICROS: i64 = 100_000_000_000_000;
-/// Beyond, they are no times.
+/// From here on, they are not times.
 const BEYOND: i64 = 100_000_000_000_000_000;
-/// Between these they are a time's own digits, as in `MediaWiki`'s tables: 20240131120000. As milliseconds they would be
-/// in the 27th century.
+/// In this range, numbers are the digits of a date and time, as in `MediaWiki`'s tables: 20240131120000. As milliseconds
+/// they would be in the 27th century.
 const DIGITS: std::ops::Range<i64> = 19_700_101_000_000..22_000_101_000_000;
 
-/// Small numbers that are seconds of nobody's database, as all of them are within 1970: years (`MySQL`'s YEAR), days
-/// since 4714 BC (julian days, as SQLite's `julianday()` counts them: 1858 to 2406), and days by their own digits,
-/// 20240131.
+/// Small numbers that no database means as seconds, since all of them would be in 1970: years (MySQL's YEAR), Julian
+/// days as SQLite's `julianday()` counts them (1858 to 2406), and dates as digits, such as 20240131.
 const YEARS: std::ops::Range<i64> = 1000..10_000;
 const JULIAN_DAYS: std::ops::Range<i64> = 2_400_000..2_600_000;
 const DAYS: std::ops::Range<i64> = 19_000_101..22_010_101;
 
-/// Seconds, milliseconds or microseconds since 1970, by size; or a time's or day's own digits. Years and julian days
-/// stay as they are.
+/// Formats a number as a time: seconds, milliseconds or microseconds since 1970 depending on its size, or the digits of
+/// a date or time. Years and Julian days stay as they are.
 pub(crate) fn from_epoch(number: i64) -> String {
     if YEARS.contains(&number) || JULIAN_DAYS.contains(&number) {
         return number.to_string();
@@ -40,7 +39,7 @@ pub(crate) fn from_epoch(number: i64) -> String {
     time.map_or_else(|| number.to_string(), |time| time.to_string())
 }
 
-/// A time that is kept as a number or as a text.
+/// Formats a time that is stored as a number or as text.
 pub(crate) fn from_text(text: String) -> String {
     let is_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_year {
@@ -57,18 +56,18 @@ pub(crate) fn from_text(text: String) -> String {
     }
 }
 
-/// The day in UTC on which a time of a cell is, as a filter names it; `None`: it is no time.
+/// The UTC day of a cell's time, as a filter writes it; `None` if the cell is not a time.
 pub(crate) fn day(cell: &str) -> Option<String> {
     let text = from_text(cell.to_owned());
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(Offset::UTC.to_datetime(time).date().to_string());
     }
-    // Without a zone it is taken for UTC.
+    // A time without a zone counts as UTC.
     let day = text.get(..10)?;
     day.parse::<jiff::civil::Date>().is_ok().then(|| day.to_owned())
 }
 
-/// The same of a number with a fraction, which are seconds most often; `None`: it is no time.
+/// Formats a number with a fraction, usually seconds; `None` if it is not a time.
 #[allow(clippy::cast_possible_truncation, reason = "within the range of an i64, to the microsecond")]
 fn from_real(number: f64) -> Option<String> {
     const SECONDS: f64 = 1e11;
@@ -81,13 +80,14 @@ fn from_real(number: f64) -> Option<String> {
     (number.abs() < 1e17).then(|| from_epoch(number.round() as i64))
 }
 
-/// `20240131120000`, in UTC.
+/// Parses `20240131120000` as UTC.
 fn from_digits(digits: &str) -> Option<Timestamp> {
     let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", digits).ok()?;
     Offset::UTC.to_timestamp(time).ok()
 }
 
-/// Numbers from `from` up to but without `to` keep times in one way, and then compare with `time` as such.
+/// A range of stored numbers, `from` inclusive to `to` exclusive, that all encode times the same way, with the number
+/// to compare them with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) from: i64,
@@ -95,10 +95,10 @@ pub(crate) struct Stretch {
     pub(crate) time: i64,
 }
 
-/// How numbers compare with `time`, in all ways in which they keep times. `relation`: `<`, `<=`, `>` or `>=`, with
-/// which a whole number stands to `time` as it does to the stretch's own.
+/// What to compare stored numbers with, for each way in which they can encode a time. `relation` is `<`, `<=`, `>` or
+/// `>=`; a stored number has this relation to `time` exactly if it has it to the `time` of its stretch.
 pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 10] {
-    // Nothing lies between a whole number and the next one.
+    // Stored numbers are integers, so round up or down to keep the comparison exact.
     let up = matches!(relation, ">=" | "<");
     let whole = |unit: i128| {
         let nanos = time.as_nanosecond();
@@ -129,13 +129,13 @@ pub(crate) fn stretches(time: Timestamp, relation: &str) -> [Stretch; 10] {
     ]
 }
 
-/// How many there are of [`digits`].
+/// The lengths of the texts that [`digits`] returns.
 pub(crate) const LENGTHS: [usize; 6] = [14, 10, 13, 16, 8, 4];
 
-/// `time` as [`from_text`] reads it of a text of digits, by the number of them: its own digits (also the first ones of
-/// RFC 3339), seconds, milliseconds and microseconds; then those of the day, and of the year.
+/// `time` in each digits-only form that [`from_text`] reads, by length: the digits of the time (which RFC 3339 also
+/// starts with), seconds, milliseconds, microseconds, the digits of the day, and the year.
 pub(crate) fn digits(time: Timestamp) -> [(usize, String); LENGTHS.len()] {
-    // As many digits as are compared with, so that texts are in the order of their numbers.
+    // Padded to a fixed length, so that text order is numeric order.
     let padded = |number: i64, length: usize| {
         let most = 10_i64.pow(u32::try_from(length).unwrap_or(18)) - 1;
         format!("{:0length$}", number.clamp(0, most))
@@ -155,7 +155,7 @@ fn digits_of(time: Timestamp) -> String {
     time.strftime("%Y%m%d%H%M%S").to_string()
 }
 
-/// `2024-01-02 03:04:05`, as SQLite's own functions write it, with the T of RFC 3339 and without a zone.
+/// Turns SQLite's `2024-01-02 03:04:05` into RFC 3339's form with a T, without a zone.
 pub(crate) fn with_t(mut text: String) -> String {
     let bytes = text.as_bytes();
     let is_date = |bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! What templates and expressions see as `user`: a row, with the types of its columns.
+//! Builds the `user` object that templates and expressions see from a row and the types of its columns.
 
 use serde_json::{Map, Number, Value};
 
@@ -8,20 +8,20 @@ use crate::schema::json_path::dotted;
 use crate::schema::numbers;
 
 impl Info {
-    /// `user` for templates: `id`, and `email`, `name` and `created_at` where they are mapped, then
-    /// every column by its own name where that is still free; a path is a value within groups, where its
-    /// beginning is not a value itself.
+    /// The `user` object for templates: `id`, and `email`, `name` and `created_at` if they are mapped, then every
+    /// column under its own name unless the name is taken. A path becomes nested objects, unless its first part is a
+    /// value itself.
     ///
-    /// A value that was cut is left out: a template that needs it fails rather than send a part of it.
+    /// A truncated value is left out, so that a template that needs it fails instead of sending a part of it.
     ///
-    /// Whole numbers stay whole numbers of up to 64 bits, other finite numbers and booleans become
-    /// JSON's, NULL becomes null; everything else is text, as the row shows it.
+    /// Integers of up to 64 bits, other finite numbers and booleans become the JSON types, NULL becomes null.
+    /// Everything else is text, as the row shows it.
     pub fn user_context(&self, row: &Row) -> Map<String, Value> {
         self.user_context_of(row, |_| true)
     }
 
-    /// The same for the names below `user` that are `wanted`, of which a path has its first part only: a list asks
-    /// this of each of its rows, and its question is about few columns.
+    /// The same, limited to the top-level names for which `wanted` is true: a list calls this for each row and needs
+    /// only a few columns.
     pub fn user_context_of(&self, row: &Row, wanted: impl Fn(&str) -> bool) -> Map<String, Value> {
         let mut user = Map::new();
         let is_whole = |cell: &Option<String>| !cell.as_deref().is_some_and(is_cut);
@@ -42,7 +42,7 @@ impl Info {
 }
 
 impl Info {
-    /// One of the values below `user` that are `wanted` was cut in this row, so that nobody knows what it says.
+    /// Whether this row holds only a part of one of the `wanted` values, so that its full value is unknown.
     pub fn lacks(&self, row: &Row, wanted: impl Fn(&str) -> bool) -> bool {
         self.columns.iter().zip(&row.cells).any(|(column, cell)| {
             let name = dotted(&column.name);
@@ -65,7 +65,7 @@ fn role_name(role: Role) -> Option<&'static str> {
 
 fn place(group: &mut Map<String, Value>, name: &str, value: Value) {
     let Some((first, rest)) = name.split_once('.') else {
-        // A group gives way: whoever maps a column as a whole gets it.
+        // A mapped column replaces a group of the same name.
         if group.get(name).is_none_or(Value::is_object) {
             group.insert(name.to_owned(), value);
         }
@@ -82,8 +82,8 @@ fn typed(cell: Option<&str>, kind: FieldKind) -> Value {
         || text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok();
     let number = match kind {
         FieldKind::Integer => whole(),
-        // A time that the database keeps as a number is sent as that number. One with more digits than 64 bits hold
-        // stays a text: it may be an id, and rounded it is another one.
+        // A time that the database stores as a number is sent as that number. A number with more than 64 bits stays
+        // text: it may be an ID, and rounding would make it another one.
         FieldKind::Number | FieldKind::Time => whole().or_else(|| numbers::to_number(text)),
         FieldKind::Boolean => return text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
         FieldKind::Uuid | FieldKind::Json | FieldKind::Text => None,

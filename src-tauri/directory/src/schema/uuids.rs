@@ -1,8 +1,8 @@
-//! UUIDs however they are written: with dashes or without, in upper case, in braces, as a URN (RFC 9562, 4).
+//! Parses UUIDs in every common spelling: with or without dashes, in upper case, in braces, as a URN (RFC 9562, 4).
 
 use uuid::Uuid;
 
-/// The UUID that `text` is, and nothing beside it.
+/// Parses `text` if it is a UUID and nothing else.
 pub fn read(text: &str) -> Option<Uuid> {
     let text = text.trim();
     let after = |prefix: &str| {
@@ -19,7 +19,7 @@ pub fn read(text: &str) -> Option<Uuid> {
     if is_one { Uuid::try_parse(&digits).ok() } else { None }
 }
 
-/// How a text may write it, the likeliest first.
+/// The ways in which `uuid` may be written in text, likeliest first.
 pub fn spellings(uuid: Uuid) -> Vec<String> {
     let (dashed, plain) = (uuid.hyphenated().to_string(), uuid.simple().to_string());
     let braced = format!("{{{dashed}}}");
@@ -29,7 +29,7 @@ pub fn spellings(uuid: Uuid) -> Vec<String> {
     vec![dashed, plain, upper, upper_plain, braced, upper_braced, urn]
 }
 
-/// `text`, and where it is a UUID its other spellings behind it.
+/// `text` itself, followed by its other spellings if it is a UUID.
 pub fn also_spelled(text: &str) -> Vec<String> {
     let mut texts = vec![text.to_owned()];
     for spelling in read(text).map(spellings).into_iter().flatten() {
@@ -40,7 +40,7 @@ pub fn also_spelled(text: &str) -> Vec<String> {
     texts
 }
 
-/// `value` with every text in it that is a UUID in one and the same spelling.
+/// Normalises every string in `value` that is a UUID to the same spelling.
 pub fn in_one_spelling(value: &serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {

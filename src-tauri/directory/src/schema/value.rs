@@ -1,23 +1,23 @@
-//! A value as a cursor keeps it and a statement binds it.
+//! The values that cursors store and statements bind.
 
 use serde::{Deserialize, Serialize};
 
-/// A database value, exactly: what is bound into a statement, and what a cursor remembers.
+/// An exact database value, as it is bound into a statement and stored in a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Value {
     Null,
     Integer(i64),
-    /// The bits of an f64: JSON's decimal digits need not come back as the same number.
+    /// The bits of an `f64`, since JSON's decimal digits may not round-trip.
     Real(u64),
     Text(String),
-    /// Text of the database's that is not UTF-8.
+    /// Text from the database that is not valid UTF-8.
     BrokenText(Vec<u8>),
     Blob(Vec<u8>),
 }
 
 impl Value {
-    /// As people read it, and as [`crate::model::Row::id`] gives it.
+    /// The value for display, and the text of [`crate::model::Row::id`].
     pub(crate) fn into_text(self) -> Option<String> {
         match self {
             Self::Null => None,
@@ -30,7 +30,7 @@ impl Value {
     }
 }
 
-/// Bytes for people, as `PostgreSQL` writes them: `\x` and hexadecimal digits.
+/// Bytes for display, as PostgreSQL writes them: `\x` and hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold("\\x".to_owned(), |mut text, byte| {
