@@ -1,19 +1,19 @@
-//! The search plan as people read it: what serves each tier of each column, and what would.
+//! Describes the search plan for users: which index each tier of each column uses, and which one it lacks.
 
 use crate::model::{SearchCoverage, Tier};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::{IndexUse, TableColumn};
 
-/// An engine's words for what is missing.
+/// An engine's advice on missing indexes.
 pub(crate) trait Advise<T> {
-    /// The statement that makes an index for a tier of these columns; `None` where the engine has none,
-    /// or the column is one of a view.
+    /// The statement that creates an index for this tier and these columns. `None` if the engine has no such index or
+    /// the columns belong to a view.
     fn index(&self, tier: Tier, columns: &[&TableColumn<T>]) -> Option<String>;
-    /// What its index for "contains" cannot do.
+    /// What the engine's index for "contains" cannot do.
     const CONTAINS_NOTE: &'static str;
 }
 
-/// One line per tier and column, in the order in which a search asks.
+/// One entry per tier and column, in the order in which a search runs.
 pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A) -> Vec<SearchCoverage> {
     let mut services = Vec::new();
     let mut say = |tier, columns: &[&TableColumn<T>], served: Option<&IndexUse>, note: Option<&str>| {
@@ -40,7 +40,7 @@ pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A)
     }
     for column in &mapping.search {
         let served = column.access.prefix.as_ref();
-        // What finds a text anywhere finds it at the beginning too.
+        // An index for "contains" finds prefixes too.
         let gathered = served.is_none().then_some(column.access.contains.as_ref()).flatten();
         say(Tier::Prefix, &[column], served.or(gathered), minds_case(served));
     }
@@ -55,7 +55,7 @@ pub(crate) fn services<T: Clone, A: Advise<T>>(mapping: &Mapping<T>, advise: &A)
     services
 }
 
-/// The tier whose index serves this one as well: the unique one that the id needs orders the list by it.
+/// The tier to give advice for. A unique index on the ID also orders the list, so one piece of advice covers both.
 fn wanted<T: Clone>(mapping: &Mapping<T>, tier: Tier, columns: &[&TableColumn<T>]) -> Tier {
     let is_id = columns.iter().all(|column| column.name == mapping.id().name);
     if tier == Tier::All && is_id && mapping.id().access.equals.is_none() { Tier::Id } else { tier }

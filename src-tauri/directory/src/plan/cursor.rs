@@ -1,7 +1,7 @@
-//! Where a page ended, as an opaque text that the next question hands back.
+//! Keyset cursors: the position where a page ended, as an opaque text that the next request passes back.
 //!
-//! A cursor belongs to one question: it carries a checksum over itself, the text and the order, so
-//! that a damaged or foreign one is refused rather than answered from a wrong place.
+//! A cursor belongs to one query. Its checksum covers the position, the text and the order, so that a damaged or
+//! foreign cursor is refused instead of continuing from the wrong place.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -12,17 +12,17 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::ListRequest;
 use crate::schema::value::Value;
 
-/// The first or last row of a page, by what orders it.
+/// The first or last row of a page, by its sort key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Cursor {
-    /// Which segment of the list the row stands in.
+    /// The segment of the list that contains the row.
     pub(crate) segment: usize,
-    /// How many segments the list has: another number is another plan, made from other indexes.
+    /// How many segments the list has. A different number means a different plan, made with other indexes.
     pub(crate) segments: usize,
-    /// The value of the column that orders the list; [`Value::Null`] where only the id does (there is
-    /// no such column, or this part of the list has NULL in it).
+    /// The value of the column that orders the list. [`Value::Null`] if only the ID orders it, because there is no such
+    /// column or because it is NULL in this segment.
     pub(crate) key: Value,
-    /// [`Value::Null`]: before the segment's first row.
+    /// [`Value::Null`] stands for the position before the segment's first row.
     pub(crate) id: Value,
 }
 
@@ -46,7 +46,7 @@ impl Cursor {
             .ok()
             .and_then(|json| serde_json::from_slice::<Sealed>(&json).ok())
             .map(|sealed| sealed.cursor)
-            // With its checksum, and with nothing in it that JSON would forgive.
+            // Re-encoding verifies the checksum, and rejects variations that the JSON parser would accept.
             .filter(|cursor| cursor.clone().encode(query) == text)
             .ok_or_else(|| {
                 DirectoryError::new(
@@ -58,7 +58,7 @@ impl Cursor {
     }
 }
 
-/// Guards against accidents, not against people: the cursor comes from our own window.
+/// Protects against accidents, not attackers: the cursor comes from our own window.
 fn checksum(cursor: &Cursor, query: &ListRequest) -> u64 {
     let mut hasher = DefaultHasher::new();
     cursor.hash(&mut hasher);

@@ -1,8 +1,8 @@
-//! The search plan: in which ways a question is answered, one after the other, and what serves each.
+//! Plans a search: which passes answer it, in which order, and which index each of them uses.
 //!
-//! Pure. A question becomes *search passes*: tests that rows pass, in tiers, fastest first. What an index
-//! serves runs at once. What none does is read from the table when the table is small, or when the
-//! operator asked for it; else only the newest rows are looked at, and that is said.
+//! Pure. A query becomes a list of *search passes*: tests for rows, in tiers, fastest first. A pass with an index runs
+//! at once. A pass without one reads the table if the table is small or the operator asked for it; otherwise only the
+//! newest rows are checked, and the result says so.
 
 pub(crate) mod coverage;
 pub(crate) mod cursor;
@@ -15,116 +15,116 @@ use crate::query::{Filter, ParsedQuery};
 use crate::schema::mapping::Mapping;
 use crate::schema::table::{IndexForm, TableColumn};
 
-/// So many of the newest rows are looked at where nothing serves a test, and beside an index that has
-/// to gather all its rows before it can order them. Measured with PostgreSQL 15 and 10 million rows:
-/// 0.5 ms when the text is common, 6 ms when it is not among them.
+/// How many of the newest rows are checked if no index can be used for a test, or if the index has to gather all its
+/// matches before they can be ordered. Measured with PostgreSQL 15 and 10 million rows: 0.5 ms when the text is common,
+/// 6 ms when it is not among them.
 pub(crate) const LOOKED_AT: u32 = 5000;
 
-/// Rows that any of the engines reads and compares in a millisecond, at least.
+/// How many rows each of the engines reads and compares per millisecond, at least.
 const ROWS_PER_MS: u64 = 1000;
-/// A search runs at each keystroke: it may read by itself what takes this part of the time limit.
+/// A search runs at each keystroke, so it may read a table unasked only if that takes a tenth of the time limit or less.
 const PART_OF_LIMIT: u64 = 10;
 
-/// What a row must be. Columns are places in [`Mapping::search`].
+/// A condition on a row. Columns are indexes into [`Mapping::search`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Test {
     Everything,
-    /// The id reads so.
+    /// The ID equals this text.
     Id(String),
-    /// The e-mail is this: in its index's form, or whatever the case.
+    /// The email address equals this text: as the index compares it, or ignoring case.
     Email(String, Option<IndexForm>),
-    /// One column begins with the text, as its index compares.
+    /// One column starts with the text, as its index compares it.
     Begins {
         column: usize,
         text: String,
         form: IndexForm,
     },
-    /// One of the columns begins with or contains the text.
+    /// At least one of the columns starts with or contains the text.
     Any {
         columns: Vec<usize>,
         how: Match,
         text: String,
     },
-    /// Each word is contained in one of the columns.
+    /// Each word is contained in at least one of the columns.
     Words {
         columns: Vec<usize>,
         words: Vec<String>,
     },
-    /// The same, whatever the accents.
+    /// Like `Words`, ignoring accents.
     Alike {
         columns: Vec<usize>,
         words: Vec<String>,
     },
-    /// One of the columns has these digits, whatever stands between them.
+    /// At least one of the columns contains these digits, ignoring punctuation between them.
     Digits {
         columns: Vec<usize>,
         digits: String,
     },
 }
 
-/// What it takes to find a page of rows.
+/// How a page of rows can be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccessPath {
-    /// An index gives them in the list's order, or there are few.
+    /// An index returns the rows in the list's order, or there are only a few.
     Quick,
-    /// An index finds all of them, however many; then they are ordered.
+    /// An index finds all matches, however many; they are sorted afterwards.
     Gathered,
-    /// Nothing serves it: the table is read.
+    /// No index can be used, so the table is read.
     Read,
-    /// Only the newest rows are looked at.
+    /// Only the newest rows are checked.
     Newest,
 }
 
-/// What orders a pass's rows; ties are broken by id.
+/// What a pass's rows are ordered by. The ID breaks ties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     Id,
-    /// A shown column.
+    /// A column in [`Mapping::shown`].
     Shown(usize),
-    /// A searched column, as its index orders it.
+    /// A column in [`Mapping::search`], in its index's order.
     Searched(usize, IndexForm),
 }
 
-/// One way in which rows are found. Each leaves out what those before it find.
+/// One way of finding rows. Each pass excludes what earlier passes find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SearchPass {
     pub(crate) tier: Tier,
-    /// Any of these.
+    /// A row matches if it passes any of these.
     pub(crate) tests: Vec<Test>,
     pub(crate) reach: AccessPath,
     pub(crate) order: Order,
     pub(crate) descending: bool,
 }
 
-/// How large the table is, and how long it may be read.
+/// The table's size, and how long it may be read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
-    /// The estimate or count; `None`: not known, so large.
+    /// The estimate or count; `None` if unknown, in which case the table counts as large.
     pub(crate) rows: Option<u64>,
     pub(crate) limit_ms: u32,
 }
 
 impl Size {
-    /// Reading all of it at every keystroke burdens nobody.
+    /// Whether the whole table can be read at every keystroke without a noticeable load.
     pub(crate) fn is_small(self) -> bool {
         self.rows.is_some_and(|rows| rows <= u64::from(self.limit_ms) / PART_OF_LIMIT * ROWS_PER_MS)
     }
 }
 
-/// A question's search passes, in order.
+/// The search passes for a query, in order.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) passes: Vec<SearchPass>,
-    /// Every row passes them, whatever finds it.
+    /// Every row must pass these, whichever pass finds it.
     pub(crate) filters: Vec<Filter>,
-    /// Told with the last page: what was not searched.
+    /// Reported with the last page: what was not searched.
     left_out: Option<LeftOut>,
-    /// Told where nobody was found.
+    /// Reported if there are no matches: spellings that were not tried.
     unfolded: Option<LeftOut>,
 }
 
 impl Plan {
-    /// What a page has to say of what was not searched. `nobody`: the list is empty.
+    /// What a page reports as not searched. `nobody`: the list is empty.
     pub(crate) fn left_out(self, goes_on: bool, nobody: bool) -> Option<LeftOut> {
         if goes_on {
             return None;
@@ -133,16 +133,16 @@ impl Plan {
     }
 }
 
-/// What the plan of a question is made from.
+/// The input of the planner.
 pub(crate) struct Planning<'a, T> {
     mapping: &'a Mapping<T>,
     query: &'a ListRequest,
     asked: &'a ParsedQuery,
     size: Size,
-    /// What the text may identify that can be an id of this directory.
+    /// The texts in the query that could be an ID in this table.
     ids: Vec<String>,
     may_read: bool,
-    /// The database itself finds every searched text whatever its accents.
+    /// The database itself ignores accents in every searched column.
     folds_itself: bool,
 }
 
@@ -159,7 +159,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         Self { mapping, query, asked, size, ids, may_read, folds_itself }
     }
 
-    /// `sorted`: the shown column that the operator orders by (`None`: the id), and whether downwards.
+    /// `sorted`: the shown column that the operator sorts by (`None`: the ID), and whether in descending order.
     pub(crate) fn plan(&self, sorted: Option<(Option<usize>, bool)>) -> Plan {
         let mut passes = match (self.asked.text.is_empty(), sorted) {
             (true, Some((column, descending))) => {
@@ -168,7 +168,7 @@ impl<'a, T: Clone> Planning<'a, T> {
                 vec![pass(Tier::All, Test::Everything, reach(served, AccessPath::Quick), order, descending)]
             }
             (true, None) => {
-                // Without an index on the time, a large table is listed by id instead.
+                // Without an index on the creation time, a large table is listed by ID instead.
                 vec![pass(Tier::All, Test::Everything, AccessPath::Quick, self.newest(), true)]
             }
             (false, Some((column, descending))) => self.in_one_order(column, descending),
@@ -178,8 +178,8 @@ impl<'a, T: Clone> Planning<'a, T> {
         self.guarded(passes)
     }
 
-    /// What the filters make of the reach: an index that serves one finds few enough rows to test them
-    /// for the rest; a list of everything, filtered, has to go far for its next row.
+    /// Adjusts the passes for the filters. With an index for one filter, few enough rows remain to test the rest.
+    /// Without one, a filtered list of everything may have to scan far for its next row.
     fn filtered(&self, passes: &mut [SearchPass]) {
         let mut filters = self.asked.filters.iter().peekable();
         if filters.peek().is_none() {
@@ -203,12 +203,12 @@ impl<'a, T: Clone> Planning<'a, T> {
         }
     }
 
-    /// All matches as one list, in the operator's order.
+    /// All matches in one list, in the operator's order.
     fn in_one_order(&self, column: Option<usize>, descending: bool) -> Vec<SearchPass> {
         let columns: Vec<usize> = (0..self.mapping.search.len()).collect();
         let text = &self.asked.text;
         let served = columns.iter().all(|&at| self.serves_contains(at)) && has_trigram(text);
-        // What is it or begins with it contains it too.
+        // Equal values and prefixes contain the text too.
         let any = Test::Any { columns, how: Match::Contains, text: text.clone() };
         let ids = self.ids.iter().cloned().map(Test::Id);
         // An index that finds the text does not find its other spellings.
@@ -255,7 +255,7 @@ impl<'a, T: Clone> Planning<'a, T> {
                     .searched_email
                     .is_some_and(|email| self.mapping.shown[email].name == column.name)
                 {
-                    spellings.truncate(2); // as typed and in lower case: nobody titles an address
+                    spellings.truncate(2); // as typed and in lower case: no one capitalises an address
                 }
                 spellings.extend(self.other_spellings(at, form));
                 passes.extend(spellings.into_iter().map(|spelling| {
@@ -283,7 +283,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         passes
     }
 
-    /// What no index finds, because it is spelled otherwise. Accents are looked past only where the table is read.
+    /// Tests for other spellings, which no index finds. Accents are ignored only if the table is read anyway.
     fn alike(&self) -> Vec<Test> {
         let mut tests = Vec::new();
         if self.may_read && self.is_spelled() {
@@ -298,15 +298,15 @@ impl<'a, T: Clone> Planning<'a, T> {
         tests
     }
 
-    /// The text has letters that the database tells from those with accents.
+    /// Whether the text has letters whose accented forms the database distinguishes.
     fn is_spelled(&self) -> bool {
         !self.folds_itself
             && !self.mapping.search.is_empty()
             && self.asked.words.iter().any(|word| spelling::has_spellings(word))
     }
 
-    /// What an index may find beginnings of beside the text itself: a name the other way round, a telephone number
-    /// without its punctuation.
+    /// Other spellings whose prefix an index may find: a name in reverse order, or a phone number without its
+    /// punctuation.
     fn other_spellings(&self, at: usize, form: IndexForm) -> Vec<String> {
         match (self.role(at), &self.asked.inverted, &self.asked.phone) {
             (Role::Name, Some(inverted), _) => spellings(inverted, form),
@@ -319,7 +319,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         }
     }
 
-    /// What a searched column is to Understudy; whatever holds no text is an id of some kind.
+    /// The role of a searched column. Columns that do not hold text are treated as IDs.
     fn role(&self, at: usize) -> Role {
         let column = &self.mapping.search[at];
         let shown = self.mapping.columns.iter().find(|shown| shown.name == column.name.as_str());
@@ -329,8 +329,8 @@ impl<'a, T: Clone> Planning<'a, T> {
         }
     }
 
-    /// The text at the beginning of or anywhere in one of `columns`: those that an index serves, and those
-    /// that none does. `has_letters`: enough of them for such an index.
+    /// Passes for the text at the start of or anywhere in `columns`, split by whether an index can be used.
+    /// `has_letters`: there are enough letters for such an index.
     fn anywhere(&self, tier: Tier, columns: &[usize], has_letters: bool) -> Vec<SearchPass> {
         let how = if tier == Tier::Prefix { Match::Prefix } else { Match::Contains };
         let (served, unserved): (Vec<usize>, Vec<usize>) =
@@ -345,7 +345,7 @@ impl<'a, T: Clone> Planning<'a, T> {
             .collect()
     }
 
-    /// Where the table is not to be read: only its newest rows are looked at, last of all.
+    /// If the table may not be read, replaces the passes without an index by one over the newest rows, at the end.
     fn guarded(&self, passes: Vec<SearchPass>) -> Plan {
         let filters = self.asked.filters.clone();
         if self.may_read {
@@ -361,7 +361,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         let walks = !all_of_it && self.query.sort.is_none() && self.newest_is_served();
         if walks {
             let tests = unserved.iter().flat_map(|pass| pass.tests.clone()).collect();
-            // What stands for all of them is not the rarest.
+            // The pass covers several tiers; name it after the last one that is not about other spellings.
             let usual = unserved.iter().rev().find(|pass| pass.tier != Tier::Alike);
             passes.push(SearchPass {
                 tier: usual.unwrap_or(last).tier,
@@ -380,7 +380,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         LeftOut { rows, limit_ms, looked_at, exact: self.exact(), spellings }
     }
 
-    /// The text with whole values where an index finds those, but no parts.
+    /// The query rewritten to match whole values where an index finds those but not parts of them.
     fn exact(&self) -> Option<String> {
         let finds_whole_values = |column: usize| {
             let access = &self.mapping.shown[column].access;
@@ -389,7 +389,7 @@ impl<'a, T: Clone> Planning<'a, T> {
         query::made_exact(&self.query.text, &self.mapping.columns, finds_whole_values)
     }
 
-    /// By the time of creation, where that does not mean to order the whole of a large table; else by id.
+    /// By creation time, unless that means sorting a large table; then by ID.
     fn newest(&self) -> Order {
         let by_time = self.mapping.created_at;
         by_time
@@ -422,14 +422,14 @@ fn reach(served: bool, by: AccessPath) -> AccessPath {
     if served { by } else { AccessPath::Read }
 }
 
-/// An index of trigrams finds nothing by fewer letters: <https://www.postgresql.org/docs/current/pgtrgm.html>
+/// A trigram index needs at least three letters: <https://www.postgresql.org/docs/current/pgtrgm.html>
 pub(crate) fn has_trigram(text: &str) -> bool {
     text.split(|char: char| !char.is_alphanumeric()).any(|run| run.chars().nth(2).is_some())
 }
 
-/// The ways in which `text` is likely to be written, for an index that minds the case. What such an index would find
-/// in any case stays as it was typed: its lower case is what the database makes of it (ς, İ and the letters of other
-/// alphabets differ), so the statement asks for that.
+/// The likely spellings of `text`, for an index that is case-sensitive. If the index ignores case, `text` stays as
+/// typed and the statement folds it: only the database knows its own lower case (for ς, İ and the letters of other
+/// alphabets).
 pub(crate) fn spellings(text: &str, form: IndexForm) -> Vec<String> {
     if form.any_case(text) {
         return vec![text.to_owned()];
@@ -453,7 +453,7 @@ pub(crate) fn spellings(text: &str, form: IndexForm) -> Vec<String> {
     spellings
 }
 
-/// An index finds the rows that pass.
+/// Whether an index finds the rows that pass the filter.
 pub(crate) fn is_served<T>(column: &TableColumn<T>, filter: &Filter) -> bool {
     let access = &column.access;
     !filter.negated
@@ -468,7 +468,7 @@ pub(crate) fn is_served<T>(column: &TableColumn<T>, filter: &Filter) -> bool {
         })
 }
 
-/// Where in a text a pattern may begin.
+/// Where in a value the text may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Match {
     Prefix,
@@ -477,7 +477,7 @@ pub(crate) enum Match {
 }
 
 impl Match {
-    /// `text` as a LIKE pattern in which it stands for itself only; the escape character is `\`.
+    /// `text` escaped as a LIKE pattern; the escape character is `\`.
     pub(crate) fn pattern(self, text: &str) -> String {
         let mut pattern = String::with_capacity(text.len() + 2);
         if self != Self::Prefix {
@@ -497,8 +497,8 @@ impl Match {
 }
 
 impl Info {
-    /// What no index serves is read at each keystroke all the same; in a larger table it waits for
-    /// [`ListRequest::everywhere`].
+    /// Whether the table is small enough to be read at each keystroke, even without an index. In a larger one that
+    /// waits for [`ListRequest::everywhere`].
     pub fn is_small(&self, part: &DirectoryConfig) -> bool {
         Size { rows: self.estimated_total, limit_ms: part.timeout_ms }.is_small()
     }
