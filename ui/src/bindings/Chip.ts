@@ -5,7 +5,7 @@
  */
 export type Chip = { 
 /**
- * Where it begins and ends, in UTF-16 code units.
+ * Where it starts and ends, in UTF-16 code units.
  */
 start: number, end: number, 
 /**
@@ -17,15 +17,15 @@ column: string,
  */
 label: string, 
 /**
- * Asks for the users that do not fit.
+ * Matches the users that do not pass the test.
  */
 negated: boolean, 
 /**
- * Between label and value: `contains`, `is not`, `not`; empty where the value says it.
+ * Between label and value: `contains`, `is not`, `not`; empty if the value says it.
  */
 relation: string, 
 /**
- * For people: `pro, free`, `> 2026-01`, `last 7d`, `any`.
+ * For display: `pro, free`, `> 2026-01`, `last 7d`, `any`.
  */
 value: string, 
 /**

@@ -4,7 +4,7 @@ import type { Fault } from "./Fault";
 import type { UnknownColumn } from "./UnknownColumn";
 
 /**
- * A search text, for people.
+ * A parsed search text, for display.
  */
 export type Highlights = { 
 /**
@@ -16,6 +16,6 @@ chips: Array<Chip>,
  */
 faults: Array<Fault>, 
 /**
- * Words that look like filters and name no column; they are searched as free text.
+ * Words that look like filters but name no column; they are searched as free text.
  */
 unknown: Array<UnknownColumn>, };

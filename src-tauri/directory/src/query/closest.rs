@@ -1,9 +1,9 @@
-//! "Did you mean …?": the known word that somebody who wrote another one may have meant.
+//! "Did you mean …?": finds the known word closest to an unknown one.
 
-/// 0.8: `tabel` finds `table`, `prod` finds `production`, `mode` does not find `reason`.
+/// 0.8: `tabel` matches `table` and `prod` matches `production`, but `mode` does not match `reason`.
 const ALIKE: f64 = 0.8;
 
-/// The closest of the known words, if one is close enough; case does not count.
+/// The known word closest to `word`, if one is close enough. Ignores case.
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     known

@@ -1,4 +1,4 @@
-//! What may be typed next: column names, and values where they are known beforehand.
+//! Suggests what to type next: column names, and values where they are known.
 
 use std::ops::Range;
 
@@ -14,38 +14,38 @@ use crate::query::names;
 use crate::query::rewrite::written;
 use crate::query::spelling::folded;
 
-/// More would hide the list of users.
+/// More suggestions would cover the list of users.
 const SUGGESTIONS: usize = 8;
-/// One letter begins every name.
+/// A single letter matches too many names.
 const LETTERS: usize = 2;
 
-/// One way to go on typing.
+/// A suggestion for the search field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Suggestion {
-    /// As it is typed: `plan:`, `7d`.
+    /// What the user would type: `plan:`, `7d`.
     pub label: String,
-    /// For people: "Plan", "7 days".
+    /// For display: "Plan", "7 days".
     pub detail: String,
-    /// What takes the place of the text from `start` to `end`, in UTF-16 code units.
+    /// Replaces the text from `start` to `end`, in UTF-16 code units.
     pub insert: String,
     pub start: usize,
     pub end: usize,
 }
 
-/// What is being typed.
+/// The part of the query being typed.
 enum Spot {
     Name { typed: String, span: Range<usize> },
     Value { column: usize, typed: String, span: Range<usize>, is_exact: bool },
 }
 
-/// Where `caret` (in bytes) stands in `text`; `None` where nothing can be suggested.
+/// What is at `caret` (in bytes) in `text`; `None` if nothing can be suggested there.
 fn spot(text: &str, caret: usize, columns: &[Column]) -> Option<Spot> {
     let word = lex(text, |name| names::find(columns, name))
         .into_iter()
         .find(|word| word.span.start < caret && caret <= word.span.end)?;
     match word.form {
-        // In the middle of a word nobody begins a filter.
+        // No one starts a filter in the middle of a word.
         Form::Free(_) if caret == word.span.end => {
             let typed = &text[word.span.clone()];
             let name = typed.strip_prefix('-').unwrap_or(typed);
@@ -64,7 +64,7 @@ fn spot(text: &str, caret: usize, columns: &[Column]) -> Option<Spot> {
     }
 }
 
-/// The column whose value is being typed at `caret` (in UTF-16 code units), where its values help to go on.
+/// The column whose value is being typed at `caret` (in UTF-16 code units), if knowing its values helps to complete it.
 pub fn completed_column(text: &str, caret: usize, columns: &[Column]) -> Option<usize> {
     match spot(text, byte_at(text, caret), columns)? {
         Spot::Value { column, .. } => Some(column).filter(|&at| columns[at].kind == FieldKind::Text),
@@ -72,8 +72,8 @@ pub fn completed_column(text: &str, caret: usize, columns: &[Column]) -> Option<
     }
 }
 
-/// What may be typed at `caret` (in UTF-16 code units), the likeliest first; at most 8. `known`: values of the column
-/// that [`completed_column`] names.
+/// Up to 8 suggestions for `caret` (in UTF-16 code units), likeliest first. `known`: values of the column that
+/// [`completed_column`] returned.
 pub fn complete(
     text: &str,
     caret: usize,
@@ -93,7 +93,7 @@ pub fn complete(
             let mut others = values(columns[column].kind, now);
             others
                 .retain(|(label, _)| label.starts_with(&typed) && *label != typed && !(is_text && is_exact));
-            // The ones that go with every column stay in sight.
+            // Leave room for the values that every column has.
             found.truncate(SUGGESTIONS - others.len().min(2));
             found.extend(others.into_iter().map(|(label, detail)| (label.clone(), detail, label)));
             (found, span)
@@ -105,8 +105,8 @@ pub fn complete(
     found.into_iter().take(SUGGESTIONS).map(suggestion).collect()
 }
 
-/// Values that a column is known to have and that go on like `typed`, then those with a later word that does: label,
-/// detail, and how each is written as a whole value.
+/// Known values of a column that start with `typed`, then those with a later word that does. Each has its label, its
+/// detail, and its spelling as a whole value.
 fn whole_values(known: &[String], typed: &str, is_exact: bool) -> Vec<(String, String, String)> {
     let typed = folded(typed);
     let begins = |value: &&String| folded(value).starts_with(&typed);
@@ -125,8 +125,8 @@ fn whole_values(known: &[String], typed: &str, is_exact: bool) -> Vec<(String, S
         .collect()
 }
 
-/// The columns that `typed` may become the name of: those that begin with it, then those with a
-/// later word that does (`login` is for `last_login_at`).
+/// The columns whose name starts with `typed`, then those with a later word that does (`login` matches
+/// `last_login_at`).
 fn column_names(typed: &str, columns: &[Column]) -> Vec<(String, String)> {
     let typed = names::plain(typed);
     if typed.chars().count() < LETTERS {
@@ -146,7 +146,7 @@ fn column_names(typed: &str, columns: &[Column]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Where in `value` the text around `caret` stands, behind its equals sign; `None` where there are quotes.
+/// The range in `value` of the text around `caret`, after its equals sign; `None` inside quotes.
 fn text_at(value: &str, caret: usize) -> Option<(usize, usize)> {
     let (before, after) = value.split_at(caret);
     let after = &after[..after.find(',').unwrap_or(after.len())];
@@ -158,7 +158,7 @@ fn text_at(value: &str, caret: usize) -> Option<(usize, usize)> {
     Some((start + sign, caret + after.len()))
 }
 
-/// Where in `value` the operand around `caret` stands, behind its operator; `None` in quotes.
+/// The range in `value` of the operand around `caret`, after its operator; `None` inside quotes.
 fn operand_at(value: &str, caret: usize) -> Option<(usize, usize)> {
     let (before, after) = value.split_at(caret);
     if before.contains('"') {
@@ -172,7 +172,7 @@ fn operand_at(value: &str, caret: usize) -> Option<(usize, usize)> {
     Some((start, caret + length))
 }
 
-/// Every value that is known beforehand, and what it means.
+/// The predefined values for a kind of column, with their meaning.
 fn values(kind: FieldKind, now: Timestamp) -> Vec<(String, String)> {
     let mut values: Vec<(String, String)> = Vec::new();
     let mut known = |value: String, meaning: &str| values.push((value, meaning.to_owned()));
@@ -209,7 +209,7 @@ mod tests {
     use crate::model::Role;
     use crate::query::stories::{columns, now};
 
-    /// What is suggested where the `|` stands.
+    /// The suggestions at the position of `|`.
     fn suggested(text: &str) -> Vec<Suggestion> {
         let caret = text[..text.find('|').unwrap()].encode_utf16().count();
         complete(&text.replace('|', ""), caret, &columns(), &[], now())

@@ -1,25 +1,25 @@
-//! Times as people type them: a year, a month, a day, a minute, `today`, or `7d` for a while ago.
+//! Parses times as users type them: a year, a month, a day, a minute, `today`, or `7d` for seven days ago.
 //!
-//! Without a zone they are UTC.
+//! Times without a zone are UTC.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{Span, Timestamp};
 
-/// What a text means on the line of time.
+/// What a parsed time stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dated {
-    /// From the first, up to but without the second.
+    /// From the first, inclusive, to the second, exclusive.
     Stretch(Timestamp, Timestamp),
     Instant(Timestamp),
-    /// That long before now; alone it means everything since.
+    /// This long before now; without a comparison it means everything since then.
     Ago(Timestamp),
 }
 
 const TODAY: &str = "today";
 const YESTERDAY: &str = "yesterday";
 
-/// Reads `text`; `None` when it is no time, or one that nobody's database holds.
+/// Parses `text`. `None` if it is not a time, or one that no database stores.
 pub(crate) fn read(text: &str, now: Timestamp) -> Option<Dated> {
     let text = text.to_ascii_lowercase();
     let today = Offset::UTC.to_datetime(now).date();
@@ -30,7 +30,7 @@ pub(crate) fn read(text: &str, now: Timestamp) -> Option<Dated> {
     }
 }
 
-/// `text` is the beginning of a time that is still being typed.
+/// Whether `text` may become a time as the user types on.
 pub(crate) fn is_beginning(text: &str, now: Timestamp) -> bool {
     let text = text.to_ascii_lowercase();
     if !text.is_ascii() {
@@ -39,7 +39,7 @@ pub(crate) fn is_beginning(text: &str, now: Timestamp) -> bool {
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let clock = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
     let offset = |text: &str| text.strip_prefix(['+', '-']).is_some_and(|rest| rest.len() < 5 && clock(rest));
-    // The longest part that is a time of its own, without a zone.
+    // The longest prefix that is a time by itself, without a zone.
     let is_whole = |whole: &str| !whole.ends_with('z') && read(whole, now).is_some();
     let end = text.rfind('+').or(text.rfind('-').filter(|&at| at > 10)).unwrap_or(text.len());
     let whole = [19, 16, 10, 7, 4]
@@ -73,11 +73,11 @@ fn ago(text: &str, now: Timestamp) -> Option<Dated> {
     };
     let now = Timestamp::from_second(now.as_second()).ok()?;
     let then = Offset::UTC.to_datetime(now).checked_sub(span.ok()?).ok()?;
-    // Not every database can write a year before Christ.
+    // Not every database can represent a year BC.
     Offset::UTC.to_timestamp(then).ok().filter(|_| then.year() > 0).map(Dated::Ago)
 }
 
-/// Anything with digits and dashes, from `2026` to `2026-01-31T10:30:05.123+02:00`.
+/// Everything made of digits and dashes, from `2026` to `2026-01-31T10:30:05.123+02:00`.
 fn calendar(text: &str) -> Option<Dated> {
     let date = |text: &str| {
         let mut parts = text.split('-');
@@ -106,7 +106,7 @@ fn calendar(text: &str) -> Option<Dated> {
     }
 }
 
-/// `10:30`, `10:30:05` or `10:30:05.123`, and how long it lasts; with a fraction it is an instant.
+/// Parses `10:30`, `10:30:05` or `10:30:05.123`, with the span it covers; a time with a fraction is an instant.
 fn time(text: &str) -> Option<(Time, Option<Span>)> {
     let (clock, fraction) =
         text.split_once('.').map_or((text, None), |(clock, fraction)| (clock, Some(fraction)));
@@ -129,7 +129,7 @@ fn time(text: &str) -> Option<(Time, Option<Span>)> {
     Some((time.ok()?, precision))
 }
 
-/// Nothing, `z`, `+02:00`, `+0200` or `+02`.
+/// Parses an empty text, `z`, `+02:00`, `+0200` or `+02`.
 fn offset(text: &str) -> Option<Offset> {
     let Some(digits) = text.strip_prefix(['+', '-']) else {
         return matches!(text, "" | "z").then_some(Offset::UTC);
@@ -156,7 +156,7 @@ fn two_digits(text: &str) -> Option<u32> {
     number(text).filter(|_| text.len() == 2)
 }
 
-/// Unlike `parse`, takes no sign.
+/// Unlike `parse`, rejects a sign.
 fn number(text: &str) -> Option<u32> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

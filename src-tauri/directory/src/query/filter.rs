@@ -1,4 +1,4 @@
-//! A value as written becomes tests of its column's own type, or the fault it has.
+//! Turns a filter's value into tests of the column's type, or explains why it does not fit.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -13,14 +13,14 @@ use crate::query::spelling;
 use crate::query::{Bound, Operand, Test};
 use crate::schema::uuids;
 
-/// Why there is no filter.
+/// Why a value is not a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unread {
     /// It is still being typed.
     Incomplete,
     /// It does not fit the column.
     Misfit {
-        /// Where, in bytes.
+        /// The span of the value, in bytes.
         span: Range<usize>,
         message: String,
         hint: String,
@@ -38,7 +38,7 @@ enum Comparison {
     Equal,
 }
 
-/// What `value` asks of `column`, which the text calls `name`; one of the tests is enough.
+/// The tests that `value` stands for; a row has to pass only one of them. `name` is the column's name in the text.
 pub(crate) fn tests(column: &Column, name: &str, value: &FilterValue, now: Timestamp) -> Read<Vec<Test>> {
     let reader = Reader { column, name, now };
     let mut any: Vec<Test> = Vec::new();
@@ -48,7 +48,7 @@ pub(crate) fn tests(column: &Column, name: &str, value: &FilterValue, now: Times
             continue;
         }
         let digits = reader.digits(&test);
-        // All that is equality becomes one test, which is one IN for a database.
+        // Merge all equality tests into one, which becomes a single IN in SQL.
         let known =
             any.iter_mut().find_map(|test| if let Test::Is(known) = test { Some(known) } else { None });
         match (test, known) {
@@ -66,16 +66,16 @@ pub(crate) fn tests(column: &Column, name: &str, value: &FilterValue, now: Times
     if value.ends_in_open_quote() { Err(Unread::Incomplete) } else { Ok(any) }
 }
 
-/// A filter for people, behind its column's label.
+/// A filter for display, after its column's label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadFilter {
-    /// `contains`, `is not`; empty where the value says it.
+    /// `contains`, `is not`; empty if the value says it.
     pub(crate) relation: String,
     /// `pro, free`, `> 2026-01`, `last 7d`.
     pub(crate) value: String,
 }
 
-/// What `value` asks of `column`, for people.
+/// Describes `value` for display.
 pub(crate) fn said(column: &Column, value: &FilterValue, negated: bool) -> ReadFilter {
     if matches!(column.kind, FieldKind::Text | FieldKind::Json) {
         return said_of_text(column, value, negated);
@@ -84,7 +84,7 @@ pub(crate) fn said(column: &Column, value: &FilterValue, negated: bool) -> ReadF
     ReadFilter { relation, value: said_of_others(column, value) }
 }
 
-/// How a text is compared, as a verb.
+/// How a text is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Contains,
@@ -129,7 +129,7 @@ fn said_of_text(column: &Column, value: &FilterValue, negated: bool) -> ReadFilt
     said.map(|(_, said)| said).expect("an empty value is one empty operand")
 }
 
-/// One operand of a text, as verb and object.
+/// One operand of a text filter, as verb and object.
 fn spoken(column: &Column, written: Written) -> (Verb, String) {
     const VALUE: &str = "value";
     let whole =
@@ -141,7 +141,7 @@ fn spoken(column: &Column, written: Written) -> (Verb, String) {
         _ => {}
     }
     let json = column.kind == FieldKind::Json;
-    // Quotes with nothing in them are a value, too.
+    // Empty quotes are a value too.
     let quoted = |text: String, written: Written| {
         if text.is_empty() && !written.is_empty() { "\"\"".to_owned() } else { text }
     };
@@ -160,7 +160,7 @@ fn spoken(column: &Column, written: Written) -> (Verb, String) {
     (verb, quoted(text, written))
 }
 
-/// A text, and whether more may stand before or behind it.
+/// A text, and whether a star stands before or after it.
 struct Stars {
     start: bool,
     end: bool,
@@ -176,7 +176,7 @@ impl Stars {
     }
 }
 
-/// A number, a time or a truth for people: `> 2026-01`, `5, 7`, `last 7d`.
+/// Describes the value of a number, time or boolean filter: `> 2026-01`, `5, 7`, `last 7d`.
 fn said_of_others(column: &Column, value: &FilterValue) -> String {
     let ago = |text: &str| {
         column.kind == FieldKind::Time
@@ -217,7 +217,7 @@ impl Reader<'_> {
         }
         match self.column.kind {
             FieldKind::Text => self.text(written),
-            // Nothing else can be empty and yet there.
+            // Other kinds have no empty value.
             _ if written.text().is_empty() => Ok(Test::Null),
             FieldKind::Json => self.text(written),
             FieldKind::Boolean | FieldKind::Uuid => {
@@ -230,12 +230,12 @@ impl Reader<'_> {
 
     fn text(&self, written: Written) -> Read<Test> {
         let json = self.column.kind == FieldKind::Json;
-        // However a UUID is spelled.
+        // Matches a UUID in every spelling.
         let is = |text: String| Test::Is(uuids::also_spelled(&text).into_iter().map(Operand::Text).collect());
         match comparison(written) {
             Some((Comparison::Equal, rest)) if rest.is_empty() => return Err(Unread::Incomplete),
             Some((Comparison::Equal, rest)) if json && rest.text().is_empty() => return Ok(Test::Null),
-            // JSON has no one spelling that could be equal.
+            // The same JSON can be spelled in several ways, so equality would miss some.
             Some((Comparison::Equal, rest)) if json => return Ok(Test::Contains(rest.text())),
             Some((Comparison::Equal, rest)) => return Ok(is(rest.text())),
             None => {}
@@ -259,13 +259,14 @@ impl Reader<'_> {
             _ if json => Test::Contains(text),
             (false, true) => Test::BeginsWith(text),
             (true, false) => Test::EndsWith(text),
-            // A part of an id is nobody's, and a UUID may be spelled in another way.
+            // A part of an ID identifies no one, and a UUID may be stored in another spelling.
             (false, false) if self.column.role == Role::Id || uuids::read(&text).is_some() => is(text),
             (true, true) | (false, false) => Test::Contains(text),
         })
     }
 
-    /// A telephone number is found in any punctuation: where its column is named so, or its own tells.
+    /// A test for a phone number that ignores punctuation, if either the column's name or the value itself says that it
+    /// is a phone number.
     fn digits(&self, test: &Test) -> Option<Test> {
         let Test::Contains(part) = test else { return None };
         let may_hold = self.column.kind == FieldKind::Text && self.column.role == Role::Other;
@@ -305,7 +306,7 @@ impl Reader<'_> {
         }
     }
 
-    /// One value. `alone` when neither compared nor the end of a range.
+    /// Parses one value. `alone`: it is neither compared nor the end of a range.
     fn extent(&self, written: Written, alone: bool) -> Read<Extent> {
         let kind = self.column.kind;
         let text = written.text();
@@ -337,7 +338,7 @@ impl Comparison {
     }
 }
 
-/// The comparison that `written` begins with, and what stands behind it.
+/// Splits off the comparison that `written` starts with.
 fn comparison(written: Written<'_>) -> Option<(Comparison, Written<'_>)> {
     if let Some(rest) = written.strip_start('>') {
         return Some(
@@ -352,7 +353,7 @@ fn comparison(written: Written<'_>) -> Option<(Comparison, Written<'_>)> {
     written.strip_start('=').map(|rest| (Comparison::Equal, rest))
 }
 
-/// Everything from `first` to `last`.
+/// The test for everything from `first` to `last`.
 fn within(first: Operand, last: Bound) -> Test {
     if matches!(first, Operand::Time(_)) {
         return Test::Range { from: Some(including(first)), to: Some(last) };

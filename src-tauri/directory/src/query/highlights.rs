@@ -1,7 +1,6 @@
-//! What the UI shows of a search text: its filters as chips, what is wrong with it, and names that
-//! are nobody's.
+//! What the UI shows about a search text: its filters as chips, errors in them, and names that match no column.
 //!
-//! Places are UTF-16 code units from the text's beginning, as JavaScript counts.
+//! Positions are UTF-16 code units from the start of the text, as in JavaScript.
 
 use std::ops::Range;
 
@@ -12,7 +11,7 @@ use crate::model::Column;
 use crate::query::filter::ReadFilter;
 use crate::query::names;
 
-/// A search text, for people.
+/// A parsed search text, for display.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Highlights {
@@ -20,7 +19,7 @@ pub struct Highlights {
     pub chips: Vec<Chip>,
     /// Filters whose value does not fit their column; they are not applied.
     pub faults: Vec<Fault>,
-    /// Words that look like filters and name no column; they are searched as free text.
+    /// Words that look like filters but name no column; they are searched as free text.
     pub unknown: Vec<UnknownColumn>,
 }
 
@@ -28,45 +27,45 @@ pub struct Highlights {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Chip {
-    /// Where it begins and ends, in UTF-16 code units.
+    /// Where it starts and ends, in UTF-16 code units.
     pub start: usize,
     pub end: usize,
     /// [`Column::name`].
     pub column: String,
     /// [`Column::label`].
     pub label: String,
-    /// Asks for the users that do not fit.
+    /// Matches the users that do not pass the test.
     pub negated: bool,
-    /// Between label and value: `contains`, `is not`, `not`; empty where the value says it.
+    /// Between label and value: `contains`, `is not`, `not`; empty if the value says it.
     pub relation: String,
-    /// For people: `pro, free`, `> 2026-01`, `last 7d`, `any`.
+    /// For display: `pro, free`, `> 2026-01`, `last 7d`, `any`.
     pub value: String,
     /// `false` while it is being typed: it is not applied yet.
     pub complete: bool,
 }
 
-/// What is wrong with a filter's value.
+/// An error in a filter's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Fault {
-    /// Where the value begins and ends, in UTF-16 code units.
+    /// Where the value starts and ends, in UTF-16 code units.
     pub start: usize,
     pub end: usize,
     /// One sentence.
     pub message: String,
-    /// What the column takes.
+    /// What the column accepts.
     pub hint: String,
 }
 
-/// A name before a colon that is no column's.
+/// A name before a colon that matches no column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct UnknownColumn {
-    /// Where the name begins and ends, in UTF-16 code units.
+    /// Where the name starts and ends, in UTF-16 code units.
     pub start: usize,
     pub end: usize,
     pub name: String,
-    /// What to write instead, when a name is close.
+    /// A similar name to suggest instead, if there is one.
     pub closest: Option<String>,
 }
 
@@ -92,8 +91,8 @@ impl Fault {
 }
 
 impl UnknownColumn {
-    /// The name in the free word at `span`, if it looks like one: `foo:bar` does, `12:30`,
-    /// `https://acme.com` and `C:\` do not.
+    /// The column name in the free word at `span`, if it looks like one: `foo:bar` does; `12:30`, `https://acme.com`
+    /// and `C:\` do not.
     pub(crate) fn in_word(text: &str, span: &Range<usize>, columns: &[Column]) -> Option<Self> {
         const OTHER_SCHEMES: [&str; 3] = ["mailto", "tel", "urn"];
         let (named, value) = text[span.clone()].split_once(':')?;
@@ -112,15 +111,15 @@ impl UnknownColumn {
     }
 }
 
-/// A span of bytes in UTF-16 code units.
+/// Converts a span of bytes to UTF-16 code units.
 pub(crate) fn utf16_span(text: &str, span: &Range<usize>) -> (usize, usize) {
     let units = |text: &str| text.encode_utf16().count();
     let start = units(&text[..span.start]);
     (start, start + units(&text[span.clone()]))
 }
 
-/// The byte that the `units`th UTF-16 code unit begins at; inside a character its beginning, behind
-/// the text its end.
+/// The byte index of the given UTF-16 code unit. Rounds down to the start of a character, and to the end of a shorter
+/// text.
 pub(crate) fn byte_at(text: &str, units: usize) -> usize {
     let mut passed = 0;
     for (at, char) in text.char_indices() {

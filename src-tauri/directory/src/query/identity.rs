@@ -1,20 +1,20 @@
-//! Whom a piece of free text may name: an id or an address, also where it was pasted with more
-//! around it, as from a mail or an address bar.
+//! Finds what may be an ID or an email address in free text, even if it was pasted with surrounding text, for example
+//! from an email or from an address bar.
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::query::lexer::{Form, lex};
 
-/// Each is asked of the database: more are not worth it.
+/// Each candidate costs a database query, so keep them few.
 const IDENTITIES: usize = 4;
-/// More words make no list shorter.
+/// More words would hardly narrow the list further.
 const WORDS: usize = 8;
 
-/// The exact text of what may be somebody's id or e-mail address.
+/// The exact text of a possible ID or email address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// Looks like an e-mail address; may be an id nonetheless.
+    /// Looks like an email address, but may be an ID nonetheless.
     Email(String),
     Id(String),
 }
@@ -31,10 +31,10 @@ impl Identity {
     }
 }
 
-/// Whom `text` may name, the best first, none twice, at most 4.
+/// The users that `text` may identify, best first, without duplicates, at most 4.
 ///
-/// `Ada <ada@acme.com>` and `mailto:ada@acme.com` name the address, `https://admin.acme.com/users/42`
-/// names 42, `#42.` is 42 or itself, and everything else names itself.
+/// `Ada <ada@acme.com>` and `mailto:ada@acme.com` yield the address, `https://admin.acme.com/users/42` yields 42,
+/// `#42.` yields 42 and itself, and any other text yields itself.
 pub(crate) fn identities(text: &str) -> Vec<Identity> {
     let text = text.trim().replace('\0', "");
     let words = || text.split_whitespace().map(bare);
@@ -58,8 +58,8 @@ pub(crate) fn identities(text: &str) -> Vec<Identity> {
     identities
 }
 
-/// The words of `text`, none twice, at most 8; a phrase in quotes is one. The comma of
-/// `Lovelace, Ada` is nobody's name.
+/// The words of `text` without duplicates, at most 8; a quoted phrase is one word. The comma of `Lovelace, Ada` is not
+/// part of the name.
 pub(crate) fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in lex(text, |_| None) {
@@ -87,7 +87,7 @@ pub(crate) fn inverted(text: &str) -> Option<String> {
     (is_name(last) && is_name(first)).then(|| format!("{first} {last}"))
 }
 
-/// Without what stands around a word in a sentence.
+/// Strips punctuation around a word.
 fn bare(text: &str) -> &str {
     text.trim_start_matches(['#', '"', '\'', '<', '(', '[', '{', '“', '„', '‘', '«'])
         .trim_end_matches(['.', ',', ';', ':', '!', '?', '"', '\'', '>', ')', ']', '}', '”', '“', '’', '»'])
@@ -103,7 +103,7 @@ fn is_address(text: &str) -> bool {
     })
 }
 
-/// The address of `ada@acme.com` or `mailto:ada@acme.com?subject=Hello` (RFC 6068).
+/// The address in `ada@acme.com` or `mailto:ada@acme.com?subject=Hello` (RFC 6068).
 fn address(text: &str) -> Option<String> {
     let text = text.trim();
     if !has_scheme(text, "mailto:") {
@@ -118,7 +118,7 @@ fn has_scheme(text: &str, scheme: &str) -> bool {
     text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
-/// A URL, also without its scheme (`admin.acme.com/users/42`) or its host (`/users/42`).
+/// Parses a URL, which may lack its scheme (`admin.acme.com/users/42`) or its host (`/users/42`).
 fn location(word: &str) -> Option<Url> {
     if has_scheme(word, "http://") || has_scheme(word, "https://") {
         return Url::parse(word).ok();
@@ -131,8 +131,8 @@ fn location(word: &str) -> Option<Url> {
     }
 }
 
-/// What in a URL looks like an id: what it says to be the user, then the path from its end (also
-/// one behind the #, as single-page applications have), then what it calls just `id`.
+/// The parts of a URL that look like an ID: parameters that name a user, then path segments from the end (including a
+/// path after the `#`, as in single-page applications), then a parameter called just `id`.
 fn ids_in(url: &Url) -> Vec<String> {
     let values = |keys: &'static [&str]| {
         let key_is = move |key: &str| keys.contains(&key.to_lowercase().replace(['_', '-'], "").as_str());

@@ -1,10 +1,10 @@
-//! The text becomes words: free ones, phrases in quotes, and filters with their values as written.
+//! Splits the text into free words, quoted phrases, and filters with their unparsed values.
 //!
-//! Knows white space, quotes and colons; what a value means, its column decides.
+//! The lexer only knows white space, quotes and colons; the column decides what a value means.
 
 use std::ops::Range;
 
-/// One word, and where it stands, in bytes.
+/// A word and its span in bytes.
 #[derive(Debug)]
 pub(crate) struct Word {
     pub(crate) span: Range<usize>,
@@ -14,22 +14,22 @@ pub(crate) struct Word {
 #[derive(Debug)]
 pub(crate) enum Form {
     Free(String),
-    /// Its content, without the quotes.
+    /// The content, without the quotes.
     Phrase(String),
     Filter {
         column: usize,
         negated: bool,
-        /// Where the name stands, without minus and colon.
+        /// The span of the name, without minus and colon.
         name: Range<usize>,
         value: FilterValue,
     },
 }
 
-/// What stands behind the colon.
+/// The text after the colon.
 #[derive(Debug)]
 pub(crate) struct FilterValue {
     glyphs: Vec<Glyph>,
-    /// Its last quote was never closed.
+    /// The last quote was never closed.
     unclosed: bool,
 }
 
@@ -44,13 +44,13 @@ struct Glyph {
 enum Sense {
     /// May be an operator.
     Bare,
-    /// Stood in quotes: means itself.
+    /// Was quoted, so it has no special meaning.
     Literal,
-    /// A quote: means nothing but that one stood here.
+    /// A quotation mark; only its position matters.
     Quote,
 }
 
-/// Reads all of `text`; `find` says whether a name before a colon is a column.
+/// Splits all of `text`; `find` looks up the column for a name before a colon.
 pub(crate) fn lex(text: &str, find: impl Fn(&str) -> Option<usize>) -> Vec<Word> {
     let mut words = Vec::new();
     let mut at = 0;
@@ -63,7 +63,7 @@ pub(crate) fn lex(text: &str, find: impl Fn(&str) -> Option<usize>) -> Vec<Word>
     words
 }
 
-/// The word that begins at `start`, and where it ends.
+/// The word that starts at `start`, and its end.
 fn word(text: &str, start: usize, find: &impl Fn(&str) -> Option<usize>) -> (Form, usize) {
     if text[start..].starts_with('"') {
         let mut phrase = String::new();
@@ -84,11 +84,11 @@ fn word(text: &str, start: usize, find: &impl Fn(&str) -> Option<usize>) -> (For
     (Form::Free(bare.replace('\0', "")), end)
 }
 
-/// The value that begins at `start`, and where it ends: at white space outside quotes.
+/// The value that starts at `start`, and its end: the first white space outside quotes.
 fn value(text: &str, start: usize) -> (FilterValue, usize) {
     let mut glyphs: Vec<Glyph> = Vec::new();
     let mut unclosed = false;
-    // A quote opens where an operand begins; elsewhere it is a letter, as in `5"`.
+    // A quotation mark opens quotes only at the start of an operand; elsewhere it is a character, as in `5"`.
     let mut begins = true;
     let mut at = start;
     while let Some(char) = text[at..].chars().next().filter(|char| !char.is_whitespace()) {
@@ -110,7 +110,7 @@ fn value(text: &str, start: usize) -> (FilterValue, usize) {
             '.' => glyphs.last().is_some_and(|before| before.is('.')),
             _ => false,
         };
-        // No database text holds NUL.
+        // No database stores NUL in text.
         if char != '\0' {
             glyphs.push(Glyph { at, char, sense: Sense::Bare });
         }
@@ -119,8 +119,8 @@ fn value(text: &str, start: usize) -> (FilterValue, usize) {
     (FilterValue { glyphs, unclosed }, at)
 }
 
-/// Gives `take` what stands in quotes, from behind the opening one; where it ends, and whether it
-/// was closed there. An unclosed one reads to the end.
+/// Passes the quoted characters after an opening quotation mark to `take`. Returns where the quotes end and whether
+/// they were closed; unclosed quotes extend to the end.
 fn quoted(text: &str, start: usize, mut take: impl FnMut(usize, char)) -> (usize, bool) {
     let mut chars = text[start..].char_indices().map(|(at, char)| (start + at, char)).peekable();
     while let Some((at, char)) = chars.next() {
@@ -138,12 +138,12 @@ fn quoted(text: &str, start: usize, mut take: impl FnMut(usize, char)) -> (usize
 }
 
 impl FilterValue {
-    /// What stands between the commas. An empty value is one empty operand.
+    /// The parts between commas. An empty value is one empty operand.
     pub(crate) fn operands(&self) -> impl Iterator<Item = Written<'_>> {
         self.glyphs.split(|glyph| glyph.is(',')).map(Written)
     }
 
-    /// A quote was opened, and nothing typed into it yet.
+    /// Whether the value ends in an opening quotation mark with nothing after it.
     pub(crate) fn ends_in_open_quote(&self) -> bool {
         self.unclosed && self.glyphs.last().is_some_and(|glyph| glyph.sense == Sense::Quote)
     }
@@ -155,43 +155,43 @@ impl Glyph {
     }
 }
 
-/// Part of a value, as written.
+/// A part of a value, as written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written<'a>(&'a [Glyph]);
 
 impl Written<'_> {
-    /// Nothing stands here, not even quotes.
+    /// Whether there is nothing here, not even quotes.
     pub(crate) fn is_empty(self) -> bool {
         self.0.is_empty()
     }
 
-    /// Its text, without quotes.
+    /// The text without its quotation marks.
     pub(crate) fn text(self) -> String {
         self.0.iter().filter(|glyph| glyph.sense != Sense::Quote).map(|glyph| glyph.char).collect()
     }
 
-    /// Its text, if nothing of it stands in quotes.
+    /// The text, if no part of it is quoted.
     pub(crate) fn bare(self) -> Option<String> {
         self.0.iter().all(|glyph| glyph.sense == Sense::Bare).then(|| self.text())
     }
 
-    /// Where it stands, in bytes; `None` when it is empty.
+    /// The span in bytes; `None` if it is empty.
     pub(crate) fn span(self) -> Option<Range<usize>> {
         let (first, last) = (self.0.first()?, self.0.last()?);
         Some(first.at..last.at + last.char.len_utf8())
     }
 
-    /// Without a bare `char` at its beginning, if there is one.
+    /// The rest after an unquoted `char` at the start, if there is one.
     pub(crate) fn strip_start(self, char: char) -> Option<Self> {
         self.0.split_first().filter(|(first, _)| first.is(char)).map(|(_, rest)| Self(rest))
     }
 
-    /// Without a bare `char` at its end, if there is one.
+    /// The rest before an unquoted `char` at the end, if there is one.
     pub(crate) fn strip_end(self, char: char) -> Option<Self> {
         self.0.split_last().filter(|(last, _)| last.is(char)).map(|(_, rest)| Self(rest))
     }
 
-    /// What stands before and behind the first bare `..`.
+    /// Splits at the first unquoted `..`.
     pub(crate) fn around_dots(self) -> Option<(Self, Self)> {
         let at = self.0.windows(2).position(|pair| pair.iter().all(|glyph| glyph.is('.')))?;
         Some((Self(&self.0[..at]), Self(&self.0[at + 2..])))
@@ -202,7 +202,7 @@ impl Written<'_> {
 mod tests {
     use super::*;
 
-    /// Every word as one line, with `plan` the only column.
+    /// Each word as one line; `plan` is the only column.
     fn lexed(text: &str) -> Vec<String> {
         lex(text, |name| (name == "plan").then_some(0))
             .into_iter()

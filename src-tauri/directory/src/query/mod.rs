@@ -1,9 +1,7 @@
-//! What stands in the one search field, read: free text, and filters such as `plan:pro` or
-//! `created:>2026-01`.
+//! Parses the text of the search field: free text, and filters such as `plan:pro` or `created:>2026-01`.
 //!
-//! Pure: the text, the directory's columns and the time come in, typed tests go out, and beside them
-//! what the UI shows of it. No SQL and no I/O; what a person typed reaches an engine as an
-//! [`Operand`] and as nothing else.
+//! Pure: takes the text, the columns and the current time; returns typed tests, and what the UI shows about the text.
+//! No SQL and no I/O. What the user typed reaches an engine only as an [`Operand`].
 
 pub(crate) mod closest;
 mod completion;
@@ -36,50 +34,49 @@ use crate::query::filter::Unread;
 use crate::query::identity::inverted;
 use crate::query::lexer::{Form, lex};
 
-/// A search, read.
+/// A parsed search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ParsedQuery {
-    /// The free text: filters taken out, single spaces between words, phrases without their quotes.
+    /// The free text without filters and quotes, with single spaces between the words.
     pub(crate) text: String,
-    /// The free text's words, for "all of them, in any order"; a phrase in quotes is one. At most 8.
+    /// The words of the free text, for matching all of them in any order; a quoted phrase is one word. At most 8.
     pub(crate) words: Vec<String>,
-    /// The free text the other way round, where it is `Hoffmann, Anna`.
+    /// The name in reverse order, if the free text is like `Hoffmann, Anna`.
     pub(crate) inverted: Option<String>,
-    /// The digits of the free text, where it is a telephone number.
+    /// The digits of the free text, if it is a phone number.
     pub(crate) phone: Option<String>,
-    /// What the free text may identify, the best first. At most 4.
+    /// What the free text may identify, best first. At most 4.
     pub(crate) identities: Vec<Identity>,
-    /// A user must pass all of them. Those that are incomplete or at fault are not among them.
+    /// A user must pass all of them. Incomplete and invalid filters are left out.
     pub(crate) filters: Vec<Filter>,
-    /// The same for people; its faults are what could not be made a filter.
+    /// The same for display, including the errors in filters.
     pub(crate) reading: Highlights,
 }
 
 /// One condition on one column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Filter {
-    /// Where among the directory's columns.
+    /// Index into the directory's columns.
     pub(crate) column: usize,
-    /// Asks for the users who do not pass; whoever has no value is one of them, unless `any` has
-    /// [`Test::Null`] in it.
+    /// Matches the users that do not pass, including those without a value unless `any` contains [`Test::Null`].
     pub(crate) negated: bool,
-    /// One of them is enough. Never empty, and at most one of them is [`Test::Is`].
+    /// Passing one of them is enough. Never empty; at most one is [`Test::Is`].
     pub(crate) any: Vec<Test>,
 }
 
-/// What a column's value must be. NULL passes [`Test::Null`] alone.
+/// A test of a column's value. NULL passes only [`Test::Null`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Test {
-    /// Equal to any of these, which are of one variant and never times; never empty. Text: the whole
-    /// value, upper and lower case alike.
+    /// Equal to any of these. Never empty; all are of one variant, but not times. Text is compared as a whole, ignoring
+    /// case.
     Is(Vec<Operand>),
-    /// Text and JSON only, upper and lower case alike; so are the next three. Never empty.
+    /// For text and JSON only, never empty, ignoring case. The same goes for the next three.
     Contains(String),
     BeginsWith(String),
     EndsWith(String),
-    /// Text with these digits, whatever stands between them.
+    /// Text with these digits, ignoring punctuation between them.
     Digits(String),
-    /// Integers, numbers and times; at least one end is there, and they are in order.
+    /// For integers, numbers and times. At least one end is set, and they are in order.
     Range {
         from: Option<Bound>,
         to: Option<Bound>,
@@ -92,11 +89,11 @@ pub(crate) enum Test {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Bound {
     pub(crate) value: Operand,
-    /// The value itself belongs to the range.
+    /// Whether the range includes the value itself.
     pub(crate) inclusive: bool,
 }
 
-/// A value to compare with, of the column's own [`crate::model::FieldKind`].
+/// A value to compare with, of the column's [`crate::model::FieldKind`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operand {
     Integer(i64),
@@ -107,7 +104,7 @@ pub(crate) enum Operand {
     Text(String),
 }
 
-/// A decimal number, exactly as written: perhaps a minus, digits, perhaps a point and digits.
+/// A decimal number exactly as written: an optional minus, digits, and an optional fraction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decimal(String);
 
@@ -122,20 +119,20 @@ impl Decimal {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// For databases that read decimal digits.
+    /// For databases that parse decimal digits.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The closest binary number, for those that do not; infinite beyond 10^308.
+    /// The closest `f64`, for databases that do not; infinite beyond 10^308.
     pub(crate) fn to_f64(&self) -> f64 {
         self.0.parse().expect("decimal digits are a number")
     }
 }
 
 impl ParsedQuery {
-    /// Reads `text`. Nothing fails: what cannot be a filter is free text, left out as incomplete, or
-    /// one of the reading's faults.
+    /// Parses `text`. Never fails: what is not a filter is free text, an incomplete filter that is left out, or an
+    /// error in `reading`.
     pub(crate) fn read(text: &str, columns: &[Column], now: Timestamp) -> Self {
         let mut free: Vec<&str> = Vec::new();
         let mut spoken: Vec<String> = Vec::new();
@@ -182,7 +179,7 @@ impl ParsedQuery {
     }
 }
 
-/// What `text` says, for the UI to show beside the search field.
+/// What the UI shows about `text` beside the search field.
 pub fn reading(text: &str, columns: &[Column], now: Timestamp) -> Highlights {
     ParsedQuery::read(text, columns, now).reading
 }

@@ -1,11 +1,11 @@
-//! What people call the directory's columns.
+//! Resolves the names that users type for columns.
 
 use crate::model::{Column, Role};
 use crate::query::closest::closest;
 use crate::schema::json_path::dotted;
 
-/// The column that `written` names: by its exact name (a path's may have dots for arrows), then whatever
-/// its case, then by its role, then by its label.
+/// The column that `written` names: by exact name (a path may be written with dots instead of arrows), then ignoring
+/// case, then by role, then by label.
 pub(crate) fn find(columns: &[Column], written: &str) -> Option<usize> {
     if written.is_empty() {
         return None;
@@ -16,7 +16,7 @@ pub(crate) fn find(columns: &[Column], written: &str) -> Option<usize> {
     let exact = |column: &Column| column.name == written || dotted(&column.name) == written;
     let alike =
         |column: &Column| column.name.to_lowercase() == lower || dotted(&column.name).to_lowercase() == lower;
-    // One database column may have two roles: `email:` then means the e-mail.
+    // A database column may have two roles; `email:` then means the email address.
     columns
         .iter()
         .position(|column| exact(column) && in_role(column))
@@ -27,7 +27,7 @@ pub(crate) fn find(columns: &[Column], written: &str) -> Option<usize> {
         .or_else(|| columns.iter().position(|column| self::plain(&column.label) == plain))
 }
 
-/// Every spelling that finds the column at `at` and can be typed as one word; the best first.
+/// Every spelling that resolves to the column at `at` and can be typed as one word, best first.
 pub(crate) fn spellings(columns: &[Column], at: usize) -> Vec<String> {
     let column = &columns[at];
     let roles = role_words(column.role).iter().map(|&word| word.to_owned());
@@ -42,13 +42,13 @@ pub(crate) fn spellings(columns: &[Column], at: usize) -> Vec<String> {
     spellings
 }
 
-/// The spelling that somebody who wrote `written` may have meant.
+/// The known spelling closest to `written`.
 pub(crate) fn meant(columns: &[Column], written: &str) -> Option<String> {
     let known: Vec<String> = (0..columns.len()).flat_map(|at| spellings(columns, at)).collect();
     closest(written, known.iter().map(String::as_str)).map(str::to_owned)
 }
 
-/// `Last login at` and `last-login-at` become `last_login_at`.
+/// Turns `Last login at` and `last-login-at` into `last_login_at`.
 pub(crate) fn plain(text: &str) -> String {
     text.to_lowercase().replace([' ', '-'], "_")
 }

@@ -1,4 +1,4 @@
-//! One value of a column's own type: what it covers, and what is said when it does not fit.
+//! Parses one value of a column's type, and describes which values the type accepts.
 
 use crate::model::FieldKind;
 use crate::query::dates;
@@ -7,14 +7,14 @@ use crate::query::{Bound, Decimal, Operand};
 use crate::schema::uuids;
 use jiff::Timestamp;
 
-/// What one operand covers: a number itself, a month from its first moment to before the next.
+/// The range that one operand covers: a single number, or a month from its first instant to before the next month.
 pub(crate) struct Extent {
     pub(crate) first: Operand,
     pub(crate) last: Bound,
 }
 
-/// Reads `text` as a value of `kind`. `alone` when neither compared nor the end of a range: `7d` is
-/// then everything since.
+/// Parses `text` as a value of `kind`. `alone`: it is neither compared nor the end of a range, so that `7d` means
+/// everything since then.
 pub(crate) fn extent(kind: FieldKind, text: &str, alone: bool, now: Timestamp) -> Option<Extent> {
     let operand = match kind {
         FieldKind::Integer => Operand::Integer(text.parse().ok()?),
@@ -36,11 +36,11 @@ pub(crate) fn extent(kind: FieldKind, text: &str, alone: bool, now: Timestamp) -
     Some(Extent { first: operand.clone(), last: including(operand) })
 }
 
-/// `text`, which does not fit, may yet become something that does.
+/// Whether a `text` that does not fit may become valid as the user types on.
 pub(crate) fn is_beginning(kind: FieldKind, text: &str, now: Timestamp) -> bool {
     let lower = text.to_ascii_lowercase();
     let of = |words: &[&str]| words.iter().any(|word| word.starts_with(&lower));
-    // The first point of `5..10`, or of `5.25`.
+    // The first dot of `5..10` or of `5.25`.
     let before_point = || text.strip_suffix('.').is_some_and(|text| extent(kind, text, false, now).is_some());
     of(&["none"])
         || match kind {
@@ -54,7 +54,7 @@ pub(crate) fn is_beginning(kind: FieldKind, text: &str, now: Timestamp) -> bool 
         }
 }
 
-/// What a text that does not fit is: "`soonish` is no date".
+/// Completes the sentence "`soonish` is …".
 pub(crate) fn not_one(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Integer => "no whole number of up to 64 bits",
@@ -66,7 +66,7 @@ pub(crate) fn not_one(kind: FieldKind) -> &'static str {
     }
 }
 
-/// What fits: "`created` takes a date".
+/// Completes the sentence "`created` takes …".
 pub(crate) fn takes(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Integer => "whole numbers: 5, >5, <=5 or 5..10",

@@ -1,4 +1,4 @@
-//! What holds for every text and every column.
+//! Property tests: what holds for every text and every column.
 
 use proptest::prelude::*;
 
@@ -6,14 +6,14 @@ use super::*;
 use crate::model::{FieldKind, Role};
 use crate::query::stories::{column, columns, now, plain, read};
 
-/// A filter as a person could have typed it.
+/// The filter as a user could have typed it.
 fn typed(filter: &Filter) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""));
     let operand = |operand: &Operand| match operand {
         Operand::Text(text) => format!("={}", quoted(text)),
         other => plain(other),
     };
-    // With its fraction, a time is an instant; without, the second that it begins.
+    // A time with a fraction is an instant; without one, it covers the whole second.
     let instant = |bound: &Bound| match &bound.value {
         Operand::Time(time) => format!("{time:.9}"),
         other => plain(other),
@@ -45,7 +45,7 @@ fn typed(filter: &Filter) -> String {
     format!("{minus}{}:{}", columns()[filter.column].name, any.join(","))
 }
 
-/// Texts that have much of the language in them.
+/// Texts that use many features of the query language.
 fn dense_text() -> impl Strategy<Value = String> {
     let signs =
         [":", "-", "\"", "\\", "*", ".", "..", ",", "<", ">", "=", " ", " ", "😀", "ä", "\0", "5", "0", "@"];
@@ -59,7 +59,7 @@ fn dense_text() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(bits), 0..16).prop_map(|bits| bits.concat())
 }
 
-/// One filter, more often right than wrong.
+/// A filter that is valid more often than not.
 fn filter_text() -> impl Strategy<Value = String> {
     let name = prop::sample::select(columns()).prop_map(|column| column.name);
     let number =
@@ -112,7 +112,7 @@ fn any_columns() -> impl Strategy<Value = Vec<Column>> {
     prop::collection::vec(any_column, 0..5)
 }
 
-/// What a filter by `value` asks for; `None`: there is none.
+/// The filter by `value` and its test; `None` if there is no such filter.
 fn asked_by(columns: &[Column], at: usize, value: Option<&str>) -> Option<(String, Test)> {
     let text = filter_by(columns, at, value, now())?;
     let mut read = ParsedQuery::read(&text, columns, now());
@@ -120,7 +120,7 @@ fn asked_by(columns: &[Column], at: usize, value: Option<&str>) -> Option<(Strin
     Some((text, asked))
 }
 
-/// Everything that is said of `text` stands within it, and no character is cut.
+/// Every span that is reported for `text` lies within it and splits no character.
 fn check_places(text: &str, columns: &[Column]) -> Result<(), TestCaseError> {
     let asked = ParsedQuery::read(text, columns, now());
     let units: Vec<u16> = text.encode_utf16().collect();

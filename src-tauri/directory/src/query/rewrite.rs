@@ -1,4 +1,4 @@
-//! The same search in other words: a text is changed where it has to be, and stays as it was written elsewhere.
+//! Rewrites a search to match more or less, changing only the parts that need it.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::query::lexer::{FilterValue, Form, Word, Written, lex};
 use crate::query::{ParsedQuery, names};
 use crate::schema::time;
 
-/// The filters of `text`: each with its column, and the word that it is.
+/// The filters in `text`, each with its span, column, negation and value.
 fn filters<'a>(
     text: &'a str,
     columns: &'a [Column],
@@ -20,8 +20,8 @@ fn filters<'a>(
     })
 }
 
-/// `text` with whole values in the place of parts, in the filters on columns that `wanted` names: `plan:pro` becomes
-/// `plan:=pro`. `None`: there is no such filter.
+/// Makes the filters on the `wanted` columns match whole values: `plan:pro` becomes `plan:=pro`. `None` if there is no
+/// such filter.
 pub(crate) fn made_exact(text: &str, columns: &[Column], wanted: impl Fn(usize) -> bool) -> Option<String> {
     let mut places = Vec::new();
     for (_, column, negated, value) in filters(text, columns) {
@@ -40,15 +40,15 @@ pub(crate) fn made_exact(text: &str, columns: &[Column], wanted: impl Fn(usize) 
     Some(exact)
 }
 
-/// `value` as it is typed behind a colon or an equals sign, so that it means itself.
+/// `value` as it has to be typed after a colon or an equals sign to have no special meaning.
 pub(crate) fn written(value: &str) -> String {
     let signs = |char: char| char.is_whitespace() || matches!(char, ',' | '"');
     let plain = !value.contains(signs) && !value.is_empty() && !value.starts_with(['*', '=', '<', '>', '.']);
     if plain { value.to_owned() } else { format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\"")) }
 }
 
-/// The filter that finds whoever has just this value in the column at `at`, as it is shown. `None`: none can say that, or
-/// it would be of no use, as for ids and whole documents.
+/// The filter that finds the users with exactly this value in the column at `at`. `None` if no filter can express it or
+/// it would be of no use, as for IDs and whole documents.
 pub fn filter_by(columns: &[Column], at: usize, value: Option<&str>, now: Timestamp) -> Option<String> {
     let column = &columns[at];
     let value = match (value, column.kind) {
@@ -59,7 +59,7 @@ pub fn filter_by(columns: &[Column], at: usize, value: Option<&str>, now: Timest
         }
         (Some(""), FieldKind::Text) => written(""),
         (Some(text), FieldKind::Text) => format!("={}", written(text)),
-        // Nobody else was made in the same second.
+        // Hardly anyone else has the same second, so filter by day.
         (Some(text), FieldKind::Time) => time::day(text)?,
         (Some(_), FieldKind::Json) => return None,
         (Some(text), _) => written(text),
@@ -70,20 +70,20 @@ pub fn filter_by(columns: &[Column], at: usize, value: Option<&str>, now: Timest
     (is_it && read.text.is_empty() && read.reading.faults.is_empty()).then_some(filter)
 }
 
-/// Characters of a value that a filter is made of, at the most: more is no value that several people have.
+/// The longest value that a filter is offered for, in characters; longer values are not shared by several users.
 const LONGEST_VALUE: usize = 200;
 
-/// One way to ask for more than `text` does.
+/// A query that matches more than the original.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Widened {
     pub(crate) how: Widening,
     pub(crate) text: String,
-    /// What it is about, for people: a filter or a phrase.
+    /// The filter or phrase that was changed, for display.
     pub(crate) about: String,
 }
 
-/// Every way to ask for more than `text` does, the nearest first: parts instead of whole values, words instead of a
-/// phrase, then without each filter, and without all of them.
+/// All queries that match more than `text`, most similar first: with parts instead of whole values, words instead of a
+/// phrase, without each filter, without all filters.
 pub(crate) fn widened(text: &str, columns: &[Column], now: Timestamp) -> Vec<Widened> {
     let mut ways = Vec::new();
     let words = lex(text, |name| names::find(columns, name));
@@ -119,7 +119,7 @@ pub(crate) fn widened(text: &str, columns: &[Column], now: Timestamp) -> Vec<Wid
         words.iter().filter(|word| matches!(word.form, Form::Filter { .. })).map(|word| &word.span).collect();
     let has_free_text = filters.len() < words.len();
     for span in &filters {
-        // Without its only filter a text that has nothing else asks for everybody.
+        // Without its only filter, a query without free text would match everyone.
         if let Some(about) = about(span).filter(|_| has_free_text || filters.len() > 1) {
             ways.push(Widened { how: Widening::WithoutFilter, text: without(text, &[span]), about });
         }
@@ -132,12 +132,12 @@ pub(crate) fn widened(text: &str, columns: &[Column], now: Timestamp) -> Vec<Wid
     ways
 }
 
-/// Where the sign of an operand stands that asks for a whole value.
+/// The position of the operand's `=`, which requires a whole value.
 fn sign(written: Written<'_>) -> Option<usize> {
     written.strip_start('=').filter(|rest| !rest.text().is_empty()).and(written.span()).map(|span| span.start)
 }
 
-/// `text` without the words at `spans`, which are in order.
+/// `text` without the words at `spans`, which must be in order.
 fn without(text: &str, spans: &[&Range<usize>]) -> String {
     let mut rest = String::new();
     let mut at = 0;
@@ -149,7 +149,7 @@ fn without(text: &str, spans: &[&Range<usize>]) -> String {
     rest.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The words of the free text with their places, those in quotes left out.
+/// The words of the free text with their spans, without quoted phrases.
 pub(crate) fn free_words(text: &str, columns: &[Column]) -> Vec<(Range<usize>, String)> {
     let words = lex(text, |name| names::find(columns, name)).into_iter();
     words
@@ -160,7 +160,7 @@ pub(crate) fn free_words(text: &str, columns: &[Column]) -> Vec<(Range<usize>, S
         .collect()
 }
 
-/// The values of text filters with their columns and places, as far as each is one plain word or phrase.
+/// The values of text filters with their columns and spans, if they are a single plain word or phrase.
 pub(crate) fn filter_values(text: &str, columns: &[Column]) -> Vec<(usize, Range<usize>, String)> {
     let one = |(_, column, negated, value): (Range<usize>, usize, bool, FilterValue)| {
         let written: Vec<Written> = value.operands().collect();
@@ -176,7 +176,7 @@ fn is_compared_by_part(column: &Column) -> bool {
     column.kind == FieldKind::Text && column.role != Role::Id
 }
 
-/// Where an operand begins that asks for a part of a value without a sign that says so.
+/// Where an operand starts that matches parts of a value without a sign that says so.
 fn is_part(written: Written<'_>) -> Option<usize> {
     let signed = ['=', '<', '>', '*'].iter().any(|&sign| written.strip_start(sign).is_some());
     let says_something_else = written.bare().is_some_and(|bare| bare.eq_ignore_ascii_case("none"));
@@ -245,7 +245,7 @@ mod tests {
             ("active", Some("false"), Some("active:false")),
             ("created_at", Some("2026-01-31T10:00:00Z"), Some("created:2026-01-31")),
             ("lastLoginAt", Some("1769853600"), Some("lastLoginAt:2026-01-31")),
-            // It is nobody else's, says nothing of people, or is no value of its column.
+            // Unique values, whole documents, and values that the column's type does not accept have no filter.
             ("user_id", Some("7"), None),
             ("flags", Some("{}"), None),
             ("company", Some("two\nlines"), None),

@@ -1,9 +1,9 @@
-//! Other spellings of a text: its letters with or without accents, a telephone number with or without its punctuation.
+//! Other spellings of a text: letters with or without accents, phone numbers with or without punctuation.
 //!
-//! Pure. Databases differ in what their own comparison folds; what none of their indexes does is written out here,
-//! letter by letter, as a pattern.
+//! Pure. Databases differ in what their collations fold. What no index covers is spelled out here as a pattern, letter
+//! by letter.
 
-/// Latin letters, each with the ones that are written like it but for a mark. Lower case; upper case follows.
+/// Latin letters with their variants that differ only by a mark. Lower case; upper case is derived.
 const LETTERS: [(char, &str); 23] = [
     ('a', "àáâãäåāăąǎ"),
     ('c', "çćĉċč"),
@@ -30,11 +30,11 @@ const LETTERS: [(char, &str); 23] = [
     ('b', "ḃ"),
 ];
 
-/// What stands between the digits of a telephone number.
+/// Characters that may separate the digits of a phone number.
 const BETWEEN_DIGITS: [char; 7] = [' ', '-', '(', ')', '+', '.', '/'];
-/// The zero that is dialled only without the country's number: `+49 (0)30`.
+/// The trunk prefix, which is dialled only without the country code: `+49 (0)30`.
 const TRUNK: &str = "(0)";
-/// Fewer digits are a number of another kind.
+/// With fewer digits, it is another kind of number.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=17;
 
 /// In lower case and without accents.
@@ -42,7 +42,7 @@ pub(crate) fn folded(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).map(base).collect()
 }
 
-/// It may be spelled in another way.
+/// Whether the text can be spelled with other accents.
 pub(crate) fn has_spellings(text: &str) -> bool {
     folded(text).chars().any(|char| !variants(char).is_empty())
 }
@@ -55,11 +55,11 @@ fn variants(base: char) -> &'static str {
     LETTERS.iter().find(|(letter, _)| *letter == base).map_or("", |(_, variants)| variants)
 }
 
-/// Every way to write the letter, in either case; what is no letter is itself.
+/// All variants of a letter in both cases; other characters stand for themselves.
 fn ways(char: char) -> Vec<char> {
     let mut ways: Vec<char> = Vec::new();
     for lower in std::iter::once(char).chain(variants(char).chars()) {
-        // A letter whose other case is two letters has none.
+        // Skip an upper case that is more than one character.
         let mut upper = lower.to_uppercase();
         let upper = upper.next().filter(|_| upper.next().is_none());
         for way in std::iter::once(lower).chain(upper) {
@@ -71,7 +71,7 @@ fn ways(char: char) -> Vec<char> {
     ways
 }
 
-/// `text` as a regular expression (PCRE, PostgreSQL's) that finds it in every spelling.
+/// A regular expression (PCRE, PostgreSQL) that matches `text` in every spelling.
 pub(crate) fn regex(text: &str) -> String {
     written(text, |char, pattern| {
         if char.is_ascii() && !char.is_ascii_alphanumeric() {
@@ -81,7 +81,7 @@ pub(crate) fn regex(text: &str) -> String {
     })
 }
 
-/// `text` as an SQLite GLOB, without what may stand around it: <https://www.sqlite.org/lang_expr.html#glob>
+/// An SQLite GLOB that matches `text`, without stars around it: <https://www.sqlite.org/lang_expr.html#glob>
 pub(crate) fn glob(text: &str) -> String {
     written(text, |char, pattern| {
         if matches!(char, '*' | '?' | '[') {
@@ -107,7 +107,7 @@ fn written(text: &str, mut literal: impl FnMut(char, &mut String)) -> String {
     pattern
 }
 
-/// The digits of a telephone number, without what is dialled only in its own country; `None`: it is none.
+/// The digits of a phone number without its trunk prefix; `None` if it is not a phone number.
 pub(crate) fn phone(text: &str) -> Option<String> {
     let text = text.trim();
     let is_one = text.starts_with(|char: char| char.is_ascii_digit() || matches!(char, '+' | '('))
@@ -122,12 +122,12 @@ pub(crate) fn phone(text: &str) -> Option<String> {
         .filter(|digits| !digits.is_empty())
 }
 
-/// It is written like a telephone number and like nothing else: `+49 30…`, `(030) …`, `030/…`.
+/// Whether the punctuation shows that this is a phone number: `+49 30…`, `(030) …`, `030/…`.
 pub(crate) fn is_punctuated(text: &str) -> bool {
     text.trim().contains(['+', '(', ' ', '/']) && phone(text).is_some()
 }
 
-/// The column is named like one that holds telephone numbers.
+/// Whether the column's name suggests phone numbers.
 pub(crate) fn holds_phones(column: &str) -> bool {
     const NAMES: [&str; 9] =
         ["phone", "tel", "mobile", "cell", "fax", "telefon", "handy", "whatsapp", "msisdn"];
@@ -136,7 +136,7 @@ pub(crate) fn holds_phones(column: &str) -> bool {
     words.any(|word| NAMES.contains(&word)) || lower.contains("phone") || lower.contains("telefon")
 }
 
-/// An SQL text without what stands between the digits of a telephone number.
+/// Wraps an SQL text expression to remove the punctuation of phone numbers.
 pub(crate) fn only_digits(expression: &str) -> String {
     let mut sql = format!("replace({expression}, '{TRUNK}', '')");
     for sign in BETWEEN_DIGITS {
@@ -145,7 +145,7 @@ pub(crate) fn only_digits(expression: &str) -> String {
     sql
 }
 
-/// A regular expression that finds `digits`, whatever stands between them.
+/// A regular expression that matches `digits` with any punctuation between them.
 pub(crate) fn digits_regex(digits: &str) -> String {
     let digits: Vec<String> = digits.chars().map(String::from).collect();
     digits.join(r"(?:\(0\)|[ \-()+./])*")

@@ -1,4 +1,4 @@
-//! The language by examples.
+//! The query language by example.
 
 use super::*;
 use crate::model::{FieldKind, Role};
@@ -45,7 +45,7 @@ pub(crate) fn plain(operand: &Operand) -> String {
     }
 }
 
-/// A filter as mathematicians would write it: `plan ∈ {"pro"}`, `seats ∈ (5, ∞)`.
+/// A filter in set notation: `plan ∈ {"pro"}`, `seats ∈ (5, ∞)`.
 fn told(filter: &Filter) -> String {
     let tell = |test: &Test| match test {
         Test::Is(operands) => format!("∈ {{{}}}", operands.iter().map(plain).collect::<Vec<_>>().join(", ")),
@@ -68,7 +68,7 @@ fn told(filter: &Filter) -> String {
     format!("{not}{} {}", columns()[filter.column].name, any.join(" or "))
 }
 
-/// A chip as it reads.
+/// A chip as it is displayed.
 fn said(chip: &Chip) -> String {
     let words = [chip.label.as_str(), chip.relation.as_str(), chip.value.as_str()];
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! One typing mistake: which of the words that exist somebody may have meant. Pure.
+//! Finds the known words that a word with one typing mistake may have been meant as. Pure.
 
 use std::collections::HashMap;
 
@@ -6,11 +6,11 @@ use strsim::osa_distance;
 
 use crate::query::spelling::folded;
 
-/// Shorter words are one letter away from too many others.
+/// Shorter words differ by one letter from too many others.
 const LETTERS: usize = 4;
 
-/// Parts of `word` that are right if there is one mistake in it, the longest first: the mistake lies in only one place.
-/// None where a word is too short to tell what was meant.
+/// Parts of `word`, longest first, at least one of which is right if `word` has one mistake, since the mistake is in
+/// only one place. Empty if the word is too short to tell.
 pub(crate) fn right_parts(word: &str) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();
     let length = letters.len();
@@ -33,12 +33,12 @@ pub(crate) fn right_parts(word: &str) -> Vec<String> {
     parts
 }
 
-/// Words that exist, and how often each was met.
+/// Known words, with how often each occurs.
 #[derive(Debug, Default)]
 pub(crate) struct Words(HashMap<String, usize>);
 
 impl Words {
-    /// Takes the words of a value, and the value itself where it is one.
+    /// Adds the words of a value.
     pub(crate) fn learn(&mut self, value: &str) {
         let apart = |char: char| !char.is_alphanumeric() && char != '\'';
         let mut words: Vec<&str> = value.split_whitespace().collect();
@@ -50,8 +50,8 @@ impl Words {
         }
     }
 
-    /// What somebody who typed `typed` may have meant: one mistake away, or only in case and accents; the likeliest
-    /// first, the commonest of those. Never what was typed itself.
+    /// Words that `typed` may have been meant as: one mistake away, or different only in case and accents. The closest
+    /// first, then the most common. Never `typed` itself.
     pub(crate) fn meant(&self, typed: &str) -> Vec<&str> {
         let wanted = folded(typed);
         let near = |(word, times): (&'_ String, &usize)| {

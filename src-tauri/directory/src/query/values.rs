@@ -1,4 +1,4 @@
-//! Which values of a column may be suggested while a filter on it is typed, and those that are known.
+//! Decides which columns' values are suggested while a filter is typed, and caches those values.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -9,18 +9,18 @@ use tokio::sync::OnceCell;
 use crate::model::{Column, FieldKind, Role, Row};
 use crate::schema::secrets::holds_secret;
 
-/// A column with more of them holds no categories.
+/// A column with more distinct values does not hold categories.
 pub(crate) const VALUES: usize = 50;
 
-/// Nobody completes a longer one.
+/// Longer values are not worth completing.
 const CHARS: usize = 60;
 
-/// Values of the column may be suggested: those of a name or an address are somebody's own.
+/// Whether values of the column may be suggested. Names and addresses are personal, so they are not.
 pub(crate) fn may_be_suggested(column: &Column) -> bool {
     column.kind == FieldKind::Text && column.role == Role::Other && !holds_secret(&column.name, column.kind)
 }
 
-/// What a column's values are, the commonest first; asked of the database once.
+/// The values of each column, most common first. The database is queried once per column.
 #[derive(Default)]
 pub(crate) struct KnownValues {
     asked: Mutex<HashMap<usize, Arc<OnceCell<Vec<String>>>>>,
@@ -28,13 +28,13 @@ pub(crate) struct KnownValues {
 }
 
 impl KnownValues {
-    /// Where the column's values are kept, or will be.
+    /// The cell that holds the column's values once they are queried.
     pub(crate) fn of(&self, column: usize) -> Arc<OnceCell<Vec<String>>> {
         let mut asked = self.asked.lock();
         Arc::clone(asked.entry(column).or_default())
     }
 
-    /// Remembers what loaded rows have.
+    /// Remembers the values of loaded rows.
     pub(crate) fn learn(&self, columns: &[Column], rows: &[Row]) {
         let mut loaded = self.loaded.lock();
         for (at, _) in columns.iter().enumerate().filter(|(_, column)| may_be_suggested(column)) {
@@ -47,7 +47,7 @@ impl KnownValues {
         }
     }
 
-    /// `asked` and then those of loaded rows, each once.
+    /// `asked`, followed by the values of loaded rows that are not in it.
     pub(crate) fn with_loaded(&self, column: usize, asked: &[String]) -> Vec<String> {
         let loaded = self.loaded.lock();
         let mut values = asked.to_vec();
@@ -56,7 +56,7 @@ impl KnownValues {
         values
     }
 
-    /// The database may hold others by now.
+    /// Discards the values, which may have changed in the database.
     pub(crate) fn forget(&self) {
         self.asked.lock().clear();
         self.loaded.lock().clear();
@@ -67,7 +67,7 @@ pub(crate) fn is_short(value: &str) -> bool {
     !value.trim().is_empty() && value.chars().nth(CHARS).is_none()
 }
 
-/// Those that can be suggested, each once.
+/// The values that can be suggested, without duplicates.
 pub(crate) fn kept(found: Vec<String>) -> Vec<String> {
     let mut values: Vec<String> = Vec::new();
     for value in found {
