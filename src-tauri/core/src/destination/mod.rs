@@ -1,7 +1,8 @@
-//! What a stored secret is for: the places that get it, and the way there.
+//! What a stored secret is for: who receives it, and by which way.
 //!
-//! It is kept in the keyring beside the secret, where no connection file reaches, and compared whenever a text
-//! wants the secret. Here is what it consists of and when two are the same; `secrets` and `vault` do the asking.
+//! A destination is kept in the keyring beside its secret, where no connection file can change it, and is compared at
+//! each use. This module says what a destination consists of and when two are equal; `secrets` and `vault` do the
+//! comparing.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,15 +18,15 @@ use crate::error::SecretName;
 use crate::secrets::WAY_IN;
 use understudy_files::regular_file;
 
-/// The longest form of a destination that is kept, in bytes: a Windows keyring takes 2560.
+/// The longest stored form of a destination in bytes: a Windows keyring takes 2,560.
 const LONGEST: usize = 2000;
 
-/// Options of a database's URL that choose how much of its certificate is checked.
+/// Options of a database URL that say how strictly its certificate is checked.
 const TLS_OPTIONS: &[&str] = &["sslmode", "ssl-mode", "tls", "ssl"];
-/// Options that name a file of certificates to be trusted.
+/// Options that name a file of trusted certificates.
 const AUTHORITY_OPTIONS: &[&str] =
     &["sslrootcert", "ssl-root-cert", "ssl-ca", "sslca", "tlscafile", "sslcertificateauthorityfile"];
-/// Options that change neither who gets the password nor how.
+/// Options that affect neither who gets the password nor how.
 const HARMLESS_OPTIONS: &[&str] = &[
     "application_name",
     "appname",
@@ -87,7 +88,7 @@ pub enum Aspect {
 }
 
 impl Aspect {
-    /// For a terminal.
+    /// The label that the command line prints.
     pub fn words(self) -> &'static str {
         match self {
             Self::Program => "Program",
@@ -133,7 +134,7 @@ pub struct MovedSecret {
 }
 
 impl Destination {
-    /// Where `connection` sends its secret `name`.
+    /// The destination of the secret `name` in `connection`.
     pub fn of(connection: &Connection, name: &str) -> Self {
         if name == DATABASE_PASSWORD {
             Self::of_password(&connection.file.directory)
@@ -142,14 +143,14 @@ impl Destination {
         }
     }
 
-    /// Where the password of a directory goes: which servers, as which user, and the way there. Another database or
-    /// table of the same servers is the same destination.
+    /// The destination of a directory's password: which servers, as which user, and the way there. Another database or
+    /// table on the same servers is the same destination.
     pub fn of_password(directory: &DirectoryConfig) -> Self {
         let url = directory.url.trim();
         let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        // The path alone is left out. Whatever else the text says is compared as it stands, so that this needs to
-        // agree with no driver about what a URL means.
+        // Only the path is left out. Everything else is compared literally, so the comparison need not agree with a
+        // driver about what a URL means.
         let (user, servers) = rest[..end].rsplit_once('@').unwrap_or(("", &rest[..end]));
         let options = rest[end..].find(['?', '#']).map_or("", |at| &rest[end + at + 1..]);
         let (engine, port) = match scheme {
@@ -172,14 +173,14 @@ impl Destination {
             let (written, value) = option.split_once('=').unwrap_or((option, ""));
             let key = written.to_lowercase();
             if TLS_OPTIONS.contains(&key.as_str()) {
-                // Of two, drivers take the last: both are told.
+                // If an option is given twice, drivers take the last one; the destination lists both.
                 tls = Some(tls.map_or_else(|| option.to_owned(), |before| format!("{before}&{option}")));
             } else if AUTHORITY_OPTIONS.contains(&key.as_str()) {
-                // As the drivers read it; in MongoDB's, a plus is no space.
+                // Decoded as the drivers do; MongoDB's does not read a plus as a space.
                 let value =
                     if scheme.starts_with("mongodb") { value.to_owned() } else { value.replace('+', " ") };
                 let path = percent_encoding::percent_decode_str(&value).decode_utf8_lossy();
-                // Not every driver takes every spelling of the key.
+                // Keeps the key's spelling, because not every driver accepts each one.
                 let found = format!("{written} {}", authority(Path::new(path.as_ref())));
                 others.push(DestinationFact::new(Aspect::Authority, found));
             } else if !HARMLESS_OPTIONS.contains(&key.as_str()) {
@@ -197,13 +198,13 @@ impl Destination {
         Self::new(facts)
     }
 
-    /// What runs on this computer to reach a directory, and where it leads: a program gets the password for there, and
-    /// ssh logs in as the operator. `None`: nothing runs.
+    /// What runs on this computer to reach a directory, and where it leads: a command prints the password for that
+    /// server, and ssh logs in as the operator. `None` if nothing runs.
     pub fn of_way_in(directory: &DirectoryConfig) -> Option<Self> {
         if directory.password_command.is_none() && directory.ssh.is_none() {
             return None;
         }
-        // Quoted, so that no word hides another.
+        // Quoted, so that the words of one command cannot pass for those of another.
         let words = directory.password_command.iter().map(|words| {
             let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
             DestinationFact::new(Aspect::Program, words.join(" "))
@@ -211,8 +212,8 @@ impl Destination {
         Some(Self::new(words.chain(Self::of_password(directory).facts).collect()))
     }
 
-    /// Where the sign-in's requests go, and where in them the secret is. All of the sign-in's origins count: what one
-    /// answers to the secret, the next may get.
+    /// The destination of a sign-in secret: the origins that requests go to, and where in them the secret is. All
+    /// origins of the sign-in count, because what one returns for the secret may be sent to the next.
     fn of_sign_in_secret(connection: &Connection, name: &str) -> Self {
         let (sign_in, sign_out) = (&connection.sign_in, &connection.sign_out);
         let mut origins = BTreeSet::from([sign_in.origin.ascii_serialization()]);
@@ -269,12 +270,12 @@ impl Destination {
         Self { print: hexadecimal(digest(&SHA256, &all).as_ref()), facts }
     }
 
-    /// Equal for equal destinations alone: a hash of every fact.
+    /// A hash of all facts; equal only for equal destinations.
     pub(crate) fn fingerprint(&self) -> &str {
         &self.print
     }
 
-    /// As it is kept: short enough for every keyring.
+    /// The stored form, short enough for every keyring.
     pub(crate) fn to_kept(&self) -> String {
         let json = |facts: Vec<DestinationFact>| {
             serde_json::to_string(&Self { print: self.print.clone(), facts }).expect("texts are JSON")
@@ -289,7 +290,7 @@ impl Destination {
         json(Vec::new())
     }
 
-    /// `None` when Understudy did not write it: then it is not known what the secret is for.
+    /// `None` if another program wrote the text; then the secret's destination is unknown.
     pub(crate) fn from_kept(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
@@ -314,7 +315,7 @@ impl DestinationFact {
 }
 
 impl Moved {
-    /// It is about what would run to reach a directory, and no secret.
+    /// Whether this is about programs or logins that reach a directory, not about a secret.
     pub fn is_way_in(&self) -> bool {
         self.secrets.iter().all(|secret| secret.name == WAY_IN)
     }
@@ -324,7 +325,7 @@ impl Moved {
         self.secrets.iter().map(|secret| format!("`{}`", secret.name)).collect::<Vec<_>>().join(", ")
     }
 
-    /// Each with its connection.
+    /// Each secret with its full name.
     pub fn each(&self) -> impl Iterator<Item = (SecretName, &MovedSecret)> {
         let name = |secret: &MovedSecret| SecretName {
             connection: self.connection.clone(),
@@ -334,7 +335,7 @@ impl Moved {
     }
 }
 
-/// The places of a request that hold the secret, each with the template that stands there.
+/// The places in a request that hold the secret, each with its template.
 fn uses_in(request: &Request, name: &str) -> Vec<String> {
     let to = format!("{} {}", request.method.as_str(), request.url.source());
     let headers = request.headers.iter().filter(|(_, value)| value.secrets().contains(name));
@@ -343,9 +344,9 @@ fn uses_in(request: &Request, name: &str) -> Vec<String> {
     in_headers.chain(body.map(|(at, text)| format!("{to} body{at}: {text}"))).collect()
 }
 
-/// A file of certificates by what is in it: another file of the same name is another authority.
+/// Identifies a file of certificates by its content: a changed file with the same name is another authority.
 fn authority(path: &Path) -> String {
-    // Windows logs in to the computer of a share, which nobody has agreed to yet.
+    // Reading from a share would make Windows log in to that computer, and the operator has not agreed to that yet.
     let text = path.to_string_lossy();
     if text.starts_with("\\\\") || text.starts_with("//") {
         return format!("{}, on a share", path.display());

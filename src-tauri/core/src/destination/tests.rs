@@ -36,7 +36,7 @@ fn a_password_is_for_servers_a_user_and_how_the_server_is_known() {
         "postgres://reader@db.acme.internal,evil.example/acme?sslmode=require",
         "postgres://root@db.acme.internal/acme?sslmode=require",
         "postgres://reader@evil.example@db.acme.internal/acme?sslmode=require",
-        // Weaker, and said twice: drivers take the last.
+        // Weaker encryption, or the option given twice: drivers take the last one.
         "postgres://reader@db.acme.internal/acme?sslmode=disable",
         "postgres://reader@db.acme.internal/acme",
         "postgres://reader@db.acme.internal/acme?sslmode=require&sslmode=disable",
@@ -146,7 +146,7 @@ fn a_sign_in_secret_is_for_sites_and_for_its_place_in_the_request() {
             "Sent in: POST https://app.acme.com/login body.adminToken: {{ secret.admin_token }}"
         ]
     );
-    // What has nothing to do with it asks no question.
+    // Changes that don't concern the secret need no consent.
     for (from, to) in [
         ("name = \"Acme\"", "name = \"Acme Inc.\""),
         ("email = \"email\"", "email = \"mail\"\ncolumns = [\"plan\"]"),
@@ -220,7 +220,7 @@ fn what_is_kept_fits_into_every_keyring_and_is_still_the_same() {
     assert_eq!(Destination::from_kept("what another program wrote"), None);
 }
 
-/// Public, and nobody has its key.
+/// A public certificate; its key no longer exists.
 const AUTHORITY: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBezCCASGgAwIBAgIURb52P/9/hReYdt8qfDkflU8bOqUwCgYIKoZIzj0EAwIw
@@ -234,7 +234,7 @@ c74xnwC/kTm+tzsXLgIgRLRQxeLB1gX3p8uYUAZ41UJoudfhP+Tbtulp7DE1fKs=
 -----END CERTIFICATE-----
 ";
 
-/// script/windows leaves this one out: Wine cannot add an authority to those of the system.
+/// script/windows skips this test: Wine cannot add an authority to the system's.
 #[test]
 fn an_authority_is_trusted_beside_those_of_the_system() {
     let folder = tempfile::tempdir().unwrap();
@@ -260,7 +260,7 @@ fn the_authority_that_was_read_is_the_one_that_is_compared() {
     let connection = Connection::parse("acme", &text, Origin::Own, None).unwrap();
     let stored = Destination::of(&connection, "t");
     let read = connection.clone().with_authority().unwrap();
-    // Somebody swaps the file as soon as it was read.
+    // The file is swapped right after it was read.
     std::fs::write(&file, "somebody else's").unwrap();
     assert_ne!(Destination::of(&connection, "t"), stored);
     assert_eq!(Destination::of(&read, "t"), stored);
