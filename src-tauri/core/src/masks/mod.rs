@@ -1,8 +1,8 @@
-//! Hiding secrets in what people read: answers, refusals, URLs, the audit log.
+//! Hides secrets in what people read: answers, refusals, URLs, the audit log.
 //!
-//! An application may repeat what it was sent, in whatever spelling its pages and answers use: escaped for HTML,
-//! for JSON or for a URL, twice, or as Base64; and no more of it than its beginning. [`Masks`] knows the secrets and finds all of those; `spelling`
-//! says how a text can be read.
+//! An application may repeat what it was sent in any encoding: escaped for HTML, JSON or a URL, even twice, or as
+//! Base64, and possibly only the beginning of it. [`Masks`] holds the secrets and finds all of these forms; `spelling`
+//! decodes a text.
 
 mod spelling;
 mod wanted;
@@ -17,25 +17,25 @@ use crate::template::MASK;
 use spelling::{Reading, Spelling, base64_runs};
 use wanted::Wanted;
 
-/// How often a text can have been escaped: `&` in JSON in a form's field is three times.
+/// How many layers of escaping are undone: `&` in JSON in a form field has three.
 const DEPTH: usize = 3;
 
-/// How often what stands in Base64 can have been escaped before.
+/// How many layers of escaping are undone inside Base64.
 const BASE64_DEPTH: usize = 2;
 
-/// Secrets, as what has to be found in a text.
+/// The secrets to find in a text.
 #[derive(Default)]
 pub struct Masks {
     wanted: Wanted,
 }
 
 impl Masks {
-    /// Masks for these secrets. An empty one hides nothing.
+    /// Masks for these secrets. An empty secret masks nothing.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Self {
         let (mut whole, mut cut) = (Vec::new(), Vec::new());
         for secret in secrets {
             let secret = secret.expose_secret();
-            // An application may cut the white space around what it was sent.
+            // An application may trim what it was sent.
             for text in [secret, secret.trim()] {
                 // Masking the mask itself would change nothing.
                 if text.chars().all(|char| char == '•') {
@@ -43,7 +43,7 @@ impl Masks {
                 }
                 let wanted = if begins_with_an_address(text) { &mut whole } else { &mut cut };
                 wanted.extend(variants(text));
-                // `%E9`: applications and headers that know Latin-1 only.
+                // `%E9`: some applications and headers only know Latin-1.
                 let latin1: Option<Vec<u8>> =
                     text.chars().map(|char| u8::try_from(u32::from(char)).ok()).collect();
                 wanted.extend(latin1.map(Zeroizing::new));
@@ -52,7 +52,7 @@ impl Masks {
         Self { wanted: Wanted::new(whole, cut) }
     }
 
-    /// The text with [`MASK`] in the place of every secret, however it is spelt there.
+    /// The text with [`MASK`] in place of every secret, however it is encoded.
     pub fn mask(&self, text: &str) -> String {
         if self.wanted.is_empty() {
             return text.to_owned();
@@ -62,7 +62,7 @@ impl Masks {
         replace(text, found)
     }
 
-    /// The refusal without any secret.
+    /// The refusal with all secrets masked.
     #[must_use]
     pub fn refusal(&self, refusal: Refusal) -> Refusal {
         Refusal {
@@ -92,12 +92,13 @@ impl Masks {
         }
     }
 
-    /// As many characters as the shortest secret, or beginning of one, has in Base64.
+    /// The length in Base64 of the shortest secret, or beginning of one, that is searched for.
     fn shortest_base64(&self) -> usize {
         self.wanted.shortest() * 4 / 3
     }
 
-    /// Whether the decoded bytes contain a secret, as it is or escaped again. Where it begins is not known.
+    /// Whether the decoded bytes contain a secret, plain or escaped. Tries all four alignments, because the run may
+    /// begin in the middle of a group.
     fn is_in_base64(&self, run: &[u8], depth: usize) -> bool {
         (0..4).filter_map(|shift| Reading::of_base64(run, shift)).any(|inside| self.is_in(&inside, depth))
     }
@@ -115,13 +116,14 @@ impl Masks {
     }
 }
 
-/// What a link or a path begins with is no secret: only the whole is, and the values in it, which are secrets of their own.
+/// A link or path is a secret only as a whole, because its beginning is public. The values inside it are secrets of
+/// their own.
 fn begins_with_an_address(text: &str) -> bool {
     text.starts_with('/') || text.contains("://")
 }
 
-/// The text as an application may write it that changes it for good: in one case, as hexadecimal digits, on one line, or
-/// without the characters that it cannot read.
+/// Irreversible changes that an application may make to the text: another case, hexadecimal digits, one line only, or
+/// unknown characters removed.
 fn variants(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
     let hex = |digits: fn(u8) -> String| text.bytes().map(digits).collect::<String>();
     let only_ascii = |char: char| if char.is_ascii() { char } else { char::REPLACEMENT_CHARACTER };
@@ -138,13 +140,13 @@ fn variants(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
     .into()
 }
 
-/// The text with what is escaped for HTML read; `None`: nothing is.
+/// The text with HTML escapes decoded; `None` if it has none.
 pub(crate) fn read_html(text: &str) -> Option<String> {
     let read = Reading::plain(text).unescaped(Spelling::Html)?;
     Some(String::from_utf8_lossy(&read.bytes).into_owned())
 }
 
-/// `text` with a mask for each of these places. Places that overlap or touch become one, so that nothing is left of a
+/// `text` with a mask in each of these places. Overlapping or touching places become one, so that nothing remains of a
 /// secret that begins or ends like another.
 fn replace(text: &str, mut places: Vec<Range<usize>>) -> String {
     places.sort_by_key(|place| (place.start, place.end));
@@ -252,7 +254,7 @@ mod tests {
             ("canary&#45;0815&#x2F;&eacute;&hellip;", "••••&hellip;"),
             ("can<wbr>ary-08<wbr>15/é<b>", "••••<b>"),
             ("63616e6172792d303831352f…", "••••…"),
-            // Too little of it to help anybody, and another word.
+            // Too short to give anything away, or part of another word.
             ("canary-08 was here", "canary-08 was here"),
             ("canary-0815/edition", "canary-0815/edition"),
             ("canary-0815/écru", "canary-0815/écru"),
@@ -283,7 +285,7 @@ mod tests {
 
     #[test]
     fn a_long_answer_is_masked_of_thousands_of_cookies() {
-        // As signed cookies are: they begin alike. Comparing each with each place takes hours.
+        // Signed cookies all begin alike. Comparing each one at each position would take hours.
         let cookie = |at: usize| format!("eyJhbGciOiJIUzI1NiJ9.{at:06}.c0ffee");
         let cookies: Vec<SecretString> = (0..5000).map(|at| cookie(at).into()).collect();
         let words = "eyJhbGciOi is how a token begins; a &amp; b, 100%25. ".repeat(2000);
@@ -314,7 +316,7 @@ mod tests {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
     }
 
-    /// The ways in which programs write a text.
+    /// The encodings that programs use for a text.
     fn spellings() -> Vec<fn(&str) -> String> {
         vec![
             |text| text.to_owned(),
@@ -389,7 +391,7 @@ mod tests {
             let cut = &secret[..(secret.len() * of_hundred).div_ceil(100).max(8)];
             let case: [fn(&str) -> String; 3] = [str::to_owned, str::to_uppercase, str::to_lowercase];
             let mut spellings: Vec<_> = spellings().into_iter().take(11).collect();
-            // This one leaves a quotation mark.
+            // This one adds a quotation mark.
             spellings.remove(9);
             for case in case {
                 for quoted in [spellings[spelt](&case(cut)), spellings[then](&spellings[spelt](&case(cut)))] {

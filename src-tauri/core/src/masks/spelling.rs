@@ -1,10 +1,10 @@
-//! The ways in which a text can be written, read back: each byte keeps the place that it came from.
+//! Decodes a text from each escaping that programs use. Each decoded byte remembers the place it came from.
 
 use std::ops::Range;
 
 use markup5ever::data::NAMED_ENTITIES;
 
-/// Shorter ones could be any word.
+/// A shorter run could be any word.
 const SHORTEST_BASE64: usize = 6;
 
 /// One way of escaping characters.
@@ -20,14 +20,14 @@ pub(super) enum Spelling {
     Json,
     /// `\xc3\xa9`: bytes, as Python writes them.
     Bytes,
-    /// `to<wbr>ken`: what a reader does not see between the characters, or not as one.
+    /// `to<wbr>ken`: markup or invisible characters between the letters.
     Apart,
 }
 
 impl Spelling {
     pub const ALL: &[Self] = &[Self::Url, Self::Form, Self::Html, Self::Json, Self::Bytes, Self::Apart];
 
-    /// What an escaped character at the beginning of `bytes` stands for, and how long it is written.
+    /// Decodes the escaped character at the beginning of `bytes`. Returns what it stands for and its encoded length.
     fn read(self, bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
         match (self, bytes.first()?) {
             (Self::Form, b'+') => Some((b" ".to_vec(), 1)),
@@ -43,7 +43,7 @@ impl Spelling {
     }
 }
 
-/// The length of a tag, a line break, or a character without width at the beginning of `bytes`.
+/// The length of a tag, a line break or a zero-width character at the beginning of `bytes`.
 fn unseen(bytes: &[u8]) -> Option<usize> {
     /// Soft hyphen, zero width space, non-joiner and joiner, word joiner, byte order mark.
     const WITHOUT_WIDTH: [&str; 6] = ["\u{ad}", "\u{200b}", "\u{200c}", "\u{200d}", "\u{2060}", "\u{feff}"];
@@ -58,10 +58,10 @@ fn unseen(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// A text as it reads in one way.
+/// A text, decoded in one way.
 pub(super) struct Reading {
     pub bytes: Vec<u8>,
-    /// Where each byte was written in the original text.
+    /// Where each byte comes from in the original text.
     at: Vec<Range<usize>>,
 }
 
@@ -72,7 +72,7 @@ impl Drop for Reading {
 }
 
 impl Reading {
-    /// As it is written.
+    /// The text as it is.
     pub fn plain(text: &str) -> Self {
         Self {
             bytes: text.as_bytes().to_vec(),
@@ -80,7 +80,7 @@ impl Reading {
         }
     }
 
-    /// What Base64 of either alphabet stands for, the first `shift` characters left out; `None`: nothing.
+    /// Decodes Base64 of either alphabet from the character `shift` on; `None` if that gives nothing.
     pub fn of_base64(run: &[u8], shift: usize) -> Option<Self> {
         let mut bytes = Vec::with_capacity(run.len());
         let (mut bits, mut held) = (0_u32, 0);
@@ -103,9 +103,9 @@ impl Reading {
         (!bytes.is_empty()).then_some(Self { bytes, at })
     }
 
-    /// The same with what is escaped so read; `None`: nothing is.
+    /// Decodes this escaping; `None` if there is nothing to decode.
     pub fn unescaped(&self, spelling: Spelling) -> Option<Self> {
-        // Without a plus, a form reads as a URL does.
+        // Without a plus, `Form` is the same as `Url`.
         if spelling == Spelling::Form && !self.bytes.contains(&b'+') {
             return None;
         }
@@ -129,12 +129,12 @@ impl Reading {
 
     /// The same place in the original text; it is not empty.
     pub fn source(&self, place: Range<usize>) -> Range<usize> {
-        // An escape that stands for several bytes is masked as a whole.
+        // An escape for several bytes is masked as a whole.
         self.at[place.start].start..self.at[place.end - 1].end
     }
 }
 
-/// Every stretch of so many characters that may be Base64, its padding included.
+/// All runs of at least `shortest` characters that may be Base64, with their padding.
 pub(super) fn base64_runs(bytes: &[u8], shortest: usize) -> Vec<Range<usize>> {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     let mut runs = Vec::new();
@@ -164,7 +164,7 @@ fn percent(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     if let Some(byte) = hex(bytes.get(1..3)) {
         return Some((vec![u8::try_from(byte).ok()?], 3));
     }
-    // `escape()` of old scripts.
+    // From JavaScript's old `escape()`.
     let code = hex(bytes.get(2..6).filter(|_| bytes[1] == b'u'))?;
     Some((character(code)?, 6))
 }
@@ -182,7 +182,7 @@ fn entity(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     }
     let name = bytes[1..].iter().take(40).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     let with_end = 1 + name + usize::from(bytes.get(1 + name) == Some(&b';'));
-    // The longest name counts: `&notin;` is no `&not`.
+    // The longest name wins: `&notin;` is not `&not` and `in;`.
     (2..=with_end).rev().find_map(|end| {
         let (first, second) = NAMED_ENTITIES.get(std::str::from_utf8(&bytes[1..end]).ok()?)?;
         let mut text = character(*first).filter(|_| *first != 0)?;

@@ -1,15 +1,15 @@
-//! The texts that must not be seen, in an order in which one look at a place finds the longest that begins there:
-//! with thousands of cookies, too, an answer is read once and not once for each. And their beginnings, as an application
-//! shows them that cuts what it quotes.
+//! The texts that must not be shown, sorted so that one lookup finds the longest that begins at a position. An answer
+//! is thus read once, even with thousands of cookies. Also finds the beginnings of texts, because applications cut what
+//! they quote.
 
 use secrecy::zeroize::Zeroizing;
 
-/// A beginning of so many bytes may be one of a secret: fewer are most often a word, or a prefix such as `sk_live_`.
+/// A beginning shorter than this is most often a word, or a prefix such as `sk_live_`.
 const SHORTEST_CUT: usize = 8;
-/// And it has to be one part of so many of the whole, for much is not told by the beginning of a long token.
+/// A beginning must also be at least this fraction of the text: the first characters of a long token give little away.
 const PART: usize = 3;
 
-/// Wiped when they are dropped; nothing else holds a copy.
+/// All copies are wiped when this is dropped.
 #[derive(Default)]
 pub(super) struct Wanted {
     texts: Sorted,
@@ -17,20 +17,20 @@ pub(super) struct Wanted {
     beginnings: Sorted,
 }
 
-/// In the order of their bytes, each once, none empty.
+/// Sorted by bytes, without duplicates or empty texts.
 #[derive(Default)]
 struct Sorted(Vec<Zeroizing<Vec<u8>>>);
 
-/// What begins at a place.
+/// What was found at a position.
 struct Found {
-    /// The length of the longest text that is there as a whole.
+    /// The length of the longest text that is there in full.
     longest: Option<usize>,
-    /// The length of what is there of any text.
+    /// How many bytes match the beginning of any text.
     common: usize,
 }
 
 impl Wanted {
-    /// `whole` are wanted from the first to the last byte, `cut` their beginnings as well. An empty one is nowhere.
+    /// `whole` texts count only in full, `cut` texts also by their beginning. Empty texts are ignored.
     pub fn new(whole: Vec<Zeroizing<Vec<u8>>>, cut: Vec<Zeroizing<Vec<u8>>>) -> Self {
         let needed = |text: &Zeroizing<Vec<u8>>| {
             let needed = SHORTEST_CUT.max(text.len().div_ceil(PART));
@@ -44,13 +44,13 @@ impl Wanted {
         self.texts.0.is_empty()
     }
 
-    /// Of all that can be found, in bytes; 0 when there is none.
+    /// The length in bytes of the shortest text or beginning; 0 if there is none.
     pub fn shortest(&self) -> usize {
         let all = self.texts.0.iter().chain(&self.beginnings.0);
         all.map(|text| text.len()).min().unwrap_or_default()
     }
 
-    /// The length of the longest that `bytes` begins with, as a whole or cut.
+    /// The length of the longest match at the beginning of `bytes`, in full or cut.
     pub fn longest_at(&self, bytes: &[u8]) -> Option<usize> {
         let found = self.texts.at(bytes);
         if found.common < SHORTEST_CUT || found.longest == Some(found.common) {
@@ -62,7 +62,7 @@ impl Wanted {
     }
 }
 
-/// A letter or digit that follows makes it the beginning of another word: `support-desk` is not cut from `support-token`.
+/// Whether a letter or digit follows, so that this is another word: `support-desk` is not a cut `support-token`.
 fn goes_on_as_a_word(rest: &[u8]) -> bool {
     let char = rest.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
     char.is_some_and(char::is_alphanumeric)
@@ -77,7 +77,7 @@ impl Sorted {
     }
 
     fn at(&self, bytes: &[u8]) -> Found {
-        // Those that begin like `bytes`, as far as was looked. They stand together, the shortest first.
+        // The texts that match `bytes` so far. They are adjacent, the shortest first.
         let mut alike = self.0.as_slice();
         let mut found = Found { longest: None, common: 0 };
         for looked in 0.. {
@@ -97,7 +97,7 @@ impl Sorted {
                 }
                 break;
             }
-            // Most places begin like none of them.
+            // At most positions, no text begins.
             if first[looked] > *byte {
                 break;
             }
