@@ -1,25 +1,25 @@
-//! How much a template or an expression may be. The engine's parser and compiler take a level of the stack for each
-//! operator of a chain, and a file that somebody else wrote must not be able to use it up.
+//! Limits the size of templates and expressions. The engine's parser and compiler recurse once per operator of a chain,
+//! and a file written by someone else must not be able to exhaust the stack.
 
 use super::TemplateFault;
 
 /// Bytes of one text.
 const LONGEST: usize = 64 << 10;
 
-/// Operators of an expression, or of one of a template's tags. Debug builds survive some two thousand on
-/// the 2 MiB of a worker's stack; nobody writes more than a few dozen.
+/// Operators of an expression, or of one template tag. Debug builds survive about two thousand on a worker's 2 MiB
+/// stack; real templates have a few dozen at most.
 const MOST_OPERATORS: usize = 300;
 
-/// `{% if %}` and `{% elif %}` of a template: each `elif` stands inside of the one before.
+/// `{% if %}` and `{% elif %}` of a template: each `elif` is nested in the one before.
 const MOST_BRANCHES: usize = 50;
 
-/// An expression by itself.
+/// Checks an expression.
 pub(super) fn check_expression(source: &str) -> Result<(), TemplateFault> {
     is_short(source)?;
     are_few(operators_in(source))
 }
 
-/// A text with tags in it.
+/// Checks a text with tags.
 pub(super) fn check_template(source: &str) -> Result<(), TemplateFault> {
     is_short(source)?;
     let tags = tags_of(source);
@@ -30,8 +30,8 @@ pub(super) fn check_template(source: &str) -> Result<(), TemplateFault> {
     Ok(())
 }
 
-/// The insides of all tags, as the engine's lexer finds them: not in comments and raw blocks, and each up to the
-/// first closing mark that stands in no quotes and no brackets, or else the end of the text.
+/// The insides of all tags, as the engine's lexer finds them: comments and raw blocks are skipped, and a tag ends at
+/// the first closing mark outside quotes and brackets, or at the end of the text.
 fn tags_of(source: &str) -> Vec<&str> {
     let mut tags = Vec::new();
     let mut rest = source;
@@ -147,7 +147,7 @@ mod tests {
 
     use super::super::{Expression, JsonTemplate, Scope, Template};
 
-    /// Chains of every operator there is, each `times` long.
+    /// Chains of each operator, each `times` long.
     fn chains(times: usize) -> Vec<String> {
         let mut chains: Vec<String> = [
             "not ",
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_is_as_long_as_allowed_is_compiled_and_evaluated() {
-        // On the stack of a test's thread, which is a worker's.
+        // A test's thread has the same stack size as a worker's.
         for chain in chains(140) {
             if let Ok(expression) = Expression::parse("k", &chain, &scope()) {
                 let _ = expression.eval(&json!({ "user": { "id": 7 } }));

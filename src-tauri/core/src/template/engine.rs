@@ -1,5 +1,5 @@
-//! MiniJinja as it is used here: strict, with no functions but those that sign, without statements that introduce
-//! names, and with a budget. Its errors are read for their kind only, as their texts can hold values.
+//! MiniJinja as configured here: strict, only with functions that sign, without statements that introduce names, and
+//! with a budget. Only the kind of its errors is used, because their texts may contain values.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
@@ -11,26 +11,26 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use super::{TemplateFault, bounds, mentions, sign};
 
-/// What a template's result is for; it decides how a value is written into it.
+/// What a template's result is for; determines how values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TemplateFlavour {
-    /// For a program: a value that is absent (NULL) is an error, never an empty string.
+    /// For programs: an absent value (NULL) is an error, never an empty string.
     Exact,
-    /// For a program that reads a URL: as `Exact`, and every value is percent-encoded.
+    /// For programs that read a URL: like `Exact`, with every value percent-encoded.
     Url,
-    /// As `Url`, with one letter for every value: what the file itself says of the path.
+    /// Like `Url`, with one letter in place of every value: the path as the file defines it.
     UrlShape,
-    /// For people: a value that is absent is a dash.
+    /// For people: an absent value is a dash.
     Words,
 }
 
-/// One instruction or 64 bytes each: far more than a request needs, used up in milliseconds.
+/// One unit per instruction or 64 bytes: far more than a request needs, and used up within milliseconds.
 const FUEL: u64 = 200_000;
 
 /// RFC 3986, unreserved.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Statements that introduce no name, so that every name in a template is one of the context's.
+/// Statements that introduce no name, so every name in a template comes from the context.
 const STATEMENTS: &[&str] = &["if", "elif", "else", "endif", "raw", "endraw"];
 
 static EXACT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(TemplateFlavour::Exact));
@@ -58,20 +58,20 @@ fn environment(flavour: TemplateFlavour) -> Environment<'static> {
             .build()
             .expect("the delimiters are the default ones"),
     );
-    // `debug()` would print the whole context, and none of the others has a use in one request.
+    // `debug()` would print the whole context; the others have no use in a request.
     for function in ["range", "dict", "debug", "namespace"] {
         engine.remove_global(function);
     }
     if matches!(flavour, TemplateFlavour::Url | TemplateFlavour::UrlShape) {
-        // In a URL every value is encoded when it is written.
+        // In a URL, every value is encoded when it is written.
         engine.add_filter("urlencode", |value: Value| value);
     } else {
         engine.add_filter("urlencode", |value: &str| utf8_percent_encode(value, UNRESERVED).to_string());
     }
-    // What a cookie holds is often encoded so, and a header wants it plain.
+    // Cookie values are often encoded like this, while a header needs them decoded.
     engine.add_filter("urldecode", |value: &str| percent_decode_str(value).decode_utf8_lossy().into_owned());
     engine.add_filter("mentions", mentions::mentions);
-    // Words are shown to people, and URLs are written down: neither is signed.
+    // `Words` are shown to people, and URLs get logged: neither may contain a signature.
     if flavour == TemplateFlavour::Exact {
         sign::add_to(&mut engine);
     }
@@ -87,12 +87,12 @@ fn write(
 ) -> Result<(), minijinja::Error> {
     let absent = value.is_undefined() || value.is_none();
     match flavour {
-        // `{{ a if b }}` with a false b is undefined without being an error to the engine.
+        // `{{ a if b }}` with a false `b` is undefined, but the engine does not treat that as an error.
         TemplateFlavour::Exact | TemplateFlavour::Url | TemplateFlavour::UrlShape if absent => {
             Err(ErrorKind::UndefinedError.into())
         }
         TemplateFlavour::Words if absent => escape_formatter(out, state, &Value::from("–")),
-        // Whatever filters call safe: nothing that comes of a value is written as it is.
+        // Even values that filters call safe are encoded.
         TemplateFlavour::Url => {
             let encoded = utf8_percent_encode(&value.to_string(), UNRESERVED).to_string();
             escape_formatter(out, state, &Value::from(encoded))
@@ -102,7 +102,7 @@ fn write(
     }
 }
 
-/// Every name that the template uses, in full: `user.id`.
+/// All names that the template uses, in full: `user.id`.
 pub(super) fn names_of_template(
     flavour: TemplateFlavour,
     source: &str,
@@ -113,7 +113,7 @@ pub(super) fn names_of_template(
     Ok(names(flavour, template.undeclared_variables(true)))
 }
 
-/// Every name that the expression uses, in full.
+/// All names that the expression uses, in full.
 pub(super) fn names_of_expression(source: &str) -> Result<BTreeSet<String>, TemplateFault> {
     bounds::check_expression(source)?;
     let expression =
@@ -121,7 +121,7 @@ pub(super) fn names_of_expression(source: &str) -> Result<BTreeSet<String>, Temp
     Ok(names(TemplateFlavour::Exact, expression.undeclared_variables(true)))
 }
 
-/// What the engine calls undeclared, but for the functions that it has.
+/// Of the names that the engine calls undeclared, those that are not functions.
 fn names(flavour: TemplateFlavour, found: HashSet<String>) -> BTreeSet<String> {
     found
         .into_iter()
@@ -130,15 +130,15 @@ fn names(flavour: TemplateFlavour, found: HashSet<String>) -> BTreeSet<String> {
 }
 
 fn syntax(error: &minijinja::Error) -> TemplateFault {
-    // The detail of a syntax error names kinds of tokens, never the text of one but an identifier's.
+    // The detail of a syntax error names kinds of tokens; the only text it may quote is an identifier.
     TemplateFault::new(match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     })
 }
 
-/// `{% set %}`, `{% for %}` and their like introduce names of their own, which the check of names
-/// cannot see through; one request needs none of them.
+/// `{% set %}`, `{% for %}` and the like introduce names that the check of names cannot follow, and a request needs
+/// none of them.
 fn only_known_statements(source: &str) -> Result<(), TemplateFault> {
     for (at, _) in source.match_indices("{%") {
         let inside = source[at + 2..].trim_start_matches(['-', '+']).trim_start();
@@ -153,9 +153,8 @@ fn only_known_statements(source: &str) -> Result<(), TemplateFault> {
     Ok(())
 }
 
-/// Filters and tests are looked up when a template is rendered. So render it for two users who are
-/// nobody, one with every value and one with none: that walks most branches, and whatever else goes
-/// wrong then says nothing about real users.
+/// The engine looks up filters and tests only when it renders. So the template is rendered for two invented users, one
+/// with all values and one with none, which covers most branches. Any other error then says nothing about real users.
 pub(super) fn try_out(
     names: &BTreeSet<String>,
     run: impl Fn(Value) -> Result<(), minijinja::Error>,
@@ -191,7 +190,7 @@ fn place(context: &mut serde_json::Map<String, serde_json::Value>, name: &str, v
         }
         Some((group, rest)) => {
             let inner = context.entry(group).or_insert_with(|| serde_json::json!({}));
-            // `response.json` and `response.json.id` in one template: the deeper name wins.
+            // For `response.json` and `response.json.id` in one template, the deeper name wins.
             if !inner.is_object() {
                 *inner = serde_json::json!({});
             }

@@ -1,15 +1,15 @@
-//! `response.text|mentions(user.email)`: is this value written in that text, by itself?
+//! The filter `response.text|mentions(user.email)`: does the text contain this value as a word of its own?
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error as EngineError, ErrorKind};
 
 use crate::masks;
 
-/// What joins words to one value, as in `jo.ann@example.com`, when another word stands on its other side.
+/// Characters that join words into one value, as in `jo.ann@example.com`, if a word follows on the other side.
 const JOINTS: &str = ".-+'’%~@";
 
-/// Whether `text` has `value` in it as a whole, not as a part of a longer one; as it is or escaped for HTML. An empty
-/// value is nowhere, and one that is absent is an error.
+/// Whether `text` contains `value`, plain or escaped for HTML, and not as part of a longer value. An empty value is
+/// never found; an absent one is an error.
 #[allow(clippy::needless_pass_by_value, reason = "the engine calls it so")]
 pub(super) fn mentions(text: &str, value: Value) -> Result<bool, EngineError> {
     if value.is_undefined() || value.is_none() {
@@ -32,7 +32,7 @@ fn has_whole(text: &str, value: &str) -> bool {
     })
 }
 
-/// Do the characters next to a value belong to it?
+/// Whether the characters next to a value belong to it.
 fn goes_on(mut next: impl Iterator<Item = char>) -> bool {
     let is_word = |char: char| char.is_alphanumeric() || char == '_';
     match next.next() {

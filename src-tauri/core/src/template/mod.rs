@@ -1,11 +1,11 @@
 //! Templates and expressions of the connection file: strict, over JSON, in MiniJinja's language.
 //!
-//! What is wrong with the text is found when it is parsed, against the [`Scope`] of its place: a
-//! template that exists uses known names only. What is wrong with a user's values is found when it is
-//! rendered. Faults and errors tell keys and names, never values. No I/O here, and no clock.
+//! Mistakes in the text are found when it is parsed, against the [`Scope`] of its place: a parsed template uses only
+//! known names. Problems with a user's values are found when it is rendered. Faults and errors contain keys and names,
+//! never values. There is no I/O here and no clock.
 //!
-//! Here are the kinds of template; `engine` is MiniJinja's side, `scope` the names, `sign` what
-//! can be signed, `url` the templates that become a URL, `mentions` a filter of ours, `bounds` how much a text may be.
+//! This file has the kinds of template; `engine` configures MiniJinja, `scope` has the names, `sign` the signing
+//! functions, `url` the templates for URLs, `mentions` a filter, and `bounds` the limits on a text's size.
 
 mod bounds;
 mod engine;
@@ -30,7 +30,7 @@ pub use scope::Scope;
 pub use sign::{FACTS, GIVEN, MASK, signed};
 pub use url::{is_loopback, leads_elsewhere};
 
-/// Why a template cannot be what it says; completes "`<key>`: …".
+/// Why a text is not a valid template; completes "`<key>`: …".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateFault {
     pub message: String,
@@ -48,24 +48,24 @@ impl std::fmt::Display for TemplateFault {
     }
 }
 
-/// What all templates know of themselves. The text is compiled again when it is rendered, which
-/// takes microseconds; that it compiles, and which names it uses, is known from parsing.
+/// The common part of all templates. Parsing proves that the text compiles and collects its names. It is compiled again
+/// for each rendering, which takes microseconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Source {
-    /// Where it stands in the connection file: `sign_in.body.userId`.
+    /// The key in the connection file: `sign_in.body.userId`.
     key: String,
     text: String,
     names: BTreeSet<String>,
 }
 
 impl Source {
-    /// The names that the text uses behind `group.`.
+    /// The names that the text uses below `group.`.
     fn below(&self, group: &str) -> BTreeSet<String> {
         let inside = |name: &str| name.strip_prefix(group)?.strip_prefix('.').map(str::to_owned);
         self.names.iter().filter_map(|name| inside(name)).collect()
     }
 
-    /// Says which key failed and, from the names that it uses, why; the engine's own text may hold
+    /// Names the key that failed and, judging by the names it uses, the reason. The engine's own text may contain
     /// values and is not used.
     fn failed(&self, context: &Value, cause: &EngineError) -> Error {
         if let Some(words) = cause.detail().and_then(|detail| detail.strip_prefix(sign::SAID)) {
@@ -97,22 +97,22 @@ impl Source {
     }
 }
 
-/// Text with `{{ … }}` in it.
+/// A text with `{{ … }}` in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
     source: Source,
     flavour: TemplateFlavour,
-    /// Of a URL's template.
+    /// Set for URL templates.
     origin: Option<::url::Origin>,
 }
 
 impl Template {
-    /// For a program to read: a value that is absent (null) fails the rendering.
+    /// For a program to read: an absent value (null) is an error when rendering.
     pub fn parse(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
         Self::with_flavour(TemplateFlavour::Exact, key, text, scope)
     }
 
-    /// For a person to read: a value that is absent (null) is shown as a dash.
+    /// For a person to read: an absent value (null) becomes a dash.
     pub fn parse_words(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
         Self::with_flavour(TemplateFlavour::Words, key, text, scope)
     }
@@ -129,7 +129,7 @@ impl Template {
         Ok(Self { source: Source { key: key.into(), text: text.into(), names }, flavour, origin: None })
     }
 
-    /// Fails with [`Code::TemplateFailed`] when a value is absent or does not fit.
+    /// Fails with [`Code::TemplateFailed`] if a value is absent or does not fit.
     pub fn render(&self, context: &Value) -> Result<String> {
         let rendered = engine(self.flavour)
             .render_str(&self.source.text, Rendered::from(Serde(context)))
@@ -143,34 +143,34 @@ impl Template {
         Ok(rendered)
     }
 
-    /// As it stands in the file.
+    /// The text as it is in the file.
     pub fn source(&self) -> &str {
         &self.source.text
     }
 
-    /// The names behind `secret.`; a template uses no other secret.
+    /// The names below `secret.`. The template uses no other secrets.
     pub fn secrets(&self) -> BTreeSet<String> {
         self.source.below("secret")
     }
 
-    /// The names behind `captured.`.
+    /// The names below `captured.`.
     pub fn captured(&self) -> BTreeSet<String> {
         self.source.below("captured")
     }
 
-    /// Uses a name of this group.
+    /// Whether the template uses a name of this group.
     pub fn uses(&self, group: &str) -> bool {
         !self.source.below(group).is_empty()
     }
 
-    /// Uses no name at all: always renders to the same text.
+    /// Whether the template uses no names and so always renders the same text.
     pub fn is_literal(&self) -> bool {
         self.source.names.is_empty()
     }
 }
 
-/// JSON whose strings are templates. A string that is one whole `{{ … }}` becomes the value with its
-/// JSON type; keys, numbers, booleans and null stay as they are.
+/// JSON whose strings are templates. A string that is a single `{{ … }}` becomes the value with its JSON type; keys,
+/// numbers, booleans and null stay as they are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JsonTemplate(Node);
 
@@ -179,21 +179,21 @@ enum Node {
     /// A number, a boolean or null.
     Plain(Value),
     Text(Template),
-    /// The inside of a whole `{{ … }}`.
+    /// The inside of a string that is a single `{{ … }}`.
     Whole(Source),
     Array(Vec<Node>),
     Object(Vec<(String, Node)>),
 }
 
 impl JsonTemplate {
-    /// All faults, each with the key it stands at: `sign_in.body.user.id`, `sign_in.body.ids[0]`.
+    /// Fails with all faults, each with its key: `sign_in.body.user.id`, `sign_in.body.ids[0]`.
     pub fn parse(key: &str, json: &Value, scope: &Scope) -> Result<Self, Vec<(String, TemplateFault)>> {
         let mut faults = Vec::new();
         let node = Node::parse(key, json, scope, &mut faults);
         if faults.is_empty() { Ok(Self(node)) } else { Err(faults) }
     }
 
-    /// Fails with [`Code::TemplateFailed`] when a value is absent or cannot be JSON.
+    /// Fails with [`Code::TemplateFailed`] if a value is absent or cannot be JSON.
     pub fn render(&self, context: &Value) -> Result<Value> {
         self.0.render(context)
     }
@@ -206,7 +206,7 @@ impl JsonTemplate {
         self.below("captured")
     }
 
-    /// The places that use the secret `name`, as in `.user.ids[0]`, each with the template that stands there.
+    /// The places that use the secret `name`, such as `.user.ids[0]`, each with its template.
     pub fn places_of_secret(&self, name: &str) -> Vec<(String, String)> {
         let mut found = Vec::new();
         self.0.places_of_secret(name, "", &mut found);
@@ -257,8 +257,8 @@ impl Node {
     }
 
     fn parse_text(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
-        // Whether the text is one `{{ … }}` or begins with one and ends with another is for the
-        // engine to say: only the inside of one is an expression.
+        // Only the engine can tell a single `{{ … }}` from a text that begins with one and ends with another: the
+        // inside of the latter is not an expression.
         let inside = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
         if let Some(inside) = inside {
             let inside = inside.strip_prefix(['-', '+']).unwrap_or(inside);
@@ -324,7 +324,7 @@ impl Node {
     }
 }
 
-/// An expression that is true or false: `user.plan == 'pro'`. Compiled once, as a list asks it of each of its rows.
+/// An expression that is true or false: `user.plan == 'pro'`. Compiled once, because a list evaluates it for each row.
 #[derive(Clone)]
 pub struct Expression {
     source: Source,
@@ -359,18 +359,17 @@ impl Expression {
         Ok(Self { source, compiled: Arc::new(compiled) })
     }
 
-    /// As it stands in the file.
+    /// The text as it is in the file.
     pub fn source(&self) -> &str {
         &self.source.text
     }
 
-    /// The names that it uses behind `user.`.
+    /// The names that it uses below `user.`.
     pub fn of_user(&self) -> BTreeSet<String> {
         self.source.below("user")
     }
 
-    /// Fails with [`Code::TemplateFailed`] when a value is missing, or the result is neither true
-    /// nor false.
+    /// Fails with [`Code::TemplateFailed`] if a value is missing, or the result is neither true nor false.
     pub fn eval(&self, context: &Value) -> Result<bool> {
         let value = self
             .compiled
@@ -402,7 +401,7 @@ fn defined(value: Rendered) -> Result<Rendered, EngineError> {
     if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(value) }
 }
 
-/// Refuses what JSON cannot hold: numbers beyond 64 bits, infinity and "not a number".
+/// Rejects what JSON cannot represent: numbers beyond 64 bits, infinity and NaN.
 fn exactly_as_json(value: &Rendered) -> Result<Value, EngineError> {
     let json = serde_json::to_value(value).map_err(|_| EngineError::from(ErrorKind::BadSerialization))?;
     if json.is_null() && !value.is_none() { Err(ErrorKind::BadSerialization.into()) } else { Ok(json) }

@@ -1,20 +1,20 @@
-//! Which names a template may use: a tree, so that a misspelt name is refused when the file is loaded.
+//! Which names a template may use: a tree, so that a misspelt name is reported when the file is loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::TemplateFault;
 use crate::directory::closest;
 
-/// What stands behind a name.
+/// What a name refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Names {
-    /// One value: text, a number, true or false, or nothing.
+    /// A single value: text, a number, a boolean, or null.
     Value,
-    /// A group of values that cannot be used as a whole: what is sent is named in the file.
+    /// A group of values. It cannot be used as a whole, so the file names everything that is sent.
     Group(BTreeMap<String, Names>),
     /// The vault: any name, one level deep.
     Secrets,
-    /// Somebody else's JSON: may be used as a whole and by any path.
+    /// JSON from the application: may be used as a whole or by any path.
     Json,
 }
 
@@ -22,19 +22,19 @@ enum Names {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     names: BTreeMap<String, Names>,
-    /// Why secrets are not among them, where they are not.
+    /// Why there are no secrets here, if there are none.
     no_secrets: &'static str,
 }
 
 impl Scope {
-    /// `user`, with these values: for `[policy] protect`.
+    /// `user` with these fields: for `[policy] protect`.
     pub fn user(fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let scope = Self { names: BTreeMap::new(), no_secrets: "a secret has no use in an expression" };
         scope.group("user", fields)
     }
 
-    /// Everything that is known when a session begins, but for secrets; `why` they are missing
-    /// completes the sentence "…, so secrets are not available here".
+    /// Everything that is known when a session begins, except secrets; `why` says why they are missing and completes
+    /// "…, so secrets are not available here".
     pub fn session(fields: impl IntoIterator<Item = impl Into<String>>, why: &'static str) -> Self {
         let mut scope = Self::user(fields)
             .group("operator", ["name", "email"])
@@ -45,14 +45,14 @@ impl Scope {
         scope
     }
 
-    /// The same, with `secret.<any name>`.
+    /// Adds `secret.<any name>`.
     #[must_use]
     pub fn with_secrets(mut self) -> Self {
         self.names.insert("secret".into(), Names::Secrets);
         self
     }
 
-    /// The same, with `response.status`, `response.text` and `response.json.<anything>`.
+    /// Adds `response.status`, `response.text` and `response.json.<anything>`.
     #[must_use]
     pub fn with_response(mut self) -> Self {
         let response = BTreeMap::from([
@@ -64,7 +64,7 @@ impl Scope {
         self
     }
 
-    /// The same, with `captured.<name>`: what earlier steps of the sign-in took from their answers.
+    /// Adds `captured.<name>`: what earlier steps of the sign-in took from their answers.
     #[must_use]
     pub fn with_captured(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.group("captured", names)
@@ -79,13 +79,13 @@ impl Scope {
         self
     }
 
-    /// Checks names given in full (`user.id`); all unknown ones are told at once.
+    /// Checks full names (`user.id`); the fault lists all unknown ones.
     pub(super) fn check(&self, names: &BTreeSet<String>) -> Result<(), TemplateFault> {
         let faults: Vec<String> = names.iter().filter_map(|name| self.fault(name)).collect();
         if faults.is_empty() { Ok(()) } else { Err(TemplateFault::new(faults.join("; "))) }
     }
 
-    /// What is wrong with one name; `None`: nothing.
+    /// What is wrong with one name; `None` if it is known.
     fn fault(&self, name: &str) -> Option<String> {
         if name.split('.').next() == Some("secret") && !self.names.contains_key("secret") {
             return Some(format!("{}, so `{name}` is not available here", self.no_secrets));
@@ -125,13 +125,13 @@ impl Scope {
         }
     }
 
-    /// `part` is not among `fields`, which stand below `above` (`user.`).
+    /// Describes an unknown `part`, which is not among `fields`, the names below `above` (`user.`).
     fn unknown(&self, name: &str, above: &str, part: &str, fields: &BTreeMap<String, Names>) -> String {
         let suggested = closest(part, fields.keys().map(String::as_str))
             .map(|close| format!("{above}{close}{}", &name[above.len() + part.len()..]))
             .filter(|close| self.fault(close).is_none())
             .or_else(|| {
-                // `email` alone means `user.email`; backwards, to find the user's before the operator's.
+                // `email` alone means `user.email`. Searched backwards, to find the user's before the operator's.
                 let group = fields.iter().rev().find_map(|(group, names)| match names {
                     Names::Group(inner) if inner.contains_key(name) => Some(group),
                     _ => None,
@@ -152,7 +152,7 @@ impl Scope {
     }
 }
 
-/// `after` is what stands behind `secret.`.
+/// `after` is the rest of the name after `secret.`.
 fn secret_fault(after: Option<&str>) -> Option<String> {
     match after {
         None => Some("a secret is named as `secret.<name>`; `secret` has no other use".into()),

@@ -1,5 +1,5 @@
-//! What templates can sign with a secret: `jwt(secret.<name>, …)` and `hmac(secret.<name>, …)`. The secret
-//! itself then never leaves this machine.
+//! Functions that sign with a secret, `jwt(secret.<name>, …)` and `hmac(secret.<name>, …)`. The secret itself then
+//! never leaves this computer.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -10,27 +10,27 @@ use minijinja::{Environment, Error as EngineError, ErrorKind, State};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-/// The functions, by name: they are not names of the context.
+/// The functions' names. They are not names of the context.
 pub(super) const FUNCTIONS: &[&str] = &["jwt", "hmac"];
 
-/// Marks a failure whose words are ours and hold no value.
+/// Marks an error whose text is ours and contains no value.
 pub(super) const SAID: &str = "said: ";
 
-/// What the context calls the facts that templates cannot name: `now`, in seconds since the epoch, and
-/// `audience`, the application's origin.
+/// The context's key for facts that templates cannot name: `now`, in seconds since the epoch, and `audience`, the
+/// application's origin.
 pub const FACTS: &str = "understudy facts";
 
-/// Where the context keeps what the operator was asked for; no template can name it.
+/// The context's key for the operator's answers to a form; no template can name it.
 pub const GIVEN: &str = "understudy given";
 
-/// What stands for a secret where a request is shown.
+/// Shown in place of a secret.
 pub const MASK: &str = "••••";
 
-/// How long a token counts, unless the template says: long enough for one request and a slow clock.
+/// How long a token is valid by default, in seconds: enough for one request and a slow clock.
 const EXPIRES: i64 = 60;
-/// A longer one would be a password.
+/// A token that is valid longer would be as good as a password.
 const LONGEST: i64 = 3600;
-/// RFC 7518, 3.2: a key as long as the hash.
+/// RFC 7518, 3.2: a key must be as long as the hash.
 const SHORTEST_KEY: usize = 32;
 
 pub(super) fn add_to(engine: &mut Environment<'static>) {
@@ -38,8 +38,8 @@ pub(super) fn add_to(engine: &mut Environment<'static>) {
     engine.add_function("hmac", hmac_of);
 }
 
-/// A JWT (RFC 7519) of the claims, signed with `key`: by `EdDSA`, ES256 or RS256 when that is a private key in
-/// PEM, and by HS256 otherwise. Fails in words that do not hold the key.
+/// A JWT (RFC 7519) of the claims, signed with `key`: by `EdDSA`, ES256 or RS256 if it is a PEM private key, otherwise
+/// by HS256. Error texts never contain the key.
 pub fn signed(claims: &Value, key: &str) -> Result<String, String> {
     let (algorithm, key) = if key.trim_start().starts_with("-----BEGIN") {
         private_key(key.trim())?
@@ -51,7 +51,7 @@ pub fn signed(claims: &Value, key: &str) -> Result<String, String> {
     })
 }
 
-/// A field for one line takes the line ends out of what is pasted into it; PEM (RFC 7468) has to have them.
+/// Restores the line breaks that PEM (RFC 7468) needs, in case a single-line field removed them on pasting.
 fn in_lines(pem: &str) -> String {
     let parts: Vec<&str> = pem.split("-----").map(str::trim).collect();
     match parts.as_slice() {
@@ -76,9 +76,9 @@ fn private_key(pem: &str) -> Result<(Algorithm, EncodingKey), String> {
         })
 }
 
-/// `jwt(secret.<name>, expires="60s", claim=value, …)`: a token for one request. Unless they are given,
-/// `sub` is the user, `act.sub` the operator (RFC 8693, 4.1), `aud` the application's origin and `iss`
-/// "understudy"; `iat`, `exp` and `jti` are always ours.
+/// `jwt(secret.<name>, expires="60s", claim=value, …)`: a token for one request. By default, `sub` is the user,
+/// `act.sub` the operator (RFC 8693, 4.1), `aud` the application's origin and `iss` "understudy"; `iat`, `exp` and
+/// `jti` cannot be set.
 #[allow(clippy::needless_pass_by_value, reason = "the engine calls it so")]
 fn jwt(state: &State, key: &str, claims: Kwargs) -> Result<String, EngineError> {
     if key == MASK {
@@ -136,7 +136,7 @@ fn hex_digit(value: u8) -> char {
     char::from_digit(value.into(), 16).expect("four bits")
 }
 
-/// The first of these that has a value, as text: `sub` is text (RFC 7519, 4.1.2) whatever the id's type.
+/// The first of these names that has a value, as text: `sub` is a string (RFC 7519, 4.1.2) whatever type the ID has.
 fn text_of(state: &State, group: &str, names: &[&str]) -> String {
     let group = state.lookup(group).unwrap_or_default();
     let found = names.iter().find_map(|name| group.get_attr(name).ok().filter(Rendered::is_true));

@@ -1,4 +1,4 @@
-//! What a lead writes, what is sent, and what is said when it cannot be.
+//! What connection files contain, what is sent, and the errors if it cannot be.
 
 use std::collections::BTreeSet;
 
@@ -163,7 +163,7 @@ fn what_a_user_lacks_is_named_and_what_they_have_is_not_told() {
         .unwrap_err();
     assert_eq!(error.code, Code::TemplateFailed);
     assert_eq!(error.message, "sign_in.headers.x-plan could not be evaluated: `user.plan` has no value.");
-    // An `if` without `else` would be an empty string.
+    // An `if` without `else` would render an empty string.
     assert!(Template::parse("k", "{{ user.id if false }}", &scope()).unwrap().render(&context()).is_err());
     assert!(
         JsonTemplate::parse("k", &json!("{{ user.id if false }}"), &scope())

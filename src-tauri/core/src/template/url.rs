@@ -1,5 +1,5 @@
-//! A template that becomes a URL. Its origin is written out, so that no user's data can choose the
-//! host that secrets are sent to; every value in the rest is percent-encoded.
+//! Templates for URLs. The origin is written out, so that no user's data can choose the host that receives secrets;
+//! every value in the rest is percent-encoded.
 
 use ::url::{Host, Origin, Url};
 
@@ -8,21 +8,21 @@ use super::{Scope, Template, TemplateFault};
 use crate::error::{Code, Error, Result};
 
 impl Template {
-    /// For a URL: absolute, https (http on loopback), with its origin written out. Values are
-    /// percent-encoded; one that is absent (null) fails the rendering.
+    /// For a URL: absolute, https (or http on loopback), with its origin written out. Values are percent-encoded; an
+    /// absent value (null) is an error when rendering.
     pub fn parse_url(key: &str, text: &str, scope: &Scope) -> Result<Self, TemplateFault> {
         let origin = literal_origin(text)?;
         let template = Self::with_flavour(TemplateFlavour::Url, key, text, scope)?;
         Ok(Self { origin: Some(origin), ..template })
     }
 
-    /// Scheme, host and port of a URL's template, the same for all users; `None` for other templates.
+    /// Scheme, host and port of a URL template, the same for all users; `None` for other templates.
     pub fn origin(&self) -> Option<&Origin> {
         self.origin.as_ref()
     }
 
-    /// The origin is literal and values are encoded; this is the belt to those braces. `shape` is the same with a
-    /// letter for each value.
+    /// A second line of defence: the origin is literal and values are encoded, so this should never fail. `shape` is
+    /// the URL with one letter in place of each value.
     pub(super) fn check_rendered_url(&self, origin: &Origin, rendered: &str, shape: &str) -> Result<()> {
         let url = Url::parse(rendered).ok();
         if !url.is_some_and(|url| url.origin() == *origin && !has_credentials(&url)) {
@@ -43,15 +43,15 @@ impl Template {
     }
 }
 
-/// What stands between the host and the query, as it is written.
+/// The path as written, between the host and the query.
 fn path_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = &rest[..rest.find(['?', '#']).unwrap_or(rest.len())];
     rest.find(['/', '\\']).map_or("", |begin| &rest[begin..])
 }
 
-/// Does any part of the path step up or stay (`..`, `.`) once servers have read it: decoded, more than once, with
-/// backslashes for slashes, without parameters (`..;x`), white space and control characters?
+/// Whether any segment of the path is `..` or `.` once servers have read it: decoded several times, with backslashes as
+/// slashes, without parameters (`..;x`), white space and control characters.
 pub fn leads_elsewhere(path: &str) -> bool {
     let is_dots = |part: &str| !part.is_empty() && part.chars().all(|char| char == '.');
     parts_of(path).iter().any(|part| is_dots(part))
@@ -63,7 +63,7 @@ fn empty_parts(path: &str) -> usize {
 
 fn parts_of(path: &str) -> Vec<String> {
     let mut plain = path.to_owned();
-    // As often as a chain of proxies might.
+    // As often as a chain of proxies might decode it.
     for _ in 0..4 {
         let decoded = percent_encoding::percent_decode_str(&plain).decode_utf8_lossy().into_owned();
         if decoded == plain {
@@ -73,7 +73,7 @@ fn parts_of(path: &str) -> Vec<String> {
     }
     let normal = |char: char| match char {
         '\\' | '／' | '＼' => '/',
-        // What compatibility forms (NFKC) make dots of.
+        // Characters that NFKC normalisation turns into dots.
         '．' | '․' | '‥' => '.',
         other => other,
     };
@@ -85,8 +85,8 @@ fn parts_of(path: &str) -> Vec<String> {
     plain.split('/').map(part).collect()
 }
 
-/// Checks everything about a URL that does not depend on values. Nothing of the URL but its scheme
-/// and host is repeated in a fault: the rest may hold what should not be there.
+/// Checks everything about a URL that does not depend on values. A fault quotes only the scheme and host: the rest may
+/// contain secrets.
 fn literal_origin(text: &str) -> Result<Origin, TemplateFault> {
     let fault = |message: &str| Err(TemplateFault::new(message));
     let literal = ["{{", "{%", "{#"].iter().filter_map(|mark| text.find(mark)).min();
@@ -130,7 +130,7 @@ fn has_credentials(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
 }
 
-/// This machine: `localhost` and names below it (RFC 6761), 127.0.0.0/8, `::1`.
+/// Whether the host is this computer: `localhost` and names below it (RFC 6761), 127.0.0.0/8, `::1`.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
