@@ -1,6 +1,6 @@
-//! Who can change a file: connections from IT are used only if nobody else could have put them there.
+//! Who can change a file: a connection from IT is used only if no one else could have put it there.
 //!
-//! On Unix owner and mode say so, on Windows the owner and the access list, read as text by `sddl`.
+//! On Unix, owner and mode tell; on Windows, the owner and the access list, which `sddl` reads as text.
 
 #[cfg(any(windows, test))]
 mod sddl;
@@ -9,17 +9,17 @@ mod windows;
 
 use std::path::{Path, PathBuf};
 
-/// Whose files count.
+/// Whose files are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trusted {
-    /// The system's administrators alone.
+    /// Only the system's administrators.
     Administrators,
-    /// Administrators, and the account that runs this.
+    /// Administrators, and the account that runs this process.
     Myself,
 }
 
-/// Fails with why others can change what is at `path`, as a sentence's second half: the thing itself and every folder
-/// above it count, also behind links.
+/// Checks that only trusted accounts can change what is at `path`, including every folder above it and the targets of
+/// links. The error completes a sentence that says why.
 pub fn only_changed_by(trusted: Trusted, path: &Path) -> Result<(), String> {
     let real = path.canonicalize().map_err(|cause| format!("{} cannot be found: {cause}", path.display()))?;
     let mut checked: Vec<PathBuf> = Vec::new();
@@ -32,7 +32,7 @@ pub fn only_changed_by(trusted: Trusted, path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The path and those above it, each with whether it is above.
+/// The path and its ancestors, each with whether it is an ancestor.
 fn places(path: &Path) -> impl Iterator<Item = (bool, PathBuf)> {
     path.ancestors()
         .filter(|place| !place.as_os_str().is_empty())
@@ -51,7 +51,7 @@ fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Resu
     if metadata.uid() != 0 && !is_own {
         return Err(format!("{shown} belongs to another account (user id {})", metadata.uid()));
     }
-    // In a folder with the sticky bit, such as /tmp, nobody can move other people's files.
+    // In a sticky folder such as /tmp, users can't move each other's files.
     let is_sticky = is_parent && metadata.mode() & 0o1000 != 0;
     if metadata.mode() & 0o022 != 0 && !is_sticky {
         return Err(format!("others can write to {shown} (mode {:o})", metadata.mode() & 0o7777));
@@ -71,7 +71,7 @@ fn only_this_changed_by(trusted: Trusted, place: &Path, is_parent: bool) -> Resu
         .map_err(|who| format!("{} can be changed by {who}", place.display()))
 }
 
-/// Whether others than the owner can write into this folder of the operator's own; `false` where that is not known.
+/// Whether others than the owner can write to this folder of the operator's; `false` if unknown.
 pub fn others_can_write(folder: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -122,7 +122,7 @@ mod tests {
             );
             mode(place, shut);
         }
-        // A sticky folder protects what is in it, but others can add to it.
+        // A sticky folder protects what is in it, but others can add files.
         mode(&base.path().join("a"), 0o1777);
         assert_eq!(check(), Ok(()));
         assert!(only_changed_by(Trusted::Myself, &base.path().join("a")).is_err());
@@ -156,7 +156,7 @@ mod tests {
         if is_root {
             std::os::unix::fs::chown(&file, Some(65_534), None).expect("root may");
         }
-        // Without root, one's own file is another's to the administrators.
+        // Without root, the tester's own file is another account's in the eyes of `Administrators`.
         let trusted = if is_root { Trusted::Myself } else { Trusted::Administrators };
         let why = only_changed_by(trusted, &file).expect_err("not theirs");
         assert!(why.contains("belongs to another account"), "{why}");

@@ -1,4 +1,4 @@
-//! Windows' permissions as text (SDDL), read for one question: who can change this?
+//! Reads Windows' permissions as text (SDDL) for one question: who can change this file?
 //! <https://learn.microsoft.com/windows/win32/secauthz/security-descriptor-string-format>
 
 /// SYSTEM, Administrators, the local and the domain's administrator accounts, the owner's own rights, and
@@ -15,13 +15,13 @@ const ADMINISTRATORS: &[&str] = &[
     "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464",
 ];
 
-/// To delete, to change permissions, to become the owner, to delete what is in it.
+/// The rights to delete, to change permissions, to take ownership and to delete children.
 const REPLACE: u32 = 0x0001_0000 | 0x0004_0000 | 0x0008_0000 | 0x0000_0040 | 0x1000_0000;
 
-/// To write or to add to it, too.
+/// Also the rights to write and to append.
 const WRITE: u32 = REPLACE | 0x0000_0002 | 0x0000_0004 | 0x4000_0000;
 
-/// Two letters each, in a row.
+/// Two letters each, concatenated.
 const RIGHTS: &[(&str, u32)] = &[
     ("GA", 0x1000_0000),
     ("GR", 0x8000_0000),
@@ -46,8 +46,8 @@ const RIGHTS: &[(&str, u32)] = &[
     ("CR", 0x100),
 ];
 
-/// Fails with who beside administrators, and the `own` account if its files count, can change it. Of a folder above, only whether what is in it can be taken away counts: in
-/// `C:\` and `C:\ProgramData` everybody may make folders.
+/// Fails with the account, other than administrators and `own`, that can change it. For a folder above (`is_parent`),
+/// only the right to replace its content counts: everyone may create folders in `C:\` and `C:\ProgramData`.
 pub(super) fn only_changed_by(own: Option<&str>, sddl: &str, is_parent: bool) -> Result<(), String> {
     let is_trusted = |who: &str| ADMINISTRATORS.contains(&who) || own == Some(who);
     let owner = part(sddl, "O:").unwrap_or_default();
@@ -65,7 +65,7 @@ pub(super) fn only_changed_by(own: Option<&str>, sddl: &str, is_parent: bool) ->
             return Err("somebody: its access list cannot be read".into());
         };
         let allows = matches!(kind, "A" | "OA" | "XA" | "ZA");
-        // Inherited by what is created in it; does not apply to the folder itself.
+        // Inherit-only: applies to what is created inside, not to the folder itself.
         let only_inherited = inheritance.as_bytes().chunks(2).any(|flag| flag == b"IO");
         let wanted = if is_parent { REPLACE } else { WRITE };
         if allows && !only_inherited && !is_trusted(who) && mask(rights) & wanted != 0 {
@@ -75,7 +75,7 @@ pub(super) fn only_changed_by(own: Option<&str>, sddl: &str, is_parent: bool) ->
     Ok(())
 }
 
-/// The text from a mark to the next one.
+/// The text after a mark, up to the next one.
 fn part<'a>(sddl: &'a str, mark: &str) -> Option<&'a str> {
     let rest = &sddl[sddl.find(mark)? + mark.len()..];
     let end = ["O:", "G:", "D:", "S:"].iter().filter_map(|mark| rest.find(mark)).min();
@@ -109,7 +109,7 @@ mod tests {
         let own = "O:BAG:SYD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)";
         assert_eq!(check(own, false), Ok(()));
         assert_eq!(check("O:SYG:SYD:AI(A;ID;FA;;;SY)(A;ID;FRFX;;;BU)S:AI", false), Ok(()));
-        // C:\ProgramData and C:\ as Windows makes them.
+        // C:\ProgramData and C:\ as Windows sets them up.
         let program_data = "O:SYG:SYD:AI(A;OICIIO;GA;;;CO)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)\
                             (A;CI;DCLCRPCR;;;BU)";
         assert_eq!(check(program_data, true), Ok(()));
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn what_any_user_could_have_made_or_changed_does_not() {
-        // Made by a user below C:\ProgramData.
+        // Created by a user below C:\ProgramData.
         let users = "O:S-1-5-21-1-2-3-1001G:DUD:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)";
         assert_eq!(check(users, false), Err("its owner (S-1-5-21-1-2-3-1001)".into()));
         for (list, who) in [

@@ -1,4 +1,4 @@
-//! The two questions to Windows: a file's owner and access list, and who asks, as text.
+//! Asks Windows for a file's owner and access list, and for the current account, both as text.
 
 use std::path::Path;
 
@@ -20,8 +20,8 @@ pub(super) fn security_of(path: &Path) -> Result<String> {
     let wanted = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
     let mut descriptor = PSECURITY_DESCRIPTOR::default();
     let mut text = PWSTR::null();
-    // SAFETY: the name lives through the call; Windows allocates the descriptor and the text, which are copied and
-    // then freed as it says, once each.
+    // SAFETY: the name outlives the call; Windows allocates the descriptor and the text, which are copied and then
+    // freed as documented, once each.
     #[allow(unsafe_code, reason = "Windows has no other way to ask for permissions")]
     unsafe {
         GetNamedSecurityInfoW(&name, SE_FILE_OBJECT, wanted, None, None, None, None, &mut descriptor).ok()?;
@@ -39,15 +39,15 @@ pub(super) fn security_of(path: &Path) -> Result<String> {
     }
 }
 
-/// The account that runs this, as `S-1-…`.
+/// The account that runs this process, as `S-1-…`.
 pub(super) fn own_account() -> Result<String> {
-    // Numbers, so that the structure at its start stands where it may.
+    // `u64`, for the alignment of the structure at its start.
     let mut answer = [0_u64; 32];
     let mut length = u32::try_from(size_of_val(&answer)).unwrap_or_default();
     let mut token = HANDLE::default();
     let mut text = PWSTR::null();
-    // SAFETY: Windows writes no more than `length` bytes into the answer, and the account in it points into it; it
-    // allocates the text, which is copied and then freed as it says. The token is closed once.
+    // SAFETY: Windows writes at most `length` bytes into the answer, and the account in it points into the same buffer.
+    // It allocates the text, which is copied and then freed as documented. The token is closed once.
     #[allow(unsafe_code, reason = "Windows has no other way to ask who one is")]
     unsafe {
         OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &mut token)?;
