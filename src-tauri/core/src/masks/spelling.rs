@@ -127,7 +127,7 @@ impl Reading {
         is_changed.then_some(read)
     }
 
-    /// The same place in the original text; it is not empty.
+    /// The same place in the original text. `place` must not be empty.
     pub fn source(&self, place: Range<usize>) -> Range<usize> {
         // An escape for several bytes is masked as a whole.
         self.at[place.start].start..self.at[place.end - 1].end

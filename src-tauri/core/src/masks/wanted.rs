@@ -13,7 +13,7 @@ const PART: usize = 3;
 #[derive(Default)]
 pub(super) struct Wanted {
     texts: Sorted,
-    /// Of each text that may be cut, as much as has to be there.
+    /// For each text that may appear cut, the shortest beginning that counts.
     beginnings: Sorted,
 }
 

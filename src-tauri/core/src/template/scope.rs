@@ -167,7 +167,7 @@ fn secret_fault(after: Option<&str>) -> Option<String> {
     }
 }
 
-/// Puts a field among `names`, in groups where it has dots. What has a name as a whole has it alone.
+/// Adds a field to `names`, in groups if it has dots. A name that already is a value stays one.
 fn place(names: &mut BTreeMap<String, Names>, field: &str) {
     match field.split_once('.') {
         None => drop(names.insert(field.to_owned(), Names::Value)),
