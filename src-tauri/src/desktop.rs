@@ -17,6 +17,8 @@ use understudy_core::notice::{Notices, Toast};
 use understudy_core::sanitize;
 use understudy_core::vault::Vault;
 
+use crate::CONSOLE;
+use crate::commands::handle_commands;
 use crate::demo::RunningDemo;
 use crate::events::{fulfil, pass_on};
 use crate::leaving::{Leaving, WINDOW_STATE, leave, quit, remembered_while_shown, to_front};
@@ -27,7 +29,6 @@ use crate::signals::{self, Signals};
 use crate::succession::Predecessor;
 #[cfg(windows)]
 use crate::windows_start::there_is_a_webview as windows_can_open;
-use crate::{CONSOLE, commands};
 
 /// How the console is to start.
 #[derive(Debug, Clone, Copy)]
@@ -89,54 +90,7 @@ fn stay_open(start: Start) -> Result<ExitCode> {
                 })
                 .build(),
         )
-        .invoke_handler(tauri::generate_handler![
-            commands::console_state,
-            commands::keyring_problem,
-            commands::directory_info,
-            commands::search_users,
-            commands::stop_search,
-            commands::stop_waiting,
-            commands::read_search,
-            commands::complete_search,
-            commands::widen_search,
-            commands::count_users,
-            commands::stop_count,
-            commands::user_details,
-            commands::recent_reasons,
-            commands::impersonate,
-            commands::sign_in_form,
-            commands::end_session,
-            commands::extend_session,
-            commands::focus_session,
-            commands::retry_session,
-            commands::secret_status,
-            commands::store_secret,
-            commands::use_secrets_there,
-            commands::forget_secret,
-            commands::unlock_keyring,
-            commands::start_demo,
-            commands::read_connection,
-            commands::read_connection_file,
-            commands::draft_text,
-            commands::parse_draft,
-            commands::check_connection,
-            commands::try_sign_in,
-            commands::stop_trial,
-            commands::sign_in_presets,
-            commands::survey_directory,
-            commands::preview_directory,
-            commands::stop_looking,
-            commands::save_connection,
-            commands::remove_connection,
-            commands::duplicate_connection,
-            commands::export_connection,
-            commands::order_connections,
-            commands::save_settings,
-            commands::leave,
-            commands::answer_leave,
-            commands::bar_state,
-            commands::bar_act,
-        ])
+        .invoke_handler(handle_commands)
         .manage(Leaving::default())
         .manage(RunningDemo::default())
         .setup(move |app| {

@@ -6,43 +6,31 @@ import { getCurrentWebview } from "@tauri-apps/api/webview";
 import { writeText } from "@tauri-apps/plugin-clipboard-manager";
 import { open, save } from "@tauri-apps/plugin-dialog";
 import type { BarAction } from "./bindings/BarAction";
-import type { BarState } from "./bindings/BarState";
-import type { ConnectionDraft } from "./bindings/ConnectionDraft";
 import type { ConnectionFile } from "./bindings/ConnectionFile";
 import type { ConnectionList } from "./bindings/ConnectionList";
-import type { ConnectionSummary } from "./bindings/ConnectionSummary";
-import type { ConsoleState } from "./bindings/ConsoleState";
-import type { Count } from "./bindings/Count";
 import type { DirectoryConfig } from "./bindings/DirectoryConfig";
-import type { Error as BoundaryError } from "./bindings/Error";
 import type { FormChange } from "./bindings/FormChange";
-import type { Info } from "./bindings/Info";
 import type { LeaveAnswer } from "./bindings/LeaveAnswer";
-import type { ListedPage } from "./bindings/ListedPage";
 import type { Moved } from "./bindings/Moved";
-import type { Preset } from "./bindings/Preset";
-import type { Preview } from "./bindings/Preview";
 import type { ListRequest } from "./bindings/ListRequest";
-import type { Highlights } from "./bindings/Highlights";
-import type { Rehearsal } from "./bindings/Rehearsal";
-import type { Report } from "./bindings/Report";
-import type { SecretStatus } from "./bindings/SecretStatus";
 import type { EndedSession } from "./bindings/EndedSession";
 import type { SessionView } from "./bindings/SessionView";
 import type { Settings } from "./bindings/Settings";
-import type { SignInForm } from "./bindings/SignInForm";
-import type { Suggestion } from "./bindings/Suggestion";
-import type { DiscoveredTables } from "./bindings/DiscoveredTables";
 import type { Toast } from "./bindings/Toast";
 import type { WakingDirectory } from "./bindings/WakingDirectory";
-import type { UserDetails } from "./bindings/UserDetails";
-import type { Wider } from "./bindings/Wider";
+import type { Commands } from "./bindings/commands";
 import { asFailure, Failure } from "./errors";
 import type { UserPage } from "./text/standing";
 import { texts } from "./texts";
 
-async function call<T>(command: string, args?: Record<string, unknown>): Promise<T> {
-  return refusing(() => invoke<T>(command, args));
+type Command = keyof Commands;
+
+/** Calls a command; one without arguments is called by its name alone. */
+async function call<C extends Command>(
+  command: C,
+  ...[args]: Record<string, never> extends Commands[C]["args"] ? [] : [args: Commands[C]["args"]]
+): Promise<Commands[C]["result"]> {
+  return refusing(() => invoke<Commands[C]["result"]>(command, args));
 }
 
 async function refusing<T>(what: () => Promise<T>): Promise<T> {
@@ -92,14 +80,14 @@ const IN_FORM: MovePrompt = { again: true, retype: false };
 
 // Reading
 
-export const consoleState = () => call<ConsoleState>("console_state");
+export const consoleState = () => call("console_state");
 /** Why the keyring cannot be used; `null` when it can. */
-export const keyringProblem = () => call<BoundaryError | null>("keyring_problem");
+export const keyringProblem = () => call("keyring_problem");
 
 /** Opens the directory if need be: may take as long as the connection's timeout. `anew`: what was indexed, added or
  * changed since the directory was opened counts. */
 export const directoryInfo = (connection: string, anew: boolean) =>
-  asking(BY_ITSELF, () => call<Info>("directory_info", { connection, anew }));
+  asking(BY_ITSELF, () => call("directory_info", { connection, anew }));
 
 let turn = 0;
 
@@ -107,42 +95,40 @@ let turn = 0;
  * here: what is sent first need not arrive first. */
 export async function searchUsers(connection: string, query: ListRequest): Promise<UserPage> {
   const { standings, ...page } = await asking(BY_ITSELF, () =>
-    call<ListedPage>("search_users", { connection, query, turn: ++turn }),
+    call("search_users", { connection, query, turn: ++turn }),
   );
   return { ...page, rows: page.rows.map((row, at) => ({ ...row, standing: standings[at] ?? "undecided" })) };
 }
 
 /** The database of this connection is not waited for any longer. */
-export const stopWaiting = (connection: string) => call<null>("stop_waiting", { connection });
+export const stopWaiting = (connection: string) => call("stop_waiting", { connection });
 
 /** Makes the search under way reject with `cancelled`, on the server too. */
-export const stopSearch = (connection: string) => call<null>("stop_search", { connection, turn: ++turn });
+export const stopSearch = (connection: string) => call("stop_search", { connection, turn: ++turn });
 
 /** What a search text says; places are in UTF-16 code units, as here. */
-export const readSearch = (connection: string, text: string) =>
-  call<Highlights>("read_search", { connection, text });
+export const readSearch = (connection: string, text: string) => call("read_search", { connection, text });
 
 /** What may be typed next, the likeliest first; at most eight. */
 export const completeSearch = (connection: string, text: string, caret: number) =>
-  call<Suggestion[]>("complete_search", { connection, text, caret });
+  call("complete_search", { connection, text, caret });
 
 /** All users exactly for an empty text, else up to a thousand. A newer count of the same connection makes this
  * one reject with `cancelled`. */
 export const countUsers = (connection: string, text: string) =>
-  call<Count>("count_users", { connection, text, turn: ++turn });
+  call("count_users", { connection, text, turn: ++turn });
 
 /** What to search for instead of a text without matches: at most four, most likely first. A newer call for the same
  * connection makes this one reject with `cancelled`. */
 export const widenSearch = (connection: string, text: string) =>
-  call<Wider[]>("widen_search", { connection, text, turn: ++turn });
+  call("widen_search", { connection, text, turn: ++turn });
 
-export const stopCount = (connection: string) => call<null>("stop_count", { connection, turn: ++turn });
+export const stopCount = (connection: string) => call("stop_count", { connection, turn: ++turn });
 
-export const userDetails = (connection: string, user: string) =>
-  call<UserDetails>("user_details", { connection, user });
+export const userDetails = (connection: string, user: string) => call("user_details", { connection, user });
 
 /** Newest first, at most five. */
-export const recentReasons = (connection: string) => call<string[]>("recent_reasons", { connection });
+export const recentReasons = (connection: string) => call("recent_reasons", { connection });
 
 // Sessions
 
@@ -152,59 +138,56 @@ export const impersonate = (
   user: string,
   reason: string,
   given: Record<string, unknown>,
-) => asking(BY_AGENT, () => call<SessionView>("impersonate", { connection, user, reason, given }));
+) => asking(BY_AGENT, () => call("impersonate", { connection, user, reason, given }));
 
 /** What the sign-in asks beside the reason, for connections that have a form; `change`: what it asks now. */
 export const signInForm = (connection: string, user: string, change: FormChange | null) =>
-  asking(BY_AGENT, () => call<SignInForm>("sign_in_form", { connection, user, change }));
+  asking(BY_AGENT, () => call("sign_in_form", { connection, user, change }));
 
-export const endSession = (session: string) => call<null>("end_session", { session });
+export const endSession = (session: string) => call("end_session", { session });
 
 /** Tries a refused sign-in again, with the secrets as they are now. */
-export const retrySession = (session: string) => call<null>("retry_session", { session });
-export const focusSession = (session: string) => call<null>("focus_session", { session });
+export const retrySession = (session: string) => call("retry_session", { session });
+export const focusSession = (session: string) => call("focus_session", { session });
 
 /** Rejects with `policy_refused` when it was extended as often as it may be. */
-export const extendSession = (session: string) => call<SessionView>("extend_session", { session });
+export const extendSession = (session: string) => call("extend_session", { session });
 
 // Secrets: they go in, and never come out
 
-export const secretStatus = (connection: string) => call<SecretStatus[]>("secret_status", { connection });
+export const secretStatus = (connection: string) => call("secret_status", { connection });
 
 /** `thisRunOnly`: kept in memory until the application quits, not in the keyring. */
 export const storeSecret = (connection: string, name: string, value: string, thisRunOnly: boolean) =>
-  call<null>("store_secret", { connection, name, value, thisRunOnly });
+  call("store_secret", { connection, name, value, thisRunOnly });
 
 /** The agent has compared where these secrets would go with where they were to go, and wants them there. */
-export const useSecretsThere = (moved: Moved) => call<null>("use_secrets_there", { moved });
+export const useSecretsThere = (moved: Moved) => call("use_secrets_there", { moved });
 
-export const forgetSecret = (connection: string, name: string) =>
-  call<null>("forget_secret", { connection, name });
+export const forgetSecret = (connection: string, name: string) => call("forget_secret", { connection, name });
 
 /** Has the keyring ask for its password; may take as long as the agent does. */
-export const unlockKeyring = () => call<null>("unlock_keyring");
+export const unlockKeyring = () => call("unlock_keyring");
 
 // Connections
 
 /** The first start makes the demo's users and may take two seconds. */
-export const startDemo = () => call<ConnectionSummary>("start_demo");
+export const startDemo = () => call("start_demo");
 
-export const readConnection = (connection: string) =>
-  call<ConnectionDraft>("read_connection", { connection });
+export const readConnection = (connection: string) => call("read_connection", { connection });
 
 /** Reads a dropped or chosen `.toml` without adding it. */
-export const readConnectionFile = (path: string) => call<ConnectionDraft>("read_connection_file", { path });
+export const readConnectionFile = (path: string) => call("read_connection_file", { path });
 
 /** The form's values written into `text`, whose comments are kept; `null` begins a new text. */
-export const draftText = (file: ConnectionFile, text: string | null) =>
-  call<string>("draft_text", { file, text });
+export const draftText = (file: ConnectionFile, text: string | null) => call("draft_text", { file, text });
 
 /** Rejects with `connection_invalid`, its message naming line, column and key. */
-export const parseDraft = (text: string) => call<ConnectionFile>("parse_draft", { text });
+export const parseDraft = (text: string) => call("parse_draft", { text });
 
 /** `secrets`: typed in the form, by name; used in memory only. */
 export const checkConnection = (connection: string | null, text: string, secrets: Record<string, string>) =>
-  asking(IN_FORM, () => call<Report>("check_connection", { connection, text, secrets }));
+  asking(IN_FORM, () => call("check_connection", { connection, text, secrets }));
 
 /** Really signs in as the user and out again, request by request, and writes it to the audit log. It may take as long
  * as all of the application's answers. `secrets` as in {@link checkConnection}. */
@@ -213,13 +196,13 @@ export const trySignIn = (
   text: string,
   user: string,
   secrets: Record<string, string>,
-) => asking(IN_FORM, () => call<Rehearsal>("try_sign_in", { connection, text, user, secrets, turn: ++turn }));
+) => asking(IN_FORM, () => call("try_sign_in", { connection, text, user, secrets, turn: ++turn }));
 
 /** The trial under way sends nothing new, and ends what it began before it answers. */
-export const stopTrial = () => call<null>("stop_trial", { turn: ++turn });
+export const stopTrial = () => call("stop_trial", { turn: ++turn });
 
 /** Sign-ins by name, as they are offered. */
-export const signInPresets = () => call<Preset[]>("sign_in_presets");
+export const signInPresets = () => call("sign_in_presets");
 
 /** The tables of the database that a form names. A newer question of either kind makes the older one reject with
  * `cancelled`. `secrets` as in {@link checkConnection}. */
@@ -227,46 +210,45 @@ export const surveyDirectory = (
   connection: string | null,
   directory: DirectoryConfig,
   secrets: Record<string, string>,
-) => call<DiscoveredTables>("survey_directory", { connection, directory, secrets, turn: ++turn });
+) => call("survey_directory", { connection, directory, secrets, turn: ++turn });
 
 /** A few users of the table that a form names. */
 export const previewDirectory = (
   connection: string | null,
   directory: DirectoryConfig,
   secrets: Record<string, string>,
-) => call<Preview>("preview_directory", { connection, directory, secrets, turn: ++turn });
+) => call("preview_directory", { connection, directory, secrets, turn: ++turn });
 
 /** The form is left: both stop, on the server too. */
-export const stopLooking = () => call<null>("stop_looking", { turn: ++turn });
+export const stopLooking = () => call("stop_looking", { turn: ++turn });
 
 /** `connection`: `null` saves a new one. */
 export const saveConnection = (connection: string | null, text: string) =>
-  call<ConnectionSummary>("save_connection", { connection, text });
+  call("save_connection", { connection, text });
 
 export const removeConnection = (connection: string, forgetSecrets: boolean) =>
-  call<null>("remove_connection", { connection, forgetSecrets });
+  call("remove_connection", { connection, forgetSecrets });
 
-export const duplicateConnection = (connection: string) =>
-  call<ConnectionSummary>("duplicate_connection", { connection });
+export const duplicateConnection = (connection: string) => call("duplicate_connection", { connection });
 
 export const exportConnection = (connection: string, path: string) =>
-  call<null>("export_connection", { connection, path });
+  call("export_connection", { connection, path });
 
 /** Ids as they shall stand in the rail, broken files among them. */
-export const orderConnections = (order: string[]) => call<null>("order_connections", { order });
+export const orderConnections = (order: string[]) => call("order_connections", { order });
 
-export const saveSettings = (settings: Settings) => call<Settings>("save_settings", { settings });
+export const saveSettings = (settings: Settings) => call("save_settings", { settings });
 
 /** As the window's close button: asks, hides or quits, as set. */
-export const leave = () => call<null>("leave");
+export const leave = () => call("leave");
 
 /** Answers {@link onLeaveAsked}: `shown` at once, so that no native dialog asks as well. */
-export const answerLeave = (answer: LeaveAnswer) => call<null>("answer_leave", { answer });
+export const answerLeave = (answer: LeaveAnswer) => call("answer_leave", { answer });
 
 // The session bar
 
-export const barState = () => call<BarState>("bar_state");
-export const barAct = (action: BarAction) => call<null>("bar_act", { action });
+export const barState = () => call("bar_state");
+export const barAct = (action: BarAction) => call("bar_act", { action });
 
 // Events
 

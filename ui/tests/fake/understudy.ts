@@ -1,17 +1,16 @@
 // A fake of Rust at the boundary that Tauri puts on `window`, for stories (jsdom) and for the built pages
 // (Chromium) alike. It knows the shapes of the commands and nothing of Tauri's UI packages. A test may make any
 // command fail or wait, and reads what was called.
+import type { Commands } from "../../src/bindings/commands";
 import type { Wider } from "../../src/bindings/Wider";
 import type { FormField } from "../../src/bindings/FormField";
 import type { BarState } from "../../src/bindings/BarState";
 import type { Caution } from "../../src/bindings/Caution";
 import type { Column } from "../../src/bindings/Column";
-import type { ConnectionDraft } from "../../src/bindings/ConnectionDraft";
 import type { ConnectionSummary } from "../../src/bindings/ConnectionSummary";
 import type { ConsoleState } from "../../src/bindings/ConsoleState";
 import type { Error as BoundaryError } from "../../src/bindings/Error";
 import type { Count } from "../../src/bindings/Count";
-import type { Info } from "../../src/bindings/Info";
 import type { LeftOut } from "../../src/bindings/LeftOut";
 import type { ListedPage } from "../../src/bindings/ListedPage";
 import type { PastSession } from "../../src/bindings/PastSession";
@@ -34,6 +33,16 @@ import { presets, rehearsal } from "./presets";
 
 type Args = Record<string, unknown>;
 type Answer = (args: Args) => unknown;
+
+/** What answers a command as Rust does; one that gives nothing may return nothing. */
+type Answers = {
+  [C in keyof Commands]: (
+    args: Commands[C]["args"],
+  ) => Commands[C]["result"] extends null ? unknown : Commands[C]["result"] | null | undefined;
+};
+
+/** A command of Understudy's or of one of Tauri's plugins. */
+export type Command = keyof Commands | `plugin:${string}`;
 
 export interface Call {
   command: string;
@@ -72,17 +81,17 @@ export interface Fake {
   /** What the file dialogs answer. */
   chosenPath: string | null;
   /** Overrides a command's answer; thrown values reject. */
-  answers: Record<string, Answer>;
+  answers: Partial<Record<Command, Answer>>;
   /** Makes the next `times` calls of a command reject. */
   refuse(
-    command: string,
+    command: Command,
     error: Partial<BoundaryError> & { code: BoundaryError["code"] },
     times?: number,
   ): void;
   /** Holds every answer of a command back until the returned function lets the oldest go. */
-  hold(command: string): { release(): void; waiting(): number; stop(): void };
+  hold(command: Command): { release(): void; waiting(): number; stop(): void };
   emit(event: string, payload: unknown): void;
-  called(command: string): Call[];
+  called(command: Command): Call[];
 }
 
 declare global {
@@ -155,7 +164,9 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     ...change,
   };
 
-  const answers: Record<string, Answer> = { ...commands(fake), ...plugins(fake, listeners, () => next++) };
+  const known = { ...commands(fake), ...plugins(fake, listeners, () => next++) };
+  // What a page sends may be anything.
+  const answers = known as unknown as Record<string, Answer>;
 
   const internals: Internals = {
     async invoke(command, args = {}) {
@@ -167,7 +178,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
         refusal.times--;
         throw refusal.error;
       }
-      const answer = fake.answers[command] ?? answers[command];
+      const answer = fake.answers[command as Command] ?? answers[command];
       if (!answer) throw `Command ${command} not found`;
       return structuredClone((await answer(args)) ?? null);
     },
@@ -193,11 +204,11 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
   return fake;
 }
 
-function commands(fake: Fake): Record<string, Answer> {
+function commands(fake: Fake): Answers {
   return {
     console_state: () => fake.state,
     keyring_problem: () => fake.keyring,
-    directory_info: (): Info => ({
+    directory_info: () => ({
       server: "PostgreSQL 15.18",
       columns: fake.columns,
       estimated_total: fake.total,
@@ -206,23 +217,22 @@ function commands(fake: Fake): Record<string, Answer> {
       reader: [],
       cautions: fake.cautions,
     }),
-    search_users: ({ query }) => search(fake, query as ListRequest),
+    search_users: ({ query }) => search(fake, query),
     stop_search: () => null,
     stop_waiting: () => null,
-    read_search: ({ text }) => read(String(text), fake.columns),
+    read_search: ({ text }) => read(text, fake.columns),
     widen_search: () => fake.offers,
-    complete_search: ({ text, caret }) => complete(String(text), Number(caret), fake.columns),
-    count_users: ({ text }) => count(fake, String(text)),
+    complete_search: ({ text, caret }) => complete(text, caret, fake.columns),
+    count_users: ({ text }) => count(fake, text),
     stop_count: () => null,
     user_details: ({ user }) => {
       const row = fake.rows.find(({ id }) => id === user);
-      if (!row) throw refusal("user_not_found", `No user has the id ${String(user)} any more.`);
+      if (!row) throw refusal("user_not_found", `No user has the id ${user} any more.`);
       const filters = row.cells.map((cell, at) => filterBy(fake.columns[at], cell));
       return { row, filters, standing: fake.standing(row), past: fake.past };
     },
     recent_reasons: () => fake.reasons,
-    impersonate: ({ connection, user, reason }) =>
-      begin(fake, String(connection), String(user), String(reason)),
+    impersonate: ({ connection, user, reason }) => begin(fake, connection, user, reason),
     end_session: ({ session }) => {
       fake.state.sessions = fake.state.sessions.filter(({ id }) => id !== session);
       fake.emit("sessions", fake.state.sessions);
@@ -233,7 +243,7 @@ function commands(fake: Fake): Record<string, Answer> {
     retry_session: () => null,
     secret_status: () => fake.secrets,
     store_secret: ({ name, thisRunOnly }) => {
-      const state = thisRunOnly === true ? "this_run" : "stored";
+      const state = thisRunOnly ? "this_run" : "stored";
       fake.secrets = fake.secrets.map((one) => (one.name === name ? { ...one, state } : one));
     },
     use_secrets_there: () => null,
@@ -243,18 +253,18 @@ function commands(fake: Fake): Record<string, Answer> {
     unlock_keyring: () => {
       fake.keyring = null;
     },
-    start_demo: (): ConnectionSummary => ({
+    start_demo: () => ({
       ...summary("demo", "Demo", "development"),
       origin: "demo",
       engine: "SQLite",
       has_form: false,
     }),
-    read_connection: ({ connection }): ConnectionDraft => {
+    read_connection: ({ connection }) => {
       const known = fake.state.connections.find(({ id }) => id === connection);
-      return draftOf({ ...connectionFile, name: known?.name ?? String(connection) }, known?.origin ?? "own");
+      return draftOf({ ...connectionFile, name: known?.name ?? connection }, known?.origin ?? "own");
     },
     read_connection_file: () => draftOf(connectionFile, "own"),
-    draft_text: ({ file }) => draftOf(file as typeof connectionFile, "own").text,
+    draft_text: ({ file }) => draftOf(file, "own").text,
     parse_draft: () => connectionFile,
     check_connection: () => ({
       ok: true,
@@ -272,6 +282,7 @@ function commands(fake: Fake): Record<string, Answer> {
       sample: fake.rows.slice(0, 3),
     }),
     try_sign_in: () => rehearsal,
+    stop_trial: () => null,
     sign_in_presets: () => presets,
     survey_directory: () => fake.survey,
     preview_directory: () => ({
@@ -295,11 +306,11 @@ function commands(fake: Fake): Record<string, Answer> {
     remove_connection: () => null,
     duplicate_connection: ({ connection }) => {
       const known = fake.state.connections.find(({ id }) => id === connection);
-      return { ...(known ?? summary("copy", "Copy", "staging")), id: `${String(connection)}-2` };
+      return { ...(known ?? summary("copy", "Copy", "staging")), id: `${connection}-2` };
     },
     export_connection: () => null,
     order_connections: ({ order }) => {
-      fake.state.order = order as string[];
+      fake.state.order = order;
     },
     save_settings: ({ settings }) => settings,
     leave: () => fake.emit("leave_asked", null),

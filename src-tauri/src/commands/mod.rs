@@ -1,0 +1,307 @@
+//! What the windows may ask for: unpack, call the core, convert.
+//!
+//! Each command is named once, here. From this list come the functions that Tauri calls, the permissions of the windows
+//! (`src-tauri/permissions/windows.toml`) and what the UI knows of commands (`ui/src/bindings/commands.ts`).
+
+#[macro_use]
+mod list;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tauri::{AppHandle, State, Webview};
+use ts_rs::TS;
+use understudy_core::audit::EndCause;
+use understudy_core::check::{Report, Typed};
+use understudy_core::connection::{
+    ConnectionDraft, ConnectionFile, ConnectionProblem, ConnectionSummary, Connections, DirectoryConfig,
+    Preset,
+};
+use understudy_core::console::{Console, ListedPage, UserDetails};
+use understudy_core::destination::Moved;
+use understudy_core::directory::{Count, DiscoveredTables, Highlights, Info, ListRequest, Suggestion, Wider};
+use understudy_core::error::{Error, Result};
+use understudy_core::introspection::Preview;
+use understudy_core::session::SessionView;
+use understudy_core::settings::Settings;
+use understudy_core::sign_in::{FormChange, Rehearsal, SignInForm};
+use understudy_core::vault::{Keep, SecretStatus};
+
+use crate::demo::RunningDemo;
+use crate::leaving::{self, LeaveAnswer};
+use crate::session_window::{BarAction, BarState, SessionWindows, check_sandbox, session_of_bar};
+use crate::settings::{apply_settings, is_wayland};
+
+type Core<'a> = State<'a, Arc<Console>>;
+
+/// Everything the console's window starts with.
+#[derive(Debug, Serialize, TS)]
+#[ts(export)]
+pub struct ConsoleState {
+    connections: Vec<ConnectionSummary>,
+    problems: Vec<ConnectionProblem>,
+    /// Ids of both, as they stand in the rail.
+    order: Vec<String>,
+    sessions: Vec<SessionView>,
+    settings: Settings,
+    version: String,
+    /// Global shortcuts cannot be had here; `understudy --search` can be bound to a key instead.
+    wayland: bool,
+}
+
+commands! {
+    console {
+        console_state [core: Core<'_>] () -> ConsoleState {
+            let list = core.connection_list();
+            // The window listens before it asks for its state.
+            core.tell_what_waited();
+            Ok(ConsoleState {
+                connections: list.connections,
+                problems: list.problems,
+                order: list.order,
+                sessions: core.sessions(),
+                settings: core.settings(),
+                version: env!("CARGO_PKG_VERSION").into(),
+                wayland: is_wayland(),
+            })
+        }
+
+        /// Why the keyring cannot be used; `null` when it can. Asked by itself, because a keyring that hangs takes its time.
+        keyring_problem [core: Core<'_>] () -> Option<Error> {
+            Ok(core.keyring_problem().await)
+        }
+
+        directory_info [core: Core<'_>] (connection: String, anew: bool) -> Info {
+            if anew { core.refresh_directory(&connection).await } else { core.directory_info(&connection).await }
+        }
+
+        search_users [core: Core<'_>] (connection: String, query: ListRequest, turn: u64) -> ListedPage {
+            core.list(&connection, &query, turn).await
+        }
+
+        stop_waiting [core: Core<'_>] (connection: String) -> () {
+            core.stop_waiting(&connection);
+            Ok(())
+        }
+
+        stop_search [core: Core<'_>] (connection: String, turn: u64) -> () {
+            core.stop_search(&connection, turn)
+        }
+
+        read_search [core: Core<'_>] (connection: String, text: String) -> Highlights {
+            core.read_search(&connection, &text).await
+        }
+
+        complete_search [core: Core<'_>] (connection: String, text: String, caret: usize) -> Vec<Suggestion> {
+            core.complete_search(&connection, &text, caret).await
+        }
+
+        count_users [core: Core<'_>] (connection: String, text: String, turn: u64) -> Count {
+            core.count(&connection, &text, turn).await
+        }
+
+        widen_search [core: Core<'_>] (connection: String, text: String, turn: u64) -> Vec<Wider> {
+            core.widen(&connection, &text, turn).await
+        }
+
+        stop_count [core: Core<'_>] (connection: String, turn: u64) -> () {
+            core.stop_count(&connection, turn)
+        }
+
+        user_details [core: Core<'_>] (connection: String, user: String) -> UserDetails {
+            core.user_details(&connection, &user).await
+        }
+
+        recent_reasons [core: Core<'_>] (connection: String) -> Vec<String> {
+            core.recent_reasons(&connection).await
+        }
+
+        impersonate [core: Core<'_>] (
+            connection: String,
+            user: String,
+            reason: String,
+            given: Map<String, Value> as "Record<string, unknown>",
+        ) -> SessionView {
+            core.impersonate(&connection, &user, &reason, given).await
+        }
+
+        sign_in_form [core: Core<'_>] (
+            connection: String,
+            user: String,
+            change: Option<FormChange>,
+        ) -> SignInForm {
+            core.sign_in_form(&connection, &user, change.as_ref()).await
+        }
+
+        end_session [core: Core<'_>] (session: String) -> () {
+            core.end_session(&session, EndCause::Operator).await;
+            Ok(())
+        }
+
+        extend_session [core: Core<'_>] (session: String) -> SessionView {
+            core.extend_session(&session).await
+        }
+
+        focus_session [core: Core<'_>] (session: String) -> () {
+            core.focus_session(&session).await
+        }
+
+        retry_session [core: Core<'_>] (session: String) -> () {
+            core.retry_session(&session)
+        }
+
+        secret_status [core: Core<'_>] (connection: String) -> Vec<SecretStatus> {
+            core.secret_status(&connection).await
+        }
+
+        store_secret [core: Core<'_>] (
+            connection: String,
+            name: String,
+            value: SecretString as "string",
+            this_run_only: bool,
+        ) -> () {
+            let keep = if this_run_only { Keep::ThisRun } else { Keep::Stored };
+            core.store_secret(&connection, &name, value, keep).await
+        }
+
+        use_secrets_there [core: Core<'_>] (moved: Moved) -> () {
+            core.use_secrets_there(&moved).await
+        }
+
+        forget_secret [core: Core<'_>] (connection: String, name: String) -> bool {
+            core.forget_secret(&connection, &name).await
+        }
+
+        unlock_keyring [core: Core<'_>] () -> () {
+            core.unlock_keyring().await
+        }
+
+        start_demo [core: Core<'_>, demo: State<'_, RunningDemo>] () -> ConnectionSummary {
+            demo.start(&core).await
+        }
+
+        read_connection [core: Core<'_>] (connection: String) -> ConnectionDraft {
+            core.draft(&connection)
+        }
+
+        read_connection_file [] (path: PathBuf) -> ConnectionDraft {
+            Connections::draft_file(&path)
+        }
+
+        draft_text [] (file: ConnectionFile, text: Option<String>) -> String {
+            understudy_core::connection::write_into(text.as_deref(), &file)
+        }
+
+        parse_draft [] (text: String) -> ConnectionFile {
+            understudy_core::connection::read_file("connection", &text)
+        }
+
+        check_connection [core: Core<'_>] (
+            connection: Option<String>,
+            text: String,
+            secrets: Typed as "Record<string, string>",
+        ) -> Report {
+            let mut report = core.check_connection(connection.as_deref(), &text, secrets).await?;
+            let tried = tauri::async_runtime::spawn_blocking(move || {
+                check_sandbox(&mut report);
+                report
+            });
+            tried.await.map_err(Error::internal)
+        }
+
+        try_sign_in [core: Core<'_>] (
+            connection: Option<String>,
+            text: String,
+            user: String,
+            secrets: Typed as "Record<string, string>",
+            turn: u64,
+        ) -> Rehearsal {
+            core.try_sign_in(connection.as_deref(), &text, &user, secrets, turn).await
+        }
+
+        stop_trial [core: Core<'_>] (turn: u64) -> () {
+            core.stop_trial(turn)
+        }
+
+        sign_in_presets [] () -> Vec<Preset> {
+            Ok(understudy_core::connection::presets().to_vec())
+        }
+
+        survey_directory [core: Core<'_>] (
+            connection: Option<String>,
+            directory: DirectoryConfig,
+            secrets: Typed as "Record<string, string>",
+            turn: u64,
+        ) -> DiscoveredTables {
+            core.discover_tables(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
+        }
+
+        preview_directory [core: Core<'_>] (
+            connection: Option<String>,
+            directory: DirectoryConfig,
+            secrets: Typed as "Record<string, string>",
+            turn: u64,
+        ) -> Preview {
+            core.preview(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
+        }
+
+        stop_looking [core: Core<'_>] (turn: u64) -> () {
+            core.stop_looking(turn)
+        }
+
+        save_connection [core: Core<'_>] (connection: Option<String>, text: String) -> ConnectionSummary {
+            core.save_connection(connection.as_deref(), &text).await
+        }
+
+        remove_connection [core: Core<'_>] (connection: String, forget_secrets: bool) -> () {
+            core.remove_connection(&connection, forget_secrets).await
+        }
+
+        duplicate_connection [core: Core<'_>] (connection: String) -> ConnectionSummary {
+            core.duplicate_connection(&connection)
+        }
+
+        export_connection [core: Core<'_>] (connection: String, path: PathBuf) -> () {
+            core.export_connection(&connection, &path)
+        }
+
+        order_connections [core: Core<'_>] (order: Vec<String>) -> () {
+            core.order_connections(order)
+        }
+
+        save_settings [app: AppHandle, core: Core<'_>] (settings: Settings) -> Settings {
+            let before = core.settings();
+            apply_settings(&app, Some(&before), &settings)?;
+            // What cannot be saved does not count either.
+            core.save_settings(settings.clone()).inspect_err(|_| {
+                let _ = apply_settings(&app, Some(&settings), &before);
+            })
+        }
+
+        /// As closing the console's window does.
+        leave [app: AppHandle] () -> () {
+            leaving::leave(&app);
+            Ok(())
+        }
+
+        /// What the agent says to the question whether to quit.
+        answer_leave [app: AppHandle] (answer: LeaveAnswer) -> () {
+            leaving::answer(&app, answer);
+            Ok(())
+        }
+    }
+
+    bar {
+        bar_state [core: Core<'_>, windows: State<'_, Arc<SessionWindows>>, webview: Webview] () -> BarState {
+            let session = core.session(session_of_bar(webview.label()).unwrap_or_default())?;
+            windows.bar_state(session).await
+        }
+
+        bar_act [windows: State<'_, Arc<SessionWindows>>, webview: Webview] (action: BarAction) -> () {
+            windows.act(session_of_bar(webview.label()).unwrap_or_default(), action).await
+        }
+    }
+}

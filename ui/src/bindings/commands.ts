@@ -1,0 +1,79 @@
+// Written by the Rust tests from src-tauri/src/commands. Do not edit.
+import type { BarAction } from "./BarAction";
+import type { BarState } from "./BarState";
+import type { ConnectionDraft } from "./ConnectionDraft";
+import type { ConnectionFile } from "./ConnectionFile";
+import type { ConnectionSummary } from "./ConnectionSummary";
+import type { ConsoleState } from "./ConsoleState";
+import type { Count } from "./Count";
+import type { DirectoryConfig } from "./DirectoryConfig";
+import type { DiscoveredTables } from "./DiscoveredTables";
+import type { Error } from "./Error";
+import type { FormChange } from "./FormChange";
+import type { Highlights } from "./Highlights";
+import type { Info } from "./Info";
+import type { LeaveAnswer } from "./LeaveAnswer";
+import type { ListRequest } from "./ListRequest";
+import type { ListedPage } from "./ListedPage";
+import type { Moved } from "./Moved";
+import type { Preset } from "./Preset";
+import type { Preview } from "./Preview";
+import type { Rehearsal } from "./Rehearsal";
+import type { Report } from "./Report";
+import type { SecretStatus } from "./SecretStatus";
+import type { SessionView } from "./SessionView";
+import type { Settings } from "./Settings";
+import type { SignInForm } from "./SignInForm";
+import type { Suggestion } from "./Suggestion";
+import type { UserDetails } from "./UserDetails";
+import type { Wider } from "./Wider";
+
+/** What the windows may call: names in the page, and types. */
+export type Commands = {
+  console_state: { args: {}, result: ConsoleState },
+  keyring_problem: { args: {}, result: Error | null },
+  directory_info: { args: { connection: string, anew: boolean }, result: Info },
+  search_users: { args: { connection: string, query: ListRequest, turn: number }, result: ListedPage },
+  stop_waiting: { args: { connection: string }, result: null },
+  stop_search: { args: { connection: string, turn: number }, result: null },
+  read_search: { args: { connection: string, text: string }, result: Highlights },
+  complete_search: { args: { connection: string, text: string, caret: number }, result: Array<Suggestion> },
+  count_users: { args: { connection: string, text: string, turn: number }, result: Count },
+  widen_search: { args: { connection: string, text: string, turn: number }, result: Array<Wider> },
+  stop_count: { args: { connection: string, turn: number }, result: null },
+  user_details: { args: { connection: string, user: string }, result: UserDetails },
+  recent_reasons: { args: { connection: string }, result: Array<string> },
+  impersonate: { args: { connection: string, user: string, reason: string, given: Record<string, unknown> }, result: SessionView },
+  sign_in_form: { args: { connection: string, user: string, change: FormChange | null }, result: SignInForm },
+  end_session: { args: { session: string }, result: null },
+  extend_session: { args: { session: string }, result: SessionView },
+  focus_session: { args: { session: string }, result: null },
+  retry_session: { args: { session: string }, result: null },
+  secret_status: { args: { connection: string }, result: Array<SecretStatus> },
+  store_secret: { args: { connection: string, name: string, value: string, thisRunOnly: boolean }, result: null },
+  use_secrets_there: { args: { moved: Moved }, result: null },
+  forget_secret: { args: { connection: string, name: string }, result: boolean },
+  unlock_keyring: { args: {}, result: null },
+  start_demo: { args: {}, result: ConnectionSummary },
+  read_connection: { args: { connection: string }, result: ConnectionDraft },
+  read_connection_file: { args: { path: string }, result: ConnectionDraft },
+  draft_text: { args: { file: ConnectionFile, text: string | null }, result: string },
+  parse_draft: { args: { text: string }, result: ConnectionFile },
+  check_connection: { args: { connection: string | null, text: string, secrets: Record<string, string> }, result: Report },
+  try_sign_in: { args: { connection: string | null, text: string, user: string, secrets: Record<string, string>, turn: number }, result: Rehearsal },
+  stop_trial: { args: { turn: number }, result: null },
+  sign_in_presets: { args: {}, result: Array<Preset> },
+  survey_directory: { args: { connection: string | null, directory: DirectoryConfig, secrets: Record<string, string>, turn: number }, result: DiscoveredTables },
+  preview_directory: { args: { connection: string | null, directory: DirectoryConfig, secrets: Record<string, string>, turn: number }, result: Preview },
+  stop_looking: { args: { turn: number }, result: null },
+  save_connection: { args: { connection: string | null, text: string }, result: ConnectionSummary },
+  remove_connection: { args: { connection: string, forgetSecrets: boolean }, result: null },
+  duplicate_connection: { args: { connection: string }, result: ConnectionSummary },
+  export_connection: { args: { connection: string, path: string }, result: null },
+  order_connections: { args: { order: Array<string> }, result: null },
+  save_settings: { args: { settings: Settings }, result: Settings },
+  leave: { args: {}, result: null },
+  answer_leave: { args: { answer: LeaveAnswer }, result: null },
+  bar_state: { args: {}, result: BarState },
+  bar_act: { args: { action: BarAction }, result: null },
+};
