@@ -1,5 +1,4 @@
-//! The form's values written into a connection's text: what did not change stays as it was written,
-//! comments, order and spacing included.
+//! Writes the form's values into a connection's text. Unchanged parts keep their comments, order and spacing.
 
 use serde_json::Value as Json;
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
@@ -9,7 +8,7 @@ use super::schema::COLLECTION;
 use super::{ConnectionFile, read_file};
 use crate::error::{Code, Error, Result};
 
-/// Tables that always have a heading of their own.
+/// Tables that always get a heading of their own.
 const SECTIONS: &[&str] = &[
     "directory",
     "directory.ssh",
@@ -23,20 +22,20 @@ const SECTIONS: &[&str] = &[
     "policy",
 ];
 
-/// Lists of tables, each with a heading of its own.
+/// Arrays of tables, with a heading for each item.
 const LISTS: &[&str] = &["sign_in.steps", "sign_out.steps"];
 
-/// Other tables are written as `{ … }` up to so many bytes, and with a heading beyond.
+/// Other tables are written as `{ … }` up to this many bytes, and with a heading beyond.
 const INLINE: usize = 100;
 
-/// The text of `file`; written into `text`, if there is one. Two laws hold: reading the result gives
-/// `file`, and a text that says `file` already is not touched.
+/// The text of `file`, written into `text` if there is one. Two laws hold: reading the result gives `file`, and a text
+/// that already means `file` is not changed.
 ///
-/// Whole numbers beyond 2^53 that `text` has stay as they are there: the form, whose numbers are floats, has
-/// nothing to say of their last digits.
+/// Whole numbers beyond 2^53 in `text` stay as they are: the form's numbers are floats and don't know their last
+/// digits.
 ///
-/// Fails with [`Code::ConnectionInvalid`] when `text` cannot be read, or when the body holds what
-/// TOML cannot: a null, or a whole number beyond 64 bits with a sign.
+/// Fails with [`Code::ConnectionInvalid`] if `text` cannot be read, or if the body contains what TOML cannot represent:
+/// a null, or a whole number beyond signed 64 bits.
 pub fn write_into(text: Option<&str>, file: &ConnectionFile) -> Result<String> {
     let Some(text) = text.filter(|text| !without_bom(text).trim().is_empty()) else {
         return Ok(WantedEdit::new(file)?.fresh());
@@ -56,14 +55,14 @@ pub fn write_into(text: Option<&str>, file: &ConnectionFile) -> Result<String> {
     if plain.contains("\r\n") {
         edited = edited.replace("\r\n", "\n").replace('\n', "\r\n");
     }
-    // A form whose values are not what is saved would be worse than lost comments.
+    // Losing comments is better than saving other values than the form shows.
     if !read_file("the text", &edited).is_ok_and(|read| as_json(&read) == wanted.json) {
         return Ok(wanted.fresh());
     }
     Ok(if plain.len() == text.len() { edited } else { format!("\u{feff}{edited}") })
 }
 
-/// What is to be written: as JSON to compare, as TOML in the order of the types to take from.
+/// The new content: as JSON for comparing, as TOML, in the types' order, for copying.
 struct WantedEdit {
     json: Json,
     items: DocumentMut,
@@ -72,7 +71,7 @@ struct WantedEdit {
 impl WantedEdit {
     fn new(file: &ConnectionFile) -> Result<Self> {
         let json = as_json(file);
-        // TOML's serialiser would leave a null out, and then the form would not say what is sent.
+        // TOML's serialiser would drop a null, and then the file would send something else than the form shows.
         if let Some(key) = find_null(&json, "") {
             return Err(Error::new(
                 Code::ConnectionInvalid,
@@ -97,15 +96,15 @@ impl WantedEdit {
     }
 }
 
-/// Brings `table` from `current` to `wanted`. Only what differs between the two is touched: what the
-/// text says beyond `current` (a default written out, an empty table) stays.
+/// Turns `table` from `current` into `wanted`. Touches only what differs between the two, so anything else in the text
+/// (a spelt-out default, an empty table) stays.
 fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn TableLike, path: &str) {
     for (key, item) in items.iter() {
         if current[key] == wanted[key] {
             continue;
         }
         let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-        // A file that says `collection` goes on to say so.
+        // A file that uses `collection` keeps doing so.
         let written =
             if path == "directory.table" && table.contains_key(COLLECTION) { COLLECTION } else { key };
         match (table.get_mut(written), item.as_table_like()) {
@@ -116,7 +115,7 @@ fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn T
                 tidy(old, &current[key], &wanted[key]);
             }
             (Some(Item::Value(old)), _) => {
-                // The comment behind a value, and the space around it, stay.
+                // Keep the comment after a value and the space around it.
                 let decor = old.decor().clone();
                 if let Ok(mut value) = item.clone().into_value() {
                     *value.decor_mut() = decor;
@@ -135,7 +134,7 @@ fn merge(table: &mut dyn TableLike, current: &Json, wanted: &Json, items: &dyn T
     }
 }
 
-/// An inline table that has gained or lost keys is spaced anew: `{ a = 1, b = 2 }`.
+/// Reformats an inline table that has gained or lost keys: `{ a = 1, b = 2 }`.
 fn tidy(item: &mut Item, current: &Json, wanted: &Json) {
     let keys = |json: &Json| json.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
     if let Some(table) = item.as_inline_table_mut()
@@ -145,7 +144,7 @@ fn tidy(item: &mut Item, current: &Json, wanted: &Json) {
     }
 }
 
-/// A new value as a person would write it.
+/// A new value, formatted as a person would.
 fn styled(key: &str, path: &str, item: &Item) -> Item {
     if LISTS.contains(&path)
         && let Some(list) = item.as_array()
@@ -162,16 +161,16 @@ fn styled(key: &str, path: &str, item: &Item) -> Item {
     }
     let mut table = Table::new();
     for (key, item) in items.iter() {
-        // Below the body everything stays inline: its keys are the application's, not headings.
+        // Everything in the body stays inline: its keys are the application's, not headings.
         let item = if section { styled(key, &format!("{path}.{key}"), item) } else { item.clone() };
         table.insert(key, item);
     }
     Item::Table(table)
 }
 
-/// Puts the numbers of `current` where `wanted` has what a float makes of them.
+/// Restores numbers of `current` that only lost precision as floats in `wanted`.
 fn keep_large(current: &Json, wanted: &mut Json) {
-    /// From here on floats leave whole numbers out.
+    /// From here on, floats cannot represent every whole number.
     const LARGE: f64 = 9_007_199_254_740_992.0;
     match (current, wanted) {
         (Json::Object(current), Json::Object(wanted)) => {
@@ -186,7 +185,7 @@ fn keep_large(current: &Json, wanted: &mut Json) {
         }
         (Json::Number(current), Json::Number(wanted)) => {
             let (there, here) = (current.as_f64(), wanted.as_f64());
-            // Equal to the last bit is what is meant.
+            // Bitwise equality is intended.
             if there.is_some_and(|there| there.abs() >= LARGE)
                 && there.map(f64::to_bits) == here.map(f64::to_bits)
             {
@@ -450,11 +449,11 @@ max_minutes = 60
                     id = 'id'\n[sign_in]\nkind = 'exchange'\ncookies = ['sid']\nredirect_to = 'https://app.acme.com/'\n\
                     [[sign_in.steps]]\nurl = 'https://app.acme.com/a'\nbody = { team = 9007199254740993, small = 7 }\n";
         let mut file = read_file("acme", text).expect("it can be read");
-        // As the form has it: through JSON with floats.
+        // The form's values pass through JSON with floats.
         file.sign_in.steps[0].body = Some(json!({ "team": 9_007_199_254_740_992_i64, "small": 8 }));
         let written = write_into(Some(text), &file).expect("it can be written");
         assert!(written.contains("team = 9007199254740993, small = 8"), "{written}");
-        // Another number is another number.
+        // A really different number must be written.
         file.sign_in.steps[0].body = Some(json!({ "team": 9_007_199_254_740_994_i64, "small": 8 }));
         assert!(write_into(Some(text), &file).expect("written").contains("team = 9007199254740994"));
     }

@@ -1,23 +1,23 @@
-//! What is wrong with a file, said so that its writer finds the place: `acme.toml:12:3: directory.tabel: …`.
+//! What is wrong with a file, with the place of each fault: `acme.toml:12:3: directory.tabel: …`.
 //!
-//! Faults name keys and places and never quote a line: any value may be a secret that should not be there.
+//! Faults name keys and places and never quote a line, because any value may be a secret that should not be there.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::error::{Code, Error, FileFault};
 
-/// How many are told; whoever has more starts with these.
+/// How many faults are reported.
 const TOLD: usize = 20;
 
-/// Nobody reads more, so no more are looked for.
+/// How many faults are collected before the check stops.
 const MOST: usize = 500;
 
 /// The faults of one file, and where its keys are.
 pub(super) struct KeyFaults<'text> {
     file: String,
     text: &'text str,
-    /// Key in full (`sign_in.body.ids[0]`) → byte offset of its value.
+    /// Full key (`sign_in.body.ids[0]`) → byte offset of its value.
     places: BTreeMap<String, usize>,
     found: Vec<KeyFault>,
 }
@@ -29,17 +29,17 @@ struct KeyFault {
 }
 
 impl<'text> KeyFaults<'text> {
-    /// `file` is the name that people know the file by.
+    /// `file` is the file's name for people.
     pub(super) fn new(file: impl Into<String>, text: &'text str) -> Self {
         Self { file: file.into(), text, places: BTreeMap::new(), found: Vec::new() }
     }
 
-    /// Remembers where a key's value stands.
+    /// Records where a key's value is.
     pub(super) fn place(&mut self, key: &str, span: Range<usize>) {
         self.places.insert(key.to_owned(), span.start);
     }
 
-    /// A fault of the key's value; of a key that is not there, at the table that lacks it.
+    /// Adds a fault at the key's value, or, if the key is missing, at the table that lacks it.
     pub(super) fn add(&mut self, key: &str, what: impl Into<String>) {
         let mut at = key;
         let offset = loop {
@@ -54,12 +54,12 @@ impl<'text> KeyFaults<'text> {
         self.add_at(offset, key, what);
     }
 
-    /// A fault at a byte offset; the key may be empty.
+    /// Adds a fault at a byte offset; the key may be empty.
     pub(super) fn add_at(&mut self, offset: usize, key: &str, what: impl Into<String>) {
         self.found.push(KeyFault { offset, key: key.to_owned(), what: what.into() });
     }
 
-    /// There are so many that looking for more is a waste.
+    /// Whether there are so many faults that the check can stop.
     pub(super) fn are_too_many(&self) -> bool {
         self.found.len() >= MOST
     }
@@ -68,7 +68,7 @@ impl<'text> KeyFaults<'text> {
         self.found.is_empty()
     }
 
-    /// One line per fault, in the order of the file; the same as [`Error::faults`].
+    /// The faults as an error: one line each, in file order, also in [`Error::faults`].
     pub(super) fn into_error(mut self) -> Error {
         self.found.sort_by_key(|fault| fault.offset);
         let faults: Vec<FileFault> = self.found.iter().take(TOLD).map(|fault| self.locate(fault)).collect();

@@ -1,9 +1,9 @@
-//! The connection file: one customer application; its directory, its sign-in, its policy. No secret inside.
+//! The connection file: one customer application, with its directory, sign-in and policy. Contains no secrets.
 //!
-//! Here are the types of the file and of what is told about it. `parse` turns a text into a valid
-//! [`Connection`] (`shape`: keys and types; `rules` and `signing`: what they mean; `presets`: sign-ins by name;
-//! `faults`: what is said of them),
-//! `edit` writes the form's values into a text, `store` keeps the files, `schema` describes them.
+//! This file has the types of the file and of what is reported about it. `parse` turns a text into a valid
+//! [`Connection`], with `shape` (keys and types), `rules` and `signing` (their meaning), `presets` (named sign-ins) and
+//! `faults` (error messages). `edit` writes the form's values into a text, `store` manages the files, and `schema`
+//! describes them.
 
 mod edit;
 mod faults;
@@ -106,7 +106,7 @@ pub enum SignInKind {
 }
 
 impl SignInKind {
-    /// As it is written in the file.
+    /// As written in the file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
@@ -477,7 +477,7 @@ pub struct PolicyConfig {
 }
 
 impl Environment {
-    /// As it is written in the file, and in `{{ connection.environment }}`.
+    /// As written in the file and in `{{ connection.environment }}`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Production => "production",
@@ -488,7 +488,7 @@ impl Environment {
 }
 
 impl Method {
-    /// As HTTP writes it.
+    /// As written in HTTP.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",

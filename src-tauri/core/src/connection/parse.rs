@@ -1,5 +1,5 @@
-//! From a text to a valid [`Connection`]: everything that can be known without the database, the
-//! vault and the application is checked here, once.
+//! From a text to a valid [`Connection`]: everything that can be checked without the database, the vault and the
+//! application is checked here, once.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,13 +20,13 @@ use crate::template::{Expression, JsonTemplate, Scope, Template};
 use understudy_files::device_name::is_device;
 use understudy_files::regular_file;
 
-/// The secret that opens the directory; it is never sent to the application.
+/// The name of the directory's password; it is never sent to the application.
 pub const DATABASE_PASSWORD: &str = "database_password";
 
-/// The secret that a Forest Admin backend signs its tokens with: `FOREST_AUTH_SECRET`.
+/// The name of the secret that a Forest Admin backend signs its tokens with: `FOREST_AUTH_SECRET`.
 pub const FOREST_SECRET: &str = "forest_auth_secret";
 
-/// The secret that opens a gateway in front of the application (HTTP Basic).
+/// The name of the password for a gateway in front of the application (HTTP Basic).
 pub const GATEWAY_PASSWORD: &str = "gateway_password";
 
 pub(super) const SECRETS_IN_URL: &str = "a URL is written to logs and histories";
@@ -37,9 +37,9 @@ pub struct Connection {
     /// The file's name without `.toml`; also the account prefix in the vault.
     pub id: String,
     pub origin: Origin,
-    /// `None` for one that is in no file.
+    /// `None` for the demo and other connections without a file.
     pub path: Option<PathBuf>,
-    /// As it is written, comments and all.
+    /// The file's text, including comments.
     pub text: String,
     pub file: ConnectionFile,
     pub sign_in: SignIn,
@@ -48,37 +48,37 @@ pub struct Connection {
     pub network: Network,
 }
 
-/// The way to the application.
+/// How the application is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
     /// `http` or `socks5`, with host and port.
     pub proxy: Option<::url::Url>,
-    /// A PEM file with certificates that are trusted beside the system's.
+    /// A PEM file with certificates to trust in addition to the system's.
     pub ca: Option<PathBuf>,
-    /// What is in it, once it was read for a sign-in: see `Connection::with_authority`.
+    /// The content of `ca`, once it has been read for a sign-in: see `Connection::with_authority`.
     pub authority: Option<Arc<[u8]>>,
-    /// Who the gateway in front of the application lets through, by HTTP Basic with [`GATEWAY_PASSWORD`].
+    /// The user name for the gateway in front of the application (HTTP Basic with [`GATEWAY_PASSWORD`]).
     pub gateway_user: Option<String>,
 }
 
-/// A request as the file describes it; the session's page sends it, or the console does.
+/// A request as the file describes it. The session's page sends it, or the console does.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub method: Method,
     /// Absolute, https or loopback, with a literal [`Template::origin`]; without secrets.
     pub url: Template,
-    /// In the order of their names.
+    /// Sorted by name.
     pub headers: Vec<(String, Template)>,
     pub body: Option<JsonTemplate>,
     pub encoding: Encoding,
-    /// The statuses that mean yes; empty: the usual ones.
+    /// The statuses that mean success; if empty, the default ones.
     pub expect: Vec<u16>,
-    /// What of the answer has to be true beside that.
+    /// Conditions on the answer, in addition to the status.
     pub that: Vec<Expression>,
 }
 
 impl Request {
-    /// Names of the secrets in it.
+    /// The names of the secrets in the request.
     pub fn secrets(&self) -> BTreeSet<String> {
         let in_headers = self.headers.iter().flat_map(|(_, value)| value.secrets());
         in_headers.chain(self.body.iter().flat_map(JsonTemplate::secrets)).collect()
@@ -88,37 +88,37 @@ impl Request {
 #[derive(Debug, Clone)]
 pub struct SignIn {
     pub recipe: Recipe,
-    /// Sent by the console, before anything else.
+    /// Requests that the console sends before anything else.
     pub steps: Vec<SignInStep>,
-    /// Of the application: where the session begins and its cookies belong.
+    /// The application's origin, where the session begins and its cookies belong.
     pub origin: ::url::Origin,
-    /// For each of the application's answers.
+    /// How long each of the application's answers may take.
     pub timeout: Duration,
-    /// What people are told when it worked; without secrets.
+    /// The message for a successful sign-in; without secrets.
     pub success: Option<Template>,
-    /// Where the session begins, a URL's template; `None`: at the root of [`Self::origin`].
+    /// The first page, as a URL template; `None` is the root of [`Self::origin`].
     pub redirect_to: Option<Template>,
     pub verify: Option<Verify>,
-    /// Paths that the session's window may not reach, by how they begin.
+    /// Path prefixes that the session's window may not reach.
     pub block: Vec<String>,
 }
 
-/// How the session's window becomes the user, once the console has taken its steps.
+/// How the session's window gets signed in, after the console has taken its steps.
 #[derive(Debug, Clone)]
 pub enum Recipe {
-    /// The window sends this.
+    /// The window sends this request.
     Webhook(Request),
-    /// The window gets the cookies of these names that belong to the application, or to one of these origins.
+    /// The window gets the cookies with these names that belong to the application or to one of these origins.
     Exchange {
         cookies: Vec<String>,
         origins: Vec<url::Url>,
     },
-    /// The window opens what was captured under this name, of one of these origins.
+    /// The window opens the URL captured under this name, if it has one of these origins.
     Link {
         open: String,
         origins: Vec<::url::Origin>,
     },
-    /// The window sends this, if there is one; then its page's storage gets the items.
+    /// The window sends this request, if there is one; then the items are put into its page's storage.
     Storage {
         request: Option<Request>,
         items: Vec<StorageItem>,
@@ -129,101 +129,102 @@ pub enum Recipe {
 /// One entry of a page's storage.
 #[derive(Debug, Clone)]
 pub struct StorageItem {
-    /// Of sessionStorage; else of localStorage.
+    /// Whether it belongs to sessionStorage rather than localStorage.
     pub of_session: bool,
     pub name: String,
-    /// A text as it is; anything else as JSON text.
+    /// A string is stored as it is, anything else as JSON.
     pub value: JsonTemplate,
 }
 
-/// A Smart Action.
+/// A Smart Action of Forest Admin.
 #[derive(Debug, Clone)]
 pub struct Forest {
     pub part: ForestConfig,
-    /// Where the action is called.
+    /// The action's URL.
     pub url: Template,
-    /// Values of its form.
+    /// Values for the action's form.
     pub values: Vec<(String, JsonTemplate)>,
 }
 
 /// One request that the console sends.
 #[derive(Debug, Clone)]
 pub struct SignInStep {
-    /// For people; may be empty.
+    /// Shown to people; may be empty.
     pub name: String,
     pub request: Request,
-    /// The captured URL that is asked for in the place of the request's, if it is of the same origin.
+    /// The name of the captured URL to request instead of the request's own, if its origin is the same.
     pub follow: Option<String>,
-    /// So many are followed, within the origin.
+    /// How many redirects are followed, within the origin.
     pub redirects: u32,
     pub capture: Vec<Capture>,
 }
 
-/// What is taken from an answer.
+/// A value to take from an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capture {
     pub name: String,
     pub place: CapturePlace,
-    /// What stands there is a JWT, and this claim of it is meant.
+    /// If set, the value is a JWT and this claim of it is taken.
     pub claim: Option<String>,
 }
 
-/// Where a value stands in an answer.
+/// Where in an answer the value is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CapturePlace {
-    /// RFC 6901.
+    /// A JSON pointer (RFC 6901).
     Json(String),
     Cookie(String),
     Header(String),
-    /// A field of a form in the page, or a `<meta>` of it.
+    /// A form field or a `<meta>` of the page.
     Form(String),
-    /// The first link whose address begins so, from its path on.
+    /// The first link whose path begins like this.
     Link(String),
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct SignOut {
-    /// The session's window sends it.
+    /// Sent by the session's window.
     pub request: Option<Request>,
-    /// The console sends them after that.
+    /// Sent by the console after `request`.
     pub steps: Vec<SignInStep>,
 }
 
-/// Who am I now?
+/// Asks the application who is signed in.
 #[derive(Debug, Clone)]
 pub struct Verify {
     pub url: Template,
     /// Without secrets.
     pub headers: Vec<(String, Template)>,
-    /// The console asks, with `headers` alone: the URL is of another origin, where the window's cookies do not go.
+    /// Whether the console asks, with `headers` only, because the URL has another origin and the window's cookies would
+    /// not be sent there.
     pub by_console: bool,
-    /// Over `response.status`, `response.json`, `response.text` and what the request knows, without secrets.
+    /// Uses `response.status`, `response.json`, `response.text` and what the request knows, without secrets.
     pub expect: Expression,
-    /// `expect` as it stands in the file.
+    /// `expect` as it is in the file.
     pub source: String,
 }
 
-/// What `policy.max_extensions` is where the file says nothing.
+/// The default of `policy.max_extensions`.
 const MAX_EXTENSIONS: u32 = 2;
 
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub reason: ReasonRule,
-    /// 1 to 1440; `None`: no limit.
+    /// 1 to 1440; `None` means no limit.
     pub max_minutes: Option<u32>,
     /// How often a session may be extended by `max_minutes`.
     pub max_extensions: u32,
-    /// Each as it stands in the file, and compiled over `user`.
+    /// Each rule as it is in the file, and compiled over `user`.
     pub protect: Vec<(String, Expression)>,
 }
 
 impl Verify {
-    /// It cannot be rendered before the sign-in was answered.
+    /// Whether it can only be rendered once the sign-in has been answered.
     pub fn needs_response(&self) -> bool {
         self.url.uses("response") || self.headers.iter().any(|(_, value)| value.uses("response"))
     }
 
-    /// It shows itself by what was captured or answered, not by the window's cookies alone.
+    /// Whether it authenticates with a captured or answered value rather than just the window's cookies.
     pub fn shows_a_token(&self) -> bool {
         let names = |template: &Template| !template.captured().is_empty() || template.uses("response");
         self.headers.iter().any(|(_, value)| names(value)) || names(&self.url)
@@ -252,7 +253,7 @@ impl Connection {
         let policy = parts.policy(&file.policy);
         let faults = parts.faults;
         match (compiled, policy) {
-            // Parts that are missing for a fault are told apart from parts that are not there by the fault.
+            // A missing part is either absent from the file or faulty; the fault tells which.
             (Some((sign_in, sign_out)), Some(policy)) if faults.is_empty() => Ok(Self {
                 id: id.to_owned(),
                 origin,
@@ -268,7 +269,7 @@ impl Connection {
         }
     }
 
-    /// Names of all secrets that signing in and out need, sorted; the database's password is not among them.
+    /// The names of all secrets that signing in and out needs, sorted, without the database password.
     pub fn secrets(&self) -> Vec<String> {
         let mut names = BTreeSet::new();
         let (sign_in, sign_out) = (&self.sign_in, &self.sign_out);
@@ -288,17 +289,17 @@ impl Connection {
         names.into_iter().collect()
     }
 
-    /// Names of the secrets that the console's steps of the sign-out need, sorted. The window's sign-out needs none.
+    /// The names of the secrets that the console's sign-out steps need, sorted. The window's sign-out needs none.
     pub fn sign_out_secrets(&self) -> Vec<String> {
         let names: BTreeSet<String> =
             self.sign_out.steps.iter().flat_map(|step| step.request.secrets()).collect();
         names.into_iter().collect()
     }
 
-    /// The same with the content of `network.ca`, as it is now. What is compared with what the operator agreed to is then
-    /// what is trusted, whatever becomes of the file in between.
+    /// The connection with the content of `network.ca` as it is now. What the operator agreed to is then exactly what
+    /// is trusted, even if the file changes in between.
     ///
-    /// Fails with [`Code::FileFailed`] when it cannot be read.
+    /// Fails with [`Code::FileFailed`] if it cannot be read.
     pub(crate) fn with_authority(mut self) -> Result<Self> {
         if let Some(path) = &self.network.ca {
             self.network.authority = Some(regular_file::read(path, regular_file::OF_CERTIFICATES)?.into());
@@ -306,24 +307,24 @@ impl Connection {
         Ok(self)
     }
 
-    /// What a gateway in front of the application is told, with the password of `context`'s secrets; `None`: there is
-    /// none.
+    /// The login for a gateway in front of the application, with the password from `context`; `None` if there is no
+    /// gateway.
     pub fn gateway(&self, context: &serde_json::Value) -> Option<Gateway> {
         self.gateway_with(context["secret"][GATEWAY_PASSWORD].as_str()?.to_owned().into())
     }
 
-    /// The same, with this password.
+    /// The same with this password.
     pub(crate) fn gateway_with(&self, password: SecretString) -> Option<Gateway> {
         let user = self.network.gateway_user.clone()?;
         Some(Gateway { origin: self.sign_in.origin.clone(), user, password })
     }
 
-    /// Where the password of the directory is kept in the vault.
+    /// The name of the directory's password in the vault.
     pub fn database_secret(&self) -> SecretName {
         SecretName::new(&self.id, DATABASE_PASSWORD)
     }
 
-    /// The names of all secrets that it can use: the database's password, and those of its templates.
+    /// The names of all secrets that the connection can use: the database password, and those of its templates.
     pub fn secret_names(&self) -> Vec<String> {
         let mut names = self.secrets();
         if self.may_need_password() {
@@ -332,7 +333,7 @@ impl Connection {
         names
     }
 
-    /// Whether the vault is asked for the directory's password: a file has none, and a command gives its own.
+    /// Whether the directory's password comes from the vault: a file needs none, and a command prints its own.
     pub fn may_need_password(&self) -> bool {
         self.file.directory.may_need_password()
     }
@@ -361,19 +362,19 @@ impl Connection {
     }
 }
 
-/// Reads a file for the form: keys and types have to be right, but not yet what they mean.
-/// `name` is what people know the file by.
+/// Reads a file for the form: keys and types must be right, their meaning is not checked. `name` is the file's name for
+/// people.
 pub fn read_file(name: &str, text: &str) -> Result<ConnectionFile> {
     let mut faults = KeyFaults::new(name, without_bom(text));
     shape::read(without_bom(text), &mut faults).ok_or_else(|| faults.into_error())
 }
 
-/// Windows' editors put a byte order mark first; it is no part of the text.
+/// Windows editors put a byte order mark at the beginning; it is not part of the text.
 pub(super) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// `[a-z0-9][a-z0-9-_]{0,63}`, and no device of Windows: safe as a file's name everywhere and as a part of a vault's
+/// `[a-z0-9][a-z0-9-_]{0,63}`, and not a Windows device name: safe as a file name everywhere and as part of a vault's
 /// account.
 pub fn is_id(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -394,7 +395,7 @@ fn invalid_id(id: &str) -> Error {
         .hint(format!("Name the file `{good}.toml`, for example."))
 }
 
-/// An id for a connection of this name that is not taken: `Acme GmbH` becomes `acme-gmbh`, then `acme-gmbh-2`.
+/// A free ID for a connection of this name: `Acme GmbH` becomes `acme-gmbh`, or `acme-gmbh-2` if that is taken.
 pub fn id_for(name: &str, taken: impl Fn(&str) -> bool) -> String {
     let mut id = String::new();
     for char in name.to_lowercase().chars() {
@@ -404,7 +405,7 @@ pub fn id_for(name: &str, taken: impl Fn(&str) -> bool) -> String {
             id.push('-');
         }
     }
-    // Room for a number behind it.
+    // Leaves room for a number.
     id.truncate(56);
     let id = id.trim_end_matches('-');
     let id = if id.is_empty() { "connection" } else { id };
@@ -417,8 +418,8 @@ pub fn id_for(name: &str, taken: impl Fn(&str) -> bool) -> String {
         .expect("numbers do not run out")
 }
 
-/// What `user` has in templates: the roles that are mapped, and every mapped column by its own name, in
-/// which paths have dots.
+/// The fields of `user` in templates: the mapped roles, and each mapped column by its own name, in which paths have
+/// dots.
 fn user_fields(part: &DirectoryConfig) -> Vec<String> {
     let roles = [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)];
     let mut fields = vec!["id".to_owned(), part.id.clone()];
@@ -429,8 +430,8 @@ fn user_fields(part: &DirectoryConfig) -> Vec<String> {
     fields.iter().map(|field| dotted(field)).collect()
 }
 
-/// Compiles the parts of one file and collects their faults; a part with a fault is `None`
-/// or incomplete, and then there is a fault.
+/// Compiles the parts of one file and collects their faults. A faulty part is `None` or incomplete, and then there is
+/// always a fault.
 pub(super) struct Parts<'a> {
     pub(super) id: &'a str,
     fields: Vec<String>,

@@ -1,5 +1,5 @@
-//! What a file may say beyond keys and types: where users are read from, what a page can send, and
-//! that no secret stands in it. A fault never repeats a value that could be one.
+//! What a file may contain beyond keys and types: where users are read from, what a page can send, and no secrets. A
+//! fault never quotes a value that could be a secret.
 
 use serde_json::Value;
 use url::Url;
@@ -9,7 +9,7 @@ use super::{DirectoryConfig, Method, Network, NetworkConfig, SshConfig};
 use crate::directory::{Hosts, SQLITE_URL, TargetServer};
 use crate::template::{Scope, Template};
 
-/// Header fields that a page's `fetch` does not set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
+/// Header fields that a page's `fetch` cannot set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
 const FORBIDDEN_HEADERS: &[&str] = &[
     "accept-charset",
     "accept-encoding",
@@ -35,7 +35,7 @@ const FORBIDDEN_HEADERS: &[&str] = &[
     "via",
 ];
 
-/// How names of things that hold a secret end, without their separators: `adminToken`, `X-API-Key`.
+/// Endings of names that hold a secret, without separators: `adminToken`, `X-API-Key`.
 const SECRET_NAMES: &[&str] = &[
     "authorization",
     "token",
@@ -56,7 +56,7 @@ const SECRET_NAMES: &[&str] = &[
     "jwt",
 ];
 
-/// `[directory]`. `id` is the connection's, for the command that stores the password.
+/// Checks `[directory]`. `id` is the connection's, for the command that stores the password.
 pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults) {
     let named = [("table", Some(&part.table)), ("id", Some(&part.id))].into_iter().chain(
         [("email", &part.email), ("name", &part.name), ("created_at", &part.created_at)]
@@ -99,7 +99,7 @@ pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults
     }
 }
 
-/// `[network]`.
+/// Checks `[network]`.
 pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut KeyFaults) -> Network {
     let Some(part) = part else { return Network::default() };
     let proxy = part.proxy.as_ref().and_then(|text| {
@@ -122,7 +122,7 @@ pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut KeyFaults) -> N
     if ca.as_ref().is_some_and(|path| !path.is_absolute()) {
         faults.add("network.ca", "has to be the whole path of a PEM file");
     } else if part.ca.as_ref().is_some_and(|text| text.starts_with("\\\\") || text.starts_with("//")) {
-        // Windows would log in to that computer before anybody was asked.
+        // Windows would log in to that computer before the operator has agreed.
         faults.add("network.ca", "has to be a file on this computer, not one on a share");
     }
     let gateway_user = part.gateway_user.clone();
@@ -138,7 +138,7 @@ pub(super) fn network(part: Option<&NetworkConfig>, faults: &mut KeyFaults) -> N
     Network { proxy, ca, authority: None, gateway_user }
 }
 
-/// What `ssh` gets as an argument must not be one of its options, nor mean anything but itself.
+/// Arguments for `ssh` must not be options or contain special characters.
 fn ssh_part(ssh: &SshConfig, faults: &mut KeyFaults) {
     let odd = |text: &str| {
         text.is_empty()
@@ -184,7 +184,7 @@ fn ssh_part(ssh: &SshConfig, faults: &mut KeyFaults) {
     }
 }
 
-/// The options that name a socket of this machine.
+/// Whether an option names a socket on this computer.
 fn has_socket(url: &str) -> bool {
     let options = url.split_once('?').map_or("", |(_, options)| options);
     options.split('&').any(|option| {
@@ -247,8 +247,8 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
     said_twice(rest)
 }
 
-/// Behind the scheme: `//user:pa/ss@host/…`. A `/`, `?` or `#` that is not percent-encoded ends the place where a user
-/// and a password stand, so that the user becomes the host, and a part of the password its port.
+/// Looks at a URL after its scheme: `//user:pa/ss@host/…`. An unencoded `/`, `?` or `#` ends the authority early, so
+/// that the user becomes the host, and a part of the password its port.
 fn hides_password(rest: &str) -> bool {
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let Some(end) = rest.find(['/', '?', '#']) else { return false };
@@ -256,17 +256,17 @@ fn hides_password(rest: &str) -> bool {
     if authority.contains('@') || !authority.contains(':') {
         return false;
     }
-    // An option's value may have one of its own: `?user=ann@acme`.
+    // An option's value may contain an @: `?user=ann@acme`.
     behind.split_once('@').is_some_and(|(before, _)| !before.contains('=') || before.starts_with('#'))
 }
 
-/// Of an option that is said twice only one counts, and who reads the URL may take it for the other.
+/// If an option is given twice, only one counts, and people may read the other one.
 fn said_twice(rest: &str) -> Option<String> {
     let (_, options) = rest.split_once('?')?;
     let mut known: Vec<String> = Vec::new();
     for (key, _) in url::form_urlencoded::parse(options.as_bytes()) {
         let plain = key.to_ascii_lowercase().replace(['-', '_'], "");
-        // A list of preferences, one after the other.
+        // A list of preferences may repeat this one.
         if plain == "readpreferencetags" {
             continue;
         }
@@ -278,16 +278,16 @@ fn said_twice(rest: &str) -> Option<String> {
     None
 }
 
-/// Read by hand: it may name several hosts, which no URL of the web's can.
+/// Parsed by hand, because a MongoDB URL may name several hosts, which the `url` crate cannot parse.
 /// <https://www.mongodb.com/docs/manual/reference/connection-string/>
 fn mongodb_url(scheme: &str, rest: &str, id: &str) -> Option<String> {
     let (address, options) = rest.split_once('?').unwrap_or((rest, ""));
     let address = address.strip_prefix("//").unwrap_or(address);
-    // An @ or / of a password that should have been escaped must not make it look like something else.
+    // Split at the last @, in case the password contains an unescaped @ or /.
     let (user, place) = address.rsplit_once('@').unwrap_or(("", address));
     let secret_option = |option: &str| {
         let key = option.split('=').next().unwrap_or_default().to_lowercase();
-        // Its properties hold the token of a session.
+        // These properties may hold a session token.
         key.contains("password") || key == "authmechanismproperties"
     };
     if user.contains(':') || options.split('&').any(secret_option) {
@@ -314,17 +314,17 @@ fn holds_password(scheme: &str, id: &str) -> String {
 /// Who sends a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sender {
-    /// The session's window, by its page's `fetch`.
+    /// The session's window, with its page's `fetch`.
     Window,
-    /// The console, by a client of its own.
+    /// The console, with its own HTTP client.
     Console,
 }
 
-/// Header fields that describe the message itself, or one stretch of its way: the client sets them.
+/// Header fields that describe the message or the connection; the HTTP client sets them itself.
 const CLIENTS_HEADERS: &[&str] =
     &["connection", "content-length", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
-/// A header field's name and value, as far as they are known from the file.
+/// Checks a header field's name and value, as far as the file determines them.
 pub(super) fn header(key: &str, name: &str, value: &str, sender: Sender, faults: &mut KeyFaults) {
     // RFC 9110, 5.6.2: token.
     let is_token = !name.is_empty()
@@ -352,20 +352,20 @@ pub(super) fn header(key: &str, name: &str, value: &str, sender: Sender, faults:
             },
         );
     }
-    // What `fetch` takes is a ByteString without line breaks.
+    // `fetch` accepts a ByteString without line breaks.
     if value.chars().any(|char| char.is_control() && char != '\t' || u32::from(char) > 0xFF) {
         faults.add(key, "has a line break or a character in it that headers cannot carry");
     }
 }
 
-/// A GET or a body: `fetch` refuses both together.
+/// `fetch` refuses a GET request with a body.
 pub(super) fn body_allowed(key: &str, method: Method, has_body: bool, faults: &mut KeyFaults) {
     if has_body && method == Method::Get {
         faults.add(key, "a GET request cannot have a body; use POST, or put the values into the URL");
     }
 }
 
-/// A form holds names and plain values.
+/// A form has names and plain values.
 pub(super) fn form_body(key: &str, body: Option<&Value>, faults: &mut KeyFaults) {
     match body {
         None => {}
@@ -381,7 +381,7 @@ pub(super) fn form_body(key: &str, body: Option<&Value>, faults: &mut KeyFaults)
     }
 }
 
-/// `value` stands under `name` in the file: is it a secret, written out?
+/// Checks that `value`, the value of `name` in the file, is not a literal secret.
 pub(super) fn no_secret_in_text(
     key: &str,
     name: &str,
@@ -396,7 +396,7 @@ pub(super) fn no_secret_in_text(
     if value.trim().is_empty() || !(scheme || names_a_secret(name)) {
         return;
     }
-    // With a name in it, it is a template for a secret; a template without one is just quoted text.
+    // A template with a name in it may stand for a secret; without one, it is just a quoted literal.
     let literal = !value.contains("{{")
         || Template::parse(key, value, scope).is_ok_and(|template| template.is_literal());
     if literal {
@@ -411,7 +411,7 @@ pub(super) fn no_secret_in_text(
     }
 }
 
-/// The same for all strings of a body; an item of a list stands under the list's name.
+/// The same for all strings of a body; items of a list are checked under the list's name.
 pub(super) fn no_secret_in_json(
     key: &str,
     name: &str,
@@ -436,7 +436,7 @@ pub(super) fn no_secret_in_json(
     }
 }
 
-/// The same for a URL's query, where no secret can stand at all.
+/// The same for a URL's query, which may not contain a secret at all.
 pub(super) fn no_secret_in_query(key: &str, url: &str, faults: &mut KeyFaults) {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let held = query
@@ -452,7 +452,7 @@ pub(super) fn no_secret_in_query(key: &str, url: &str, faults: &mut KeyFaults) {
     }
 }
 
-/// `adminToken`, `X-API-Key`: does this name something that nobody should read?
+/// Whether a name such as `adminToken` or `X-API-Key` stands for a secret.
 pub(crate) fn names_a_secret(name: &str) -> bool {
     let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     let plain = plain.strip_suffix('s').unwrap_or(&plain);
@@ -475,7 +475,7 @@ fn snake_case(name: &str) -> String {
         before = char;
     }
     let snake = snake.trim_end_matches('_');
-    // In a template, a name cannot begin with a digit.
+    // A name in a template cannot begin with a digit.
     match snake.chars().next() {
         Some(first) if first.is_ascii_alphabetic() => snake.to_owned(),
         _ => "token".to_owned(),

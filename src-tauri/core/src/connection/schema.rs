@@ -1,5 +1,5 @@
-//! The JSON schema of the connection file: what editors complete and check by, what the application
-//! ships, and what [`super::shape`] holds a file against. It is made from the types.
+//! The JSON schema of the connection file, generated from the types. Editors use it for completion, the application
+//! ships it, and [`super::shape`] checks files against it.
 
 use std::sync::LazyLock;
 
@@ -16,12 +16,12 @@ pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
         schema.insert("title".into(), "Understudy connection".into());
         schema.insert("description".into(), description.into());
     }
-    // The order of JSON's keys depends on what else is built into the program; the file must not.
+    // The order of JSON's keys depends on the features other crates enable; the committed file must not.
     schema.sort_all_objects();
     schema
 });
 
-/// TOML knows no null: what is optional is left out, and no editor should offer anything else.
+/// TOML has no null: optional keys are left out, and no editor should suggest null.
 fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -47,10 +47,10 @@ fn without_null(schema: &mut Value) {
     }
 }
 
-/// What `[directory]` may call its `table` as well.
+/// The alternative name of `table` in `[directory]`.
 pub(super) const COLLECTION: &str = "collection";
 
-/// The same, as the text of a file, with the other word for a table.
+/// The schema as the text of a file, including the alternative name of `table`.
 pub fn schema() -> String {
     let mut schema = SCHEMA.clone();
     let directory = &mut schema["$defs"]["DirectoryConfig"];
@@ -67,7 +67,7 @@ pub fn schema() -> String {
 
 #[cfg(test)]
 mod tests {
-    /// Set UPDATE to write the committed file anew.
+    /// Set UPDATE to rewrite the committed file.
     #[test]
     fn the_committed_schema_is_the_one_of_the_types() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../connection.schema.json");

@@ -1,5 +1,5 @@
-//! Keys and types of a file, held against the schema: every unknown key, missing key and wrong type
-//! with its place. What the values mean is for `rules`.
+//! Checks a file's keys and types against the schema and reports each unknown key, missing key and wrong type with its
+//! place. `rules` checks what the values mean.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use super::schema::{COLLECTION, SCHEMA};
 use crate::directory::closest;
 use understudy_files::regular_file;
 
-/// The file as it is written; `None` when there are faults.
+/// The file as it is written; `None` if there are faults.
 pub(super) fn read(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile> {
     let limit = regular_file::OF_SETTINGS;
     if text.len() as u64 > limit {
@@ -24,14 +24,14 @@ pub(super) fn read(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile>
     let (mut document, errors) = DeTable::parse_recoverable(text);
     let mut escaped = None;
     for error in &errors {
-        // These messages name TOML's own tokens, never what stands in the file.
+        // The parser's messages name TOML's own tokens and never quote the file.
         let is_depth = error.message().contains("recurs");
         let at = error.span().map(|span| span.start).or_else(|| deepest_key(text).filter(|_| is_depth));
         let at = at.unwrap_or(0);
         let is_escape = ["escape", "unicode value"].iter().any(|word| error.message().contains(word));
         let what = match error.message() {
             _ if is_depth => "is nested too deeply",
-            // Most often a path of Windows, which has several.
+            // Most often this is a Windows path, which has several backslashes: one fault per line is enough.
             _ if is_escape => {
                 let line = text.get(..at).unwrap_or(text).matches('\n').count();
                 if escaped.replace(line) == Some(line) {
@@ -53,7 +53,7 @@ pub(super) fn read(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile>
     }
     match ConnectionFile::deserialize(Deserializer::from(document)) {
         Ok(file) => Some(ConnectionFile { directory: file.directory.with_plain_scheme(), ..file }),
-        // The schema has let through what the types do not hold. Serde's message would quote the value.
+        // The schema accepted what the types don't. Serde's message would quote the value.
         Err(error) => {
             faults.add_at(
                 error.span().map_or(0, |span| span.start),
@@ -65,7 +65,7 @@ pub(super) fn read(text: &str, faults: &mut KeyFaults) -> Option<ConnectionFile>
     }
 }
 
-/// Where the key of the most parts stands: of one that is too deep, the parser does not say where it is.
+/// The position of the key with the most parts: the parser does not say where nesting gets too deep.
 fn deepest_key(text: &str) -> Option<usize> {
     let parts = |line: &str| line.split('=').next().unwrap_or_default().matches('.').count();
     let mut at = 0;
@@ -76,7 +76,7 @@ fn deepest_key(text: &str) -> Option<usize> {
     lines.max_by_key(|(parts, _)| *parts).map(|(_, at)| at)
 }
 
-/// MongoDB has collections where others have tables: the file may say either, and means the same.
+/// Accepts MongoDB's word `collection` in place of `table`.
 fn collection_is_table(document: &mut DeTable, faults: &mut KeyFaults) {
     let Some(DeValue::Table(directory)) = document.get_mut("directory").map(Spanned::get_mut) else { return };
     let Some(value) = directory.remove(COLLECTION) else { return };
@@ -94,7 +94,7 @@ fn collection_is_table(document: &mut DeTable, faults: &mut KeyFaults) {
 fn table(key: &str, table: &DeTable, schema: &Value, faults: &mut KeyFaults) {
     static NONE: LazyLock<serde_json::Map<String, Value>> = LazyLock::new(serde_json::Map::new);
     let properties = schema["properties"].as_object().unwrap_or(&NONE);
-    // A key that is there by a wrong name is not missing as well.
+    // A key with a wrong name must not be reported as missing too.
     let mut meant = Vec::new();
     for (name, value) in table {
         if faults.are_too_many() {
@@ -193,8 +193,7 @@ fn resolved(schema: &Value) -> &Value {
     }
 }
 
-/// The words of an enumeration, in any of the forms that schemars writes: those without a description of their
-/// own stand together.
+/// The values of an enumeration, in each of the forms that schemars generates: it groups those without a description.
 fn words(schema: &Value) -> Option<Vec<&str>> {
     fn of(schema: &Value) -> impl Iterator<Item = &str> {
         let together = schema["enum"].as_array().into_iter().flatten();
@@ -214,7 +213,7 @@ fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut KeyFaults) {
     if words.contains(&word.as_ref()) {
         return;
     }
-    // A short plain word is a word; anything else is not repeated.
+    // Only a short plain word is quoted in the message.
     let plain =
         word.len() <= 20 && word.chars().all(|char| char.is_ascii_alphabetic() || "_-".contains(char));
     let said = if plain { format!("`{word}`") } else { "this value".to_owned() };
@@ -227,7 +226,7 @@ fn one_of(key: &str, value: &DeValue, words: &[&str], faults: &mut KeyFaults) {
     );
 }
 
-/// Anything that JSON can hold, as it will be sent as JSON.
+/// Accepts any value that can be sent as JSON.
 fn json(key: &str, value: &Spanned<DeValue>, faults: &mut KeyFaults) {
     match value.get_ref() {
         DeValue::String(_) | DeValue::Boolean(_) => {}

@@ -1,4 +1,4 @@
-//! `[sign_in]` and `[sign_out]`, compiled: which keys a kind of sign-in has, and what each of them means.
+//! Compiles `[sign_in]` and `[sign_out]`: which keys each kind of sign-in has, and what they mean.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use super::{
 };
 use crate::template::{Expression, JsonTemplate, Scope, Template};
 
-/// For each of the application's answers, unless the file says otherwise.
+/// The default time limit for each of the application's answers.
 const TIMEOUT_MS: u32 = 30_000;
 
-/// A page may have left a service worker behind, which sees what its origin sends from then on.
+/// A page may have left a service worker behind, which sees whatever its origin sends from then on.
 const OVERHEARD: &str = "the application's own pages may overhear what the window sends at the end (`[[sign_out.steps]]` \
                          are sent by the console)";
 
-/// One of the requests that the file describes, wherever it stands there.
+/// A request that the file describes, in any of its places.
 struct Described<'a> {
     url: &'a str,
     method: Option<Method>,
@@ -163,7 +163,7 @@ impl Parts<'_> {
         }
     }
 
-    /// The request that stands in `[sign_in]` itself; `None`: there is none, or a fault.
+    /// The request in `[sign_in]` itself; `None` if there is none or it has a fault.
     fn own_request(&mut self, part: &SignInConfig) -> Option<Request> {
         let described = Described {
             url: part.url.as_ref()?,
@@ -176,7 +176,7 @@ impl Parts<'_> {
         self.request("sign_in", &described, Sender::Window, &BTreeSet::new())
     }
 
-    /// Keys that the kind has no use for are refused: whoever wrote them means something else.
+    /// Rejects keys that this kind of sign-in does not use: they are a misunderstanding.
     fn only_keys_of(&mut self, kind: SignInKind, part: &SignInConfig) {
         use SignInKind::{Exchange, Forest, Link, Storage, Webhook};
         let keys = [
@@ -271,7 +271,7 @@ impl Parts<'_> {
                     "has no step before it, whose origin it could stay within",
                 );
             }
-            // Its origin counts: what was captured must not lead anywhere else.
+            // The origin of the step before is what counts: a captured URL must not lead anywhere else.
             url = before.map(|step| step.request.url.source().to_owned());
         } else if url.is_none() {
             self.faults.add(&format!("{key}.url"), "is missing. Where the console sends this");
@@ -407,7 +407,7 @@ impl Parts<'_> {
         captured: &BTreeSet<String>,
     ) -> Option<Verify> {
         let url = self.url("sign_in.verify.url", &part.url, captured);
-        // `response` is the sign-in's own answer here.
+        // Here, `response` is the sign-in's own answer.
         let scope = self
             .session("who is signed in does not depend on a secret")
             .with_response()
@@ -430,7 +430,7 @@ impl Parts<'_> {
         Some(verify)
     }
 
-    /// The headers of a request; `key` is its table's.
+    /// Compiles the headers of a request; `key` is its table's.
     fn headers(
         &mut self,
         key: &str,
@@ -453,7 +453,7 @@ impl Parts<'_> {
         parsed
     }
 
-    /// What means yes: statuses, and expressions over the answer.
+    /// Compiles the conditions for success: statuses, and expressions over the answer.
     fn expected(
         &mut self,
         key: &str,
@@ -518,7 +518,7 @@ impl Parts<'_> {
             .ok()
     }
 
-    /// An origin that is written as a URL with nothing behind it.
+    /// An origin, written as a URL without path and query.
     fn origin(&mut self, key: &str, text: &str) -> Option<Origin> {
         let parsed = self.url(key, text, &BTreeSet::new())?;
         let is_bare = Url::parse(text).is_ok_and(|url| url.path() == "/" && url.query().is_none());

@@ -1,5 +1,5 @@
-//! The files: the operator's own connections and those handed out by IT, read, saved, copied, removed.
-//! Secrets are not here; they are in the vault, under the connection's id.
+//! The connection files, the operator's own and IT's: read, saved, copied, removed. Secrets are kept elsewhere, in the
+//! vault, under the connection's ID.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::home::{Home, write_private};
 use crate::trust;
 use understudy_files::regular_file;
 
-/// Id of the demo's connection while it runs. No file gets it.
+/// The ID of the demo's connection while it runs. No file may have it.
 pub const DEMO: &str = "demo";
 
 /// What became of a file that was to be added.
@@ -35,8 +35,8 @@ impl Connections {
         Self { home }
     }
 
-    /// All connections by name, and the files that cannot be used. A file from IT wins over one's own
-    /// of the same id, so that what was handed out cannot be changed by a copy.
+    /// All connections by name, and the files that cannot be used. A file from IT wins over the operator's own with the
+    /// same ID, so that a copy cannot override what IT hands out.
     pub fn load(&self) -> (Vec<Connection>, Vec<ConnectionProblem>) {
         let mut connections: Vec<Connection> = Vec::new();
         let mut problems = Vec::new();
@@ -87,23 +87,24 @@ impl Connections {
         (connections, problems)
     }
 
-    /// One connection, opened for editing, even when it cannot be used as it is.
+    /// Opens a connection for editing, even if it is not valid.
     pub fn draft(&self, id: &str) -> Result<ConnectionDraft> {
         let (origin, path) = self.find(id)?;
         Ok(draft(id, read(&path)?, origin))
     }
 
-    /// A file from anywhere, for a new connection.
+    /// Opens a file from anywhere, for a new connection.
     pub fn draft_file(path: &Path) -> Result<ConnectionDraft> {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let id = if is_id(&stem) { stem.as_str() } else { "connection" };
         Ok(draft(id, read(path)?, Origin::Own))
     }
 
-    /// Saves a text that is a valid connection; without an `id` as a new one, whose id comes from its name.
+    /// Saves a text that is a valid connection. Without an `id`, it becomes a new connection, whose ID is made from its
+    /// name.
     ///
-    /// Fails with [`Code::ConnectionInvalid`], [`Code::ConnectionLocked`] for one handed out by IT and
-    /// [`Code::ConnectionUnknown`]; the file is then as it was.
+    /// Fails with [`Code::ConnectionInvalid`], with [`Code::ConnectionLocked`] if the connection comes from IT, and
+    /// with [`Code::ConnectionUnknown`]; the file is then unchanged.
     pub fn save(&self, id: Option<&str>, text: &str) -> Result<Connection> {
         let (id, path) = match id {
             Some(id) => (id.to_owned(), self.find_own(id)?),
@@ -112,17 +113,16 @@ impl Connections {
         write(&id, &path, text)
     }
 
-    /// Takes the file out of the list, so that it can still be put back. The connection's secrets stay in the vault:
-    /// removing them is the caller's.
+    /// Hides the file from the list in a way that can be undone. Removing the connection's secrets is up to the caller.
     pub fn set_aside(&self, id: &str) -> Result<Aside> {
         let path = self.find_own(id)?;
-        // Neither its dot nor its end makes it a connection.
+        // Neither a file with a leading dot nor one with this extension is a connection.
         let aside = path.with_file_name(format!(".{id}.removed"));
         std::fs::rename(&path, &aside).map_err(|cause| Error::file("remove", &path, cause))?;
         Ok(Aside { path, aside })
     }
 
-    /// A copy of one's own, of any connection: "Acme copy". Its secrets are not copied.
+    /// Makes a copy that belongs to the operator: "Acme copy". Secrets are not copied.
     pub fn duplicate(&self, id: &str) -> Result<Connection> {
         let (origin, path) = self.find(id)?;
         let text = read(&path)?;
@@ -137,14 +137,14 @@ impl Connections {
         write(&id, &path, &write_into(Some(&text), &file)?)
     }
 
-    /// Writes the file as it is to another place, for a colleague. There is no secret in it.
+    /// Writes the file to another place, for a colleague. It contains no secrets.
     pub fn export(&self, id: &str, to: &Path) -> Result<()> {
         let text = read(&self.find(id)?.1)?;
         std::fs::write(to, text).map_err(|cause| Error::file("write", to, cause))
     }
 
-    /// Takes a file into the operator's folder, under its own name or, where that cannot be an id,
-    /// under one made from the connection's name. Adding the very same file again changes nothing.
+    /// Copies a file to the operator's folder, under its own name or, if that is not a valid ID, under one made from
+    /// the connection's name. Adding the same file again changes nothing.
     pub fn add(&self, path: &Path) -> Result<(Connection, AddOutcome)> {
         let (id, text, connection) = Self::given(path)?;
         match self.find(&id) {
@@ -166,8 +166,7 @@ impl Connections {
         }
     }
 
-    /// The same, in the place of the connection that has its id already. A stored secret stays with what it was stored
-    /// for.
+    /// Like [`Self::add`], but replaces an existing connection with the same ID. Stored secrets keep their destinations.
     pub fn replace(&self, path: &Path) -> Result<(Connection, AddOutcome)> {
         let (id, text, _) = Self::given(path)?;
         match self.find(&id) {
@@ -181,14 +180,14 @@ impl Connections {
         }
     }
 
-    /// A file that somebody gave, and the id that it would have here.
+    /// Reads a file from elsewhere, with the ID it would get here.
     fn given(path: &Path) -> Result<(String, String, Connection)> {
         let text = read(path)?;
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let id = if is_id(&stem) && stem != DEMO {
             stem
         } else {
-            // Faults name the file as its giver knows it.
+            // Faults name the file by the name the user knows.
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
             id_for(&read_file(&name, &text)?.name, |id| id == DEMO)
         };
@@ -200,8 +199,8 @@ impl Connections {
         Ok(self.home.connections_dir()?.join(format!("{id}.toml")))
     }
 
-    /// Whether IT hands out what is at `path`; an error when others could have put it there, so that it does not
-    /// count, or when that cannot be known.
+    /// Whether what is at `path` comes from IT. Fails if other accounts could have put it there, or if that cannot be
+    /// determined.
     fn check_handed_out(&self, path: &Path) -> Result<bool> {
         match std::fs::symlink_metadata(path) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
@@ -217,7 +216,8 @@ impl Connections {
         })
     }
 
-    /// A file of IT's has to be one; one's own is not used where IT may have handed out another of its name.
+    /// A file from IT must really come from IT; the operator's own file is not used if IT may have handed out another
+    /// one with its name.
     fn may_be_used(&self, origin: Origin, id: &str, path: &Path) -> Result<()> {
         if origin == Origin::System {
             return self.check_handed_out(path).map(drop);
@@ -235,13 +235,13 @@ impl Connections {
         }
     }
 
-    /// The file of this id that is in use.
+    /// The file that is in use for this ID.
     fn find(&self, id: &str) -> Result<(Origin, PathBuf)> {
-        // An id also comes from the UI: only a plain name becomes part of a path.
+        // The ID may come from the UI: only a valid one may become part of a path.
         if is_id(id) {
             let folder = self.home.system_connections_dir();
             let system = folder.join(format!("{id}.toml"));
-            // A folder that does not count is as if it were not there.
+            // A folder that others can change is ignored.
             if matches!(self.check_handed_out(folder), Ok(true)) && system.symlink_metadata().is_ok() {
                 self.check_handed_out(&system)?;
                 return Ok((Origin::System, system));
@@ -307,7 +307,7 @@ fn draft(id: &str, text: String, origin: Origin) -> ConnectionDraft {
     ConnectionDraft { text, file, problem, origin }
 }
 
-/// Ids and paths of the `.toml` files of a folder, in the order of their names; none when there is no folder.
+/// IDs and paths of the `.toml` files in a folder, sorted by name; none if there is no folder.
 fn files(origin: Origin, folder: &Path) -> Result<Vec<(Origin, String, PathBuf)>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -368,7 +368,7 @@ mod tests {
             Self { base, connections }
         }
 
-        /// A file that appears in one of the folders without Understudy.
+        /// Puts a file into one of the folders, bypassing Understudy.
         fn put(&self, file: &str, text: &str) -> PathBuf {
             let path = self.base.path().join(file);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -463,11 +463,11 @@ mod tests {
         );
         let places: Vec<_> = problems[1].faults.iter().map(|one| (one.line, one.column, &*one.key)).collect();
         assert_eq!(places, [(6, 1, "directory.tabel")]);
-        // It can be opened for repair all the same, and says what is wrong.
+        // It can still be opened for repair, and says what is wrong.
         let draft = desk.connections.draft("bad").unwrap();
         assert!(draft.file.is_none() && draft.text.contains("tabel"));
         assert_eq!(draft.problem.unwrap().faults, problems[1].faults);
-        // What only the meaning forbids can be a form, and is told all the same.
+        // A file with valid keys and types but a wrong meaning can be shown as a form, and still reports its fault.
         let path = desk.put("connections/meant.toml", &text("Meant").replace("https", "http"));
         for draft in [desk.connections.draft("meant").unwrap(), Connections::draft_file(&path).unwrap()] {
             let problem = draft.problem.unwrap();
@@ -544,7 +544,7 @@ mod tests {
         let (connections, problems) = desk.connections.load();
         assert!(connections.is_empty(), "{connections:?}");
         assert!(problems[0].message.contains("acme.toml is a folder, not a file"), "{problems:?}");
-        // Where nobody can look into the folder, it may hold one of any name.
+        // If the folder from IT cannot be read, it may contain a file of any name.
         std::fs::remove_dir_all(desk.base.path().join("system")).unwrap();
         desk.put("system/connections", "not a folder");
         let (connections, problems) = desk.connections.load();
@@ -639,17 +639,17 @@ mod tests {
         assert_eq!(desk.connections.add(Path::new("/nowhere/x.toml")).unwrap_err().code, Code::FileFailed);
     }
 
-    /// A file travels between computers, and Windows opens a device in the place of such a one.
+    /// Files travel between computers, and on Windows, a file with such a name would open a device.
     #[test]
     fn no_connection_has_the_name_of_a_device_of_windows() {
         let desk = Desk::new();
-        // Made from its name, or given as a file.
+        // The ID comes from the connection's name, or from the file's.
         assert_eq!(desk.connections.save(None, &text("Aux")).unwrap().id, "aux-2");
         assert_eq!(desk.connections.save(None, &text("AUX")).unwrap().id, "aux-3");
         for id in ["con", "nul", "prn", "com1", "lpt9"] {
             assert_eq!(desk.connections.draft(id).unwrap_err().code, Code::ConnectionUnknown, "{id}");
         }
-        // Windows itself has no such files to be found or given.
+        // Windows itself cannot have files with these names.
         if cfg!(windows) {
             return;
         }

@@ -1,12 +1,12 @@
-//! A lead writes a file: what is accepted, and every sentence they read when it is not.
+//! What a connection file may contain, and every error message about one.
 
 use serde_json::json;
 
 use super::*;
 use crate::error::{Code, Error};
 
-/// The example of the handbook, but for the policy's `mode` and `origins`, which this version does
-/// not know, and with `role` among the columns, as `protect` reads it.
+/// The handbook's example, without the policy's `mode` and `origins`, which this version does not know, and with `role`
+/// among the columns, because `protect` reads it.
 const EXAMPLE: &str = r#"
 name        = "Acme"
 environment = "production"          # production | staging | development: coloured everywhere
@@ -48,7 +48,7 @@ fn parse(text: &str) -> Result<Connection, Error> {
     Connection::parse("acme", text, Origin::Own, None)
 }
 
-/// The messages for a minimal file with these lines in its parts.
+/// The messages for a minimal file with these lines in its sections.
 fn faults(top: &str, directory: &str, sign_in: &str, rest: &str) -> Vec<String> {
     let or = |given: &str, usual: &str| if given.is_empty() { usual.to_owned() } else { given.to_owned() };
     let text = format!(
@@ -507,7 +507,7 @@ fn a_secret_in_the_file_is_refused_with_the_command_that_stores_it() {
     assert!(found[0].starts_with("acme.toml:9:7: sign_in.url: holds a secret in its query"), "{found:?}");
     let found = faults("", "", "url = 'https://olga:canary@app.acme.com/login'", "");
     assert!(found[0].contains("has a user name or password in it"), "{found:?}");
-    // A secret that was pasted where it makes the file unreadable is not told either.
+    // The message must not quote a secret either if it was pasted where it makes the file unreadable.
     for line in [
         "body = { adminToken = canary }",
         "body = { adminToken = 'canary }",
@@ -758,7 +758,7 @@ fn a_proxy_or_an_authority_that_cannot_be_one_is_refused() {
     assert!(
         parse(&text("ca = 'ca.pem'")).unwrap_err().message.contains("network.ca: has to be the whole path")
     );
-    // Read before anybody is asked, from a computer that the file names.
+    // It would be read before the operator has agreed, from a computer that the file names.
     let error = parse(&text("ca = '//files.evil.example/ca.pem'")).unwrap_err().message;
     assert!(error.contains("network.ca: has to be a file on this computer"), "{error}");
 }
@@ -797,7 +797,7 @@ fn every_recipes_page_has_a_file_that_can_be_used() {
     }
 }
 
-/// A Smart Action with what `more` adds to the preset's, in `[sign_in.forest]`.
+/// A Smart Action: the preset with `more` in `[sign_in.forest]`.
 fn forest(more: &str) -> (String, Vec<String>) {
     let sign_in = "preset = 'forest-legacy'\n[sign_in.settings]\napp = 'https://app.acme.com'\n\
                    backend = 'https://admin.acme.com'\nrendering = '1'\noperator = '1'";

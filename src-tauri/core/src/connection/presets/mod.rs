@@ -1,5 +1,5 @@
-//! Sign-ins by name: what an application of a kind expects, with only what differs left to fill in. One
-//! TOML file each beside this one, in the language of connection files; `<setting>` stands for a setting.
+//! Named sign-ins: everything that a kind of application expects, with settings for what differs. Each is a TOML file
+//! in this folder, in the format of connection files; `<setting>` is a placeholder.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -105,12 +105,12 @@ pub struct PresetSecret {
     pub help: String,
 }
 
-/// All there are.
+/// All presets.
 pub fn presets() -> &'static [Preset] {
     &PRESETS
 }
 
-/// The sign-in and sign-out that `part` means by its preset; what the file says itself goes before.
+/// The sign-in and sign-out of the preset `name`; what the file itself says takes precedence.
 pub(super) fn expand(
     name: &str,
     part: &SignInConfig,
@@ -151,7 +151,7 @@ pub(super) fn expand(
 }
 
 impl Preset {
-    /// The value of each setting: the file's, else the default.
+    /// The value of each setting: from the file, else the default.
     fn fill(
         &self,
         given: &BTreeMap<String, String>,
@@ -188,7 +188,7 @@ impl Preset {
 }
 
 impl Setting {
-    /// The value as it is put into a text, or what is wrong with it. Nothing in it may be read as a template.
+    /// The value as it is inserted, or what is wrong with it. Nothing in it may be read as a template.
     fn checked(&self, value: &str) -> Result<String, String> {
         let value = value.trim();
         if value.is_empty() && self.default.as_deref() != Some("") {
@@ -228,7 +228,7 @@ impl Setting {
     }
 }
 
-/// Puts the settings where their names stand.
+/// Replaces the placeholders by the settings.
 fn put(json: &mut Value, settings: &BTreeMap<&str, String>) {
     match json {
         Value::String(text) => {
@@ -250,13 +250,13 @@ fn put(json: &mut Value, settings: &BTreeMap<&str, String>) {
     }
 }
 
-/// `below`, with what `own` says itself in its place.
+/// `below`, overridden by what `own` sets itself.
 fn over(below: Value, own: &SignInConfig) -> Value {
     let mut whole = below;
     let own = serde_json::to_value(own).expect("a part is plain JSON");
     for (key, value) in own.as_object().into_iter().flatten() {
         match (key.as_str(), value) {
-            // A form's values and fields are added to where the preset says the action is.
+            // A form's values and fields are merged into the preset's table, which says where the action is.
             ("forest", Value::Object(own)) if whole[key].is_object() => {
                 for (key, value) in own {
                     whole["forest"][key] = value.clone();
