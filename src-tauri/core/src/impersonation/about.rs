@@ -1,4 +1,4 @@
-//! What templates and expressions see of an impersonation, and what the audit log keeps of it.
+//! What templates and expressions see of an impersonation, and what the audit log records of it.
 
 use serde_json::{Map, Value, json};
 
@@ -11,7 +11,7 @@ use crate::error::{Code, Error};
 use crate::session::{SessionView, UserLabel};
 use crate::template::GIVEN;
 
-/// What templates see beside the user.
+/// What templates see besides the user.
 pub(crate) struct About<'a> {
     pub connection: &'a Connection,
     pub operator: &'a Who,
@@ -20,7 +20,7 @@ pub(crate) struct About<'a> {
     pub session: &'a str,
 }
 
-/// What templates and expressions see, without secrets.
+/// The context for templates and expressions, without secrets.
 pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> Value {
     let About { connection, operator: who, reason, given, session } = about;
     let mut operator = json!({ "name": who.operator() });
@@ -54,7 +54,8 @@ pub(super) fn in_words(error: Error) -> Refusal {
     Refusal::new(error.message, error.hint.unwrap_or_default())
 }
 
-/// If a template fails for want of the operator's e-mail address, the operator can fix that; the lead cannot.
+/// If a template fails because the operator's email address is missing, the operator can fix that; whoever maintains
+/// the connection can't. So the hint changes.
 pub(super) fn explain(error: Error, running: &Running) -> Error {
     let wants_email = error.code == Code::TemplateFailed && error.message.contains("`operator.email`");
     if wants_email && running.request.operator.operator_email.is_empty() {

@@ -1,4 +1,4 @@
-//! One attempt to sign in, by the window and by the console.
+//! One attempt to sign in, by the window and the console.
 
 use std::sync::Arc;
 
@@ -18,9 +18,9 @@ use crate::session::Limit;
 use crate::sign_in::{Landed, Redirect, SafeHtml, VerifyRequest};
 use crate::{policy, sign_in};
 
-/// The user is signed in, and the log knows it.
+/// The result of a successful attempt, already in the audit log.
 pub(super) struct Arrived {
-    /// Where the application is shown from; `None` where its page is in the window already.
+    /// The first page to load; `None` if the window already shows it.
     pub(super) begin: Option<Url>,
     pub(super) success: String,
     pub(super) said: Vec<SafeHtml>,
@@ -28,15 +28,15 @@ pub(super) struct Arrived {
 }
 
 impl Impersonations {
-    /// Signs in once. A refusal leaves the window on its launch page, or on the page that a one-time link led to, and
-    /// holds no secret.
+    /// Signs in once. After a refusal, the window is still on its launch page, or on the page that a one-time link led
+    /// to. A refusal contains no secret.
     pub(super) async fn attempt(&self, running: &Arc<Running>, is_first: bool) -> Result<Arrived, Refusal> {
         let mut hidden = Vec::new();
         let outcome = self.attempt_openly(running, is_first, &mut hidden).await;
         outcome.map_err(|refusal| Masks::of(&hidden).refusal(refusal))
     }
 
-    /// The same, with what has to be masked in the refusal put into `hidden`.
+    /// The attempt itself; puts what the refusal must mask into `hidden`.
     async fn attempt_openly(
         &self,
         running: &Arc<Running>,
@@ -44,7 +44,7 @@ impl Impersonations {
         hidden: &mut Vec<SecretString>,
     ) -> Result<Arrived, Refusal> {
         let in_words = |error: Error| in_words(explain(error, running));
-        // The first attempt's user was read a moment ago.
+        // For the first attempt, the user has just been read.
         if !is_first {
             self.look_again(running).await.map_err(in_words)?;
         }
@@ -93,7 +93,7 @@ impl Impersonations {
         if let Some(link) = &handoff.link {
             self.follow(running, &connection, link).await?;
         }
-        // A link leads to the application's page itself; who is signed in there is asked from a launch page again.
+        // A link leads straight to the application's page; asking who is signed in there needs a launch page again.
         let is_there = handoff.link.is_some() && verify.is_none();
         if let Some(verify) = verify {
             if handoff.link.is_some() {
@@ -107,7 +107,7 @@ impl Impersonations {
             None => sign_in::success(&connection, &context).map_err(in_words)?,
         };
         let success = Masks::of(&secrets).mask(&success);
-        // Active is written before the page is shown: what the log does not know did not happen.
+        // *Active* is written before the page is shown: nothing happens that the log does not know.
         let active = running.begun.then(self.clock.now_ms(), Event::Active);
         self.write(active).await.map_err(in_words)?;
         running.session().active(self.clock.now()).map_err(in_words)?;
@@ -115,7 +115,7 @@ impl Impersonations {
         Ok(Arrived { begin, success, said: handoff.said, refresh: handoff.refresh })
     }
 
-    /// Who is signed in, by the window's cookies or by what was captured?
+    /// Asks who is signed in, with the window's cookies or with captured values.
     async fn ask_who(
         &self,
         running: &Arc<Running>,
@@ -149,13 +149,13 @@ impl Impersonations {
         sign_in::judge_verify(&answer, verify, &landed, context, &secrets)
     }
 
-    /// What the window would send to `url`; `None`: that is not known.
+    /// The names of the cookies that the window would send to `url`; `None` if unknown.
     async fn cookie_names(&self, running: &Running, url: &Url) -> Option<Vec<String>> {
         let cookies = self.browser.cookies(&running.id, url).await.ok()?;
         Some(cookies.into_iter().map(|cookie| cookie.name).collect())
     }
 
-    /// Has the window send, and names the cause where it only says that it failed.
+    /// Lets the window send the request, and finds the cause if the window only reports a failure.
     async fn send_openly(
         &self,
         running: &Running,
@@ -168,12 +168,12 @@ impl Impersonations {
         }
     }
 
-    /// Before another attempt: the connection, its policy and the user as they are now.
+    /// Reads the connection, its policy and the user again before another attempt.
     async fn look_again(&self, running: &Arc<Running>) -> Result<()> {
-        // By the connection that began it.
+        // With the connection that began them.
         self.end_steps_before(running).await;
         let (request, grounds) = (&running.request, self.grounds()?);
-        // Asked before anything is opened that this window could not use, and again of what was opened.
+        // Checked before anything is opened that this window could not use, and again with what was opened.
         running.can_go_on(&*grounds.connection(&request.connection)?)?;
         let Opened { connection, directory } = self.opened(&request.connection).await?;
         running.can_go_on(&connection)?;
@@ -197,8 +197,8 @@ impl Impersonations {
         Ok(())
     }
 
-    /// Has the window send the sign-in, in a task of its own: when the session ends meanwhile, the answer is still
-    /// waited for, so that what the application began can be ended.
+    /// Lets the window send the sign-in, in a task of its own: if the session ends meanwhile, the task still waits for
+    /// the answer, so that what the application began can be ended.
     async fn send(
         &self,
         running: &Arc<Running>,

@@ -1,4 +1,4 @@
-//! A session begins: the user is read, the policy asked, *begun* written, the window opened.
+//! Begins a session: reads the user, asks the policy, writes *begun*, opens the window.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -19,11 +19,10 @@ use crate::error::{Code, Error, Result};
 use crate::session::{Limit, Phase, Session, SessionView, UserLabel};
 use crate::{policy, sign_in};
 
-/// Held by whoever begins.
+/// Held while a session begins.
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
-/// One beginning at a time for each user of a connection, so that two quick keystrokes open one window. Nobody else
-/// waits for it.
+/// A lock for each user of a connection, so that two quick keystrokes open one window. Other users don't wait for it.
 #[derive(Default)]
 pub(super) struct ImpersonationTurns(Mutex<HashMap<(String, String), Turn>>);
 
@@ -31,7 +30,7 @@ impl ImpersonationTurns {
     async fn take(&self, connection: &str, user: &str) -> OwnedMutexGuard<()> {
         let turn = {
             let mut turns = self.0.lock();
-            // Those that nobody holds or waits for.
+            // Drops locks that no one holds or waits for.
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
             Arc::clone(turns.entry((connection.to_owned(), user.to_owned())).or_default())
         };
@@ -49,12 +48,12 @@ struct PreparedSession {
 }
 
 impl Impersonations {
-    /// Begins an impersonation and returns as soon as its window is open; the sign-in goes on from
-    /// there. The same user of the same connection again: its running session comes to the front.
+    /// Begins an impersonation and returns as soon as its window is open; the sign-in continues in the background. If
+    /// the same user of the same connection already has a session, its window comes to the front.
     ///
     /// Fails with [`Code::Cancelled`] once Understudy is quitting.
     pub async fn begin(self: &Arc<Self>, request: ImpersonationRequest) -> Result<SessionView> {
-        // Quitting waits for it.
+        // Quitting waits for this token.
         let _beginning = self.beginning.token();
         let ready = async {
             let turn = self.turns.take(&request.connection, &request.user).await;
@@ -117,7 +116,7 @@ impl Impersonations {
         let view = session.view().clone();
         let running = Arc::new(Running::new(request, begun, session, connection, context));
 
-        // The entry comes first: without it, no window opens and nobody is signed in.
+        // The entry comes first: without it, no window opens and no one is signed in.
         self.write(running.begun.clone()).await?;
         if !self.run(&running) {
             self.log(&running, self.clock.now_ms(), EndCause::NeverOpened.into()).await;
@@ -125,10 +124,11 @@ impl Impersonations {
         }
         let opened = self.open_window(&running).await;
         if running.stop.is_cancelled() || (opened.is_err() && !running.session().ending()) {
-            // It was ended while it opened, and that end writes the log. A window that came up after it goes.
+            // The session was ended while its window opened, and that end writes the log. A window that came up
+            // afterwards is closed.
             self.browser.close(&id).await;
             let mut ended = running.ended.subscribe();
-            // The sender lives in `running`, which is held here.
+            // Cannot fail: `running`, held here, owns the sender.
             let _ = ended.wait_for(|ended| *ended).await;
             return Ok(running.view());
         }
@@ -144,10 +144,10 @@ impl Impersonations {
         Ok(view)
     }
 
-    /// Counts it among those that run; `false` when Understudy is quitting.
+    /// Adds it to the running sessions; `false` if Understudy is quitting.
     fn run(&self, running: &Arc<Running>) -> bool {
         let mut all = self.running();
-        // Asked under the lock: whatever is in the list when quitting begins is ended by it.
+        // Checked under the lock: quitting ends every session that is in the list by then.
         if self.quitting.is_cancelled() {
             return false;
         }
@@ -157,7 +157,7 @@ impl Impersonations {
 
     async fn open_window(&self, running: &Running) -> Result<()> {
         let was_ended = || Error::new(Code::SessionUnknown, "This session has ended.");
-        // What cannot be rendered for this user is said here, before a window opens.
+        // Values that cannot be rendered for this user are reported here, before a window opens.
         let (context, _) = tokio::select! {
             biased;
             () = running.stop.cancelled() => return Err(was_ended()),

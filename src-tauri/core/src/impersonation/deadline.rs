@@ -1,4 +1,4 @@
-//! The clock of a session: what is told before its time is up, more time, and the end when it is.
+//! A session's deadline: the warning before it, the extension, and the end.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::notice::Notice;
 use crate::session::SessionView;
 
 impl Impersonations {
-    /// Gives a session the policy's time again. A second call while one is under way changes nothing.
+    /// Extends a session by the policy's time. Does nothing if another extension is under way.
     ///
-    /// Fails with [`crate::error::Code::PolicyRefused`] when that was done as often as the policy allows, and with
-    /// [`crate::error::Code::AuditFailed`] when it cannot be written down; the deadline then stays.
+    /// Fails with [`crate::error::Code::PolicyRefused`] if the policy allows no more extensions, and with
+    /// [`crate::error::Code::AuditFailed`] if it cannot be recorded; the deadline then stays.
     pub async fn extend(&self, id: &str) -> Result<SessionView> {
         let running = self.find(id)?;
         let Ok(_alone) = running.extending.try_lock() else { return Ok(running.view()) };
@@ -24,7 +24,7 @@ impl Impersonations {
         Ok(running.view())
     }
 
-    /// Tells that the session ends soon, and ends it; anew whenever the deadline moves.
+    /// Warns before the deadline and ends the session at it; starts over whenever the deadline moves.
     pub(super) async fn keep_deadline(&self, running: &Arc<Running>) {
         loop {
             let (warning, deadline) = {

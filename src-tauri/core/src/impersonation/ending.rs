@@ -1,4 +1,4 @@
-//! Every way of ending: signed out, window closed, *ended* written, and told.
+//! Every way of ending a session: sign out, close the window, write *ended*, notify the UI.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::sign_in::{self, Client};
 use crate::wiped::Wiped;
 
 impl Impersonations {
-    /// Ends a session: signs out, closes its window, writes the audit log. Whoever calls while it is
-    /// ending waits for that end; a session that is not there has ended.
+    /// Ends a session: signs out, closes its window, writes the audit log. If it is already ending, waits for that; if
+    /// there is no such session, it has ended.
     pub async fn end(&self, id: &str, cause: EndCause) {
         let Ok(running) = self.find(id) else { return };
         if !running.session().ending() {
             let mut ended = running.ended.subscribe();
-            // The sender lives in `running`, which is held here.
+            // Cannot fail: `running`, held here, owns the sender.
             let _ = ended.wait_for(|ended| *ended).await;
             return;
         }
@@ -39,8 +39,8 @@ impl Impersonations {
         running.ended.send_replace(true);
     }
 
-    /// Ends everything, side by side, because Understudy quits. Nothing begins from then on, and what was about to
-    /// begin has come to its end when this returns.
+    /// Ends all sessions in parallel, because Understudy quits. From then on no session begins, and when this returns,
+    /// those that were about to begin have ended too.
     pub async fn quit(self: &Arc<Self>) {
         let ids: Vec<String> = {
             let running = self.running();
@@ -57,14 +57,14 @@ impl Impersonations {
         self.beginning.wait().await;
     }
 
-    /// Signs out, if there may be something to sign out of: the window with its own cookies, then the console.
-    /// Fails with why the application may still hold the session, in one sentence; that stops nothing.
+    /// Signs out if the user may be signed in: the window with its own cookies, then the console. Fails with why the
+    /// application may still have the session, in one sentence; the end continues all the same.
     pub(super) async fn sign_out(&self, running: &Running) -> Result<(), String> {
         if !running.session().may_be_signed_in() {
             return Ok(());
         }
         let connection = running.connection();
-        // A sign-in that is still out could sign in after the sign-out.
+        // A sign-in that is still under way could otherwise finish after the sign-out.
         let _ = tokio::time::timeout(sign_in::LAST_ANSWER, running.sending.lock()).await;
         let is_whole = self.hand_over(running, &connection).await;
         let by_window = self.sign_out_by_window(running, &connection).await;
@@ -74,7 +74,8 @@ impl Impersonations {
             .unwrap_or_else(|_| Err("the application did not answer in time".into()));
         let held = held(running);
         if !held.has_begun {
-            // All that was asked of it was refused: there was nothing to end, and that it says so is no news.
+            // The application refused everything, so there was nothing to end, and its refusing the sign-out too is no
+            // news.
             return Ok(());
         }
         by_window
@@ -83,8 +84,8 @@ impl Impersonations {
             .and_then(|()| sign_in::confirm_sign_out(&connection, held.is_left_open))
     }
 
-    /// Gives the window what the console's steps have got for it, if the session ends before the sign-in did: only with
-    /// that can the window sign out. Fails if a step is not answered in time.
+    /// If the session ends before the sign-in is complete, gives the window the cookies from the console's steps,
+    /// because the window can only sign out with them. Fails if a step is not answered in time.
     async fn hand_over(&self, running: &Running, connection: &Connection) -> Result<(), String> {
         if !matches!(connection.sign_in.recipe, Recipe::Exchange { .. }) || running.has_cookies() {
             return Ok(());
@@ -108,7 +109,7 @@ impl Impersonations {
         self.browser.set_cookies(&running.id, &cookies).await.map_err(words)
     }
 
-    /// No secret is in it: no vault is asked.
+    /// Needs no vault: the request contains no secrets.
     async fn sign_out_by_window(&self, running: &Running, connection: &Connection) -> Result<(), String> {
         let words = |error: Error| error.message;
         let mut context = Wiped::from(running.context());
@@ -134,8 +135,9 @@ impl Impersonations {
         }
     }
 
-    /// Sends what the window could not send, with its cookies. A page can leave so many requests behind that none of the
-    /// six connections to its host is free, and they outlive it. `None` when this gets no answer either.
+    /// Sends the request that the window could not send, with the window's cookies. A page can leave enough open
+    /// requests behind to occupy all six connections to its host, and they outlive the page. `None` if there is no
+    /// answer either.
     async fn send_for_window(
         &self,
         running: &Running,
@@ -161,9 +163,9 @@ impl Impersonations {
         }
         let mut kept = running.client.lock().await;
         let Some(client) = &mut *kept else { return Ok(()) };
-        // The session is the window's: by its own request, by a link, or another one since.
+        // The window holds the session: its own request or a link created it, or the page has replaced it since.
         let mut places = vec![format!("{}/", connection.sign_in.origin.ascii_serialization())];
-        // Cookies may count below the page where the session begins.
+        // Some cookies are valid only below the start page.
         places.extend(sign_in::redirect_to(connection, &running.context()).ok().map(String::from));
         for place in places {
             if let Ok(url) = place.parse()
@@ -176,9 +178,9 @@ impl Impersonations {
     }
 }
 
-/// What the application may hold of this session, as far as its own answers tell.
+/// What the application may have of this session, judging by its own answers.
 struct HeldEntry {
-    /// It accepted something, or may have. If not, there is nothing to end.
+    /// It accepted something, or may have. Otherwise there is nothing to end.
     has_begun: bool,
     /// It never answered a request of the sign-in.
     is_left_open: bool,

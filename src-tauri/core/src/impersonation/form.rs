@@ -1,5 +1,5 @@
-//! What a sign-in asks for before it begins. It leaves this computer with a token and the user's id, so the audit log
-//! comes first here too.
+//! The form that a sign-in asks for before it begins. Fetching it sends a token and the user's ID, so it is recorded in
+//! the audit log first, too.
 
 use uuid::Uuid;
 
@@ -13,11 +13,11 @@ use crate::session::UserLabel;
 use crate::sign_in::{self, FormChange, SignInForm};
 use crate::wiped::Wiped;
 
-/// The reason in the audit log: the operator has given none yet.
+/// The reason in the audit log, because the operator has not given one yet.
 pub(crate) const FORM_REASON: &str = "Asked for the sign-in's form";
 
 impl Impersonations {
-    /// What the sign-in of `request` asks for before it begins; with `change`: what it asks now.
+    /// The form of `request`'s sign-in; with `change`, the form after that change.
     pub async fn form(
         &self,
         request: &ImpersonationRequest,
@@ -27,7 +27,7 @@ impl Impersonations {
         let row = read_user(&directory, &request.user).await?;
         let info = directory.info();
         let mut context = Wiped::from(context(&request.about(&connection, "", ""), &info, &row));
-        // Who can never be impersonated is not asked about either; the reason comes with the form.
+        // A protected user's form is not fetched either. The operator's reason is not known yet.
         policy::decide(&connection.policy, FORM_REASON, &context, &info, &row)?;
         let about = (connection.id.clone(), row.id.clone());
         let is_logged = change.is_some() && self.forms.lock().contains(&about);
@@ -49,7 +49,7 @@ impl Impersonations {
         })
     }
 
-    /// It is a session of its own that never opens; the one that may follow has its own reason.
+    /// Logged as a session of its own that never opens; a session that follows has its own reason.
     async fn log_form(
         &self,
         request: &ImpersonationRequest,

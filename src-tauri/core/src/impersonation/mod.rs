@@ -1,12 +1,11 @@
-//! The story of one impersonation, from the agent's keystroke to the closed window.
+//! One impersonation, from the agent's keystroke to the closed window.
 //!
-//! The user is read again → policy → audit *begun* → secrets → plan → window → the window sends the
-//! sign-in → verified → the application is shown → … → sign-out → window closed → audit *ended*.
+//! Read the user again → policy → audit *begun* → secrets → plan → window → the window sends the sign-in → verify →
+//! show the application → … → sign out → close the window → audit *ended*.
 //!
-//! This module keeps the running sessions. What a sign-in asks for first is in `form`. A session begins in `begin`
-//! and is signed in by `attempt`, as often as it takes (`retrying`), with the console's own `steps`. The clock ends
-//! it in `deadline`, and every way of ending goes through `ending`. The audit log is written in `writing`; what
-//! templates see is in `about`.
+//! This file keeps the running sessions. `form` has what a sign-in asks for first. `begin` begins a session; `attempt`
+//! signs it in, as often as needed (`retrying`), with the console's own `steps`. `deadline` ends it on time, and every
+//! way of ending goes through `ending`. `writing` writes the audit log; `about` has what templates see.
 
 mod about;
 mod attempt;
@@ -43,13 +42,14 @@ use crate::notice::{Notice, Notices};
 use crate::session::{Phase, SessionView};
 use crate::vault::Vault;
 
-/// Where an impersonation finds its connection and its directory: as they are when it asks.
+/// Where an impersonation gets its connection and directory, each time as they are now.
 #[async_trait]
 pub trait Grounds: Send + Sync {
-    /// The connection with this id.
+    /// The connection with this ID.
     fn connection(&self, id: &str) -> Result<Arc<Connection>>;
 
-    /// The same with the directory that was opened for it: the policy of no other file judges its users.
+    /// The connection together with the directory opened for it, so that its users are never judged by the policy of
+    /// another version of the file.
     async fn opened(&self, id: &str) -> Result<Opened>;
 }
 
@@ -60,28 +60,29 @@ pub struct Impersonations {
     browser: Arc<dyn Browser>,
     notices: Notices,
     clock: Clock,
-    /// Weak, because the owner of the connections owns this.
+    /// Weak, because the owner of the connections owns this struct.
     grounds: Weak<dyn Grounds>,
     running: Mutex<BTreeMap<String, Arc<Running>>>,
     turns: ImpersonationTurns,
-    /// Whose form was asked for in this run, by connection and user: what the answers change in it is no new asking.
+    /// The connections and users whose form was fetched in this run. Fetching it again after a change is not logged
+    /// again.
     forms: Mutex<BTreeSet<(String, String)>>,
-    /// Beginnings under way.
+    /// Sessions that are about to begin.
     beginning: TaskTracker,
-    /// Once set, nothing begins.
+    /// Once set, no session begins.
     quitting: CancellationToken,
     /// Held by the task that writes what is owed to the audit log.
     paying: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// Who, of which connection, why: all that is needed to begin.
+/// All that is needed to begin: who, in which connection, why.
 pub struct ImpersonationRequest {
-    /// Id of the connection.
+    /// The connection's ID.
     pub connection: String,
-    /// [`Row::id`] of the user.
+    /// The user's [`Row::id`].
     pub user: String,
     pub reason: String,
-    /// What the sign-in's form asked for, by field.
+    /// The operator's answers to the sign-in's form, by field.
     pub given: Map<String, Value>,
     pub operator: Who,
 }
@@ -118,20 +119,20 @@ impl Impersonations {
         })
     }
 
-    /// Sessions that run, oldest first.
+    /// The running sessions, oldest first.
     pub fn sessions(&self) -> Vec<SessionView> {
         let mut views: Vec<_> = self.running().values().map(|running| running.view()).collect();
         views.sort_by(|a, b| (a.started_at, &a.id).cmp(&(b.started_at, &b.id)));
         views
     }
 
-    /// One session that runs.
+    /// A running session.
     pub fn session(&self, id: &str) -> Result<SessionView> {
         Ok(self.find(id)?.view())
     }
 
-    /// Tries a refused sign-in again, with the user, the connection and the secrets as they are now. Does nothing
-    /// while an attempt is under way: two quick clicks are one.
+    /// Tries a refused sign-in again, with the user, the connection and the secrets as they are now. Does nothing while
+    /// an attempt is under way, so a double click is harmless.
     pub fn retry(&self, id: &str) -> Result<()> {
         let running = self.find(id)?;
         if running.session().retried().is_ok() {
@@ -150,7 +151,7 @@ impl Impersonations {
         self.grounds.upgrade().ok_or_else(quitting)
     }
 
-    /// The connection and its directory as they are now, with the authority that the connection trusts.
+    /// The connection and its directory as they are now, with the content of the connection's `network.ca`.
     async fn opened(&self, id: &str) -> Result<Opened> {
         let opened = self.grounds()?.opened(id).await?;
         if opened.connection.network.ca.is_none() {
@@ -182,7 +183,7 @@ impl Impersonations {
     }
 }
 
-/// Nothing begins any more.
+/// The error for a session that would begin while quitting.
 fn quitting() -> Error {
     Error::new(Code::Cancelled, "Understudy is quitting: no new session begins.")
 }

@@ -1,4 +1,4 @@
-//! The attempts of a session: what becomes of one that worked, and of one that was refused.
+//! The attempts of a session, and what follows a successful or a refused one.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::notice::{Notice, Toast};
 
 impl Impersonations {
-    /// The attempts of one session, until one works or the session ends.
+    /// Repeats the attempt until it succeeds or the session ends.
     pub(super) async fn sign_in_until_done(self: Arc<Self>, running: Arc<Running>) {
         let mut is_first = true;
         loop {
@@ -39,7 +39,7 @@ impl Impersonations {
             tokio::select! {
                 () = running.stop.cancelled() => return,
                 () = running.retry.notified() => {}
-                // Nobody came back to it; the application may hold a session of it all the same.
+                // The operator has not come back; the application may have a session all the same.
                 () = is_late => return self.end(&running.id, EndCause::Deadline).await,
             }
             self.tell();
@@ -49,9 +49,10 @@ impl Impersonations {
         self.keep_deadline(&running).await;
     }
 
-    /// Leaves the window on its launch page with the refusal; `false` when the session has ended instead.
+    /// Leaves the window on its launch page with the refusal; `false` if the session has ended instead.
     async fn refuse(&self, running: &Arc<Running>, refusal: &Refusal) -> bool {
-        // A one-time link has led to the application's page, and what came after it failed: nobody may work there.
+        // A one-time link has led to the application's page, and what came after it failed. The operator must not work
+        // there.
         let shows_page = running.launch_page().is_none();
         if shows_page && self.take_page_away(running).await.is_err() {
             self.end(&running.id, EndCause::WindowClosed).await;
@@ -69,7 +70,7 @@ impl Impersonations {
         true
     }
 
-    /// Puts a launch page where the application's page is, and signs out there.
+    /// Replaces the application's page by a launch page, and signs out there.
     async fn take_page_away(&self, running: &Running) -> Result<()> {
         let origin = running.connection().sign_in.origin.clone();
         self.leave_for_launch_page(running, &origin).await?;
@@ -82,7 +83,7 @@ impl Impersonations {
         Ok(())
     }
 
-    /// Shows the application. The user is signed in: whatever fails from here on, the deadline holds.
+    /// Shows the application. The user is signed in, so the deadline holds even if something fails from here on.
     async fn enter(&self, running: &Running, arrived: Arrived) {
         let Arrived { begin, success, said, refresh } = arrived;
         if let Some(begin) = begin

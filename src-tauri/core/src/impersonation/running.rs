@@ -1,4 +1,4 @@
-//! One session that runs: what was asked for, where it stands, and what may happen to it meanwhile.
+//! One running session: its request, its state, and what may happen to it concurrently.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -22,31 +22,31 @@ use crate::sign_in::Client;
 pub(super) struct Running {
     pub(super) id: String,
     pub(super) request: ImpersonationRequest,
-    /// The audit log's first entry of this session, which the later ones repeat.
+    /// The session's first entry in the audit log; later ones copy its data.
     pub(super) begun: Entry,
     session: Mutex<Session>,
     ground: Mutex<Ground>,
-    /// Secrets that the sign-out needs, as the last attempt got them.
+    /// Secrets that the sign-out needs, from the last attempt.
     released: Mutex<HashMap<String, SecretString>>,
-    /// What its window was opened with, which it keeps.
+    /// What its window was opened with; this cannot change.
     window: Window,
-    /// The console's own way to the application, with what it got there; new at each attempt. Whoever takes
-    /// its steps holds it, so that a sign-out waits for the one that is under way.
+    /// The console's HTTP client, with its cookies and captures; new for each attempt. Locked while a step runs, so a
+    /// sign-out waits for that step.
     pub(super) client: Arc<tokio::sync::Mutex<Option<Client>>>,
-    /// Held while the window's sign-in is out.
+    /// Locked while the window's sign-in waits for its answer.
     pub(super) sending: Arc<tokio::sync::Mutex<()>>,
-    /// A sign-in left and was never answered: the application may still finish it.
+    /// A sign-in was sent and never answered; the application may still complete it.
     unanswered: AtomicBool,
-    /// The window was given what the console's steps got for it.
+    /// The window has got the cookies from the console's steps.
     has_cookies: AtomicBool,
-    /// Something was accepted, or may have been: the application may hold what has to be ended.
+    /// The application accepted something, or may have, so there may be something to end.
     has_begun: AtomicBool,
-    /// The origin of the launch page that the window shows; `None` while it shows the application.
+    /// The origin of the launch page in the window; `None` while the window shows the application.
     launch_page: Mutex<Option<Origin>>,
     pub(super) retry: Notify,
-    /// The deadline has moved.
+    /// Notified when the deadline moves.
     pub(super) extended: Notify,
-    /// Held while it is: two quick clicks are one.
+    /// Locked during an extension, so that a double click extends only once.
     pub(super) extending: tokio::sync::Mutex<()>,
     pub(super) stop: CancellationToken,
     /// `true` once the end is complete.
@@ -55,7 +55,7 @@ pub(super) struct Running {
 
 /// The basis of an attempt.
 struct Ground {
-    /// As it was when the attempt began: what signed in signs out.
+    /// As it was when the attempt began, so that the sign-out matches the sign-in.
     connection: Arc<Connection>,
     /// What templates see; without secrets.
     context: Value,
@@ -111,7 +111,7 @@ impl Running {
         self.session().view().clone()
     }
 
-    /// As it was when the last attempt began.
+    /// The connection as it was when the last attempt began.
     pub(super) fn connection(&self) -> Arc<Connection> {
         Arc::clone(&self.ground().connection)
     }
@@ -126,8 +126,8 @@ impl Running {
         *self.ground() = Ground { connection, context };
     }
 
-    /// Keeps what the sign-out will need of an attempt's secrets, which stand in `context`: those of its steps, and the
-    /// gateway's. The vault may be locked by then, or hold them for another place: these were given for this one.
+    /// Keeps those secrets from `context` that the sign-out will need: those of its steps, and the gateway's password.
+    /// By then, the vault may be locked or hold values for another destination; these were released for this one.
     pub(super) fn release(&self, context: &Value) {
         let mut names = self.connection().sign_out_secrets();
         names.push(GATEWAY_PASSWORD.to_owned());
@@ -143,7 +143,7 @@ impl Running {
         self.released.lock().get(name).cloned()
     }
 
-    /// What the gateway in front of the application was told by the last attempt.
+    /// The gateway login of the last attempt.
     pub(super) fn gateway(&self) -> Option<Gateway> {
         self.connection().gateway_with(self.released(GATEWAY_PASSWORD)?)
     }
@@ -157,10 +157,10 @@ impl Running {
         Opening { origin, block, proxy: proxy.as_ref() }
     }
 
-    /// Whether the window can go on with the connection as it is now: what it was opened with cannot be changed.
+    /// Whether this window can continue with the current connection: it cannot change what it was opened with.
     pub(super) fn can_go_on(&self, now: &Connection) -> Result<()> {
         let Window { origin, block, proxy } = &self.window;
-        // The paths that are blocked are those of the origin.
+        // Blocked paths belong to the origin.
         let blocks_the_same =
             *block == now.sign_in.block && (block.is_empty() || *origin == now.sign_in.origin);
         let changed = |what: &str| {
@@ -173,7 +173,7 @@ impl Running {
         }
         let then = self.connection();
         let (before, after) = (&then.file.directory, &now.file.directory);
-        // Elsewhere the same ID belongs to somebody else, and this window names the user it was opened for.
+        // In another table, the same ID belongs to someone else, and this window names the user it was opened for.
         if (&before.url, &before.table, &before.id, &before.ssh)
             != (&after.url, &after.table, &after.id, &after.ssh)
             || then.file.environment != now.file.environment
@@ -191,19 +191,20 @@ impl Running {
         self.has_begun.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the window did something that the application may hold a session for.
+    /// Whether the window has done something for which the application may have a session.
     pub(super) fn has_begun(&self) -> bool {
         self.has_begun.load(Ordering::SeqCst)
     }
 
-    /// What became of the sign-in that left: what was never answered, the application may have done, or still do.
+    /// Records how the sign-in request ended. If it was never answered, the application may have acted on it, or still
+    /// do.
     pub(super) fn heard(&self, unanswered: Option<&Unanswered>) {
         if !unanswered.is_some_and(Unanswered::may_have_acted) {
             self.unanswered.store(false, Ordering::SeqCst);
         }
     }
 
-    /// The window has, or has not yet, what this attempt's steps got for it.
+    /// Records whether the window has got the cookies from this attempt's steps.
     pub(super) fn set_has_cookies(&self, has: bool) {
         self.has_cookies.store(has, Ordering::SeqCst);
     }
@@ -212,12 +213,12 @@ impl Running {
         self.has_cookies.load(Ordering::SeqCst)
     }
 
-    /// A sign-in left and was never answered.
+    /// Whether a sign-in was sent and never answered.
     pub(super) fn is_unanswered(&self) -> bool {
         self.unanswered.load(Ordering::SeqCst)
     }
 
-    /// The origin of the launch page that the window shows; `None` while it shows the application.
+    /// The origin of the launch page in the window; `None` while the window shows the application.
     pub(super) fn launch_page(&self) -> MutexGuard<'_, Option<Origin>> {
         self.launch_page.lock()
     }

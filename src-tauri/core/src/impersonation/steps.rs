@@ -1,4 +1,4 @@
-//! The console's own part of a sign-in and a sign-out: its steps, and the secrets that they and the window need.
+//! The console's own part of a sign-in and sign-out: its steps, and the secrets that they and the window need.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use crate::sign_in::{Client, Handoff};
 use crate::wiped::Wiped;
 
 impl Impersonations {
-    /// Takes the console's steps, in a task of their own: when the session ends meanwhile, the step under way
-    /// still comes to its end, so that whatever it began can be ended too.
+    /// Takes the console's steps, in a task of their own: if the session ends meanwhile, the step under way still
+    /// completes, so that what it began can be ended too.
     pub(super) async fn hand_off(
         &self,
         running: &Arc<Running>,
@@ -58,7 +58,7 @@ impl Impersonations {
         Ok((handoff, secrets))
     }
 
-    /// Before another attempt: what the steps of the last one began is ended.
+    /// Before another attempt, ends what the last one's steps began.
     pub(super) async fn end_steps_before(&self, running: &Arc<Running>) {
         let mut kept = running.client.lock().await;
         if let Some(client) = &mut *kept {
@@ -67,7 +67,7 @@ impl Impersonations {
         *kept = None;
     }
 
-    /// What templates see, with the secrets as the vault has them now; those also apart, for masking.
+    /// The context for templates with the secrets that the vault has now, and the secrets as a list for masking.
     pub(super) async fn with_secrets(&self, running: &Running) -> Result<(Wiped, Vec<SecretString>)> {
         let mut context = Wiped::from(running.context());
         let secrets = self.secrets(&running.connection(), &mut context).await?;
@@ -85,7 +85,7 @@ impl Impersonations {
             context["secret"][name] = secret.expose_secret().into();
             secrets.push(secret);
         }
-        // Nothing is captured yet: the session's own client adds what it has.
+        // Nothing is captured yet; the session's own client adds its captures.
         sign_in::complete(connection, context, &Map::new(), self.clock.now_ms() / 1000);
         Ok(secrets)
     }
@@ -94,7 +94,7 @@ impl Impersonations {
         Secrets { vault: &self.vault, id: Some(&connection.id), typed }
     }
 
-    /// Takes each step that can be taken: one whose secret cannot be had holds up no other.
+    /// Takes each sign-out step that it can: a missing secret holds up only its own step.
     pub(super) async fn take_sign_out_steps(
         &self,
         running: &Running,
@@ -106,7 +106,7 @@ impl Impersonations {
         let source = self.secrets_of(&connection, &typed);
         let at = |name: &str| SecretName::new(&connection.id, name);
         for name in connection.sign_out_secrets() {
-            // As the vault has it now, or else as the sign-in got it: nobody may be there to unlock a keyring.
+            // From the vault, or else from the sign-in: there may be no operator to unlock a keyring.
             let released = running.released(&name);
             let found = match released {
                 Some(released) if !self.vault.is_open_for(&at(&name)).await => Ok(released),

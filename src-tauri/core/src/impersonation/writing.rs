@@ -1,4 +1,4 @@
-//! What the audit log gets of an impersonation, and what is said when it cannot be written.
+//! Writes an impersonation to the audit log, and reports it if that fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::audit::{Entry, Event};
 use crate::error::{Error, Result};
 use crate::notice::{Notice, Toast, ToastKind};
 
-/// How long it waits before it tries to write again: longer each time, up to the last.
+/// The pauses before further attempts to write; the last one repeats.
 const PAUSES: [Duration; 6] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
@@ -19,15 +19,15 @@ const PAUSES: [Duration; 6] = [
 ];
 
 impl Impersonations {
-    /// Writes what has to be written before it happens.
+    /// Writes an entry that must be written before its event happens.
     pub(super) async fn write(&self, entry: Entry) -> Result<()> {
         let written = self.audit.append(entry).await;
         self.say_if_replaced().await;
         written
     }
 
-    /// Writes what has happened and cannot be stopped any more. What cannot be written now is kept, said once, and
-    /// written as soon as that is possible.
+    /// Writes an event that has already happened. If that fails, the entry is kept, the failure is reported once, and
+    /// writing is retried.
     pub(super) async fn log(&self, running: &Running, at_ms: i64, event: Event) {
         let was_behind = self.audit.owes();
         let written = self.audit.append_or_owe(&running.begun, running.begun.then(at_ms, event)).await;
@@ -40,14 +40,14 @@ impl Impersonations {
         self.pay_soon();
     }
 
-    /// Writes what others owe to the log, too, as soon as it can be written.
+    /// Also writes what others owe to the log, as soon as possible.
     pub fn settle(&self) {
         if self.audit.owes() {
             self.pay_soon();
         }
     }
 
-    /// Tries to write what is owed until it is written; one task for all of it.
+    /// Retries until everything owed is written; a single task does that.
     fn pay_soon(&self) {
         let Ok(alone) = Arc::clone(&self.paying).try_lock_owned() else { return };
         let (audit, notices) = (self.audit.clone(), self.notices.clone());
