@@ -22,7 +22,8 @@ pub(crate) const LOOKED_AT: u32 = 5000;
 
 /// How many rows each of the engines reads and compares per millisecond, at least.
 const ROWS_PER_MS: u64 = 1000;
-/// A search runs at each keystroke, so it may read a table unasked only if that takes a tenth of the time limit or less.
+/// A search runs at each keystroke, so it may read a table unasked only if that takes at most a tenth of the time
+/// limit.
 const PART_OF_LIMIT: u64 = 10;
 
 /// A condition on a row. Columns are indexes into [`Mapping::search`].

@@ -1,5 +1,5 @@
-//! Borrowing a connection from the pool of a driver, which goes on trying while the server refuses, and then says no more
-//! than that time is up.
+//! Takes a connection from a driver's pool. A pool keeps retrying while the server refuses and then only reports a
+//! timeout, so the server is probed to find out why.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::error::{DirectoryError, Result};
 use crate::faults::timed_out;
 use crate::reach::endpoint::CONNECT_TIMEOUT;
 
-/// From here on somebody waits who may as well learn why.
+/// After this long, the wait is worth an explanation.
 pub(crate) const SLOW: Duration = Duration::from_millis(300);
 
-/// A connection, or at once why there is none. `probe` connects once and says why that cannot be done, or whether
-/// connections are made in another way from now on; `failed` words what the driver says.
+/// A connection from the pool, or an early error if there cannot be one. `probe` connects once and either fails with
+/// the reason or returns whether the way to connect has changed; `failed` converts the driver's errors.
 pub(crate) async fn acquire<D: Database, F: Future<Output = Result<bool>>>(
     pool: &Pool<D>,
     probe: impl Fn() -> F,
@@ -29,7 +29,7 @@ pub(crate) async fn acquire<D: Database, F: Future<Output = Result<bool>>>(
             if probed? {
                 pool.acquire().await
             } else {
-                // It answers, so that the other searches are what takes so long.
+                // The server answers, so the pool is busy with other searches.
                 let waiting = tokio::time::timeout(CONNECT_TIMEOUT, acquiring);
                 waiting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
             }
@@ -39,7 +39,8 @@ pub(crate) async fn acquire<D: Database, F: Future<Output = Result<bool>>>(
         Ok(connection) => Ok(connection),
         Err(sqlx::Error::PoolTimedOut) => Err(timed_out(&part())),
         Err(sqlx::Error::PoolClosed) => Err(failed(sqlx::Error::PoolClosed)),
-        // It went away, or no longer takes this password: why, and whether there is another one.
+        // The server is gone or no longer accepts the password. The probe finds out which, and whether there is a new
+        // one.
         Err(_) => {
             probe().await?;
             pool.acquire().await.map_err(failed)

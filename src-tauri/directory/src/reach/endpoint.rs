@@ -1,6 +1,6 @@
-//! How the server of a directory is reached: its hosts, what lets in, and the tunnel in between.
+//! How a directory's server is reached: its hosts, its password, and the tunnel to it.
 //!
-//! What every engine that is a server shares. An engine's own `connect` makes its driver's options of it.
+//! Shared by all engines with a server. Each engine's own `connect` turns it into options for its driver.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,54 +20,56 @@ use crate::reach::unanswered::unanswered;
 use crate::reach::waking::{Listener, Waking};
 use crate::reach::wire::{ConnectStage, Wire};
 
-/// How long connecting may take, and anything else that is quick when the network works.
+/// The time limit for connecting, and for everything else that is quick on a working network.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A token is good for a new connection for so long. Amazon's live for 15 minutes, others for an hour.
+/// How long a generated password is used for new connections. Amazon's tokens are valid for 15 minutes, others for an
+/// hour.
 const FRESH: Duration = Duration::from_mins(10);
-/// A server that answers waits so long for one that is wanted more.
+/// How long a server that answered waits for a preferred one.
 const PREFERENCE: Duration = Duration::from_millis(700);
-/// A server that was reached and has not let in by then is asleep, or about to start.
+/// A server that was reached but has not completed the login after this long is asleep or starting.
 const SLEEPY: Duration = Duration::from_millis(1500);
-/// One that hangs up before it is awake is called again so much later.
+/// How long to wait before calling a server again that hangs up while it is waking.
 const SNOOZE: Duration = Duration::from_secs(1);
 
-/// What to do about a server that was reached and did not wake up.
+/// The hint for a server that was reached but did not wake up.
 pub(crate) const ASLEEP: &str = "It was reached and said nothing. If it needs longer to wake up, raise `patience` in \
     [directory]; otherwise check that a database runs behind that host and port.";
 
 /// Not `Debug`: it holds the password.
 pub(crate) struct Endpoint {
-    /// One for each server, in the URL's order; its URL names that one alone.
+    /// One per server, in the order of the URL; each has a URL with only that host.
     hosts: Vec<DirectoryConfig>,
     wanted: TargetServer,
-    /// What is stored, perhaps; good until a server refuses it. It also says whether the operator lets anything run.
+    /// Gives the stored password, which is used until a server refuses it. It also refuses if the operator has not
+    /// allowed programs to run.
     passwords: Arc<dyn PasswordSource>,
-    /// A program's words: it prints the password, which expires.
+    /// The command that prints the password, which expires.
     command: Option<Vec<String>>,
     /// How long a server may take to wake up.
     patience: Duration,
-    /// Told while one does.
+    /// Notified while a server wakes up.
     listener: Listener,
-    /// What the source gave last.
+    /// The password that the source gave last.
     last: Mutex<Option<Password>>,
     has_password: AtomicBool,
     tunnel: Option<Tunnel>,
 }
 
-/// What lets in. Not `Debug`.
+/// A password with its origin. Not `Debug`.
 #[derive(Clone, Default)]
 pub(crate) struct Password {
     pub(crate) secret: Option<SecretString>,
-    /// Grows with every one that the source gives.
+    /// Increases with every password from the source.
     pub(crate) number: u64,
-    /// `None`: a server refused it.
+    /// `None` once a server has refused it.
     given: Option<Instant>,
-    /// Where it was given for: a file of certificates may be another one since.
+    /// The destination it was given for; it changes with the certificate file, for example.
     destination: String,
 }
 
 impl Endpoint {
-    /// Nothing is done yet. A command's password takes the place of what `passwords` has.
+    /// Creates the endpoint without connecting. If the configuration has a password command, it overrides `passwords`.
     pub(crate) fn new(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
         let named = Hosts::of(&part.url);
         let tunnel = match &part.ssh {
@@ -78,7 +80,7 @@ impl Endpoint {
         Ok(Self::with(part, hosts, named.wanted, passwords, tunnel))
     }
 
-    /// The same for a driver that finds the servers by itself, and asks for them through SOCKS.
+    /// The same for a driver that resolves the servers itself and connects through SOCKS.
     pub(crate) fn to_any(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Arc<Self>> {
         let tunnel = part.ssh.as_ref().map(Tunnel::socks).transpose()?;
         Ok(Self::with(part, vec![part.clone()], None, passwords, tunnel))
@@ -98,7 +100,7 @@ impl Endpoint {
         Arc::new(Self { hosts, wanted, passwords, command, patience, listener, last, has_password, tunnel })
     }
 
-    /// The tunnel can be entered, if there is one.
+    /// Waits until the tunnel is up, if there is one.
     pub(crate) async fn ready(&self) -> Result<()> {
         match &self.tunnel {
             Some(tunnel) => tunnel.ready().await,
@@ -106,7 +108,7 @@ impl Endpoint {
         }
     }
 
-    /// Waits until the tunnel breaks; without one, for ever.
+    /// Waits until the tunnel breaks; without a tunnel, forever.
     pub(crate) async fn broken(&self) {
         match &self.tunnel {
             Some(tunnel) => tunnel.broken().await,
@@ -114,7 +116,7 @@ impl Endpoint {
         }
     }
 
-    /// Where the way to a server begins; `None`: at the server itself.
+    /// The local end of the tunnel to a server; `None` if there is no tunnel.
     pub(crate) fn entrance(&self, at: usize) -> Option<TunnelEndpoint> {
         self.tunnel.as_ref()?.entrance(at)
     }
@@ -123,8 +125,8 @@ impl Endpoint {
         self.tunnel.as_ref()?.socks_port()
     }
 
-    /// Why a server cannot be reached, in the words of the tunnel that leads there. `true`: it may have been the
-    /// tunnel that nothing came through; the next one is a new one.
+    /// Adds the tunnel's own explanation to an error. `true`: the tunnel itself may have been broken and was closed, so
+    /// it is worth retrying with a new one.
     pub(crate) async fn explained(&self, mut error: DirectoryError) -> (DirectoryError, bool) {
         let Some(tunnel) = self.tunnel.as_ref().filter(|_| error.code == DirectoryCode::Unreachable) else {
             return (error, false);
@@ -142,29 +144,29 @@ impl Endpoint {
         (error, false)
     }
 
-    /// One for each server that the URL names.
+    /// One per server in the URL.
     pub(crate) fn hosts(&self) -> &[DirectoryConfig] {
         &self.hosts
     }
 
-    /// Whether servers have to be told apart.
+    /// Whether it matters which server is the primary and which is a replica.
     pub(crate) fn is_choosy(&self) -> bool {
         self.wanted != TargetServer::Any
     }
 
-    /// The source gave one when it was last asked.
+    /// Whether the source had a password when it was last asked.
     pub(crate) fn has_password(&self) -> bool {
         self.has_password.load(Ordering::Relaxed)
     }
 
-    /// Passwords are made, and expire.
+    /// Whether a command generates passwords, which then expire.
     pub(crate) fn makes_passwords(&self) -> bool {
         self.command.is_some()
     }
 
-    /// What lets a new connection in: as the source gave it a while ago, or gives it now.
+    /// The password for a new connection, from the cache while it is good, otherwise from the source.
     pub(crate) async fn password(&self) -> Result<Password> {
-        // Held while the source is asked: whoever comes meanwhile waits for its answer.
+        // Holding the lock while the source is asked makes concurrent callers wait for its answer.
         let mut last = self.last.lock().await;
         let destination = self.passwords.destination();
         if let Some(password) =
@@ -172,7 +174,7 @@ impl Endpoint {
         {
             return Ok(password.clone());
         }
-        // Asked for a program too: it may have been let run for another place.
+        // Ask even if there is a command: the operator may have allowed it only for another destination.
         let stored = self.passwords.password().await.map_err(DirectoryError::of_password_source)?;
         let secret = match &self.command {
             Some(words) => Some(password_command::run(words).await?),
@@ -189,7 +191,7 @@ impl Endpoint {
         password.given.is_some_and(|given| !self.makes_passwords() || given.elapsed() < FRESH)
     }
 
-    /// A server refused `password`: the source is asked again. `true`: it has another one.
+    /// Marks `password` as refused and asks the source again. `true`: there is a different one to try.
     pub(crate) async fn refused(&self, password: &Password) -> bool {
         let is_same = |one: &Password| {
             let [one, other] = [one, password].map(|it| it.secret.as_ref().map(ExposeSecret::expose_secret));
@@ -198,19 +200,19 @@ impl Endpoint {
         if let Some(last) = self.last.lock().await.as_mut().filter(|last| is_same(last)) {
             last.given = None;
         }
-        // Where the source cannot be asked, the refusal is what has to be told.
+        // If the source fails, the server's refusal is the error to report.
         self.makes_passwords() || self.password().await.is_ok_and(|now| !is_same(&now))
     }
 
-    /// The refusal of a login names what the password is stored under.
+    /// Marks a failed login as solvable by another password, if one can be stored.
     pub(crate) fn refusal(&self, error: DirectoryError) -> DirectoryError {
         let is_replaceable = self.passwords.is_replaceable() && !self.makes_passwords();
         if is_replaceable { error.wants_password() } else { error }
     }
 
-    /// Connects to the server that is wanted, or says why it cannot be done. A password that expired is made anew, and
-    /// so is a tunnel that nothing comes through; a server that is waking up is waited for. `to` connects to one
-    /// server, with a password, says whether it is a replica, and leaves what it saw.
+    /// Connects to the preferred server, or explains why that is impossible. Retries once with a new password if the
+    /// old one was refused, and once with a new tunnel if nothing came through; waits for a server that is waking up.
+    /// `to` connects to one server with a password, returns whether it is a replica, and records what it saw.
     pub(crate) async fn connect<T: Send + 'static, F>(
         self: &Arc<Self>,
         to: impl Fn(Arc<Self>, usize, Password, Arc<Signs>) -> F,
@@ -222,7 +224,7 @@ impl Endpoint {
         let mut is_last = false;
         let mut waking = None;
         loop {
-            // Where the password may not go, its tunnel is not opened either.
+            // The password comes first: if it may not go to this destination, no tunnel to it is opened.
             let password = self.password().await?;
             self.ready().await?;
             let signs = Arc::new(Signs::default());
@@ -244,7 +246,7 @@ impl Endpoint {
                 return Err(error.hint(ASLEEP));
             }
             if signs.starting.load(Ordering::Relaxed) {
-                // It says itself why.
+                // The server's own message says why.
                 return Err(error);
             }
             match self.explained(error).await {
@@ -254,8 +256,8 @@ impl Endpoint {
         }
     }
 
-    /// What the driver does over `wire`, which may wait for a server that sleeps: one that is reached within
-    /// [`CONNECT_TIMEOUT`] has as long as the connection file allows. `None`: time is up.
+    /// Runs the driver over `wire`, and waits for a server that is asleep: if it is reached within [`CONNECT_TIMEOUT`],
+    /// the connection file decides how long it may take. `None`: time is up.
     pub(crate) async fn awaited<T>(
         &self,
         wire: &Wire,
@@ -269,7 +271,7 @@ impl Endpoint {
         let answer = tokio::select! {
             biased;
             answer = &mut connecting => Some(answer),
-            // It cannot go away: the wire is held.
+            // The sender cannot be dropped while we hold the wire.
             reached = reached => { reached.ok()?.ok()?; None }
         };
         let answer = match answer {
@@ -288,14 +290,14 @@ impl Endpoint {
                 }
             }
         };
-        // Something accepts for it and hangs up. Through a tunnel that is how any failure looks.
+        // A proxy accepts connections for the server and hangs up. Through a tunnel, every failure looks like that.
         let hung_up = wire.stage().borrow().eq(&ConnectStage::Reached)
             && wire.trouble().is_some_and(|trouble| trouble.code == DirectoryCode::Unreachable);
         signs.asleep.fetch_or(hung_up && self.tunnel.is_none(), Ordering::Relaxed);
         Some(answer)
     }
 
-    /// Why there was no answer in time.
+    /// The error for a server that did not answer in time.
     pub(crate) fn silent(&self, wire: &Wire, place: &str) -> DirectoryError {
         let was_reached = *wire.stage().borrow() > ConnectStage::Calling;
         let seconds = if was_reached { self.patience() } else { CONNECT_TIMEOUT }.as_secs();
@@ -306,18 +308,18 @@ impl Endpoint {
         error
     }
 
-    /// As long as it lives, whoever waits is told why.
+    /// The listener is told that a server is waking up while the guard lives.
     pub(crate) fn waking(&self) -> Waking {
         self.listener.waking()
     }
 
-    /// The longest that connecting may take.
+    /// The most time that connecting may take.
     pub(crate) fn patience(&self) -> Duration {
         self.patience.max(CONNECT_TIMEOUT)
     }
 
-    /// Asks all servers at once and takes the one that is wanted: `ask` gives what was reached, and whether it is a
-    /// replica, within [`CONNECT_TIMEOUT`]. Among equals the first to answer is taken.
+    /// Connects to all servers at once and picks the preferred one. `ask` returns the connection and whether the server
+    /// is a replica, within [`CONNECT_TIMEOUT`]. Among equals, the first to answer wins.
     async fn choose<T: Send + 'static, F>(&self, ask: impl Fn(usize) -> F) -> Result<(usize, T)>
     where
         F: Future<Output = Result<(T, bool)>> + Send + 'static,
@@ -352,14 +354,14 @@ impl Endpoint {
     }
 }
 
-/// What was seen while one of the servers was asked.
+/// What was observed while connecting to the servers.
 #[derive(Default)]
 pub(crate) struct Signs {
     /// A server refused the password.
     pub(crate) refused: AtomicBool,
-    /// A server is there, and hangs up without a word.
+    /// A server accepts connections and hangs up without a word.
     pub(crate) asleep: AtomicBool,
-    /// A server says that it is not ready yet.
+    /// A server reports that it is not ready yet.
     pub(crate) starting: AtomicBool,
 }
 
@@ -369,7 +371,7 @@ impl Signs {
     }
 }
 
-/// Why none of the servers could be used: what one of them said rather than that others said nothing.
+/// Combines the errors of all servers. An answer from one server says more than silence from the others.
 fn all_of(mut errors: Vec<DirectoryError>) -> DirectoryError {
     if errors.iter().any(|error| error.code != DirectoryCode::Unreachable) {
         errors.retain(|error| error.code != DirectoryCode::Unreachable);
@@ -382,7 +384,7 @@ fn all_of(mut errors: Vec<DirectoryError>) -> DirectoryError {
     }
 }
 
-/// Host and port of a URL, for whoever reaches it from elsewhere.
+/// The host and port of a URL, for a tunnel to connect to.
 pub(crate) fn target(url: &str) -> Target {
     let default = if url.starts_with("postgres") { 5432 } else { 3306 };
     let Ok(url) = url::Url::parse(url) else { return Target { host: "localhost".to_owned(), port: default } };
@@ -394,7 +396,7 @@ pub(crate) fn target(url: &str) -> Target {
     Target { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port }
 }
 
-/// This computer itself.
+/// Whether the host is this computer.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
@@ -410,7 +412,7 @@ mod tests {
     use super::*;
     use crate::reach::password_source::PasswordSourceError;
 
-    /// Counts how often it is asked, for a destination that changes.
+    /// Counts how often it is asked; its destination can change.
     #[derive(Default)]
     struct Asked {
         times: AtomicUsize,
@@ -445,7 +447,7 @@ mod tests {
             endpoint.password().await.unwrap();
         }
         assert_eq!(asked.times.load(Ordering::SeqCst), 1, "it is kept");
-        // As when the file of an authority has another one in it.
+        // As if the authority's certificate file had been replaced.
         "another".clone_into(&mut asked.destination.lock().unwrap());
         endpoint.password().await.unwrap();
         assert_eq!(asked.times.load(Ordering::SeqCst), 2);

@@ -1,18 +1,18 @@
-//! The servers that a URL names: one, or one and its replicas.
+//! Splits a URL with several servers: a primary and its replicas.
 //!
-//! As libpq writes it: `postgres://user@a:5432,b:5433/database?target_session_attrs=prefer-standby`.
+//! The syntax is libpq's: `postgres://user@a:5432,b:5433/database?target_session_attrs=prefer-standby`.
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
 
-/// Which of several servers is read from.
+/// Which of several servers to read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetServer {
     /// The first that answers.
     Any,
-    /// One that can be written to: not a replica.
+    /// A primary, which accepts writes.
     Primary,
-    /// A replica, or none.
+    /// A replica only.
     Standby,
-    /// A replica where one answers.
+    /// A replica if one answers.
     PreferStandby,
 }
 
@@ -27,17 +27,17 @@ impl TargetServer {
     ];
 }
 
-/// What a URL says of its servers.
+/// The servers in a URL.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hosts {
-    /// A URL for each, in their order.
+    /// One URL per server, in the original order.
     pub urls: Vec<String>,
-    /// `None`: it says a word that is not known.
+    /// `None`: the URL has an unknown value for it.
     pub wanted: Option<TargetServer>,
 }
 
 impl Hosts {
-    /// Of any URL `scheme://user@host,host/…`. Several hosts are there to read from a replica.
+    /// Parses any URL of the form `scheme://user@host,host/…`. With several hosts, a replica is preferred by default.
     pub fn of(url: &str) -> Self {
         let start = url.find("://").map_or(0, |at| at + 3);
         let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
@@ -79,8 +79,8 @@ impl Hosts {
     }
 }
 
-/// `postgres://user@/database?host=/cloudsql/…`, as libpq and Google write it, in a form that is a URL to the web, too:
-/// the user among the options. `MySQL` knows no such option: its socket is this computer's.
+/// Rewrites `postgres://user@/database?host=/cloudsql/…`, which libpq and Google use, into a valid URL by moving the
+/// user to the options. MySQL has no such option; its socket is on this computer.
 fn without_host(scheme: &str, user: &str, port: &str, path: &str, query: &str) -> String {
     let sign = if query.is_empty() { '?' } else { '&' };
     if !scheme.starts_with("postgres") || user.contains(':') {
@@ -136,7 +136,7 @@ mod tests {
                 "mysql://ann@/acme?socket=/cloudsql/p:r:i",
                 hosts(&["mysql://ann@localhost/acme?socket=/cloudsql/p:r:i"], Some(TargetServer::Any)),
             ),
-            // Still refused: a password is in it.
+            // Still refused later, because it contains a password.
             (
                 "postgres://ann:pw@/acme",
                 hosts(&["postgres://ann:pw@localhost/acme"], Some(TargetServer::Any)),

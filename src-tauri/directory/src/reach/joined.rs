@@ -1,15 +1,15 @@
-//! One piece of work for all who ask for it while it is under way.
+//! Shares one piece of work between all callers that ask for it while it runs.
 //!
-//! A lock would not do: whoever waited for it would begin the same work again, one after the other, and wait for an
-//! unreachable server as often as there are others in front.
+//! A lock would not do: each waiting caller would start the same work again in turn, and wait for an unreachable server
+//! once for every caller ahead of it.
 
 use parking_lot::Mutex;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, WeakShared};
 
-/// The work that is under way, if any. Its outcome is for those who joined it, and kept for nobody else; it goes on as
-/// long as one of them waits.
+/// The work in progress, if any. Its result goes to the callers that joined it and is not kept. It runs as long as at
+/// least one of them waits.
 pub(crate) struct Joined<T: Clone>(Mutex<Option<WeakShared<BoxFuture<'static, T>>>>);
 
 impl<T: Clone> Default for Joined<T> {
@@ -19,11 +19,11 @@ impl<T: Clone> Default for Joined<T> {
 }
 
 impl<T: Clone> Joined<T> {
-    /// What the work under way comes to; where there is none, `begin` begins it.
+    /// Joins the work in progress, or starts it with `begin`, and returns its result.
     pub(crate) async fn join(&self, begin: impl FnOnce() -> BoxFuture<'static, T>) -> T {
         let work = {
             let mut under_way = self.0.lock();
-            // One that is done tells of the past.
+            // A finished result is out of date.
             let joined =
                 under_way.as_ref().and_then(WeakShared::upgrade).filter(|work| work.peek().is_none());
             joined.unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! How a server is reached: hosts, passwords, tunnels, encryption, and what is said where it is not.
+//! Connecting to a server: hosts, passwords, tunnels and encryption, and the errors when it fails.
 
 pub(crate) mod borrowing;
 pub(crate) mod endpoint;

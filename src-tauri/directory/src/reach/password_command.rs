@@ -1,7 +1,7 @@
-//! `directory.password_command`: a program that prints the password, for tokens that expire.
+//! Runs `directory.password_command`, a program that prints a password, for tokens that expire.
 //!
-//! It is run without a shell and without input, in a group of its own that ends with it. What it prints is
-//! a secret; what it complains of is not.
+//! The program runs without a shell and without input, in a process group that is killed with it. Its stdout is a
+//! secret, its stderr is not.
 
 use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
@@ -14,14 +14,14 @@ use tokio::process::{Child, Command};
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
 
-/// Asking a cloud for a token takes a second or two.
+/// Requesting a token from a cloud takes a second or two.
 const LIMIT: Duration = Duration::from_secs(20);
-/// No password is longer.
+/// More than any password needs.
 const OUTPUT: usize = 64 * 1024;
-/// So much of the end of what it complains of is kept.
+/// How much is kept of the end of stderr.
 const COMPLAINT: usize = 4096;
 
-/// Runs the program and gives what it prints, without the newline at its end.
+/// Runs the program and returns its output without the trailing newline.
 pub(crate) async fn run(words: &[String]) -> Result<SecretString> {
     run_within(words, LIMIT).await
 }
@@ -34,7 +34,7 @@ async fn run_within(words: &[String], limit: Duration) -> Result<SecretString> {
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = RunningCommand::start(&mut command).map_err(|cause| not_started(program, &cause))?;
     let ended = tokio::time::timeout(limit, running.ended()).await;
-    // The path is the file's; the name is enough to find it there.
+    // The path is in the connection file; the name is enough to identify it.
     let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
     let (status, output, complaint) = match ended {
         Ok(Ok(ended)) => ended,
@@ -69,7 +69,7 @@ async fn run_within(words: &[String], limit: Duration) -> Result<SecretString> {
     Ok(SecretString::from(text))
 }
 
-/// What was printed; wiped when it is dropped.
+/// The program's output, zeroised on drop.
 struct Output(Vec<u8>);
 
 impl Drop for Output {
@@ -78,7 +78,7 @@ impl Drop for Output {
     }
 }
 
-/// Whoever drops it ends the program, and what the program has started.
+/// A running command. Dropping it kills the program and everything the program started.
 struct RunningCommand(Child);
 
 impl RunningCommand {
@@ -90,10 +90,10 @@ impl RunningCommand {
         command.spawn().map(Self)
     }
 
-    /// Its status, its output, and the last line of what it complained of.
+    /// Waits for the program to end. Returns its status, its output and the last line of stderr.
     async fn ended(&mut self) -> std::io::Result<(ExitStatus, Output, String)> {
         let (stdout, stderr) = (self.0.stdout.take(), self.0.stderr.take());
-        // Never moved while it grows: nothing of it stays behind.
+        // Allocated once, so that no copy of the secret is left behind by growing.
         let mut output = Output(Vec::with_capacity(OUTPUT + 1));
         let read = async {
             let Some(stdout) = stdout else { return Ok(0) };
@@ -108,7 +108,7 @@ impl RunningCommand {
 #[cfg(unix)]
 impl Drop for RunningCommand {
     fn drop(&mut self) {
-        // Known until it was waited for; its number is nobody else's before that.
+        // The ID is available until the process was waited for, and not reused before that.
         let group =
             self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
         if let Some(group) = group {
@@ -117,7 +117,7 @@ impl Drop for RunningCommand {
     }
 }
 
-/// Programs of the console flash a window on Windows, unless they are told not to.
+/// Prevents the console window that Windows would open for a command-line program.
 pub(crate) fn no_console(command: &mut Command) {
     #[cfg(windows)]
     {
@@ -203,7 +203,7 @@ mod tests {
         ] {
             assert_eq!(shell(script, LIMIT).await.unwrap().expose_secret(), expected, "{script}");
         }
-        // No shell reads the words.
+        // The words are not interpreted by a shell.
         let words = ["printf", "%s", "$HOME; `id`"].map(str::to_owned);
         assert_eq!(run(&words).await.unwrap().expose_secret(), "$HOME; `id`");
     }
@@ -237,7 +237,7 @@ mod tests {
         let pipe = folder.path().join("alive");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
         assert!(made.success());
-        // Its child holds the pipe open, as long as it lives.
+        // The child process keeps the pipe open while it lives.
         let script =
             format!("sh -c 'exec 3<>\"$0\"; echo up >&3; exec sleep 600 3>&3' '{}' & wait", pipe.display());
         let words = ["/bin/sh".to_owned(), "-c".to_owned(), script];
@@ -250,7 +250,7 @@ mod tests {
         let mut alive = alive.await.unwrap().unwrap();
         let error = running.await.unwrap().unwrap_err();
         assert!(error.message.contains("did not end within"), "{error}");
-        // To the end: nobody holds it any more.
+        // Reaching the end proves that no process has the pipe open.
         let read = tokio::task::spawn_blocking(move || {
             std::io::Read::read_to_string(&mut alive, &mut String::new())
         });

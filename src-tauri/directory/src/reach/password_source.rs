@@ -1,30 +1,30 @@
-//! Where the password of a database comes from.
+//! The interface through which a directory gets its database password.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-/// What keeps a [`PasswordSource`] from giving a password. The error of a directory has it as its source.
+/// Why a [`PasswordSource`] has no password. It becomes the `source` of the directory's error.
 pub type PasswordSourceError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where the password of a directory's database comes from. It is asked when the directory is opened, and again
-/// when the server refuses the password it gave: that one may have been changed.
+/// Supplies the database password. It is asked when the directory is opened, and again when the server refuses the
+/// password, which may have been changed.
 #[async_trait]
 pub trait PasswordSource: Send + Sync {
-    /// The password as it is stored now; `None` when none is. Fails where a program or a login that the way to the
-    /// server needs may not run: it is asked before either does.
+    /// The password that is stored now, or `None`. Fails if a program or a login that the connection needs is not
+    /// allowed to run; it is asked before either of them starts.
     async fn password(&self) -> Result<Option<SecretString>, PasswordSourceError>;
 
-    /// Where the password goes. Once that changes (a file of certificates may), a password that was given before is
-    /// asked for again.
+    /// Where the password is sent. If that changes (as when a certificate file does), a password from before is not
+    /// reused.
     fn destination(&self) -> String;
 
-    /// Another password can be stored in place of the one that it gives.
+    /// Whether another password can be stored in place of this one.
     fn is_replaceable(&self) -> bool;
 }
 
-/// A password that is known, and stays as it is.
+/// A fixed password.
 pub(crate) struct FixedPassword(Option<SecretString>);
 
 impl FixedPassword {

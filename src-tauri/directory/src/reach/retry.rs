@@ -1,9 +1,9 @@
-//! A query whose connection broke is sent once more.
+//! Retries a query once after its connection broke.
 
 use crate::error::{DirectoryCode, Result};
 
-/// Asks, and asks once more when the connection broke in the middle: the server was restarted, or another one has
-/// to answer in its place. Inside of `ask`'s result is what was answered; outside is why nobody could be asked.
+/// Calls `ask`, and calls it again if the connection broke during the query, as when the server was restarted or failed
+/// over. Outer `Err`: no connection. Inner `Err`: the query failed.
 pub(crate) async fn again<T, F: Future<Output = Result<Result<T>>>>(ask: impl Fn() -> F) -> Result<T> {
     match ask().await? {
         Err(error) if error.code == DirectoryCode::Unreachable => ask().await?,

@@ -1,8 +1,8 @@
-//! The way to a database through another computer: the system's own `ssh`, with its agent and its `~/.ssh/config`.
+//! Tunnels to a database through another computer, using the system's own `ssh` with its agent and `~/.ssh/config`.
 //!
-//! One `ssh` for each directory, that ends with it and is started again when it died. Where the system has
-//! sockets in folders, the tunnel begins at one in a folder that only this account may enter; MongoDB's driver
-//! asks through SOCKS, on loopback. Nothing is typed into `ssh`: what it would ask for is an error here.
+//! Each directory has one `ssh` process, which ends with the directory and is restarted if it dies. On Unix, the local
+//! end of the tunnel is a socket in a folder that only this account can enter; MongoDB's driver uses SOCKS on loopback.
+//! `ssh` cannot prompt: whatever it would ask for is an error.
 
 #[cfg(unix)]
 use std::path::PathBuf;
@@ -18,14 +18,15 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::password_command::no_console;
 use crate::reach::tunnel_folder::TunnelFolder;
 
-/// `ssh` itself gives up connecting after ten seconds, and may then have to log in.
+/// `ssh` gives up connecting after ten seconds by itself, but may then take time to log in.
 const LIMIT: Duration = Duration::from_secs(20);
-/// What `ssh` says of a connection that failed is there before the failure is, but for the scheduler.
+/// `ssh` logs why a connection failed before the connection fails, but the scheduler may delay us reading it.
 const LATE: Duration = Duration::from_millis(200);
-/// What is said when the tunnel can be entered; by its own `debug1`, since its first version.
+/// Logged when the tunnel is up; `ssh -v` has printed this since its first version.
 const READY: &str = "debug1: Entering interactive session";
-/// Runs a program that ends with us, however we end: the pipe that is its standard input is closed then. `ssh` itself
-/// reads none without a session. When it ends first, nothing is left that could kill whoever gets its number.
+/// A shell script that runs a program and ends it when we end, however that happens, because then the pipe on its
+/// standard input is closed. `ssh` does not read standard input without a session. If the program ends first, the
+/// watcher is killed, so that it cannot kill another process that gets the same ID.
 #[cfg(unix)]
 const HELD: &str = r#"exec 3<&0
 "$@" </dev/null 3<&- &
@@ -37,38 +38,38 @@ wait "$held"
 status=$?
 kill "$watch" 2>/dev/null
 exit "$status""#;
-/// What a shell ends with where there is no such program.
+/// A shell's exit status if a program does not exist.
 const NO_PROGRAM: i32 = 127;
-/// The name of a server's key in a file of known hosts that has one line.
+/// The host alias in our single-line `known_hosts` file.
 const ALIAS: &str = "understudy-tunnel";
 
 pub(crate) struct Tunnel {
     ssh: SshConfig,
     begins: Begins,
-    /// Holds the sockets and the known host.
+    /// Holds the sockets and the `known_hosts` file.
     folder: TunnelFolder,
     running: Mutex<Option<RunningTunnel>>,
 }
 
 enum Begins {
-    /// An entrance for each target.
+    /// A local end for each target.
     Forwards(Vec<(TunnelEndpoint, Target)>),
-    /// SOCKS on this port of loopback.
+    /// A SOCKS proxy on this loopback port.
     Socks(u16),
 }
 
-/// Where the way to one server begins.
+/// The local end of the tunnel to one server.
 #[derive(Clone)]
 pub(crate) enum TunnelEndpoint {
-    /// In this folder, by the name of PostgreSQL's: `.s.PGSQL.<port>`.
+    /// A folder that holds a socket, named as PostgreSQL names them: `.s.PGSQL.<port>`.
     #[cfg(unix)]
     Socket(PathBuf),
-    /// Of loopback.
+    /// A port on loopback.
     #[cfg(not(unix))]
     Port(u16),
 }
 
-/// A server, as the computer in the middle knows it.
+/// A server's address as seen from the SSH host.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) host: String,
@@ -85,21 +86,21 @@ impl Target {
 struct RunningTunnel {
     child: Child,
     said: watch::Receiver<TunnelOutput>,
-    /// So many failed connections were told of.
+    /// How many failed connections were reported so far.
     told: usize,
 }
 
-/// What `ssh` complained of.
+/// What `ssh` has logged.
 #[derive(Default)]
 struct TunnelOutput {
     is_ready: bool,
     lines: Vec<String>,
-    /// How many connections failed beyond it, and why the last one did.
+    /// How many connections failed beyond the SSH host, and the reason for the last one.
     failed: (usize, String),
 }
 
 impl Tunnel {
-    /// To these servers. Nothing is started yet.
+    /// Creates a tunnel to these servers without starting it.
     pub(crate) fn to(ssh: &SshConfig, targets: Vec<Target>) -> Result<Self> {
         let folder = TunnelFolder::new()?;
         let mut forwards = Vec::new();
@@ -121,7 +122,7 @@ impl Tunnel {
         Ok(Self { ssh: ssh.clone(), begins: Begins::Forwards(forwards), folder, running: Mutex::default() })
     }
 
-    /// To whatever the computer in the middle can reach.
+    /// Creates a tunnel to any server that the SSH host can reach.
     pub(crate) fn socks(ssh: &SshConfig) -> Result<Self> {
         let begins = Begins::Socks(free_port()?);
         Ok(Self { ssh: ssh.clone(), begins, folder: TunnelFolder::new()?, running: Mutex::default() })
@@ -141,7 +142,7 @@ impl Tunnel {
         }
     }
 
-    /// Waits until it can be entered; starts it, when it has not been or has died.
+    /// Waits until the tunnel is up. Starts it if it is not running.
     pub(crate) async fn ready(&self) -> Result<()> {
         let mut running = self.running.lock().await;
         if let Some(running) = running.as_mut()
@@ -155,22 +156,22 @@ impl Tunnel {
         Ok(())
     }
 
-    /// Waits until `ssh` ends; for ever, when it does not run.
+    /// Waits until `ssh` ends; forever if it is not running.
     pub(crate) async fn broken(&self) {
         let said = self.running.lock().await.as_ref().map(|running| running.said.clone());
         match said {
-            // An error is all that comes: the other end is gone.
+            // The condition is never met, so this ends when the sender is dropped.
             Some(mut said) => drop(said.wait_for(|_| false).await),
             None => std::future::pending().await,
         }
     }
 
-    /// Nothing comes through it any more: it is ended, and started again when it is needed.
+    /// Stops a tunnel that nothing comes through; it is restarted when needed.
     pub(crate) async fn give_up(&self) {
         *self.running.lock().await = None;
     }
 
-    /// What `ssh` says of a connection that failed beyond it.
+    /// The reason that `ssh` gave for the last failed connection, if it is new.
     pub(crate) async fn complaint(&self) -> Option<String> {
         let mut running = self.running.lock().await;
         let running = running.as_mut()?;
@@ -181,7 +182,7 @@ impl Tunnel {
         Some(complaint)
     }
 
-    /// For people.
+    /// For display.
     pub(crate) fn host(&self) -> &str {
         &self.ssh.host
     }
@@ -202,7 +203,7 @@ impl Tunnel {
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(listen(stderr, saying));
         }
-        // The other end goes away with the program.
+        // The sender is dropped when the program ends.
         let ready =
             tokio::time::timeout(LIMIT, said.wait_for(|said| said.is_ready)).await.map(|ready| ready.is_ok());
         match ready {
@@ -223,9 +224,9 @@ impl Tunnel {
     fn command(&self) -> Result<Command> {
         let ssh = &self.ssh;
         let mut command = held("ssh");
-        // Without a session, without a terminal, and telling when it is ready.
+        // No session, no terminal, no stdin, no X11 or agent forwarding; log enough to see when it is ready.
         command.args(["-N", "-T", "-n", "-x", "-a", "-v"]);
-        // Its own connection: one that others share would not end with it.
+        // Its own connection: a shared one would not end with it.
         command.args(["-o", "ControlMaster=no", "-o", "ControlPath=none"]);
         command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ExitOnForwardFailure=yes"]);
         command.args(["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3"]);
@@ -237,7 +238,7 @@ impl Tunnel {
             command.args(["-l", user]);
         }
         if let Some(key) = self.key() {
-            // ssh would fill in what stands behind a %.
+            // ssh expands % sequences.
             command.args(["-o", "IdentitiesOnly=yes", "-i", &key.to_string_lossy().replace('%', "%%")]);
         }
         if let Some(key) = &ssh.host_key {
@@ -277,7 +278,7 @@ impl Tunnel {
         Ok(command)
     }
 
-    /// Its whole path.
+    /// The absolute path of the key.
     fn key(&self) -> Option<std::path::PathBuf> {
         let key = self.ssh.key.as_ref()?;
         match (key.strip_prefix("~/"), dirs::home_dir()) {
@@ -286,7 +287,7 @@ impl Tunnel {
         }
     }
 
-    /// Why there is no tunnel, from what `ssh` said before it ended.
+    /// The error for a tunnel that could not be made, from what `ssh` logged before it ended.
     fn explained(&self, lines: &[String]) -> DirectoryError {
         let says = |what: &str| lines.iter().any(|line| line.contains(what));
         let last = lines.last().map_or("it ended without a word", |line| line.trim_end_matches('.'));
@@ -345,7 +346,7 @@ impl Tunnel {
     }
 }
 
-/// The program, to be given its arguments, so that it does not outlive us.
+/// A command for the program that does not outlive us.
 #[cfg(unix)]
 fn held(program: &str) -> Command {
     let mut command = Command::new("/bin/sh");
@@ -353,7 +354,7 @@ fn held(program: &str) -> Command {
     command
 }
 
-/// Ends with us unless we are killed.
+/// Ends with us, unless we are killed.
 #[cfg(not(unix))]
 fn held(program: &str) -> Command {
     Command::new(program)
@@ -366,9 +367,9 @@ fn failed(ssh: &SshConfig, what: &str) -> DirectoryError {
     )
 }
 
-/// To the end: a program whose complaints nobody reads stops when the pipe is full.
+/// Reads all of stderr, because a full pipe would block the program.
 async fn listen(stderr: ChildStderr, saying: watch::Sender<TunnelOutput>) {
-    /// Longer lines are nothing that ssh says.
+    /// `ssh` writes no longer lines.
     const LINE: u64 = 4096;
     let mut reader = BufReader::new(stderr);
     loop {
@@ -404,7 +405,7 @@ async fn listen(stderr: ChildStderr, saying: watch::Sender<TunnelOutput>) {
     }
 }
 
-/// Free now; whoever takes it in between is told by `ssh`.
+/// A port that is free now. If another program takes it first, `ssh` reports that.
 fn free_port() -> Result<u16> {
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     free.map(|address| address.port()).map_err(|cause| {

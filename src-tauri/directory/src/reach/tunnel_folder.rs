@@ -1,4 +1,4 @@
-//! The folders in which tunnels begin, and what a crash left of them.
+//! The folders that hold tunnel sockets, and the removal of those that a crash left behind.
 
 use std::fs::{DirEntry, File};
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use tempfile::TempDir;
 use crate::error::{DirectoryError, Result};
 
 const PREFIX: &str = "understudy-ssh-";
-/// Locked for as long as the folder is in use. The system lets go of it when the program is killed.
+/// Locked while the folder is in use. The system releases the lock if the program is killed.
 const LOCK: &str = "in-use";
 
-/// Only this account may enter it. It is gone when it is dropped.
+/// A folder that only this account can enter. Removed on drop.
 pub(crate) struct TunnelFolder {
-    // Closed before the folder goes: Windows removes no file that is open.
+    // Dropped before the folder: Windows cannot remove an open file.
     _in_use: File,
     folder: TempDir,
 }
@@ -41,7 +41,7 @@ impl TunnelFolder {
             .tempdir_in(place)
             .map_err(|cause| DirectoryError::file("make a folder in", place, &cause))?;
         let (made, lock) = (folder.path().join("new"), folder.path().join(LOCK));
-        // Renamed into place only once it is locked, so that nobody sees it unlocked.
+        // Rename it into place after locking it, so that it is never visible unlocked.
         let in_use = File::create(&made).and_then(|file| {
             file.lock()?;
             std::fs::rename(&made, &lock)?;
@@ -56,11 +56,11 @@ impl TunnelFolder {
     }
 }
 
-/// A socket's whole path has to fit into 104 bytes (macOS; 108 on Linux): folders below a longer one hold none.
+/// A socket's path is limited to 104 bytes (macOS; 108 on Linux), so longer folders are of no use.
 #[cfg(unix)]
 const LONGEST: usize = 60;
 
-/// Where folders may be made, the usual place first.
+/// Where the folder may be created, the usual place first.
 #[cfg(unix)]
 fn places() -> Vec<PathBuf> {
     short_places(std::env::temp_dir(), std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from))
@@ -82,14 +82,14 @@ fn places() -> Vec<PathBuf> {
     vec![std::env::temp_dir()]
 }
 
-/// Removes the folders of tunnels whose program was killed. Those of others, and of other accounts, stay.
+/// Removes tunnel folders whose program was killed. Those in use and those of other accounts stay.
 pub fn sweep() {
     for place in places() {
         sweep_within(&place, our_account());
     }
 }
 
-/// Whose folders are swept. Elsewhere each account has a place of its own for this.
+/// The account whose folders are removed. On other systems, each account has its own temporary folder.
 #[cfg(unix)]
 type Account = rustix::process::Uid;
 #[cfg(not(unix))]
@@ -109,7 +109,7 @@ fn sweep_within(place: &Path, of: Account) {
         if !belongs_to(of, &folder) {
             continue;
         }
-        // A folder without a lock is still being created.
+        // A folder without a lock file is still being created.
         if open_at_once(&folder.path().join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
             && let Err(cause) = std::fs::remove_dir_all(folder.path())
         {
@@ -118,11 +118,11 @@ fn sweep_within(place: &Path, of: Account) {
     }
 }
 
-/// Every account can make folders here, with whatever it likes in them.
+/// Any account can create folders here, with any content.
 #[cfg(unix)]
 fn belongs_to(account: Account, folder: &DirEntry) -> bool {
     use std::os::unix::fs::MetadataExt;
-    // Of the entry itself: a link is not followed.
+    // `DirEntry::metadata` does not follow symbolic links.
     folder.metadata().is_ok_and(|found| found.is_dir() && found.uid() == account.as_raw())
 }
 
@@ -131,7 +131,7 @@ fn belongs_to((): Account, folder: &DirEntry) -> bool {
     folder.metadata().is_ok_and(|found| found.is_dir())
 }
 
-/// Opens a file to lock it. A pipe that nobody reads does not keep it waiting.
+/// Opens a file to lock it, without blocking on a named pipe.
 fn open_at_once(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.write(true);
@@ -148,7 +148,7 @@ fn open_at_once(path: &Path) -> std::io::Result<File> {
 mod tests {
     use super::*;
 
-    /// A folder as a killed program leaves it.
+    /// Creates a folder as a killed program leaves it.
     fn leave(place: &Path, name: &str) -> std::path::PathBuf {
         let folder = place.join(name);
         std::fs::create_dir(&folder).unwrap();
@@ -217,7 +217,7 @@ mod tests {
         )
         .unwrap();
 
-        // A sweep that waited for somebody to read the pipe would wait for ever.
+        // A sweep that blocks on the pipe would never finish.
         let (done, is_done) = std::sync::mpsc::channel();
         let within = place.path().to_owned();
         std::thread::spawn(move || {

@@ -1,17 +1,17 @@
-//! Why a server does not answer, in plain words. The system's or driver's own message is for developers, and goes into
-//! the error's details.
+//! Explains in plain words why a server does not answer. The message of the system or driver goes into the error's
+//! details.
 
 use std::io::{self, ErrorKind};
 
 use crate::error::{DirectoryCode, DirectoryError};
 
-/// `place` does not answer: `why`.
+/// The error for a server at `place` that does not answer.
 pub(crate) fn unanswered(place: &str, why: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Unreachable, format!("{place} does not answer: {why}."))
         .hint("Check that the database runs, that the host and port are right, and the VPN if it needs one.")
 }
 
-/// The network, or a local socket, failed.
+/// The error for a failure of the network or a local socket.
 pub(crate) fn from_io(place: &str, cause: &io::Error) -> DirectoryError {
     let said = cause.to_string();
     let why = match cause.kind() {
@@ -27,20 +27,20 @@ pub(crate) fn from_io(place: &str, cause: &io::Error) -> DirectoryError {
         }
         ErrorKind::NotFound => "its socket does not exist",
         ErrorKind::PermissionDenied => "this account may not connect to it",
-        // The standard library has no kind for it.
+        // The standard library has no `ErrorKind` for it.
         _ if said.contains("lookup address") || said.contains("resolve") => "its host name is not known",
         _ => "the connection failed",
     };
     unanswered(place, why).details(said)
 }
 
-/// The driver could not parse the answer. A server that goes away mid-answer looks like one that breaks the protocol,
-/// and so does another program on its port.
+/// The error for an answer that the driver could not parse. The server may have gone away while answering, or another
+/// program may be listening on its port.
 pub(crate) fn from_protocol(place: &str, said: &str) -> DirectoryError {
     unanswered(place, BROKE_OFF).details(said)
 }
 
-/// The driver failed in a way that it should not.
+/// The error for an unexpected failure of the driver.
 pub(crate) fn from_driver(said: &impl std::fmt::Display) -> DirectoryError {
     DirectoryError::internal("the database's driver failed").details(said.to_string())
 }

@@ -1,38 +1,39 @@
-//! Servers that sleep while nobody asks, and who is told while one of them wakes up.
+//! Reports to the caller while a sleeping server wakes up.
 //!
-//! Whoever opens a directory says so with [`telling`]; all that the directory does from then on tells the same one.
+//! [`telling`] registers the callback for the task that opens a directory; the directory keeps it for its lifetime.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Told `true` when a server was reached and is waking up, and `false` once it no longer is, or nobody waits any more.
+/// Called with `true` when a server was reached and is waking up, and with `false` once it is awake or no one waits for
+/// it any more.
 pub type TellWaking = Arc<dyn Fn(bool) + Send + Sync>;
 
 tokio::task_local! {
     static LISTENER: Listener;
 }
 
-/// Runs `work`, and tells `tell` when a server that it opens wakes up.
+/// Runs `work`, and calls `tell` when a server that it opens is waking up.
 pub fn telling<T>(tell: TellWaking, work: impl Future<Output = T>) -> impl Future<Output = T> {
     Listener(Some(Arc::new((tell, AtomicUsize::new(0))))).hears(work)
 }
 
-/// Who listens, perhaps, and how many connections wait.
+/// The callback, if any, and the number of connections that wait.
 #[derive(Clone, Default)]
 pub(crate) struct Listener(Option<Arc<(TellWaking, AtomicUsize)>>);
 
 impl Listener {
-    /// Of the task that opens a directory.
+    /// The listener of the current task.
     pub(crate) fn present() -> Self {
         LISTENER.try_with(Clone::clone).unwrap_or_default()
     }
 
     pub(crate) fn hears<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        // Boxed: futures of directories are large, and deep.
+        // Boxed because the futures of directories are large and deeply nested.
         LISTENER.scope(self, Box::pin(work))
     }
 
-    /// As long as it lives, whoever waits is told why.
+    /// The callback is told that a server is waking up while the guard lives.
     pub(crate) fn waking(&self) -> Waking {
         if let Some(listener) = &self.0
             && listener.1.fetch_add(1, Ordering::SeqCst) == 0

@@ -9,8 +9,8 @@ const MILLIS: i64 = 100_000_000_000;
 const MICROS: i64 = 100_000_000_000_000;
 /// From here on, they are not times.
 const BEYOND: i64 = 100_000_000_000_000_000;
-/// In this range, numbers are the digits of a date and time, as in `MediaWiki`'s tables: 20240131120000. As milliseconds
-/// they would be in the 27th century.
+/// In this range, numbers are the digits of a date and time, as `MediaWiki` stores them: 20240131120000. As
+/// milliseconds they would be in the 27th century.
 const DIGITS: std::ops::Range<i64> = 19_700_101_000_000..22_000_101_000_000;
 
 /// Small numbers that no database means as seconds, since all of them would be in 1970: years (MySQL's YEAR), Julian

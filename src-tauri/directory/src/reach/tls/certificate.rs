@@ -1,7 +1,7 @@
-//! What a certificate says, for the checks that webpki leaves out: names, dates, and what its key may be used for.
+//! Certificate checks for what webpki rejects: names, validity and key usage.
 //!
-//! Only certificates that webpki refuses for their age or form get here: version 1, without a `subjectAltName`, an
-//! authority's own in the place of a server's. openssl, and so libpq, takes them.
+//! Only certificates that webpki refuses for their age or form get here: version 1, no `subjectAltName`, or an
+//! authority's certificate used by a server. OpenSSL, and therefore libpq, accepts them.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Uni
 use rustls::{CertificateError, RootCertStore};
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate, X509Version};
 
-/// One that was parsed.
+/// A parsed certificate.
 pub(crate) struct Read<'a>(X509Certificate<'a>);
 
 impl<'a> Read<'a> {
@@ -20,7 +20,7 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// It is good now, and everything in it that must be understood is.
+    /// Checks the validity period, and that no critical extension is unknown.
     pub(crate) fn is_current(&self, now: UnixTime) -> Result<(), CertificateError> {
         let since =
             |at: i64| UnixTime::since_unix_epoch(std::time::Duration::from_secs(at.max(0).unsigned_abs()));
@@ -47,7 +47,7 @@ impl<'a> Read<'a> {
         if unknown { Err(CertificateError::UnhandledCriticalExtension) } else { Ok(()) }
     }
 
-    /// Its key may be a server's. What says nothing allows everything.
+    /// Checks that the key may be a server's. Without a key usage, everything is allowed.
     pub(crate) fn may_serve(&self) -> Result<(), CertificateError> {
         let extended = self.0.extended_key_usage().map_err(|_| CertificateError::BadEncoding)?;
         let usage = self.0.key_usage().map_err(|_| CertificateError::BadEncoding)?;
@@ -60,8 +60,9 @@ impl<'a> Read<'a> {
         if serves { Ok(()) } else { Err(CertificateError::InvalidPurpose) }
     }
 
-    /// It signed `other`, and is allowed to: `below` authorities stand between it and the server. One of version 1
-    /// cannot say that it is an authority; it is one where somebody `named` it.
+    /// Whether this certificate signed `other` and was allowed to; `below` is the number of authorities between it and
+    /// the server. A version 1 certificate cannot declare itself an authority, so it is one only if the user `named`
+    /// it.
     pub(crate) fn signed(&self, other: &Self, below: u32, named: bool, by: &Algorithms) -> bool {
         let constraints = self.0.basic_constraints().ok().flatten().map(|found| found.value);
         let is_authority = match constraints {
@@ -83,13 +84,14 @@ impl<'a> Read<'a> {
             && verifies(&self.key(), other.0.tbs_certificate.as_ref(), &other.0.signature_value.data, by)
     }
 
-    /// The public key, as the certificate holds it.
+    /// The public key, as encoded in the certificate.
     pub(crate) fn key(&self) -> SubjectPublicKeyInfoDer<'_> {
         SubjectPublicKeyInfoDer::from(self.0.public_key().raw)
     }
 
-    /// The host is one of those that it names. As libpq has it, the subject's common name counts where no
-    /// `subjectAltName` holds a host. <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS>
+    /// Checks that the certificate is for this host. Like libpq, falls back to the subject's common name if
+    /// `subjectAltName` has no host.
+    /// <https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS>
     pub(crate) fn names(&self, host: &ServerName<'_>) -> Result<(), CertificateError> {
         let text = host.to_str();
         let address = text.parse::<IpAddr>().ok();
@@ -98,7 +100,7 @@ impl<'a> Read<'a> {
             self.common_name().is_some_and(|name| matches(&name, &text, address.is_some()))
         } else {
             match address {
-                // As libpq has it, an address may stand among the hosts, letter for letter.
+                // Like libpq, accept an IP address among the host names if it is spelled the same.
                 Some(address) => {
                     addresses.contains(&address) || hosts.iter().any(|name| matches(name, &text, true))
                 }
@@ -139,7 +141,7 @@ impl<'a> Read<'a> {
     }
 }
 
-/// A `*` stands for one label, the first; never in an address.
+/// Compares a host with a name in a certificate. `*` stands for the whole first label, never for part of an address.
 fn matches(pattern: &str, host: &str, is_address: bool) -> bool {
     let (pattern, host) = (pattern.trim_end_matches('.'), host.trim_end_matches('.'));
     if pattern.eq_ignore_ascii_case(host) {
@@ -151,17 +153,17 @@ fn matches(pattern: &str, host: &str, is_address: bool) -> bool {
     !is_address && !label.is_empty() && below.contains('.') && below.eq_ignore_ascii_case(rest)
 }
 
-/// What signatures are checked with.
+/// The supported signature algorithms.
 pub(crate) type Algorithms = rustls::crypto::WebPkiSupportedAlgorithms;
 
-/// `signature` is the key's, of `message`, by any of the algorithms that are strong enough.
+/// Whether `signature` is the key's signature of `message`, by any supported algorithm.
 fn verifies(key: &SubjectPublicKeyInfoDer<'_>, message: &[u8], signature: &[u8], by: &Algorithms) -> bool {
     webpki::RawPublicKeyEntity::try_from(key).is_ok_and(|key| {
         by.all.iter().any(|algorithm| key.verify_signature(*algorithm, message, signature).is_ok())
     })
 }
 
-/// As authorities of webpki's; those that it cannot take are left to the checks here.
+/// The certificates as trust anchors for webpki, without those that it cannot parse; they are checked here.
 pub(crate) fn anchors(certificates: &[CertificateDer<'static>]) -> RootCertStore {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(certificates.iter().cloned());

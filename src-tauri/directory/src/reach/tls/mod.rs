@@ -1,5 +1,5 @@
-//! Secure connections: whom a URL trusts (`trust`), whose certificate that takes (`verifier`, `certificate`), and here,
-//! for people, why a handshake failed and what to do about it.
+//! TLS connections: whom a URL trusts (`trust`), which certificates are accepted (`verifier`, `certificate`), and here,
+//! why a handshake failed and what to do about it.
 
 mod certificate;
 mod trust;
@@ -16,29 +16,29 @@ pub(crate) use self::trust::{Authorities, Demand, Trust};
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use understudy_files::regular_file;
 
-/// How a URL of an engine's says what a handshake needs.
+/// The names of an engine's TLS options in a URL.
 pub(crate) struct TlsOptions {
-    /// Names the authority's file.
+    /// The authority's certificate file.
     pub(crate) authority: &'static str,
-    /// Other spellings of it.
+    /// Alternative spellings of it.
     pub(crate) also_authority: &'static [&'static str],
-    /// Name the files of the client's certificate and key.
+    /// The client's certificate and key files.
     pub(crate) client: &'static [&'static str],
-    /// Gives up on the name in the certificate.
+    /// The setting that skips the check of the host name.
     pub(crate) any_name: &'static str,
-    /// Gives up on TLS.
+    /// The setting that turns off TLS.
     pub(crate) off: &'static str,
-    /// An authority's certificate is a server's too where the URL names that very one.
+    /// Whether an authority's certificate is also accepted as the server's, if the URL names exactly that certificate.
     pub(crate) pins: bool,
 }
 
 impl TlsOptions {
-    /// Certificate and key; one file may hold both.
+    /// The option names of certificate and key, which may be the same.
     fn pair(&self) -> [&'static str; 2] {
         [self.client.first(), self.client.last()].map(|name| name.copied().unwrap_or_default())
     }
 
-    /// The files that a URL names are there: a driver would say no more than that a file is not.
+    /// Checks that the files in the URL exist, since a driver would not say which one is missing.
     pub(crate) fn files_are_there(&self, url: &str) -> Result<()> {
         let options = url.split_once('?').map_or("", |(_, options)| options);
         for (key, path) in url::form_urlencoded::parse(options.as_bytes()) {
@@ -71,7 +71,7 @@ impl TlsOptions {
         Ok(())
     }
 
-    /// A driver that reads the client's key by itself would say no more than that it cannot.
+    /// Checks that the client's key is not encrypted, since a driver would only say that it cannot read it.
     pub(crate) fn key_is_readable(&self, path: &str) -> Result<()> {
         let text = regular_file::read_text(Path::new(path), regular_file::OF_CERTIFICATES)?;
         if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
@@ -80,11 +80,11 @@ impl TlsOptions {
         Ok(())
     }
 
-    /// `place` gave no secure connection, for this reason.
+    /// The error for a failed TLS handshake with `place`.
     pub(crate) fn insecure(&self, place: &str, cause: &(dyn StdError + 'static)) -> DirectoryError {
         let (what, hint) = match rooted(cause) {
             Some(tls) => self.told(tls),
-            // The drivers' own words; there is no type for it.
+            // The drivers have no type for this, only a message.
             None if cause.to_string().contains("does not support TLS") => (
                 "it does not offer TLS".to_owned(),
                 format!("Let its administrator turn TLS on. {} sends everything in the open.", self.off),
@@ -145,7 +145,7 @@ impl TlsOptions {
                     },
                 )
             }
-            // The latter: of the same name as one that is known.
+            // A bad signature means that a known authority has the same name.
             Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => (
                 "an authority that is not known here signed its certificate".to_owned(),
                 format!(
@@ -173,7 +173,7 @@ impl TlsOptions {
                     "See {client}= in directory.url: it has to be valid, and signed by an authority that the server knows."
                 ),
             ),
-            // What is no message of TLS comes from somebody who does not speak it.
+            // The peer sent something that is not TLS.
             Tls::InvalidMessage(_) => (
                 "what answers there does not speak TLS".to_owned(),
                 format!(
@@ -211,17 +211,17 @@ impl TlsOptions {
     }
 }
 
-/// The handshake failed because nobody spoke TLS: something else was said, or somebody hung up.
+/// Whether the handshake failed because the peer does not speak TLS: it sent something else or hung up.
 pub(crate) fn is_unspoken(cause: &std::io::Error) -> bool {
     rooted(cause).is_none_or(|tls| matches!(tls, Tls::InvalidMessage(_)))
 }
 
-/// The TLS library's own error, below what drivers and streams have wrapped around it.
+/// Finds the TLS library's error under the wrappers of drivers and streams.
 fn rooted<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a Tls> {
     if let Some(tls) = cause.downcast_ref::<Tls>() {
         return Some(tls);
     }
-    // An io::Error's source is that of what it holds, not what it holds.
+    // `io::Error::source` skips the error it wraps; `get_ref` returns it.
     let inner = match cause.downcast_ref::<std::io::Error>() {
         Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
         None => cause.source(),
@@ -229,7 +229,7 @@ fn rooted<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a Tls> {
     inner.and_then(rooted)
 }
 
-/// `DnsName("db.acme.com")`, as webpki writes a name, without what is around it.
+/// Extracts the name from webpki's `DnsName("db.acme.com")`.
 fn bare(name: &str) -> &str {
     let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
     inner.trim_matches('"')

@@ -1,4 +1,4 @@
-//! How much TLS a URL asks for, and whom it trusts: from its options to the configuration of a handshake.
+//! Turns a URL's TLS options into the configuration of a handshake: how much TLS it requires and whom it trusts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,43 +12,43 @@ use crate::reach::tls::TlsOptions;
 use crate::reach::tls::verifier::Verifier;
 use understudy_files::regular_file;
 
-/// What a connection needs, from nothing to everything.
+/// What a connection requires, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Demand {
     /// No TLS.
     Nothing,
-    /// TLS where the server offers it, whoever it is.
+    /// TLS if the server offers it, without verification.
     IfOffered,
-    /// TLS, whoever the server is.
+    /// TLS without verification.
     Encryption,
-    /// An authority's word for the server.
+    /// A certificate signed by a trusted authority.
     Authority,
-    /// An authority's word that the server is the one of this name.
+    /// A certificate signed by a trusted authority for this host name.
     Name,
 }
 
-/// Whose word counts for a server.
+/// The authorities to trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Authorities {
-    /// Those that the system and browsers know.
+    /// The system's and those that browsers know.
     Public,
-    /// The system's alone.
+    /// Only the system's.
     System,
-    /// The certificates of this file alone.
+    /// Only the certificates in this file.
     File(String),
 }
 
-/// A way to greet a server.
+/// The TLS settings for a connection.
 #[derive(Clone)]
 pub(crate) struct Trust {
     pub(crate) demand: Demand,
     pub(crate) config: Arc<ClientConfig>,
-    /// It is certain who is at the other end: a secret may be shown to it as it is.
+    /// The server's identity is verified, so a secret may be sent as plain text within TLS.
     pub(crate) is_certain: bool,
 }
 
 impl Trust {
-    /// Reads the files that are named. `client`: its certificate and its key.
+    /// Reads the certificate files. `client`: the client's certificate and key.
     pub(crate) fn new(
         options: &TlsOptions,
         demand: Demand,
@@ -92,14 +92,14 @@ impl Trust {
                 })?
             }
         };
-        // An authority that signs for everybody has signed for somebody else as well.
+        // A public authority signs for anyone, so without a name check its signature proves nothing.
         let is_certain =
             checks_name || (demand == Demand::Authority && matches!(authorities, Authorities::File(_)));
         Ok(Self { demand, config: Arc::new(config), is_certain })
     }
 }
 
-/// `SSL_CERT_FILE` and `SSL_CERT_DIR` say where, as they do for OpenSSL.
+/// The system's authorities. As with OpenSSL, `SSL_CERT_FILE` and `SSL_CERT_DIR` override their location.
 fn system() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
@@ -112,7 +112,7 @@ fn system() -> RootCertStore {
 
 fn certificates(option: &str, path: &str) -> Result<Vec<CertificateDer<'static>>> {
     let pem = read(option, path)?;
-    // Editors on Windows put a mark before the text.
+    // Windows editors may write a byte order mark.
     let pem = pem.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&pem);
     let read: Result<Vec<_>, Pem> = CertificateDer::pem_slice_iter(pem).collect();
     match read {
@@ -141,7 +141,7 @@ fn private_key(option: &str, path: &str) -> Result<PrivateKeyDer<'static>> {
     })
 }
 
-/// Nobody can be asked for a passphrase whenever a connection is made.
+/// The error for a key with a passphrase, which no one could enter each time a connection is made.
 pub(crate) fn encrypted(option: &str, path: &str) -> DirectoryError {
     unusable(option, path, "is encrypted with a passphrase, and the key has to be readable without one").hint(format!(
         "Make a copy without it that only you can read, and name that: (umask 077; openssl pkey -in '{path}' -out \

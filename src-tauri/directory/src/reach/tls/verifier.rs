@@ -1,4 +1,5 @@
-//! Whose certificate is taken: what webpki takes, and beyond that what libpq takes when its authority is named.
+//! Decides which server certificates are accepted: those that webpki accepts, and those that libpq accepts if the URL
+//! names their authority.
 
 use std::sync::Arc;
 
@@ -12,15 +13,15 @@ use rustls::{CertificateError, DigitallySignedStruct, Error as Tls, RootCertStor
 
 use crate::reach::tls::certificate::{Read, anchors};
 
-/// So many authorities between a server and the one that is named.
+/// The maximum number of authorities between a server's certificate and a named one.
 const DEPTH: u32 = 5;
 
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    /// Encryption alone: it does not matter who is at the other end.
+    /// Encryption only: any certificate is accepted.
     takes_anybody: bool,
     webpki: Option<Arc<WebPkiServerVerifier>>,
-    /// The certificates of the file that the URL names.
+    /// The certificates in the file that the URL names.
     named: Vec<CertificateDer<'static>>,
     checks_name: bool,
     provider: Arc<CryptoProvider>,
@@ -31,7 +32,7 @@ impl Verifier {
         Self { takes_anybody: true, webpki: None, named: Vec::new(), checks_name: false, provider }
     }
 
-    /// One of these authorities, or one that the system knows.
+    /// Accepts certificates signed by these authorities.
     pub(crate) fn of_authorities(
         provider: Arc<CryptoProvider>,
         roots: RootCertStore,
@@ -41,7 +42,7 @@ impl Verifier {
         Ok(Self { takes_anybody: false, webpki, named: Vec::new(), checks_name, provider })
     }
 
-    /// These certificates and nobody else's: authorities', or the server's own.
+    /// Accepts only these certificates, and those that they signed.
     pub(crate) fn of_named(
         provider: Arc<CryptoProvider>,
         named: Vec<CertificateDer<'static>>,
@@ -51,8 +52,8 @@ impl Verifier {
         Ok(Self { takes_anybody: false, webpki, named, checks_name, provider })
     }
 
-    /// As openssl looks at it: a version 1 or an authority's certificate may be a server's, and one that is named by
-    /// itself needs no other.
+    /// Checks as OpenSSL does: version 1 certificates and authorities' certificates may be a server's, and a named
+    /// certificate needs no chain.
     fn is_known(
         &self,
         certificate: &CertificateDer<'_>,
@@ -97,7 +98,7 @@ fn webpki(
     provider: &Arc<CryptoProvider>,
     roots: RootCertStore,
 ) -> Result<Option<Arc<WebPkiServerVerifier>>, String> {
-    // None of a file may be one that WebPKI can take.
+    // WebPKI may be unable to parse any certificate in the file.
     if roots.is_empty() {
         return Ok(None);
     }
@@ -124,7 +125,7 @@ impl ServerCertVerifier for Verifier {
         };
         let Err(Tls::InvalidCertificate(why)) = verified else { return verified };
         match why {
-            // It is the last thing that is checked.
+            // The name is checked last, so everything else was valid.
             Why::NotValidForName | Why::NotValidForNameContext { .. } => {}
             Why::UnknownIssuer | Why::BadEncoding | Why::InvalidPurpose | Why::Other(_)
                 if !self.named.is_empty() =>
@@ -162,7 +163,7 @@ impl ServerCertVerifier for Verifier {
         }
         let algorithms = &self.provider.signature_verification_algorithms;
         match verify_tls13_signature(message, certificate, signed, algorithms) {
-            // WebPKI does not read a certificate of version 1; its key is like any other's.
+            // WebPKI rejects version 1 certificates, but their keys are like any other.
             Err(Tls::InvalidCertificate(_)) => {
                 let read = Read::from(certificate)?;
                 verify_tls13_signature_with_raw_key(message, &read.key(), signed, algorithms)

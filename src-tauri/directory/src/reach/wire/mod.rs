@@ -1,9 +1,10 @@
-//! The wire between a driver and its server: the driver connects to it, and it to the server.
+//! A local relay between a database driver and its server.
 //!
-//! The drivers for PostgreSQL and MySQL decide by themselves whom TLS trusts and to whom a password is shown, and say
-//! little about it. So they talk in the open to a socket that only this account can enter, and here the connection is
-//! encrypted, the certificate checked (`tls`), and each login read (`postgres`, `mysql`): a password is never shown to
-//! somebody who may be anybody, and a way to log in that is not spoken is named. Behind the login bytes are only copied.
+//! The drivers for PostgreSQL and MySQL decide by themselves whom TLS trusts and which server gets to see a password,
+//! and report little about it. So they talk unencrypted to a socket that only this account can enter. The relay
+//! encrypts the connection, verifies the certificate (`tls`) and reads each login (`postgres`, `mysql`): a password is
+//! never sent to an unverified server, and an unsupported authentication method is reported by name. After the login,
+//! it only copies bytes.
 
 mod mysql;
 mod postgres;
@@ -29,20 +30,20 @@ use crate::reach::tunnel_folder::TunnelFolder;
 use crate::reach::unanswered;
 use crate::reach::wire::stranger::{ExpectedServer, Stranger};
 
-/// Rows come in large pieces, questions in small ones.
+/// Rows arrive in large chunks, queries are small.
 const QUESTIONS: usize = 8 << 10;
 const ANSWERS: usize = 64 << 10;
-/// A server hangs up at once when its client does.
+/// A server closes its side as soon as the client does.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// A server that is there says a word by then, however busy it is.
+/// A server that is alive sends something within this time, however busy it is.
 const PULSE: Duration = Duration::from_secs(2);
 
-/// Where a server is, and what has to be so before a password goes there.
+/// A server's address, and what is required before a password is sent to it.
 pub(crate) struct Route {
     pub(crate) address: Address,
-    /// Whom its certificate has to name.
+    /// The host name that the certificate must be for.
     pub(crate) host: String,
-    /// For people: `The database at db.acme.com:5432`.
+    /// For display: `The database at db.acme.com:5432`.
     pub(crate) place: String,
     pub(crate) trust: Trust,
     pub(crate) options: &'static TlsOptions,
@@ -51,10 +52,10 @@ pub(crate) struct Route {
 
 pub(crate) enum Address {
     Tcp(String, u16),
-    /// Of the server itself: nobody is in between.
+    /// The server's own socket, so no one is in between.
     #[cfg(unix)]
     Socket(std::path::PathBuf),
-    /// Where a tunnel begins: whoever is behind it is somewhere else. With the name of the socket there.
+    /// The local end of a tunnel to a server elsewhere, with the name of the socket in it.
     #[cfg_attr(not(unix), allow(dead_code, reason = "a port has no name"))]
     Tunnel(TunnelEndpoint, String),
 }
@@ -81,9 +82,9 @@ impl Address {
     }
 }
 
-/// How the engine lets in.
+/// The engine's login protocol.
 pub(crate) enum Login {
-    /// `options` of the URL. The driver would send those of the environment.
+    /// The URL's `options`. The driver would send those from the environment.
     Postgres {
         options: Option<String>,
     },
@@ -94,32 +95,32 @@ pub(crate) enum Login {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ConnectStage {
     Calling,
-    /// It was accepted; not a word yet.
+    /// It was accepted, but the server has not sent anything yet.
     Reached,
     SqlExecutor,
 }
 
-/// How secret what is said on a connection is.
+/// How well a connection protects what is sent on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Privacy {
     Open,
-    /// Nobody listens, but the other end may be anybody.
+    /// Encrypted, but the server is not verified.
     Encrypted,
-    /// It is certain who is at the other end, and nobody listens.
+    /// Encrypted, and the server is verified.
     Certain,
 }
 
-/// What the server asked for before it let anybody in, or did not.
+/// What the server asked for during the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Met {
     pub(crate) privacy: Privacy,
-    /// It asked for a password that is checked elsewhere: by LDAP, RADIUS, PAM, a cloud.
+    /// It asked for a clear-text password, which is checked elsewhere: by LDAP, RADIUS, PAM or a cloud.
     pub(crate) clear: bool,
-    /// It asked for anything at all.
+    /// It asked for any authentication at all.
     pub(crate) asked: bool,
 }
 
-/// Made for one server. Dropped, it takes no new connection; those that were made stay.
+/// A relay to one server. Dropping it stops new connections; existing ones continue.
 pub(crate) struct Wire {
     entrance: TunnelEndpoint,
     route: Arc<Route>,
@@ -131,18 +132,18 @@ pub(crate) struct Wire {
 struct SeenHandshake {
     stage: watch::Sender<ConnectStage>,
     met: Mutex<Met>,
-    /// Why the last login failed that failed here.
+    /// The last error in a login that occurred here, not in the driver.
     trouble: Mutex<Option<DirectoryError>>,
     connections: TaskTracker,
 }
 
-/// The file in an entrance's folder. PostgreSQL's driver makes it of a port.
+/// Names the socket in the folder; PostgreSQL's driver derives the name from a port.
 pub(crate) const PORT: u16 = 5432;
 #[cfg(unix)]
 pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
 
 impl Wire {
-    /// Nothing is connected yet. A login may take as long as `limit`.
+    /// Starts the relay without connecting to the server. A login may take as long as `limit`.
     pub(crate) async fn to(route: Route, limit: Duration) -> Result<Arc<Self>> {
         let folder = TunnelFolder::new()?;
         let (listener, entrance) = listener(&folder).await?;
@@ -164,7 +165,7 @@ impl Wire {
         Ok(Arc::new(Self { entrance, route, seen, listening: listening.abort_handle(), _folder: folder }))
     }
 
-    /// Waits, but not for long, until what the driver has closed is closed on the other side as well.
+    /// Waits briefly until the connections that the driver closed are also closed on the server's side.
     pub(crate) async fn closed(&self) {
         self.listening.abort();
         self.seen.connections.close();
@@ -176,7 +177,7 @@ impl Wire {
         &self.entrance
     }
 
-    /// Follows how far connections come.
+    /// Watches how far connections get.
     pub(crate) fn stage(&self) -> watch::Receiver<ConnectStage> {
         self.seen.stage.subscribe()
     }
@@ -185,12 +186,13 @@ impl Wire {
         *self.seen.met.lock()
     }
 
-    /// Whether the server says a word, on a connection of its own and without a login. One that is only busy does.
+    /// Whether the server sends anything on a new connection without a login. A server that is merely busy does.
     pub(crate) async fn has_pulse(&self) -> bool {
         tokio::time::timeout(PULSE, self.route.say_a_word()).await.is_ok_and(|said| said.unwrap_or(false))
     }
 
-    /// Returns when it is known that whoever is silent there is no such server, and leaves that as the trouble.
+    /// Returns when the silent peer turns out to be another program, and records that as the error. Otherwise waits
+    /// forever.
     pub(crate) async fn meets_stranger(&self) {
         if *self.seen.stage.borrow() == ConnectStage::Reached
             && let Some(error) = self.route.stranger().await
@@ -202,7 +204,7 @@ impl Wire {
         }
     }
 
-    /// Why there was no login, where that was decided here.
+    /// Why the login failed, if it failed here.
     pub(crate) fn trouble(&self) -> Option<DirectoryError> {
         self.seen.trouble.lock().clone()
     }
@@ -242,7 +244,7 @@ async fn listener(folder: &TunnelFolder) -> Result<(tokio::net::UnixListener, Tu
     Ok((listener, TunnelEndpoint::Socket(folder.path().to_owned())))
 }
 
-/// On loopback. Another program that connects to it gets no further than to the server's login.
+/// Listens on loopback. Another program that connects to it only gets as far as the server's login.
 #[cfg(not(unix))]
 async fn listener(_: &TunnelFolder) -> Result<(tokio::net::TcpListener, TunnelEndpoint)> {
     let bound = async {
@@ -263,12 +265,12 @@ type Server = Box<dyn Stream>;
 async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<SeenHandshake>, limit: Duration) {
     match tokio::time::timeout(limit, route.lead(&mut driver, &seen)).await {
         Ok(Ok(mut server)) => {
-            // How it ends is known to whoever asked.
+            // The driver sees how it ends.
             let _ =
                 tokio::io::copy_bidirectional_with_sizes(&mut driver, &mut server, QUESTIONS, ANSWERS).await;
         }
         Ok(Err(error)) => {
-            // One that hangs up without a word may be another program, which did not understand.
+            // A peer that hangs up without sending anything may be another program that did not understand.
             let is_speechless = *seen.stage.borrow() == ConnectStage::Reached;
             let stranger = if is_speechless && error.code == DirectoryCode::Unreachable {
                 route.stranger().await
@@ -280,13 +282,13 @@ async fn carry(mut driver: impl Stream, route: Arc<Route>, seen: Arc<SeenHandsha
             }
             seen.trouble(stranger.unwrap_or(error));
         }
-        // Whoever waited has given up long ago.
+        // The caller has long given up.
         Err(_) => {}
     }
 }
 
 impl Route {
-    /// The server, once it has let the driver in or has said why it does not.
+    /// Connects to the server and runs the login. Returns once the server has let the driver in or refused it.
     async fn lead(&self, driver: &mut impl Stream, seen: &SeenHandshake) -> Result<Server> {
         let server = self.address.call().await.map_err(|cause| self.broken(&cause))?;
         seen.reach(ConnectStage::Reached);
@@ -306,7 +308,7 @@ impl Route {
         }
     }
 
-    /// Why there is no such server, if another program is there.
+    /// The error if another program is running there instead of the expected server.
     async fn stranger(&self) -> Option<DirectoryError> {
         let stranger = Stranger::met(&self.address).await?;
         (stranger != self.wanted().is).then(|| self.met(stranger))
@@ -316,10 +318,10 @@ impl Route {
         stranger.told(&self.place, self.wanted())
     }
 
-    /// `true`: the server said something.
+    /// Whether the server sends anything.
     async fn say_a_word(&self) -> std::io::Result<bool> {
         let mut server = self.address.call().await?;
-        // MySQL speaks first.
+        // MySQL's server speaks first.
         if matches!(self.login, Login::Postgres { .. }) {
             server.write_all(&postgres::TLS_PLEASE).await?;
             server.flush().await?;
@@ -327,7 +329,7 @@ impl Route {
         Ok(server.read(&mut [0]).await? > 0)
     }
 
-    /// Nobody is in between whom one would have to fear.
+    /// Whether the server is on this computer, so that no one is in between.
     #[cfg(unix)]
     fn is_beside_us(&self) -> bool {
         matches!(self.address, Address::Socket(_))
@@ -351,7 +353,7 @@ impl Route {
     }
 }
 
-/// A login under way.
+/// A login in progress.
 struct Conversation<'a, D> {
     route: &'a Route,
     seen: &'a SeenHandshake,
@@ -359,7 +361,7 @@ struct Conversation<'a, D> {
 }
 
 impl<D: Stream> Conversation<'_, D> {
-    /// The same server, encrypted.
+    /// Encrypts the connection to the server.
     async fn encrypt(&mut self, server: Server) -> Result<Server> {
         let name = ServerName::try_from(self.route.host.clone())
             .map_err(|cause| self.route.options.insecure(&self.route.place, &cause))?;
@@ -368,7 +370,7 @@ impl<D: Stream> Conversation<'_, D> {
         let encrypted = match connecting.await {
             Ok(encrypted) => encrypted,
             Err(cause) => {
-                // Who does not speak TLS may be no such server either.
+                // If the peer does not speak TLS, it may be another program.
                 let stranger = if tls::is_unspoken(&cause) { self.route.stranger().await } else { None };
                 return Err(stranger.unwrap_or_else(|| self.broken(&cause)));
             }
@@ -386,7 +388,7 @@ impl<D: Stream> Conversation<'_, D> {
         self.route.trust.demand > Demand::IfOffered
     }
 
-    /// A secret may be shown as it is.
+    /// Whether a secret may be sent as plain text.
     fn is_certain(&self) -> bool {
         self.route.is_beside_us() || self.privacy() == Privacy::Certain
     }
@@ -395,7 +397,7 @@ impl<D: Stream> Conversation<'_, D> {
         self.seen.met.lock().privacy
     }
 
-    /// Why a secret may not be shown, as the end of a sentence.
+    /// Why a secret may not be sent, as the end of a sentence.
     fn doubt(&self) -> &'static str {
         match self.privacy() {
             Privacy::Open => "the connection is not encrypted",
@@ -420,7 +422,7 @@ impl<D: Stream> Conversation<'_, D> {
     }
 }
 
-/// The driver hung up: nobody waits for this any more.
+/// The driver hung up, so this error is never shown.
 fn gone() -> DirectoryError {
     DirectoryError::internal("the database's driver hung up")
 }

@@ -1,8 +1,8 @@
-//! The login of MySQL and MariaDB.
+//! The login protocol of MySQL and MariaDB.
 //! <https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase.html>
 //!
-//! The driver does not know of the encryption. Its packets count one less than the server's, and where the server
-//! wants the password as it is over TLS, the driver is asked for it in the words of `mysql_clear_password`.
+//! The driver does not know about the encryption. Its packet numbers are one behind the server's, and if the server
+//! wants the plain password over TLS, the driver is asked for it with `mysql_clear_password`.
 
 use tokio::io::AsyncReadExt;
 
@@ -10,13 +10,13 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::wire::stranger::Stranger;
 use crate::reach::wire::{ConnectStage, Conversation, Privacy, Server, Stream, gone};
 
-/// No packet of a login is longer.
+/// No login packet is longer.
 const LONGEST: usize = 64 << 10;
-/// Of the capabilities: TLS.
+/// The capability flag for TLS.
 const TLS: u8 = 0x08;
-/// Where it is in the second byte of the capabilities.
+/// The index of its byte in the capabilities.
 const TLS_BYTE: usize = 1;
-/// A request for TLS is the beginning of a login.
+/// A TLS request is the first part of a login packet of this length.
 const TLS_PLEASE: usize = 32;
 
 const NATIVE: &str = "mysql_native_password";
@@ -31,7 +31,7 @@ mod first {
     pub(crate) const ERROR: u8 = 0xff;
 }
 
-/// `caching_sha2_password` has no memory of this password: it has to see it.
+/// `caching_sha2_password` does not have this password cached and needs to see it.
 const SHOW_IT: u8 = 4;
 
 struct Packet {
@@ -75,7 +75,7 @@ pub(crate) async fn log_in(
     let greeting = Packet::behind(header, &mut server).await;
     let mut greeting = greeting.map_err(|cause| conversation.broken(&cause))?;
     if greeting.body[0] == first::ERROR {
-        // It takes nobody now, or not from here.
+        // The server accepts no one now, or not from this host.
         conversation.tell_driver(&greeting.written(greeting.number)).await?;
         return Ok(server);
     }
@@ -86,7 +86,7 @@ pub(crate) async fn log_in(
     conversation.tell_driver(&greeting.written(greeting.number)).await?;
     let mut login = Packet::read(conversation.driver).await.map_err(|_| gone())?;
     let mut ahead = 0;
-    // By a socket as well: an account may require it.
+    // On a socket too: an account may require TLS.
     if conversation.wants_tls() {
         if seen.offers_tls && login.body.len() >= TLS_PLEASE {
             login.body[TLS_BYTE] |= TLS;
@@ -109,7 +109,7 @@ pub(crate) async fn log_in(
         if is_over {
             return Ok(server);
         }
-        // The password was remembered: the server goes on by itself.
+        // The password was in the cache, so the server continues by itself.
         if body.body[0] == first::MORE && body.body.get(1) == Some(&3) {
             continue;
         }
@@ -118,7 +118,7 @@ pub(crate) async fn log_in(
     }
 }
 
-/// What the driver gets to see in the place of `packet`; `true`: the login is over.
+/// The packet that the driver receives instead of `packet`. `true`: the login is over.
 fn judge(
     conversation: &Conversation<'_, impl Stream>,
     greeting: &Greeting,
@@ -126,7 +126,7 @@ fn judge(
     packet: Vec<u8>,
 ) -> Result<(Vec<u8>, bool)> {
     let clear = || [&[first::SWITCH], CLEAR.as_bytes(), &[0]].concat();
-    // Over TLS it is shown to any server, as by MySQL's own client.
+    // Over TLS, the password is sent to any server, as MySQL's own client does.
     let is_secret = conversation.route.is_beside_us() || conversation.privacy() != Privacy::Open;
     match packet[0] {
         first::OK | first::ERROR => Ok((packet, true)),
@@ -157,14 +157,15 @@ fn judge(
     }
 }
 
-/// What the server says of itself.
+/// What the server says about itself.
 struct Greeting {
     offers_tls: bool,
     is_mariadb: bool,
 }
 
 impl Greeting {
-    /// For the driver there is no TLS, and no plugin that it would not begin with: the server asks for the right one.
+    /// Rewrites the greeting for the driver: no TLS, and a plugin that the driver knows. The server will then ask to
+    /// switch to the right one.
     fn adapt(body: &mut Vec<u8>) -> Option<Self> {
         const SCRAMBLE: usize = 8;
         if *body.first()? != 10 {
@@ -176,7 +177,7 @@ impl Greeting {
         let tls = body.get_mut(capabilities + TLS_BYTE)?;
         let offers_tls = *tls & TLS != 0;
         *tls &= !TLS;
-        // Two bytes of capabilities, one of the collation, two of the status, two of capabilities.
+        // Two bytes of capabilities, one of collation, two of status, two more of capabilities.
         let length = usize::from(*body.get(capabilities + 7)?);
         let plugin = capabilities + 8 + 10 + length.saturating_sub(SCRAMBLE).max(13);
         if let Some(name) = body.get(plugin..) {

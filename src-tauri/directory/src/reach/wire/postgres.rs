@@ -1,4 +1,4 @@
-//! PostgreSQL's start-up, up to where it lets in.
+//! PostgreSQL's start-up, until the server accepts or refuses the login.
 //! <https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-START-UP>
 
 use tokio::io::AsyncReadExt;
@@ -7,13 +7,13 @@ use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::wire::stranger::Stranger;
 use crate::reach::wire::{ConnectStage, Conversation, Server, Stream, gone};
 
-/// No message of a login is longer.
+/// No login message is longer.
 const LONGEST: usize = 64 << 10;
-/// A type, and a length.
+/// Message type and length.
 const HEAD: usize = 5;
 pub(crate) const TLS_PLEASE: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 
-/// What stands behind `R`.
+/// The code after `R`.
 mod asked {
     pub(crate) const OK: u32 = 0;
     pub(crate) const CLEAR_TEXT: u32 = 3;
@@ -61,9 +61,9 @@ pub(crate) async fn log_in(
         let message = message(head, &mut server).await.map_err(|cause| conversation.broken(&cause))?;
         let is_answered = match message[0] {
             b'R' => judge(conversation, &startup, &message[5..])?,
-            // A notice, or which version it speaks; more will come.
+            // A notice, or a protocol version; the server continues.
             b'N' | b'v' => Next::Server,
-            // Refused, or something that the driver knows better.
+            // An error, or a message for the driver.
             _ => Next::Open,
         };
         conversation.tell_driver(&message).await?;
@@ -80,7 +80,7 @@ pub(crate) async fn log_in(
     }
 }
 
-/// Who speaks next.
+/// Whose turn it is.
 enum Next {
     Server,
     Driver,
@@ -149,7 +149,7 @@ fn not_shown(conversation: &Conversation<'_, impl Stream>) -> DirectoryError {
     )
 }
 
-/// The first message: who wants to enter, and with which settings.
+/// The first message: user, database and settings.
 struct Startup {
     version: [u8; 4],
     settings: Vec<(String, String)>,
@@ -178,7 +178,7 @@ impl Startup {
         Ok(Self { version: version.try_into().map_err(|_| gone())?, settings })
     }
 
-    /// With these `options`: the driver's own are the environment's.
+    /// Encodes the message with these `options` instead of the driver's, which come from the environment.
     fn written(&self, options: Option<&str>) -> Vec<u8> {
         let kept = self.settings.iter().filter(|(key, _)| key != "options");
         let kept = kept.map(|(key, value)| (key.as_str(), value.as_str()));
@@ -194,7 +194,7 @@ impl Startup {
         [&length.to_be_bytes()[..], &body].concat()
     }
 
-    /// A line of `pg_hba.conf` that lets in by `method`.
+    /// A line of `pg_hba.conf` that allows this login by `method`.
     fn rule(&self, method: &str) -> String {
         let said = |key: &str| {
             let found = self.settings.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
@@ -204,13 +204,13 @@ impl Startup {
     }
 }
 
-/// Of what is behind the type and counts itself; `None`: no message of a login has that.
+/// The length of the message, including the length field; `None` if it cannot be a login message.
 fn length(head: [u8; HEAD]) -> Option<usize> {
     let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
     (4..=LONGEST).contains(&length).then_some(length)
 }
 
-/// The whole message that begins with `head`.
+/// Reads the rest of the message that starts with `head`.
 async fn message(head: [u8; HEAD], from: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<Vec<u8>> {
     let length = length(head).ok_or(std::io::ErrorKind::UnexpectedEof)?;
     let mut message = head.to_vec();

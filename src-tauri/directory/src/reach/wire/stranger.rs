@@ -1,7 +1,7 @@
-//! Another program at the port where a database was expected: a web server, another database, TLS in the place of plain
-//! text. It is known by its first words.
+//! Recognises another program on the port where a database was expected (a web server, another database, TLS instead of
+//! plain text) by the first bytes it sends.
 //!
-//! It is only asked for where a login cannot go on: somebody said something else, hung up, or is silent.
+//! It is probed only when a login fails because the peer sent something unexpected, hung up, or stays silent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use crate::error::{DirectoryCode, DirectoryError};
 use crate::reach::wire::Address;
 use crate::reach::wire::postgres::TLS_PLEASE;
 
-/// What one says first, or at once when it is spoken to, is there by then.
+/// How long to wait for a program to send something.
 const A_WORD: Duration = Duration::from_millis(500);
-/// More is not needed to know somebody: MongoDB says who it is behind the headers of HTTP.
+/// Enough to recognise it: MongoDB identifies itself after the HTTP headers.
 const WORDS: usize = 512;
 const WEB_PAGE_PLEASE: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 
@@ -27,14 +27,14 @@ pub(crate) enum Stranger {
     MySql,
     Postgres,
     MongoDb,
-    /// Nothing but TLS is spoken there.
+    /// It only speaks TLS.
     Tls,
-    /// It speaks, and nobody knows what.
+    /// It sends something that is not recognised.
     Unknown,
 }
 
 impl Stranger {
-    /// Who begins like this.
+    /// Recognises a program by its first bytes.
     pub(crate) fn of(words: &[u8]) -> Option<Self> {
         match words {
             [b'H', b'T', b'T', b'P', b'/', ..] => {
@@ -42,7 +42,7 @@ impl Stranger {
                 Some(if is_mongodb { Self::MongoDb } else { Self::Web })
             }
             [b'S', b'S', b'H', b'-', ..] => Some(Self::Ssh),
-            // A greeting; or an error in its place: too many connections, or none from this host.
+            // A greeting, or instead of it an error: too many connections, or host not allowed.
             [_, _, 0, 0, 10, ..] | [_, _, 0, 0, 0xff, 0x10 | 0x69 | 0x6a, 4, ..] => Some(Self::MySql),
             // A handshake or an alert.
             [0x15 | 0x16, 3, ..] => Some(Self::Tls),
@@ -50,13 +50,13 @@ impl Stranger {
         }
     }
 
-    /// Who goes on like this behind the first byte.
+    /// Recognises a program when the first byte was already read.
     pub(crate) async fn behind(first: u8, from: &mut (impl AsyncRead + Unpin)) -> Self {
         let words = [&[first][..], &heard(from).await].concat();
         Self::of(&words).unwrap_or(Self::Unknown)
     }
 
-    /// Asks whoever is there; `None` where nobody can be told.
+    /// Probes the program at `address`; `None` if it cannot be recognised.
     pub(crate) async fn met(address: &Address) -> Option<Self> {
         let mut server = address.call().await.ok()?;
         let words = heard(&mut server).await;
@@ -80,7 +80,7 @@ impl Stranger {
         None
     }
 
-    /// Why there is no `wanted` at `place`, and what to correct.
+    /// The error for finding another program at `place`, with what to correct.
     pub(crate) fn told(self, place: &str, wanted: &ExpectedServer) -> DirectoryError {
         let place = place.strip_prefix("The database at ").unwrap_or(place);
         let (is, hint) = match self {
@@ -121,14 +121,14 @@ fn other_scheme(scheme: &str) -> String {
     format!("If that is the right one, begin directory.url with {scheme}://.")
 }
 
-/// What is said within a moment; nothing where somebody is silent or hangs up.
+/// Reads what is sent within a moment; empty if the peer is silent or hangs up.
 async fn heard(from: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let mut words = Vec::new();
     let listening = async {
         let mut some = [0; WORDS];
         while let Ok(read @ 1..) = from.read(&mut some).await {
             words.extend_from_slice(&some[..read]);
-            // Only HTTP has to be heard out.
+            // Only an HTTP response is needed in full.
             if words.len() >= WORDS || !words.starts_with(b"HTTP") {
                 break;
             }
@@ -138,14 +138,14 @@ async fn heard(from: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     words
 }
 
-/// Whether TLS is answered there.
+/// Whether a TLS server answers there.
 pub(crate) async fn speaks_tls(address: &Address) -> bool {
     let (Some(hello), Ok(mut server)) = (hello(), address.call().await) else { return false };
     server.write_all(&hello).await.ok();
     Stranger::of(&heard(&mut server).await) == Some(Stranger::Tls)
 }
 
-/// How TLS begins. Nothing follows it.
+/// A TLS client hello.
 fn hello() -> Option<Vec<u8>> {
     let config = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
     let mut client = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").ok()?).ok()?;
