@@ -1,13 +1,13 @@
-//! What a directory is made from: the server, the table and its columns. A connection file has it as `[directory]`.
+//! The configuration of a directory: the server, the table and its columns. It is `[directory]` in a connection file.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// Of the databases that users are read from.
+/// The schemes of all supported databases.
 const SCHEMES: [&str; 7] = ["postgres", "postgresql", "mysql", "mariadb", "mongodb", "mongodb+srv", "sqlite"];
 
-/// How `directory.url` names a file of SQLite's on this system.
+/// An example of an SQLite URL on this system.
 pub const SQLITE_URL: &str =
     if cfg!(windows) { "sqlite:///C:/path/to/file.sqlite" } else { "sqlite:///path/to/file.sqlite" };
 
@@ -16,34 +16,33 @@ pub const SQLITE_URL: &str =
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct DirectoryConfig {
-    /// `postgres://user@host:port/database`, `mysql://user@host:port/database`,
-    /// `mongodb://user@host:port/database` or
-    /// `sqlite:///path/to/file.sqlite` (on Windows `sqlite:///C:/path/to/file.sqlite`); never with a password.
-    /// Several hosts, separated by commas, are one server and its replicas.
+    /// `postgres://user@host:port/database`, `mysql://user@host:port/database`, `mongodb://user@host:port/database` or
+    /// `sqlite:///path/to/file.sqlite` (on Windows `sqlite:///C:/path/to/file.sqlite`), without a password. Several
+    /// hosts, separated by commas, are one server and its replicas.
     pub url: String,
-    /// Table or view, with its schema where it needs one: `public.users`. MongoDB's collection.
+    /// The table or view, with its schema if needed: `public.users`. For MongoDB, the collection.
     pub table: String,
     /// The column that identifies a user.
     pub id: String,
-    /// The column with the user's e-mail address.
+    /// The column with the user's email address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// The column with the user's full name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The column with the time the user was made; the newest are shown first.
+    /// The column with the time when the user was created; the newest are shown first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
     /// More columns to show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// Columns that are searched beside the id; without it: e-mail and name.
+    /// Columns to search besides the ID. Default: email and name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Vec<String>>,
-    /// The order in which a column of bytes keeps a UUID's parts; without it: as they are written.
+    /// The byte order of UUIDs in binary columns. Default: as they are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid_bytes: Option<UuidBytes>,
-    /// How long one question may take, in milliseconds (100 to 60000).
+    /// How long one query may take, in milliseconds (100 to 60000).
     #[schemars(range(min = 100, max = 60_000))]
     #[serde(default = "default_timeout_ms", skip_serializing_if = "is_default_timeout_ms")]
     pub timeout_ms: u32,
@@ -51,8 +50,8 @@ pub struct DirectoryConfig {
     #[schemars(range(min = 5, max = 300))]
     #[serde(default = "default_patience", skip_serializing_if = "is_default_patience")]
     pub patience: u32,
-    /// A program and its arguments that print the password, for tokens that expire; no shell reads them. It is
-    /// run whenever a password is needed, and then none is taken from the vault.
+    /// A program and its arguments that print the password, for tokens that expire. It runs without a shell whenever a
+    /// password is needed, and replaces a stored password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_command: Option<Vec<String>>,
     /// `[directory.ssh]`: the computer through which the database is reached.
@@ -60,7 +59,7 @@ pub struct DirectoryConfig {
     pub ssh: Option<SshConfig>,
 }
 
-/// The order in which a column of bytes keeps a UUID's parts.
+/// The byte order of UUIDs in a binary column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "kebab-case")]
 #[ts(export)]
@@ -68,33 +67,33 @@ pub enum UuidBytes {
     /// As they are written.
     #[default]
     Standard,
-    /// MySQL's `UUID_TO_BIN(…, 1)`: the two halves of the time are exchanged.
+    /// MySQL's `UUID_TO_BIN(…, 1)`: the low and high parts of the time are swapped.
     TimeFirst,
-    /// .NET's `Guid`: the first three groups from their last byte on. Also MongoDB's old UUIDs of its C# driver.
+    /// .NET's `Guid`: the first three groups are little-endian. Also legacy UUIDs of MongoDB's C# driver.
     LittleEndian,
-    /// MongoDB's old UUIDs of its Java driver: each half from its last byte on.
+    /// Legacy UUIDs of MongoDB's Java driver: both halves are little-endian.
     Java,
 }
 
-/// `[directory.ssh]`: the computer through which the database is reached, by the system's own `ssh`.
+/// `[directory.ssh]`: the computer through which the database is reached, using the system's own `ssh`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SshConfig {
-    /// Its name or address, or a `Host` of `~/.ssh/config`.
+    /// Its name or address, or a `Host` in `~/.ssh/config`.
     pub host: String,
-    /// Default: what `~/.ssh/config` says, or the name of the account here.
+    /// Default: what `~/.ssh/config` says, or the name of your account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Default: what `~/.ssh/config` says, or 22.
     #[schemars(range(min = 1, max = 65_535))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// The whole path of the private key's file, or from `~/` on. Default: the keys of the agent and of
-    /// `~/.ssh/config`. One with a passphrase has to be in the agent.
+    /// The path of the private key, absolute or starting with `~/`. Default: the keys of the agent and of
+    /// `~/.ssh/config`. A key with a passphrase has to be in the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The computer's own public key, as in `ssh-ed25519 AAAA…`. Default: it has to be in `known_hosts`.
+    /// The computer's own public key, such as `ssh-ed25519 AAAA…`. Default: it has to be in `known_hosts`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_key: Option<String>,
 }
@@ -104,19 +103,19 @@ impl DirectoryConfig {
         std::time::Duration::from_secs(self.patience.into())
     }
 
-    /// Every column that the file names, some of them more than once.
+    /// Every column that the configuration names, possibly more than once.
     pub fn column_names(&self) -> impl Iterator<Item = &str> {
         let roles = [&self.name, &self.email, &self.created_at].into_iter().flatten();
         let named = std::iter::once(&self.id).chain(roles).chain(&self.columns);
         named.chain(self.search.iter().flatten()).map(String::as_str)
     }
 
-    /// A directory that is a file has no password, and a command gives its own.
+    /// Whether a stored password may be needed: a file has none, and a command prints its own.
     pub fn may_need_password(&self) -> bool {
         !self.url.starts_with("sqlite:") && self.password_command.is_none()
     }
 
-    /// With the URL's scheme in small letters: in capitals it means the same (RFC 3986, 3.1).
+    /// Converts the URL's scheme to lower case, which means the same (RFC 3986, 3.1).
     #[must_use]
     pub fn with_plain_scheme(mut self) -> Self {
         let scheme = self.url.split(':').next().unwrap_or_default().to_ascii_lowercase();
@@ -127,7 +126,7 @@ impl DirectoryConfig {
     }
 }
 
-/// Databases that stop when nobody asks need 5 to 20 seconds to start again.
+/// Databases that pause when idle take 5 to 20 seconds to resume.
 pub fn default_patience() -> u32 {
     30
 }

@@ -1,4 +1,4 @@
-//! What goes wrong between here and a database: a code for programs, a sentence for people, and what to do next.
+//! The error type: a code for programs, a sentence for people, and what to do next.
 
 use std::error::Error as StdError;
 use std::fmt::{self, Display};
@@ -8,31 +8,31 @@ use std::sync::Arc;
 
 use understudy_files::FileError;
 
-/// Result of nearly everything here.
+/// The result of nearly everything in this crate.
 pub type Result<T, E = DirectoryError> = std::result::Result<T, E>;
 
-/// One per thing that a caller treats differently.
+/// One code for each kind of error that callers treat differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DirectoryCode {
-    /// The configuration cannot be used as it is.
+    /// The configuration is invalid.
     ConfigInvalid,
     /// The database does not answer.
     Unreachable,
-    /// The database answers and says no (password, permission, TLS).
+    /// The database denied access (password, permission, TLS).
     Refused,
-    /// The database does not hold the table or columns that the configuration names.
+    /// The database does not have the table or columns in the configuration.
     Mismatch,
     /// The database took longer than the configuration allows.
     Timeout,
     /// The caller cancelled the query.
     Cancelled,
-    /// The query itself is wrong (unknown sort column, damaged cursor).
+    /// The query itself is invalid (unknown sort column, damaged cursor).
     QueryInvalid,
-    /// The password source failed; its error is the source.
+    /// The password source failed; its error is in `source`.
     PasswordFailed,
     /// A file could not be read or written.
     FileFailed,
-    /// A fault of Understudy itself.
+    /// A bug in Understudy.
     Internal,
 }
 
@@ -40,17 +40,17 @@ pub enum DirectoryCode {
 #[derive(Debug, Clone)]
 pub struct DirectoryError {
     pub code: DirectoryCode,
-    /// What happened and why: one sentence, or a few lines where several servers failed.
+    /// What happened and why: one sentence, or a few lines if several servers failed.
     pub message: String,
-    /// What to do next, when there is something to do.
+    /// What to do next, if anything can be done.
     pub hint: Option<String>,
-    /// A statement that puts it right, to be copied: `GRANT SELECT …`. `hint` says who runs it.
+    /// A statement that fixes it, ready to copy: `GRANT SELECT …`. `hint` says who has to run it.
     pub statement: Option<String>,
-    /// What a driver, a library or the system said: for developers. No secrets.
+    /// The message of a driver, a library or the system, for developers. No secrets.
     pub details: Option<String>,
     /// The server refused the login, and another password may help.
     pub wants_password: bool,
-    /// What the password source failed with.
+    /// The password source's error.
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -73,45 +73,45 @@ impl DirectoryError {
         self
     }
 
-    /// The statement that puts it right.
+    /// Adds a statement that fixes the problem.
     #[must_use]
     pub fn statement(mut self, statement: impl Into<String>) -> Self {
         self.statement = Some(statement.into());
         self
     }
 
-    /// What a driver, a library or the system said. No secrets: what cannot be trusted is left out.
+    /// Adds the message of a driver, a library or the system. It must not contain secrets: leave out text that might.
     #[must_use]
     pub fn details(mut self, details: impl Into<String>) -> Self {
         self.details = Some(details.into());
         self
     }
 
-    /// Another password may help.
+    /// Notes that another password may help.
     #[must_use]
     pub(crate) fn wants_password(self) -> Self {
         Self { wants_password: true, ..self }
     }
 
-    /// A fault of Understudy itself: something that was held to be impossible.
+    /// A bug in Understudy: something happened that was thought to be impossible.
     pub fn internal(what: impl Display) -> Self {
         Self::new(DirectoryCode::Internal, format!("Something went wrong inside Understudy: {what}"))
             .hint("Please report this with the steps that led here.")
     }
 
-    /// A file that could not be read or written.
+    /// A file could not be read or written.
     pub(crate) fn file(doing: &str, path: &Path, cause: &io::Error) -> Self {
         FileError::io(doing, path, cause).into()
     }
 
-    /// There was no asking for the password.
+    /// The password source failed.
     pub(crate) fn of_password_source(cause: Box<dyn StdError + Send + Sync>) -> Self {
         let message = cause.to_string();
         Self { source: Some(Arc::from(cause)), ..Self::new(DirectoryCode::PasswordFailed, message) }
     }
 }
 
-/// What a password source failed with cannot be compared; its message can.
+/// Compares everything but the source, which cannot be compared; its message is part of `message`.
 impl PartialEq for DirectoryError {
     fn eq(&self, other: &Self) -> bool {
         let told = |error: &Self| {

@@ -1,11 +1,11 @@
-//! The errors that every engine says in the same words.
+//! Errors that all engines report in the same words.
 
 use std::time::Duration;
 
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryCode, DirectoryError};
 
-/// The table is not what it was. The directory is opened again; only where that did not help is this told.
+/// The table has changed. Shown only if reopening the directory did not help.
 pub(crate) fn changed(part: &DirectoryConfig, what: &str) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Mismatch,
@@ -14,20 +14,20 @@ pub(crate) fn changed(part: &DirectoryConfig, what: &str) -> DirectoryError {
     .hint("Check the connection: its table or columns were renamed, removed or recreated.")
 }
 
-/// Goes before a statement that gives a right.
+/// Introduces a statement that grants a right.
 pub(crate) const ASK_ADMINISTRATOR: &str = "Ask your database administrator to run:";
 
 pub(crate) fn cancelled() -> DirectoryError {
     DirectoryError::new(DirectoryCode::Cancelled, "A newer search took this one's place.")
 }
 
-/// Somebody else ended what we asked.
+/// Someone else stopped our query.
 pub(crate) fn stopped() -> DirectoryError {
     DirectoryError::new(DirectoryCode::Refused, "The question was stopped on the database's side.")
         .hint("Ask again, or ask the database's administrator.")
 }
 
-/// Another program holds a lock on the table for longer than anybody wants to wait.
+/// Another program has locked the table for longer than a search can wait.
 pub(crate) fn locked(part: &DirectoryConfig, said: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Timeout, format!("{} is locked by another program.", part.table))
         .hint(
@@ -37,7 +37,7 @@ pub(crate) fn locked(part: &DirectoryConfig, said: &str) -> DirectoryError {
         .details(said)
 }
 
-/// The server answers, and has not described `what` (a table, or all of them) in time.
+/// The server answers, but did not describe `what` (a table, or all of them) in time.
 pub(crate) fn undescribed(what: &str, limit: Duration) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Timeout,
@@ -46,8 +46,8 @@ pub(crate) fn undescribed(what: &str, limit: Duration) -> DirectoryError {
     .hint("It may be very busy. Try again in a moment; if it happens often, ask your database administrator.")
 }
 
-/// How long a search waits for a table that another program has locked: long enough for a quick change, and short
-/// enough to be told as what it is, before all of the time is up.
+/// How long a search waits for a locked table: long enough for a quick change, and short enough to report the lock
+/// before the time limit ends the search.
 pub(crate) fn lock_limit(limit: Duration) -> Duration {
     (limit * 2 / 3).min(Duration::from_secs(2))
 }
@@ -61,7 +61,7 @@ pub(crate) fn timed_out(part: &DirectoryConfig) -> DirectoryError {
         )
 }
 
-/// Several rows have this id.
+/// Several rows have this ID.
 pub fn not_identified(id: &str) -> DirectoryError {
     let said = "the column `directory.id` names does not identify them.";
     DirectoryError::new(DirectoryCode::Mismatch, format!("Several users have the id {id}: {said}"))

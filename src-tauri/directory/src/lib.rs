@@ -1,7 +1,7 @@
-//! Users: where they are read from, and how they are asked for. A directory is read only, always.
+//! Reads users from databases. Access is always read only.
 //!
-//! Floors, and nothing points up: `engines → sql → plan → query → schema → model`; `engines → reach`, `discovery`. Only
-//! this file knows the engines. `tests/layers.rs` reads the `use` lines and says so.
+//! Layers, from top to bottom: `engines → sql → plan → query → schema → model`; `engines → reach`, `discovery`. Only
+//! this file knows the engines. `tests/layers.rs` checks this against the `use` lines.
 
 mod config;
 mod directory;
@@ -72,7 +72,7 @@ impl Engine {
     }
 }
 
-/// The engine behind a directory's URL, for people; `None` when there is none for its scheme.
+/// The display name of the engine for a URL; `None` if its scheme is not supported.
 pub fn engine_name(url: &str) -> Option<&'static str> {
     Engine::of(url).map(|engine| match engine {
         Engine::MySql if url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mariadb")) => {
@@ -85,18 +85,18 @@ pub fn engine_name(url: &str) -> Option<&'static str> {
     })
 }
 
-/// Opens the directory that `part` describes: connects, and finds the table and every column it names.
+/// Opens the directory that `part` describes: connects, and looks up the table and all its columns.
 ///
-/// Fails with [`DirectoryCode::ConfigInvalid`] (a URL that cannot be used), [`DirectoryCode::Unreachable`],
-/// [`DirectoryCode::Refused`] (password, permission, TLS), [`DirectoryCode::Timeout`] or
-/// [`DirectoryCode::Mismatch`] (no such database, table or column).
+/// Fails with [`DirectoryCode::ConfigInvalid`] (invalid URL), [`DirectoryCode::Unreachable`],
+/// [`DirectoryCode::Refused`] (password, permission, TLS), [`DirectoryCode::Timeout`] or [`DirectoryCode::Mismatch`]
+/// (no such database, table or column).
 ///
-/// It stays open for long: when the database's schema changes, it is looked at again, once, before that is told.
+/// A directory may stay open for long: if the schema changes, it is read again once before an error is returned.
 pub async fn open(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
     open_with(part, FixedPassword::source(password)).await
 }
 
-/// The same, with a password that may change while the directory is open.
+/// Like [`open`], with a password that may change while the directory is open.
 pub async fn open_with(
     part: &DirectoryConfig,
     passwords: Arc<dyn PasswordSource>,
@@ -118,8 +118,8 @@ async fn open_engine(
     }
 }
 
-/// Two implementations are linked, the HTTP client's and the drivers'. Whoever asks for the default one,
-/// as the drivers do where only the authority is to be verified, needs one to be chosen; chosen before is fine.
+/// Two crypto providers are linked, the HTTP client's and the drivers'. Code that uses the default provider, as the
+/// drivers do when only the authority is verified, needs one to be installed. It is fine if one already is.
 fn choose_crypto() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
@@ -134,15 +134,15 @@ fn no_engine() -> DirectoryError {
     ))
 }
 
-/// Reads what tables there are. `part` says how to get there; what it says of a table does not matter.
+/// Lists the tables of a database. `part` says how to connect; its table and columns are ignored.
 ///
-/// Fails as [`crate::open`] does, but for what it says of a table.
+/// Fails as [`crate::open`] does, except for errors about the table.
 pub async fn discover_tables(
     part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<DiscoveredTables> {
     choose_crypto();
-    // Errors name what could not be read: here it is no table.
+    // Errors name what could not be read, which here is not a table.
     let part = &DirectoryConfig { table: "the list of its tables".into(), ..part.clone() };
     let found = async {
         match Engine::of(&part.url) {
@@ -153,7 +153,7 @@ pub async fn discover_tables(
             None => Err(no_engine()),
         }
     };
-    // The limits of the engines are per statement; this one is for all of them.
+    // The engines limit each statement; this limits all of them together.
     let found = tokio::time::timeout(LIMIT + LIMIT / 2, found).await.unwrap_or_else(|_| Err(too_slow()));
     Ok(offers(found.map_err(|error| if error.code == DirectoryCode::Timeout { too_slow() } else { error })?))
 }

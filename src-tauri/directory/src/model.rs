@@ -1,9 +1,9 @@
-//! What crosses to the UI: questions, pages of users, and what was found when a directory was opened.
+//! The types that cross to the UI: requests, pages of users, and what is known about an open directory.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// What a mapped column is to Understudy.
+/// The role of a mapped column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -15,14 +15,14 @@ pub enum Role {
     Other,
 }
 
-/// What a column's values are, as far as showing and comparing them goes.
+/// The type of a column's values, as far as displaying and comparing them is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum FieldKind {
-    /// Whole numbers of up to 64 bits; JSON numbers in templates.
+    /// Integers of up to 64 bits; JSON numbers in templates.
     Integer,
-    /// Any other number; a JSON number in templates when it is finite.
+    /// Any other number; a JSON number in templates if it is finite.
     Number,
     Boolean,
     /// A point in time or a date; shown in the reader's time zone.
@@ -34,35 +34,34 @@ pub enum FieldKind {
     Text,
 }
 
-/// A mapped column, in the order of a row's cells: id, name, e-mail, the others, `created_at`.
+/// A mapped column. Columns are in the order of a row's cells: ID, name, email, the others, `created_at`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Column {
     /// Its name in the database, and in `{{ user.<name> }}` for [`Role::Other`].
     pub name: String,
-    /// A name for people: `last_login_at` becomes "Last login at".
+    /// The name for display: `last_login_at` becomes "Last login at".
     pub label: String,
     pub role: Role,
     pub kind: FieldKind,
-    /// The directory can order by it without reading the whole table first; by others after asking
-    /// ([`ListRequest::everywhere`]).
+    /// The directory can sort by it without reading the whole table. Sorting by other columns requires
+    /// [`ListRequest::everywhere`].
     pub sortable: bool,
-    /// Says by its name for which company a user is there: it tells two users of one name apart. One column at most.
+    /// Its name says that it holds the user's company, which tells users with the same name apart. At most one column.
     pub company: bool,
 }
 
-/// One user: the id as text (exact, whatever its type) and a cell per [`Column`].
+/// One user: the ID as text (exact, whatever its type) and a cell per [`Column`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Row {
     pub id: String,
-    /// In the order of [`Info::columns`]; `None` is NULL. Times are RFC 3339 when the database knows
-    /// them as times, booleans `true`/`false`. Texts of more than 2,000 characters are cut, with an
-    /// ellipsis behind them.
+    /// In the order of [`Info::columns`]; `None` is NULL. Times are RFC 3339 if the database stores them as times,
+    /// booleans are `true` or `false`. Texts of more than 2,000 characters are cut and end in an ellipsis.
     pub cells: Vec<Option<String>>,
 }
 
-/// Order by one column; ties are broken by id.
+/// Order by one column; the ID breaks ties.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Sort {
@@ -70,7 +69,7 @@ pub struct Sort {
     pub descending: bool,
 }
 
-/// Where a page begins.
+/// Where a page starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -79,35 +78,35 @@ pub enum Place {
     Start,
     /// The list's last page.
     End,
-    /// Behind [`Page::next`] of another page.
+    /// After [`Page::next`] of another page.
     After(String),
     /// Before [`Page::previous`] of another page.
     Before(String),
 }
 
-/// A question to the directory.
+/// A request for a page of users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct ListRequest {
-    /// What stands in the search field; empty asks for the newest.
+    /// The text in the search field; if empty, all users are listed, newest first.
     pub text: String,
     /// `None`: best match first, newest first within a tier.
     pub sort: Option<Sort>,
     pub place: Place,
-    /// Rows at the most, 1 to 500.
+    /// The maximum number of rows, 1 to 500.
     pub limit: u16,
-    /// Also what no index serves, as long as the connection's time limit allows.
+    /// Also search where no index can be used, within the connection's time limit.
     pub everywhere: bool,
 }
 
 impl ListRequest {
-    /// The first rows for `text`, best match first.
+    /// A request for the first rows that match `text`, best match first.
     pub fn first(text: impl Into<String>, limit: u16) -> Self {
         Self { text: text.into(), sort: None, place: Place::Start, limit, everywhere: false }
     }
 }
 
-/// How a page's first row was found; tiers are answered in this order.
+/// How a page's first row was found. The tiers are searched in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -118,14 +117,14 @@ pub enum Tier {
     Email,
     Prefix,
     Contains,
-    /// Every word somewhere, in any order.
+    /// All words, in any order.
     Words,
-    /// The same words, or the same telephone number, in another spelling.
+    /// The same words, or the same phone number, in another spelling.
     Alike,
 }
 
 impl Tier {
-    /// For people, as in "no index serves … by prefix".
+    /// For display, as in "no index serves … by prefix".
     pub fn words(self) -> &'static str {
         match self {
             Self::All => "newest first",
@@ -139,53 +138,53 @@ impl Tier {
     }
 }
 
-/// How a page was answered, for the status line.
+/// How a page was found, for the status line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct How {
-    /// The tier that gave the page's first row (the last one asked, when there is none).
+    /// The tier of the page's first row; if the page is empty, the last tier that was searched.
     pub tier: Tier,
-    /// The column in whose order that tier's rows come; `None`: newest first.
+    /// The column by which that tier is ordered; `None`: newest first.
     pub by: Option<String>,
-    /// Milliseconds from question to decoded rows.
+    /// Milliseconds from the request to the decoded rows.
     pub elapsed_ms: f64,
 }
 
-/// What was not searched, because no index serves it and reading would be a burden.
+/// What was not searched because it has no index and reading the table would be too slow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct LeftOut {
     /// About how many rows would have to be read; `None`: not known.
     #[ts(type = "number | null")]
     pub rows: Option<u64>,
-    /// How long that may take at the most, in milliseconds.
+    /// The maximum time that reading them may take, in milliseconds.
     pub limit_ms: u32,
-    /// So many of the newest rows were looked at nonetheless.
+    /// How many of the newest rows were checked nonetheless.
     pub looked_at: Option<u32>,
-    /// The same search with whole values in the place of parts, where an index serves it like that.
+    /// The same search for whole values instead of parts, if an index can be used for that.
     pub exact: Option<String>,
-    /// All that was typed was searched; only other spellings of it, with accents or without, were not.
+    /// The text was searched as typed; only other spellings, with or without accents, were not.
     pub spellings: bool,
 }
 
-/// Some rows, and where the next ones begin.
+/// A page of rows, and where the next one starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Page {
     pub rows: Vec<Row>,
-    /// Opaque; `None` when there is nothing before.
+    /// Opaque; `None` if this is the first page.
     pub previous: Option<String>,
-    /// Opaque; `None` when there is nothing more.
+    /// Opaque; `None` if this is the last page.
     pub next: Option<String>,
     pub how: How,
-    /// `None`: everything was searched. Else the same question with [`ListRequest::everywhere`] searches it.
+    /// `None`: everything was searched. Otherwise the same request with [`ListRequest::everywhere`] searches it.
     pub left_out: Option<LeftOut>,
-    /// An id that several rows have, so that it identifies none of them: a list may miss some, and none can
-    /// be impersonated.
+    /// An ID that several rows share and that therefore identifies no one: the list may miss some of them, and no
+    /// operator can sign in as one.
     pub doubled: Option<String>,
 }
 
-/// How many users a question finds.
+/// How many users match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Count {
@@ -204,18 +203,18 @@ impl Count {
     }
 }
 
-/// What serves one tier of the search in one column, or what would.
+/// The index that one tier of the search uses in a column, or the statement to create one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct SearchCoverage {
     pub tier: Tier,
-    /// The column's name; all searched ones, joined by a comma, where they are answered together.
+    /// The column's name, or the names of all searched columns, separated by commas, if they are searched together.
     pub column: String,
     /// The index; `None`: there is none, and the whole table would have to be read.
     pub index: Option<String>,
-    /// What the index cannot do, for people: "only as typed or in lower case".
+    /// What the index cannot do, for display: "only as typed or in lower case".
     pub note: Option<String>,
-    /// The statement that lets an index serve it (fully).
+    /// The statement that creates an index for it.
     pub advice: Option<String>,
 }
 
@@ -223,47 +222,46 @@ pub struct SearchCoverage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Info {
-    /// For people: `PostgreSQL 15.18`, `SQLite 3.50.1`.
+    /// For display: `PostgreSQL 15.18`, `SQLite 3.50.1`.
     pub server: String,
     pub columns: Vec<Column>,
-    /// The database's own estimate of how many users there are; `None` when it has none.
+    /// The database's own estimate of the number of users; `None` if it has none.
     #[ts(type = "number | null")]
     pub estimated_total: Option<u64>,
-    /// `true` when `estimated_total` was counted rather than estimated.
+    /// `true` if `estimated_total` was counted, not estimated.
     pub total_is_exact: bool,
-    /// The search plan: what serves each tier.
+    /// The search plan: which index each tier uses.
     pub services: Vec<SearchCoverage>,
-    /// The statements that make a role that can read the mapped columns and nothing else; empty where the
-    /// engine knows no roles.
+    /// The statements that create a role that can only read the mapped columns; empty if the engine has no roles.
     pub reader: Vec<String>,
-    /// What is not as one would expect.
+    /// Unexpected findings.
     pub cautions: Vec<Caution>,
 }
 
-/// The directory works, but not as one would expect: users are hidden from this role, or some cannot be opened.
+/// The directory works, but not as expected: users are hidden from this role, or some cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Caution {
-    /// What is so, and why.
+    /// What was found, and why.
     pub message: String,
-    /// What to do next; where there is a statement, it stands before it.
+    /// What to do next. If there is a statement, this introduces it.
     pub hint: Option<String>,
-    /// The statement that changes it.
+    /// The statement that fixes it.
     pub statement: Option<String>,
-    /// Users may be hidden: a short or an empty list does not mean that there are no more.
+    /// Users may be hidden: a short or empty list does not mean that there are no more.
     pub hides_users: bool,
 }
 
-/// In which way a search is another one.
+/// How a suggested search differs from the original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Widening {
-    /// A word that exists stands in the place of one that does not.
+    /// A misspelled word is replaced by one that exists.
     Meant,
-    /// A filter finds parts of a value instead of whole ones.
+    /// A filter matches parts of values instead of whole values.
     Parts,
-    /// A phrase in quotes becomes words in any order.
+    /// A quoted phrase becomes words in any order.
     Words,
     WithoutFilter,
     WithoutFilters,

@@ -1,12 +1,12 @@
-//! An open directory with several users: it closes when the last of them drops it.
+//! A shared open directory that closes when its last user drops it.
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::directory::Directory;
 
-/// A directory that is closed when it is dropped. A query that is running while the connection changes
-/// keeps it open until it is done.
+/// Closes the directory on drop. Share it in an `Arc`: a query that is running while the connection changes keeps it
+/// open until it is done.
 pub struct OpenDirectory(Arc<dyn Directory>);
 
 impl OpenDirectory {
@@ -25,7 +25,7 @@ impl Deref for OpenDirectory {
 
 impl Drop for OpenDirectory {
     fn drop(&mut self) {
-        // Without a runtime the process ends, and its connections with it.
+        // Without a runtime, the process is ending, and its connections with it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let directory = Arc::clone(&self.0);
             runtime.spawn(async move { directory.close().await });

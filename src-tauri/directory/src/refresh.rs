@@ -1,8 +1,8 @@
-//! A directory that is reopened when the database has changed: a column with another type, a recreated table, a
-//! replaced file.
+//! Reopens a directory when the database has changed: a column has another type, the table was recreated, a file was
+//! replaced.
 //!
-//! The engines only say that something has changed ([`DirectoryCode::Mismatch`]). Here the catalogue is read
-//! again, once, and the query is repeated; if it fails again, that error is returned.
+//! The engines only report that something has changed ([`DirectoryCode::Mismatch`]). This module reads the catalogue
+//! again, once, and repeats the query. If it fails again, that error is returned.
 
 use parking_lot::RwLock;
 use std::sync::Arc;
@@ -21,17 +21,17 @@ use crate::query::values::{KnownValues, may_be_suggested};
 use crate::reach::password_source::PasswordSource;
 use crate::reach::waking::Listener;
 
-/// Nobody waits longer for suggestions.
+/// Suggestions that take longer come too late.
 const SUGGESTIONS_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Reopening {
     part: DirectoryConfig,
     passwords: Arc<dyn PasswordSource>,
-    /// Whoever opened it first is told what becomes of it.
+    /// The listener of the task that first opened the directory.
     listener: Listener,
     current: RwLock<Arc<dyn Directory>>,
     known: KnownValues,
-    /// Held while it is reopened: concurrent queries wait and share the new one.
+    /// Held while reopening: concurrent queries wait and share the new directory.
     opening: tokio::sync::Mutex<()>,
 }
 
@@ -46,8 +46,8 @@ impl Reopening {
         Arc::clone(&self.current.read())
     }
 
-    /// Reopens it in place of `outdated`, unless another query already has. The old one closes when its last query is
-    /// answered.
+    /// Replaces `outdated` with a new directory, unless another query already has. The old one closes after its last
+    /// query.
     async fn reopen(&self, outdated: &Arc<dyn Directory>) -> Result<Arc<dyn Directory>> {
         let _one_at_a_time = self.opening.lock().await;
         let current = self.current();
@@ -127,7 +127,7 @@ impl Directory for Reopening {
     }
 }
 
-/// Reopening cannot be cancelled.
+/// Reopening itself cannot be cancelled, so this stops waiting for it.
 async fn unless_cancelled<T>(
     cancel: &CancellationToken,
     answer: impl Future<Output = Result<T>>,

@@ -1,7 +1,7 @@
-//! What to search for instead, where a search found nobody: nearby words that exist, and the next wider searches, each
-//! with how many it finds. Asked for after an empty page, never on the way to one.
+//! Suggests other searches when a search has no matches: similar words that exist, and wider searches, each with its
+//! number of matches. Called after an empty page, never before the page is shown.
 //!
-//! Everything here is a search like any other, for a page of rows: none reads a large table.
+//! Each suggestion is tried as a normal search for one page, so none reads a large table.
 
 use std::time::Duration;
 
@@ -19,32 +19,32 @@ use crate::query::typo;
 use crate::query::typo::Words;
 use crate::schema::secrets::holds_secret;
 
-/// More would have to be read before one is chosen.
+/// More suggestions would take too long to read.
 const OFFERS: usize = 4;
-/// Rows that a count looks at; more are "100+".
+/// How many matches are counted; more are shown as "100+".
 const COUNTED: u16 = 100;
-/// Rows among which a word is looked for that somebody may have meant.
+/// How many rows are searched for similar words.
 const NEARBY: u16 = 200;
-/// Words of a text that may be mistyped: of more, the first.
+/// How many words are checked for mistakes, from the start of the text.
 const WORDS: usize = 3;
-/// Nobody looks at an empty page for longer before they type on.
+/// After this long, the user has typed on.
 const LIMIT: Duration = Duration::from_millis(1500);
 
-/// Another search that may find whom this one did not.
+/// Another search that may find more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Wider {
     pub how: Widening,
     /// The text to search for.
     pub text: String,
-    /// What it is about, for people: the word that was meant, the filter, the phrase.
+    /// What was changed, for display: the suggested word, the filter, the phrase.
     pub about: String,
-    /// How many users it finds; `None`: not known without reading a large table.
+    /// How many users match; `None`: not known without reading a large table.
     pub count: Option<Count>,
 }
 
-/// What to search for instead of `text`, which found nobody: the likeliest first, at most 4. What takes too long is left
-/// out.
+/// Suggests searches to run instead of `text`, which has no matches: best first, at most 4. Suggestions that take too
+/// long are left out.
 pub async fn wider(directory: &dyn Directory, text: &str, cancel: &CancellationToken) -> Result<Vec<Wider>> {
     let columns = &directory.info().columns;
     let mut offers: Vec<Wider> = Vec::new();
@@ -61,7 +61,8 @@ pub async fn wider(directory: &dyn Directory, text: &str, cancel: &CancellationT
             let page = directory.search(&ListRequest::first(text.as_str(), COUNTED), cancel).await?;
             let users = page.rows.len() as u64;
             let capped = page.next.is_some() || page.left_out.is_some();
-            // Nobody, for certain: that leads nowhere. What somebody may have meant exists.
+            // Skip searches that certainly find no one. A suggested word has to exist, so there an uncertain result is
+            // not enough either.
             if users == 0 && (!capped || how == Widening::Meant) {
                 continue;
             }
@@ -75,7 +76,7 @@ pub async fn wider(directory: &dyn Directory, text: &str, cancel: &CancellationT
     }
 }
 
-/// The text with a word that exists in the place of one that was mistyped.
+/// The text with misspelled words replaced by words that exist.
 async fn meant(
     directory: &dyn Directory,
     text: &str,
@@ -120,7 +121,7 @@ async fn finds_somebody(directory: &dyn Directory, word: &str, cancel: &Cancella
     Ok(!page.rows.is_empty())
 }
 
-/// Words of users that have a part of `word`, and differ from it in no more than a mistake; two at the most.
+/// Words in users' columns that share a part with `word` and are one mistake away from it; at most two.
 async fn nearby(
     directory: &dyn Directory,
     word: &str,
@@ -142,7 +143,7 @@ async fn nearby(
     Ok(Vec::new())
 }
 
-/// Letters, and nothing that the search field takes for a sign.
+/// Quoted, so that the search field takes no character for an operator.
 fn quoted(part: &str) -> String {
     format!("\"{}\"", part.replace(['"', '\\'], ""))
 }

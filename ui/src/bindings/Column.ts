@@ -3,7 +3,7 @@ import type { FieldKind } from "./FieldKind";
 import type { Role } from "./Role";
 
 /**
- * A mapped column, in the order of a row's cells: id, name, e-mail, the others, `created_at`.
+ * A mapped column. Columns are in the order of a row's cells: ID, name, email, the others, `created_at`.
  */
 export type Column = { 
 /**
@@ -11,15 +11,15 @@ export type Column = {
  */
 name: string, 
 /**
- * A name for people: `last_login_at` becomes "Last login at".
+ * The name for display: `last_login_at` becomes "Last login at".
  */
 label: string, role: Role, kind: FieldKind, 
 /**
- * The directory can order by it without reading the whole table first; by others after asking
- * ([`ListRequest::everywhere`]).
+ * The directory can sort by it without reading the whole table. Sorting by other columns requires
+ * [`ListRequest::everywhere`].
  */
 sortable: boolean, 
 /**
- * Says by its name for which company a user is there: it tells two users of one name apart. One column at most.
+ * Its name says that it holds the user's company, which tells users with the same name apart. At most one column.
  */
 company: boolean, };

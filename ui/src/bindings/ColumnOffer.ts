@@ -6,6 +6,6 @@ import type { FieldKind } from "./FieldKind";
  */
 export type ColumnOffer = { name: string, kind: FieldKind, 
 /**
- * Its values are bytes. Where they are UUIDs, `directory.uuid_bytes` says in which order.
+ * Its values are bytes. If they are UUIDs, `directory.uuid_bytes` sets their byte order.
  */
 bytes: boolean, };

@@ -7,14 +7,13 @@ import type { UuidBytes } from "./UuidBytes";
  */
 export type DirectoryConfig = { 
 /**
- * `postgres://user@host:port/database`, `mysql://user@host:port/database`,
- * `mongodb://user@host:port/database` or
- * `sqlite:///path/to/file.sqlite` (on Windows `sqlite:///C:/path/to/file.sqlite`); never with a password.
- * Several hosts, separated by commas, are one server and its replicas.
+ * `postgres://user@host:port/database`, `mysql://user@host:port/database`, `mongodb://user@host:port/database` or
+ * `sqlite:///path/to/file.sqlite` (on Windows `sqlite:///C:/path/to/file.sqlite`), without a password. Several
+ * hosts, separated by commas, are one server and its replicas.
  */
 url: string, 
 /**
- * Table or view, with its schema where it needs one: `public.users`. MongoDB's collection.
+ * The table or view, with its schema if needed: `public.users`. For MongoDB, the collection.
  */
 table: string, 
 /**
@@ -22,7 +21,7 @@ table: string,
  */
 id: string, 
 /**
- * The column with the user's e-mail address.
+ * The column with the user's email address.
  */
 email?: string | null, 
 /**
@@ -30,7 +29,7 @@ email?: string | null,
  */
 name?: string | null, 
 /**
- * The column with the time the user was made; the newest are shown first.
+ * The column with the time when the user was created; the newest are shown first.
  */
 created_at?: string | null, 
 /**
@@ -38,15 +37,15 @@ created_at?: string | null,
  */
 columns?: Array<string>, 
 /**
- * Columns that are searched beside the id; without it: e-mail and name.
+ * Columns to search besides the ID. Default: email and name.
  */
 search?: Array<string> | null, 
 /**
- * The order in which a column of bytes keeps a UUID's parts; without it: as they are written.
+ * The byte order of UUIDs in binary columns. Default: as they are written.
  */
 uuid_bytes?: UuidBytes | null, 
 /**
- * How long one question may take, in milliseconds (100 to 60000).
+ * How long one query may take, in milliseconds (100 to 60000).
  */
 timeout_ms?: number, 
 /**
@@ -54,8 +53,8 @@ timeout_ms?: number,
  */
 patience?: number, 
 /**
- * A program and its arguments that print the password, for tokens that expire; no shell reads them. It is
- * run whenever a password is needed, and then none is taken from the vault.
+ * A program and its arguments that print the password, for tokens that expire. It runs without a shell whenever a
+ * password is needed, and replaces a stored password.
  */
 password_command?: Array<string> | null, 
 /**

@@ -6,14 +6,14 @@ import type { TableOffer } from "./TableOffer";
  */
 export type DiscoveredTables = { 
 /**
- * The most users-like first.
+ * The likeliest to hold users first.
  */
 tables: Array<TableOffer>, 
 /**
- * Tables that are there and that this user may not read; the most users-like of them first.
+ * Tables that exist but that this user may not read, likeliest first.
  */
 unreadable: Array<string>, 
 /**
- * Tables beyond those that were looked at.
+ * How many tables were not examined.
  */
 left_out: number, };

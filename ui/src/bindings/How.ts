@@ -2,18 +2,18 @@
 import type { Tier } from "./Tier";
 
 /**
- * How a page was answered, for the status line.
+ * How a page was found, for the status line.
  */
 export type How = { 
 /**
- * The tier that gave the page's first row (the last one asked, when there is none).
+ * The tier of the page's first row; if the page is empty, the last tier that was searched.
  */
 tier: Tier, 
 /**
- * The column in whose order that tier's rows come; `None`: newest first.
+ * The column by which that tier is ordered; `None`: newest first.
  */
 by: string | null, 
 /**
- * Milliseconds from question to decoded rows.
+ * Milliseconds from the request to the decoded rows.
  */
 elapsed_ms: number, };

@@ -8,27 +8,26 @@ import type { SearchCoverage } from "./SearchCoverage";
  */
 export type Info = { 
 /**
- * For people: `PostgreSQL 15.18`, `SQLite 3.50.1`.
+ * For display: `PostgreSQL 15.18`, `SQLite 3.50.1`.
  */
 server: string, columns: Array<Column>, 
 /**
- * The database's own estimate of how many users there are; `None` when it has none.
+ * The database's own estimate of the number of users; `None` if it has none.
  */
 estimated_total: number | null, 
 /**
- * `true` when `estimated_total` was counted rather than estimated.
+ * `true` if `estimated_total` was counted, not estimated.
  */
 total_is_exact: boolean, 
 /**
- * The search plan: what serves each tier.
+ * The search plan: which index each tier uses.
  */
 services: Array<SearchCoverage>, 
 /**
- * The statements that make a role that can read the mapped columns and nothing else; empty where the
- * engine knows no roles.
+ * The statements that create a role that can only read the mapped columns; empty if the engine has no roles.
  */
 reader: Array<string>, 
 /**
- * What is not as one would expect.
+ * Unexpected findings.
  */
 cautions: Array<Caution>, };

@@ -3,11 +3,11 @@ import type { Place } from "./Place";
 import type { Sort } from "./Sort";
 
 /**
- * A question to the directory.
+ * A request for a page of users.
  */
 export type ListRequest = { 
 /**
- * What stands in the search field; empty asks for the newest.
+ * The text in the search field; if empty, all users are listed, newest first.
  */
 text: string, 
 /**
@@ -15,10 +15,10 @@ text: string,
  */
 sort: Sort | null, place: Place, 
 /**
- * Rows at the most, 1 to 500.
+ * The maximum number of rows, 1 to 500.
  */
 limit: number, 
 /**
- * Also what no index serves, as long as the connection's time limit allows.
+ * Also search where no index can be used, within the connection's time limit.
  */
 everywhere: boolean, };

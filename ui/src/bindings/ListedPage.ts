@@ -13,19 +13,19 @@ export type ListedPage = {
  */
 standings: Array<Standing>, rows: Array<Row>, 
 /**
- * Opaque; `None` when there is nothing before.
+ * Opaque; `None` if this is the first page.
  */
 previous: string | null, 
 /**
- * Opaque; `None` when there is nothing more.
+ * Opaque; `None` if this is the last page.
  */
 next: string | null, how: How, 
 /**
- * `None`: everything was searched. Else the same question with [`ListRequest::everywhere`] searches it.
+ * `None`: everything was searched. Otherwise the same request with [`ListRequest::everywhere`] searches it.
  */
 left_out: LeftOut | null, 
 /**
- * An id that several rows have, so that it identifies none of them: a list may miss some, and none can
- * be impersonated.
+ * An ID that several rows share and that therefore identifies no one: the list may miss some of them, and no
+ * operator can sign in as one.
  */
 doubled: string | null, };

@@ -2,11 +2,11 @@
 import type { Tier } from "./Tier";
 
 /**
- * What serves one tier of the search in one column, or what would.
+ * The index that one tier of the search uses in a column, or the statement to create one.
  */
 export type SearchCoverage = { tier: Tier, 
 /**
- * The column's name; all searched ones, joined by a comma, where they are answered together.
+ * The column's name, or the names of all searched columns, separated by commas, if they are searched together.
  */
 column: string, 
 /**
@@ -14,10 +14,10 @@ column: string,
  */
 index: string | null, 
 /**
- * What the index cannot do, for people: "only as typed or in lower case".
+ * What the index cannot do, for display: "only as typed or in lower case".
  */
 note: string | null, 
 /**
- * The statement that lets an index serve it (fully).
+ * The statement that creates an index for it.
  */
 advice: string | null, };

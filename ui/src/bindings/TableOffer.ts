@@ -13,22 +13,22 @@ export type TableOffer = {
  */
 name: string, 
 /**
- * As it may name it too: with its schema.
+ * Including the schema, which `directory.table` accepts too.
  */
 qualified: string, kind: TableKind, 
 /**
- * As the database estimates; `None`: it does not, as for a view.
+ * The database's estimate; `None` if it has none, as for a view.
  */
 estimated_rows: number | null, 
 /**
- * Empty when they are not known.
+ * Empty if they are not known.
  */
 columns: Array<ColumnOffer>, 
 /**
- * Columns that are not offered, because they hold secrets by their name.
+ * Columns that are not suggested because their names suggest secrets.
  */
 withheld: Array<string>, signs: Array<Sign>, 
 /**
- * It may be taken for the users' without asking.
+ * Likely enough to be preselected.
  */
 likely: boolean, guess: Guess, };

@@ -3,7 +3,7 @@ import type { Count } from "./Count";
 import type { Widening } from "./Widening";
 
 /**
- * Another search that may find whom this one did not.
+ * Another search that may find more.
  */
 export type Wider = { how: Widening, 
 /**
@@ -11,10 +11,10 @@ export type Wider = { how: Widening,
  */
 text: string, 
 /**
- * What it is about, for people: the word that was meant, the filter, the phrase.
+ * What was changed, for display: the suggested word, the filter, the phrase.
  */
 about: string, 
 /**
- * How many users it finds; `None`: not known without reading a large table.
+ * How many users match; `None`: not known without reading a large table.
  */
 count: Count | null, };

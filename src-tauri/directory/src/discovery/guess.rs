@@ -1,6 +1,6 @@
-//! What a table's columns are, guessed by the names that frameworks give them.
+//! Guesses the roles of a table's columns from the names that frameworks give them.
 //!
-//! The columns that come in hold no secret.
+//! Columns that hold secrets have been removed before.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -9,7 +9,7 @@ use crate::discovery::FoundColumn;
 use crate::model::FieldKind;
 use crate::schema::likeness::{plain, words};
 
-/// What a table's columns may be to Understudy: the keys of the connection file's `[directory]`.
+/// The guessed values for the connection file's `[directory]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Guess {
@@ -17,13 +17,13 @@ pub struct Guess {
     pub email: Option<String>,
     pub name: Option<String>,
     pub created_at: Option<String>,
-    /// More columns that are worth being shown.
+    /// More columns that are worth showing.
     pub columns: Vec<String>,
-    /// `None`: e-mail and name, as the file's default.
+    /// `None`: email and name, the default.
     pub search: Option<Vec<String>>,
 }
 
-// Names without what is between their words, the surest first.
+// Names with their separators removed, best first.
 const IDS: &[&str] = &["id", "userid", "uid", "uuid", "guid", "pk", "customerid", "accountid", "memberid"];
 const EMAILS: &[&str] = &[
     "email",
@@ -84,7 +84,7 @@ const CREATED: &[&str] = &[
     "usercreated",
     "usercreatedat",
 ];
-/// Worth being shown, in this order; of each line the first that there is.
+/// Columns worth showing, in this order; only the first match in each line is used.
 const OTHERS: &[&[&str]] = &[
     &["plan", "planname", "tier", "subscription", "subscriptionplan", "subscriptiontier", "pricingplan"],
     &[
@@ -127,9 +127,9 @@ const OTHERS: &[&[&str]] = &[
     &["locale", "language"],
     &["deletedat", "deleted", "isdeleted"],
 ];
-/// Columns beside the roles, at the most: a row is to be taken in at a glance.
+/// The maximum number of columns besides the roles, so that a row can be taken in at a glance.
 const MOST_OTHERS: usize = 6;
-/// Words of a column that has to do with an e-mail address and is none, or not the one in use.
+/// Words in columns that relate to an email address but do not hold the current one.
 const NO_EMAIL: &[&str] = &[
     "at",
     "backup",
@@ -158,13 +158,13 @@ const NO_EMAIL: &[&str] = &[
     "verified",
     "verification",
 ];
-/// What documents keep about the person themselves is below one of these.
+/// Documents keep a person's own data below one of these.
 const OWN: &[&str] =
     &["account", "attributes", "contact", "data", "details", "info", "personal", "person", "profile", "user"];
 
 impl Guess {
     pub(crate) fn of(columns: &[FoundColumn]) -> Self {
-        // A name with a comma cannot stand in the form's lists, and nobody has one.
+        // Lists in the form are separated by commas, and real columns have none in their names.
         let columns: Vec<Known> =
             columns.iter().filter(|column| !column.name.contains(',')).map(Known::of).collect();
         let first = |names: &[&str], fits: &dyn Fn(&Known) -> bool| -> Option<String> {
@@ -181,7 +181,7 @@ impl Guess {
         let id = key
             .or_else(|| first(IDS, &|column| column.depth == 0))
             .or_else(|| columns.first().map(|column| column.name.to_owned()));
-        // Of a list of addresses, all are searched and the first is shown.
+        // For a list of addresses, all are searched and the first is shown.
         let email = first(EMAILS, &is_text).map(|path| without_places(&path)).or_else(|| {
             let speaks = |column: &&Known| {
                 is_text(column)
@@ -195,7 +195,7 @@ impl Guess {
         let handle = first(HANDLES, &is_text);
         let name = first(NAMES, &is_text).or_else(|| handle.clone()).or_else(|| first_name.clone());
         let created_at = first(CREATED, &|column| column.kind == FieldKind::Time)
-            // SQLite has times as text, Keycloak as milliseconds.
+            // SQLite stores times as text, Keycloak as milliseconds.
             .or_else(|| {
                 first(CREATED, &|column| matches!(column.kind, FieldKind::Text | FieldKind::Integer))
             });
@@ -209,7 +209,7 @@ impl Guess {
         let columns: Vec<String> =
             people.chain(others).filter(|column| !is_taken(column)).take(MOST_OTHERS).collect();
 
-        // What people say when they are asked who they are.
+        // What people say when asked who they are.
         let mut search: Vec<String> = [&email, &name].into_iter().flatten().cloned().collect();
         let by_default = search.len();
         for spoken in [&handle, &first_name, &last_name].into_iter().flatten() {
@@ -222,22 +222,22 @@ impl Guess {
     }
 }
 
-/// `emails.0.address` as the path of all addresses: `emails.address`.
+/// Turns `emails.0.address` into the path of all addresses: `emails.address`.
 fn without_places(path: &str) -> String {
     let names = path.split('.').enumerate();
     let kept = names.filter(|(at, name)| *at == 0 || name.parse::<usize>().is_err()).map(|(_, name)| name);
     kept.collect::<Vec<_>>().join(".")
 }
 
-/// A column, as far as its name tells.
+/// A column with its name split up.
 struct Known<'a> {
     name: &'a str,
     kind: FieldKind,
     is_key: bool,
     words: Vec<String>,
-    /// Without places in lists, and without what only says that it is the person's own.
+    /// The name without array indexes, and without segments that only mark the person's own data.
     plain: String,
-    /// How far down in a document.
+    /// How deep in a document it is.
     depth: usize,
 }
 
@@ -264,7 +264,7 @@ impl<'a> Known<'a> {
 mod tests {
     use super::*;
 
-    /// `id* email created_at:time …`; a star is the key.
+    /// Parses `id* email created_at:time …`; a star marks the key.
     fn guessed(columns: &str) -> Guess {
         let columns: Vec<FoundColumn> = columns
             .split_whitespace()

@@ -1,8 +1,8 @@
-//! What a database offers to whoever writes a connection: the tables that may hold the users, the
-//! likeliest first, and a guess of what their columns are.
+//! Suggests tables for a new connection: those that may hold users, likeliest first, with a guess at what their columns
+//! are.
 //!
-//! The engines read their catalogues (`engines/*/discovery.rs`): names and types, never a
-//! row. What is made of it here is pure.
+//! The engines read names and types from their catalogues (`engines/*/discovery.rs`), never a row. The code here is
+//! pure.
 
 mod guess;
 
@@ -18,16 +18,16 @@ use crate::model::FieldKind;
 use crate::schema::likeness::likeness;
 use crate::schema::secrets::{self, holds_secret};
 
-/// Tables that are looked at; of more, those that are named most like users.
+/// The maximum number of tables to examine. If there are more, those with the likeliest names are kept.
 pub(crate) const MOST: usize = 300;
-/// Reading names takes milliseconds; a server that needs longer is in trouble.
+/// Reading names takes milliseconds; a server that needs longer than this is in trouble.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
-/// Names of tables that cannot be read, at the most.
+/// The maximum number of unreadable tables to report.
 const UNREADABLE: usize = 20;
-/// From this score on a table is taken for the users' without asking.
+/// From this score on, a table is preselected as the users' table.
 const LIKELY: i32 = 10;
 
-/// What a table is.
+/// The kind of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -35,20 +35,20 @@ pub enum TableKind {
     Table,
     View,
     MaterializedView,
-    /// MongoDB's.
+    /// Of MongoDB.
     Collection,
 }
 
-/// Why a table looks as if it held users.
+/// Why a table looks as if it holds users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Sign {
-    /// It is named as if.
+    /// Its name suggests users.
     Name,
-    /// It has e-mail addresses.
+    /// It has email addresses.
     Email,
-    /// People sign in with what is in it.
+    /// It has passwords.
     Password,
 }
 
@@ -58,7 +58,7 @@ pub enum Sign {
 pub struct ColumnOffer {
     pub name: String,
     pub kind: FieldKind,
-    /// Its values are bytes. Where they are UUIDs, `directory.uuid_bytes` says in which order.
+    /// Its values are bytes. If they are UUIDs, `directory.uuid_bytes` sets their byte order.
     pub bytes: bool,
 }
 
@@ -68,18 +68,18 @@ pub struct ColumnOffer {
 pub struct TableOffer {
     /// As `directory.table` has to name it.
     pub name: String,
-    /// As it may name it too: with its schema.
+    /// Including the schema, which `directory.table` accepts too.
     pub qualified: String,
     pub kind: TableKind,
-    /// As the database estimates; `None`: it does not, as for a view.
+    /// The database's estimate; `None` if it has none, as for a view.
     #[ts(type = "number | null")]
     pub estimated_rows: Option<u64>,
-    /// Empty when they are not known.
+    /// Empty if they are not known.
     pub columns: Vec<ColumnOffer>,
-    /// Columns that are not offered, because they hold secrets by their name.
+    /// Columns that are not suggested because their names suggest secrets.
     pub withheld: Vec<String>,
     pub signs: Vec<Sign>,
-    /// It may be taken for the users' without asking.
+    /// Likely enough to be preselected.
     pub likely: bool,
     pub guess: Guess,
 }
@@ -88,11 +88,11 @@ pub struct TableOffer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct DiscoveredTables {
-    /// The most users-like first.
+    /// The likeliest to hold users first.
     pub tables: Vec<TableOffer>,
-    /// Tables that are there and that this user may not read; the most users-like of them first.
+    /// Tables that exist but that this user may not read, likeliest first.
     pub unreadable: Vec<String>,
-    /// Tables beyond those that were looked at.
+    /// How many tables were not examined.
     pub left_out: u32,
 }
 
@@ -101,13 +101,13 @@ pub struct DiscoveredTables {
 pub(crate) struct FoundTable {
     /// As `directory.table` has to name it.
     pub(crate) written: String,
-    /// The same with its schema, if there are schemas.
+    /// Including the schema, if there are schemas.
     pub(crate) qualified: String,
-    /// Its own name, without a schema.
+    /// Without the schema.
     pub(crate) name: String,
     pub(crate) kind: TableKind,
     pub(crate) estimated_rows: Option<u64>,
-    /// It is in the schema or database that the connection is in.
+    /// It is in the schema or database of the connection.
     pub(crate) at_hand: bool,
     pub(crate) columns: Vec<FoundColumn>,
 }
@@ -117,7 +117,7 @@ pub(crate) struct FoundColumn {
     pub(crate) name: String,
     pub(crate) kind: FieldKind,
     pub(crate) bytes: bool,
-    /// It alone is the primary key.
+    /// It is the only column of the primary key.
     pub(crate) is_key: bool,
 }
 
@@ -127,7 +127,7 @@ pub(crate) struct Findings {
     pub(crate) tables: Vec<FoundTable>,
     pub(crate) unreadable: Vec<String>,
     pub(crate) left_out: usize,
-    /// The connection names one of several databases: its tables come before all others.
+    /// The connection names one of several databases, whose tables come first.
     pub(crate) own_first: bool,
 }
 
@@ -139,7 +139,7 @@ pub(crate) fn too_slow() -> DirectoryError {
     .hint("Try again, or type the name of the table.")
 }
 
-/// Keeps the tables that are worth a look at their columns, the most users-like first.
+/// Keeps the tables whose columns are worth reading, likeliest first.
 pub(crate) fn shortlist(findings: &mut Findings) {
     let own_first = findings.own_first;
     findings.tables.sort_by_cached_key(|table| {
@@ -151,7 +151,7 @@ pub(crate) fn shortlist(findings: &mut Findings) {
     findings.unreadable.truncate(UNREADABLE);
 }
 
-/// Of `public.users` the table.
+/// The table in `public.users`.
 fn last_part(written: &str) -> &str {
     written.rsplit('.').next().unwrap_or(written)
 }
@@ -180,14 +180,14 @@ pub(crate) fn offers(findings: Findings) -> DiscoveredTables {
     }
 }
 
-/// A table with how much it looks as if it held users.
+/// Turns a table into an offer and scores how likely it is to hold users.
 fn offer(table: FoundTable) -> (i32, TableOffer) {
     let named = likeness(&table.name);
     let has_passwords = table.columns.iter().any(|column| secrets::is_password(&column.name, column.kind));
     let (withheld, columns): (Vec<FoundColumn>, Vec<FoundColumn>) = table
         .columns
         .into_iter()
-        // The key is shown whatever it is called: without it there is no user.
+        // The key is offered whatever its name: no user can be identified without it.
         .partition(|column| !column.is_key && holds_secret(&column.name, column.kind));
     let guess = Guess::of(&columns);
     let signs: Vec<Sign> =
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_table_of_the_users_comes_first() {
-        // Django's, as `manage.py migrate` makes them.
+        // Django's tables, as `manage.py migrate` creates them.
         let django = names(vec![
             table("auth_group", 4, &["id", "name"]),
             table("auth_user_groups", 900, &["id", "user_id", "group_id"]),
