@@ -1,5 +1,5 @@
-//! Whom a TLS connection of the console trusts where the connection's file says nothing: the certificates of this
-//! computer, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name. A variable that names nothing usable is told by name.
+//! Which authorities the console's TLS connections trust if `network.ca` is not set: those of this computer, or those
+//! in `SSL_CERT_FILE` and `SSL_CERT_DIR`. An error about a variable names it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -10,13 +10,14 @@ use understudy_files::regular_file;
 const FILE: &str = "SSL_CERT_FILE";
 const FOLDERS: &str = "SSL_CERT_DIR";
 
-/// Refuses a `SSL_CERT_FILE` that cannot be read, or whose reading would not end: a named pipe, a device. The library
-/// below would hang, or look elsewhere without a word.
+/// Refuses an `SSL_CERT_FILE` that cannot be read or never ends (a named pipe, a device). The TLS library would hang,
+/// or silently look elsewhere.
 pub fn check() -> Result<()> {
     variable(FILE).map_or(Ok(()), |file| check_file(&file))
 }
 
-/// Why no certificate can be checked. `cause` says it where no variable does. `named` is the file of `network.ca`.
+/// The error if no certificate can be checked. `cause` is used if no variable is to blame; `named` is the file of
+/// `network.ca`.
 pub fn explain_lack(cause: &str, named: Option<&Path>) -> Error {
     if let Some(file) = variable(FILE) {
         return unusable(FILE, &no_certificate(&file));
@@ -27,8 +28,8 @@ pub fn explain_lack(cause: &str, named: Option<&Path>) -> Error {
     lack_on(std::env::consts::OS, named).details(cause)
 }
 
-/// Windows and macOS have their authorities built in: there, it is the checking itself that could not be set up, most
-/// likely by what `network.ca` adds to it.
+/// On Windows and macOS, the authorities are part of the system. There, the verifier itself could not be set up, most
+/// likely because of what `network.ca` adds.
 fn lack_on(system: &str, named: Option<&Path>) -> Error {
     let (message, hint) = match (system, named) {
         ("windows" | "macos", Some(file)) => (
@@ -52,7 +53,7 @@ fn lack_on(system: &str, named: Option<&Path>) -> Error {
     Error::new(Code::FileFailed, message).hint(hint)
 }
 
-/// macOS and Windows ask their own store, whatever the variables say.
+/// macOS and Windows use their own store and ignore the variables.
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|_| cfg!(target_os = "linux"))
 }
@@ -93,7 +94,7 @@ mod tests {
         let hint = |system| lack_on(system, None).hint.expect("a hint");
         assert!(hint("windows").contains("Cryptographic Services") && !hint("windows").contains("package"));
         assert!(hint("macos").contains("profile") && !hint("macos").contains("package"));
-        // Only Linux keeps its authorities in a package, whatever the file adds to them.
+        // Only Linux installs its authorities as a package, with or without `network.ca`.
         for named in [None, Some(ca)] {
             assert!(lack_on("linux", named).hint.expect("a hint").contains("`ca-certificates`"));
         }

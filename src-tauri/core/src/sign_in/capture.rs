@@ -1,4 +1,4 @@
-//! What a step takes from its answer: a value in its JSON, a cookie, a header, a field of a form.
+//! Takes values from a step's answer: from its JSON, a cookie, a header, a form field or a link.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use super::client::{Client, LONGEST, Reply};
 use crate::connection::{Capture, CapturePlace};
 use crate::template::leads_elsewhere;
 
-/// The value, or why it is not there, to go after a colon. Values are not repeated.
+/// The captured value. The error says why there is none, to follow a colon, and never quotes a value.
 pub fn take(wanted: &Capture, reply: &Reply, client: &Client) -> Result<Value, String> {
     let found = at(&wanted.place, reply, client)?;
     match &wanted.claim {
@@ -50,7 +50,7 @@ fn at(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Value, Str
         CapturePlace::Header(name) => {
             let value = reply.headers.get(name.to_lowercase()).and_then(|value| value.to_str().ok());
             match value {
-                // Made whole: what is relative means nothing elsewhere.
+                // Made absolute, because a relative URL means nothing elsewhere.
                 Some(_) if name.eq_ignore_ascii_case("location") => {
                     let url = reply.redirects_to().ok_or("the answer is no redirect, or leads nowhere")?;
                     Ok(url.as_str().into())
@@ -74,7 +74,7 @@ fn at(place: &CapturePlace, reply: &Reply, client: &Client) -> Result<Value, Str
     }
 }
 
-/// Names of what is there, in words to go behind what is not; at most twelve, and none as long as a token.
+/// The names that were found instead, for the end of an error message: at most twelve, and none as long as a token.
 pub(super) fn there(before: &str, mut names: Vec<String>) -> String {
     const LONGEST_NAME: usize = 40;
     names.retain(|name| !name.is_empty());
@@ -94,7 +94,8 @@ pub(super) fn there(before: &str, mut names: Vec<String>) -> String {
 
 const FIELDS: &str = "input[name], button[name], textarea[name], meta[name]";
 
-/// The names of the page's fields; of one that was cut, who knows. A page without any is drawn by a script; then the token is in a cookie, most often.
+/// The names of the page's fields; nothing for a page that was cut. A page without fields is rendered by a script, and
+/// then the token is usually in a cookie.
 fn fields_there(reply: &Reply, client: &Client) -> String {
     if reply.is_cut {
         return String::new();
@@ -124,7 +125,7 @@ fn fields_there(reply: &Reply, client: &Client) -> String {
     }
 }
 
-/// How the page's links within its origin begin: their paths' first part.
+/// The first path segments of the page's links within its origin.
 fn links(html: &str, base: &Url) -> Vec<String> {
     let page = Html::parse_document(html);
     let all = Selector::parse("a[href]").expect("a selector");
@@ -135,13 +136,13 @@ fn links(html: &str, base: &Url) -> Vec<String> {
         .collect()
 }
 
-/// The first link of the page, made whole, whose address begins so from its path on.
+/// The absolute URL of the page's first link that begins with `start`, compared from its path on.
 fn link(html: &str, base: &Url, start: &str) -> Option<Url> {
     let page = Html::parse_document(html);
     let all = Selector::parse("a[href]").expect("a selector");
     page.select(&all)
         .filter_map(|link| base.join(link.attr("href")?.trim()).ok())
-        // What others wrote on the page must not lead the console elsewhere.
+        // Links written by others must not lead the console elsewhere.
         .find(|url| url[url::Position::BeforePath..].starts_with(start) && !leads_elsewhere(url.path()))
 }
 
@@ -151,8 +152,7 @@ fn claim_of(token: &Value, claim: &str) -> Option<Value> {
     serde_json::from_slice::<Value>(&bytes).ok()?.get(claim).cloned()
 }
 
-/// The value of the first field of that name, or of a `<meta name content>`, which is where some
-/// frameworks put their token.
+/// The value of the first field with that name, or of a `<meta name content>`, where some frameworks put their token.
 fn field(html: &str, name: &str) -> Option<String> {
     let page = Html::parse_document(html);
     let all = Selector::parse(FIELDS).expect("a selector");
@@ -164,7 +164,7 @@ fn field(html: &str, name: &str) -> Option<String> {
     }
 }
 
-/// The keys that stand where the pointer leaves the document: what a misspelt one is held against.
+/// The keys at the point where the pointer leaves the document, to help find a misspelt one.
 fn keys(json: &Value, pointer: &str) -> String {
     let mut at = json;
     let mut path = String::new();

@@ -1,32 +1,32 @@
-//! Why an application says no, where its answer tells: by a code, in the words of the frameworks, by a challenge. Who
-//! answers in its place is known in `guards`, CSRF protections in `csrf`, redirects in `redirects`. What is known goes
-//! before what a status alone could mean.
+//! Why an application refuses, if its answer tells: by an error code, by a framework's wording, by a challenge.
+//! `guards` knows services that answer in its place, `csrf` CSRF protections, `redirects` redirects. A known cause
+//! takes precedence over what the status suggests.
 
 use serde_json::Value;
 
 use super::{csrf, guards, page};
 use crate::browser::Answer;
 
-/// A cause that an answer tells.
+/// A cause that an answer reveals.
 pub(super) struct Cause {
-    /// What happened, where it is not that the application refused or failed; the start of a title.
+    /// What happened, if not that the application refused or failed; begins a title.
     pub said: Option<String>,
     /// What to do about it.
     pub hint: String,
-    /// Another value of a secret may help.
+    /// A different value of a secret may help.
     pub is_secrets: bool,
 }
 
-/// Who sent what was answered, as hints differ.
+/// Who sent the request, because hints differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// The window: the one request of a webhook.
+    /// The window: a webhook's only request.
     ByWindow,
-    /// The console: a step, which others may go before.
+    /// The console: a step, possibly after others.
     ByStep,
 }
 
-/// The cause that the answer tells; `None`: nothing beyond its status.
+/// The cause that the answer reveals; `None` if there is only the status.
 pub(super) fn told_by(answer: &Answer, sent: Sent) -> Option<Cause> {
     let words = if page::is_html(answer) { page::all_words(&answer.body) } else { answer.body.clone() };
     by_code(answer)
@@ -40,7 +40,7 @@ pub(super) fn told_by(answer: &Answer, sent: Sent) -> Option<Cause> {
 const CLOCK: &str = "The token counts for a minute, and the application's clock says otherwise than this machine's. \
                      Set both by a time server, then try again.";
 
-/// Codes and sentences, each with what to do and whether it is about a secret.
+/// Codes and sentences, each with whether it is about a secret and what to do.
 const KNOWN: &[(&str, bool, &str)] = &[
     (
         "YOU_CANNOT_IMPERSONATE_ADMINS",
@@ -96,7 +96,7 @@ fn by_code(answer: &Answer) -> Option<Cause> {
             is_secrets: *is_secrets && *hint != CLOCK,
         });
     }
-    // `{"error":"expired"}`, of the endpoints that the documentation gives.
+    // `{"error":"expired"}`, from the endpoints in our documentation.
     let error = serde_json::from_str::<Value>(body).ok()?["error"].as_str()?.to_lowercase();
     (error == "expired" || error == "token expired").then(|| Cause {
         said: None,
@@ -105,7 +105,7 @@ fn by_code(answer: &Answer) -> Option<Cause> {
     })
 }
 
-/// What applications and their hosts say while they are being worked on, in small letters.
+/// What applications and hosts say during maintenance, in lower case.
 const MAINTENANCE: &[&str] = &[
     "maintenance",
     "be right back",
@@ -135,13 +135,13 @@ const MAINTENANCE: &[&str] = &[
     "점검",
 ];
 
-/// Apache says so of anything that it gets no answer from.
+/// Apache says this about any server that does not answer.
 const OF_APACHE: &str = "due to maintenance downtime or capacity problems";
 
-/// All that Laravel says in maintenance, unless it was given words of its own.
+/// Laravel's whole text in maintenance mode by default.
 const OF_LARAVEL: &[&str] = &["503 service unavailable", "service unavailable"];
 
-/// The application is being worked on.
+/// The application is in maintenance.
 fn maintenance(answer: &Answer, words: &str) -> Option<Cause> {
     let words = words.to_lowercase().replace(OF_APACHE, "");
     let message =
@@ -168,7 +168,7 @@ fn maintenance(answer: &Answer, words: &str) -> Option<Cause> {
     })
 }
 
-/// When it may be tried again, where the answer says (RFC 9110, 10.2.3): a sentence with a space before it.
+/// When to try again, if the answer says so (RFC 9110, 10.2.3): a sentence with a leading space.
 pub(super) fn when_again(answer: &Answer) -> String {
     let Some(said) = answer.header("retry-after").map(str::trim).filter(|_| answer.status >= 400) else {
         return String::new();
@@ -185,7 +185,7 @@ pub(super) fn when_again(answer: &Answer) -> String {
     }
 }
 
-/// `WWW-Authenticate`: who asks, and for what (RFC 9110, 11.6.1).
+/// `WWW-Authenticate` says who asks for a login, and for which (RFC 9110, 11.6.1).
 fn challenge(answer: &Answer) -> Option<Cause> {
     let challenge = answer.header("www-authenticate").filter(|_| answer.status == 401)?;
     let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
@@ -303,7 +303,7 @@ mod tests {
             let cause = told_by(&answer(status, kind, body), Sent::ByWindow).expect("the same");
             assert!(cause.hint.contains("exchange"), "{}", cause.hint);
         }
-        // A check of origins wants no token.
+        // A check of the origin needs no token.
         for (status, body, name) in [
             (403, "Cross-site POST form submissions are forbidden", "SvelteKit"),
             (
@@ -315,7 +315,7 @@ mod tests {
             let cause = told_by(&answer(status, html, body), Sent::ByWindow).expect("a cause");
             assert!(cause.hint.contains(name) && cause.hint.contains("`Origin`"), "{}", cause.hint);
         }
-        // Every page of a Laravel or Rails application has such a `<meta>`; a page that says yes may speak of it.
+        // Every page of Laravel or Rails has such a `<meta>`, and the text of a successful page may mention CSRF.
         let meta = "<head><meta name=csrf-token content=x></head><h1>404 Not Found</h1>";
         assert!(told_by(&answer(404, html, meta), Sent::ByStep).is_none());
         assert!(told_by(&answer(200, html, "<p>All about CSRF</p>"), Sent::ByStep).is_none());

@@ -1,6 +1,6 @@
-//! The console's own way to the application: requests with a cookie jar of their own, for the steps of a
-//! sign-in. One client belongs to one session and is forgotten with it. It follows no redirect by itself,
-//! reads no more than [`LONGEST`], and nothing that it holds can be printed.
+//! The console's HTTP client for the steps of a sign-in, with its own cookie jar. One client belongs to one session and
+//! is dropped with it. It follows redirects only on request, reads at most [`LONGEST`] bytes of an answer, and nothing
+//! in it can be printed.
 
 use std::cmp::Reverse;
 
@@ -28,55 +28,56 @@ use crate::user_agent::user_agent;
 use crate::wiped::wipe_fields;
 use understudy_files::regular_file;
 
-/// Bytes of an answer that are read, as they come and once they are decoded.
+/// The most bytes of an answer that are read, both compressed and decoded.
 pub const LONGEST: usize = 1 << 20;
 
-/// Headers of an answer.
+/// The most headers of an answer.
 const MOST_HEADERS: usize = 2_000;
 
-/// Requests of one session, with the cookies that were answered and the values that were captured.
+/// The requests of one session, with the cookies and captured values so far.
 pub struct Client {
     http: reqwest::Client,
     jar: CookieStore,
-    /// Every cookie that was ever set, as name, domain and path: the jar does not keep their order.
+    /// Each cookie that was ever set, as name, domain and path, because the jar does not keep their order.
     first_set: Vec<(String, String, String)>,
     captured: Map<String, Value>,
-    /// Not captured, and yet nobody's to read: tokens that were signed, values that a refused step had.
+    /// Not captured, but secret all the same: signed tokens, values that a refused step captured.
     hidden: Vec<SecretString>,
-    /// It stands for a window: keeps and sends the cookies that one does, trusts the system's certificates alone.
+    /// Whether it stands in for a window: then it keeps and sends cookies like one, and trusts only the system's
+    /// certificates.
     is_window: bool,
-    /// Cookies that were set and that a window does without.
+    /// Cookies that were set and that a window would not keep.
     unkept: Vec<Unkept>,
-    /// Cookies that the last answer to speak of them deleted.
+    /// Cookies that were deleted and not set again.
     deleted: Vec<Unkept>,
-    /// Where answers led that no step expected to lead there, in sentences.
+    /// Where answers led unexpectedly, in sentences.
     astray: Vec<String>,
-    /// An answer may have begun something in the application that has to be ended.
+    /// An answer may have started something in the application that has to be ended.
     has_begun: bool,
-    /// A request of the sign-in left, and it is not known what became of it.
+    /// A request of the sign-in was sent, and its outcome is unknown.
     is_left_open: bool,
-    /// The origin behind a gateway, and what stands in `Authorization` for it.
+    /// The origin behind a gateway, and its `Authorization` header.
     gateway: Option<(Origin, SecretString)>,
 }
 
-/// What was answered.
+/// The answer to a request.
 pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: String,
-    /// The body goes on where [`LONGEST`] ends.
+    /// The body is longer than [`LONGEST`].
     pub is_cut: bool,
-    /// Of the request that was answered: the last one, when redirects were followed.
+    /// The URL of the answered request; after redirects, of the last one.
     pub url: Url,
 }
 
 impl Client {
-    /// The console's own. Fails with [`Code::FileFailed`] when the certificates that are to be trusted cannot be read.
+    /// The console's own client. Fails with [`Code::FileFailed`] if `network.ca` cannot be read.
     pub fn new(network: &Network) -> Result<Self> {
         Self::made(network, false)
     }
 
-    /// In the place of a session's window, which knows nothing of `network.ca`.
+    /// A client in place of a session's window, which does not know `network.ca`.
     pub fn in_place_of_window(network: &Network) -> Result<Self> {
         Self::made(&Network { ca: None, ..network.clone() }, true)
     }
@@ -84,7 +85,7 @@ impl Client {
     fn made(network: &Network, is_window: bool) -> Result<Self> {
         let mut http = reqwest::Client::builder()
             .redirect(Policy::none())
-            // A window takes as many, and some applications set a cookie for everything.
+            // A window accepts this many, and some applications set a cookie for everything.
             .http1_max_headers(MOST_HEADERS)
             .user_agent(user_agent());
         if let Some(proxy) = &network.proxy {
@@ -104,7 +105,7 @@ impl Client {
             http = http.tls_certs_merge(certificates);
         }
         authorities::check()?;
-        // Nothing else is left that could fail here: <https://docs.rs/reqwest/latest/reqwest/struct.ClientBuilder.html#method.build>
+        // Nothing else can fail here: <https://docs.rs/reqwest/latest/reqwest/struct.ClientBuilder.html#method.build>
         let http = http
             .build()
             .map_err(|cause| authorities::explain_lack(&in_words(&cause), network.ca.as_deref()))?;
@@ -124,7 +125,7 @@ impl Client {
         })
     }
 
-    /// Answers the gateway in front of the application, before it asks.
+    /// Sends the login for the gateway in front of the application from now on, without waiting to be asked.
     pub fn pass_gateway(&mut self, gateway: Option<Gateway>) {
         self.gateway = gateway.map(|Gateway { origin, user, password }| {
             let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
@@ -133,7 +134,7 @@ impl Client {
         });
     }
 
-    /// Notes that the application may hold something from now on that has to be ended.
+    /// Records that from now on the application may have something that has to be ended.
     pub fn begin(&mut self) {
         self.has_begun = true;
     }
@@ -142,7 +143,7 @@ impl Client {
         self.has_begun
     }
 
-    /// Notes that the application may have acted, or may act still, on a request of the sign-in that it never answered.
+    /// Records that the application never answered a request of the sign-in and may have acted on it, or still do.
     pub fn leave_open(&mut self) {
         self.has_begun = true;
         self.is_left_open = true;
@@ -152,13 +153,13 @@ impl Client {
         self.is_left_open
     }
 
-    /// Cookies that were set and that a window does without, and why.
+    /// Cookies that were set and that a window would not keep, and why.
     pub fn unkept(&self) -> &[Unkept] {
         &self.unkept
     }
 
-    /// Cookies that were set and that no request to `url` has, and why: those of other paths of its host, and those that
-    /// were deleted.
+    /// Cookies that were set but are not sent to `url`, and why: those for other paths of its host, and those that were
+    /// deleted.
     pub fn unsent_to(&self, url: &Url) -> Vec<Unkept> {
         let sent = self.cookie_names(url);
         let of_host = self.jar.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
@@ -170,7 +171,7 @@ impl Client {
         unsent
     }
 
-    /// Notes where an answer led, for whoever finds in the end that nobody is signed in.
+    /// Records where an answer led, for the message if no one turns out to be signed in.
     pub fn led_astray(&mut self, sentence: String) {
         self.astray.push(sentence);
     }
@@ -188,12 +189,12 @@ impl Client {
         self.captured.insert(name.to_owned(), value);
     }
 
-    /// Masks these values in all that is shown from then on.
+    /// Masks these values in everything that is shown from now on.
     pub fn hide(&mut self, values: Vec<String>) {
         self.hidden.extend(values.into_iter().map(SecretString::from));
     }
 
-    /// Sends a request, and follows so many redirects as long as they stay within its origin.
+    /// Sends a request, and follows at most `redirects` redirects within its origin.
     pub async fn send(&mut self, request: &PlannedRequest, redirects: u32) -> Result<Reply, Unanswered> {
         let whole = async {
             let mut reply = self.send_once(request.method, &request.url, Some(request)).await?;
@@ -202,7 +203,7 @@ impl Client {
                 if next.origin() != request.url.origin() {
                     break;
                 }
-                // As browsers do: what was posted is not posted again, but for 307 and 308, which nobody needs here.
+                // Like browsers, follow with GET. Only 307 and 308 would repeat the POST, and no sign-in needs them.
                 reply = self.send_once(Method::Get, &next, None).await?;
             }
             Ok(reply)
@@ -210,20 +211,20 @@ impl Client {
         tokio::time::timeout(request.timeout, whole).await.unwrap_or(Err(Unanswered::TimedOut))
     }
 
-    /// Sends a request as a page of the application's would, and gives as much of the answer as that page would get; and
-    /// where a redirect leads, which no page is told.
+    /// Sends a request like the application's own page would. Returns what that page would see of the answer, and where
+    /// a redirect leads, which a page would not see.
     pub async fn send_as_page(
         &mut self,
         request: &PlannedRequest,
     ) -> Result<(Answer, Option<Url>), Unanswered> {
         let mut as_sent = request.clone();
-        // What a browser adds to all but a GET.
+        // Browsers add this to every request but GET.
         if request.method != Method::Get {
             as_sent.headers.push(("origin".into(), request.url.origin().ascii_serialization().into()));
         }
         let reply = self.send(&as_sent, 0).await?;
         let answer = reply.answer();
-        // A page's `fetch` tells no more of a redirect than that it is one.
+        // With `redirect: "manual"`, a page's `fetch` only sees that there is a redirect.
         let seen = match answer.status {
             300..400 => Answer { status: 0, ..answer },
             _ => answer,
@@ -265,7 +266,7 @@ impl Client {
         if !names_encoding {
             sending = sending.header(ACCEPT_ENCODING, coding::accepted(url));
         }
-        // A request that says its cookies itself stands beside the jar: it is of another session.
+        // A request with its own `Cookie` header belongs to another session and does not use the jar.
         let is_beside = request.is_some_and(|request| {
             request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"))
         });
@@ -308,7 +309,7 @@ impl Client {
     }
 
     fn cookies_for(&self, url: &Url) -> Option<HeaderValue> {
-        // The jar takes loopback for https.
+        // The jar treats loopback like https.
         let is_sent = |cookie: &&Cookie<'static>| {
             !self.is_window || in_full(cookie, url).is_some_and(|cookie| unsent(&cookie, url).is_none())
         };
@@ -338,8 +339,8 @@ impl Client {
         }
     }
 
-    /// The cookie of that name that is sent to the host of `url`: one for its path before others, then the most
-    /// specific path, then the one that was set first (RFC 6265, 5.4).
+    /// The cookie with this name that is sent to the host of `url`: one for its path first, then the most specific
+    /// path, then the oldest one (RFC 6265, 5.4).
     pub fn cookie(&self, name: &str, url: &Url) -> Option<SessionCookie> {
         self.best(name, url, |_| true)
     }
@@ -354,9 +355,9 @@ impl Client {
         in_full(found, url)
     }
 
-    /// The cookies that `wanted` names and that belong to the application, whose session begins at `begin`: those
-    /// that would be sent there, and for `name_*` those of any path of that host. At the hosts of `origins` any path
-    /// counts. Never what `!name` or `!name_*` names. A cookie of another host is the operator's own.
+    /// The cookies in `wanted` that belong to the application, whose session begins at `begin`: those that are sent
+    /// there, and for `name_*` those for any path of that host. For the hosts of `origins`, any path counts. Never
+    /// those in `!name` or `!name_*`. Cookies of other hosts are the operator's own.
     pub fn cookies(&self, wanted: &[String], begin: &Url, origins: &[Url]) -> Vec<SessionCookie> {
         let is_named = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),
@@ -392,13 +393,13 @@ impl Client {
         names
     }
 
-    /// All that belong to the host of `url`, at any path.
+    /// All cookies of the host of `url`, for any path.
     pub fn cookies_of(&self, url: &Url) -> Vec<SessionCookie> {
         let of_host = self.jar.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
         of_host.filter_map(|cookie| in_full(cookie, url)).collect()
     }
 
-    /// Puts cookies into the jar, in the place of those with the same name, domain and path.
+    /// Puts cookies into the jar and replaces those with the same name, domain and path.
     pub fn put(&mut self, cookies: &[SessionCookie]) {
         for cookie in cookies {
             let scheme = if cookie.secure { "https" } else { "http" };
@@ -410,14 +411,14 @@ impl Client {
             if !cookie.host_only {
                 raw.set_domain(cookie.domain.clone());
             }
-            // Whether it is sent is asked when it would be.
+            // The window's rules are applied when a cookie is sent.
             let is_window = std::mem::take(&mut self.is_window);
             self.store(vec![raw], &url);
             self.is_window = is_window;
         }
     }
 
-    /// Every value that nobody may read in what is shown: cookies, captures and what they carry.
+    /// All values to mask in what is shown: cookies, captures, and what links in them carry.
     pub fn secrets(&self) -> Vec<SecretString> {
         let cookies = self.jar.iter_any().map(|cookie| cookie.value().to_owned());
         let captured: Vec<String> = self.captured.values().flat_map(texts).collect();
@@ -425,13 +426,13 @@ impl Client {
         let mut values: Vec<String> = cookies.chain(captured).chain(hidden).collect();
         let carried: Vec<String> = values.iter().flat_map(|value| carried_by(value)).collect();
         values.extend(carried);
-        // What is as short as this is no secret, and to hide it would hide words that people need.
+        // Anything shorter is not a secret, and masking it would mask ordinary words.
         values.into_iter().filter(|value| value.len() >= 6).map(SecretString::from).collect()
     }
 }
 
-/// What a one-time link carries: the part behind its host, its query, the values in that, and a last part of its
-/// path that is too long for a page's name. Nothing for a text that is no link, or a plain address.
+/// The secret parts of a one-time link: everything after its host, its query, the values in that, and the last part of
+/// its path if it is too long for a page's name. Empty for a text that is not a link, and for a plain address.
 fn carried_by(link: &str) -> Vec<String> {
     let Some(url) = Url::parse(link).ok().filter(Url::has_host) else { return Vec::new() };
     let mut carried = Vec::new();
@@ -460,22 +461,22 @@ impl Drop for Reply {
 }
 
 impl Reply {
-    /// Where it redirects to, made whole.
+    /// The absolute URL that it redirects to.
     pub fn redirects_to(&self) -> Option<Url> {
         let location = self.headers.get(LOCATION)?.to_str().ok()?;
         (300..400).contains(&self.status).then(|| self.url.join(location).ok()).flatten()
     }
 
-    /// As the judges of answers want it.
+    /// The answer as `judge` needs it.
     pub fn answer(&self) -> Answer {
         let told = self.headers.iter().filter(|(name, _)| *name != SET_COOKIE);
-        // One character for each byte, as `fetch` has it.
+        // One character per byte, like `fetch`.
         let text = |value: &HeaderValue| value.as_bytes().iter().map(|&byte| char::from(byte)).collect();
         let headers = told.map(|(name, value)| (name.to_string(), text(value))).collect();
         Answer { status: self.status, headers, body: self.body.clone() }
     }
 
-    /// How far this machine's clock is ahead of the server's, in seconds; `None`: the answer has no date.
+    /// How many seconds this computer's clock is ahead of the server's; `None` if the answer has no date.
     pub fn clock_skew(&self, now: i64) -> Option<i64> {
         let date = self.headers.get("date")?.to_str().ok()?;
         let server = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_second();
@@ -522,7 +523,7 @@ fn in_full(cookie: &Cookie<'_>, url: &Url) -> Option<SessionCookie> {
     })
 }
 
-/// Every text and number in it.
+/// All strings and numbers in it.
 pub(super) fn texts(json: &Value) -> Vec<String> {
     match json {
         Value::String(text) => vec![text.clone()],
@@ -537,7 +538,7 @@ fn latin1(text: &str) -> Vec<u8> {
     text.chars().map(|char| u8::try_from(u32::from(char)).unwrap_or(b'?')).collect()
 }
 
-/// The innermost cause, which names what happened and not the URL.
+/// The innermost cause, which says what happened without the URL.
 fn in_words(cause: &reqwest::Error) -> String {
     if cause.is_timeout() {
         return "it took too long".into();
@@ -553,7 +554,7 @@ fn in_words(cause: &reqwest::Error) -> String {
 mod tests {
     use super::*;
 
-    /// A client that was answered with these cookies, each as URL and header.
+    /// A client that was sent these cookies, each given as URL and header.
     fn client(set: &[(&str, &str)]) -> Client {
         let mut client = Client::new(&Network::default()).expect("a client");
         for (url, cookie) in set {

@@ -1,6 +1,6 @@
-//! The codings in which the body of an answer may come, compressed whether that was asked for or not. A window asks for
-//! them and takes them off before a page sees anything; what stands in its place does the same, with the same patience:
-//! what is no such coding after all, or breaks off, is read as far as it goes.
+//! Decodes the content codings of an answer, which may be compressed even if that was not asked for. A browser does
+//! this before a page sees anything; this does the same and is just as lenient: a body that is not really compressed,
+//! or is incomplete, is read as far as possible.
 
 use std::io::{Error, ErrorKind, Read};
 
@@ -10,36 +10,36 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use secrecy::zeroize::Zeroizing;
 use url::Url;
 
-/// Codings that one answer is believed to have, one around the other. More are an attempt to keep a reader busy.
+/// The most nested codings that are decoded. An answer with more is an attempt to waste time.
 const MOST: usize = 4;
 
-/// Bytes that Brotli reads at a time.
+/// The size of Brotli's read buffer.
 const READ_AT_A_TIME: usize = 4096;
 
-/// A way to compress a body.
+/// A content coding.
 #[derive(Clone, Copy)]
 enum Coding {
     Gzip,
-    /// With zlib's frame, as the standard has it, or without, as some servers understood it.
+    /// With zlib's header, as the standard requires, or without, as some servers do.
     Deflate,
     Brotli,
 }
 
-/// What `Accept-Encoding` says to `url`, as `WebKit` and Chromium have it: Brotli over TLS alone, as there are proxies
-/// that break what they do not know.
+/// The `Accept-Encoding` for `url`, as `WebKit` and Chromium send it: Brotli only over TLS, because some proxies break
+/// what they don't know.
 pub(super) fn accepted(url: &Url) -> &'static str {
     if url.scheme() == "https" { "gzip, deflate, br" } else { "gzip, deflate" }
 }
 
-/// The body as it was before it was compressed, and whether there is more of it than `longest` bytes. Fails, with a
-/// sentence, as a window does, when it says that it is compressed by Brotli and is not.
+/// The decoded body, and whether it is longer than `longest` bytes. Fails with a sentence if the body claims to be
+/// Brotli and is not, because a browser fails too.
 pub(super) fn decode(
     body: Zeroizing<Vec<u8>>,
     headers: &HeaderMap,
     longest: usize,
 ) -> Result<(Zeroizing<Vec<u8>>, bool), String> {
     let (mut body, mut is_cut) = (body, false);
-    // The last one was applied last.
+    // The last coding in the header was applied last.
     for coding in codings(headers).into_iter().rev() {
         if body.is_empty() {
             break;
@@ -50,7 +50,7 @@ pub(super) fn decode(
     Ok((body, is_cut))
 }
 
-/// The codings in the order in which they were applied; none when one is unknown, or there are too many.
+/// The codings in the order in which they were applied; none if one is unknown or there are too many.
 fn codings(headers: &HeaderMap) -> Vec<Coding> {
     let values = headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let named: Option<Vec<Coding>> = values
@@ -72,13 +72,13 @@ impl Coding {
         }
     }
 
-    /// What was compressed, as far as it can be read, and whether it goes on after `longest` bytes. `None`: it is not
-    /// compressed, whatever its header says.
+    /// Decodes as much as possible, and says whether there is more after `longest` bytes. `None` if the body is not
+    /// compressed, despite its header.
     fn undo(self, body: &[u8], longest: usize) -> Result<(Option<Plain>, bool), String> {
         let read = match self {
             Self::Gzip => Decoded::read(GzDecoder::new(body), longest),
             Self::Deflate => Decoded::read(ZlibDecoder::new(body), longest).or_else(|| {
-                // Any text can begin like one without a frame; few come to a proper end.
+                // Almost any text can begin like a raw deflate stream, but few end like one.
                 Decoded::read(DeflateDecoder::new(body), longest).filter(|decoded| decoded.ended.is_ok())
             }),
             Self::Brotli => {
@@ -93,20 +93,19 @@ impl Coding {
     }
 }
 
-/// A body as it was before it was compressed; it may hold a token.
+/// A decoded body; it may contain a token.
 type Plain = Zeroizing<Vec<u8>>;
 
-/// What a decoder gave.
+/// The result of a decoder.
 struct Decoded {
     bytes: Plain,
-    /// There is more, which was not asked for.
+    /// There is more than was asked for.
     is_cut: bool,
     ended: Result<(), Error>,
 }
 
 impl Decoded {
-    /// Reads no more than `longest` bytes and one, however much there is. `None`: there was none but a fault, which is not
-    /// that the rest is missing.
+    /// Reads at most one byte more than `longest`. `None` if it fails at once for another reason than missing data.
     fn read(decoder: impl Read, longest: usize) -> Option<Self> {
         let mut bytes = Zeroizing::new(Vec::new());
         let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
@@ -133,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// `{"ok":true,"text":"to be or not to be"}` compressed by Brotli's own program.
+    /// `{"ok":true,"text":"to be or not to be"}`, compressed by the `brotli` program.
     const BROTLI: &[u8] = &[
         0x0b, 0x13, 0x80, 0x7b, 0x22, 0x6f, 0x6b, 0x22, 0x3a, 0x74, 0x72, 0x75, 0x65, 0x2c, 0x22, 0x74, 0x65,
         0x78, 0x74, 0x22, 0x3a, 0x22, 0x74, 0x6f, 0x20, 0x62, 0x65, 0x20, 0x6f, 0x72, 0x20, 0x6e, 0x6f, 0x74,
@@ -177,7 +176,7 @@ mod tests {
             (&twice, &["deflate", "gzip"]),
             (&with_a_line_break, &["gzip"]),
             (without_its_end, &["gzip"]),
-            // Said, and not so.
+            // Declared as compressed, but is not.
             (ANSWER, &["gzip"]),
             (ANSWER, &["deflate"]),
             (ANSWER, &["identity"]),

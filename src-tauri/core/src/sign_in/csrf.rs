@@ -1,20 +1,19 @@
-//! Refusals of an application's protection against forged requests (CSRF), in the words of the frameworks, each with how a
-//! request gets past it.
+//! Recognises refusals of CSRF protections by the wording of frameworks, and says how a request gets past each.
 
 use super::causes::{Cause, Sent};
 
-/// Words for the same refusal: the request carries no token of one of the application's own forms.
+/// A framework's wording of the refusal that a request carries no token from one of the application's own forms.
 struct Framework {
-    /// In small letters; one of them is in the text.
+    /// In lower case; any of them in the text is enough.
     marks: &'static [&'static str],
     name: &'static str,
     /// How a step sends the token.
     token: &'static str,
-    /// How the application leaves an endpoint out of the check.
+    /// How the application exempts an endpoint from the check.
     exempt: &'static str,
 }
 
-/// Those whose words others use too come last.
+/// Frameworks whose wording others use too come last.
 const FRAMEWORKS: &[Framework] = &[
     Framework {
         marks: &["csrf verification failed", "csrf failed:"],
@@ -133,7 +132,7 @@ const LARAVEL: &str = "Laravel";
 /// Laravel's own status, which no one else uses.
 const PAGE_EXPIRED: u16 = 419;
 
-/// What the checks of a request's `Origin` say, who says it, and what helps.
+/// The messages of checks of a request's `Origin`, who sends them, and what helps.
 const ORIGINS: &[(&str, &str, &str)] = &[
     (
         "cross-site post form submissions are forbidden",
@@ -158,9 +157,9 @@ const ORIGINS: &[(&str, &str, &str)] = &[
     ("origin checking failed", "Django", "`CSRF_TRUSTED_ORIGINS`, or `@csrf_exempt` for this endpoint"),
 ];
 
-/// The refusal that these words of an answer are.
+/// The CSRF refusal that these words express, if any.
 pub(super) fn refusal(status: u16, words: &str, sent: Sent) -> Option<Cause> {
-    // A page that was answered with a yes may speak of anything; a redirect of Auth.js's says it in a URL.
+    // A successful page may mention CSRF; but a redirect from Auth.js puts its refusal into a URL.
     if !(status >= 400 || words.contains("MissingCSRF")) {
         return None;
     }

@@ -1,5 +1,5 @@
-//! A Smart Action of a Forest Admin backend, called as Forest's own page calls it. Its answer says what
-//! happens: a webhook for the session's window to send, a place to go, a message.
+//! Calls a Smart Action of a Forest Admin backend as Forest's own page does. The answer says what comes next: a webhook
+//! for the session's window to send, a page to open, a message.
 
 use std::time::Instant;
 
@@ -19,12 +19,12 @@ use crate::error::{Code, Error};
 use crate::masks::Masks;
 use crate::template::{GIVEN, MASK, signed};
 
-/// As long as Forest's own.
+/// As long as Forest's own tokens.
 const TOKEN_SECONDS: i64 = 3600;
 
 const TITLE: &str = "The Smart Action";
 
-/// A backend, asked for the user of `context`. `now` is in seconds since the epoch.
+/// A backend, and the user to call it for (in `context`). `now` is in seconds since the epoch.
 pub(super) struct Backend<'a> {
     pub connection: &'a Connection,
     pub forest: &'a Forest,
@@ -39,11 +39,11 @@ pub(super) struct Call<'a> {
     pub title: &'a str,
     /// What follows the action's own path.
     pub below: &'a str,
-    /// Rendered for a context: the real one, and the one that is shown.
+    /// Rendered twice: for the real context, and for the masked one.
     pub attributes: &'a (dyn Fn(&Value) -> Result<Value, Error> + Send + Sync),
 }
 
-/// Calls the action and says what the window does then.
+/// Calls the action and returns what the window does next.
 pub(super) async fn act(
     backend: &Backend<'_>,
     client: &mut Client,
@@ -58,7 +58,7 @@ pub(super) async fn act(
     let call = Call { title: TITLE, below: "", attributes: &attributes };
     let understood = |reply: &Reply, masks: &Masks| understood(connection, reply, masks);
     let mut handoff = backend.send(&call, client, told, understood).await?;
-    // What the webhook holds came from the backend: its place and shape are shown, its values are not.
+    // The webhook comes from the backend: its URL and shape are shown, its values are not.
     if let Some(request) = &handoff.request {
         let hidden = || SecretString::from(MASK.to_owned());
         let shape = PlannedRequest {
@@ -77,7 +77,7 @@ pub(super) async fn act(
 }
 
 impl Backend<'_> {
-    /// Sends a request with a token of the operator's, and has the answer understood.
+    /// Sends a request with a token for the operator; `understood` interprets the answer.
     pub async fn send<T>(
         &self,
         call: &Call<'_>,
@@ -98,11 +98,11 @@ impl Backend<'_> {
         let outcome = match &reply {
             Ok(reply) => {
                 let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
-                // What the webhook carries is the application's secret, and the backend's to know.
+                // What the webhook carries is a secret between the backend and the application.
                 for (name, part) in [("webhook_headers", "headers"), ("webhook_body", "body")] {
                     client.keep(name, json["webhook"][part].clone());
                 }
-                // A link may sign in by itself: what it carries behind its path is one.
+                // A link may sign in by itself; then its last part is a secret.
                 for (name, link) in
                     [("redirect_to", &json["redirectTo"]), ("webhook_url", &json["webhook"]["url"])]
                 {
@@ -124,7 +124,7 @@ impl Backend<'_> {
     fn request(&self, call: &Call<'_>, context: &Value, token: &str) -> Result<PlannedRequest, Error> {
         let url = format!("{}{}", self.forest.url.render(context)?, call.below);
         let mut url = super::url("sign_in.forest.backend", &url)?;
-        // Every backend refuses an action without it.
+        // Every backend requires a timezone for an action.
         url.query_pairs_mut().append_pair("timezone", "UTC");
         let attributes = (call.attributes)(context)?;
         let body = json!({ "data": { "type": "custom-action-requests", "attributes": attributes } });
@@ -145,7 +145,7 @@ impl Backend<'_> {
     }
 }
 
-/// What Forest's own page says of whoever is signed in there.
+/// What Forest's own page says about its signed-in user.
 fn claims(forest: &Forest, context: &Value, now: i64) -> Value {
     let operator = &context["operator"];
     let name = operator["name"].as_str().unwrap_or_default();
@@ -165,7 +165,7 @@ fn claims(forest: &Forest, context: &Value, now: i64) -> Value {
     })
 }
 
-/// Which record the action is called for.
+/// The record for which the action is called.
 pub(super) fn selection(forest: &Forest, context: &Value) -> Value {
     let part = &forest.part;
     let slug = part.action.rsplit('/').next().unwrap_or_default();
@@ -186,7 +186,7 @@ pub(super) fn selection(forest: &Forest, context: &Value) -> Value {
     })
 }
 
-/// What the action's form holds: what the operator gave, and what the file says itself.
+/// The form's values: the operator's, and those from the file.
 fn values(forest: &Forest, context: &Value) -> Result<Value, Error> {
     let mut values = context[GIVEN].as_object().cloned().unwrap_or_default();
     for (name, value) in &forest.values {
@@ -195,11 +195,11 @@ fn values(forest: &Forest, context: &Value) -> Result<Value, Error> {
     Ok(values.into())
 }
 
-/// What a backend says no with, whatever it was asked.
+/// The ways in which a backend refuses any request.
 pub(super) fn refused(reply: &Reply, masks: &Masks) -> Option<Refusal> {
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let told = causes::told_by(&reply.answer(), Sent::ByStep);
-    // The backend's own words are read below: here only who answers in its place counts.
+    // The backend's own words are read below; here, only services that answer in its place matter.
     if let Some(Cause { said: Some(said), hint, .. }) = told {
         let title = format!("{said}: {}", judge::status_words(reply.status));
         return Some(Refusal { secrets: Vec::new(), ..refusal(title, &hint, reply, &json, masks) });
@@ -253,13 +253,13 @@ fn understood(connection: &Connection, reply: &Reply, masks: &Masks) -> Result<H
     }
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let refuse = |title: String, hint: &str| Err(refusal(title, hint, reply, &json, masks));
-    // An agent always says this, and means something when it names something.
+    // An agent always sends this; it only matters if it lists something.
     let refresh = json["refresh"]["relationships"].as_array().is_some_and(|changed| !changed.is_empty());
     let success = json["success"].as_str().map(|text| masks.mask(text));
     let origin = &connection.sign_in.origin;
     let redirect_to = match json["redirectTo"].as_str() {
         Some(text) => {
-            // What is relative means the application, whose page would be open in a browser.
+            // A relative URL refers to the application, whose page would be open in a browser.
             let base = Url::parse(&format!("{}/", origin.ascii_serialization())).ok();
             match base.and_then(|base| base.join(text).ok()).filter(|url| url.origin() == *origin) {
                 Some(url) => Some(url),
@@ -306,14 +306,14 @@ fn plain_address(url: &Url) -> Url {
     plain
 }
 
-/// The last part of a link's path and its query: where a token would be; empty for a plain address.
+/// The parts of a link that may be a token: the last part of its path, or its query; empty for a plain address.
 fn carried(link: &Value) -> String {
     let link = link.as_str().unwrap_or_default();
     let path =
         link.split_once("://").map_or(link, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
     match path.split_once(['?', '#']) {
         Some((_, query)) => query.to_owned(),
-        // As long as this, it is no page's name.
+        // A part this long is not the name of a page.
         None => path.rsplit('/').next().filter(|last| last.len() >= 16).unwrap_or_default().to_owned(),
     }
 }
@@ -357,7 +357,7 @@ fn webhook(connection: &Connection, webhook: &Value) -> Result<PlannedRequest, S
     })
 }
 
-/// What the action says to people, as text: whatever it says in HTML is inert.
+/// The action's message as text; HTML in it has no effect.
 fn message(json: &Value) -> Option<String> {
     let html = json["html"]
         .as_str()

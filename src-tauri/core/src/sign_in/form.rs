@@ -1,6 +1,6 @@
-//! The form of a Smart Action: what Forest's page asks before it calls one. The backend describes it when asked
-//! (`hooks/load`), anew when a field that it watches changes (`hooks/change`); where it does not, the connection
-//! file may.
+//! The form of a Smart Action, which Forest's page shows before it calls the action. The backend describes it on
+//! request (`hooks/load`), and again when a watched field changes (`hooks/change`); if it does not, the connection file
+//! can.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ pub struct FormChange {
 
 const TITLE: &str = "The action's form";
 
-/// What has to be asked before this sign-in; nothing for most. `now` is in seconds since the epoch.
+/// The form to show before this sign-in; most have no fields. `now` is in seconds since the epoch.
 pub async fn form(
     connection: &Connection,
     context: &Value,
@@ -85,7 +85,7 @@ pub async fn form(
         let mut attributes = forest::selection(forest, context);
         if let Some(change) = change {
             let mut fields: Vec<Value> = change.fields.iter().map(described).collect();
-            // The form may depend on what the file says, which nobody was shown.
+            // The form may depend on values from the file, which the operator did not see.
             for field in &mut fields {
                 let name = field["field"].as_str().unwrap_or_default();
                 if let Some((_, value)) = forest.values.iter().find(|(given, _)| given == name) {
@@ -105,7 +105,7 @@ pub async fn form(
 }
 
 fn understood(forest: &Forest, reply: &Reply, masks: &Masks) -> Result<SignInForm, Refusal> {
-    // forest-express describes a form itself only where code fills it in.
+    // forest-express only describes a form that code fills in.
     if reply.status == 404 {
         return Ok(SignInForm { fields: forest.part.fields.iter().map(of_file).collect() });
     }
@@ -115,13 +115,13 @@ fn understood(forest: &Forest, reply: &Reply, masks: &Masks) -> Result<SignInFor
     let json: Value = serde_json::from_str(&reply.body).unwrap_or_default();
     let mut form = SignInForm::default();
     for mut field in json["fields"].as_array().into_iter().flatten().filter_map(read) {
-        // Forest's page knows fields by their names alone.
+        // Forest's page identifies fields by name only.
         if form.fields.iter().any(|before| before.name == field.name) {
             continue;
         }
         field.given = forest.part.values.contains_key(&field.name);
         if field.given {
-            // The backend echoes what it was sent, and the file may have made that of a secret.
+            // The backend echoes what it was sent, and the file may have made that from a secret.
             field.value = Value::Null;
             field.source["value"] = Value::Null;
         }
@@ -131,8 +131,8 @@ fn understood(forest: &Forest, reply: &Reply, masks: &Masks) -> Result<SignInFor
 }
 
 impl SignInForm {
-    /// Its values where nobody can be asked: as it came, with `reason` wherever a text is wanted. Refuses when it
-    /// wants anything else.
+    /// The form's values if there is no operator to ask: the defaults, and `reason` in place of any required text.
+    /// Fails if the form requires anything else.
     pub fn filled_in(self, reason: &Value) -> Result<Map<String, Value>, Refusal> {
         let mut values = Map::new();
         for FormField { name, kind, required, value, .. } in
@@ -155,11 +155,11 @@ impl SignInForm {
     }
 }
 
-/// A field as both kinds of backend describe it; `None`: it is none.
+/// A field, as either kind of backend describes it; `None` if it is not a field.
 fn read(source: &Value) -> Option<FormField> {
     let text = |key: &str| source[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     let name = text("field")?;
-    // Agents send it where they have nothing yet, for the sake of Forest's page.
+    // Agents send this for Forest's page while they have no fields yet.
     if name == "Loading..." {
         return None;
     }
@@ -219,7 +219,7 @@ fn choices(source: &Value, widget: &Value) -> Vec<FormChoice> {
     if listed.is_empty() { enumerated.collect() } else { listed }
 }
 
-/// The same, for the backend again.
+/// The field in the backend's own format, with its current value.
 fn described(field: &FormField) -> Value {
     let mut source = field.source.clone();
     source["value"] = field.value.clone();

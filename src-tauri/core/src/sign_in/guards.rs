@@ -1,47 +1,47 @@
-//! Services in front of an application that answer in its place: delivery networks, firewalls, checks for bots, gateways
-//! with a sign-in of their own. Each is known by what its own pages and headers say, never by what it adds to the answers
-//! of an application.
+//! Services in front of an application that answer in its place: CDNs, firewalls, bot checks, gateways with their own
+//! sign-in. Each is recognised by its own pages and headers, never by headers that it also adds to the application's
+//! answers.
 
 use super::causes::Cause;
 use super::page;
 use crate::browser::Answer;
 
-/// A service, one of the things it does instead of letting a request through, and how that is known.
+/// A service, one of its ways of stopping a request, and how to recognise that.
 struct Guard {
     name: &'static str,
     deed: Deed,
-    /// One of these, with all that is in it.
+    /// One of these groups, with all marks in it.
     marks: &'static [&'static [Mark]],
 }
 
 enum Deed {
-    /// It wants to see a browser and a person first.
+    /// It requires a browser and a person first.
     Doubts,
     /// Its rules refuse the request.
     Blocks,
     /// It counted too many requests.
     Limits,
-    /// It did not reach the application.
+    /// It could not reach the application.
     Loses,
-    /// It asks for a sign-in of its own, and this is how one comes past it.
+    /// It requires its own sign-in; the text says how to get past it.
     Asks(&'static str),
-    /// It stands in the operator's own network.
+    /// It is a proxy in the operator's own network.
     Proxies,
 }
 
 enum Mark {
-    /// This header has this in its value, in small letters; an empty one: it is there.
+    /// The value of this header contains this text, in lower case; an empty text means that the header is there.
     Header(&'static str, &'static str),
-    /// The body has this in it, in small letters. Of an answer that means yes, only a page is looked at.
+    /// The body contains this text, in lower case. For a successful answer, only HTML counts.
     Body(&'static str),
-    /// The status is one of these.
+    /// The status is in this range.
     Status(u16, u16),
 }
 
 use Deed::{Asks, Blocks, Doubts, Limits, Loses, Proxies};
 use Mark::{Body, Header, Status};
 
-/// The answer says no, whatever is to blame.
+/// The answer is an error, whoever is to blame.
 const NO: Mark = Status(400, 599);
 const REFUSED: Mark = Status(400, 499);
 const FAILED: Mark = Status(500, 599);
@@ -64,7 +64,7 @@ const GUARDS: &[Guard] = &[
         deed: Doubts,
         marks: &[
             &[Header("cf-mitigated", "challenge")],
-            // Not the script of the same folder that Cloudflare puts into ordinary pages.
+            // Not the script from the same folder that Cloudflare adds to ordinary pages.
             &[Body("_cf_chl_opt")],
             &[Body("/orchestrate/chl")],
         ],
@@ -118,7 +118,7 @@ const GUARDS: &[Guard] = &[
         name: "AWS WAF",
         deed: Blocks,
         marks: &[
-            // A load balancer's own 403; the application's has another server's name.
+            // A load balancer's own 403; the application's would name another server.
             &[Status(403, 403), Header("server", "awselb")],
             &[Status(403, 403), Header("x-amzn-errortype", "waf")],
         ],
@@ -378,9 +378,9 @@ const GUARDS: &[Guard] = &[
     },
 ];
 
-/// The service that gave this answer in the application's place.
+/// The service that gave this answer in the application's place, if any.
 pub(super) fn in_front(answer: &Answer) -> Option<Cause> {
-    // A window is told nothing of a redirect.
+    // A window cannot see anything of a redirect.
     if answer.is_redirect() {
         return None;
     }
@@ -396,7 +396,7 @@ pub(super) fn in_front(answer: &Answer) -> Option<Cause> {
 }
 
 impl Mark {
-    /// `body` is the answer's in small letters.
+    /// `body` is the answer's body in lower case.
     fn is_on(&self, answer: &Answer, body: &str) -> bool {
         match self {
             Header(name, part) => {
@@ -447,7 +447,7 @@ impl Guard {
     }
 }
 
-/// What a check for people says wherever it comes from.
+/// What any bot check says.
 const FOR_PEOPLE: &[&str] = &[
     "verify you are human",
     "verify that you are human",
@@ -464,7 +464,7 @@ const FOR_PEOPLE: &[&str] = &[
     "human verification",
 ];
 
-/// A check for people that nobody's name is on, in the words of the page.
+/// A bot check from an unknown service, recognised by its wording.
 pub(super) fn check_for_people(answer: &Answer, words: &str) -> Option<Cause> {
     let is_refusal = matches!(answer.status, 403 | 405 | 429 | 503);
     let words = words.to_lowercase();

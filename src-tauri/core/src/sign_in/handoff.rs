@@ -1,4 +1,4 @@
-//! What the session's window gets and does to become the user, once the console has taken its steps.
+//! What the session's window gets and does to sign in, once the console has taken its steps.
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -15,34 +15,35 @@ use crate::connection::{Connection, Recipe, StorageItem};
 use crate::error::Result;
 use crate::template::leads_elsewhere;
 
-/// What one attempt to sign in consists of, in this order.
+/// The parts of one attempt to sign in, in this order.
 #[derive(Default)]
 pub struct Handoff {
-    /// Put into the window's jar.
+    /// Go into the window's cookie jar.
     pub cookies: Vec<SessionCookie>,
     /// Sent by the window.
     pub request: Option<PlannedRequest>,
-    /// The same with every secret masked, for people.
+    /// The request with every secret masked, for people.
     pub shown: Option<Exchange>,
-    /// Put into the page's storage when that is answered.
+    /// Go into the page's storage once `request` is answered.
     pub storage: Vec<StorageItem>,
-    /// Opened by the window; it counts once.
+    /// A one-time link for the window to open.
     pub link: Option<Url>,
-    /// Where the session begins, when the application said so.
+    /// The first page, if the application named one.
     pub redirect_to: Option<Url>,
-    /// What is said when it worked, when the application said so.
+    /// The success message, if the application sent one.
     pub success: Option<String>,
-    /// What it said beside that, at more length.
+    /// A longer message from the application.
     pub said: Vec<SafeHtml>,
-    /// Where steps led that nobody is signed in by, most often; the same kind of sentences.
+    /// Unexpected places that steps led to, which often means that no one is signed in; sentences like `notes`.
     pub astray: Vec<String>,
-    /// What went wrong on the way without being a refusal, in sentences without a full stop.
+    /// What went wrong without being a refusal, in sentences without a full stop.
     pub notes: Vec<String>,
     /// The application changed what the directory holds.
     pub refresh: bool,
 }
 
-/// Says what the window gets. For a Smart Action the console asks its backend first; `told` hears of that.
+/// Determines what the window gets. For a Smart Action, the console calls its backend first; `told` receives those
+/// requests.
 pub async fn hand_off(
     connection: &Connection,
     context: &Value,
@@ -96,8 +97,8 @@ pub async fn hand_off(
     }
 }
 
-/// The cookies that the steps have got so far for the window; none where a recipe gives it none. Whoever stops a
-/// sign-in halfway needs them to sign out.
+/// The cookies that the steps have collected for the window so far; none if the recipe gives it none. A sign-in that is
+/// stopped halfway needs them to sign out.
 pub fn cookies_for_window(
     connection: &Connection,
     context: &Value,
@@ -107,7 +108,7 @@ pub fn cookies_for_window(
     Ok(client.cookies(cookies, &super::redirect_to(connection, context)?, origins))
 }
 
-/// The cookies that the window gets, and what there is to say of those that it does not.
+/// The cookies that the window gets, and notes about those that it does not.
 fn for_window(
     wanted: &[String],
     origins: &[Url],
@@ -141,7 +142,7 @@ fn for_window(
         ));
     }
     let (unsent, got): (Vec<_>, Vec<_>) = all.into_iter().partition(|cookie| {
-        // One of another host is sent there, and is nobody's business here.
+        // A cookie of another host is sent to that host, so it does not concern this one.
         begin.host_str().is_some_and(|host| cookie.domain == host) && kept::unsent(cookie, begin).is_some()
     });
     let mut notes: Vec<String> = unsent
@@ -167,7 +168,7 @@ fn for_window(
     Ok((got, notes))
 }
 
-/// Does `sign_in.cookies` name this one, itself or by how it begins?
+/// Whether `sign_in.cookies` names this cookie, in full or by its prefix.
 fn is_wanted(wanted: &[String], name: &str) -> bool {
     wanted.iter().any(|pattern| match pattern.strip_suffix('*') {
         Some(start) => name.starts_with(start),
@@ -187,7 +188,7 @@ fn items(recipe: &Recipe) -> Vec<StorageItem> {
     }
 }
 
-/// What the page finds in its storage. `context` has `captured`, and `response` when the window sent a request.
+/// The content of the page's storage. `context` has `captured`, and `response` if the window sent a request.
 pub fn storage(items: &[StorageItem], context: &Value) -> Result<Stored> {
     let mut stored = Stored::default();
     for item in items {

@@ -1,4 +1,4 @@
-//! What an answer means: signed in, or a refusal that says what to do next.
+//! Decides what an answer means: signed in, or a refusal that says what to do next.
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::directory::uuids::in_one_spelling;
 use crate::masks::Masks;
 use crate::wiped::Wiped;
 
-/// Did the application take the sign-in?
+/// Checks that the application accepted the sign-in.
 pub fn judge(
     answer: &Result<Answer, Unanswered>,
     request: &PlannedRequest,
@@ -43,12 +43,12 @@ pub fn judge(
     })
 }
 
-/// Did somebody else answer in the application's place, whatever the status says?
+/// Whether another service answered in the application's place, whatever the status is.
 pub(super) fn is_stopped(answer: &Answer) -> bool {
     guards::in_front(answer).is_some()
 }
 
-/// An answer whose status means yes, and that says something else: what the file expects of it is not true.
+/// The refusal for an answer with a good status that does not meet the file's expectations.
 pub(super) fn untrue(
     title: &str,
     request: &PlannedRequest,
@@ -75,7 +75,7 @@ pub(super) fn untrue(
     })
 }
 
-/// A step was answered with something else than a yes.
+/// The refusal for a step that was not answered with success.
 pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply, masks: &Masks) -> Refusal {
     let answer = reply.answer();
     let by_status = || {
@@ -117,7 +117,7 @@ pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply,
     }
 }
 
-/// A sentence behind the beginning of another; names keep their capitals.
+/// Makes a sentence the second part of another; names keep their capitals.
 fn within_sentence(sentence: &str) -> String {
     match sentence.split_once(' ') {
         Some((first @ ("The" | "A"), rest)) => format!("{} {rest}", first.to_lowercase()),
@@ -125,18 +125,18 @@ fn within_sentence(sentence: &str) -> String {
     }
 }
 
-/// OAuth's token endpoints say by a word that another secret would help (RFC 6749, 5.2).
+/// OAuth's token endpoints have error codes that mean another secret would help (RFC 6749, 5.2).
 fn is_oauth_no(answer: &Answer) -> bool {
     ["invalid_client", "invalid_grant"].iter().any(|word| answer.body.contains(word))
 }
 
-/// A step was not answered.
+/// The refusal for a step without an answer.
 pub(super) fn unanswered(title: &str, request: &PlannedRequest, why: &Unanswered) -> Refusal {
     let refusal = answered(&Err(why.clone()), request).expect_err("there is no answer");
     Refusal { title: format!("{title}: {}", refusal.title), ..refusal }
 }
 
-/// A one-time link was answered with a no.
+/// The refusal for a one-time link that was answered with an error.
 pub(super) fn link_refused(answer: &Answer, masks: &Masks) -> Refusal {
     let words = status_words(answer.status);
     let cause = guards::in_front(answer);
@@ -159,7 +159,7 @@ pub(super) fn link_refused(answer: &Answer, masks: &Masks) -> Refusal {
     }
 }
 
-/// A one-time link led nowhere.
+/// The refusal for a one-time link that did not lead to the application.
 pub fn link_failed(
     link: &Url,
     origin: &url::Origin,
@@ -183,7 +183,7 @@ pub fn link_failed(
     )
 }
 
-/// Did the application take the sign-out? If not: why, to go after a colon.
+/// Checks that the application accepted the sign-out. The error says why not, to follow a colon.
 pub fn judge_sign_out(answer: &Result<Answer, Unanswered>, request: &PlannedRequest) -> Result<(), String> {
     let answer = answered(answer, request).map_err(|refusal| refusal.title)?;
     if answer.is_success() {
@@ -192,8 +192,8 @@ pub fn judge_sign_out(answer: &Result<Answer, Unanswered>, request: &PlannedRequ
     Err(format!("it was answered with {}", status_words(answer.status)))
 }
 
-/// An answered sign-out says nothing of a sign-in that was not answered (`is_left_open`). Fails with why, as
-/// [`judge_sign_out`] does.
+/// A successful sign-out proves nothing if the sign-in was never answered (`is_left_open`). The error says why, as in
+/// [`judge_sign_out`].
 pub fn confirm_sign_out(connection: &Connection, is_left_open: bool) -> Result<(), String> {
     let signs_out = connection.sign_out.request.is_some() || !connection.sign_out.steps.is_empty();
     if signs_out && is_left_open {
@@ -204,7 +204,7 @@ pub fn confirm_sign_out(connection: &Connection, is_left_open: bool) -> Result<(
     Ok(())
 }
 
-/// Is the application's user the one that was meant?
+/// Checks that the application signed in the intended user.
 pub fn judge_verify(
     answer: &Result<Answer, Unanswered>,
     verify: &VerifyRequest,
@@ -213,7 +213,7 @@ pub fn judge_verify(
     secrets: &[SecretString],
 ) -> Result<(), Refusal> {
     let answer = answered(answer, &verify.request)?;
-    // As it is shown: what was captured may be in it.
+    // As it is shown, because it may contain captured values.
     let path = path(&verify.masked.url);
     let masks = Masks::of(secrets);
     let refuse = |title: String, hint: &str| {
@@ -263,7 +263,7 @@ pub fn judge_verify(
             "It may be a login page: check `sign_in.verify.url`, and that the login endpoint really signs in.",
         );
     }
-    // How some say that there is no session: Better Auth and Auth.js among them.
+    // Some applications answer like this without a session, Better Auth and Auth.js among them.
     let is_nothing = body
         .as_ref()
         .is_some_and(|json| json.is_null() || json.as_object().is_some_and(serde_json::Map::is_empty));
@@ -289,7 +289,7 @@ pub fn judge_verify(
                 verify.source
             ),
         ),
-        // What the expression asks for is not in this answer: the answer is to blame as often as the file.
+        // The answer lacks what the expression uses; either may be wrong.
         Err(error) => refuse(
             format!("{path} answered with something unexpected"),
             &format!("`{}` could not be decided: {}{there}", verify.source, error.message),
@@ -378,7 +378,7 @@ pub(super) fn hint_for(status: u16) -> &'static str {
         }
         405 => "It does not take this method at this address: check `method` and the address in `[sign_in]`.",
         429 => "It asks to slow down: wait a moment and try again.",
-        // Those above 520 are Cloudflare's.
+        // Those from 520 on are Cloudflare's.
         502..=504 | 520..=530 => {
             "The server in front of the application got no answer from it: try again, and check that the application runs."
         }

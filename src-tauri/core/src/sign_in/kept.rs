@@ -1,8 +1,9 @@
-//! Which cookies the session's window keeps and sends. A trial has no window, so its client refuses what the window's
-//! engine refuses. Measured with WebKitGTK 2.50 (libsoup 3) on `localhost`, `app.localhost`, `127.0.0.1` and `[::1]`:
-//! `Secure` over http is never kept, on loopback neither; a `Domain` that does not cover the host is refused, and so is
-//! one without a dot (`localhost`); the prefixes `__Host-` and `__Secure-` are not looked at, and `SameSite=None` needs
-//! no `Secure`. Chromium (WebView2) takes loopback for secure and holds cookies to both rules.
+//! Which cookies the session's window keeps and sends. A sign-in test has no window, so its client refuses what the
+//! window's engine refuses. Measured with WebKitGTK 2.50 (libsoup 3) on `localhost`, `app.localhost`, `127.0.0.1` and
+//! `[::1]`: it never keeps `Secure` cookies over http, not even on loopback; it refuses a `Domain` that does not cover
+//! the host or has no dot (`localhost`); it ignores the prefixes `__Host-` and `__Secure-`; and it accepts
+//! `SameSite=None` without `Secure`. Chromium (WebView2) treats loopback as secure and enforces both the prefixes and
+//! `SameSite`.
 
 use cookie_store::{Cookie, RawCookie};
 use url::{Host, Url};
@@ -10,10 +11,10 @@ use url::{Host, Url};
 use crate::browser::SessionCookie;
 
 const IS_CHROMIUM: bool = cfg!(windows);
-/// WebKitGTK alone does not look at the prefixes (RFC 6265bis, 4.1.3).
+/// Only WebKitGTK ignores the prefixes (RFC 6265bis, 4.1.3).
 const HOLDS_TO_PREFIXES: bool = !cfg!(target_os = "linux");
 
-/// A cookie that was set and that the window does without.
+/// A cookie that was set and that the window does not keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unkept {
     pub name: String,
@@ -27,7 +28,7 @@ impl std::fmt::Display for Unkept {
     }
 }
 
-/// Why the window does not keep this cookie of an answer from `url`; `None`: it does.
+/// Why the window does not keep this cookie of an answer from `url`; `None` if it does.
 pub(super) fn unkept(cookie: &RawCookie<'_>, url: &Url) -> Option<Unkept> {
     let secure = cookie.secure() == Some(true);
     let domain = cookie.domain().filter(|domain| !domain.is_empty());
@@ -42,15 +43,14 @@ pub(super) fn unkept(cookie: &RawCookie<'_>, url: &Url) -> Option<Unkept> {
     Some(Unkept { name: cookie.name().to_owned(), why })
 }
 
-/// Why the window does not send this cookie, once it has it, to `url`; `None`: nothing of the cookie's own speaks against
-/// it.
+/// Why the window, having this cookie, does not send it to `url`; `None` if none of its attributes prevents it.
 pub(super) fn unsent(cookie: &SessionCookie, url: &Url) -> Option<Unkept> {
     let why = of_transport(cookie.secure, url)
         .or_else(|| of_prefix(&cookie.name, cookie.secure, !cookie.host_only, cookie.path == "/"))?;
     Some(Unkept { name: cookie.name.clone(), why })
 }
 
-/// Why a cookie of the path `path` is not sent to `url`. `is_said`: it says so itself; else it was set without `Path`.
+/// Why a cookie for `path` is not sent to `url`. `is_said`: whether the cookie has a `Path` attribute.
 pub(super) fn of_path(name: &str, path: &str, is_said: bool, url: &Url) -> Unkept {
     let whose = if is_said {
         format!("is for `{path}` and what is below it")
@@ -61,7 +61,7 @@ pub(super) fn of_path(name: &str, path: &str, is_said: bool, url: &Url) -> Unkep
     Unkept { name: name.to_owned(), why }
 }
 
-/// Does this cookie of an answer from `url` delete what there was?
+/// Whether this cookie of an answer from `url` deletes an existing one.
 pub(super) fn deletion(cookie: &RawCookie<'_>, url: &Url) -> Option<Unkept> {
     let is_over = Cookie::try_from_raw_cookie(cookie, url).is_ok_and(|cookie| cookie.is_expired());
     let how = if cookie.max_age().is_some() { "Max-Age" } else { "Expires" };

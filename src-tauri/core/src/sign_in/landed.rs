@@ -1,5 +1,5 @@
-//! What is known when nobody turns out to be signed in: the window's cookies, where answers led, what went wrong on the
-//! way. A window knows less of it than a test of the sign-in, and says so.
+//! What is known if no one turns out to be signed in: the window's cookies, where answers led, what went wrong before.
+//! A window sees less of it than a sign-in test, and its message says so.
 
 use url::Url;
 
@@ -7,22 +7,22 @@ use super::redirects::Redirect;
 use super::{VerifyRequest, capture, shown};
 use crate::browser::Answer;
 
-/// What the window holds when it is asked who is signed in, for whoever reads that nobody is.
+/// The window's state when it asks who is signed in, for the message if no one is.
 #[derive(Debug, Default)]
 pub struct Landed {
-    /// Names of the cookies that it would send; `None`: that is not known.
+    /// Names of the cookies that it would send; `None` if unknown.
     pub cookies: Option<Vec<String>>,
-    /// Sentences about what went wrong on the way, without being a refusal.
+    /// What went wrong before without being a refusal, in sentences.
     pub notes: Vec<String>,
-    /// Cookies of an operator's session, turned into the user's, were put into it.
+    /// Cookies of an operator's session, switched to the user, were put into the window.
     pub is_exchange: bool,
-    /// A window says so, which is told neither where redirects lead nor what cookies are set.
+    /// The message comes from a window, which sees neither where redirects lead nor which cookies are set.
     pub is_window: bool,
     /// The sign-in was answered with a redirect.
     pub is_redirected: bool,
-    /// Where that leads, where it is known.
+    /// Where that redirect leads, if known.
     pub led_to: Option<Redirect>,
-    /// The same of the question who is signed in.
+    /// Where the answer to the question who is signed in redirects to, if known.
     pub asked_led_to: Option<Redirect>,
 }
 
@@ -30,7 +30,7 @@ pub struct Landed {
 const TEST_TELLS: &str = "a test of this sign-in (`understudy check --user`)";
 
 impl Landed {
-    /// Notes cookies that the window sends to where it signed in, and not to where it asks who that is.
+    /// Notes cookies that the window sends to where it signed in, but not to where it asks who is signed in.
     pub fn note_narrow(&mut self, signed_in_at: &Url, names: &[String], verify: &VerifyRequest) {
         let url = &verify.request.url;
         let (from, to) = (signed_in_at.path(), shown::path(&verify.masked.url));
@@ -44,7 +44,7 @@ impl Landed {
         }));
     }
 
-    /// What to do when nobody is signed in, as this answer says.
+    /// What to do if, according to this answer, no one is signed in.
     pub(super) fn why_nobody(&self, verify: &VerifyRequest, answer: &Answer) -> String {
         let path = shown::path(&verify.masked.url);
         let mut said: Vec<String> = self.notes.iter().map(|note| format!("{note}.")).collect();

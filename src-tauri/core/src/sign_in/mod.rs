@@ -1,7 +1,7 @@
-//! A recipe becomes what the session's window does: one small file per kind of sign-in.
+//! Turns a recipe into what the session's window does, with a small file for each part.
 //!
-//! The console takes its steps (`steps`, with a `client` of its own), the recipe says what the window gets
-//! of it (`handoff`), and answers are judged (`judge`). `rehearsal` does all of it without a window.
+//! The console takes its steps (`steps`, with its own `client`), `handoff` determines what the window gets from them,
+//! and `judge` interprets answers. `rehearsal` does all of it without a window.
 
 mod authorities;
 mod capture;
@@ -48,43 +48,43 @@ use crate::error::{Code, Error, Result};
 use crate::template::{Expression, FACTS, MASK, Template};
 use crate::wiped::Wiped;
 
-/// How long a sign-out may take before the window closes without its answer.
+/// How long a sign-out may take before the window closes without an answer.
 pub const SIGN_OUT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same for all that one side sends, the window or the console: quitting waits for it.
+/// The limit for everything that one side, window or console, sends to sign out: quitting waits for it.
 pub const SIGN_OUT_LIMIT: Duration = Duration::from_secs(7);
 
-/// How long an end waits for the answer to a sign-in that is still out, since the application can end what it begins
-/// meanwhile; and for that to a sign-out that the window could not send.
+/// How long an end waits for a sign-in that is still under way, because only then can the application end it; also for
+/// a sign-out that the window could not send.
 pub const LAST_ANSWER: Duration = Duration::from_secs(3);
 
-/// Who am I now? Asked before the page is shown.
+/// The question who is signed in, asked before the page is shown.
 pub struct VerifyRequest {
     pub request: PlannedRequest,
-    /// The console sends it, as it goes to another origin than the window's.
+    /// The console sends it, because it goes to another origin than the window's.
     pub by_console: bool,
-    /// The same with every captured value masked, for people.
+    /// The request with every captured value masked, for people.
     pub masked: PlannedRequest,
     pub expect: Expression,
-    /// The expression as it is written, for people.
+    /// The expression as written, for people.
     pub source: String,
 }
 
 impl VerifyRequest {
-    /// What stands in the question where `masked` has a mask.
+    /// The parts of the request that `masked` masks.
     pub fn made_of_secrets(&self) -> Vec<SecretString> {
         shown::made_of_secrets(&self.request, &self.masked).into_iter().map(SecretString::from).collect()
     }
 }
 
-/// What templates see beside the user: what was captured, and what tokens are made of. `now` is in seconds
-/// since the epoch.
+/// Adds what templates see besides the user: captured values, and the facts that tokens are made of. `now` is in
+/// seconds since the epoch.
 pub fn complete(connection: &Connection, context: &mut Value, captured: &Map<String, Value>, now: i64) {
     context["captured"] = Value::Object(captured.clone());
     context[FACTS] = json!({ "now": now, "audience": connection.sign_in.origin.ascii_serialization() });
 }
 
-/// Where the session begins, unless the application says.
+/// The first page, unless the application names one.
 pub fn redirect_to(connection: &Connection, context: &Value) -> Result<Url> {
     let sign_in = &connection.sign_in;
     match &sign_in.redirect_to {
@@ -93,7 +93,7 @@ pub fn redirect_to(connection: &Connection, context: &Value) -> Result<Url> {
     }
 }
 
-/// What is said when it worked.
+/// The success message.
 pub fn success(connection: &Connection, context: &Value) -> Result<String> {
     match &connection.sign_in.success {
         Some(template) => template.render(context),
@@ -101,7 +101,7 @@ pub fn success(connection: &Connection, context: &Value) -> Result<String> {
     }
 }
 
-/// The question who is signed in; `None` when the connection asks none.
+/// The question who is signed in; `None` if the connection has none.
 pub fn verify(connection: &Connection, context: &Value) -> Result<Option<VerifyRequest>> {
     let sign_in = &connection.sign_in;
     let Some(verify) = &sign_in.verify else { return Ok(None) };
@@ -130,7 +130,7 @@ pub fn verify(connection: &Connection, context: &Value) -> Result<Option<VerifyR
     }))
 }
 
-/// What a sign-in will do, as far as that is known before anything is sent.
+/// What a sign-in will do, as far as is known before anything is sent.
 pub struct Outline {
     /// Each as method and URL, in order.
     pub requests: Vec<String>,
@@ -138,8 +138,8 @@ pub struct Outline {
     pub redirect_to: Url,
 }
 
-/// Renders all of a sign-in and sign-out for the user of `context`, with a stand-in for what is captured on the
-/// way. Nothing is sent.
+/// Renders a whole sign-in and sign-out for the user of `context`, with placeholders for captured values. Sends
+/// nothing.
 pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
     let (sign_in, sign_out) = (&connection.sign_in, &connection.sign_out);
     let mut context = Wiped::from(context.clone());
@@ -147,7 +147,7 @@ pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
     for name in steps.clone().flat_map(|step| &step.capture).map(|capture| &capture.name) {
         context["captured"][name] = MASK.into();
     }
-    // What the sign-in will be answered is not known, nor whether what is asked for is in it.
+    // The answer to the sign-in is unknown, and so is whether it contains what `verify` needs.
     let is_known = !sign_in.verify.as_ref().is_some_and(crate::connection::Verify::needs_response);
     let own = match &sign_in.recipe {
         Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => Some(request),
@@ -172,7 +172,7 @@ pub fn outline(connection: &Connection, context: &Value) -> Result<Outline> {
     })
 }
 
-/// Renders what the session's window sends at the end; `None` when it sends nothing.
+/// Renders the sign-out that the session's window sends; `None` if it sends none.
 pub fn plan_sign_out(connection: &Connection, context: &Value) -> Result<Option<PlannedRequest>> {
     connection
         .sign_out
@@ -182,7 +182,7 @@ pub fn plan_sign_out(connection: &Connection, context: &Value) -> Result<Option<
         .transpose()
 }
 
-/// Renders header values, which have to be what a header can carry.
+/// Renders header values and checks that a header can carry them.
 fn headers(templates: &[(String, Template)], context: &Value) -> Result<Vec<(String, SecretString)>> {
     let mut headers = Vec::with_capacity(templates.len() + 1);
     for (name, template) in templates {
@@ -226,7 +226,7 @@ fn planned(request: &Request, timeout: Duration, context: &Value) -> Result<Plan
     })
 }
 
-/// The secrets of the template are named, as one that was pasted with a line break is the most likely cause.
+/// Names the template's secrets, because one pasted with a line break is the most likely cause.
 fn not_a_header(name: &str, template: &Template) -> Error {
     let error = Error::new(
         Code::TemplateFailed,
@@ -262,7 +262,7 @@ fn url(key: &str, text: &str) -> Result<Url> {
     })
 }
 
-/// Who the user is, for sentences.
+/// What sentences call the user.
 fn label(context: &Value) -> String {
     ["name", "email", "id"]
         .iter()

@@ -1,19 +1,19 @@
-//! What a page says to its reader: an application's HTML as words, from where its message is, without styles, scripts
-//! and what only assistive markup says.
+//! What a page says to its reader: an application's HTML as words, beginning at its message, without styles, scripts
+//! and hidden elements.
 
 use scraper::{ElementRef, Html, Node, Selector};
 
 use crate::browser::Answer;
 
-/// Where frameworks put what went wrong: ARIA, Bootstrap, Tailwind's and Rails' flashes, Django, Symfony, `WordPress`.
+/// Where frameworks put error messages: ARIA, Bootstrap, flashes of Tailwind and Rails, Django, Symfony, `WordPress`.
 const MESSAGES: &str = "[role=alert], .alert, .alert-danger, .errorlist, .error, .errors, .error-message, \
      .flash, .flashes, .messages, .notice, .invalid-feedback, .help-block, .text-danger, .text-red-600, #login_error";
 const HEADINGS: &str = "h1, h2";
 
-/// Bytes of a page that are read.
+/// The most bytes of a page that are read.
 const READ: usize = 256 << 10;
 
-/// Is it a page, by its type or else by how it begins?
+/// Whether the answer is a page, by its type or else by how it begins.
 pub fn is_html(answer: &Answer) -> bool {
     let begins = |with: &str| {
         answer.body.trim_start().get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))
@@ -24,8 +24,8 @@ pub fn is_html(answer: &Answer) -> bool {
     }
 }
 
-/// The page's words, in one line: from its message if it marks one, else from its first heading, else all of it, else
-/// its title.
+/// The page's words, on one line: its message if it marks one, else from its first heading on, else all of it, else its
+/// title.
 pub fn words(html: &str) -> String {
     let page = Html::parse_document(&html[..html.floor_char_boundary(READ)]);
     let select = |what: &str| {
@@ -42,7 +42,7 @@ pub fn words(html: &str) -> String {
     if found.is_empty() { title() } else { found }
 }
 
-/// The words of the whole page, for marks that may stand anywhere in it.
+/// The words of the whole page, for marks that may be anywhere in it.
 pub fn all_words(html: &str) -> String {
     let page = Html::parse_document(&html[..html.floor_char_boundary(READ)]);
     text_of(page.root_element())
@@ -52,13 +52,13 @@ fn text_of(element: ElementRef<'_>) -> String {
     squeezed(element.descendants().filter_map(readable))
 }
 
-/// From a heading to the end of the page.
+/// The words from a heading to the end of the page.
 fn from(page: &Html, heading: ElementRef<'_>) -> String {
     let all = page.root_element().descendants();
     squeezed(all.skip_while(|node| node.id() != heading.id()).filter_map(readable))
 }
 
-/// The text of a node that is shown to people.
+/// The text of a node, if it is visible.
 fn readable(node: ego_tree::NodeRef<'_, Node>) -> Option<&str> {
     let text = node.value().as_text()?;
     let is_hidden = node.ancestors().filter_map(|above| above.value().as_element()).any(|element| {

@@ -1,5 +1,5 @@
-//! Whether the window can reach the application at all. It trusts the system's certificates alone and says of a failure
-//! only that there was one, so the console looks in its place, and names the cause.
+//! Whether the window can reach the application at all. It trusts only the system's certificates and reports a failure
+//! without its cause, so the console tries in its place and names the cause.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::connection::{Connection, Method};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Where `network.ca` is set, the console reaches what a window may not. Asked before anything is sent, so that no
-/// session begins that no window can show.
+/// With `network.ca`, the console may reach what a window can't. Checked before anything is sent, so that no session
+/// begins that a window cannot show.
 pub async fn refuse_unreachable(connection: &Connection) -> Result<(), Refusal> {
     let (origin, Some(ca)) = (&connection.sign_in.origin, &connection.network.ca) else { return Ok(()) };
     match look(connection, origin).await {
@@ -31,19 +31,19 @@ pub async fn refuse_unreachable(connection: &Connection) -> Result<(), Refusal> 
     }
 }
 
-/// The cause of what a window called a failure, if the console finds one: "Load failed" is all that WebKit says.
+/// The cause of a failure that a window reported, if the console finds one: WebKit only says "Load failed".
 pub async fn name_cause(connection: &Connection, request: &PlannedRequest, why: Unanswered) -> Unanswered {
     match why {
         Unanswered::Failed(words) => {
             let found = look(connection, &request.url.origin()).await;
-            // It can be reached: the request may have got there.
+            // The application is reachable, so the request may have arrived.
             found.err().unwrap_or(Unanswered::BrokenOff(words))
         }
         other => other,
     }
 }
 
-/// Asks for the origin's root, without cookies or secrets. Any answer is one.
+/// Requests the origin's root, without cookies or secrets. Any answer will do.
 async fn look(connection: &Connection, origin: &Origin) -> Result<(), Unanswered> {
     let (Ok(mut client), Ok(url)) =
         (Client::in_place_of_window(&connection.network), Url::parse(&origin.ascii_serialization()))
@@ -66,12 +66,12 @@ async fn look(connection: &Connection, origin: &Origin) -> Result<(), Unanswered
     }
 }
 
-/// Is it the certificate? In the words of rustls.
+/// Whether rustls complains about the certificate.
 pub(super) fn is_certificate(words: &str) -> bool {
     words.contains("certificate")
 }
 
-/// How an authority's file is installed on this system.
+/// How to install an authority's file on this system.
 pub(super) fn how_to_install(file: &str) -> String {
     if cfg!(windows) {
         format!("`certutil -user -addstore Root \"{file}\"`")

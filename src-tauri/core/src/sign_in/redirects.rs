@@ -1,12 +1,12 @@
-//! Where an answer leads, and what that means: the endpoint is elsewhere, somebody else asks for a sign-in first, the
-//! application says no by a page. Of a query only names are repeated, never what it carries.
+//! What a redirect means: the endpoint has moved, another service requires a sign-in first, or the application refuses
+//! with a page. Only the names in a query are quoted, never the values.
 
 use url::{Host, Url};
 
 use super::causes::Cause;
 use super::shown;
 
-/// A redirect that was seen, for whoever finds in the end that nobody is signed in.
+/// An observed redirect, for the message if no one turns out to be signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     /// Where it leads: a path of the same origin, or an origin with a path.
@@ -14,20 +14,20 @@ pub struct Redirect {
     lead: Lead,
 }
 
-/// What an address is to the one that led there.
+/// How the new address relates to the one that redirected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Lead {
-    /// The same one, as forms answer whether they worked or not.
+    /// The same address, which is how forms answer whether they succeeded or not.
     Back,
-    /// The same one as it is really written.
+    /// The same address in its proper spelling.
     Moved(PathSpelling),
-    /// A sign-in of this service.
+    /// The sign-in of this service.
     Gate(&'static str),
-    /// A page where people sign in, here or elsewhere.
+    /// A sign-in page, of this origin or another one.
     SignIn {
         is_here: bool,
     },
-    /// A page that says what went wrong, known by this word of its path or name in its query.
+    /// A page that reports an error, recognised by this word in its path or name in its query.
     Fault(String),
     Elsewhere,
     /// Any other page of the same origin.
@@ -42,7 +42,7 @@ enum PathSpelling {
     Host,
 }
 
-/// Who signs people in, by the end of the host's name or by how the path begins.
+/// Sign-in services, by the end of the host's name or the beginning of the path.
 const GATES: &[(&str, &str, &str)] = &[
     ("cloudflareaccess.com", "", "Cloudflare Access"),
     ("login.microsoftonline.com", "", "Microsoft Entra ID"),
@@ -98,7 +98,7 @@ const GATES: &[(&str, &str, &str)] = &[
     ("", "/remote/login", "FortiGate"),
 ];
 
-/// Parts of a path of sign-in pages, in small letters and without hyphens.
+/// Path segments of sign-in pages, in lower case and without hyphens.
 const SIGN_IN: &[&str] = &[
     "login",
     "signin",
@@ -133,7 +133,7 @@ const SIGN_IN: &[&str] = &[
 const AUTHORIZE: &[&str] =
     &["/authorize", "/authorize/", "/oauth2/auth", "/openid-connect/auth", "/oauth/auth", "/auth", "/auth/"];
 
-/// Parts of a path of pages that tell a fault.
+/// Path segments of error pages.
 const FAULTS: &[&str] = &[
     "error",
     "errors",
@@ -168,7 +168,7 @@ const FAULTS: &[&str] = &[
     "erreur",
 ];
 
-/// Names in a query that tell a fault.
+/// Names in a query that stand for an error.
 const FAULT_NAMES: &[&str] = &[
     "error",
     "errors",
@@ -189,7 +189,7 @@ const FAULT_NAMES: &[&str] = &[
 ];
 
 impl Redirect {
-    /// An answer from `url` that leads to `to`.
+    /// An answer from `url` that redirects to `to`.
     pub fn of(url: &Url, to: &Url) -> Self {
         let place = shown::place(to);
         let here = to.origin().ascii_serialization();
@@ -201,7 +201,7 @@ impl Redirect {
         Self { place, lead: Lead::of(url, to) }
     }
 
-    /// Why the request has to go elsewhere; `None`: it went where it belongs.
+    /// Why the request should go to another URL; `None` if its URL is right.
     pub(super) fn moved(&self) -> Option<String> {
         let Self { place, lead: Lead::Moved(spelling) } = self else { return None };
         let lost = "and what was sent does not come along: write it so.";
@@ -219,7 +219,7 @@ impl Redirect {
         })
     }
 
-    /// For a note: `whose` leads there. No full stop at its end.
+    /// A sentence for a note, without a full stop: `whose` leads there.
     pub fn told(&self, whose: &str) -> String {
         let Self { place, lead } = self;
         let what = match lead {
@@ -233,12 +233,12 @@ impl Redirect {
         format!("{whose} leads to {place}{what}")
     }
 
-    /// It speaks against a sign-in, whatever the status says.
+    /// Whether it means that the sign-in failed, whatever the status is.
     pub fn is_astray(&self) -> bool {
         !matches!(self.lead, Lead::Back | Lead::Within)
     }
 
-    /// What to do about a login endpoint that leads there; `None`: nothing is known.
+    /// What to do about a login endpoint that redirects there; `None` if unknown.
     pub(super) fn advice(&self) -> Option<String> {
         Some(match &self.lead {
             Lead::Gate(_) | Lead::SignIn { is_here: false } => format!("{} {PASS}", self.who()),
@@ -252,7 +252,7 @@ impl Redirect {
         })
     }
 
-    /// The question who is signed in never reached the application.
+    /// Whether the question who is signed in never reached the application.
     pub(super) fn is_of_gate(&self) -> bool {
         matches!(self.lead, Lead::Gate(_) | Lead::SignIn { is_here: false })
     }
@@ -271,7 +271,7 @@ impl Redirect {
 const PASS: &str = "Let these paths through there, or use the address behind it; if the application sends people there by \
      itself, it did not take the request: check the secrets of this connection.";
 
-/// Why the answer to a step leads to `to`, where nobody expected it to lead anywhere.
+/// Why a step's answer redirects to `to` unexpectedly.
 pub(super) fn of_step(url: &Url, to: &Url) -> Cause {
     let redirect = Redirect::of(url, to);
     let place = &redirect.place;
@@ -330,7 +330,7 @@ impl Lead {
     }
 }
 
-/// The same address, written as the application wants it.
+/// The same address in the spelling that the application wants, if that is all that differs.
 fn spelling(url: &Url, to: &Url) -> Option<PathSpelling> {
     let is_same_host = url.host_str() == to.host_str();
     let is_same_path = url.path() == to.path();
@@ -349,7 +349,7 @@ fn spelling(url: &Url, to: &Url) -> Option<PathSpelling> {
     (url.path().strip_suffix('/') == Some(to.path())).then_some(PathSpelling::WithoutSlash)
 }
 
-/// Names of this computer are one.
+/// All names of this computer count as one.
 fn host_without_www(url: &Url) -> String {
     if crate::template::is_loopback(url) {
         return "localhost".into();
@@ -368,7 +368,7 @@ fn gate(to: &Url) -> Option<&'static str> {
     GATES.iter().find(|(end, start, _)| is_at(end) && path.starts_with(start)).map(|(.., name)| *name)
 }
 
-/// Is this where applications ask people to sign in?
+/// Whether applications use this path for a sign-in page.
 fn is_sign_in_page(path: &str) -> bool {
     let path = path.to_lowercase();
     let end = path.trim_end_matches('/');
@@ -376,7 +376,7 @@ fn is_sign_in_page(path: &str) -> bool {
         || ["/sessions/new", "/session/new"].iter().any(|new| end.ends_with(new))
 }
 
-/// By its endpoint's name or what its query asks for, it is one of `OpenID` Connect, OAuth, SAML or CAS.
+/// Whether the URL is one of `OpenID` Connect, OAuth, SAML or CAS, by its path or query.
 fn asks_for_sign_in(to: &Url) -> bool {
     let path = to.path().to_ascii_lowercase();
     let has = |name: &str| to.query_pairs().any(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -390,13 +390,13 @@ fn fault_in_path(path: &str) -> Option<String> {
     words(&path.to_lowercase()).find(|word| FAULTS.contains(&word.as_str()))
 }
 
-/// The name alone: what it carries may be anybody's.
+/// Only the name: its value may contain anything.
 fn fault_in_query(to: &Url) -> Option<String> {
     let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
     to.query_pairs().map(|(name, _)| plain(&name)).find(|name| FAULT_NAMES.contains(&name.as_str()))
 }
 
-/// The parts of a path, without endings of files and hyphens.
+/// The segments of a path, without file extensions and hyphens.
 fn words(path: &str) -> impl Iterator<Item = String> {
     let parts = path.split('/').filter(|part| !part.is_empty());
     parts.map(|part| part.split('.').next().unwrap_or_default().replace(['-', '_'], ""))

@@ -1,5 +1,6 @@
-//! A sign-in without a window: everything is really sent, and ended again, by clients of the console. The second of
-//! them stands for the window: it holds what the window would hold, and refuses what the window would refuse.
+//! The sign-in test: a sign-in without a window. Everything is really sent, and ended again, by two of the console's
+//! HTTP clients. The second one stands in for the window: it keeps what the window would keep and refuses what the
+//! window would refuse.
 
 use std::time::Instant;
 
@@ -25,10 +26,10 @@ use crate::masks::Masks;
 use crate::template::GIVEN;
 use crate::wiped::Wiped;
 
-/// What is said of a rehearsal that was stopped, whatever became of its last request.
+/// The title for a stopped test, however its last request ended.
 const STOPPED: &str = "The trial was stopped";
 
-/// Redirects of a one-time link that are followed, as many as a browser would in good faith.
+/// The most redirects of a one-time link that are followed, about as many as a browser would.
 const MOST_REDIRECTS: usize = 10;
 
 /// What a rehearsal came to, request by request.
@@ -58,24 +59,24 @@ impl Rehearsal {
     }
 }
 
-/// A rehearsal with what the audit log keeps of it.
+/// A sign-in test, with what the audit log records of it.
 pub struct Rehearsed {
     pub shown: Rehearsal,
-    /// Why nobody was signed in. `None`: somebody was, whatever became of the sign-out.
+    /// Why no one was signed in. `None`: the user was signed in, whether the sign-out worked or not.
     pub refused: Option<Refused>,
-    /// Why the application may still hold the session.
+    /// Why the application may still have the session.
     pub sign_out_failed: Option<String>,
 }
 
-/// A sign-in that did not go through.
+/// A sign-in that failed.
 pub struct Refused {
-    /// HTTP status of the answer that settled it, if it was an answer.
+    /// The HTTP status of the decisive answer, if there was one.
     pub status: Option<u16>,
     pub cause: String,
 }
 
-/// Signs in as the user of `context`, asks who that is, and signs out. `context` has the secrets, `secrets`
-/// are the same for masking. After `stop` only what was begun is ended, in seconds, whatever is not answered.
+/// Signs in as the user of `context`, asks who is signed in, and signs out. `context` contains the secrets; `secrets`
+/// has them for masking. Once `stop` is cancelled, it only ends what has begun, within seconds, even without answers.
 pub async fn rehearse(
     connection: &Connection,
     mut context: Wiped,
@@ -104,7 +105,7 @@ pub async fn rehearse(
         () = given_up(stop, clock) => None,
     };
     let signed_in = signed_in.unwrap_or_else(|| {
-        // What was not answered may have begun something.
+        // The unanswered request may have started something.
         stage.console.leave_open();
         Err(stopped("Its last request was not answered in time"))
     });
@@ -112,7 +113,7 @@ pub async fn rehearse(
         if stop.is_cancelled() && refusal.title != STOPPED { stopped(&refusal.title) } else { refusal }
     });
     if signed_in.is_err() {
-        // Stopped between the steps and the window: the session would be left with nobody to end it.
+        // If the test is stopped between the steps and the window, the window needs these cookies to end the session.
         let cookies = cookies_for_window(connection, &stage.context, &stage.console);
         stage.window.put(&cookies.unwrap_or_default());
     }
@@ -122,7 +123,7 @@ pub async fn rehearse(
     stage.ended(signed_in, signed_out)
 }
 
-/// What the last request came to is told beside it: nobody waited for that answer any more.
+/// The outcome of the last request goes into the hint, because the test no longer waited for it.
 fn stopped(last: &str) -> Refusal {
     let hint = format!(
         "{last}. What it had begun before was ended again; what that request began, the application may keep until \
@@ -136,7 +137,7 @@ async fn given_up(stop: &CancellationToken, clock: &Clock) {
     clock.until(clock.now().plus(i64::try_from(LAST_ANSWER.as_millis()).unwrap_or(i64::MAX))).await;
 }
 
-/// A rehearsal under way.
+/// A sign-in test under way.
 struct TestStage<'a> {
     connection: &'a Connection,
     context: Wiped,
@@ -150,14 +151,14 @@ struct TestStage<'a> {
 }
 
 impl TestStage<'_> {
-    /// The secrets, and what was answered and captured so far.
+    /// The secrets, and everything answered and captured so far.
     fn hidden(&self) -> Vec<SecretString> {
         let known = self.secrets.iter().cloned();
         known.chain(self.console.secrets()).chain(self.window.secrets()).collect()
     }
 
     fn ended(mut self, signed_in: Result<String, Refusal>, signed_out: Result<(), String>) -> Rehearsed {
-        // What was captured last may stand in the first answer.
+        // The value captured last may appear in the first answer.
         let masks = Masks::of(&self.hidden());
         for exchange in &mut self.exchanges {
             exchange.mask_for_good(&masks);
@@ -239,7 +240,7 @@ impl TestStage<'_> {
         Ok(format!("{} was signed in and out again.", super::label(&self.context)))
     }
 
-    /// What the window gets. A form that nobody can be asked is filled in with the reason.
+    /// What the window gets. There is no operator to ask, so a form is filled in with the reason.
     async fn hand_off(&mut self) -> Result<Handoff, Refusal> {
         let Self { connection, context, secrets, now, exchanges, .. } = self;
         let mut told = |exchange| exchanges.push(exchange);
@@ -255,7 +256,7 @@ impl TestStage<'_> {
         hand_off(connection, context, console, secrets, *now, &mut told).await
     }
 
-    /// The window's own request. Notes what there is to say of the answer.
+    /// Sends the window's own request and notes what is remarkable about the answer.
     async fn send_sign_in(
         &mut self,
         request: &PlannedRequest,
@@ -301,7 +302,7 @@ impl TestStage<'_> {
         Ok(())
     }
 
-    /// Where the session begins the window has no cookie, but there are some of other paths.
+    /// If the window has no cookie for the first page, the cookies that it has for other paths.
     fn cookies_beside_the_start(&self) -> Result<Vec<String>, Refusal> {
         let begin = super::redirect_to(self.connection, &self.context).map_err(in_words)?;
         if !self.window.cookie_names(&begin).is_empty() {
@@ -311,7 +312,7 @@ impl TestStage<'_> {
         Ok(unsent.iter().map(|cookie| format!("The login endpoint was answered, but {cookie}")).collect())
     }
 
-    /// Opens a one-time link as the window does, as far as that goes without a page's scripts. `Some`: what is not known.
+    /// Opens a one-time link like the window, as far as possible without scripts. `Some`: what remains unknown.
     async fn open_link(&mut self, link: &Url) -> Result<Option<String>, Refusal> {
         let (origin, timeout) = (self.connection.sign_in.origin.clone(), self.connection.sign_in.timeout);
         let mut url = link.clone();
@@ -384,7 +385,7 @@ impl TestStage<'_> {
         .map(drop)
     }
 
-    /// Ends what was begun. After a sign-in that was refused, what cannot be ended is no news.
+    /// Ends what has begun. If the sign-in was refused, a failing sign-out is no news.
     async fn sign_out(&mut self, is_signed_in: bool) -> Result<(), String> {
         let may_hold = is_signed_in || self.console.has_begun() || self.window.has_begun();
         let told_before = self.exchanges.len();
@@ -423,7 +424,7 @@ impl TestStage<'_> {
         judged.await.map(drop).map_err(|refusal| refusal.title)
     }
 
-    /// Sends in the window's place; where a redirect leads, a window is not told.
+    /// Sends a request in place of the window, which would not see where a redirect leads.
     async fn send(
         &mut self,
         request: &PlannedRequest,

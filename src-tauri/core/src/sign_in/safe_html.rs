@@ -1,15 +1,15 @@
-//! HTML that somebody else wrote, as a tree of words: no address, no style, no script is left to it, and whoever
-//! shows it puts text into elements of their own.
+//! Turns untrusted HTML into a tree of words, without addresses, styles or scripts. The UI puts the text into elements
+//! of its own.
 
 use scraper::{Html, Node, node::Element};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// Bytes that are read: a page is not a message.
+/// The most bytes that are read: a message is not a page.
 const LONGEST: usize = 64 * 1024;
-/// Elements and pieces of text that are kept, in all.
+/// The most elements and pieces of text that are kept in all.
 const MOST: usize = 400;
-/// Elements within elements.
+/// The deepest nesting of elements.
 const DEEPEST: usize = 12;
 
 /// Words, or an element with words in it.
@@ -64,9 +64,9 @@ fn tag(element: &Element) -> Option<SafeHtmlTag> {
     })
 }
 
-/// Reads what is worth reading in `html`.
+/// Reads the words in `html` and the few elements that structure them.
 pub fn read(html: &str) -> Vec<SafeHtml> {
-    // Ammonia takes out scripts and styles with all that is in them; what stays is read as elements and words.
+    // Ammonia removes scripts and styles with their content; the rest is read as elements and words.
     let page = Html::parse_fragment(&ammonia::clean(&html[..html.floor_char_boundary(LONGEST)]));
     let mut left = MOST;
     children(*page.root_element(), 0, &mut left)
@@ -87,7 +87,7 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
                     found.push(SafeHtml::Text(words));
                 }
             }
-            // Whatever lies deeper is words alone: nesting is somebody else's to choose.
+            // Anything nested deeper becomes plain words, because the author must not control the recursion.
             Node::Element(_) if depth == DEEPEST => {
                 let words = child.descendants().filter_map(|node| node.value().as_text());
                 let words = squeezed(&words.map(|text| &**text).collect::<Vec<&str>>().concat());
@@ -100,7 +100,7 @@ fn children(of: ego_tree::NodeRef<'_, Node>, depth: usize, left: &mut usize) -> 
                 let tag = tag(element);
                 let within = children(child, depth + 1, left);
                 match tag {
-                    // An element with nothing in it is nothing to read.
+                    // Empty elements have nothing to read.
                     Some(tag) if !within.is_empty() || tag == SafeHtmlTag::Break => {
                         *left = left.saturating_sub(1);
                         found.push(SafeHtml::Element { tag, children: within });
@@ -126,7 +126,7 @@ fn is_block(tag: SafeHtmlTag) -> bool {
     !matches!(tag, SafeHtmlTag::Strong | SafeHtmlTag::Emphasis | SafeHtmlTag::Code | SafeHtmlTag::Break)
 }
 
-/// Any run of spaces and line ends is one space, as in a page.
+/// Collapses white space as browsers do.
 fn squeezed(text: &str) -> String {
     let mut words = String::new();
     for char in text.chars() {
@@ -142,7 +142,7 @@ fn squeezed(text: &str) -> String {
     words
 }
 
-/// Puts another text in the place of each.
+/// Applies `change` to each text.
 pub fn each_text(tree: &mut [SafeHtml], change: &dyn Fn(&str) -> String) {
     for one in tree {
         match one {
@@ -152,7 +152,7 @@ pub fn each_text(tree: &mut [SafeHtml], change: &dyn Fn(&str) -> String) {
     }
 }
 
-/// The words alone, in one line.
+/// Only the words, on one line.
 pub fn text(tree: &[SafeHtml]) -> String {
     fn collect<'a>(tree: &'a [SafeHtml], words: &mut Vec<&'a str>) {
         for one in tree {

@@ -1,4 +1,4 @@
-//! What was sent and what was answered, as people may see it: with every secret masked.
+//! Requests and answers as people may see them: with every secret masked.
 
 use std::time::Instant;
 
@@ -14,10 +14,10 @@ use crate::connection::names_a_secret;
 use crate::masks::Masks;
 use crate::template::MASK;
 
-/// Characters of an answer that are shown and logged.
+/// The most characters of an answer that are shown and logged.
 const EXCERPT: usize = 600;
 
-/// Bytes of an answer that are searched for secrets, to show the first of them.
+/// The most bytes of an answer that are masked in order to show its beginning.
 const SEARCHED: usize = 64 << 10;
 
 /// One request of a sign-in and its answer, with nothing secret in it.
@@ -57,7 +57,7 @@ pub struct Exchange {
     is_followed: bool,
 }
 
-/// An answer as it came. Shows nothing of itself.
+/// An unmasked answer. Its `Debug` shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 struct Unmasked(Answer);
 
@@ -68,7 +68,7 @@ impl std::fmt::Debug for Unmasked {
 }
 
 impl Exchange {
-    /// A request about to be sent. `masked` is the same one, rendered with [`MASK`] for every secret.
+    /// A request that is about to be sent. `masked` is the request rendered with [`MASK`] for every secret.
     pub fn of(title: impl Into<String>, by_window: bool, masked: &PlannedRequest) -> Self {
         Self {
             title: title.into(),
@@ -93,7 +93,7 @@ impl Exchange {
         }
     }
 
-    /// The same with how it ended.
+    /// Records how it ended.
     pub fn ended(&mut self, begun: Instant, outcome: Result<(), &Refusal>) {
         self.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Err(refusal) = outcome {
@@ -102,7 +102,7 @@ impl Exchange {
         }
     }
 
-    /// The same with what came back; [`mask`](Self::mask) makes it readable.
+    /// Records the answer; [`mask`](Self::mask) makes it readable.
     pub fn answered(&mut self, answer: &Result<Answer, Unanswered>) {
         if let Ok(answer) = answer {
             self.status = Some(answer.status);
@@ -110,24 +110,24 @@ impl Exchange {
         }
     }
 
-    /// It went to a URL that was captured.
+    /// Records that the request went to a captured URL.
     pub fn follows(&mut self, url: &Url) {
         self.url = without_carried(url);
         self.is_followed = true;
     }
 
-    /// The answer leads there.
+    /// Records where the answer redirects to.
     pub fn led_to(&mut self, url: &Url) {
         self.leads_to = Some(without_carried(url));
     }
 
-    /// The same as [`mask`](Self::mask) when no more secrets will come: the answer as it came is forgotten.
+    /// Like [`mask`](Self::mask), once no more secrets can follow; drops the unmasked answer.
     pub fn mask_for_good(&mut self, masks: &Masks) {
         self.mask(masks);
         self.whole = None;
     }
 
-    /// Hides these secrets in all of it. May be called again when more of them are known.
+    /// Masks these secrets in all of it. Can be called again when more secrets are known.
     pub fn mask(&mut self, masks: &Masks) {
         let url = (!self.is_followed).then_some(&mut self.url);
         let texts = [Some(&mut self.title), url, self.body.as_mut(), self.failed.as_mut()];
@@ -139,21 +139,20 @@ impl Exchange {
     }
 }
 
-/// In an address and in a form the mask is encoded as everything is: the text with it as it is.
+/// Restores the mask where URL or form encoding has encoded it.
 fn plainly(text: &str) -> String {
     let encoded: String = url::form_urlencoded::byte_serialize(MASK.as_bytes()).collect();
     text.replace(&encoded, MASK)
 }
 
-/// A link as people may see it, whatever it is good for: no value of its query, and of its path no part that could be a
-/// token.
+/// A link as people may see it: without the values of its query and without parts of its path that may be tokens.
 pub(super) fn without_carried(link: &Url) -> String {
     let names: Vec<String> = link.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
     let place = place(link);
     if names.is_empty() { place } else { format!("{place}?{}", names.join("&")) }
 }
 
-/// The same without its query: the origin and the path.
+/// The origin and path of a link, without parts that may be tokens.
 pub(super) fn place(link: &Url) -> String {
     let is_word = |part: &str| {
         let has = |kind: fn(&char) -> bool| part.chars().any(|char| kind(&char));
@@ -169,8 +168,8 @@ pub fn path(masked: &Url) -> String {
     plainly(masked.path())
 }
 
-/// What the request holds where `masked`, the same one rendered with [`MASK`] for every secret, has a mask: the
-/// secrets, and what was made of them.
+/// The parts of the request that are masked in `masked`, the same request rendered with [`MASK`] for every secret: the
+/// secrets, and what was made from them.
 pub fn made_of_secrets(request: &PlannedRequest, masked: &PlannedRequest) -> Vec<String> {
     let mut made = Vec::new();
     for ((_, value), (_, masked)) in request.headers.iter().zip(&masked.headers) {
@@ -222,7 +221,7 @@ fn under_masks(text: &str, masked: &str, made: &mut Vec<String>) {
     }
 }
 
-/// The context with a mask for everything that may not be seen. No secret is copied for it.
+/// The context with a mask for each secret. Copies no secret.
 pub fn masked(context: &Value) -> Value {
     let hidden = |values: &Value| {
         let names = values.as_object().into_iter().flat_map(Map::keys);
@@ -232,7 +231,7 @@ pub fn masked(context: &Value) -> Value {
     for (group, values) in context.as_object().into_iter().flatten() {
         let shown = match group.as_str() {
             "secret" | "captured" => hidden(values),
-            // The sign-in's answer, which may hold a token under any name.
+            // The answer to the sign-in, which may contain a token under any name.
             "response" => all_hidden(values),
             _ => values.clone(),
         };
@@ -252,7 +251,7 @@ fn all_hidden(json: &Value) -> Value {
     }
 }
 
-/// The beginning of an answer, without any secret and without what JSON names like one.
+/// The beginning of an answer, without secrets and without JSON values whose names suggest one.
 pub fn excerpt(answer: &Answer, masks: &Masks) -> Option<String> {
     let plain = match serde_json::from_str::<Value>(&answer.body) {
         Ok(mut json @ (Value::Object(_) | Value::Array(_))) => {
@@ -266,7 +265,7 @@ pub fn excerpt(answer: &Answer, masks: &Masks) -> Option<String> {
     let masked = masks.mask(searched);
     let is_cut = searched.len() < plain.len();
     if is_cut && masked.len() < SEARCHED / 4 {
-        // Masks nearly everywhere: the last one may be a secret's first half.
+        // Nearly everything was masked: the last mask may cover only half of a secret.
         return Some(format!("{MASK}…"));
     }
     let mut short: String = masked.chars().take(EXCERPT).collect();
@@ -276,7 +275,7 @@ pub fn excerpt(answer: &Answer, masks: &Masks) -> Option<String> {
     (!short.is_empty()).then_some(short)
 }
 
-/// Tokens that an application hands out are nobody's to read.
+/// Masks tokens that the application issues.
 fn hide(json: &mut Value) {
     match json {
         Value::Object(fields) => hide_fields(fields),

@@ -1,4 +1,4 @@
-//! The steps that the console takes: one request after the other, each answer judged, values captured.
+//! Takes the console's steps: one request after the other, each answer judged, values captured.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::masks::Masks;
 use crate::template::leads_elsewhere;
 
-/// Takes the step at this place, from 0. `context` gets what it captures; `told` hears of it.
+/// Takes the step at index `at`. Adds its captures to `context`; `told` receives the exchange.
 pub async fn one(
     at: usize,
     step: &SignInStep,
@@ -51,12 +51,12 @@ async fn take(
     let mut request = planned(&step.request, timeout, context).map_err(in_words)?;
     client.hide(shown::made_of_secrets(&request, masked));
     if request.secrets.is_empty() {
-        // What it sends, an earlier step was given for a secret.
+        // What it sends was obtained with a secret by an earlier step.
         request.secrets = context["secret"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
     }
     if let Some(name) = &step.follow {
         let to = context["captured"][name].as_str().and_then(|text| Url::parse(text).ok());
-        // What a page says must not choose where the console's cookies go.
+        // The content of a page must not choose where the console's cookies go.
         let is_within = |to: &Url| to.origin() == request.url.origin() && !leads_elsewhere(to.path());
         request.url = to.filter(is_within).ok_or_else(|| {
             Refusal::new(
@@ -81,7 +81,7 @@ async fn take(
     if let Some(to) = &led_to {
         exchange.led_to(to);
     }
-    // All that can be captured is hidden before anything of the answer is shown, also when the step fails.
+    // Everything that can be captured is masked before any of the answer is shown, even if the step fails.
     let found: Vec<_> =
         step.capture.iter().map(|wanted| (&wanted.name, capture::take(wanted, &reply, client))).collect();
     found.iter().flat_map(|(_, value)| value).for_each(|value| client.hide(texts(value)));
@@ -112,8 +112,8 @@ async fn take(
     Ok(())
 }
 
-/// Unlike a window's `fetch`, the console sees where a redirect leads: one that nobody expects is most
-/// often to a sign-in page, which is a no.
+/// Unlike a window's `fetch`, the console sees where a redirect leads. An unexpected one usually leads to a sign-in
+/// page, so it is a refusal.
 fn accepted(expect: &[u16], answer: &Answer) -> bool {
     match expect {
         [] => (200..300).contains(&answer.status),
@@ -121,8 +121,8 @@ fn accepted(expect: &[u16], answer: &Answer) -> bool {
     }
 }
 
-/// Takes the steps of a sign-out: each, whatever became of those before it. One that needs what was never
-/// captured has nothing to end. The first failure is told.
+/// Takes all steps of a sign-out, even after one fails. A step that needs a value that was never captured has nothing
+/// to end. Returns the first failure.
 pub async fn sign_out(
     steps: &[SignInStep],
     client: &mut Client,
