@@ -1,0 +1,209 @@
+//! One request of a session, from the webview to the application and back.
+
+use std::sync::Arc;
+
+use http::header::{
+    CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::uri::Scheme;
+use http::{Request, Response, StatusCode, Uri, Version};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+
+use crate::body::{Body, CountedBody, full_body};
+use crate::fault::ReachFault;
+use crate::fault_page::answer_fault;
+use crate::journal::{Outcome, Record};
+use crate::session::Session;
+use crate::target::Target;
+
+/// Headers that concern one connection only (RFC 9110, 7.6.1), besides those that `Connection` names.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("proxy-authorization"),
+    HeaderName::from_static("proxy-authenticate"),
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// Answers a request: by itself where the launch page stands, else with what the application says.
+pub(crate) async fn exchange(
+    request: Request<Incoming>,
+    scheme: Scheme,
+    target: Target,
+    session: Arc<Session>,
+) -> Response<Body> {
+    if let Some(host) = named_host(&request)
+        && !target.is_named_by(&host, &scheme)
+    {
+        // The webview opened this connection for another host. What it may reach is decided by the host's name, so
+        // the two must not differ.
+        return bare_answer(StatusCode::MISDIRECTED_REQUEST);
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let Ok(uri) = target.to_uri(&scheme, path) else { return bare_answer(StatusCode::BAD_REQUEST) };
+    if let Some(launch) = session.launch.as_ref().filter(|launch| launch.holds(uri.path())) {
+        return launch.answer(request, uri).await;
+    }
+    let record = session.journal.begin_entry(request.method(), &uri);
+    let preferences = crate::fault_page::Preferences::read(request.headers());
+    match forward(request, uri, &record, &session).await {
+        Ok(response) => response,
+        Err(fault) => {
+            record.set_outcome(Outcome::Failed { reason: fault.to_string() });
+            session.journal.end_entry(&record);
+            answer_fault(&fault, &preferences)
+        }
+    }
+}
+
+fn named_host(request: &Request<Incoming>) -> Option<String> {
+    let header = request.headers().get(HOST).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    header.or_else(|| request.uri().authority().map(ToString::to_string))
+}
+
+async fn forward(
+    mut request: Request<Incoming>,
+    uri: Uri,
+    record: &Arc<Record>,
+    session: &Arc<Session>,
+) -> Result<Response<Body>, ReachFault> {
+    let upgrade = wanted_upgrade(&request);
+    let from_webview = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
+    let (mut parts, body) = request.into_parts();
+    parts.uri = uri;
+    parts.version = Version::HTTP_11;
+    // The address has the host; the client writes the header again where the protocol needs it.
+    parts.headers.remove(HOST);
+    remove_hop_by_hop(&mut parts.headers);
+    join_cookies(&mut parts.headers);
+    if let Some(protocol) = &upgrade {
+        parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        parts.headers.insert(UPGRADE, protocol.clone());
+    }
+    let body = CountedBody::new(body, Arc::clone(&record.sent), || {});
+    let mut response = session.upstream.send(Request::from_parts(parts, body.boxed_unsync())).await?;
+    record.set_outcome(Outcome::Answered { status: response.status().as_u16() });
+
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && let Some(from_webview) = from_webview
+    {
+        let from_server = hyper::upgrade::on(&mut response);
+        relay(from_webview, from_server, Arc::clone(record), Arc::clone(session));
+        let (parts, _) = response.into_parts();
+        return Ok(Response::from_parts(parts, full_body("")));
+    }
+    let (mut parts, body) = response.into_parts();
+    remove_hop_by_hop(&mut parts.headers);
+    let ended = (Arc::clone(session), Arc::clone(record));
+    let body =
+        CountedBody::new(body, Arc::clone(&record.received), move || ended.0.journal.end_entry(&ended.1));
+    Ok(Response::from_parts(parts, body.boxed_unsync()))
+}
+
+fn wanted_upgrade(request: &Request<Incoming>) -> Option<HeaderValue> {
+    let wants = |value: &HeaderValue| {
+        let mut names = value.to_str().unwrap_or_default().split(',').map(str::trim);
+        names.any(|name| name.eq_ignore_ascii_case("upgrade"))
+    };
+    let is_wanted =
+        request.version() == Version::HTTP_11 && request.headers().get_all(CONNECTION).iter().any(wants);
+    request.headers().get(UPGRADE).filter(|_| is_wanted).cloned()
+}
+
+/// Passes bytes between the webview and the application until one of them closes or the session ends.
+fn relay(
+    from_webview: hyper::upgrade::OnUpgrade,
+    from_server: hyper::upgrade::OnUpgrade,
+    record: Arc<Record>,
+    session: Arc<Session>,
+) {
+    let tasks = session.tasks.clone();
+    tasks.spawn(async move {
+        let pass = async {
+            let (webview, server) =
+                tokio::try_join!(from_webview, from_server).map_err(std::io::Error::other)?;
+            tokio::io::copy_bidirectional(&mut TokioIo::new(webview), &mut TokioIo::new(server)).await
+        };
+        tokio::select! {
+            passed = pass => if let Ok((sent, received)) = passed {
+                record.sent.fetch_add(sent, std::sync::atomic::Ordering::Relaxed);
+                record.received.fetch_add(received, std::sync::atomic::Ordering::Relaxed);
+            },
+            () = session.ended.cancelled() => {}
+        }
+        session.journal.end_entry(&record);
+    });
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+    // All that may be passed on of it.
+    if headers.get(TE).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"trailers")) {
+        headers.remove(TE);
+    }
+}
+
+/// HTTP/2 may carry cookies in several fields; HTTP/1.1 has one (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let fields: Vec<HeaderValue> = headers.get_all(COOKIE).iter().cloned().collect();
+    if fields.len() > 1 {
+        let joined = fields.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b"; "[..]);
+        if let Ok(mut joined) = HeaderValue::from_bytes(&joined) {
+            joined.set_sensitive(true);
+            headers.insert(COOKIE, joined);
+        }
+    }
+}
+
+fn bare_answer(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(full_body(""));
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_concerns_one_connection_stays_there() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("te", "gzip"),
+            ("trailer", "x-sum"),
+            ("x-end", "2"),
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        remove_hop_by_hop(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["trailer", "x-end"]);
+    }
+
+    #[test]
+    fn cookies_in_several_fields_become_one() {
+        let mut headers = HeaderMap::new();
+        headers.append(COOKIE, HeaderValue::from_static("a=1"));
+        headers.append(COOKIE, HeaderValue::from_static("b=2"));
+        join_cookies(&mut headers);
+        assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+}

@@ -1,0 +1,133 @@
+//! The page that stands where the application could not be reached; for a script, a status and the same words.
+
+use http::header::{ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ORIGIN, VARY};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use crate::body::{Body, full_body};
+use crate::fault::ReachFault;
+
+const PAGE: &str = include_str!("fault_page.html");
+
+/// In which form a request wants its answer.
+pub(crate) struct Preferences {
+    form: Form,
+    origin: Option<HeaderValue>,
+}
+
+enum Form {
+    Page,
+    Json,
+    Text,
+}
+
+impl Preferences {
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (accept, destination) = (text(ACCEPT.as_str()), text("sec-fetch-dest"));
+        let is_page = matches!(destination, "document" | "iframe" | "frame")
+            || destination.is_empty() && accept.contains("text/html");
+        let form = match () {
+            () if is_page => Form::Page,
+            () if accept.contains("json") => Form::Json,
+            () => Form::Text,
+        };
+        Self { form, origin: headers.get(ORIGIN).cloned() }
+    }
+}
+
+pub(crate) fn answer_fault(fault: &ReachFault, preferences: &Preferences) -> Response<Body> {
+    answer_in_words(fault.status(), fault.title(), &fault.to_string(), &fault.hint(), preferences)
+}
+
+/// An answer of the gateway's own that a person or a script can read, whatever origin it comes from.
+fn answer_in_words(
+    status: StatusCode,
+    title: &str,
+    why: &str,
+    hint: &str,
+    preferences: &Preferences,
+) -> Response<Body> {
+    let (content_type, content) = match preferences.form {
+        Form::Page => ("text/html; charset=utf-8", render_page(title, why, hint)),
+        Form::Json => (
+            "application/json",
+            serde_json::json!({ "error": title, "message": why, "hint": hint }).to_string(),
+        ),
+        Form::Text => ("text/plain; charset=utf-8", format!("{title}. {why} {hint}\n")),
+    };
+    let mut response = Response::new(full_body(content));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"),
+    );
+    if let Some(origin) = &preferences.origin {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        headers.insert(VARY, HeaderValue::from_static("Origin"));
+    }
+    response
+}
+
+fn render_page(title: &str, why: &str, hint: &str) -> String {
+    PAGE.replace("{{title}}", &escape_html(title))
+        .replace("{{why}}", &escape_html(why))
+        .replace("{{hint}}", &escape_html(hint))
+}
+
+/// A host's name comes from a page, and may be anything.
+fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn ask(headers: &[(&'static str, &'static str)]) -> Response<Body> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
+        let fault = ReachFault::NameNotFound { host: "<b>&shop".into() };
+        answer_fault(&fault, &Preferences::read(&headers.collect()))
+    }
+
+    async fn read_body(response: Response<Body>) -> String {
+        String::from_utf8_lossy(&response.into_body().collect().await.expect("a body").to_bytes())
+            .into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_person_gets_a_page_and_a_script_what_it_accepts() {
+        let page = ask(&[("sec-fetch-dest", "document"), ("accept", "text/html")]);
+        assert_eq!(page.status(), StatusCode::BAD_GATEWAY);
+        assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+        let page = read_body(page).await;
+        assert!(
+            page.contains("&lt;b&gt;&amp;shop") && !page.contains("<b>") && !page.contains("{{"),
+            "{page}"
+        );
+
+        let json = ask(&[
+            ("sec-fetch-dest", "empty"),
+            ("accept", "application/json"),
+            ("origin", "https://app.example"),
+        ]);
+        assert_eq!(json.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "https://app.example");
+        let json: serde_json::Value = serde_json::from_str(&read_body(json).await).expect("JSON");
+        assert_eq!(json["message"], "The name <b>&shop can't be resolved.");
+
+        let text = read_body(ask(&[("sec-fetch-dest", "script"), ("accept", "*/*")])).await;
+        assert!(text.starts_with("The application's address is unknown. The name"), "{text}");
+    }
+}

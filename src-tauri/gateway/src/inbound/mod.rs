@@ -1,0 +1,116 @@
+//! The way in: who may use the gateway, and which server they want. SOCKS5 for WebKit, an HTTP proxy for Chromium.
+
+mod admission;
+mod http_proxy;
+mod socks5;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::uri::Scheme;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use admission::{Admission, USER};
+
+use crate::exchange::exchange;
+use crate::session::Session;
+use crate::target::Target;
+
+/// The first byte of a SOCKS5 greeting, and of a TLS handshake.
+const SOCKS5: u8 = 5;
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Takes connections until the session ends. A connection that fails, or panics, takes no other one with it.
+pub(crate) async fn accept_connections(listener: TcpListener, session: Arc<Session>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = session.ended.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let _ = stream.set_nodelay(true);
+                let session = Arc::clone(&session);
+                spawn_until_end(&session.tasks.clone(), &session.ended.clone(), async move {
+                    if let Err(error) = serve_connection(stream, session).await {
+                        tracing::debug!(%error, "a connection to the gateway ended early");
+                    }
+                });
+            }
+            // Out of file descriptors, most likely: the next connection has to wait until one is free.
+            Err(error) => {
+                tracing::warn!(%error, "the gateway cannot accept a connection");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+fn spawn_until_end(
+    tasks: &TaskTracker,
+    ended: &CancellationToken,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let ended = ended.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = work => {}
+            () = ended.cancelled() => {}
+        }
+    });
+}
+
+async fn serve_connection(stream: TcpStream, session: Arc<Session>) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let Some(first) = stream.fill_buf().await?.first().copied() else { return Ok(()) };
+    if first == SOCKS5 {
+        let target = socks5::negotiate(&mut stream, &session.admission).await?;
+        serve_tunnel(stream, target, session).await
+    } else {
+        http_proxy::serve(stream, session).await
+    }
+}
+
+/// Serves what a webview sends to one server: TLS with a certificate of the session's authority, or plain HTTP.
+async fn serve_tunnel<S>(stream: S, target: Target, session: Arc<Session>) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut stream = BufReader::new(stream);
+    match stream.fill_buf().await?.first() {
+        None => Ok(()),
+        Some(&TLS_HANDSHAKE) => {
+            let config = session.authority.server_config(&target.host).map_err(std::io::Error::other)?;
+            let stream = TlsAcceptor::from(config).accept(stream).await?;
+            serve_requests(stream, Scheme::HTTPS, target, session).await
+        }
+        Some(_) => serve_requests(stream, Scheme::HTTP, target, session).await,
+    }
+}
+
+async fn serve_requests<S>(
+    stream: S,
+    scheme: Scheme,
+    target: Target,
+    session: Arc<Session>,
+) -> std::io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let (session, scheme, target) = (Arc::clone(&session), scheme.clone(), target.clone());
+        async move { Ok::<_, Infallible>(exchange(request, scheme, target, session).await) }
+    });
+    auto::Builder::new(TokioExecutor::new())
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
+        .await
+        .map_err(std::io::Error::other)
+}

@@ -1,0 +1,64 @@
+//! The launch page's route: one unguessable path, at whatever origin the webview asks for it, that the gateway answers
+//! itself. A request for it never leaves the machine.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use url::Url;
+
+use crate::GatewayError;
+use crate::body::{Body, full_body};
+use crate::random::random_name;
+
+/// The largest report that a launch page makes: an application's answer to a sign-in, with headers.
+const REPORT_LIMIT: usize = 4 << 20;
+
+/// Answers the launch page's requests. The request's URI is whole (`https://app.example/<path>/…`).
+pub trait LaunchPage: Send + Sync {
+    fn answer(&self, request: Request<Bytes>) -> Response<Bytes>;
+}
+
+/// Where the launch page stands, and who answers there.
+#[derive(Clone)]
+pub struct LaunchRoute {
+    /// `/` and an unguessable name.
+    path: String,
+    page: Arc<dyn LaunchPage>,
+}
+
+impl LaunchRoute {
+    /// Makes a route that nobody can guess.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn create(page: Arc<dyn LaunchPage>) -> Result<Self, GatewayError> {
+        Ok(Self { path: format!("/{}", random_name()?), page })
+    }
+
+    /// The launch page's address at an application's origin. `below` starts with a slash, or is empty.
+    pub fn to_url(&self, origin: &Url, below: &str) -> Url {
+        let mut url = origin.clone();
+        url.set_path(&format!("{}{below}", self.path));
+        url.set_query(None);
+        url.set_fragment(None);
+        url
+    }
+
+    pub(crate) fn holds(&self, path: &str) -> bool {
+        path.strip_prefix(&self.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Incoming>, uri: http::Uri) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        parts.uri = uri;
+        let Ok(body) = Limited::new(body, REPORT_LIMIT).collect().await else {
+            let mut response = Response::new(full_body(""));
+            *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
+            return response;
+        };
+        self.page.answer(Request::from_parts(parts, body.to_bytes())).map(full_body)
+    }
+}

@@ -1,0 +1,175 @@
+//! The gateway: a proxy on loopback that every request of one session passes. It decides, in Rust and alike on every
+//! system, what a page may do; it verifies the application's certificates, and keeps a journal.
+//!
+//! Knows neither Tauri nor connection files: the console says what it needs in a [`GatewayConfig`].
+
+mod authority;
+mod body;
+mod exchange;
+mod fault;
+mod fault_page;
+mod inbound;
+mod journal;
+mod launch;
+mod outbound_proxy;
+mod random;
+mod session;
+mod target;
+mod upstream;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use fault::{CertificateReason, ReachFault};
+pub use journal::{Journal, JournalEntry, MaskSecrets, Outcome};
+pub use launch::{LaunchPage, LaunchRoute};
+pub use outbound_proxy::OutboundProxy;
+
+use authority::SessionAuthority;
+use inbound::Admission;
+use session::Session;
+use upstream::Upstream;
+
+/// Requests that a session's journal holds.
+const JOURNAL_LIMIT: usize = 2_000;
+
+/// What one session's gateway has to know.
+pub struct GatewayConfig {
+    /// Authorities that are trusted besides the system's, in DER.
+    pub extra_roots: Vec<Vec<u8>>,
+    pub proxy: Option<OutboundProxy>,
+    pub launch: Option<LaunchRoute>,
+    pub mask_secrets: MaskSecrets,
+}
+
+/// Why a gateway could not be started.
+#[derive(Debug)]
+pub enum GatewayError {
+    /// The system gives no random numbers.
+    Randomness,
+    /// No port on loopback.
+    Listen(std::io::Error),
+    /// A certificate could not be made.
+    Certificate(rcgen::Error),
+    /// TLS could not be set up, such as without any authority.
+    Tls(rustls::Error),
+    /// A proxy's URL with a scheme that is neither http nor socks5.
+    Proxy(String),
+}
+
+/// The gateway of one session. Dropping it ends every connection.
+pub struct Gateway {
+    address: SocketAddr,
+    session: Arc<Session>,
+}
+
+impl Gateway {
+    /// Listens on a free port of loopback.
+    ///
+    /// # Errors
+    /// See [`GatewayError`].
+    pub async fn start(config: GatewayConfig) -> Result<Self, GatewayError> {
+        let extra_roots = config.extra_roots.into_iter().map(CertificateDer::from).collect();
+        let session = Arc::new(Session {
+            admission: Admission::create()?,
+            authority: SessionAuthority::create()?,
+            upstream: Upstream::create(extra_roots, config.proxy)?,
+            journal: Arc::new(Journal::new(JOURNAL_LIMIT, config.mask_secrets)),
+            launch: config.launch,
+            ended: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(GatewayError::Listen)?;
+        let address = listener.local_addr().map_err(GatewayError::Listen)?;
+        session.tasks.spawn(inbound::accept_connections(listener, Arc::clone(&session)));
+        Ok(Self { address, session })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The user name that goes with `password`.
+    pub fn user(&self) -> &'static str {
+        inbound::USER
+    }
+
+    pub fn password(&self) -> &SecretString {
+        self.session.admission.password()
+    }
+
+    /// `socks5://` with the credentials: what WebKitGTK's proxy settings take.
+    pub fn socks_url(&self) -> SecretString {
+        format!("socks5://{}:{}@{}", self.user(), self.password().expose_secret(), self.address).into()
+    }
+
+    /// The SHA-256 of the key of the gateway's certificates, in base64 (Chromium's
+    /// `--ignore-certificate-errors-spki-list`).
+    pub fn key_hash(&self) -> String {
+        self.session.authority.key_hash()
+    }
+
+    /// The authority of this session's certificates, in DER.
+    pub fn authority_certificate(&self) -> &[u8] {
+        self.session.authority.certificate()
+    }
+
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.session.journal
+    }
+
+    /// Ends every connection and waits until the last one is gone.
+    pub async fn close(self) {
+        self.session.ended.cancel();
+        self.session.tasks.close();
+        self.session.tasks.wait().await;
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.session.ended.cancel();
+    }
+}
+
+pub(crate) fn crypto_provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+impl std::fmt::Display for GatewayError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Randomness => formatter.write_str("The system gives no random numbers."),
+            Self::Listen(cause) => write!(formatter, "No port on this computer can be listened on: {cause}."),
+            Self::Certificate(cause) => {
+                write!(formatter, "The session's certificate could not be made: {cause}.")
+            }
+            Self::Tls(cause) => write!(formatter, "TLS could not be set up: {cause}."),
+            Self::Proxy(scheme) => {
+                write!(formatter, "A proxy is reached by http or socks5, not by {scheme}.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for GatewayError {}
+
+impl From<rcgen::Error> for GatewayError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Certificate(error)
+    }
+}
+
+impl From<rustls::Error> for GatewayError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Tls(error)
+    }
+}

@@ -1,0 +1,23 @@
+//! What all connections of one session share.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::authority::SessionAuthority;
+use crate::inbound::Admission;
+use crate::journal::Journal;
+use crate::launch::LaunchRoute;
+use crate::upstream::Upstream;
+
+pub(crate) struct Session {
+    pub(crate) admission: Admission,
+    pub(crate) authority: SessionAuthority,
+    pub(crate) upstream: Upstream,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) launch: Option<LaunchRoute>,
+    /// Cancelled when the session ends: every connection closes, and with it what is in flight.
+    pub(crate) ended: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}

@@ -1,0 +1,85 @@
+//! The way out: HTTP/1.1 and HTTP/2, pooled, over connections that are verified.
+
+mod connector;
+mod trust;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::UPGRADE;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+
+use crate::body::Body;
+use crate::fault::ReachFault;
+use crate::{GatewayError, OutboundProxy};
+use connector::ServerConnector;
+pub(crate) use connector::{NameNotFound, ProxyFault};
+
+/// As long as browsers keep a connection that nothing passes.
+const IDLE: Duration = Duration::from_secs(90);
+
+type HttpClient = Client<HttpsConnector<ServerConnector>, Body>;
+
+pub(crate) struct Upstream {
+    pooled: HttpClient,
+    /// For requests that become something else: an upgrade needs HTTP/1.1.
+    upgradable: HttpClient,
+    proxy: Option<OutboundProxy>,
+}
+
+impl Upstream {
+    /// `extra_roots` are trusted besides the system's authorities.
+    pub(crate) fn create(
+        extra_roots: Vec<CertificateDer<'static>>,
+        proxy: Option<OutboundProxy>,
+    ) -> Result<Self, GatewayError> {
+        let tls = trust::make_client_config(extra_roots)?;
+        let connector = ServerConnector::new(proxy.clone());
+        Ok(Self {
+            pooled: make_client(&tls, connector.clone(), true),
+            upgradable: make_client(&tls, connector, false),
+            proxy,
+        })
+    }
+
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ReachFault> {
+        if let Some(credentials) = self.forward_proxy_credentials(&request) {
+            request.headers_mut().insert(http::header::PROXY_AUTHORIZATION, credentials);
+        }
+        let uri = request.uri().clone();
+        let client = if request.headers().contains_key(UPGRADE) { &self.upgradable } else { &self.pooled };
+        client
+            .request(request)
+            .await
+            .map_err(|error| ReachFault::from_error(&error, &uri, self.proxy.as_ref()))
+    }
+
+    /// A plain http request goes to an HTTP proxy as it is, with the proxy's credentials on it.
+    fn forward_proxy_credentials(&self, request: &Request<Body>) -> Option<HeaderValue> {
+        let is_plain = request.uri().scheme() == Some(&http::uri::Scheme::HTTP);
+        self.proxy.as_ref().filter(|_| is_plain).and_then(OutboundProxy::to_basic_header)
+    }
+}
+
+fn make_client(tls: &Arc<ClientConfig>, connector: ServerConnector, with_http2: bool) -> HttpClient {
+    let builder =
+        HttpsConnectorBuilder::new().with_tls_config(ClientConfig::clone(tls)).https_or_http().enable_http1();
+    let connector = if with_http2 {
+        builder.enable_http2().wrap_connector(connector)
+    } else {
+        builder.wrap_connector(connector)
+    };
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        // A far server fills a small window long before it hears back.
+        .http2_adaptive_window(true)
+        .build(connector)
+}

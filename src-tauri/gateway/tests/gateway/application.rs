@@ -1,0 +1,223 @@
+//! The customer application: HTTP/1.1 and HTTP/2, with or without TLS, and a certificate that a test chooses.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use http::header::{CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
+
+/// A company's authority, which the gateway is told to trust.
+pub struct Company {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// Which certificate an application shows.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Shown {
+    Good,
+    Expired,
+    NotYetValid,
+    OtherName,
+    SelfSigned,
+    AuthorityAsServer,
+}
+
+/// What an application saw of a request.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub method: Method,
+    pub path: String,
+    pub version: Version,
+    pub headers: HeaderMap,
+}
+
+pub struct Application {
+    pub address: SocketAddr,
+    pub seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Company {
+    pub fn found(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        Self { issuer }
+    }
+
+    pub fn certificate(&self) -> Vec<u8> {
+        self.issuer.as_ref().der().to_vec()
+    }
+
+    fn issue(&self, shown: Shown) -> ServerConfig {
+        let name = if shown == Shown::OtherName { "other.example" } else { "localhost" };
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2099, 1, 1);
+        match shown {
+            Shown::Expired => params.not_after = rcgen::date_time_ymd(2021, 1, 1),
+            Shown::NotYetValid => params.not_before = rcgen::date_time_ymd(2098, 1, 1),
+            Shown::AuthorityAsServer => params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained),
+            _ => {}
+        }
+        let key = KeyPair::generate().unwrap();
+        let certificate = if shown == Shown::SelfSigned {
+            params.self_signed(&key).unwrap()
+        } else {
+            params.signed_by(&key, &self.issuer).unwrap()
+        };
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
+            .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config
+    }
+}
+
+impl Application {
+    pub async fn start_plain() -> Self {
+        Self::start(None).await
+    }
+
+    pub async fn start_tls(company: &Company, shown: Shown) -> Self {
+        Self::start(Some(company.issue(shown))).await
+    }
+
+    async fn start(tls: Option<ServerConfig>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let seen_here = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen_here));
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let seen = Arc::clone(&seen);
+                        async move { Ok::<_, Infallible>(answer(request, &seen)) }
+                    });
+                    let server = auto::Builder::new(TokioExecutor::new());
+                    let _ = match acceptor {
+                        None => server.serve_connection_with_upgrades(TokioIo::new(stream), service).await,
+                        Some(acceptor) => match acceptor.accept(stream).await {
+                            Ok(stream) => {
+                                server.serve_connection_with_upgrades(TokioIo::new(stream), service).await
+                            }
+                            Err(_) => return,
+                        },
+                    };
+                });
+            }
+        });
+        Self { address, seen }
+    }
+
+    pub fn https(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.address.port())
+    }
+
+    pub fn http(&self, path: &str) -> String {
+        format!("http://localhost:{}{path}", self.address.port())
+    }
+}
+
+fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>) -> Answer {
+    seen.lock().push(Seen {
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        version: request.version(),
+        headers: request.headers().clone(),
+    });
+    match request.uri().path() {
+        "/echo" => Response::new(request.into_body().map_err(std::io::Error::other).boxed_unsync()),
+        "/gzip" => {
+            let mut response = text("\u{1f}not really compressed");
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            response
+        }
+        "/trailers" => {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-sum", HeaderValue::from_static("42"));
+            let frames = [Ok(Frame::data(Bytes::from_static(b"body"))), Ok(Frame::trailers(trailers))];
+            let mut response =
+                Response::new(StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync());
+            response.headers_mut().insert("trailer", HeaderValue::from_static("x-sum"));
+            response
+        }
+        "/range" => {
+            let mut response = text("345");
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            response.headers_mut().insert("content-range", HeaderValue::from_static("bytes 3-5/10"));
+            response
+        }
+        // Answers each piece of the request as it comes, before the next.
+        "/dialogue" => {
+            let pieces = request.into_body().into_data_stream();
+            let frames = pieces
+                .map(|piece| piece.map(|piece| Frame::data(upper(&piece))).map_err(std::io::Error::other));
+            let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            response
+        }
+        "/socket" if request.headers().contains_key(UPGRADE) => {
+            let upgraded = hyper::upgrade::on(&mut request);
+            tokio::spawn(async move {
+                let mut stream = TokioIo::new(upgraded.await.unwrap());
+                let mut piece = [0; 64];
+                while let Ok(length @ 1..) = stream.read(&mut piece).await {
+                    stream.write_all(&upper(&piece[..length])).await.unwrap();
+                }
+            });
+            let mut response = text("");
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            for (name, value) in [(CONNECTION, "upgrade"), (UPGRADE, "websocket")] {
+                response.headers_mut().insert(name, HeaderValue::from_static(value));
+            }
+            response.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static("chat"));
+            response
+        }
+        "/socket-refused" => {
+            let mut response = text("no sockets here");
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            response
+        }
+        _ => text("the application"),
+    }
+}
+
+fn upper(piece: &[u8]) -> Bytes {
+    piece.to_ascii_uppercase().into()
+}
+
+fn text(content: &'static str) -> Answer {
+    Response::new(
+        Full::new(Bytes::from_static(content.as_bytes())).map_err(|never| match never {}).boxed_unsync(),
+    )
+}

@@ -1,0 +1,9 @@
+//! What passes a session's gateway, what does not, and who may use it: a browser's requests, played by an HTTP client,
+//! and an application with certificates of every kind.
+
+mod admission;
+mod application;
+mod faults;
+mod passing;
+mod proxies;
+mod session;

@@ -1,0 +1,150 @@
+//! What passes, and that it passes unchanged.
+
+use futures_util::StreamExt as _;
+use http::{Method, StatusCode, Version};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use understudy_gateway::Outcome;
+
+use crate::application::{Application, Company, Shown};
+use crate::session::{chromium, start_gateway, webkit};
+
+#[tokio::test]
+async fn both_ways_in_reach_the_application_over_http_2() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company, None).await;
+    for client in [webkit(&gateway), chromium(&gateway)] {
+        let answer =
+            client.get(application.https("/page?token=canary")).header("x-own", "1").send().await.unwrap();
+        assert_eq!(
+            (answer.status(), answer.text().await.unwrap().as_str()),
+            (StatusCode::OK, "the application")
+        );
+        let seen = application.seen.lock().pop().unwrap();
+        assert_eq!((seen.method, seen.version, seen.path.as_str()), (Method::GET, Version::HTTP_2, "/page"));
+        assert_eq!(seen.headers["x-own"], "1");
+        assert!(!seen.headers.keys().any(|name| name.as_str().starts_with("proxy")));
+    }
+    let entries = gateway.journal().list_entries();
+    let port = application.address.port();
+    for entry in &entries {
+        assert_eq!(entry.url, format!("https://localhost:{port}/page?token=•••"));
+        assert_eq!((&entry.outcome, entry.received_bytes), (&Outcome::Answered { status: 200 }, 15));
+    }
+    assert_eq!(entries.len(), 2);
+}
+
+#[tokio::test]
+async fn a_plain_http_application_is_reached_too() {
+    let company = Company::found("Example");
+    let application = Application::start_plain().await;
+    let gateway = start_gateway(&company, None).await;
+    for client in [webkit(&gateway), chromium(&gateway)] {
+        let answer = client.post(application.http("/echo")).body("ping").send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), "ping");
+        let host = application.seen.lock().pop().unwrap().headers["host"].clone();
+        assert_eq!(host, format!("localhost:{}", application.address.port()));
+    }
+}
+
+#[tokio::test]
+async fn answers_come_unchanged() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company, None).await;
+    let client = webkit(&gateway);
+
+    let compressed = client.get(application.https("/gzip")).send().await.unwrap();
+    assert_eq!(compressed.headers()["content-encoding"], "gzip");
+    assert_eq!(compressed.bytes().await.unwrap(), "\u{1f}not really compressed");
+
+    let range = client.get(application.https("/range")).header("range", "bytes=3-5").send().await.unwrap();
+    assert_eq!(range.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(range.headers()["content-range"], "bytes 3-5/10");
+    assert_eq!(application.seen.lock().last().unwrap().headers["range"], "bytes=3-5");
+
+    let head = client.head(application.https("/page")).send().await.unwrap();
+    assert_eq!(head.status(), StatusCode::OK);
+    assert_eq!(head.headers()["content-length"], "15");
+}
+
+#[tokio::test]
+async fn trailers_pass() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company, None).await;
+    let answer =
+        webkit(&gateway).get(application.https("/trailers")).header("te", "trailers").send().await.unwrap();
+    let body = http_body_util::BodyExt::collect(reqwest::Body::from(answer)).await.unwrap();
+    assert_eq!(body.trailers().expect("trailers")["x-sum"], "42");
+}
+
+/// As server-sent events do: the second piece is sent only after the first has come back.
+#[tokio::test]
+async fn pieces_pass_at_once_in_both_directions() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company, None).await;
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<Result<&'static str, std::io::Error>>();
+    let pieces =
+        futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    sender.send(Ok("one")).unwrap();
+    let request =
+        webkit(&gateway).post(application.https("/dialogue")).body(reqwest::Body::wrap_stream(pieces));
+    let mut answers = request.send().await.unwrap().bytes_stream();
+    assert_eq!(answers.next().await.unwrap().unwrap(), "ONE");
+    sender.send(Ok("two")).unwrap();
+    assert_eq!(answers.next().await.unwrap().unwrap(), "TWO");
+    drop(sender);
+    assert!(answers.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_socket_opens_after_the_applications_own_yes() {
+    let company = Company::found("Example");
+    let gateway = start_gateway(&company, None).await;
+    let secure = Application::start_tls(&company, Shown::Good).await;
+    let plain = Application::start_plain().await;
+    for (application, url) in [(&secure, secure.https("/socket")), (&plain, plain.http("/socket"))] {
+        let request = webkit(&gateway).get(url).version(Version::HTTP_11).header("connection", "Upgrade");
+        let answer = request.header("upgrade", "websocket").header("sec-websocket-protocol", "chat").send();
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+        assert_eq!(answer.headers()["sec-websocket-protocol"], "chat");
+        assert_eq!(application.seen.lock().last().unwrap().headers["upgrade"], "websocket");
+        let mut socket = answer.upgrade().await.unwrap();
+        for (sent, expected) in [("hello", "HELLO"), ("again", "AGAIN")] {
+            socket.write_all(sent.as_bytes()).await.unwrap();
+            let mut heard = [0; 5];
+            socket.read_exact(&mut heard).await.unwrap();
+            assert_eq!(heard, expected.as_bytes());
+        }
+    }
+    let url = secure.https("/socket-refused");
+    let request = webkit(&gateway).get(url).version(Version::HTTP_11).header("connection", "Upgrade");
+    let refused = request.header("upgrade", "websocket").send().await.unwrap();
+    assert_eq!(
+        (refused.status(), refused.text().await.unwrap().as_str()),
+        (StatusCode::FORBIDDEN, "no sockets here")
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_the_session_ends() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company, None).await;
+    let address = gateway.address();
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<Result<&'static str, std::io::Error>>();
+    let pieces =
+        futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    sender.send(Ok("one")).unwrap();
+    let client = webkit(&gateway);
+    let request = client.post(application.https("/dialogue")).body(reqwest::Body::wrap_stream(pieces));
+    let mut answers = request.send().await.unwrap().bytes_stream();
+    assert_eq!(answers.next().await.unwrap().unwrap(), "ONE");
+
+    gateway.close().await;
+    assert!(answers.next().await.unwrap().is_err(), "what was in flight is broken off");
+    assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}

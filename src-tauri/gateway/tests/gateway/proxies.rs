@@ -1,0 +1,75 @@
+//! A company's proxy between the gateway and the application. Another gateway plays it: it takes SOCKS5 and HTTP, and
+//! wants credentials.
+
+use http::StatusCode;
+use secrecy::ExposeSecret as _;
+use understudy_gateway::{Gateway, GatewayConfig, OutboundProxy};
+
+use crate::application::{Application, Company, Shown};
+use crate::session::{start_gateway, webkit};
+
+fn through(proxy: &str) -> OutboundProxy {
+    OutboundProxy::from_url(&proxy.parse().expect("a URL")).expect("a proxy")
+}
+
+async fn start_behind(companys_proxy: &Gateway, proxy: &str) -> Gateway {
+    let config = GatewayConfig {
+        extra_roots: vec![companys_proxy.authority_certificate().to_vec()],
+        proxy: Some(through(proxy)),
+        launch: None,
+        mask_secrets: std::sync::Arc::new(str::to_owned),
+    };
+    Gateway::start(config).await.expect("a gateway")
+}
+
+#[tokio::test]
+async fn the_companys_proxy_is_the_way_out() {
+    let company = Company::found("Example");
+    let secure = Application::start_tls(&company, Shown::Good).await;
+    let plain = Application::start_plain().await;
+    let proxy = start_gateway(&company, None).await;
+    let password = proxy.password().expose_secret();
+    for scheme in ["http", "socks5"] {
+        let url = format!("{scheme}://session:{password}@{}", proxy.address());
+        let gateway = start_behind(&proxy, &url).await;
+        for url in [secure.https("/page"), plain.http("/page")] {
+            let answer = webkit(&gateway).get(&url).send().await.unwrap();
+            assert_eq!(
+                (answer.status(), answer.text().await.unwrap().as_str()),
+                (StatusCode::OK, "the application")
+            );
+        }
+        let seen = plain.seen.lock().pop().unwrap();
+        assert!(!seen.headers.contains_key("proxy-authorization"), "{scheme}");
+    }
+    assert_eq!(proxy.journal().list_entries().len(), 4);
+}
+
+#[tokio::test]
+async fn a_proxy_that_gives_no_way_is_named() {
+    let company = Company::found("Example");
+    let secure = Application::start_tls(&company, Shown::Good).await;
+    let proxy = start_gateway(&company, None).await;
+    let at = proxy.address();
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for (url, expected) in [
+        (
+            format!("http://session:wrong@{at}"),
+            format!("The proxy {at} does not accept the credentials it was given."),
+        ),
+        (
+            format!("socks5://session:wrong@{at}"),
+            format!("The proxy {at} does not accept the credentials it was given."),
+        ),
+        (format!("socks5://{at}"), format!("The proxy {at} does not accept the credentials it was given.")),
+        (format!("http://{closed}"), format!("The proxy {closed} can't be reached.")),
+        (format!("socks5://{closed}"), format!("The proxy {closed} can't be reached.")),
+    ] {
+        let gateway = start_behind(&proxy, &url).await;
+        let answer = webkit(&gateway).get(secure.https("/page")).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(&expected), "{url}: {text}");
+        assert!(!text.contains("wrong"), "{text}");
+    }
+}
