@@ -8,6 +8,7 @@ mod body;
 mod exchange;
 mod fault;
 mod fault_page;
+pub mod fence;
 mod inbound;
 mod journal;
 mod launch;

@@ -1,0 +1,126 @@
+//! GraphQL requests (graphql.github.io/graphql-over-http): one that holds nothing but queries reads.
+
+use std::fmt;
+
+use apollo_parser::Parser;
+use apollo_parser::cst::Definition;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+/// More than any client's own queries, and little enough to be parsed at once.
+const RECURSION_LIMIT: usize = 200;
+const TOKEN_LIMIT: usize = 50_000;
+
+/// The keys of a GraphQL request. A body with others is some other interface's.
+const KEYS: [&str; 5] = ["query", "operationName", "variables", "extensions", "id"];
+
+/// Why a GraphQL request does not pass for one that only reads. `Display` completes "…, and …".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "graphql", rename_all = "snake_case")]
+pub enum GraphqlFault {
+    Mutation,
+    Subscription,
+    /// Named by a hash: what it does is known to the server alone.
+    Persisted,
+    /// Longer or deeper than what is read.
+    TooComplex,
+}
+
+/// Whether a body may be a GraphQL request's.
+pub(super) fn may_be_graphql(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = content_type.to_ascii_lowercase();
+    content_type.contains("json") || content_type.starts_with("application/graphql")
+}
+
+/// `None` for a body that is no GraphQL request.
+pub(super) fn check_body(headers: &HeaderMap, body: &[u8]) -> Option<Result<(), GraphqlFault>> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if content_type.to_ascii_lowercase().trim() == "application/graphql" {
+        return check_document(std::str::from_utf8(body).ok()?);
+    }
+    if !may_be_graphql(headers) {
+        return None;
+    }
+    match serde_json::from_slice(body).ok()? {
+        Value::Object(request) => check_request(&request),
+        Value::Array(batch) if !batch.is_empty() => {
+            let checked: Option<Vec<_>> =
+                batch.iter().map(|request| check_request(request.as_object()?)).collect();
+            Some(checked?.into_iter().collect())
+        }
+        _ => None,
+    }
+}
+
+/// A query in a URL passes; a mutation there must not, and no server that keeps to the specification would run it.
+pub(super) fn check_url(url: &Url) -> Result<(), GraphqlFault> {
+    for (name, value) in url.query_pairs() {
+        if name == "query"
+            && let Some(Err(fault @ (GraphqlFault::Mutation | GraphqlFault::TooComplex))) =
+                check_document(&value)
+        {
+            return Err(fault);
+        }
+    }
+    Ok(())
+}
+
+fn check_request(request: &Map<String, Value>) -> Option<Result<(), GraphqlFault>> {
+    if !request.keys().all(|key| KEYS.contains(&key.as_str())) {
+        return None;
+    }
+    match request.get("query") {
+        Some(Value::String(document)) => check_document(document),
+        None | Some(Value::Null) => {
+            let is_persisted = request.contains_key("id")
+                || request
+                    .get("extensions")
+                    .is_some_and(|extensions| extensions.get("persistedQuery").is_some());
+            is_persisted.then_some(Err(GraphqlFault::Persisted))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Every operation of the document has to be a query, whichever of them is to run. `None` for a text that is none.
+fn check_document(document: &str) -> Option<Result<(), GraphqlFault>> {
+    let tree = Parser::new(document).recursion_limit(RECURSION_LIMIT).token_limit(TOKEN_LIMIT).parse();
+    if tree.errors().any(apollo_parser::Error::is_limit) {
+        return Some(Err(GraphqlFault::TooComplex));
+    }
+    if tree.errors().next().is_some() {
+        return None;
+    }
+    let mut has_query = false;
+    for definition in tree.document().definitions() {
+        match definition {
+            Definition::FragmentDefinition(_) => {}
+            Definition::OperationDefinition(operation) => match operation.operation_type() {
+                Some(kind) if kind.mutation_token().is_some() => return Some(Err(GraphqlFault::Mutation)),
+                Some(kind) if kind.subscription_token().is_some() => {
+                    return Some(Err(GraphqlFault::Subscription));
+                }
+                _ => has_query = true,
+            },
+            _ => return None,
+        }
+    }
+    has_query.then_some(Ok(()))
+}
+
+impl fmt::Display for GraphqlFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Mutation => "a GraphQL mutation may change something",
+            Self::Subscription => "a GraphQL subscription is not a plain query",
+            Self::Persisted => {
+                "a persisted GraphQL query may change something: only the server knows its text"
+            }
+            Self::TooComplex => "the GraphQL query is too large to be checked",
+        })
+    }
+}
