@@ -18,19 +18,19 @@ pub(crate) fn full_body(content: impl Into<Bytes>) -> Body {
     Full::new(content.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
+pub(crate) fn stream_body(body: Incoming) -> Body {
+    body.map_err(Into::into).boxed_unsync()
+}
+
 /// Counts what passes, and calls back once: when the body has ended, failed or was dropped.
-pub(crate) struct CountedBody {
-    inner: Incoming,
+pub(crate) struct CountedBody<B> {
+    inner: B,
     counter: Arc<AtomicU64>,
     on_end: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl CountedBody {
-    pub(crate) fn new(
-        inner: Incoming,
-        counter: Arc<AtomicU64>,
-        on_end: impl FnOnce() + Send + 'static,
-    ) -> Self {
+impl<B> CountedBody<B> {
+    pub(crate) fn new(inner: B, counter: Arc<AtomicU64>, on_end: impl FnOnce() + Send + 'static) -> Self {
         Self { inner, counter, on_end: Some(Box::new(on_end)) }
     }
 
@@ -41,7 +41,11 @@ impl CountedBody {
     }
 }
 
-impl http_body::Body for CountedBody {
+impl<B> http_body::Body for CountedBody<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<BodyError>,
+{
     type Data = Bytes;
     type Error = BodyError;
 
@@ -69,7 +73,7 @@ impl http_body::Body for CountedBody {
     }
 }
 
-impl Drop for CountedBody {
+impl<B> Drop for CountedBody<B> {
     fn drop(&mut self) {
         self.end();
     }

@@ -5,18 +5,24 @@ use std::sync::Arc;
 use http::header::{
     CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
+use http::request::Parts;
 use http::uri::Scheme;
 use http::{Request, Response, StatusCode, Uri, Version};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use url::Url;
 
-use crate::body::{Body, CountedBody, full_body};
+use crate::body::{Body, CountedBody, full_body, stream_body};
 use crate::fault::ReachFault;
-use crate::fault_page::answer_fault;
+use crate::fault_page::{Preferences, answer_fault, answer_held_back};
+use crate::fence::{BodyFacts, Decision, INSPECTION_LIMIT, RequestFacts};
+use crate::held_back::HeldBack;
 use crate::journal::{Outcome, Record};
 use crate::session::Session;
 use crate::target::Target;
+
+const MODE_HEADER: HeaderName = HeaderName::from_static("x-understudy-mode");
 
 /// Headers that concern one connection only (RFC 9110, 7.6.1), besides those that `Connection` names.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -49,14 +55,46 @@ pub(crate) async fn exchange(
         return launch.answer(request, uri).await;
     }
     let record = session.journal.begin_entry(request.method(), &uri);
-    let preferences = crate::fault_page::Preferences::read(request.headers());
-    match forward(request, uri, &record, &session).await {
-        Ok(response) => response,
-        Err(fault) => {
-            record.set_outcome(Outcome::Failed { reason: fault.to_string() });
+    let preferences = Preferences::read(request.headers());
+    let (parts, body) = request.into_parts();
+    let answer = match pass_fence(&parts, body, &uri, &session).await {
+        Ok(body) => forward(Request::from_parts(parts, body), uri, &record, &session).await,
+        Err(held_back) => {
+            record.set_outcome(Outcome::Refused { reason: held_back.to_string() });
             session.journal.end_entry(&record);
-            answer_fault(&fault, &preferences)
+            session.observer.on_held_back(&record.to_entry(), &held_back);
+            return answer_held_back(&held_back, &preferences);
         }
+    };
+    answer.unwrap_or_else(|fault| {
+        record.set_outcome(Outcome::Failed { reason: fault.to_string() });
+        session.journal.end_entry(&record);
+        answer_fault(&fault, &preferences)
+    })
+}
+
+/// Asks the fence, and gives back the body that goes on: as it comes, or whole where the fence had to read it.
+async fn pass_fence(parts: &Parts, body: Incoming, uri: &Uri, session: &Session) -> Result<Body, HeldBack> {
+    let Ok(url) = Url::parse(&uri.to_string()) else { return Err(HeldBack::Unreadable) };
+    let facts =
+        RequestFacts { method: &parts.method, url: &url, headers: &parts.headers, body: BodyFacts::Unread };
+    if session.gate.take_permit(&parts.method, &url) {
+        return Ok(stream_body(body));
+    }
+    if !session.gate.needs_body(&facts) {
+        return to_result(session.gate.decide(&facts), url).map(|()| stream_body(body));
+    }
+    let whole = Limited::new(body, INSPECTION_LIMIT).collect().await.map(Collected::to_bytes);
+    let body = whole.as_ref().map_or(BodyFacts::Unread, |whole| BodyFacts::Whole(whole));
+    to_result(session.gate.decide(&RequestFacts { body, ..facts }), url)?;
+    whole.map(full_body).map_err(|_| HeldBack::Unreadable)
+}
+
+fn to_result(decision: Decision, url: Url) -> Result<(), HeldBack> {
+    match decision {
+        Decision::Pass => Ok(()),
+        Decision::Refuse(reason) => Err(HeldBack::Refused(reason)),
+        Decision::AskOperator => Err(HeldBack::LeadsElsewhere(url)),
     }
 }
 
@@ -66,7 +104,7 @@ fn named_host(request: &Request<Incoming>) -> Option<String> {
 }
 
 async fn forward(
-    mut request: Request<Incoming>,
+    mut request: Request<Body>,
     uri: Uri,
     record: &Arc<Record>,
     session: &Arc<Session>,
@@ -80,6 +118,11 @@ async fn forward(
     parts.headers.remove(HOST);
     remove_hop_by_hop(&mut parts.headers);
     join_cookies(&mut parts.headers);
+    parts.headers.remove(MODE_HEADER);
+    if let Some(mode) = Url::parse(&parts.uri.to_string()).ok().and_then(|url| session.gate.mode_header(&url))
+    {
+        parts.headers.insert(MODE_HEADER, mode);
+    }
     if let Some(protocol) = &upgrade {
         parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(UPGRADE, protocol.clone());
@@ -93,8 +136,7 @@ async fn forward(
     {
         let from_server = hyper::upgrade::on(&mut response);
         relay(from_webview, from_server, Arc::clone(record), Arc::clone(session));
-        let (parts, _) = response.into_parts();
-        return Ok(Response::from_parts(parts, full_body("")));
+        return Ok(response.map(|_| full_body("")));
     }
     let (mut parts, body) = response.into_parts();
     remove_hop_by_hop(&mut parts.headers);
@@ -104,7 +146,7 @@ async fn forward(
     Ok(Response::from_parts(parts, body.boxed_unsync()))
 }
 
-fn wanted_upgrade(request: &Request<Incoming>) -> Option<HeaderValue> {
+fn wanted_upgrade(request: &Request<Body>) -> Option<HeaderValue> {
     let wants = |value: &HeaderValue| {
         let mut names = value.to_str().unwrap_or_default().split(',').map(str::trim);
         names.any(|name| name.eq_ignore_ascii_case("upgrade"))

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::body::{Body, full_body};
 use crate::fault::ReachFault;
+use crate::held_back::HeldBack;
 
 const PAGE: &str = include_str!("fault_page.html");
 
@@ -38,6 +39,16 @@ impl Preferences {
 
 pub(crate) fn answer_fault(fault: &ReachFault, preferences: &Preferences) -> Response<Body> {
     answer_in_words(fault.status(), fault.title(), &fault.to_string(), &fault.hint(), preferences)
+}
+
+pub(crate) fn answer_held_back(held_back: &HeldBack, preferences: &Preferences) -> Response<Body> {
+    answer_in_words(
+        held_back.status(),
+        held_back.title(),
+        &held_back.to_string(),
+        held_back.hint(),
+        preferences,
+    )
 }
 
 /// An answer of the gateway's own that a person or a script can read, whatever origin it comes from.

@@ -103,7 +103,7 @@ impl Record {
         self.outcome.lock().0 = outcome;
     }
 
-    fn to_entry(&self) -> JournalEntry {
+    pub(crate) fn to_entry(&self) -> JournalEntry {
         let (outcome, elapsed) = self.outcome.lock().clone();
         JournalEntry {
             number: self.number,

@@ -9,6 +9,8 @@ mod exchange;
 mod fault;
 mod fault_page;
 pub mod fence;
+mod gate;
+mod held_back;
 mod inbound;
 mod journal;
 mod launch;
@@ -21,19 +23,24 @@ mod upstream;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use http::Method;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 pub use fault::{CertificateReason, ReachFault};
+pub use held_back::{FenceObserver, HeldBack};
 pub use journal::{Journal, JournalEntry, MaskSecrets, Outcome};
 pub use launch::{LaunchPage, LaunchRoute};
 pub use outbound_proxy::OutboundProxy;
 
 use authority::SessionAuthority;
+use fence::{FenceRules, SessionMode};
+use gate::Gate;
 use inbound::Admission;
 use session::Session;
 use upstream::Upstream;
@@ -47,6 +54,8 @@ pub struct GatewayConfig {
     pub extra_roots: Vec<Vec<u8>>,
     pub proxy: Option<OutboundProxy>,
     pub launch: Option<LaunchRoute>,
+    pub rules: FenceRules,
+    pub observer: Arc<dyn FenceObserver>,
     pub mask_secrets: MaskSecrets,
 }
 
@@ -84,6 +93,8 @@ impl Gateway {
             upstream: Upstream::create(extra_roots, config.proxy)?,
             journal: Arc::new(Journal::new(JOURNAL_LIMIT, config.mask_secrets)),
             launch: config.launch,
+            gate: Gate::new(config.rules),
+            observer: config.observer,
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
@@ -121,6 +132,20 @@ impl Gateway {
     /// The authority of this session's certificates, in DER.
     pub fn authority_certificate(&self) -> &[u8] {
         self.session.authority.certificate()
+    }
+
+    pub fn mode(&self) -> SessionMode {
+        self.session.gate.mode()
+    }
+
+    /// Holds for every request that comes after it.
+    pub fn set_mode(&self, mode: SessionMode) {
+        self.session.gate.set_mode(mode);
+    }
+
+    /// Lets one request of the console's own pass, in whatever mode: a sign-in's or a sign-out's.
+    pub fn permit_once(&self, method: Method, url: Url) {
+        self.session.gate.permit_once(method, url);
     }
 
     pub fn journal(&self) -> &Arc<Journal> {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::FenceObserver;
 use crate::authority::SessionAuthority;
+use crate::gate::Gate;
 use crate::inbound::Admission;
 use crate::journal::Journal;
 use crate::launch::LaunchRoute;
@@ -15,6 +17,8 @@ pub(crate) struct Session {
     pub(crate) admission: Admission,
     pub(crate) authority: SessionAuthority,
     pub(crate) upstream: Upstream,
+    pub(crate) gate: Gate,
+    pub(crate) observer: Arc<dyn FenceObserver>,
     pub(crate) journal: Arc<Journal>,
     pub(crate) launch: Option<LaunchRoute>,
     /// Cancelled when the session ends: every connection closes, and with it what is in flight.

@@ -11,7 +11,7 @@ async fn a_client_without_the_credentials_reaches_nothing() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
     let plain = Application::start_plain().await;
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     let at = gateway.address();
     for proxy in [format!("socks5h://{at}"), format!("socks5h://session:guess@{at}"), format!("http://{at}")]
     {
@@ -35,7 +35,7 @@ async fn a_client_without_the_credentials_reaches_nothing() {
 async fn another_process_reaches_nothing() {
     let company = Company::found("Example");
     let application = Application::start_plain().await;
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     for proxy in [format!("http://{}", gateway.address()), format!("socks5h://{}", gateway.address())] {
         let mut curl = Command::new("curl");
         curl.args(["--silent", "--fail", "--proxy", &proxy, &application.http("/page")]);

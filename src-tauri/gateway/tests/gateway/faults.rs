@@ -26,7 +26,7 @@ async fn fail(gateway: &Gateway, url: &str) -> (StatusCode, String) {
 #[tokio::test]
 async fn a_certificate_that_does_not_verify_is_never_accepted() {
     let company = Company::found("Example");
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     for (shown, why) in [
         (Shown::Expired, "has expired"),
         (Shown::NotYetValid, "is not valid yet"),
@@ -55,7 +55,7 @@ async fn a_certificate_that_does_not_verify_is_never_accepted() {
 #[tokio::test]
 async fn a_server_that_cannot_be_reached_is_told_with_the_cause() {
     let company = Company::found("Example");
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     let (_, message) = fail(&gateway, "https://no-such-host.invalid/").await;
     assert_eq!(message, "The name no-such-host.invalid can't be resolved.");
 
@@ -88,9 +88,8 @@ async fn answer_with(answer: &'static [u8]) -> std::net::SocketAddr {
 #[tokio::test]
 async fn a_person_gets_a_page_that_can_be_tried_again() {
     let company = Company::found("Example");
-    let gateway = start_gateway(&company, None).await;
-    let request =
-        webkit(&gateway).get("https://no-such-host.invalid/a?b").header("sec-fetch-dest", "document");
+    let gateway = start_gateway(&company).await;
+    let request = webkit(&gateway).get("https://no-such-host.invalid/a?b").header("sec-fetch-dest", "iframe");
     let page = request.send().await.unwrap();
     assert_eq!(page.headers()["cache-control"], "no-store");
     let page = page.text().await.unwrap();

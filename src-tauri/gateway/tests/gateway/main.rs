@@ -4,6 +4,7 @@
 mod admission;
 mod application;
 mod faults;
+mod fence;
 mod passing;
 mod proxies;
 mod session;

@@ -12,7 +12,7 @@ use crate::session::{chromium, start_gateway, webkit};
 async fn both_ways_in_reach_the_application_over_http_2() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     for client in [webkit(&gateway), chromium(&gateway)] {
         let answer =
             client.get(application.https("/page?token=canary")).header("x-own", "1").send().await.unwrap();
@@ -38,7 +38,7 @@ async fn both_ways_in_reach_the_application_over_http_2() {
 async fn a_plain_http_application_is_reached_too() {
     let company = Company::found("Example");
     let application = Application::start_plain().await;
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     for client in [webkit(&gateway), chromium(&gateway)] {
         let answer = client.post(application.http("/echo")).body("ping").send().await.unwrap();
         assert_eq!(answer.text().await.unwrap(), "ping");
@@ -51,7 +51,7 @@ async fn a_plain_http_application_is_reached_too() {
 async fn answers_come_unchanged() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     let client = webkit(&gateway);
 
     let compressed = client.get(application.https("/gzip")).send().await.unwrap();
@@ -72,7 +72,7 @@ async fn answers_come_unchanged() {
 async fn trailers_pass() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     let answer =
         webkit(&gateway).get(application.https("/trailers")).header("te", "trailers").send().await.unwrap();
     let body = http_body_util::BodyExt::collect(reqwest::Body::from(answer)).await.unwrap();
@@ -84,7 +84,7 @@ async fn trailers_pass() {
 async fn pieces_pass_at_once_in_both_directions() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<Result<&'static str, std::io::Error>>();
     let pieces =
         futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
@@ -102,7 +102,7 @@ async fn pieces_pass_at_once_in_both_directions() {
 #[tokio::test]
 async fn a_socket_opens_after_the_applications_own_yes() {
     let company = Company::found("Example");
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     let secure = Application::start_tls(&company, Shown::Good).await;
     let plain = Application::start_plain().await;
     for (application, url) in [(&secure, secure.https("/socket")), (&plain, plain.http("/socket"))] {
@@ -133,7 +133,7 @@ async fn a_socket_opens_after_the_applications_own_yes() {
 async fn nothing_is_left_when_the_session_ends() {
     let company = Company::found("Example");
     let application = Application::start_tls(&company, Shown::Good).await;
-    let gateway = start_gateway(&company, None).await;
+    let gateway = start_gateway(&company).await;
     let address = gateway.address();
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<Result<&'static str, std::io::Error>>();
     let pieces =

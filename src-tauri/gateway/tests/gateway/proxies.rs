@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use understudy_gateway::{Gateway, GatewayConfig, OutboundProxy};
 
 use crate::application::{Application, Company, Shown};
-use crate::session::{start_gateway, webkit};
+use crate::session::{config, start_gateway, webkit};
 
 fn through(proxy: &str) -> OutboundProxy {
     OutboundProxy::from_url(&proxy.parse().expect("a URL")).expect("a proxy")
@@ -16,8 +16,7 @@ async fn start_behind(companys_proxy: &Gateway, proxy: &str) -> Gateway {
     let config = GatewayConfig {
         extra_roots: vec![companys_proxy.authority_certificate().to_vec()],
         proxy: Some(through(proxy)),
-        launch: None,
-        mask_secrets: std::sync::Arc::new(str::to_owned),
+        ..config(&Company::found("Example"))
     };
     Gateway::start(config).await.expect("a gateway")
 }
@@ -27,7 +26,7 @@ async fn the_companys_proxy_is_the_way_out() {
     let company = Company::found("Example");
     let secure = Application::start_tls(&company, Shown::Good).await;
     let plain = Application::start_plain().await;
-    let proxy = start_gateway(&company, None).await;
+    let proxy = start_gateway(&company).await;
     let password = proxy.password().expose_secret();
     for scheme in ["http", "socks5"] {
         let url = format!("{scheme}://session:{password}@{}", proxy.address());
@@ -49,7 +48,7 @@ async fn the_companys_proxy_is_the_way_out() {
 async fn a_proxy_that_gives_no_way_is_named() {
     let company = Company::found("Example");
     let secure = Application::start_tls(&company, Shown::Good).await;
-    let proxy = start_gateway(&company, None).await;
+    let proxy = start_gateway(&company).await;
     let at = proxy.address();
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for (url, expected) in [

@@ -3,18 +3,42 @@
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
-use understudy_gateway::{Gateway, GatewayConfig, OutboundProxy};
+use understudy_gateway::fence::{FenceRules, SessionMode};
+use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry};
 
 use crate::application::Company;
 
-pub async fn start_gateway(company: &Company, proxy: Option<OutboundProxy>) -> Gateway {
-    let config = GatewayConfig {
+/// What a gateway is told in most stories: trust the company, let everything pass.
+pub fn config(company: &Company) -> GatewayConfig {
+    GatewayConfig {
         extra_roots: vec![company.certificate()],
-        proxy,
+        proxy: None,
         launch: None,
+        rules: rules(SessionMode::Full),
+        observer: Arc::new(NoObserver),
         mask_secrets: Arc::new(|text: &str| text.replace("canary", "•••")),
-    };
-    Gateway::start(config).await.expect("a gateway")
+    }
+}
+
+pub fn rules(mode: SessionMode) -> FenceRules {
+    FenceRules {
+        mode,
+        application: Vec::new(),
+        blocked_paths: Vec::new(),
+        allowed: Vec::new(),
+        open_hosts: Vec::new(),
+        blocked_hosts: Vec::new(),
+    }
+}
+
+struct NoObserver;
+
+impl FenceObserver for NoObserver {
+    fn on_held_back(&self, _: &JournalEntry, _: &HeldBack) {}
+}
+
+pub async fn start_gateway(company: &Company) -> Gateway {
+    Gateway::start(config(company)).await.expect("a gateway")
 }
 
 /// As WebKit comes in: SOCKS5 with credentials, names resolved by the gateway.

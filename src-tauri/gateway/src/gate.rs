@@ -1,0 +1,55 @@
+//! The fence of a running session: its rules, its mode, and the requests that the console itself has announced.
+
+use http::{HeaderValue, Method};
+use parking_lot::RwLock;
+use url::Url;
+
+use crate::fence::{Decision, FenceRules, RequestFacts, SessionMode};
+
+pub(crate) struct Gate {
+    rules: RwLock<FenceRules>,
+    /// A sign-in's or sign-out's own requests. Each passes once.
+    permits: RwLock<Vec<(Method, Url)>>,
+}
+
+impl Gate {
+    pub(crate) fn new(rules: FenceRules) -> Self {
+        Self { rules: RwLock::new(rules), permits: RwLock::default() }
+    }
+
+    pub(crate) fn mode(&self) -> SessionMode {
+        self.rules.read().mode
+    }
+
+    pub(crate) fn set_mode(&self, mode: SessionMode) {
+        self.rules.write().mode = mode;
+    }
+
+    pub(crate) fn permit_once(&self, method: Method, url: Url) {
+        self.permits.write().push((method, url));
+    }
+
+    /// Whether the console has announced this request; it counts as used.
+    pub(crate) fn take_permit(&self, method: &Method, url: &Url) -> bool {
+        let mut permits = self.permits.write();
+        let found = permits.iter().position(|(permitted, to)| permitted == method && to == url);
+        found.map(|at| permits.swap_remove(at)).is_some()
+    }
+
+    pub(crate) fn needs_body(&self, request: &RequestFacts<'_>) -> bool {
+        self.rules.read().needs_body(request)
+    }
+
+    pub(crate) fn decide(&self, request: &RequestFacts<'_>) -> Decision {
+        self.rules.read().decide(request)
+    }
+
+    /// What `X-Understudy-Mode` says to the application, so that it can refuse on its side too.
+    pub(crate) fn mode_header(&self, url: &Url) -> Option<HeaderValue> {
+        let rules = self.rules.read();
+        rules.application.contains(&url.origin()).then(|| match rules.mode {
+            SessionMode::ReadOnly => HeaderValue::from_static("read-only"),
+            SessionMode::Full => HeaderValue::from_static("full"),
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! A request that did not leave the computer, and why.
+
+use std::fmt;
+
+use http::StatusCode;
+use url::Url;
+
+use crate::JournalEntry;
+use crate::fence::FenceReason;
+
+/// Why a request was held back. `Display` is a sentence for the page, the bar and the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldBack {
+    Refused(FenceReason),
+    /// The page leads out of the application; the operator decides.
+    LeadsElsewhere(Url),
+    /// Its address or its body could not be read.
+    Unreadable,
+}
+
+/// Hears what a session's fence held back. It's called for every such request and must not wait.
+pub trait FenceObserver: Send + Sync {
+    fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack);
+}
+
+impl HeldBack {
+    pub(crate) fn status(&self) -> StatusCode {
+        if *self == Self::Unreadable { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "Understudy held this request back",
+            Self::LeadsElsewhere(_) => "This page leads out of the application",
+            Self::Unreadable => "This request can't be read",
+        }
+    }
+
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::Refused(FenceReason::BlockedPath | FenceReason::BlockedHost) => {
+                "If it's needed, ask the person who looks after the connection."
+            }
+            Self::Refused(_) => "Switch the session to full access in the bar, if the policy lets you.",
+            Self::LeadsElsewhere(_) => "Choose in the bar where to open it.",
+            Self::Unreadable => "Try again.",
+        }
+    }
+}
+
+impl fmt::Display for HeldBack {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(reason) => write!(formatter, "It was held back because {reason}."),
+            Self::LeadsElsewhere(url) => {
+                write!(
+                    formatter,
+                    "{} does not belong to the application.",
+                    url.host_str().unwrap_or_default()
+                )
+            }
+            Self::Unreadable => formatter.write_str("Its address is not valid, or its content broke off."),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What a session may do, seen from the application: what reaches it, and what does not.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use parking_lot::Mutex;
+use understudy_gateway::fence::{AllowedKind, AllowedRequest, FenceRules, PathPattern, SessionMode};
+use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry, Outcome};
+use url::Url;
+
+use crate::application::{Application, Company, Shown};
+use crate::session::{config, rules, webkit};
+
+/// What the bar would show.
+#[derive(Default)]
+struct Bar(Mutex<Vec<(String, HeldBack)>>);
+
+impl FenceObserver for Bar {
+    fn on_held_back(&self, entry: &JournalEntry, why: &HeldBack) {
+        self.0.lock().push((format!("{} {}", entry.method, entry.url), why.clone()));
+    }
+}
+
+async fn start_session(
+    company: &Company,
+    application: &Application,
+    mode: SessionMode,
+) -> (Gateway, Arc<Bar>) {
+    let bar = Arc::new(Bar::default());
+    let url: Url = application.https("/").parse().unwrap();
+    let search = AllowedRequest {
+        kind: AllowedKind::Method(Method::POST),
+        path: PathPattern::parse("/search").unwrap(),
+    };
+    let rules = FenceRules { application: vec![url.origin()], allowed: vec![search], ..rules(mode) };
+    let config = GatewayConfig { rules, observer: bar.clone(), ..config(company) };
+    (Gateway::start(config).await.expect("a gateway"), bar)
+}
+
+#[tokio::test]
+async fn a_read_only_session_reads_and_writes_nothing() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let (gateway, bar) = start_session(&company, &application, SessionMode::ReadOnly).await;
+    let client = webkit(&gateway);
+
+    let read = client.get(application.https("/orders")).send().await.unwrap();
+    assert_eq!(read.status(), StatusCode::OK);
+    let searched = client.post(application.https("/search")).body("q=shoes").send().await.unwrap();
+    assert_eq!(searched.status(), StatusCode::OK);
+    let query = client.post(application.https("/echo")).header("content-type", "application/json");
+    let query = query.body(r#"{"query":"{ orders { id } }"}"#).send().await.unwrap();
+    assert_eq!(
+        query.text().await.unwrap(),
+        r#"{"query":"{ orders { id } }"}"#,
+        "read by the fence, and passed on whole"
+    );
+    let reached: Vec<String> = application
+        .seen
+        .lock()
+        .drain(..)
+        .map(|seen| {
+            assert_eq!(seen.headers["x-understudy-mode"], "read-only");
+            format!("{} {}", seen.method, seen.path)
+        })
+        .collect();
+    assert_eq!(reached, ["GET /orders", "POST /search", "POST /echo"]);
+
+    let paid = client
+        .post(application.https("/pay"))
+        .header("accept", "application/json")
+        .header("origin", "https://x.example");
+    let paid = paid.body("amount=7").send().await.unwrap();
+    assert_eq!(paid.status(), StatusCode::FORBIDDEN);
+    assert_eq!(paid.headers()["access-control-allow-origin"], "https://x.example");
+    let why: serde_json::Value = paid.json().await.unwrap();
+    let message = "It was held back because the session is read-only, and POST may change something.";
+    assert_eq!(why["message"], message);
+    let deleted = client.delete(application.https("/orders/7")).send().await.unwrap();
+    assert_eq!(deleted.status(), StatusCode::FORBIDDEN);
+    let large = client.post(application.https("/search")).body(vec![b'x'; 3 << 20]).send().await;
+    assert!(large.is_err() || large.unwrap().status() == StatusCode::FORBIDDEN);
+    assert!(application.seen.lock().is_empty(), "nothing else reached the application");
+
+    let held: Vec<String> = bar.0.lock().iter().map(|(request, _)| request.clone()).collect();
+    assert_eq!(
+        held,
+        ["/pay", "/orders/7", "/search"].map(|path| {
+            format!("{} {}", if path == "/orders/7" { "DELETE" } else { "POST" }, application.https(path))
+        })
+    );
+    let refused = gateway
+        .journal()
+        .list_entries()
+        .into_iter()
+        .filter(|entry| matches!(entry.outcome, Outcome::Refused { .. }));
+    assert_eq!(refused.count(), 3);
+}
+
+#[tokio::test]
+async fn the_mode_is_switched_while_the_session_runs() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let (gateway, _) = start_session(&company, &application, SessionMode::ReadOnly).await;
+    let client = webkit(&gateway);
+    let pay = async || client.post(application.https("/pay")).send().await.unwrap().status();
+    assert_eq!(pay().await, StatusCode::FORBIDDEN);
+    gateway.set_mode(SessionMode::Full);
+    assert_eq!(pay().await, StatusCode::OK);
+    assert_eq!(application.seen.lock().pop().unwrap().headers["x-understudy-mode"], "full");
+    gateway.set_mode(SessionMode::ReadOnly);
+    assert_eq!(pay().await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_sign_in_passes_once() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let (gateway, _) = start_session(&company, &application, SessionMode::ReadOnly).await;
+    let url = application.https("/impersonate");
+    gateway.permit_once(Method::POST, url.parse().unwrap());
+    let client = webkit(&gateway);
+    let statuses =
+        [client.post(&url).send().await.unwrap().status(), client.post(&url).send().await.unwrap().status()];
+    assert_eq!(statuses, [StatusCode::OK, StatusCode::FORBIDDEN]);
+    assert_eq!(application.seen.lock().len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_that_leads_elsewhere_waits_for_the_operator() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let other = Application::start_tls(&company, Shown::Good).await;
+    let (gateway, bar) = start_session(&company, &application, SessionMode::Full).await;
+    let page =
+        webkit(&gateway).get(other.https("/shop")).header("sec-fetch-dest", "document").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::FORBIDDEN);
+    assert!(page.text().await.unwrap().contains("This page leads out of the application"));
+    assert!(other.seen.lock().is_empty());
+    assert_eq!(bar.0.lock()[0].1, HeldBack::LeadsElsewhere(other.https("/shop").parse().unwrap()));
+
+    let fetched =
+        webkit(&gateway).get(other.https("/data")).header("sec-fetch-dest", "empty").send().await.unwrap();
+    assert_eq!(fetched.status(), StatusCode::OK);
+    assert!(!other.seen.lock()[0].headers.contains_key("x-understudy-mode"));
+}
