@@ -50,6 +50,10 @@ pub struct Seen {
     pub headers: HeaderMap,
 }
 
+/// Pages of an application, besides what it answers to all: path, content type, content, and one more header.
+pub type Pages =
+    &'static [(&'static str, &'static str, &'static str, Option<(&'static str, &'static str)>)];
+
 pub struct Application {
     pub address: SocketAddr,
     pub seen: Arc<Mutex<Vec<Seen>>>,
@@ -69,8 +73,12 @@ impl Company {
     }
 
     fn issue(&self, shown: Shown) -> ServerConfig {
-        let name = if shown == Shown::OtherName { "other.example" } else { "localhost" };
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        let names = if shown == Shown::OtherName {
+            ["other.example", "127.9.9.9"]
+        } else {
+            ["localhost", "127.0.0.1"]
+        };
+        let mut params = CertificateParams::new(names.map(str::to_owned)).unwrap();
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(2099, 1, 1);
         match shown {
@@ -102,14 +110,18 @@ impl Company {
 
 impl Application {
     pub async fn start_plain() -> Self {
-        Self::start(None).await
+        Self::start(None, &[]).await
     }
 
     pub async fn start_tls(company: &Company, shown: Shown) -> Self {
-        Self::start(Some(company.issue(shown))).await
+        Self::start(Some(company.issue(shown)), &[]).await
     }
 
-    async fn start(tls: Option<ServerConfig>) -> Self {
+    pub async fn start_with_pages(company: &Company, pages: Pages) -> Self {
+        Self::start(Some(company.issue(Shown::Good)), pages).await
+    }
+
+    async fn start(tls: Option<ServerConfig>, pages: Pages) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
@@ -121,7 +133,7 @@ impl Application {
                 tokio::spawn(async move {
                     let service = service_fn(move |request| {
                         let seen = Arc::clone(&seen);
-                        async move { Ok::<_, Infallible>(answer(request, &seen)) }
+                        async move { Ok::<_, Infallible>(answer(request, &seen, pages)) }
                     });
                     let server = auto::Builder::new(TokioExecutor::new());
                     let _ = match acceptor {
@@ -148,13 +160,22 @@ impl Application {
     }
 }
 
-fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>) -> Answer {
+fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>, pages: Pages) -> Answer {
     seen.lock().push(Seen {
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         version: request.version(),
         headers: request.headers().clone(),
     });
+    let page = pages.iter().find(|(path, ..)| *path == request.uri().path());
+    if let Some((_, content_type, content, header)) = page {
+        let mut response = text(content);
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(*name, HeaderValue::from_static(value));
+        }
+        return response;
+    }
     match request.uri().path() {
         "/echo" => Response::new(request.into_body().map_err(std::io::Error::other).boxed_unsync()),
         "/gzip" => {
@@ -186,7 +207,13 @@ fn answer(mut request: Request<Incoming>, seen: &Mutex<Vec<Seen>>) -> Answer {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             response
         }
-        "/socket" if request.headers().contains_key(UPGRADE) => {
+        "/redirect" => {
+            let mut response = text("");
+            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+            response.headers_mut().insert("location", HeaderValue::from_static("/write/repeated"));
+            response
+        }
+        "/socket" | "/write/socket" if request.headers().contains_key(UPGRADE) => {
             let upgraded = hyper::upgrade::on(&mut request);
             tokio::spawn(async move {
                 let mut stream = TokioIo::new(upgraded.await.unwrap());

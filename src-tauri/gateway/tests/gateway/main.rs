@@ -3,6 +3,8 @@
 
 mod admission;
 mod application;
+#[cfg(target_os = "linux")]
+mod engines;
 mod faults;
 mod fence;
 mod passing;

@@ -1,0 +1,284 @@
+//! Every way in which a page can write, in two real engines behind the gateway: WebKitGTK and Chromium.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use parking_lot::Mutex;
+use secrecy::ExposeSecret as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+use tokio::sync::Notify;
+use understudy_gateway::fence::{FenceRules, SessionMode};
+use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry};
+use url::Url;
+
+use crate::application::{Application, Company, Pages};
+use crate::session::{config, rules};
+
+const PAGES: Pages = &[
+    ("/hostile", "text/html", include_str!("hostile/page.html"), None),
+    ("/quiet", "text/html", "<!doctype html><title>Quiet</title>", None),
+    (
+        "/worker.js",
+        "text/javascript",
+        "fetch('/write/worker', { method: 'POST', body: 'a=1' }).finally(() => postMessage(1));",
+        None,
+    ),
+    (
+        "/nesting-worker.js",
+        "text/javascript",
+        "new Worker('/nested-worker.js').onmessage = () => postMessage(1);",
+        None,
+    ),
+    (
+        "/nested-worker.js",
+        "text/javascript",
+        "fetch('/write/nested-worker', { method: 'POST', body: 'a=1' }).finally(() => postMessage(1));",
+        None,
+    ),
+    (
+        "/shared-worker.js",
+        "text/javascript",
+        "onconnect = ({ ports: [port] }) => fetch('/write/shared-worker', { method: 'POST', body: 'a=1' })
+            .finally(() => port.postMessage(1));",
+        None,
+    ),
+    (
+        "/service-worker.js",
+        "text/javascript",
+        "oninstall = (event) => event.waitUntil(
+            fetch('/write/service-worker', { method: 'POST', body: 'a=1' }).catch(() => {}));",
+        None,
+    ),
+    (
+        "/frame",
+        "text/html",
+        "<!doctype html><script>fetch('/write/other-frame', { method: 'POST', body: 'a=1' })</script>",
+        None,
+    ),
+    (
+        "/reporting-frame",
+        "text/html",
+        "<!doctype html><img src=/picture>",
+        Some(("content-security-policy", "img-src 'none'; report-uri /write/report")),
+    ),
+];
+
+/// What the page writes to. The last is the repeat of a POST that was answered with 307: where the POST itself does
+/// not pass, there is none.
+const WRITES: [&str; 22] = [
+    "/write/fetch",
+    "/write/put",
+    "/write/delete",
+    "/write/keepalive",
+    "/write/xhr",
+    "/write/sync-xhr",
+    "/write/beacon",
+    "/write/worker",
+    "/write/shared-worker",
+    "/write/service-worker",
+    "/write/blob-worker",
+    "/write/nested-worker",
+    "/write/socket",
+    "/write/form-in-frame",
+    "/write/srcdoc",
+    "/write/ping",
+    "/write/other-frame",
+    "/write/other-beacon",
+    "/write/report",
+    "/write/upload",
+    "/write/top-level-form",
+    "/write/repeated",
+];
+
+/// How long an engine may take for all of it, on a slow and busy machine.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+#[derive(Default)]
+struct HeldWrites {
+    paths: Mutex<Vec<String>>,
+    changed: Notify,
+}
+
+impl FenceObserver for HeldWrites {
+    fn on_held_back(&self, entry: &JournalEntry, _: &HeldBack) {
+        let path = entry.url.parse::<Url>().map(|url| url.path().to_owned()).unwrap_or_default();
+        self.paths.lock().push(path);
+        self.changed.notify_one();
+    }
+}
+
+struct Stage {
+    application: Application,
+    other: Application,
+    gateway: Gateway,
+    held: Arc<HeldWrites>,
+}
+
+impl Stage {
+    async fn set(mode: SessionMode) -> Self {
+        let company = Company::found("Example");
+        let application = Application::start_with_pages(&company, PAGES).await;
+        let other = Application::start_with_pages(&company, PAGES).await;
+        let held = Arc::new(HeldWrites::default());
+        let url: Url = application.https("/").parse().unwrap();
+        let rules = FenceRules { application: vec![url.origin()], ..rules(mode) };
+        let config = GatewayConfig { rules, observer: held.clone(), ..config(&company) };
+        let gateway = Gateway::start(config).await.expect("a gateway");
+        Self { application, other, gateway, held }
+    }
+
+    fn page(&self) -> String {
+        let other = format!("https://127.0.0.1:{}", self.other.address.port());
+        self.application.https(&format!("/hostile?other={other}"))
+    }
+
+    /// The writes that reached one of the applications.
+    fn reached(&self) -> Vec<String> {
+        let seen =
+            [&self.application, &self.other].map(|application| application.seen.lock().clone()).concat();
+        let mut paths: Vec<_> =
+            seen.into_iter().map(|seen| seen.path).filter(|path| path.starts_with("/write/")).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    async fn wait_until_all(&self, what: &str, list: impl Fn() -> Vec<String>, wanted: &[&str]) {
+        let missing =
+            || wanted.iter().filter(|path| !list().iter().any(|it| it == *path)).copied().collect::<Vec<_>>();
+        let waiting = async {
+            while !missing().is_empty() {
+                let _ = tokio::time::timeout(Duration::from_millis(100), self.held.changed.notified()).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "{what} lacks {:?}", missing());
+    }
+
+    async fn expect_all_writes(&self) {
+        self.wait_until_all("the application", || self.reached(), &WRITES).await;
+    }
+
+    async fn expect_no_write(&self) {
+        let (held, repeated) = (&self.held, "/write/repeated");
+        let mut wanted: Vec<_> = WRITES.into_iter().filter(|path| *path != repeated).collect();
+        wanted.push("/redirect");
+        self.wait_until_all("the fence", || held.paths.lock().clone(), &wanted).await;
+        assert_eq!(self.reached(), Vec::<String>::new());
+        let has_finished = self.application.seen.lock().iter().any(|seen| seen.path == "/finished");
+        assert!(has_finished, "what reads still passes");
+    }
+}
+
+fn open_webkit(stage: &Stage, home: &Path) -> Child {
+    // Comes with WebKitGTK itself.
+    let browser = format!("/usr/lib/{}-linux-gnu/webkit2gtk-4.1/MiniBrowser", std::env::consts::ARCH);
+    let mut command = Command::new("xvfb-run");
+    command.args(["--auto-servernum", &browser, "--ignore-tls-errors"]);
+    command.arg(format!("--proxy={}", stage.gateway.socks_url().expose_secret()));
+    command.arg(stage.page());
+    start(command, home)
+}
+
+async fn open_chromium(stage: &Stage, home: &Path) -> Child {
+    let forwarder = forward_with_credentials(&stage.gateway).await;
+    let mut command = Command::new(find_chromium());
+    command.args([
+        "--headless=new",
+        "--no-sandbox",
+        "--no-first-run",
+        "--disable-gpu",
+        "--remote-debugging-port=0",
+    ]);
+    command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
+    command.arg(format!("--user-data-dir={}", home.display()));
+    command.arg(format!("--proxy-server=http://{forwarder}"));
+    command.arg("--proxy-bypass-list=<-loopback>");
+    command.arg(format!("--ignore-certificate-errors-spki-list={}", stage.gateway.key_hash()));
+    command.arg(stage.page());
+    start(command, home)
+}
+
+/// By its names in Debian, Ubuntu and Google's own package.
+fn find_chromium() -> &'static str {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let is_installed = |name: &&str| std::env::split_paths(&folders).any(|folder| folder.join(name).exists());
+    ["chromium", "chromium-browser", "google-chrome"].into_iter().find(is_installed).unwrap_or("chromium")
+}
+
+fn start(mut command: Command, home: &Path) -> Child {
+    let silent =
+        command.env("HOME", home).env("XDG_RUNTIME_DIR", home).stdout(Stdio::null()).stderr(Stdio::null());
+    silent.process_group(0).kill_on_drop(true).spawn().expect("script/bootstrap installs both browsers")
+}
+
+/// Puts the credentials into what Chromium asks its proxy, as WebView2 does when it's asked for them.
+async fn forward_with_credentials(gateway: &Gateway) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let gateway_address = gateway.address();
+    let credentials =
+        BASE64_STANDARD.encode(format!("{}:{}", gateway.user(), gateway.password().expose_secret()));
+    tokio::spawn(async move {
+        while let Ok((mut browser, _)) = listener.accept().await {
+            let credentials = credentials.clone();
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(browser.read_u8().await?);
+                }
+                let mut gateway = TcpStream::connect(gateway_address).await?;
+                head.truncate(head.len() - 2);
+                head.extend(format!("Proxy-Authorization: Basic {credentials}\r\n\r\n").bytes());
+                gateway.write_all(&head).await?;
+                tokio::io::copy_bidirectional(&mut browser, &mut gateway).await
+            });
+        }
+    });
+    address
+}
+
+/// Ends the browser with the processes it started.
+async fn end(mut browser: Child) {
+    if let Some(group) = browser.id() {
+        let _ = Command::new("kill").args(["--", &format!("-{group}")]).status().await;
+    }
+    let _ = browser.wait().await;
+}
+
+#[tokio::test]
+async fn a_full_session_writes_in_webkit() {
+    let (stage, home) = (Stage::set(SessionMode::Full).await, tempfile::tempdir().unwrap());
+    let browser = open_webkit(&stage, home.path());
+    stage.expect_all_writes().await;
+    end(browser).await;
+}
+
+#[tokio::test]
+async fn a_read_only_session_writes_in_no_way_in_webkit() {
+    let (stage, home) = (Stage::set(SessionMode::ReadOnly).await, tempfile::tempdir().unwrap());
+    let browser = open_webkit(&stage, home.path());
+    stage.expect_no_write().await;
+    end(browser).await;
+}
+
+#[tokio::test]
+async fn a_full_session_writes_in_chromium() {
+    let (stage, home) = (Stage::set(SessionMode::Full).await, tempfile::tempdir().unwrap());
+    let browser = open_chromium(&stage, home.path()).await;
+    stage.expect_all_writes().await;
+    end(browser).await;
+}
+
+#[tokio::test]
+async fn a_read_only_session_writes_in_no_way_in_chromium() {
+    let (stage, home) = (Stage::set(SessionMode::ReadOnly).await, tempfile::tempdir().unwrap());
+    let browser = open_chromium(&stage, home.path()).await;
+    stage.expect_no_write().await;
+    end(browser).await;
+}
