@@ -1,7 +1,7 @@
-//! The demo's customer application: "Ledgerline", which sells invoicing to the people in the directory.
+//! The demo's customer application: "Ledgerline", an invoicing service whose customers are the users in the directory.
 //!
-//! It is a real one, small, on loopback only: a login webhook, cookies, pages. Tests use the very same
-//! and make it misbehave with [`Faults`].
+//! It is a real application, though small, and listens only on loopback: a login webhook, cookies, pages. Tests use the
+//! same application and make it misbehave with [`Faults`].
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -31,20 +31,20 @@ use super::sign_in::Sessions;
 use super::{hostile, oddities, pages, sign_in};
 use crate::error::{DemoError, Result};
 
-/// What the application needs to start.
+/// The options to start the application with.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Whoever knows it may sign in as anybody. Must not be empty.
+    /// Allows its holder to sign in as anyone. Must not be empty.
     pub admin_token: SecretString,
-    /// The file that [`super::write_directory`] made.
+    /// The file written by [`super::write_directory`].
     pub directory: PathBuf,
-    /// On 127.0.0.1; `None` takes a free one.
+    /// The port on 127.0.0.1; `None` takes a free one.
     pub port: Option<u16>,
-    /// The day (UTC) that invoices are dated by.
+    /// The day (UTC) to which the invoices are relative.
     pub today: Date,
 }
 
-/// The running application. It stops when this is dropped.
+/// The running application. It stops on drop.
 pub struct Application {
     origin: String,
     other_origin: String,
@@ -52,7 +52,7 @@ pub struct Application {
     server: JoinHandle<()>,
 }
 
-/// What all requests share.
+/// State shared by all requests.
 pub(super) struct Shared {
     pub customers: Customers,
     pub sessions: Sessions,
@@ -60,14 +60,14 @@ pub(super) struct Shared {
     pub faults: Mutex<Faults>,
     pub gate: Gate,
     pub today: Date,
-    /// Which billing profile a customer chose in the settings.
+    /// The billing profiles that customers chose in the settings.
     pub profiles: Mutex<HashMap<i64, Profile>>,
     pub stopping: CancellationToken,
     hosts: [String; 2],
 }
 
 impl Shared {
-    /// What goes wrong at the moment.
+    /// The current faults.
     pub fn faults(&self) -> Faults {
         self.faults.lock().clone()
     }
@@ -77,7 +77,7 @@ impl Shared {
 const LARGEST_BODY: usize = 128 * 1024;
 
 impl Application {
-    /// Listens on loopback. Fails when the directory or the port cannot be opened.
+    /// Starts listening on loopback. Fails if the directory or the port cannot be opened.
     pub async fn start(options: Options) -> Result<Self> {
         if options.admin_token.expose_secret().is_empty() {
             return Err(DemoError::internal("the demo's admin token is empty"));
@@ -107,7 +107,7 @@ impl Application {
         let stopped = shared.stopping.clone().cancelled_owned();
         let serving = axum::serve(listener, router(shared.clone())).with_graceful_shutdown(stopped);
         let server = tokio::spawn(async move {
-            // It is documented never to fail; a failed connection is its client's to notice.
+            // It is documented never to fail; clients notice failed connections themselves.
             let _ = serving.await;
         });
         let [origin, other_origin] = hosts.map(|host| format!("http://{host}"));
@@ -119,17 +119,17 @@ impl Application {
         &self.origin
     }
 
-    /// The same application under `http://localhost:<port>`, which is another origin to a browser.
+    /// The same application at `http://localhost:<port>`, which browsers treat as another origin.
     pub fn other_origin(&self) -> &str {
         &self.other_origin
     }
 
-    /// Changes what goes wrong from now on.
+    /// Changes the faults from now on.
     pub fn set(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut self.shared.faults.lock());
     }
 
-    /// Lets all answers go that are held back by [`super::Delay::UntilReleased`] or `/slow`.
+    /// Sends all answers that are delayed by [`super::Delay::UntilReleased`] or `/slow`.
     pub fn release(&self) {
         self.shared.gate.release();
     }
@@ -139,16 +139,16 @@ impl Application {
         self.shared.journal.all()
     }
 
-    /// The first request in the journal, already there or yet to come, for which `wanted` is true.
-    /// An entry is looked at when it arrives and again when it is answered. Fails after `patience`.
+    /// Returns the first request for which `wanted` is true, waiting for it if it has not arrived yet. Entries are
+    /// checked when they arrive and again when they are answered. Fails after `patience`.
     pub async fn wait_for(&self, wanted: impl Fn(&Received) -> bool, patience: Duration) -> Result<Received> {
         self.shared.journal.wait_for(wanted, patience).await
     }
 
-    /// Stops listening, cuts off what is still being answered and returns when the port is free.
+    /// Stops listening, aborts pending answers, and returns when the port is free.
     pub async fn stop(mut self) {
         self.shared.stopping.cancel();
-        // Its one failure would be a panic, which has been printed already.
+        // It could only fail with a panic, which has been printed already.
         let _ = (&mut self.server).await;
         self.shared.customers.close().await;
     }
@@ -168,7 +168,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .merge(hostile::routes())
         .fallback(pages::not_found)
         .layer(from_fn_with_state(shared.clone(), record));
-    // Reading the journal is no part of it.
+    // Requests for the journal are not recorded themselves.
     Router::new()
         .route("/demo/received", get(received))
         .merge(application)
@@ -176,7 +176,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// Answers only to its own names, so that no page elsewhere can reach it through a name that points to loopback.
+/// Accepts only its own host names, so that pages elsewhere cannot reach it by DNS rebinding.
 async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     if !host.is_some_and(|host| shared.hosts.iter().any(|own| own == host)) {
@@ -192,7 +192,7 @@ async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     response
 }
 
-/// Writes the request into the journal, and its answer when there is one.
+/// Records the request in the journal, and later its answer.
 async fn record(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
@@ -209,7 +209,7 @@ async fn record(State(shared): State<Arc<Shared>>, request: Request, next: Next)
     response
 }
 
-/// The journal for people and for the tour: which cookies came, but not what was in them.
+/// The journal for people and for the tour, with the names of cookies but not their values.
 async fn received(State(shared): State<Arc<Shared>>) -> Response {
     let entries: Vec<serde_json::Value> = shared
         .journal

@@ -1,4 +1,4 @@
-//! A customer's books: plan, billing profiles and invoices. Invented, and the same for the same customer.
+//! A customer's invented books: plan, billing profiles and invoices. They are always the same for the same customer.
 
 use jiff::{Span, civil::Date};
 use serde::Serialize;
@@ -6,19 +6,19 @@ use serde::Serialize;
 use super::chance::Chance;
 use super::customers::Customer;
 
-/// Whose VAT number is printed on invoices. One company, two profiles, and one of them is incomplete:
-/// this is the fault that an agent can find by standing in the customer's shoes.
+/// The billing profile whose VAT number is printed on invoices. A company has two, one of them incomplete: this is the
+/// problem that an agent can find by signing in as the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Profile {
     /// Has the VAT number.
     HeadOffice,
-    /// Made when the account was; has none.
+    /// Created with the account; has no VAT number.
     Default,
 }
 
 impl Profile {
-    /// What a customer uses who never changed it: a third still have the one without a VAT number.
+    /// The profile of a customer who never changed it: for a third, the one without a VAT number.
     pub fn first_of(customer: &Customer) -> Self {
         if customer.id % 3 == 0 { Self::Default } else { Self::HeadOffice }
     }
@@ -49,7 +49,7 @@ pub(super) struct Invoice {
     pub due: Date,
     pub status: InvoiceStatus,
     pub lines: Vec<Line>,
-    /// In the smallest unit of the currency, as all amounts.
+    /// In the smallest unit of the currency, like all amounts.
     pub net: u64,
     pub vat: u64,
     pub total: u64,
@@ -70,7 +70,7 @@ pub(super) struct Market {
     currency: &'static str,
     /// Digits after the decimal point.
     decimals: u8,
-    /// What ten euros are worth, roughly.
+    /// The approximate value of ten euros.
     per_ten_euros: u64,
     pub vat_percent: u64,
 }
@@ -150,11 +150,11 @@ impl Market {
             0 => String::new(),
             digits => format!(".{:0width$}", smallest % unit, width = digits.into()),
         };
-        // A no-break space: an amount and its currency stay together.
+        // A no-break space keeps the amount and its currency together.
         format!("{text}{cents}\u{a0}{}", self.currency)
     }
 
-    /// Of no country's real form, so that it is nobody's.
+    /// Not in the format of any country, so that it is not a real one.
     pub fn vat_number(self, customer: &Customer) -> String {
         format!("{} 00 {:06} 00", self.country, customer.id.unsigned_abs() % 1_000_000)
     }
@@ -192,7 +192,7 @@ const WORK: [(&str, u64); 10] = [
     ("Express surcharge", 55),
 ];
 
-/// Seats that the plan includes, enough for `used`.
+/// The seats that the plan includes, enough for `used`.
 pub(super) fn seats(plan: &str, used: u32) -> u32 {
     let step = match plan {
         "free" => 3,
@@ -231,7 +231,7 @@ pub(super) fn invoices(customer: &Customer, today: Date) -> Vec<Invoice> {
     invoices
 }
 
-/// Nobody had invoices before they had an account.
+/// No one has invoices from before their account existed.
 fn created_by(customer: &Customer, date: Date) -> bool {
     customer.created_at.get(..10).and_then(|day| day.parse::<Date>().ok()).is_some_and(|day| day <= date)
 }

@@ -1,7 +1,7 @@
-//! Numbers that look random and are the same everywhere and always.
+//! Deterministic pseudo-random numbers.
 
-/// `SplitMix64` (Steele, Lea, Flood 2014). Our own few lines, because the people must stay who they
-/// are when a dependency changes its generator. Never for secrets.
+/// `SplitMix64` (Steele, Lea, Flood 2014). Implemented here so that the people do not change when a dependency changes
+/// its generator. Never use it for secrets.
 pub(super) struct Chance(u64);
 
 impl Chance {
@@ -17,12 +17,12 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    /// From 0 to one below `bound`. A remainder's bias is far below what anybody could see here.
+    /// A number below `bound`. The modulo bias is too small to be noticed here.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    /// True `share` times in a hundred.
+    /// True in `share` of a hundred cases.
     pub fn percent(&mut self, share: u64) -> bool {
         self.below(100) < share
     }

@@ -1,4 +1,4 @@
-//! The customer application's own view of its customers: the same database file that the console reads.
+//! The application's access to its customers, in the same database file that the console reads.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use sqlx::{
 
 use crate::error::{DemoError, Result};
 
-/// A customer's account, as the pages show it.
+/// A customer's account, as pages show it.
 #[derive(Debug, Clone)]
 pub(super) struct Customer {
     pub id: i64,
@@ -40,7 +40,7 @@ impl FromRow<'_, SqliteRow> for Customer {
 }
 
 impl Customer {
-    /// What to call them: their name, or their e-mail when the name shows nothing.
+    /// The customer's name, or their email address if the name is blank.
     pub fn called(&self) -> &str {
         match &self.full_name {
             Some(name) if !name.trim().is_empty() => name,
@@ -49,7 +49,7 @@ impl Customer {
     }
 }
 
-/// How many colleagues a page lists at the most.
+/// How many colleagues a page lists at most.
 const LISTED: u16 = 60;
 
 pub(super) struct Customers(SqlitePool);
@@ -72,7 +72,7 @@ impl Customers {
         sqlx::query_as("SELECT * FROM users WHERE id = ?").bind(id).fetch_optional(&self.0).await
     }
 
-    /// Everybody in this company, owner and admins first, and how many there are in all.
+    /// The members of this company, owner and admins first, and their total number.
     pub async fn colleagues(&self, company: &str) -> sqlx::Result<(Vec<Customer>, u32)> {
         let all = sqlx::query_scalar("SELECT count(*) FROM users WHERE company_name = ?")
             .bind(company)

@@ -1,4 +1,4 @@
-//! The demo's directory: the people of [`super::people`], written to a database file.
+//! Writes the demo's directory, the people of [`super::people`], to a database file.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::people::{COUNT, People, Person};
 use crate::error::{DemoError, Result};
 
-/// Raise it when the table or the people change: older files are then made anew.
+/// Increment this when the table or the people change, so that older files are recreated.
 const VERSION: i64 = 1;
 
-/// `NOCASE`, so that a prefix search and an exact e-mail are both answered from an index.
+/// `NOCASE`, so that the index can be used for prefix searches as well as exact email addresses.
 const TABLE: &str = "
     CREATE TABLE users (
         id            INTEGER PRIMARY KEY,
@@ -30,7 +30,7 @@ const TABLE: &str = "
         last_login_at DATETIME
     )";
 
-/// Made after the rows, which is several times faster than keeping them in order meanwhile.
+/// Created after the rows are inserted, which is several times faster than updating them for each row.
 const INDEXES: [&str; 4] = [
     "CREATE UNIQUE INDEX users_email ON users (email)",
     "CREATE INDEX users_full_name ON users (full_name)",
@@ -41,10 +41,10 @@ const INDEXES: [&str; 4] = [
 /// Rows per INSERT. Measured: 100 to 1,000 are equally fast, 10 and 3,000 slower.
 const ROWS_AT_ONCE: usize = 500;
 
-/// Makes the demo's directory of 100,000 users at `path`, unless it is there already.
+/// Creates the demo's directory with 100,000 users at `path`, unless it exists.
 ///
-/// The newest users were created on `today` (UTC). The file is made beside its place and then moved
-/// there, so that a half made one is never found.
+/// The newest users were created on `today` (UTC). The file is written under another name and then renamed, so that no
+/// one sees an incomplete file.
 pub async fn write_directory(path: &Path, today: Date) -> Result<()> {
     if version(path).await == Some(VERSION) {
         return Ok(());
@@ -60,16 +60,16 @@ pub async fn write_directory(path: &Path, today: Date) -> Result<()> {
         }
     };
     if made.is_err() {
-        // Nothing to add to the error that is already on its way.
+        // The error that is returned says more than a failed removal would.
         let _ = std::fs::remove_file(&making);
     }
     made
 }
 
-/// How a file is called while it is made.
+/// The prefix of a file that is being written.
 const MAKING: &str = ".making-";
 
-/// Removes what a crash left behind long enough ago that nobody can still be making it.
+/// Removes files that a crash left behind, if they are too old to be still in use.
 fn sweep(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
@@ -77,20 +77,20 @@ fn sweep(folder: &Path) {
         let modified = entry.metadata().and_then(|data| data.modified());
         let age = modified.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
         if ours && age > Some(Duration::from_hours(1)) {
-            // If it cannot be removed it only takes space.
+            // If it cannot be removed, it only takes up space.
             let _ = std::fs::remove_file(entry.path());
         }
     }
 }
 
 fn put(making: &Path, path: &Path) -> Result<()> {
-    // Windows syncs what is open for writing only.
+    // Windows can only sync a file that is open for writing.
     let synced = std::fs::OpenOptions::new().write(true).open(making).and_then(|file| file.sync_all());
     synced.map_err(|cause| DemoError::file("write", making, &cause))?;
     std::fs::rename(making, path).map_err(|cause| DemoError::file("write", path, &cause))
 }
 
-/// The version of the file at `path`; `None` when it is not there or no directory of ours.
+/// The version of the file at `path`; `None` if it does not exist or is not one of ours.
 async fn version(path: &Path) -> Option<i64> {
     if !path.exists() {
         return None;
@@ -103,7 +103,7 @@ async fn version(path: &Path) -> Option<i64> {
 }
 
 async fn fill(path: &Path, today: Date) -> sqlx::Result<()> {
-    // Nobody reads this file before it is whole, so nothing has to survive a crash in between.
+    // The file is not read before it is complete, so an intermediate state does not have to survive a crash.
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -121,7 +121,7 @@ async fn fill(path: &Path, today: Date) -> sqlx::Result<()> {
     for index in INDEXES {
         sqlx::query(index).execute(&mut *all).await?;
     }
-    // Tells the query planner, and whoever asks for an estimate, how many rows there are.
+    // Gives the query planner, and row estimates, the number of rows.
     sqlx::query("ANALYZE").execute(&mut *all).await?;
     sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {VERSION}"))).execute(&mut *all).await?;
     all.commit().await?;

@@ -1,16 +1,16 @@
-//! Rows that a careless program falls over. Every directory has some; the demo has them on purpose.
+//! Rows that trip up careless programs. Every directory has some; the demo has them on purpose.
 
-/// Where they work, so that one search finds them all.
+/// Their company, so that one search finds them all.
 pub(super) const COMPANY: &str = "Edge Cases";
 
 pub(super) struct EdgeCase {
-    /// Where the id itself is the edge.
+    /// Set if the ID itself is the edge case.
     pub id: Option<i64>,
     pub email: String,
     pub full_name: Option<String>,
 }
 
-/// All of them, in no particular order.
+/// All edge cases, in no particular order.
 pub(super) fn all() -> Vec<EdgeCase> {
     let long_word = "Donaudampfschifffahrtskapitänswitwe".repeat(3);
     let named = [
@@ -41,14 +41,14 @@ pub(super) fn all() -> Vec<EdgeCase> {
 
     let mut all = Vec::from(named);
     all.push(EdgeCase { id: None, email: address("no.name"), full_name: None });
-    // RFC 5321 allows 64 bytes before the @ and 254 in all.
+    // RFC 5321 allows 64 bytes before the @ and 254 in total.
     let longest = format!(
         "{}@{}.edge-cases.example",
         "l".repeat(64),
         [&"d".repeat(50); 3].map(String::as_str).join(".")
     );
     all.push(EdgeCase { id: None, email: longest, full_name: Some("Long Address".to_owned()) });
-    // One more than a double can hold exactly: a program that lets ids through a float signs in as somebody else.
+    // The first integer that a double cannot represent: a program that converts IDs to floats signs in as someone else.
     all.push(EdgeCase {
         id: Some((1 << 53) + 1),
         email: address("large.id"),

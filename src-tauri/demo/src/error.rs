@@ -1,4 +1,4 @@
-//! What keeps the demo from starting, in words.
+//! The demo's error type.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use understudy_files::FileError;
 
-/// Result of everything here that can fail.
+/// The result of everything here that can fail.
 pub type Result<T, E = DemoError> = std::result::Result<T, E>;
 
 /// What happened and why, and what to do next.
@@ -26,13 +26,13 @@ impl DemoError {
         Self { hint: Some(hint.to_owned()), ..self }
     }
 
-    /// A file that could not be read or written.
+    /// A file could not be read or written.
     pub(crate) fn file(doing: &str, path: &Path, cause: &io::Error) -> Self {
         let FileError { message, hint } = FileError::io(doing, path, cause);
         Self { message, hint: Some(hint) }
     }
 
-    /// Something that was held to be impossible.
+    /// Something happened that was thought to be impossible.
     pub(crate) fn internal(what: impl Display) -> Self {
         Self::new(format!("Something went wrong inside Understudy: {what}"))
             .hint("Please report this with the steps that led here.")

@@ -1,21 +1,21 @@
-//! Switches that make the customer application misbehave, one by one, as real ones do.
+//! Faults that tests can switch on one by one; real applications have all of them.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// What goes wrong; by default nothing does. Set with [`super::Application::set`].
+/// The active faults; none by default. Set with [`super::Application::set`].
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     pub login: LoginAnswer,
     pub login_delay: Delay,
     pub me: MeAnswer,
     pub me_delay: Delay,
-    /// The status that `/logout` answers instead of ending the session.
+    /// The status that `/logout` answers with instead of ending the session.
     pub logout: Option<u16>,
     pub logout_delay: Delay,
     pub same_site: CookieSameSite,
-    /// `X-Frame-Options` of every answer.
+    /// `X-Frame-Options` of every response.
     pub frame_options: Option<String>,
 }
 
@@ -25,17 +25,18 @@ pub enum LoginAnswer {
     /// Signs in and answers 200 with JSON; 401 for a wrong token, 404 for an unknown user.
     #[default]
     Usual,
-    /// Below 300: signs in as usual, but with this status (204 has no body). From 300 on: refuses with it.
+    /// Below 300: signs in as usual, but answers with this status (204 has no body). 300 and above: refuses with this
+    /// status.
     Status(u16),
     /// Signs in and redirects with this status.
     Redirect { status: u16, to: String },
-    /// 200 and a page of a proxy in front; nobody is signed in.
+    /// Answers 200 with a proxy's HTML page without signing in.
     Html,
-    /// 500, and the whole request repeated with its token, as careless error pages do.
+    /// Answers 500 and echoes the whole request with its token, as careless error pages do.
     Echo,
     /// Signs in and answers one megabyte of JSON.
     Huge,
-    /// Signs in and never stops answering.
+    /// Signs in and never ends the response.
     Endless,
 }
 
@@ -44,15 +45,15 @@ pub enum LoginAnswer {
 pub enum MeAnswer {
     #[default]
     Usual,
-    /// As usual, but with the id of somebody else.
+    /// As usual, but with another user's ID.
     WrongUser,
-    /// 200 and a page instead of JSON.
+    /// Answers 200 with HTML instead of JSON.
     Html,
-    /// This status, and JSON that says so.
+    /// Answers with this status and a JSON error.
     Status(u16),
 }
 
-/// How long an answer is held back.
+/// How long an answer is delayed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Delay {
     #[default]
@@ -62,13 +63,13 @@ pub enum Delay {
     UntilReleased,
 }
 
-/// The session cookie's attribute of that name.
+/// The session cookie's `SameSite` attribute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CookieSameSite {
     #[default]
     Strict,
     Lax,
-    /// Without `Secure`, as carelessly as it is met.
+    /// Without `Secure`, a mistake that real applications make.
     None,
     Absent,
 }
@@ -84,7 +85,7 @@ impl CookieSameSite {
     }
 }
 
-/// Where answers wait that are held back.
+/// Holds delayed answers.
 pub(super) struct Gate(watch::Sender<()>);
 
 impl Gate {
@@ -92,7 +93,7 @@ impl Gate {
         Self(watch::Sender::new(()))
     }
 
-    /// Lets everybody through who waits now.
+    /// Sends all answers that are waiting now.
     pub fn release(&self) {
         self.0.send_replace(());
     }
@@ -102,7 +103,7 @@ impl Gate {
             Delay::None => {}
             Delay::For(time) => tokio::time::sleep(time).await,
             Delay::UntilReleased => {
-                // The sender is self, so the channel cannot be closed meanwhile.
+                // `self` owns the sender, so the channel cannot close meanwhile.
                 let _ = self.0.subscribe().changed().await;
             }
         }

@@ -1,7 +1,7 @@
-//! A customer's page that attacks whoever shows it: the proof that a session's page can reach nothing.
+//! A customer's page that attacks the console, to prove that a session's page can reach nothing outside.
 //!
-//! Its script is `pages/hostile.js`. It reports to `/hostile/report`, which the journal keeps; a page
-//! that was left on purpose to somewhere forbidden reports that too, from its `pagehide`.
+//! Its script is `pages/hostile.js`. It reports to `/hostile/report`, which the journal records. A page that is
+//! navigated to a forbidden place reports that too, from its `pagehide` event.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 
 use super::application::Shared;
 
-/// No Content-Security-Policy here: nothing but the console's own walls stands in the attacker's way.
+/// No Content-Security-Policy here: only the console's own defences stop the attacker.
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/hostile", get(async || Html(page("top"))))
@@ -27,7 +27,7 @@ async fn script() -> ([(header::HeaderName, &'static str); 1], &'static str) {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], include_str!("pages/hostile.js"))
 }
 
-/// `place` is where the page stands: at the top, in a window it opened itself, or in a frame.
+/// `place` is where the page is shown: at the top, in a window that it opened, or in a frame.
 fn page(place: &str) -> String {
     format!(
         r#"<!doctype html>

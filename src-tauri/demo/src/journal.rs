@@ -1,6 +1,6 @@
-//! What the customer application received. Tests assert on it, and the tour prints it.
+//! Records what the customer application receives. Tests assert on it, and the tour prints it.
 //!
-//! The admin token is replaced before a request is written down, so that no journal can leak it.
+//! The admin token is redacted before a request is recorded, so that no journal can leak it.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::error::{DemoError, Result};
 
-/// One request, written down when it arrived and again when it was answered.
+/// A request, recorded when it arrives and updated when it is answered.
 #[derive(Debug, Clone, Serialize)]
 pub struct Received {
     /// Counts from 1, in order of arrival.
@@ -25,34 +25,34 @@ pub struct Received {
     /// When it arrived: milliseconds since 1970.
     pub at_ms: u64,
     pub method: String,
-    /// With its query, if it has one.
+    /// Including the query.
     pub path: String,
     /// `origin`, `referer`, `content-type`, `accept`, `user-agent`, and all of `sec-fetch-*` and `x-*`.
     pub headers: BTreeMap<String, String>,
-    /// The cookies that came along, by name.
+    /// The request's cookies, by name.
     pub cookies: BTreeMap<String, String>,
-    /// As text, the admin token replaced by `••••`.
+    /// As text, with the admin token replaced by `••••`.
     pub body: String,
-    /// The body's `adminToken` was the right one.
+    /// Whether the body's `adminToken` was right.
     pub admin_token_ok: bool,
     /// `None` until it is answered.
     pub status: Option<u16>,
-    /// Whoever asked went away before there was an answer.
+    /// The client disconnected before there was an answer.
     pub cut_off: bool,
-    /// Names of the cookies that the answer set.
+    /// Names of the cookies that the response set.
     pub set_cookies: Vec<String>,
-    /// Whose session the request belonged to, or has just begun.
+    /// The user of the session that the request belongs to or started.
     pub signed_in_as: Option<i64>,
 }
 
 impl Received {
-    /// The body as JSON, `Null` when it is none.
+    /// The body as JSON, or `Null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or(Value::Null)
     }
 }
 
-/// Put into an answer's extensions by the handler that signed somebody in.
+/// Added to the response's extensions by the handler that signed a user in.
 #[derive(Clone, Copy)]
 pub(super) struct SignedIn(pub i64);
 
@@ -72,7 +72,7 @@ impl Journal {
     }
 
     fn entries(&self) -> MutexGuard<'_, VecDeque<Received>> {
-        // An entry is whole at every moment, so a panic elsewhere leaves nothing half done.
+        // Each update leaves the entry complete, so a panic elsewhere does no harm.
         self.entries.lock()
     }
 
@@ -80,7 +80,7 @@ impl Journal {
         self.entries().iter().cloned().collect()
     }
 
-    /// Writes a request down and gives the place where its answer belongs.
+    /// Records a request and returns a handle for its answer.
     pub fn arrived(&self, request: &Parts, body: &Bytes, signed_in_as: Option<i64>) -> Pending<'_> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (body, admin_token_ok) = self.read_body(body);
@@ -118,7 +118,7 @@ impl Journal {
                 if let Some(found) = found {
                     return found;
                 }
-                // The sender is self, so the channel cannot be closed meanwhile.
+                // `self` owns the sender, so the channel cannot close meanwhile.
                 let _ = changed.changed().await;
             }
         };
@@ -139,7 +139,7 @@ impl Journal {
     }
 
     fn change(&self, number: u64, change: impl FnOnce(&mut Received)) {
-        // It may have been pushed out by a thousand later ones.
+        // Newer requests may have pushed it out.
         if let Some(entry) = self.entries().iter_mut().rev().find(|entry| entry.number == number) {
             change(entry);
         }
@@ -150,12 +150,12 @@ impl Journal {
         let text = String::from_utf8_lossy(body);
         let Ok(mut json) = serde_json::from_slice::<Value>(body) else { return (self.redact(&text), false) };
         let ok = json["adminToken"].as_str().is_some_and(|token| self.is_admin_token(token));
-        // Read, not only searched: JSON has more than one way to write a letter.
+        // Parse it instead of searching the text: JSON has several ways to escape a character.
         let text = if self.redact_json(&mut json) { json.to_string() } else { text.into_owned() };
         (text, ok)
     }
 
-    /// Compares in constant time: how long it takes tells nothing of where the first difference is.
+    /// Compares in constant time, so that timing does not reveal where the first difference is.
     pub fn is_admin_token(&self, candidate: &str) -> bool {
         candidate.as_bytes().ct_eq(self.admin_token.expose_secret().as_bytes()).into()
     }
@@ -167,7 +167,7 @@ impl Journal {
         }
     }
 
-    /// Replaces the token in every string and name; tells whether it was found.
+    /// Replaces the token in every string and key; returns whether it was found.
     fn redact_json(&self, json: &mut Value) -> bool {
         match json {
             Value::String(text) => {
@@ -203,7 +203,7 @@ impl Journal {
     }
 }
 
-/// A request that waits for its answer. Dropped without one, it was cut off.
+/// A request that waits for its answer. If it is dropped without one, it was cut off.
 pub(super) struct Pending<'a> {
     journal: &'a Journal,
     number: u64,
@@ -234,7 +234,7 @@ impl Drop for Pending<'_> {
     }
 }
 
-/// The cookies of a request by name (RFC 6265, section 5.4).
+/// A request's cookies by name (RFC 6265, section 5.4).
 pub(super) fn cookies(headers: &HeaderMap) -> BTreeMap<String, String> {
     let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));

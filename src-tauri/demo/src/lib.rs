@@ -1,6 +1,6 @@
-//! The demo: a directory of invented people, and a small customer application that they are customers of.
+//! The demo: a directory of invented people, and a small customer application whose customers they are.
 //!
-//! It is what `understudy demo` shows, and the customer application that the tests sign in to.
+//! `understudy demo` shows it, and the tests sign in to its application.
 
 mod application;
 mod books;
@@ -30,21 +30,21 @@ pub use error::{DemoError, Result};
 pub use faults::{CookieSameSite, Delay, Faults, LoginAnswer, MeAnswer};
 pub use journal::Received;
 
-/// How the secret is called that the demo's connection asks the vault for.
+/// The name of the secret that the demo's connection reads from the vault.
 pub const ADMIN_TOKEN: &str = "admin_token";
 
-/// The running demo: keep it, and the application runs.
+/// The running demo. The application stops when this is dropped.
 pub struct Demo {
     pub application: Application,
-    /// The connection file that leads to it; see [`connection_text`].
+    /// The text of its connection file; see [`connection_text`].
     pub connection_text: String,
 }
 
 impl Demo {
-    /// Makes the directory in `folder` if it is not there yet, and starts the application on a free port.
+    /// Creates the directory in `folder` if it does not exist, and starts the application on a free port.
     ///
-    /// `today` is the day in UTC: the newest users were created on it. `admin_token` is what the
-    /// connection's `{{ secret.admin_token }}` must hold.
+    /// `today` is the current day in UTC, on which the newest users were created. `admin_token` is the value that the
+    /// connection's `{{ secret.admin_token }}` must have.
     pub async fn start(folder: &Path, admin_token: SecretString, today: Date) -> Result<Self> {
         std::fs::create_dir_all(folder)
             .map_err(|cause| DemoError::file("make the folder", folder, &cause))?;
@@ -62,21 +62,21 @@ pub fn today() -> Date {
     jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date()
 }
 
-/// The demo's connection file. It is commented, because it is the first one that many people read.
+/// The text of the demo's connection file. It has comments because it is the first one that many people read.
 ///
-/// `origin` is where the application runs, without a slash at its end; `directory` is the database file.
+/// `origin` is the application's origin, without a trailing slash; `directory` is the database file.
 pub fn connection_text(origin: &str, directory: &Path) -> String {
     include_str!("connection.toml")
         .replace("http://127.0.0.1:1", origin)
         .replace("sqlite:///ledgerline.sqlite", &sqlite_url(directory))
 }
 
-/// `sqlite:///path`, with what a URL cannot hold percent-encoded.
+/// `sqlite:///path`, percent-encoded where necessary.
 pub fn sqlite_url(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path));
     match Url::from_file_path(&absolute) {
         Ok(url) => url.as_str().replacen("file:", "sqlite:", 1),
-        // Only a path that is not absolute has no URL.
+        // Only a relative path has no URL.
         Err(()) => format!("sqlite://{}", absolute.display()),
     }
 }

@@ -1,20 +1,20 @@
-//! Invented names: `names.toml` read into cultures and companies, and how a name is spelt in ASCII.
+//! Invented names: parses `names.toml` into cultures and companies, and transliterates names to ASCII.
 
 use serde::Deserialize;
 
 use crate::error::{DemoError, Result};
 
-/// People who are named alike, and the companies they work for.
+/// A group of people with similar names, and the companies they work for.
 pub(super) struct Culture {
     pub locales: Vec<String>,
     pub weight: u64,
     pub family_first: bool,
     pub two_families: bool,
-    /// How many of a hundred write their name in their own script.
+    /// The percentage of people who write their name in their own script.
     pub own_script: u64,
     pub given: Vec<Name>,
     pub family: Vec<Name>,
-    /// The biggest first.
+    /// Largest first.
     pub companies: Vec<Company>,
 }
 
@@ -22,13 +22,13 @@ pub(super) struct Culture {
 pub(super) struct Name {
     pub latin: String,
     pub own: Option<String>,
-    /// Lower case ASCII letters only, for e-mail addresses.
+    /// Only lower-case ASCII letters, for email addresses.
     pub ascii: String,
 }
 
 pub(super) struct Company {
     pub name: String,
-    /// Below `.example`, which RFC 2606 keeps out of the real internet.
+    /// Below `.example`, which RFC 2606 reserves.
     pub domain: String,
 }
 
@@ -54,7 +54,7 @@ struct SourceCulture {
     forms: String,
 }
 
-/// Reads the cultures that were built into the program.
+/// Parses the built-in cultures.
 pub(super) fn cultures() -> Result<Vec<Culture>> {
     let source: Source = toml::from_str(include_str!("names.toml"))
         .map_err(|cause| DemoError::internal(format!("the demo's names cannot be read: {cause}")))?;
@@ -90,7 +90,7 @@ fn names(text: &str, german: bool) -> Vec<Name> {
     list(text).map(name).collect()
 }
 
-/// Each stem with each trade and alone, and each two stems together.
+/// Each stem alone, with each trade, and paired with each other stem.
 fn companies(source: &SourceCulture, german: bool) -> Vec<Company> {
     let stems: Vec<&str> = list(&source.stems).collect();
     let forms: Vec<&str> = list(&source.forms).collect();
@@ -112,7 +112,7 @@ fn companies(source: &SourceCulture, german: bool) -> Vec<Company> {
         .collect()
 }
 
-/// The accented letters of the Latin alphabets used here, by the letter they are built on.
+/// The accented letters of the Latin alphabets used here, by base letter.
 const ACCENTED: [(&str, &str); 22] = [
     ("a", "àáâãäåāăąǎạảấầẩẫậắằẳẵặ"),
     ("ae", "æ"),
@@ -134,12 +134,12 @@ const ACCENTED: [(&str, &str); 22] = [
     ("y", "ýỳỵỷỹ"),
     ("z", "źżž"),
     ("-", " "),
-    // Marks on their own (Yoruba's tones), and a capital İ's dot once it is lower case.
+    // Combining marks: Yoruba's tones, and the dot that İ leaves in lower case.
     ("", "\u{300}\u{301}\u{307}\u{323}"),
     ("", "’.&"),
 ];
 
-/// Lower case ASCII letters, words joined by one hyphen. German umlauts get their e.
+/// Lower-case ASCII letters, words joined by one hyphen. German umlauts get an e.
 fn ascii(text: &str, german: bool) -> String {
     let mut spelt = String::with_capacity(text.len());
     for letter in text.chars().flat_map(char::to_lowercase) {

@@ -1,5 +1,5 @@
-//! Pages that ask something unusual of a browser: new windows, downloads, an answer that never comes, cookies that
-//! are kept for a moment or from other sites.
+//! Pages that need unusual things from a browser: new windows, downloads, an answer that never comes, short-lived
+//! cookies and cookies from other sites.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/fleeting/again", get(async || StatusCode::NO_CONTENT))
 }
 
-/// Answers when [`super::Application::release`] says so.
+/// Answers when [`super::Application::release`] is called.
 async fn slow(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     shared.gate.wait(Delay::UntilReleased).await;
     Html("<!doctype html><title>Slow</title><h1>Here at last</h1>")
@@ -40,7 +40,7 @@ async fn download() -> impl IntoResponse {
     (headers, "number,client,total\r\n2026-0001,Example & Daughters,120.00\r\n")
 }
 
-/// The ways to another window: a link, a script, a form. Each has an id to click on.
+/// The ways to open another window: a link, a script, a form. Each has an ID, so that a test can click it.
 const POPUP: &str = r#"<!doctype html>
 <html lang="en">
 <title>Other windows</title>
@@ -55,7 +55,7 @@ const POPUP: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// Reports which cookies a script can see; `HttpOnly` ones must not be among them.
+/// Reports which cookies a script can see; `HttpOnly` cookies must not be among them.
 const SET_COOKIE_CHECK: &str = r#"<!doctype html>
 <html lang="en">
 <title>Cookies</title>
@@ -70,7 +70,7 @@ const SET_COOKIE_CHECK: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// Leads to the application's other name, which is another site to a browser, and from there back by a link.
+/// Navigates to the application's other host name, which browsers treat as another site, and back through a link.
 const ELSEWHERE: &str = r#"<!doctype html>
 <html lang="en">
 <title>Elsewhere</title>
@@ -87,7 +87,8 @@ const ELSEWHERE: &str = r#"<!doctype html>
 </html>
 "#;
 
-/// Sets cookies that end in two seconds, in both ways of saying so, and goes on asking with what is left of them.
+/// Sets cookies that expire in two seconds, one by age and one by date, and keeps sending requests with those that
+/// remain.
 async fn fleeting() -> impl IntoResponse {
     let expires = http_date(Timestamp::now() + SignedDuration::from_secs(2));
     let cookies = [

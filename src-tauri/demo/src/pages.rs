@@ -1,7 +1,7 @@
-//! Ledgerline's pages, as their customers see them. Only the signed-in customer's own things are on them.
+//! Ledgerline's pages. They only show the data of the signed-in customer.
 //!
-//! The templates are in `pages/`; every value in them is escaped. The pages live under a strict
-//! Content-Security-Policy, as a careful application's do.
+//! The templates are in `pages/`, and every value in them is escaped. The pages have a strict Content-Security-Policy,
+//! like those of a careful application.
 
 use std::sync::{Arc, LazyLock};
 
@@ -73,7 +73,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     templates
 });
 
-/// The signed-in customer, without whom there is only the login page.
+/// The signed-in customer. Without one, there is only the login page.
 struct Visitor {
     customer: Customer,
     by: Support,
@@ -100,7 +100,7 @@ impl FromRequestParts<Arc<Shared>> for Visitor {
 }
 
 impl Visitor {
-    /// `content` is what the template needs beside the customer's own data.
+    /// Renders a template. `content` is what it needs besides the customer's own data.
     fn page(&self, section: &str, template: &str, content: Value) -> Response {
         let customer = &self.customer;
         let mut filled = json!({
@@ -132,7 +132,7 @@ impl Visitor {
         books::invoices(&self.customer, today).iter().map(|invoice| self.row(invoice)).collect()
     }
 
-    /// An invoice with its amounts and dates as people read them.
+    /// An invoice with its amounts and dates formatted for display.
     fn row(&self, invoice: &Invoice) -> TableRow {
         let line = |line: &Line| LineRow {
             what: line.what,
@@ -202,7 +202,7 @@ async fn overview(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Respon
     visitor.page("Overview", "overview", content)
 }
 
-/// The chart's six months, oldest first, and the largest of them in words.
+/// The chart's six months, oldest first, and a description of the largest.
 fn months(invoices: &[Invoice], market: Market, today: Date) -> (Vec<Value>, String) {
     const TALLEST: u64 = 128;
     let months: Vec<(String, u64)> = (0..6)
@@ -276,7 +276,7 @@ async fn team(State(shared): State<Arc<Shared>>, visitor: Visitor) -> Response {
     visitor.page("Team", "team", content)
 }
 
-/// The team, the visitor first, and how many they are.
+/// The team, with the visitor first, and its size.
 async fn colleagues(shared: &Shared, customer: &Customer) -> Result<(Vec<Customer>, u32), Response> {
     let Some(company) = &customer.company_name else { return Ok((vec![customer.clone()], 1)) };
     let (mut listed, all) = shared.customers.colleagues(company).await.map_err(|_| broken())?;
@@ -299,7 +299,7 @@ struct SettingsForm {
     profile: String,
 }
 
-/// Kept while the application runs; the directory is never written to.
+/// Kept in memory while the application runs; the directory is never written to.
 async fn save_settings(
     State(shared): State<Arc<Shared>>,
     visitor: Visitor,
@@ -345,12 +345,12 @@ fn day(date: Date) -> String {
     date.strftime("%-d %b %Y").to_string()
 }
 
-/// The day of a point in time that the directory holds as text.
+/// The day of a time that the directory stores as text.
 fn readable(time: &str) -> String {
     time.get(..10).and_then(|date| date.parse().ok()).map_or_else(|| time.to_owned(), day)
 }
 
-/// The first letters of the first and the last word.
+/// The first letters of the first and last words.
 fn initials(name: &str) -> String {
     let mut letters = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let first = letters.next();

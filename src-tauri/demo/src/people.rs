@@ -1,7 +1,7 @@
-//! Who the demo's customers are: 100,000 invented people, the same ones every time.
+//! Generates the demo's customers: 100,000 invented people, always the same.
 //!
-//! Everything about a person follows from a fixed seed in whole numbers, so that every machine
-//! makes the same people. Only their dates move, by whole days, with the day that is passed in.
+//! Everything about a person follows from a fixed seed with integer arithmetic, so that every machine generates the
+//! same people. Only their dates are shifted, by whole days, to match the given day.
 
 use std::collections::HashSet;
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::error::{DemoError, Result};
 
-/// How many people there are, edge cases among them.
+/// The number of people, including edge cases.
 pub const COUNT: usize = 100_000;
 
-/// One row of the table `users`.
+/// A row of the table `users`.
 pub(super) struct Person {
     pub id: i64,
     pub email: String,
@@ -31,26 +31,26 @@ pub(super) struct Person {
     pub last_login_at: Option<String>,
 }
 
-/// Sign-ups reach back five years…
+/// Sign-ups go back five years…
 const YEARS: u64 = 1826 * DAY;
 const DAY: u64 = 86_400;
-/// …and end within the first hour of today (UTC), which has passed in most of the world's working days.
+/// …and end in the first hour of today (UTC), which has passed by the working hours of most of the world.
 const LAST_SIGN_UP: u64 = 3_599;
 
-/// People without a company have their mail with one of these.
+/// The email domains of people without a company.
 const MAILBOXES: [&str; 5] =
     ["mailbox.example", "inbox.example", "postfach.example", "correo.example", "courrier.example"];
 
-/// Makes the people one after the other, oldest account first.
+/// Generates the people one after the other, oldest account first.
 pub(super) struct People {
     chance: Chance,
     cultures: Vec<Culture>,
     total_weight: u64,
     emails: HashSet<String>,
-    /// Domains whose first person, the owner, has been made.
+    /// Domains whose first person, the owner, has been generated.
     owned: HashSet<String>,
     edge_cases: Vec<EdgeCase>,
-    /// Seconds since 1970 at which the last account was made.
+    /// The creation time of the newest account, in seconds since 1970.
     newest: i64,
     next: usize,
     id: i64,
@@ -82,7 +82,7 @@ impl People {
 
         let age = account_age(position, self.chance.below(1000));
         let created_at = time(self.newest - age.cast_signed());
-        // Most were here lately, some not for long, a few never.
+        // Most signed in recently, some not for a while, a few never.
         let idle = self.chance.below(1000).pow(3) * age / 1_000_000_000;
         let last_login_at = (!self.chance.percent(6)).then(|| time(self.newest - idle.cast_signed()));
 
@@ -137,7 +137,7 @@ impl People {
         }
     }
 
-    /// Edge cases stand apart from each other, and not among the first rows that are shown.
+    /// Spreads the edge cases out, and keeps them off the first pages.
     fn edge_case_at(&mut self, position: usize) -> Option<EdgeCase> {
         const FIRST: usize = 61_003;
         const APART: usize = 1_009;
@@ -154,8 +154,8 @@ impl Iterator for People {
     }
 }
 
-/// Seconds before the newest account. Sign-ups grow: 2.5 times the average lately, 0.6 times at first.
-/// `jitter` is 0 to 999 thousandths of the way to the neighbour, so that accounts stay in order.
+/// An account's age in seconds, relative to the newest. Sign-ups grow: 2.5 times the average lately, 0.6 times at
+/// first. `jitter` is 0 to 999 thousandths of the way to the next account, so that accounts stay in order.
 fn account_age(position: usize, jitter: u64) -> u64 {
     let whole = u128::from(COUNT as u64 * 1000);
     let part = u128::from((COUNT - 1 - position) as u64 * 1000 + jitter);
@@ -178,7 +178,7 @@ fn pick_culture<'a>(chance: &mut Chance, cultures: &'a [Culture], total_weight: 
     unreachable!("a ticket is below the sum of all weights")
 }
 
-/// `second` is a second family name, and what joins it to the first.
+/// `second` is a second family name, with the character that joins it to the first.
 fn full_name(
     culture: &Culture,
     given: &Name,
@@ -201,7 +201,7 @@ fn full_name(
     }
 }
 
-/// Everybody in a company is on its plan; larger companies (a lower percentile) on larger ones.
+/// All members of a company are on its plan; larger companies (a lower percentile) are on larger plans.
 fn plan(company: &Company, percentile: u64) -> &'static str {
     match percentile {
         0..5 => "enterprise",
@@ -220,7 +220,7 @@ fn role(percent: u64) -> &'static str {
     }
 }
 
-/// `given.family@domain`, with a number when somebody has it already.
+/// `given.family@domain`, with a number if that address is taken.
 fn address(taken: &mut HashSet<String>, given: &Name, family: &Name, domain: &str) -> String {
     let mut address = format!("{}.{}@{domain}", given.ascii, family.ascii);
     let mut number = 1;

@@ -1,4 +1,5 @@
-//! Ledgerline's doors: the login webhook, who am I, logout. What they open is in [`super::pages`].
+//! Ledgerline's authentication: the login webhook, the current-user endpoint and logout. The pages are in
+//! [`super::pages`].
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -22,11 +23,11 @@ use super::customers::Customer;
 use super::faults::{CookieSameSite, LoginAnswer, MeAnswer};
 use super::journal::{SignedIn, cookies};
 
-/// The cookie that is the session.
+/// The session cookie.
 const SESSION: &str = "ledgerline_session";
-/// Sent to `/api` only, and with a date of expiry: two more attributes that a webview must keep.
+/// Sent only to `/api` and with an expiry date: two more attributes that a webview must keep.
 const API: &str = "ledgerline_api";
-/// The one that scripts may read.
+/// The only cookie that scripts can read.
 const LOOK: &str = "ledgerline_look";
 const LIFETIME: Duration = Duration::from_hours(1);
 
@@ -34,7 +35,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/login", post(login)).route("/logout", post(logout)).route("/api/me", get(me))
 }
 
-/// Who is signed in, by the session cookie's value.
+/// The sessions, by the value of the session cookie.
 #[derive(Default)]
 pub(super) struct Sessions(Mutex<HashMap<String, DemoSession>>);
 
@@ -53,7 +54,7 @@ pub(super) struct Support {
 }
 
 impl Sessions {
-    /// The session that a request's cookie names.
+    /// The session for a request's cookie.
     pub fn of(&self, headers: &HeaderMap) -> Option<DemoSession> {
         let key = cookies(headers).remove(SESSION)?;
         self.0.lock().get(&key).filter(|session| session.began.elapsed() < LIFETIME).cloned()
@@ -78,13 +79,13 @@ impl Sessions {
 #[serde(rename_all = "camelCase")]
 struct LoginBody {
     admin_token: String,
-    /// A number, or a string with one.
+    /// A number, or a string that contains one.
     user_id: Value,
     reason: Option<String>,
     operator: Option<String>,
 }
 
-/// The webhook: whoever knows the admin token becomes the user of their choice.
+/// The webhook: signs the holder of the admin token in as any user.
 async fn login(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let faults = shared.faults();
     shared.gate.wait(faults.login_delay).await;
@@ -100,7 +101,7 @@ async fn login(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
         Ok(checked) => checked,
         Err(refusal) => return refusal,
     };
-    // A session that was there before must not live on beside the new one.
+    // End an earlier session, so that it does not outlive the new one.
     shared.sessions.end(&headers);
     let key = shared.sessions.begin(customer.id, by);
     let answer = match faults.login {
@@ -118,7 +119,7 @@ async fn login(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
     answer
 }
 
-/// Who is to be signed in and by whom; or the answer that says why nobody is.
+/// Validates the request: whom to sign in and for which agent, or the response that refuses it.
 async fn checked(
     shared: &Shared,
     headers: &HeaderMap,
@@ -126,7 +127,7 @@ async fn checked(
 ) -> Result<(Customer, Support), Response> {
     let media_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // A form of a foreign page can send text, but not this type.
+    // A form on a foreign page can send text, but not with this content type.
     if !media_type.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json")) {
         return Err(refuse(415, "Send the body as application/json."));
     }
@@ -163,7 +164,7 @@ fn begin_cookies(key: &str, same_site: CookieSameSite) -> [(header::HeaderName, 
     .map(|cookie| (header::SET_COOKIE, cookie))
 }
 
-/// As a cookie's `Expires` has it.
+/// The format of a cookie's `Expires`.
 pub(super) fn http_date(at: Timestamp) -> String {
     rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&at)
@@ -178,7 +179,7 @@ fn end_cookies() -> [(header::HeaderName, HeaderValue); 2] {
     .map(|cookie| (header::SET_COOKIE, HeaderValue::from_static(cookie)))
 }
 
-/// Who am I now?
+/// The current-user endpoint.
 async fn me(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let faults = shared.faults();
     shared.gate.wait(faults.me_delay).await;
@@ -205,7 +206,7 @@ async fn me(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     .into_response()
 }
 
-/// Ends the session here and takes the cookies back.
+/// Ends the session and deletes its cookies.
 async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let faults = shared.faults();
     shared.gate.wait(faults.logout_delay).await;
@@ -215,7 +216,7 @@ async fn logout(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Respon
     shared.sessions.end(&headers);
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let answer = if accept.contains("text/html") {
-        // A person pressed the button.
+        // A person pressed the button in the page.
         Redirect::to("/login").into_response()
     } else {
         Json(json!({ "ok": true })).into_response()
@@ -231,7 +232,7 @@ fn code(status: u16) -> StatusCode {
     StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// What stands in front of many applications answers when they do not.
+/// What a reverse proxy shows while the application is down.
 fn proxy_page() -> Response {
     Html("<!doctype html><title>Maintenance</title><h1>We’ll be right back</h1><p>Ledgerline is being updated.")
         .into_response()
