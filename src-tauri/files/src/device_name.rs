@@ -1,11 +1,12 @@
-//! Names that Windows keeps for devices, in every folder. Files travel between computers, so no system makes one.
+//! Recognises file names that Windows reserves for devices in every folder. No system should create them, since files
+//! travel between computers.
 
-/// Whether Windows may take a file of this name for a device, whatever its extension and its case: `aux`, `Con.toml`,
+/// Whether Windows may treat this file name as a device, whatever its case and extension: `aux`, `Con.toml`,
 /// `com1.tar.gz`, `nul .txt`.
 ///
 /// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>
 pub fn is_device(file_name: &str) -> bool {
-    // A colon ends a name, too: behind it is a stream of the file.
+    // A colon ends a name too; after it comes the name of an alternate stream.
     let stem =
         file_name.split(['.', ':']).next().unwrap_or_default().trim_end_matches(' ').to_ascii_lowercase();
     let is_port = |rest: &str| {

@@ -1,10 +1,10 @@
-//! A file that cannot be used: what happened, and what to do about it.
+//! The error for a file that cannot be used: what happened, and what to do next.
 
 use std::fmt::{self, Display};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// A file that could not be read or written.
+/// A file could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileError {
     /// What happened and why, in one sentence.
@@ -18,14 +18,14 @@ impl FileError {
         Self { message: message.into(), hint: hint.into() }
     }
 
-    /// The system did not let `path` be used; `doing` is what was tried: `read`, `write`.
+    /// The error for a failed operation on `path`; `doing` is the operation: `read`, `write`.
     pub fn io(doing: &str, path: &Path, cause: &io::Error) -> Self {
         let next = match cause.kind() {
             ErrorKind::StorageFull => "Free some space on the disk, then try again.",
             ErrorKind::QuotaExceeded => {
                 "You have used up your share of the disk: delete something, then try again."
             }
-            // The largest file of the disk's file system.
+            // The file system's maximum file size.
             ErrorKind::FileTooLarge if cfg!(windows) => "Choose a place on another disk, then try again.",
             ErrorKind::FileTooLarge => {
                 "No file may become that large here: raise the limit (`ulimit -f`), then try again."
@@ -47,7 +47,8 @@ impl Display for FileError {
 
 impl std::error::Error for FileError {}
 
-/// A library that wraps the system's own error adds names of temporary files, which say nothing to anybody.
+/// Describes the cause. Libraries that wrap the system's error add names of temporary files, which mean nothing to
+/// users.
 fn in_words(cause: &io::Error) -> String {
     match cause.kind() {
         ErrorKind::Other | ErrorKind::InvalidData => cause.to_string(),

@@ -1,4 +1,4 @@
-//! Files that people and other programs put somewhere: read without waiting, and refused in words.
+//! Reads files that users and other programs provide, without blocking, with errors in plain words.
 
 pub mod device_name;
 mod error;

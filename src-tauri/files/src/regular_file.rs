@@ -1,5 +1,5 @@
-//! Reading files that people and other programs put somewhere: regular files of a reasonable size, and nothing else.
-//! A named pipe would keep the reader waiting, and a device would never end.
+//! Reads regular files of a reasonable size, and refuses everything else that users or other programs may have put in
+//! their place. A named pipe would block the reader, and a device might never end.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -10,13 +10,13 @@ use crate::device_name::is_device;
 
 type Result<T, E = FileError> = std::result::Result<T, E>;
 
-/// Limit for a connection file or the settings, in bytes: a thousand times the size of most.
+/// The limit for a connection file or the settings, in bytes: a thousand times the usual size.
 pub const OF_SETTINGS: u64 = 256 << 10;
 
-/// Limit for a file of certificates, in bytes: four times a system's whole list of authorities.
+/// The limit for a certificate file, in bytes: four times the size of a system's whole list of authorities.
 pub const OF_CERTIFICATES: u64 = 1 << 20;
 
-/// The text of a regular file that has at most `limit` bytes. Returns at once for anything else.
+/// Reads a regular file of at most `limit` bytes as text. Fails without blocking for anything else.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     let bytes = read(path, limit)?;
     String::from_utf8(bytes).map_err(|_| {
@@ -24,7 +24,7 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String> {
     })
 }
 
-/// The same for a file of bytes.
+/// Like [`read_text`], for binary files.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let failed = |cause: io::Error| FileError::io("read", path, &cause);
     refuse_device(path)?;
@@ -34,7 +34,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = open_at_once(path).map_err(failed)?;
     check(path, &file.metadata().map_err(failed)?, limit)?;
     let mut bytes = Vec::new();
-    // It may grow while it is read.
+    // The file may grow while it is read.
     file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > limit {
         return Err(too_large(path, limit));
@@ -42,7 +42,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether [`read`] would take it, without reading it.
+/// Whether [`read`] would accept the file, without reading it.
 pub fn is_readable(path: &Path, limit: u64) -> Result<()> {
     refuse_device(path)?;
     let metadata = std::fs::metadata(path).map_err(|cause| FileError::io("read", path, &cause))?;
@@ -56,7 +56,7 @@ fn check(path: &Path, metadata: &Metadata, limit: u64) -> Result<()> {
     Err(no_file(path, kind(metadata)))
 }
 
-/// On Windows such a name is a device in every folder; even to ask about it opens a serial port.
+/// On Windows, such a name is a device in every folder; even querying its metadata opens a serial port.
 fn refuse_device(path: &Path) -> Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if cfg!(windows) && is_device(&name) { Err(no_file(path, "a device")) } else { Ok(()) }
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(read_text(&base.path().join("link"), 1000).unwrap().len(), 1000);
         std::fs::write(&file, "x".repeat(1001)).unwrap();
         assert!(said(&file).contains("larger than the 0 KiB"));
-        // As large as one likes, without a block on the disk.
+        // A sparse file: large, but without a block on the disk.
         File::create(&file).unwrap().set_len(1 << 40).unwrap();
         assert!(
             read(&file, OF_SETTINGS).unwrap_err().message.ends_with("larger than the 256 KiB that are read.")
