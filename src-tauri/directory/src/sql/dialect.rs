@@ -1,5 +1,5 @@
-//! What SQL is made of: statements with bound values, what differs between databases, and the reading
-//! of one user. How lists are asked for is in `list`.
+//! The building blocks of SQL: statements with bound values, the differences between databases, and the query for one
+//! user. Lists are in `list`.
 
 use crate::error::Result;
 use crate::faults::not_identified;
@@ -11,51 +11,50 @@ use crate::schema::name::quoted;
 use crate::schema::table::{IndexForm, TableColumn};
 use crate::schema::value::Value;
 
-/// SQL text made of constants and catalogue names only, and the values bound into it.
+/// SQL text that consists only of constants and catalogue names, with the values bound into it.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) binds: Vec<Value>,
-    /// The rows are at hand: what is written now asks no index.
+    /// The rows have been found already, so conditions from here on need no index.
     pub(crate) scans: bool,
 }
 
 impl Statement {
-    /// Binds `value` and gives its placeholder; both engines number theirs.
+    /// Binds `value` and returns its placeholder, which is numbered in both engines.
     pub(crate) fn bind(&mut self, dialect_sign: char, value: Value) -> String {
         self.binds.push(value);
         format!("{dialect_sign}{}", self.binds.len())
     }
 }
 
-/// One row as an engine decoded it: the segment of the list that it stands in, a cell per shown
-/// column, then what a cursor needs.
+/// A row as decoded by an engine: its segment of the list, a cell per shown column, and the values that a cursor needs.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) segment: usize,
     pub(crate) cells: Vec<Option<String>>,
     pub(crate) id: Value,
-    /// The id as people read it, where that is not the value itself.
+    /// The ID for display, if it differs from the value itself.
     pub(crate) shown_id: Option<String>,
-    /// The ordering column's value; [`Value::Null`] also where there is no such column.
+    /// The value of the ordering column; [`Value::Null`] if there is no such column.
     pub(crate) key: Value,
 }
 
 impl Fetched {
-    /// As people see it; `None` only for a row without an id, which statements leave out.
+    /// The row for display; `None` only for a row without an ID, which statements exclude.
     pub(crate) fn shown(self) -> Option<Row> {
         Some(Row { id: self.shown_id.or_else(|| self.id.into_text())?, cells: self.cells })
     }
 }
 
-/// An SQL expression that orders a list, and the words that go with it.
+/// An SQL expression that orders a list, with its operators and sort directions.
 #[derive(Debug, Clone)]
 pub(crate) struct Ordering {
     pub(crate) expression: String,
-    /// "Comes before" and "comes behind" as operators.
+    /// The operators for "comes before" and "comes after".
     pub(crate) less: &'static str,
     pub(crate) greater: &'static str,
-    /// What stands behind the expression in ORDER BY, upwards and downwards.
+    /// The ORDER BY suffixes for ascending and descending order.
     pub(crate) up: &'static str,
     pub(crate) down: &'static str,
 }
@@ -66,73 +65,71 @@ impl Ordering {
     }
 }
 
-/// What SQL calls things in one engine. All functions give SQL expressions; columns are qualified
-/// with `u`, so that an output column can never be mistaken for them. Values are bound in the order
-/// in which their placeholders stand in the text.
+/// How an engine writes SQL. All functions return SQL expressions. Columns are qualified with `u`, so that they cannot
+/// be confused with output columns. Values are bound in the order of their placeholders in the text.
 pub(crate) trait Dialect: Sync {
-    /// What the engine wants to know of a column's type.
+    /// What the engine needs to know about a column's type.
     type Type: Clone + Send + Sync;
 
-    /// `(a, b) < (x, y)` is served by an index on a.
+    /// Whether an index on `a` can be used for `(a, b) < (x, y)`.
     const ROW_VALUES: bool;
-    /// The number of rows, as text.
+    /// The row count, as text.
     const COUNT: &'static str;
 
-    /// A statement of a list as one branch of several that are asked together; its own order has to hold.
+    /// Wraps a list's statement as one branch of a UNION, preserving its order.
     fn branch(select: &str, segment: usize) -> String {
         format!("SELECT * FROM ({select}) AS s{segment}")
     }
-    /// The column as people see it; of long ones no more than [`CHARS_READ`], for [`shortened`].
+    /// The column for display; long values are limited to [`CHARS_READ`] characters, for [`shortened`].
     fn cell(column: &TableColumn<Self::Type>) -> String;
-    /// The value that orders by the column in this form, exactly, as a cursor remembers it.
+    /// The exact value by which the column is ordered in this form, for a cursor.
     fn key(column: &TableColumn<Self::Type>, form: IndexForm) -> String;
-    /// A remembered value, to be compared with what [`Self::ordering`] orders by.
+    /// Binds a cursor's value, for comparison with the expression of [`Self::ordering`].
     fn bind_key(statement: &mut Statement, column: &TableColumn<Self::Type>, key: Value) -> String;
-    /// How the column orders a list; with the form of the index that serves it, where one has to be named.
+    /// How the column orders a list, given the form of its index, if that matters.
     fn ordering(column: &TableColumn<Self::Type>, form: IndexForm) -> Ordering;
-    /// The id is what `text` says; `None` when it cannot be.
+    /// The ID equals `text`; `None` if `text` cannot be an ID.
     fn id_equals(statement: &mut Statement, id: &TableColumn<Self::Type>, text: &str) -> Option<String>;
-    /// The id's text, as rows show it, is exactly `text`.
+    /// The ID's displayed text is exactly `text`.
     fn id_shown_as(statement: &mut Statement, id: &TableColumn<Self::Type>, text: &str) -> Option<String>;
-    /// The column is `text`: in the form that its index serves, or without one whatever the case.
+    /// The column equals `text`: in its index's form, or ignoring case if there is none.
     fn equals(
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,
         text: &str,
         form: Option<IndexForm>,
     ) -> String;
-    /// The column begins with `text`, in the order that an index of this form has.
+    /// The column starts with `text`, as an index of this form compares it.
     fn begins(
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,
         text: &str,
         form: IndexForm,
     ) -> String;
-    /// The column's value stands in this relation (`=`, `<`, `<=`, `>`, `>=`) to `value`, which is of its
-    /// kind and no text.
+    /// Compares the column (`=`, `<`, `<=`, `>`, `>=`) with `value`, which is of its kind and not text.
     fn compare(
         statement: &mut Statement,
         column: &TableColumn<Self::Type>,
         relation: &str,
         value: &Operand,
     ) -> String;
-    /// The column's text begins or ends with or contains `text`, whatever the case.
+    /// The column's text starts with, ends with or contains `text`, ignoring case.
     fn matches(statement: &mut Statement, column: &TableColumn<Self::Type>, how: Match, text: &str)
     -> String;
-    /// The column's text contains `text`, whatever the case and the accents; `None`: [`Self::matches`] finds that.
+    /// The column's text contains `text`, ignoring case and accents; `None` if [`Self::matches`] already does that.
     fn alike(statement: &mut Statement, column: &TableColumn<Self::Type>, text: &str) -> Option<String>;
-    /// The column as text.
+    /// The column cast to text.
     fn text(column: &TableColumn<Self::Type>) -> String;
-    /// Binds a text, and gives its placeholder.
+    /// Binds a text and returns its placeholder.
     fn bound_text(statement: &mut Statement, text: String) -> String;
 }
 
-/// A column of the mapping, as SQL.
+/// The column as SQL, qualified with `u`.
 pub(crate) fn qualified<T>(column: &TableColumn<T>) -> String {
     column.sql("u.")
 }
 
-/// The database's own columns that the mapping reads, each once, as SQL.
+/// The database columns that the mapping reads, without duplicates, as SQL.
 pub(crate) fn read_columns<T>(mapping: &Mapping<T>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for column in mapping.shown.iter().chain(&mapping.search) {
@@ -144,8 +141,8 @@ pub(crate) fn read_columns<T>(mapping: &Mapping<T>) -> Vec<String> {
     names
 }
 
-/// The statement that reads one user by its id's text; `None` when no id can read so.
-/// Two rows at the most: a second one means that the id does not identify.
+/// The statement that reads one user by the text of the ID; `None` if no ID can have this text. It returns up to two
+/// rows: a second one means that the ID is not unique.
 pub(crate) fn one_user<D: Dialect>(mapping: &Mapping<D::Type>, id: &str) -> Option<Statement> {
     if id.contains('\0') {
         return None;
@@ -156,13 +153,13 @@ pub(crate) fn one_user<D: Dialect>(mapping: &Mapping<D::Type>, id: &str) -> Opti
     Some(statement)
 }
 
-/// The first of `ids` that stands there twice.
+/// The first ID that occurs twice.
 pub(crate) fn doubled<T: std::hash::Hash + Eq>(ids: impl IntoIterator<Item = T>) -> Option<T> {
     let mut known = std::collections::HashSet::new();
     ids.into_iter().find_map(|id| known.replace(id))
 }
 
-/// What came back for [`one_user`].
+/// The user in the result of [`one_user`].
 pub(crate) fn the_one(rows: Vec<Fetched>, id: &str) -> Result<Option<Row>> {
     if rows.len() > 1 {
         return Err(not_identified(id));
@@ -170,7 +167,7 @@ pub(crate) fn the_one(rows: Vec<Fetched>, id: &str) -> Result<Option<Row>> {
     Ok(rows.into_iter().next().and_then(Fetched::shown))
 }
 
-/// The beginning of every statement: the segment's number, the cells, the id, and what orders the list.
+/// The start of every statement: the segment's number, the cells, the ID, and the value that orders the list.
 pub(crate) fn selecting<D: Dialect>(
     mapping: &Mapping<D::Type>,
     segment: usize,
@@ -179,13 +176,13 @@ pub(crate) fn selecting<D: Dialect>(
     format!("SELECT {} FROM {} AS u", selected::<D>(mapping, segment, key), mapping.table)
 }
 
-/// What every statement selects.
+/// The expressions that every statement selects.
 pub(crate) fn selected<D: Dialect>(
     mapping: &Mapping<D::Type>,
     segment: usize,
     key: Option<(&TableColumn<D::Type>, IndexForm)>,
 ) -> String {
-    // As text, like everything that is selected.
+    // Text, like all selected expressions.
     let mut expressions = vec![format!("'{segment}' AS list_segment")];
     expressions
         .extend(mapping.shown.iter().enumerate().map(|(at, column)| format!("{} AS c{at}", D::cell(column))));
@@ -195,12 +192,11 @@ pub(crate) fn selected<D: Dialect>(
     expressions.join(", ")
 }
 
-/// The smallest text that is greater, byte by byte, than every text that begins with `prefix`; `None`
-/// when there is none.
+/// The smallest text that is greater, byte by byte, than all texts that start with `prefix`; `None` if there is none.
 pub(crate) fn behind(prefix: &str) -> Option<String> {
     let mut chars: Vec<char> = prefix.chars().collect();
     while let Some(last) = chars.pop() {
-        // UTF-8 orders like code points do; the surrogates between U+D7FF and U+E000 are no characters.
+        // UTF-8 sorts like code points; skip the surrogates between U+D7FF and U+E000, which are not characters.
         let next = match last {
             '\u{d7ff}' => Some('\u{e000}'),
             last => char::from_u32(u32::from(last) + 1),
@@ -219,7 +215,7 @@ mod tests {
 
     use super::*;
 
-    /// LIKE as SQL defines it, without case: `%` is any text, `_` any character, `\` escapes.
+    /// LIKE as SQL defines it, ignoring case: `%` is any text, `_` any character, `\` escapes.
     fn like(text: &[char], pattern: &[char]) -> bool {
         match pattern {
             [] => text.is_empty(),

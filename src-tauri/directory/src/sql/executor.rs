@@ -1,4 +1,4 @@
-//! One search or count, from the question to the answer, for the engines that speak SQL.
+//! Runs a search or a count from the request to the result, for the SQL engines.
 
 use std::time::Instant;
 
@@ -14,30 +14,30 @@ use crate::schema::mapping::Mapping;
 use crate::sql::dialect::{Dialect, Fetched, Statement};
 use crate::sql::list::{PageStep, Paging, counting};
 
-/// Whoever runs statements.
+/// An engine that runs SQL statements.
 pub(crate) trait SqlExecutor: Sync {
     type Dialect: Dialect;
-    /// A transaction that only reads.
+    /// A read-only transaction.
     type ReadTx: Send;
 
     fn mapping(&self) -> &Mapping<<Self::Dialect as Dialect>::Type>;
 
     fn size(&self) -> Size;
 
-    /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops the work
-    /// in the database too. As [`again`] wants it: what was answered, or outside why nobody could be asked.
+    /// Runs `ask` in one transaction, within the connection's time limit. Dropping the future also stops the query in
+    /// the database. Outer `Err`: no connection. Inner `Err`: the query failed.
     async fn read<T>(&self, ask: impl AsyncFnOnce(&mut Self::ReadTx) -> Result<T>) -> Result<Result<T>>;
 
     async fn fetch(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<Vec<Fetched>>;
 
-    /// The one number that `statement` asks for.
+    /// The single number that `statement` returns.
     async fn number(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<u64>;
 
-    /// The texts of the one column that `statement` asks for.
+    /// The texts in the single column that `statement` returns.
     async fn texts(&self, reading: &mut Self::ReadTx, statement: Statement) -> Result<Vec<String>>;
 
-    /// The rows of a step. Where an index has to gather all matches before it can order them, the newest rows
-    /// are looked at first: they fill the page exactly when there are many.
+    /// Fetches the rows of a step. If an index has to gather all matches before they can be ordered, the newest rows
+    /// are tried first: they fill the page exactly when there are many matches.
     async fn step(&self, reading: &mut Self::ReadTx, step: PageStep) -> Result<Vec<Fetched>> {
         if let Some(newest) = step.newest {
             let rows = self.fetch(reading, newest).await?;

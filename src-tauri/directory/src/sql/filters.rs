@@ -1,5 +1,5 @@
-//! Filters as SQL: `plan:pro` and `created:>2026-01`, read by [`crate::query`], become conditions with
-//! bound values.
+//! Turns filters such as `plan:pro` and `created:>2026-01`, parsed by [`crate::query`], into SQL conditions with bound
+//! values.
 
 use crate::plan::Match;
 use crate::query::spelling;
@@ -7,7 +7,7 @@ use crate::query::{Bound, Filter, Operand, Test};
 use crate::schema::table::TableColumn;
 use crate::sql::dialect::{Dialect, Statement, qualified};
 
-/// A row's column passes the filter. In a form that an index serves, where one does.
+/// The condition for a row to pass the filter, in a form that uses an index if there is one.
 pub(crate) fn condition<D: Dialect>(
     statement: &mut Statement,
     column: &TableColumn<D::Type>,
@@ -15,11 +15,11 @@ pub(crate) fn condition<D: Dialect>(
 ) -> String {
     let any: Vec<String> = filter.any.iter().map(|test| passes::<D>(statement, column, test)).collect();
     let any = format!("({})", any.join(" OR "));
-    // Whoever has no value passes no test, and so passes its opposite.
+    // NULL passes no test, so it passes the negated filter.
     if filter.negated { format!("({any} IS NOT TRUE)") } else { any }
 }
 
-/// The column's text has these digits, whatever stands between them.
+/// The column's text has these digits, ignoring punctuation between them.
 pub(crate) fn has_digits<D: Dialect>(
     statement: &mut Statement,
     column: &TableColumn<D::Type>,

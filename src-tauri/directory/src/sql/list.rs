@@ -1,14 +1,13 @@
-//! How a list becomes SQL, and rows become pages: keyset paging over search passes, both ways, without I/O.
+//! Turns list requests into SQL and rows into pages: keyset paging over search passes, in both directions, without I/O.
 //!
-//! An engine drives [`Paging`]: it asks for the next [`PageStep`], runs it, hands the rows back, and takes
-//! the page at the end.
+//! An engine drives [`Paging`]: it takes the next [`PageStep`], runs it, hands the rows back, and takes the page at the
+//! end.
 //!
-//! Whoever was named exactly is shown at once: such a page may be short, and the next one goes on.
+//! An exact ID or email match is returned immediately, so that page may be short; the cursor continues the list.
 //!
-//! A list is answered in *segments*: one per search pass of the [`crate::plan`], and a quick one cut in two
-//! where the ordering column may be NULL: first the rows with a value, in order, then those without,
-//! by id. So "NULLs last" costs nothing, and a plain index serves the order. Quick segments are asked
-//! for together, in one statement.
+//! A list is read in *segments*: one per search pass of the [`crate::plan`]. A quick pass whose ordering column may be
+//! NULL is split in two: first the rows with a value, in order, then those without, by ID. This gives NULLS LAST at no
+//! cost with a plain index. Quick segments are read together, in one statement.
 
 use std::time::Duration;
 
@@ -32,53 +31,53 @@ const QUERY_CHARS: usize = 500;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    /// All rows of the search pass, by id.
+    /// All rows of the search pass, by ID.
     ById,
-    /// Those with a value in the ordering column, by it and then by id.
+    /// Rows with a value in the ordering column, by value and then by ID.
     Valued,
-    /// Those without, by id.
+    /// Rows without a value, by ID.
     Null,
-    /// First those with, then those without: for rows that are ordered once they are found.
+    /// Rows with a value, then rows without, for rows that are sorted after they are found.
     Mixed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Segment {
-    /// Its place in the list.
+    /// Its index in the list.
     at: usize,
-    /// Its pass's place in the plan.
+    /// The index of its pass in the plan.
     pass: usize,
     part: Part,
 }
 
-/// What to ask the database next.
+/// The next statement to run.
 #[derive(Debug)]
 pub(crate) struct PageStep {
     pub(crate) statement: Statement,
-    /// The same among the newest rows only: enough, when it fills the page.
+    /// The same among the newest rows only. If it fills the page, that is enough.
     pub(crate) newest: Option<Statement>,
     pub(crate) reach: AccessPath,
-    /// Rows that fill the page, and one more.
+    /// How many rows fill the page, plus one.
     pub(crate) wanted: usize,
 }
 
-/// The column that orders a segment beside the id, and the form of its index.
+/// The column that orders a segment before the ID, and the form of its index.
 type Key<'a, D> = (&'a TableColumn<<D as Dialect>::Type>, IndexForm);
 
-/// One question on its way to a page.
+/// The state of a request on its way to a page.
 pub(crate) struct Paging<'a, D: Dialect> {
     mapping: &'a Mapping<D::Type>,
     query: &'a ListRequest,
     plan: Plan,
-    /// The segments not yet asked, the next one last.
+    /// The segments still to be read, the next one last.
     segments: Vec<Segment>,
-    /// How many there are in all.
+    /// The total number of segments.
     count: usize,
-    /// From the list's end towards its beginning.
+    /// Reads from the list's end towards its start.
     backward: bool,
     from: Option<Cursor>,
     found: Vec<Fetched>,
-    /// Which search pass gives each segment.
+    /// The search pass of each segment.
     passes: Vec<usize>,
     asked: usize,
 }
@@ -139,12 +138,12 @@ impl<'a, D: Dialect> Paging<'a, D> {
         Ok(Self { mapping, query, plan, segments, count, backward, from, found: Vec::new(), passes, asked })
     }
 
-    /// What to ask the database next; `None` when the page is full or there is nothing more.
+    /// The next statement to run; `None` if the page is full or the list has ended.
     pub(crate) fn next_step(&mut self) -> Option<PageStep> {
         if self.has_named_one() {
             return None;
         }
-        // One row more than the page has tells whether another page follows.
+        // One row more than the page holds shows whether another page follows.
         let wanted =
             (usize::from(self.query.limit) + 1).checked_sub(self.found.len()).filter(|&more| more > 0)?;
         let first = self.segments.pop()?;
@@ -165,7 +164,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         } else if let [only] = together[..] {
             statement.sql = self.select(only, from.as_ref(), wanted, &mut statement);
         } else {
-            // One after the other, and none more once the page is full.
+            // One segment after the other, and no further once the page is full.
             let mut from = from.as_ref();
             let branches: Vec<String> = together
                 .iter()
@@ -179,9 +178,9 @@ impl<'a, D: Dialect> Paging<'a, D> {
         Some(PageStep { statement, newest, reach, wanted })
     }
 
-    /// The rows that the last [`Self::next_step`] asked for.
+    /// Takes the rows for the last [`Self::next_step`].
     pub(crate) fn take(&mut self, mut rows: Vec<Fetched>) {
-        // The branches of a statement come in order; SQL only does not promise it.
+        // The branches of a UNION arrive in order, but SQL does not guarantee it.
         rows.sort_by_key(|row| if self.backward { self.count - row.segment } else { row.segment });
         self.found.extend(rows);
     }
@@ -189,8 +188,8 @@ impl<'a, D: Dialect> Paging<'a, D> {
     pub(crate) fn page(mut self, elapsed: Duration) -> Page {
         let limit = usize::from(self.query.limit);
         let more = self.found.len() > limit;
-        // With the one behind the page: those that differ in nothing stand beside each other, and the next
-        // page begins behind all of them.
+        // Includes the row after the page: rows with the same ID are adjacent, and the next page starts after all of
+        // them.
         let doubled = doubled(self.found.iter().map(|row| (&row.id, &row.shown_id)));
         let doubled = doubled.and_then(|(id, shown)| shown.clone().or_else(|| id.clone().into_text()));
         self.found.truncate(limit);
@@ -201,7 +200,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
             Cursor { segment: row.segment, segments: self.count, key: row.key.clone(), id: row.id.clone() }
                 .encode(self.query)
         };
-        // Where the page begins in the middle, there is something at the other side of its edge.
+        // A page that starts at a cursor has rows on the other side of it.
         let came_from = matches!(self.query.place, Place::After(_) | Place::Before(_));
         let (before, behind) = if self.backward { (more, came_from) } else { (came_from, more) };
         let previous = self.found.first().filter(|_| before).map(cursor);
@@ -231,7 +230,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         Page { rows, previous, next, how, left_out, doubled }
     }
 
-    /// The text named somebody who was found: nobody waits for those who only resemble them.
+    /// Whether an exact match was found, which is shown without waiting for similar ones.
     fn has_named_one(&self) -> bool {
         self.query.place == Place::Start
             && self
@@ -240,7 +239,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 .any(|row| matches!(self.plan.passes[self.passes[row.segment]].tier, Tier::Id | Tier::Email))
     }
 
-    /// One segment's rows, from its own edge or from `from` on.
+    /// The query for one segment's rows, from its edge or after `from`.
     fn select(
         &self,
         segment: Segment,
@@ -260,7 +259,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 let direction = if pass.descending == self.backward { up } else { down };
                 format!("ORDER BY {expression} {direction} FETCH FIRST {limit} ROWS WITH TIES")
             }
-            // Many rows may be found before they are put in order: only those of the page become text.
+            // Many rows may be found before they are sorted, so only those of the page are converted to text.
             _ if pass.reach != AccessPath::Quick => format!("ORDER BY {order} LIMIT {limit}"),
             _ => {
                 let selecting = selecting::<D>(self.mapping, segment.at, key);
@@ -275,18 +274,18 @@ impl<'a, D: Dialect> Paging<'a, D> {
         )
     }
 
-    /// What is read of the table, as the table has it.
+    /// The columns to read, unconverted.
     fn columns(&self) -> String {
         let names: Vec<String> =
             read_columns(self.mapping).into_iter().map(|name| format!("u.{name}")).collect();
         names.join(", ")
     }
 
-    /// A segment's rows among the newest ones from `from` on; `None` where there is no such thing.
+    /// The query for a segment's rows among the newest rows after `from`; `None` if that is not possible.
     fn newest(&self, segment: Segment, from: Option<&Cursor>, limit: usize) -> Option<Statement> {
         let (pass, key) = self.keyed(segment);
         let ordered_by = key.map_or_else(|| self.mapping.id(), |(column, _)| column);
-        // Rows without a value stand at the list's end.
+        // Rows without a value are at the end of the list.
         let among_valued = match (key, from) {
             (None, _) => true,
             (Some(_), Some(cursor)) => cursor.key != Value::Null || cursor.id == Value::Null,
@@ -319,7 +318,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         Some(statement)
     }
 
-    /// A segment's search pass, and the column that orders its rows beside the id.
+    /// A segment's search pass, and the column that orders its rows before the ID.
     fn keyed(&self, segment: Segment) -> (&SearchPass, Option<Key<'_, D>>) {
         let pass = &self.plan.passes[segment.pass];
         let by_value = matches!(segment.part, Part::Valued | Part::Mixed);
@@ -343,7 +342,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         order.join(", ")
     }
 
-    /// What a row must be to stand in `segment`.
+    /// The conditions for a row to be in `segment`.
     fn conditions(
         &self,
         segment: Segment,
@@ -372,13 +371,13 @@ impl<'a, D: Dialect> Paging<'a, D> {
             _ => {}
         }
         if self.mapping.id().nullable {
-            // Nobody can be found again, or impersonated, without an id.
+            // A row without an ID cannot be found again or signed in as.
             conditions.push(is_not_null(self.mapping.id()));
         }
         conditions
     }
 
-    /// The condition under which `pass` finds a row; `None`: always.
+    /// The condition for `pass` to find a row; `None`: it finds every row.
     fn found_by(&self, pass: &SearchPass, statement: &mut Statement) -> Option<String> {
         let tests: Option<Vec<String>> = pass.tests.iter().map(|test| self.passes(test, statement)).collect();
         tests.map(|tests| any_of(&tests))
@@ -440,7 +439,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         })
     }
 
-    /// The rows behind the cursor, in the direction of the list.
+    /// The condition for rows after the cursor, in the direction of reading.
     fn beyond(&self, segment: Segment, cursor: &Cursor, statement: &mut Statement) -> String {
         let pass = &self.plan.passes[segment.pass];
         let down = pass.descending != self.backward;
@@ -458,7 +457,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
         };
         let ordering = D::ordering(column, form);
         if cursor.key == Value::Null {
-            // Behind one that has no value: others that have none, or on the way back all that have one.
+            // After a row without a value come other such rows, and in backward direction also all rows with a value.
             let by_id = by_id(statement);
             let null = format!("{} IS NULL", ordering.expression);
             return if self.backward {
@@ -473,7 +472,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
             let id_value = D::bind_key(statement, id, cursor.id.clone());
             format!("({}, {}) {comparison} ({value}, {id_value})", ordering.expression, id_order.expression)
         } else {
-            // An index serves the first comparison; the rest tells ties apart.
+            // The first comparison uses the index; the rest breaks ties.
             let within = D::bind_key(statement, column, cursor.key.clone());
             let beyond = D::bind_key(statement, column, cursor.key.clone());
             let by_id = by_id(statement);
@@ -483,7 +482,7 @@ impl<'a, D: Dialect> Paging<'a, D> {
                 ordering.expression
             )
         };
-        // On the way back those without a value lie behind already.
+        // In backward direction, the rows without a value have already been passed.
         if segment.part == Part::Mixed && !self.backward {
             format!("({valued} OR {} IS NULL)", ordering.expression)
         } else {
@@ -492,14 +491,14 @@ impl<'a, D: Dialect> Paging<'a, D> {
     }
 }
 
-/// How many users a text finds, as a statement with one row: all of them when it is empty, else
-/// counting stops behind the cap.
+/// The statement that counts the users matching a text: all of them if it is empty, otherwise up to just beyond the
+/// cap.
 pub(crate) struct Counting {
     pub(crate) statement: Statement,
     pub(crate) cap: Option<u64>,
 }
 
-/// Hits beyond these are "1,000+".
+/// More matches are shown as "1,000+".
 const COUNTED_HITS: u64 = 1000;
 
 pub(crate) fn counting<D: Dialect>(
@@ -551,7 +550,7 @@ impl Segment {
     }
 }
 
-/// What the text asks for. A filter that cannot be is refused: without it, the answer were another's.
+/// Parses the text. An invalid filter is an error: ignoring it would answer a different query.
 pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &ListRequest, now: Timestamp) -> Result<ParsedQuery> {
     if query.text.chars().count() > QUERY_CHARS {
         return Err(DirectoryError::new(
@@ -560,7 +559,7 @@ pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &ListRequest, now: Timestamp
         )
         .hint("Search for an id, an e-mail address or a part of a name."));
     }
-    // No database text holds NUL, and PostgreSQL takes none.
+    // No database stores NUL in text, and PostgreSQL rejects it.
     let asked = ParsedQuery::read(&query.text.replace('\0', ""), &mapping.columns, now);
     match asked.reading.faults.first() {
         Some(fault) => {
@@ -571,7 +570,7 @@ pub(crate) fn asked<T>(mapping: &Mapping<T>, query: &ListRequest, now: Timestamp
     }
 }
 
-/// The column that the operator orders by (`None`: the id), and whether downwards.
+/// The column that the operator sorts by (`None`: the ID), and whether in descending order.
 pub(crate) fn sorted<T: Clone>(
     mapping: &Mapping<T>,
     query: &ListRequest,
@@ -589,7 +588,7 @@ pub(crate) fn sorted<T: Clone>(
     Ok(Some(((!by_id).then_some(at), sort.descending)))
 }
 
-/// The column of an order beside the id, and the form of its index.
+/// The column that an order uses before the ID, and the form of its index.
 fn key<T>(mapping: &Mapping<T>, order: Order) -> Option<(&TableColumn<T>, IndexForm)> {
     match order {
         Order::Id => None,
@@ -609,7 +608,7 @@ fn key_of_null<'a, T>(mapping: &'a Mapping<T>, pass: &SearchPass) -> &'a TableCo
 fn parts<T>(mapping: &Mapping<T>, pass: &SearchPass) -> &'static [Part] {
     match (key(mapping, pass.order), pass.order) {
         (None, _) => &[Part::ById],
-        // It begins with a text, so it has one.
+        // It starts with a text, so it is not NULL.
         (Some(_), Order::Searched(..)) => &[Part::Valued],
         (Some((column, _)), _) if !column.nullable => &[Part::Valued],
         (Some(_), _) if pass.reach == AccessPath::Newest => &[Part::Valued],

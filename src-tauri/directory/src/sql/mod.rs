@@ -1,4 +1,4 @@
-//! What the engines that speak SQL share.
+//! Code shared by the SQL engines.
 
 pub(crate) mod dialect;
 pub(crate) mod executor;

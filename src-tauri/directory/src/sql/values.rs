@@ -1,5 +1,5 @@
-//! Values that a column often has, for completing what is typed: from the database's own statistics, the newest rows,
-//! an index, and the rows that were loaded. Never a whole table, and never of a column that may hold secrets.
+//! Finds common values of a column, for completion: from the database's statistics, the newest rows, an index, and
+//! loaded rows. Never reads a whole table, nor a column that may hold secrets.
 
 use crate::error::Result;
 use crate::plan::LOOKED_AT;
@@ -9,10 +9,10 @@ use crate::schema::table::TableColumn;
 use crate::sql::dialect::{Dialect, Statement, qualified};
 use crate::sql::executor::SqlExecutor;
 
-/// From the newest rows, by how often they have it, then what an index has beside. Statements of a few milliseconds,
-/// however large the table: [`LOOKED_AT`] rows are read, and [`VALUES`] places of the index.
+/// Common values of a column: those of the newest rows by frequency, then more from an index. The statements take a few
+/// milliseconds, however large the table: they read [`LOOKED_AT`] rows and [`VALUES`] entries of the index.
 ///
-/// `statistics`: the statement that gives what the database knows without looking; it is enough where it knows anything.
+/// `statistics`: the statement that reads the database's own statistics. If they have any values, those are enough.
 pub(crate) async fn values<E: SqlExecutor>(
     engine: &E,
     column: usize,
@@ -20,7 +20,7 @@ pub(crate) async fn values<E: SqlExecutor>(
 ) -> Result<Vec<String>> {
     let mapping = engine.mapping();
     let shown = &mapping.shown[column];
-    // An order by which beginnings are found is the one that its texts are compared in.
+    // An index that finds prefixes is ordered by the collation in which its texts are compared.
     let is_stepped = shown.access.order.is_some() && shown.access.prefix.is_some() && shown.within.is_none();
     let steps = (is_stepped && statistics.is_none()).then(|| stepping(mapping, shown));
     let newest = newest::<E::Dialect>(mapping, shown);
@@ -34,7 +34,7 @@ pub(crate) async fn values<E: SqlExecutor>(
             }
             let mut values = engine.texts(reading, newest).await?;
             if let Some(steps) = steps {
-                // Servers without recursion have the newest rows alone.
+                // Servers without recursive queries only use the newest rows.
                 let stepped = engine.texts(reading, steps).await.unwrap_or_default();
                 if stepped.len() <= VALUES {
                     let more = stepped.into_iter().filter(|value| !values.contains(value));
@@ -47,7 +47,7 @@ pub(crate) async fn values<E: SqlExecutor>(
     Ok(kept(values))
 }
 
-/// What several of the newest rows have.
+/// Values that occur more than once among the newest rows.
 fn newest<D: Dialect>(mapping: &Mapping<D::Type>, column: &TableColumn<D::Type>) -> Statement {
     let by_time = mapping.created_at.map(|at| &mapping.shown[at]).filter(|by| by.access.order.is_some());
     let order = by_time.map(|by| format!(" ORDER BY {} DESC", qualified(by))).unwrap_or_default();
@@ -60,7 +60,7 @@ fn newest<D: Dialect>(mapping: &Mapping<D::Type>, column: &TableColumn<D::Type>)
     Statement { sql, ..Statement::default() }
 }
 
-/// From one value of an index to the next, one more than [`VALUES`] times at the most.
+/// Jumps from one distinct value of an index to the next, at most [`VALUES`] + 1 times.
 fn stepping<T>(mapping: &Mapping<T>, column: &TableColumn<T>) -> Statement {
     let (name, table) = (qualified(column), &mapping.table);
     let sql = format!(

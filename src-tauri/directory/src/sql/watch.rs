@@ -1,11 +1,11 @@
-//! Whether a table is still the one that was read when the directory was opened.
+//! Detects whether a table has changed since the directory was opened.
 
 use crate::config::DirectoryConfig;
 use crate::error::Result;
 use crate::faults::changed;
 
-/// What tells that a table is still the one that was looked at: an expression that gives another value when its
-/// columns or its indexes change, and the value that it gave.
+/// An expression whose value changes when the table's columns or indexes do, and the value it had when the directory
+/// was opened.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) sql: String,
@@ -13,7 +13,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// The expression as one column more of a statement.
+    /// The expression as an additional column of a statement.
     pub(crate) fn column(watch: Option<&Self>) -> &str {
         watch.map_or("NULL", |watch| watch.sql.as_str())
     }
