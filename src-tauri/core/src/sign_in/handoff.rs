@@ -38,7 +38,7 @@ pub struct Handoff {
     pub astray: Vec<String>,
     /// What went wrong without being a refusal, in sentences without a full stop.
     pub notes: Vec<String>,
-    /// The application changed what the directory holds.
+    /// The application has changed the users' data.
     pub refresh: bool,
 }
 
