@@ -1,4 +1,4 @@
-//! The console's connections: read, kept in order, changed, removed.
+//! The console's connections: loading, ordering, changing and removing them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::notice::{ConnectionList, Notice};
 use crate::secrets::{self, WAY_IN};
 
 impl Console {
-    /// Reads the connection files again; tells what is there now when it is not what was there before.
+    /// Reads the connection files again, and sends a notice if anything has changed.
     pub fn load_connections(&self) -> ConnectionList {
-        // The files are read inside: what was read first must not be put in place last.
+        // The files are read under the lock, so that an older reading cannot replace a newer one.
         let _one_at_a_time = self.loading.lock();
         let (loaded, problems) = self.files.load();
         for connection in loaded.iter().filter(|connection| connection.origin == Origin::System) {
-            // Nobody but IT can write there: its word is enough.
+            // Only IT can write these files, so they need no consent.
             if let Some((name, destination)) = secrets::way_in(connection) {
                 self.vault.let_run_for_now(&name, &destination);
             }
@@ -67,7 +67,7 @@ impl Console {
         ConnectionList { connections, problems, order }
     }
 
-    /// Puts the connections in this order. It is kept; whoever is not named keeps their place behind the others.
+    /// Saves a new order of the connections. Those that are not in `order` follow in their previous order.
     pub fn order_connections(&self, mut order: Vec<String>) -> Result<()> {
         let mut seen = HashSet::new();
         order.retain(|id| seen.insert(id.clone()));
@@ -79,8 +79,8 @@ impl Console {
         Ok(())
     }
 
-    /// Whoever has no place yet comes last: so nobody's place, and key, is another one's from one day to the next. A
-    /// file that breaks or goes keeps its place for when it comes back.
+    /// Gives new connections the last places, so that existing ones keep their place and their key. A file that breaks
+    /// or disappears keeps its place for when it is back.
     pub(super) fn give_places(&self) {
         let mut arrived: Vec<(String, String)> = {
             let connections = self.connections.read();
@@ -123,7 +123,7 @@ impl Console {
                 origin: Origin::Demo,
             }),
             Ok(_) => self.files.draft(id),
-            // One whose file cannot be used is opened to be mended, unless no editing helps, as with its name.
+            // An invalid file can be opened for repair, unless editing cannot help, as with an invalid name.
             Err(why) => self.files.draft(id).map_err(|error| match error.code {
                 Code::ConnectionUnknown => why,
                 _ => error,
@@ -141,12 +141,12 @@ impl Console {
         Ok(connection.summary())
     }
 
-    /// The connection is new. Adding it lets run what it runs, as it is now; of what changes later, the operator is
-    /// asked.
+    /// Completes adding a connection. Adding it is the operator's consent to what it runs now; later changes need a new
+    /// consent.
     async fn added(&self, connection: &Connection) -> ConnectionSummary {
         let way_in = secrets::way_in(connection);
         if let Some((name, destination)) = &way_in {
-            // Before anybody hears of it, and opens it.
+            // Before the notice makes anyone open the connection.
             self.vault.let_run_for_now(name, destination);
         }
         self.load_connections();
@@ -177,11 +177,11 @@ impl Console {
         Ok(self.added(&connection).await)
     }
 
-    /// Removes a connection and, if wanted, its secrets. Its running sessions end first. What fails leaves the file
-    /// and all of its secrets where they were.
+    /// Removes a connection and, if wanted, its secrets. Its running sessions are ended first. If this fails, the file
+    /// and all its secrets stay.
     pub async fn remove_connection(&self, id: &str, forget_secrets: bool) -> Result<()> {
         let connection = self.connection(id)?;
-        // Said before anything is lost.
+        // Checked before anything is lost.
         if connection.origin != Origin::Own {
             let why = match connection.origin {
                 Origin::Demo => "goes when the console closes",
@@ -190,7 +190,7 @@ impl Console {
             let message = format!("The connection `{id}` {why}: it cannot be removed here.");
             return Err(Error::new(Code::ConnectionLocked, message));
         }
-        // The file is the first to go, as that can be taken back.
+        // The file goes first, because that can be undone.
         let aside = self.files.set_aside(id)?;
         for session in self.sessions().into_iter().filter(|session| session.connection == id) {
             self.end_session(&session.id, EndCause::Operator).await;

@@ -1,4 +1,4 @@
-//! The demo's connection, which is there as long as the process.
+//! The demo's connection, which exists as long as the process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::notice::Notice;
 use crate::vault::Keep;
 
 impl Console {
-    /// Where the demo keeps its users.
+    /// The folder of the demo's database.
     pub fn demo_dir(&self) -> Result<PathBuf> {
         self.home.demo_dir()
     }
 
-    /// Takes in the connection of a demo that runs as long as this process; `admin_token` is its secret of that name.
+    /// Adds the connection of a demo that runs in this process; `admin_token` is its secret with that name.
     pub async fn add_demo(&self, text: &str, admin_token: SecretString) -> Result<()> {
         let connection = Connection::parse(DEMO, text, Origin::Demo, None)?;
         let name = SecretName::new(DEMO, "admin_token");

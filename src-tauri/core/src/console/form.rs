@@ -1,5 +1,5 @@
-//! What the connection form asks before anything is saved: checks, sign-in tests, tables and previews. There is one
-//! form: what it asks anew takes the older question's place.
+//! What the connection form can do before anything is saved: checks, sign-in tests, lists of tables, previews. There is
+//! only one form, so each new request replaces the previous one of its kind.
 
 use std::sync::Arc;
 
@@ -16,14 +16,13 @@ use crate::notice::{Notice, WakingDirectory};
 use crate::sign_in::Rehearsal;
 use crate::trial::{self, Trial};
 
-/// What the form's questions are kept under: there is one form.
+/// The key of the form's requests: there is only one form.
 const FORM: &str = "form";
 
 impl Console {
-    /// What the connection is worth: everything is tried that can be tried without signing in.
-    /// `typed` are secrets that stand in a form and are not stored yet.
+    /// Checks a connection without signing in. `typed` are secrets from the form that are not stored yet.
     ///
-    /// Fails with [`Code::DestinationChanged`] when a stored secret would go elsewhere than it was stored for.
+    /// Fails with [`Code::DestinationChanged`] if a stored secret would go to a new destination.
     pub async fn check_connection(
         &self,
         id: Option<&str>,
@@ -34,8 +33,8 @@ impl Console {
         directory::telling(self.tell_waking(), checked).await
     }
 
-    /// Signs in as one user, and out again, request by request; `typed` as with [`Self::check_connection`]. There
-    /// is one form: a newer trial stops an older one.
+    /// Signs in as one user and out again, request by request; `typed` is as in [`Self::check_connection`]. A newer
+    /// test stops an older one.
     pub async fn try_sign_in(
         &self,
         id: Option<&str>,
@@ -62,13 +61,12 @@ impl Console {
         tried
     }
 
-    /// The trial sends nothing new any more and ends what it began, if it is older than `turn`.
+    /// Stops a sign-in test that is older than `turn`: it sends nothing new and ends what it began.
     pub fn stop_trial(&self, turn: u64) -> Result<()> {
         self.trials.take(FORM, turn).map(drop)
     }
 
-    /// The tables of a database that a form names, before anything of it is saved. There is one form: a newer
-    /// one takes an older one's place.
+    /// The tables of the database in the form, before anything is saved. A newer call replaces an older one.
     pub async fn discover_tables(
         &self,
         id: Option<&str>,
@@ -86,8 +84,7 @@ impl Console {
         }
     }
 
-    /// A few users of the table that a form names, in the columns that it names; as with [`Self::discover_tables`], a
-    /// newer one takes an older one's place.
+    /// A few users of the table in the form, with the columns chosen there. A newer call replaces an older one.
     pub async fn preview(
         &self,
         id: Option<&str>,
@@ -105,13 +102,13 @@ impl Console {
         }
     }
 
-    /// The form is left: what it asked of a database stops, if it is older than `turn`.
+    /// Stops what the form asked of a database before `turn`, because the form was closed.
     pub fn stop_looking(&self, turn: u64) -> Result<()> {
         self.surveys.take(FORM, turn)?;
         self.previews.take(FORM, turn).map(drop)
     }
 
-    /// Passes on that the database of the form wakes up.
+    /// Reports that the form's database is waking up.
     fn tell_waking(&self) -> TellWaking {
         let notices = self.notices.clone();
         Arc::new(move |wakes| {

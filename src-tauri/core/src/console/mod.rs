@@ -1,7 +1,6 @@
-//! The console as a whole: its connections, their directories, the vault, the audit log, the sessions.
+//! The console as a whole: connections, directories, vault, audit log, sessions.
 //!
-//! What a window or a command line can ask for, in the words of the product. Each method is one thing
-//! a person does.
+//! Everything that a window or a command line can ask for. Each method is one action of the operator.
 
 mod connections;
 mod demo;
@@ -35,11 +34,11 @@ use crate::notice::{Notice, Notices, Toast};
 use crate::settings::Settings;
 use crate::vault::Vault;
 
-/// How long quitting waits for sign-outs, and then for databases: nobody sees that it waits.
+/// How long quitting waits for sign-outs, and then for databases. Nothing on the screen shows this.
 const QUIT_LIMIT: Duration = Duration::from_secs(25);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long quitting waits for an audit log that somebody holds. What it lacks then, the next start tells as a crash.
+/// How long quitting waits for an audit log that is locked. The next start reports what is missing then as a crash.
 const PAY_LIMIT_MS: i64 = 10_000;
 
 pub struct Console {
@@ -47,7 +46,7 @@ pub struct Console {
     files: Connections,
     connections: RwLock<BTreeMap<String, Arc<Connection>>>,
     problems: RwLock<Vec<ConnectionProblem>>,
-    /// Held while the files are read and put in place.
+    /// Held while the files are read and the result is stored.
     loading: Mutex<()>,
     directories: Directories,
     searches: LatestOnly,
@@ -56,14 +55,14 @@ pub struct Console {
     surveys: LatestOnly,
     previews: LatestOnly,
     trials: LatestOnly,
-    /// Trials under way.
+    /// Sign-in tests under way.
     trying: TaskTracker,
-    /// What happened before there was a window to say it in.
+    /// Messages from before there was a window to show them in.
     waiting: Mutex<Vec<Toast>>,
     settings: RwLock<Settings>,
-    /// Held by whoever changes the settings, from reading them until they are written.
+    /// Held from reading the settings until the changed ones are written.
     changing_settings: Mutex<()>,
-    /// The settings' file holds something that could not be read: only the operator replaces it.
+    /// The settings file could not be read: only the operator may replace it.
     settings_are_faulty: AtomicBool,
     vault: Vault,
     audit: AuditLog,
@@ -73,8 +72,8 @@ pub struct Console {
 }
 
 impl Console {
-    /// Opens the console: settings and connections are read, the audit log is opened, what a crash
-    /// left unfinished there is closed. Faults in settings and connection files are told, not fatal.
+    /// Opens the console: reads settings and connections, opens the audit log, and closes what a crash left unfinished
+    /// there. Faults in settings and connection files are reported, not fatal.
     pub async fn open(
         home: Home,
         vault: Vault,
@@ -128,8 +127,8 @@ impl Console {
         Ok(console)
     }
 
-    /// Tells what happened before there was a window to say it in: faults of the settings, and sessions that a crash
-    /// cut off. Each is told once.
+    /// Shows what happened before there was a window: faults of the settings, and sessions that a crash cut off. Each
+    /// is shown once.
     pub fn tell_what_waited(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock());
         for toast in waiting {
@@ -137,18 +136,18 @@ impl Console {
         }
     }
 
-    /// The same for what was found before there was a window.
+    /// Queues a message for [`Self::tell_what_waited`].
     pub fn tell_at_first(&self, toast: Toast) {
         self.waiting.lock().push(toast);
     }
 
-    /// What notices have told so far, for a listener that missed some.
+    /// The current state as notices, for a listener that missed some.
     pub fn as_it_stands(&self) -> Vec<Notice> {
         vec![Notice::Sessions(self.sessions()), Notice::Connections(self.connection_list())]
     }
 
-    /// Ends everything, before the process does: from then on nothing begins. Takes half a minute at most, whatever
-    /// does not answer.
+    /// Ends everything before the process exits; from then on, nothing begins. Takes at most half a minute, even if
+    /// something does not answer.
     pub async fn shut_down(&self) {
         for turns in
             [&self.searches, &self.counts, &self.widenings, &self.surveys, &self.previews, &self.trials]

@@ -1,4 +1,4 @@
-//! The secrets of a connection: they go in, and never come out.
+//! The secrets of a connection: they can be stored, but not read.
 
 use secrecy::SecretString;
 
@@ -10,7 +10,7 @@ use crate::secrets::WAY_IN;
 use crate::vault::{Keep, SecretStatus};
 
 impl Console {
-    /// The secrets that the connection names, and where each one is.
+    /// The secrets that the connection uses, and where each one is.
     pub async fn secret_status(&self, id: &str) -> Result<Vec<SecretStatus>> {
         let mut status = Vec::new();
         for name in self.connection(id)?.secret_names() {
@@ -20,7 +20,7 @@ impl Console {
         Ok(status)
     }
 
-    /// Stores a secret for where the connection, as it is saved, sends it.
+    /// Stores a secret for the destination that the saved connection has for it.
     pub async fn store_secret(&self, id: &str, name: &str, value: SecretString, keep: Keep) -> Result<()> {
         let destination = Destination::of(&*self.connection(id)?, name);
         self.vault.store(&SecretName::new(id, name), value, keep, &destination).await?;
@@ -34,7 +34,7 @@ impl Console {
         self.vault.forget(&SecretName::new(id, name)).await
     }
 
-    /// The agent has compared where these secrets would go with where they were to go, and wants them there.
+    /// Redirects these secrets after the agent has compared their old and new destinations.
     pub async fn use_secrets_there(&self, moved: &Moved) -> Result<()> {
         self.vault.agree(moved, Keep::Stored).await?;
         if moved.secrets.iter().any(|secret| [DATABASE_PASSWORD, WAY_IN].contains(&secret.name.as_str())) {
@@ -43,12 +43,12 @@ impl Console {
         Ok(())
     }
 
-    /// Has the keyring ask the operator for its password.
+    /// Makes the keyring prompt for its password.
     pub async fn unlock_keyring(&self) -> Result<()> {
         self.vault.unlock().await
     }
 
-    /// Why the keyring cannot be used, if it cannot.
+    /// Why the keyring cannot be used; `None` if it can.
     pub async fn keyring_problem(&self) -> Option<Error> {
         self.vault.probe().await.err()
     }

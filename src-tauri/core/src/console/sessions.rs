@@ -11,7 +11,7 @@ use crate::sign_in::{FormChange, SignInForm};
 use crate::trial;
 
 impl Console {
-    /// The operator's last reasons for this connection, newest first.
+    /// The operator's latest reasons in this connection, newest first.
     pub async fn recent_reasons(&self, id: &str) -> Result<Vec<String>> {
         let mut reasons = self.audit.recent_reasons(id, self.operator().operator(), 7).await?;
         reasons.retain(|reason| ![trial::REASON, impersonation::FORM_REASON].contains(&reason.as_str()));
@@ -19,8 +19,8 @@ impl Console {
         Ok(reasons)
     }
 
-    /// Becomes a user; all that comes from outside is the connection, the user's id and the reason.
-    /// `given` is what the sign-in's form asked for.
+    /// Signs in as a user. Only the connection, the user's ID and the reason come from outside; `given` has the
+    /// operator's answers to the sign-in's form.
     pub async fn impersonate(
         &self,
         id: &str,
@@ -32,7 +32,7 @@ impl Console {
         self.impersonations.begin(request).await
     }
 
-    /// What has to be asked before becoming this user; with `change`: what has to be asked now.
+    /// The form to fill in before signing in as this user; with `change`, the form after that change.
     pub async fn sign_in_form(
         &self,
         id: &str,
@@ -68,7 +68,7 @@ impl Console {
         self.impersonations.retry(session)
     }
 
-    /// Gives the session the policy's time again.
+    /// Extends the session by the policy's time.
     pub async fn extend_session(&self, session: &str) -> Result<SessionView> {
         self.impersonations.extend(session).await
     }

@@ -1,4 +1,4 @@
-//! What the operator chose, and the order of the connections, which is kept with it.
+//! The operator's settings, and the order of the connections, which is stored with them.
 
 use std::sync::atomic::Ordering;
 
@@ -11,7 +11,7 @@ impl Console {
         self.settings.read().clone()
     }
 
-    /// What a window chose. The order of the connections is not its to say: it may have moved meanwhile.
+    /// Saves the settings from a window, except the order of the connections, which may have changed meanwhile.
     pub fn save_settings(&self, settings: Settings) -> Result<Settings> {
         let _one_at_a_time = self.changing_settings.lock();
         let connection_order = self.settings().connection_order;
@@ -22,8 +22,8 @@ impl Console {
         Ok(settings)
     }
 
-    /// Keeps the connections in the order that `order` makes of the one they have. In memory only while the file waits
-    /// for somebody to mend it.
+    /// Changes the order of the connections with `order`. If the settings file is faulty, the change stays in memory
+    /// until the file is repaired.
     pub(super) fn keep_order(&self, order: impl FnOnce(&[String]) -> Vec<String>) -> Result<()> {
         let _one_at_a_time = self.changing_settings.lock();
         let before = self.settings();

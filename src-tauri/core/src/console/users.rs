@@ -1,4 +1,4 @@
-//! Users: searches, counts, and one user with what the console knows of them.
+//! Users: searches, counts, and one user with everything the console knows about them.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -41,20 +41,20 @@ impl Console {
         Ok((*self.open_directory(id).await?.directory.info()).clone())
     }
 
-    /// The same, after the database's catalogue was read again: an index or a column that was made since counts.
+    /// Reads the database's catalogue again, so that new indexes and columns count.
     pub async fn refresh_directory(&self, id: &str) -> Result<Info> {
         let directory = self.open_directory(id).await?.directory;
         directory.refresh().await?;
         Ok((*directory.info()).clone())
     }
 
-    /// Searches; an older search of the same connection is cancelled, on the server too. `turn` says which
-    /// one is older, because what was asked first need not arrive first.
+    /// Searches; cancels an older search in the same connection, on the server too. `turn` tells which is older,
+    /// because requests may arrive out of order.
     pub async fn search(&self, id: &str, query: &ListRequest, turn: u64) -> Result<Page> {
         Ok(self.search_in(id, query, turn).await?.0)
     }
 
-    /// The same, with what answered.
+    /// Searches, and also returns the connection and directory that answered.
     async fn search_in(&self, id: &str, query: &ListRequest, turn: u64) -> Result<(Page, Opened)> {
         let cancel = self.searches.take(id, turn)?;
         let opened = tokio::select! {
@@ -68,21 +68,20 @@ impl Console {
         Ok((page.map_err(|error| opened.whose_password(error))?, opened))
     }
 
-    /// As [`Self::search`], with who of the users found can never be impersonated.
+    /// Like [`Self::search`], with the policy's standing for each user found.
     pub async fn list(&self, id: &str, query: &ListRequest, turn: u64) -> Result<ListedPage> {
-        // The policy is that of the connection that was asked, however long the answer took.
+        // The policy comes from the connection that was asked, however long the answer took.
         let (page, Opened { connection, directory }) = self.search_in(id, query, turn).await?;
         let standings = policy::standings(&connection.policy, &directory.info(), &page.rows);
         Ok(ListedPage { page, standings })
     }
 
-    /// Stops the search under way, if it is older than `turn`.
+    /// Stops a search that is older than `turn`.
     pub fn stop_search(&self, id: &str, turn: u64) -> Result<()> {
         self.searches.take(id, turn).map(drop)
     }
 
-    /// Counts what `text` finds. As with [`Self::search`], a newer count takes an older one's place; the
-    /// search goes on beside it.
+    /// Counts the matches of `text`. A newer count replaces an older one; searches continue in parallel.
     pub async fn count(&self, id: &str, text: &str, turn: u64) -> Result<Count> {
         let cancel = self.counts.take(id, turn)?;
         let opened = tokio::select! {
@@ -92,7 +91,7 @@ impl Console {
         opened.directory.count(text, &cancel).await.map_err(|error| opened.whose_password(error))
     }
 
-    /// What to search for instead of `text`, which found nobody. A newer call takes an older one's place.
+    /// What to search for instead of `text`, which has no matches. A newer call replaces an older one.
     pub async fn widen(&self, id: &str, text: &str, turn: u64) -> Result<Vec<Wider>> {
         let cancel = self.widenings.take(id, turn)?;
         let opened = self.open_directory(id).await?;
@@ -100,12 +99,12 @@ impl Console {
         found.map_err(|error| opened.whose_password(error))
     }
 
-    /// Stops the count under way, if it is older than `turn`.
+    /// Stops a count that is older than `turn`.
     pub fn stop_count(&self, id: &str, turn: u64) -> Result<()> {
         self.counts.take(id, turn).map(drop)
     }
 
-    /// What a search text says: its filters, and what is wrong with them.
+    /// Parses a search text: its filters, and what is wrong with them.
     pub async fn read_search(&self, id: &str, text: &str) -> Result<Highlights> {
         let directory = self.open_directory(id).await?.directory;
         Ok(directory::reading(text, &directory.info().columns, Timestamp::now()))
@@ -131,7 +130,7 @@ impl Console {
                 .hint("It may have been deleted: search again.")
         })?;
         let mut past = self.audit.past_sessions(id, user, 20).await?;
-        // Nobody signed in for that.
+        // That entry is about a form, not about a sign-in.
         past.retain(|session| session.reason != impersonation::FORM_REASON);
         let info = directory.info();
         let mut standings = policy::standings(&connection.policy, &info, std::slice::from_ref(&row));
@@ -148,7 +147,7 @@ impl Console {
         self.directories.open(|| self.connection(id)).await
     }
 
-    /// Nobody wants to wait any longer for the database of this connection to wake up.
+    /// Stops waiting for this connection's database to wake up.
     pub fn stop_waiting(&self, id: &str) {
         self.directories.stop_waiting(id);
     }
