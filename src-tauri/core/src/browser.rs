@@ -1,7 +1,7 @@
-//! What the core asks of a session's window. The desktop implements it; tests have a fake of their own.
+//! What the core needs of a session's window. The desktop implements it; tests have a fake.
 //!
-//! The window shows one of two things: a *launch page*, a page of Understudy's that has the application's
-//! origin and sends requests when told to, or the application itself.
+//! The window shows one of two things: a *launch page*, which is a page of Understudy with the application's origin
+//! that sends requests on command, or the application itself.
 
 use std::time::Duration;
 
@@ -15,27 +15,27 @@ use crate::error::Result;
 use crate::session::SessionView;
 use crate::template::Expression;
 
-/// A request to be sent by the session's own webview, so that its cookies are set there; or by the console.
+/// A request for the session's own webview, so that its cookies are set there, or for the console.
 #[derive(Clone)]
 pub struct PlannedRequest {
     pub method: Method,
-    /// Of the launch page's origin.
+    /// Has the launch page's origin.
     pub url: Url,
-    /// Values may hold secrets.
+    /// The values may contain secrets.
     pub headers: Vec<(String, SecretString)>,
-    /// JSON text; may hold secrets.
+    /// JSON text; may contain secrets.
     pub body: Option<SecretString>,
     pub timeout: Duration,
-    /// The statuses that mean yes; empty: the usual ones.
+    /// The statuses that mean success; if empty, the default ones.
     pub expect: Vec<u16>,
-    /// What of the answer has to be true beside that.
+    /// Conditions on the answer, in addition to the status.
     pub that: Vec<Expression>,
-    /// Names of the secrets that are in it, as they are or as signatures.
+    /// The names of the secrets in it, plain or as part of a signature.
     pub secrets: Vec<String>,
 }
 
 impl PlannedRequest {
-    /// Does this status mean yes? A webview tells 0 for any redirect.
+    /// Whether the answer's status means success. A webview reports any redirect as status 0.
     pub fn accepts(&self, answer: &Answer) -> bool {
         match self.expect.as_slice() {
             [] => answer.is_success(),
@@ -45,21 +45,21 @@ impl PlannedRequest {
     }
 }
 
-/// A cookie that the console got and the session's window is to have, with all that was said of it.
+/// A cookie that the console received for the session's window, with all its attributes.
 #[derive(Debug, Clone)]
 pub struct SessionCookie {
     pub name: String,
-    /// As it was written in the header.
+    /// As written in the header.
     pub value: SecretString,
-    /// A host's name, without a dot before it.
+    /// A host name without a leading dot.
     pub domain: String,
-    /// For that host alone, not for those below it.
+    /// Only for that host, not for its subdomains.
     pub host_only: bool,
     pub path: String,
     pub secure: bool,
     pub http_only: bool,
     pub same_site: Option<SameSite>,
-    /// Seconds since the Unix epoch; `None`: it ends with the window.
+    /// Seconds since the Unix epoch; `None` for a session cookie.
     pub expires_at: Option<i64>,
 }
 
@@ -70,32 +70,32 @@ pub enum SameSite {
     None,
 }
 
-/// What a page finds in its storage when its first script runs.
+/// The content of the page's storage before its first script runs.
 #[derive(Debug, Clone, Default)]
 pub struct Stored {
     pub local: Vec<(String, SecretString)>,
     pub session: Vec<(String, SecretString)>,
 }
 
-/// What the application answered, as far as it matters.
+/// The relevant parts of the application's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Answer {
-    /// HTTP status; 0 for a redirect, which the webview does not follow and tells nothing about.
+    /// HTTP status; 0 for a redirect, which the webview neither follows nor describes.
     pub status: u16,
-    /// Names in small letters, and values. No page is told of `Set-Cookie`, so it is not among them.
+    /// Names in lower case, and values. Without `Set-Cookie`, which pages cannot see.
     pub headers: Vec<(String, String)>,
     /// The first 64 KiB of the body.
     pub body: String,
 }
 
 impl Answer {
-    /// What was answered, with the body in the character set in which it came.
+    /// An answer whose body is decoded from its character set.
     pub fn read(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Self {
         let bare = Self { status, headers, body: String::new() };
         Self { body: charset::decode(body, bare.header("content-type")), ..bare }
     }
 
-    /// The first header of this name, which is in small letters.
+    /// The first header with this name, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
@@ -104,7 +104,7 @@ impl Answer {
         self.status == 0
     }
 
-    /// The application took it: 2xx, or a redirect.
+    /// Whether the application accepted the request: 2xx, or a redirect.
     pub fn is_success(&self) -> bool {
         self.is_redirect() || (200..300).contains(&self.status)
     }
@@ -113,14 +113,13 @@ impl Answer {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unanswered {
-    /// No connection, TLS refused, or the webview would not send it; in the webview's words.
+    /// There was no connection, TLS failed, or the webview did not send the request; in the webview's words.
     Failed(String),
-    /// The server was reached, and yet no whole answer came, or none that HTTP knows: it may have done what it was
-    /// asked. In words.
+    /// The server was reached but sent no complete or valid HTTP answer, so it may have acted on the request. In words.
     BrokenOff(String),
-    /// Longer than [`PlannedRequest::timeout`].
+    /// It took longer than [`PlannedRequest::timeout`].
     TimedOut,
-    /// The web process that was to send it, or that waited for the answer, has ended.
+    /// The web process that sent the request, or was about to, has ended.
     Broken,
     /// The window is gone.
     Closed,
@@ -133,23 +132,23 @@ impl Unanswered {
     }
 }
 
-/// What is shown in the session's window when the sign-in did not work. Holds no secret.
+/// Shown in the session's window if the sign-in failed. Contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Refusal {
-    /// One line: what happened.
+    /// What happened, on one line.
     pub title: String,
-    /// HTTP status, when there was an answer.
+    /// HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// The first part of the answer, as text.
+    /// The beginning of the answer, as text.
     pub excerpt: Option<String>,
     /// What to do next.
     pub hint: String,
-    /// Names of the secrets that it may be about: another value of one of them may help.
+    /// The names of secrets that may be wrong; another value of one may help.
     pub secrets: Vec<String>,
 }
 
 impl Refusal {
-    /// Without an answer of the application.
+    /// A refusal without an answer from the application.
     pub fn new(title: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { title: title.into(), hint: hint.into(), ..Self::default() }
     }
@@ -158,18 +157,18 @@ impl Refusal {
 /// What a window is opened with.
 #[derive(Debug, Clone, Copy)]
 pub struct Opening<'a> {
-    /// The launch page's.
+    /// The launch page's origin.
     pub origin: &'a Origin,
-    /// Nothing in the window ever reaches a path of the origin that begins with one of these.
+    /// Path prefixes of the origin that nothing in the window can reach.
     pub block: &'a [String],
-    /// `http` or `socks5`, with host and port; `None`: as the system says.
+    /// `http` or `socks5`, with host and port; `None` for the system's setting.
     pub proxy: Option<&'a Url>,
 }
 
-/// What a gateway in front of the application is told when it asks: HTTP Basic.
+/// The HTTP Basic login for a gateway in front of the application.
 #[derive(Debug, Clone)]
 pub struct Gateway {
-    /// It is told to nobody else.
+    /// The login is sent to this origin only.
     pub origin: Origin,
     pub user: String,
     pub password: SecretString,
@@ -178,31 +177,31 @@ pub struct Gateway {
 /// Session windows.
 #[async_trait]
 pub trait Browser: Send + Sync {
-    /// Opens a window for `session` with nothing in it but a launch page; no request is made. Returns when that can
-    /// send.
+    /// Opens a window for `session` that contains only a launch page, without any request. Returns once the launch page
+    /// can send.
     async fn open(&self, session: &SessionView, opening: &Opening<'_>) -> Result<()>;
 
-    /// Puts a launch page of `origin` where the application's page was, with the session's cookies at hand.
-    /// Returns when it can send.
+    /// Replaces the application's page by a launch page of `origin`, keeping the session's cookies. Returns once the
+    /// launch page can send.
     async fn leave_for_launch_page(&self, session: &str, origin: &Origin) -> Result<()>;
 
     /// Sends a request from the launch page.
     async fn send(&self, session: &str, request: &PlannedRequest) -> Result<Answer, Unanswered>;
 
-    /// Puts cookies into the session's window; they are there when it returns.
+    /// Puts cookies into the session's window; they are set when this returns.
     async fn set_cookies(&self, session: &str, cookies: &[SessionCookie]) -> Result<()>;
 
-    /// Has the window answer a gateway's challenge so, from then on.
+    /// Lets the window answer a gateway's challenges with this login from now on.
     async fn pass_gateway(&self, session: &str, gateway: Option<&Gateway>) -> Result<()>;
 
-    /// The cookies that the session would send to `url`, as they are now.
+    /// The cookies that the session would send to `url` now.
     async fn cookies(&self, session: &str, url: &Url) -> Result<Vec<SessionCookie>>;
 
     /// Fills the storage of the launch page's origin.
     async fn store(&self, session: &str, stored: &Stored) -> Result<()>;
 
-    /// Opens a link that counts once, and goes on when a page of `origin` has come of it; the link is left
-    /// nowhere in history. Returns what the page's URL is then.
+    /// Opens a one-time link and waits until it has led to a page of `origin`. The link does not stay in the history.
+    /// Returns the page's URL.
     async fn follow(
         &self,
         session: &str,
@@ -211,19 +210,18 @@ pub trait Browser: Send + Sync {
         limit: Duration,
     ) -> Result<Url, Unanswered>;
 
-    /// Shows on the launch page what went wrong, with Retry and Close.
+    /// Shows the refusal on the launch page, with Retry and Close.
     async fn refuse(&self, session: &str, refusal: &Refusal) -> Result<()>;
 
-    /// Shows on the launch page that it tries again.
+    /// Shows on the launch page that the sign-in is being retried.
     async fn retrying(&self, session: &str) -> Result<()>;
 
-    /// Replaces the launch page by the application; the launch page is left nowhere in history.
+    /// Replaces the launch page by the application. The launch page does not stay in the history.
     async fn show(&self, session: &str, url: &Url) -> Result<()>;
 
     /// Brings the window to the front.
     async fn focus(&self, session: &str) -> Result<()>;
 
-    /// Closes the window; its cookies and everything else it kept are gone. Never fails: what is
-    /// gone already is closed.
+    /// Closes the window and discards its cookies and other data. Never fails; a window that is gone counts as closed.
     async fn close(&self, session: &str);
 }

@@ -1,12 +1,12 @@
-//! The body of an answer as text, in whatever character set it came. The set is found as browsers find it: a byte order
-//! mark, `Content-Type`, what the page itself says, and a guess where nothing does.
+//! Decodes the body of an answer from its character set, which is determined as in browsers: by a byte order mark,
+//! `Content-Type`, the page's own declaration, or else a guess.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-/// Bytes of a page in which it may name its character set. The standard has 1,024; browsers read on.
+/// How far into a page its declaration is searched. The standard says 1,024 bytes; browsers read on.
 const SEARCHED: usize = 4096;
 
-/// The text of these bytes. What their character set does not know becomes U+FFFD.
+/// The text of these bytes. What the character set cannot represent becomes U+FFFD.
 pub fn decode(bytes: &[u8], content_type: Option<&str>) -> String {
     let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
     let is_text =
@@ -24,7 +24,7 @@ fn labelled(label: &str) -> Option<&'static Encoding> {
     Encoding::for_label_no_replacement(label.as_bytes())
 }
 
-/// JSON in UTF-16 without a mark begins with an ASCII character (RFC 4627, 3).
+/// JSON in UTF-16 without a byte order mark begins with an ASCII character (RFC 4627, 3).
 fn by_zeros(bytes: &[u8]) -> Option<&'static Encoding> {
     match bytes {
         [0, 1..=0x7f, 0, _, ..] => Some(UTF_16BE),
@@ -33,7 +33,7 @@ fn by_zeros(bytes: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// By `<meta charset>`, `<meta http-equiv>` or an XML declaration.
+/// Declared by `<meta charset>`, `<meta http-equiv>` or an XML declaration.
 fn said_by_page(bytes: &[u8]) -> Option<&'static Encoding> {
     let head = bytes.iter().take(SEARCHED).map(|&byte| char::from(byte.to_ascii_lowercase()));
     let head = without_comments(&head.collect::<String>());
@@ -43,7 +43,7 @@ fn said_by_page(bytes: &[u8]) -> Option<&'static Encoding> {
         .and_then(|rest| value_of(rest.split("?>").next()?, "encoding"));
     let meta = head.split("<meta").skip(1).filter_map(|rest| value_of(rest.split('>').next()?, "charset"));
     let said = xml.into_iter().chain(meta).find_map(labelled)?;
-    // Its letters could be read so far: it is not what it says.
+    // The declaration could be read as ASCII, so the text is not UTF-16, whatever it says.
     Some(if said == UTF_16BE || said == UTF_16LE { UTF_8 } else { said })
 }
 
@@ -53,7 +53,7 @@ fn without_comments(page: &str) -> String {
     parts.fold(first, |text, part| text + part.split_once("-->").map_or("", |(_, rest)| rest))
 }
 
-/// The value behind `name=`, with or without quotation marks.
+/// The value after `name=`, with or without quotation marks.
 fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.match_indices(name).find_map(|(at, _)| {
         let value = text[at + name.len()..].trim_start().strip_prefix('=')?.trim_start();
@@ -65,9 +65,9 @@ fn value_of<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Browsers of the West take text that is no UTF-8 for Windows' own.
+/// Western browsers take text that is not UTF-8 for Windows-1252.
 fn guessed(bytes: &[u8]) -> &'static Encoding {
-    // A character that is cut off at the end says nothing.
+    // A character that is cut off at the end proves nothing.
     let is_utf8 = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);
     let is_binary = || bytes.iter().any(|byte| matches!(byte, 0..=8 | 14..=26 | 28..=31));
     if is_utf8 || is_binary() { UTF_8 } else { WINDOWS_1252 }
@@ -119,7 +119,7 @@ mod tests {
                 let whole: Vec<u8> = page.bytes().chain(bytes.iter().copied()).collect();
                 assert!(decode(&whole, Some("text/html")).ends_with(text), "{page}");
                 assert!(decode(&whole, None).ends_with(text), "{page}");
-                // The header counts before the page.
+                // The header takes precedence over the page.
                 assert!(!decode(&whole, Some("text/html; charset=utf-8")).ends_with(text), "{page}");
             }
         }

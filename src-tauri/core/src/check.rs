@@ -1,4 +1,4 @@
-//! What a connection is worth before anybody relies on it: `understudy check` and the form's test button.
+//! Checks whether a connection works before anyone relies on it: `understudy check` and the form's test button.
 
 use std::collections::HashMap;
 
@@ -58,16 +58,16 @@ pub struct Report {
     pub sample: Vec<Row>,
 }
 
-/// Secrets that stand in a form and are not stored yet, by name.
+/// Secrets from a form that are not stored yet, by name.
 pub type Typed = HashMap<String, SecretString>;
 
-/// Rows of [`Report::sample`].
+/// The number of users in [`Report::sample`].
 pub(crate) const SAMPLE: u16 = 5;
 
-/// Users that are looked at, one page: whether ids are given twice, and whom the rules of `protect` are about.
+/// How many users (one page) are examined: for duplicate IDs, and to see whom the rules of `protect` cover.
 const JUDGED: u16 = 200;
 
-/// What a connection is called that is in no file yet. It owns nothing, whatever another one of this name has.
+/// The ID of a connection without a file. It has no stored secrets, even if another connection has this ID.
 pub(crate) const UNSAVED: &str = "new";
 
 impl Report {
@@ -75,7 +75,7 @@ impl Report {
         Self { ok: true, steps: Vec::new(), faults: Vec::new(), info: None, sample: Vec::new() }
     }
 
-    /// Of a check that could not begin: there is no file to look at, or nothing may be sent.
+    /// The report of a check that could not begin because there is no file, or nothing may be sent.
     pub fn of_failure(error: &Error) -> Self {
         let is_file =
             [Code::ConnectionInvalid, Code::ConnectionUnknown, Code::FileFailed].contains(&error.code);
@@ -84,7 +84,7 @@ impl Report {
         report
     }
 
-    /// Adds what was found.
+    /// Adds a finding.
     pub fn say(&mut self, title: &str, status: Status, detail: impl Into<String>, hint: Option<String>) {
         self.ok &= status != Status::Failed;
         let (statement, details) = (None, None);
@@ -118,11 +118,11 @@ impl Report {
     }
 }
 
-/// Tries everything of a connection that can be tried without signing in as anybody: reads the file,
-/// looks for the secrets, opens the directory, reads a few users, renders the sign-in for the first.
-/// `typed` are secrets that are not stored yet; they are used from memory.
+/// Tries everything that can be tried without signing in: reads the file, looks for the secrets, opens the directory,
+/// reads a few users, renders the sign-in for the first one. `typed` are secrets that are not stored yet; they are used
+/// from memory.
 ///
-/// Fails with [`Code::DestinationChanged`], before anything is sent, when the stored password is for another place.
+/// Fails with [`Code::DestinationChanged`], before anything is sent, if the stored password is for another destination.
 pub async fn check(id: Option<&str>, text: &str, vault: &Vault, typed: &Typed) -> Result<Report> {
     let mut report = Report::empty();
     let connection = match Connection::parse(id.unwrap_or(UNSAVED), text, Origin::Own, None) {
@@ -224,7 +224,7 @@ async fn open(
     }
 }
 
-/// The newest users, of whom the report has the first few.
+/// Reads the newest users; the report shows the first few.
 async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &mut Report) -> Vec<Row> {
     let info = directory.info();
     for caution in &info.cautions {
@@ -232,7 +232,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
     }
     check_columns(&info, report);
     check_search(&info, part, report);
-    // More than are shown: whether ids are given twice is seen in many.
+    // More than are shown, because duplicate IDs only appear among many.
     let newest = ListRequest::first("", JUDGED);
     match directory.search(&newest, &CancellationToken::new()).await {
         Ok(page) if page.doubled.is_some() => {
@@ -268,7 +268,7 @@ async fn read_some(directory: &dyn Directory, part: &DirectoryConfig, report: &m
     Vec::new()
 }
 
-/// What the columns are, and whether one of them had better not be shown.
+/// Reports the columns, and warns about those that had better not be shown.
 fn check_columns(info: &Info, report: &mut Report) {
     let columns: Vec<String> =
         info.columns.iter().map(|column| describe(column.role, &column.name, column.kind)).collect();
@@ -289,8 +289,8 @@ fn check_columns(info: &Info, report: &mut Report) {
     report.say("Columns", status, columns.join(", "), hint);
 }
 
-/// Whether every way to search has its index. Each one's, or the statement that makes it, is in
-/// [`Info::services`].
+/// Reports which ways of searching have an index. [`Info::services`] has each one's index, or the statement that
+/// creates it.
 fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
     let unserved: Vec<String> = info
         .services
@@ -329,7 +329,7 @@ fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
     }
 }
 
-/// What the rules of `protect` say of the newest users: how many each protects, and whether each can be decided.
+/// Applies the rules of `protect` to the newest users: how many each protects, and whether each can be evaluated.
 fn check_policy(info: &Info, newest: &[Row], connection: &Connection, report: &mut Report) {
     let rules = &connection.policy.protect;
     if rules.is_empty() || newest.is_empty() {
@@ -362,7 +362,7 @@ fn check_policy(info: &Info, newest: &[Row], connection: &Connection, report: &m
     report.say("Protected users", status, said.join("\n"), Some(hint.into()));
 }
 
-/// Renders the sign-in for the first user, with stand-ins for the secrets. Nothing is sent.
+/// Renders the sign-in for the first user, with masks as secrets. Sends nothing.
 fn check_sign_in(connection: &Connection, info: &Info, report: &mut Report) {
     let Some(row) = report.sample.first() else { return };
     let mut secrets = json!({});

@@ -1,43 +1,43 @@
-//! The time, for those who may read it.
+//! The time, for the parts of the core that may read it.
 //!
-//! There are two clocks: the wall's, which people read and may set, and the one that only ever goes on, also while
-//! the machine sleeps. What has to happen in time happens by whichever is there first.
+//! There are two clocks: the wall clock, which people read and can set, and a monotonic one, which also counts while
+//! the computer sleeps. A deadline is reached when either clock says so.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Timers stand still while the machine sleeps: the clocks are looked at this often at least.
+/// How often the clocks are read at least, because timers stand still while the computer sleeps.
 const LOOK: Duration = Duration::from_secs(20);
 
-/// A moment by both clocks.
+/// A point in time on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// Milliseconds since the Unix epoch.
     pub wall_ms: i64,
-    /// Milliseconds since the machine was started; nobody can set it.
+    /// Milliseconds since the computer was started. No one can set this clock.
     boot_ms: i64,
 }
 
 impl Moment {
-    /// So many milliseconds later, or earlier.
+    /// This moment plus `ms` milliseconds, which may be negative.
     #[must_use]
     pub fn plus(self, ms: i64) -> Self {
         Self { wall_ms: self.wall_ms.saturating_add(ms), boot_ms: self.boot_ms.saturating_add(ms) }
     }
 
-    /// When it will have come, as the wall shows it at `now`: what is shown to people who count down to it.
+    /// The wall time at which this moment will be reached, as seen at `now`: for a countdown.
     pub fn on_the_wall(self, now: Self) -> i64 {
         self.wall_ms.min(now.wall_ms.saturating_add(self.boot_ms - now.boot_ms))
     }
 
-    /// Milliseconds from `now` until this moment, by the clock that is there first; 0 when it has come.
+    /// Milliseconds from `now` until this moment on the clock that reaches it first; 0 if it is past.
     fn left(self, now: Self) -> u64 {
         u64::try_from((self.wall_ms - now.wall_ms).min(self.boot_ms - now.boot_ms)).unwrap_or(0)
     }
 }
 
-/// A clock, and the waiting for it.
+/// A clock that can be waited for.
 #[derive(Debug, Clone)]
 pub struct Clock(Kind);
 
@@ -48,12 +48,12 @@ enum Kind {
 }
 
 impl Clock {
-    /// The system's.
+    /// The system's clock.
     pub fn wall() -> Self {
         Self(Kind::System)
     }
 
-    /// One that stands at `now_ms` until it is [put forward](Self::forward), for tests.
+    /// A clock for tests: it stands at `now_ms` until [`forward`](Self::forward) moves it.
     pub fn by_hand(now_ms: i64) -> Self {
         Self(Kind::ByHand(watch::Sender::new(Moment { wall_ms: now_ms, boot_ms: 0 })))
     }
@@ -70,7 +70,7 @@ impl Clock {
         self.now().wall_ms
     }
 
-    /// Returns when `at` has come by either clock.
+    /// Returns once either clock has reached `at`.
     pub async fn until(&self, at: Moment) {
         match &self.0 {
             Kind::System => loop {
@@ -81,13 +81,13 @@ impl Clock {
                 tokio::time::sleep(left.min(LOOK)).await;
             },
             Kind::ByHand(hand) => {
-                // The sender lives in `self`, which is held here.
+                // Cannot fail: `self` owns the sender.
                 let _ = hand.subscribe().wait_for(|now| at.left(*now) == 0).await;
             }
         }
     }
 
-    /// Returns when the clocks are worth another look: somebody may have set one.
+    /// Returns when the clocks should be read again, because the wall clock may have been set.
     pub async fn look(&self) {
         match &self.0 {
             Kind::System => tokio::time::sleep(LOOK).await,
@@ -97,13 +97,13 @@ impl Clock {
         }
     }
 
-    /// Time goes by on a clock [by hand](Self::by_hand); the system's goes by itself.
+    /// Lets time pass on a [test clock](Self::by_hand); does nothing on the system's.
     pub fn forward(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.set(|now| *now = now.plus(by));
     }
 
-    /// Somebody sets the wall's clock by so many milliseconds; only on a clock [by hand](Self::by_hand).
+    /// Sets only the wall clock of a [test clock](Self::by_hand), by this many milliseconds.
     pub fn set_wall(&self, by_ms: i64) {
         self.set(|now| now.wall_ms = now.wall_ms.saturating_add(by_ms));
     }
@@ -115,7 +115,7 @@ impl Clock {
     }
 }
 
-/// Sleep counts in it: `CLOCK_BOOTTIME` of Linux, and macOS' monotonic clock, which goes on while it sleeps.
+/// Includes sleep: Linux has `CLOCK_BOOTTIME`, and macOS' monotonic clock continues while asleep.
 #[cfg(unix)]
 fn boot_ms() -> i64 {
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -126,7 +126,7 @@ fn boot_ms() -> i64 {
     time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
-/// Sleep counts in it: it stands on `QueryPerformanceCounter`.
+/// Includes sleep, because it is based on `QueryPerformanceCounter`.
 #[cfg(not(unix))]
 fn boot_ms() -> i64 {
     use std::sync::LazyLock;
@@ -143,13 +143,13 @@ mod tests {
     async fn a_moment_has_come_when_either_clock_is_there() {
         let clock = Clock::by_hand(1_000_000);
         let at = clock.now().plus(60_000);
-        // Set back by an hour: the machine's own clock counts.
+        // The wall clock is set back by an hour, so the monotonic clock counts.
         clock.set_wall(-3_600_000);
         clock.forward(Duration::from_secs(59));
         assert_eq!(at.left(clock.now()), 1000);
         clock.forward(Duration::from_secs(1));
         clock.until(at).await;
-        // Set forward: the wall's counts.
+        // The wall clock is set forward, so it counts.
         let at = clock.now().plus(60_000);
         clock.set_wall(60_000);
         clock.until(at).await;

@@ -1,8 +1,7 @@
-//! The open directories of the connections: each is opened at first use, shared, and closed when its last user lets go
-//! of it.
+//! The connections' open directories: each is opened at first use, shared, and closed when its last user drops it.
 //!
-//! A directory never comes without the connection that it was opened for. Whoever reads the two one after the other
-//! could judge users of one file by the policy of another, if a file is saved in between.
+//! A directory always comes with the connection it was opened for. Read separately, the two could belong to different
+//! versions of the file, and a user would be judged by the wrong policy.
 
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::HashMap;
@@ -30,7 +29,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Names the password that may help, if it is one that the vault keeps: a directory does not know whose it is.
+    /// Adds to the error which password may help, if the vault keeps it: a directory does not know its connection.
     pub(crate) fn whose_password(&self, error: impl Into<Error>) -> Error {
         whose_password(&self.connection, error.into())
     }
@@ -38,15 +37,15 @@ impl Opened {
 
 pub(crate) struct Directories {
     vault: Vault,
-    /// Who is told that a database wakes up.
+    /// Where waking databases are reported.
     notices: Notices,
-    /// Reaches those who wait for a connection's database, to tell them that they need not. By its id.
+    /// By connection ID: tells those who wait for a database that they can stop.
     impatience: Mutex<HashMap<String, Arc<Notify>>>,
-    /// By the connection's id.
+    /// By connection ID.
     all: Mutex<HashMap<String, Arc<OpeningDirectory>>>,
 }
 
-/// A directory that is open, or about to be.
+/// A directory that is open, or being opened.
 struct OpeningDirectory {
     connection: Arc<Connection>,
     directory: OnceCell<Arc<OpenDirectory>>,
@@ -57,12 +56,12 @@ impl Directories {
         Self { vault, notices, impatience: Mutex::default(), all: Mutex::default() }
     }
 
-    /// The directory of the connection that `connection` gives; opened by one caller while the others wait. A failed
-    /// opening is forgotten, so that the next question tries again.
+    /// The directory of the connection that `connection` returns; one caller opens it while the others wait. A failed
+    /// attempt is forgotten, so that the next call tries again.
     pub(crate) async fn open(&self, connection: impl FnOnce() -> Result<Arc<Connection>>) -> Result<Opened> {
         let opening = {
             let mut all = self.all();
-            // Read inside the lock: once a connection has been let go of, nobody puts it back.
+            // Read under the lock, so that a connection whose directory was dropped meanwhile does not come back.
             let connection = connection()?;
             let kept = all.get(&connection.id).filter(|kept| is_same(&kept.connection, &connection));
             if let Some(kept) = kept {
@@ -85,7 +84,7 @@ impl Directories {
         Ok(Opened { connection, directory })
     }
 
-    /// Nobody wants to wait any longer for the database of this connection to wake up.
+    /// Stops waiting for this connection's database to wake up.
     pub(crate) fn stop_waiting(&self, id: &str) {
         let impatience = self.impatience.lock();
         if let Some(waiting) = impatience.get(id) {
@@ -93,7 +92,7 @@ impl Directories {
         }
     }
 
-    /// Waits until nobody wants to wait.
+    /// Waits until [`Self::stop_waiting`] is called.
     pub(crate) async fn impatient(&self, id: &str) {
         let waiting = {
             let mut impatience = self.impatience.lock();
@@ -110,12 +109,12 @@ impl Directories {
         })
     }
 
-    /// It is opened again at the next question. Whoever is asking it something keeps it until that is answered.
+    /// Drops the directory; the next call opens it again. Requests under way keep it until they are done.
     pub(crate) fn let_go(&self, id: &str) {
         self.all().remove(id);
     }
 
-    /// Closes all of them and waits for it.
+    /// Closes all directories and waits until they are closed.
     pub(crate) async fn close_all(&self) {
         let all: Vec<Arc<OpeningDirectory>> = self.all().drain().map(|(_, opening)| opening).collect();
         let mut closing: JoinSet<()> = JoinSet::new();
@@ -130,7 +129,7 @@ impl Directories {
     }
 }
 
-/// Files are read again and again, and most often nothing has changed.
+/// Files are read again and again, and usually nothing has changed.
 fn is_same(one: &Connection, other: &Connection) -> bool {
     (&one.file, one.origin) == (&other.file, other.origin)
 }
@@ -155,10 +154,10 @@ fn whose_password(connection: &Connection, error: Error) -> Error {
     Error { secret: from_vault.then(|| connection.database_secret()), ..error }
 }
 
-/// The database password, read from the vault each time it is asked for, and only for where the connection leads.
+/// Reads the database password from the vault each time it is needed, and only for the connection's own destination.
 struct StoredPassword {
     vault: Vault,
-    /// Its id.
+    /// The connection's ID.
     connection: String,
     part: DirectoryConfig,
 }
@@ -212,7 +211,7 @@ mod tests {
         Directories::new(vault, Notices::default())
     }
 
-    /// A saved file is in place a moment before the old directory is let go of.
+    /// A saved file is in place a moment before the old directory is dropped.
     #[tokio::test]
     async fn a_file_that_was_saved_a_moment_ago_does_not_get_the_directory_of_the_one_before() {
         let folder = tempfile::tempdir().unwrap();
@@ -226,7 +225,7 @@ mod tests {
         assert!(Arc::ptr_eq(&opened.directory, &again.directory), "one that has not changed stays open");
     }
 
-    /// Else a connection that is removed meanwhile would leave an open directory behind.
+    /// Otherwise, a connection that is removed meanwhile would leave an open directory behind.
     #[tokio::test]
     async fn a_connection_is_read_and_put_in_place_in_one_go() {
         let folder = tempfile::tempdir().unwrap();

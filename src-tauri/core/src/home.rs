@@ -1,5 +1,5 @@
-//! Where things are on this machine, and how they are put there: folders for their owner only,
-//! files as a whole or not at all. What is in the files belongs to the rooms that write them.
+//! Where files are on this computer, and how they are written: folders for their owner only, files atomically. What the
+//! files contain is up to the modules that write them.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,24 +9,25 @@ use crate::trust::{self, Trusted};
 
 const CONFIG: &str = "understudy";
 
-/// On Windows not the name of the folder beside it into which the installer puts the program, and which it removes.
+/// On Windows, this must differ from the name of the folder that the installer creates for the program and removes
+/// again.
 const DATA: &str = if cfg!(windows) { "understudy-data" } else { "understudy" };
 
-/// The folders of one operator on one machine.
+/// The folders of one operator on one computer.
 ///
-/// `UNDERSTUDY_HOME` moves all of them into one folder (tests, portable installs); otherwise they
-/// are where the platform keeps configuration and data.
+/// `UNDERSTUDY_HOME` moves all of them into one folder (for tests and portable installations); otherwise they are where
+/// the platform keeps configuration and data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     config: PathBuf,
     data: PathBuf,
     system_connections: PathBuf,
-    /// Everything is below one folder, which is the operator's own.
+    /// Everything is below one folder of the operator's.
     is_moved: bool,
 }
 
 impl Home {
-    /// Fails when the platform knows no folder for this operator's files.
+    /// Fails if the platform has no folder for this operator's files.
     pub fn locate() -> Result<Self> {
         match std::env::var_os("UNDERSTUDY_HOME").filter(|folder| !folder.is_empty()) {
             Some(folder) => {
@@ -37,7 +38,7 @@ impl Home {
             }
             None => Ok(Self {
                 config: platform_folder(dirs::config_dir(), CONFIG, "configuration")?,
-                // Not the roaming folder of Windows: the audit log belongs to this machine.
+                // Not Windows' roaming folder: the audit log belongs to this computer.
                 data: platform_folder(dirs::data_local_dir(), DATA, "data")?,
                 system_connections: system_connections(),
                 is_moved: false,
@@ -45,7 +46,7 @@ impl Home {
         }
     }
 
-    /// Everything under one folder, what IT hands out included.
+    /// Everything under one folder, including what IT hands out.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         let config = folder.into();
         Self {
@@ -56,23 +57,22 @@ impl Home {
         }
     }
 
-    /// The operator's own connections. The folder is made when it is not there yet, as those below are.
+    /// The operator's own connections. This method and those below create their folder if it is missing.
     pub fn connections_dir(&self) -> Result<PathBuf> {
         made(self.config.join("connections"))
     }
 
-    /// Connections handed out by IT. Only read, never made.
+    /// Connections handed out by IT. Only read, never created.
     pub fn system_connections_dir(&self) -> &Path {
         &self.system_connections
     }
 
-    /// Who may have put something into the folder of what IT hands out. In a home that was moved it is below the
-    /// operator's own.
+    /// Whose files in IT's folder are trusted. In a moved home, that folder belongs to the operator.
     pub fn system_is_put_by(&self) -> Trusted {
         if self.is_moved { Trusted::Myself } else { Trusted::Administrators }
     }
 
-    /// The folders of the operator's own that others can write to, which they should not.
+    /// The operator's folders that other accounts can write to, although they should not.
     pub fn open_to_others(&self) -> Vec<PathBuf> {
         let folders = [self.config.clone(), self.config.join("connections"), self.data.clone()];
         folders.into_iter().filter(|folder| trust::others_can_write(folder)).collect()
@@ -86,7 +86,7 @@ impl Home {
         Ok(made(self.data.clone())?.join("audit.sqlite"))
     }
 
-    /// Locked by every console of this home that quits, until its process is gone.
+    /// Each quitting console of this home keeps this file locked until its process is gone.
     pub fn quitting_file(&self) -> Result<PathBuf> {
         Ok(made(self.data.clone())?.join("quitting"))
     }
@@ -95,7 +95,7 @@ impl Home {
         made(self.data.join("demo"))
     }
 
-    /// Where windows keep what they remember: their sizes, and the storage of the console's page.
+    /// Where windows keep their sizes and the storage of the console's page.
     pub fn windows_dir(&self) -> Result<PathBuf> {
         made(self.data.join("windows"))
     }
@@ -119,7 +119,7 @@ fn platform_folder(base: Option<PathBuf>, folder: &str, what: &str) -> Result<Pa
     has_text_for_a_name(base.join(folder))
 }
 
-/// SQLite opens no other file, and so there could be no audit log.
+/// SQLite can only open paths that are valid text, and without SQLite there is no audit log.
 fn has_text_for_a_name(folder: PathBuf) -> Result<PathBuf> {
     if folder.to_str().is_some() {
         return Ok(folder);
@@ -143,7 +143,7 @@ fn system_connections() -> PathBuf {
     }
 }
 
-/// Makes a folder, and those above it, where they do not exist yet: for their owner only (0700 on Unix).
+/// Creates a folder and its missing parents for their owner only (0700 on Unix).
 pub fn private_folder(folder: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -152,18 +152,18 @@ pub fn private_folder(folder: &Path) -> Result<()> {
     builder.create(folder).map_err(|cause| Error::file("make the folder", folder, cause))
 }
 
-/// Writes a file for its owner only (0600 on Unix), in the place of an older one: whoever reads it,
-/// even after a power cut, sees the old text or the new one, never a part.
+/// Writes a file for its owner only (0600 on Unix) and replaces an older one atomically: readers see the old text or
+/// the new one, even after a power cut.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private_folder(folder)?;
     let failed = |cause: std::io::Error| Error::file("write", path, cause);
-    // The temporary file is made 0600 and replaces `path` by a rename within its folder.
+    // The temporary file has mode 0600 and is renamed to `path` within the same folder.
     let mut file = tempfile::Builder::new().prefix(".understudy-").tempfile_in(folder).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
-    // The rename itself is safe once the folder is on the disk; other systems cannot open one.
+    // The rename is durable once the folder has been synced; other systems cannot open a folder.
     #[cfg(unix)]
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(())

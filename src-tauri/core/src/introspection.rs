@@ -1,5 +1,5 @@
-//! What the connection form sees of a database before anything is saved: the tables to choose from, and a
-//! few users as a preview of what is written so far.
+//! What the connection form sees of a database before anything is saved: the tables to choose from, and a few users as
+//! a preview.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -24,18 +24,18 @@ pub struct Preview {
     pub withheld: Vec<String>,
 }
 
-/// What a form says, and what it is the form of. A form asks by itself, while somebody still types: what
-/// nobody has agreed to, by saving it, is not done for it.
+/// The form's content, and the connection it belongs to. The form sends requests while the operator is still typing, so
+/// anything that needs consent does not run until it is saved.
 pub struct DirectoryDraft<'a> {
-    /// The connection as it was saved; `None`: it is a new one.
+    /// The connection as it was saved; `None` for a new one.
     pub saved: Option<&'a Connection>,
-    /// Where users are read from, as the form says it now.
+    /// Where users are read from, as the form has it now.
     pub part: &'a DirectoryConfig,
-    /// Goes before what the vault has.
+    /// Typed secrets take precedence over the vault's.
     pub typed: &'a Typed,
 }
 
-/// The tables of the database that the form names; what it says of a table does not matter.
+/// The tables of the form's database; the form's own table does not matter.
 pub async fn discover_tables(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<DiscoveredTables> {
     let password = form.way_in(vault).await?;
     directory::discover_tables(form.part, password.as_ref())
@@ -43,7 +43,7 @@ pub async fn discover_tables(form: &DirectoryDraft<'_>, vault: &Vault) -> Result
         .map_err(|error| form.asking(error, password.is_none()))
 }
 
-/// The newest users of the table that the form names, in the columns that it names.
+/// The newest users of the form's table, with the form's columns.
 pub async fn preview(form: &DirectoryDraft<'_>, vault: &Vault) -> Result<Preview> {
     let password = form.way_in(vault).await?;
     let (part, withheld) = without_secrets(form.part);
@@ -61,13 +61,14 @@ impl DirectoryDraft<'_> {
         self.saved.map_or(check::UNSAVED, |saved| &saved.id)
     }
 
-    /// The password.
+    /// The password, if reaching the database is allowed.
     async fn way_in(&self, vault: &Vault) -> Result<Option<SecretString>> {
         if let Some(fault) = directory_url_fault(&self.part.url, self.id()) {
             return Err(Error::new(Code::ConnectionInvalid, format!("directory.url {fault}.")));
         }
         let saved = self.saved.map(|saved| &saved.file.directory);
-        // A form asks by itself, and may show a file from anywhere: what has been saved runs, and what it leads to.
+        // The form asks without a click, and may show a file from anywhere. Only saved commands run, and only for their
+        // saved destination.
         let is_saved = saved.is_some_and(|saved| {
             saved.password_command == self.part.password_command
                 && saved.ssh == self.part.ssh
@@ -87,7 +88,7 @@ impl DirectoryDraft<'_> {
         Secrets { vault, id, typed: self.typed }.password_if_any(self.part).await
     }
 
-    /// A refusal that a password may change names the one that is missing.
+    /// If a password may help, names the missing one.
     fn asking(&self, error: impl Into<Error>, without_password: bool) -> Error {
         let error = error.into();
         if error.secret.is_none() || !self.part.may_need_password() {
@@ -102,12 +103,12 @@ impl DirectoryDraft<'_> {
     }
 }
 
-/// `part` without the columns that hold secrets, and their names.
+/// `part` without columns that hold secrets, and the names of those.
 fn without_secrets(part: &DirectoryConfig) -> (DirectoryConfig, Vec<String>) {
     let mut part = part.clone();
     let mut withheld: Vec<String> = Vec::new();
     let mut keep = |name: &String| {
-        // What its type is, is not known yet: the name has to do.
+        // The column's type is not known yet, so only its name decides.
         let secret = holds_secret(name, FieldKind::Text) && !says_when(name);
         if secret && !withheld.contains(name) {
             withheld.push(name.clone());
@@ -121,7 +122,7 @@ fn without_secrets(part: &DirectoryConfig) -> (DirectoryConfig, Vec<String>) {
     (part, withheld)
 }
 
-/// `password_changed_at`, `otp_enabled`
+/// Names such as `password_changed_at` and `otp_enabled`, whose values are not secret.
 fn says_when(name: &str) -> bool {
     let name = name.to_lowercase();
     ["_at", "_on", "_enabled", "_count"].iter().any(|end| name.ends_with(end))

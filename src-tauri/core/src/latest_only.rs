@@ -1,6 +1,6 @@
-//! Whose turn it is: of several questions of one kind to a connection, only the newest is answered.
+//! Of several requests of the same kind to one connection, answers only the newest.
 //!
-//! The window numbers its questions, because what was asked first need not arrive first.
+//! The window numbers its requests, because they may arrive out of order.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -9,17 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Code, Error, Result};
 
-/// The newest turn of each connection, and what stops its work.
+/// The newest request of each connection, and the token that cancels it.
 #[derive(Debug, Default)]
 pub(crate) struct LatestOnly {
     newest: Mutex<HashMap<String, (u64, CancellationToken)>>,
-    /// No question is answered any more.
+    /// Cancelled once no more requests are answered.
     closed: CancellationToken,
 }
 
 impl LatestOnly {
-    /// Takes the turn: the older question of the connection is cancelled, and the token tells when this
-    /// one is. Fails with [`Code::Cancelled`] when a newer one has come already.
+    /// Registers a request and cancels the connection's older one. The token is cancelled when a newer one comes. Fails
+    /// with [`Code::Cancelled`] if a newer one is already there.
     pub(crate) fn take(&self, connection: &str, turn: u64) -> Result<CancellationToken> {
         let mut turns = self.newest.lock();
         match turns.get(connection) {
@@ -35,7 +35,7 @@ impl LatestOnly {
         Ok(cancel)
     }
 
-    /// Cancels what is under way, and whatever else is asked.
+    /// Cancels the current requests and all later ones.
     pub(crate) fn close(&self) {
         self.closed.cancel();
     }

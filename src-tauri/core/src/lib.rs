@@ -1,8 +1,8 @@
 //! The console without a screen: everything Understudy does, in a crate that does not know Tauri.
 //!
-//! [`console`] is what a window or a command line asks. [`impersonation`] tells the story and asks
-//! `policy`, `sign_in`, `session`, `audit`, `vault` and `directory`; all of them speak [`error::Error`];
-//! nothing points back. Session windows are the desktop's: the core knows them as [`browser::Browser`].
+//! [`console`] is the interface for windows and the command line. [`impersonation`] drives `policy`, `sign_in`,
+//! `session`, `audit`, `vault` and `directory`; all of them return [`error::Error`], and none of them points back.
+//! Session windows belong to the desktop: the core knows them as [`browser::Browser`].
 
 pub mod audit;
 pub mod browser;
@@ -35,5 +35,5 @@ pub mod wiped;
 #[cfg(test)]
 mod written;
 
-/// Users, and where they are read from: the core's own API speaks of them.
+/// Users and where they are read from. Part of this crate's public API.
 pub use understudy_directory as directory;

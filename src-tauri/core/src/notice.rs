@@ -1,4 +1,4 @@
-//! What the core tells whoever shows it: one stream, one way.
+//! What the core reports by itself: one broadcast stream for every UI.
 
 use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
@@ -41,7 +41,7 @@ impl Toast {
         Self { kind: ToastKind::Info, text: text.into(), hint: Some(hint.into()), said: Vec::new() }
     }
 
-    /// What a crash left: `lost` are the last entries of the sessions that it cut off. `None` when there are none.
+    /// The message about sessions that a crash cut off; `lost` are their last entries. `None` if there are none.
     pub fn after_crash(lost: &[Entry]) -> Option<Self> {
         const NAMED: usize = 5;
         if lost.is_empty() {
@@ -98,21 +98,22 @@ pub struct WakingDirectory {
 
 #[derive(Debug, Clone)]
 pub enum Notice {
-    /// All running sessions, whenever one changed.
+    /// All running sessions, after any of them changed.
     Sessions(Vec<SessionView>),
-    /// The time of this session is up in a moment; it may be extended while `extensions_left` is not 0.
+    /// This session ends soon; it can be extended unless `extensions_left` is 0.
     SessionEndsSoon(SessionView),
-    /// A session is over, whatever ended it. One whose window never came up is told by the error of its beginning.
+    /// A session has ended, for whatever reason. Not sent if its window never opened; then beginning it returns the
+    /// error.
     SessionEnded(EndedSession),
     Toast(Toast),
     Connections(ConnectionList),
-    /// The application changed what the directory of the connection with this id holds.
+    /// The application has changed users in the directory of the connection with this ID.
     DirectoryChanged(String),
-    /// A database that sleeps while nobody asks is starting, or no longer is.
+    /// A database that sleeps when idle is starting up, or no longer is.
     DirectoryWaking(WakingDirectory),
 }
 
-/// Where notices are sent and listened for. Cheap to clone; nobody listening is fine.
+/// Sends notices to all listeners. Cheap to clone; having no listeners is fine.
 #[derive(Debug, Clone)]
 pub struct Notices(broadcast::Sender<Notice>);
 
@@ -124,7 +125,7 @@ impl Default for Notices {
 
 impl Notices {
     pub fn send(&self, notice: Notice) {
-        // An error only says that nobody listens.
+        // An error only means that no one is listening.
         let _ = self.0.send(notice);
     }
 
@@ -133,8 +134,8 @@ impl Notices {
     }
 }
 
-/// What is told next; `None` when nothing will be any more. A listener that was too slow has missed something: it gets
-/// how things stand `now` instead, and hears no other way of that.
+/// The next notices; `None` once the stream has ended. A listener that was too slow gets the current state from `now`
+/// in place of what it missed.
 pub async fn hear(notices: &mut Receiver<Notice>, now: impl Fn() -> Vec<Notice>) -> Option<Vec<Notice>> {
     match notices.recv().await {
         Ok(notice) => Some(vec![notice]),
@@ -154,7 +155,7 @@ mod tests {
     async fn who_was_too_slow_hears_how_things_stand() {
         let notices = Notices::default();
         let mut listening = notices.listen();
-        // The last session ends, and much is said after it.
+        // The last session ends, and many notices follow.
         notices.send(Notice::Sessions(Vec::new()));
         for _ in 0..300 {
             notices.send(Notice::Toast(Toast::good("said")));
@@ -162,7 +163,7 @@ mod tests {
         let now = || vec![Notice::Sessions(Vec::new())];
         let heard = hear(&mut listening, now).await.expect("it goes on");
         assert!(matches!(&heard[..], [Notice::Sessions(sessions)] if sessions.is_empty()), "{heard:?}");
-        // What was not missed comes after it.
+        // Later notices arrive as usual.
         let heard = hear(&mut listening, now).await.expect("it goes on");
         assert!(matches!(&heard[..], [Notice::Toast(_)]), "{heard:?}");
         drop(notices);

@@ -1,11 +1,11 @@
-//! What strangers wrote, fit for a line of ours: a window's title, a sentence.
+//! Makes texts from others safe to show on a line of ours, such as a window's title or a sentence.
 //!
-//! The UI does the same for itself (`ui/src/text/visible.ts`).
+//! The UI has its own version (`ui/src/text/visible.ts`).
 
 use std::fmt::Write;
 
-/// One line of at most `most` characters. What is hidden in `text` (controls, marks that turn the reading
-/// direction, joints without a width) is shown as what it is: it can rearrange or blank nothing around it.
+/// One line of at most `most` characters. Hidden characters (controls, marks that change the reading direction,
+/// zero-width joiners) are written out, so that they cannot rearrange or hide anything around them.
 pub fn line(text: &str, most: usize) -> String {
     let text = text.trim();
     let mut line = String::new();
@@ -16,7 +16,7 @@ pub fn line(text: &str, most: usize) -> String {
     line
 }
 
-/// The same for a text of several lines, however long: a terminal does nothing that it says.
+/// Does the same for a text of several lines of any length, so that a terminal does not interpret any of it.
 pub fn lines(text: &str) -> String {
     let mut lines = String::with_capacity(text.len());
     for char in text.chars() {
@@ -29,11 +29,12 @@ pub fn lines(text: &str) -> String {
     lines
 }
 
-/// JSON with every character escaped that a terminal would act on. It says the same.
+/// Escapes every character of the JSON that a terminal would interpret. The JSON's meaning does not change.
 pub fn json(text: &str) -> String {
     let mut json = String::with_capacity(text.len());
     for char in text.chars() {
-        // Line breaks stand between the values; in them serde has escaped all that are below a space.
+        // Line breaks only occur between values; inside strings, serde has already escaped all control characters below
+        // a space.
         if char == '\x7f' || is_hidden(char) {
             for unit in char.encode_utf16(&mut [0; 2]) {
                 write!(json, "\\u{unit:04x}").expect("a string takes whatever is written");
@@ -56,7 +57,7 @@ fn show(char: char, line: &mut String) {
     }
 }
 
-/// Shows nothing of itself, and may move what stands around it.
+/// Whether the character is invisible and may rearrange its surroundings.
 pub fn is_hidden(char: char) -> bool {
     matches!(
         char,

@@ -1,5 +1,5 @@
-//! The one way to a connection's secrets, for search, check, form, sign-in, trial and whatever else uses one:
-//! what was typed for this text, or else what is stored, if it is stored for where this text sends it.
+//! The only access to a connection's secrets, for searches, checks, the form, sign-ins and sign-in tests: what was
+//! typed for this text, or else what is stored, if it is stored for this text's destination.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -9,32 +9,32 @@ use crate::destination::{Destination, Moved};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::vault::{self, SecretState, Vault};
 
-/// What the program and the login that reach a directory are agreed to under. No secret has a name with a slash.
+/// The name under which consent to a directory's command and ssh login is stored. No secret's name has a slash.
 pub const WAY_IN: &str = "directory/commands";
 
-/// Where one secret is, as a report tells it.
+/// Where a secret is, for a report.
 pub(crate) enum Whereabouts {
     Typed,
     Kept(SecretState),
-    /// It is stored, for another place than this text's.
+    /// It is stored, but for another destination than this text's.
     Elsewhere,
 }
 
-/// Where the secrets of one text come from.
+/// The sources of one text's secrets.
 #[derive(Clone, Copy)]
 pub struct Secrets<'a> {
     pub vault: &'a Vault,
-    /// The connection whose stored secrets it may use; `None` for one that is in no file yet: it has none.
+    /// The connection whose stored secrets may be used; `None` for one without a file, which has none.
     pub id: Option<&'a str>,
-    /// Typed for this text, and not stored. Goes before what is stored.
+    /// Secrets typed for this text and not stored. They take precedence over stored ones.
     pub typed: &'a Typed,
 }
 
 impl Secrets<'_> {
-    /// The directory's password; `None`: there is none, or the directory takes none.
+    /// The directory's password; `None` if there is none, or the directory takes none.
     ///
-    /// Whoever reaches a directory asks this first: it fails with [`Code::DestinationChanged`] too where a program or
-    /// a login would run that the operator has not let run.
+    /// Everything that reaches a directory calls this first: it also fails with [`Code::DestinationChanged`] if a
+    /// command or login would run to which the operator has not agreed.
     pub async fn password(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
         let password = self.stored_or_typed(part).await?;
         self.may_reach(part, password.is_some()).await?;
@@ -49,15 +49,15 @@ impl Secrets<'_> {
         self.vault.get(&SecretName::new(id, DATABASE_PASSWORD), &Destination::of_password(part)).await
     }
 
-    /// What is too long to be kept is not used either.
+    /// A secret that is too long to be stored is not used either.
     fn typed(&self, secret: &str) -> Result<Option<SecretString>> {
         let typed = self.typed.get(secret);
         typed.map(|value| vault::fits(value.expose_secret().len())).transpose()?;
         Ok(typed.cloned())
     }
 
-    /// The same for a text that is only looked at. Many databases want no password: where the vault has no answer,
-    /// the database says whether that was a problem.
+    /// Like [`Self::password`], for a text that is only being looked at. Many databases need no password, so an error
+    /// of the vault does not count; the database will say if a password is missing.
     pub async fn password_if_any(&self, part: &DirectoryConfig) -> Result<Option<SecretString>> {
         let password = match self.stored_or_typed(part).await {
             Err(error) if error.code != Code::DestinationChanged => None,
@@ -67,9 +67,10 @@ impl Secrets<'_> {
         Ok(password)
     }
 
-    /// A text that is in no file yet is before whoever tests it. A file may change on disk.
+    /// Checks the consent to commands and logins. A text without a file needs none, because the operator is testing
+    /// what is on the screen; a file may change on disk.
     async fn may_reach(&self, part: &DirectoryConfig, has_password: bool) -> Result<()> {
-        // Who agreed to where the password goes has agreed to the way there.
+        // Consent to the password's destination includes the way there.
         let is_agreed = part.password_command.is_none() && has_password;
         match (self.id, Destination::of_way_in(part)) {
             (Some(id), Some(destination)) if !is_agreed => {
@@ -79,7 +80,7 @@ impl Secrets<'_> {
         }
     }
 
-    /// Every secret that signing in and out needs, by name. All that would go elsewhere are told in one error.
+    /// All secrets that signing in and out needs, by name. If several have a new destination, one error lists them all.
     pub async fn of_sign_in(&self, connection: &Connection) -> Result<Vec<(String, SecretString)>> {
         let mut found = Vec::new();
         let mut moved = Vec::new();
@@ -110,7 +111,7 @@ impl Secrets<'_> {
         }
         match self.vault.get(&name, &destination).await {
             Err(error) if error.code == Code::DestinationChanged => Ok(Whereabouts::Elsewhere),
-            // Of one in a locked keyring no more is known than that it is there.
+            // In a locked keyring, only the secret's existence is known.
             _ => Ok(Whereabouts::Kept(state)),
         }
     }
@@ -130,7 +131,8 @@ impl Secrets<'_> {
     }
 }
 
-/// What reaching the connection's directory runs on this computer, and what it is agreed to under; `None`: nothing.
+/// What reaching the connection's directory runs on this computer, and the name of the consent to it; `None` if nothing
+/// runs.
 pub fn way_in(connection: &Connection) -> Option<(SecretName, Destination)> {
     Some((SecretName::new(&connection.id, WAY_IN), Destination::of_way_in(&connection.file.directory)?))
 }

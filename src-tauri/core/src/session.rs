@@ -1,4 +1,4 @@
-//! One impersonation, from Opening to Ended: a pure state machine. Time is passed in.
+//! The state of one impersonation, from Opening to Ended: a pure state machine. The time is passed in.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -9,10 +9,11 @@ use crate::connection::{Environment, Policy};
 use crate::error::{Code, Error, Result};
 use crate::sanitize;
 
-/// How long before its end a session says so, in milliseconds; a short one at half its time.
+/// How long before its end a session warns, in milliseconds; a short session warns at half its time.
 const WARNING_MS: i64 = 120_000;
 
-/// How long a refused window stays open at most, in milliseconds: the application may hold a session of it.
+/// The longest time that a refused window stays open, in milliseconds, because the application may have a session for
+/// it.
 const REFUSED_MS: i64 = 15 * 60_000;
 
 /// Where a session stands.
@@ -42,13 +43,13 @@ pub struct UserLabel {
 }
 
 impl UserLabel {
-    /// The best there is for a sentence or a title: name, else e-mail, else id; in one short line.
+    /// The best name for a sentence or a title, as one short line: name, else email address, else ID.
     pub fn best(&self) -> String {
         sanitize::line([&self.name, &self.email].into_iter().flatten().next().unwrap_or(&self.id), 80)
     }
 
-    /// What tells this user from another one that [`Self::best`] calls the same: e-mail, else company, else id; in one
-    /// short line. `None` when that is all there is of it.
+    /// What tells this user from another one with the same [`Self::best`], as one short line: email address, else
+    /// company, else ID. `None` if there is nothing else.
     pub fn apart(&self) -> Option<String> {
         let best = self.best();
         [&self.email, &self.company, &Some(self.id.clone())]
@@ -102,7 +103,7 @@ pub struct EndedSession {
     pub ended_at: i64,
 }
 
-/// A running session: what is shown of it, and what may happen to it next.
+/// A running session: its view, and the transitions it allows.
 ///
 /// ```text
 /// Opening ⇄ Refused      Opening → Active      any → Ending
@@ -110,18 +111,18 @@ pub struct EndedSession {
 #[derive(Debug, Clone)]
 pub struct Session {
     view: SessionView,
-    /// [`SessionView::deadline`], by both clocks.
+    /// [`SessionView::deadline`] on both clocks.
     deadline: Option<Moment>,
     limit: Limit,
     may_be_signed_in: bool,
 }
 
-/// How long a session may last, by the connection's policy.
+/// How long a session may last, according to the connection's policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// `None`: as long as the operator likes.
+    /// `None`: no limit.
     pub minutes: Option<u32>,
-    /// How often it may be given that time again.
+    /// How often it may be extended by that time.
     pub extensions: u32,
 }
 
@@ -132,7 +133,7 @@ impl From<&Policy> for Limit {
 }
 
 impl Limit {
-    /// Where there is no limit, there is nothing to extend.
+    /// Without a limit, there is nothing to extend.
     fn extensions_at_first(self) -> u32 {
         if self.minutes.is_some() { self.extensions } else { 0 }
     }
@@ -143,7 +144,7 @@ impl Limit {
 }
 
 impl Session {
-    /// The window is about to open. `view` comes without deadline and in [`Phase::Opening`].
+    /// A session whose window is about to open. `view` has no deadline and is in [`Phase::Opening`].
     pub fn opening(view: SessionView, limit: Limit) -> Self {
         let extensions_left = limit.extensions_at_first();
         let view =
@@ -155,19 +156,19 @@ impl Session {
         &self.view
     }
 
-    /// The sign-in request has left: from here on the application may hold a session of ours,
-    /// whatever it answers, so ending has to sign out.
+    /// The sign-in request is being sent. From here on the application may have a session, whatever it answers, so
+    /// ending must sign out.
     pub fn sending(&mut self) {
         self.may_be_signed_in = true;
     }
 
-    /// Ending has something to sign out of.
+    /// Whether there may be a session to sign out of.
     pub fn may_be_signed_in(&self) -> bool {
         self.may_be_signed_in
     }
 
-    /// The application said no at `now`; it may be about these secrets. A window that nobody retries closes after
-    /// 15 minutes, or after the policy's time where that is shorter.
+    /// The application refused at `now`, possibly because of these secrets. If no one retries, the window closes after
+    /// 15 minutes, or after the policy's time if that is shorter.
     pub fn refused(&mut self, now: Moment, secrets: Vec<String>) -> Result<()> {
         self.step(&[Phase::Opening], Phase::Refused)?;
         self.view.refused_secrets = secrets;
@@ -175,7 +176,7 @@ impl Session {
         Ok(())
     }
 
-    /// The operator tries again.
+    /// The operator retries.
     pub fn retried(&mut self) -> Result<()> {
         self.step(&[Phase::Refused], Phase::Opening)?;
         self.view.refused_secrets.clear();
@@ -183,13 +184,13 @@ impl Session {
         Ok(())
     }
 
-    /// The connection's policy as it is now, before the operator is signed in.
+    /// Applies the connection's current policy before the operator is signed in.
     pub fn set_limit(&mut self, limit: Limit) {
         self.limit = limit;
         self.view.extensions_left = limit.extensions_at_first();
     }
 
-    /// Signed in at `now`; the deadline counts from here.
+    /// Signed in at `now`; the deadline is counted from here.
     pub fn active(&mut self, now: Moment) -> Result<()> {
         self.step(&[Phase::Opening], Phase::Active)?;
         self.view.active_at = Some(now.wall_ms);
@@ -197,8 +198,8 @@ impl Session {
         Ok(())
     }
 
-    /// Shows the deadline as the wall's clock has it at `now`, which somebody may have set; says whether that moved it
-    /// by more than the clocks differ anyhow.
+    /// Updates the displayed deadline to the wall clock at `now`, which may have been set. Returns whether that moved
+    /// it by more than the clocks' usual difference.
     pub fn show_deadline(&mut self, now: Moment) -> bool {
         const SLACK_MS: u64 = 2_000;
         let (Some(at), Some(shown)) = (self.deadline, self.view.deadline) else { return false };
@@ -210,12 +211,12 @@ impl Session {
         moved
     }
 
-    /// When it ends by itself.
+    /// When the session ends automatically.
     pub fn deadline(&self) -> Option<Moment> {
         self.deadline
     }
 
-    /// When the operator is to be told that it ends soon; `None` without a deadline.
+    /// When to warn the operator that it ends soon; `None` without a deadline.
     pub fn warning_at(&self) -> Option<Moment> {
         Some(self.deadline?.plus(-WARNING_MS.min(self.limit.ms()? / 2)))
     }
@@ -225,7 +226,7 @@ impl Session {
         self.view.deadline = deadline.map(|at| at.wall_ms);
     }
 
-    /// By how many minutes the operator may put the deadline off now.
+    /// By how many minutes the operator may extend the session now. Fails if they may not.
     pub fn may_extend(&self) -> Result<u32> {
         let no = |message: &str| Err(Error::new(Code::PolicyRefused, message));
         match (self.view.phase, self.limit.minutes) {
@@ -238,7 +239,7 @@ impl Session {
         }
     }
 
-    /// The deadline is put off by the policy's time; does nothing where [`Self::may_extend`] says no.
+    /// Extends the deadline by the policy's time. Fails like [`Self::may_extend`], and then changes nothing.
     pub fn extend(&mut self) -> Result<()> {
         let minutes = self.may_extend()?;
         self.view.extensions_left -= 1;
@@ -246,7 +247,7 @@ impl Session {
         Ok(())
     }
 
-    /// The end begins; `false` when it had begun already, so that ending runs once.
+    /// Begins the end; `false` if it has already begun, so that ending runs once.
     pub fn ending(&mut self) -> bool {
         let first = self.view.phase != Phase::Ending;
         self.view.phase = Phase::Ending;

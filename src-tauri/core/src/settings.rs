@@ -1,4 +1,4 @@
-//! What the operator chose: `settings.toml` in the config folder.
+//! The operator's settings: `settings.toml` in the config folder.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -67,10 +67,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The operator's settings; the defaults where there is no file.
+    /// Reads the operator's settings; the defaults if there is no file.
     ///
-    /// Fails with [`Code::SettingsInvalid`], with line and column, when the file cannot be used; the
-    /// application then goes on with the defaults.
+    /// Fails with [`Code::SettingsInvalid`], with line and column, if the file is invalid; the application then uses
+    /// the defaults.
     pub fn load(home: &Home) -> Result<Self> {
         let path = home.settings_file();
         if std::fs::metadata(&path).is_err_and(|cause| cause.kind() == std::io::ErrorKind::NotFound) {
@@ -87,7 +87,7 @@ impl Settings {
         })
     }
 
-    /// Replaces the file as a whole.
+    /// Replaces the whole file.
     pub fn save(&self, home: &Home) -> Result<()> {
         let text = toml::to_string_pretty(self).map_err(Error::internal)?;
         write_private(&home.settings_file(), &text)

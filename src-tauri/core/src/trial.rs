@@ -1,6 +1,6 @@
-//! A sign-in tried against one user, request by request, before anybody relies on it: the form's "Try it" and
-//! `understudy check --user`. It really signs in, and out again; no window opens. What it does is in the audit
-//! log like any other session.
+//! A sign-in test with one user, request by request, before anyone relies on the connection: *Test sign-in* in the form
+//! and `understudy check --user`. It really signs in and out again, without a window, and is in the audit log like any
+//! other session.
 
 use std::sync::Arc;
 
@@ -26,28 +26,28 @@ use crate::wiped::Wiped;
 /// The reason in the audit log.
 pub(crate) const REASON: &str = "Trying the sign-in";
 
-/// Characters of an id that no user has, as they are told.
+/// How much of an unknown ID a message quotes, in characters.
 const MOST_OF_AN_ID: usize = 100;
 
-/// No e-mail address is longer, nor any spelling of an id that has several.
+/// No email address is longer, nor any ID with several spellings.
 const LONGEST_NAMED: usize = 320;
 
-/// What a trial needs beside the connection's text.
+/// What a sign-in test needs besides the connection's text.
 pub struct Trial<'a> {
-    /// The connection's id, for its secrets; `None` for one that is not saved yet.
+    /// The connection's ID, for its secrets; `None` if it is not saved yet.
     pub id: Option<&'a str>,
     pub text: &'a str,
-    /// The same connection as it is saved, if it is: where its stored secrets are used, its policy and its directory
-    /// bind, whatever the text says.
+    /// The saved connection, if there is one. If its stored secrets are used, its policy and its directory apply,
+    /// whatever the text says.
     pub saved: Option<&'a Connection>,
     /// Secrets that are not stored yet.
     pub typed: &'a Typed,
-    /// As the operator writes the user: an id.
+    /// The user's ID, as the operator writes it.
     pub user: &'a str,
     pub operator: Who,
-    /// Nothing new is sent from then on, but for what ends what was begun.
+    /// Once cancelled, the test only sends what ends what it began.
     pub stop: CancellationToken,
-    /// Nothing is waited for any more, not even the end of what was begun.
+    /// Once cancelled, the test waits for nothing more, not even for the end of what it began.
     pub abandon: CancellationToken,
 }
 
@@ -55,17 +55,17 @@ pub struct Trial<'a> {
 struct PreparedTest {
     connection: Connection,
     context: Wiped,
-    /// The secrets in it, for masking.
+    /// The secrets in `context`, for masking.
     secrets: Vec<SecretString>,
     begun: Entry,
 }
 
-/// Signs in as the user, asks who that is, and signs out.
+/// Signs in as the user, asks who is signed in, and signs out.
 ///
-/// Fails when it cannot even begin: the text, the directory, the policy, a secret. What the application
-/// says is in the [`Rehearsal`].
+/// Fails if it cannot begin, because of the text, the directory, the policy or a secret. What the application answers
+/// is in the [`Rehearsal`].
 pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Clock) -> Result<Rehearsal> {
-    // Whoever stops it waits neither for a keyring's prompt nor for a database.
+    // Stopping must not wait for a keyring's prompt or a database.
     let PreparedTest { connection, context, secrets, begun } = tokio::select! {
         biased;
         () = trial.stop.cancelled() => {
@@ -94,7 +94,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
         Some(Refused { status, cause }) => Event::Refused { status, cause },
     };
     for event in [event, Event::Ended { cause: EndCause::Operator, sign_out_failed }] {
-        // It has happened, and its report is worth having without the log. What is owed is written with the next.
+        // The test has happened, and its report is useful even if the log fails. The owed entry is written later.
         if let Err(error) = audit.append_or_owe(&begun, begun.then(clock.now_ms(), event)).await {
             tracing::error!("{error:#}");
         }
@@ -102,7 +102,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     Ok(shown)
 }
 
-/// Whoever is left signed in, and where.
+/// The error for a user who may still be signed in after an abandoned test.
 fn abandoned(connection: &Connection, whom: &Subject) -> Error {
     let who = whom.user_email.as_ref().or(whom.user_name.as_ref()).unwrap_or(&whom.user_id);
     let place = connection.sign_in.origin.ascii_serialization();
@@ -164,7 +164,7 @@ fn stamped(context: &Wiped, connection: &Connection, clock: &Clock) -> Wiped {
     context
 }
 
-/// The user, as the directory of `connection` has them.
+/// Reads the user from `connection`'s directory.
 async fn read_user(
     connection: &Connection,
     trial: &Trial<'_>,
@@ -189,15 +189,16 @@ async fn read_user(
     Ok((info, row))
 }
 
-/// The one user whose id or e-mail address is `text` in another spelling.
+/// The only user whose ID or email address is `text` in another spelling.
 async fn named(directory: &dyn Directory, text: &str) -> Result<Option<Row>> {
     let page = directory.search(&ListRequest::first(text, 2), &CancellationToken::new()).await?;
     let is_named = matches!(page.how.tier, Tier::Id | Tier::Email);
     Ok(<[Row; 1]>::try_from(page.rows).ok().filter(|_| is_named).map(|[row]| row))
 }
 
-/// The saved connection whose policy binds too, because its stored secrets are used: a text that was changed must not
-/// sign in with them whom the saved one protects, nor somebody whom it made up. `None`: all that is needed was typed.
+/// The saved connection whose policy also applies because its stored secrets are used: an edited text must not use them
+/// to sign in as a user whom the saved policy protects, or as a made-up one. `None` if all secrets that are needed were
+/// typed.
 fn binding<'a>(connection: &Connection, trial: &Trial<'a>) -> Result<Option<&'a Connection>> {
     let Some(id) = trial.id else { return Ok(None) };
     let stored: Vec<String> =
@@ -224,7 +225,7 @@ fn binding<'a>(connection: &Connection, trial: &Trial<'a>) -> Result<Option<&'a 
         );
         return refused(message, "Save the connection first, or type the secret here.");
     }
-    // The columns count too: the sign-in may send any of them.
+    // The columns matter too: the sign-in may send any of them.
     let same_sign_in = saved.file.sign_in == connection.file.sign_in
         && saved.file.sign_out == connection.file.sign_out
         && then == now;

@@ -1,11 +1,11 @@
-//! What the session's window calls itself. Applications bind a session to it (Flask-Login's `strong`, many PHP
-//! frameworks), so the console's own requests call themselves the same, with and without a window.
+//! The `User-Agent` of session windows. Some applications bind a session to it (Flask-Login's `strong`, many PHP
+//! frameworks), so the console's own requests send the same one, with or without a window.
 
 use std::sync::LazyLock;
 
-/// The engine's own name for itself on each system. On Linux WebKitGTK's since 2.44, which its maintainers have frozen;
-/// on macOS `WKWebView`'s; on Windows WebView2's, whose version is the one that it had when this was written. The windows
-/// are told to use it, so that the two can never differ.
+/// The engine's own user agent on each system: on Linux WebKitGTK's, which its maintainers froze in 2.44; on macOS
+/// `WKWebView`'s; on Windows WebView2's, with its version at the time of writing. The windows are configured to use
+/// this value, so the two never differ.
 static NAME: LazyLock<String> = LazyLock::new(|| {
     if cfg!(windows) {
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 \
@@ -21,7 +21,7 @@ static NAME: LazyLock<String> = LazyLock::new(|| {
     }
 });
 
-/// The value of `User-Agent` for windows and console alike.
+/// The `User-Agent` header of windows and the console.
 pub fn user_agent() -> &'static str {
     &NAME
 }

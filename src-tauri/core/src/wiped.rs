@@ -1,14 +1,15 @@
-//! JSON that holds secrets, overwritten before its memory is given back.
+//! JSON with secrets that is overwritten before its memory is freed.
 
 use std::ops::{Deref, DerefMut};
 
 use secrecy::zeroize::Zeroize;
 use serde_json::{Map, Value};
 
-/// A value with secrets in it: what templates see. Every text in it is overwritten with zeros when it is dropped.
+/// A value that contains secrets, such as the context of templates. Every string in it is overwritten with zeros on
+/// drop.
 ///
-/// What libraries make of it while they render or send (a template engine's own values, a driver's buffers) is
-/// theirs, and not overwritten.
+/// Copies that libraries make while rendering or sending (a template engine's values, a driver's buffers) are not
+/// overwritten.
 #[derive(Clone, Default, PartialEq)]
 pub struct Wiped(Value);
 
@@ -38,7 +39,7 @@ impl Drop for Wiped {
     }
 }
 
-/// Overwrites every text in it; what is left has the same shape.
+/// Overwrites every string and number; the shape stays the same.
 pub fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -49,7 +50,7 @@ pub fn wipe(value: &mut Value) {
     }
 }
 
-/// The same for the fields of an object.
+/// Does the same for the fields of an object.
 pub fn wipe_fields(fields: &mut Map<String, Value>) {
     fields.values_mut().for_each(wipe);
 }

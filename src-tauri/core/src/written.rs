@@ -1,8 +1,8 @@
-//! For tests: paths as files of connections have them on this system.
+//! For tests: file paths as connection files write them on this system.
 
 use std::path::Path;
 
-/// In quotes, or in an option of a URL: with slashes everywhere.
+/// With forward slashes, as needed inside quotes or in a URL's option.
 pub fn written(path: &Path) -> String {
     path.display().to_string().replace('\\', "/")
 }

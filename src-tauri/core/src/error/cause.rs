@@ -1,12 +1,12 @@
-//! What stands behind an error: what a library said when it failed. For the log and `--verbose`, never for the UI.
+//! The cause of an error: what a library reported. For the log and `--verbose`, never for the UI.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// The error of a library, or none. It holds no secret: an error whose text may carry one is not kept.
+/// A library's error, or none. An error whose text may contain a secret is never kept.
 ///
-/// Two errors that tell people the same are equal, so causes always are.
+/// All causes are equal, because two errors are equal if they tell people the same.
 #[derive(Clone, Default)]
 pub struct ErrorCause(Option<Arc<dyn StdError + Send + Sync>>);
 
@@ -15,8 +15,8 @@ impl ErrorCause {
         self.0.as_deref().map(|cause| cause as _)
     }
 
-    /// Each link of the chain, nearest first, in its own words. A link that only repeats the one before is left out, as
-    /// many libraries quote what they wrap.
+    /// The text of each error in the chain, outermost first. Many libraries quote the error they wrap; such repetitions
+    /// are left out.
     pub fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         let mut link = self.source();

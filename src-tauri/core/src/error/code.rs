@@ -1,4 +1,4 @@
-//! What callers tell errors apart by.
+//! The codes by which callers tell errors apart.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;

@@ -1,8 +1,8 @@
 //! What goes wrong: a code for programs, a sentence for people, and what to do next.
 //!
-//! The one error type of the core; it crosses to the UI as JSON. A code exists only where a caller
-//! treats the failure differently. Secrets cannot get in here: they are [`secrecy::SecretString`],
-//! which neither prints nor serialises. What a library said is kept as the [`ErrorCause`], which stays on this side.
+//! This is the core's only error type; it crosses to the UI as JSON. A code exists only if a caller treats it
+//! differently. Errors cannot contain secrets: those are [`secrecy::SecretString`], which neither prints nor
+//! serialises. A library's error is kept as the [`ErrorCause`], which never reaches the UI.
 
 mod cause;
 mod code;
@@ -21,7 +21,7 @@ use crate::destination::Moved;
 pub use cause::ErrorCause;
 pub use code::Code;
 
-/// Result of nearly everything in the core.
+/// The result of nearly everything in the core.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Names one secret of one connection. Never its value.
@@ -96,7 +96,7 @@ impl Error {
         }
     }
 
-    /// Secrets that would go elsewhere than they were stored for.
+    /// Secrets that would go to another destination than they were stored for.
     pub fn moved(moved: Moved) -> Self {
         if moved.is_way_in() {
             return Self::not_let_run(moved);
@@ -131,7 +131,7 @@ impl Error {
         Self { moved: Some(Box::new(moved)), ..error }
     }
 
-    /// What reaches a directory is not what the operator let run.
+    /// The operator has not agreed to what would run to reach the directory.
     fn not_let_run(moved: Moved) -> Self {
         let id = &moved.connection;
         let is_known = moved.secrets.iter().any(|one| one.stored_for.is_some());
@@ -155,14 +155,14 @@ impl Error {
         self
     }
 
-    /// The statement that puts it right.
+    /// Adds the statement that fixes it.
     #[must_use]
     pub fn statement(mut self, statement: impl Into<String>) -> Self {
         self.statement = Some(statement.into());
         self
     }
 
-    /// What a driver, a library or the system said. No secrets: what cannot be trusted is left out.
+    /// Adds what a driver, a library or the system reported. It must not contain secrets; doubtful texts are left out.
     #[must_use]
     pub fn details(mut self, details: impl Into<String>) -> Self {
         self.details = Some(details.into());
@@ -181,7 +181,8 @@ impl Error {
         self
     }
 
-    /// What a library failed with. Its text goes to the log, so nothing that may quote a secret is a cause.
+    /// Adds a library's error as the cause. Its text goes to the log, so an error that may quote a secret must not be a
+    /// cause.
     #[must_use]
     pub fn caused_by(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
         let cause: Arc<dyn StdError + Send + Sync> = Arc::new(cause);
@@ -189,13 +190,13 @@ impl Error {
         self
     }
 
-    /// A fault of Understudy itself: something that was held to be impossible.
+    /// A bug in Understudy: something that should be impossible.
     pub fn internal(what: impl std::fmt::Display) -> Self {
         Self::new(Code::Internal, format!("Something went wrong inside Understudy: {what}"))
             .hint("Please report this with the steps that led here.")
     }
 
-    /// The system did not give what every program needs: a thread, a file's number, memory.
+    /// The system has run out of something every program needs: threads, file descriptors, memory.
     pub fn lack(doing: &str, cause: std::io::Error) -> Self {
         Self::new(Code::Internal, format!("Could not {doing}: the system gives no more ({cause})."))
             .hint(if cfg!(windows) {
@@ -206,7 +207,7 @@ impl Error {
             .caused_by(cause)
     }
 
-    /// A file that could not be read or written.
+    /// A file could not be read or written.
     pub fn file(doing: &str, path: &std::path::Path, cause: std::io::Error) -> Self {
         Self::from(FileError::io(doing, path, &cause)).caused_by(cause)
     }
@@ -219,7 +220,7 @@ impl From<FileError> for Error {
 }
 
 impl From<DirectoryError> for Error {
-    /// A password source's own error comes back as it was.
+    /// An error from a password source comes back unchanged.
     fn from(error: DirectoryError) -> Self {
         if let Some(own) = error.source.as_ref().and_then(|source| source.downcast_ref::<Self>()) {
             return own.clone();
@@ -235,7 +236,7 @@ impl From<DirectoryError> for Error {
             DirectoryCode::FileFailed => Code::FileFailed,
             DirectoryCode::Internal => Code::Internal,
         };
-        // Whose password it is, is known to whoever opened the directory.
+        // The caller who opened the directory knows whose password it is and fills in the connection.
         let name = || SecretName::new("", DATABASE_PASSWORD);
         let secret = error.wants_password.then(name);
         let (hint, statement, details) = (error.hint, error.statement, error.details);
@@ -244,7 +245,7 @@ impl From<DirectoryError> for Error {
     }
 }
 
-/// `{:#}`, the log's, adds the causes.
+/// `{:#}`, which the log uses, adds the causes.
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)?;
@@ -278,7 +279,7 @@ mod tests {
 
     use super::*;
 
-    /// A library's error that wraps another, as most do.
+    /// A library's error that wraps another one, as most do.
     #[derive(Debug)]
     struct Wrapping(&'static str, io::Error);
 
