@@ -1,9 +1,9 @@
-//! The floors of this crate: who may know whom, read from its `use` lines and paths.
+//! Checks the layers of this crate: which module may use which, read from its `use` lines and paths.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// From the ground up, each with those that it may know: all of them stand before it. `lib.rs` may know all.
+/// The modules from bottom to top, each with those it may use, which must come before it. `lib.rs` may use all.
 const FLOORS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("error", &[]),
@@ -84,7 +84,8 @@ fn nothing_points_up() {
     assert_eq!(seen.len(), FLOORS.len(), "each floor is there: {seen:?}");
 }
 
-/// The floors that a text names: the first word of each path from `crate` on. A group at the root would hide them.
+/// The modules that a file refers to: the first segment of each path after `crate::`. A `use` group at the crate root
+/// would hide them.
 fn paths(text: &str) -> BTreeSet<String> {
     assert!(!text.contains("crate::{"), "a `use` names one floor, so that it can be read here");
     let behind_each = text.split("crate::").skip(1);

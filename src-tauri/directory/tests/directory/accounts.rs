@@ -1,4 +1,4 @@
-//! Accounts and databases that let nobody in for now: what is told of them is so, and what is advised puts it right.
+//! Accounts and databases that currently refuse logins: the error is right, and following its advice fixes it.
 
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
@@ -15,7 +15,7 @@ fn is_refused(error: &DirectoryError, why: &str) {
     assert!(text.contains("administrator") && !text.contains("VPN"), "{text}");
 }
 
-/// What an administrator is to run lets the reader in again.
+/// Running the suggested statement as administrator lets the reader in again.
 async fn the_advice_helps(server: &MariaDbServer, users: &DirectoryConfig, error: &DirectoryError) {
     server.sql("mysql", &error.statement.clone().expect("a statement").replace('…', PASSWORD));
     ada_is_there(&*open(users).await).await;
@@ -33,7 +33,7 @@ async fn an_account_that_mariadb_keeps_out_is_told_apart_from_a_wrong_password()
     the_advice_helps(&server, &users, &error).await;
 
     server.sql("mysql", &format!("ALTER USER {READER}@'%' PASSWORD EXPIRE"));
-    // Whether it is let in to change it, or not at all.
+    // Both if the server lets the account in to change it, and if it does not.
     for disconnects in ["ON", "OFF"] {
         server.sql("mysql", &format!("SET GLOBAL disconnect_on_expired_password = {disconnects}"));
         is_refused(&fails(&users).await, "password has expired");
@@ -63,7 +63,7 @@ async fn what_mariadb_lets_an_account_do_in_an_hour_and_by_its_roles_is_told() {
     assert!(error.statement.as_ref().unwrap().ends_with("WITH MAX_QUERIES_PER_HOUR 0"), "{error}");
     the_advice_helps(&server, &users, &error).await;
 
-    // A role that has been granted counts for nothing until it is the default.
+    // A granted role has no effect until it is the default.
     server.sql(
         "mysql",
         &format!(
@@ -89,7 +89,7 @@ async fn a_view_of_mariadb_whose_definer_is_gone_wants_no_password() {
     );
     let customers = DirectoryConfig { table: "customers".into(), ..part(server.url(READER, "acme")) };
     ada_is_there(&*open(&customers).await).await;
-    // It opens, as its columns are known; only who reads it learns that nobody may.
+    // It opens, since its columns are known; the missing right only shows when it is read.
     let refused = async || {
         let listed =
             open(&customers).await.search(&ListRequest::first("", 50), &CancellationToken::new()).await;
@@ -133,7 +133,7 @@ async fn a_database_that_postgres_keeps_shut_is_told_with_what_opens_it() {
     ada_is_there(&*open(&users).await).await;
 }
 
-/// A server that ends what idles, as many do that are shared: nobody hears of it.
+/// Many shared servers close idle connections; a search must not fail because of that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_idled_for_longer_than_the_server_allows_is_made_again() {
     let server = postgres();

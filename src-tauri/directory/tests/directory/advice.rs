@@ -1,5 +1,5 @@
-//! PostgreSQL as administrators have it: row level security, partitions, collations, keys of many types. What is
-//! advised is run to the letter.
+//! PostgreSQL as administrators set it up: row-level security, partitions, collations, keys of many types. The advice
+//! is run verbatim.
 
 use std::sync::Arc;
 
@@ -38,14 +38,14 @@ async fn emails(directory: &dyn Directory) -> usize {
     search(directory, &ListRequest { limit: 500, ..query("") }).await.rows.len()
 }
 
-/// Statements as an administrator runs them, one after the other.
+/// Runs the statements one after the other, as an administrator.
 fn run(server: &PostgresServer, database: &str, statements: &str) {
     for statement in statements.split("; ") {
         server.sql(database, statement);
     }
 }
 
-/// A thousand users, row level security, and a right to read the table that shows nobody.
+/// Three hundred users with row-level security, and a right to read the table under which no row is visible.
 const GUARDED: &str = "
     CREATE TABLE users (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), email text, tenant text DEFAULT 'acme');
     INSERT INTO users (email) SELECT 'u' || g || '@x.y' FROM generate_series(1, 300) g; ANALYZE users;
@@ -58,7 +58,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     server.sql("guarded", GUARDED);
     let part = part(&server, "reader", "guarded", "users");
 
-    // Without a policy nobody is shown, and the planner's estimate says nothing about that.
+    // Without a policy no row is visible, and the planner's estimate does not show that.
     let directory = open(&part).await;
     let info = directory.info();
     let caution = info.cautions.first().expect("it is told");
@@ -70,7 +70,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     assert_eq!(emails(&*directory).await, 0);
     directory.close().await;
 
-    // A policy for a part of them is a warning.
+    // A policy that shows some of the rows is a warning.
     server.sql("guarded", "CREATE POLICY understudy ON users FOR SELECT TO reader USING (email LIKE 'u1%')");
     let directory = open(&part).await;
     let partial = directory.info().cautions.first().expect("it is told").clone();
@@ -78,13 +78,13 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     assert_eq!(emails(&*directory).await, 111);
     directory.close().await;
 
-    // What is advised shows everybody, and then there is nothing to say.
+    // With the suggested policy all rows are visible, and the warning is gone.
     server.sql("guarded", &partial.statement.expect("there is a policy that helps"));
     let directory = open(&part).await;
     assert_eq!(directory.info().cautions, []);
     assert_eq!(emails(&*directory).await, 300);
 
-    // The role that is advised can read all of them as well.
+    // The suggested role can read all rows too.
     let reader = directory.info().reader.clone();
     directory.close().await;
     for statement in reader.iter().filter(|line| !line.starts_with('\\')) {
@@ -95,7 +95,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     assert_eq!((advised.info().cautions.len(), emails(&*advised).await), (0, 300));
     advised.close().await;
 
-    // A policy that asks the session for a setting, itself or through a function, says for which.
+    // If a policy depends on a setting, directly or through a function, the caution names the setting.
     server.sql(
         "guarded",
         "DROP POLICY understudy_2 ON users; DROP POLICY understudy ON users;
@@ -108,7 +108,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
     assert!(depends.hint.is_some_and(|hint| hint.contains("ALTER ROLE reader SET app.tenant")));
     assert_eq!(emails(&*directory).await, 0);
     directory.close().await;
-    // Its value is not repeated: in other databases it is a token.
+    // The setting's value is not repeated: in other databases it is a token.
     server.sql(
         "guarded",
         "UPDATE users SET tenant = 'canary-5e7'; ALTER ROLE reader SET app.tenant = 'canary-5e7'",
@@ -130,7 +130,7 @@ async fn a_role_from_which_rows_are_hidden_is_told_so() {
 }
 
 async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, part: &DirectoryConfig) {
-    // It is not opened by another one.
+    // A permissive policy cannot override a restrictive one.
     server.sql("guarded", "CREATE POLICY narrow ON users AS RESTRICTIVE USING (email LIKE '%9@%')");
     let directory = open(part).await;
     let statement = directory.info().cautions[0].statement.clone().expect("there is a way");
@@ -146,7 +146,7 @@ async fn a_policy_that_takes_rows_away_is_passed_by(server: &PostgresServer, par
 }
 
 async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &DirectoryConfig) {
-    // Those of its owner; or of whoever asks, where it is made so.
+    // The rights of the view's owner apply, or the caller's if the view is a security invoker.
     server.sql(
         "guarded",
         "CREATE ROLE owner; GRANT SELECT ON users TO owner; CREATE VIEW open AS SELECT * FROM users;
@@ -169,7 +169,8 @@ async fn below_a_view_other_rights_may_count(server: &PostgresServer, part: &Dir
             server.sql("guarded", "DROP POLICY understudy ON users");
         }
     }
-    // A role that would rather be refused than see a part still sees what it may, and is told.
+    // A role with `row_security = off`, which prefers an error to a partial result, still gets what it may see, with a
+    // caution.
     server.sql("guarded", "ALTER ROLE reader SET row_security = off");
     let directory = open(part).await;
     assert_eq!((directory.info().cautions.len(), emails(&*directory).await), (1, 0));
@@ -271,7 +272,7 @@ async fn a_collation_that_takes_texts_for_equal_can_be_searched() {
             search(&*directory, &query(text)).await.rows.into_iter().map(|row| row.id).collect();
         assert_eq!(found, [expected], "{text}");
     }
-    // One that only resembles it is nobody's id.
+    // A similar ID does not match.
     assert!(directory.user("A1").await.unwrap().is_some());
     assert_eq!(directory.user("a1").await.unwrap(), None);
     for column in ["id", "email", "name", "code"] {
@@ -306,7 +307,7 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
     }
     for (table, _, id) in keys {
         let scans = || {
-            // The server tells when the session is over.
+            // Statistics are complete only after the session has ended.
             let sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'";
             crate::postgres::wait_for(&server, sessions, "0");
             server.sql("keys", &format!("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = '{table}'"))
@@ -324,7 +325,7 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
     }
 }
 
-/// Ranges of ids that no small number is in: the planner leaves out the partitions that a value is not in.
+/// The partitions start above small numbers: the planner skips partitions that cannot contain the probed value.
 #[tokio::test]
 async fn an_index_that_is_there_is_not_advised_again_nor_two_for_one() {
     let server = server();

@@ -1,4 +1,4 @@
-//! Who is at the other end, and who is at this one: certificates of servers and of clients.
+//! TLS certificates of servers and of clients.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use understudy_test_support::certificates::{Authority, Certificate};
 
 use crate::link::{PASSWORD, READER, ada_is_there, fails, mariadb, mongo, open, part, postgres};
 
-/// It is opened, or refused as `expected` says: with words of the sentence, and of the next step.
+/// Opening fails with this text in the message and in the hint.
 async fn is_refused(part: &DirectoryConfig, expected: (&str, &str)) -> DirectoryError {
     let error = fails(part).await;
     assert!(
@@ -68,7 +68,7 @@ async fn postgres_and_its_clients_prove_who_they_are() {
     assert_eq!(fails(&half).await.code, DirectoryCode::ConfigInvalid);
     is_refused(&by_other, ("does not take the client's certificate", "sslcert= and sslkey=")).await;
 
-    // A certificate in the place of a password.
+    // A certificate instead of a password.
     serve(&authority.sign("localhost"), &certified);
     ada_is_there(&*understudy_directory::open(&by_client, None).await.unwrap()).await;
     is_refused(&strict, ("certificate", "sslcert= and sslkey=")).await;
@@ -141,9 +141,9 @@ async fn mongodb_and_its_clients_prove_who_they_are() {
     }
 }
 
-// ── as libpq takes them ────────────────────────────────────────────────────────────────────────────
+// ── same verdicts as libpq ─────────────────────────────────────────────────────────────────────────
 
-/// Certificates as manuals and administrators make them, by openssl, in a folder of their own.
+/// Creates certificates with openssl in a temporary folder, as manuals and administrators do.
 struct Workshop(tempfile::TempDir);
 
 impl Workshop {
@@ -181,7 +181,8 @@ impl Workshop {
         assert!(made.status.success(), "{arguments}: {}", String::from_utf8_lossy(&made.stderr));
     }
 
-    /// As PostgreSQL's manual begins: <https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CERTIFICATE-CREATION>
+    /// As at the start of PostgreSQL's manual:
+    /// <https://www.postgresql.org/docs/current/ssl-tcp.html#SSL-CERTIFICATE-CREATION>
     fn of_itself(&self, name: &str, more: &str) -> Certificate {
         self.openssl(&format!(
             "req -new -x509 -days 2 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=localhost {more} \
@@ -190,7 +191,7 @@ impl Workshop {
         self.made(name, &[])
     }
 
-    /// As it goes on: a certificate that `by` signed, with the extensions of a file, or none and version 1.
+    /// As later in the manual: a certificate signed by `by`, with extensions from a file, or version 1 without any.
     fn signed(
         &self,
         name: &str,
@@ -209,7 +210,7 @@ impl Workshop {
         self.made(name, chain)
     }
 
-    /// The certificate with what the server sends along.
+    /// The certificate with the chain that the server sends.
     fn made(&self, name: &str, chain: &[&str]) -> Certificate {
         let read = |name: &str| std::fs::read_to_string(self.path(&format!("{name}.crt"))).unwrap();
         let sent = std::iter::once(name).chain(chain.iter().copied()).map(read).collect::<String>();
@@ -220,7 +221,7 @@ impl Workshop {
     }
 }
 
-/// What libpq says in the same mode.
+/// Whether libpq connects in the same mode.
 fn psql_takes(port: u16, host: &str, options: &str) -> bool {
     let options = options.replace('&', " ");
     let said = Command::new("psql")
@@ -232,8 +233,8 @@ fn psql_takes(port: u16, host: &str, options: &str) -> bool {
     said.status.success()
 }
 
-/// Every certificate that libpq takes is taken, in each mode; and none that it refuses, but for an authority in the
-/// middle that the URL names, which it only takes with the one above.
+/// In each mode, exactly the certificates that libpq accepts are accepted. The one exception is an intermediate
+/// authority named in the URL, which libpq accepts only together with its root.
 #[tokio::test]
 async fn postgres_certificates_are_taken_as_libpq_takes_them() {
     let shop = Workshop::new();
@@ -297,7 +298,8 @@ async fn postgres_certificates_are_taken_as_libpq_takes_them() {
                     understudy_directory::open(&part(url), Some(&SecretString::from(PASSWORD))).await;
                 let by_libpq = psql_takes(server.port(), host, &options);
                 let file = named.file_name().unwrap().display();
-                // OpenSSL wants to see the root above a certificate that is named; it is as good as one.
+                // OpenSSL requires the root above a named certificate. Trusting the named certificate directly is as
+                // safe.
                 let is_beyond = !by_libpq && (*named == own || file.to_string() == "middle.crt");
                 assert!(
                     opened.is_ok() == by_libpq || is_beyond,
@@ -311,7 +313,7 @@ async fn postgres_certificates_are_taken_as_libpq_takes_them() {
     assert!(taken > 30 && refused > 60, "{taken} are taken and {refused} refused");
 }
 
-/// Where a name is checked, one that is named by itself still has to be of that host.
+/// If names are checked, a named self-signed certificate still has to be for the host.
 #[tokio::test]
 async fn a_certificate_that_is_named_is_that_of_its_host_alone() {
     let shop = Workshop::new();
@@ -329,7 +331,7 @@ async fn a_certificate_that_is_named_is_that_of_its_host_alone() {
     )
     .await;
     ada_is_there(&*open(&at(&format!("sslmode=verify-ca&{named}"))).await).await;
-    // Without being named it is an authority's of nobody's.
+    // If it is not named, no trusted authority has signed it.
     is_refused(&at("sslmode=verify-full"), ("", "sslrootcert=")).await;
     let key = shop.path("locked.key");
     shop.openssl(
@@ -352,7 +354,7 @@ async fn a_certificate_that_is_named_is_that_of_its_host_alone() {
 
 const SYSTEM: &str = "UNDERSTUDY_TEST_SYSTEM";
 
-/// `sslrootcert=system`, and nothing at all: the authorities of this computer, wherever it keeps them.
+/// `sslrootcert=system`, and no option at all: both use this computer's authorities, wherever they are stored.
 #[tokio::test]
 async fn an_authority_that_the_system_knows_needs_no_name() {
     if let Ok(port) = std::env::var(SYSTEM) {

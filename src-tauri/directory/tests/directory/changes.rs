@@ -1,5 +1,4 @@
-//! A database whose schema changes while the directory is open: a migration, an index that was advised, a file that
-//! another one takes the place of.
+//! Schema changes while the directory is open: a migration, a suggested index, a replaced file.
 
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryCode;
@@ -16,13 +15,13 @@ fn id_kind(directory: &dyn Directory) -> FieldKind {
     directory.info().columns[0].kind
 }
 
-/// The index that serves what begins with a text, as the directory knows it.
+/// The index that the directory uses for prefix searches.
 fn index(directory: &dyn Directory) -> Option<String> {
     let services = directory.info().services.clone();
     services.into_iter().find(|service| service.tier == Tier::Prefix)?.index
 }
 
-/// `users` has a column `plan` that is mapped; `change` takes it away and puts it back.
+/// `users` has a mapped column `plan`; `change` drops it and adds it again.
 async fn a_column_that_goes_is_named_until_it_is_back(directory: &dyn Directory, change: impl AsyncFn(bool)) {
     change(false).await;
     for _ in 0..2 {
@@ -55,14 +54,14 @@ mod on_servers {
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
         assert_eq!(id_kind(&*directory), FieldKind::Integer);
 
-        // The id becomes a UUID.
+        // The ID becomes a UUID.
         sql("ALTER TABLE users ALTER id TYPE uuid USING lpad(id::text, 32, '0')::uuid");
         let uuid = "00000000-0000-0000-0000-000000000001";
         assert_eq!(ids(&*directory, uuid).await, [uuid]);
         assert_eq!(directory.user(uuid).await.unwrap().map(|row| row.id).as_deref(), Some(uuid));
         assert_eq!(id_kind(&*directory), FieldKind::Uuid);
 
-        // The table is made anew, with numbers again.
+        // The table is recreated with integer IDs.
         sql(&format!(
             "DROP TABLE users; CREATE TABLE users (id bigint PRIMARY KEY, email varchar(50), plan text);
              INSERT INTO users VALUES (1, 'ada@example.com', 'pro'); GRANT SELECT ON users TO {READER}"
@@ -73,7 +72,7 @@ mod on_servers {
         })
         .await;
 
-        // What was advised is made, and counts.
+        // A suggested index is used once it exists.
         assert_eq!(index(&*directory), None);
         sql("CREATE INDEX by_email ON users (lower(email) text_pattern_ops)");
         assert_eq!(ids(&*directory, "ADA").await, ["1"]);
@@ -82,7 +81,7 @@ mod on_servers {
         assert_eq!(ids(&*directory, "ADA").await, ["1"]);
         assert_eq!(index(&*directory), None);
 
-        // A copy that was made beside it takes its place, with an index of its own.
+        // A copy with its own index replaces the table.
         sql(&format!(
             "CREATE TABLE new (LIKE users INCLUDING ALL); CREATE INDEX by_new ON new (lower(email) text_pattern_ops);
              INSERT INTO new VALUES (7, 'ada@example.com', 'pro'); GRANT SELECT ON new TO {READER};
@@ -91,7 +90,7 @@ mod on_servers {
         assert_eq!(ids(&*directory, "ADA").await, ["7"]);
         assert_eq!(index(&*directory).as_deref(), Some("by_new"));
 
-        // A view is replaced by one that shows others, and more.
+        // A view is replaced by one with other rows and an additional column.
         sql(&format!(
             "CREATE VIEW shown AS SELECT id, email, plan FROM old; GRANT SELECT ON shown TO {READER}"
         ));
@@ -107,7 +106,7 @@ mod on_servers {
         directory.close().await;
     }
 
-    /// It is looked for while nobody waits, so that the next question may be one early.
+    /// The check runs in the background, so the next query may still use the old state.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn an_index_in_mongodb_counts_and_is_missed() {
         let server = crate::link::mongo().await;
@@ -141,7 +140,7 @@ mod on_servers {
         let part = DirectoryConfig { columns: vec!["plan".into()], ..part(server.url(READER, "acme")) };
         let directory = open(&part).await;
         assert_eq!(ids(&*directory, "ada").await, ["1"]);
-        // The server would take a number for every text that begins with it, and say nothing.
+        // The server would match a number with every text that starts with it, silently.
         let uuid = "1b5a2a3e-6f0e-4a56-9f3c-5d1a9f1f7c11";
         sql(&format!("ALTER TABLE users MODIFY id char(36); UPDATE users SET id = '{uuid}'"));
         assert_eq!(directory.user("1").await.unwrap(), None);
@@ -203,7 +202,7 @@ mod in_a_file {
             run(&path, change).await;
         })
         .await;
-        // Every change of the schema is noticed, so an index counts without anybody's asking.
+        // Every schema change is noticed, so a new index is used without a refresh.
         assert_eq!(index(&*directory), None);
         run(&path, "CREATE INDEX by_email ON users (email COLLATE NOCASE)").await;
         assert_eq!(ids(&*directory, "ADA").await, ["1"]);
@@ -211,8 +210,8 @@ mod in_a_file {
         directory.close().await;
     }
 
-    /// As a nightly export does it: the new file is written beside the old one, and renamed. Nobody is found in the
-    /// old one any more, least of all whoever has another's id now.
+    /// As a nightly export does it: the new file is written next to the old one and renamed. The old file must not be
+    /// read any more, since its IDs may now belong to others.
     #[cfg(unix)]
     #[tokio::test]
     async fn a_file_that_takes_anothers_place_is_read_at_once() {
@@ -227,12 +226,12 @@ mod in_a_file {
         assert!(row.cells.contains(&Some("eve@example.com".into())), "{row:?}");
         assert_eq!(ids(&*directory, "ada").await, ["a1"]);
         assert_eq!(directory.count("", &CancellationToken::new()).await.unwrap().users, 2);
-        // One of the same schema, too.
+        // Also if the new file has the same schema.
         run(&new, ADA_ELSEWHERE).await;
         run(&new, "DELETE FROM users WHERE id = '1'").await;
         std::fs::rename(&new, &path).unwrap();
         assert_eq!(directory.user("1").await.unwrap(), None);
-        // While there is none, that is told.
+        // A missing file is reported.
         std::fs::remove_file(&path).unwrap();
         let error = directory.user("a1").await.unwrap_err();
         assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");

@@ -1,5 +1,5 @@
-//! What a database offers to whoever writes a connection: the tables of real servers as frameworks make
-//! them, the users' first, with a guess that can be opened as it is.
+//! Table discovery on real servers with tables as frameworks create them: the users' table comes first, and its guess
+//! can be opened unchanged.
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +12,7 @@ use understudy_directory::{DiscoveredTables, ListRequest, TableKind, TableOffer,
 const READER: &str = "reader";
 const READER_PASSWORD: &str = "r3ad:er/p@ss word";
 
-/// As a form has it before a table is chosen.
+/// As the form has it before a table is chosen.
 fn part(url: &str) -> DirectoryConfig {
     DirectoryConfig {
         table: String::new(),
@@ -58,7 +58,7 @@ fn columns(offer: &TableOffer) -> Vec<&str> {
     offer.columns.iter().map(|column| column.name.as_str()).collect()
 }
 
-/// The guess as it stands: it opens, and the newest user's cells are these.
+/// Opens the guess unchanged and returns the newest user's cells.
 async fn newest(url: &str, offer: &TableOffer) -> Vec<Option<String>> {
     let guess = offer.guess.clone();
     let part = DirectoryConfig {
@@ -268,7 +268,7 @@ mod servers {
         let cells = ["7", "Ada", "ada@example.com", "pro", "2026-01-02T03:04:05Z"];
         assert_eq!(newest(&url, view).await, some(&cells));
 
-        // A user who may read one collection is offered that one.
+        // A user who may read only one collection is offered that one.
         let privilege = doc! { "resource": { "db": "acme", "collection": "users" }, "actions": ["find"] };
         server.command("acme", doc! { "createRole": "one", "privileges": [privilege], "roles": [] }).await;
         server.user("least", READER_PASSWORD, vec![doc! { "role": "one", "db": "acme" }]).await;

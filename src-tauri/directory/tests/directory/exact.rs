@@ -1,5 +1,5 @@
-//! Ids that are numbers: what is asked for is that very number, and no other one that the database rounds it to; and
-//! what a sign-in sends has all of its digits.
+//! Numeric IDs: a search finds exactly that number, not one that the database rounds it to, and a sign-in sends all of
+//! its digits.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ fn part(url: String, table: &str) -> DirectoryConfig {
     }
 }
 
-/// Whom a text finds by its id, and what is sent of them.
+/// The users that a text finds by ID, with the ID that a sign-in would send.
 async fn found(directory: &dyn Directory, text: &str) -> Vec<(String, Value)> {
     let page = search(directory, &query(text)).await;
     let info = directory.info();
@@ -29,7 +29,7 @@ async fn found(directory: &dyn Directory, text: &str) -> Vec<(String, Value)> {
     page.rows.iter().map(of).collect()
 }
 
-/// The table's users are found by each of `texts`, which send `sent`, and by none of `nobody`; each opens by its id.
+/// Each of `finds` finds one user and sends the given value, none of `nobody` finds any, and each user opens by ID.
 async fn story(url: String, table: &str, finds: &[(&str, Value)], nobody: &[&str]) {
     let part = part(url, table);
     let directory = understudy_directory::open(&part, Some(&SecretString::from(PASSWORD))).await.unwrap();

@@ -1,5 +1,4 @@
-//! What happens to a database under an open directory, and how it is told; the same for all engines
-//! where it can happen.
+//! Faults of a database under an open directory, and the errors for them; the same for all engines that can have them.
 
 use std::sync::Arc;
 
@@ -9,18 +8,18 @@ use understudy_directory::{DirectoryCode, DirectoryError};
 
 use crate::story::{query, search};
 
-/// The administrator of the database.
+/// Changes the database as its administrator.
 pub trait Administrator {
     async fn rename(&mut self, table: &str, to: &str);
 }
 
-/// … of a server, where questions are seen and ended.
+/// Sees and ends running queries, on engines that have a server.
 pub trait Overseer {
-    /// Waits until so many of ours run.
+    /// Waits until this many of our queries run.
     async fn runs(&self, questions: usize);
-    /// Ends the questions that run.
+    /// Ends the running queries.
     async fn stop(&self);
-    /// Ends them with their connections.
+    /// Ends them together with their connections.
     async fn hang_up(&self);
 }
 
@@ -31,7 +30,7 @@ async fn fails(directory: &dyn Directory, text: &str) -> DirectoryError {
     error
 }
 
-/// `users` has somebody called 1.
+/// `users` has a user called 1.
 pub async fn a_table_that_is_renamed_comes_back(directory: &dyn Directory, by: &mut impl Administrator) {
     assert!(!search(directory, &query("")).await.rows.is_empty());
     by.rename("users", "people").await;
@@ -46,7 +45,7 @@ pub async fn a_table_that_is_renamed_comes_back(directory: &dyn Directory, by: &
     assert!(directory.user("1").await.unwrap().is_some());
 }
 
-/// `slow` sleeps for minutes; `users` are answered at once.
+/// `slow` sleeps for minutes; `users` answers at once.
 pub async fn a_question_that_is_ended_is_told(
     slow: &Arc<dyn Directory>,
     users: &dyn Directory,
@@ -60,7 +59,7 @@ pub async fn a_question_that_is_ended_is_told(
         });
         by.runs(1).await;
         if hangs_up {
-            // The question is asked once more by itself: somebody hangs up on it again.
+            // The query is retried once, so the retry has to be ended too.
             while !asking.is_finished() {
                 by.hang_up().await;
             }
@@ -74,8 +73,8 @@ pub async fn a_question_that_is_ended_is_told(
     }
 }
 
-/// Far more questions than connections, one of which sleeps: each has its own answer, whoever is first.
-/// `users` are called 1 to 40.
+/// Far more queries than connections, one of which sleeps: each gets its own answer, in any order. `users` are called 1
+/// to 40.
 pub async fn each_question_has_its_own_answer(users: &Arc<dyn Directory>) {
     let asked = (1..=40).map(|id: u32| {
         let users = Arc::clone(users);
@@ -92,7 +91,7 @@ pub async fn each_question_has_its_own_answer(users: &Arc<dyn Directory>) {
     }
 }
 
-/// All connections are taken by questions that end when their time is up, and so does every other.
+/// All connections are busy with queries that time out, and so do the waiting ones.
 pub async fn whoever_waits_for_a_connection_waits_no_longer_than_it_takes(hasty: &Arc<dyn Directory>) {
     let asked = (0..5).map(|_| {
         let hasty = Arc::clone(hasty);

@@ -1,5 +1,5 @@
-//! Letters beyond ASCII and the advised index on `lower()`: PostgreSQL makes the lower case of what was typed, as it
-//! made that of the column. Under `LC_CTYPE` C it knows the letters of ASCII alone.
+//! Non-ASCII letters and the suggested index on `lower()`: PostgreSQL folds the search text with the same rules as the
+//! column. With `LC_CTYPE` C it only knows ASCII letters.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::story::{query, search};
 
 const PASSWORD: &str = "r3ader";
 
-/// More users than may be read at every keystroke, and a few whose names are not written in ASCII.
+/// More users than may be read at every keystroke, some with names that are not ASCII.
 const USERS: &str = "
     CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL, full_name text NOT NULL);
     INSERT INTO users SELECT i, 'user' || i || '@example.com', 'Person ' || i FROM generate_series(100, 110100) i;
@@ -44,7 +44,7 @@ async fn found(directory: &dyn Directory, text: &str) -> String {
     ids.join(" ")
 }
 
-/// Follows the advice to the letter, and opens the database again.
+/// Runs the advice verbatim and opens the database again.
 async fn advised(server: &PostgresServer, database: &str) -> Arc<dyn Directory> {
     let part = part(server, database);
     let directory = open(&part).await;
@@ -59,7 +59,7 @@ async fn advised(server: &PostgresServer, database: &str) -> Arc<dyn Directory> 
     open(&part).await
 }
 
-/// No search has read the table from one end to the other.
+/// The searches can use the index instead of a sequential scan.
 fn nothing_was_scanned(server: &PostgresServer, database: &str) {
     let plan = |condition: &str| {
         server.sql(database, &format!("EXPLAIN SELECT 1 FROM users AS u WHERE {condition} LIMIT 10"))
@@ -81,7 +81,7 @@ async fn the_advised_index_hides_nobody_whose_name_is_not_written_in_ascii() {
     create("plain", "LC_COLLATE 'C' LC_CTYPE 'C'");
     create("unicode", "LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'");
     create("icu", "LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8' LOCALE_PROVIDER icu ICU_LOCALE 'en'");
-    // The columns have a collation of their own, of which the database's lower case is not the one.
+    // The columns have their own collation, whose lower case differs from the database's.
     create("own", "LC_COLLATE 'C' LC_CTYPE 'C'");
     server.sql(
         "own",
@@ -94,7 +94,7 @@ async fn the_advised_index_hides_nobody_whose_name_is_not_written_in_ascii() {
         for service in &directory.info().services {
             assert!(service.index.is_some(), "{database}: {service:?}");
         }
-        // As they are written, in any database.
+        // Spelled as stored, in any database.
         for (text, ids) in [
             ("Élodie Öz", "1"),
             ("İbrahim", "3"),
@@ -107,7 +107,7 @@ async fn the_advised_index_hides_nobody_whose_name_is_not_written_in_ascii() {
         ] {
             assert_eq!(found(&*directory, text).await, ids, "{database}: {text}");
         }
-        // In another case: where the server knows it, by the index alone; otherwise in the usual spellings.
+        // In another case: with the index alone if the server can fold it, otherwise in the usual spellings.
         for text in ["élodie", "ÉLODIE", "Élodie"] {
             let page = search(&*directory, &query(text)).await;
             assert_eq!(found(&*directory, text).await, "1 2", "{database}: {text}");

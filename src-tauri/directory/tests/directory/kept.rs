@@ -1,5 +1,5 @@
-//! What applications keep in their columns: UUIDs in every spelling and as bytes, texts as bytes, times as numbers and
-//! digits. In every engine it is shown as what it is, and found by what is shown.
+//! Encodings that applications use: UUIDs in every spelling and as bytes, text as bytes, times as numbers and digits.
+//! Every engine displays the value behind the encoding, and finds it by what it displays.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ async fn ids(directory: &dyn Directory, text: &str) -> Vec<String> {
     search(directory, &query(text)).await.rows.into_iter().map(|row| row.id).collect()
 }
 
-/// Everybody in the table opens by the id that is listed, and the one with the UUID is found however it is spelled.
+/// All users in the table open by their listed ID, and the one with the UUID is found in every spelling.
 async fn found_by_any_spelling(part: &DirectoryConfig) {
     let table = &part.table;
     let directory = open(part).await;
@@ -76,7 +76,7 @@ async fn found_by_any_spelling(part: &DirectoryConfig) {
     directory.close().await;
 }
 
-/// The order that makes a UUID of a column's bytes, and those bytes.
+/// Each byte order with the bytes that it stores for the UUID.
 const ORDERS: [(UuidBytes, &str); 4] = [
     (UuidBytes::Standard, "0b5a2a3e6f0e4a569f3c5d1a9f1f7c11"),
     (UuidBytes::TimeFirst, "4a566f0e0b5a2a3e9f3c5d1a9f1f7c11"),
@@ -84,7 +84,7 @@ const ORDERS: [(UuidBytes, &str); 4] = [
     (UuidBytes::Java, "564a0e6f3e2a5a0b117c1f9f1a5d3c9f"),
 ];
 
-/// Of a table as `MediaWiki` has it: everything is bytes.
+/// A table like `MediaWiki`'s, in which everything is bytes.
 async fn bytes_that_are_texts_are_texts(part: &DirectoryConfig) {
     let directory = open(part).await;
     let row = directory.user("1").await.unwrap().expect("she is there");
@@ -118,7 +118,7 @@ async fn bytes_that_are_texts_are_texts(part: &DirectoryConfig) {
     directory.close().await;
 }
 
-/// The first user was made at noon, the other one later.
+/// The first user was created at noon, the other one later.
 async fn times_are_times(part: &DirectoryConfig, column: &str) {
     let part = DirectoryConfig { email: None, created_at: Some(column.into()), ..part.clone() };
     let directory = open(&part).await;
@@ -150,7 +150,7 @@ async fn times_are_times(part: &DirectoryConfig, column: &str) {
     directory.close().await;
 }
 
-/// In a column that is only shown, and that is named like a time, numbers are found and ordered as times. Templates get
+/// In a column that is only shown and whose name suggests a time, numbers are found and sorted as times. Templates get
 /// the number.
 async fn numbers_named_so_are_times(part: &DirectoryConfig) {
     let column = "last_login_at".to_owned();
@@ -179,7 +179,7 @@ async fn numbers_named_so_are_times(part: &DirectoryConfig) {
     directory.close().await;
 }
 
-/// Columns for SQL, and the values of two users in them; a third one has none.
+/// SQL columns with the values of two users; a third user has NULL.
 const TIMES: [(&str, &str, &str, &str); 11] = [
     ("seconds", "bigint", "1706702400", "1769904000"),
     ("narrow", "int", "1706702400", "1769904000"),
@@ -194,7 +194,7 @@ const TIMES: [(&str, &str, &str, &str); 11] = [
     ("logins", "bigint", "1706702400000", "1769904000000"),
 ];
 
-/// The same of what says no more than the day, or the year.
+/// The same for values with only a day or a year.
 const DAYS: [(&str, &str, &str, &str); 4] = [
     ("day", "bigint", "20240131", "20260201"),
     ("written_day", "varchar(8)", "'20240131'", "'20260201'"),
@@ -202,7 +202,7 @@ const DAYS: [(&str, &str, &str, &str); 4] = [
     ("written_year", "varchar(4)", "'2024'", "'2026'"),
 ];
 
-/// Such small numbers are no seconds, which would all be in 1970.
+/// Such small numbers are not seconds, which would all be in 1970.
 async fn days_are_days(part: &DirectoryConfig, column: &str) {
     let part = DirectoryConfig { email: None, created_at: Some(column.into()), ..part.clone() };
     let directory = open(&part).await;
@@ -451,7 +451,7 @@ async fn on_mongodb() {
         let users = ids.into_iter().map(|id| doc! { "_id": id, "email": "a@b.c" });
         insert(table, users.collect()).await;
         let part = part(table);
-        // What is not the name of the column in the file is the name of its role.
+        // The ID is found under the name of its role even if the column has another name.
         found_by_any_spelling(&part).await;
         assert_eq!(open(&part).await.info().cautions, [], "{table}");
     }
@@ -485,7 +485,7 @@ async fn what_no_text_names_is_said(server: &understudy_test_support::mongod::Mo
     assert!(!caution.hides_users);
 }
 
-/// Fills the collection `times`, and gives the paths that hold them.
+/// Fills the collection `times` and returns the paths of its times.
 #[cfg(target_os = "linux")]
 async fn times_in_documents(server: &understudy_test_support::mongod::MongoServer) -> [&'static str; 8] {
     use mongodb::bson::{DateTime, Document, doc};

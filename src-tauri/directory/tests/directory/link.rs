@@ -1,4 +1,4 @@
-//! The ways to a server: passwords that a command makes, a tunnel, replicas, and a network that falls silent.
+//! Ways to reach a server: generated passwords, a tunnel, replicas, and a network that goes silent.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -24,7 +24,7 @@ use crate::story::{query, search};
 
 pub const READER: &str = "reader";
 pub const PASSWORD: &str = "r3ad:er/p@ss word";
-/// Longer than a limit and shorter than patience.
+/// Longer than a time limit, but short enough to wait for.
 const SOON: Duration = Duration::from_secs(20);
 
 pub fn part(url: String) -> DirectoryConfig {
@@ -84,14 +84,14 @@ fn told(error: DirectoryError) -> DirectoryError {
     error
 }
 
-/// Everybody is found, whatever the directory has to do for it.
+/// Ada is found, whatever the directory has to do for it.
 pub async fn ada_is_there(directory: &dyn Directory) {
     assert_eq!(search(directory, &query("ada@example.com")).await.rows.len(), 1);
 }
 
-// ── passwords that are changed ─────────────────────────────────────────────────────────────────────
+// ── changed passwords ──────────────────────────────────────────────────────────────────────────────
 
-/// As a vault keeps it: asked each time.
+/// A password in a vault, which is read each time.
 struct Kept(Mutex<String>);
 
 impl Kept {
@@ -115,8 +115,8 @@ impl PasswordSource for Kept {
     }
 }
 
-/// The administrator changes the password and ends what it let in, while the directory is open. Until the new one is
-/// stored, the refusal names it; then the next question is answered.
+/// The administrator changes the password and closes the connections while the directory is open. Until the new one is
+/// stored, the error asks for a password; then the next query succeeds.
 async fn a_new_password_is_read_where_it_is_kept(part: &DirectoryConfig, change: impl FnOnce()) {
     let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
     let directory =
@@ -161,7 +161,7 @@ async fn a_password_that_was_changed_is_read_again() {
         understudy_directory::open_with(&part, Arc::clone(&kept) as Arc<dyn PasswordSource>).await.unwrap();
     ada_is_there(&*directory).await;
     server.command("admin", doc! { "updateUser": READER, "pwd": "n3w" }).await;
-    // A connection that was let in stays in: only a new one has to say a password.
+    // Existing connections stay open; only a new one needs the password.
     server.stop();
     server.start_again();
     let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
@@ -171,9 +171,9 @@ async fn a_password_that_was_changed_is_read_again() {
     directory.close().await;
 }
 
-// ── passwords that are made ────────────────────────────────────────────────────────────────────────
+// ── generated passwords ────────────────────────────────────────────────────────────────────────────
 
-/// Prints what is in `token`, and keeps books.
+/// A command that prints the content of `token` and logs each run.
 fn printing(folder: &Path) -> Vec<String> {
     let script = "echo run >> runs; cat token";
     let words =
@@ -197,14 +197,14 @@ async fn a_password_that_expires_is_made_anew() {
         password_command: Some(printing(folder.path())),
         ..part(server.url(READER, "postgres"))
     };
-    // The vault's is not used where there is a command.
+    // With a command, the stored password is not used.
     let directory = understudy_directory::open(&part, Some(&SecretString::from("wr0ng"))).await.unwrap();
     for _ in 0..3 {
         ada_is_there(&*directory).await;
     }
     assert_eq!(runs(folder.path()), 1, "it is not run for every connection");
 
-    // The token has expired, and with it every connection.
+    // The token has expired, and all connections are closed.
     std::fs::write(&token, "n3w").unwrap();
     server.sql("postgres", &format!("ALTER ROLE {READER} PASSWORD 'n3w'"));
     let end =
@@ -213,7 +213,7 @@ async fn a_password_that_expires_is_made_anew() {
     ada_is_there(&*directory).await;
     assert_eq!(runs(folder.path()), 2);
 
-    // One that is not good is tried twice, and no more.
+    // A wrong one is tried twice and no more.
     std::fs::write(&token, "n3w but wrong").unwrap();
     server.sql("postgres", end);
     server.sql("postgres", &format!("ALTER ROLE {READER} PASSWORD 'other'"));
@@ -269,7 +269,7 @@ async fn a_database_is_reached_through_another_computer() {
     ada_is_there(&*directory).await;
     assert!(!ssh.sessions().is_empty(), "it goes through there");
 
-    // It died; or the computer in the middle was away.
+    // The tunnel dies; then the SSH host is down.
     ssh.cut();
     ada_is_there(&*directory).await;
     ssh.stop();
@@ -292,7 +292,7 @@ async fn a_database_is_reached_through_another_computer() {
     why_there_is_no_tunnel(&ssh, &part).await;
 }
 
-/// The part that the test's own program opens when it is started again, to be killed.
+/// The configuration for this test program when it starts itself in order to be killed.
 const HELD: &str = "UNDERSTUDY_TEST_HELD";
 
 #[tokio::test]
@@ -317,7 +317,7 @@ async fn ssh_ends_with_a_program_that_is_killed() {
     let said = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
     assert!(said.into_iter().any(|line| line.contains(HELD)), "it holds a tunnel");
     assert!(!ssh.sessions().is_empty(), "it goes through there");
-    // As a crash does it, and the system when memory runs out.
+    // As in a crash, or when the system runs out of memory.
     holder.kill().unwrap();
     holder.wait().unwrap();
     let deadline = Instant::now() + SOON;
@@ -348,7 +348,7 @@ async fn why_there_is_no_tunnel(ssh: &SshServer, part: &DirectoryConfig) {
         assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
         assert!(error.message.contains(message) && error.to_string().contains(hint), "{error}");
     }
-    // The tunnel is there, and the database is not.
+    // The tunnel works, but the database is down.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let gone = format!("postgres://{READER}@127.0.0.1:{free}/postgres");
     let error = fails(&DirectoryConfig { url: gone, ..part.clone() }).await;
@@ -370,7 +370,7 @@ async fn a_certificate_is_the_databases_own_at_the_end_of_a_tunnel() {
     };
     let directory = open(&at("localhost")).await;
     ada_is_there(&*directory).await;
-    // Another name than the certificate's.
+    // A name that is not in the certificate.
     let error = fails(&at("127.0.0.1")).await;
     assert_eq!(error.code, DirectoryCode::Refused);
     assert!(error.message.contains("secure"), "{error}");
@@ -428,7 +428,7 @@ async fn a_replica_is_read_where_there_is_one() {
     let writable = open(&on_primary).await;
     assert!(writable.info().server.ends_with(&format!(":{}", primary.port())));
 
-    // What the primary did ends a question on the replica: it is asked again.
+    // The primary's changes cancel a query on the replica, which is then retried.
     let gated =
         open(&DirectoryConfig { table: "gated".into(), timeout_ms: 30_000, ..on_replica.clone() }).await;
     let searching = tokio::spawn(async move { gated.search(&query(""), &CancellationToken::new()).await });
@@ -441,13 +441,13 @@ async fn a_replica_is_read_where_there_is_one() {
     primary.sql("postgres", "VACUUM (TRUNCATE false) gate");
     assert_eq!(searching.await.unwrap().unwrap().rows.len(), 1);
 
-    // The replica goes: the other one answers.
+    // The replica stops, and the primary answers.
     replica.stop();
     ada_is_there(&*directory).await;
     let error = fails(&on_replica).await;
     assert_eq!(error.code, DirectoryCode::Unreachable);
     assert!(error.message.contains("wants one") || error.message.contains("no replica"), "{error}");
-    // The replica comes, the primary goes: a promoted replica is as good.
+    // The replica returns and the primary stops; a promoted replica is as good as a primary.
     replica.start_again();
     primary.stop();
     ada_is_there(&*directory).await;
@@ -475,9 +475,9 @@ async fn of_several_mariadb_servers_one_that_answers_is_read() {
     ada_is_there(&*open(&part(format!("{url}?target_session_attrs=standby"))).await).await;
 }
 
-// ── a network that falls silent ────────────────────────────────────────────────────────────────────
+// ── a network that goes silent ─────────────────────────────────────────────────────────────────────
 
-/// A wire to a server that can be made to carry nothing, while it stays connected.
+/// A relay to a server that can stop forwarding without closing connections.
 struct Wire {
     port: u16,
     is_silent: Arc<AtomicBool>,
@@ -490,7 +490,7 @@ impl Wire {
         let is_silent = Arc::new(AtomicBool::new(false));
         let silent = Arc::clone(&is_silent);
         std::thread::spawn(move || {
-            // What was silent stays so, as it does for a network that came back elsewhere.
+            // Connections that went silent stay so, as when the network comes back on another address.
             let mut swallowed = Vec::new();
             for near in listener.incoming().map_while(Result::ok) {
                 if silent.load(Ordering::Relaxed) {
@@ -537,7 +537,7 @@ async fn a_silent_network_is_told_and_survived(part: DirectoryConfig, server: u1
     let error = told(directory.search(&query("ada"), &CancellationToken::new()).await.unwrap_err());
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("does not answer"), "{error}");
-    // A listener that accepts and says nothing.
+    // The relay accepts the connection but does not respond.
     let error = fails(&part).await;
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(began.elapsed() < 2 * SOON, "{:?}", began.elapsed());

@@ -1,4 +1,4 @@
-//! A table that another program has locked: told as that, not as a server that is away or an index that is missing.
+//! A table locked by another program is reported as locked, not as an unreachable server or a missing index.
 
 use std::sync::Arc;
 
@@ -36,20 +36,20 @@ async fn a_table_that_is_locked_in_postgres_is_told_as_that() {
     let url: PgConnectOptions = server.url(ADMIN, "postgres").parse().unwrap();
     let mut admin = url.password(ADMIN_PASSWORD).connect().await.unwrap();
 
-    // A migration that goes on.
+    // A migration in progress.
     let run = async |admin: &mut PgConnection, sql: &str| {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(admin).await.unwrap();
     };
     run(&mut admin, "BEGIN; ALTER TABLE users ADD COLUMN plan text").await;
     the_search_says_so(&directory).await;
-    // What its indexes serve cannot be told either: nothing is said to be missing.
+    // While it is locked, its indexes are unknown; none is reported as missing.
     is_told_as_locked(&fails(&users).await);
     run(&mut admin, "COMMIT").await;
     ada_is_there(&*directory).await;
     let services = open(&users).await.info().services.clone();
     assert!(services.iter().any(|one| one.index.as_deref() == Some("users_pkey")), "{services:?}");
 
-    // The administrator's own limit is no longer than ours.
+    // The administrator's longer limit does not extend ours.
     server.sql("postgres", &format!("ALTER ROLE {READER} SET lock_timeout = '1min'"));
     run(&mut admin, "BEGIN; LOCK TABLE users").await;
     is_told_as_locked(&fails(&users).await);
@@ -73,7 +73,7 @@ async fn a_table_that_is_locked_in_mariadb_is_told_as_that() {
     ada_is_there(&*directory).await;
     boss.close().await.unwrap();
 
-    // A table that is made anew: not even its columns can be seen meanwhile.
+    // A table that is being recreated: not even its columns are visible meanwhile.
     let rebuild = "CREATE OR REPLACE TABLE users (id int PRIMARY KEY, email varchar(50))
                    SELECT 1 AS id, 'ada@example.com' AS email FROM (SELECT SLEEP(600)) AS nap";
     let mut boss: MySqlConnection = server

@@ -1,7 +1,7 @@
-//! How servers let in: the ways that are supported, and those that are named, with what to use instead.
+//! Authentication methods: which are supported, and the advice for those that are not.
 //!
-//! PostgreSQL and MongoDB are real. MariaDB's packages for tests bring no login plugins, and no server here asks for
-//! SSPI or for SCRAM with channel binding alone: for those a few lines speak the first words of the protocol.
+//! PostgreSQL and MongoDB are real servers. MariaDB's test packages have no login plugins, and no real server here
+//! requires SSPI, or SCRAM with channel binding only, so a few lines fake the start of the protocol.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -30,7 +30,7 @@ fn says(error: &DirectoryError, message: &str, next: &str) {
 
 // ── PostgreSQL ─────────────────────────────────────────────────────────────────────────────────────
 
-/// A user for each way to log in, all of one password.
+/// A user for each method, all with the same password.
 fn of_many_ways(authority: &Authority) -> PostgresServer {
     let mut server = postgres();
     for user in [
@@ -90,7 +90,7 @@ async fn postgres_lets_in_by_many_ways_or_says_why_not() {
     let (open_way, encrypted, certain) =
         ("sslmode=disable", "sslmode=require", "sslmode=verify-full&sslrootcert=CA");
 
-    // A password in clear text is for a server that has proved who it is.
+    // A clear-text password is only sent to a verified server.
     for certain in [certain, "sslmode=verify-ca&sslrootcert=CA", "sslmode=require&sslrootcert=CA"] {
         ada_is_there(&*open(&at("clear", certain)).await).await;
     }
@@ -108,7 +108,7 @@ async fn postgres_lets_in_by_many_ways_or_says_why_not() {
     for elsewhere in ["ldap", "radius", "pam"] {
         let error = fails(&at(elsewhere, open_way)).await;
         says(&error, "clear text", "LDAP, RADIUS, PAM");
-        // It is asked, and nobody is there who could say yes.
+        // The server asks for the password but cannot check it.
         let error = fails(&at(elsewhere, certain)).await;
         says(&error, "refused the login", "checked elsewhere, by LDAP, RADIUS or PAM");
     }
@@ -118,7 +118,7 @@ async fn postgres_lets_in_by_many_ways_or_says_why_not() {
 
     says(&fails(&at("ident", certain)).await, "refused the login", "peer, ident");
     says(&fails(&at("unheard_of", certain)).await, "refused the login", "No rule of the server's");
-    // Nothing that was said of encryption helps against either of these.
+    // Advice about encryption would not help against these.
     for (user, next) in [("rejected", "(reject)"), ("certified", "Some(\"The server asks for a certificate")]
     {
         for way in [open_way, encrypted, certain] {
@@ -140,7 +140,8 @@ async fn postgres_lets_in_by_many_ways_or_says_why_not() {
     says(&fails(&nobody).await, "refused the login", "has no such user");
 }
 
-/// Speaks as a PostgreSQL server without TLS does, up to what it asks for; gives what it gets after that, to the end.
+/// Acts as a PostgreSQL server without TLS, up to its authentication request. Returns everything it receives after
+/// that.
 fn postgres_that_asks(asks: &'static [u8]) -> (u16, Receiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, (writing, written)) = (listener.local_addr().unwrap(), channel());
@@ -177,7 +178,7 @@ async fn nothing_is_said_to_a_postgres_that_asks_for_what_it_may_not_have() {
     }
 }
 
-/// Says this in place of a login, as a server, a pooler or a hosted database does.
+/// Refuses the login with this message, as a server, a pooler or a hosted database does.
 fn postgres_that_refuses(code: &'static str, said: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -230,12 +231,12 @@ async fn what_poolers_and_hosted_databases_say_is_a_refused_login_with_a_next_st
             "takes no more connections",
             "pooler's limit",
         ),
-        // What nobody has met yet is a refused login too.
+        // Unknown messages are refused logins too.
         ("XX000", "Circuit breaker open", refused, "host and port are right"),
         ("08P01", "server login has been failing", refused, "host and port are right"),
     ] {
         let port = postgres_that_refuses(code, said);
-        // Nobody waits so long: it has answered.
+        // The server has answered, so there is no reason to wait this long.
         let patient = DirectoryConfig {
             patience: 300,
             ..part(format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=disable"))
@@ -252,17 +253,17 @@ async fn what_poolers_and_hosted_databases_say_is_a_refused_login_with_a_next_st
 
 // ── MySQL and MariaDB ──────────────────────────────────────────────────────────────────────────────
 
-/// What a server of a few lines does.
+/// What the fake server does.
 #[derive(Clone, Copy)]
 enum Does {
-    /// Asks for the login plugin of this name.
+    /// Requires this login plugin.
     Asks(&'static str),
-    /// Does not remember the password, and asks to see it.
+    /// Does not have the password cached, and asks for it.
     Forgets,
 }
 
-/// Speaks as MySQL does, with TLS where there is a certificate: asks for one login plugin, hears the answer, and
-/// refuses it. `default` is the plugin of its greeting.
+/// Acts as a MySQL server, with TLS if there is a certificate: requests a login plugin, reads the answer and refuses
+/// it. `default` is the plugin in its greeting.
 fn mysql_that(
     does: Does,
     default: &'static str,
@@ -293,7 +294,7 @@ fn mysql_that(
             send(&mut client, 0, &greeting.concat());
             let first = receive(&mut client);
             let answer = match &tls {
-                // A request for TLS is as short as this.
+                // A TLS request has exactly this length.
                 Some(tls) if first.as_ref().is_some_and(|(_, body)| body.len() == 32) => {
                     let mut session = rustls::ServerConnection::new(Arc::clone(tls)).unwrap();
                     let mut client = rustls::Stream::new(&mut session, &mut client);
@@ -328,7 +329,7 @@ fn send(to: &mut impl Write, number: u8, body: &[u8]) {
     let _ = to.flush();
 }
 
-/// `None`: it hung up.
+/// `None` if the client hung up.
 fn receive(from: &mut impl Read) -> Option<(u8, Vec<u8>)> {
     let mut header = [0; 4];
     from.read_exact(&mut header).ok()?;
@@ -337,8 +338,8 @@ fn receive(from: &mut impl Read) -> Option<(u8, Vec<u8>)> {
     Some((header[3], body))
 }
 
-/// What a server does, its default plugin, the URL's options, the server's certificate; what is told, and what to do; what
-/// the server gets to see.
+/// What the server does, its default plugin, the URL's options and the server's certificate; then the expected message,
+/// the expected hint, and what the server receives.
 type Asked<'a> = (Does, &'static str, String, Option<&'a Certificate>, &'static str, &'static str, &'a [u8]);
 
 const CLEAR: &str = "mysql_clear_password";
@@ -411,7 +412,7 @@ async fn mysql_sees_a_password_where_it_is_certain_who_asks() {
             b"",
         ),
         (Does::Asks(CLEAR), NATIVE, certain.clone(), None, "does not offer TLS", "ssl-mode=DISABLED", b""),
-        // Over TLS MySQL's own client shows it to any server as well.
+        // Over TLS, MySQL's own client sends it to any server as well.
         (Does::Asks(SHA256), SHA256, unsure[0].clone(), Some(&certificate), refused, "", &seen),
         (
             Does::Asks(SHA256),
@@ -454,7 +455,7 @@ async fn mysql_login_plugins_that_are_not_supported_are_named() {
         ("mysql_old_password", "(from before MySQL 4.1)"),
         ("acme_login", "its plugin acme_login,"),
     ] {
-        // The server's default may be the very one, too.
+        // The server's default may be that plugin too.
         for default in [NATIVE, plugin] {
             let (port, heard) = mysql_that(Does::Asks(plugin), default, None);
             let error =
@@ -476,7 +477,7 @@ async fn mariadb_tells_an_account_of_the_operating_systems_apart() {
     let error = fails(&part(server.url("os_user", "acme"))).await;
     says(&error, "refused the login", "unix_socket, auth_socket");
     assert!(!error.wants_password, "no password helps: {error}");
-    // By the server's socket and over TLS a reader of the usual kind is let in.
+    // A normal reader can log in through the server's socket and over TLS.
     let socket = format!("mysql://{READER}@localhost/acme?socket={}", server.socket().display());
     ada_is_there(&*open(&part(socket)).await).await;
 }
@@ -507,7 +508,7 @@ async fn mongodb_lets_in_by_scram_or_says_what_it_asks_for() {
     for user in [READER, "old"] {
         ada_is_there(&*open(&at(user, "?authSource=admin")).await).await;
     }
-    // Another database's user.
+    // A user of another database.
     says(&mongo_fails(&at(READER, "")).await, "refused the login", "?authSource=admin");
     says(&mongo_fails(&at(READER, "?authSource=acme")).await, "refused the login", "?authSource=admin");
     for (mechanism, message, next) in [
@@ -562,18 +563,18 @@ async fn mongodb_knows_a_user_by_its_certificate() {
     says(&error, "refused the login", "certificate");
 }
 
-// ── what the surroundings say ──────────────────────────────────────────────────────────────────────
+// ── the environment ────────────────────────────────────────────────────────────────────────────────
 
-/// The part that the test's own program opens when it is started again, in other surroundings.
+/// The configurations for this test program when it starts itself in another environment.
 const INSIDE: &str = "UNDERSTUDY_TEST_INSIDE";
 
-/// The program may have been started from any shell: nothing that is meant for other clients counts.
+/// The program may be started from any shell, so settings for other clients are ignored.
 #[tokio::test]
 async fn only_the_url_says_where_a_password_goes() {
     if let Ok(inside) = std::env::var(INSIDE) {
         for part in serde_json::from_str::<Vec<DirectoryConfig>>(&inside).unwrap() {
             ada_is_there(&*open(&part).await).await;
-            // What a settings file says in the place of a password is none.
+            // A password in such a settings file is not used.
             let Err(error) = understudy_directory::open(&part, None).await else {
                 panic!("{} without a password", part.url)
             };

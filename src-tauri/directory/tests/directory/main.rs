@@ -1,5 +1,5 @@
-//! The directory engines against real databases: one story that each must pass, and what only one of
-//! them can do wrong.
+//! Tests the directory engines against real databases: one story that each must pass, and the cases that only one of
+//! them can get wrong.
 
 #[cfg(target_os = "linux")]
 mod accounts;
@@ -43,7 +43,7 @@ mod wide;
 
 use understudy_directory::DirectoryConfig;
 
-/// The connection file's part for the story's table; tests change what they need.
+/// The configuration for the story's table; tests change what they need.
 pub fn part(url: String) -> DirectoryConfig {
     DirectoryConfig {
         url,

@@ -1,4 +1,4 @@
-//! MySQL's engine on MariaDB: the story against a real server, and what only a server can do.
+//! The MySQL engine on MariaDB: the story on a real server, and what only a server can do.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::spellings;
 use crate::story::{self, pages, query, search};
 use crate::suggestions;
 
-/// The story's index on the e-mail ignores the case; its names are too long for an index.
+/// The story's index on the email ignores case; its names are too long for an index.
 const INDEXED: Indexed = Indexed {
     email: false,
     prefix: &[PrefixIndex { column: "email", folds: true }],
@@ -33,9 +33,9 @@ fn password() -> SecretString {
     READER_PASSWORD.into()
 }
 
-/// A database of its own for a step, that `reader` may read.
+/// Creates a separate database that `reader` may read.
 fn database(server: &MariaDbServer, name: &str, script: &str) -> String {
-    // Whatever the server's own settings are, what is shown does not change.
+    // The server's settings must not affect what is shown.
     server.sql("mysql", &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"));
     server.sql(name, &format!("SET time_zone = '+00:00'; SET sql_mode = '';\n{script}"));
     server.sql("mysql", &format!("GRANT SELECT ON {name}.* TO {READER}@'%'"));
@@ -159,7 +159,7 @@ async fn the_story_on_mariadb() {
     a_page_reads_no_more_than_its_rows(&server).await;
 }
 
-/// Counted by the server. Left alone it sorts all rows that match, wherever it sees two columns to order by.
+/// As counted by the server. By default, MySQL sorts all matching rows if ORDER BY has two columns.
 async fn a_page_reads_no_more_than_its_rows(server: &MariaDbServer) {
     let url = database(
         server,
@@ -441,7 +441,7 @@ async fn ids_of_every_kind_find_their_user(server: &MariaDbServer) {
         let page = search(&*directory, &query(&format!(" {id} "))).await;
         assert_eq!(page.rows[0].id, id, "{table}");
         assert_eq!(page.how.tier, Tier::Id);
-        // What cannot be an id of this type finds nobody, and fails nothing.
+        // Texts that cannot be an ID of this type find no one and cause no error.
         for other in
             ["ADA", "ada", "70000", "99999999999999999999", "0x7", "7 ", "1.51", "-5", "{", "é\u{7}", "👩"]
         {
@@ -449,7 +449,7 @@ async fn ids_of_every_kind_find_their_user(server: &MariaDbServer) {
             search(&*directory, &query(other)).await;
         }
     }
-    // However a UUID was copied.
+    // A UUID is found in any spelling.
     for table in ["uuids", "packed"] {
         let uuids = open(&part(&url, table)).await;
         for spelled in ["0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11", "0b5a2a3e6f0e4a569f3c5d1a9f1f7c11"] {
@@ -494,7 +494,7 @@ async fn texts_of_other_character_sets_are_searched(server: &MariaDbServer) {
         ("größe", &["1"]),
         ("łuk", &["1"]),
         ("who?", &["2"]),
-        // Not in the column's character set, where it would become a question mark.
+        // Not in the column's character set, where it would be converted to a question mark.
         ("who👩", &[]),
         ("whoŁ@example.com", &[]),
         ("👩", &[]),
@@ -548,7 +548,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
         advice, "CREATE INDEX `heap_made` ON `names`.`heap` (`made`, `id`)",
         "MyISAM builds no index in place"
     );
-    // Nothing has an index: what is advised can be run, one after the other, and is enough.
+    // Without any index, the suggested statements run one after the other, and suffice.
     let bare = DirectoryConfig {
         search: Some(vec!["id".into(), "email".into()]),
         email: Some("email".into()),
@@ -557,7 +557,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     let directory = open(&bare).await;
     let mut advice: Vec<String> =
         directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
-    // As `check` prints them: each once.
+    // Deduplicated, as `check` prints them.
     advice.sort_unstable();
     advice.dedup();
     assert!(advice.iter().any(|statement| statement.contains("UNIQUE INDEX `bare_id`")), "{advice:?}");
@@ -658,7 +658,7 @@ async fn nothing_can_be_written(server: &MariaDbServer) {
     let error = opening_fails(&noting, Some(READER_PASSWORD)).await;
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert!(error.message.contains("tried to write"), "{error}");
-    // One that begins to write only later.
+    // A view that starts writing only later.
     server.sql("written", "CREATE OR REPLACE VIEW noting AS SELECT id, id AS note FROM users");
     let directory = open(&noting).await;
     server.sql("written", "CREATE OR REPLACE VIEW noting AS SELECT id, note(id) AS note FROM users");
@@ -711,7 +711,7 @@ async fn refusals_are_told_apart(server: &MariaDbServer) {
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("no-such-host.invalid"));
 
-    // What changes after the directory was opened is told as well.
+    // Changes after opening are reported too.
     let directory = open(&told).await;
     server.sql("refused", "REVOKE SELECT (email) ON users FROM reader@'%'");
     let failed = async || directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
@@ -741,7 +741,7 @@ async fn the_way_to_the_server_is_secure(server: &MariaDbServer) {
     ] {
         open(&at(host, &options)).await;
     }
-    // An unknown authority; a name that the certificate does not have.
+    // An unknown authority; a name that is not in the certificate.
     for (host, options, hint) in [
         ("localhost", "?ssl-mode=VERIFY_IDENTITY".to_owned(), "ssl-ca="),
         ("127.0.0.1", format!("?ssl-mode=VERIFY_IDENTITY&ssl-ca={authority}"), "ssl-mode=VERIFY_CA"),
@@ -764,7 +764,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
             "SELECT TOTAL_CONNECTIONS FROM information_schema.USER_STATISTICS WHERE USER = 'reader'";
         server.sql("mysql", counted).parse().unwrap()
     };
-    // Two that search, and one that asks why the others wait.
+    // Two that search, and one that finds out why the others wait.
     server.sql("mysql", "ALTER USER reader@'%' WITH MAX_USER_CONNECTIONS 3");
     let options = MySqlConnectOptions::new().socket(server.socket()).username("root").database("waiting");
     let mut lock = MySqlConnection::connect_with(&options).await.unwrap();
@@ -778,7 +778,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
         let directory = Arc::clone(&directory);
         searches.spawn(async move { directory.search(&query(""), &CancellationToken::new()).await });
     }
-    // Those that search, as far as they were not open yet, and the one that asks.
+    // The searching connections that were not open yet, and the one that finds out.
     let deadline = Instant::now() + Duration::from_secs(20);
     while made() < before + still_to_open + 1 {
         assert!(Instant::now() < deadline, "nobody asks why they wait");
@@ -789,7 +789,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
     }
 }
 
-/// Waits until the server says so; asking it takes long enough to not be in its way.
+/// Waits until the server gives this answer. Asking takes long enough not to get in its way.
 pub fn wait_for(server: &MariaDbServer, question: &str, answer: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -828,7 +828,7 @@ async fn a_filter_that_most_users_pass_is_answered_from_the_newest() {
     for (text, expected) in [
         ("plan:=pro", ["119999", "119998", "119997", "119996"]),
         ("plan:=free", ["120000", "119000", "118000", "117000"]),
-        // None of them is among the newest.
+        // None of these is among the newest.
         ("plan:=old", ["3", "2", "1", ""]),
     ] {
         let first = search(&*directory, &ListRequest { text: text.into(), ..few.clone() }).await;
@@ -839,7 +839,7 @@ async fn a_filter_that_most_users_pass_is_answered_from_the_newest() {
         assert_eq!(ids, expected, "{text}");
         assert!(first.left_out.is_none() && second.left_out.is_none(), "{text}");
     }
-    // No index finds parts of a value: the newest are looked at, and what the index does find is offered.
+    // No index finds parts of a value: the newest are checked, and the whole value that an index can find is offered.
     let page = search(&*directory, &ListRequest { text: "plan:old".into(), ..few.clone() }).await;
     let left_out = page.left_out.expect("most rows are not looked at");
     assert_eq!((page.rows.len(), left_out.looked_at), (0, Some(5000)));
@@ -933,7 +933,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     server.start_again();
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1, "it reconnects by itself");
 
-    // Even when the session is ended under it between two questions.
+    // Even if the session is ended between two queries.
     server.sql("mysql", "KILL CONNECTION USER reader");
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1);
     directory.close().await;
@@ -942,7 +942,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
 
 async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &DirectoryConfig) {
     let directory = open(part).await;
-    // More often than there are connections: each must have become free again.
+    // More often than there are connections, so each must have been returned.
     for _ in 0..4 {
         let cancel = CancellationToken::new();
         let searching = tokio::spawn({
@@ -954,16 +954,16 @@ async fn a_cancelled_search_stops_on_the_server(server: &MariaDbServer, part: &D
         assert_eq!(searching.await.unwrap().unwrap_err().code, DirectoryCode::Cancelled);
         wait_for(server, STUCK, "0");
     }
-    // Cancelled ones went back: there are never more connections than the pools have places.
+    // Cancelled connections were returned: there are never more than the pools allow.
     let connected: u32 = server.sql("mysql", CONNECTED).parse().unwrap();
     assert!(connected <= 3, "{connected} connections");
-    // At any moment of an exchange, and the next answer is still its own.
+    // Drop the query at any point of the exchange: the next answer must still be the right one.
     for pause in (0..40).map(|at| Duration::from_micros(at * 150)) {
         let searching = tokio::time::timeout(pause, directory.count("", &CancellationToken::new())).await;
         assert!(searching.is_err(), "nobody wakes up in time");
     }
     wait_for(server, STUCK, "0");
-    // A token that fired before the question was asked.
+    // A token that fired before the query was sent.
     let cancel = CancellationToken::new();
     cancel.cancel();
     assert_eq!(directory.search(&query(""), &cancel).await.unwrap_err().code, DirectoryCode::Cancelled);

@@ -1,4 +1,4 @@
-//! Values within JSON columns: one story for the three engines that keep rows.
+//! Values within JSON columns: one story for the three SQL engines.
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -8,7 +8,7 @@ use understudy_directory::{Directory, FieldKind, ListRequest, Sort, Tier};
 
 use crate::story::{pages, query, search};
 
-/// The rows of the story's table: an id, and what its column `profile` holds.
+/// The rows of the story's table: an ID and the content of the column `profile`.
 pub const ROWS: [(i64, Option<&str>); 6] = [
     (
         1,
@@ -24,7 +24,7 @@ pub const ROWS: [(i64, Option<&str>); 6] = [
     (6, Some(r#"{"name": "Zo\u00eb \u00c5ngstr\u00f6m \ud83d\ude00", "address": {"city": "Berlin"}}"#)),
 ];
 
-/// The rows as SQL's `VALUES` has them; no backslash in it means anything else than itself.
+/// The rows for SQL's `VALUES`, with backslashes escaped if the engine needs it.
 pub fn values(backslash_escapes: bool) -> String {
     let row = |(id, profile): &(i64, Option<&str>)| {
         let text = profile.map(|profile| {

@@ -1,5 +1,5 @@
-//! Five thousand users, the same in every run, some of them hostile; and what a search over them must
-//! find, worked out the slow and obvious way.
+//! Five thousand users, the same in every run, some of them hostile, and a slow and obvious implementation of what a
+//! search over them must find.
 
 use std::cmp::Ordering;
 
@@ -17,7 +17,7 @@ pub struct Person {
     pub created_at: Option<i64>,
 }
 
-/// More than a double can hold exactly.
+/// The first integer that a double cannot represent.
 pub const BEYOND_DOUBLE: i64 = 9_007_199_254_740_993;
 
 pub fn hostile_names() -> Vec<String> {
@@ -54,7 +54,7 @@ pub fn people() -> Vec<Person> {
     (0..5000_usize)
         .map(|at| {
             let number = i64::try_from(at).expect("small");
-            // Ids neither begin at 1 nor rise with the time of creation.
+            // IDs neither start at 1 nor increase with the creation time.
             let id = match at {
                 17 => BEYOND_DOUBLE,
                 18 => BEYOND_DOUBLE - 1,
@@ -69,7 +69,7 @@ pub fn people() -> Vec<Person> {
             };
             let email = match at {
                 _ if at % 53 == 0 => None,
-                // Several accounts of one address, in several spellings.
+                // Several accounts with the same address in different spellings.
                 _ if at % 41 == 0 => Some(["shared@example.com", "Shared@Example.com"][at % 2].to_owned()),
                 45 => Some("percent%under_score\\@example.com".to_owned()),
                 _ => Some(format!("{}{at}@example.com", FIRST[at % FIRST.len()].to_lowercase())),
@@ -81,7 +81,7 @@ pub fn people() -> Vec<Person> {
                 plan: [Some("free".to_owned()), Some("pro".to_owned()), None][at % 3].clone(),
                 score: (at % 7 != 0).then(|| f64::from(u32::try_from(at % 29).expect("small")) / 7.0 - 1.5),
                 active: [Some(true), Some(false), None][at % 3],
-                // Nine created at the same microsecond, and neighbours one microsecond apart.
+                // Groups of nine created at the same microsecond, some one microsecond apart.
                 created_at: (at % 31 != 0)
                     .then(|| 1_700_000_000_000_000 + number / 9 * 1_000_000 + number / 9 % 3),
             }
@@ -89,27 +89,27 @@ pub fn people() -> Vec<Person> {
         .collect()
 }
 
-/// What the table's indexes make of the order in which a search finds people.
+/// How the table's indexes affect the order in which a search finds people.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Indexed {
-    /// An index on the e-mail minds the case: addresses as typed and in lower case come first.
+    /// The index on the email is case-sensitive: addresses as typed and in lower case come first.
     pub email: bool,
-    /// Indexes that find what begins with a text, in the order in which they are asked.
+    /// Indexes for prefixes, in the order in which they are searched.
     pub prefix: &'static [PrefixIndex],
-    /// Columns that an index gives in their order.
+    /// Columns that an index returns in order.
     pub sortable: &'static [&'static str],
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct PrefixIndex {
     pub column: &'static str,
-    /// It does not mind the case.
+    /// It ignores case.
     pub folds: bool,
 }
 
 impl Indexed {
-    /// Which index finds a person whose e-mail or name begins with `typed`, and where in it they stand;
-    /// `None`: none does.
+    /// The index that finds a person whose email or name starts with `typed`, and the position in it; `None` if no
+    /// index does.
     fn place(&self, person: &Person, typed: &str) -> Option<(usize, Vec<u8>)> {
         let mut at = 0;
         for index in self.prefix {
@@ -224,7 +224,7 @@ pub fn expected<'a>(
     found
 }
 
-/// NULLs last either way; ties by id, in the direction of the order.
+/// NULLs last in both directions; ties by ID, in the direction of the order.
 fn by_column(left: &Person, right: &Person, sort: &Sort) -> Ordering {
     let directed = |order: Ordering| if sort.descending { order.reverse() } else { order };
     let order = match sort.column.as_str() {

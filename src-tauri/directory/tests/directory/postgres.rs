@@ -1,4 +1,4 @@
-//! PostgreSQL: the story against a real server, and what only a server can do.
+//! PostgreSQL: the story on a real server, and what only a server can do.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::spellings;
 use crate::story::{self, pages, query, search};
 use crate::suggestions;
 
-/// The story's index on the e-mail minds the case.
+/// The story's index on the email is case-sensitive.
 const INDEXED: Indexed = Indexed {
     email: true,
     prefix: &[PrefixIndex { column: "email", folds: false }],
@@ -34,7 +34,7 @@ fn password() -> SecretString {
     READER_PASSWORD.into()
 }
 
-/// A database of its own for a step, that `reader` may read.
+/// Creates a separate database that `reader` may read.
 fn database(server: &PostgresServer, name: &str, script: &str) -> String {
     server.sql("postgres", &format!("CREATE DATABASE {name}"));
     server.sql(name, script);
@@ -174,7 +174,7 @@ async fn other_spellings_are_found(server: &PostgresServer) {
     }
 }
 
-/// More users than may be read at every keystroke; the searched columns have no index that serves a text.
+/// More users than may be read at every keystroke; no index on the searched columns helps with text searches.
 const MANY: &str = r"CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL, full_name text, plan text,
                      created_at timestamptz NOT NULL DEFAULT now(), password_hash text NOT NULL DEFAULT 'secret');
    INSERT INTO users SELECT i, 'Mail' || i || '@example.com', 'Person ' || i, 'pro', now() - (120000 - i) * interval '1 s'
@@ -206,14 +206,14 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     assert!(!has_index(Tier::Prefix, "email") && !has_index(Tier::Prefix, "full_name"));
     assert!(!has_index(Tier::Contains, "email") && !has_index(Tier::Contains, "full_name"));
 
-    // Whoever is named exactly is found at once, and nothing is left out of that page.
+    // An exact match is found at once, and that page leaves nothing out.
     let page = search(&*directory, &query("MAIL77@example.com")).await;
     assert!(page.rows.is_empty() && page.left_out.is_some(), "an index that minds the case may miss them");
     let page = search(&*directory, &query("Mail77@example.com")).await;
     assert_eq!((page.rows.len(), page.how.tier, page.left_out.as_ref()), (1, Tier::Email, None));
     assert_eq!(search(&*directory, &query("77")).await.rows[0].id, "77");
 
-    // Who is new is found among the newest; who is old is found when all are asked for.
+    // A new user is found among the newest; an old one only if all are searched.
     let page = search(&*directory, &query("neale")).await;
     assert_eq!(page.rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["119990"]);
     let left_out = page.left_out.expect("the others were not read");
@@ -230,7 +230,7 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
         "an order without an index waits to be asked for"
     );
 
-    // What is advised is carried out to the letter, and then everything is served.
+    // Run the advice verbatim; then every tier has an index.
     let advice: Vec<String> = info.services.iter().filter_map(|one| one.advice.clone()).collect();
     let reader: Vec<String> = info.reader.iter().filter(|line| !line.starts_with('\\')).cloned().collect();
     directory.close().await;
@@ -247,12 +247,12 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     {
         let page = search(&*directory, &query(text)).await;
         assert_eq!(page.rows.is_empty(), text == "nobody at all", "{text}");
-        // Only where nobody was found, other spellings are worth reading the table for.
+        // Reading the table for other spellings is only worthwhile if there are no matches.
         let spellings = page.left_out.map(|left_out| (left_out.spellings, left_out.looked_at));
         assert_eq!(spellings, page.rows.is_empty().then_some((true, None)), "{text}");
     }
     directory.close().await;
-    // Where rows have to be gathered first, the newest are read beside them.
+    // If rows have to be gathered first, the newest are read as well.
     let (page, newest) = (500, 6000);
     for (text, place, most) in [
         ("", Place::Start, page),
@@ -282,7 +282,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
         let counted = "SELECT sessions FROM pg_stat_database WHERE datname = 'waiting'";
         server.sql("postgres", counted).parse().unwrap()
     };
-    // Two that search, and one that asks why the others wait.
+    // Two that search, and one that finds out why the others wait.
     server.sql("postgres", "ALTER ROLE reader CONNECTION LIMIT 3");
     let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(server.port());
     let options = options.username(ADMIN).password(ADMIN_PASSWORD).database("waiting");
@@ -305,7 +305,7 @@ async fn many_searches_that_wait_open_one_more_connection_and_not_one_each() {
     }
 }
 
-/// How many rows of `part`'s table the server reads for one question. It tells when the session is over.
+/// How many rows of `part`'s table the server reads for one query. Statistics are complete once the session has ended.
 async fn examined(server: &PostgresServer, part: &DirectoryConfig, query: ListRequest) -> i64 {
     let so_far = || -> i64 {
         let read =
@@ -342,7 +342,7 @@ async fn values_of_every_type_are_shown(server: &PostgresServer) {
              (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '9999-12-31 23:59:59.999999+00', '0044-03-15 00:00:00 BC', 'infinity',
               NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);"#,
     );
-    // Whatever the role's own settings are, what is shown does not change.
+    // The role's settings must not affect what is shown.
     server.sql(
         "kinds",
         "ALTER ROLE reader SET TimeZone = 'Asia/Kathmandu'; ALTER ROLE reader SET DateStyle = 'SQL, DMY';
@@ -491,13 +491,13 @@ async fn ids_of_every_kind_find_their_user(server: &PostgresServer) {
         let page = search(&*directory, &query(&format!(" {id} "))).await;
         assert_eq!(page.rows[0].id, id, "{table}");
         assert_eq!(page.how.tier, Tier::Id);
-        // What cannot be an id of this type finds nobody, and fails nothing.
+        // Texts that cannot be an ID of this type find no one and cause no error.
         for other in ["ADA", "ada", "70000", "99999999999999999999", "0x7", "7 ", "1.5", "{", "é\u{7}"] {
             assert_eq!(directory.user(other).await.unwrap(), None, "{table} {other:?}");
             search(&*directory, &query(other)).await;
         }
     }
-    // However a UUID was copied.
+    // A UUID is found in any spelling.
     let uuids = open(&part(&url, "uuids")).await;
     for spelled in ["0B5A2A3E-6F0E-4A56-9F3C-5D1A9F1F7C11", "0b5a2a3e6f0e4a569f3c5d1a9f1f7c11"] {
         assert_eq!(search(&*uuids, &query(spelled)).await.rows.len(), 1);
@@ -543,7 +543,7 @@ async fn tables_are_found_by_their_exact_names(server: &PostgresServer) {
         let directory = open(&part(&url, table)).await;
         assert_eq!(search(&*directory, &query("")).await.rows.len(), 10, "{table}");
         assert_eq!(directory.info().estimated_total, Some(10), "{table}");
-        // The index of the table below a view serves the view too.
+        // The index of the table below a view can be used for the view too.
         assert_eq!(directory.info().columns[0].sortable, table != "matview", "{table}");
     }
 
@@ -571,7 +571,7 @@ async fn values_within_json_are_columns(server: &PostgresServer) {
             paths::values(false)
         ),
     );
-    // Only what is needed may be read.
+    // Only the needed columns may be read.
     server.sql("paths", "REVOKE SELECT ON users FROM reader; GRANT SELECT (id, profile) ON users TO reader");
     for table in ["users", "raw", "seen"] {
         let directory = open(&paths::part(&url, table)).await;
@@ -580,7 +580,7 @@ async fn values_within_json_are_columns(server: &PostgresServer) {
         assert!(directory.info().reader.contains(&grant), "{:?}", directory.info().reader);
         directory.close().await;
     }
-    // Whatever a backslash means to the role.
+    // Whatever a backslash means in the role's session.
     server.sql("paths", "ALTER ROLE reader SET standard_conforming_strings = off");
     paths::told(&*open(&paths::part(&url, "users")).await).await;
     server.sql("paths", "ALTER ROLE reader RESET ALL; GRANT SELECT ON users TO reader");
@@ -710,7 +710,7 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
     assert_eq!(error.code, DirectoryCode::Refused, "{error}");
     assert!(error.message.contains("secure") && error.hint.unwrap().contains("host and port"));
 
-    // What changes after the directory was opened is told as well.
+    // Changes after opening are reported too.
     let directory = open(&told).await;
     server.sql("refused", "REVOKE SELECT (email) ON users FROM reader");
     let failed = async || directory.search(&query(""), &CancellationToken::new()).await.unwrap_err();
@@ -726,7 +726,7 @@ async fn refusals_are_told_apart(server: &PostgresServer) {
     assert_eq!(search(&*directory, &query("")).await.rows, [], "and when it is back, so is the directory");
 }
 
-/// A server that agrees to TLS and then speaks something else. It must never see the password.
+/// A server that agrees to TLS and then sends something else. It must never see the password.
 fn impostor() -> String {
     use std::io::{Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -743,7 +743,7 @@ fn impostor() -> String {
     format!("postgres://{READER}@127.0.0.1:{port}/acme?sslmode=verify-full")
 }
 
-/// Waits until the server says so; asking it takes long enough to not be in its way.
+/// Waits until the server gives this answer. Asking takes long enough not to get in its way.
 pub fn wait_for(server: &PostgresServer, question: &str, answer: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -843,7 +843,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     server.start_again();
     assert_eq!(search(&*directory, &query("ada")).await.rows.len(), 1, "it reconnects by itself");
 
-    // Even when the session is ended under it between two questions.
+    // Even if the session is ended between two queries.
     server.sql(
         "slow",
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'understudy'",
@@ -856,7 +856,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
 async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &DirectoryConfig) {
     let directory = open(part).await;
     let mut sessions = BTreeSet::new();
-    // More often than there are connections: each must have become free again, and be the same one.
+    // More often than there are connections, so each must have been returned and reused.
     for _ in 0..4 {
         let cancel = CancellationToken::new();
         let searching = tokio::spawn({
@@ -870,7 +870,7 @@ async fn a_cancelled_search_stops_on_the_server(server: &PostgresServer, part: &
         wait_for(server, STUCK, "0");
     }
     assert!(sessions.len() <= 2, "a cancelled search costs no connection: {sessions:?}");
-    // A token that fired before the question was asked.
+    // A token that fired before the query was sent.
     let cancel = CancellationToken::new();
     cancel.cancel();
     assert_eq!(directory.search(&query(""), &cancel).await.unwrap_err().code, DirectoryCode::Cancelled);

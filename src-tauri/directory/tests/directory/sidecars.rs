@@ -1,4 +1,4 @@
-//! What lies beside an SQLite file: it is read without adding to it, whoever has it open.
+//! The files next to an SQLite database: it is read without adding to them, whoever has it open.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ fn part(path: &Path) -> DirectoryConfig {
     }
 }
 
-/// Every file of a folder and what is in it.
+/// The files in a folder, with their contents.
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder)
         .unwrap()
@@ -78,7 +78,7 @@ async fn nothing_is_left_beside_a_file_that_nobody_has_open() {
     assert_eq!(seen().await, 1);
     assert_eq!(files(folder.path()), before);
 
-    // It comes and goes, writes, and is followed.
+    // The application starts, stops and writes; the directory follows.
     application.writes("second@b.c").await;
     assert_eq!(seen().await, 2);
     let mut running = application.open(SqliteJournalMode::Wal).await;
@@ -93,7 +93,7 @@ async fn nothing_is_left_beside_a_file_that_nobody_has_open() {
     assert_eq!(seen().await, 5);
     directory.close().await;
 
-    // By a link, the files are still where the file is.
+    // Through a symbolic link, the other files are still next to the database.
     #[cfg(unix)]
     {
         let elsewhere = tempfile::tempdir().unwrap();
@@ -110,7 +110,7 @@ async fn nothing_is_left_beside_a_file_that_nobody_has_open() {
 #[tokio::test]
 async fn what_would_have_to_be_changed_first_is_refused_in_words() {
     let (folder, application) = made().await;
-    // Copied while it was open, without the third file.
+    // Copied while it was open, without the -shm file.
     let mut running = application.open(SqliteJournalMode::Wal).await;
     insert(&mut running, "logged@b.c").await;
     let copied = tempfile::tempdir().unwrap();
@@ -127,7 +127,7 @@ async fn what_would_have_to_be_changed_first_is_refused_in_words() {
     assert_eq!(files(copied.path()), before);
     running.close().await.unwrap();
 
-    // Copied in the middle of a transaction that had begun to write into the file.
+    // Copied in the middle of a transaction that had already written to the file.
     let path = folder.path().join("journal.db");
     let journaling = Application { path: path.clone() };
     let mut connection = journaling.open(SqliteJournalMode::Delete).await;
@@ -150,7 +150,7 @@ async fn what_would_have_to_be_changed_first_is_refused_in_words() {
     assert_eq!(files(copied.path()), before);
 }
 
-/// What is advised can be run, whatever has the name already; views and virtual tables get no advice.
+/// The advice can be run even if an index name is taken; views and virtual tables get none.
 #[tokio::test]
 async fn every_advice_can_be_run() {
     let (_folder, url, mut connection) = crate::sqlite::database(
@@ -172,7 +172,7 @@ async fn every_advice_can_be_run() {
         let directory = understudy_directory::open(&part, None).await.unwrap();
         let mut advice: Vec<String> =
             directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
-        // One index may serve several ways.
+        // One index may serve several tiers.
         let mut known = std::collections::HashSet::new();
         advice.retain(|statement| known.insert(statement.clone()));
         directory.close().await;

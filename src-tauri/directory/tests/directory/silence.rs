@@ -1,4 +1,4 @@
-//! A server that falls silent in the middle of a question, and one that is only slow: which of them it was is told.
+//! A server that goes silent during a query, and one that is merely slow: the error tells them apart.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use understudy_test_support::sshd::SshServer;
 use crate::link::{READER, ada_is_there, mariadb, mongo, open, part, postgres};
 use crate::story::query;
 
-/// A table whose rows take longer than anybody waits for.
+/// A table that takes longer to read than the time limit.
 fn napping(part: &DirectoryConfig) -> DirectoryConfig {
     DirectoryConfig { table: "napping".into(), timeout_ms: 2000, ..part.clone() }
 }
@@ -21,7 +21,7 @@ async fn fails(directory: &dyn Directory) -> DirectoryError {
     directory.search(&query(""), &CancellationToken::new()).await.expect_err("nobody has so much time")
 }
 
-/// A question is asked; when it runs, the server is frozen, which `frozen` does. It goes on afterwards.
+/// Freezes the server with `frozen` while a query runs, and resumes it afterwards.
 async fn told_apart<Frozen>(
     users: &dyn Directory,
     napping: &Arc<dyn Directory>,
@@ -66,7 +66,7 @@ async fn a_postgres_that_falls_silent_is_not_called_slow() {
     told_apart(&*directory, &open(&napping(&users)).await, runs, || server.freeze()).await;
     directory.close().await;
 
-    // The same with the way there: the computer in the middle holds still.
+    // The same for the tunnel: the SSH host freezes.
     let ssh = SshServer::start();
     let users = DirectoryConfig { ssh: Some(ssh.part()), ..users };
     let directory = open(&users).await;

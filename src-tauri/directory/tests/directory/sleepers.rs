@@ -1,4 +1,4 @@
-//! Databases that stop while nobody asks, and need a while to start when somebody does.
+//! Databases that pause while idle and take a while to resume.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -11,18 +11,18 @@ use understudy_directory::{DirectoryCode, DirectoryError};
 
 use crate::link::{PASSWORD, READER, ada_is_there, mariadb, mongo, part, postgres};
 
-/// What stands before a database that sleeps.
+/// How a sleeping database behaves.
 #[derive(Clone, Copy, PartialEq)]
 enum Asleep {
-    /// Accepts, and says nothing until the database is there.
+    /// A proxy accepts and stays silent until the database is up.
     Silent,
-    /// Accepts, and hangs up.
+    /// A proxy accepts and hangs up.
     HangsUp,
-    /// PostgreSQL itself, that is starting.
+    /// PostgreSQL itself, while it starts.
     Starting,
 }
 
-/// It wakes up once somebody says so, and not before.
+/// A sleeping database that wakes up only when told to.
 struct Sleeper {
     port: u16,
     awake: Arc<(Mutex<bool>, Condvar)>,
@@ -43,7 +43,7 @@ impl Sleeper {
         Self { port, awake }
     }
 
-    /// Wakes it when whoever waits is told that it wakes; keeps what they were told.
+    /// Wakes it as soon as the caller is told that it is waking; records what the caller was told.
     fn wakes_when_told(&self) -> (TellWaking, Arc<Mutex<Vec<bool>>>) {
         let (awake, told) = (Arc::clone(&self.awake), Arc::<Mutex<Vec<bool>>>::default());
         let telling = Arc::clone(&told);
@@ -91,7 +91,8 @@ async fn opened(part: &DirectoryConfig, tell: TellWaking) -> Result<Arc<dyn Dire
     understudy_directory::telling(tell, understudy_directory::open(part, Some(&password))).await
 }
 
-/// The first question is answered, however long it takes; whoever waits is told why, and that it is over.
+/// The first query is answered, however long it takes; the caller is told that the server is waking, and when that is
+/// over.
 async fn it_is_waited_for(part: &DirectoryConfig, server: u16, how: Asleep) {
     let sleeper = Sleeper::before(server, how);
     let (tell, told) = sleeper.wakes_when_told();
@@ -100,7 +101,7 @@ async fn it_is_waited_for(part: &DirectoryConfig, server: u16, how: Asleep) {
     assert_eq!(*told.lock().unwrap(), [true, false]);
 }
 
-/// Whoever does not want to wait does not, and is not told anything any more.
+/// A caller that cancels stops waiting and is not notified any more.
 async fn nobody_has_to_wait(part: &DirectoryConfig, server: u16) {
     let sleeper = Sleeper::before(server, Asleep::Silent);
     let (telling, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -116,7 +117,7 @@ async fn nobody_has_to_wait(part: &DirectoryConfig, server: u16) {
     assert_eq!(told.recv().await, Some(false));
 }
 
-/// One that never wakes is told as that: not as a network that is not there.
+/// A server that never wakes is not reported as an unreachable network.
 async fn patience_has_an_end(part: &DirectoryConfig, server: u16) {
     let sleeper = Sleeper::before(server, Asleep::Silent);
     let impatient = DirectoryConfig { patience: 5, ..at(part, server, &sleeper) };
@@ -137,7 +138,7 @@ async fn a_postgres_that_sleeps_is_waited_for() {
     patience_has_an_end(&part, server.port()).await;
 }
 
-/// One that recovers for hours, or a standby that is not for reading: it says so itself.
+/// A server that recovers for hours, or a standby that does not accept queries, explains itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_lets_nobody_in_yet_is_told_in_its_own_words() {
     let server = postgres();

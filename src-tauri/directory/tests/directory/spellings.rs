@@ -1,11 +1,11 @@
-//! Other spellings: accents, telephone numbers, names the other way round. One story for every engine.
+//! Other spellings: accents, phone numbers, names in reverse order. One story for every engine.
 
 use understudy_directory::DirectoryConfig;
 use understudy_directory::{Directory, Tier};
 
 use crate::story::{query, search};
 
-/// Id, name, telephone number.
+/// ID, name, phone number.
 pub const ROWS: [(i64, &str, Option<&str>); 7] = [
     (1, "José Núñez", Some("+49 (30) 123-456")),
     (2, "Jose Nunez", Some("4930123456")),
@@ -16,7 +16,7 @@ pub const ROWS: [(i64, &str, Option<&str>); 7] = [
     (7, "Жанна", None),
 ];
 
-/// The rows as SQL's `VALUES` has them.
+/// The rows for SQL's `VALUES`.
 pub fn values() -> String {
     let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let row = |(id, name, phone): &(i64, &str, Option<&str>)| {
@@ -37,7 +37,7 @@ pub fn part(url: String, table: &str, id: &str) -> DirectoryConfig {
     }
 }
 
-/// `folds_itself`: the database finds ü by u without being asked.
+/// `folds_itself`: the database itself finds ü when searching for u.
 pub async fn told(directory: &dyn Directory, folds_itself: bool) {
     for (text, ids) in [
         ("jose nunez", "1 2"),

@@ -19,7 +19,7 @@ use crate::spellings;
 use crate::story::{self, pages, query, search};
 use crate::suggestions;
 
-/// The story's index on the name minds the case.
+/// The story's index on the name is case-sensitive.
 const INDEXED: Indexed = Indexed {
     email: false,
     prefix: &[PrefixIndex { column: "full_name", folds: false }],
@@ -30,13 +30,13 @@ fn url(path: &Path) -> String {
     format!("sqlite://{}", path.display())
 }
 
-/// A database in a folder of its own, made with `script`.
+/// A database in a temporary folder, created with `script`.
 pub async fn database(script: &'static str) -> (TempDir, String, SqliteConnection) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.sqlite");
     let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    // Nothing here needs to outlive a power cut.
+    // Durability does not matter here.
     sqlx::raw_sql("PRAGMA synchronous = OFF").execute(&mut connection).await.unwrap();
     sqlx::raw_sql(script).execute(&mut connection).await.unwrap();
     (folder, url(&path), connection)
@@ -98,7 +98,7 @@ fn part(url: String, table: &str) -> DirectoryConfig {
     }
 }
 
-/// What else may be called a database.
+/// Files that may be mistaken for a database.
 #[tokio::test]
 async fn a_file_that_is_no_database_is_told_as_what_it_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -108,7 +108,7 @@ async fn a_file_that_is_no_database_is_told_as_what_it_is() {
     let encrypted: Vec<u8> =
         (0..4096_u32).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[1] | 0x80).collect();
     let mut damaged = database.clone();
-    // The size of a page, which is no power of two.
+    // The page size, which has to be a power of two.
     damaged[16..18].copy_from_slice(&[0x12, 0x34]);
     for (content, what, hint) in [
         (&b"-- a dump\nCREATE TABLE users (id INTEGER);\n"[..], "it is a text", "dump"),
@@ -197,7 +197,7 @@ async fn values_of_any_type_in_any_column_are_shown() {
     let two = shown("2").await;
     assert_eq!(two[..5], some(&["2", "-1", "inf", "false", "2024-01-02T03:04:05"]));
     assert_eq!(two[5].as_ref().unwrap().chars().count(), 2001, "a megabyte was cut");
-    // A row without an id is nobody; one whose id is no UTF-8 is shown, and ends no page.
+    // A row without an ID is skipped; an ID that is not UTF-8 is shown and does not end a page.
     let ids: Vec<String> = search(&*directory, &query("")).await.rows.into_iter().map(|row| row.id).collect();
     assert_eq!(ids, ["odd", "i\u{fffd}d", "broken", "2"]);
     let all = pages(&*directory, ListRequest { limit: 1, ..query("") }).await;
@@ -223,7 +223,7 @@ async fn values_within_json_are_columns() {
     paths::told(&*opened("packed").await).await;
     paths::what_cannot_be_is_refused(&paths::part(&url, "users"), "plan", None).await;
 
-    // Where something else stands between the JSON, it has no values in it, and nobody else loses theirs.
+    // A value that is not JSON is treated as having none, and other rows keep theirs.
     sqlx::raw_sql("UPDATE users SET profile = 'no JSON' WHERE id = 4")
         .execute(&mut connection)
         .await
@@ -243,7 +243,7 @@ async fn values_within_json_are_columns() {
     assert_eq!(services(&*directory), [] as [String; 0], "what is advised serves it");
     paths::told(&*directory).await;
 
-    // An index that somebody made is used as it is.
+    // An existing index is used as it is.
     sqlx::raw_sql("CREATE INDEX by_name ON packed (json_extract(profile, '$.name') COLLATE NOCASE)")
         .execute(&mut connection)
         .await
@@ -289,7 +289,7 @@ async fn an_index_of_trigrams_serves_what_is_within_a_word() {
     assert!(unserved.index.is_none() && advice.contains("tokenize='trigram'"), "{advice}");
     directory.close().await;
 
-    // What is advised is carried out to the letter.
+    // Run the advice verbatim.
     sqlx::raw_sql(AssertSqlSafe(advice)).execute(&mut connection).await.unwrap();
     let directory = opened().await;
     for service in contains(&*directory) {
@@ -307,13 +307,13 @@ async fn an_index_of_trigrams_serves_what_is_within_a_word() {
     assert_eq!(found(&*directory, "name:neale").await, ("119990 7".into(), true), "filters ask it too");
     assert!(!found(&*directory, "ne").await.1, "two letters are no trigram");
 
-    // The triggers keep it.
+    // The triggers keep the index up to date.
     let changed = "UPDATE users SET full_name = 'Nobody' WHERE id = 7; DELETE FROM users WHERE id = 119990;
                    INSERT INTO users VALUES (120001, 'n@example.com', 'neale again', '2030-01-01')";
     sqlx::raw_sql(changed).execute(&mut connection).await.unwrap();
     assert_eq!(found(&*directory, "neale").await, ("120001".into(), true));
 
-    // One that has missed something, or that nothing keeps, would hide users: it is not asked.
+    // An index that has missed rows, or that has no triggers, would hide users, so it is not used.
     let missed = "DROP TRIGGER users_search_insert; INSERT INTO users VALUES (120002, NULL, 'missed', NULL);";
     sqlx::raw_sql(missed).execute(&mut connection).await.unwrap();
     let unserved = contains(&*opened().await);
@@ -422,7 +422,7 @@ async fn a_search_ends_when_its_time_is_up() {
     }
 }
 
-/// One instruction makes each of its values.
+/// Each value takes only one instruction.
 const LARGE: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY);
     INSERT INTO users WITH RECURSIVE ids(id) AS (VALUES (1) UNION ALL SELECT id + 1 FROM ids WHERE id < 12)
       SELECT id FROM ids;
@@ -437,7 +437,7 @@ async fn few_rows_of_large_values_end_in_time_too() {
     assert_eq!(error.code, DirectoryCode::Timeout);
 }
 
-/// Waits until somebody reads the file, or until nobody does: a reader's lock keeps writers out.
+/// Waits until the file is being read, or no longer is: a reader's lock keeps writers out.
 async fn until_read(connection: &mut SqliteConnection, is_read: bool) {
     let waiting = async {
         loop {
@@ -459,7 +459,7 @@ async fn a_cancelled_or_forgotten_search_leaves_the_file_free() {
     let part = DirectoryConfig { email: Some("email".into()), timeout_ms: 60_000, ..part(url, "endless") };
     let directory = understudy_directory::open(&part, None).await.unwrap();
     let question = query("");
-    // More often than there are connections: each must have come back.
+    // More often than there are connections, so each must have been returned.
     for _ in 0..3 {
         let cancel = CancellationToken::new();
         let cancelling = async {
@@ -473,7 +473,7 @@ async fn a_cancelled_or_forgotten_search_leaves_the_file_free() {
         let never = CancellationToken::new();
         tokio::select! {
             answer = directory.search(&question, &never) => panic!("{answer:?} of an endless search"),
-            () = until_read(&mut connection, true) => {} // and the search is dropped
+            () = until_read(&mut connection, true) => {} // dropping the search
         }
         until_read(&mut connection, false).await;
     }
@@ -518,7 +518,7 @@ async fn faults_are_told_and_gone_when_they_are_over() {
     faults::whoever_waits_for_a_connection_waits_no_longer_than_it_takes(&hasty).await;
 }
 
-/// A value of any of SQLite's types, as a literal.
+/// A literal of any SQLite type.
 fn literal() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => Just("NULL".to_owned()),
@@ -532,7 +532,7 @@ fn literal() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// The law of paging: whatever is in the columns, pages of any size hold what one long page holds.
+    /// The paging invariant: whatever the columns hold, pages of any size add up to one long page.
     #[test]
     fn pages_of_any_size_are_the_list(
         keys in prop::collection::vec(literal(), 0..40),
@@ -569,7 +569,7 @@ proptest! {
         });
     }
 
-    /// A text finds the names that begin with it or contain it, and no others.
+    /// A text finds exactly the names that start with it or contain it.
     #[test]
     fn an_index_of_trigrams_finds_what_reading_finds(
         names in prop::collection::vec("[aAäÄßſİıKK\u{301}😀\"'*^(){}: OR-]{0,12}", 1..20),
@@ -601,7 +601,7 @@ proptest! {
             let (plain, users) = (opened("plain").await, opened("users").await);
             let is_served = |one: &understudy_directory::SearchCoverage| one.index.as_deref() == Some("users_fts");
             prop_assert!(users.info().services.iter().any(is_served));
-            // Letters from the rows themselves, and others.
+            // Texts from the rows themselves, and others.
             let within: String = names[0].chars().skip(1).take(4).collect();
             for text in [text, within.to_uppercase(), within.to_lowercase(), within] {
                 let question = query(&text);

@@ -1,4 +1,4 @@
-//! The story: what an agent and the console do with a directory, whatever the engine.
+//! The story: what an agent and the console do with a directory, in every engine.
 
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryCode;
@@ -14,7 +14,7 @@ pub async fn search(directory: &dyn Directory, query: &ListRequest) -> Page {
     directory.search(query, &CancellationToken::new()).await.expect("the search is answered")
 }
 
-/// All pages of a question, one after the other.
+/// All pages of a list, one after the other.
 pub async fn pages(directory: &dyn Directory, mut query: ListRequest) -> Vec<Page> {
     let mut pages = Vec::new();
     loop {
@@ -31,7 +31,7 @@ pub async fn pages(directory: &dyn Directory, mut query: ListRequest) -> Vec<Pag
     }
 }
 
-/// All rows of a question from its last page to its first, in the order of the list.
+/// All rows of a list, read from the last page to the first, in list order.
 pub async fn backwards(directory: &dyn Directory, mut query: ListRequest) -> Vec<Row> {
     query.place = Place::End;
     let mut rows: Vec<Row> = Vec::new();
@@ -151,7 +151,7 @@ async fn filters_narrow_the_list(directory: &dyn Directory, people: &[Person]) {
         assert_eq!(found, expected, "{text}");
         assert_eq!(back, expected, "{text}, backwards");
     }
-    // Beside a text, they narrow each of its tiers.
+    // Combined with a text, filters narrow each of its tiers.
     let narrowed =
         search(directory, &ListRequest { limit: 500, ..query("okafor plan:pro -active:yes") }).await;
     let expected = people.iter().filter(|one| {
@@ -240,7 +240,7 @@ async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person], 
         for limit in [7, 500] {
             let few = ListRequest { limit, ..query(text) };
             if limit == 7 && expected.len() > 60 {
-                continue; // the same law, at a greater price
+                continue; // the same invariant, at a higher cost
             }
             let back = backwards(directory, few.clone()).await;
             let pages = pages(directory, few).await;
@@ -258,7 +258,7 @@ async fn searches_answer_in_tiers(directory: &dyn Directory, people: &[Person], 
             }
         }
     }
-    // Quotes hold words together, and hostile ones find whom they stand for like any other.
+    // Quotes hold words together, and hostile texts find their user like any other.
     let quoted = search(directory, &query("'; DROP TABLE \"Users\"; --")).await;
     assert_eq!((quoted.rows.len(), quoted.how.tier), (1, Tier::Words));
     assert!(expected(people, "ann", None, indexed).len() > 500, "the story searches for something common");
@@ -301,7 +301,7 @@ async fn hostile_rows_are_shown_as_they_are(directory: &dyn Directory, people: &
                 // SQLite's texts have no zone; the story wrote UTC.
                 let shown = if shown.ends_with('Z') { shown.clone() } else { format!("{shown}Z") };
                 let shown: jiff::Timestamp = shown.parse().expect("RFC 3339");
-                // MongoDB keeps milliseconds.
+                // MongoDB stores milliseconds.
                 let is_whole = directory.info().server.starts_with("MongoDB");
                 let micros = if is_whole { micros.div_euclid(1000) * 1000 } else { micros };
                 assert_eq!(shown.as_microsecond(), micros);
@@ -311,7 +311,7 @@ async fn hostile_rows_are_shown_as_they_are(directory: &dyn Directory, people: &
     }
 }
 
-/// A policy must not free a user because of a value that it has seen only the beginning of.
+/// A policy must not clear a user because of a value of which it has only seen the start.
 async fn a_value_that_was_cut_is_said_to_be_missing(directory: &dyn Directory, people: &[Person]) {
     let info = directory.info();
     let mut long = 0;

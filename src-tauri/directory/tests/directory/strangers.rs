@@ -1,4 +1,4 @@
-//! Another program at the port where a database was expected: it is named, at once, with what to correct.
+//! Another program on the port where a database was expected is identified at once, with what to correct.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use understudy_test_support::sshd::SshServer;
 
 use crate::link::{READER, fails, mariadb, mongo, part, postgres};
 
-/// Nobody waits so long: what is there is told before.
+/// The error comes long before this.
 const PATIENCE: u32 = 300;
 
 fn at(scheme: &str, port: u16, options: &str) -> DirectoryConfig {
@@ -27,7 +27,7 @@ async fn is_named(part: &DirectoryConfig, message: &str, hint: &str) -> Director
     error
 }
 
-/// A program on a port of its own, that does with each connection what `serve` does.
+/// A program on a new port that runs `serve` for each connection.
 fn program(serve: fn(TcpStream)) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -39,7 +39,7 @@ fn program(serve: fn(TcpStream)) -> u16 {
     port
 }
 
-/// Reads whole lines, and answers when there is an empty one.
+/// Reads whole lines, and answers after an empty one.
 fn patient_web_server(mut peer: TcpStream) {
     let mut heard = Vec::new();
     let mut byte = [0];
@@ -50,14 +50,14 @@ fn patient_web_server(mut peer: TcpStream) {
     let _ = peer.write_all(b"HTTP/1.0 200 OK\r\ncontent-type: text/html\r\n\r\n<h1>A shop</h1>");
 }
 
-/// Says at once what it does not understand.
+/// Rejects immediately what it does not understand.
 fn strict_web_server(mut peer: TcpStream) {
     if let Ok(1..) = peer.read(&mut [0; 4096]) {
         let _ = peer.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n");
     }
 }
 
-/// A record of TLS: an alert that what it was told is none.
+/// Sends a TLS alert that the message was not TLS.
 fn tls_server(mut peer: TcpStream) {
     if let Ok(1..) = peer.read(&mut [0; 4096]) {
         let _ = peer.write_all(&[0x15, 3, 1, 0, 2, 2, 0x46]);
@@ -134,7 +134,7 @@ async fn tls_that_only_one_of_two_speaks_is_named() {
 
     let postgres = postgres();
     is_named(&at("postgres", postgres.port(), "?sslmode=require"), no_tls, "sslmode=disable").await;
-    // One that agrees to it and does not speak it.
+    // A server that agrees to TLS but does not speak it.
     let agreeing = program(|mut peer| {
         if let Ok(1..) = peer.read(&mut [0; 8]) {
             let _ = peer.write_all(b"SHTTP/1.1 400 Bad Request\r\n\r\n");

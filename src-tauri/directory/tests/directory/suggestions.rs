@@ -1,4 +1,4 @@
-//! What is suggested: values of a column while it is typed, other searches where nobody was found. One story for every
+//! Suggestions: values of a column while typing, and other searches if there are no matches. One story for every
 //! engine.
 
 use tokio_util::sync::CancellationToken;
@@ -7,7 +7,7 @@ use understudy_directory::{Directory, Widening, wider};
 
 use crate::story::{query, search};
 
-/// Id, name, plan, and a token that is the same for many.
+/// ID, name, plan, and a token that many share.
 pub fn rows() -> impl Iterator<Item = (i64, String, &'static str, &'static str)> {
     (1..=300).map(|id| {
         let name = match id {
@@ -24,7 +24,7 @@ pub fn rows() -> impl Iterator<Item = (i64, String, &'static str, &'static str)>
     })
 }
 
-/// The rows as SQL's `VALUES` has them.
+/// The rows for SQL's `VALUES`.
 pub fn values() -> String {
     let row = |(id, name, plan, token)| format!("({id}, '{name}', '{plan}', '{token}')");
     rows().map(row).collect::<Vec<_>>().join(", ")
@@ -41,7 +41,7 @@ pub fn part(url: String, table: &str, id: &str) -> DirectoryConfig {
     }
 }
 
-/// `indexed`: an index on the plan gives its order.
+/// `indexed`: an index returns the plans in order.
 pub async fn told(directory: &dyn Directory, indexed: bool) {
     values_are_known(directory, indexed).await;
     other_searches_are_offered(directory).await;
@@ -57,7 +57,7 @@ async fn values_are_known(directory: &dyn Directory, indexed: bool) {
     assert_eq!(values("plan").await, expected, "the commonest first");
     assert_eq!(values("api_token").await, [""; 0], "secrets are not suggested");
     assert_eq!(values("full_name").await, [""; 0], "names are somebody's own");
-    // What was loaded is known, too.
+    // Values of loaded rows are known too.
     search(directory, &query("id:3")).await;
     assert_eq!(values("plan").await, ["pro", "free", "Rare one"]);
 }
@@ -93,7 +93,7 @@ async fn other_searches_are_offered(directory: &dyn Directory) {
         ("zzz", &[]),
     ] {
         if text == "offmann" {
-            // It is a part of the name: nobody has to be meant.
+            // It is part of the name, so no suggestion is needed.
             assert_eq!(search(directory, &query(text)).await.rows.len(), 1);
             continue;
         }

@@ -1,4 +1,4 @@
-//! Tables of four hundred columns, all of them mapped, in every engine.
+//! Tables with four hundred columns, all of them mapped, in every engine.
 
 use secrecy::SecretString;
 use understudy_directory::DirectoryConfig;
@@ -78,7 +78,7 @@ async fn on_postgres() {
     all_of_it_is_shown_and_found(server.url("reader", "postgres"), "id").await;
 }
 
-/// As many columns as PostgreSQL takes; and a view of them, of which nobody can tell what its indexes are on.
+/// As many columns as PostgreSQL allows, and a view of them, whose indexes cannot be determined.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn as_wide_as_postgres_allows() {
@@ -136,7 +136,7 @@ async fn on_mariadb() {
         "CREATE USER reader@'%' IDENTIFIED BY '{PASSWORD}'; CREATE DATABASE wide CHARACTER SET utf8mb4"
     );
     server.sql("mysql", &user);
-    // Rows of this engine have room for so many texts.
+    // InnoDB's rows are too small for this many text columns; MyISAM's are not.
     server.sql(
         "wide",
         &format!(

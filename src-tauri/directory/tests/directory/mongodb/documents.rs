@@ -1,4 +1,4 @@
-//! What documents hold: paths, lists, types of every kind and none at all.
+//! What documents contain: paths, lists, and types of every kind or none at all.
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
@@ -50,7 +50,7 @@ async fn other_spellings_are_found(server: &MongoServer) {
     }
 }
 
-/// As applications with Mongoose or Meteor have them.
+/// Documents as applications with Mongoose or Meteor have them.
 async fn paths_lead_through_documents_and_lists(server: &MongoServer) {
     let ids: Vec<ObjectId> = (0..300).map(|_| ObjectId::new()).collect();
     let users = ids.iter().enumerate().map(|(at, id)| {
@@ -189,7 +189,7 @@ async fn values_of_every_type_are_shown(server: &MongoServer) {
     let mut kinds: Document =
         values.iter().map(|(name, value, ..)| ((*name).to_owned(), value.clone())).collect();
     kinds.insert("_id", 1);
-    // What is of several kinds is text; whole and broken numbers together are numbers.
+    // Values of several kinds are text; integers mixed with other numbers are numbers.
     let mixed = doc! { "_id": 2, "truth": "yes", "int": 1.5, "long_text": Bson::Null };
     insert(server, "kinds", vec![kinds, mixed]).await;
     let columns = values.iter().map(|(name, ..)| (*name).to_owned()).collect();
@@ -210,7 +210,7 @@ async fn values_of_every_type_are_shown(server: &MongoServer) {
             assert_eq!(cell.as_deref(), *shown, "{name}");
         }
     }
-    // In whatever order: everyone is there once.
+    // In every order, each user is listed exactly once.
     for column in directory.info().columns.iter().map(|column| &column.name) {
         for descending in [false, true] {
             let sort = Some(Sort { column: column.clone(), descending });
@@ -273,7 +273,7 @@ async fn ids_of_every_kind_find_their_user(server: &MongoServer) {
         }
         directory.close().await;
     }
-    // A column that is no id.
+    // A column that is not unique.
     insert(server, "doubled", vec![doc! { "_id": 1, "n": 7 }, doc! { "_id": 2, "n": 7 }, doc! { "_id": 3 }])
         .await;
     let doubled = open(&DirectoryConfig { id: "n".into(), ..part(server, "doubled") }).await;
@@ -342,13 +342,13 @@ async fn names_that_are_not_there_are_told(server: &MongoServer) {
     }
     assert!(!error.message.contains("Lovelace"), "{error}");
 
-    // An old document has it: that is enough.
+    // A single old document that has the path is enough.
     let mut documents = vec![doc! { "_id": 0, "rare": "here" }];
     documents.extend((1..400).map(|at| doc! { "_id": at }));
     insert(server, "sparse", documents).await;
     let rare = DirectoryConfig { columns: vec!["rare".into()], ..part(server, "sparse") };
     open(&rare).await.close().await;
-    // And of an empty collection nobody can tell.
+    // In an empty collection, no path can be checked.
     server.command("acme", doc! { "create": "empty" }).await;
     let empty = open(&DirectoryConfig { columns: vec!["any.path".into()], ..part(server, "empty") }).await;
     assert_eq!(search(&*empty, &query("")).await.rows, []);

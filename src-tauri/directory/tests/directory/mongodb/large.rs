@@ -9,10 +9,10 @@ use understudy_test_support::mongod::MongoServer;
 use super::{DATABASE, folding, index, insert, open, part, server};
 use crate::story::{query, search};
 
-/// More than the 25,000 that may be read by themselves where two and a half seconds are allowed.
+/// More than the 25,000 that may be read unasked with a time limit of two and a half seconds.
 const USERS: i64 = 26_000;
 
-/// What the server examined for everything that was asked since it was last asked this.
+/// How many documents the server has examined for our queries since the last call.
 async fn examined(server: &MongoServer) -> i64 {
     let profile = server.database(DATABASE).collection::<Document>("system.profile");
     let asked = doc! { "appName": "understudy", "ns": format!("{DATABASE}.users") };
@@ -61,7 +61,7 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
     assert_eq!(directory.info().estimated_total, Some(26_000));
     examined(&server).await;
 
-    // The newest page, the next one, the last one: a page, and those made at the same time.
+    // The newest page, the next ones and the last one each examine about a page, plus those created at the same time.
     let mut page = search(&*directory, &query("")).await;
     assert_eq!(page.rows[0].id, "25999");
     assert!(examined(&server).await < 500);
@@ -75,18 +75,18 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
     assert_eq!(last.rows[49].id, "0");
     assert!(examined(&server).await < 800);
 
-    // An e-mail by its index, whatever the case; only the name has to be looked for among the newest.
+    // An email address is found by its index in any case; only names are searched among the newest.
     let found = search(&*directory, &query("BOB.1@EXAMPLE.COM")).await;
     assert_eq!((found.rows.len(), found.how.tier), (1, Tier::Email));
     assert!(examined(&server).await < 5200);
-    // What begins like that comes in the index's order, however much there is; the page is full then.
+    // Prefixes come in the index's order, however many there are, until the page is full.
     let found = search(&*directory, &query("BOB")).await;
     assert_eq!((found.how.tier, found.how.by.as_deref()), (Tier::Prefix, Some("email")));
     assert_eq!(found.rows[0].cells[2].as_deref(), Some("Bob.1@example.com"));
     assert!(found.next.is_some() && found.left_out.is_none());
     assert!(examined(&server).await < 200);
 
-    // What no index serves is looked for among the newest, and that is said.
+    // Without an index, the newest are searched, and the page says so.
     let question = query("brewster hopper");
     let nobody = search(&*directory, &question).await;
     assert_eq!(nobody.rows, []);

@@ -1,5 +1,5 @@
-//! Paths through lists: whoever is listed and counted has one value that is all that was asked for, wherever the
-//! list is, and whether or not the newest documents have one.
+//! Paths through lists: users are listed and counted exactly if a single value of theirs meets all conditions, wherever
+//! the list is on the path, and whether or not the newest documents have one.
 
 use std::collections::BTreeSet;
 
@@ -15,9 +15,9 @@ use understudy_directory::{Directory, ListRequest, Sort};
 use super::{DATABASE, folding, index, insert, open, part, server};
 use crate::story::{backwards, pages, query, search};
 
-/// More than the directory looks at to see what a path holds; none of them has a list.
+/// More than the sample in which the directory looks for lists; none of them has one.
 const NEWEST: i32 = 210;
-/// Older ones, of every shape.
+/// Older documents, of every shape.
 const ODD: i32 = 240;
 
 const TEXTS: [&str; 8] = ["alpha@x.y", "zulu@x.y", "mike@x.y", "Mike Able", "nobody", "n", "Ähre", "m"];
@@ -28,7 +28,7 @@ fn day(day: i32) -> Bson {
     DateTime::from_millis(1_767_225_600_000 + i64::from(day) * 86_400_000).into()
 }
 
-/// A value, a list of some, a list in a list, none.
+/// A value, a list of values, a list in a list, or nothing.
 fn value(one: BoxedStrategy<Bson>) -> BoxedStrategy<Option<Bson>> {
     let list = prop::collection::vec(one.clone(), 0..4).prop_map(Bson::from);
     prop_oneof![
@@ -41,7 +41,7 @@ fn value(one: BoxedStrategy<Bson>) -> BoxedStrategy<Option<Bson>> {
     .boxed()
 }
 
-/// The same as `name` of a document, of several in a list, or beside the point.
+/// The same as field `name` of a document, of several documents in a list, or missing.
 fn inside(name: &'static str, one: BoxedStrategy<Bson>) -> BoxedStrategy<Option<Bson>> {
     let holder = value(one.clone()).prop_map(move |value| {
         let mut holder = doc! { "verified": true };
@@ -86,7 +86,7 @@ fn users() -> Vec<Document> {
     let mut runner = TestRunner::deterministic();
     let mut users: Vec<Document> =
         (1..=ODD).map(|id| odd(id).new_tree(&mut runner).expect("a document").current()).collect();
-    // As in the report: two members, one on each side of what is asked for.
+    // Two members, one on each side of the queried range; taken from a bug report.
     users.push(doc! {
         "_id": ODD + 1, "serial": ODD + 1, "emails": [{ "address": "alpha@x.y" }, { "address": "zulu@x.y" }],
         "mails": ["alpha@x.y", "zulu@x.y"], "n": [0, 9], "seen": [day(0), day(59)], "log": [{ "at": day(0) }, { "at": day(59) }],
@@ -98,7 +98,7 @@ fn users() -> Vec<Document> {
     users
 }
 
-/// Every value at `path`: the server's own reading, as its manual has it.
+/// All values at `path`, with the server's documented semantics.
 fn members<'a>(user: &'a Document, path: &str) -> Vec<&'a Bson> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     match (user.get(name), rest) {
@@ -130,7 +130,7 @@ fn any(user: &Document, path: &str, passes: impl Fn(&Bson) -> bool) -> bool {
     members(user, path).into_iter().any(passes)
 }
 
-/// Something is there, be it an empty list.
+/// Whether there is anything at `path`, even an empty list.
 fn is_there(user: &Document, path: &str) -> bool {
     let ends_in_list = |path: &str| match path.split_once('.') {
         None => matches!(user.get(path), Some(Bson::Array(_))),
@@ -145,7 +145,7 @@ fn is_there(user: &Document, path: &str) -> bool {
     ends_in_list(path) || any(user, path, |value| *value != Bson::Null)
 }
 
-/// What `text` must find in the columns that are searched.
+/// Whether `text` must find this user in the searched columns.
 fn is_found(user: &Document, text: &str) -> bool {
     let has = |path: &str, part: &str| {
         any(user, path, |value| {
@@ -216,7 +216,7 @@ async fn what_is_asked_for_is_met_by_one_value() {
                 ..part(&server, "lists")
             };
             let directory = open(&part).await;
-            // A list of ids is nobody's id.
+            // A document whose ID is a list is not a user.
             let users: Vec<&Document> =
                 users.iter().filter(|user| user.get(id).unwrap().as_array().is_none()).collect();
             if created_at.is_some() {
@@ -229,14 +229,14 @@ async fn what_is_asked_for_is_met_by_one_value() {
     }
 }
 
-/// In a list the server cuts what is long; a user is read whole. Nothing here is long.
+/// The server cuts long values in a list, but one user is read in full. Nothing here is long enough to be cut.
 async fn a_row_of_a_list_is_what_the_document_says(directory: &dyn Directory) {
     for row in search(directory, &ListRequest { limit: 500, ..query("") }).await.rows {
         assert_eq!(directory.user(&row.id).await.unwrap().as_ref(), Some(&row));
     }
 }
 
-/// However long it is: a list brings no more of it than it shows.
+/// However long a value is, a list transfers no more of it than it shows.
 #[tokio::test]
 async fn what_is_long_is_cut_where_it_is() {
     let server = server().await;
@@ -304,14 +304,14 @@ async fn everybody_is_found_who_should_be(directory: &dyn Directory, users: &[&D
     }
 }
 
-/// A sample of the newest shows no list, so these can be asked for where no index knows better.
+/// The sample of newest documents has no lists, so these columns can be sorted by unless an index says otherwise.
 async fn lists_stand_behind_what_can_be_ordered(directory: &dyn Directory, users: &[&Document]) {
     for column in ["n", "seen", "log.at"] {
         for descending in [false, true] {
             let sort = Some(Sort { column: column.into(), descending });
             let question = ListRequest { sort, limit: 90, everywhere: true, ..query("") };
             if directory.search(&question, &CancellationToken::new()).await.is_err() {
-                continue; // An index knows of its lists.
+                continue; // the index shows that it contains lists
             }
             let mut listed = Vec::new();
             for page in pages(directory, question).await {
@@ -338,7 +338,7 @@ async fn lists_stand_behind_what_can_be_ordered(directory: &dyn Directory, users
     }
 }
 
-/// The server looks at what begins so, and not at half of the index.
+/// The server examines the matching range of the index, not half of it.
 #[tokio::test]
 async fn a_beginning_in_a_list_is_read_from_the_index() {
     let server = server().await;

@@ -1,4 +1,4 @@
-//! Meteor's users, whose addresses are a list, and views that compare in a language of their own.
+//! Meteor's users, whose addresses are a list, and views with their own collation.
 
 use mongodb::bson::{DateTime, doc};
 use understudy_directory::DirectoryConfig;

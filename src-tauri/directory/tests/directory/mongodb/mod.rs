@@ -1,4 +1,4 @@
-//! MongoDB: the story against a real server, and what only a document database can hold.
+//! MongoDB: the story on a real server, and what only a document database can contain.
 
 mod documents;
 mod large;
@@ -70,7 +70,7 @@ fn folding() -> Document {
     doc! { "locale": "en", "strength": 2 }
 }
 
-/// The people of the story. What one has not is sometimes null and sometimes not there at all.
+/// The people of the story. A missing value is sometimes null and sometimes absent.
 async fn users(server: &MongoServer, collection: &str) {
     let documents = people().into_iter().map(|person| {
         let mut user = doc! { "id": person.id };
@@ -104,7 +104,7 @@ async fn the_story_on_mongodb() {
             doc! { "name": "name", "key": { "full_name": 1 } },
             doc! { "name": "score", "key": { "score": 1 }, "sparse": true },
             doc! { "name": "newest", "key": { "createdAt": -1 } },
-            // These serve nobody who asks for everybody.
+            // These indexes cannot be used for a list of all users.
             doc! { "name": "plan", "key": { "plan": 1 }, "partialFilterExpression": { "plan": { "$exists": true } } },
             doc! { "name": "email", "key": { "email": 1 }, "hidden": true },
         ],
@@ -121,7 +121,7 @@ async fn the_story_on_mongodb() {
     story::told(&*directory, indexed).await;
     directory.close().await;
 
-    // The same people, where the name's index does not mind the case and the newest come with their ids.
+    // The same people, with a case-insensitive index on the name and an index on newest that includes the ID.
     server.command(DATABASE, doc! { "dropIndexes": "Users", "index": ["name", "newest", "plan"] }).await;
     index(
         &server,

@@ -21,7 +21,7 @@ async fn refusals_are_told_apart() {
     let users = DirectoryConfig { email: Some("email".into()), ..part(&server, "users") };
     let directory = open(&users).await;
 
-    // The least that the directory asks for, as it says itself.
+    // The minimal rights, as the directory's advice lists them.
     let reader = &directory.info().reader;
     assert!(reader[0].contains(r#"actions: ["find", "listIndexes", "collStats"]"#), "{reader:?}");
     let privilege = doc! {
@@ -63,7 +63,7 @@ async fn refusals_are_told_apart() {
     assert_eq!(error.code, DirectoryCode::Unreachable, "{error}");
     assert!(error.message.contains("no-such-host.invalid"));
 
-    // What changes after the directory was opened is told as well.
+    // Rights revoked after opening are reported too.
     server
         .command(
             "admin",
@@ -83,7 +83,7 @@ async fn refusals_are_told_apart() {
     directory.close().await;
 }
 
-/// What works for Understudy on the server right now.
+/// Our operations that are running on the server now.
 async fn running(server: &MongoServer) -> Vec<Document> {
     running_in(server, DATABASE).await
 }
@@ -101,7 +101,7 @@ pub async fn running_in(server: &MongoServer, database: &str) -> Vec<Document> {
     operations
 }
 
-/// How long it takes until so many are running.
+/// Waits until this many are running, and returns how long that took.
 async fn wait_for(server: &MongoServer, count: usize) -> Duration {
     let started = Instant::now();
     loop {
@@ -114,10 +114,10 @@ async fn wait_for(server: &MongoServer, count: usize) -> Duration {
     }
 }
 
-/// Closing the connection alone would take half a second.
+/// Less than closing the connection alone, which takes half a second.
 const AT_ONCE: Duration = Duration::from_millis(300);
 
-/// A collection becomes a view that sleeps, under the eyes of an open directory.
+/// Replaces a collection under an open directory with a view that sleeps.
 async fn fall_asleep(server: &MongoServer) {
     server.command(DATABASE, doc! { "drop": "slow" }).await;
     let nap = doc! { "$function": { "body": "function() { sleep(60000); return 'awake'; }", "args": [], "lang": "js" } };
@@ -146,7 +146,7 @@ impl Overseer for Admin<'_> {
         }
     }
 
-    /// A connection cannot be ended from here.
+    /// A test cannot close a connection on the server's side.
     async fn hang_up(&self) {
         self.stop().await;
     }
@@ -180,7 +180,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     let (patient, hasty) = (open(&slow(60_000)).await, open(&slow(200)).await);
     fall_asleep(&server).await;
 
-    // More often than there are connections: each must have become free again.
+    // More often than there are connections, so each must have been returned.
     for _ in 0..4 {
         let cancel = CancellationToken::new();
         let searching = tokio::spawn({
@@ -237,7 +237,7 @@ async fn nothing_is_left_running_and_a_restart_is_survived() {
     );
 }
 
-/// What it is made of is as slow as that, whatever is searched for.
+/// The view is slow itself, whatever the search.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_view_that_takes_too_long_is_told_as_one() {
     let server = server().await;
@@ -262,7 +262,7 @@ async fn a_view_that_takes_too_long_is_told_as_one() {
     directory.close().await;
 }
 
-/// The server that the URL names answers, and calls itself something that nobody here knows.
+/// The server in the URL answers, but calls itself by a name that does not resolve here.
 #[tokio::test]
 async fn a_replica_set_with_names_of_its_own_is_told_as_that() {
     let server = MongoServer::start_set("understudy-mongo1").await;
@@ -297,7 +297,7 @@ async fn a_replica_set_with_names_of_its_own_is_told_as_that() {
     let directory = understudy_directory::open(&at("?directConnection=true"), None).await.unwrap();
     crate::link::ada_is_there(&*directory).await;
     assert!(!directory.info().server.contains("secondary"), "it is the primary: {}", directory.info().server);
-    // Without writes a primary steps down, and is a secondary that may be behind: that is said.
+    // A primary that steps down becomes a secondary, which may be behind; the server's description says so.
     let freeze = doc! { "replSetStepDown": 60, "force": true };
     server.command("admin", freeze).await;
     directory.refresh().await.unwrap();
@@ -320,7 +320,7 @@ async fn a_cluster_that_the_dns_does_not_know_is_named() {
 async fn what_the_url_leaves_out_or_asks_for_in_vain_is_named_at_once() {
     let server = server().await;
     insert(&server, "users", vec![doc! { "_id": 1, "email": "ada@example.com" }]).await;
-    // Nobody waits so long.
+    // The error comes long before this.
     let part = |url: String| DirectoryConfig { patience: 300, url, ..part(&server, "users") };
 
     let nobody = format!("mongodb://127.0.0.1:{}/acme", server.port());
