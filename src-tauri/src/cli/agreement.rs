@@ -1,4 +1,5 @@
-//! What a command asks before it goes on: whether to run what a file names, whether to send a secret elsewhere.
+//! What a command asks before it continues: whether to run what a file names, and whether to send a secret to a new
+//! destination.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -13,10 +14,10 @@ use understudy_core::vault::{Keep, Vault};
 use super::named::Named;
 use super::output::complain;
 
-/// Lets run what reaches the database of a file that nobody has added, if the operator says so. What a connection that
-/// was added runs is compared with what was let run when it was: whoever uses it asks.
+/// Asks whether to run what reaches the database of a file that was not added. For an added connection there is consent
+/// from when it was added; what uses it compares the two.
 pub async fn let_run(vault: &Vault, named: &Named, file: &Path, run_commands: bool) -> Result<()> {
-    // What is wrong with the text is the report's to say.
+    // The report says what is wrong with the text.
     let Ok(connection) = Connection::parse(&named.id, &named.text, Origin::Own, None) else { return Ok(()) };
     let Some((name, destination)) = way_in(&connection) else { return Ok(()) };
     let is_saved = named.is_saved_way_in(&destination);
@@ -36,7 +37,7 @@ fn commands(connection: &Connection) -> Vec<String> {
     let directory = &connection.file.directory;
     let mut commands = Vec::new();
     if let Some(words) = &directory.password_command {
-        // Quoted, so that no word hides another or moves the terminal's cursor.
+        // Quoted, so that a word cannot look like two or move the terminal's cursor.
         let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
         commands.push(format!("program  {}", words.join(" ")));
     }
@@ -68,8 +69,8 @@ async fn agree_to_run(file: &Path, commands: &[String]) -> Result<()> {
     ))
 }
 
-/// Does `what`, and asks where a stored secret would go elsewhere than it was stored for. For a connection that was
-/// added the answer is kept; for another file it is good for this once.
+/// Runs `what`, and asks if a stored secret would go to a new destination. For an added connection, the answer is
+/// stored; for another file, it counts once.
 pub async fn asking<T>(
     vault: &Vault,
     named: &Named,
@@ -131,7 +132,7 @@ fn complain_destination(title: &str, destination: Option<&Destination>) {
     }
 }
 
-/// Asks at a terminal; elsewhere nobody can agree. What stops the command stops the question too.
+/// Asks at a terminal; without one, the answer is no. Cancelling the command cancels the question.
 pub async fn agrees(question: &str, stop: &CancellationToken) -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return false;

@@ -29,7 +29,7 @@ pub async fn check(
     if let Err(error) = &outcome
         && json
     {
-        // A program reads the report, however far the check came.
+        // A program reads the report, however far the check got.
         match user {
             Some(_) => say_json(&Rehearsal::of_failure(error))?,
             None => say_json(&Report::of_failure(error))?,
@@ -100,7 +100,8 @@ fn say_report(report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// What serves the search, when there is something to do about it; and a role of just the rights needed.
+/// Prints which index serves each search, if something can be improved, and the statements for a role with just the
+/// necessary rights.
 fn say_plan(info: &Info) -> Result<()> {
     let cells: Vec<[String; 3]> = info
         .services
@@ -129,7 +130,7 @@ fn say_plan(info: &Info) -> Result<()> {
     if !info.reader.is_empty() {
         say("\nA role that can read just this")?;
         for statement in &info.reader {
-            // Commands of psql end with their line.
+            // psql's own commands end with the line.
             let end = if statement.starts_with('\\') { "" } else { ";" };
             say(&format!("      {statement}{end}"))?;
         }
@@ -137,7 +138,7 @@ fn say_plan(info: &Info) -> Result<()> {
     Ok(())
 }
 
-/// A cell on one line of a terminal: no control characters, not endless.
+/// A cell on one line of a terminal: without control characters, and shortened.
 fn printable(cell: &str) -> String {
     let mut short: String = one_line(cell).chars().take(60).collect();
     if short.len() < cell.len() {

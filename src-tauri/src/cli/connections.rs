@@ -1,4 +1,4 @@
-//! `add` and `remove`.
+//! The commands `add` and `remove`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ pub async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
     for name in connection.secrets() {
         say(&format!("Store its secret: understudy secret set {} {name}", connection.id))?;
     }
-    // Not every database wants one, and none is asked here.
+    // Not every database needs a password, and none is contacted here.
     if connection.may_need_password() {
         let id = &connection.id;
         say(&format!("If its database needs a password: understudy secret set {id} {DATABASE_PASSWORD}"))?;
@@ -48,12 +48,12 @@ pub async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks first, and says which secrets go with it.
+/// Asks first, and says which secrets will be removed.
 pub async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<ExitCode> {
     let connections = Connections::new(home.clone());
     let vault = Vault::system();
     let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
-    // A file that cannot be read any more has secrets all the same, but nothing that names them.
+    // The secrets of an unreadable file may exist, but nothing names them.
     let parsed = Connection::parse(id, &text, Origin::Own, None);
     let mut stored = Vec::new();
     for name in parsed.as_ref().map(Connection::secret_names).unwrap_or_default() {
@@ -74,9 +74,9 @@ pub async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Res
             .hint("Answer y at a terminal, or repeat the command with --yes."));
     }
     let mut forgotten = if keep_secrets { Vec::new() } else { stored };
-    // That it may run a program goes with it.
+    // The consent to run commands is removed too.
     forgotten.extend(parsed.as_ref().ok().and_then(way_in).map(|(name, _)| name));
-    // The file is the first to go, as that can be taken back.
+    // The file goes first, because that can be undone.
     let aside = connections.set_aside(id)?;
     if !forgotten.is_empty()
         && let Err(error) = vault.forget_all(&forgotten).await

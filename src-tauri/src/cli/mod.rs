@@ -1,4 +1,4 @@
-//! The command line: what can be done without a window, and how one is opened.
+//! The command line: what works without a window, and how the console is opened.
 
 mod agreement;
 mod check;
@@ -51,7 +51,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// Bring the running console to the front, with the search field focused (on Wayland, bind a key to this).
-    // A console always starts so, and one that runs already answers every start so: the flag is its name.
+    // Every start has this effect, on a new console and on a running one; the flag only gives it a name.
     #[arg(long)]
     search: bool,
     /// When something fails, say what the system and the libraries said, too.
@@ -160,7 +160,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// What clap has to say: a slip, or the help or the version that was asked for. Fails when it cannot be written.
+/// Prints clap's message: a mistake, the help or the version. Fails if it cannot be written.
 fn tell(told: &clap::Error) -> ExitCode {
     match written(told.print().and_then(|()| std::io::stdout().flush())) {
         Ok(()) => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(1)),

@@ -11,14 +11,14 @@ use understudy_files::regular_file;
 
 use super::output::short;
 
-/// What `check` was asked about.
+/// What `check` is to check.
 pub struct Named {
-    /// The name that its secrets are stored under.
+    /// The name under which its secrets are stored.
     pub id: String,
     pub text: String,
-    /// The connection of that name, if one was added.
+    /// The added connection with that name, if any.
     pub saved: Option<Connection>,
-    /// It is that connection, and not another file that is called the same.
+    /// Whether this is that connection, and not another file with the same name.
     pub is_added: bool,
 }
 
@@ -26,7 +26,7 @@ impl Named {
     pub fn find(home: &Home, file: &Path) -> Result<Self> {
         let saved_as =
             |id: &str| Connections::new(home.clone()).load().0.into_iter().find(|one| one.id == id);
-        // A folder may have a connection's name.
+        // A folder may have the same name as a connection.
         if file.exists() && !file.is_dir() {
             let text = regular_file::read_text(file, regular_file::OF_SETTINGS)?;
             let id = id_as_added(home, file, &text);
@@ -41,27 +41,27 @@ impl Named {
         Ok(Self { id, text, saved, is_added: true })
     }
 
-    /// The saved connection runs the same, and for the same place. Whether the operator let it run there is another
-    /// question: the file may have changed since.
+    /// Whether the saved connection runs the same commands for the same destination. That is not the operator's
+    /// consent: the file may have changed since.
     pub fn is_saved_way_in(&self, destination: &Destination) -> bool {
         let saved = self.saved.as_ref().and_then(way_in);
         saved.is_some_and(|(_, saved)| saved == *destination)
     }
 }
 
-/// The name that `add` would give a file, which is the one that its secrets are stored under.
+/// The name that `add` would give a file, under which its secrets are stored.
 fn id_as_added(home: &Home, file: &Path, text: &str) -> String {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     if is_id(&stem) && stem != DEMO {
         return stem;
     }
     let name = read_file(&stem, text).map_or(stem, |file| file.name);
-    // A file's content does not choose whose stored secrets it gets.
+    // A file's content must not choose whose stored secrets it gets.
     let connections = Connections::new(home.clone());
     id_for(&name, |id| id == DEMO || connections.draft(id).is_ok())
 }
 
-/// The file of a connection that was added; `unknown` is said when there is none.
+/// The text of an added connection; `unknown` is the message if there is none.
 pub fn text_of(home: &Home, id: &str, unknown: &str) -> Result<String> {
     let connections = Connections::new(home.clone());
     match connections.draft(id) {

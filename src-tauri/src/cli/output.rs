@@ -1,17 +1,17 @@
-//! The ways to the terminal: reports to standard output, everything else to standard error.
+//! Output to the terminal: reports go to standard output, everything else to standard error.
 
 use std::io::Write;
 
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::sanitize;
 
-/// The way to standard output: nothing in the text does anything to the terminal, wherever it comes from. Fails when
-/// it cannot be written; a closed pipe is the reader's business.
+/// Prints to standard output, with everything escaped that a terminal would interpret. Fails if it cannot be written; a
+/// closed pipe is not an error.
 pub fn say(text: &str) -> Result<()> {
     write_out(&sanitize::lines(text))
 }
 
-/// The same for JSON, which says the same with such characters escaped.
+/// Does the same for JSON, where such characters can be escaped without changing the meaning.
 pub fn say_json(value: &impl serde::Serialize) -> Result<()> {
     write_out(&sanitize::json(&serde_json::to_string_pretty(value).map_err(Error::internal)?))
 }
@@ -31,7 +31,7 @@ pub fn written(outcome: std::io::Result<()>) -> Result<()> {
     }
 }
 
-/// What was typed and is not known, as far as it tells which it was.
+/// An unknown name for an error message, shortened.
 pub fn short(typed: &str) -> String {
     sanitize::line(typed, 100)
 }
@@ -40,20 +40,20 @@ pub fn complain(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Beside the report, which may be read by a program.
+/// On standard error, because a program may read the report.
 pub fn tell_waking(wakes: bool) {
-    // Whether it woke up is what the report says.
+    // The report says whether it woke up.
     if wakes {
         let _ = writeln!(std::io::stderr(), "The database is waking up… (Ctrl+C to stop waiting)");
     }
 }
 
-/// What was sent or answered, in full on one line: what matters often stands at its end.
+/// A request or answer on one line, not shortened: the important part is often at the end.
 pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
 }
 
-/// With `verbose`, the causes too.
+/// With `verbose`, prints the causes too.
 pub fn say_wrong(error: &Error, verbose: bool) {
     let text = if verbose { format!("{error:#}") } else { error.to_string() };
     let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::lines(&text));

@@ -1,4 +1,4 @@
-//! `secret`: stores, forgets and lists what the keyring has for a connection.
+//! The command `secret`: stores, removes and lists a connection's secrets.
 
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
@@ -55,7 +55,7 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             let (mut missing, mut failed) = (false, None);
             for name in names {
                 let state = match &failed {
-                    // A keyring that does not answer is not waited for again.
+                    // A keyring that does not answer is not asked again.
                     Some(_) => None,
                     None => {
                         let state = vault.state(&SecretName::new(&connection, &name)).await;
@@ -64,7 +64,7 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
                 };
                 if state == Some(SecretState::Missing) {
                     missing = true;
-                    // Nobody stores what is a slip of the pen.
+                    // Refuse a secret that is obviously a typing mistake.
                     has_use_for(&connection_of(&connection)?, &name)?;
                 }
                 say(&match state {
@@ -96,10 +96,11 @@ fn has_use_for(connection: &Connection, name: &str) -> Result<()> {
     ))
 }
 
-/// What PowerShell pipes may begin with it, and so may a file of Notepad's. No secret does.
+/// PowerShell's pipes and Notepad's files may begin with it; a secret doesn't.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Asks without echo at a terminal; otherwise takes all of standard input but for the line's end, as a key has lines.
+/// Asks without echo at a terminal; otherwise reads all of standard input, because a key has several lines, and drops
+/// the final line break.
 fn read_secret(prompt: &str) -> Result<SecretString> {
     let failed = |cause: std::io::Error| {
         Error::new(Code::FileFailed, format!("Could not read the secret: {cause}"))
@@ -108,7 +109,7 @@ fn read_secret(prompt: &str) -> Result<SecretString> {
     if std::io::stdin().is_terminal() {
         return rpassword::prompt_password(prompt).map(SecretString::from).map_err(failed);
     }
-    // What is longer is refused, however much longer it is.
+    // Enough to tell that it is too long, however long it is.
     let most = LONGEST + BYTE_ORDER_MARK.len() + "\r\n".len() + 1;
     let mut bytes = Zeroizing::new(Vec::with_capacity(most));
     std::io::stdin().take(most as u64).read_to_end(&mut bytes).map_err(failed)?;

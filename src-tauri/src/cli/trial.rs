@@ -1,4 +1,4 @@
-//! `check --user`: signs in as a user and out again.
+//! The command `check --user`: signs in as a user and out again.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::named::Named;
 use super::output::{complain, one_line, say, say_json, say_wrong, tell_waking};
 use crate::signals::Signals;
 
-/// Signs in as a user and out again, and says what was sent and answered.
+/// Signs in as a user and out again, and prints each request and answer.
 pub async fn try_sign_in(
     home: &Home,
     vault: &Vault,
@@ -50,7 +50,7 @@ pub async fn try_sign_in(
     }));
     let rehearsal = tokio::select! {
         rehearsal = &mut running => rehearsal,
-        // What it began in the application is ended before the program is.
+        // What it started in the application is ended before the program exits.
         () = signals.next() => {
             stop.cancel();
             complain("Stopping: signing out first. Press Ctrl+C again to quit without signing out.");
@@ -58,7 +58,7 @@ pub async fn try_sign_in(
                 rehearsal = &mut running => rehearsal,
                 () = signals.next() => {
                     abandon.cancel();
-                    // It has to be written, which takes a moment; a third signal does not wait for that either.
+                    // The audit log is written first, which takes a moment; a third signal does not wait for it.
                     let left = tokio::select! {
                         left = &mut running => left.err(),
                         () = signals.next() => None,
