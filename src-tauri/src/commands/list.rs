@@ -1,9 +1,9 @@
-//! What is made of the list of commands.
+//! The macro that turns the list of commands into code.
 
-/// Turns a list of commands, by the window that may call them, into functions for Tauri.
+/// Turns a list of commands, grouped by the window that may call them, into functions for Tauri.
 ///
-/// A command is written as `name [what Tauri gives it] (what the window gives it) -> result { … }`. Where the type of an
-/// argument has no equivalent in TypeScript, `as` says what the UI gives.
+/// A command is written as `name [what Tauri passes] (what the window passes) -> result { … }`. If an argument's type
+/// has no equivalent in TypeScript, `as` names the type that the UI passes.
 macro_rules! commands {
     ($(
         $window:ident {
@@ -20,7 +20,7 @@ macro_rules! commands {
             async fn $name($($from_tauri: $tauri_type,)* $($argument: $type),*) -> Result<$result> $body
         )*)*
 
-        /// Answers the windows' calls.
+        /// Handles the windows' calls.
         pub fn handle_commands(call: tauri::ipc::Invoke) -> bool {
             let handle: fn(tauri::ipc::Invoke) -> bool = tauri::generate_handler![$($($name),*),*];
             handle(call)
@@ -51,7 +51,7 @@ macro_rules! name_in_typescript {
     };
 }
 
-/// A command, as others see it.
+/// A command's signature, for the generated files.
 #[cfg(test)]
 pub struct Signature {
     /// The window that may call it.
@@ -74,13 +74,13 @@ mod tests {
 
     const NOTE: &str = "Written by the Rust tests from src-tauri/src/commands. Do not edit.";
 
-    /// What a window is called in `src-tauri/capabilities`, and why it may ask anything.
+    /// Each window's name in `src-tauri/capabilities`, and the description of its permission.
     const WINDOWS: [(&str, &str); 2] = [
         ("console", "Everything the console's window asks for"),
         ("bar", "What the bar of a session's window asks for, about its own session only"),
     ];
 
-    /// Tauri gives `forget_secrets` what the page calls `forgetSecrets`.
+    /// Tauri fills the argument `forget_secrets` from the page's `forgetSecrets`.
     fn camel_case(name: &str) -> String {
         let mut words = name.split('_');
         let first = words.next().unwrap_or_default().to_owned();
@@ -144,7 +144,7 @@ mod tests {
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         std::fs::write(root.join("ui/src/bindings/commands.ts"), write_typescript(&commands)).unwrap();
-        // The program was built with what was in there before.
+        // The program under test was built with the previous content.
         let path = root.join("src-tauri/permissions/windows.toml");
         let permissions = write_permissions(&commands);
         let before = std::fs::read_to_string(&path).unwrap();

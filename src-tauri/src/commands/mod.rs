@@ -1,7 +1,7 @@
-//! What the windows may ask for: unpack, call the core, convert.
+//! The commands that windows can call: unpack, call the core, convert.
 //!
-//! Each command is named once, here. From this list come the functions that Tauri calls, the permissions of the windows
-//! (`src-tauri/permissions/windows.toml`) and what the UI knows of commands (`ui/src/bindings/commands.ts`).
+//! Each command is named once, here. From this list come the functions for Tauri, the windows' permissions
+//! (`src-tauri/permissions/windows.toml`) and the UI's list of commands (`ui/src/bindings/commands.ts`).
 
 #[macro_use]
 mod list;
@@ -56,7 +56,7 @@ commands! {
     console {
         console_state [core: Core<'_>] () -> ConsoleState {
             let list = core.connection_list();
-            // The window listens before it asks for its state.
+            // The window listens for events before it asks for the state.
             core.tell_what_waited();
             Ok(ConsoleState {
                 connections: list.connections,
@@ -69,7 +69,8 @@ commands! {
             })
         }
 
-        /// Why the keyring cannot be used; `null` when it can. Asked by itself, because a keyring that hangs takes its time.
+        /// Why the keyring cannot be used; `null` if it can. A command of its own, because a keyring that hangs takes
+        /// its time.
         keyring_problem [core: Core<'_>] () -> Option<Error> {
             Ok(core.keyring_problem().await)
         }
@@ -275,19 +276,19 @@ commands! {
         save_settings [app: AppHandle, core: Core<'_>] (settings: Settings) -> Settings {
             let before = core.settings();
             apply_settings(&app, Some(&before), &settings)?;
-            // What cannot be saved does not count either.
+            // Settings that cannot be saved are not applied either.
             core.save_settings(settings.clone()).inspect_err(|_| {
                 let _ = apply_settings(&app, Some(&settings), &before);
             })
         }
 
-        /// As closing the console's window does.
+        /// Does the same as closing the console's window.
         leave [app: AppHandle] () -> () {
             leaving::leave(&app);
             Ok(())
         }
 
-        /// What the agent says to the question whether to quit.
+        /// The agent's answer to the question whether to quit.
         answer_leave [app: AppHandle] (answer: LeaveAnswer) -> () {
             leaving::answer(&app, answer);
             Ok(())
