@@ -1,4 +1,4 @@
-//! The bar: what it shows, what it can do to the page under it, and what it is called.
+//! The bar: what it shows, what it can do to the page under it, and its label.
 
 use serde::{Deserialize, Serialize};
 use tauri::{AppHandle, Emitter, Manager};
@@ -10,10 +10,10 @@ use super::Wish;
 use super::stage::{Open, Stage};
 use super::window::with_page;
 
-/// Height of the bar, in logical pixels; `ui/src/bar` draws itself into it.
+/// Height of the bar in logical pixels; `ui/src/bar` is laid out for it.
 pub const BAR_HEIGHT: i32 = 46;
 
-/// What [`remembered_as`] calls every session window.
+/// The name that [`remembered_as`] gives all session windows.
 pub const REMEMBERED: &str = "session";
 
 /// What the bar can do, by button or by key.
@@ -46,7 +46,7 @@ pub struct BarState {
     pub location: String,
 }
 
-/// Does what a button or key says. Main thread only.
+/// Does what a button or key asks for. Main thread only.
 pub(super) fn act(open: &Open, action: BarAction) {
     let wish = match action {
         BarAction::End => Some(Wish::End(open.session.clone(), EndCause::Operator)),
@@ -63,7 +63,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
         let _ = with_page(&open.session, |page| page.view.load_url(&url));
         return;
     }
-    // On the launch page there is nothing to go back from, and nothing of it may be looked into.
+    // On the launch page, there is nothing to go back to, and nothing of it may be inspected.
     if !matches!(*open.stage.lock(), Stage::Application { is_there: true }) {
         return;
     }
@@ -95,7 +95,7 @@ pub(super) fn act(open: &Open, action: BarAction) {
     let _ = with_page(&open.session, |page| tell_bar(page.window.app_handle(), &open.session));
 }
 
-/// The steps that browsers have.
+/// The zoom steps of browsers.
 fn next_zoom(now: f64, action: BarAction) -> f64 {
     const STEPS: [f64; 11] = [0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 3.0];
     match action {
@@ -105,7 +105,7 @@ fn next_zoom(now: f64, action: BarAction) -> f64 {
     }
 }
 
-/// Has the bar ask again what it shows.
+/// Makes the bar fetch its state again.
 pub(super) fn tell_bar(app: &AppHandle, session: &str) {
     let _ = app.emit_to(bar_label(session), "bar_changed", ());
 }
@@ -119,7 +119,7 @@ pub fn session_of_bar(label: &str) -> Option<&str> {
     label.strip_prefix("bar-")
 }
 
-/// The name under which a window's size is remembered: all session windows have one size together.
+/// The name under which a window's size is saved: all session windows share one size.
 pub fn remembered_as(label: &str) -> &str {
     if session_of_bar(label).is_some() { REMEMBERED } else { label }
 }

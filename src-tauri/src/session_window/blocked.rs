@@ -1,10 +1,10 @@
-//! Paths of the application that would give a session the operator's rights back: nothing in the window reaches
-//! them, in the spellings that servers are known to take for theirs. A fence: the wall is on the server.
+//! Keeps the window away from paths that would give a session the operator's rights back, in every spelling that
+//! servers are known to accept. This is an extra layer of defence; the server must enforce it.
 
 use percent_encoding::percent_decode_str;
 use url::{Origin, Url};
 
-/// Paths by how they begin.
+/// Path prefixes of one origin.
 pub struct Blocked {
     pub origin: Origin,
     pub paths: Vec<String>,
@@ -15,7 +15,7 @@ impl Blocked {
         !self.paths.is_empty()
             && Url::parse(url).is_ok_and(|url| {
                 let plain = resolved(&decoded(url.path()));
-                // PHP's front controller may stand before any path.
+                // PHP's front controller may precede any path.
                 let behind = plain.strip_prefix("/index.php").unwrap_or(&plain);
                 let is_held = |path: &String| {
                     let path = resolved(path);
@@ -25,8 +25,8 @@ impl Blocked {
             })
     }
 
-    /// As WebKit's content blockers have it: <https://webkit.org/blog/3476/content-blockers-first-look/>. Their
-    /// patterns know no "or", so that each spelling is a rule of its own.
+    /// The rules in WebKit's format: <https://webkit.org/blog/3476/content-blockers-first-look/>. Its patterns have no
+    /// alternation, so each spelling is a rule of its own.
     #[cfg(not(windows))]
     pub fn rules(&self) -> serde_json::Value {
         let origin = literal(&self.origin.ascii_serialization());
@@ -36,12 +36,13 @@ impl Blocked {
                 patterns.insert(format!("^{origin}{path}"));
                 patterns.insert(format!("^{origin}/+index\\.php{path}"));
             }
-            // Nobody writes `%6b` for k but to get past a rule (RFC 3986, 2.3).
+            // Encoding an unreserved character, such as `%6b` for k, has no other purpose than evading a rule (RFC
+            // 3986, 2.3).
             let letters = path.chars().filter(|c| c.is_ascii_alphanumeric() || "-._~".contains(*c));
             patterns.extend(letters.map(|c| format!("^{origin}/[^?#]*%{:02x}", u32::from(c))));
         }
         if !self.paths.is_empty() {
-            // A first slash and a step back, as nobody spells them either.
+            // An encoded first slash or step back, which has no other purpose either.
             patterns.insert(format!("^{origin}/+%2f"));
             patterns.insert(format!("^{origin}/[^?#]*\\.\\.%2f"));
             patterns.insert(format!("^{origin}/[^?#]*%2f\\.\\."));
@@ -59,7 +60,7 @@ fn slashed(path: &str) -> Vec<String> {
         let name = literal(part.trim_end_matches('/'));
         let slashes: &[&str] = match at {
             _ if !part.ends_with('/') => &[""],
-            // Two spellings of each of the first few are plenty.
+            // Two spellings for the first few slashes are enough.
             1..=3 => &["/+", "%2f"],
             _ => &["/+"],
         };
@@ -81,7 +82,7 @@ fn literal(text: &str) -> String {
     pattern
 }
 
-/// Decoded as often as a chain of proxies might, with backslashes as slashes and without parameters (`;x`).
+/// Decodes as often as a chain of proxies might, turns backslashes into slashes and drops parameters (`;x`).
 fn decoded(path: &str) -> String {
     let mut plain = path.to_owned();
     for _ in 0..4 {
@@ -96,7 +97,7 @@ fn decoded(path: &str) -> String {
     parts.join("/")
 }
 
-/// As most servers read a path once it is decoded: slashes in a row are one, and dots lead back.
+/// Resolves a decoded path like most servers: repeated slashes count as one, and `..` goes up.
 fn resolved(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {

@@ -1,4 +1,4 @@
-//! What the core asks of a session's window, step by step: see [`Browser`].
+//! Implements the core's [`Browser`] with session windows.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use super::stage::{Open, Ready, Stage};
 use super::window::{PageView, build, place, proxy_config, take_page, with_page};
 use super::{SessionWindows, failed, gone, platform};
 
-/// A launch page is a local page: if it has not loaded within this time, it never will.
+/// How long a launch page may take to load. It is a local page, so after this time it never will.
 const LAUNCH_PAGE_LIMIT: Duration = Duration::from_secs(20);
 
-/// A page that has not made room for a launch page within this time loses its process.
+/// How long a page has to give way to a launch page before its process is ended.
 const PAGE_LIMIT: Duration = Duration::from_secs(1);
 
-/// Nothing is ever sent there (RFC 6761, 6.4): its cookie tells whether the session's cookies are still there.
+/// Nothing is ever sent to this host (RFC 6761, 6.4): its cookie tells whether the session's cookies are still there.
 pub(super) const MARKED_HOST: &str = "understudy.invalid";
 
 #[async_trait]
@@ -58,7 +58,7 @@ impl Browser for SessionWindows {
         if open.blocked.paths.is_empty() {
             return Ok(());
         }
-        // Before anything is signed in, so that nothing gets past it.
+        // Before the sign-in, so that nothing gets past it.
         let (done, is_done) = oneshot::channel();
         self.on_main(move || with_page(&id, |page| platform::block(&page.view, &open.blocked, done)))
             .await??;
@@ -71,14 +71,14 @@ impl Browser for SessionWindows {
         open.answers.lock().clear();
         let is_page = !open.is_ours();
         if is_page && origin.ascii_serialization().starts_with("http://") {
-            // A page whose CSP upgrades insecure requests goes on upgrading those of whatever its process shows next, so
-            // that no sign-out by http would leave (WebKitGTK 2.50).
+            // If a page's CSP upgrades insecure requests, its process keeps upgrading them for whatever it shows next,
+            // and no sign-out over http would be sent (WebKitGTK 2.50).
             self.on_page(session, |page| platform::end_process(&page.view)).await?;
         }
         self.put_launch_page(&open, &launch_page).await?;
         if !is_launch_page_ready(&open, PAGE_LIMIT).await? {
-            // The page's thread is busy, stopped, or waits in a dialog of its own: nothing loads in its process.
-            // The cookies are not in there.
+            // The page's thread is busy, stopped, or in a dialog, so nothing loads in its process. The cookies are in
+            // another process.
             self.on_page(session, |page| platform::end_process(&page.view)).await?;
             self.put_launch_page(&open, &launch_page.again("")).await?;
             wait_for_launch_page(&open).await?;
@@ -103,7 +103,7 @@ impl Browser for SessionWindows {
         let (answered, answer) = oneshot::channel();
         open.answers.lock().insert(id, answered);
         self.run(session, launch_page::send(id, request)).await.map_err(|_| Unanswered::Closed)?;
-        // The launch page keeps the time; this only guards against a launch page that is no more.
+        // The launch page enforces the timeout; this is only for a launch page that is gone.
         match tokio::time::timeout(request.timeout + Duration::from_secs(5), answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Unanswered::Closed),
@@ -176,7 +176,7 @@ impl Browser for SessionWindows {
                 })
                 .await;
         } else {
-            // Where it went wrong is said on a launch page.
+            // The error is shown on a launch page.
             self.leave_for_launch_page(session, origin).await.map_err(|_| Unanswered::Closed)?;
         }
         outcome
@@ -186,7 +186,7 @@ impl Browser for SessionWindows {
         let (open, script) = (self.find(session)?, launch_page::refuse(refusal));
         open.note(&script);
         wait_for_launch_page(&open).await?;
-        // Retry has the focus in the page; the page has it in the window, whatever had it before.
+        // Retry has the focus within the page; this gives the page the focus within the window.
         self.on_page(session, move |page| {
             page.view.evaluate_script(&script).and_then(|()| page.view.focus()).map_err(failed)
         })
@@ -237,7 +237,7 @@ impl Browser for SessionWindows {
                     downloads.break_off();
                     platform::close_dialogs(&window);
                     platform::forget(&app, &id, view);
-                    // Asked to close, not destroyed: only then is it noted that it filled the screen.
+                    // Closed rather than destroyed: only then is it saved that the window was maximised.
                     let _ = window.close();
                 }
             })
@@ -249,21 +249,21 @@ impl Browser for SessionWindows {
 }
 
 impl SessionWindows {
-    /// Has a launch page take the page's place. What the page began ends with it.
+    /// Replaces the page by a launch page. Everything the page started ends with it.
     async fn put_launch_page(&self, open: &Arc<Open>, launch_page: &LaunchPage) -> Result<()> {
         open.put(launch_page.clone());
         let launch_page = launch_page.clone();
         self.on_page(&open.session, move |page| {
             platform::set_inspectable(&page.view, false);
             platform::close_dialogs(&page.window);
-            // Each has one of the six connections to its host, and outlives the page.
+            // Each download occupies one of the six connections to its host, and outlives the page.
             page.downloads.break_off();
             platform::load_launch_page(&page.view, &launch_page, None)
         })
         .await?
     }
 
-    /// Puts a cookie into the session's window that is there as long as the others are.
+    /// Puts a cookie into the session's window that lasts as long as the others.
     async fn keep_mark(&self, session: &str) -> Result<()> {
         if !platform::LOSES_COOKIES {
             return Ok(());
@@ -300,7 +300,7 @@ impl SessionWindows {
     }
 }
 
-/// Is the launch page ready within this time?
+/// Whether the launch page gets ready within this time.
 async fn is_launch_page_ready(open: &Open, limit: Duration) -> Result<bool> {
     let mut ready = open.ready.subscribe();
     match tokio::time::timeout(limit, ready.wait_for(|ready| *ready != Ready::NotYet)).await {

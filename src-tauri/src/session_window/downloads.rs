@@ -1,5 +1,5 @@
-//! Files that a page hands to whoever visits it: they go to the operator's own downloads folder, beside what is
-//! there, and the operator hears of it where they look: in the session's bar, and in the console.
+//! Downloads from a session's page: they go to the operator's downloads folder without overwriting anything, and are
+//! reported in the session's bar and in the console.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
@@ -14,15 +14,15 @@ use super::bar_label;
 use super::stage::Open;
 use crate::CONSOLE;
 
-/// The downloads of one session's page, by the URL they come from.
+/// The downloads of one session's page, by their URL.
 pub struct Downloads {
     app: AppHandle,
     session: String,
-    /// Whose session it is, for sentences.
+    /// The user's name, for sentences.
     who: String,
-    /// More than one at a time may come from one URL; they end as they began, for all that is known.
+    /// Several downloads may have the same URL. They are assumed to end in the order in which they began.
     under_way: RefCell<HashMap<String, VecDeque<PathBuf>>>,
-    /// What breaks them off, where the webview does not do so itself when it goes.
+    /// How to cancel them, if the webview does not do so itself when it closes.
     breaks: RefCell<Vec<Box<dyn Fn()>>>,
     is_over: Cell<bool>,
 }
@@ -39,13 +39,14 @@ impl Downloads {
         }
     }
 
-    /// Where a file goes that the page in the window hands out; a launch page hands out none.
+    /// Where to save a file from the page in the window; a launch page has no downloads.
     pub fn asked(&self, open: &Open, url: &str, suggested: &Path) -> Option<PathBuf> {
         let is_of_page = open.stage.lock().is_of_application();
         if is_of_page && !self.is_over.get() { self.begun(url, suggested) } else { None }
     }
 
-    /// Breaks off what is under way, and says so: the session ends, and its cookies fetch nothing more.
+    /// Cancels the downloads under way and reports that: the session ends, and its cookies must not fetch anything
+    /// more.
     pub fn break_off(&self) {
         self.is_over.set(true);
         for broken in self.breaks.take() {
@@ -57,13 +58,13 @@ impl Downloads {
         }
     }
 
-    /// How one that has begun is broken off.
+    /// How to cancel a download that has begun.
     #[cfg(target_os = "linux")]
     pub fn breaks_by(&self, broken: impl Fn() + 'static) {
         self.breaks.borrow_mut().push(Box::new(broken));
     }
 
-    /// Where the file goes that the webview would put to `suggested`; `None`: nowhere, which is said.
+    /// Where to save the file that the webview would save to `suggested`; `None` if that fails, which is reported.
     fn begun(&self, url: &str, suggested: &Path) -> Option<PathBuf> {
         match self.place(suggested) {
             Ok(place) => {
@@ -128,10 +129,10 @@ impl Downloads {
     }
 }
 
-/// Bytes of a name, with room for a number; file systems take 255.
+/// The longest name in bytes, with room for a number; file systems allow 255.
 const LONGEST: usize = 200;
 
-/// The file's name alone, plain to read and fit for file systems: a page chose it.
+/// Only the file name, without hidden or forbidden characters, because the page chose it.
 fn name(suggested: &Path) -> String {
     let name = suggested.file_name().unwrap_or_default().to_string_lossy();
     let plain: String = name
@@ -147,13 +148,13 @@ fn name(suggested: &Path) -> String {
     let name = format!("{}{dot}{extension}", short(stem, LONGEST - extension.len()));
     match name.as_str() {
         "" => "download".into(),
-        // A folder may be on a disk that Windows reads.
+        // The folder may be on a disk that Windows reads.
         name if is_device(name) => format!("_{name}"),
         _ => name,
     }
 }
 
-/// A place in `folder` where nothing is yet: `a.csv`, else `a (1).csv`, and so on.
+/// A free path in `folder`: `a.csv`, else `a (1).csv`, and so on.
 fn free(folder: &Path, name: &str, taken: impl Fn(&Path) -> bool) -> PathBuf {
     let (stem, extension) = match name.split_once('.') {
         Some((stem, extension)) => (stem, format!(".{extension}")),

@@ -1,9 +1,8 @@
-//! The launch page: the page of Understudy's that stands at the application's origin and sends requests.
+//! The launch page: Understudy's own page at the application's origin, which sends requests.
 //!
-//! What it says, how it is spoken to, how it speaks back. It reports by navigating to a URL of a scheme
-//! of ours with a nonce in it, which the window recognises and refuses to follow. The nonce is new for
-//! every launch page and worthless when the launch page is gone, so a page of the application can neither guess it
-//! nor use one it saw.
+//! This module creates it, controls it and reads its reports. It reports by navigating to a URL with a scheme of ours
+//! and a nonce, which the window recognises and refuses to follow. The nonce is new for every launch page and worthless
+//! once that page is gone, so a page of the application can neither guess one nor reuse one.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -15,15 +14,15 @@ use uuid::Uuid;
 
 const PAGE: &str = include_str!("launch_page.html");
 
-/// Reports come as URLs of this scheme.
+/// The scheme of the URLs that carry reports.
 pub const SCHEME: &str = "understudy-launch";
 
-/// One launch page: its page, and the nonce its reports carry.
+/// One launch page and the nonce of its reports.
 #[derive(Clone)]
 pub struct LaunchPage {
     pub html: String,
-    /// The URL that the page is loaded for: one of the application's origin that no page can guess, so that
-    /// a page that is being left cannot go there instead.
+    /// The URL that the page is loaded for. It has the application's origin and a random path, so that a page that is
+    /// being left cannot navigate there instead.
     pub base: String,
     pub nonce: String,
     origin: String,
@@ -31,12 +30,12 @@ pub struct LaunchPage {
     subtitle: String,
 }
 
-/// Told in the place of a page that is gone, with the buttons that help.
+/// The message in place of a page that is gone, with its buttons.
 #[derive(Serialize)]
 pub struct LaunchFault {
     pub title: &'static str,
     pub hint: &'static str,
-    /// Names of the buttons; without the first, nothing can be tried again.
+    /// Labels of the buttons; `None` if the page cannot be loaded again.
     pub retry: Option<&'static str>,
     pub close: &'static str,
 }
@@ -49,7 +48,7 @@ pub const PAGE_ENDED: LaunchFault = LaunchFault {
     close: "End session",
 };
 
-/// WebKit's network process, which kept the cookies, is another one now.
+/// WebKit's network process, which keeps the cookies, was replaced by another one.
 pub const COOKIES_LOST: LaunchFault = LaunchFault {
     title: "This session's cookies are gone",
     hint: "The network process that kept them ended unexpectedly, so you are no longer signed in here. End the \
@@ -63,13 +62,13 @@ pub const COOKIES_LOST: LaunchFault = LaunchFault {
 pub enum LaunchReport {
     /// It can send now.
     Ready,
-    /// It was opened under a service worker of a page, which is removed by now: another launch page is free of it.
+    /// It was loaded under a service worker, which has been removed since: the next launch page is free of it.
     Covered,
     Answer(u64, Result<Answer, Unanswered>),
     Retry,
-    /// The operator wants to give another secret; where, is not here.
+    /// The operator wants to replace a secret, which is done in the console.
     Renew,
-    /// The operator has had enough: Cancel, Close or Escape.
+    /// The operator gives up: Cancel, Close or Escape.
     Close,
 }
 
@@ -79,7 +78,7 @@ enum Reported {
     Answer {
         status: u16,
         headers: Vec<(String, String)>,
-        /// In base64, as bytes.
+        /// The bytes in base64.
         body: String,
     },
     TimedOut {
@@ -97,12 +96,12 @@ impl LaunchPage {
         Self::made(origin.ascii_serialization(), title.to_owned(), subtitle.to_owned(), "")
     }
 
-    /// The same with a nonce of its own, for a new web process; `first` is the script of what it says at once.
+    /// A copy with a new nonce, for a new web process; `first` is a script to run at once.
     pub fn again(&self, first: &str) -> Self {
         Self::made(self.origin.clone(), self.title.clone(), self.subtitle.clone(), first)
     }
 
-    /// A launch page that says what became of the page in whose place it stands.
+    /// A launch page that says what happened to the page it replaces.
     pub fn of_fault(origin: &Origin, fault: &LaunchFault) -> Self {
         let first = format!("understudy.fault({})", script_json(fault));
         Self::made(origin.ascii_serialization(), fault.title.to_owned(), String::new(), &first)
@@ -115,7 +114,7 @@ impl LaunchPage {
             .replace("{origin}", &escape(&origin))
             .replace("{scheme}", SCHEME)
             .replace("{nonce}", &nonce)
-            // The texts last: nothing in them is a mark.
+            // The texts go last, because they may contain placeholders.
             .replace("{first}", &first.replace('<', "\\u003c"))
             .replace("{title}", &escape(&title))
             .replace("{subtitle}", &escape(&subtitle));
@@ -124,7 +123,7 @@ impl LaunchPage {
     }
 }
 
-/// Understands a navigation as a report of the launch page with this nonce; `None` when it is anything else.
+/// Reads a navigation as a report of the launch page with this nonce; `None` if it is something else.
 pub fn report(url: &str, nonce: &str) -> Option<LaunchReport> {
     let rest = url.strip_prefix(SCHEME)?.strip_prefix(':')?.strip_prefix(nonce)?.strip_prefix('/')?;
     let (what, payload) = rest.split_once('#').unwrap_or((rest, ""));
@@ -149,7 +148,7 @@ pub fn report(url: &str, nonce: &str) -> Option<LaunchReport> {
     }
 }
 
-/// The script that has the launch page send `request` and report the answer under `id`.
+/// The script that makes the launch page send `request` and report the answer under `id`.
 pub fn send(id: u64, request: &PlannedRequest) -> String {
     #[derive(Serialize)]
     struct Fetch<'a> {
@@ -169,7 +168,7 @@ pub fn send(id: u64, request: &PlannedRequest) -> String {
     format!("understudy.send({id}, {})", script_json(&fetch))
 }
 
-/// The script that has the launch page fill the storage of its origin.
+/// The script that makes the launch page fill the storage of its origin.
 pub fn store(id: u64, stored: &Stored) -> String {
     let pairs = |items: &[(String, SecretString)]| -> Vec<(String, String)> {
         items.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
@@ -178,12 +177,12 @@ pub fn store(id: u64, stored: &Stored) -> String {
     format!("understudy.store({id}, {})", script_json(&data))
 }
 
-/// The script that has the launch page show what went wrong.
+/// The script that makes the launch page show a refusal.
 pub fn refuse(refusal: &Refusal) -> String {
     format!("understudy.refuse({})", script_json(refusal))
 }
 
-/// The script that has the launch page say again that it is at work.
+/// The script that makes the launch page show again that it is busy.
 pub const BUSY: &str = "understudy.busy()";
 
 /// The script that replaces the launch page by the application.
@@ -191,7 +190,7 @@ pub fn go(url: &str) -> String {
     format!("understudy.go({})", script_json(&url))
 }
 
-/// JSON is JavaScript, since ES2019 to the last character.
+/// Since ES2019, all JSON is valid JavaScript.
 fn script_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("strings and numbers serialise")
 }

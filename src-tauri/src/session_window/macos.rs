@@ -22,13 +22,13 @@ use super::stage::Open;
 use super::window::Heard;
 use super::{BAR_HEIGHT, Blocked, Done};
 
-/// Cookies are not known to be lost before the window is.
+/// No loss of cookies before the window closes is known here.
 pub const LOSES_COOKIES: bool = false;
 
 /// Nothing is kept on disk here.
 pub fn sweep(_app: &AppHandle) {}
 
-/// The system decides on processes.
+/// The system assigns processes itself.
 pub fn share_process<'a>(
     builder: WebviewWindowBuilder<'a, Wry, AppHandle>,
     _console: &WebviewWindow,
@@ -36,7 +36,7 @@ pub fn share_process<'a>(
     builder
 }
 
-/// Lays the page over the window below the bar. Incognito is a non-persistent data store of its own.
+/// Lays the page over the window below the bar. Incognito means a non-persistent data store of its own.
 pub fn attach(
     window: &WebviewWindow,
     open: &Arc<Open>,
@@ -63,15 +63,15 @@ pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&s
     Ok(())
 }
 
-/// Whether the web inspector may be opened.
+/// Sets whether the web inspector can be opened.
 pub fn set_inspectable(page: &WebView, inspectable: bool) {
     if !inspectable {
         page.close_devtools();
     }
     let view = page.webview();
-    // The property came with macOS 13.3.
+    // The property exists since macOS 13.3.
     if view.respondsToSelector(objc2::sel!(setInspectable:)) {
-        // SAFETY: called on the main thread; the web view answers to the selector.
+        // SAFETY: called on the main thread; the web view responds to the selector.
         #[allow(unsafe_code, reason = "setInspectable: has no safe wrapper")]
         unsafe {
             view.setInspectable(inspectable);
@@ -79,7 +79,8 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
     }
 }
 
-/// Has WebKit refuse whatever goes there. Rules are kept by name in the system's store until the next ones.
+/// Makes WebKit refuse all requests to these paths. The system's store keeps the rules under one name, where the next
+/// ones replace them.
 pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let done = Cell::new(Some(done));
     let end = move |outcome| {
@@ -91,7 +92,7 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let view = page.webview();
     let name = NSString::from_str(&format!("understudy-{}", uuid::Uuid::new_v4().simple()));
     let rules = NSString::from_str(&blocked.rules().to_string());
-    // SAFETY: called on the main thread with live objects; the block is copied by the call and lives on.
+    // SAFETY: called on the main thread with live objects; the call copies the block, which lives on.
     #[allow(unsafe_code, reason = "content rules have no safe wrapper")]
     unsafe {
         let controller = view.configuration().userContentController();

@@ -1,5 +1,4 @@
-//! What the systems besides Linux have in common: the page's cookies, proxy and downloads by wry's own ways, and what
-//! is not to be had there.
+//! What macOS and Windows have in common: cookies, proxy and downloads through wry, and stand-ins for what they lack.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use super::Done;
 use super::downloads::Downloads;
 use super::stage::Open;
 
-/// Puts cookies where the page keeps its own.
+/// Adds cookies to the page's own.
 pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
     let put = |cookie: SessionCookie| {
         let mut made = cookie::Cookie::new(cookie.name, cookie.value.expose_secret().to_owned());
@@ -24,7 +23,7 @@ pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) 
         made.set_http_only(cookie.http_only);
         made.set_same_site(match cookie.same_site {
             Some(SameSite::Strict) => cookie::SameSite::Strict,
-            // What says nothing is Lax to browsers.
+            // Browsers treat a missing SameSite as Lax (RFC 6265bis).
             Some(SameSite::Lax) | None => cookie::SameSite::Lax,
             Some(SameSite::None) => cookie::SameSite::None,
         });
@@ -59,7 +58,7 @@ pub fn cookies(page: &WebView, url: &Url, done: Done<Vec<SessionCookie>>) {
     let _ = done.send(found.map(|cookies| cookies.into_iter().map(read).collect()));
 }
 
-/// The page's way out, and where its files go.
+/// Sets up the page's proxy and downloads.
 pub fn of_session<'a>(
     bare: WebViewBuilder<'a>,
     open: &Arc<Open>,
@@ -76,13 +75,13 @@ pub fn of_session<'a>(
     .with_download_completed_handler(move |url, _, succeeded| ended.ended(&url, succeeded))
 }
 
-/// The system's own webview sandboxes its pages.
+/// The system's webview sandboxes its pages.
 pub fn missing_sandbox() -> Option<&'static str> {
     None
 }
 
-/// Neither system has a way to take a page's process away.
+/// Neither system has a way to end a page's process.
 pub fn end_process(_page: &WebView) {}
 
-/// The system's dialogs go with their window.
+/// The system closes dialogs with their window.
 pub fn close_dialogs(_window: &WebviewWindow) {}

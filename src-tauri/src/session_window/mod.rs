@@ -1,8 +1,8 @@
-//! Session windows: a bar that belongs to Understudy, and under it the application's page.
+//! Session windows: a bar that belongs to Understudy, and the application's page under it.
 //!
-//! The bar is the console's own webview. The page is a bare, incognito webview that Tauri does not
-//! know: it has no bridge, no command and no way to the bar, because nothing of the kind was ever put
-//! into it. What differs between systems lives in one small file each.
+//! The bar is the console's own webview. The page is a bare, incognito webview that Tauri does not know: it has no
+//! bridge, no commands and no access to the bar, because none was ever put into it. Each operating system's part is in
+//! a small file of its own.
 
 mod bar;
 mod blocked;
@@ -45,20 +45,20 @@ use self::stage::Open;
 pub use self::window::network_ended;
 use self::window::with_page;
 
-/// What the operator wants of a session, said in its window.
+/// What the operator asks for in a session's window.
 #[derive(Debug)]
 pub enum Wish {
     Retry(String),
-    /// More time, as far as the policy allows.
+    /// Extend the session, as far as the policy allows.
     Extend(String),
-    /// Another secret is to be given, in the console.
+    /// Replace a secret, in the console.
     Renew(String),
-    /// The page whose process ended is to be loaded again.
+    /// Load the page again whose process ended.
     Reload(String),
     End(String, EndCause),
 }
 
-/// Where something that takes its time says how it ended.
+/// Where an asynchronous operation sends its outcome.
 pub type Done<T> = oneshot::Sender<std::result::Result<T, String>>;
 
 /// All session windows.
@@ -69,7 +69,7 @@ pub struct SessionWindows {
 }
 
 impl SessionWindows {
-    /// Windows of `app`; what the operator wants in them comes out of the receiver.
+    /// The windows of `app`; the receiver gets what the operator asks for in them.
     pub fn new(app: AppHandle) -> (Arc<Self>, mpsc::UnboundedReceiver<Wish>) {
         platform::sweep(&app);
         let (wishes, receiver) = mpsc::unbounded_channel();
@@ -96,7 +96,7 @@ impl SessionWindows {
         .await?
     }
 
-    /// Does what a button or key of the bar says.
+    /// Does what a button or key of the bar asks for.
     pub async fn act(&self, session: &str, action: BarAction) -> Result<()> {
         let open = self.find(session)?;
         self.on_main(move || act(&open, action)).await
@@ -106,7 +106,7 @@ impl SessionWindows {
         self.open.lock().get(session).cloned().ok_or_else(gone)
     }
 
-    /// Runs on the main thread, where windows live, and waits for it without blocking.
+    /// Runs `work` on the main thread, where windows live, and waits without blocking.
     async fn on_main<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let (done, result) = oneshot::channel();
         self.app

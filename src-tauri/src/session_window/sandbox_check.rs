@@ -1,11 +1,11 @@
-//! Whether customers' pages are sandboxed here, for the report on a connection.
+//! Reports in `check` whether customers' pages are sandboxed on this computer.
 
 use understudy_core::check::{Report, Status};
 
 use super::platform;
 
-/// Adds to a check of a readable file whether customers' pages are sandboxed here: whoever reviews an installation reads
-/// it there. It may be tried first, so not on the main thread.
+/// Adds the sandbox to the report on a readable file, for people who review an installation. May run the test, so not
+/// on the main thread.
 pub fn check_sandbox(report: &mut Report) {
     if report.steps.first().is_none_or(|file| file.status != Status::Ok) {
         return;

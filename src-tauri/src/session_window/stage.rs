@@ -1,4 +1,4 @@
-//! What stands in a window's page's place, and what it may say and where it may go because of it.
+//! What is in a window's page area, and what it may report and where it may navigate because of that.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -14,47 +14,47 @@ use super::Wish;
 use super::blocked::Blocked;
 use super::launch_page::{self, LaunchFault, LaunchPage, LaunchReport};
 
-/// What stands in the page's place.
+/// What is in the page's area.
 pub(super) enum Stage {
     LaunchPage {
         launch_page: LaunchPage,
-        /// The script of what it was last told to say; empty: that it is at work.
+        /// The last script that was run in it; empty if it is at work.
         said: String,
     },
-    /// A one-time link, on its way to a page of this origin.
+    /// A one-time link on its way to a page of this origin.
     Link { origin: Origin, arrived: Option<oneshot::Sender<Url>> },
     Application {
-        /// Its first page has come; until then the launch page is still there.
+        /// Whether the application's first page has loaded; until then the launch page is still there.
         is_there: bool,
     },
-    /// A launch page that says what became of the page.
+    /// A launch page that says what happened to the page.
     Fault {
         launch_page: LaunchPage,
-        /// Where the page was, if it can be loaded again.
+        /// The page's URL, if it can be loaded again.
         url: Option<String>,
-        /// It is being loaded; the launch page stands, and is heard, until it has come.
+        /// Whether it is being loaded; until it has, the launch page stays and its reports count.
         is_reloading: bool,
     },
 }
 
 impl Stage {
-    /// Does a page of Understudy's stand there, and nothing on its way to take its place?
+    /// Whether a page of Understudy is there, with nothing on its way to replace it.
     pub fn is_ours(&self) -> bool {
         matches!(self, Self::LaunchPage { .. } | Self::Fault { is_reloading: false, .. })
     }
 
-    /// Is what comes now the application's?
+    /// Whether what loads now belongs to the application.
     pub fn is_of_application(&self) -> bool {
         matches!(self, Self::Application { .. } | Self::Fault { is_reloading: true, .. })
     }
 }
 
-/// Whether the launch page that stands there can be told anything.
+/// Whether the current launch page can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ready {
     NotYet,
     Yes,
-    /// It can, but under a service worker that no longer covers the next one.
+    /// It can, but it is under a service worker that the next launch page will be free of.
     Covered,
     /// Its web process ends whenever it starts.
     Never,
@@ -62,10 +62,10 @@ pub(super) enum Ready {
     Closed,
 }
 
-/// A launch page whose web process ends this often before it is ready is given up.
+/// After this many crashes before it is ready, a launch page is given up.
 const MOST_FALLS: u32 = 3;
 
-/// One session's window, as far as any thread may know it.
+/// One session's window, for access from any thread.
 pub(super) struct Open {
     pub session: String,
     pub stage: Mutex<Stage>,
@@ -75,10 +75,10 @@ pub(super) struct Open {
     pub next_answer: AtomicU64,
     pub answers: Mutex<HashMap<u64, oneshot::Sender<Result<Answer, Unanswered>>>>,
     pub zoom: Mutex<f64>,
-    /// Nothing in the window reaches these.
+    /// Nothing in the window can reach these.
     pub blocked: Blocked,
     pub proxy: Option<ProxyConfig>,
-    /// What a gateway in front of the application is told.
+    /// The login for a gateway in front of the application.
     #[cfg_attr(
         not(target_os = "linux"),
         allow(dead_code, reason = "elsewhere the system asks the operator")
@@ -88,7 +88,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Has a launch page take the page's place, as soon as the window has loaded it.
+    /// Makes a launch page the current one, once the window has loaded it.
     pub fn put(&self, launch_page: LaunchPage) {
         self.ready.send_replace(Ready::NotYet);
         *self.stage.lock() = Stage::LaunchPage { launch_page, said: String::new() };
@@ -98,14 +98,15 @@ impl Open {
         self.stage.lock().is_ours()
     }
 
-    /// Notes what the launch page is told to say, for a web process that ends after that.
+    /// Remembers the script that the launch page runs, in case its web process ends afterwards.
     pub fn note(&self, script: &str) {
         if let Stage::LaunchPage { said, .. } = &mut *self.stage.lock() {
             script.clone_into(said);
         }
     }
 
-    /// The page's web process has ended. The launch page to load in its place, and whether it stands for a page.
+    /// Handles the end of the page's web process. Returns the launch page to load in its place, and the URL of the page
+    /// that it replaces, if any.
     pub fn ended(&self, url: String) -> Option<(LaunchPage, Option<String>)> {
         let mut stage = self.stage.lock();
         match &mut *stage {
@@ -121,7 +122,7 @@ impl Open {
                 self.ready.send_replace(Ready::NotYet);
                 Some((launch_page.clone(), None))
             }
-            // Whoever waits for it hears of it, and puts a launch page there.
+            // The waiting task sees the closed channel and puts a launch page there.
             Stage::Link { arrived, .. } => {
                 *arrived = None;
                 None
@@ -138,7 +139,7 @@ impl Open {
         }
     }
 
-    /// The application's page may come back where a fault is told: gives its URL.
+    /// Starts reloading the application's page after a fault; returns its URL, or `None` if it cannot be reloaded.
     pub fn reload_over_fault(&self) -> Option<String> {
         let Stage::Fault { url: Some(url), is_reloading, .. } = &mut *self.stage.lock() else {
             return None;
@@ -147,7 +148,7 @@ impl Open {
         Some(url.clone())
     }
 
-    /// The first page of the application has come, if it was awaited.
+    /// Records that a page of the application has loaded; returns whether it was expected.
     pub fn came(&self) -> bool {
         let stage = &mut *self.stage.lock();
         let is_awaited =
@@ -158,7 +159,7 @@ impl Open {
         is_awaited
     }
 
-    /// Has a page of ours stand where the application's was, at `url`.
+    /// Puts a launch page with a message in place of the application's page at `url`.
     pub fn put_fault(&self, fault: &LaunchFault, url: String) -> (LaunchPage, Option<String>) {
         let launch_page = LaunchPage::of_fault(&self.blocked.origin, fault);
         let again = fault.retry.is_some().then(|| url.clone());
@@ -168,7 +169,7 @@ impl Open {
     }
 }
 
-/// Is this the page that a one-time link leads to?
+/// Records it if this is the page that a one-time link leads to.
 pub(super) fn arrived(open: &Open, url: &str) {
     if let Stage::Link { origin, arrived } = &mut *open.stage.lock()
         && let Ok(url) = Url::parse(url)
@@ -179,7 +180,7 @@ pub(super) fn arrived(open: &Open, url: &str) {
     }
 }
 
-/// Hears what a launch page reports, and lets pages go to the web only.
+/// Handles the reports of launch pages, and only lets pages navigate to the web.
 pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
     if open.blocked.holds(url) {
         return false;
@@ -223,7 +224,8 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
                 Some(LaunchReport::Close) => {
                     let _ = open.wishes.send(Wish::End(open.session.clone(), EndCause::Operator));
                 }
-                // The launch page itself comes as a load of its base; a page that is being left goes nowhere any more.
+                // Loading the launch page itself is a navigation to its base; a page that is being left may not
+                // navigate any more.
                 None => return url.starts_with(&launch_page.base),
             }
             false
@@ -231,7 +233,7 @@ pub(super) fn may_navigate(open: &Open, url: &str) -> bool {
     }
 }
 
-/// May a page of the application go there?
+/// Whether a page of the application may navigate to this URL.
 fn is_of_page(url: &str) -> bool {
     is_web(url) || ["about:", "blob:", "data:"].iter().any(|scheme| url.starts_with(scheme))
 }
@@ -365,7 +367,7 @@ mod tests {
         assert_eq!(open.reload_over_fault().as_deref(), Some(at));
         assert!(may_navigate(&open, at) && !open.is_ours());
 
-        // A second press breaks the load off: it is heard, and begins another.
+        // A second press cancels the load; it is handled and begins another one.
         assert!(!may_navigate(&open, &format!("understudy-launch:{}/retry", launch_page.nonce)));
         assert!(matches!(heard.try_recv(), Ok(Wish::Reload(_))));
         assert_eq!(open.reload_over_fault().as_deref(), Some(at));

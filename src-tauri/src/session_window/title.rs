@@ -1,11 +1,11 @@
-//! What a session's window is called: in its title, and wherever the desktop lists windows.
+//! The title of a session's window, which the desktop also shows in lists of windows.
 
 use understudy_core::connection::Environment;
 use understudy_core::sanitize;
 use understudy_core::session::UserLabel;
 
-/// Who, what tells two users of one name apart, and where: `Anna Hoffmann · anna@lindenhof.example · Acme · staging —
-/// Understudy`. Titles are cut at their end, and production is what must be read: it comes first, and loudly.
+/// Who, what tells two users with one name apart, and where: `Anna Hoffmann · anna@lindenhof.example · Acme · staging —
+/// Understudy`. Titles are cut at the end, and production must not be overlooked, so it comes first, in capitals.
 pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Environment) -> String {
     let mut parts = vec![part(&user.best(), 40)];
     parts.extend(user.apart().map(|apart| part(&apart, 40)));
@@ -17,13 +17,13 @@ pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Envi
     format!("{} — Understudy", parts.join(" · "))
 }
 
-/// One part, which cannot turn the others around: a name that is read from right to left is isolated (UAX #9).
+/// One part of the title. A right-to-left name is isolated (UAX #9), so that it cannot reorder the others.
 fn part(text: &str, most: usize) -> String {
     let line = sanitize::line(text, most);
     if line.chars().any(is_right_to_left) { format!("\u{2068}{line}\u{2069}") } else { line }
 }
 
-/// The blocks of Unicode whose letters are read from right to left.
+/// The Unicode blocks of right-to-left scripts.
 fn is_right_to_left(char: char) -> bool {
     matches!(
         char,

@@ -1,4 +1,4 @@
-//! A session's window as the system has it: built, and kept where only the main thread may touch it.
+//! A session's native window: built here, and kept where only the main thread can touch it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -36,24 +36,24 @@ pub(super) struct PageView {
     pub open: Arc<Open>,
 }
 
-/// What a session's window notices; not every system tells all of it.
+/// Events of a session's window; not every system reports all of them.
 #[allow(dead_code, reason = "the enum is the same on every system")]
 pub(super) enum Heard {
     Key(BarAction),
-    /// The page moved within itself.
+    /// The page navigated within itself.
     History,
     /// The page closed itself.
     Gone,
-    /// The web process ended, by itself or by somebody else's hand.
+    /// The web process crashed or was killed.
     ProcessEnded,
-    /// The network process ended, and with it the cookies.
+    /// The network process ended, and the cookies with it.
     CookiesLost,
-    /// What the page wanted to print was not printed; why.
+    /// Printing failed, with the reason.
     NotPrinted(String),
 }
 
 thread_local! {
-    /// The pages, by session; filled on the main thread only.
+    /// The pages by session; filled on the main thread only.
     static PAGES: RefCell<HashMap<String, PageView>> = RefCell::default();
 }
 
@@ -69,8 +69,8 @@ pub(super) fn build(
         .inner_size(1280.0, 860.0)
         .min_inner_size(420.0, 280.0)
         .focused(true)
-        // Shown when the page is in it: WebKitGTK never paints a page that joins a window on screen
-        // whose other view shares the console's process (2.50, seen under X11).
+        // Shown once the page is in it: if a page joins a visible window whose other view shares the console's process,
+        // WebKitGTK never paints it (2.50, seen on X11).
         .visible(false);
     let builder = match app.get_webview_window(CONSOLE) {
         Some(console) => platform::share_process(builder, &console),
@@ -80,7 +80,7 @@ pub(super) fn build(
     fill(empty, app, session, open, launch_page)
 }
 
-/// A window without a page, by which it could be closed. If it does not get one, for whatever reason, it is destroyed.
+/// A window without a page, which could not be closed. If it gets no page, it is destroyed.
 struct EmptyWindow(Option<WebviewWindow>);
 
 impl EmptyWindow {
@@ -101,7 +101,7 @@ impl Drop for EmptyWindow {
     }
 }
 
-/// Puts the page under the bar, and shows the window.
+/// Puts the page under the bar and shows the window.
 fn fill(
     empty: EmptyWindow,
     app: &AppHandle,
@@ -111,14 +111,14 @@ fn fill(
 ) -> Result<()> {
     let window = empty.window();
     revive(window);
-    // Not the place: windows of several customers would hide each other.
+    // Not the position: windows of several customers would cover each other.
     let _ = window.restore_state(StateFlags::SIZE | StateFlags::MAXIMIZED);
     let downloads = Rc::new(Downloads::of(app.clone(), session.id.clone(), session.user.best()));
     let view = platform::attach(window, open, &downloads, |bare| page(bare, app, open)).map_err(failed)?;
 
     let (wishes, id) = (open.wishes.clone(), session.id.clone());
     window.on_window_event(move |event| match event {
-        // A window whose page is gone is one that `Browser::close` closes.
+        // If the page is gone, `Browser::close` is closing the window.
         WindowEvent::CloseRequested { api, .. } if with_page(&id, |_| ()).is_ok() => {
             api.prevent_close();
             let _ = wishes.send(Wish::End(id.clone(), EndCause::WindowClosed));
@@ -171,14 +171,14 @@ fn hear(app: &AppHandle, open: &Arc<Open>, heard: Heard) {
     }
 }
 
-/// The network process that kept the sessions' cookies has ended. Main thread only.
+/// Handles the end of the network process, which kept the sessions' cookies. Main thread only.
 #[cfg(target_os = "linux")]
 pub fn network_ended(app: &AppHandle) {
     use webkit2gtk::WebViewExt;
 
     PAGES.with_borrow(|pages| {
         for page in pages.values() {
-            // The bar waits for answers of the process that is gone.
+            // The bar may be waiting for answers from the process that ended.
             let _ = page.window.with_webview(|bar| bar.inner().reload());
             if !page.open.is_ours() {
                 hear(app, &page.open, Heard::CookiesLost);
@@ -192,21 +192,21 @@ fn load(page: &PageView, launch_page: &LaunchPage, of: Option<&str>) {
     if let Err(error) = platform::load_launch_page(&page.view, launch_page, of) {
         tracing::warn!("{error:#}");
     }
-    // Its first button has the focus in the page; the page has it in the window, whatever had it before.
+    // The button has the focus within the page; this gives the page the focus within the window.
     let _ = page.view.focus();
 }
 
-/// The page's webview: bare, incognito, and let nowhere but to the web.
+/// The page's webview: bare, incognito, and limited to the web.
 fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebViewBuilder<'a> {
     let (navigating, opening) = (Arc::clone(open), open.session.clone());
     let (loading, loaded, app_) = (open.session.clone(), Arc::clone(open), app.clone());
     bare.with_incognito(true)
-        // The console's steps call themselves the same.
+        // The same user agent as the console's steps.
         .with_user_agent(user_agent())
         .with_devtools(true)
         .with_navigation_handler(move |url| may_navigate(&navigating, &url))
         .with_new_window_req_handler(move |url, _| {
-            // A page in its own window would have no bar: it opens in this one, and Back leads back.
+            // In a window of its own, a page would have no bar: it opens in this one, and *Back* returns.
             if is_web(&url) {
                 let _ = with_page(&opening, |page| page.view.load_url(&url));
             }
@@ -214,7 +214,7 @@ fn page<'a>(bare: WebViewBuilder<'a>, app: &AppHandle, open: &Arc<Open>) -> WebV
         })
         .with_permission_handler(|_| PermissionResponse::Deny)
         .with_on_page_load_handler(move |event, url| match event {
-            // Not before: until then it is the launch page that would be looked into, which held the secrets.
+            // Not earlier: until then the launch page could be inspected, which held the secrets.
             PageLoadEvent::Started if loaded.came() => {
                 let _ = with_page(&loading, |page| platform::set_inspectable(&page.view, true));
             }
@@ -239,7 +239,7 @@ pub(super) fn with_page<T>(session: &str, work: impl FnOnce(&PageView) -> T) -> 
     PAGES.with_borrow(|pages| pages.get(session).map(work)).ok_or_else(gone)
 }
 
-/// Takes a page out, to be closed. Main thread only.
+/// Removes a page, in order to close it. Main thread only.
 pub(super) fn take_page(session: &str) -> Option<PageView> {
     PAGES.with_borrow_mut(|pages| pages.remove(session))
 }

@@ -30,7 +30,7 @@ use super::stage::Open;
 use super::window::Heard;
 use super::{BAR_HEIGHT, BarAction, Blocked, Done, failed};
 
-/// Cookies are not known to be lost before the window is.
+/// No loss of cookies before the window closes is known here.
 pub const LOSES_COOKIES: bool = false;
 
 /// Removes what sessions of a crashed run left on disk.
@@ -40,7 +40,7 @@ pub fn sweep(app: &AppHandle) {
     }
 }
 
-/// The system decides on processes.
+/// The system assigns processes itself.
 pub fn share_process<'a>(
     builder: WebviewWindowBuilder<'a, Wry, AppHandle>,
     _console: &WebviewWindow,
@@ -48,8 +48,8 @@ pub fn share_process<'a>(
     builder
 }
 
-/// Lays the page over the window below the bar. Incognito webviews of one data folder may share their
-/// cookies, so every session has a folder of its own.
+/// Lays the page over the window below the bar. Incognito webviews in the same data folder may share their cookies, so
+/// every session has a folder of its own.
 pub fn attach(
     window: &WebviewWindow,
     open: &Arc<Open>,
@@ -68,15 +68,15 @@ pub fn fit(window: &WebviewWindow, page: &WebView) {
     let _ = page.set_bounds(below_bar(window));
 }
 
-/// `NavigateToString` knows no origin, so one random path of the origin is answered here instead: the
-/// request for it never leaves the machine.
+/// `NavigateToString` has no origin, so a random path of the origin is intercepted and answered here. The request for
+/// it never leaves this computer.
 pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&str>) -> Result<()> {
     let url = format!("{}{}", launch_page.base, Uuid::new_v4().simple());
     let (webview, environment) = (page.webview(), page.environment());
     let (html, wanted) = (launch_page.html.clone(), url.clone());
     let answer = WebResourceRequestedEventHandler::create(Box::new(move |_, arguments| {
         let Some(arguments) = arguments else { return Ok(()) };
-        // SAFETY: COM calls on the thread that owns the web view, with pointers that live through them.
+        // SAFETY: COM calls on the thread that owns the web view, with pointers that outlive them.
         #[allow(unsafe_code, reason = "WebView2 is COM")]
         unsafe {
             let mut uri = PWSTR::null();
@@ -111,7 +111,7 @@ pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, _of: Option<&s
     }
 }
 
-/// Answers whatever goes there with a refusal of our own.
+/// Answers all requests to these paths with a refusal of our own.
 pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let (webview, environment) = (page.webview(), page.environment());
     if blocked.paths.is_empty() {
@@ -119,12 +119,13 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
         return;
     }
     let (origin, paths) = (blocked.origin.clone(), blocked.paths.clone());
-    // Every request of the origin: a pattern knows one spelling of a path, and `holds` knows all that servers take for it.
+    // Intercepts every request to the origin: a pattern matches one spelling of a path, `holds` knows all that servers
+    // accept.
     let pattern = HSTRING::from(format!("{}/*", origin.ascii_serialization()));
     let blocked = Blocked { origin, paths };
     let answer = WebResourceRequestedEventHandler::create(Box::new(move |_, arguments| {
         let Some(arguments) = arguments else { return Ok(()) };
-        // SAFETY: COM calls on the thread that owns the web view, with pointers that live through them.
+        // SAFETY: COM calls on the thread that owns the web view, with pointers that outlive them.
         #[allow(unsafe_code, reason = "WebView2 is COM")]
         unsafe {
             let mut uri = PWSTR::null();
@@ -152,7 +153,7 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let _ = done.send(outcome.map_err(|error| error.to_string()));
 }
 
-/// Whether the developer tools may be opened.
+/// Sets whether the developer tools can be opened.
 pub fn set_inspectable(page: &WebView, inspectable: bool) {
     // SAFETY: COM calls on the thread that owns the web view.
     #[allow(unsafe_code, reason = "WebView2 is COM")]
@@ -169,7 +170,7 @@ pub fn listen(_window: &WebviewWindow, page: &WebView, _open: &Arc<Open>, heard:
     let on_key = Rc::clone(&heard);
     let keys = AcceleratorKeyPressedEventHandler::create(Box::new(move |_, arguments| {
         let Some(arguments) = arguments else { return Ok(()) };
-        // SAFETY: COM calls on the thread that owns the web view, with pointers that live through them.
+        // SAFETY: COM calls on the thread that owns the web view, with pointers that outlive them.
         #[allow(unsafe_code, reason = "WebView2 is COM")]
         unsafe {
             let mut kind = COREWEBVIEW2_KEY_EVENT_KIND::default();
@@ -204,7 +205,7 @@ pub fn listen(_window: &WebviewWindow, page: &WebView, _open: &Arc<Open>, heard:
     }
 }
 
-/// The session's data folder goes when its browser process has let go of it, at the latest at the next start.
+/// Removes the session's data folder once its browser process has closed it, at the latest at the next start.
 pub fn forget(app: &AppHandle, session: &str, page: WebView) {
     let _ = page.clear_all_browsing_data();
     drop(page);
@@ -258,7 +259,7 @@ fn action(key: u32) -> Option<BarAction> {
 }
 
 fn is_down(key: VIRTUAL_KEY) -> bool {
-    // SAFETY: reads the state of a key.
+    // SAFETY: only reads the state of a key.
     #[allow(unsafe_code, reason = "the Windows API is foreign")]
     let state = unsafe { GetKeyState(i32::from(key.0)) };
     state < 0

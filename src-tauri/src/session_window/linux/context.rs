@@ -1,5 +1,5 @@
-//! The web context of one session: its cookies, storage and cache in memory, its way out, its downloads, and the
-//! sandbox around its web processes.
+//! The web context of one session: cookies, storage and cache in memory, its proxy, its downloads, and the sandbox of
+//! its web processes.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use wry::{ProxyConfig, ProxyEndpoint};
 
 use super::{Downloads, Open, sandbox};
 
-/// Destroying the last view of a context destroys it, and whatever it kept.
+/// Destroying a context's last view destroys the context and everything in it.
 pub fn make(open: &Arc<Open>, downloads: &Rc<Downloads>) -> WebContext {
     let data = WebsiteDataManager::new_ephemeral();
     if let Some(proxy) = &open.proxy {
@@ -24,7 +24,7 @@ pub fn make(open: &Arc<Open>, downloads: &Rc<Downloads>) -> WebContext {
     }
     let context = WebContext::with_website_data_manager(&data);
     if sandbox::is_usable().is_ok() {
-        // Before the first view: later, WebKit ends the whole program.
+        // Must come before the first view; later, WebKit would exit the whole program.
         context.set_sandbox_enabled(true);
     }
     context.set_use_system_appearance_for_scrollbars(false);

@@ -1,4 +1,5 @@
-//! The page's own cookies, in the network process: each question takes a while, and the window may be gone by then.
+//! Reads and sets the page's cookies. They are in the network process, so each call is asynchronous and the window may
+//! be gone when it returns.
 
 use gtk::{gio, glib};
 use secrecy::{ExposeSecret, SecretString};
@@ -9,27 +10,27 @@ use wry::{WebView, WebViewExtUnix};
 
 use super::Done;
 
-/// Keeps what a cookie manager looks at when it is destroyed, until all that WebKit holds of a question to it is gone.
+/// Keeps the data manager under a cookie manager alive until WebKit has finished with a request.
 ///
-/// An unanswered question holds the manager, but nothing holds the data manager below it once the window is closed. The
-/// answer would then destroy the one after the other, through a dead pointer (2.50), and every session with it.
+/// A pending request holds the cookie manager, but once the window is closed, nothing holds the data manager below it.
+/// The answer would then destroy both through a dangling pointer and crash all sessions (2.50).
 struct Kept(Option<WebsiteDataManager>);
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        // This is dropped within the answer, whose task holds the manager until it has returned.
+        // Dropped within the callback, whose task holds the cookie manager until it has returned.
         let data = self.0.take();
         glib::idle_add_local_once(move || drop(data));
     }
 }
 
-/// What keeps the cookies of a view; `None` when nothing does any more.
+/// The view's cookie manager; `None` if it is gone.
 fn cookie_manager(view: &webkit2gtk::WebView) -> Option<(CookieManager, Kept)> {
     let data = view.website_data_manager()?;
     Some((data.cookie_manager()?, Kept(Some(data))))
 }
 
-/// Asks for the cookies that would be sent to `url`.
+/// Fetches the cookies that would be sent to `url`.
 pub(super) fn ask(
     view: &webkit2gtk::WebView,
     url: &str,
@@ -44,7 +45,7 @@ pub(super) fn ask(
     });
 }
 
-/// Puts cookies where the page keeps its own, one after the other.
+/// Adds cookies to the page's own, one after the other.
 pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) {
     let Some((manager, kept)) = cookie_manager(&page.webview()) else {
         let _ = done.send(Err("the page has no cookies".into()));
@@ -53,7 +54,7 @@ pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) 
     glib::spawn_future_local(async move {
         let _kept = kept;
         for cookie in cookies {
-            // A dot before the domain is libsoup's sign for "and those below it".
+            // To libsoup, a leading dot includes subdomains.
             let domain = if cookie.host_only { cookie.domain } else { format!(".{}", cookie.domain) };
             let mut made =
                 soup::Cookie::new(&cookie.name, cookie.value.expose_secret(), &domain, &cookie.path, -1);
@@ -64,7 +65,7 @@ pub fn set_cookies(page: &WebView, cookies: Vec<SessionCookie>, done: Done<()>) 
             }
             made.set_same_site_policy(match cookie.same_site {
                 Some(SameSite::Strict) => soup::SameSitePolicy::Strict,
-                // What says nothing is Lax to browsers.
+                // Browsers treat a missing SameSite as Lax (RFC 6265bis).
                 Some(SameSite::Lax) | None => soup::SameSitePolicy::Lax,
                 Some(SameSite::None) => soup::SameSitePolicy::None,
             });

@@ -1,4 +1,4 @@
-//! Paths that nothing in the window reaches: WebKit's content filters, for which the binding has no safe wrapper.
+//! Blocks paths with WebKit's content filters, for which the binding has no safe wrapper.
 #![allow(unsafe_code, reason = "the binding has no safe wrapper for content filters")]
 
 use std::ffi::CString;
@@ -12,8 +12,8 @@ use wry::{WebView, WebViewExtUnix};
 
 use super::{Blocked, Done};
 
-/// Has WebKit's network process refuse whatever goes there: pages, forms, frames, images and scripts' requests.
-/// Rules are compiled into a file, which is gone as soon as they are loaded.
+/// Makes WebKit's network process refuse all requests to these paths: pages, forms, frames, images, scripts. The rules
+/// are compiled into a file, which is removed once they are loaded.
 pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     let Some(manager) = page.webview().user_content_manager() else {
         let _ = done.send(Err("the page takes no rules".into()));
@@ -30,7 +30,7 @@ pub fn block(page: &WebView, blocked: &Blocked, done: Done<()>) {
     add(&manager, folder, &rules, done);
 }
 
-/// What waits for WebKit to compile the rules.
+/// The state while WebKit compiles the rules.
 struct Waiting {
     manager: UserContentManager,
     _folder: TempDir,
@@ -43,8 +43,8 @@ fn add(manager: &UserContentManager, folder: TempDir, rules: &glib::Bytes, done:
         return;
     };
     let waiting = Box::new(Waiting { manager: manager.clone(), _folder: folder, done });
-    // SAFETY: on the main thread; the strings and bytes live through the call, which copies or references
-    // them; `waiting` is taken back exactly once, by the callback, which GIO calls exactly once.
+    // SAFETY: on the main thread; the strings and bytes outlive the call, which copies or references them; `waiting` is
+    // taken back exactly once, by the callback, which GIO calls exactly once.
     unsafe {
         let store = ffi::webkit_user_content_filter_store_new(path.as_ptr());
         ffi::webkit_user_content_filter_store_save(
@@ -64,7 +64,7 @@ unsafe extern "C" fn compiled(
     result: *mut gtk::gio::ffi::GAsyncResult,
     waiting: glib::ffi::gpointer,
 ) {
-    // SAFETY: see `add`; the filter is ours until it is unreferenced, and the manager keeps its own reference.
+    // SAFETY: see `add`; we own the filter until it is unreferenced, and the manager keeps its own reference.
     unsafe {
         let waiting: Box<Waiting> = Box::from_raw(waiting.cast());
         let mut error = std::ptr::null_mut();

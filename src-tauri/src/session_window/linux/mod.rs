@@ -28,29 +28,29 @@ use super::stage::Open;
 use super::window::Heard;
 use super::{BAR_HEIGHT, BarAction, Blocked, Done};
 
-/// The network process keeps the cookies of ephemeral sessions, and can end without the window.
+/// The network process keeps the cookies of ephemeral sessions, and may end before the window.
 pub const LOSES_COOKIES: bool = true;
 
 thread_local! {
     static CONSOLE_VIEW: Cell<Option<webkit2gtk::WebView>> = const { Cell::new(None) };
 }
 
-/// Nothing is kept on disk here. Whether there is a sandbox is looked at before the first window needs one.
+/// Nothing is kept on disk here, so only the sandbox is tested, before the first window needs it.
 pub fn sweep(_app: &AppHandle) {
     std::thread::spawn(sandbox::is_usable);
 }
 
-/// Why pages run without a sandbox, if they do.
+/// Why pages run without a sandbox; `None` if they have one.
 pub fn missing_sandbox() -> Option<&'static str> {
     sandbox::is_usable().err()
 }
 
-/// Lets the bar live in the console's web process, where it costs almost nothing.
+/// Puts the bar into the console's web process, where it costs almost nothing.
 pub fn share_process<'a>(
     builder: WebviewWindowBuilder<'a, Wry, AppHandle>,
     console: &WebviewWindow,
 ) -> WebviewWindowBuilder<'a, Wry, AppHandle> {
-    // On the main thread this runs at once; the view itself cannot leave the closure any other way.
+    // On the main thread, the closure runs at once; a thread-local is the only way to get the view out of it.
     let _ = console.with_webview(|view| CONSOLE_VIEW.set(Some(view.inner())));
     match CONSOLE_VIEW.take() {
         Some(view) => builder.with_related_view(view),
@@ -58,7 +58,7 @@ pub fn share_process<'a>(
     }
 }
 
-/// Puts the page under the bar, and gives the bar its height.
+/// Puts the page under the bar and sets the bar's height.
 pub fn attach(
     window: &WebviewWindow,
     open: &Arc<Open>,
@@ -71,24 +71,24 @@ pub fn attach(
         column.set_child_packing(&bar, false, true, 0, gtk::PackType::Start);
     }
     if let Ok(window) = window.gtk_window() {
-        // A dialog that a page opens takes the keyboard from the windows of its group: this one's.
+        // A page's modal dialog blocks all windows of its window group, so each window gets its own.
         gtk::WindowGroup::new().add_window(&window);
     }
     let context = context::make(open, downloads);
     if let Err(why) = sandbox::is_usable() {
         sandbox::miss(window.app_handle(), why);
     }
-    // wry makes a context of its own, which can neither be sandboxed in time nor told of downloads, unless the
-    // view is related to one that is there. This one shows nothing and is gone when the page's is built.
+    // wry creates a context of its own unless the view is related to an existing one. That context cannot be sandboxed
+    // in time or report downloads. This view only provides the context and is dropped once the page's view is built.
     let seed = webkit2gtk::WebView::with_context(&context);
     let page = configure(WebViewBuilder::new()).with_related_view(seed).build_gtk(&column);
     page.map_err(|error| error.to_string())
 }
 
-/// GTK lays out.
+/// GTK does the layout.
 pub fn fit(_window: &WebviewWindow, _page: &WebView) {}
 
-/// Loads a launch page, in the place of the page at `of` if it is told about one: so it stays that page's in history.
+/// Loads a launch page. With `of`, it replaces that URL's entry in the history.
 #[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
 pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, of: Option<&str>) -> Result<()> {
     match of {
@@ -98,12 +98,12 @@ pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, of: Option<&st
     Ok(())
 }
 
-/// Takes the page's web process away, whatever it does: cookies are the network process's.
+/// Ends the page's web process, whatever it is doing. The cookies are in the network process.
 pub fn end_process(page: &WebView) {
     page.webview().terminate_web_process();
 }
 
-/// Closes what the page had the operator asked in windows of their own: for files, colours, a printer.
+/// Closes dialogs that the page has opened as windows of their own: for files, colours, a printer.
 pub fn close_dialogs(window: &WebviewWindow) {
     let Ok(window) = window.gtk_window() else { return };
     for other in gtk::Window::list_toplevels() {
@@ -116,7 +116,7 @@ pub fn close_dialogs(window: &WebviewWindow) {
     }
 }
 
-/// Whether the web inspector may be opened, from the context menu too.
+/// Sets whether the web inspector can be opened, also from the context menu.
 pub fn set_inspectable(page: &WebView, inspectable: bool) {
     if !inspectable {
         page.close_devtools();
@@ -126,9 +126,9 @@ pub fn set_inspectable(page: &WebView, inspectable: bool) {
     }
 }
 
-/// Destroying an incognito webview destroys its context: cookies, storage and cache are gone with it.
+/// Destroying an incognito webview destroys its context, with cookies, storage and cache.
 pub fn forget(_app: &AppHandle, _session: &str, page: WebView) {
-    // A process that is stopped or busy would stay, with the customer's page in it.
+    // A stopped or busy process would otherwise stay, with the customer's page in it.
     end_process(&page);
     drop(page);
 }

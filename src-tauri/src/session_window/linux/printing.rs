@@ -1,5 +1,5 @@
-//! Printing of a session's page. WebKit's own dialog runs a main loop inside of the program's, in which nothing else
-//! moves, so the system's dialog is shown here beside everything else, and printed from when it is answered.
+//! Prints a session's page. WebKit's own dialog would run a nested main loop, in which nothing else works. So the
+//! system's dialog is shown without one, and the page is printed once it is answered.
 #![allow(unsafe_code, reason = "GtkPrintUnixDialog is in no binding")]
 
 use std::cell::{Cell, RefCell};
@@ -12,12 +12,12 @@ use webkit2gtk::{PrintOperation, PrintOperationExt, WebView, WebViewExt};
 
 use super::Heard;
 
-/// <https://docs.gtk.org/gtk3/class.PrintUnixDialog.html>: in GTK's own library, outside of its bound part.
+/// <https://docs.gtk.org/gtk3/class.PrintUnixDialog.html>: in GTK's own library, but without a binding.
 mod ffi {
     use gtk::ffi::{GtkPageSetup, GtkPrintSettings, GtkWidget, GtkWindow};
     use std::ffi::{c_char, c_uint};
 
-    /// As many pages on a sheet, which ones, in which order, how often, how large.
+    /// Pages per sheet, which pages, their order, copies, scale.
     pub const CAPABILITIES: c_uint =
         (1 << 0) | (1 << 1) | (1 << 2) | (1 << 3) | (1 << 4) | (1 << 8) | (1 << 9);
 
@@ -30,7 +30,7 @@ mod ffi {
     }
 }
 
-/// Hears pages that want to be printed; a page of ours is not.
+/// Handles print requests of pages; launch pages cannot print.
 pub fn listen(view: &WebView, is_ours: &Rc<dyn Fn() -> bool>, heard: &Rc<dyn Fn(Heard)>) {
     let (is_ours, heard) = (Rc::clone(is_ours), Rc::clone(heard));
     let is_asking = Rc::new(Cell::new(false));
@@ -38,7 +38,7 @@ pub fn listen(view: &WebView, is_ours: &Rc<dyn Fn() -> bool>, heard: &Rc<dyn Fn(
         if !is_ours() && !is_asking.replace(true) {
             ask(view, &is_asking, &heard);
         }
-        // Never WebKit's own dialog.
+        // Never show WebKit's own dialog.
         true
     });
 }
@@ -46,10 +46,10 @@ pub fn listen(view: &WebView, is_ours: &Rc<dyn Fn() -> bool>, heard: &Rc<dyn Fn(
 fn ask(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn Fn(Heard)>) {
     let parent = view.toplevel().and_then(|top| top.downcast::<gtk::Window>().ok());
     let settings = gtk::PrintSettings::new();
-    // A file goes where the operator's documents are, not into whichever folder the program was started from.
+    // By default, a file goes to the operator's documents, not to the folder the program was started from.
     let folder = glib::user_special_dir(glib::UserDirectory::Documents).unwrap_or_else(glib::home_dir);
     settings.set(gtk::PRINT_SETTINGS_OUTPUT_DIR, folder.to_str());
-    // SAFETY: on the main thread; title and settings live through the calls, and GTK holds a new window itself.
+    // SAFETY: on the main thread; title and settings outlive the calls, and GTK owns a new window.
     let dialog: gtk::Widget = unsafe {
         let dialog = ffi::gtk_print_unix_dialog_new(c"Print".as_ptr(), parent.to_glib_none().0);
         ffi::gtk_print_unix_dialog_set_manual_capabilities(dialog, ffi::CAPABILITIES);
@@ -63,17 +63,17 @@ fn ask(view: &WebView, is_asking: &Rc<Cell<bool>>, heard: &Rc<dyn Fn(Heard)>) {
         if let (gtk::ResponseType::Ok, Some(view)) = (response, view.upgrade()) {
             print(&view, dialog, &heard);
         }
-        // SAFETY: nothing of ours uses the dialog after its one answer.
+        // SAFETY: nothing of ours uses the dialog after its only response.
         unsafe { dialog.destroy() };
     });
     dialog.show();
 }
 
-/// Prints as the dialog was answered, while everything else goes on.
+/// Prints with the dialog's settings, without blocking.
 fn print(view: &WebView, dialog: &gtk::Dialog, heard: &Rc<dyn Fn(Heard)>) {
     let operation = PrintOperation::new(view);
     let raw = dialog.upcast_ref::<gtk::Widget>().to_glib_none().0;
-    // SAFETY: the dialog is one of this class; settings are handed over, the page's setup is lent.
+    // SAFETY: the dialog has this class; the settings are transferred, the page setup is borrowed.
     let (settings, setup) = unsafe {
         (
             Option::<gtk::PrintSettings>::from_glib_full(ffi::gtk_print_unix_dialog_get_settings(raw)),
@@ -88,7 +88,7 @@ fn print(view: &WebView, dialog: &gtk::Dialog, heard: &Rc<dyn Fn(Heard)>) {
     }
     let heard = Rc::clone(heard);
     operation.connect_failed(move |_, error| heard(Heard::NotPrinted(error.message().to_owned())));
-    // Nobody else holds it until it is done.
+    // Nothing else keeps the operation alive until it is done.
     let held = RefCell::new(Some(operation.clone()));
     operation.connect_finished(move |_| drop(held.take()));
     operation.print();

@@ -1,5 +1,5 @@
-//! WebKit's sandbox of web processes (bubblewrap): whether this computer can have it. Where it cannot, WebKit would
-//! end the program or the page, so it is tried before, and said once when it is missing.
+//! Tests whether WebKit's sandbox for web processes (bubblewrap) works on this computer. If it did not, WebKit would
+//! exit the program or the page, so it is tested first and a missing sandbox is reported once.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,13 +15,13 @@ use crate::CONSOLE;
 const BUBBLEWRAP: &str = "/usr/bin/bwrap";
 const DBUS_PROXY: &str = "/usr/bin/xdg-dbus-proxy";
 
-/// Can web processes be sandboxed here? Otherwise: why not.
+/// Whether web processes can be sandboxed here. The error says why not.
 pub fn is_usable() -> Result<(), &'static str> {
     static USABLE: OnceLock<Result<(), &'static str>> = OnceLock::new();
     *USABLE.get_or_init(|| try_it(BUBBLEWRAP, DBUS_PROXY))
 }
 
-/// Says, once, that pages run without it.
+/// Reports once that pages run without a sandbox.
 pub fn miss(app: &AppHandle, why: &str) {
     static IS_SAID: AtomicBool = AtomicBool::new(false);
     if IS_SAID.swap(true, Ordering::Relaxed) {
@@ -44,7 +44,7 @@ fn try_it(bubblewrap: &str, dbus_proxy: &str) -> Result<(), &'static str> {
     if !Path::new(dbus_proxy).exists() {
         return Err("xdg-dbus-proxy is not installed");
     }
-    // What WebKit asks of it, with nothing in it.
+    // The arguments that WebKit uses, for a program that does nothing.
     let tried = Command::new(bubblewrap)
         .args(["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"])
         .args(["--unshare-all", "--share-net", "--die-with-parent", "true"])

@@ -1,4 +1,4 @@
-//! What WebKit and GTK tell of a session's window, and what they are answered at once.
+//! Handles WebKit's and GTK's signals about a session's window.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -35,7 +35,7 @@ pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: i
         if ours && dialog.dialog_type() == ScriptDialogType::BeforeUnloadConfirm {
             dialog.confirm_set_confirmed(true);
         }
-        // A page that is being left asks nothing any more.
+        // A page that is being left must not open dialogs any more.
         ours
     }));
     let gate = Arc::clone(open);
@@ -67,7 +67,7 @@ pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: i
         }
     }));
     view.connect_uri_notify(glib::clone!(@strong heard => move |_| heard(Heard::History)));
-    // The window hears keys before the page does.
+    // The window handles keys before the page does.
     if let Ok(window) = window.gtk_window() {
         window.connect_key_press_event(move |_, event| match action(event) {
             Some(action) => {
@@ -79,7 +79,7 @@ pub fn listen(window: &WebviewWindow, page: &WebView, open: &Arc<Open>, heard: i
     }
 }
 
-/// The mark is gone when the network process is another one than at the sign-in.
+/// Checks the marking cookie: it is gone if the network process has been replaced since the sign-in.
 fn look_for_cookies(view: &webkit2gtk::WebView, is_ours: &Rc<dyn Fn() -> bool>, heard: &Rc<dyn Fn(Heard)>) {
     let (is_ours, heard) = (Rc::clone(is_ours), Rc::clone(heard));
     cookies::ask(view, &format!("http://{MARKED_HOST}/"), move |found| {
@@ -89,7 +89,7 @@ fn look_for_cookies(view: &webkit2gtk::WebView, is_ours: &Rc<dyn Fn() -> bool>, 
     });
 }
 
-/// Is it the gateway that asks, for the first time? A password that it did not take is not said again.
+/// Whether the gateway asks, and for the first time: a rejected password is not repeated.
 fn is_asked(request: &AuthenticationRequest, gateway: &Gateway) -> bool {
     let Origin::Tuple(_, host, port) = &gateway.origin else { return false };
     request.scheme() == AuthenticationScheme::HttpBasic
@@ -101,23 +101,23 @@ fn is_asked(request: &AuthenticationRequest, gateway: &Gateway) -> bool {
         && request.port() == u32::from(*port)
 }
 
-/// Answers without asking anybody. Without a credential, what was sent is answered 401, as it would be without a browser.
+/// Answers without asking the operator. Without a credential, the page gets the 401, as it would without a browser.
 #[allow(unsafe_code, reason = "the binding has no way to answer this request")]
 fn go_on(request: &AuthenticationRequest, credential: Option<&mut Credential>) {
     let credential =
         credential.map_or(std::ptr::null_mut(), |credential| ToGlibPtrMut::to_glib_none_mut(credential).0);
-    // SAFETY: on the main thread, with a live request and a live credential, which WebKit copies; none means to go on
-    // without one.
+    // SAFETY: on the main thread, with a live request and a live credential, which WebKit copies; null means to
+    // continue without one.
     unsafe {
         webkit2gtk::ffi::webkit_authentication_request_authenticate(request.to_glib_none().0, credential);
     }
 }
 
-/// `window.close()` of a page ends its session. wry would destroy the view before anybody could sign out in it.
+/// Makes `window.close()` end the session. wry's own handler would destroy the view before the sign-out.
 #[allow(unsafe_code, reason = "the binding disconnects no handler that somebody else connected")]
 fn close_by_end(view: &webkit2gtk::WebView) {
-    // SAFETY: on the main thread, with a live view; the signal is one of its class's, nothing but that is looked for,
-    // and a handler that was found is connected.
+    // SAFETY: on the main thread, with a live view; the signal belongs to its class, only the signal is matched, and a
+    // handler that was found is connected.
     unsafe {
         let object = view.as_ptr().cast::<gobject_ffi::GObject>();
         let signal = gobject_ffi::g_signal_lookup(c"close".as_ptr(), view.type_().into_glib());
@@ -139,8 +139,8 @@ fn close_by_end(view: &webkit2gtk::WebView) {
     }
 }
 
-/// A page in another web process than the one before it (`Cross-Origin-Opener-Policy` wants that) may stay unpainted
-/// until its size changes (2.50, under X11): it changes by a pixel, and back.
+/// After a page moves to another web process (because of `Cross-Origin-Opener-Policy`), it may stay unpainted until its
+/// size changes (2.50, on X11). So the size is changed by a pixel and back.
 fn paint_after_swap(view: &webkit2gtk::WebView) {
     let is_swapped = Rc::new(Cell::new(false));
     view.connect_page_id_notify(glib::clone!(@strong is_swapped => move |_| is_swapped.set(true)));
