@@ -1,22 +1,23 @@
-//! A crash must not write what is in memory, secrets included, to a file.
+//! Keeps a crash from writing memory, and the secrets in it, to a file.
 
-/// Forbids core dumps of this process and of the programs that it starts.
+/// Disables core dumps of this process and of the programs it starts.
 pub fn forbid() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};
-        // Crash handlers that take the dump through a pipe heed this limit, too.
+        // Crash handlers that read the dump from a pipe respect this limit too.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
-    // For one that does not: no kind of memory is in the dump (core(5)). Programs that are started inherit both.
+    // For handlers that don't: exclude every kind of memory from the dump (core(5)). Child processes inherit both
+    // settings.
     #[cfg(target_os = "linux")]
     let _ = std::fs::write("/proc/self/coredump_filter", "0");
 }
 
-/// For a command in a terminal, also against other programs of the same account that would read its memory.
+/// For a command in a terminal: also keeps other programs of the same account from reading its memory.
 ///
-/// Not for the console: desktop portals look into `/proc/<pid>/root` to know who asks, and do not answer (the dark
-/// theme, for one) when they may not.
+/// Not for the console: desktop portals read `/proc/<pid>/root` to identify the caller, and don't answer if they can't
+/// (for the dark theme, for example).
 pub fn forbid_reading() {
     #[cfg(target_os = "linux")]
     {

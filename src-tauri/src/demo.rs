@@ -1,4 +1,4 @@
-//! The demo while it runs: a database of invented users and a customer application on loopback.
+//! The demo while it runs: a database of invented users, and a customer application on loopback.
 
 use secrecy::SecretString;
 use tokio::sync::Mutex;
@@ -8,12 +8,12 @@ use understudy_core::error::{Code, Error, Result};
 use understudy_demo::{Demo, DemoError, today};
 use uuid::Uuid;
 
-/// At most one runs, until the process ends.
+/// At most one demo runs, until the process ends.
 #[derive(Default)]
 pub struct RunningDemo(Mutex<Option<Demo>>);
 
 impl RunningDemo {
-    /// Starts it, once, with an admin token that is new each time and kept in the vault.
+    /// Starts it once, with an admin token that is new each time and kept in the vault.
     pub async fn start(&self, console: &Console) -> Result<ConnectionSummary> {
         let mut running = self.0.lock().await;
         if running.is_none() {

@@ -1,5 +1,4 @@
-//! The composition root: puts the core, the session windows and the console's window together, and
-//! takes them apart again.
+//! The composition root: connects the core, the session windows and the console's window, and shuts them down.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -30,7 +29,7 @@ use crate::succession::Predecessor;
 #[cfg(windows)]
 use crate::windows_start::there_is_a_webview as windows_can_open;
 
-/// How the console is to start.
+/// How the console starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
     pub demo: bool,
@@ -44,7 +43,7 @@ fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
     Ok(runtime)
 }
 
-/// Opens the console and stays until it is closed.
+/// Opens the console and returns when it is closed.
 pub fn run(start: Start) -> Result<ExitCode> {
     log_to_stderr();
     #[cfg(windows)]
@@ -63,7 +62,7 @@ fn stay_open(start: Start) -> Result<ExitCode> {
     let runtime = start_runtime().map_err(|cause| Error::lack("start", cause))?;
     tauri::async_runtime::set(runtime.handle().clone());
     let mut context = tauri::generate_context!();
-    // Tauri's own folders are named by its identifier, and know nothing of a home that was moved.
+    // Tauri names its folders by its identifier and does not know about a moved home.
     context.config_mut().app.app_directories_override =
         Some(AppDirectoriesOverride::Root(home.windows_dir()?));
     let app = tauri::Builder::default()
@@ -75,7 +74,7 @@ fn stay_open(start: Start) -> Result<ExitCode> {
             tauri_plugin_window_state::Builder::default()
                 .with_state_flags(WINDOW_STATE)
                 .map_label(remembered_while_shown)
-                // A session's window takes back its size without its place: it does so itself.
+                // A session's window restores its size itself, without its position.
                 .skip_initial_state(session_window::REMEMBERED)
                 .build(),
         )
@@ -115,10 +114,10 @@ fn stay_open(start: Start) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asked here, as the windowing library panics when it finds no display.
+/// Checked here, because the windowing library panics without a display.
 #[cfg(target_os = "linux")]
 fn windows_can_open() -> Result<()> {
-    // With no variable and with one that leads nowhere, GTK says no to both.
+    // GTK refuses both a missing variable and one that leads nowhere.
     gtk::init().map_err(|_| {
         let named = ["WAYLAND_DISPLAY", "DISPLAY"].map(|name| {
             let value = std::env::var(name).unwrap_or_default();
@@ -138,19 +137,19 @@ fn windows_can_open() -> Result<()> {
     Ok(())
 }
 
-/// Opens the console, after the one before it has ended.
+/// Opens the console once its predecessor has ended.
 fn open_in_turn(app: &AppHandle, home: Home, start: Start) {
     let open = move |app: &AppHandle| {
         if let Err(error) = set_up(app, home, start) {
             say_and_leave(app, &error);
         }
     };
-    // A home that cannot be used is said by what uses it.
+    // If the home is unusable, whatever uses it reports that.
     let file = Home::locate().and_then(|home| home.quitting_file());
     let Some(predecessor) = file.ok().and_then(|file| Predecessor::find(&file)) else { return open(app) };
     Predecessor::say_that_we_wait(app);
     let app = app.clone();
-    // On a thread: meanwhile the desktop's own main loop shows the notification.
+    // On a thread, because the main loop must run to show the notification.
     std::thread::spawn(move || {
         predecessor.wait();
         let handle = app.clone();
@@ -174,7 +173,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     let settings = console.settings();
     if let Err(error) = apply_settings(app, None, &settings) {
         tracing::warn!("{error:#}");
-        // There is no window yet to say it in.
+        // There is no window yet to show it in.
         console.tell_at_first(Toast::bad(&error));
     }
     tauri::async_runtime::spawn(pass_on(app.clone(), listening));
@@ -196,7 +195,7 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
             api.prevent_close();
             leave(&handle);
         }
-        // Whoever comes back to the console may have edited a connection elsewhere, or added one.
+        // While the console was in the background, connection files may have been edited or added.
         WindowEvent::Focused(true) => {
             let console = Arc::clone(&console);
             tauri::async_runtime::spawn_blocking(move || console.load_connections());
@@ -206,10 +205,9 @@ fn set_up(app: &AppHandle, home: Home, start: Start) -> Result<()> {
     Ok(())
 }
 
-/// There is no console to say it in: it is said in a window of the system's, for whoever started this from a
-/// desktop, and in the terminal.
+/// The console cannot open, so the error goes to a native dialog and to stderr.
 fn say_and_leave(app: &AppHandle, error: &Error) {
-    // Nothing has begun that would have to be ended.
+    // There is nothing to end yet.
     app.state::<Leaving>().needs_no_end();
     let _ = writeln!(std::io::stderr(), "understudy: {}", sanitize::lines(&error.to_string()));
     let leaving = app.clone();
@@ -226,9 +224,9 @@ async fn quit_on_signal(app: AppHandle) {
     quit(&app);
 }
 
-/// `understudy` was started once more: this one answers.
+/// Handles another start of `understudy`, in the running one.
 async fn again(app: &AppHandle, arguments: &[String]) {
-    // Without one, this start has failed, and says so.
+    // Without a console, this start has failed and says so itself.
     let Some(console) = app.try_state::<Arc<Console>>() else { return };
     if arguments.iter().any(|argument| argument == "demo")
         && let Err(error) = app.state::<RunningDemo>().start(&console).await

@@ -1,5 +1,5 @@
-//! What goes between the core and the windows by itself: the core's notices become events of the windows, and what the
-//! operator wants in a session's window reaches the core.
+//! Passes events between the core and the windows: the core's notices become window events, and the operator's wishes
+//! in a session's window reach the core.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::leaving::{come_back, raise};
 use crate::session_window::{BarAction, SessionWindows, Wish, bar_label};
 use crate::{CONSOLE, notification};
 
-/// Passes what the core tells on to the windows, as events.
+/// Passes the core's notices on to the windows as events.
 pub async fn pass_on(app: AppHandle, mut notices: Receiver<Notice>) {
     let now = || app.state::<Arc<Console>>().as_it_stands();
     while let Some(heard) = notice::hear(&mut notices, now).await {
@@ -49,11 +49,11 @@ fn pass(app: &AppHandle, told: Notice) -> tauri::Result<()> {
     }
 }
 
-/// Does what the operator wants in a session's window.
+/// Does what the operator asked for in a session's window.
 pub async fn fulfil(app: AppHandle, console: Arc<Console>, mut wishes: UnboundedReceiver<Wish>) {
     while let Some(wish) = wishes.recv().await {
         let (app, console) = (app.clone(), Arc::clone(&console));
-        // Ending waits for the application's sign-out; the next wish does not wait for that.
+        // Ending waits for the application's sign-out; the next wish must not wait for that.
         tokio::spawn(async move {
             match wish {
                 Wish::Retry(session) => {

@@ -1,5 +1,5 @@
-//! What closing the console's window does while sessions run: ask first, hide it, or end everything. Its button, a key,
-//! a menu and the taskbar all go through [`leave`]; a signal quits without asking.
+//! What closing the console's window does while sessions run: ask, hide the window, or end everything. Its button, a
+//! key, a menu and the taskbar all go through [`leave`]; a signal quits without asking.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -20,34 +20,34 @@ use crate::CONSOLE;
 use crate::session_window::remembered_as;
 use crate::succession::Quitting;
 
-/// The console's page confirms within this time that it shows the question; if not, its process is gone or busy, and a
-/// native dialog asks.
+/// How long the console's page has to confirm that it shows the question. If it doesn't, its process is gone or busy,
+/// and a native dialog asks.
 const PAGE_LIMIT: Duration = Duration::from_millis(1500);
 
-/// What is remembered of the console's window.
+/// What is restored of the console's window.
 pub const WINDOW_STATE: StateFlags =
     StateFlags::SIZE.union(StateFlags::POSITION).union(StateFlags::MAXIMIZED);
 
-/// The console's window is hidden.
+/// Whether the console's window is hidden.
 static OUT_OF_SIGHT: AtomicBool = AtomicBool::new(false);
 
-/// Where leaving stands.
+/// The state of leaving.
 #[derive(Default)]
 pub struct Leaving {
-    /// The end has begun, and does not begin twice.
+    /// The end has begun; it must not begin twice.
     quitting: AtomicBool,
-    /// Starts wait for the end of this process.
+    /// Makes new starts wait for the end of this process.
     succession: OnceLock<Quitting>,
     /// The window was hidden, and comes back when the last session has ended.
     hidden: AtomicBool,
-    /// A question is under way.
+    /// A question is on the screen.
     asking: AtomicBool,
-    /// The console's page shows the question.
+    /// Notified when the console's page shows the question.
     shown: Notify,
 }
 
 impl Leaving {
-    /// Nothing is left to end: exiting just exits.
+    /// There is nothing to end: exiting just exits.
     pub fn needs_no_end(&self) {
         self.quitting.store(true, Ordering::SeqCst);
     }
@@ -70,9 +70,9 @@ pub enum LeaveAnswer {
     Quit,
 }
 
-/// The console's window is to be closed.
+/// Handles a request to close the console's window.
 pub fn leave(app: &AppHandle) {
-    // Without a console, starting has failed: there is nothing to ask about.
+    // Without a console, starting has failed, and there is nothing to ask about.
     let Some(console) = app.try_state::<Arc<Console>>() else { return quit(app) };
     if !console.sessions().iter().any(runs) {
         return quit(app);
@@ -94,10 +94,10 @@ fn hide(app: &AppHandle) {
     put_away(app);
 }
 
-/// Hides the console's window, and remembers first what it was like.
+/// Hides the console's window and saves its size and position first.
 fn put_away(app: &AppHandle) {
     let putting = app.clone();
-    // On the main thread: the plugin asks windows while it holds a lock that their events wait for.
+    // On the main thread: the plugin queries windows while holding a lock that their events need.
     let put = app.run_on_main_thread(move || {
         let Some(window) = putting.get_webview_window(CONSOLE) else { return };
         if !OUT_OF_SIGHT.load(Ordering::SeqCst) {
@@ -113,8 +113,8 @@ fn put_away(app: &AppHandle) {
     }
 }
 
-/// The name under which what a window is like is remembered. The console has none while it is hidden: it does not fill
-/// the screen then, and would not the next time.
+/// The name under which a window's size is saved. While the console is hidden, that is another name, because a hidden
+/// window is not maximised and would not be the next time.
 pub fn remembered_while_shown(label: &str) -> &str {
     if label == CONSOLE && OUT_OF_SIGHT.load(Ordering::SeqCst) {
         "out of sight"
@@ -125,7 +125,7 @@ pub fn remembered_while_shown(label: &str) -> &str {
 
 fn ask(app: &AppHandle) {
     let Some(window) = app.get_webview_window(CONSOLE) else { return ask_natively(app) };
-    // It may have been closed from the taskbar.
+    // It may have been closed from the taskbar, and be out of view.
     raise(&window);
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
@@ -138,7 +138,7 @@ fn ask(app: &AppHandle) {
     });
 }
 
-/// The same question where the console's page cannot ask it.
+/// Asks the same question in a native dialog, because the console's page can't.
 fn ask_natively(app: &AppHandle) {
     if app.state::<Leaving>().asking.swap(true, Ordering::SeqCst) {
         return;
@@ -162,7 +162,7 @@ fn ask_natively(app: &AppHandle) {
         });
 }
 
-/// The console's page has shown the question, or has its answer.
+/// Handles what the console's page reports: it shows the question, or has its answer.
 pub fn answer(app: &AppHandle, answer: LeaveAnswer) {
     match answer {
         LeaveAnswer::Shown => app.state::<Leaving>().shown.notify_waiters(),
@@ -183,11 +183,11 @@ pub fn quit(app: &AppHandle) {
         Ok(Err(cause)) => tracing::warn!("a new start will not wait for this one's end: {cause}"),
         Err(error) => tracing::warn!("a new start will not wait for this one's end: {error}"),
     }
-    // Hidden, not closed: the last window that closes takes the process with it.
+    // Hidden, not closed: closing the last window would end the process.
     put_away(app);
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
-        // A start that were handed over from now on would open nothing.
+        // From now on, a start handed over to this process would open nothing.
         let single = app.clone();
         let not_single =
             tauri::async_runtime::spawn_blocking(move || tauri_plugin_single_instance::destroy(&single));
@@ -199,7 +199,7 @@ pub fn quit(app: &AppHandle) {
     });
 }
 
-/// A console that was hidden for its sessions is back when there are none.
+/// Shows a console that was hidden for its sessions when none are left.
 pub fn come_back(app: &AppHandle, sessions: &[SessionView]) {
     let leaving = app.state::<Leaving>();
     if sessions.is_empty() && !leaving.is_quitting() && leaving.hidden.swap(false, Ordering::SeqCst) {

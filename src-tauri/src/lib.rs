@@ -1,9 +1,8 @@
 //! The desktop: the only code that names Tauri.
 //!
-//! `main` reads the arguments (`cli`) and either answers in the terminal or calls `desktop::run`,
-//! which puts the house together: the core's `Console`, with `session_window` as its browser, behind
-//! `commands`, one per thing the UI asks for. What the core has to tell comes out as notices and is
-//! passed on to the windows as events.
+//! `main` reads the arguments (`cli`) and either answers in the terminal or calls `desktop::run`. That connects the
+//! core's `Console`, with `session_window` as its browser, to the UI through `commands`. The core's notices are passed
+//! on to the windows as events.
 
 mod cli;
 mod commands;
@@ -25,10 +24,10 @@ mod windows_start;
 
 use std::process::ExitCode;
 
-/// Label of the console's own window.
+/// The label of the console's window.
 const CONSOLE: &str = "console";
 
-/// The whole program.
+/// Runs the whole program.
 pub fn main() -> ExitCode {
     core_dumps::forbid();
     cli::main()

@@ -1,4 +1,4 @@
-//! `understudy`: reads its arguments, then runs.
+//! The executable `understudy`.
 
 use std::process::ExitCode;
 

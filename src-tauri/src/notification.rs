@@ -1,8 +1,8 @@
-//! What the desktop tells the agent while they look at something else: that a session is about to end, or why a start
+//! Desktop notifications for the agent while they look at something else: a session is about to end, or why a start
 //! opens nothing yet.
 //!
-//! Locked screens show notifications, so they say where, and never whom or why. Where no service takes them they are
-//! dropped without a word: the bar and the console say the same.
+//! Lock screens show notifications, so they say where, but never whom or why. Without a notification service they are
+//! silently dropped: the bar and the console say the same.
 
 use tauri::{AppHandle, Manager, UserAttentionType};
 use understudy_core::sanitize;
@@ -10,7 +10,7 @@ use understudy_core::session::SessionView;
 
 use crate::session_window::bar_label;
 
-/// Announces that `session` is about to end; `now` in milliseconds since the epoch.
+/// Announces that `session` is about to end; `now` is in milliseconds since the epoch.
 pub fn ends_soon(app: &AppHandle, session: &SessionView, now: i64) {
     if let Some(window) = app.get_webview_window(&bar_label(&session.id)) {
         let _ = window.request_user_attention(Some(UserAttentionType::Informational));
@@ -19,7 +19,7 @@ pub fn ends_soon(app: &AppHandle, session: &SessionView, now: i64) {
     show(app, title, text);
 }
 
-/// Shows it as the desktop shows such things.
+/// Shows a notification.
 pub fn show(app: &AppHandle, title: String, text: String) {
     let told = app.run_on_main_thread(move || notify(&title, &text));
     if let Err(error) = told {
@@ -45,7 +45,7 @@ fn words(session: &SessionView, now: i64) -> (String, String) {
     (format!("A session ends in {left}"), format!("{place}. {next}"))
 }
 
-/// Asks the desktop's notification service (the Desktop Notifications Specification, over D-Bus). Main thread only.
+/// Sends it to the desktop's notification service (Desktop Notifications Specification, over D-Bus). Main thread only.
 #[cfg(target_os = "linux")]
 fn notify(title: &str, text: &str) {
     use std::collections::HashMap;
@@ -56,14 +56,14 @@ fn notify(title: &str, text: &str) {
 
     const SERVICE: &str = "org.freedesktop.Notifications";
     const PATH: &str = "/org/freedesktop/Notifications";
-    /// In milliseconds; a slower service is treated as not accepting it.
+    /// In milliseconds; a slower service counts as absent.
     const LIMIT: i32 = 5000;
 
-    // Without an address the library would start a bus of its own.
+    // Without an address, the library would start a bus of its own.
     if std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_none() {
         return;
     }
-    // From us, replacing none, with no icon, buttons or hints, shown for as long as the desktop sees fit.
+    // From Understudy, replacing none, without icon, buttons or hints, for the desktop's default time.
     let (buttons, hints) = (Vec::<String>::new(), HashMap::<String, Variant>::new());
     let message = ("Understudy", 0_u32, "", title, text, buttons, hints, -1_i32).to_variant();
     gio::bus_get(gio::BusType::Session, gio::Cancellable::NONE, move |bus| {
@@ -87,7 +87,7 @@ fn notify(title: &str, text: &str) {
     });
 }
 
-/// The dock or the taskbar has been asked for the agent's attention.
+/// Elsewhere, the dock or taskbar has already asked for attention.
 #[cfg(not(target_os = "linux"))]
 fn notify(_title: &str, _text: &str) {}
 

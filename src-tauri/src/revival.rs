@@ -1,14 +1,14 @@
-//! The console's page and the bars live in one web process, and all webviews share one network process. When one of
-//! them crashes or is killed, what depends on it is loaded again: nothing that matters is kept there.
+//! Reloads the console's page and the bars after a crash. They share one web process, and all webviews share one
+//! network process; when one of these ends, what depends on it is loaded again. Nothing that matters is kept there.
 
 #[cfg(target_os = "linux")]
 pub use self::linux::{revive, watch_network};
 
-/// Here the system's webview reloads by itself, or reports nothing.
+/// Here, the system's webview reloads by itself or reports nothing.
 #[cfg(not(target_os = "linux"))]
 pub fn revive(_window: &tauri::WebviewWindow) {}
 
-/// As above.
+/// Here, the system's webview reloads by itself or reports nothing.
 #[cfg(not(target_os = "linux"))]
 pub fn watch_network(_console: &tauri::WebviewWindow) {}
 
@@ -49,8 +49,8 @@ mod linux {
         }
     }
 
-    /// WebKit starts another network process when one ends, and tells nobody; pages wait for answers that never come,
-    /// and sessions have lost their cookies.
+    /// If the network process ends, WebKit starts another one without reporting it; pages then wait for answers that
+    /// never come, and sessions have lost their cookies.
     pub fn watch_network(console: &WebviewWindow) {
         let app = console.app_handle().clone();
         let watching = console.with_webview(move |view| {
@@ -70,7 +70,7 @@ mod linux {
         let process = pidfd_open(network_process()?, PidfdFlags::empty()).ok()?;
         let (app, view, is_watched) = (app.clone(), view.clone(), Rc::clone(is_watched));
         let end = process.as_raw_fd();
-        // Readable means ended (pidfd_open(2)); the descriptor is held until then.
+        // Readable means that the process has ended (pidfd_open(2)); the descriptor is kept until then.
         let mut held = Some(process);
         glib::source::unix_fd_add_local(end, glib::IOCondition::IN, move |_, _| {
             held.take();
@@ -90,7 +90,7 @@ mod linux {
             .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
             .collect();
         let is_it = |pid: &i32| {
-            // The kernel knows the first 15 letters.
+            // The kernel keeps only the first 15 characters of a name.
             std::fs::read_to_string(format!("/proc/{pid}/comm"))
                 .is_ok_and(|name| name.trim_end() == "WebKitNetworkPr")
         };

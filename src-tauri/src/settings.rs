@@ -1,12 +1,12 @@
-//! What the operator's settings change in the running application: the shortcut and the theme.
+//! Applies the operator's settings to the running application: the shortcut and the theme.
 
 use tauri::AppHandle;
 use tauri_plugin_global_shortcut::GlobalShortcutExt;
 use understudy_core::error::{Code, Error, Result};
 use understudy_core::settings::{Settings, Theme};
 
-/// Makes the settings true for the running application, `before` being what was true; `None` at the start. Fails when
-/// the shortcut is another one and cannot be registered; then everything is as it was.
+/// Applies the settings; `before` are those in effect, `None` at the start. Fails if a new shortcut cannot be
+/// registered, and then changes nothing.
 pub fn apply_settings(app: &AppHandle, before: Option<&Settings>, settings: &Settings) -> Result<()> {
     let shortcuts = app.global_shortcut();
     let (old, new) = (before.map(|before| before.shortcut.as_str()), settings.shortcut.as_str());
@@ -27,7 +27,7 @@ pub fn apply_settings(app: &AppHandle, before: Option<&Settings>, settings: &Set
     Ok(())
 }
 
-/// Wayland gives no program keys of other programs.
+/// On Wayland, a program cannot register a global shortcut.
 pub fn is_wayland() -> bool {
     cfg!(target_os = "linux")
         && std::env::var_os("WAYLAND_DISPLAY").is_some_and(|name| !name.is_empty())

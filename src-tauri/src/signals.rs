@@ -1,4 +1,4 @@
-//! The signals that ask a program to go: from a service, a terminal, or a person.
+//! The signals that ask a program to exit, sent by a service manager, a terminal or a person.
 
 use std::io::Result;
 
@@ -9,7 +9,7 @@ use tokio::signal::windows::{
     CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
 };
 
-/// From when it listens, none of them ends the process by itself.
+/// While this exists, none of these signals ends the process.
 #[cfg(unix)]
 pub struct Signals {
     terminate: Signal,
@@ -18,8 +18,8 @@ pub struct Signals {
     hang_up: Signal,
 }
 
-/// From when it listens, none of them ends the process by itself; but Windows waits only a few seconds where it ends all
-/// programs of a terminal or a session.
+/// While this exists, none of these signals ends the process. But when Windows ends all programs of a terminal or a
+/// session, it only waits a few seconds.
 #[cfg(windows)]
 pub struct Signals {
     interrupt: CtrlC,
@@ -29,8 +29,8 @@ pub struct Signals {
     shut_down: CtrlShutdown,
 }
 
-/// From then on a file that may not grow (`ulimit -f`) is an error of the write and no end of the process without a
-/// word. Needs a runtime around it; lasts as long as the process.
+/// From now on, exceeding the file size limit (`ulimit -f`) makes a write fail instead of silently killing the process.
+/// Needs a runtime; lasts as long as the process.
 pub fn outlive_full_files() -> Result<()> {
     #[cfg(unix)]
     drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
@@ -47,7 +47,7 @@ impl Signals {
         })
     }
 
-    /// Returns when the next one comes.
+    /// Returns when the next signal comes.
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -68,7 +68,7 @@ impl Signals {
         })
     }
 
-    /// Returns when the next one comes.
+    /// Returns when the next signal comes.
     pub async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

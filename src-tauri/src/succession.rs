@@ -1,5 +1,6 @@
-//! A start while the console before it still ends its sessions. It can neither be handed to that console, which shows
-//! nothing any more, nor open beside it: the same customers may still be signed out. It waits, says so, and then opens.
+//! A start while the previous console is still ending its sessions. It can't be handed to that console, which shows
+//! nothing any more, and must not open beside it, because the same customers may still be being signed out. So it says
+//! that it waits, and then opens.
 
 use std::fs::{File, TryLockError};
 use std::io::{Result, Write};
@@ -9,28 +10,28 @@ use tauri::AppHandle;
 
 use crate::notification;
 
-/// Held by a console from the moment that it quits. The system lets go of it when the process is gone, however it ends.
+/// Held by a console that is quitting. The system releases it with the process, however that ends.
 pub struct Quitting {
     _lock: File,
 }
 
 impl Quitting {
-    /// From now on starts wait for the end of this process; `path` is the same for all consoles of a home.
+    /// Makes starts wait for the end of this process; `path` is the same for all consoles of a home.
     pub fn begin(path: &Path) -> Result<Self> {
         let lock = open(path)?;
-        // Shared: several consoles of one home may quit at a time.
+        // Shared, because several consoles of one home may quit at the same time.
         lock.lock_shared()?;
         Ok(Self { _lock: lock })
     }
 }
 
-/// A console, or several, whose sessions are still being ended.
+/// One or more consoles that are still ending their sessions.
 pub struct Predecessor {
     lock: File,
 }
 
 impl Predecessor {
-    /// `None` when nobody quits just now, and where the file system cannot tell.
+    /// `None` if no console is quitting, or the file system cannot tell.
     pub fn find(path: &Path) -> Option<Self> {
         let lock = open(path).ok()?;
         match lock.try_lock() {
@@ -44,7 +45,7 @@ impl Predecessor {
         let _ = self.lock.lock();
     }
 
-    /// Tells whoever started this why nothing opens yet. Main thread only.
+    /// Tells the operator why nothing opens yet. Main thread only.
     pub fn say_that_we_wait(app: &AppHandle) {
         const WHY: &str = "Understudy is still signing out of its last sessions";
         const THEN: &str = "It opens as soon as they have ended.";
