@@ -1,4 +1,4 @@
-//! The audit log as its readers and its enemies meet it: through the API and through the file.
+//! The audit log from outside: through its API, and through the file as other programs see it.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ impl Desk {
         AuditLog::open(&self.path()).await.unwrap()
     }
 
-    /// The file as any other program would open it.
+    /// Opens the file like any other program.
     async fn raw(&self) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(self.path()).create_if_missing(true);
         SqliteConnection::connect_with(&options).await.unwrap()
@@ -136,11 +136,11 @@ async fn an_entry_is_in_the_file_alone_when_append_returns() {
     let log = desk.log().await;
     log.append(begun(1, "s1", "7", "why")).await.unwrap();
 
-    // What a crash would leave: the file as it is now, with no sidecar beside it.
+    // What a crash would leave: the file as it is now, without sidecar files.
     let names: Vec<_> = std::fs::read_dir(desk.path().parent().unwrap())
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
-        // What says that this run lives; no part of the log.
+        // The folder for run files, which is not part of the log.
         .filter(|name| name != "runs")
         .collect();
     assert_eq!(names, ["audit.sqlite"], "part of the log lives outside the file");
@@ -267,7 +267,7 @@ async fn recent_reasons_are_the_operators_own_each_once_newest_first() {
     assert_eq!(log.recent_reasons("acme", "Ada", 10).await.unwrap(), ["export", "billing", "login"]);
     assert_eq!(log.recent_reasons("acme", "Ada", 1).await.unwrap(), ["export"]);
     assert!(log.recent_reasons("other", "Ada", 10).await.unwrap().is_empty());
-    // The file and the type agree on who an operator without a name is.
+    // The file and the type agree on how to name an operator without a name.
     assert_eq!(log.recent_reasons("acme", nameless.who.operator(), 10).await.unwrap(), ["somebody else's"]);
 }
 
@@ -289,7 +289,7 @@ async fn what_a_crash_left_open_is_closed_once_and_sessions_of_living_runs_are_l
     assert_eq!(log.entries(1).await.unwrap(), [crash]);
     assert!(log.close_unfinished(60).await.unwrap().is_empty());
 
-    // The living run writes its own end, as if nobody had looked.
+    // The live run can still write its own end afterwards.
     let ended = begun(4, "alive", "8", "why").then(65, EndCause::Operator.into());
     living.append(ended.clone()).await.unwrap();
     drop(living);
@@ -389,7 +389,7 @@ async fn what_cannot_be_written_is_owed_told_as_if_it_stood_there_and_paid_in_or
     assert_eq!(log.past_sessions("acme", "7", 1).await.unwrap(), [past], "the file says the same");
 }
 
-/// The log stays locked until its run is gone; what that run owed is not lost, and no crash.
+/// The log stays locked until its run has ended; what that run owed is not lost and does not count as a crash.
 #[tokio::test]
 async fn what_a_run_still_owed_when_it_quit_is_written_by_the_next_one() {
     let desk = Desk::new();
@@ -468,11 +468,11 @@ async fn a_page_that_went_bad_is_an_error_not_a_shorter_log() {
 #[tokio::test]
 async fn a_place_that_cannot_be_written_says_so_when_opened() {
     let desk = Desk::new();
-    // A file where the folder should be stops everybody, root included.
+    // A file in place of the folder stops everyone, even root.
     std::fs::write(desk.dir.path().join("data"), "").unwrap();
     assert!(desk.refusal().await.message.contains("audit.sqlite"));
 
-    // A folder where the file should be.
+    // A folder in place of the file.
     let folder = desk.dir.path().join("log.sqlite");
     std::fs::create_dir(&folder).unwrap();
     refusal(&folder).await;
@@ -505,7 +505,7 @@ async fn a_read_only_folder_or_file_says_so_when_opened() {
     desk.log().await.append(begun(1, "s1", "7", "why")).await.unwrap();
     let folder = desk.path().parent().unwrap().to_owned();
     chmod(&folder, 0o500);
-    // Permission bits do not bind root, who gets a file system that refuses everybody instead.
+    // Permission bits do not stop root, who gets a read-only file system instead.
     let bound = std::fs::write(folder.join("probe"), "").is_err();
     let errors = if bound {
         let of_folder = desk.refusal().await;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Entries outlive a test, so each has a connection of its own.
+/// Entries outlive a test, so each test has a connection of its own.
 fn of(connection: &str, name: &str) -> SecretName {
     SecretName { connection: format!("understudy-test-{connection}"), name: name.into() }
 }

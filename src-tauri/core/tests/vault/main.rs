@@ -1,4 +1,4 @@
-//! The vault on a real keyring, on a keyring that fails as told, and on none at all.
+//! The vault on a real keyring, on one that fails on command, and without any.
 
 #[cfg(windows)]
 mod credential_manager;
@@ -14,14 +14,14 @@ use understudy_core::destination::{Destination, Moved};
 use understudy_core::error::{Code, Error, Result, SecretName};
 use understudy_core::vault::{self, Keep, SecretState, Vault};
 
-/// Must never be seen anywhere but where a secret is asked for.
+/// Must appear nowhere, except where a secret is asked for.
 const CANARY: &str = "canary-7c1f9b-ünïcode";
 
 fn name() -> SecretName {
     SecretName { connection: "acme".into(), name: "admin_token".into() }
 }
 
-/// What the secret is for.
+/// The secret's destination.
 fn here() -> Destination {
     at("https://app.acme.com")
 }
@@ -51,7 +51,7 @@ fn refused<T>(result: Result<T>, code: Code) -> Error {
     error
 }
 
-/// A store that keeps secrets in memory, can be unreachable, and can fail at the next question.
+/// An in-memory store that can be unreachable, or fail at the next request.
 #[derive(Clone)]
 struct Fickle {
     store: Arc<mock::Store>,
@@ -74,7 +74,7 @@ impl Fickle {
         }))
     }
 
-    /// The same secrets in a keyring that fails once, when it is opened for the `nth` time from 0.
+    /// The same secrets in a keyring that fails once, when it is opened for the `nth` time, counted from 0.
     fn vault_that_fails_at(&self, nth: usize) -> Vault {
         let (store, opened) = (Arc::clone(&self.store), AtomicUsize::new(0));
         Vault::with_store(Arc::new(move || {
@@ -85,7 +85,7 @@ impl Fickle {
         }))
     }
 
-    /// The same secrets in a keyring that is gone from the `nth` time on that it is opened.
+    /// The same secrets in a keyring that is gone from the `nth` time it is opened.
     fn vault_that_is_gone_from(&self, nth: usize) -> Vault {
         let (store, opened) = (Arc::clone(&self.store), AtomicUsize::new(0));
         Vault::with_store(Arc::new(move || {
@@ -135,7 +135,7 @@ async fn what_is_typed_for_this_run_comes_first_and_stays_in_memory() {
     // Another run sees only what was stored.
     assert_eq!(read(&keyring.vault()).await.unwrap().as_deref(), Some("stored"));
 
-    // Storing a new one is the newer word.
+    // Storing a secret replaces the typed one.
     vault.store(&name(), "newer".into(), Keep::Stored, &here()).await.unwrap();
     assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some("newer"));
@@ -164,7 +164,7 @@ async fn a_secret_is_given_for_the_place_that_it_was_stored_for_alone() {
         moved(vault.require(&name(), &elsewhere).await);
         assert_eq!(read(&vault).await.unwrap().as_deref(), Some(CANARY));
 
-        // What was not asked is not agreed to; what was, is remembered.
+        // Only a refused destination can be agreed to, and the consent is stored.
         let mut made_up = asked.clone();
         made_up.secrets[0].now = at("https://another.example");
         assert_eq!(vault.agree(&made_up, Keep::Stored).await.unwrap_err().code, Code::Internal);
@@ -194,7 +194,7 @@ async fn an_agreement_for_this_run_leaves_what_is_stored_as_it_is() {
 async fn a_secret_without_a_place_is_asked_about_once() {
     let keyring = Fickle::new();
     let vault = keyring.vault();
-    // As versions without places stored it, and as other programs do.
+    // As earlier versions, which kept no destinations, and other programs store it.
     let entry = |account: &str| keyring.store.build("understudy", account, None).unwrap();
     entry("acme/admin_token").set_secret(CANARY.as_bytes()).unwrap();
     let asked = moved(vault.get(&name(), &here()).await);
@@ -203,7 +203,7 @@ async fn a_secret_without_a_place_is_asked_about_once() {
     assert_eq!(moved(vault.get(&name(), &here()).await), asked);
     vault.agree(&asked, Keep::Stored).await.unwrap();
     assert_eq!(read(&keyring.vault()).await.unwrap().as_deref(), Some(CANARY));
-    // Another program renews the value; what it is for stays.
+    // Another program changes the value; the destination stays.
     entry("acme/admin_token").set_secret(b"renewed").unwrap();
     assert_eq!(read(&vault).await.unwrap().as_deref(), Some("renewed"));
 }
@@ -217,7 +217,7 @@ async fn secrets_are_forgotten_together_or_not_at_all() {
         vault.store(name, canary(), Keep::Stored, &here()).await.unwrap();
     }
     let both = [other.clone(), name()];
-    // Each is read and then removed, with what stands beside it.
+    // Each of the two secrets and their destinations is read, then removed.
     for nth in 0..8 {
         refused(keyring.vault_that_fails_at(nth).forget_all(&both).await, Code::VaultUnavailable);
         assert!(vault.get(&other, &here()).await.unwrap().is_some(), "it was put back with its place: {nth}");
@@ -245,7 +245,7 @@ async fn a_secret_and_what_it_is_for_are_stored_together_or_not_at_all() {
                 assert_eq!(new.expose_secret(), "the new one");
                 break;
             }
-            // The old one, for where it was; or none, as before.
+            // Either the old one with its old destination, or none, as before.
             assert_eq!(read(&vault).await.unwrap().is_some(), held_before, "{nth}");
             assert_eq!(read(&vault).await.unwrap().as_deref().unwrap_or(CANARY), CANARY, "{nth}");
             let kept = keyring.store.build("understudy", "acme/admin_token/for", None).unwrap().get_secret();
@@ -263,7 +263,7 @@ async fn a_keyring_that_is_gone_in_the_middle_never_leaves_a_secret_for_another_
         vault.store(&name(), canary(), Keep::Stored, &here()).await.unwrap();
         let fails = keyring.vault_that_is_gone_from(nth);
         fails.store(&name(), "the new one".into(), Keep::Stored, &elsewhere).await.unwrap_err();
-        // Whichever value is there goes nowhere unasked, or where it always went.
+        // Whichever value is there, it only goes where it always went, or nowhere without consent.
         let there = vault.get(&name(), &here()).await.map(|value| value.unwrap().expose_secret().to_owned());
         match there {
             Ok(value) => assert_eq!(value, CANARY, "{nth}"),
@@ -320,7 +320,7 @@ async fn a_refusal_is_told_apart_and_carries_no_secret() {
     keyring.fail_next(Fault::NoDefaultStore);
     refused(vault.get(&name(), &here()).await, Code::VaultUnavailable);
 
-    // A refused removal or change leaves the secret.
+    // If a removal or change is refused, the secret stays.
     keyring.fail_next(Fault::PlatformFailure("read only".into()));
     refused(vault.forget(&name()).await, Code::VaultDenied);
     keyring.fail_next(Fault::PlatformFailure("read only".into()));
@@ -380,7 +380,7 @@ async fn printing_a_vault_shows_nothing_of_what_it_holds() {
     assert!(!printed.contains(CANARY) && !printed.contains("admin_token"), "{printed}");
 }
 
-/// The same on the operating system's keyring, which here is GNOME's.
+/// The same on the operating system's keyring, here GNOME's.
 #[cfg(target_os = "linux")]
 mod gnome_keyring {
     use std::process::Command;
@@ -391,13 +391,13 @@ mod gnome_keyring {
 
     use super::*;
 
-    /// As any other program of the operator reads it.
+    /// Reads it like any other program of the operator.
     fn secret_tool(args: &[&str]) -> (bool, String) {
         let output = Command::new("secret-tool").args(args).output().expect("secret-tool is installed");
         (output.status.success(), String::from_utf8(output.stdout).unwrap())
     }
 
-    /// A running keyring that holds the canary.
+    /// A running keyring that contains the canary.
     async fn start_with_the_canary(keyring: &mut Keyring) -> Vault {
         keyring.start_bus().await.unwrap();
         keyring.start_daemon().await.unwrap();
@@ -406,7 +406,7 @@ mod gnome_keyring {
         vault
     }
 
-    /// All that this process logs, whichever crate and level.
+    /// Everything that this process logs, from any crate and at any level.
     #[derive(Clone, Default)]
     struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -489,7 +489,7 @@ mod gnome_keyring {
             assert!(store.wait().unwrap().success());
             let vault = Vault::system();
             assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
-            // What it is for, the program did not say.
+            // The other program did not store a destination.
             let asked = moved(vault.get(&name(), &here()).await);
             assert_eq!(asked.secrets[0].stored_for, None);
             vault.agree(&asked, Keep::Stored).await.unwrap();
@@ -506,13 +506,13 @@ mod gnome_keyring {
 
                 keyring.lock().await.unwrap();
                 refused(vault.probe().await, Code::VaultLocked);
-                // No prompter: the keyring's window is dismissed at once, as by Cancel.
+                // Without a prompter, the prompt is dismissed at once, as by Cancel.
                 refused(vault.require(&name(), &here()).await, Code::VaultLocked);
                 refused(vault.store(&name(), "other".into(), Keep::Stored, &here()).await, Code::VaultLocked);
                 refused(vault.forget(&name()).await, Code::VaultLocked);
                 let error = refused(vault.unlock().await, Code::VaultLocked);
                 assert!(error.message.starts_with("The keyring is"), "{error}");
-                // What is there can be said without opening it.
+                // Whether it exists is known without unlocking.
                 assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
 
                 keyring.stop_daemon().await.unwrap();
@@ -535,16 +535,16 @@ mod gnome_keyring {
                 let patient = vault.clone();
                 let waiting = tokio::spawn(async move { read(&patient).await });
                 prompts.asked().await.unwrap();
-                // A second question waits for the first one's window and opens none of its own.
+                // A second request waits for the first one's window and opens none of its own.
                 let hasty = vault.clone().patience(Duration::from_millis(100));
                 let error = refused(hasty.forget(&name()).await, Code::VaultLocked);
                 assert!(error.message.contains("nobody unlocked it"), "{error}");
-                // What needs no window works meanwhile.
+                // What needs no window still works.
                 assert_eq!(vault.state(&name()).await.unwrap(), SecretState::Stored);
                 refused(vault.probe().await, Code::VaultLocked);
                 assert_eq!(prompts.count(), 1, "the keyring asked more than once");
 
-                // Whoever gives up makes room for the next.
+                // A request that is aborted makes room for the next one.
                 waiting.abort();
                 refused(hasty.get(&name(), &here()).await, Code::VaultLocked);
                 keyring.stop_daemon().await.unwrap();
