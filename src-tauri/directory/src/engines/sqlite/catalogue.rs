@@ -1,4 +1,4 @@
-//! SQLite's catalogue: `sqlite_schema` and the columns of a table.
+//! Reads SQLite's catalogue: `sqlite_schema` and the columns of a table.
 
 use crate::schema::bytes::Bytes;
 use sqlx::Row;
@@ -14,42 +14,42 @@ use crate::schema::mapping::table_missing;
 use crate::schema::name::{CatalogueName, CatalogueRow, Quote, readings};
 use crate::schema::table::{Access, Table, TableColumn};
 
-/// The one database of a connection; others cannot be attached through a file that is only read.
+/// The only database of a connection; a read-only file cannot attach others.
 const SCHEMA: &str = "main";
 
-/// What is known of a column beside its kind.
+/// What the dialect needs to know about a column besides its kind.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LiteType {
-    /// It is declared for bytes, though a text may stand in it too.
+    /// The column is declared for bytes, although it may contain text too.
     pub(crate) holds_bytes: bool,
-    /// An index of trigrams has it.
+    /// The trigram index that covers it, if any.
     pub(crate) trigrams: Option<Trigrams>,
 }
 
-/// What was found, and what stands beside it.
+/// The table, and what belongs to it.
 #[derive(Debug)]
 pub(crate) struct SqliteCatalogue {
     pub(crate) table: Table<LiteType>,
-    /// The column that is the row's number.
+    /// The column that is an alias for the rowid.
     pub(crate) rowid: Option<CatalogueName>,
     pub(crate) virtual_tables: Vec<Virtual>,
-    /// The statements that made the table's triggers, in upper case.
+    /// The statements that created the table's triggers, in upper case.
     pub(crate) triggers: Vec<String>,
-    /// A table of its own, neither a view nor a virtual table.
+    /// Whether it can have indexes: it is neither a view nor a virtual table.
     pub(crate) has_indexes: bool,
-    /// Of all tables and views.
+    /// The names of all tables and views.
     pub(crate) names: Vec<String>,
-    /// Of all indexes.
+    /// The names of all indexes.
     pub(crate) index_names: Vec<String>,
 }
 
-/// A virtual table of the file's.
+/// A virtual table in the file.
 #[derive(Debug)]
 pub(crate) struct Virtual {
     pub(crate) name: CatalogueName,
-    /// The statement that made it.
+    /// The statement that created it.
     pub(crate) sql: String,
-    /// FTS5's own table with a row for each row of the index, if there is one.
+    /// FTS5's shadow table with a row for each row of the index, if there is one.
     pub(crate) sizes: Option<CatalogueName>,
 }
 
@@ -65,7 +65,7 @@ fn plain(names: &[CatalogueName]) -> Vec<String> {
     names.iter().map(|name| name.as_str().to_owned()).collect()
 }
 
-/// Finds the table or view that `part` names.
+/// Looks up the table or view that `part` names.
 pub(crate) async fn read(
     connection: &mut SqliteConnection,
     part: &DirectoryConfig,
@@ -89,7 +89,7 @@ pub(crate) async fn read(
         return Err(table_missing(&part.table, &plain(&tables)));
     };
 
-    // hidden = 1: hidden columns of virtual tables; generated ones (2, 3) are columns like others.
+    // hidden = 1 marks hidden columns of virtual tables; generated columns (2, 3) are normal columns.
     let rows = sqlx::query(
         "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?1, 'main') WHERE hidden <> 1 ORDER BY cid",
     )
@@ -112,7 +112,7 @@ pub(crate) async fn read(
         columns.push(TableColumn {
             name,
             kind: kind(&declared),
-            // SQLite lets NULLs into most primary keys, but never into the rowid.
+            // SQLite allows NULL in most primary keys, but never in the rowid.
             nullable: !(not_null || in_key && declared.eq_ignore_ascii_case("INTEGER")),
             access: Access::default(),
             bytes: Bytes::default(),
@@ -121,7 +121,7 @@ pub(crate) async fn read(
         });
     }
     add_paths(&mut columns, part, JsonSyntax::Sqlite { checked: true }, |column| {
-        // There is no type for it: it is text, or the blob that JSONB is.
+        // JSON has no type of its own: it is text, or a blob for JSONB.
         matches!(column.kind, FieldKind::Text | FieldKind::Json).then(LiteType::default)
     });
     let made: Vec<(String, String, String)> = sqlx::query_as(
@@ -146,7 +146,7 @@ pub(crate) async fn read(
             .map_err(failed)?;
     let (triggers, made): (Vec<_>, Vec<_>) = made.into_iter().partition(|(kind, ..)| kind == "trigger");
     let virtual_table = |(_, name, sql): (String, String, String)| {
-        // A shadow table of FTS5's own is a table like others in the catalogue.
+        // FTS5's shadow tables appear in the catalogue as normal tables.
         let sizes = named(&format!("{name}_docsize"));
         Some(Virtual { name: named(&name)?, sql, sizes })
     };
@@ -166,7 +166,7 @@ pub(crate) async fn read(
     })
 }
 
-/// By the declared type, much like SQLite's own affinities: <https://www.sqlite.org/datatype3.html>
+/// By the declared type, similar to SQLite's own affinities: <https://www.sqlite.org/datatype3.html>
 pub(crate) fn kind(declared: &str) -> FieldKind {
     let declared = declared.to_ascii_uppercase();
     let says = |words: &[&str]| words.iter().any(|word| declared.contains(word));

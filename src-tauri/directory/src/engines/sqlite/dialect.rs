@@ -1,4 +1,4 @@
-//! What SQL calls things in SQLite. Any column may hold a value of any type; each is bound as it is.
+//! The SQL dialect of SQLite. Any column may contain values of any type, and each is bound with its own type.
 
 use crate::engines::sqlite::catalogue::LiteType;
 use crate::engines::sqlite::trigrams;
@@ -43,8 +43,8 @@ impl Dialect for Sqlite {
     fn bind_key(statement: &mut Statement, _: &Column, key: Value) -> String {
         let broken = matches!(key, Value::BrokenText(_));
         let placeholder = statement.bind('?', key);
-        // Bytes that are no UTF-8 can only be bound as a blob. The plus takes away the affinity that
-        // the cast brought, and that would change what the column's numbers compare like.
+        // Bytes that are not UTF-8 can only be bound as a blob. The plus removes the affinity that the cast adds, which
+        // would change how the column's numbers compare.
         if broken { format!("+CAST({placeholder} AS TEXT)") } else { placeholder }
     }
 
@@ -56,13 +56,13 @@ impl Dialect for Sqlite {
         let name = qualified(id);
         let number = text.parse::<i64>().ok();
         if id.kind == FieldKind::Integer && number.is_none() && text.parse::<f64>().is_ok() {
-            return None; // such a column would take 1e3 for 1000
+            return None; // such a column would match 1e3 with 1000
         }
-        // Rounded to what a column of numbers holds it would be somebody else's id.
+        // Rounded to a float, it could match someone else's ID.
         if id.kind == FieldKind::Number && number.is_none() && is_rounded(text) {
             return None;
         }
-        // In a column that holds whole numbers 007 finds 7; anywhere else it is a text of its own.
+        // In an integer column, 007 matches 7; anywhere else it is a text of its own.
         let number = number.filter(|number| id.kind == FieldKind::Integer || number.to_string() == text);
         let mut values: Vec<Value> = uuids::also_spelled(text).into_iter().map(Value::Text).collect();
         values.extend(number.map(Value::Integer));
@@ -78,13 +78,13 @@ impl Dialect for Sqlite {
         let found = Self::id_equals(statement, id, text)?;
         let bytes = id.bytes.shown_as(text).into_iter();
         let bytes: Vec<String> = bytes.map(|bytes| statement.bind('?', Value::Blob(bytes))).collect();
-        // SQLite itself writes no more than 15 digits of one.
+        // SQLite itself writes no more than 15 digits of a float.
         let real = text.parse::<f64>().ok().map(|real| Value::Real(real.to_bits()));
         let real = real.filter(|real| real.clone().into_text().as_deref() == Some(text));
         let is_real = real.map_or("0".to_owned(), |real| format!("{name} = {}", statement.bind('?', real)));
         let text = statement.bind('?', Value::Text(text.to_owned()));
-        // The first finds it by the index, the second makes sure: 007 is not 7, and a column may
-        // compare without case.
+        // The first condition uses the index. The second ensures an exact match: 007 is not 7, and the column may
+        // ignore case.
         Some(format!(
             "{found} AND CASE typeof({name}) WHEN 'blob' THEN {name} IN ({}) \
              WHEN 'real' THEN {is_real} ELSE CAST({name} AS TEXT) = {text} COLLATE BINARY END",
@@ -96,7 +96,7 @@ impl Dialect for Sqlite {
         let folds = IndexForm { folds: true, ascii: true, ..IndexForm::default() };
         let form = form.unwrap_or(folds);
         let mut values: Vec<Value> = cases(text, form).into_iter().map(Value::Text).collect();
-        // Only what is taken out of JSON keeps its numbers apart from texts.
+        // Only values extracted from JSON keep numbers distinct from text.
         let number = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
         values.extend(number.filter(|_| column.within.is_some()).map(Value::Integer));
         if column.db_type.holds_bytes {
@@ -112,13 +112,13 @@ impl Dialect for Sqlite {
 
     fn begins(statement: &mut Statement, column: &Column, text: &str, form: IndexForm) -> String {
         let expression = expression(column, form);
-        // NOCASE compares as if all were in lower case, and `lower()` makes it so, both of ASCII alone.
+        // NOCASE compares in lower case, and `lower()` converts to it, both for ASCII only.
         let text = if form.folds || form.lower { text.to_ascii_lowercase() } else { text.to_owned() };
         let mut range = vec![format!("{expression} >= {}", statement.bind('?', Value::Text(text.clone())))];
         range.extend(
             behind(&text).map(|text| format!("{expression} < {}", statement.bind('?', Value::Text(text)))),
         );
-        // What is behind may fold into what is within, and other types compare with texts too.
+        // The range may include texts that differ after folding, and values of other types.
         let pattern = statement.bind('?', Value::Text(Match::Prefix.pattern(&text)));
         range.push(format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column)));
         format!("({})", range.join(" AND "))
@@ -132,7 +132,7 @@ impl Dialect for Sqlite {
             Operand::Number(number) => Value::Real(number.to_f64().to_bits()),
             Operand::Boolean(truth) => Value::Integer((*truth).into()),
             Operand::Uuid(uuid) => {
-                // However it is spelled, and as bytes.
+                // In every spelling, and as bytes.
                 let mut same: Vec<String> = Vec::new();
                 for text in uuids::spellings(*uuid) {
                     same.push(format!("{name} = {}", statement.bind('?', Value::Text(text))));
@@ -148,7 +148,7 @@ impl Dialect for Sqlite {
         if texts {
             return format!("{name} {relation} {value} COLLATE NOCASE");
         }
-        // A text is greater than every number.
+        // In SQLite, text is greater than any number.
         format!("(typeof({name}) <> 'text' AND {name} {relation} {value})")
     }
 
@@ -165,7 +165,7 @@ impl Dialect for Sqlite {
                 quoted(&index.id)
             )
         });
-        // The index finds no fewer: whether it is asked or not, the same is found.
+        // Also check with LIKE, so that the result is the same with and without the index.
         let like = spellings.into_iter().map(|text| {
             let pattern = statement.bind('?', Value::Text(how.pattern(&text)));
             format!("{} LIKE {pattern} ESCAPE '\\'", qualified(column))
@@ -188,7 +188,7 @@ impl Dialect for Sqlite {
     }
 }
 
-/// What an index of this form is on.
+/// The expression that an index of this form is on.
 pub(crate) fn expression(column: &Column, form: IndexForm) -> String {
     let name = qualified(column);
     if form.lower {
@@ -202,12 +202,13 @@ pub(crate) fn expression(column: &Column, form: IndexForm) -> String {
     }
 }
 
-/// Times are kept as texts or as numbers: <https://www.sqlite.org/lang_datefunc.html>. Texts compare like the
-/// times they mean, but for the letter between date and time.
+/// Times may be stored as text or numbers: <https://www.sqlite.org/lang_datefunc.html>. Texts compare like the times
+/// they represent, except for the letter between date and time.
 fn compare_time(statement: &mut Statement, name: &str, relation: &str, time: jiff::Timestamp) -> String {
     let midnight = time.as_second().rem_euclid(86_400) == 0 && time.subsec_nanosecond() == 0;
     let (kept, text) = if midnight {
-        // Every time of a day is greater than the day's own text, so an index serves it.
+        // Every time of a day is greater than the day's own text, so the column can be compared directly, with an
+        // index.
         (name.to_owned(), time.strftime("%Y-%m-%d"))
     } else {
         (format!("replace(substr({name}, 1, 19), 'T', ' ')"), time.strftime("%Y-%m-%d %H:%M:%S"))
@@ -215,7 +216,7 @@ fn compare_time(statement: &mut Statement, name: &str, relation: &str, time: jif
     let text = statement.bind('?', Value::Text(text.to_string()));
     let mut ways =
         vec![format!("(typeof({name}) = 'text' AND {name} LIKE '%-%' AND {kept} {relation} {text})")];
-    // As digits, the text may be kept as bytes.
+    // Digits may be stored as text or as bytes.
     ways.extend(time::digits(time).into_iter().map(|(length, digits)| {
         let (kept, digits) = (format!("CAST({name} AS TEXT)"), statement.bind('?', Value::Text(digits)));
         format!(
@@ -231,7 +232,7 @@ fn compare_time(statement: &mut Statement, name: &str, relation: &str, time: jif
     format!("({})", ways.join(" OR "))
 }
 
-/// How a whole value may be written that is to be found by this form.
+/// The spellings of a whole value to look for with this form.
 fn cases(text: &str, form: IndexForm) -> Vec<String> {
     if form.lower {
         return vec![text.to_ascii_lowercase()];
@@ -239,7 +240,7 @@ fn cases(text: &str, form: IndexForm) -> Vec<String> {
     spellings(text, form)
 }
 
-/// A number of which the closest one of 64 bits is another number.
+/// Whether the number cannot be represented exactly as an `f64`.
 fn is_rounded(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite) && numbers::to_f64(text).is_none()
 }

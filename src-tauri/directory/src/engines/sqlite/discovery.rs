@@ -1,4 +1,4 @@
-//! The tables of an SQLite file, and their columns.
+//! Lists the tables of an SQLite file and their columns.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::engines::sqlite::{StopOnDrop, errors, limited, pool};
 use crate::error::Result;
 use crate::schema::name::written;
 
-/// Tables, views and virtual tables; not what those keep their own things in.
+/// Tables, views and virtual tables, but not their shadow tables.
 const TABLES: &str = "SELECT name, type = 'view' FROM pragma_table_list \
      WHERE schema = 'main' AND type IN ('table', 'view', 'virtual') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
 const COLUMNS: &str =
@@ -47,7 +47,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Err
     }
     shortlist(&mut findings);
     for table in &mut findings.tables {
-        // A view whose table is gone has no columns, and is none that could be read.
+        // A view whose table is gone has no columns and cannot be read.
         let Ok(rows) = sqlx::query(COLUMNS).bind(&table.name).fetch_all(&mut *connection).await else {
             continue;
         };
@@ -71,7 +71,7 @@ async fn tables(connection: &mut SqliteConnection) -> Result<Findings, sqlx::Err
     Ok(findings)
 }
 
-/// As ANALYZE counted them, or else a guess from above: rowids of deleted rows are not used again.
+/// The row count from ANALYZE, or else an upper bound: rowids of deleted rows are usually not reused.
 async fn rows_of(connection: &mut SqliteConnection, table: &str) -> Option<u64> {
     let analysed =
         sqlx::query_scalar::<_, String>("SELECT stat FROM main.sqlite_stat1 WHERE tbl = ?1 LIMIT 1");
@@ -80,7 +80,7 @@ async fn rows_of(connection: &mut SqliteConnection, table: &str) -> Option<u64> 
     let rows = if counted.is_some() {
         counted
     } else {
-        // The name is the catalogue's own.
+        // The name comes from the catalogue.
         let highest = format!("SELECT coalesce(max(rowid), 0) FROM main.\"{}\"", table.replace('"', "\"\""));
         sqlx::query_scalar(AssertSqlSafe(highest)).fetch_one(&mut *connection).await.ok()
     };

@@ -1,4 +1,4 @@
-//! What SQLite says, as Understudy's errors. By result code: <https://www.sqlite.org/rescode.html>
+//! Converts SQLite's errors to Understudy's, by result code: <https://www.sqlite.org/rescode.html>
 
 use std::fs::File;
 use std::io::Read;
@@ -8,7 +8,7 @@ use crate::config::{DirectoryConfig, SQLITE_URL};
 use crate::error::{DirectoryCode, DirectoryError};
 use crate::faults::timed_out;
 
-/// Bytes of a file by which its kind is known.
+/// How many bytes at the start of a file identify its format.
 const BEGINNING: u64 = 64;
 
 pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> DirectoryError {
@@ -30,7 +30,7 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
     };
     let said = database.message();
     let extended = database.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
-    // The low byte is the primary code, whatever the extended one adds.
+    // The low byte is the primary code; extended codes add to it.
     match extended & 0xff {
         // SQLITE_READONLY_ROLLBACK
         8 if extended == 776 => DirectoryError::new(
@@ -71,12 +71,12 @@ pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> Directory
     }
 }
 
-/// It may end in the middle of a letter.
+/// It may end in the middle of a character.
 fn is_text(begins: &[u8]) -> bool {
     std::str::from_utf8(begins).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// What the file is instead, by how it begins.
+/// What the file is instead of a database, by its first bytes.
 fn not_a_database(part: &DirectoryConfig) -> DirectoryError {
     let path = crate::engines::sqlite::path(part).unwrap_or_default();
     let mut begins = Vec::new();
@@ -108,7 +108,7 @@ fn not_a_database(part: &DirectoryConfig) -> DirectoryError {
         .hint(hint)
 }
 
-/// Why the file at `path` cannot be opened, when the system knows.
+/// Why the file at `path` cannot be opened, if the system says so.
 pub(crate) fn file(path: &Path) -> Option<DirectoryError> {
     use std::io::ErrorKind;
     let shown = path.display();

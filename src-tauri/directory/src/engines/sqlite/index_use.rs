@@ -1,4 +1,4 @@
-//! What the table's indexes can do, asked of the planner itself: views and all, whatever the collation.
+//! Determines what the table's indexes can be used for by asking the planner, which also covers views and collations.
 //! <https://www.sqlite.org/eqp.html>
 
 use sqlx::sqlite::SqliteConnection;
@@ -17,8 +17,8 @@ use crate::sql::dialect::{Dialect, Statement, qualified};
 
 type Column = TableColumn<LiteType>;
 
-/// Without ANALYZE's numbers the planner knows no sizes; with them it may read a table of a few rows
-/// rather than its index, which is as good.
+/// Without statistics from ANALYZE, the planner knows no sizes. With them, it may scan a table of a few rows instead of
+/// using its index, which is just as good.
 pub(crate) async fn find(
     connection: &mut SqliteConnection,
     mapping: &mut Mapping<LiteType>,
@@ -28,7 +28,7 @@ pub(crate) async fn find(
     let trigrams = trigrams::find(connection, users, &mapping.id().name.clone()).await?;
     for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
         if let Some(within) = &mut column.within {
-            // An index on the plain expression has seen every value: all of them are JSON.
+            // An index on the plain expression proves that all values are valid JSON.
             within.set_checked(false);
         }
         column.access = access(connection, &table, column).await?;
@@ -67,7 +67,7 @@ async fn access(
             let condition = format!("{expression} = 'probe'");
             access.equals = served(searched(connection, table, &condition).await?);
         }
-        // Bytes lie in no range of texts.
+        // A text range does not match bytes.
         if access.prefix.is_none() && is_text(column) && !column.db_type.holds_bytes {
             let condition = format!("{expression} >= 'probe' AND {expression} < 'probf'");
             access.prefix = served(searched(connection, table, &condition).await?);
@@ -80,7 +80,7 @@ fn is_text(column: &Column) -> bool {
     column.kind == FieldKind::Text
 }
 
-/// The best comes first.
+/// The forms to probe, best first.
 fn forms(column: &Column) -> Vec<IndexForm> {
     let plain = IndexForm::default();
     if !is_text(column) {
@@ -107,7 +107,7 @@ async fn ordered(
     Ok(Some(IndexUse { index, form: IndexForm::default() }))
 }
 
-/// The index through which rows are found that meet `condition`; `None` when they are not.
+/// The index with which the planner searches for rows that meet `condition`, if any.
 async fn searched(
     connection: &mut SqliteConnection,
     table: &str,
@@ -123,7 +123,7 @@ async fn plan(connection: &mut SqliteConnection, select: &str) -> Result<Vec<Str
     rows.iter().map(|row| row.try_get("detail")).collect()
 }
 
-/// `SEARCH u USING COVERING INDEX by_email (email>? AND email<?)`: `by_email`.
+/// Extracts `by_email` from `SEARCH u USING COVERING INDEX by_email (email>? AND email<?)`.
 fn index_of(step: &str) -> Option<String> {
     if step.contains("USING INTEGER PRIMARY KEY") {
         return Some("rowid".to_owned());
@@ -133,7 +133,7 @@ fn index_of(step: &str) -> Option<String> {
     Some(name[..end].to_owned())
 }
 
-/// What SQLite would need to serve the search.
+/// The indexes that SQLite would need for the search.
 pub(crate) struct SqliteIndexes<'a> {
     pub(crate) users: &'a SqliteCatalogue,
 }
@@ -158,7 +158,7 @@ impl Advise<LiteType> for SqliteIndexes<'_> {
             format!("\"{}\"", free.replace('"', "\"\""))
         };
         Some(match tier {
-            // SQLite wants a name for every index.
+            // SQLite requires a name for every index.
             Tier::All => format!("CREATE INDEX {} ON {table} ({name})", by("")),
             Tier::Id => format!("CREATE UNIQUE INDEX {} ON {table} ({name})", by("")),
             Tier::Email | Tier::Prefix => {

@@ -1,9 +1,9 @@
-//! What lies beside a database file, and how to read without adding to it.
+//! The files next to a database file, and how to read it without adding any.
 //!
-//! A file with a write-ahead log is read through two more beside it, and SQLite makes them where they are missing, as
-//! whoever reads: then the application, which is another account, can write no more. Where nobody has the file open
-//! they are missing, and it stands still: then it is read as a file that does not change, and looked at again behind
-//! each answer. <https://sqlite.org/wal.html#read_only_databases>, <https://sqlite.org/uri.html#uriimmutable>
+//! A database with a write-ahead log is read through two more files. If they are missing, SQLite creates them with the
+//! reader's account, and then the application, which has another account, can no longer write. They are missing when no
+//! one has the database open, so then it is read as an immutable file, and checked for changes after each query.
+//! <https://sqlite.org/wal.html#read_only_databases>, <https://sqlite.org/uri.html#uriimmutable>
 
 use std::fs::File;
 use std::io::Read;
@@ -12,16 +12,16 @@ use std::time::SystemTime;
 
 use crate::error::{DirectoryCode, DirectoryError, Result};
 
-/// How the file can be read.
+/// How the file has to be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// As by everybody else.
+    /// Normally, with locks.
     Shared,
-    /// Without locks and logs, as long as it is as it was.
+    /// As immutable, without locks and logs, as long as it does not change.
     Still(Stamp),
 }
 
-/// What a file that nobody writes to keeps.
+/// What stays the same while no one writes to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     bytes: u64,
@@ -29,9 +29,9 @@ pub(crate) struct Stamp {
 }
 
 impl Way {
-    /// Fails where the file cannot be read in any.
+    /// Determines how to open the file. Fails if it cannot be read without changing something.
     pub(crate) fn of(path: &Path) -> Result<Self> {
-        // The others lie beside the file itself, wherever a link to it is.
+        // The other files are next to the real file, not next to a link to it.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if !has_log(&path) {
             return Ok(Self::Shared);
@@ -57,7 +57,8 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The file says that it is read with a log. <https://sqlite.org/fileformat.html#file_format_version_numbers>
+/// Whether the file's header requires a write-ahead log.
+/// <https://sqlite.org/fileformat.html#file_format_version_numbers>
 fn has_log(path: &Path) -> bool {
     let mut header = [0; 20];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));

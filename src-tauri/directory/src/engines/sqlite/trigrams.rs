@@ -1,8 +1,8 @@
-//! FTS5 tables of trigrams beside the users' own: they find a text in the middle of a word.
+//! FTS5 trigram tables for the users' table, which find text in the middle of a word.
 //! <https://www.sqlite.org/fts5.html#the_trigram_tokenizer>
 //!
-//! Only one that keeps no text of its own is used (`content='users'`), whose rows are the users' by its own
-//! words, and only while triggers keep it: whoever is missing from it would never be found.
+//! Only an external-content table (`content='users'`) is used, and only while triggers keep it up to date: a user
+//! missing from it would never be found.
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
@@ -10,15 +10,15 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::engines::sqlite::catalogue::{SqliteCatalogue, Virtual};
 use crate::schema::name::{CatalogueName, quoted};
 
-/// The index that finds texts in a column.
+/// A trigram index that covers a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Trigrams {
     pub(crate) table: CatalogueName,
-    /// The users' column that has the index's row number.
+    /// The column of the users' table that holds the index's rowid.
     pub(crate) id: CatalogueName,
 }
 
-/// The indexes on the users' table by the number in the column `id`, and the columns that each has.
+/// The trigram indexes on the users' table whose rowid is the column `id`, with the columns that each covers.
 pub(crate) async fn find(
     connection: &mut SqliteConnection,
     users: &SqliteCatalogue,
@@ -45,7 +45,7 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-/// Triggers follow what is added, changed and removed.
+/// Whether triggers keep the index up to date on inserts, updates and deletes.
 fn is_kept(one: &Virtual, users: &SqliteCatalogue) -> bool {
     ["INSERT", "UPDATE", "DELETE"].iter().all(|event| {
         users.triggers.iter().any(|trigger| {
@@ -55,7 +55,7 @@ fn is_kept(one: &Virtual, users: &SqliteCatalogue) -> bool {
     })
 }
 
-/// Its first and last rows are the users': it was filled when it was made.
+/// Whether its first and last rows match the users' table, that is, whether it was filled after it was created.
 async fn is_whole(
     connection: &mut SqliteConnection,
     one: &Virtual,
@@ -71,18 +71,18 @@ async fn is_whole(
     row.and_then(|row| row.try_get(0)).unwrap_or(false)
 }
 
-/// What a `CREATE VIRTUAL TABLE` says of an index of trigrams.
+/// The parsed `CREATE VIRTUAL TABLE` of a trigram index.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Made {
     columns: Vec<String>,
     content: Option<String>,
     content_rowid: Option<String>,
-    /// Upper and lower case are one.
+    /// Whether it ignores case.
     folds: bool,
 }
 
 impl Made {
-    /// `None`: it is no table of trigrams.
+    /// `None` if it is not a trigram table.
     fn read(sql: &str) -> Option<Self> {
         let start = sql.to_ascii_lowercase().find("fts5")?;
         let arguments = sql[start..].split_once('(')?.1.trim_end().trim_end_matches(';').strip_suffix(')')?;
@@ -91,7 +91,7 @@ impl Made {
         for argument in split(arguments, ',') {
             let parts = split(&argument, '=');
             let [key, value] = &parts[..] else {
-                // Options stand behind a column's name; UNINDEXED is the only one.
+                // A column may have options after its name; UNINDEXED is the only one.
                 let words = split(argument.trim(), ' ');
                 if words.len() == 1 {
                     made.columns.push(plain(&words[0]));
@@ -116,7 +116,7 @@ impl Made {
     }
 }
 
-/// At each `separator` outside quotes.
+/// Splits at each `separator` outside quotes.
 fn split(text: &str, separator: char) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut quote = None;
@@ -136,7 +136,7 @@ fn split(text: &str, separator: char) -> Vec<String> {
     parts
 }
 
-/// Without its quotes.
+/// The text without its quotes.
 fn plain(text: &str) -> String {
     let text = text.trim();
     for (open, close) in [('\'', '\''), ('"', '"'), ('`', '`'), ('[', ']')] {
@@ -147,14 +147,14 @@ fn plain(text: &str) -> String {
     text.to_owned()
 }
 
-/// The index's own language: any of these texts, in one column, and no operator in them.
+/// An FTS5 query for any of these texts in one column, quoted so that they contain no operators.
 pub(crate) fn matching(column: &CatalogueName, texts: &[String]) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
     let texts: Vec<String> = texts.iter().map(|text| quoted(text)).collect();
     format!("{{{}}} : ({})", quoted(column.as_str()), texts.join(" OR "))
 }
 
-/// The statements that make an index of these columns, fill it, and keep it.
+/// The statements that create an index on these columns, fill it, and keep it up to date.
 pub(crate) fn advice(users: &SqliteCatalogue, columns: &[&CatalogueName]) -> Option<String> {
     let id = users.rowid.as_ref()?;
     let name = (1..).map(|at| {
