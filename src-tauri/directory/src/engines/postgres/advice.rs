@@ -1,4 +1,4 @@
-//! What PostgreSQL would need to serve the search, and a role that can read what is mapped and no more.
+//! Suggests the indexes that PostgreSQL would need for the search, and a role that can only read the mapped columns.
 
 use crate::engines::postgres::catalogue::{PgCatalogue, PgType};
 use crate::engines::postgres::dialect::text_of;
@@ -20,25 +20,26 @@ impl Advise<PgType> for PgIndexAdvice<'_> {
     const CONTAINS_NOTE: &'static str = "from three letters or digits on";
 
     fn index(&self, tier: Tier, columns: &[&TableColumn<PgType>]) -> Option<String> {
-        // Indexes are made on tables, not on views, and here, not on another server.
+        // A view has no indexes, and a foreign table's are on another server.
         if self.found.is_view {
             return None;
         }
         let is_text = |column: &&TableColumn<PgType>| {
             matches!(column.db_type.name.as_str(), "text" | "varchar" | "bpchar" | "citext")
         };
-        // All partitions at once are locked while their indexes are made: PostgreSQL knows no other way.
+        // PostgreSQL cannot create an index on a partitioned table concurrently, so all partitions are locked
+        // meanwhile.
         let make = if self.found.is_partitioned { "INDEX" } else { "INDEX CONCURRENTLY" };
         let table = self.table;
         let first = *columns.first()?;
         let name = first.sql("");
         Some(match tier {
             Tier::All => format!("CREATE {make} ON {table} ({name})"),
-            // Unique ones of a partitioned table need the columns that it is partitioned by.
+            // A unique index on a partitioned table has to include the partition key.
             Tier::Id if self.found.is_partitioned => format!("CREATE {make} ON {table} ({name})"),
             Tier::Id => format!("CREATE UNIQUE {make} ON {table} ({name})"),
             Tier::Email | Tier::Prefix if columns.iter().all(is_text) => {
-                // One index for both: it serves equality as well.
+                // One index for both: it can be used for equality as well.
                 format!("CREATE {make} ON {table} (lower({}) text_pattern_ops)", text_of(first, ""))
             }
             Tier::Contains if columns.iter().all(is_text) => {
@@ -62,7 +63,7 @@ pub(crate) fn services(mapping: &Mapping<PgType>, found: &PgCatalogue) -> Vec<Se
     lines(mapping, &PgIndexAdvice { table: &mapping.table, found })
 }
 
-/// The statements that make such a role. Its password is for whoever runs them to choose.
+/// The statements that create such a role. The administrator chooses its password.
 pub(crate) fn reader(
     mapping: &Mapping<PgType>,
     table: &Table<PgType>,

@@ -1,6 +1,6 @@
-//! PostgreSQL's catalogue: `pg_class`, `pg_attribute`, `pg_type`, `pg_index`, and what this user may read.
+//! Reads PostgreSQL's catalogue: `pg_class`, `pg_attribute`, `pg_type`, `pg_index`, and this user's rights.
 //!
-//! Everything comes as text (or a truth as `true`/`false`), so that no decoder depends on a version.
+//! Everything is read as text (booleans as `true`/`false`), so that no decoder depends on a server version.
 
 use crate::schema::bytes::Bytes;
 use std::collections::HashSet;
@@ -19,35 +19,35 @@ use crate::schema::mapping::table_missing;
 use crate::schema::name::{CatalogueName, CatalogueRow, Quote, readings, written};
 use crate::schema::table::{Access, Table, TableColumn};
 
-/// A column's type as SQL names it; a domain's is the type below it.
+/// A column's type as SQL names it; for a domain, the underlying type.
 #[derive(Debug, Clone)]
 pub(crate) struct PgType {
     pub(crate) schema: CatalogueName,
     pub(crate) name: CatalogueName,
-    /// Its plain operators compare texts byte by byte (the collation is C).
+    /// Whether the operators compare text byte by byte (collation C).
     pub(crate) bytewise: bool,
-    /// Its collation takes texts for equal that are not the same; it knows no patterns.
+    /// Whether the collation is nondeterministic: different texts may be equal, and patterns are not supported.
     pub(crate) nondeterministic: bool,
-    /// `lower()` leaves all letters as they are but those of ASCII.
+    /// Whether `lower()` only folds ASCII letters.
     pub(crate) folds_ascii: bool,
-    /// Schema and name of its collation, where that is not the database's.
+    /// Schema and name of the collation, if it is not the database's.
     pub(crate) collation: Option<(CatalogueName, CatalogueName)>,
 }
 
-/// What was found, and what is known of its size.
+/// The table and what is known about its size.
 pub(crate) struct PgCatalogue {
     pub(crate) table: Table<PgType>,
-    /// The planner's estimate; `None`: never analysed, or a view.
+    /// The planner's estimate; `None` if it was never analysed or is a view.
     pub(crate) estimated_rows: Option<u64>,
     pub(crate) oid: String,
-    /// The columns that its indexes, or those of its partitions, have anything to do with; `None` for a view, where they
-    /// may have other names.
+    /// The columns used in its indexes or those of its partitions; `None` for a view, whose columns may have other
+    /// names.
     pub(crate) indexed: Option<HashSet<String>>,
-    /// A view, or another server's table: it has no indexes of its own.
+    /// A view or a foreign table, which has no indexes of its own.
     pub(crate) is_view: bool,
-    /// Its indexes are those of its partitions.
+    /// Partitioned: its indexes are those of its partitions.
     pub(crate) is_partitioned: bool,
-    /// The operator class of trigram indexes, as SQL calls it here; `None`: its extension is not installed.
+    /// The operator class for trigram indexes, qualified if necessary; `None` if `pg_trgm` is not installed.
     pub(crate) trigrams: Option<String>,
 }
 
@@ -110,8 +110,8 @@ const COLUMNS: &str = "
     WHERE a.attrelid = $1::oid
     ORDER BY a.attnum";
 
-/// Of tables that inherit from it as well, such as its partitions. What an expression or a condition reads is known by
-/// what its index depends on. <https://www.postgresql.org/docs/current/catalog-pg-depend.html>
+/// Includes tables that inherit from it, such as partitions. Columns in an index's expressions and predicates are found
+/// through its dependencies. <https://www.postgresql.org/docs/current/catalog-pg-depend.html>
 const INDEXED: &str = "
     WITH RECURSIVE family (oid) AS (
         SELECT $1::oid
@@ -130,12 +130,12 @@ const INDEXED: &str = "
     ) part (attnum)
     JOIN pg_attribute a ON a.attrelid = f.oid AND a.attnum = part.attnum";
 
-/// Extensions may be in a schema of their own that is not on the search path.
+/// The extension may be in a schema that is not on the search path.
 const TRIGRAMS: &str = "
     SELECT CASE WHEN pg_opclass_is_visible(c.oid) THEN '' ELSE quote_ident(n.nspname) || '.' END || c.opcname
     FROM pg_opclass c JOIN pg_namespace n ON n.oid = c.opcnamespace WHERE c.opcname = 'gin_trgm_ops' LIMIT 1";
 
-/// Finds the table that `part` names, and makes sure that this user may read every column it names.
+/// Looks up the table that `part` names, and checks that this user may read all of its named columns.
 pub(crate) async fn read(
     connection: &mut PgConnection,
     part: &DirectoryConfig,
@@ -200,7 +200,7 @@ pub(crate) async fn read(
 
     add_paths(&mut columns, part, JsonSyntax::Postgres, |column| {
         let catalogue = |name| CatalogueName::literal(name, Quote::Double);
-        // Of the database's collation, which may be bytewise: nothing is lost by not relying on it.
+        // With the database's collation, which may be bytewise; not relying on that costs nothing.
         let text = || PgType {
             schema: catalogue("pg_catalog"),
             name: catalogue("text"),
@@ -235,8 +235,7 @@ pub(crate) async fn read(
     })
 }
 
-/// The relation that `wanted` means: the one its schema names, or that the search path finds, or
-/// that is the only one of its name.
+/// The relation that `wanted` refers to: in the named schema, or on the search path, or the only one with its name.
 fn chosen<'a>(relations: &'a [PgRow], wanted: &str) -> Result<Option<&'a PgRow>, sqlx::Error> {
     for reading in readings(wanted) {
         let mut named = Vec::new();
@@ -260,7 +259,7 @@ fn chosen<'a>(relations: &'a [PgRow], wanted: &str) -> Result<Option<&'a PgRow>,
     Ok(None)
 }
 
-/// All relations as a connection file would name them; of a partitioned table the whole.
+/// All relations as a connection file would name them, without individual partitions.
 fn names(relations: &[PgRow]) -> Result<Vec<String>, sqlx::Error> {
     let mut names = Vec::with_capacity(relations.len());
     for row in relations {
@@ -287,7 +286,7 @@ fn column(row: &PgRow) -> Result<TableColumn<PgType>, sqlx::Error> {
         name: CatalogueName::of_row(row, "name")?,
         kind: kind(&type_name),
         nullable: row.try_get("nullable")?,
-        // What indexes can do is asked of the planner: see `index_use`.
+        // Determined later, by asking the planner: see `index_use`.
         access: Access::default(),
         bytes: Bytes::default(),
         within: None,
@@ -319,7 +318,7 @@ fn is_used(part: &DirectoryConfig, name: &str) -> bool {
         .any(|used| used == name || JsonPath::read(used).is_some_and(|path| path.column == name))
 }
 
-/// `reltuples` as a count: -1, or 0 before `PostgreSQL` 14, means that nobody knows.
+/// Converts `reltuples` to a count: -1, or 0 before PostgreSQL 14, means unknown.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and an estimate")]
 pub(crate) fn whole_rows(estimate: &str) -> Option<u64> {
     estimate.parse::<f64>().ok().filter(|rows| *rows >= 1.0).map(|rows| rows as u64)

@@ -1,4 +1,4 @@
-//! What SQL calls things in PostgreSQL. Every value is bound as text and cast by the database.
+//! The SQL dialect of PostgreSQL. Every value is bound as text and cast by the database.
 
 use crate::engines::postgres::catalogue::PgType;
 use crate::model::FieldKind;
@@ -28,7 +28,7 @@ impl Dialect for Postgres {
     fn cell(column: &Column) -> String {
         let name = qualified(column);
         match (column.kind, column.db_type.name.as_str()) {
-            // As digits; what the bytes are is seen where they are read.
+            // As digits, which are interpreted when the row is decoded.
             (_, "bytea") => format!("substring({name} from 1 for {BYTES_READ})::text"),
             (FieldKind::Time, _) if !is_text(column) => format!("{name}::text"),
             (FieldKind::Integer | FieldKind::Boolean | FieldKind::Uuid, _) => format!("{name}::text"),
@@ -37,7 +37,7 @@ impl Dialect for Postgres {
     }
 
     fn key(column: &Column, form: IndexForm) -> String {
-        // Exact: see the settings of a transaction in `reading`.
+        // Exact: see the transaction settings in `reading`.
         format!("{}::text", expression(column, form))
     }
 
@@ -63,7 +63,7 @@ impl Dialect for Postgres {
         Some(match (id.kind, id.db_type.name.as_str()) {
             (FieldKind::Integer, _) => {
                 let number: i64 = text.parse().ok()?;
-                // As a bigint whatever the width: an index serves it, and nothing overflows.
+                // Cast to bigint whatever the column's width: an index can still be used, and nothing overflows.
                 let number = statement.bind('$', Value::Text(number.to_string()));
                 format!("{name} = {number}::int8")
             }
@@ -76,7 +76,7 @@ impl Dialect for Postgres {
             (_, "numeric") if is_decimal(text) || text == "NaN" => {
                 format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
             }
-            // Rounded to what the type holds it would be somebody else's id.
+            // Rounded to this type, it could match someone else's ID.
             (_, "float4") if numbers::to_f32(text).is_some() => {
                 format!("{name} = {}", typed(statement, id, Value::Text(text.to_owned())))
             }
@@ -96,8 +96,8 @@ impl Dialect for Postgres {
             let values = id.bytes.shown_as(text);
             return (!values.is_empty()).then(|| any_bytes(statement, id, &values));
         }
-        // The first finds it by the index, the second makes sure: 007 is not 7, citext is no text, and a collation may
-        // take other texts for this one.
+        // The first condition uses the index. The second ensures an exact match: 007 is not 7, citext ignores case, and
+        // a collation may treat different texts as equal.
         let found = Self::id_equals(statement, id, text)?;
         let text = statement.bind('$', Value::Text(text.to_owned()));
         Some(format!("{found} AND {}::text = {text} COLLATE \"C\"", qualified(id)))
@@ -120,7 +120,8 @@ impl Dialect for Postgres {
                 format!("{name} = {}", typed(statement, column, Value::Text(text.to_owned())))
             }
             Some(form) if !form.lower => {
-                // The index minds the case: as it was typed, and as addresses are mostly kept.
+                // The index is case-sensitive: try the text as typed, and in lower case, as addresses are usually
+                // stored.
                 let mut texts = vec![text.to_owned(), text.to_lowercase()];
                 texts.dedup();
                 any_text(statement, column, texts)
@@ -134,7 +135,7 @@ impl Dialect for Postgres {
     fn begins(statement: &mut Statement, column: &Column, text: &str, form: IndexForm) -> String {
         let expression = expression(column, form);
         if form.lower {
-            // The server knows the lower case of its own column, and makes the range of the pattern.
+            // Only the server knows how it folds this column. It derives the range from the pattern.
             let pattern = lowered(statement, column, Match::Prefix.pattern(text));
             return format!("{expression} LIKE {pattern}");
         }
@@ -150,7 +151,7 @@ impl Dialect for Postgres {
 
     fn compare(statement: &mut Statement, column: &Column, relation: &str, value: &Operand) -> String {
         let zoned = column.db_type.name.as_str() == "timestamptz";
-        // Each as a type that the column's own compares with, so that an index serves it.
+        // Cast to a type that compares directly with the column's, so that an index can be used.
         let (text, cast) = match value {
             Operand::Integer(number) => (number.to_string(), "int8"),
             Operand::Number(number) => (number.as_str().to_owned(), "numeric"),
@@ -161,7 +162,7 @@ impl Dialect for Postgres {
             Operand::Time(time) if !is_temporal(column) => {
                 return compare_kept(statement, column, relation, *time);
             }
-            // Without a zone it is taken for UTC, as it is shown.
+            // A time without a zone is treated as UTC, as it is shown.
             Operand::Time(time) => (time.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(), "timestamp"),
         };
         let text = statement.bind('$', Value::Text(text));
@@ -169,7 +170,7 @@ impl Dialect for Postgres {
     }
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
-        // No ESCAPE: the backslash is the default, and pg_trgm indexes serve the plain operator.
+        // No ESCAPE: the backslash is the default, and pg_trgm indexes only support the plain operator.
         let shown_bytes = from_hex(text).filter(|_| is_bytes(column));
         let bytes = is_bytes(column).then(|| escaped(text));
         let text = bytes.as_deref().unwrap_or(text);
@@ -181,14 +182,14 @@ impl Dialect for Postgres {
         let pattern = statement.bind('$', Value::Text(how.pattern(text)));
         let like = format!("{} ILIKE {pattern}", as_text(column));
         let Some(bytes) = shown_bytes else { return like };
-        // Bytes that are no text are found by the digits that are shown of them.
+        // Bytes that are not text are found by their displayed digits.
         let bytes = statement.bind('$', Value::Text(digits(&bytes)));
         let place = if how == Match::Prefix { "= 1" } else { "> 0" };
         format!("({like} OR position(decode({bytes}, 'hex') IN {}) {place})", qualified(column))
     }
 
     fn alike(statement: &mut Statement, column: &Column, text: &str) -> Option<String> {
-        // The pattern has each letter in both cases: nothing is left to the column's collation.
+        // The pattern contains both cases of each letter, so the column's collation does not matter.
         let pattern = Self::bound_text(statement, spelling::regex(text));
         Some(format!("{} COLLATE \"C\" ~ {pattern}", as_text(column)))
     }
@@ -202,7 +203,7 @@ impl Dialect for Postgres {
     }
 }
 
-/// What an index of this form is on.
+/// The expression that an index of this form is on.
 pub(crate) fn expression(column: &Column, form: IndexForm) -> String {
     match form {
         IndexForm { lower: true, .. } => format!("lower({})", as_text(column)),
@@ -211,11 +212,11 @@ pub(crate) fn expression(column: &Column, form: IndexForm) -> String {
     }
 }
 
-/// A bound text in lower case, as the server makes it of the column's own texts.
+/// A bound text, folded by the server with the same rules as the column.
 fn lowered(statement: &mut Statement, column: &Column, text: String) -> String {
     let text = statement.bind('$', Value::Text(text));
     match &column.db_type.collation {
-        // Compared by the database's own: see [`text_of`].
+        // Nondeterministic columns are compared with the database's collation: see [`text_of`].
         Some((schema, name)) if !column.db_type.nondeterministic && column.within.is_none() => {
             format!("lower({text} COLLATE {}.{})", quoted(schema), quoted(name))
         }
@@ -227,8 +228,8 @@ fn as_text(column: &Column) -> String {
     text_of(column, "u.")
 }
 
-/// The column as text that patterns can be compared with: without a cast where it is one, which would lose the index,
-/// and by a collation that knows patterns. `of` stands before its name.
+/// The column as text for pattern matching: without a cast if it is text, which would prevent the use of an index, and
+/// with a collation that supports patterns. `of` is the qualifier in front of its name.
 pub(crate) fn text_of(column: &Column, of: &str) -> String {
     let name = column.sql(of);
     match column.db_type.name.as_str() {
@@ -250,12 +251,12 @@ pub(crate) fn is_bytes(column: &Column) -> bool {
     column.db_type.name.as_str() == "bytea"
 }
 
-/// The database itself knows its values as times.
+/// Whether the database stores the values as times.
 pub(crate) fn is_temporal(column: &Column) -> bool {
     matches!(column.db_type.name.as_str(), "timestamptz" | "timestamp" | "date")
 }
 
-/// The server reads it as a time.
+/// Whether the server can parse the text as a time.
 fn is_time(text: &str) -> bool {
     text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok()
 }
@@ -274,7 +275,7 @@ fn any_bytes(statement: &mut Statement, column: &Column, values: &[Vec<u8>]) -> 
     format!("{} IN ({})", qualified(column), values.join(", "))
 }
 
-/// A text's bytes as `encode(…, 'escape')` writes them.
+/// The text's bytes in the format of `encode(…, 'escape')`.
 /// <https://www.postgresql.org/docs/current/functions-binarystring.html>
 fn escaped(text: &str) -> String {
     use std::fmt::Write;
@@ -289,7 +290,7 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// A time that is kept as a number or as a text stands in this relation to `time`.
+/// Compares a time that is stored as a number or text with `time`.
 fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time: jiff::Timestamp) -> String {
     let ways: Vec<String> = if matches!(
         column.db_type.name.as_str(),
@@ -334,8 +335,8 @@ fn typed(statement: &mut Statement, column: &Column, value: Value) -> String {
     format!("{placeholder}::{}.{}", quoted(schema), quoted(name))
 }
 
-/// A time as RFC 3339 from PostgreSQL's ISO form in UTC: `2024-01-02 03:04:05.6+00` becomes
-/// `2024-01-02T03:04:05.6Z`. What has no such form (infinity, years BC, plain dates) stays.
+/// Converts a time from PostgreSQL's ISO format in UTC to RFC 3339: `2024-01-02 03:04:05.6+00` becomes
+/// `2024-01-02T03:04:05.6Z`. Values without such a form (infinity, years BC, plain dates) stay as they are.
 pub(crate) fn rfc3339(text: String) -> String {
     match text.split_once(' ') {
         Some((date, time)) if !time.contains(' ') && time.starts_with(|char: char| char.is_ascii_digit()) => {

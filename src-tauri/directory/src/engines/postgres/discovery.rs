@@ -1,4 +1,4 @@
-//! The tables of a PostgreSQL database that this user may read, and their columns.
+//! Lists the tables of a PostgreSQL database that this user may read, and their columns.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
 use crate::schema::name::written;
 
-/// The columns that this user may read, of the tables with these oids. A domain is the type below it.
+/// The columns of the tables with these OIDs that this user may read. Domains are resolved to their underlying type.
 const COLUMNS: &str = "
     SELECT a.attrelid::text AS oid, a.attname::text AS name, coalesce(base.typname, t.typname)::text AS type_name,
            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary

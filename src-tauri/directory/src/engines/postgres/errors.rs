@@ -1,6 +1,6 @@
-//! What PostgreSQL and the way to it say, as Understudy's errors.
+//! Converts errors of PostgreSQL and of the connection to Understudy's.
 //!
-//! By SQLSTATE, never by sentence: servers speak many languages.
+//! By SQLSTATE, never by message, since servers speak many languages.
 //! <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
 use std::borrow::Cow;
@@ -27,14 +27,14 @@ pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     pins: true,
 };
 
-/// Any failure of a connection or a statement.
+/// Converts any error of a connection or a statement.
 pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> DirectoryError {
     match error {
         sqlx::Error::Database(error) => from_database(error.as_ref(), part),
         sqlx::Error::Io(cause) => unanswered::from_io(&place(part), &cause),
         sqlx::Error::Protocol(said) => unanswered::from_protocol(&place(part), &said),
         sqlx::Error::PoolClosed => unreachable(part, "the connection was closed"),
-        // What it says of the password quotes a part of it.
+        // The driver's message quotes a part of the password.
         sqlx::Error::Configuration(cause) if cause.to_string().contains("saslprep password") => {
             password_unfit(part)
         }
@@ -64,8 +64,8 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
             .hint("Check the database name at the end of directory.url."),
         "42501" => refused(format!("The database user may not read {}: {said}.", part.table))
             .hint("Let the database's administrator grant SELECT on the columns that the connection names."),
-        // Class 42: what a statement names is not there, or of another type than when the directory was opened
-        // (operator, function or cast that there is not for it).
+        // Class 42: something in the statement does not exist, or has another type than when the directory was opened
+        // (so that an operator, function or cast does not exist).
         "42P01" | "42703" | "3F000" | "42883" | "42804" | "42846" | "42725" | "42P18" | "0A000" => {
             DirectoryError::new(
                 DirectoryCode::Mismatch,
@@ -79,7 +79,7 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
             .hint("Understudy only reads. Name a table or view that can be read without writing."),
         "53300" => refused(format!("{} takes no more connections: {said}.", place(part)))
             .hint("Try again in a moment, or raise the connection limit of this database user."),
-        // A replica ends what stands in the way of what its primary has done.
+        // A replica cancels queries that conflict with changes from its primary.
         "40001" | "40P01" => DirectoryError::new(
             DirectoryCode::Unreachable,
             format!("{} stopped the question to catch up with its primary: {said}.", place(part)),
@@ -89,11 +89,11 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
              (max_standby_streaming_delay, hot_standby_feedback).",
         ),
         "57P03" => not_yet(part, said),
-        // Shut down, crashed, dropped; idle for longer than the server allows.
+        // Shut down, crashed or dropped, or idle for longer than the server allows.
         "57P01" | "57P02" | "57P04" | "57P05" | "25P03" | "25P04" => closed(part, said),
         // The connection broke.
         code if code.starts_with("08") => unreachable(part, said),
-        // No more memory or room, a system call that failed, damaged data.
+        // Out of memory or space, a failed system call, or damaged data.
         code if ["53", "58", "XX"].iter().any(|class| code.starts_with(class)) => {
             refused(format!("{} has a problem of its own: {said} (SQLSTATE {code}).", place(part)))
                 .hint("Ask its administrator: nothing is wrong with the connection.")
@@ -103,7 +103,7 @@ fn from_database(error: &dyn DatabaseError, part: &DirectoryConfig) -> Directory
     }
 }
 
-/// It is there, and lets nobody in for now: it starts, shuts down, recovers, or follows another server.
+/// The server does not accept logins at the moment: it starts, shuts down, recovers, or is a standby.
 fn not_yet(part: &DirectoryConfig, said: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Unreachable, format!("{} is not ready: {said}.", place(part))).hint(
         "It answers, so host and port are right. Try again in a moment. If it stays like this, ask its administrator; a \
@@ -111,14 +111,14 @@ fn not_yet(part: &DirectoryConfig, said: &str) -> DirectoryError {
     )
 }
 
-/// It ended a connection that worked.
+/// The server ended a working connection.
 fn closed(part: &DirectoryConfig, said: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Unreachable, format!("{} closed the connection: {said}.", place(part))).hint(
         "It is being stopped or restarted, or its administrator ended the session. Try again in a moment.",
     )
 }
 
-/// The login was right, and this database is not for this user, or for nobody now.
+/// The login succeeded, but this user may not use the database, or no one may at the moment.
 fn shut_out(
     error: &PgDatabaseError,
     part: &DirectoryConfig,
@@ -146,18 +146,18 @@ fn shut_out(
     }
 }
 
-/// The same, for who knows whether there is a password, and where it comes from.
+/// The same, taking into account whether there is a password and where it comes from.
 pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
     let code = error.as_database_error().and_then(DatabaseError::code).map(Cow::into_owned);
     match (code.as_deref(), endpoint.has_password()) {
         (Some("28P01"), true) => endpoint.refusal(from_sqlx(error, part)),
         (Some("28P01"), false) => endpoint.refusal(password_missing(part)),
-        // Other logins than by password are refused with 28000.
+        // Failed logins without a password have code 28000.
         _ => from_sqlx(error, part),
     }
 }
 
-/// The same for a login, of which `met` says how far it came.
+/// The same for a login; `met` says how far it got.
 pub(crate) fn of_login(
     error: sqlx::Error,
     part: &DirectoryConfig,
@@ -175,7 +175,7 @@ pub(crate) fn of_login(
     let Some(refusal) = refusal.filter(|refusal| refusal.code() == "28000") else {
         return of(error, part, endpoint);
     };
-    // By the server's own function, as sentences are translated.
+    // By the function in the server's source, since messages are translated.
     let hint = match (refusal.routine(), met) {
         (Some("InitializeSessionUserId"), _) => {
             "Check the user name in directory.url: the server has no such user, or it may not log in.".to_owned()
@@ -200,8 +200,8 @@ pub(crate) fn of_login(
     if met.asked && endpoint.has_password() { endpoint.refusal(error.wants_password()) } else { error }
 }
 
-/// What to do where the server has looked through `pg_hba.conf` and lets nobody in. The name of that file stands in what
-/// it says in any language, but where it only misses a certificate.
+/// What to do if no rule in `pg_hba.conf` allows the login. The message contains that file name in every language,
+/// except when only a certificate is missing.
 fn no_rule(said: &str, privacy: Privacy) -> &'static str {
     if !said.contains("pg_hba.conf") {
         return "The server asks for a certificate of the client's that its own authority has signed, beside the login. \
@@ -223,18 +223,18 @@ fn no_rule(said: &str, privacy: Privacy) -> &'static str {
     }
 }
 
-/// It will let in once it has started.
+/// Whether the server is still starting.
 pub(crate) fn is_starting(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(DatabaseError::code).as_deref() == Some("57P03")
 }
 
-/// The server did not let this user in.
+/// Whether the server refused the login.
 pub(crate) fn is_login(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("28P01" | "28000"))
 }
 
-/// Without a hint: where a password can be stored is known to whoever asked for the directory.
+/// Without a hint: only the caller knows where a password can be stored.
 fn password_missing(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
@@ -243,7 +243,7 @@ fn password_missing(part: &DirectoryConfig) -> DirectoryError {
     .wants_password()
 }
 
-/// SCRAM's passwords go through `SASLprep` (RFC 4013), which refuses some characters.
+/// SCRAM prepares passwords with `SASLprep` (RFC 4013), which rejects some characters.
 fn password_unfit(part: &DirectoryConfig) -> DirectoryError {
     let what = "has a character that a login by SCRAM does not allow: an emoji, a control character, or text that runs \
                 in both directions";
@@ -259,7 +259,7 @@ pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError
     unanswered::unanswered(&place(part), cause)
 }
 
-/// Host and port of the URL, and nothing else of it.
+/// Host and port of the URL, and nothing else from it.
 pub(crate) fn place(directory: &DirectoryConfig) -> String {
     let url = url::Url::parse(&directory.url).ok();
     let host = url.as_ref().and_then(url::Url::host_str).filter(|host| !host.is_empty());

@@ -1,9 +1,9 @@
-//! What the table's indexes can do, asked of the planner itself.
+//! Determines what the table's indexes can be used for by asking the planner.
 //!
-//! For each column, every condition that a search could write is explained with sequential scans
-//! forbidden: when the plan then has it as the condition of an index, that index serves it. So
-//! whatever PostgreSQL knows about operator classes, collations, expressions, predicates, partitions
-//! and the tables below a view holds here too. <https://www.postgresql.org/docs/current/using-explain.html>
+//! Each condition that a search could use on a column is explained with sequential scans disabled. If it becomes an
+//! index condition in the plan, that index can be used for it. This covers everything that PostgreSQL knows about
+//! operator classes, collations, expressions, predicates, partitions and the tables below a view.
+//! <https://www.postgresql.org/docs/current/using-explain.html>
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -23,25 +23,25 @@ use crate::sql::dialect::{Dialect, qualified};
 
 type Column = TableColumn<PgType>;
 
-/// A text that stands in no table, and that a plan repeats where it compares with it.
+/// A text that no table contains, and that appears in a plan wherever it is compared.
 const PROBE: &str = "understudy probe";
 
-/// So much of the time for opening may go into asking. To explain a statement takes the server longer the more columns
-/// the table has, by their square until version 18: 80 ms at 1,600. Columns without an index are not asked about, but
-/// of a view nobody can tell which those are; what stands last in the connection file is asked last.
+/// The time limit for probing when a directory is opened. Explaining a statement takes longer the more columns the
+/// table has, quadratically until version 18: 80 ms for 1,600 columns. Columns without an index are skipped, except in
+/// views, where that is unknown. Columns at the end of the connection file are probed last.
 const ENOUGH: Duration = Duration::from_secs(4);
-/// Explained in one go; a few, so that the time is kept.
+/// How many statements are explained in one round trip; few, so that the time limit holds.
 const AT_ONCE: usize = 16;
 
 /// The first version with `FETCH FIRST … WITH TIES`.
 const WITH_TIES_SINCE: u32 = 13;
 
-/// One condition or order to be explained, and what it means when an index serves it.
+/// A condition or order to explain, and what it means if an index is used for it.
 struct Probe {
     sql: String,
     means: Means,
     form: IndexForm,
-    /// The text that the index has to be asked for; `None`: the index has to give the order.
+    /// The text that the index condition has to contain; `None`: the index has to provide the order.
     compared: Option<String>,
 }
 
@@ -53,9 +53,9 @@ enum Means {
     Order,
 }
 
-/// Finds out what serves each column of `mapping`. Where the planner does not tell, nothing is served. Fails where it
-/// cannot tell now: a table that somebody has locked has its indexes all the same.
-/// `indexed`: the columns that an index may serve, where that is known. `version`: the server's, `15.18`.
+/// Determines the indexes for each column of `mapping`. If the planner gives no answer, the column counts as having
+/// none. Fails if it cannot answer at the moment: a locked table still has its indexes. `indexed`: the columns that may
+/// have an index, if that is known. `version`: the server's, such as `15.18`.
 pub(crate) async fn find(
     reading: &mut PgReadTx,
     mapping: &mut Mapping<PgType>,
@@ -67,7 +67,7 @@ pub(crate) async fn find(
     let searched: HashSet<&str> = mapping.search.iter().map(|column| column.name.as_str()).collect();
     let id = mapping.id().name.as_str();
     let mut columns: Vec<&Column> = mapping.shown.iter().chain(&mapping.search).collect();
-    // What is searched, and the time that orders the list, before what is only shown.
+    // Searched columns and the creation time come before columns that are only shown.
     columns.sort_by_key(|column| {
         let name = column.name.as_str();
         let orders = mapping.created_at.is_some_and(|at| mapping.shown[at].name == column.name);
@@ -103,7 +103,7 @@ pub(crate) async fn find(
                 Means::Contains => &mut column.access.contains,
                 Means::Order => &mut column.access.order,
             };
-            // The best form comes first.
+            // Forms are probed best first.
             let form = IndexForm { ties: ties && probe.means == Means::Prefix, ..probe.form };
             place.get_or_insert_with(|| IndexUse { index: index.clone(), form });
         }
@@ -132,7 +132,7 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
     add(Means::Order, plain, has_value, Some(order_of(plain)), None);
 
     if !is_text(column) {
-        // A value of the type that a plan repeats as it is written.
+        // A value of the column's type that a plan repeats as written.
         if let Some(value) = sample(column.db_type.name.as_str()) {
             let condition = format!("{} = '{value}'", qualified(column));
             add(Means::Equals, plain, condition, None, Some(value.to_owned()));
@@ -167,7 +167,7 @@ fn probes(table: &str, column: &Column, is_id: bool, is_searched: bool) -> Vec<P
         if !is_citext {
             forms.push(plain);
         }
-        // What does not mind the case comes first.
+        // Case-insensitive forms come first.
         forms.sort_by_key(|form| !form.lower);
     }
     for form in forms {
@@ -206,12 +206,14 @@ fn sample(type_name: &str) -> Option<&'static str> {
     })
 }
 
-/// The plan of each probe, or of the first ones where that takes long. Everything that is set for them ends with the savepoint.
+/// Returns the plans of the probes, or only of the first ones if it takes too long. All settings are reverted with the
+/// savepoint.
 async fn explained(
     reading: &mut PgReadTx,
     probes: &[(CatalogueName, Probe)],
 ) -> Result<Vec<Json>, Box<dyn std::error::Error + Send + Sync>> {
-    // Not SET: older servers do not know all of them. Partitions that the probe's value is not in would not be planned.
+    // Not SET, since older servers do not know all of these settings. Pruning is disabled so that partitions are
+    // planned even if they cannot contain the probe's value.
     let settings = "SAVEPOINT probes; SET LOCAL enable_bitmapscan = on; SELECT set_config(name, 'off', true) FROM pg_settings \
                     WHERE name IN ('enable_seqscan', 'enable_sort', 'enable_incremental_sort', 'jit', \
                     'enable_partition_pruning', 'constraint_exclusion')";
@@ -257,8 +259,8 @@ fn served_by(plan: &Json, probe: &Probe) -> Option<String> {
         }
         return nodes.iter().find(|node| is(node, "Index")).and_then(index);
     };
-    // On every partition: where one has no such index, the condition filters a scan there. A pattern is made sure of
-    // behind the index that finds its beginning.
+    // On every partition: if one has no such index, the condition becomes a filter there. For a pattern, a filter
+    // follows the index condition on its prefix.
     if nodes.iter().any(|node| says(node, "Filter", text) && !says(node, "Index Cond", text)) {
         return None;
     }

@@ -1,5 +1,5 @@
-//! What poolers and hosted databases say in place of a login: in English, and with a SQLSTATE that says little, so that
-//! they are known by their words. What PostgreSQL itself says is in `errors`.
+//! Recognises login errors of poolers and hosted databases. They are in English and have an uninformative SQLSTATE, so
+//! they are recognised by their wording. PostgreSQL's own errors are in `errors`.
 //!
 //! <https://www.pgbouncer.org/config.html>, <https://neon.com/docs/connect/connection-errors>,
 //! <https://supabase.com/docs/guides/troubleshooting>
@@ -8,7 +8,7 @@ use crate::config::DirectoryConfig;
 use crate::engines::postgres::errors::place;
 use crate::error::{DirectoryCode, DirectoryError};
 
-/// What is at fault, and so how it is told.
+/// What is wrong, which determines the error's wording.
 #[derive(Clone, Copy)]
 enum LoginFault {
     Login,
@@ -81,14 +81,15 @@ const KNOWN: [LoginRefusal; 8] = [
     },
 ];
 
-/// `said` with this SQLSTATE, in place of a login; `None` where that is PostgreSQL's own to tell.
+/// The error for a login that was answered with message `said` and this SQLSTATE; `None` if the message is PostgreSQL's
+/// own.
 pub(crate) fn told(said: &str, code: &str, part: &DirectoryConfig) -> Option<DirectoryError> {
     let (place, said) = (place(part), said.trim_end_matches('.'));
     let lower = said.to_lowercase();
     let known = KNOWN.iter().find(|known| known.words.iter().any(|words| lower.contains(words)));
     let refused = |message: String| DirectoryError::new(DirectoryCode::Refused, message);
     let Some(LoginRefusal { fault, hint, .. }) = known else {
-        // Neither is what a server says who only lets somebody in.
+        // PostgreSQL itself uses neither class to refuse a login.
         let is_unusual = code.starts_with("08") || code.starts_with("XX");
         return is_unusual.then(|| {
             refused(format!("{place} refused the login: {said} (SQLSTATE {code}).")).hint(

@@ -1,4 +1,4 @@
-//! Row level security: whether the server hides rows from this role, and the policy that shows them.
+//! Row-level security: whether the server hides rows from this role, and a policy that would show them.
 //! <https://www.postgresql.org/docs/current/ddl-rowsecurity.html>
 
 use serde::Deserialize;
@@ -9,9 +9,9 @@ use crate::engines::postgres::reading::PgReadTx;
 use crate::faults::ASK_ADMINISTRATOR;
 use crate::model::Caution;
 
-/// Every table with row level security that is read when the relation `$1` is, with the role whose rights count there.
+/// Every table with row-level security that is read through the relation `$1`, with the role whose rights apply.
 ///
-/// As `row_security_active` tells it, but below views too: those read as their owner, unless they are made with
+/// Like `row_security_active`, but also below views, which read with their owner's rights unless they are created with
 /// `security_invoker`.
 const GUARDED: &str = r"
     WITH RECURSIVE reads (oid, reader, as_user) AS (
@@ -53,16 +53,16 @@ const GUARDED: &str = r"
     JOIN pg_roles role ON role.oid = reads.reader
     ORDER BY 1, 2";
 
-/// A table whose rows are shown by policies.
+/// A table with row-level security.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     /// Qualified and quoted.
     table: String,
-    /// The role whose rights count; quoted.
+    /// The role whose rights apply; quoted.
     reader: String,
-    /// It is the user of the connection, and no view's owner.
+    /// That role is the connection's user, not a view's owner.
     as_user: bool,
-    /// The policies count for it: it is neither the owner nor exempt.
+    /// The policies apply to that role: it is neither the table's owner nor exempt.
     active: bool,
     policies: Vec<RowPolicy>,
 }
@@ -71,25 +71,25 @@ pub(crate) struct Guarded {
 #[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 struct RowPolicy {
     name: String,
-    /// It takes rows away from what others show.
+    /// Restrictive: it removes rows that others show.
     restricts: bool,
     reads: bool,
     for_all: bool,
     applies: bool,
     condition: String,
-    /// What it asks of the session, itself or through a function that it calls.
+    /// The session settings it depends on, directly or through a function it calls.
     settings: Vec<PolicySetting>,
 }
 
-/// Of the session, as it is for this connection.
+/// A session setting, as it is for this connection.
 #[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct PolicySetting {
     name: String,
-    /// Its value stays with the server: it may be a key or a token.
+    /// Only whether it is set: its value may be a key or a token.
     is_set: bool,
 }
 
-/// The guarded tables that are read with the relation of this oid. Empty where the server does not tell.
+/// The tables with row-level security that are read with the relation of this OID. Empty if the server does not say.
 pub(crate) async fn read(reading: &mut PgReadTx, oid: &str) -> Vec<Guarded> {
     let asked = async {
         sqlx::raw_sql("SAVEPOINT policies").execute(reading.connection()).await?;
@@ -130,7 +130,7 @@ impl Guarded {
         self.counting(false).any(RowPolicy::is_open) && self.counting(true).all(RowPolicy::is_open)
     }
 
-    /// What hides rows from the role; `None`: nothing does.
+    /// The caution about rows hidden from the role; `None` if none are.
     pub(crate) fn caution(&self) -> Option<Caution> {
         if !self.active || self.shows_all() {
             return None;
@@ -170,7 +170,8 @@ impl Guarded {
         })
     }
 
-    /// What lets a new role called `role` read every row; `None`: it may, or a view's owner reads for it.
+    /// The statement that lets a new role `role` read all rows; `None` if it already may, or a view's owner reads for
+    /// it.
     pub(crate) fn opening_for(&self, role: &str) -> Option<String> {
         let for_all = |restricts| {
             self.policies.iter().filter(move |one| one.reads && one.for_all && one.restricts == restricts)
@@ -179,7 +180,7 @@ impl Guarded {
         (self.as_user && !is_open).then(|| self.opening(role, for_all(true).next().is_some()))
     }
 
-    /// A policy adds rows, but for those that another one takes away from everybody's.
+    /// A permissive policy adds rows, but cannot override a restrictive one that applies to everyone.
     fn opening(&self, role: &str, is_restricted: bool) -> String {
         if is_restricted {
             return format!("ALTER ROLE {role} BYPASSRLS");
@@ -192,7 +193,7 @@ impl Guarded {
     }
 }
 
-/// The end of a message: what the policies ask of the session, and what this connection's session has of it.
+/// The end of a message: the settings that the policies depend on, and which of them this connection sets.
 fn depends_on(settings: &[&PolicySetting]) -> String {
     let told = |is_set: bool, does: &str| {
         let names = settings.iter().filter(|setting| setting.is_set == is_set);
