@@ -1,4 +1,4 @@
-//! What MySQL would need to serve the search, and an account that can read what is mapped and no more.
+//! Suggests the indexes that MySQL would need for the search, and an account that can only read the mapped columns.
 
 use crate::engines::mysql::catalogue::{MySqlCatalogue, index_name};
 use crate::engines::mysql::server::Flavour;
@@ -17,12 +17,12 @@ struct MySqlIndexAdvice<'a> {
 }
 
 impl Advise<MyType> for MySqlIndexAdvice<'_> {
-    /// There is no such index: `FULLTEXT` finds words, and its ngrams leave out those with stop words.
+    /// MySQL has no such index: `FULLTEXT` finds words, and its ngrams skip those that contain stop words.
     const CONTAINS_NOTE: &'static str = "";
 
     fn index(&self, tier: Tier, columns: &[&TableColumn<MyType>]) -> Option<String> {
         let [column] = columns else { return None };
-        // Indexes are made on tables, not on views, and on no more of a text than fits into one.
+        // A view has no indexes, and a text may be too long for one.
         let is_long = self.found.long.iter().any(|name| name == column.name.as_str());
         if self.found.is_view || is_long || tier == Tier::Contains || !column.db_type.is_ordered_as_it_is() {
             return None;
@@ -34,20 +34,20 @@ impl Advise<MyType> for MySqlIndexAdvice<'_> {
             Tier::Email | Tier::Prefix if minds_case && self.flavour == Flavour::MySql => {
                 (format!("(lower({name}))"), "_lower")
             }
-            // There already, and MariaDB indexes no expressions.
+            // There is an index already, and MariaDB cannot index expressions.
             Tier::Email | Tier::Prefix if minds_case && column.access.equals.is_some() => return None,
             _ => (name, ""),
         };
-        // One statement for each index: an id that is searched has the unique one.
+        // One statement per index: if the ID is searched, the unique index serves that too.
         let unique = is_id && what.is_empty() && column.access.equals.is_none();
         let tie = match (is_id, self.found.is_clustered) {
             (true, _) | (_, true) => String::new(),
-            // Only the primary key stands in an index by itself.
+            // Only the primary key is part of every index automatically.
             (false, false) => format!(", {}", quoted(&self.mapping.id().name)),
         };
-        // Unique ones of a partitioned table need the columns that it is partitioned by.
+        // A unique index on a partitioned table has to include the partition key.
         let unique = if unique && !self.found.is_partitioned { "UNIQUE " } else { "" };
-        // Other engines lock the table, whatever they are asked for.
+        // Other storage engines lock the table in any case.
         let how = if self.found.is_innodb { " ALGORITHM=INPLACE LOCK=NONE" } else { "" };
         Some(format!(
             "CREATE {unique}INDEX {} ON {} ({indexed}{tie}){how}",
@@ -65,8 +65,8 @@ pub(crate) fn services(
     lines(mapping, &MySqlIndexAdvice { found, mapping, flavour })
 }
 
-/// The statements that make such an account. Its password is for whoever runs them to choose: as it
-/// stands, the first one is refused.
+/// The statements that create such an account. The administrator chooses its password; the first statement fails until
+/// the placeholder is replaced.
 pub(crate) fn reader(mapping: &Mapping<MyType>) -> Vec<String> {
     let names = read_columns(mapping);
     vec![

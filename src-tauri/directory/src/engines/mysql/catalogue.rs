@@ -1,6 +1,6 @@
-//! The catalogue of MySQL and MariaDB: `information_schema`, which shows what this user may see.
+//! Reads the catalogue of MySQL and MariaDB: `information_schema`, which shows what this user may see.
 //!
-//! Everything comes as text, so that no decoder depends on a version.
+//! Everything is read as text, so that no decoder depends on a server version.
 
 use crate::schema::bytes::Bytes;
 use sqlx::mysql::MySqlRow;
@@ -20,40 +20,40 @@ use crate::schema::table::{Access, Table, TableColumn};
 use crate::schema::value::Value;
 use crate::sql::dialect::Statement;
 
-/// What was found, and what is known of its size.
+/// The table and what is known about its size.
 #[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]
 pub(crate) struct MySqlCatalogue {
     pub(crate) table: Table<MyType>,
-    /// The storage engine's estimate; `None`: a view.
+    /// The storage engine's estimate; `None` for a view.
     pub(crate) estimated_rows: Option<u64>,
     pub(crate) is_view: bool,
-    /// Indexes are made while others write.
+    /// Whether an index can be created without blocking writes.
     pub(crate) is_innodb: bool,
     pub(crate) is_partitioned: bool,
-    /// Columns of which an index can only have a beginning.
+    /// Columns of which an index can only cover a prefix.
     pub(crate) long: Vec<String>,
     pub(crate) index_names: Vec<String>,
-    /// Every index has the id behind its own columns.
+    /// Whether every index includes the ID after its own columns.
     pub(crate) is_clustered: bool,
 }
 
-/// The session: the database of the URL, the account that this user is to the server, and whether names
-/// of tables are kept in lower case (2: only compared so).
+/// The session: the URL's database, this user's account on the server, and whether table names are stored in lower case
+/// (2: only compared so).
 const SESSION: &str = "SELECT CAST(DATABASE() AS CHAR), CAST(CURRENT_USER() AS CHAR), \
      CAST(@@lower_case_table_names AS CHAR)";
 
-/// What [`column`] reads of a row.
+/// The columns that [`column`] reads.
 pub(crate) const COLUMN: &str = "
            CAST(column_name AS CHAR), CAST(data_type AS CHAR), CAST(column_type AS CHAR), CAST(is_nullable AS CHAR),
            CAST(privileges AS CHAR), CAST(character_set_name AS CHAR), CAST(collation_name AS CHAR),
            CAST(character_maximum_length AS CHAR), CAST(numeric_precision AS CHAR), CAST(numeric_scale AS CHAR)";
 
-/// Only users whose rights are given column by column, and not on the whole table too, have rows here.
+/// Whether this user has column rights on the table instead of a right on the whole table.
 const OWN_COLUMN_RIGHTS: &str = "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.column_privileges
     WHERE table_schema = ?1 AND table_name = ?2 AND NOT EXISTS (SELECT 1 FROM information_schema.table_privileges
       WHERE table_schema = ?1 AND table_name = ?2 AND privilege_type = 'SELECT')";
 
-/// All of a row: versions have columns of their own for what keeps an index from being used.
+/// All columns, because versions differ in how they mark an unused index.
 const INDEXES: &str =
     "SELECT CAST(s.sub_part AS CHAR) AS prefix_chars, CAST(s.seq_in_index AS CHAR) AS place,
             CAST(s.non_unique AS CHAR) AS has_duplicates, s.*
@@ -73,12 +73,12 @@ pub(crate) struct Relation {
     pub(crate) schema: CatalogueName,
     pub(crate) name: CatalogueName,
     pub(crate) estimated_rows: Option<u64>,
-    /// The storage engine; views have none.
+    /// The storage engine; `None` for a view.
     pub(crate) engine: Option<String>,
     pub(crate) is_partitioned: bool,
 }
 
-/// Finds the table that `part` names, and makes sure that this user may read every column it names.
+/// Looks up the table that `part` names, and checks that this user may read all of its named columns.
 pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> Result<MySqlCatalogue> {
     let session = ask(reading, SESSION, &[]).await?;
     let session = session.first().ok_or_else(|| DirectoryError::internal("the session is unknown"))?;
@@ -96,8 +96,7 @@ pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> R
     );
     let rows = ask(reading, &columns, &place).await?;
     if rows.is_empty() {
-        // A view that cannot be opened (it would write, or its tables are gone) has no columns: let the
-        // server say why.
+        // A broken view (it would write, or its tables are gone) has no columns; let the server say why.
         let (schema, name) = (quoted(&relation.schema), quoted(&relation.name));
         ask(reading, &format!("SELECT 1 FROM {schema}.{name} LIMIT 0"), &[]).await?;
     }
@@ -116,8 +115,8 @@ pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> R
             unreadable.extend(used(part).find(|used| *used == column.name.as_str()));
         }
     }
-    // A column without any right is not even listed: where rights are given one by one, what is missing
-    // may as well be there.
+    // A column without any right is not listed. If rights are granted per column, a missing column may exist
+    // nevertheless.
     let granted = ask(reading, OWN_COLUMN_RIGHTS, &place).await?;
     let granted = granted.first().map(|row| text(row, 0)).transpose();
     if granted.map_err(|error| reading.server().failed(error))?.flatten().is_some_and(|rows| rows != "0") {
@@ -146,7 +145,7 @@ pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> R
     add_paths(&mut columns, part, JsonSyntax::MySql, |column| {
         let utf8 = |name| CatalogueName::literal(name, Quote::Backtick);
         let text = || Text { charset: utf8("utf8mb4"), collation: utf8("utf8mb4_bin"), chars: u64::MAX };
-        // MariaDB's JSON is a long text.
+        // MariaDB stores JSON as long text.
         matches!(column.db_type, MyType::Json | MyType::Text(_)).then(|| MyType::Text(text()))
     });
     Ok(MySqlCatalogue {
@@ -161,7 +160,7 @@ pub(crate) async fn read(reading: &mut MySqlReadTx, part: &DirectoryConfig) -> R
     })
 }
 
-/// A name for an index on `column`, and its SQL: within the 64 characters that MySQL allows. `what` tells it from
+/// A quoted, unused name for an index on `column`, within MySQL's limit of 64 characters. `what` distinguishes it from
 /// another index on the same column.
 pub(crate) fn index_name(found: &MySqlCatalogue, column: &TableColumn<MyType>, what: &str) -> String {
     let plain = format!("{}_{}{what}", found.table.name.as_str(), column.name.as_str());
@@ -177,7 +176,7 @@ pub(crate) async fn ask(reading: &mut MySqlReadTx, sql: &str, binds: &[&str]) ->
     reading.fetch(Statement { sql: sql.to_owned(), binds, ..Statement::default() }).await
 }
 
-/// Tables and views by a condition of ours.
+/// Tables and views that match `condition`, which is a constant.
 pub(crate) async fn relations(
     reading: &mut MySqlReadTx,
     condition: &str,
@@ -204,8 +203,8 @@ pub(crate) async fn relations(
         .map_err(|error| reading.server().failed(error))
 }
 
-/// The relation that `written` means: the one its database or the URL's has; without either, the only one
-/// of its name.
+/// The relation that `written` refers to: in the named database or the URL's; without either, the only one with its
+/// name.
 async fn chosen(
     reading: &mut MySqlReadTx,
     written: &str,
@@ -215,7 +214,7 @@ async fn chosen(
     let same = |found: &str, wanted: &str| {
         found == wanted || folds_names && found.to_lowercase() == wanted.to_lowercase()
     };
-    // Names may also stand in backticks: with the two quotes exchanged they read as any others.
+    // Names may be quoted with backticks; swap the two quote characters to parse them.
     let exchanged = |text: &str| -> String {
         text.chars()
             .map(|char| match char {
@@ -236,7 +235,7 @@ async fn chosen(
             }
             None => Vec::new(),
         };
-        // The server compares more generously than it finds tables.
+        // The server compares names here more loosely than when it looks up a table.
         named.retain(|found| {
             same(found.name.as_str(), &wanted.name)
                 && wanted.schema.as_ref().is_none_or(|schema| same(found.schema.as_str(), schema))
@@ -297,7 +296,7 @@ fn unreadable_columns(
     ))
 }
 
-/// `reader@%`, as the server says it, becomes `'reader'@'%'`, as GRANT wants it.
+/// Converts `reader@%`, as the server reports it, to `'reader'@'%'`, as GRANT requires it.
 fn quoted_account(account: &str) -> String {
     match account.rsplit_once('@') {
         Some((user, host)) => format!("'{}'@'{}'", user.replace('\'', "''"), host.replace('\'', "''")),
@@ -305,7 +304,7 @@ fn quoted_account(account: &str) -> String {
     }
 }
 
-/// A column, and whether this user may read it.
+/// Decodes a column, and whether this user may read it.
 pub(crate) fn column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool), sqlx::Error> {
     let said = |at| text(row, at).map(Option::unwrap_or_default);
     let (name, whole) = (said(1)?, said(2)?);
@@ -334,7 +333,7 @@ pub(crate) fn column(row: &MySqlRow) -> Result<(TableColumn<MyType>, bool), sqlx
     Ok((column, said(4)?.contains("select")))
 }
 
-/// The columns that are read for what the file names.
+/// The columns that are read for the names in the configuration.
 fn used(part: &DirectoryConfig) -> impl Iterator<Item = String> {
     part.column_names().map(|name| JsonPath::read(name).map_or_else(|| name.to_owned(), |path| path.column))
 }
@@ -344,7 +343,7 @@ fn part_of_index(row: &MySqlRow) -> Result<Option<IndexPart>, sqlx::Error> {
         let at = row.columns().iter().position(|column| column.name().eq_ignore_ascii_case(name));
         at.map_or(Ok(None), |at| text(row, at))
     };
-    // Invisible to MySQL's planner, ignored by MariaDB's.
+    // MySQL's planner does not use invisible indexes, MariaDB's does not use ignored ones.
     if named("is_visible")?.is_some_and(|visible| visible == "NO")
         || named("ignored")?.is_some_and(|ignored| ignored == "YES")
     {

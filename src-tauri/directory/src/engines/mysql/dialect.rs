@@ -1,8 +1,8 @@
-//! What SQL calls things in MySQL and MariaDB. Values are bound as text and cast by the database, except
-//! floating-point ones, whose text is not exact.
+//! The SQL dialect of MySQL and MariaDB. Values are bound as text and cast by the database, except floating-point
+//! numbers, whose text is not exact.
 //!
-//! A text is compared with a column by the column's own collation, so that its indexes serve it. That
-//! collation ignores case or it does not; only where it does not, both sides are put in lower case.
+//! Text is compared with the column's own collation, so that its indexes can be used. Only if that collation is
+//! case-sensitive, both sides are converted to lower case.
 
 use crate::engines::mysql::types::{MyType, ORDERED_BYTES, ORDERED_CHARS, Text};
 use crate::plan::Match;
@@ -24,11 +24,11 @@ pub(crate) struct MySql;
 impl Dialect for MySql {
     type Type = MyType;
 
-    /// Right, but never by an index: <https://dev.mysql.com/doc/refman/8.4/en/row-constructor-optimization.html>
+    /// Correct, but never with an index: <https://dev.mysql.com/doc/refman/8.4/en/row-constructor-optimization.html>
     const ROW_VALUES: bool = false;
     const COUNT: &'static str = "CAST(COUNT(*) AS CHAR)";
 
-    /// Not as a derived table: one with long texts is written down first, and comes back in another order.
+    /// Not a derived table: with long texts, MySQL materialises it and loses the order.
     fn branch(select: &str, _: usize) -> String {
         format!("({select})")
     }
@@ -41,9 +41,10 @@ impl Dialect for MySql {
             ),
             MyType::Text(_) => format!("LEFT({name}, {CHARS_READ})"),
             MyType::Json | MyType::Geometry => format!("LEFT({}, {CHARS_READ})", as_text(column)),
-            // As digits; what the bytes are is seen where they are read.
+            // As digits, which are interpreted when the row is decoded.
             MyType::Binary { .. } => hex(&format!("LEFT({name}, {BYTES_READ})")),
-            // As a double, of which the reading makes what it was: the server writes six digits of a float.
+            // As a double, from which the decoder restores the float: the server would print only six digits of a
+            // float.
             MyType::Real { is_single: true } => format!("CAST({name} + 0e0 AS CHAR)"),
             _ => as_text(column),
         }
@@ -52,10 +53,10 @@ impl Dialect for MySql {
     fn key(column: &Column, form: IndexForm) -> String {
         let expression = expression(column, form);
         match &column.db_type {
-            // Of one collation: the branches of a list have keys of several columns.
+            // With one collation, since the branches of a list have keys of different columns.
             MyType::Text(_) => format!("CONVERT({expression} USING utf8mb4) COLLATE utf8mb4_bin"),
             MyType::Boolean | MyType::Unsigned | MyType::Listed => format!("CAST({expression} + 0 AS CHAR)"),
-            // As a double: a float's text has fewer digits than the float.
+            // As a double: the server prints fewer digits of a float than it has.
             MyType::Real { .. } => format!("{expression} + 0e0"),
             MyType::Binary { .. } => hex(&expression),
             _ => format!("CAST({expression} AS CHAR)"),
@@ -76,7 +77,7 @@ impl Dialect for MySql {
         let value = match &id.db_type {
             MyType::Boolean | MyType::Signed => text.parse::<i64>().ok()?.to_string(),
             MyType::Unsigned => text.parse::<u64>().ok()?.to_string(),
-            // Rounded to what the type holds it would be somebody else's id.
+            // Rounded to this type, it could match someone else's ID.
             MyType::Real { is_single } => {
                 let single = numbers::to_f32(text).filter(|_| *is_single).map(f64::from);
                 let mut numbers: Vec<f64> = single.into_iter().chain(numbers::to_f64(text)).collect();
@@ -86,7 +87,7 @@ impl Dialect for MySql {
                 return (!numbers.is_empty()).then(|| format!("{name} IN ({})", numbers.join(", ")));
             }
             MyType::Decimal { .. } if is_decimal(text) => {
-                // All digits there can be: none is rounded away to match.
+                // With the maximum number of digits, so that the value is not rounded.
                 let number = statement.bind('?', Value::Text(text.to_owned()));
                 return Some(format!("{name} = CAST({number} AS DECIMAL(65,30))"));
             }
@@ -115,11 +116,11 @@ impl Dialect for MySql {
         }
         if let MyType::Real { .. } = id.db_type {
             let number = text.parse::<f64>().ok()?;
-            // As `Value` writes it.
+            // In the format of `Value`.
             return Self::id_equals(statement, id, text).filter(|_| format!("{number:?}") == text);
         }
-        // The first finds it by the index, the second makes sure: 007 is not 7, and a collation may
-        // ignore case, accents and spaces at the end.
+        // The first condition uses the index. The second ensures an exact match: 007 is not 7, and a collation may
+        // ignore case, accents and trailing spaces.
         let found = Self::id_equals(statement, id, text)?;
         let text = statement.bind('?', Value::Text(text.to_owned()));
         let shown = Self::key(id, IndexForm::default());
@@ -144,7 +145,7 @@ impl Dialect for MySql {
             kept.holds(&value, text, |value| format!("{} = {value}", expression(column, form)))
         };
         if form.lower {
-            // The server knows the lower case of its own column.
+            // Only the server knows how it folds this column.
             let value = statement.bind('?', Value::Text(text.to_owned()));
             return kept
                 .holds(&value, text, |_| format!("{} = {}", expression(column, form), kept.lowered(&value)));
@@ -152,7 +153,7 @@ impl Dialect for MySql {
         if form.folds {
             return same(statement, text);
         }
-        // The index minds the case: as it was typed, and as addresses are mostly kept.
+        // The index is case-sensitive: try the text as typed, and in lower case, as addresses are usually stored.
         let typed = same(statement, text);
         let lower = text.to_lowercase();
         if lower == text { typed } else { format!("({typed} OR {})", same(statement, &lower)) }
@@ -160,7 +161,7 @@ impl Dialect for MySql {
 
     fn begins(statement: &mut Statement, column: &Column, text: &str, form: IndexForm) -> String {
         if let (true, MyType::Text(kept)) = (form.lower, &column.db_type) {
-            // LIKE is not served by an index on an expression: a range is. It is compared byte by byte.
+            // An index on an expression cannot be used for LIKE, but can be for a range. The comparison is bytewise.
             let expression = expression(column, form);
             let from = kept.lowered(&statement.bind('?', Value::Text(text.to_owned())));
             let to = kept.lowered(&statement.bind('?', Value::Text(text.to_owned())));
@@ -202,7 +203,7 @@ impl Dialect for MySql {
             Operand::Time(time) if !column.db_type.is_temporal() => {
                 return compare_kept(statement, column, relation, *time);
             }
-            // The session's zone is UTC; without a zone it is taken for that, as it is shown.
+            // The session's zone is UTC. A time without a zone is treated as UTC, as it is shown.
             Operand::Time(time) => (time.strftime("%Y-%m-%d %H:%M:%S%.f").to_string(), "DATETIME(6)"),
             Operand::Uuid(uuid) => {
                 let uuid = statement.bind('?', Value::Text(uuid.to_string()));
@@ -214,12 +215,12 @@ impl Dialect for MySql {
     }
 
     fn matches(statement: &mut Statement, column: &Column, how: Match, text: &str) -> String {
-        // No ESCAPE: the backslash is the default in the mode that `reading` sets.
+        // No ESCAPE: the backslash is the default in the SQL mode that `reading` sets.
         let like = compared(statement, column, "LIKE", &how.pattern(text));
         let Some(bytes) = from_hex(text).filter(|_| matches!(column.db_type, MyType::Binary { .. })) else {
             return like;
         };
-        // Bytes that are no text are found by the digits that are shown of them.
+        // Bytes that are not text are found by their displayed digits.
         let bytes = statement.bind('?', Value::Text(digits(&bytes)));
         let place = if how == Match::Prefix { "= 1" } else { "> 0" };
         format!("({like} OR LOCATE(UNHEX({bytes}), {}) {place})", qualified(column))
@@ -242,7 +243,7 @@ impl Dialect for MySql {
     }
 }
 
-/// The column's text and `text`, whatever the case.
+/// Compares the column's text with `text`, ignoring case.
 fn compared(statement: &mut Statement, column: &Column, operator: &str, text: &str) -> String {
     let value = statement.bind('?', Value::Text(text.to_owned()));
     match &column.db_type {
@@ -254,7 +255,7 @@ fn compared(statement: &mut Statement, column: &Column, operator: &str, text: &s
 }
 
 impl Text {
-    /// `condition` on `value` in the column's own character set; false where that has not all of `text`.
+    /// `condition` on `value` in the column's character set; false if that character set cannot represent `text`.
     fn holds(&self, value: &str, text: &str, condition: impl FnOnce(&str) -> String) -> String {
         let condition = condition(&self.typed(value));
         if self.is_utf8mb4() || text.is_ascii() {
@@ -265,18 +266,18 @@ impl Text {
         format!("({condition} AND CAST({there_and_back} AS BINARY) = CAST({value} AS BINARY))")
     }
 
-    /// A bound text as the server puts the column's own texts in lower case.
+    /// A bound text, folded by the server with the same rules as the column.
     fn lowered(&self, value: &str) -> String {
         format!("LOWER(CONVERT({value} USING {}) COLLATE {})", self.charset.as_str(), self.collation.as_str())
     }
 
-    /// Sorts, byte by byte, behind every text that goes on; for [`Text::is_unicode`].
+    /// A character that sorts, byte by byte, after every continuation of a text; for [`Text::is_unicode`].
     fn last(&self) -> &'static str {
         if self.is_utf8mb4() { "_utf8mb4 x'F48FBFBF'" } else { "_utf8mb3 x'EFBFBF'" }
     }
 
-    /// A bound text in the column's own character set: of two sets MySQL would convert the column, and
-    /// lose its index, or refuse.
+    /// A bound text in the column's character set. With two character sets, MySQL would convert the column and lose its
+    /// index, or fail.
     fn typed(&self, value: &str) -> String {
         if self.is_utf8mb4() {
             return value.to_owned();
@@ -285,7 +286,7 @@ impl Text {
     }
 }
 
-/// What orders a list by the column, and what an index of this form is on.
+/// The expression by which the column orders a list, and which an index of this form is on.
 fn expression(column: &Column, form: IndexForm) -> String {
     let name = qualified(column);
     match &column.db_type {
@@ -296,12 +297,12 @@ fn expression(column: &Column, form: IndexForm) -> String {
     }
 }
 
-/// The column as text, without a cast where it is one.
+/// The column as text, without a cast if it is text.
 fn as_text(column: &Column) -> String {
     let name = qualified(column);
     match &column.db_type {
         MyType::Text(_) | MyType::Binary { .. } => name,
-        // Bits are a number only to arithmetic, and zeros in front of it are no part of one.
+        // Bits become a number only by arithmetic, which also removes leading zeros.
         MyType::Unsigned => format!("CAST({name} + 0 AS CHAR)"),
         MyType::Geometry => format!("ST_AsText({name})"),
         _ => format!("CAST({name} AS CHAR)"),
@@ -316,7 +317,7 @@ fn any_bytes(statement: &mut Statement, column: &Column, values: &[Vec<u8>]) -> 
     format!("{} IN ({})", qualified(column), values.collect::<Vec<_>>().join(", "))
 }
 
-/// A time that is kept as a number or as a text stands in this relation to `time`.
+/// Compares a time that is stored as a number or text with `time`.
 fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time: jiff::Timestamp) -> String {
     let name = qualified(column);
     let digits = time::digits(time);
@@ -333,7 +334,8 @@ fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time
                 })
                 .collect()
         }
-        // Room for those digits and nothing else, as in MediaWiki's tables: an index serves it.
+        // Exactly long enough for the digits of a time, as in MediaWiki's tables, so they can be compared directly,
+        // with an index.
         MyType::Binary { bytes: 14, .. } => {
             let digits = statement.bind('?', Value::Text(digits[0].1.clone()));
             vec![format!("{name} {relation} {digits}")]
@@ -355,7 +357,7 @@ fn compare_kept(statement: &mut Statement, column: &Column, relation: &str, time
     format!("({})", ways.join(" OR "))
 }
 
-/// [`as_text`], in the character set that all texts fit in.
+/// [`as_text`] in a character set that can represent everything.
 fn in_utf8(column: &Column) -> String {
     match &column.db_type {
         MyType::Text(text) if text.is_utf8mb4() => as_text(column),
@@ -367,7 +369,7 @@ fn hex(bytes: &str) -> String {
     format!(r"CONCAT('\\x', LOWER(HEX({bytes})))")
 }
 
-/// A bound value in the column's type: MySQL compares unlike ones as doubles.
+/// A bound value cast to the column's type: MySQL compares values of different types as doubles.
 fn typed(value: &str, db_type: &MyType) -> String {
     match db_type {
         MyType::Boolean | MyType::Signed => format!("CAST({value} AS SIGNED)"),

@@ -1,5 +1,5 @@
-//! The tables of a MySQL or MariaDB server that this user may read, and their columns. What this user may
-//! not read is not told.
+//! Lists the tables of a MySQL or MariaDB server that this user may read, and their columns. The server does not reveal
+//! those that this user may not read.
 
 use std::collections::HashMap;
 
@@ -87,12 +87,12 @@ async fn tables(reading: &mut MySqlReadTx) -> Result<Findings> {
         }
     }
     for table in &mut findings.tables {
-        // Of several that are the key together, none is.
+        // A composite key identifies no single column.
         if table.columns.iter().filter(|column| column.is_key).count() > 1 {
             table.columns.iter_mut().for_each(|column| column.is_key = false);
         }
     }
-    // What can only be counted or written has no column to be shown.
+    // A table without readable columns may only be counted or written to.
     findings.tables.retain(|table| !table.columns.is_empty());
     Ok(findings)
 }

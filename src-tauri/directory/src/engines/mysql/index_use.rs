@@ -1,34 +1,34 @@
-//! What a table's indexes can do, worked out from how they are made. Without I/O.
+//! Determines what a table's indexes can be used for from their definitions. No I/O.
 //!
-//! The planner cannot be asked as PostgreSQL's can: what it says depends on how many rows it guesses.
+//! Unlike PostgreSQL's, MySQL's planner cannot be asked, since its answer depends on how many rows it expects.
 //! <https://dev.mysql.com/doc/refman/8.4/en/order-by-optimization.html>
 
 use crate::engines::mysql::types::{MyType, Text};
 use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
 
-/// One column, or one expression, of an index that may be used.
+/// One column or expression of a usable index.
 #[derive(Debug, Clone)]
 pub(crate) struct IndexPart {
     pub(crate) index: String,
-    /// No two rows have the same values in all columns of the index, NULL aside.
+    /// Whether the index is unique over all its columns, except for NULL.
     pub(crate) unique: bool,
-    /// 1 is the leading one.
+    /// Its position in the index, from 1.
     pub(crate) place: u32,
     pub(crate) column: Option<String>,
-    /// MySQL 8: what is indexed instead of a column.
+    /// MySQL 8: the indexed expression, instead of a column.
     pub(crate) expression: Option<String>,
-    /// It holds only so many characters of each value.
+    /// The length if only a prefix of each value is indexed.
     pub(crate) prefix_chars: Option<u64>,
     /// BTREE, HASH, FULLTEXT, RTREE.
     pub(crate) method: String,
     pub(crate) ascending: bool,
 }
 
-/// The indexes of one table, and which column identifies a user.
+/// The indexes of one table, and the column that identifies a user.
 pub(crate) struct MySqlIndexes<'a> {
     pub(crate) parts: Vec<IndexPart>,
     pub(crate) id: &'a str,
-    /// The id is the primary key of an `InnoDB` table: every index has it behind its own columns.
+    /// The ID is the primary key of an `InnoDB` table, so every index includes it after its own columns.
     pub(crate) is_clustered: bool,
 }
 
@@ -50,7 +50,7 @@ impl MySqlIndexes<'_> {
         let in_order = led(&|part| on_column(part) && ordered(part));
 
         let MyType::Text(text) = &column.db_type else {
-            // Texts are kept as bytes too, and begin in the order of the index.
+            // Bytes may hold text too, and its prefixes are contiguous in the index.
             let begins =
                 in_order.clone().filter(|_| matches!(column.db_type, MyType::Binary { uuid: false, .. }));
             return Access {
@@ -61,7 +61,7 @@ impl MySqlIndexes<'_> {
             };
         };
         let form = IndexForm { folds: text.folds(), ..plain };
-        // The range of a text's beginnings is known where texts are compared byte by byte.
+        // The upper end of a prefix range is known if text is compared byte by byte.
         let lower = IndexForm { lower: true, ..plain };
         let lowered = led(&|part| is_bytewise(text) && on_lower(part, name) && ordered(part));
         let order = in_order.filter(|_| column.db_type.is_ordered_as_it_is());
@@ -69,19 +69,19 @@ impl MySqlIndexes<'_> {
             equals: served(lower, lowered.clone()).or_else(|| served(form, equal)),
             prefix: served(lower, lowered.filter(|_| text.is_unicode()))
                 .or_else(|| served(form, order.clone())),
-            // FULLTEXT finds words, not texts within words; its ngrams leave out stop words.
+            // FULLTEXT finds words, not text within words; its ngrams skip stop words.
             contains: None,
             order: served(plain, order),
         }
     }
 
-    /// On one column alone.
+    /// Unique on this column alone.
     fn is_unique(&self, index: &str) -> bool {
         let mut parts = self.parts.iter().filter(|part| part.index == index);
         parts.next().is_some_and(|part| part.unique) && parts.next().is_none()
     }
 
-    /// Rows of equal values come by id.
+    /// Whether rows with equal values are in order of their ID.
     fn ends_in_id(&self, first: &IndexPart) -> bool {
         let second = self.parts.iter().find(|part| part.index == first.index && part.place == 2);
         first.column.as_deref() == Some(self.id)
@@ -95,7 +95,7 @@ fn is_bytewise(text: &Text) -> bool {
     text.collation.as_str().ends_with("_bin")
 }
 
-/// `lower(column)`, however many brackets stand around it.
+/// Whether the expression is `lower(column)`, with any number of parentheses.
 fn on_lower(part: &IndexPart, column: &str) -> bool {
     let Some(expression) = &part.expression else { return false };
     let plain: String = expression.chars().filter(|char| !matches!(char, '(' | ')' | ' ')).collect();
@@ -129,7 +129,7 @@ mod tests {
         })
     }
 
-    /// What serves `column`: equals, prefix, order; `i` ignores case, `l` is on the lower case.
+    /// The indexes for `column`: equals, prefix, order; `i` ignores case, `l` is on the lower case.
     fn served(parts: Vec<IndexPart>, is_clustered: bool, column: &str, db_type: MyType) -> [String; 3] {
         let column = TableColumn {
             name: name_for_test(column),
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(served(email(), true, "email", ci()), ["e i", "e i", "e"]);
         assert_eq!(served(email(), true, "email", bin()), ["e", "e", "e"]);
         assert_eq!(served(email(), true, "id", MyType::Signed), ["PRIMARY", "", "PRIMARY"]);
-        // Another primary key, or another engine: rows of equal values come in any order.
+        // With another primary key or storage engine, rows with equal values are in no particular order.
         assert_eq!(served(email(), false, "email", ci()), ["e i", "", ""]);
         let with_id = vec![part("e", 1, "email"), part("e", 2, "id")];
         assert_eq!(served(with_id, false, "email", ci()), ["e i", "e i", "e"]);

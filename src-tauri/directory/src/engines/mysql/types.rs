@@ -1,4 +1,4 @@
-//! MySQL's types, as far as showing, comparing and ordering their values differs.
+//! MySQL's types, as far as they differ in displaying, comparing and ordering values.
 
 use crate::model::FieldKind;
 use crate::schema::name::CatalogueName;
@@ -6,40 +6,40 @@ use crate::schema::name::CatalogueName;
 /// A column's type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MyType {
-    /// `tinyint(1)` and `bit(1)`, which is what `boolean` becomes.
+    /// `tinyint(1)` and `bit(1)`; MySQL turns `boolean` into the former.
     Boolean,
     Signed,
-    /// Also `year`, and `bit(n)` as the number it is.
+    /// Also `year`, and `bit(n)` as its number.
     Unsigned,
     Decimal {
         precision: u32,
         scale: u32,
     },
-    /// `float` and `double`; the server writes the first, which is single, with fewer digits than it has.
+    /// `float` (single) and `double`; the server prints fewer digits of a `float` than it has.
     Real {
         is_single: bool,
     },
     Text(Text),
-    /// `enum` and `set`: shown by name, ordered by their number.
+    /// `enum` and `set`: displayed by name, ordered by number.
     Listed,
-    /// A point in time, given in UTC.
+    /// A point in time, read in UTC.
     Timestamp,
-    /// A time on a wall.
+    /// A local date and time without a zone.
     DateTime,
     Date,
     /// `time`: a duration of up to 838 hours.
     Time,
     Json,
     Binary {
-        /// The most bytes a value can have.
+        /// The maximum length in bytes.
         bytes: u64,
-        /// `binary(16)`: room for a UUID and nothing else.
+        /// `binary(16)`, which may hold a UUID.
         uuid: bool,
     },
     Geometry,
-    /// `MariaDB`'s own, compared by its parts.
+    /// MariaDB's own UUID type, which compares by parts.
     Uuid,
-    /// `MariaDB`'s `inet4` and `inet6`.
+    /// MariaDB's `inet4` and `inet6`.
     Address,
 }
 
@@ -48,35 +48,35 @@ pub(crate) enum MyType {
 pub(crate) struct Text {
     pub(crate) charset: CatalogueName,
     pub(crate) collation: CatalogueName,
-    /// The most characters a value can have.
+    /// The maximum length in characters.
     pub(crate) chars: u64,
 }
 
 impl Text {
-    /// Its own comparison ignores case.
+    /// Whether the collation ignores case.
     pub(crate) fn folds(&self) -> bool {
         self.collation.as_str().ends_with("_ci")
     }
 
-    /// Its own comparison takes every Latin letter with a mark for the one without. Older collations tell some of them
-    /// apart (ł and l), those of a language the ones that are letters of their own there.
+    /// Whether the collation treats every accented Latin letter like its base letter. Older collations distinguish some
+    /// of them (ł and l), and those of a language distinguish its own letters.
     pub(crate) fn folds_accents(&self) -> bool {
         let ends = ["_unicode_520_ci", "_0900_ai_ci", "_uca1400_ai_ci"];
         self.is_utf8mb4() && ends.iter().any(|end| self.collation.as_str() == format!("utf8mb4{end}"))
     }
 
-    /// The last of its characters is known.
+    /// Whether the greatest character of its character set is known.
     pub(crate) fn is_unicode(&self) -> bool {
         matches!(self.charset.as_str(), "utf8mb4" | "utf8mb3" | "utf8")
     }
 
-    /// It can hold every character there is, as what is compared with it does.
+    /// Whether it can represent every character, like the text that it is compared with.
     pub(crate) fn is_utf8mb4(&self) -> bool {
         self.charset.as_str() == "utf8mb4"
     }
 }
 
-/// What `information_schema.columns` says of a type.
+/// A type's description in `information_schema.columns`.
 pub(crate) struct Declared<'a> {
     /// `tinyint`
     pub(crate) name: &'a str,
@@ -84,14 +84,14 @@ pub(crate) struct Declared<'a> {
     pub(crate) whole: &'a str,
     pub(crate) precision: u32,
     pub(crate) scale: u32,
-    /// The most characters, or bytes.
+    /// The maximum number of characters or bytes.
     pub(crate) length: u64,
     /// Character set and collation.
     pub(crate) text: Option<(CatalogueName, CatalogueName)>,
 }
 
-/// Orders look at so many characters, or bytes, of a value: the server itself goes no further than
-/// `max_sort_length` bytes (1024), and pages must agree with it.
+/// How many characters or bytes of a value are used for ordering. The server itself only compares `max_sort_length`
+/// bytes (1024), and pages must agree with it.
 pub(crate) const ORDERED_CHARS: u64 = 255;
 pub(crate) const ORDERED_BYTES: u64 = 1000;
 
@@ -117,7 +117,7 @@ impl MyType {
             "inet4" | "inet6" => Self::Address,
             "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
             | "multipolygon" | "geometrycollection" | "geomcollection" => Self::Geometry,
-            // What is still unknown has bytes, and those can be shown.
+            // Other types are shown as bytes.
             _ => match declared.text {
                 Some((charset, collation)) => Self::Text(Text { charset, collation, chars: declared.length }),
                 None => Self::Binary { bytes: declared.length, uuid: whole == "binary(16)" },
@@ -125,17 +125,17 @@ impl MyType {
         }
     }
 
-    /// The column itself is what its values are compared by, so an index on it serves that.
+    /// Whether comparisons use the column itself, so that an index on it can be used.
     pub(crate) fn is_compared_as_it_is(&self) -> bool {
         !matches!(self, Self::Listed | Self::Json | Self::Geometry | Self::Time)
     }
 
-    /// The database itself knows its values as times.
+    /// Whether the database stores the values as times.
     pub(crate) fn is_temporal(&self) -> bool {
         matches!(self, Self::Timestamp | Self::DateTime | Self::Date)
     }
 
-    /// The column itself is what orders its values.
+    /// Whether ordering uses the column itself, so that an index on it can be used.
     pub(crate) fn is_ordered_as_it_is(&self) -> bool {
         match self {
             Self::Text(text) => text.chars <= ORDERED_CHARS,
@@ -163,8 +163,8 @@ impl MyType {
     }
 }
 
-/// A time as RFC 3339 from MySQL's form: `2024-01-02 03:04:05.6` in UTC becomes `2024-01-02T03:04:05.6Z`.
-/// Dates that no calendar has (`0000-00-00 00:00:00`, `2024-00-00`) stay.
+/// Converts a time from MySQL's format to RFC 3339: `2024-01-02 03:04:05.6` in UTC becomes `2024-01-02T03:04:05.6Z`.
+/// Invalid dates (`0000-00-00 00:00:00`, `2024-00-00`) stay as they are.
 pub(crate) fn rfc3339(text: String, is_utc: bool) -> String {
     match text.split_once(' ') {
         Some((date, time)) if date.split('-').all(|part| part.bytes().any(|digit| digit != b'0')) => {
