@@ -1,7 +1,9 @@
 //! One request of a session, from the webview to the application and back.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::header::{
     CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
@@ -14,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use url::Url;
 
 use crate::body::{Body, CountedBody, full_body, stream_body};
+use crate::cache::{CacheLookup, KeepingBody};
 use crate::fault::ReachFault;
 use crate::fault_page::{Preferences, answer_fault, answer_held_back};
 use crate::fence::{BodyFacts, Decision, INSPECTION_LIMIT, RequestFacts};
@@ -127,6 +130,14 @@ async fn forward(
         parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         parts.headers.insert(UPGRADE, protocol.clone());
     }
+    let mut asked = parts.clone();
+    match session.cache.look_up(&asked, SystemTime::now()) {
+        CacheLookup::Miss => {}
+        CacheLookup::Fresh(file) => return Ok(answer_from_cache(file, record, session)),
+        CacheLookup::Stale(conditions) => parts.headers.extend(conditions),
+    }
+    let is_revalidation = parts.headers.len() > asked.headers.len();
+    asked.extensions.clear();
     let body = CountedBody::new(body, Arc::clone(&record.sent), || {});
     let mut response = session.upstream.send(Request::from_parts(parts, body.boxed_unsync())).await?;
     record.set_outcome(Outcome::Answered { status: response.status().as_u16() });
@@ -138,12 +149,27 @@ async fn forward(
         relay(from_webview, from_server, Arc::clone(record), Arc::clone(session));
         return Ok(response.map(|_| full_body("")));
     }
-    let (mut parts, body) = response.into_parts();
-    remove_hop_by_hop(&mut parts.headers);
+    let (mut head, body) = response.into_parts();
+    remove_hop_by_hop(&mut head.headers);
+    if is_revalidation
+        && head.status == StatusCode::NOT_MODIFIED
+        && let Some(file) = session.cache.revalidate(&asked, &head, SystemTime::now())
+    {
+        return Ok(answer_from_cache(file, record, session));
+    }
     let ended = (Arc::clone(session), Arc::clone(record));
     let body =
         CountedBody::new(body, Arc::clone(&record.received), move || ended.0.journal.end_entry(&ended.1));
-    Ok(Response::from_parts(parts, body.boxed_unsync()))
+    let body = session.cache.keep_while_passing(&asked, &head, body.boxed_unsync());
+    Ok(Response::from_parts(head, body.map_or_else(|body| body, KeepingBody::boxed_unsync)))
+}
+
+/// The webview gets what the application once sent to all; nothing leaves the computer, or only a question.
+fn answer_from_cache(file: Response<Bytes>, record: &Record, session: &Session) -> Response<Body> {
+    record.set_outcome(Outcome::Answered { status: file.status().as_u16() });
+    record.set_from_cache();
+    session.journal.end_entry(record);
+    file.map(full_body)
 }
 
 fn wanted_upgrade(request: &Request<Body>) -> Option<HeaderValue> {
@@ -165,6 +191,7 @@ fn relay(
 ) {
     let tasks = session.tasks.clone();
     tasks.spawn(async move {
+        let sockets_closed = session.gate.sockets();
         let pass = async {
             let (webview, server) =
                 tokio::try_join!(from_webview, from_server).map_err(std::io::Error::other)?;
@@ -175,6 +202,7 @@ fn relay(
                 record.sent.fetch_add(sent, std::sync::atomic::Ordering::Relaxed);
                 record.received.fetch_add(received, std::sync::atomic::Ordering::Relaxed);
             },
+            () = sockets_closed.cancelled() => {}
             () = session.ended.cancelled() => {}
         }
         session.journal.end_entry(&record);

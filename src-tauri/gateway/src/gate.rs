@@ -2,6 +2,7 @@
 
 use http::{HeaderValue, Method};
 use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::fence::{Decision, FenceRules, RequestFacts, SessionMode};
@@ -10,11 +11,13 @@ pub(crate) struct Gate {
     rules: RwLock<FenceRules>,
     /// A sign-in's or sign-out's own requests. Each passes once.
     permits: RwLock<Vec<(Method, Url)>>,
+    /// Cancelled when the session becomes read-only: a web socket that is open could go on writing.
+    sockets: RwLock<CancellationToken>,
 }
 
 impl Gate {
     pub(crate) fn new(rules: FenceRules) -> Self {
-        Self { rules: RwLock::new(rules), permits: RwLock::default() }
+        Self { rules: RwLock::new(rules), permits: RwLock::default(), sockets: RwLock::default() }
     }
 
     pub(crate) fn mode(&self) -> SessionMode {
@@ -23,6 +26,14 @@ impl Gate {
 
     pub(crate) fn set_mode(&self, mode: SessionMode) {
         self.rules.write().mode = mode;
+        if mode == SessionMode::ReadOnly {
+            std::mem::take(&mut *self.sockets.write()).cancel();
+        }
+    }
+
+    /// Cancelled when sockets that were opened until now have to close.
+    pub(crate) fn sockets(&self) -> CancellationToken {
+        self.sockets.read().clone()
     }
 
     pub(crate) fn permit_once(&self, method: Method, url: Url) {

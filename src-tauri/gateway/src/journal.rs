@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::{Method, Uri};
@@ -42,6 +42,8 @@ pub struct JournalEntry {
     /// Bytes of the bodies, as they were on the way.
     pub sent_bytes: u64,
     pub received_bytes: u64,
+    /// Answered from the connection's cache of public files.
+    pub from_cache: bool,
 }
 
 /// The newest requests of one session.
@@ -59,6 +61,7 @@ pub(crate) struct Record {
     url: String,
     started: Duration,
     outcome: Mutex<(Outcome, Option<Duration>)>,
+    from_cache: AtomicBool,
     pub(crate) sent: Arc<AtomicU64>,
     pub(crate) received: Arc<AtomicU64>,
 }
@@ -83,6 +86,7 @@ impl Journal {
             url,
             started: self.started.elapsed(),
             outcome: Mutex::new((Outcome::Waiting, None)),
+            from_cache: AtomicBool::new(false),
             sent: Arc::default(),
             received: Arc::default(),
         });
@@ -103,6 +107,10 @@ impl Record {
         self.outcome.lock().0 = outcome;
     }
 
+    pub(crate) fn set_from_cache(&self) {
+        self.from_cache.store(true, Ordering::Relaxed);
+    }
+
     pub(crate) fn to_entry(&self) -> JournalEntry {
         let (outcome, elapsed) = self.outcome.lock().clone();
         JournalEntry {
@@ -114,6 +122,7 @@ impl Record {
             elapsed_ms: elapsed.map(to_millis),
             sent_bytes: self.sent.load(Ordering::Relaxed),
             received_bytes: self.received.load(Ordering::Relaxed),
+            from_cache: self.from_cache.load(Ordering::Relaxed),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod authority;
 mod body;
+mod cache;
 mod exchange;
 mod fault;
 mod fault_page;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+pub use cache::PublicCache;
 pub use fault::{CertificateReason, ReachFault};
 pub use held_back::{FenceObserver, HeldBack};
 pub use journal::{Journal, JournalEntry, MaskSecrets, Outcome};
@@ -54,6 +56,8 @@ pub struct GatewayConfig {
     pub extra_roots: Vec<Vec<u8>>,
     pub proxy: Option<OutboundProxy>,
     pub launch: Option<LaunchRoute>,
+    /// The public files of the connection, shared by its sessions.
+    pub cache: Arc<PublicCache>,
     pub rules: FenceRules,
     pub observer: Arc<dyn FenceObserver>,
     pub mask_secrets: MaskSecrets,
@@ -93,6 +97,7 @@ impl Gateway {
             upstream: Upstream::create(extra_roots, config.proxy)?,
             journal: Arc::new(Journal::new(JOURNAL_LIMIT, config.mask_secrets)),
             launch: config.launch,
+            cache: config.cache,
             gate: Gate::new(config.rules),
             observer: config.observer,
             ended: CancellationToken::new(),
@@ -138,7 +143,7 @@ impl Gateway {
         self.session.gate.mode()
     }
 
-    /// Holds for every request that comes after it.
+    /// Holds for every request that comes after it. Web sockets close when the session becomes read-only.
     pub fn set_mode(&self, mode: SessionMode) {
         self.session.gate.set_mode(mode);
     }

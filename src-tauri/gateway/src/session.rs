@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::FenceObserver;
+use crate::PublicCache;
 use crate::authority::SessionAuthority;
 use crate::gate::Gate;
 use crate::inbound::Admission;
@@ -17,6 +18,7 @@ pub(crate) struct Session {
     pub(crate) admission: Admission,
     pub(crate) authority: SessionAuthority,
     pub(crate) upstream: Upstream,
+    pub(crate) cache: Arc<PublicCache>,
     pub(crate) gate: Gate,
     pub(crate) observer: Arc<dyn FenceObserver>,
     pub(crate) journal: Arc<Journal>,

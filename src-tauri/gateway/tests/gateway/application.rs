@@ -21,6 +21,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
@@ -57,6 +58,8 @@ pub type Pages =
 pub struct Application {
     pub address: SocketAddr,
     pub seen: Arc<Mutex<Vec<Seen>>>,
+    /// `/finished` is answered when a test says so.
+    pub finish: Arc<Notify>,
 }
 
 impl Company {
@@ -127,13 +130,23 @@ impl Application {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
         let acceptor = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let seen_here = Arc::clone(&seen);
+        let finish: Arc<Notify> = Arc::default();
+        let finish_here = Arc::clone(&finish);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen_here));
+                let (acceptor, seen, finish) =
+                    (acceptor.clone(), Arc::clone(&seen_here), Arc::clone(&finish_here));
                 tokio::spawn(async move {
                     let service = service_fn(move |request| {
-                        let seen = Arc::clone(&seen);
-                        async move { Ok::<_, Infallible>(answer(request, &seen, pages)) }
+                        let (seen, finish) = (Arc::clone(&seen), Arc::clone(&finish));
+                        async move {
+                            let is_finish = request.uri().path() == "/finished";
+                            let answer = answer(request, &seen, pages);
+                            if is_finish {
+                                finish.notified().await;
+                            }
+                            Ok::<_, Infallible>(answer)
+                        }
                     });
                     let server = auto::Builder::new(TokioExecutor::new());
                     let _ = match acceptor {
@@ -148,7 +161,7 @@ impl Application {
                 });
             }
         });
-        Self { address, seen }
+        Self { address, seen, finish }
     }
 
     pub fn https(&self, path: &str) -> String {

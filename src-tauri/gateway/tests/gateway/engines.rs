@@ -69,6 +69,9 @@ const PAGES: Pages = &[
     ),
 ];
 
+const TOP_LEVEL_FORM: &str = "/write/top-level-form";
+const REPEATED: &str = "/write/repeated";
+
 /// What the page writes to. The last is the repeat of a POST that was answered with 307: where the POST itself does
 /// not pass, there is none.
 const WRITES: [&str; 22] = [
@@ -92,8 +95,8 @@ const WRITES: [&str; 22] = [
     "/write/other-beacon",
     "/write/report",
     "/write/upload",
-    "/write/top-level-form",
-    "/write/repeated",
+    TOP_LEVEL_FORM,
+    REPEATED,
 ];
 
 /// How long an engine may take for all of it, on a slow and busy machine.
@@ -160,15 +163,21 @@ impl Stage {
         assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "{what} lacks {:?}", missing());
     }
 
+    /// The last write leads away from the page: it waits until the others have been heard of.
     async fn expect_all_writes(&self) {
-        self.wait_until_all("the application", || self.reached(), &WRITES).await;
+        let others: Vec<_> = WRITES.into_iter().filter(|path| *path != TOP_LEVEL_FORM).collect();
+        self.wait_until_all("the application", || self.reached(), &others).await;
+        self.application.finish.notify_one();
+        self.wait_until_all("the application", || self.reached(), &[TOP_LEVEL_FORM]).await;
     }
 
     async fn expect_no_write(&self) {
-        let (held, repeated) = (&self.held, "/write/repeated");
-        let mut wanted: Vec<_> = WRITES.into_iter().filter(|path| *path != repeated).collect();
-        wanted.push("/redirect");
-        self.wait_until_all("the fence", || held.paths.lock().clone(), &wanted).await;
+        let held = || self.held.paths.lock().clone();
+        let others = WRITES.into_iter().filter(|path| ![TOP_LEVEL_FORM, REPEATED].contains(path));
+        let others: Vec<_> = others.chain(["/redirect"]).collect();
+        self.wait_until_all("the fence", held, &others).await;
+        self.application.finish.notify_one();
+        self.wait_until_all("the fence", held, &[TOP_LEVEL_FORM]).await;
         assert_eq!(self.reached(), Vec::<String>::new());
         let has_finished = self.application.seen.lock().iter().any(|seen| seen.path == "/finished");
         assert!(has_finished, "what reads still passes");

@@ -1,12 +1,15 @@
 //! What passes, and that it passes unchanged.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt as _;
 use http::{Method, StatusCode, Version};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use understudy_gateway::Outcome;
+use understudy_gateway::fence::SessionMode;
+use understudy_gateway::{Gateway, GatewayConfig, Outcome, PublicCache};
 
-use crate::application::{Application, Company, Shown};
-use crate::session::{chromium, start_gateway, webkit};
+use crate::application::{Application, Company, Pages, Shown};
+use crate::session::{chromium, config, start_gateway, webkit};
 
 #[tokio::test]
 async fn both_ways_in_reach_the_application_over_http_2() {
@@ -147,4 +150,46 @@ async fn nothing_is_left_when_the_session_ends() {
     gateway.close().await;
     assert!(answers.next().await.unwrap().is_err(), "what was in flight is broken off");
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+/// The second session of a connection loads the application's script from the computer itself.
+#[tokio::test]
+async fn sessions_share_what_the_application_marks_public() {
+    let company = Company::found("Example");
+    let application = Application::start_with_pages(&company, PUBLIC_FILES).await;
+    let cache = Arc::new(PublicCache::new(1 << 20));
+    let start =
+        async || Gateway::start(GatewayConfig { cache: cache.clone(), ..config(&company) }).await.unwrap();
+    let (first, second) = (start().await, start().await);
+    for gateway in [&first, &second] {
+        let url = application.https("/app.js");
+        let answer = webkit(gateway).get(url).header("cookie", "session=canary").send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), "console.log(1)");
+        let page = webkit(gateway).get(application.https("/account")).send().await.unwrap();
+        assert_eq!(page.text().await.unwrap(), "<!doctype html>");
+    }
+    let reached: Vec<_> = application.seen.lock().iter().map(|seen| seen.path.clone()).collect();
+    assert_eq!(reached, ["/app.js", "/account", "/account"]);
+    let from_cache: Vec<_> = second.journal().list_entries().iter().map(|entry| entry.from_cache).collect();
+    assert_eq!(from_cache, [true, false]);
+}
+
+const PUBLIC_FILES: Pages = &[
+    ("/app.js", "text/javascript", "console.log(1)", Some(("cache-control", "public, max-age=3600"))),
+    ("/account", "text/html", "<!doctype html>", Some(("cache-control", "public, max-age=3600"))),
+];
+
+/// A socket that was opened in a full session could go on writing.
+#[tokio::test]
+async fn sockets_close_when_the_session_becomes_read_only() {
+    let company = Company::found("Example");
+    let application = Application::start_tls(&company, Shown::Good).await;
+    let gateway = start_gateway(&company).await;
+    let request = webkit(&gateway).get(application.https("/socket")).version(Version::HTTP_11);
+    let request = request.header("connection", "Upgrade").header("upgrade", "websocket");
+    let mut socket = request.send().await.unwrap().upgrade().await.unwrap();
+    socket.write_all(b"hello").await.unwrap();
+    socket.read_exact(&mut [0; 5]).await.unwrap();
+    gateway.set_mode(SessionMode::ReadOnly);
+    assert_eq!(socket.read(&mut [0; 5]).await.unwrap_or_default(), 0);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 use understudy_gateway::fence::{FenceRules, SessionMode};
-use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry};
+use understudy_gateway::{FenceObserver, Gateway, GatewayConfig, HeldBack, JournalEntry, PublicCache};
 
 use crate::application::Company;
 
@@ -14,6 +14,7 @@ pub fn config(company: &Company) -> GatewayConfig {
         extra_roots: vec![company.certificate()],
         proxy: None,
         launch: None,
+        cache: Arc::new(PublicCache::new(1 << 20)),
         rules: rules(SessionMode::Full),
         observer: Arc::new(NoObserver),
         mask_secrets: Arc::new(|text: &str| text.replace("canary", "•••")),

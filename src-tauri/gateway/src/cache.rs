@@ -1,0 +1,324 @@
+//! Public static files of one connection's application, shared by its sessions: a session starts with an empty browser,
+//! and would load an application's bundles anew each time.
+//!
+//! A shared cache by RFC 9111, and stricter: only scripts, styles, fonts, pictures and WebAssembly that the application
+//! marks `public` or `immutable`, never with a cookie, in memory. What one session sends is never kept: of its request,
+//! the cache remembers no more than the address and the two headers by which files may differ.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE,
+    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, ORIGIN, PRAGMA, RANGE,
+    SET_COOKIE, VARY,
+};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, request, response};
+use http_body::{Body as _, Frame, SizeHint};
+use http_cache_semantics::{AfterResponse, BeforeRequest, CachePolicy};
+use parking_lot::Mutex;
+
+use crate::body::{Body, BodyError};
+
+/// Larger files are few, and pass as fast as they come.
+const FILE_LIMIT: usize = 16 << 20;
+
+/// By what a file may differ. An answer that differs by anything else is not kept.
+const VARYING: [HeaderName; 2] = [ACCEPT_ENCODING, ORIGIN];
+
+/// A request with one of these wants something else than the file.
+const NOT_PLAIN: [HeaderName; 7] =
+    [AUTHORIZATION, RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+
+/// The files of one connection. Sessions share it by reference.
+pub struct PublicCache {
+    limit: usize,
+    files: Mutex<Files>,
+}
+
+#[derive(Default)]
+struct Files {
+    by_address: HashMap<Uri, StoredFile>,
+    size: usize,
+    /// Counts up with every use.
+    turn: u64,
+}
+
+struct StoredFile {
+    policy: CachePolicy,
+    content: Bytes,
+    last_used: u64,
+}
+
+/// What the cache says to a request.
+pub(crate) enum CacheLookup {
+    /// Nothing: the request goes on as it is.
+    Miss,
+    Fresh(Response<Bytes>),
+    /// Something old: the application is asked whether it still holds, with these headers besides the request's own.
+    Stale(HeaderMap),
+}
+
+impl PublicCache {
+    /// `limit` is in bytes of content.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, files: Mutex::default() }
+    }
+
+    /// Forgets every file.
+    pub fn clear(&self) {
+        *self.files.lock() = Files::default();
+    }
+
+    /// Files and their bytes.
+    pub fn measure(&self) -> (usize, usize) {
+        let files = self.files.lock();
+        (files.by_address.len(), files.size)
+    }
+
+    pub(crate) fn look_up(&self, parts: &request::Parts, now: SystemTime) -> CacheLookup {
+        if !is_plain(parts) {
+            return CacheLookup::Miss;
+        }
+        let mut files = self.files.lock();
+        files.turn += 1;
+        let turn = files.turn;
+        let Some(file) = files.by_address.get_mut(&parts.uri) else { return CacheLookup::Miss };
+        match file.policy.before_request(&to_anonymous(parts), now) {
+            BeforeRequest::Fresh(head) => {
+                file.last_used = turn;
+                CacheLookup::Fresh(Response::from_parts(head, file.content.clone()))
+            }
+            BeforeRequest::Stale { request, matches: true } => {
+                let mut headers = request.headers;
+                headers.retain_names(&[IF_NONE_MATCH, IF_MODIFIED_SINCE]);
+                if headers.is_empty() { CacheLookup::Miss } else { CacheLookup::Stale(headers) }
+            }
+            BeforeRequest::Stale { .. } => CacheLookup::Miss,
+        }
+    }
+
+    /// The stored file, after the application has said that it still holds.
+    pub(crate) fn revalidate(
+        &self,
+        parts: &request::Parts,
+        not_modified: &response::Parts,
+        now: SystemTime,
+    ) -> Option<Response<Bytes>> {
+        let mut files = self.files.lock();
+        let file = files.by_address.get_mut(&parts.uri)?;
+        let AfterResponse::NotModified(policy, head) =
+            file.policy.after_response(&to_anonymous(parts), not_modified, now)
+        else {
+            return None;
+        };
+        file.policy = policy;
+        Some(Response::from_parts(head, file.content.clone()))
+    }
+
+    /// A body that keeps what passes, where it may be kept.
+    pub(crate) fn keep_while_passing(
+        self: &Arc<Self>,
+        request: &request::Parts,
+        head: &response::Parts,
+        body: Body,
+    ) -> Result<KeepingBody, Body> {
+        if !is_plain(request) || !may_be_shared(head) {
+            return Err(body);
+        }
+        let policy = CachePolicy::new(&to_anonymous(request), head);
+        if !policy.is_storable()
+            || policy.time_to_live(SystemTime::now()).is_zero() && !has_validator(&head.headers)
+        {
+            return Err(body);
+        }
+        let expected = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(KeepingBody {
+            inner: body,
+            address: request.uri.clone(),
+            policy: Some(policy),
+            content: BytesMut::new(),
+            expected,
+            cache: Arc::clone(self),
+        })
+    }
+
+    fn store(&self, address: Uri, policy: CachePolicy, content: Bytes) {
+        let mut files = self.files.lock();
+        if content.len() > self.limit {
+            return;
+        }
+        files.turn += 1;
+        let file = StoredFile { policy, content, last_used: files.turn };
+        files.size += file.content.len();
+        if let Some(replaced) = files.by_address.insert(address, file) {
+            files.size -= replaced.content.len();
+        }
+        while files.size > self.limit {
+            let oldest = files
+                .by_address
+                .iter()
+                .min_by_key(|(_, file)| file.last_used)
+                .map(|(address, _)| address.clone());
+            let Some(removed) = oldest.and_then(|address| files.by_address.remove(&address)) else { break };
+            files.size -= removed.content.len();
+        }
+    }
+}
+
+trait RetainNames {
+    fn retain_names(&mut self, names: &[HeaderName]);
+}
+
+impl RetainNames for HeaderMap {
+    fn retain_names(&mut self, names: &[HeaderName]) {
+        let others: Vec<_> = self.keys().filter(|name| !names.contains(name)).cloned().collect();
+        for name in others {
+            self.remove(name);
+        }
+    }
+}
+
+/// Whether a request asks for a file as any browser asks for it the first time. A reload wants none from a cache.
+fn is_plain(parts: &request::Parts) -> bool {
+    parts.method == Method::GET
+        && !NOT_PLAIN.iter().any(|name| parts.headers.contains_key(name))
+        && !parts.headers.contains_key(PRAGMA)
+        && !has_directive(&parts.headers, &["no-cache", "no-store", "max-age=0"])
+}
+
+/// The request without whatever belongs to one session.
+fn to_anonymous(parts: &request::Parts) -> Request<()> {
+    let mut anonymous = Request::new(());
+    *anonymous.uri_mut() = parts.uri.clone();
+    for name in VARYING {
+        if let Some(value) = parts.headers.get(&name) {
+            anonymous.headers_mut().insert(name, value.clone());
+        }
+    }
+    anonymous
+}
+
+fn may_be_shared(head: &response::Parts) -> bool {
+    let headers = &head.headers;
+    let varies_by_known = headers.get_all(VARY).iter().all(|value| {
+        let Ok(names) = value.to_str() else { return false };
+        names
+            .split(',')
+            .all(|name| VARYING.iter().any(|known| name.trim().eq_ignore_ascii_case(known.as_str())))
+    });
+    // For one origin only, without saying so.
+    let is_for_all = headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).is_none_or(|origin| origin == "*")
+        || headers
+            .get_all(VARY)
+            .iter()
+            .any(|value| value.to_str().is_ok_and(|it| it.to_ascii_lowercase().contains("origin")));
+    head.status == StatusCode::OK
+        && !headers.contains_key(SET_COOKIE)
+        && has_directive(headers, &["public", "immutable"])
+        && !has_directive(headers, &["private", "no-store", "no-cache"])
+        && is_static_file(headers)
+        && varies_by_known
+        && is_for_all
+}
+
+/// By its type: what a page needs, and never what may hold a customer's data, such as HTML and JSON.
+fn is_static_file(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    matches!(
+        essence.as_str(),
+        "text/javascript"
+            | "application/javascript"
+            | "application/x-javascript"
+            | "text/css"
+            | "application/wasm"
+            | "application/font-woff"
+            | "application/font-woff2"
+            | "application/vnd.ms-fontobject"
+    ) || ["font/", "image/"].iter().any(|kind| essence.starts_with(kind))
+}
+
+fn has_directive(headers: &HeaderMap, wanted: &[&str]) -> bool {
+    headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|directive| {
+            let directive = directive.trim().to_ascii_lowercase();
+            let name = directive.split('=').next().unwrap_or_default().trim_end();
+            wanted.iter().any(|wanted| *wanted == directive || *wanted == name)
+        })
+}
+
+fn has_validator(headers: &HeaderMap) -> bool {
+    headers.contains_key(http::header::ETAG) || headers.contains_key(http::header::LAST_MODIFIED)
+}
+
+/// A file on its way to a webview. It's stored when its last byte has passed, and not if it breaks off.
+pub(crate) struct KeepingBody {
+    inner: Body,
+    address: Uri,
+    policy: Option<CachePolicy>,
+    content: BytesMut,
+    expected: Option<usize>,
+    cache: Arc<PublicCache>,
+}
+
+impl KeepingBody {
+    fn keep(&mut self, frame: &Frame<Bytes>) {
+        match frame.data_ref() {
+            Some(data) if self.content.len() + data.len() <= FILE_LIMIT => {
+                self.content.extend_from_slice(data);
+            }
+            _ => {
+                self.policy = None;
+                self.content = BytesMut::new();
+            }
+        }
+        if self.inner.is_end_stream() {
+            self.store();
+        }
+    }
+
+    fn store(&mut self) {
+        let is_whole = self.expected.is_none_or(|expected| expected == self.content.len());
+        if let Some(policy) = self.policy.take().filter(|_| is_whole) {
+            self.cache.store(self.address.clone(), policy, std::mem::take(&mut self.content).freeze());
+        }
+    }
+}
+
+impl http_body::Body for KeepingBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(context));
+        match &frame {
+            Some(Ok(frame)) => self.keep(frame),
+            Some(Err(_)) => self.policy = None,
+            None => self.store(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests;
