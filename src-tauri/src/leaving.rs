@@ -171,7 +171,7 @@ pub fn answer(app: &AppHandle, answer: LeaveAnswer) {
     }
 }
 
-/// Ends all sessions, then the process. The console's window goes first, so that nobody waits for it.
+/// Ends all sessions, then the process. The console's window is hidden first, so that no one has to watch it wait.
 pub fn quit(app: &AppHandle) {
     let leaving = app.state::<Leaving>();
     if leaving.quitting.swap(true, Ordering::SeqCst) {

@@ -120,7 +120,7 @@ fn say_plan(info: &Info) -> Result<()> {
         for (service, [tier, column, index]) in info.services.iter().zip(&cells) {
             let mark = if service.index.is_some() { "ok  " } else { "--  " };
             say(&format!("{mark}  {tier:tiers$}  {column:columns$}  {index}"))?;
-            // One index may serve several ways.
+            // One index may serve several searches.
             if let Some(advice) = service.advice.as_deref().filter(|advice| !said.contains(advice)) {
                 said.push(advice);
                 say(&format!("{:1$}→ {advice};", "", tiers + 8))?;
