@@ -1,18 +1,18 @@
-//! A webview with nothing of Understudy's around it: what a session's memory is compared with.
+//! A bare webview without anything of Understudy's, as the baseline for a session's memory.
 //!
-//! The program `bare` reads lines of three fields with a tab between: a title, the origin of the customer
-//! application, the JSON that its login endpoint wants. Each opens a window of a session's size with an
-//! incognito webview, signed in and on the application's first page as a session is.
+//! The program `bare` reads lines with three fields, separated by tabs: a title, the origin of the customer
+//! application, and the JSON body for its login endpoint. For each line it opens a window of a session's size with an
+//! incognito webview that is signed in and on the application's first page, like a session.
 
 use std::io::BufRead;
 
 use gtk::prelude::*;
 use webkit2gtk::{WebContext, WebView, WebViewExt};
 
-/// A session's window without its bar.
+/// The size of a session's window without its bar.
 const SIZE: (i32, i32) = (1280, 814);
 
-/// The whole program `bare`; it ends with its standard input.
+/// The program `bare`; it exits when its standard input closes.
 pub fn main() -> anyhow::Result<()> {
     gtk::init()?;
     std::thread::spawn(|| {

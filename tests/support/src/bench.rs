@@ -1,9 +1,10 @@
-//! What the agent feels and the machine pays, measured in the real window: `bench PATH-OF-UNDERSTUDY [SESSIONS]`.
+//! Measures what the agent waits for and what the computer pays, in the real window: `bench PATH-OF-UNDERSTUDY
+//! [SESSIONS]`.
 //!
-//! Times run from the keystroke that begins an impersonation to the webhook's arrival at the application, to
-//! the page being asked for, and to the page being on screen. Memory is proportional set size (PSS) of the
-//! process and all that it started, so that shared pages count once. What a session costs is compared with what
-//! one more bare webview costs that shows the same page (`bare`): nothing that shows a page can cost less.
+//! Times run from the keystroke that begins an impersonation until the webhook reaches the application, until the page
+//! is requested, and until the page is on the screen. Memory is the proportional set size (PSS) of the process and its
+//! descendants, so that shared pages count once. A session's memory is compared with that of a bare webview showing the
+//! same page (`bare`), which is the least that any page can cost.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -21,7 +22,7 @@ use tokio::io::AsyncWriteExt;
 use understudy_core::directory::{self, ListRequest};
 use understudy_demo::Demo;
 
-/// The whole program `bench`.
+/// The program `bench`.
 pub async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let binary = PathBuf::from(arguments.next().context("usage: bench PATH-OF-UNDERSTUDY [SESSIONS]")?)
@@ -74,8 +75,8 @@ pub async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Megabytes that one more bare webview costs, signed in as each of the customers in turn. The first one is not
-/// counted: it stands for the console, whose program and first web process are there before any session.
+/// Megabytes per additional bare webview, signed in as each of the customers in turn. The first one does not count: it
+/// stands for the console, whose program and first web process exist before any session.
 async fn floor(stage: &Stage, demo: &Demo, token: &str, customers: &[String]) -> Result<f64> {
     let program = std::env::current_exe()?.with_file_name("bare");
     let program = program.to_str().context("a path in UTF-8")?;
@@ -102,7 +103,7 @@ async fn floor(stage: &Stage, demo: &Demo, token: &str, customers: &[String]) ->
     Ok(last.more_than(&first, customers.len()))
 }
 
-/// Milliseconds from the keystroke.
+/// Milliseconds since the keystroke.
 struct Times {
     webhook: u64,
     page: u64,
@@ -140,7 +141,7 @@ async fn become_and_time(
 async fn customers(demo: &Demo, count: usize) -> Result<Vec<String>> {
     let file = understudy_core::connection::read_file("shop", &demo.connection_text)?;
     let directory = directory::open(&file.directory, None).await?;
-    // Ordinary people: the newest few hundred hold the edge cases too, whose names are no search text.
+    // Ordinary people: among the newest few hundred are the edge cases, whose names cannot be searched for.
     let query = ListRequest::first("anna", u16::try_from(count)?);
     let page = directory.search(&query, &tokio_util::sync::CancellationToken::new()).await?;
     Ok(page.rows.into_iter().map(|row| row.id).collect())

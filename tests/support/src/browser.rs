@@ -1,5 +1,5 @@
-//! A session window without a window: an HTTP client with a cookie jar of its own per session, behind
-//! the core's `Browser` trait. What a real webview adds (the launch page, the bar, isolation) is tested end to end.
+//! A stand-in for session windows: an HTTP client with a cookie jar for each session, behind the core's `Browser`
+//! trait. What a real webview adds (the launch page, the bar, isolation) is covered by the end-to-end tests.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -39,33 +39,33 @@ struct Window {
     gateway: Option<Gateway>,
 }
 
-/// Windows by session; `focused` tells in which order they came to the front.
+/// The windows by session; `focused` has the order in which they came to the front.
 #[derive(Default)]
 pub struct PlainBrowser {
     windows: Mutex<HashMap<String, Window>>,
     pub focused: Mutex<Vec<String>>,
     pub opened: Mutex<Vec<String>>,
-    /// A window's launch page does not get ready: `open` waits until the window is closed.
+    /// A window's launch page never gets ready: `open` waits until the window is closed.
     pub stuck: AtomicBool,
     /// The application's page cannot be shown.
     pub broken: AtomicBool,
-    /// Nothing that a window sends leaves it: its page holds all connections to the host.
+    /// Nothing that a window sends leaves it, because its page occupies all connections to the host.
     pub speechless: AtomicBool,
     closing: Notify,
 }
 
 impl PlainBrowser {
-    /// What the window of `session` shows; `None` when it is closed.
+    /// What the window of `session` shows; `None` if it is closed.
     pub fn shown(&self, session: &str) -> Option<Shown> {
         self.windows.lock().expect("no panic").get(session).map(|window| window.shown.clone())
     }
 
-    /// The storage of the application's origin: of localStorage and of sessionStorage.
+    /// The application origin's localStorage and sessionStorage.
     pub fn stored(&self, session: &str) -> Option<Stored> {
         self.windows.lock().expect("no panic").get(session).map(|window| window.stored.clone())
     }
 
-    /// The cookies that would be sent to `url`, as they stand in a header.
+    /// The `Cookie` header of a request to `url`.
     pub fn sent_cookies(&self, session: &str, url: &str) -> String {
         let windows = self.windows.lock().expect("no panic");
         let jar = &windows.get(session).expect("the window is open").jar;
@@ -73,7 +73,7 @@ impl PlainBrowser {
         header.map(|value| value.to_str().expect("text").to_owned()).unwrap_or_default()
     }
 
-    /// The paths that the window never reaches.
+    /// The paths that the window blocks.
     pub fn blocked(&self, session: &str) -> Vec<String> {
         self.windows
             .lock()
@@ -106,7 +106,7 @@ fn closed() -> Error {
 
 async fn read(response: reqwest::Response) -> Answer {
     let status = if response.status().is_redirection() { 0 } else { response.status().as_u16() };
-    // As a page's `fetch` tells it: nothing of a redirect, and of no answer which cookies it sets.
+    // Like a page's `fetch`: no details of a redirect, and never the cookies that are set.
     if status == 0 {
         return Answer::default();
     }

@@ -1,11 +1,11 @@
-//! A throwaway authority and the certificates that it signs.
+//! A throwaway certificate authority and the certificates that it signs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
-/// An authority in a folder of its own, which is gone when it is dropped.
+/// An authority in a folder of its own, which is removed when the value is dropped.
 pub struct Authority {
     folder: TempDir,
 }
@@ -15,12 +15,12 @@ pub struct Authority {
 pub struct Certificate {
     pub certificate: PathBuf,
     pub key: PathBuf,
-    /// Both of them in one.
+    /// Certificate and key in one file.
     pub both: PathBuf,
 }
 
 impl Authority {
-    /// Panics, saying why, where openssl is not.
+    /// Panics with the reason if openssl is missing.
     pub fn new() -> Self {
         let authority =
             Self { folder: tempfile::Builder::new().prefix("understudy-ca-").tempdir().expect("a folder") };
@@ -36,17 +36,17 @@ impl Authority {
         authority
     }
 
-    /// What others have to trust.
+    /// The authority's own certificate.
     pub fn certificate(&self) -> PathBuf {
         self.path("ca.pem")
     }
 
-    /// For a server of this host, or for a client of this name.
+    /// A certificate for a server on this host, or for a client with this name.
     pub fn sign(&self, name: &str) -> Certificate {
         self.sign_for(name, "-days 2")
     }
 
-    /// One that was good for a day, long ago.
+    /// A certificate that was valid for one day, long ago.
     pub fn sign_expired(&self, name: &str) -> Certificate {
         self.sign_for(name, "-startdate 20200101000000Z -enddate 20200102000000Z")
     }

@@ -1,8 +1,8 @@
-//! A desktop of a test's own: an X server without a screen (Xvfb) and a window manager (openbox).
+//! A desktop for one test: an X server without a screen (Xvfb) and a window manager (openbox).
 //!
-//! What an operator does with hands and eyes is here: look at windows, press keys, click, close, take
-//! a picture. What happens inside a page is `webdriver`'s business. Everything started here ends with
-//! the value, and with the test's process if that is killed.
+//! This is what an operator does with hands and eyes: look at windows, press keys, click, close, take a screenshot.
+//! What happens inside a page is up to `webdriver`. Everything started here ends with the value, and with the test's
+//! process if that is killed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,10 +26,10 @@ pub struct Desktop {
     _log: TempDir,
 }
 
-/// A top-level window as the window manager lists it.
+/// A top-level window, as listed by the window manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// X11's number of the window.
+    /// X11's ID of the window.
     pub id: u32,
     pub title: String,
 }
@@ -47,7 +47,7 @@ impl Desktop {
             .spawn()
             .context("Xvfb cannot be started: script/bootstrap installs it")?;
 
-        // Xvfb chooses a free number and writes it when it is ready for clients.
+        // Xvfb chooses a free display number and prints it once it accepts clients.
         let mut number = String::new();
         let mut stdout = BufReader::new(server.stdout.take().expect("stdout is piped"));
         tokio::time::timeout(PATIENCE, stdout.read_line(&mut number))
@@ -69,7 +69,7 @@ impl Desktop {
 
         let desktop = Self { display, _window_manager: window_manager, _server: server, _log: log };
         until("openbox to manage windows", async || {
-            // EWMH 1.5, "_NET_SUPPORTING_WM_CHECK": set on the root window once a manager runs.
+            // EWMH 1.5, "_NET_SUPPORTING_WM_CHECK": set on the root window once a window manager runs.
             let answer = desktop.x("xprop", &["-root", "_NET_SUPPORTING_WM_CHECK"]).await?;
             Ok(answer.contains("window id").then_some(()))
         })
@@ -77,13 +77,13 @@ impl Desktop {
         Ok(desktop)
     }
 
-    /// What a program needs in its environment to open its windows here.
+    /// The environment that makes a program open its windows here.
     pub fn env(&self) -> BTreeMap<String, String> {
         [
             ("DISPLAY", self.display.as_str()),
             // Not the developer's own Wayland desktop, whatever WAYLAND_DISPLAY says.
             ("GDK_BACKEND", "x11"),
-            // No accessibility bus: GTK would wait for one and complain.
+            // No accessibility bus: GTK would wait for one and log an error.
             ("NO_AT_BRIDGE", "1"),
             // Xvfb has no GPU to share buffers with.
             ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
@@ -92,12 +92,12 @@ impl Desktop {
         .into()
     }
 
-    /// All windows now, the oldest first.
+    /// All current windows, oldest first.
     pub async fn windows(&self) -> Result<Vec<Window>> {
-        // One line each: number, workspace, host, title.
+        // One line each: ID, workspace, host, title.
         let list = loop {
             match self.x("wmctrl", &["-u", "-l"]).await {
-                // A window closed between being listed and being asked for its title.
+                // A window was closed after it was listed and before its title was read.
                 Err(error) if error.to_string().contains("BadWindow") => {}
                 list => break list?,
             }
@@ -114,7 +114,7 @@ impl Desktop {
             .collect())
     }
 
-    /// The first window whose title contains `title`, as soon as there is one.
+    /// The first window whose title contains `title`, once there is one.
     pub async fn wait_for_window(&self, title: &str) -> Result<Window> {
         let found = until(&format!("a window titled {title:?}"), async || {
             Ok(self.windows().await?.into_iter().find(|window| window.title.contains(title)))
@@ -134,7 +134,7 @@ impl Desktop {
         .await
     }
 
-    /// The window that has the keyboard, if one has.
+    /// The window with the keyboard focus, if any.
     pub async fn active_window(&self) -> Result<Option<Window>> {
         let answer = self.x("xprop", &["-root", "-notype", "32x", " $0", "_NET_ACTIVE_WINDOW"]).await?;
         let id =
@@ -142,14 +142,14 @@ impl Desktop {
         Ok(self.windows().await?.into_iter().find(|window| Some(window.id) == id))
     }
 
-    /// Brings the window to the front and waits until it has the keyboard.
+    /// Brings the window to the front and waits until it has the keyboard focus.
     pub async fn focus(&self, window: &Window) -> Result<()> {
         self.x("wmctrl", &["-i", "-a", &format!("{:#x}", window.id)]).await?;
         self.wait_until_active(window).await
     }
 
-    /// Returns when the window has the keyboard, whoever gave it to it. Fails at once if it is gone: whoever presses keys
-    /// until a window closes may press one more than it takes.
+    /// Returns when the window has the keyboard focus, for whatever reason. Fails at once if the window is gone: a test
+    /// that presses keys until a window closes may press one too many.
     pub async fn wait_until_active(&self, window: &Window) -> Result<()> {
         until(&format!("{:?} to have the keyboard", window.title), async || {
             if self.active_window().await?.is_some_and(|active| active.id == window.id) {
@@ -162,18 +162,19 @@ impl Desktop {
         .await
     }
 
-    /// Presses keys one after another in the window, named as xdotool names them: `ctrl+Return`, `Escape`, `Down`.
+    /// Presses keys one after another in the window, with xdotool's names: `ctrl+Return`, `Escape`, `Down`.
     pub async fn press(&self, window: &Window, keys: &[&str]) -> Result<()> {
         self.focus(window).await?;
         self.x("xdotool", &[&["key", "--clearmodifiers"], keys].concat()).await?;
         Ok(())
     }
 
-    /// Types text into whatever has the keyboard in the window.
+    /// Types text into the focused element of the window.
     ///
     /// # Errors
-    /// Also for a character that no key of a US keyboard has: xdotool would bind a spare key to it, and a window that
-    /// hears of the new keyboard map too late loses the letter.
+    ///
+    /// Also for a character without a key on a US keyboard: xdotool would bind a spare key to it, and a window that
+    /// learns of the new keyboard map too late loses the character.
     pub async fn type_text(&self, window: &Window, text: &str) -> Result<()> {
         ensure!(
             text.is_ascii(),
@@ -184,7 +185,7 @@ impl Desktop {
         Ok(())
     }
 
-    /// Clicks with the left button at a point measured from the window's content, in pixels.
+    /// Clicks with the left button at a point relative to the window's content, in pixels.
     pub async fn click(&self, window: &Window, x: u32, y: u32) -> Result<()> {
         self.focus(window).await?;
         let (id, x, y) = (window.id.to_string(), x.to_string(), y.to_string());
@@ -192,7 +193,7 @@ impl Desktop {
         Ok(())
     }
 
-    /// Opens the menu at a point measured from the window's content, in pixels.
+    /// Opens the context menu at a point relative to the window's content, in pixels.
     pub async fn right_click(&self, window: &Window, x: u32, y: u32) -> Result<()> {
         self.focus(window).await?;
         let (id, x, y) = (window.id.to_string(), x.to_string(), y.to_string());
@@ -200,8 +201,8 @@ impl Desktop {
         Ok(())
     }
 
-    /// Puts text into the clipboard, as another program does; it is there as long as the value, or until somebody
-    /// copies something else.
+    /// Puts text on the clipboard, like another program. It stays until the value is dropped or something else is
+    /// copied.
     pub async fn copy(&self, text: &str) -> Result<Child> {
         let mut owner = dies_with_us("xclip")
             .args(["-selection", "clipboard", "-quiet", "-in"])
@@ -221,25 +222,25 @@ impl Desktop {
         Ok(owner)
     }
 
-    /// The text in the clipboard.
+    /// The text on the clipboard.
     pub async fn copied(&self) -> Result<String> {
         self.x("xclip", &["-selection", "clipboard", "-out"]).await
     }
 
-    /// Closes the window as its close button would (`WM_DELETE_WINDOW`); the application decides what happens.
+    /// Closes the window like its close button (`WM_DELETE_WINDOW`); the application decides what happens.
     pub async fn close(&self, window: &Window) -> Result<()> {
         self.x("wmctrl", &["-i", "-c", &format!("{:#x}", window.id)]).await?;
         Ok(())
     }
 
-    /// Has the window fill the screen, as a double click on its title would.
+    /// Maximises the window, like a double click on its title.
     pub async fn maximize(&self, window: &Window) -> Result<()> {
         let id = format!("{:#x}", window.id);
         self.x("wmctrl", &["-i", "-r", &id, "-b", "add,maximized_vert,maximized_horz"]).await?;
         self.wait_until_maximized(window).await
     }
 
-    /// Returns when the window fills the screen.
+    /// Returns when the window is maximised.
     pub async fn wait_until_maximized(&self, window: &Window) -> Result<()> {
         until(&format!("{:?} to fill the screen", window.title), async || {
             let said = self.x("xprop", &["-id", &window.id.to_string(), "_NET_WM_STATE"]).await?;
@@ -248,14 +249,14 @@ impl Desktop {
         .await
     }
 
-    /// Gives the window's content another size, in pixels, as dragging its frame would.
+    /// Resizes the window's content, in pixels, like dragging its frame.
     pub async fn resize(&self, window: &Window, size: (u32, u32)) -> Result<()> {
         let (id, width, height) = (window.id.to_string(), size.0.to_string(), size.1.to_string());
         self.x("xdotool", &["windowsize", &id, &width, &height]).await?;
         self.wait_for_size(window, size).await
     }
 
-    /// Returns when the window's content is this large, in pixels.
+    /// Returns when the window's content has this size, in pixels.
     pub async fn wait_for_size(&self, window: &Window, size: (u32, u32)) -> Result<()> {
         let wanted = format!("WIDTH={}\nHEIGHT={}\n", size.0, size.1);
         until(&format!("{:?} to be {} by {} pixels large", window.title, size.0, size.1), async || {
@@ -265,8 +266,8 @@ impl Desktop {
         .await
     }
 
-    /// Returns when the window shows a page: as many colours as a page has, and a launch page has not, below the
-    /// session's bar. The demo's pages have 1,500, a launch page has 340.
+    /// Returns when the window shows a page: when the area below the session's bar has as many colours as a page has,
+    /// and a launch page hasn't. The demo's pages have 1,500, a launch page has 340.
     pub async fn wait_until_painted(&self, window: &Window) -> Result<()> {
         until(&format!("{:?} to be painted", window.title), async || {
             let id = window.id.to_string();
@@ -278,7 +279,7 @@ impl Desktop {
         .await
     }
 
-    /// Returns when there is a bar above the session's page, not a grey picture of none.
+    /// Returns when the bar above the session's page is painted, rather than an empty grey area.
     pub async fn wait_until_bar_painted(&self, window: &Window) -> Result<()> {
         until(&format!("the bar of {:?} to be painted", window.title), async || {
             let id = window.id.to_string();
@@ -290,7 +291,7 @@ impl Desktop {
         .await
     }
 
-    /// The colour at a point measured from the window's content, as `FBFBFA`.
+    /// The colour at a point relative to the window's content, such as `FBFBFA`.
     pub async fn colour_at(&self, window: &Window, x: u32, y: u32) -> Result<String> {
         let (id, crop) = (window.id.to_string(), format!("1x1+{x}+{y}"));
         let found = self
@@ -313,7 +314,7 @@ impl Desktop {
         Ok(found.trim().chars().take(6).collect())
     }
 
-    /// A PNG of the whole screen, or of one window without its frame.
+    /// Saves a PNG of the whole screen, or of one window without its frame.
     pub async fn screenshot(&self, of: Option<&Window>, path: &Path) -> Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -324,7 +325,7 @@ impl Desktop {
         Ok(())
     }
 
-    /// Runs one X client to its end on this display and returns what it printed.
+    /// Runs an X client on this display until it exits, and returns its output.
     async fn x(&self, program: &str, args: &[&str]) -> Result<String> {
         let output = Command::new(program)
             .args(args)
@@ -333,7 +334,7 @@ impl Desktop {
             .await
             .with_context(|| format!("{program} cannot be started: script/bootstrap installs it"))?;
         let said = String::from_utf8_lossy(&output.stderr);
-        // wmctrl fails on a desktop without windows, which is an answer too.
+        // On a desktop without windows, wmctrl fails; that is an answer too.
         let empty = program == "wmctrl" && args.contains(&"-l") && said.contains("client list");
         ensure!(output.status.success() || empty, "{program} {} failed: {}", args.join(" "), said.trim());
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

@@ -1,8 +1,8 @@
-//! A keyring of a test's own: gnome-keyring on a D-Bus session of its own, in a folder of its own.
+//! A keyring for one test: gnome-keyring on its own D-Bus session, in its own folder.
 //!
-//! The real daemon, so what holds here holds on a GNOME desktop. A program meets it through its
-//! environment ([`Keyring::env`]); code that runs in the test's own process through [`alone`], because an
-//! environment cannot be changed safely once threads run. Everything started here ends with the value.
+//! It is the real daemon, so what works here works on a GNOME desktop. A program gets it through its environment
+//! ([`Keyring::env`]); code in the test's own process through [`alone`], because changing the environment is not safe
+//! once threads run. Everything started here ends with the value.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::DirBuilderExt;
@@ -25,13 +25,13 @@ use crate::wait::PATIENCE;
 const SERVICE: &str = "org.freedesktop.secrets";
 const SERVICE_PATH: &str = "/org/freedesktop/secrets";
 
-/// What opens the keyring; a test never types it.
+/// Unlocks the keyring; a test never types it.
 const PASSWORD: &str = "understudy-test";
 
-/// Names the folder of the keyring that [`alone`] made for this process.
+/// The variable with the keyring folder that [`alone`] made for this process.
 const FOLDER: &str = "UNDERSTUDY_TEST_KEYRING";
 
-/// A folder for a D-Bus session and its keyring, and whatever of them runs.
+/// A folder for a D-Bus session and its keyring, and those of the two that run.
 pub struct Keyring {
     folder: PathBuf,
     _owned: Option<TempDir>,
@@ -53,12 +53,12 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// A place for both, where nothing runs yet: no D-Bus, no keyring.
+    /// A folder for both, with nothing running yet: no D-Bus, no keyring.
     pub fn absent() -> Result<Self> {
         let owned = tempfile::tempdir()?;
         let keyring = Self::at(owned.path().to_owned());
         for folder in [keyring.runtime(), keyring.folder.join("home")] {
-            // The XDG base directory specification wants the runtime folder closed to others.
+            // The XDG base directory specification requires that others cannot access the runtime folder.
             std::fs::DirBuilder::new().mode(0o700).create(folder)?;
         }
         Ok(Self { _owned: Some(owned), ..keyring })
@@ -76,8 +76,8 @@ impl Keyring {
         format!("unix:path={}", self.runtime().join("bus").display())
     }
 
-    /// What a program needs in its environment to keep its secrets here. It is complete before anything
-    /// runs, and moves the program's home too.
+    /// The environment that makes a program keep its secrets here. It is complete before anything runs, and moves the
+    /// program's home too.
     pub fn env(&self) -> BTreeMap<String, String> {
         let home = self.folder.join("home");
         let path = |path: PathBuf| path.to_string_lossy().into_owned();
@@ -91,11 +91,11 @@ impl Keyring {
         ])
     }
 
-    /// Starts the D-Bus session alone; it starts no service by itself. Returns when it takes connections.
+    /// Starts only the D-Bus session, without service activation. Returns when it accepts connections.
     pub async fn start_bus(&mut self) -> Result<()> {
         ensure!(self.bus.is_none(), "the bus runs already");
         let config = self.folder.join("bus.conf");
-        // No service folders: what is absent in a test stays absent, and no prompt comes up.
+        // No service folders: what is missing in a test stays missing, and no prompt appears.
         std::fs::write(
             &config,
             format!(
@@ -114,7 +114,7 @@ impl Keyring {
             .stderr(self.log("bus.log")?)
             .spawn()
             .context("dbus-daemon cannot be started: script/bootstrap installs it")?;
-        // It prints its address when it listens.
+        // It prints its address once it listens.
         let mut line = String::new();
         let mut stdout = BufReader::new(process.stdout.take().expect("stdout is piped"));
         tokio::time::timeout(PATIENCE, stdout.read_line(&mut line))
@@ -128,8 +128,8 @@ impl Keyring {
         Ok(())
     }
 
-    /// Starts the keyring on the running bus and returns when it is there and unlocked. What was stored
-    /// by an earlier one in this folder is still there.
+    /// Starts the keyring on the running bus and returns when it is there and unlocked. What an earlier daemon stored
+    /// in this folder is still there.
     pub async fn start_daemon(&mut self) -> Result<()> {
         ensure!(self.daemon.is_none(), "the keyring runs already");
         let bus = DBusProxy::new(self.connection()?).await?;
@@ -144,7 +144,7 @@ impl Keyring {
             .stderr(self.log("keyring.log")?)
             .spawn()
             .context("gnome-keyring-daemon cannot be started: script/bootstrap installs it")?;
-        // The password is everything up to the end of its input.
+        // It reads the password up to the end of its input.
         let mut stdin = daemon.stdin.take().expect("stdin is piped");
         stdin.write_all(PASSWORD.as_bytes()).await?;
         drop(stdin);
@@ -166,8 +166,7 @@ impl Keyring {
         Ok(())
     }
 
-    /// Locks the keyring. With nobody to ask for its password ([`Self::ignore_prompts`]) a prompt is
-    /// dismissed at once.
+    /// Locks the keyring. Without a prompter ([`Self::ignore_prompts`]), a prompt is dismissed at once.
     pub async fn lock(&self) -> Result<()> {
         let collection = self.collection().await?;
         self.connection()?
@@ -198,7 +197,7 @@ impl Keyring {
         Ok(answer.body().deserialize::<OwnedValue>()?.try_into()?)
     }
 
-    /// How many entries carry all of these attributes, as any program may ask.
+    /// How many entries have all of these attributes; any program may ask that.
     pub async fn count(&self, attributes: &[(&str, &str)]) -> Result<usize> {
         let attributes: HashMap<_, _> = attributes.iter().copied().collect();
         let answer = self
@@ -215,7 +214,7 @@ impl Keyring {
         Ok(unlocked.len() + locked.len())
     }
 
-    /// From now on a prompt is taken and then left unanswered, as by an operator who went for lunch.
+    /// From now on, a prompt is accepted and then left unanswered, as if the operator had gone for lunch.
     pub async fn ignore_prompts(&self) -> Result<IgnoredPrompts> {
         let (asked, prompts) = watch::channel(0);
         let connection = zbus::connection::Builder::address(self.address().as_str())?
@@ -226,7 +225,7 @@ impl Keyring {
         Ok(IgnoredPrompts { prompts, _connection: connection })
     }
 
-    /// From now on the keyring neither answers nor ends.
+    /// From now on, the keyring neither answers nor exits.
     pub async fn freeze_daemon(&self) -> Result<()> {
         let pid = self.daemon.as_ref().and_then(Child::id).context("no keyring runs")?;
         let sent = tokio::process::Command::new("kill").args(["-STOP", &pid.to_string()]).status().await?;
@@ -242,7 +241,7 @@ impl Keyring {
         Ok(())
     }
 
-    /// Ends the keyring and the bus. The folder stays until the value goes.
+    /// Ends the keyring and the bus. The folder stays until the value is dropped.
     pub async fn stop(&mut self) -> Result<()> {
         self.stop_daemon().await?;
         if let Some(Bus { connection, mut process }) = self.bus.take() {
@@ -279,7 +278,7 @@ impl Keyring {
     }
 }
 
-/// Prompts that nobody answers, until this is dropped.
+/// Leaves prompts unanswered until it is dropped.
 pub struct IgnoredPrompts {
     prompts: watch::Receiver<usize>,
     _connection: zbus::Connection,
@@ -294,7 +293,7 @@ impl IgnoredPrompts {
         Ok(())
     }
 
-    /// How many prompts came up so far.
+    /// How many prompts have come up so far.
     pub fn count(&self) -> usize {
         *self.prompts.borrow()
     }
@@ -318,11 +317,11 @@ impl Prompter {
     }
 }
 
-/// Runs `story` in a process of its own, whose environment is that of the keyring it gets, which is
-/// [`absent`](Keyring::absent) until the story starts it.
+/// Runs `story` in a process of its own, with the environment of a keyring that is [`absent`](Keyring::absent) until
+/// the story starts it.
 ///
-/// To be called from a `#[test]` with that test's own full name: the test's program is started again for
-/// this one test. Panics when the story does, or does not end within [`PATIENCE`].
+/// Call it from a `#[test]` with that test's own full name: the test program is started again for this one test. Panics
+/// if the story does, or if it does not end within [`PATIENCE`].
 pub fn alone(test: &str, story: impl AsyncFnOnce(Keyring)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     if let Some(folder) = std::env::var_os(FOLDER) {

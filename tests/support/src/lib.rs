@@ -1,7 +1,6 @@
-//! What the tests stand on: a desktop, a WebDriver and throwaway servers of their own.
+//! Test support: a desktop, a WebDriver client and throwaway servers.
 //!
-//! Nothing here is shipped, and nothing here stands in for a part of Understudy: it starts real programs
-//! where a test can have them for itself, and ends them with it.
+//! Nothing here is shipped. Real programs are started for a test and end with it.
 
 #[cfg(target_os = "linux")]
 pub mod bare;

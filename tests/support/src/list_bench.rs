@@ -1,8 +1,8 @@
-//! The list in the real window: `bench_list PATH-OF-UNDERSTUDY [ROWS]`.
+//! Measures the list in the real window: `bench_list PATH-OF-UNDERSTUDY [ROWS]`.
 //!
-//! Times run in the page itself, from the keydown to the frame in which the answer's rows are painted. Then the
-//! list is scrolled through 100,000 rows, a screenful or so a frame: how long frames take, and what the
-//! console's memory is before and after.
+//! Times are taken in the page, from the keydown to the frame in which the resulting rows are painted. Then the list is
+//! scrolled through 100,000 rows at about a screenful per frame, to measure the frame times and the console's memory
+//! before and after.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use crate::stage::{Console, Stage};
 /// What an agent types, letter by letter.
 const TYPED: [&str; 8] =
     ["anna.s", "bogdan", "kowalski", "priya nguyen", "rson4", "zimmer", "company 7", "freya.x"];
-/// Rows that are scrolled through.
+/// How many rows are scrolled through.
 const SCROLLED: u64 = 100_000;
 
-/// The list's question is empty again, and answered: its newest user stands first.
+/// Whether the search is empty again and answered: the newest user comes first.
 const ALL: &str = "return document.querySelector('[role=grid][aria-busy=false]') !== null
     && document.querySelector('mark') === null && document.querySelector('[role=searchbox]').value === ''";
 
-/// Notes the time of a letter, and when the frame is painted that shows what it led to: other rows, or the same
-/// ones and in the status line another time that they took.
+/// Records when a letter is typed and when the frame with its result is painted: other rows, or the same rows with a
+/// new duration in the status line.
 const WATCH: &str = r"
     const list = document.querySelector('[role=grid]').parentElement;
     let began = null;
@@ -50,7 +50,7 @@ const WATCH: &str = r"
       watch.observe(shown, { subtree: true, childList: true, characterData: true });
     }";
 
-/// Scrolls until the row is in sight, or nothing more comes; notes how long frames take.
+/// Scrolls until the row is visible or nothing more loads, and records the frame times.
 const SCROLL: &str = r"
     window.__scrolled = null;
     const grid = document.querySelector('[role=grid]');
@@ -69,7 +69,7 @@ const SCROLL: &str = r"
     };
     requestAnimationFrame(step);";
 
-/// The whole program `bench_list`.
+/// The program `bench_list`.
 pub async fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let binary = PathBuf::from(arguments.next().context("usage: bench_list PATH-OF-UNDERSTUDY [ROWS]")?)
@@ -135,7 +135,7 @@ async fn typing(console: &Console<'_>, rows: u64) -> Result<()> {
     empty(&field).await
 }
 
-/// As a person does: to clear it by the driver would tell the page nothing.
+/// Clears it like a person: if the driver clears a field, the page gets no event.
 async fn empty(field: &WebElement) -> Result<()> {
     field.click().await?;
     field.send_keys(Key::Control + "a").await?;
@@ -147,7 +147,7 @@ async fn scrolling(console: &Console<'_>, rows: u64) -> Result<()> {
     let root = console.ui.driver_pid();
     let memory = async || Memory::at_rest(|| Memory::below(root)).await.megabytes();
     say(&format!("memory (PSS) before {:.0} MB", memory().await));
-    // Twice: what the second half adds, the list keeps.
+    // Twice: what the second half adds is what the list keeps.
     for part in [1, 2] {
         let until = SCROLLED.min(rows / 2) * part / 2;
         console.ui.evaluate(&SCROLL.replace("SCROLLED", &until.to_string())).await?;
@@ -156,10 +156,10 @@ async fn scrolling(console: &Console<'_>, rows: u64) -> Result<()> {
             if scrolled != Value::Null {
                 break scrolled;
             }
-            // To ask is to take the page's time.
+            // Every query takes time from the page.
             tokio::time::sleep(Duration::from_secs(1)).await;
         };
-        // The engine collects its garbage when it has nothing else to do.
+        // The engine collects garbage when it is idle.
         tokio::time::sleep(Duration::from_secs(15)).await;
         let mut frames: Vec<f64> = serde_json::from_value(scrolled["frames"].clone())?;
         let long = frames.iter().filter(|&&frame| frame > 20.0).count();

@@ -1,7 +1,7 @@
-//! A throwaway MariaDB server: its own data, socket, certificate and loopback port, gone when it is dropped.
+//! A throwaway MariaDB server with its own data, socket, certificate and loopback port, removed on drop.
 //!
-//! It dies with the thread that started it, so that a killed test leaves no server behind: start it
-//! in the test itself, not in a task.
+//! It ends with the thread that started it, so that a killed test leaves no server behind. Start it in the test itself,
+//! not in a task.
 
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::certificates::Certificate;
 use crate::server::{Frozen, answer, free_port, instead_of_root, wait_until_logged};
 
-/// The administrator, who may do anything over the socket and needs no password there.
+/// The administrator, who has all rights over the socket and needs no password there.
 pub const ADMIN: &str = "root";
 
 /// A running server.
@@ -23,8 +23,7 @@ pub struct MariaDbServer {
 }
 
 impl MariaDbServer {
-    /// Makes a data folder and starts a server on it; takes about two seconds. Panics, saying why,
-    /// where it cannot.
+    /// Creates a data folder and starts a server on it; takes about two seconds. Panics with the reason if that fails.
     pub fn start() -> Self {
         let directory = tempfile::Builder::new().prefix("understudy-mariadb-").tempdir().expect("a folder");
         if let Some((uid, gid)) = other_user() {
@@ -36,7 +35,7 @@ impl MariaDbServer {
             .command(&program("mariadb-install-db", "/usr/bin"))
             .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
             .arg(format!("--datadir={}", server.path("data").display()))
-            // Others make theirs at the same time.
+            // Other tests may install one at the same time.
             .env("TMPDIR", server.directory.path())
             .output()
             .expect("mariadb-install-db runs");
@@ -50,7 +49,7 @@ impl MariaDbServer {
         server
     }
 
-    /// Stops it as an administrator would: sessions are told and closed.
+    /// Stops it like an administrator: sessions are notified and closed.
     pub fn stop(&mut self) {
         if self.server.is_none() {
             return;
@@ -60,7 +59,7 @@ impl MariaDbServer {
         server.wait().expect("the server ends");
     }
 
-    /// It holds still, with all that serve somebody.
+    /// Suspends it, with all its processes.
     pub fn freeze(&self) -> Frozen {
         Frozen::server(self.server.as_ref())
     }
@@ -79,12 +78,12 @@ impl MariaDbServer {
         self.path("socket")
     }
 
-    /// The authority that signed the server's certificate, which names `localhost`.
+    /// The authority that signed the server's certificate, which is for `localhost`.
     pub fn authority(&self) -> PathBuf {
         self.path("ca.pem")
     }
 
-    /// From the next start on it offers TLS with this certificate.
+    /// From the next start on, it offers TLS with this certificate.
     pub fn certify_as(&self, certificate: &Certificate) {
         for (name, from) in [("server.pem", &certificate.certificate), ("server.key", &certificate.key)] {
             let to = self.path(name);
@@ -95,7 +94,7 @@ impl MariaDbServer {
         }
     }
 
-    /// One that its authority signed.
+    /// A client certificate, signed by its authority.
     pub fn client_certificate(&self, name: &str) -> Certificate {
         self.sign("client", name);
         let key = self.path("client.key");
@@ -106,12 +105,12 @@ impl MariaDbServer {
         Certificate { certificate, key, both }
     }
 
-    /// What a connection file says: no password in it.
+    /// The URL for a connection file, without a password.
     pub fn url(&self, user: &str, database: &str) -> String {
         format!("mysql://{user}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Runs SQL as the administrator and gives what it answers: a line per row, tabs between columns.
+    /// Runs SQL as the administrator and returns the result: one line per row, with tabs between columns.
     pub fn sql(&self, database: &str, script: &str) -> String {
         let mut client = self.command(&program("mariadb", "/usr/bin"));
         client
@@ -157,7 +156,7 @@ impl MariaDbServer {
         wait_until_logged("MariaDB", log, &["ready for connections"]);
     }
 
-    /// An authority of the server's own, and a certificate for `localhost` that it signed.
+    /// Creates the server's own authority and a certificate for `localhost`.
     fn certify(&self) {
         self.openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=Understudy-Test-CA \
@@ -191,8 +190,8 @@ impl MariaDbServer {
         self.directory.path().join(name)
     }
 
-    /// A program in the server's folder, as a user that MariaDB accepts (it refuses root), that ends
-    /// with this thread.
+    /// A program in the server's folder that ends with this thread and runs as a user that MariaDB accepts (it refuses
+    /// root).
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]);
@@ -210,21 +209,21 @@ impl MariaDbServer {
 impl Drop for MariaDbServer {
     fn drop(&mut self) {
         if let Some(mut server) = self.server.take() {
-            // Nobody needs the data any more.
+            // The data is no longer needed.
             let _ = server.kill();
             let _ = server.wait();
         }
     }
 }
 
-/// Where Debian and others put `name`.
+/// Where Debian and others install `name`.
 fn program(name: &str, folder: &str) -> PathBuf {
     let path = Path::new(folder).join(name);
     assert!(path.exists(), "MariaDB's {name} is not installed: script/bootstrap installs it");
     path
 }
 
-/// For root: `nobody`. MariaDB's programs come without a user of their own.
+/// For root: `nobody`, because MariaDB's programs come without a user of their own.
 fn other_user() -> Option<(u32, u32)> {
     instead_of_root("nobody")
 }

@@ -1,26 +1,25 @@
-//! How much memory programs take: proportional set size (PSS), in which shared pages count once.
+//! The memory that programs use: proportional set size (PSS), in which shared pages count once.
 
 use std::time::Duration;
 
 use crate::processes;
 
-/// At one moment.
+/// The memory of some processes at one moment.
 #[derive(Clone)]
 pub struct Memory {
-    /// Process id and PSS in kilobytes.
+    /// Process ID and PSS in kilobytes.
     pub processes: Vec<(u32, u64)>,
 }
 
 impl Memory {
-    /// Of everything that `root` started, without itself: what a driver drives.
+    /// The memory of everything that `root` started, without `root` itself: what a driver drives.
     pub fn below(root: u32) -> Self {
         let mut all = Self::of(root);
         all.processes.retain(|(pid, _)| *pid != root);
         all
     }
 
-    /// The first reading that the next one, half a second later, hardly differs from; the last one when it does
-    /// not come to rest.
+    /// Reads twice a second until two readings hardly differ; returns the last one if they always do.
     pub async fn at_rest(read: impl Fn() -> Self) -> Self {
         let mut before = read();
         for _ in 0..20 {
@@ -34,7 +33,7 @@ impl Memory {
         before
     }
 
-    /// Of `root` and everything it started.
+    /// The memory of `root` and everything it started.
     pub fn of(root: u32) -> Self {
         Self { processes: processes::family(root).into_iter().map(|pid| (pid, pss(pid))).collect() }
     }
@@ -43,13 +42,13 @@ impl Memory {
         megabytes(self.processes.iter().map(|(_, kilobytes)| kilobytes).sum())
     }
 
-    /// Megabytes more than `before`, each of `count` things alike.
+    /// Megabytes more than `before`, divided by `count`.
     #[allow(clippy::cast_precision_loss, reason = "a handful of sessions")]
     pub fn more_than(&self, before: &Self, count: usize) -> f64 {
         (self.megabytes() - before.megabytes()) / count as f64
     }
 
-    /// Of the processes that were not there `before`.
+    /// Megabytes of the processes that are not in `before`.
     pub fn not_in(&self, before: &Self) -> f64 {
         let new = self.processes.iter().filter(|(pid, _)| before.processes.iter().all(|(old, _)| old != pid));
         megabytes(new.map(|(_, kilobytes)| kilobytes).sum())

@@ -1,7 +1,7 @@
-//! A throwaway MongoDB server: its own data and loopback port, gone when it is dropped.
+//! A throwaway MongoDB server with its own data and loopback port, removed on drop.
 //!
-//! It dies with the thread that started it, so that a killed test leaves no server behind: start it
-//! in the test itself, not in a task.
+//! It ends with the thread that started it, so that a killed test leaves no server behind. Start it in the test itself,
+//! not in a task.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,11 +15,11 @@ use tempfile::TempDir;
 use crate::certificates::Certificate;
 use crate::server::{Frozen, free_port, wait_until_logged};
 
-/// The administrator, who may do anything.
+/// The administrator, who has all rights.
 pub const ADMIN: &str = "admin";
 pub const ADMIN_PASSWORD: &str = "admin's pass/word";
 
-/// A running server that lets nobody in without a password.
+/// A running server that requires a password.
 pub struct MongoServer {
     program: PathBuf,
     directory: TempDir,
@@ -30,13 +30,13 @@ pub struct MongoServer {
 }
 
 impl MongoServer {
-    /// Starts it and makes the administrator; takes about two seconds. Panics, saying why, where it cannot.
+    /// Starts it and creates the administrator; takes about two seconds. Panics with the reason if that fails.
     pub async fn start() -> Self {
         let directory = tempfile::Builder::new().prefix("understudy-mongodb-").tempdir().expect("a folder");
         let (program, port, settings) = (program(), free_port(), Vec::new());
         let mut server = Self { program, directory, port, settings, server: None, admin: None };
         server.run();
-        // The first user may be made by anybody on this machine, and by nobody afterwards.
+        // From this computer, the first user can be created without a login, and only the first.
         let anybody = Client::with_options(server.options(None)).expect("a client");
         anybody
             .database("admin")
@@ -49,8 +49,8 @@ impl MongoServer {
         server
     }
 
-    /// A replica set of one member, that calls itself `name`: a name that only the server knows, as within docker
-    /// compose. Whoever reaches it may do anything.
+    /// A replica set with one member that calls itself `name`, a name that only the server can resolve, as in docker
+    /// compose. It requires no password.
     pub async fn start_set(name: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("understudy-mongodb-").tempdir().expect("a folder");
         std::fs::write(directory.path().join("hosts"), format!("127.0.0.1 localhost {name}\n"))
@@ -75,7 +75,7 @@ impl MongoServer {
         server
     }
 
-    /// Stops it as an administrator would.
+    /// Stops it like an administrator.
     pub fn stop(&mut self) {
         let Some(mut server) = self.server.take() else { return };
         let told = Command::new("kill").args(["-TERM", &server.id().to_string()]).status();
@@ -83,7 +83,7 @@ impl MongoServer {
         server.wait().expect("the server ends");
     }
 
-    /// It holds still, with all that serve somebody.
+    /// Suspends it, with all its processes.
     pub fn freeze(&self) -> Frozen {
         Frozen::server(self.server.as_ref())
     }
@@ -94,8 +94,8 @@ impl MongoServer {
         self.run();
     }
 
-    /// From the next start on it wants TLS, and a certificate of this authority from everybody. The administrator
-    /// has none.
+    /// From the next start on, it requires TLS and a client certificate from this authority. The administrator has
+    /// none.
     pub fn certify(&mut self, certificate: &Certificate, authority: &Path) {
         self.settings = ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile"].map(str::to_owned).into();
         let files =
@@ -107,7 +107,7 @@ impl MongoServer {
         self.port
     }
 
-    /// What a connection file says: no password in it.
+    /// The URL for a connection file, without a password.
     pub fn url(&self, user: &str, database: &str) -> String {
         format!("mongodb://{user}@127.0.0.1:{}/{database}?authSource=admin", self.port)
     }
@@ -123,7 +123,7 @@ impl MongoServer {
         said.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    /// Makes a user with these roles; they are known in `admin`.
+    /// Creates a user with these roles in `admin`.
     pub async fn user(&self, name: &str, password: &str, roles: Vec<Document>) {
         self.command("admin", doc! { "createUser": name, "pwd": password, "roles": roles }).await;
     }
@@ -144,7 +144,8 @@ impl MongoServer {
         command.args(["--pdeathsig", "KILL"]);
         let hosts = self.directory.path().join("hosts");
         if hosts.exists() {
-            // Only here are its names known. Whoever is not root becomes it within, as far as mounting goes.
+            // Its names resolve only inside this namespace. A user other than root becomes root in it, as far as
+            // mounting goes.
             let within = ["unshare", "--mount", "--map-root-user"];
             command.args(if crate::server::this_user() == 0 { &within[..2] } else { &within[..] });
             command.args(["sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""]).arg(&hosts);
@@ -179,7 +180,7 @@ impl Drop for MongoServer {
     }
 }
 
-/// Where script/bootstrap has put it.
+/// Where script/bootstrap installs it.
 fn program() -> PathBuf {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/mongodb/mongod");
     assert!(

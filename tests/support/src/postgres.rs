@@ -1,7 +1,7 @@
-//! A throwaway PostgreSQL server: its own data, socket and loopback port, gone when it is dropped.
+//! A throwaway PostgreSQL server with its own data, socket and loopback port, removed on drop.
 //!
-//! It dies with the thread that started it, so that a killed test leaves no server behind: start it
-//! in the test itself, not in a task.
+//! It ends with the thread that started it, so that a killed test leaves no server behind. Start it in the test itself,
+//! not in a task.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::certificates::Certificate;
 use crate::server::{Frozen, answer, free_port, instead_of_root, wait_until_logged};
 
-/// The administrator, who may do anything over the socket and has this password over TCP.
+/// The administrator, who has all rights over the socket and uses this password over TCP.
 pub const ADMIN: &str = "postgres";
 pub const ADMIN_PASSWORD: &str = "admin's pass/word";
 
@@ -26,12 +26,12 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// Makes a cluster and starts it; takes about two seconds. Panics, saying why, where it cannot.
+    /// Creates a cluster and starts it; takes about two seconds. Panics with the reason if that fails.
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// The same with settings of its own, such as `shared_buffers=1GB`.
+    /// Starts it with additional settings, such as `shared_buffers=1GB`.
     pub fn start_with(settings: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("understudy-postgres-").tempdir().expect("a folder");
         if let Some((uid, gid)) = other_user() {
@@ -60,7 +60,7 @@ impl PostgresServer {
         server
     }
 
-    /// A replica that streams from it, on a port of its own, with settings of its own.
+    /// A replica that streams from this server, on its own port and with its own settings.
     #[must_use]
     pub fn replica(&self, settings: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("understudy-postgres-").tempdir().expect("a folder");
@@ -89,12 +89,12 @@ impl PostgresServer {
         replica
     }
 
-    /// A replica becomes a server of its own.
+    /// Promotes a replica to a primary.
     pub fn promote(&self) {
         assert_eq!(self.sql("postgres", "SELECT pg_promote()"), "t");
     }
 
-    /// Stops it as an administrator would: sessions are told and closed.
+    /// Stops it like an administrator: sessions are notified and closed.
     pub fn stop(&mut self) {
         let Some(mut server) = self.server.take() else { return };
         let stopped = self
@@ -107,7 +107,7 @@ impl PostgresServer {
         server.wait().expect("the server ends");
     }
 
-    /// It holds still, with all that serve somebody.
+    /// Suspends it, with all its processes.
     pub fn freeze(&self) -> Frozen {
         Frozen::server(self.server.as_ref())
     }
@@ -118,7 +118,7 @@ impl PostgresServer {
         self.run();
     }
 
-    /// From the next start on it offers TLS with this certificate, and asks clients for one of this authority.
+    /// From the next start on, it offers TLS with this certificate and asks clients for one from this authority.
     pub fn certify(&self, certificate: &Certificate, authority: &Path) {
         for (name, from) in [
             ("server.crt", &*certificate.certificate),
@@ -137,7 +137,7 @@ impl PostgresServer {
         self.sql("postgres", "ALTER SYSTEM SET ssl_ca_file = 'root.crt'");
     }
 
-    /// From the next start on these lines say who is let in over TCP.
+    /// From the next start on, these lines of `pg_hba.conf` say who may connect over TCP.
     pub fn let_in(&self, lines: &str) {
         let lines = format!(
             "local all all trust
@@ -152,12 +152,12 @@ local replication all trust
         self.port
     }
 
-    /// What a connection file says: no password in it.
+    /// The URL for a connection file, without a password.
     pub fn url(&self, user: &str, database: &str) -> String {
         format!("postgres://{user}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Runs SQL as the administrator and gives what it answers: a line per row, `|` between columns.
+    /// Runs SQL as the administrator and returns the result: one line per row, with `|` between columns.
     pub fn sql(&self, database: &str, script: &str) -> String {
         let mut psql = self.command("psql");
         psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"])
@@ -194,8 +194,8 @@ local replication all trust
         self.directory.path().join(name)
     }
 
-    /// A program of the installation, as a user that PostgreSQL accepts (it refuses root), that ends
-    /// with this thread.
+    /// A program of the installation that ends with this thread and runs as a user that PostgreSQL accepts (it refuses
+    /// root).
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "QUIT"]);
@@ -224,7 +224,7 @@ impl Drop for PostgresServer {
     }
 }
 
-/// Where Debian and others put the newest PostgreSQL's programs.
+/// Where Debian and others install the newest PostgreSQL.
 fn installation() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions
@@ -241,7 +241,7 @@ fn installation() -> PathBuf {
     }
 }
 
-/// For root: the user `postgres`, that comes with the installation.
+/// For root: the user `postgres`, which comes with the installation.
 fn other_user() -> Option<(u32, u32)> {
     instead_of_root(ADMIN)
 }

@@ -1,10 +1,10 @@
-//! What a program started, as the kernel lists it.
+//! A program's processes, as the kernel lists them.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-/// Process ids of `root` and of everything below it, whichever of its threads started it.
+/// The process IDs of `root` and all its descendants, whichever thread started them.
 pub fn family(root: u32) -> Vec<u32> {
     let mut all = vec![root];
     let mut index = 0;
@@ -18,23 +18,23 @@ pub fn family(root: u32) -> Vec<u32> {
     all
 }
 
-/// The program that a process runs; `None` when it has ended.
+/// The program that a process runs; `None` if it has ended.
 pub fn program(pid: u32) -> Option<PathBuf> {
     std::fs::read_link(of(pid).join("exe")).ok()
 }
 
-/// What the kernel tells of a process.
+/// The process's folder in /proc.
 pub fn of(pid: u32) -> PathBuf {
     Path::new("/proc").join(pid.to_string())
 }
 
-/// Does the kernel call the process by this name? It knows the first 15 letters.
+/// Whether this is the process's name in the kernel, which keeps only the first 15 characters.
 pub fn is_named(pid: u32, name: &str) -> bool {
     std::fs::read_to_string(of(pid).join("comm")).is_ok_and(|comm| comm.trim_end() == name)
 }
 
-/// Whether the kernel writes none of the process's memory to a file when it crashes: neither by its limits, nor where
-/// another program takes the dump, which may not heed them.
+/// Whether the kernel never writes this process's memory to a file: neither by its limits, nor for a program that
+/// receives core dumps and may ignore the limits.
 pub fn dumps_nothing(pid: u32) -> bool {
     let read = |name: &str| std::fs::read_to_string(of(pid).join(name)).unwrap_or_default();
     let limits = read("limits");
@@ -45,17 +45,17 @@ pub fn dumps_nothing(pid: u32) -> bool {
         && !filter.is_empty()
 }
 
-/// The processes that a process was started by, nearest first.
+/// The ancestors of a process, nearest first.
 pub fn ancestors(pid: u32) -> Vec<u32> {
     let parent = |pid: u32| {
         let stat = std::fs::read_to_string(of(pid).join("stat")).ok()?;
-        // After the name, which may hold anything, come the state and the parent.
+        // The name may contain anything; the state and the parent come after it.
         stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok().filter(|pid| *pid > 0)
     };
     std::iter::successors(parent(pid), |pid| parent(*pid)).collect()
 }
 
-/// Sends a process a signal: `TERM`, `KILL`, `STOP`.
+/// Sends a signal to a process: `TERM`, `KILL`, `STOP`.
 pub async fn signal(pid: u32, name: &str) -> Result<()> {
     let sent = tokio::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status().await?;
     ensure!(sent.success(), "{name} was not sent to {pid}");

@@ -1,5 +1,5 @@
-//! A server of somebody else's, started by a test for itself: it prints one line of JSON when it listens, and
-//! ends when its input closes.
+//! A third-party server for one test. It prints one line of JSON when it listens, and exits when its standard input
+//! closes.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,17 +9,17 @@ use serde_json::Value;
 
 use crate::wait::PATIENCE;
 
-/// Ends with the value.
+/// The process ends with the value.
 pub struct Program {
     child: Child,
     _input: ChildStdin,
     output: BufReader<ChildStdout>,
-    /// The line that it printed when it listened.
+    /// The line that it printed when it started listening.
     pub ready: Value,
 }
 
 impl Program {
-    /// Starts `command` in `folder` (a path below the repository). Panics with what to do when it does not start.
+    /// Starts `command` in `folder` (a path below the repository). If it does not start, panics with what to do.
     pub fn start(folder: &Path, command: &[&str], env: &[(&str, &str)]) -> Self {
         let mut child = Command::new(command[0])
             .args(&command[1..])
@@ -42,7 +42,7 @@ impl Program {
         program
     }
 
-    /// The next line of its output, as JSON; null when that is none.
+    /// The next line of its output as JSON; null if it is not JSON.
     pub fn line(&mut self) -> Value {
         let mut line = String::new();
         self.output.read_line(&mut line).expect("its output is text");
@@ -53,23 +53,23 @@ impl Program {
         self.ready["listening"].as_str().expect("it listens").to_owned()
     }
 
-    /// What the server was asked and how it answered, in order.
+    /// The requests that the server received and its answers, in order.
     pub async fn journal(&self) -> Vec<Value> {
         self.test("journal").await
     }
 
-    /// Why this user is signed in, in each session, as far as the server was told.
+    /// The reason for which this user is signed in, for each session whose reason the server knows.
     pub async fn reasons_for(&self, user: &str) -> Vec<String> {
         let sessions: Vec<Value> = self.test("sessions").await;
         let of_user = sessions.iter().filter(|session| session["user"] == user);
         of_user.filter_map(|session| session["reason"].as_str().map(str::to_owned)).collect()
     }
 
-    /// The sessions that the server has now: `{user, impersonated_by}`, sorted.
+    /// The server's current sessions, `{user, impersonated_by}`, sorted.
     pub async fn sessions(&self) -> Vec<Value> {
         let mut sessions: Vec<Value> = self.test("sessions").await;
         for session in &mut sessions {
-            // The rest may change by itself, as the time that is left.
+            // Other fields may change by themselves, such as the remaining time.
             *session =
                 serde_json::json!({ "user": session["user"], "impersonated_by": session["impersonated_by"] });
         }
@@ -82,7 +82,7 @@ impl Program {
         reqwest::get(&url).await.expect("it answers").json().await.expect("a list")
     }
 
-    /// Waits for a request that it received.
+    /// Waits until it has received such a request.
     pub async fn received(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         let waiting = async {
             loop {
@@ -98,7 +98,7 @@ impl Program {
         found
     }
 
-    /// Waits until no session of that user is left on the server.
+    /// Waits until the server has no session of that user left.
     pub async fn forgets(&self, user: &str) {
         let waiting = async {
             while self.sessions().await.iter().any(|session| session["user"] == user) {

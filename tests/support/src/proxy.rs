@@ -1,4 +1,4 @@
-//! An HTTP proxy of a test's own: all that has to be done for plain HTTP is to ask and to pass the answer on.
+//! An HTTP proxy for one test. For plain HTTP, it only has to forward the request and the answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use reqwest::redirect::Policy;
 
-/// It runs until the test's runtime ends.
+/// Runs until the test's runtime ends.
 pub struct Proxy {
     /// `http://127.0.0.1:<port>`.
     pub address: String,

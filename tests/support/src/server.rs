@@ -1,4 +1,4 @@
-//! What every throwaway server needs: a port, an account where it refuses root, and somebody who reads its log.
+//! What every throwaway server needs: a port, an account if it refuses root, and a reader for its log.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-/// For root: the ids of the account `name`.
+/// For root: the user and group ID of the account `name`.
 pub(crate) fn instead_of_root(name: &str) -> Option<(u32, u32)> {
     (this_user() == 0).then(|| {
         let account = account(name, 0).unwrap_or_else(|| panic!("there is no user `{name}`"));
@@ -27,8 +27,8 @@ pub(crate) fn this_user() -> u32 {
     std::fs::metadata("/proc/self").expect("a Linux system").uid()
 }
 
-/// A server that holds still: it neither answers nor hangs up, and takes what the system takes for it. It goes on when
-/// this is dropped.
+/// A suspended server: it neither answers nor closes connections, although the system still accepts them for it. It
+/// resumes when this is dropped.
 pub struct Frozen(Vec<u32>);
 
 impl Frozen {
@@ -40,7 +40,7 @@ impl Frozen {
 
     fn signal(&self, name: &str) {
         let pids = self.0.iter().map(u32::to_string);
-        // One that has ended meanwhile is of no interest.
+        // Processes that have ended meanwhile don't matter.
         let _ = Command::new("kill").args(["-s", name]).args(pids).stderr(Stdio::null()).status();
     }
 }
@@ -51,7 +51,7 @@ impl Drop for Frozen {
     }
 }
 
-/// The account whose `field` in the system's list has this value.
+/// The account whose `field` in /etc/passwd has this value.
 pub(crate) fn account(value: &str, field: usize) -> Option<Vec<String>> {
     let users = std::fs::read_to_string("/etc/passwd").expect("the list of users");
     let mut lines = users.lines().map(|line| line.split(':').map(str::to_owned).collect::<Vec<_>>());
@@ -61,7 +61,7 @@ pub(crate) fn account(value: &str, field: usize) -> Option<Vec<String>> {
 /// Returns when the server's log has a line with one of these texts.
 pub(crate) fn wait_until_logged(server: &str, log: impl Read + Send + 'static, ready: &[&str]) {
     let (line_read, lines) = mpsc::channel();
-    // To the end: a server whose log nobody reads stops when the pipe is full.
+    // Keeps reading: once the pipe is full, a server whose log is not read stops.
     std::thread::spawn(move || {
         for line in BufReader::new(log).lines().map_while(Result::ok) {
             let _ = line_read.send(line);
@@ -78,7 +78,7 @@ pub(crate) fn wait_until_logged(server: &str, log: impl Read + Send + 'static, r
     panic!("{server} does not start within {} s:\n{}", PATIENCE.as_secs(), said.join("\n"));
 }
 
-/// What a server's client answers to a script.
+/// The output of a server's client for a script.
 pub(crate) fn answer(client: &mut Command, script: &str) -> String {
     let name = format!("{client:?}");
     let mut running = client
@@ -89,7 +89,7 @@ pub(crate) fn answer(client: &mut Command, script: &str) -> String {
         .unwrap_or_else(|cause| panic!("{name}: {cause}"));
     let mut input = running.stdin.take().expect("piped");
     let script = script.to_owned();
-    // On a thread: a client answers while it still reads.
+    // On a thread, because a client prints output before it has read everything.
     let writing = std::thread::spawn(move || input.write_all(script.as_bytes()));
     let answered = running.wait_with_output().expect("it ends");
     let written = writing.join().expect("the script is written");

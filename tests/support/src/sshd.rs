@@ -1,7 +1,7 @@
-//! A throwaway SSH server: its own host key, account and loopback port, gone when it is dropped.
+//! A throwaway SSH server with its own host key, account and loopback port, removed on drop.
 //!
-//! It needs no right that the test has not, and lets in only whoever has the key that it made. It dies with
-//! the thread that started it, so that a killed test leaves no server behind.
+//! It needs no more rights than the test and only accepts the key that it generated. It ends with the thread that
+//! started it, so that a killed test leaves no server behind.
 
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub struct SshServer {
 }
 
 impl SshServer {
-    /// Makes its keys and starts it. Panics, saying why, where it cannot.
+    /// Generates its keys and starts it. Panics with the reason if that fails.
     pub fn start() -> Self {
         let directory = tempfile::Builder::new().prefix("understudy-sshd-").tempdir().expect("a folder");
         let mut server = Self { program: program(), directory, port: free_port(), server: None };
@@ -40,7 +40,7 @@ impl SshServer {
             server.path("host_key").display(),
             server.path("authorized_keys").display(),
         );
-        // Since 9.8 it is several programs; script/bootstrap puts them side by side.
+        // Since 9.8, it consists of several programs; script/bootstrap installs them side by side.
         for (setting, name) in [("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")] {
             let path = server.program.with_file_name(name);
             if path.exists() {
@@ -57,7 +57,7 @@ impl SshServer {
         server
     }
 
-    /// The way through it.
+    /// The configuration for a tunnel through this server.
     pub fn part(&self) -> SshConfig {
         SshConfig {
             host: "127.0.0.1".into(),
@@ -68,7 +68,7 @@ impl SshServer {
         }
     }
 
-    /// A key that it does not let in.
+    /// A key that the server rejects.
     pub fn other_key(&self) -> String {
         self.path("other_key").display().to_string()
     }
@@ -79,7 +79,7 @@ impl SshServer {
         key.split(' ').take(2).collect::<Vec<_>>().join(" ")
     }
 
-    /// Processes that serve somebody.
+    /// The processes that serve clients.
     pub fn sessions(&self) -> Vec<u32> {
         fn children(of: u32, found: &mut Vec<u32>) {
             let listed =
@@ -96,7 +96,7 @@ impl SshServer {
         found
     }
 
-    /// Cuts all connections, as a network does.
+    /// Cuts all connections, like a network failure.
     pub fn cut(&self) {
         for session in self.sessions() {
             let _ = Command::new("kill").args(["-KILL", &session.to_string()]).status();
@@ -111,7 +111,7 @@ impl SshServer {
         }
     }
 
-    /// It holds still, with all that serve somebody.
+    /// Suspends it, with all its processes.
     pub fn freeze(&self) -> Frozen {
         Frozen::server(self.server.as_ref())
     }
@@ -153,7 +153,7 @@ impl Drop for SshServer {
     }
 }
 
-/// Where script/bootstrap has put it, or where a system has it that serves logins anyway.
+/// Where script/bootstrap installs it, or the system's own sshd.
 fn program() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/openssh/sshd");
     let own = own.canonicalize().unwrap_or(own);
@@ -163,8 +163,8 @@ fn program() -> PathBuf {
     })
 }
 
-/// For root: `daemon`, as some systems invent a locked password for `nobody`. A server that is not root's lets in its
-/// own account alone.
+/// For root: `daemon`, because on some systems `nobody` has a locked password. Without root, the server only accepts
+/// its own account.
 fn other_user() -> Option<(u32, u32)> {
     instead_of_root("daemon")
 }

@@ -1,7 +1,7 @@
-//! The real application, as its user has it: on a desktop, with a keyring, in a home of its own.
+//! The real application as its user has it: on a desktop, with a keyring, in a home of its own.
 //!
-//! The console and the bars are driven by WebDriver, the application's page by the keyboard, and what it
-//! did is asked from the customer application.
+//! WebDriver drives the console and the bars, the keyboard drives the application's page, and the customer application
+//! is asked what the page did.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use crate::processes;
 use crate::wait::until;
 use crate::webdriver::Browser;
 
-/// A desktop with a keyring and a home; the application is not started yet.
+/// A desktop with a keyring and a home; the application is not running yet.
 pub struct Stage {
     pub desktop: Desktop,
     pub keyring: Keyring,
@@ -36,7 +36,7 @@ impl Stage {
         Self::on(desktop, keyring, binary)
     }
 
-    /// The same on a machine where no keyring runs, nor a D-Bus session to find one on.
+    /// A stage without a keyring and without a D-Bus session to find one on.
     pub async fn without_keyring(binary: &Path) -> Result<Self> {
         Self::on(Desktop::start().await?, Keyring::absent()?, binary)
     }
@@ -46,12 +46,12 @@ impl Stage {
         Ok(Self { desktop, keyring, home, binary, more_env: BTreeMap::new() })
     }
 
-    /// Sets one more variable of the application's environment.
+    /// Sets one more variable in the application's environment.
     pub fn set_env(&mut self, name: &str, value: &str) {
         self.more_env.insert(name.into(), value.into());
     }
 
-    /// Where this application keeps everything.
+    /// The application's home.
     pub fn home(&self) -> Home {
         Home::at(self.home.path())
     }
@@ -70,7 +70,7 @@ impl Stage {
         Ok(std::fs::write(self.home().settings_file(), text)?)
     }
 
-    /// Runs the program in a terminal with `input` on its standard input; gives what it printed.
+    /// Runs the program with `input` on its standard input; returns its exit code and output.
     pub async fn run(&self, args: &[&str], input: &str) -> Result<(i32, String)> {
         let output = run_to_end(Command::new(&self.binary).args(args).envs(self.env()), input).await?;
         let said =
@@ -78,14 +78,14 @@ impl Stage {
         Ok((output.status.code().unwrap_or(-1), said))
     }
 
-    /// Stores a secret as a person would: by the command line, from standard input.
+    /// Stores a secret like a person: with the command line, from standard input.
     pub async fn secret(&self, connection: &str, name: &str, value: &str) -> Result<()> {
         let (code, said) = self.run(&["secret", "set", connection, name], &format!("{value}\n")).await?;
         ensure!(code == 0, "{said}");
         Ok(())
     }
 
-    /// Starts the program as a desktop does; nobody drives it. It ends with the value.
+    /// Starts the program like a desktop, without a driver. It ends with the value.
     pub fn start(&self) -> Result<Child> {
         let mut command = Command::new(&self.binary);
         command.envs(self.env()).stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -112,23 +112,22 @@ impl Stage {
 pub async fn run_to_end(command: &mut Command, input: &str) -> Result<Output> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let mut stdin = child.stdin.take().context("piped")?;
-    // A program that does not read is free not to.
+    // A program need not read its input.
     let _ = stdin.write_all(input.as_bytes()).await;
     drop(stdin);
     Ok(child.wait_with_output().await?)
 }
 
-/// The running console, and the verbs of whoever sits at it.
+/// The running console, and what its operator does.
 pub struct Console<'a> {
     stage: &'a Stage,
     pub ui: Browser,
-    /// The console's page, as the driver calls it.
+    /// The driver's handle of the console's page.
     page: WindowHandle,
 }
 
 impl Console<'_> {
-    /// Turns the driver to the console's page. It does not look through the others on the way: to turn to a
-    /// bar is to give it the keyboard.
+    /// Switches the driver to the console's page, directly: passing over a bar would give it the keyboard focus.
     pub async fn turn_to(&self) -> Result<()> {
         Ok(self.ui.session().switch_to_window(self.page.clone()).await?)
     }
@@ -142,7 +141,7 @@ impl Console<'_> {
             .context("the console's window is open")
     }
 
-    /// Closes the console's window as a person does who means it: yes, its sessions may end.
+    /// Closes the console's window and confirms that its sessions may end.
     pub async fn close(&self) -> Result<()> {
         self.turn_to().await?;
         let runs =
@@ -150,7 +149,7 @@ impl Console<'_> {
         self.stage.desktop.close(&self.window().await?).await?;
         if runs {
             self.ui.with_text("button", "and quit").await?;
-            // The window goes with the click, and a driver that waits for its end would wait for the program's.
+            // The click closes the window, and a driver that waits for the click would wait for the program to exit.
             let click = "const buttons = [...document.querySelectorAll('button')];
                 const quit = buttons.find((button) => button.textContent.includes('and quit'));
                 setTimeout(() => quit.click());
@@ -160,7 +159,7 @@ impl Console<'_> {
         Ok(())
     }
 
-    /// The process id of the application, as long as it runs.
+    /// The process ID of the application, while it runs.
     pub fn pid(&self) -> Option<u32> {
         let binary = self.stage.binary.canonicalize().ok()?;
         let mut family = processes::family(self.ui.driver_pid()).into_iter();
@@ -182,7 +181,7 @@ impl Console<'_> {
         Ok(pages.split_off(1.min(pages.len())))
     }
 
-    /// Sends the one page's web process a signal. One that was replaced a moment ago may still be on its way out.
+    /// Sends a signal to the web process of the only page. A process that has just been replaced may still be exiting.
     pub async fn signal_page(&self, name: &str) -> Result<()> {
         let page = until("one web process of a page", async || {
             let pages = self.page_processes()?;
@@ -200,7 +199,7 @@ impl Console<'_> {
     pub async fn search(&self, text: &str, expected: &str) -> Result<()> {
         self.turn_to().await?;
         let field = self.ui.by_role("searchbox", "Search users").await?;
-        // Nobody types before there is a list to search.
+        // There is nothing to search before the list is loaded.
         self.ui
             .wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null")
             .await?;
@@ -218,23 +217,23 @@ impl Console<'_> {
         self.ui.wait_until_gone("textbox", "Reason").await
     }
 
-    /// Searches for one user by its id and becomes it.
+    /// Searches for a user by ID and signs in as them.
     pub async fn become_user(&self, id: &str, reason: &str) -> Result<()> {
         self.prepare(id, reason).await?;
         self.ui.press(Key::Control + Key::Enter).await?;
         self.ui.wait_until_gone("textbox", "Reason").await
     }
 
-    /// All of it but the last keystroke: the user is found by its id and the reason is given.
+    /// Does everything but the last keystroke: finds the user by ID and enters the reason.
     pub async fn prepare(&self, id: &str, reason: &str) -> Result<()> {
         self.find(id).await?;
         self.give_reason(reason).await
     }
 
-    /// The user with this id is the one in the list.
+    /// Searches until the user with this ID is the only one in the list.
     pub async fn find(&self, id: &str) -> Result<()> {
         self.turn_to().await?;
-        // Nobody types before there is a list to search.
+        // There is nothing to search before the list is loaded.
         self.ui
             .wait_for("a list", "return document.querySelector('[role=grid] [aria-selected]') !== null")
             .await?;
@@ -243,8 +242,8 @@ impl Console<'_> {
             "const rows = document.querySelectorAll('[role=grid] [role=row][aria-selected]'); \
              return rows.length === 1 && rows[0].dataset.id === '{id}'"
         );
-        // A window that opens elsewhere on the desktop may take the keyboard away between two letters: a
-        // person looks at what is in the field, and types again.
+        // A window that opens elsewhere on the desktop may take the keyboard focus between two letters. A person looks
+        // at the field and types again.
         until(&format!("the one row with the id {id}"), async || {
             if field.prop("value").await?.as_deref() != Some(id) {
                 field.click().await?;
@@ -262,17 +261,17 @@ impl Console<'_> {
         Ok(())
     }
 
-    /// Asks the core, as the page does.
+    /// Calls a command of the core, like the page.
     pub async fn ask(&self, command: &str, arguments: &str) -> Result<serde_json::Value> {
         self.ui.evaluate(&format!("return window.__TAURI_INTERNALS__.invoke('{command}', {arguments})")).await
     }
 
-    /// Presses keys in a session's window until the sessions are in these phases. Once is enough, unless
-    /// another window takes the keyboard just then.
+    /// Presses keys in a session's window until the sessions are in these phases. Once is enough, unless another window
+    /// takes the keyboard focus just then.
     pub async fn press_until(&self, window: &Window, keys: &[&str], phases: &[&str]) -> Result<()> {
         until(&format!("{keys:?} to lead to {phases:?}"), async || {
             let pressed = self.stage.desktop.press(window, keys).await;
-            // The keys before these may just have closed it.
+            // The previous keys may just have closed it.
             if pressed.is_err() && self.stage.desktop.windows().await?.contains(window) {
                 pressed?;
             }
@@ -282,7 +281,7 @@ impl Console<'_> {
         .await
     }
 
-    /// Waits until as many sessions run as `phases` names, in these phases, oldest first.
+    /// Waits until exactly these phases are those of the running sessions, oldest first.
     pub async fn wait_for_phases(&self, phases: &[&str]) -> Result<()> {
         self.turn_to().await?;
         let waited = until(&format!("sessions in the phases {phases:?}"), async || {

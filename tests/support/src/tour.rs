@@ -1,7 +1,7 @@
-//! The main job, walked through on a screen of its own: `tour PATH-OF-UNDERSTUDY [FOLDER]`.
+//! A walk through the main job on a screen of its own: `tour PATH-OF-UNDERSTUDY [FOLDER]`.
 //!
-//! Starts the demo, searches, impersonates, is signed in, ends; prints what the demo's application
-//! received and leaves pictures, which the README shows.
+//! Starts the demo, searches, signs in as a user and ends the session. Prints what the demo's application received, and
+//! takes the screenshots for the README.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use thirtyfour::prelude::*;
 
-/// The whole program `tour`.
+/// The program `tour`.
 pub async fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let binary = arguments.next().context("usage: tour PATH-OF-UNDERSTUDY [FOLDER]")?.canonicalize()?;

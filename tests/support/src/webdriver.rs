@@ -1,8 +1,8 @@
-//! Drives the pages of a WebKitGTK application through `WebKitWebDriver`, as its user would.
+//! Drives the pages of a WebKitGTK application through `WebKitWebDriver`, like its user.
 //!
-//! Elements are found by role and accessible name, so that a test that passes is also a page a screen
-//! reader can use. The driver sees webviews of the application's first web context only: the console and
-//! its bars, never a session's page (look at that with `desktop`, or ask the application it shows).
+//! Elements are found by role and accessible name, so a page that passes the tests also works with a screen reader. The
+//! driver only sees webviews of the application's first web context: the console and its bars, never a session's page
+//! (look at that with `desktop`, or ask the application it shows).
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -18,7 +18,7 @@ use tokio::process::Child;
 use crate::desktop::dies_with_us;
 use crate::wait::{PATIENCE, until};
 
-/// An application under a driver of its own. Both end with the value.
+/// An application under its own driver. Both end with the value.
 pub struct Browser {
     session: thirtyfour::WebDriver,
     driver: Child,
@@ -27,8 +27,8 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts `binary` with `args` and the given environment on top of this process's, and returns when
-    /// its first page can be driven.
+    /// Starts `binary` with `args` and the given variables on top of this process's environment, and returns when its
+    /// first page can be driven.
     ///
     /// Merge the environments of `Desktop`, the keyring and `UNDERSTUDY_HOME` into `env`.
     pub async fn launch(
@@ -48,7 +48,7 @@ impl Browser {
             .envs(env)
             .stdout(std::fs::File::create(log.path().join("stdout"))?)
             .stderr(std::fs::File::create(log.path().join("stderr"))?)
-            // The application is the driver's child: a group of their own lets both be ended together.
+            // The application is the driver's child; with a process group of their own, both can be ended together.
             .process_group(0);
         let mut driver =
             command.spawn().context("WebKitWebDriver cannot be started: script/bootstrap installs it")?;
@@ -86,17 +86,17 @@ impl Browser {
         Ok(browser)
     }
 
-    /// The WebDriver session itself, for what has no verb here.
+    /// The WebDriver session itself, for what has no method here.
     pub fn session(&self) -> &thirtyfour::WebDriver {
         &self.session
     }
 
-    /// The process id of the driver, whose child the application is.
+    /// The process ID of the driver, which is the application's parent.
     pub fn driver_pid(&self) -> u32 {
         self.group
     }
 
-    /// What driver and application have written so far, standard output before standard error.
+    /// What driver and application have printed so far, standard output before standard error.
     pub fn log(&self) -> String {
         read_log(&self.log)
     }
@@ -107,17 +107,17 @@ impl Browser {
         self.record_errors().await
     }
 
-    /// The one visible element with this ARIA role and exactly this accessible name, as soon as it is there.
+    /// The visible element with this ARIA role and exactly this accessible name, once it is there.
     pub async fn by_role(&self, role: &str, name: &str) -> Result<WebElement> {
         self.find(role, Some(name)).await
     }
 
-    /// The first visible element with this ARIA role, whatever its name, as soon as it is there.
+    /// The first visible element with this ARIA role, whatever its name, once it is there.
     pub async fn first(&self, role: &str) -> Result<WebElement> {
         self.find(role, None).await
     }
 
-    /// All visible elements with this ARIA role now, in the order of the page.
+    /// All elements with this ARIA role that are visible now, in document order.
     pub async fn all(&self, role: &str) -> Result<Vec<WebElement>> {
         let found = self.session.execute(SEEK, vec![json!(role), Value::Null]).await?;
         Ok(found.elements()?)
@@ -132,7 +132,7 @@ impl Browser {
         .await
     }
 
-    /// The first visible element with this role whose text contains `text`, as soon as there is one.
+    /// The first visible element with this role whose text contains `text`, once there is one.
     pub async fn with_text(&self, role: &str, text: &str) -> Result<WebElement> {
         let mut shown = Vec::new();
         let found = until(&format!("{role} saying {text:?}"), async || {
@@ -152,7 +152,7 @@ impl Browser {
         }
     }
 
-    /// What the page's script returns, as soon as that is something (neither false, null, zero nor "").
+    /// What the script returns in the page, once that is truthy (not false, null, zero or "").
     ///
     /// `script` is a function body; `what` completes "waited for …".
     pub async fn wait_for(&self, what: &str, script: &str) -> Result<Value> {
@@ -170,23 +170,23 @@ impl Browser {
         }
     }
 
-    /// What the page's script returns now, as JSON. `script` is a function body.
+    /// What the script returns in the page now, as JSON. `script` is a function body.
     pub async fn evaluate(&self, script: &str) -> Result<Value> {
         Ok(self.session.execute(script, vec![]).await?.json().clone())
     }
 
-    /// Sends keys to whatever has the focus in the page: `Key::Enter`, `Key::Control + "k"`, or text.
+    /// Sends keys to the focused element of the page: `Key::Enter`, `Key::Control + "k"`, or text.
     pub async fn press(&self, keys: impl Into<TypingData>) -> Result<()> {
         Ok(self.session.active_element().await?.send_keys(keys).await?)
     }
 
-    /// Turns to the webview whose address contains `part`, as soon as there is one.
+    /// Switches to the webview whose URL contains `part`, once there is one.
     pub async fn switch_to(&self, part: &str) -> Result<()> {
         let mut seen = Vec::new();
         let found = until(&format!("a webview at {part:?}"), async || {
             seen.clear();
             for handle in self.session.windows().await? {
-                // A webview may close between the listing and the turning to it.
+                // A webview may close after it was listed.
                 if self.session.switch_to_window(handle).await.is_err() {
                     continue;
                 }
@@ -203,7 +203,7 @@ impl Browser {
         self.record_errors().await
     }
 
-    /// Addresses of all webviews the driver sees. The current webview stays the current one.
+    /// The URLs of all webviews that the driver sees. The current webview stays the same.
     pub async fn addresses(&self) -> Result<Vec<String>> {
         let here = self.session.window().await.ok();
         let mut all = Vec::new();
@@ -217,14 +217,14 @@ impl Browser {
         Ok(all)
     }
 
-    /// Uncaught errors, rejected promises, `console.error`s and CSP violations of the current page since
-    /// this driver turned to it. An application shows none.
+    /// Uncaught errors, rejected promises, `console.error` calls and CSP violations of the current page since this
+    /// driver switched to it. There should be none.
     pub async fn console_errors(&self) -> Result<Vec<String>> {
         let errors = self.evaluate("return window.__recordedErrors || []").await?;
         Ok(serde_json::from_value(errors)?)
     }
 
-    /// A PNG of the current page's viewport.
+    /// Saves a PNG of the current page's viewport.
     pub async fn screenshot(&self, path: &Path) -> Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -232,7 +232,7 @@ impl Browser {
         Ok(self.session.screenshot(path).await?)
     }
 
-    /// Closes the session (the driver ends the application) and the driver.
+    /// Closes the session, which makes the driver end the application, and the driver.
     pub async fn quit(mut self) -> Result<()> {
         let closed = self.session.clone().quit().await;
         end_group(self.group);
@@ -243,7 +243,7 @@ impl Browser {
     async fn find(&self, role: &str, name: Option<&str>) -> Result<WebElement> {
         let what = name.map_or_else(|| role.to_owned(), |name| format!("{role} {name:?}"));
         let found = until(&what, async || {
-            // While a page is being replaced scripts fail: ask again.
+            // While a page is being replaced, scripts fail: try again.
             let Ok(found) = self.session.execute(SEEK, vec![json!(role), json!(name)]).await else {
                 return Ok(None);
             };
@@ -256,7 +256,7 @@ impl Browser {
         }
     }
 
-    /// Where the page is and which roles and names it shows: what a failed search leaves to read.
+    /// The page's URL and the roles and names it shows, for the message of a failed search.
     async fn describe(&self) -> String {
         let listed = self.session.execute(SEEK, vec![Value::Null, Value::Null]).await;
         match (self.session.current_url().await, listed) {
@@ -275,7 +275,7 @@ impl Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         end_group(self.group);
-        // The session has nobody left to say goodbye to; closing it politely would wait for an answer.
+        // Closing the session properly would wait for an answer, and there is no one left to give it.
         self.session.clone().leak().ok();
     }
 }
@@ -289,7 +289,7 @@ fn end_group(group: u32) {
         .ok();
 }
 
-/// Returns when the driver's child is no more: the driver itself would go on waiting for its page.
+/// Returns when the driver's child has ended; the driver itself would keep waiting for its page.
 async fn application_ended(driver: u32) {
     let children = format!("/proc/{driver}/task/{driver}/children");
     let mut started = false;
@@ -309,9 +309,9 @@ fn read_log(log: &TempDir) -> String {
         .concat()
 }
 
-/// Elements by ARIA role and accessible name, in the order of the page; without a role, what there is.
+/// Finds elements by ARIA role and accessible name, in document order; without a role, lists all of them.
 ///
-/// Roles follow HTML-AAM for the elements the console uses, names the steps of accname 1.2 that matter
+/// Roles follow HTML-AAM for the elements that the console uses; names follow the steps of accname 1.2 that matter
 /// there: labelledby, label, `<label>`, alt, content, title, placeholder. Hidden elements have no role.
 const SEEK: &str = r#"
 const [wantedRole, wantedName] = arguments;
@@ -363,7 +363,7 @@ for (const element of document.querySelectorAll('*')) {
 return wantedRole ? found : found.slice(0, 80);
 "#;
 
-/// Keeps what goes wrong in a page where `console_errors` finds it. Does nothing the second time.
+/// Records a page's errors for `console_errors`. Does nothing the second time.
 const RECORD_ERRORS: &str = r"
 if (window.__recordedErrors) return;
 const errors = window.__recordedErrors = [];
@@ -398,14 +398,14 @@ mod tests {
         let page = folder.path().join("page.html");
         std::fs::write(&page, PAGE)?;
 
-        // Comes with WebKitGTK itself.
+        // Part of WebKitGTK itself.
         let mini_browser =
             format!("/usr/lib/{}-linux-gnu/webkit2gtk-4.1/MiniBrowser", std::env::consts::ARCH);
         let browser = Browser::launch(Path::new(&mini_browser), &["--automation"], desktop.env()).await?;
         browser.goto(&format!("file://{}", page.display())).await?;
         let window = desktop.wait_for_window("Mini").await?;
 
-        // From the keyboard of the desktop, as an operator types.
+        // With the desktop's keyboard, like an operator.
         browser.by_role("textbox", "Reason").await?.click().await?;
         desktop.type_text(&window, "Ticket 88121").await?;
         desktop.press(&window, &["BackSpace"]).await?;

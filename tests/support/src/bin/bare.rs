@@ -5,6 +5,6 @@ fn main() -> anyhow::Result<()> {
     understudy_test_support::bare::main()
 }
 
-/// It stands on WebKitGTK, which only Linux has.
+/// It needs WebKitGTK, which only Linux has.
 #[cfg(not(target_os = "linux"))]
 fn main() {}

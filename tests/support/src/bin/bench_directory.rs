@@ -1,4 +1,4 @@
-//! See `understudy_test_support::bench`.
+//! See `understudy_test_support::directory_bench`.
 
 #[cfg(target_os = "linux")]
 #[tokio::main]
@@ -6,6 +6,6 @@ async fn main() -> anyhow::Result<()> {
     understudy_test_support::directory_bench::main().await
 }
 
-/// It stands on Xvfb and WebKitWebDriver, which only Linux has.
+/// It needs throwaway servers, which only Linux has.
 #[cfg(not(target_os = "linux"))]
 fn main() {}

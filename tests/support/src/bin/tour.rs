@@ -6,6 +6,6 @@ async fn main() -> anyhow::Result<()> {
     understudy_test_support::tour::main().await
 }
 
-/// It stands on Xvfb and WebKitWebDriver, which only Linux has.
+/// It needs Xvfb and WebKitWebDriver, which only Linux has.
 #[cfg(not(target_os = "linux"))]
 fn main() {}

@@ -1,4 +1,4 @@
-//! MariaDB, measured.
+//! The benchmark for MariaDB.
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -19,10 +19,10 @@ const SETTINGS: &str = "SET GLOBAL innodb_buffer_pool_size = 2147483648;
 const TABLE: &str =
     "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(255) NOT NULL, full_name varchar(255) NOT NULL,
     plan varchar(20) NOT NULL, company varchar(255) NOT NULL, created_at datetime NOT NULL)";
-/// What a typical application has.
+/// The indexes of a typical application.
 const TYPICAL: &str = "CREATE UNIQUE INDEX users_email ON users (email);
     CREATE INDEX users_created_at ON users (created_at); ANALYZE TABLE users";
-/// What `check` advises then.
+/// The indexes that `check` then advises.
 const ADVISED: &str = "CREATE INDEX users_full_name ON users (full_name); ANALYZE TABLE users";
 const SELECT: &str = "SELECT id, full_name, email, plan, company, created_at FROM users";
 

@@ -1,10 +1,10 @@
-//! What a search costs, beside what the database itself needs for it:
+//! Measures what a search costs, compared with what the database itself needs for it:
 //! `bench_directory [postgres|mariadb|mongod|sqlite] [ROWS]...`
 //!
-//! For each engine, size and case: the best statement there is, prepared, through the bare driver; and
-//! the same question through `Directory::search`, decoding included; as p50 and p95 of one run, beside
-//! the rows that the server read for ours. Once with the indexes that a typical application has, once with those that
-//! `understudy check` advises.
+//! For each engine, size and case it runs the best possible statement, prepared, through the plain driver, and the same
+//! search through `Directory::search`, including decoding. It reports p50 and p95 of one run and the rows that the
+//! server read for ours, once with the indexes of a typical application and once with those that `understudy check`
+//! advises.
 
 mod mariadb;
 mod mongod;
@@ -22,15 +22,15 @@ use understudy_core::directory::{self, Directory, ListRequest, Place};
 
 use self::population::{User, user};
 
-/// Times that a case is asked.
+/// How often each case is run.
 const ROUNDS: usize = 40;
-/// Rows of a page, as the console asks for them.
+/// The page size that the console uses.
 const PAGE: u16 = 50;
 
-/// What can be measured, in the order in which it is.
+/// The engines, in the order in which they are measured.
 const ENGINES: [&str; 4] = ["postgres", "mariadb", "mongod", "sqlite"];
 
-/// The whole program `bench_directory`.
+/// The program `bench_directory`.
 pub async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let engines: Vec<&str> =
@@ -53,30 +53,30 @@ pub async fn main() -> Result<()> {
     Ok(())
 }
 
-/// What is asked.
+/// A case of the benchmark.
 enum Asked {
     First,
-    /// Behind this user, so many rows down.
+    /// The page after this user, at this depth in rows.
     Down(User, usize),
     Last,
     Email(String),
     Id(i64),
     Prefix(&'static str),
     Contains(&'static str),
-    /// As an agent types it, without a raw statement beside it.
+    /// As an agent types it; there is no plain statement to compare with.
     Text(&'static str),
     Total,
 }
 
-/// An engine's own driver.
+/// An engine's plain driver.
 trait Bare {
-    /// Asks by the best statement there is and gives the number of values; `None` where no index serves one.
+    /// Runs the best possible statement and returns the number of values; `None` if no index serves the case.
     async fn ask(&mut self, asked: &Asked, advised: bool) -> Result<Option<usize>>;
-    /// Rows (documents) that the server has read for anybody so far; `None` where it does not tell.
+    /// How many rows (documents) the server has read so far for all clients; `None` if it does not report that.
     async fn examined(&mut self) -> Result<Option<i64>>;
 }
 
-/// All cases in the directory that `part` describes, as a table.
+/// Measures all cases in the directory that `part` describes, and prints a table.
 async fn measure(
     bare: &mut impl Bare,
     part: &DirectoryConfig,
@@ -113,7 +113,7 @@ async fn measure(
     for case in &cases {
         queries.push(question(&*directory, case).await?);
     }
-    // Servers count a session's rows when it ends.
+    // Servers add a session's rows to their statistics when it ends.
     directory.close().await;
     let mut examined = Vec::new();
     let opening = examined_for(bare, part, &password, None).await?;
@@ -171,7 +171,7 @@ impl Asked {
     }
 }
 
-/// The same as an agent asks it.
+/// The same case as an agent's request.
 async fn question(directory: &dyn Directory, asked: &Asked) -> Result<ListRequest> {
     Ok(match asked {
         Asked::First | Asked::Total => ListRequest::first("", PAGE),
@@ -185,7 +185,7 @@ async fn question(directory: &dyn Directory, asked: &Asked) -> Result<ListReques
     })
 }
 
-/// Rows that the server reads for a directory that is opened, asked this once (if anything), and closed.
+/// How many rows the server reads for a directory that is opened, used for this one request (if any), and closed.
 async fn examined_for(
     bare: &mut impl Bare,
     part: &DirectoryConfig,
@@ -195,14 +195,14 @@ async fn examined_for(
     let before = bare.examined().await?;
     let directory = directory::open(part, Some(password)).await?;
     if let Some(query) = query {
-        // Where it fails, the measurement says so.
+        // If it fails, the measurement reports that.
         let _ = directory.search(query, &CancellationToken::new()).await;
     }
     directory.close().await;
     Ok(bare.examined().await?.zip(before).map(|(after, before)| after - before))
 }
 
-/// How all engines' tables are mapped.
+/// The mapping of every engine's table.
 fn part(url: String) -> DirectoryConfig {
     DirectoryConfig {
         url,
@@ -237,7 +237,7 @@ impl Times {
     }
 }
 
-/// Asks until the rounds, or ten seconds, are over.
+/// Repeats until all rounds are done, or ten seconds have passed.
 async fn rounds(mut ask: impl AsyncFnMut() -> Result<usize>) -> Result<(Times, usize)> {
     let mut rows = ask().await?;
     ask().await?;
@@ -264,7 +264,7 @@ async fn ours(directory: &dyn Directory, query: &ListRequest) -> Result<(Times, 
     Ok((times, rows, said))
 }
 
-/// The cursor behind so many rows.
+/// The cursor after this many rows.
 async fn down(directory: &dyn Directory, rows: usize) -> Result<Place> {
     let mut query = ListRequest::first("", 500);
     let mut seen = 0;

@@ -1,4 +1,4 @@
-//! MongoDB, measured.
+//! The benchmark for MongoDB.
 
 use std::time::Instant;
 
@@ -21,7 +21,7 @@ pub async fn measure(rows: u64) -> Result<()> {
     let bare = &mut Bare { users: database.collection("users"), database };
     let began = Instant::now();
     fill(&bare.users, rows).await?;
-    // What a typical application has.
+    // The indexes of a typical application.
     bare.index(vec![
         doc! { "name": "email", "key": { "email": 1 }, "unique": true },
         doc! { "name": "created_at", "key": { "created_at": 1 } },
@@ -33,7 +33,7 @@ pub async fn measure(rows: u64) -> Result<()> {
         ..part(server.url(READER, DATABASE))
     };
     super::measure(bare, &part, READER_PASSWORD, rows, false).await?;
-    // What `check` advises then.
+    // The indexes that `check` then advises.
     let folding = doc! { "locale": "en", "strength": 2 };
     bare.index(vec![
         doc! { "name": "newest", "key": { "created_at": -1, "_id": -1 } },

@@ -1,6 +1,6 @@
-//! Who the measured directories hold: any number of users, the same ones every time.
+//! The users of the benchmarks' directories: any number, always the same ones.
 //!
-//! Everything about a user follows from its number by whole-number arithmetic.
+//! Everything about a user is computed from their number with integer arithmetic.
 
 /// One row of the table `users`.
 pub struct User {
@@ -9,7 +9,7 @@ pub struct User {
     pub full_name: String,
     pub plan: &'static str,
     pub company: String,
-    /// Seconds since 1970; rises with the id.
+    /// Seconds since 1970; increases with the ID.
     pub created_at: i64,
 }
 
@@ -25,12 +25,12 @@ const LAST: [&str; 29] = [
 ];
 const PLANS: [&str; 4] = ["free", "starter", "pro", "enterprise"];
 
-/// The newest user's time, for as many as there are.
+/// When the newest user was created, whatever their number is.
 const NEWEST: i64 = 1_790_000_000;
 
-/// The user of this number, 0 to `count` - 1; the last one is the newest.
+/// User number `number`, from 0 to `count` - 1; the last one is the newest.
 pub fn user(number: u64, count: u64) -> User {
-    // Knuth's multiplicative hash spreads neighbours over all names.
+    // Knuth's multiplicative hash distributes neighbours over all names.
     let spread = number.wrapping_mul(11_400_714_819_323_198_485) >> 20;
     let pick =
         |from: &[&'static str], shift: u32| from[usize::try_from(spread >> shift).unwrap_or(0) % from.len()];
@@ -43,12 +43,12 @@ pub fn user(number: u64, count: u64) -> User {
         full_name: format!("{first} {last}"),
         plan: PLANS[usize::try_from(spread >> 23).unwrap_or(0) % PLANS.len()],
         company: format!("Company {}", spread % 100_003),
-        // A sign-up every 13 seconds, more or less.
+        // About one sign-up every 13 seconds.
         created_at: NEWEST - age * 13 - i64::try_from(spread % 7).expect("small"),
     }
 }
 
-/// The first text of ASCII that comes behind all that begin with `prefix`.
+/// The first ASCII text after all that begin with `prefix`.
 pub fn behind(prefix: &str) -> String {
     let mut bytes = prefix.as_bytes().to_vec();
     if let Some(last) = bytes.last_mut() {
@@ -57,7 +57,7 @@ pub fn behind(prefix: &str) -> String {
     String::from_utf8(bytes).expect("ASCII")
 }
 
-/// A time as SQL writes it, in UTC.
+/// A time in SQL's format, in UTC.
 pub fn time(seconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     format!("1970-01-01 {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)

@@ -1,4 +1,4 @@
-//! PostgreSQL, measured.
+//! The benchmark for PostgreSQL.
 
 use std::fmt::Write;
 use std::time::Instant;
@@ -13,15 +13,15 @@ use crate::postgres::{ADMIN, ADMIN_PASSWORD, PostgresServer};
 
 const TABLE: &str = "CREATE TABLE users (id bigint NOT NULL, email text NOT NULL, full_name text NOT NULL,
     plan text NOT NULL, company text NOT NULL, created_at timestamptz NOT NULL)";
-/// What a typical application has.
+/// The indexes of a typical application.
 const TYPICAL: &str =
     "ALTER TABLE users ADD PRIMARY KEY (id); CREATE UNIQUE INDEX users_email ON users (email);
     CREATE INDEX users_created_at ON users (created_at); ANALYZE users";
-/// What `check` advises then.
+/// The indexes that `check` then advises.
 const ADVISED: &str = "CREATE EXTENSION IF NOT EXISTS pg_trgm;
     CREATE INDEX ON users (lower(email) text_pattern_ops); CREATE INDEX ON users (lower(full_name) text_pattern_ops);
     CREATE INDEX ON users USING gin (email gin_trgm_ops, full_name gin_trgm_ops); ANALYZE users";
-/// Kept off while a raw statement gathers its rows by the trigram index.
+/// Planner settings that make a plain statement gather its rows through the trigram index.
 const GATHER: &str = "SET enable_seqscan = off; SET enable_indexscan = off; SET jit = off;
     SET max_parallel_workers_per_gather = 0";
 
@@ -40,7 +40,7 @@ pub async fn measure(rows: u64) -> Result<()> {
     super::measure(&mut bare, &part, ADMIN_PASSWORD, rows, true).await
 }
 
-/// A server with so many users in a table of the database `postgres`, indexed as a typical application does.
+/// A server with `rows` users in a table of the database `postgres`, with the indexes of a typical application.
 pub async fn users(rows: u64) -> Result<(PostgresServer, PgConnection)> {
     let server =
         PostgresServer::start_with(&["shared_buffers=2GB", "max_wal_size=8GB", "maintenance_work_mem=1GB"]);
@@ -57,7 +57,7 @@ pub async fn users(rows: u64) -> Result<(PostgresServer, PgConnection)> {
     Ok((server, connection))
 }
 
-/// The indexes that `check` advises.
+/// Creates the indexes that `check` advises.
 pub async fn advised(connection: &mut PgConnection) -> Result<()> {
     sqlx::raw_sql(ADVISED).execute(connection).await?;
     Ok(())
@@ -90,7 +90,7 @@ async fn fill(connection: &mut PgConnection, rows: u64) -> Result<()> {
 
 struct Bare {
     connection: PgConnection,
-    /// Another user's session does not wait for anybody.
+    /// Whether the session uses the settings in [`GATHER`].
     gathers: bool,
 }
 
@@ -117,7 +117,7 @@ impl super::Bare for Bare {
                  ORDER BY lower(email) USING ~<~ LIMIT 51",
                 behind(text)
             ),
-            // What is common is found at once by walking through the newest.
+            // Not for a common text, which a scan of the newest rows finds at once.
             Asked::Contains(text) if advised && *text != "son" => {
                 format!("{SELECT} WHERE email ILIKE '%{text}%' OR full_name ILIKE '%{text}%' {NEWEST}")
             }
@@ -129,7 +129,7 @@ impl super::Bare for Bare {
     }
 
     async fn examined(&mut self) -> Result<Option<i64>> {
-        // Counted when a session has ended; this one's own now.
+        // Statistics are written when a session ends, except for this one's, which are flushed now.
         sqlx::raw_sql("SELECT pg_stat_force_next_flush()").execute(&mut self.connection).await?;
         let others = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'understudy'";
         while sqlx::query_scalar::<_, i64>(others).fetch_one(&mut self.connection).await? > 0 {

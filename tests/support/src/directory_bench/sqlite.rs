@@ -1,4 +1,4 @@
-//! SQLite, measured.
+//! The benchmark for SQLite.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -46,7 +46,7 @@ pub async fn measure(rows: u64) -> Result<()> {
     Ok(())
 }
 
-/// What `check` advises: one index may serve several tiers.
+/// The statements that `check` advises, without duplicates: one index may serve several tiers.
 async fn advice(part: &DirectoryConfig) -> Result<BTreeSet<String>> {
     let directory = directory::open(part, None).await?;
     let advice = directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
@@ -95,7 +95,7 @@ impl super::Bare for Bare {
                  ORDER BY email COLLATE NOCASE LIMIT 51",
                 behind(text)
             ),
-            // What is common is found at once by walking through the newest.
+            // Not for a common text, which a scan of the newest rows finds at once.
             Asked::Contains(text) if advised && *text != "son" => format!(
                 "{SELECT} WHERE id IN (SELECT rowid FROM users_search WHERE users_search MATCH '\"{text}\"') {NEWEST}"
             ),
@@ -106,7 +106,7 @@ impl super::Bare for Bare {
         Ok(Some(rows.iter().map(Row::len).sum()))
     }
 
-    /// It does not tell.
+    /// SQLite does not report it.
     async fn examined(&mut self) -> Result<Option<i64>> {
         Ok(None)
     }
