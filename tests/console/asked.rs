@@ -1,4 +1,4 @@
-//! What a Smart Action asks before it is called: of whom, and what becomes of what was given.
+//! Forms of Smart Actions: which users they are fetched for, and what becomes of the operator's answers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use crate::desk_of_support::{Desk, three_users};
 /// `FOREST_AUTH_SECRET`, a canary.
 const SECRET: &str = "canary-f0e57-auth-secret-of-32-characters";
 
-/// An admin backend that says what it is told to say, in this order.
+/// An admin backend that gives these answers, in this order.
 #[derive(Default)]
 struct Backend {
     answers: Mutex<VecDeque<(u16, Value)>>,
@@ -37,7 +37,7 @@ impl Backend {
         (backend, origin)
     }
 
-    /// Paths, with the attributes that came along.
+    /// Paths with the attributes they were sent.
     fn received(&self) -> Vec<(String, Value)> {
         self.received.lock().expect("no panic").clone()
     }
@@ -95,7 +95,7 @@ async fn a_form_is_asked_for_one_user_and_for_nobody_who_is_protected() {
     let [(path, attributes)] = &backend.received()[..] else { panic!("one request") };
     assert_eq!((path.as_str(), &attributes["ids"]), (LOAD, &json!(["7"])));
 
-    // It was logged, as what it was: nobody signed in.
+    // It was logged for what it was: no one signed in.
     let log = desk.audit().await.entries(9).await.expect("readable");
     let [ended, begun] = &log[..] else { panic!("two entries: {log:?}") };
     assert_eq!(begun.event, Event::Begun);
@@ -157,7 +157,7 @@ async fn what_was_given_goes_with_the_session_through_its_retries() {
     assert_eq!(received.len(), 2);
     for (path, attributes) in received {
         assert_eq!(path, ACTION);
-        // What the file says counts, whatever was given.
+        // Values from the file take precedence over the operator's.
         assert_eq!(attributes["values"], json!({ "Note": "by phone", "Team": "support" }));
     }
     desk.console.end_session(&session.id, EndCause::Operator).await;

@@ -1,5 +1,5 @@
-//! Why an application says no: what people read of it, in the session's window and in the test of the sign-in, which say
-//! the same. The application is a small one of this file's own, which answers as frameworks do.
+//! Why an application refuses: what people read about it in the session's window and in the sign-in test, which agree.
+//! The application is a small one in this file that answers like various frameworks.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -42,14 +42,14 @@ pub const OK: Said = Said {
 
 type Answers = Arc<Mutex<HashMap<&'static str, Said>>>;
 
-/// What a gateway expects in `Authorization`, and what was sent there.
+/// The `Authorization` that a gateway requires, and what it was sent.
 #[derive(Default)]
 struct Gate {
     expected: Option<&'static str>,
     told: Vec<String>,
 }
 
-/// What the answering side has of an [`Application`].
+/// What the application's handler has access to.
 type Shared = (Answers, Arc<Mutex<Vec<String>>>, Arc<Mutex<Gate>>);
 
 pub struct Application {
@@ -128,7 +128,7 @@ impl Application {
     }
 
     pub async fn desk(&self, sign_in: &str) -> Desk {
-        // Each has users of its own.
+        // Each desk has users of its own.
         let made = std::fs::read_dir(self.folder.path()).expect("the folder").count();
         let folder = self.folder.path().join(made.to_string());
         std::fs::create_dir(&folder).expect("made");
@@ -142,7 +142,7 @@ impl Application {
     }
 }
 
-/// What trying it came to, and what the window refused with; none when it signed in.
+/// The report of a sign-in test, and the window's refusal; `None` if the window signed in.
 pub async fn both(desk: &mut Desk) -> (Rehearsal, Option<Refusal>) {
     let text = desk.console.draft("shop").expect("it is there").text;
     let tried =
@@ -254,7 +254,7 @@ async fn a_refused_sign_in_is_not_followed_by_a_second_failure() {
         assert!(tried.outcome.contains("403 Forbidden") && refusal.is_some(), "{tried:#?}");
         let ended = desk.ended().await;
         assert_eq!(ended.sign_out_failed, None, "there was nothing to end");
-        // What was begun and cannot be ended is news.
+        // If something was started and cannot be ended, that is reported.
         application.says("POST /login", OK);
         let text = desk.console.draft("shop").expect("it is there").text;
         let tried =
@@ -277,7 +277,7 @@ async fn an_endpoint_that_lacks_its_slash_is_told_as_that() {
         tried.exchanges[0].leads_to.as_deref(),
         Some(format!("{}/login/", application.origin).as_str())
     );
-    // The window is not told where a redirect leads.
+    // The window cannot see where a redirect leads.
     assert!(refusal.expect("a refusal").hint.contains("the slash at its end"));
 }
 
@@ -388,7 +388,7 @@ async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
     );
     assert_eq!(tried.outcome, refusal.title);
 
-    // Of a webhook's the test tells what the window cannot see.
+    // For a webhook, the test reports what the window cannot see.
     let desk = application.desk(WEBHOOK).await;
     let text = desk.console.draft("shop").expect("it is there").text;
     let tried =
@@ -401,7 +401,7 @@ async fn cookies_that_are_missing_or_that_no_window_sends_are_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_its_own_application_ends_is_told_with_what_ends_one() {
-    // Laravel's AuthenticateSession: the session has the operator's password hash, and dies at its first request.
+    // Laravel's AuthenticateSession: the session contains the operator's password hash and ends with its first request.
     let application = Application::start().await;
     let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
         [[sign_in.steps]]\nurl = \"$app/login\"\nbody = {}\n\
@@ -504,7 +504,7 @@ async fn a_gateways_password_goes_to_the_application_alone() {
          [network]\ngateway_user = \"staging\"\n"
     );
     let mut desk = application.desk(&exchange).await;
-    // It is a secret like any other: asked for where it is missing.
+    // It is a secret like any other: if it is missing, it is asked for.
     let error = desk.console.impersonate("shop", "7", "", Map::new()).await.unwrap_err();
     assert_eq!(error.secret.map(|secret| secret.name).as_deref(), Some("gateway_password"));
     desk.keep("gateway_password", "canary-gateway-pw").await;

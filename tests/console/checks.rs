@@ -1,4 +1,4 @@
-//! What `check` says of the rules that protect users, from the rows that are there.
+//! What `check` reports about the rules that protect users, based on existing rows.
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
@@ -35,7 +35,7 @@ async fn a_rule_that_no_user_can_be_judged_by_fails_the_check() {
     assert!(said.contains("`user.email == 'root@example.com'` protects 1 of"), "{said}");
 }
 
-/// Half of a composite key, or any other column that is not one user's alone.
+/// Half of a composite key, or any other column that is not unique.
 #[tokio::test]
 async fn a_column_that_several_users_share_is_no_id() {
     let terminal = Terminal::new().await;

@@ -1,4 +1,4 @@
-//! The command line as a person uses it: the real program in a terminal, with a home and a keyring of its own.
+//! The command line as a person uses it: the real program in a terminal, with its own home and keyring.
 
 use std::path::{Path, PathBuf};
 
@@ -14,17 +14,17 @@ use understudy_test_support::stage::run_to_end;
 use crate::desk_of_support::{replace_line, three_users};
 use crate::rogue::Rogue;
 
-/// The canary: this text may be in the keyring, and in nothing that the program prints or writes.
+/// The canary: this text may be in the keyring, but in nothing that the program prints or writes.
 const CANARY: &str = "canary-c0a57-of-the-terminal";
 
 pub struct Terminal {
     keyring: Keyring,
     home: TempDir,
-    /// The folder that commands are typed in.
+    /// The working directory of the commands.
     here: TempDir,
 }
 
-/// What a command printed, and how it ended.
+/// What a command printed, and its exit code.
 #[derive(Debug)]
 pub struct Said {
     pub code: i32,
@@ -52,7 +52,7 @@ impl Terminal {
         self.finish(command, input).await
     }
 
-    /// Runs a line of the shell, in which `$understudy` is the program.
+    /// Runs a shell command in which `$understudy` is the program.
     pub async fn shell(&self, line: &str) -> Said {
         let mut command = Command::new("sh");
         command.args(["-c", line]).env("understudy", env!("CARGO_BIN_EXE_understudy"));
@@ -69,7 +69,7 @@ impl Terminal {
         said
     }
 
-    /// Runs `understudy` at a terminal at which somebody types `answer`; all that stands there afterwards.
+    /// Runs `understudy` in a terminal where `answer` is typed; returns everything the terminal shows.
     async fn answer(&self, args: &[&str], answer: &str) -> String {
         let line = format!("'{}' {}", env!("CARGO_BIN_EXE_understudy"), args.join(" "));
         let mut command = Command::new("script");
@@ -81,12 +81,12 @@ impl Terminal {
         said
     }
 
-    /// The command succeeds and complains of nothing; what it printed.
+    /// Runs a command that must succeed without errors; returns its output.
     pub async fn succeeds(&self, args: &[&str]) -> String {
         self.run(args).await.succeeded()
     }
 
-    /// The command fails with 1; its complaint, and nothing else, is on standard error.
+    /// Runs a command that must fail with 1 and print only to standard error; returns that.
     pub async fn fails(&self, args: &[&str]) -> String {
         self.run(args).await.failed()
     }
@@ -97,7 +97,7 @@ impl Terminal {
         path
     }
 
-    /// The connection file of a small shop on the three users.
+    /// The connection file of a small shop with the three users.
     pub async fn shop(&self) -> String {
         let url = three_users(self.here.path()).await;
         format!(
@@ -184,7 +184,7 @@ async fn a_connection_is_added_and_a_faulty_one_leaves_nothing() {
     assert_eq!(std::fs::read_to_string(&kept).expect("it is there"), shop);
     assert_eq!(files_in(&terminal.connections()), ["shop.toml"]);
 
-    // What it is told to do next is what works. A faulty file still changes nothing.
+    // The suggested command works. A faulty file still changes nothing.
     assert!(said.contains("understudy add --replace shop.toml"), "{said}");
     let said = terminal.succeeds(&["add", "--replace", "shop.toml"]).await;
     assert!(said.starts_with("Updated Another as `shop`.\n"), "{said}");
@@ -219,7 +219,7 @@ async fn a_connection_is_removed_with_its_secrets_after_the_question() {
     terminal.succeeds(&["add", "shop.toml"]).await;
     terminal.type_in(&["secret", "set", "shop", "admin_token"], CANARY).await.succeeded();
 
-    // Nobody can be asked here, and somebody says no.
+    // Without a terminal there is no one to ask; then, at one, the answer is no.
     let said = terminal.fails(&["remove", "shop"]).await;
     assert!(
         said.contains("Its secrets are removed from the keyring too: admin_token.") && said.contains("--yes"),
@@ -261,14 +261,14 @@ async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_con
     }
     assert_eq!(files_in(&terminal.connections()), [""; 0], "to check is not to add");
 
-    // For a program.
+    // As JSON, for a program.
     let report: Value =
         serde_json::from_str(&terminal.succeeds(&["check", "shop.toml", "--json"]).await).expect("JSON");
     assert_eq!(report["ok"], true);
     assert_eq!(report["steps"][1]["status"], "warning");
     assert_eq!(report["sample"][0]["id"], "9", "the newest user");
 
-    // By its name, once it was added: also where a folder is called the same.
+    // By name once it has been added, even if there is a folder with the same name.
     let said = terminal.fails(&["check", "shop"]).await;
     assert!(
         said.contains("neither a file nor a connection") && said.contains("There are no connections yet"),
@@ -280,13 +280,13 @@ async fn check_finds_what_is_right_and_what_is_wrong_with_a_file_or_an_added_con
     let said = terminal.fails(&["check", "shpo"]).await;
     assert!(said.contains("Connections: shop."), "{said}");
 
-    // A file whose own name cannot be a connection's is looked at as it would be added.
+    // A file whose name is not a valid ID is checked under the name it would be added as.
     terminal.write("For you (1).toml", &shop.replace("Shop", "Second shop"));
     let said = terminal.succeeds(&["check", "For you (1).toml"]).await;
     assert!(said.contains("understudy secret set second-shop admin_token"), "{said}");
     assert!(terminal.succeeds(&["add", "For you (1).toml"]).await.contains("as `second-shop`"));
 
-    // A fault of the file, and one that only the database can tell.
+    // A fault in the file, and one that only the database can find.
     terminal.write("shop.toml", &replace_line(&shop, "table", "tabel = \"users\""));
     let said = terminal.run(&["check", "shop.toml"]).await;
     assert_eq!((said.code, said.err.as_str()), (1, ""), "the report is what was asked for");
@@ -345,7 +345,7 @@ async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_n
     assert_eq!(terminal.succeeds(&["secret", "list", "shop"]).await, "admin_token: stored\n");
     assert_eq!(terminal.succeeds(&["secret", "list", "shop", "admin_token"]).await, "admin_token: stored\n");
 
-    // What cannot be meant leaves what is stored.
+    // Obvious mistakes leave the stored secret as it is.
     let said = terminal.type_in(&set, "\n").await.failed();
     assert!(said.contains("is empty"), "{said}");
     let other = terminal.type_in(&["secret", "set", "shop", "admin_tokn"], CANARY).await.failed();
@@ -356,11 +356,11 @@ async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_n
     assert_eq!(terminal.run(&["secret", "set", "shop", "admin_token", "other"]).await.code, 2);
     assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
 
-    // A private key has lines, and all of them count.
+    // A private key has several lines, and all of them are kept.
     let key = format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----");
     terminal.type_in(&set, &format!("{key}\n")).await.succeeded();
     assert_eq!(terminal.stored("shop/admin_token").await.as_ref(), Some(&key));
-    // PowerShell, and Notepad's files, put the mark of their encoding in front.
+    // PowerShell and Notepad's files begin with a byte order mark.
     terminal.type_in(&set, &format!("\u{feff}{CANARY}\r\n")).await.succeeded();
     assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
 
@@ -371,7 +371,7 @@ async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_n
     assert_eq!(terminal.succeeds(&["secret", "list", "shop"]).await, "admin_token: missing\n");
 }
 
-/// The shop's file with its users in a database that writes down what it hears.
+/// The shop's file, but with its users in a database that records what it receives.
 fn in_database(shop: &str, rogue: &Rogue) -> String {
     replace_line(shop, "url = \"sqlite", &format!("url = \"{}\"", rogue.url()))
 }
@@ -388,7 +388,7 @@ async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets()
     assert_eq!(terminal.run(&["check", "shop"]).await.code, 1, "it hangs up");
     assert!(home.learnt(CANARY), "it is sent where it was stored for");
 
-    // Somebody hands over a file of the same name.
+    // A file with the same name, from someone else.
     let downloads = terminal.here.path().join("Downloads");
     std::fs::create_dir(&downloads).expect("made");
     std::fs::write(downloads.join("shop.toml"), in_database(&shop, &rogue)).expect("written");
@@ -416,13 +416,13 @@ async fn a_file_that_is_only_called_like_a_connection_gets_none_of_its_secrets()
     }
     assert_eq!(rogue.heard(), "");
 
-    // The added file itself changed on disk.
+    // The added file itself changes on disk.
     let kept = terminal.connections().join("shop.toml");
     std::fs::write(&kept, in_database(&shop, &rogue)).expect("written");
     let said = terminal.fails(&["check", "shop"]).await;
     assert!(said.contains("understudy secret set shop database_password"), "{said}");
     assert_eq!(rogue.heard(), "");
-    // It was meant: what is typed again is for the new place.
+    // The change was intended: a secret that is typed again is for the new destination.
     terminal.type_in(&["secret", "set", "shop", "database_password"], CANARY).await.succeeded();
     terminal.run(&["check", "shop"]).await;
     assert!(rogue.learnt(CANARY));
@@ -474,7 +474,7 @@ async fn a_file_that_nobody_added_runs_no_program_and_logs_in_nowhere_unless_tol
     assert!(trace.exists());
     std::fs::remove_file(&trace).expect("removed");
 
-    // Added, it was read. A file that is only called the same was not.
+    // Adding it was consent. Another file with the same name has none.
     terminal.succeeds(&["add", "given.toml"]).await;
     terminal.run(&["check", "given.toml"]).await;
     assert!(trace.exists(), "the very same program");
@@ -510,14 +510,14 @@ async fn a_programs_password_goes_where_it_was_let_run_for_alone() {
     assert_eq!(terminal.run(&["check", "shop"]).await.code, 1, "it hangs up");
     assert!(home.learnt(CANARY), "adding it let it run");
 
-    // A file of the same name and program, from somebody else.
+    // A file with the same name and command, from someone else.
     let downloads = terminal.here.path().join("Downloads");
     std::fs::create_dir(&downloads).expect("made");
     std::fs::write(downloads.join("shop.toml"), at(&rogue)).expect("written");
     let said = terminal.fails(&["check", "Downloads/shop.toml"]).await;
     assert!(said.contains("program  \"cat\"") && said.contains("Nothing was run."), "{said}");
 
-    // The added file changes on disk; the one beside it too, so that both are the same.
+    // The added file changes on disk, and the other one too, so both are the same.
     let kept = terminal.connections().join("shop.toml");
     std::fs::write(&kept, at(&rogue)).expect("written");
     for more in [&[][..], &["--json"], &["--user", "7"], &["--user", "7", "--json"]] {
@@ -532,13 +532,13 @@ async fn a_programs_password_goes_where_it_was_let_run_for_alone() {
     let said = terminal.answer(&["check", "shop"], "n\n").await;
     assert!(said.contains("Run it from now on? [y/N]"), "{said}");
     assert_eq!(rogue.heard(), "");
-    // It was meant, and the answer is kept.
+    // The change was intended, and the answer is kept.
     terminal.answer(&["check", "shop"], "y\n").await;
     assert!(rogue.learnt(CANARY));
     let said = terminal.run(&["check", "shop"]).await;
     assert!(!format!("{said:?}").contains("Nothing was run."), "{said:?}");
 
-    // This once is once.
+    // `--run-commands` is not remembered.
     std::fs::write(&kept, at(&third)).expect("written");
     terminal.run(&["check", "shop", "--run-commands"]).await;
     assert!(third.learnt(CANARY));
@@ -614,14 +614,14 @@ async fn what_is_no_file_is_refused_at_once() {
         [("pipe.toml", "a named pipe"), ("zero.toml", "a device"), ("folder.toml", "a folder")]
     {
         for command in ["check", "add"] {
-            // A folder may have the name of a connection that was added.
+            // A folder may have the name of an added connection.
             if (command, name) != ("check", "folder.toml") {
                 let said = terminal.fails(&[command, name]).await;
                 assert!(said.contains(&format!("{name} is {what}, not a file.")), "{command}: {said}");
             }
         }
     }
-    // In the folder of connections they are problems of their own, and hide no other.
+    // In the connections folder, they are reported as problems and hide no other connection.
     std::fs::write(terminal.connections().join("shop.toml"), terminal.shop().await).expect("written");
     std::fs::rename(at("pipe.toml"), terminal.connections().join("pipe.toml")).expect("moved");
     assert!(terminal.succeeds(&["check", "shop", "--json"]).await.contains("Shop"));
@@ -711,7 +711,7 @@ async fn check_says_whether_customers_pages_are_sandboxed_on_this_computer() {
         "{said}"
     );
 
-    // On a computer whose bubblewrap may do nothing.
+    // On a computer where bubblewrap cannot do anything.
     let mut without = Command::new("bwrap");
     without.args(["--dev-bind", "/", "/", "--ro-bind", "/bin/false", "/usr/bin/bwrap"]);
     without.args([env!("CARGO_BIN_EXE_understudy"), "check", "shop.toml"]).envs(terminal.keyring.env());
@@ -739,7 +739,7 @@ async fn a_command_that_holds_secrets_leaves_no_core_dump() {
         .spawn()
         .expect("it runs");
     let pid = child.id().expect("it runs");
-    // Set before anything else: a process that has not come so far has read nothing either.
+    // The limit is set first: until then, the process has read nothing.
     understudy_test_support::wait::until("the limit", async || {
         let limits = std::fs::read_to_string(format!("/proc/{pid}/limits"))?;
         let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();

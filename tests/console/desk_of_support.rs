@@ -1,4 +1,4 @@
-//! What every story starts from: a console on the demo's directory and customer application.
+//! The start of every story: a console with the demo's directory and customer application.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,10 +20,10 @@ use understudy_core::vault::{Keep, Vault};
 use understudy_demo::Demo;
 use understudy_test_support::browser::PlainBrowser;
 
-/// The canary: this text may be found nowhere but in the vault and in the login request.
+/// The canary: this text may only be in the vault and in the login request.
 pub const TOKEN: &str = "canary-7f3d9a51-admin-token";
 
-/// When every story happens: 2026-03-02, 12:00 UTC.
+/// The time of every story: 2026-03-02, 12:00 UTC.
 const NOON: i64 = 1_772_452_800_000;
 
 pub struct Desk {
@@ -32,17 +32,17 @@ pub struct Desk {
     pub demo: Demo,
     pub vault: Vault,
     pub keyring: Arc<TestKeyring>,
-    /// What it keeps.
+    /// The keyring's content.
     pub entries: Arc<keyring_core::mock::Store>,
-    /// Stands still until a story puts it forward.
+    /// Stands still until a story moves it.
     pub clock: Clock,
     pub home: TempDir,
     notices: Receiver<Notice>,
-    /// All that was told, for the search after the canary.
+    /// All notices so far, to be searched for the canary.
     pub told: Vec<String>,
 }
 
-/// The keyring's manners: it works, asks for its password first, or is gone.
+/// How the keyring behaves: it works, prompts for its password first, or is gone.
 #[derive(Default)]
 pub struct TestKeyring {
     is_gone: AtomicBool,
@@ -52,7 +52,7 @@ pub struct TestKeyring {
     answered: Condvar,
 }
 
-/// The keyring asks for its password, and answers nobody until this is dropped.
+/// The keyring prompts for its password and answers no one until this is dropped.
 pub struct Prompt(Arc<TestKeyring>);
 
 impl Drop for Prompt {
@@ -63,12 +63,12 @@ impl Drop for Prompt {
 }
 
 impl TestKeyring {
-    /// It is locked, and nobody unlocks it.
+    /// Locks it; no one will unlock it.
     pub fn lock(&self) {
         self.is_locked.store(true, Ordering::SeqCst);
     }
 
-    /// It has crashed.
+    /// Makes it unavailable, as after a crash.
     pub fn go(&self) {
         self.is_gone.store(true, Ordering::SeqCst);
     }
@@ -78,7 +78,7 @@ impl TestKeyring {
         Prompt(Arc::clone(self))
     }
 
-    /// Somebody waits for its answer.
+    /// Whether a request is waiting for its answer.
     pub fn is_asked(&self) -> bool {
         self.is_asked.load(Ordering::SeqCst)
     }
@@ -95,7 +95,7 @@ impl TestKeyring {
 }
 
 impl Desk {
-    /// The connection `shop`, its text passed through `edit` first.
+    /// A desk with the connection `shop`, whose text `edit` may change first.
     pub async fn with_connection(edit: impl FnOnce(String) -> String) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let place = Home::at(home.path());
@@ -105,7 +105,7 @@ impl Desk {
             .expect("the demo starts");
         let file = place.connections_dir().expect("a folder").join("shop.toml");
         std::fs::write(&file, edit(demo.connection_text.clone())).expect("the connection is written");
-        // A keyring that works and is empty.
+        // A working, empty keyring.
         let store = keyring_core::mock::Store::new().expect("in memory");
         let keyring = Arc::new(TestKeyring::default());
         let (asked, entries) = (Arc::clone(&keyring), Arc::clone(&store));
@@ -133,31 +133,31 @@ impl Desk {
         self.keep("admin_token", value).await;
     }
 
-    /// A secret of the connection, in the keyring.
+    /// Stores a secret of the connection in the keyring.
     pub async fn store(&self, name: &str, value: &str) {
         let stored = self.console.store_secret("shop", name, SecretString::from(value), Keep::Stored);
         stored.await.expect("stored");
     }
 
-    /// A secret of the connection, kept in memory.
+    /// Stores a secret of the connection in memory.
     pub async fn keep(&self, name: &str, value: &str) {
         let kept = self.console.store_secret("shop", name, SecretString::from(value), Keep::ThisRun);
         kept.await.expect("kept in memory");
     }
 
-    /// The newest users that the search finds.
+    /// The newest users that match the search.
     pub async fn find(&self, text: &str) -> Vec<Row> {
         let query = ListRequest::first(text, 20);
         self.console.search("shop", &query, 0).await.expect("the directory answers").rows
     }
 
-    /// Waits until the session is in `phase`; fails with what was told when it does not come.
+    /// Waits until the session is in `phase`; fails if the sign-in is refused instead.
     pub async fn until(&mut self, session: &str, phase: Phase) -> SessionView {
         let browser = Arc::clone(&self.browser);
         self.told(|notice| match notice {
             Notice::Sessions(sessions) => {
                 let view = sessions.iter().find(|view| view.id == session)?;
-                // Nothing tries again by itself.
+                // A refused session does not retry by itself.
                 let is_stuck = phase == Phase::Active && view.phase == Phase::Refused;
                 assert!(!is_stuck, "refused: {:?}", browser.shown(session));
                 Some(view.clone()).filter(|view| view.phase == phase)
@@ -167,7 +167,7 @@ impl Desk {
         .await
     }
 
-    /// Waits until the session is in one of these; which.
+    /// Waits until the session is in one of these phases; returns which.
     pub async fn until_one_of(&mut self, session: &str, phases: &[Phase]) -> Phase {
         self.told(|notice| match notice {
             Notice::Sessions(sessions) => {
@@ -179,7 +179,7 @@ impl Desk {
         .await
     }
 
-    /// The session as it is told next.
+    /// The session in the next notice.
     pub async fn until_changed(&mut self, session: &str) -> SessionView {
         self.told(|notice| match notice {
             Notice::Sessions(sessions) => sessions.iter().find(|view| view.id == session).cloned(),
@@ -188,7 +188,7 @@ impl Desk {
         .await
     }
 
-    /// Waits until the session is over and its window closed.
+    /// Waits until the session has ended and its window is closed.
     pub async fn until_gone(&mut self, session: &str) {
         self.told(|notice| match notice {
             Notice::Sessions(sessions) => sessions.iter().all(|view| view.id != session).then_some(()),
@@ -227,7 +227,7 @@ impl Desk {
         .await
     }
 
-    /// Another program holds the audit log until the connection is dropped: nothing can be written to it.
+    /// Locks the audit log like another program: until the connection is dropped, nothing can be written.
     pub async fn hold_audit_log(&self) -> sqlx::SqliteConnection {
         use sqlx::Connection;
         let file = Home::at(self.home.path()).audit_file().expect("a path");
@@ -245,7 +245,7 @@ impl Desk {
         .await
     }
 
-    /// Whether everything that was told has been heard.
+    /// Whether all notices have been received.
     pub fn is_quiet(&self) -> bool {
         self.notices.is_empty()
     }
@@ -269,12 +269,12 @@ impl Desk {
     }
 }
 
-/// One directory of invented users for all stories: making it takes a second.
+/// One directory of invented users for all stories, because creating it takes a second.
 fn demo_folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo")
 }
 
-/// A directory of its own: the customer 7, the administrator 8, and 9, whom the application does not know.
+/// A small directory: the customer 7, the administrator 8, and 9, whom the application does not know.
 pub async fn three_users(folder: &Path) -> String {
     let file = folder.join("users.sqlite");
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
@@ -288,7 +288,7 @@ pub async fn three_users(folder: &Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-/// The connection of a story that wants to change one line of it.
+/// Replaces one line of a connection file.
 pub fn replace_line(text: &str, starts: &str, with: &str) -> String {
     assert!(text.lines().any(|line| line.starts_with(starts)), "no line starts with {starts}: {text}");
     text.lines().map(|line| if line.starts_with(starts) { with } else { line }).collect::<Vec<_>>().join("\n")

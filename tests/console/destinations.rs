@@ -1,5 +1,5 @@
-//! A stored secret goes where it was stored for, whoever asks for it: the search, a file changed on disk, the form,
-//! a check, a trial, a session. Where it would go elsewhere nothing is sent, and the agent decides.
+//! A stored secret only goes to the destination it was stored for, whatever uses it: a search, a file changed on disk,
+//! the form, a check, a sign-in test, a session. If the destination has changed, nothing is sent and the agent decides.
 
 use keyring_core::api::CredentialStoreApi;
 use secrecy::SecretString;
@@ -15,15 +15,15 @@ use understudy_core::vault::Keep;
 use crate::desk_of_support::{Desk, TOKEN, replace_line, three_users};
 use crate::rogue::Rogue;
 
-/// The database's password, a canary.
+/// The database password, a canary.
 const PASSWORD: &str = "canary-2b81-database-password";
 
-/// The same connection with its users in another place.
+/// The connection with its users in another database.
 fn with_directory(text: &str, url: &str) -> String {
     replace_line(text, "url        =", &format!("url        = \"{url}\""))
 }
 
-/// The same with the three users of [`three_users`], who have fewer columns.
+/// The connection with the users from [`three_users`], who have fewer columns.
 async fn with_three_users(text: &str, folder: &std::path::Path) -> String {
     let text = with_directory(text, &three_users(folder).await);
     replace_line(&text, "columns    =", "columns    = [\"plan\"]")
@@ -55,7 +55,7 @@ fn moved<T>(result: Result<T, Error>) -> Moved {
     *error.moved.expect("both places")
 }
 
-/// The values of both places: stored for, would go to.
+/// The values of both destinations: the old one and the new one.
 fn places(moved: &Moved) -> (String, String) {
     let values = |facts: &[understudy_core::destination::DestinationFact]| {
         facts.iter().map(|fact| fact.value.as_str()).collect::<Vec<_>>().join(" ")
@@ -72,7 +72,7 @@ async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agree
     desk.console.directory_info("shop").await.expect_err("it hangs up");
     assert!(home.learnt(PASSWORD), "it is sent where it belongs");
 
-    // What has nothing to do with the password asks no question.
+    // Changes that don't concern the password need no consent.
     let renamed = text.replace("\"Demo\"", "\"The shop\"");
     write(&desk, "shop", &renamed);
     assert_ne!(
@@ -80,18 +80,18 @@ async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agree
         Code::DestinationChanged
     );
 
-    // Somebody else edits the file while the console is open.
+    // Someone edits the file while the console is open.
     write(&desk, "shop", &with_directory(&text, &rogue.url()));
     let asked = moved(desk.console.directory_info("shop").await);
     let (then, now) = places(&asked);
     assert!(then.contains(&home.address) && now.contains(&rogue.address), "{then} | {now}");
     assert_eq!(rogue.heard(), "", "not even a connection");
 
-    // The same server, less careful with whom it is.
+    // The same server, with its certificate checked less strictly.
     write(&desk, "shop", &text.replace("sslmode=disable", "sslmode=prefer"));
     moved(desk.console.directory_info("shop").await);
 
-    // A computer in between is not even logged in to.
+    // Not even an ssh login to a computer on the way.
     let jump = Rogue::application().await;
     let (_, port) = jump.address.rsplit_once(':').expect("a port");
     let through = format!("ssh        = {{ host = \"127.0.0.1\", port = {port} }}\ntable      =");
@@ -99,12 +99,12 @@ async fn a_file_that_was_changed_on_disk_gets_no_password_before_the_agent_agree
     moved(desk.console.directory_info("shop").await);
     assert_eq!(jump.heard(), "");
 
-    // It was meant.
+    // The change was intended.
     write(&desk, "shop", &with_directory(&text, &rogue.url()));
     desk.console.use_secrets_there(&asked).await.expect("agreed");
     desk.console.directory_info("shop").await.expect_err("it hangs up");
     assert!(rogue.learnt(PASSWORD));
-    // And it is remembered: the first place is no longer what it is for.
+    // The consent is stored: the first destination is no longer valid.
     write(&desk, "shop", &text);
     moved(desk.console.directory_info("shop").await);
 }
@@ -136,11 +136,11 @@ async fn test_and_the_forms_own_questions_ask_before_another_server_hears_of_it(
     moved(desk.console.preview(Some("shop"), &there, &Typed::new(), 1).await);
     assert_eq!(rogue.heard(), "");
 
-    // What is typed for it is for it.
+    // A password typed for this destination is valid there.
     let typed = Typed::from([("database_password".to_owned(), SecretString::from("typed-for-this"))]);
     desk.console.discover_tables(Some("shop"), &there, &typed, 2).await.expect_err("it hangs up");
     assert!(rogue.learnt("typed-for-this") && !rogue.learnt(PASSWORD));
-    // Saving in the form stores what was typed for what was saved: no question afterwards.
+    // Saving in the form stores the typed password for the saved destination, so no question follows.
     desk.console.save_connection(Some("shop"), &changed).await.expect("saved");
     store(&desk, "shop", "database_password", "typed-and-saved").await;
     desk.console.directory_info("shop").await.expect_err("it hangs up");
@@ -201,7 +201,7 @@ async fn a_trial_asks_about_another_site_a_proxy_an_authority_and_another_place_
     assert!(desk.demo.application.journal().is_empty(), "nor was anything sent to the application");
     assert!(desk.audit().await.entries(9).await.expect("readable").is_empty(), "nothing began");
 
-    // The agent looks at the proxy and means it.
+    // The agent looks at the proxy and agrees.
     let through = format!("{text}\n[network]\nproxy = \"{}\"\n", rogue.origin());
     let asked = moved(desk.console.try_sign_in(Some("shop"), &through, &user, Typed::new(), 2).await);
     desk.console.use_secrets_there(&asked).await.expect("agreed");
@@ -234,7 +234,7 @@ async fn what_a_removed_file_left_in_the_keyring_is_not_the_next_ones() {
     let text = desk.console.draft("shop").expect("it is there").text;
     desk.console.remove_connection("shop", false).await.expect("removed");
 
-    // A file of the same name arrives, from somebody else.
+    // A file with the same name arrives from someone else.
     let given = desk.home.path().join("shop.toml");
     std::fs::write(&given, with_directory(&text, &rogue.url())).expect("written");
     assert_eq!(desk.console.add_connection(&given).await.expect("added").id, "shop");
@@ -260,7 +260,7 @@ async fn a_secret_of_another_program_is_asked_about_once() {
     assert!(home.learnt(PASSWORD));
 }
 
-/// A shop whose administrator, the user 8, is protected. Its file is the operator's own, or in IT's folder.
+/// A shop whose administrator, user 8, is protected. Its file is the operator's own, or in IT's folder.
 async fn guarded(folder: &str) -> (Desk, tempfile::TempDir) {
     let users = tempfile::tempdir().expect("a folder");
     let template = understudy_demo::connection_text("http://127.0.0.1:1", std::path::Path::new("/u.sqlite"));
@@ -296,25 +296,26 @@ async fn the_saved_policy_and_directory_bind_a_trial_with_stored_secrets() {
         let trial = async |text: &str, user: &str, typed: Typed| {
             desk.console.try_sign_in(Some("shop"), text, user, typed, 1).await
         };
-        // The administrator, by a copy without [policy].
+        // The administrator, with a copy without [policy].
         let error = trial(&without_policy(&text), "8", Typed::new()).await.expect_err("protected");
         assert_eq!(error.code, Code::PolicyRefused, "{error}");
-        // By a copy that reads invented users, of which none is protected.
+        // With a copy that reads invented users, none of whom is protected.
         let invented = tempfile::tempdir().expect("a folder");
         let elsewhere = with_three_users(&text, invented.path()).await;
         let error =
             trial(&without_policy(&elsewhere), "7", Typed::new()).await.expect_err("another directory");
         assert!(error.message.contains("users are in another place"), "{error}");
-        // By a copy in which the e-mail is another column.
+        // With a copy that maps the email address to another column.
         let blind = text.replace("email      = \"email\"", "email      = \"plan\"");
         assert_ne!(blind, text);
         let error = trial(&without_policy(&blind), "8", Typed::new()).await.expect_err("protected");
-        // What IT handed out lends its secrets to no other reading of its users; in one's own, the saved policy judges.
+        // The secrets of IT's connection are not available to a text that reads other columns; for the operator's own
+        // connection, the saved policy applies.
         let expected = if folder == "system" { Code::SecretMissing } else { Code::PolicyRefused };
         assert_eq!(error.code, expected, "{error}");
         assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
 
-        // With a secret of one's own the text is what counts.
+        // With a secret of the operator's own, only the text counts.
         let typed = Typed::from([("admin_token".to_owned(), SecretString::from("typed-for-this"))]);
         trial(&without_policy(&text), "8", typed).await.expect("it begins");
         let journal = format!("{:?}", desk.demo.application.journal());
@@ -326,7 +327,7 @@ async fn the_saved_policy_and_directory_bind_a_trial_with_stored_secrets() {
 async fn what_it_handed_out_lends_its_secrets_to_its_own_sign_in_alone() {
     let (desk, _users) = guarded("system").await;
     let text = desk.console.draft("shop").expect("it is there").text;
-    // The token stays where it is; whom it signs in does not.
+    // The token goes to the same place, but signs in someone else.
     let changed = text.replace("{{ user.id }}", "8");
     assert_ne!(changed, text);
     let error =
@@ -344,7 +345,7 @@ async fn what_it_handed_out_lends_its_secrets_to_no_other_columns() {
     ] {
         let (desk, _users) = guarded("system").await;
         let text = desk.console.draft("shop").expect("it is there").text;
-        // Whoever is named in the other column is signed in, and no rule of IT's has seen them.
+        // The other column would sign in users whom IT's rules never saw.
         let other = replace_line(&text, line, with);
         assert_ne!(other, text);
         let trial = desk.console.try_sign_in(Some("shop"), &other, "7", Typed::new(), 1).await;
@@ -353,12 +354,12 @@ async fn what_it_handed_out_lends_its_secrets_to_no_other_columns() {
         assert!(desk.demo.application.journal().is_empty(), "nothing was sent");
         let audit = desk.audit().await;
         assert!(audit.entries(9).await.expect("readable").is_empty(), "nothing began");
-        // Its own text is tried with them.
+        // IT's own text may be tested with them.
         desk.console.try_sign_in(Some("shop"), &text, "7", Typed::new(), 2).await.expect("it begins");
     }
 }
 
-/// An added connection whose password a program prints; it notes each time that it runs.
+/// An added connection whose password comes from a command; the command records each run.
 #[cfg(unix)]
 struct WithProgram {
     desk: Desk,
@@ -402,7 +403,7 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
     assert!(home.learnt(PASSWORD), "adding it let it run");
     let before = with.runs();
 
-    // Somebody edits the file on disk: another server, user, computer in between, program.
+    // Someone edits the file on disk: another server, user, computer on the way, command.
     let elsewhere = with_directory(text, &rogue.url());
     let jump = Rogue::application().await;
     let (_, port) = jump.address.rsplit_once(':').expect("a port");
@@ -427,7 +428,7 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
         moved(console.discover_tables(Some("given"), &directory, &Typed::new(), 1).await);
         moved(console.preview(Some("given"), &directory, &Typed::new(), 1).await);
         moved(console.check_connection(Some("given"), &changed, Typed::new()).await);
-        // A secret of the sign-in is typed, so nothing else is in the way.
+        // The sign-in's secret is typed, so nothing else is in the way.
         let typed = Typed::from([("admin_token".to_owned(), SecretString::from("typed"))]);
         moved(console.try_sign_in(Some("given"), &changed, "7", typed, 1).await);
         moved(console.impersonate("given", "7", "ticket 1", Map::new()).await);
@@ -436,10 +437,10 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
     assert!(!with.notes.with_extension("too").exists() && !desk.home.path().join("it ran.too").exists());
     assert_eq!((rogue.heard().as_str(), jump.heard().as_str()), ("", ""), "not even a connection");
 
-    // As it was, it is not asked about.
+    // After the change is undone, there is no question.
     write(desk, "given", text);
     assert_ne!(console.directory_info("given").await.expect_err("hangs up").code, Code::DestinationChanged);
-    // It was meant: both places are shown, and the answer is kept.
+    // The change was intended: both destinations are shown, and the answer is kept.
     write(desk, "given", &elsewhere);
     let asked = moved(console.directory_info("given").await);
     let (then, now) = places(&asked);
@@ -448,14 +449,14 @@ async fn a_program_that_was_added_runs_for_the_place_that_it_was_added_with() {
     console.use_secrets_there(&asked).await.expect("agreed");
     console.directory_info("given").await.expect_err("it hangs up");
     assert!(rogue.learnt(PASSWORD));
-    // In the keyring, where no file reaches; a terminal's run reads it there.
+    // It is kept in the keyring, where no file reaches; the command line reads it there.
     let kept = desk.entries.build("understudy", "given/directory/commands/for", None).expect("an entry");
     let kept = String::from_utf8(kept.get_secret().expect("it is there")).expect("text");
     assert!(kept.contains(&rogue.address) && !kept.contains(&home.address), "{kept}");
     write(desk, "given", text);
     moved(console.directory_info("given").await);
 
-    // It goes with the connection.
+    // It is removed with the connection.
     console.remove_connection("given", true).await.expect("removed");
     let gone = desk.entries.build("understudy", "given/directory/commands/for", None).expect("an entry");
     gone.get_secret().expect_err("removed");
@@ -467,18 +468,18 @@ async fn a_program_that_nobody_added_is_asked_about_once_and_without_a_keyring_a
     let home = Rogue::database().await;
     let with = WithProgram::added(&home).await;
     let desk = &with.desk;
-    // A file that appears in the folder: nobody has seen what it runs.
+    // A file that appears in the folder: no one has agreed to what it runs.
     write(desk, "dropped", &with.text);
     let asked = moved(desk.console.directory_info("dropped").await);
     assert_eq!(asked.secrets[0].stored_for, None);
     assert_eq!(with.runs(), 0);
-    // No keyring keeps the answer; until Understudy quits it holds.
+    // Without a keyring, the consent is valid until Understudy quits.
     desk.keyring.go();
     let asked = moved(desk.console.directory_info("dropped").await);
     desk.console.use_secrets_there(&asked).await.expect("agreed");
     desk.console.directory_info("dropped").await.expect_err("it hangs up");
     assert_eq!(with.runs(), 1);
-    // What was added runs without the keyring, too.
+    // An added connection runs without the keyring too.
     desk.console.directory_info("given").await.expect_err("it hangs up");
     assert_eq!(with.runs(), 2);
 }
@@ -495,7 +496,7 @@ async fn what_it_handed_out_runs_without_a_question() {
     let error = with.desk.console.directory_info("handed").await.expect_err("it hangs up");
     assert_ne!(error.code, Code::DestinationChanged, "{error}");
     assert_eq!(with.runs(), 1);
-    // A text of one's own that only has its name is another thing.
+    // The operator's own text with the same name is another matter.
     let rogue = Rogue::database().await;
     let changed = with_directory(&with.text, &rogue.url());
     moved(with.desk.console.check_connection(Some("handed"), &changed, Typed::new()).await);

@@ -1,4 +1,4 @@
-//! What an end does when something is in its way: the keyring, a sign-in that is still out, the audit log, a quit.
+//! How a session ends if something is in the way: the keyring, a pending sign-in, the audit log, quitting.
 
 use std::sync::Arc;
 
@@ -193,7 +193,7 @@ async fn a_trial_under_way_signs_out_before_understudy_quits() {
     assert!(!tried.ok);
 }
 
-/// The first step is answered, with a cookie; the second one never is.
+/// The first step is answered, with a cookie; the second never is.
 async fn with_a_step_before(shop: &SlowShop, folder: &std::path::Path) -> String {
     let step = "[[sign_in.steps]]";
     let before = format!("{step}\nurl = \"{}/before\"\n{step}", shop.origin);
@@ -287,7 +287,7 @@ async fn quitting_does_not_wait_for_ever_for_an_audit_log_that_somebody_holds() 
     let mut desk = Desk::new().await;
     let users = desk.find("").await;
     let mut sessions = Vec::new();
-    // Writing each of their ends is tried for 5 seconds.
+    // Each end is written for up to 5 seconds before that fails.
     for user in users.iter().take(8) {
         let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
         desk.until(&session.id, Phase::Active).await;
@@ -337,7 +337,7 @@ async fn one_prompt_of_the_keyring_holds_up_nobody_elses_sign_in() {
     desk.until(&session.id, Phase::Active).await;
 }
 
-/// A desk whose sign-out says the token to the application at `app`, with the token in the keyring.
+/// A desk whose sign-out sends the token to the application at `app`, with the token in the keyring.
 async fn with_sign_out_step(app: &Rogue) -> Desk {
     let step = format!(
         "[sign_out]\n[[sign_out.steps]]\nname = \"the end\"\nurl = \"{}/end\"\nmethod = \"POST\"\n\
@@ -382,7 +382,7 @@ async fn a_secret_that_is_for_another_place_meanwhile_still_signs_out_where_it_s
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
 
-    // The connection is changed, and the agent agrees to the new place.
+    // The connection changes, and the agent agrees to the new destination.
     let text = desk.console.draft("shop").expect("it is there").text.replace(&app.origin(), &other.origin());
     desk.console.save_connection(Some("shop"), &text).await.expect("saved");
     let asked = desk.console.impersonate("shop", &desk.find("").await.remove(1).id, "a", Map::new()).await;

@@ -1,4 +1,4 @@
-//! Connection files: what somebody else does to them while the console is open, and what the console does itself.
+//! Connection files: changes by others while the console is open, and changes by the console itself.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     desk.console.load_connections();
     assert!(desk.is_quiet(), "nothing changed and nothing is told");
 
-    // Added, as `understudy add` does in a terminal.
+    // Added, like `understudy add` in a terminal.
     let text = desk.demo.connection_text.replace("\"Demo\"", "\"Other shop\"");
     std::fs::write(folder.join("other.toml"), &text).expect("written");
     desk.console.load_connections();
@@ -35,7 +35,7 @@ async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     desk.console.load_connections();
     assert!(desk.is_quiet());
 
-    // Changed where no list shows it: the directory that was open is asked anew.
+    // A change that no list shows: the open directory is replaced.
     desk.console.directory_info("other").await.expect("it opens");
     let elsewhere = replace_line(&text, "table ", "table = \"nobody\"");
     std::fs::write(folder.join("other.toml"), elsewhere).expect("written");
@@ -43,14 +43,14 @@ async fn what_became_of_the_files_meanwhile_is_told_and_only_then() {
     assert_eq!(desk.connections().await.connections.len(), 2);
     desk.console.directory_info("other").await.expect_err("there is no such table");
 
-    // A slip in an editor takes it away and says so; the mended file brings it back.
+    // A mistake in an editor removes the connection and is reported; the repaired file brings it back.
     std::fs::write(folder.join("other.toml"), "name = ").expect("written");
     desk.console.load_connections();
     let list = desk.connections().await;
     assert_eq!((list.connections.len(), list.problems.len()), (1, 1));
     let fault = &list.problems[0].faults[0];
     assert_eq!((fault.line, fault.column), (1, 8), "{fault:?}");
-    // Whoever works with it is told that, and can open it to mend it.
+    // The operator sees the reason and can open the file to repair it.
     let error = desk.console.directory_info("other").await.unwrap_err();
     assert_eq!((error.code, error.faults[0].line), (Code::ConnectionInvalid, 1));
     std::fs::write(folder.join("Bad Name.toml"), &text).expect("written");
@@ -90,7 +90,7 @@ async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved(
     assert_eq!(names(&desk.console.connection_list()), ["Demo", "Shop", "Acme"], "nobody's key has moved");
     assert_eq!(desk.console.connection_list().order, ["shop", "shop-2", "acme"]);
 
-    // One that breaks keeps its place for when it is mended.
+    // A broken connection keeps its place for when it is repaired.
     std::fs::write(folder.join("shop-2.toml"), "name = ").expect("written");
     let broken = desk.console.load_connections();
     assert_eq!(
@@ -104,7 +104,7 @@ async fn connections_stand_in_the_order_in_which_they_came_until_they_are_moved(
     desk.console.order_connections(order).expect("kept");
     assert_eq!(names(&desk.console.connection_list()), ["Acme", "Demo", "Shop"]);
     while names(&desk.connections().await) != ["Acme", "Demo", "Shop"] {}
-    // What a window saves does not move them, and the next run finds them so.
+    // Settings saved by a window do not change the order, and it survives a restart.
     desk.console.save_settings(Settings::default()).expect("saved");
     assert_eq!(names(&desk.console.connection_list()), ["Acme", "Demo", "Shop"]);
     let kept = Settings::load(&Home::at(desk.home.path())).expect("readable");
@@ -211,7 +211,7 @@ async fn what_cannot_be_removed_as_a_whole_stays_as_a_whole() {
     desk.until(&session.id, Phase::Active).await;
     let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
 
-    // The file cannot go: something is in its way.
+    // The file cannot be removed: something is in the way.
     let in_its_way = folder.join(".shop.removed");
     std::fs::create_dir_all(in_its_way.join("full")).expect("made");
     let error = desk.console.remove_connection("shop", true).await.unwrap_err();
@@ -262,7 +262,7 @@ async fn a_copy_stands_beside_the_first_without_its_secrets_and_an_export_has_no
     assert_eq!((copy.id.as_str(), copy.name.as_str()), ("demo-copy", "Demo copy"));
     assert_eq!(desk.connections().await.connections.len(), 2, "it is told");
     assert_eq!(desk.console.secret_status("demo-copy").await.expect("known")[0].state, SecretState::Missing);
-    // It reads the same users, and can sign in as none of them yet.
+    // The copy reads the same users, but cannot sign in yet.
     let user = desk.find("").await.remove(0);
     desk.console.user_details("demo-copy", &user.id).await.expect("the same user");
     let error = desk.console.impersonate("demo-copy", &user.id, "a", Map::new()).await.unwrap_err();
@@ -273,7 +273,7 @@ async fn a_copy_stands_beside_the_first_without_its_secrets_and_an_export_has_no
     let text = std::fs::read_to_string(&elsewhere).expect("it is there");
     assert_eq!(text, desk.demo.connection_text, "with its comments");
     assert!(!text.contains(TOKEN));
-    // Whoever gets it can add it.
+    // A colleague can add it.
     std::fs::rename(&elsewhere, desk.home.path().join("given.toml")).expect("moved");
     let given = desk.console.add_connection(&desk.home.path().join("given.toml")).await.expect("added");
     assert_eq!(given.id, "given");
@@ -282,7 +282,7 @@ async fn a_copy_stands_beside_the_first_without_its_secrets_and_an_export_has_no
     assert!(!elsewhere.exists());
 }
 
-/// A second connection to the same application, with a secret of its own; its id.
+/// Adds a second connection to the same application, with its own secret; returns its ID.
 async fn add_another(desk: &Desk) -> String {
     let text = desk.demo.connection_text.replace("\"Demo\"", "\"Other shop\"");
     let id = desk.console.save_connection(None, &text).await.expect("saved").id;
@@ -296,7 +296,7 @@ async fn state(desk: &Desk, connection: &str) -> SecretState {
     desk.vault.state(&name).await.expect("the keyring answers")
 }
 
-/// The connection files that are the operator's own.
+/// The operator's own connection files.
 fn files(desk: &Desk) -> Vec<String> {
     let folder = Home::at(desk.home.path()).connections_dir().expect("a folder");
     let entries = std::fs::read_dir(folder).expect("readable").flatten();

@@ -1,4 +1,4 @@
-//! A connection that is being written: what its form sees of the database before anything is saved.
+//! A connection being written: what its form sees of the database before anything is saved.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
 #[tokio::test]
 async fn only_the_newest_question_of_a_form_is_answered() {
     let desk = Arc::new(Desk::new().await);
-    // A server that takes every connection and never says a word.
+    // A server that accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("postgres://reader@{}/acme", silent.local_addr().expect("an address"));
     let there = DirectoryConfig { url, ..part(&desk) };
@@ -101,14 +101,14 @@ async fn a_program_that_nobody_saved_is_not_run_by_looking() {
     }
     assert!(!trace.exists());
 
-    // Nor is a login that somebody else's file names.
+    // Nor is an ssh login from someone else's file.
     let jump = Rogue::application().await;
     let (_, port) = jump.address.rsplit_once(':').expect("a port");
     let through = format!("[directory]\nssh = {{ host = \"127.0.0.1\", port = {port} }}");
     let text = desk.demo.connection_text.replace("[directory]", &through);
     let ssh = read_file("shop", &text).expect("it reads").directory.ssh;
     let there = DirectoryConfig { password_command: None, ssh, ..there };
-    // A password for the database says nothing of the computer in between.
+    // A typed database password is no consent to the computer on the way.
     let typed = Typed::from([("database_password".to_owned(), "typed".into())]);
     for (turn, id) in [(3, Some("shop")), (4, None)] {
         let error =

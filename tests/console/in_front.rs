@@ -1,6 +1,6 @@
-//! Answers that are not the application's own yes or no: a service in front of it, a redirect to somebody else's sign-in,
-//! maintenance; and cookies that the start page never gets. What people read in the session's window, and in the test of
-//! the sign-in, which sees more.
+//! Answers that are neither success nor refusal by the application itself: a service in front of it, a redirect to
+//! another sign-in, maintenance; and cookies that never reach the start page. Checks what people read in the session's
+//! window and in the sign-in test, which sees more.
 
 use std::collections::HashMap;
 
@@ -93,7 +93,7 @@ async fn a_service_in_front_that_stops_the_request_is_named_with_what_to_do() {
         assert!(refusal.hint.contains(hint) && refusal.secrets.is_empty(), "{refusal:#?}");
         assert_eq!((&tried.outcome, tried.hint.as_ref()), (&refusal.title, Some(&refusal.hint)));
 
-        // Of a step as well, whose number goes before it.
+        // The same for a step, with its number in front.
         let (tried, refusal) = both(&mut exchange).await;
         let refusal = refusal.expect("a refusal");
         assert!(
@@ -165,7 +165,7 @@ async fn where_a_redirect_leads_is_told_and_never_what_it_carries() {
             "check the secrets of this connection",
         ),
         ("/dashboard", "leads to /dashboard.", "The window has no cookie"),
-        // Post, redirect, get.
+        // Post/redirect/get.
         ("/login", "leads to /login, the same address again.", "The window has no cookie"),
     ] {
         let headers: &'static [(&str, &str)] = Box::leak(Box::new([("location", to)]));
@@ -175,7 +175,7 @@ async fn where_a_redirect_leads_is_told_and_never_what_it_carries() {
         let hint = tried.hint.as_ref().expect("a hint");
         assert!(hint.contains(told) && hint.contains(advice), "{to}: {hint}");
         assert!(!format!("{tried:?}").contains("canary"), "{tried:#?}");
-        // No window is told where a redirect leads, and it says who is.
+        // The window cannot see where a redirect leads, and says what can.
         let refusal = refusal.expect("a refusal");
         assert_eq!(refusal.title, tried.outcome);
         assert!(
@@ -246,7 +246,7 @@ async fn a_cookie_that_the_start_page_never_gets_is_named() {
             "{cookie}: {tried:#?}"
         );
         assert!(tried.notes.iter().any(|note| note.contains(told)), "{cookie}: {tried:#?}");
-        // Where the console takes the cookie, the window says the same.
+        // If the console keeps the cookie, the window's message is the same.
         let (tried, refusal) = both(&mut exchange).await;
         let refusal = refusal.expect("a refusal");
         assert!(
@@ -296,7 +296,7 @@ async fn an_answer_is_shown_in_the_character_set_that_it_has() {
         assert_eq!(refusal.expect("a refusal").excerpt.as_deref(), Some(shown));
         assert_eq!(tried.exchanges[0].answer.as_deref(), Some(shown));
     }
-    // What is read of an answer is decoded as well: JSON behind a byte order mark.
+    // The answer is decoded too: JSON with a byte order mark.
     let headers = of("application/json");
     application.says("POST /login", crate::causes::OK);
     application.says("GET /api/me", Said { status: 200, headers, body: b"\xef\xbb\xbf{\"id\":7}" });

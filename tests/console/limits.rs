@@ -1,9 +1,9 @@
-//! The command line on a system that gives less than it should, and with input that is no such thing: each is told by
-//! name, with what to do next.
+//! The command line on a system that lacks resources, and with unusable input: each problem is named, with what to do
+//! next.
 
 use crate::cli::Terminal;
 
-/// A terminal at which the shop was added.
+/// A terminal where the shop has been added.
 async fn with_shop() -> Terminal {
     let terminal = Terminal::new().await;
     terminal.write("shop.toml", &terminal.shop().await);
@@ -23,7 +23,7 @@ async fn what_is_no_secret_is_neither_kept_nor_read_to_its_end() {
     let said = terminal.shell(binary).await.failed();
     assert!(said.contains("is not UTF-8 text") && said.contains("Base64"), "{said}");
     assert_eq!(terminal.stored("shop/admin_token").await, None);
-    // The longest one that is a secret.
+    // The longest possible secret.
     terminal.type_in(&set, &format!("{}\r\n", "x".repeat(64 << 10))).await.succeeded();
 }
 
@@ -65,7 +65,7 @@ async fn a_file_that_cannot_be_written_says_why_and_nothing_of_how_it_is_written
 #[tokio::test]
 async fn what_the_system_does_not_give_is_no_fault_of_understudy() {
     let terminal = Terminal::new().await;
-    // Whatever the test was started with stays out of the four.
+    // Descriptors inherited from the test must not count towards the four.
     let close = "for at in 3 4 5 6 7 8 9; do eval \"exec $at>&-\"; done";
     let said = terminal.shell(&format!("{close}; ulimit -n 4; \"$understudy\" schema")).await.failed();
     assert!(said.contains("Too many open files") && said.contains("raise the limits"), "{said}");

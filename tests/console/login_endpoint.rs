@@ -1,5 +1,5 @@
-//! The login endpoints that the documentation gives to copy: these very files, held to their contract by one
-//! driver, and signed in to by the real core.
+//! The login endpoints from the documentation: one driver checks that these very files fulfil the contract, and the
+//! real core signs in to them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -48,7 +48,7 @@ fn axum() -> Program {
     Program::start(&root(), &[&program], &[("IMPERSONATION_KEY", KEY)])
 }
 
-/// The contract, as the driver holds every endpoint to it.
+/// Runs the driver that checks an endpoint against the contract.
 fn keeps_the_contract(endpoint: &Program) {
     let driver = Command::new("node")
         .args(["tests/interop/webhook/story.mjs", &endpoint.origin()])
@@ -60,7 +60,7 @@ fn keeps_the_contract(endpoint: &Program) {
     assert!(driver.status.success() && said.trim_end().ends_with(" 0 failed"), "{said}");
 }
 
-/// Signs in with the README's connection file, at the endpoint's own place. The folder holds the users.
+/// Signs in with the README's connection file, pointed at the endpoint. The folder contains the users.
 async fn signs_in(endpoint: &Program) -> (Desk, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = three_users(folder.path()).await;
@@ -76,7 +76,7 @@ async fn signs_in(endpoint: &Program) -> (Desk, TempDir) {
         .replace("https://app.acme.com", &origin);
     let mut desk = Desk::with_connection(|_| connection).await;
     desk.keep("impersonation_key", KEY).await;
-    // The endpoints live by the real time.
+    // The endpoints use the real time.
     let real = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
     let behind = real - u128::try_from(desk.clock.now_ms()).expect("after 1970");
     desk.clock.forward(Duration::from_millis(u64::try_from(behind).expect("some months")));

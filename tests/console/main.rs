@@ -1,5 +1,5 @@
-//! The story of an impersonation with the real core, a real directory and the real customer application;
-//! only the window is a plain HTTP client with a cookie jar.
+//! The story of an impersonation with the real core, a real directory and the real customer application; only the
+//! window is a plain HTTP client with a cookie jar.
 
 #[cfg(target_os = "linux")]
 mod asked;

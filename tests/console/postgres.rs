@@ -1,4 +1,4 @@
-//! The same story with the customers in PostgreSQL, read by a role that may only read.
+//! The same story with the customers in PostgreSQL, read by a read-only role.
 
 use std::io::Write;
 
@@ -26,8 +26,8 @@ async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
     assert!(info.server.starts_with("PostgreSQL"), "{}", info.server);
 
     let name = SecretName { connection: "shop".into(), name: DATABASE_PASSWORD.into() };
-    // Its administrator changes the password while the console runs. The refusal names the secret; once the new one
-    // is stored, with `understudy secret set` in a terminal, the next search is answered.
+    // The administrator changes the password while the console runs. The error names the secret; once the new one is
+    // stored, with `understudy secret set` in a terminal, the next search works.
     server.sql(
         "postgres",
         "ALTER ROLE support PASSWORD 'n3w';
@@ -43,18 +43,18 @@ async fn an_agent_finds_a_customer_in_postgresql_becomes_them_and_leaves() {
     story::find_become_and_leave(desk).await;
 }
 
-/// The program that prints the database's password, and answers when the test says so.
+/// The command that prints the database password, when the test lets it.
 struct Gate(std::path::PathBuf);
 
 impl Gate {
-    /// Whoever asks from now on waits.
+    /// Makes the command wait from now on.
     fn shut(&self) {
         let _ = std::fs::remove_file(&self.0);
         let made = std::process::Command::new("mkfifo").arg(&self.0).status().expect("it runs");
         assert!(made.success());
     }
 
-    /// Waits until somebody asks. They are answered when this is written to; those after them, at once.
+    /// Waits until the command runs. Writing to the file lets it continue; later runs don't wait.
     async fn is_asked(&self) -> std::fs::File {
         let path = self.0.clone();
         let open = move || std::fs::File::options().write(true).open(path).expect("a pipe");
@@ -93,7 +93,7 @@ async fn users_are_judged_by_the_file_that_they_were_asked_of_and_not_by_one_tha
     let (name, there) = way_in(&desk.console.connection("shop").expect("it is there")).expect("a program");
     desk.vault.let_run_for_now(&name, &there);
 
-    // A list that waits for its database, and a file that is saved meanwhile.
+    // A list waits for its database while the file is saved.
     gate.shut();
     let console = std::sync::Arc::clone(&desk.console);
     let listing = tokio::spawn(async move { console.list("shop", &ListRequest::first("", 5), 1).await });
@@ -128,7 +128,7 @@ async fn a_retry_does_not_go_on_through_another_computer() {
     let user = desk.find("").await.remove(0);
     let begun = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
     desk.until(&begun.id, Phase::Refused).await;
-    // Behind it the same address may be another server, with other people's IDs.
+    // Through a tunnel, the same address may be another server, with other people's IDs.
     let text = desk.console.draft("shop").expect("it is there").text;
     let through =
         replace_line(&text, "table      =", "ssh = { host = \"127.0.0.1\", port = 1 }\ntable = \"users\"");
@@ -160,7 +160,7 @@ async fn desk_at(server: &PostgresServer) -> Desk {
     desk
 }
 
-/// Some of the demo's customers, whom its application knows, as SQL that PostgreSQL understands too.
+/// Some of the demo's customers, who are known to its application, as SQL for PostgreSQL.
 async fn some_customers(file: &str) -> String {
     let demo = sqlx::SqlitePool::connect(&format!("sqlite://{file}?mode=ro")).await.expect("opens");
     let rows: Vec<String> = sqlx::query_scalar(

@@ -1,5 +1,5 @@
-//! Applications with bearer tokens, and with a sign-out behind a CSRF check: who is signed in can be asked of them, and
-//! they can be signed out of, whatever kind of sign-in it was. In the session's window and in the test of the sign-in.
+//! Applications with bearer tokens, and with a CSRF check on sign-out: whatever the kind of sign-in, Understudy can ask
+//! who is signed in and can sign out. In the session's window and in the sign-in test.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
@@ -25,10 +25,10 @@ const TOKEN: &str = "canary-a11ce-bearer-token";
 
 #[derive(Default)]
 struct Server {
-    /// Sessions by cookie, tokens and one-time links, as long as they count.
+    /// Valid session cookies, tokens and one-time links.
     live: Mutex<BTreeSet<String>>,
     received: Mutex<Vec<String>>,
-    /// It compresses each answer, asked or not; and what was accepted.
+    /// Whether it compresses each answer, requested or not; and the `Accept-Encoding` values it received.
     compresses: bool,
     accepted: Mutex<BTreeSet<String>>,
 }
@@ -41,7 +41,7 @@ impl Server {
 
 struct Application {
     server: Arc<Server>,
-    /// The page's, and the API's beside it.
+    /// The origin of the page, and that of the API beside it.
     origin: String,
     api: String,
     folder: tempfile::TempDir,
@@ -66,7 +66,7 @@ async fn answer_in_its_coding(
     compressed.write_all(&body).expect("it is kept in memory");
     parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     parts.headers.remove(header::CONTENT_LENGTH);
-    // Some frameworks leave the body of a redirect empty and say that it is compressed all the same.
+    // Some frameworks leave the body of a redirect empty, but still declare it as compressed.
     let bytes = if body.is_empty() { Vec::new() } else { compressed.finish().expect("it is kept in memory") };
     Response::from_parts(parts, bytes.into())
 }
@@ -83,7 +83,7 @@ async fn answer(State(server): State<Arc<Server>>, method: Method, uri: Uri, hea
         .find_map(|pair| pair.strip_prefix("sid="))
         .unwrap_or_default()
         .to_owned();
-    // Bound to its browser, as Flask-Login's `strong` does.
+    // Bound to its browser, like Flask-Login's `strong`.
     let is_same_browser = text(header::USER_AGENT) == user_agent();
     let mut live = server.live.lock().expect("no panic");
     let is_session = !sid.is_empty() && live.contains(&sid) && is_same_browser;
@@ -147,7 +147,7 @@ impl Application {
     }
 
     async fn desk(&self, sign_in: &str) -> Desk {
-        // Each has users of its own.
+        // Each desk has users of its own.
         let made = std::fs::read_dir(self.folder.path()).expect("the folder").count();
         let folder = self.folder.path().join(made.to_string());
         std::fs::create_dir(&folder).expect("made");
@@ -168,7 +168,7 @@ impl Application {
         tried
     }
 
-    /// Tried, then in a window: each is signed in and verified, and ended on the server.
+    /// Runs the sign-in test, then a session: each is signed in, verified, and ended on the server.
     async fn works(&self, sign_in: &str) -> Rehearsal {
         let mut desk = self.desk(sign_in).await;
         let tried = self.try_it(&desk).await;
@@ -186,7 +186,7 @@ impl Application {
 
 const VERIFY: &str = "[sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n";
 
-/// The token of the page that the session shows, then the logout with it.
+/// Takes the token from the session's page, then logs out with it.
 const CSRF_LOGOUT: &str = "[[sign_out.steps]]\nname = \"a page\"\nmethod = \"GET\"\nurl = \"$app/\"\n\
      capture = { csrf = { form = \"csrf\" } }\n\
      [[sign_out.steps]]\nname = \"the logout\"\nurl = \"$app/logout\"\nheaders = { x-csrf-token = \"{{ captured.csrf }}\" }\n\
@@ -204,7 +204,7 @@ async fn a_links_session_is_verified_and_signed_out_behind_a_csrf_check() {
     let link = "[sign_in]\nkind = \"link\"\nopen = \"link\"\nredirect_to = \"$app/\"\n\
         [[sign_in.steps]]\nurl = \"$app/link\"\nbody = {}\ncapture = { link = { json = \"/url\" } }\n";
     let tried = application.works(&format!("{link}{VERIFY}{CSRF_LOGOUT}")).await;
-    // It was opened as the window opens it, and what it carries is shown to nobody.
+    // It was opened like in a window, and its secret is masked.
     let opened = tried.exchanges.iter().find(|one| one.title == "The link").expect("it was opened");
     assert!(opened.by_window && opened.url.ends_with("/enter?ticket=••••"), "{opened:#?}");
     assert!(opened.leads_to.as_ref().is_some_and(|to| to.ends_with('/')), "{opened:#?}");
@@ -212,8 +212,8 @@ async fn a_links_session_is_verified_and_signed_out_behind_a_csrf_check() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_compresses_its_answers_is_read_as_a_window_reads_it() {
-    // The webhook, its verification and the form of the sign-out's page; a link that is captured and opened; a page that
-    // is fetched by a step.
+    // The webhook, its verification and the form on the sign-out's page; a link that is captured and opened; a page
+    // that a step fetches.
     let link = "[sign_in]\nkind = \"link\"\nopen = \"link\"\nredirect_to = \"$app/\"\n\
         [[sign_in.steps]]\nurl = \"$app/link\"\nbody = {}\ncapture = { link = { json = \"/url\" } }\n";
     let exchange = "[sign_in]\nkind = \"exchange\"\ncookies = [\"sid\"]\nredirect_to = \"$app/\"\n\
@@ -264,7 +264,7 @@ async fn a_token_in_the_pages_storage_is_verified_and_ended() {
         );
     }
 
-    // Somebody else is told, in both.
+    // Both report a different user.
     let wrong = asks("$api", "response.json.sub == user.email");
     let mut desk = application.desk(&format!("{steps}{wrong}{rest}")).await;
     let tried = application.try_it(&desk).await;

@@ -1,5 +1,5 @@
-//! Sign-ins whose steps the console takes: what goes wrong, and what people read then. The application is a
-//! small one of this file's own, so that it can do everything wrong.
+//! Sign-ins with steps taken by the console: what goes wrong, and what people then read. The application is a small one
+//! in this file, so that it can do everything wrong.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,7 @@ use crate::desk_of_support::{Desk, three_users};
 /// The operator's password, a canary.
 const PASSWORD: &str = "canary-1dea-operator-password";
 
-/// A one-time value that the application hands out, a canary too.
+/// A one-time value from the application, a canary too.
 const TICKET: &str = "canary-77aa-one/time=ticket";
 
 #[derive(Default)]
@@ -35,7 +35,7 @@ struct Shop {
     /// Sessions on the server, by the value of their cookie.
     sessions: Mutex<BTreeSet<String>>,
     received: Mutex<Vec<String>>,
-    /// The slow step has begun; the test says when it may go on.
+    /// The slow step has begun; the test says when it continues.
     slow_began: Notify,
     slow_goes_on: Notify,
 }
@@ -66,12 +66,12 @@ impl Application {
         Self { shop, origin, folder: tempfile::tempdir().expect("a folder") }
     }
 
-    /// A console that knows it: the operator's login, then `step`, and the cookie `sid` for the window.
+    /// A console with a connection to it: the operator's login, then `step`, and the cookie `sid` for the window.
     async fn desk(&self, step: &str) -> Desk {
         self.desk_with(step, |text| text).await
     }
 
-    /// The same, the connection's text passed through `edit`.
+    /// The same; `edit` may change the connection's text.
     async fn desk_with(&self, step: &str, edit: impl FnOnce(String) -> String) -> Desk {
         let app = &self.origin;
         let sign_in = format!(
@@ -131,7 +131,7 @@ async fn answer(
         }
         "/become-the-wrong-one" if is_operator => (begin("session-of-bo"), "{}").into_response(),
         "/ticket" => {
-            // Everything that it was sent and everything that counts, in the spellings of a debug page.
+            // Everything it was sent and all secrets, in the encodings of a debug page.
             let sent = String::from_utf8_lossy(&body).into_owned();
             let basic = BASE64_STANDARD.encode(format!("support:{PASSWORD}"));
             let html = PASSWORD.replace('-', "&#x2d;");
@@ -176,7 +176,7 @@ async fn answer(
 
 const BECOME: &str = "url = \"$app/become\"\ncapture = { token = { json = \"/session/token\" } }";
 
-/// What the window says when the second step goes so.
+/// The window's refusal if this is the second step.
 async fn refusal(step: &str) -> (Application, understudy_core::browser::Refusal) {
     let application = Application::start().await;
     let mut desk = application.desk(step).await;
@@ -353,16 +353,16 @@ async fn a_secret_that_no_header_can_carry_is_named() {
     assert!(application.shop.received().is_empty(), "nothing was sent");
 }
 
-/// The second step: what it captures stands in its own answer, which also repeats what it was sent.
+/// The second step: its capture is in its own answer, which also repeats what it was sent.
 const TAKE_TICKET: &str = "url = \"$app/ticket\"\nbody = { proof = \"{{ hmac(secret.operator_password, reason) }}\" }\n\
      capture = { ticket = { json = \"/id\" } }";
 
-/// After it, the question who is signed in has the captured value in its path.
+/// Afterwards, the question who is signed in has the captured value in its path.
 fn asks_with_the_ticket(text: &str) -> String {
     text.replace("/api/me\"", "/me/{{ captured.ticket }}\"")
 }
 
-/// No spelling of a secret: not as it is, not in a URL, not in HTML or Base64.
+/// Checks that no encoding of a secret is shown: not plain, not for URLs, not HTML, not Base64.
 fn assert_masked(shown: &str) {
     let encoded: String = url::form_urlencoded::byte_serialize(TICKET.as_bytes()).collect();
     let basic = BASE64_STANDARD.encode(format!("support:{PASSWORD}"));
@@ -477,7 +477,8 @@ async fn a_private_authority_counts_for_the_steps_and_the_window_needs_it_in_the
         !unknown.ok && unknown.outcome.contains("a certificate that is not trusted here"),
         "{unknown:#?}"
     );
-    // The console trusts it then, and a window would not: that is told before a session begins that none can show.
+    // With `network.ca`, the console trusts it, but a window would not. That is reported before a session begins that
+    // no window could show.
     let named = format!("{text}[network]\nca = \"{}\"\n", authority.certificate().display());
     let tried = trial(named.clone()).await.expect("it begins");
     assert!(
@@ -488,7 +489,7 @@ async fn a_private_authority_counts_for_the_steps_and_the_window_needs_it_in_the
     let file = authority.certificate().display().to_string();
     assert!(hint.contains("update-ca-certificates") && hint.contains(&file), "{hint}");
     assert!(tried.exchanges.is_empty(), "nothing was sent");
-    // The steps alone may go to such a place, when the application itself is at another.
+    // The steps may go to such a server if the application itself is elsewhere.
     let api = named.replace(&format!("redirect_to = \"{app}/\""), "redirect_to = \"http://127.0.0.1:1/\"");
     let tried = trial(api).await.expect("it begins");
     assert_eq!(tried.exchanges.first().map(|step| step.status), Some(Some(200)), "{tried:#?}");

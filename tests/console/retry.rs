@@ -1,4 +1,4 @@
-//! A refused sign-in that is tried again: everything is asked anew, and two clicks are one.
+//! Retrying a refused sign-in: everything is read again, and a double click retries once.
 
 use std::time::Duration;
 
@@ -55,12 +55,12 @@ async fn a_connection_that_is_mended_and_saved_is_what_a_retry_goes_by() {
     let session =
         desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("the window opens");
     desk.until(&session.id, Phase::Refused).await;
-    // Saving closes the directory of the text before; whoever waits gets the new one.
+    // Saving closes the old text's directory; those who wait get the new one.
     save(&desk, |text| text.replace("/logni", "/login")).await;
     desk.console.retry_session(&session.id).expect("it is there");
     desk.until(&session.id, Phase::Opening).await;
     desk.until(&session.id, Phase::Refused).await;
-    // The token was stored for the other address, so the agent has to want it there.
+    // The token was stored for the other address, so the agent must agree first.
     assert!(refusal(&desk, &session.id).title.contains("a different place"));
     assert_eq!(logins(&desk), 0, "nothing was sent");
     desk.set_token(TOKEN).await;
@@ -80,7 +80,7 @@ async fn what_a_window_was_opened_with_cannot_be_changed_by_a_retry_and_that_is_
     assert_eq!(logins(&desk), 1);
 }
 
-/// Tries again, and gives the reason why that does not sign in.
+/// Retries, and returns why that is refused.
 async fn retried(desk: &mut Desk, session: &SessionView) -> String {
     desk.demo.application.set(|faults| faults.login = LoginAnswer::Usual);
     desk.console.retry_session(&session.id).expect("it is there");
@@ -103,7 +103,7 @@ async fn a_retry_does_not_look_for_the_user_in_another_place() {
         save(&desk, |text| replace_line(text, line, with)).await;
         let why = retried(&mut desk, &session).await;
         assert!(why.contains("where its users are, or their environment"), "{with}: {why}");
-        // As it was, it goes on.
+        // After the change is undone, the retry works.
         let text = desk.demo.connection_text.clone();
         save(&desk, |_| text).await;
         desk.console.retry_session(&session.id).expect("it is there");

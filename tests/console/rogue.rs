@@ -1,4 +1,4 @@
-//! Servers that write down all that is sent to them: a secret that has no business there is found here.
+//! Servers that record everything sent to them, to find secrets that don't belong there.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ pub struct Rogue {
 }
 
 impl Rogue {
-    /// A PostgreSQL server that asks everybody for the password by MD5: in clear text it would not get it.
+    /// A PostgreSQL server that asks for the password with MD5, because it would not be sent in clear text.
     pub async fn database() -> Self {
         Self::start(|mut peer, heard| async move {
             write_down(&mut peer, &heard).await;
@@ -27,7 +27,7 @@ impl Rogue {
         .await
     }
 
-    /// An application, or a proxy on the way to one, that says yes to everything.
+    /// An application, or a proxy in front of one, that accepts everything.
     pub async fn application() -> Self {
         Self::start(|mut peer, heard| async move {
             while write_down(&mut peer, &heard).await {
@@ -53,7 +53,7 @@ impl Rogue {
         Self { address, heard }
     }
 
-    /// A directory's URL that leads here.
+    /// The URL of a directory on this server.
     pub fn url(&self) -> String {
         format!("postgres://reader@{}/acme?sslmode=disable", self.address)
     }
@@ -62,13 +62,13 @@ impl Rogue {
         format!("http://{}", self.address)
     }
 
-    /// A database was told this password of `reader`'s.
+    /// Whether it received this password, as a database would for the user `reader`.
     pub fn learnt(&self, password: &str) -> bool {
         let stored = hex(&Md5::digest(format!("{password}reader")));
         self.heard().contains(&format!("md5{}", hex(&Md5::digest([stored.as_bytes(), SALT].concat()))))
     }
 
-    /// All of it, as text.
+    /// Everything received, as text.
     pub fn heard(&self) -> String {
         String::from_utf8_lossy(&self.heard.lock().expect("no panic")).into_owned()
     }
@@ -81,7 +81,7 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// `false`: nothing more comes.
+/// `false` once nothing more comes.
 async fn write_down(peer: &mut TcpStream, heard: &Mutex<Vec<u8>>) -> bool {
     let mut bytes = vec![0; 8192];
     match peer.read(&mut bytes).await {

@@ -1,5 +1,5 @@
-//! Several runs of Understudy on one home: none takes another's sessions for those of a crash, and what a crash left
-//! is told.
+//! Several runs of Understudy in one home: none closes another one's sessions as crashed, and what a crash left is
+//! reported.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -20,7 +20,7 @@ use understudy_test_support::browser::PlainBrowser;
 use crate::desk_of_support::Desk;
 use crate::slow_shop::SlowShop;
 
-/// Another console of the same home: a second login, `ssh -X`, another desktop.
+/// Another console in the same home: a second login, `ssh -X`, another desktop.
 async fn another_console(desk: &Desk) -> (Arc<Console>, tokio::sync::broadcast::Receiver<Notice>) {
     let notices = Notices::default();
     let listening = notices.listen();
@@ -33,7 +33,7 @@ async fn another_console(desk: &Desk) -> (Arc<Console>, tokio::sync::broadcast::
     (console, listening)
 }
 
-/// `understudy check --user` of a connection of this home, on its way.
+/// A running `understudy check --user` for a connection of this home.
 fn trial(home: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_understudy"))
         .args(["check", "slow", "--user", "7"])
@@ -47,7 +47,7 @@ fn trial(home: &Path) -> Child {
         .expect("it starts")
 }
 
-/// What was said to the operator so far.
+/// The messages shown to the operator so far.
 fn toasts(told: &mut tokio::sync::broadcast::Receiver<Notice>) -> Vec<String> {
     let heard = std::iter::from_fn(|| told.try_recv().ok());
     heard
@@ -67,7 +67,7 @@ fn ends(entries: &[Entry]) -> Vec<(&str, EndCause)> {
     entries.iter().filter_map(|entry| Some((entry.session.as_str(), end(entry)?))).collect()
 }
 
-/// Runs the connection `slow` beside the desk's own.
+/// Adds the connection `slow` beside the desk's own.
 async fn slow_shop(desk: &Desk) -> Arc<SlowShop> {
     let shop = SlowShop::start().await;
     let text = shop.exchange(desk.home.path()).await;
@@ -123,7 +123,7 @@ async fn what_was_killed_is_closed_and_told_at_the_next_start_and_what_runs_is_n
     let past = third.user_details("slow", "7").await.expect("details").past;
     assert_eq!(past[0].outcome, Outcome::Crashed);
 
-    // It is told once, and the one that runs still ends as it should.
+    // It is reported once, and the live session still ends normally.
     third.tell_what_waited();
     assert!(toasts(&mut told).is_empty());
     desk.console.end_session(&running.id, EndCause::Operator).await;
@@ -143,7 +143,7 @@ async fn a_trial_that_is_asked_to_go_twice_says_what_it_leaves_open() {
     let mut told = Vec::new();
     for signal in ["-TERM", "-INT"] {
         assert!(Command::new("kill").args([signal, &pid]).status().await.expect("sent").success());
-        // It has heard the signal once it says so.
+        // Once it prints this, it has received the signal.
         told.push(said.next_line().await.expect("text").expect("a line"));
     }
     assert!(told[0].starts_with("Stopping"), "{told:?}");
@@ -171,7 +171,7 @@ async fn a_trial_that_is_asked_to_go_signs_out_first() {
         shop.began.notified().await;
         let sent = Command::new("kill").args([signal, &pid]).status().await.expect("sent");
         assert!(sent.success());
-        // It has heard the signal once it says so.
+        // Once it prints this, it has received the signal.
         let mut said = BufReader::new(asked.stderr.take().expect("it is read")).lines();
         let line = said.next_line().await.expect("text").expect("a line");
         assert!(line.starts_with("Stopping"), "{line}");

@@ -1,4 +1,4 @@
-//! A customer application that answers when the test says so, and needs no secret.
+//! A customer application that answers when the test says so, and needs no secrets.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,11 +15,11 @@ use crate::desk_of_support::three_users;
 #[derive(Default)]
 pub struct SlowShop {
     pub origin: String,
-    /// `/login` waits for the test.
+    /// Whether `/login` waits for the test.
     pub is_slow: AtomicBool,
-    /// `/login` has come.
+    /// Notified when `/login` is requested.
     pub began: Notify,
-    /// It may go on.
+    /// Lets it continue.
     pub goes_on: Notify,
     received: Mutex<Vec<String>>,
     signed_out: Mutex<Vec<String>>,
@@ -35,12 +35,12 @@ impl SlowShop {
         shop
     }
 
-    /// What it was asked for, in order.
+    /// The requests it received, in order.
     pub fn received(&self) -> Vec<String> {
         self.received.lock().expect("no panic").clone()
     }
 
-    /// The cookies that each `/logout` came with.
+    /// The cookies of each `/logout`.
     pub fn signed_out(&self) -> Vec<String> {
         self.signed_out.lock().expect("no panic").clone()
     }
@@ -49,12 +49,12 @@ impl SlowShop {
         self.is_slow.store(true, Ordering::SeqCst);
     }
 
-    /// A connection in whose sign-in the console takes the login and gives the window a cookie.
+    /// A connection with a sign-in in which the console logs in and gives the window a cookie.
     pub async fn exchange(&self, folder: &std::path::Path) -> String {
         self.connection(folder, "kind = \"exchange\"\ncookies = [\"sid\"]", "").await
     }
 
-    /// A connection in whose sign-in the window opens a link that counts once; who is signed in then is not asked.
+    /// A connection with a sign-in in which the window opens a one-time link, without asking who is signed in.
     pub async fn link(&self, folder: &std::path::Path) -> String {
         let capture = "capture = { link = { json = \"/url\" } }";
         self.connection(folder, "kind = \"link\"\nopen = \"link\"", capture).await

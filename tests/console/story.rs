@@ -1,4 +1,4 @@
-//! Find a customer, be signed in as them, leave: and all that may go wrong on the way.
+//! Find a customer, sign in as them, leave; and everything that may go wrong on the way.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,7 +20,7 @@ async fn an_agent_finds_a_customer_becomes_them_and_leaves() {
     find_become_and_leave(Desk::new().await).await;
 }
 
-/// The whole of it, whatever the directory is.
+/// The whole story, for any directory.
 pub async fn find_become_and_leave(mut desk: Desk) {
     let user = desk.find("an").await.remove(0);
     let session = desk
@@ -100,7 +100,7 @@ async fn two_customers_at_once_do_not_see_each_other() {
         let json: serde_json::Value = serde_json::from_str(&answer.body).expect("JSON");
         assert_eq!(json["id"].to_string(), user.id);
     }
-    // One leaves; the other stays signed in.
+    // One session ends; the other stays signed in.
     desk.console.end_session(&one.id, EndCause::Operator).await;
     assert_eq!(desk.browser.visit(&other.id, &me).await.status, 200);
 }
@@ -130,7 +130,7 @@ async fn what_the_application_calls_somebody_else_is_never_shown() {
     let Some(Shown::Refusal(refusal)) = desk.browser.shown(&session.id) else { panic!("a refusal is shown") };
     assert_eq!(refusal.title, "The application signed in somebody else");
     assert!(desk.demo.application.journal().iter().all(|one| one.path != "/"));
-    // What may be signed in is signed out of.
+    // The user may be signed in, so there is a sign-out.
     desk.console.end_session(&session.id, EndCause::WindowClosed).await;
     assert!(desk.demo.application.journal().iter().any(|one| one.path == "/logout"));
 }
@@ -172,7 +172,7 @@ async fn a_window_that_is_closed_while_it_opens_holds_nobody_up() {
     );
     assert!(log.iter().all(|entry| entry.session == session.id));
 
-    // The next one is not held up, and nothing was complained of.
+    // The next one does not have to wait, and no error was reported.
     desk.browser.stuck.store(false, Ordering::SeqCst);
     let next = desk.console.impersonate("shop", &users[1].id, "b", Map::new()).await.expect("begins");
     desk.until(&next.id, Phase::Active).await;
@@ -199,7 +199,7 @@ async fn policy_comes_before_everything() {
 async fn without_an_audit_entry_there_is_no_session() {
     let desk = Desk::new().await;
     let user = desk.find("").await.remove(0);
-    // The log's table is gone: every append fails.
+    // The log's table is gone, so every append fails.
     let file = understudy_core::home::Home::at(desk.home.path()).audit_file().expect("a path");
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", file.display())).await.expect("opens");
     let table: String = sqlx::query_scalar(
@@ -292,7 +292,7 @@ async fn the_admin_token_is_found_nowhere() {
     let session = desk.console.impersonate("shop", &user.id, "a", Map::new()).await.expect("begins");
     desk.until(&session.id, Phase::Active).await;
     desk.console.end_session(&session.id, EndCause::Operator).await;
-    // A refusal whose answer repeats the token.
+    // A refusal that repeats the token.
     desk.demo.application.set(|faults| faults.login = LoginAnswer::Echo);
     let session =
         desk.console.impersonate("shop", &user.id, "b", Map::new()).await.expect("the window opens");

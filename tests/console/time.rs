@@ -1,4 +1,4 @@
-//! How long a session lasts: what is told before its end, more time, and what is told of every end.
+//! How long a session lasts: the warning before its end, extensions, and the report of each end.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn an_agent_is_told_before_the_time_is_up_and_takes_more_of_it_twice() {
     let error = desk.console.extend_session(id).await.expect_err("twice was all");
     assert_eq!(error.code, Code::PolicyRefused);
 
-    // The old deadline passes and nothing ends; the new one is told again, and holds.
+    // The old deadline passes and nothing ends; the new one is announced again, and takes effect.
     desk.clock.forward(MINUTE * 60);
     assert_eq!(desk.ends_soon().await.deadline, Some(deadline));
     assert_eq!(desk.console.session(id).expect("it runs").phase, Phase::Active);

@@ -1,5 +1,5 @@
-//! What the audit log keeps of a trial: whether somebody was signed in, what the application answered to that, and
-//! whether the application may hold the session still.
+//! What the audit log records about a sign-in test: whether the user was signed in, what the application answered, and
+//! whether the application may still have the session.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,20 +17,20 @@ use understudy_test_support::browser::Shown;
 
 use crate::desk_of_support::{Desk, three_users};
 
-/// What the application does with a request.
+/// How the application handles a request.
 #[derive(Clone, Copy)]
 enum Does {
     Answer(u16),
-    /// It closes the connection without a word.
+    /// It closes the connection without an answer.
     Cut,
-    /// It takes the request and says nothing.
+    /// It accepts the request and never answers.
     Keep,
 }
 
-/// An application that does as it is told with the login and the logout; who is signed in is always user 7.
+/// An application with scripted answers to login and logout; the signed-in user is always 7.
 struct Application {
     origin: String,
-    /// A request that is not answered has come.
+    /// Notified when it receives a request that it will not answer.
     is_kept: Arc<Notify>,
 }
 
@@ -83,7 +83,7 @@ async fn serve(mut peer: TcpStream, login: Does, logout: Does, keeps: Arc<Notify
     }
 }
 
-/// The report of a trial with such an application, and what the log says of it, in order.
+/// The report of a sign-in test with such an application, and its events in the log, in order.
 async fn tried(login: Does, logout: Does) -> (Rehearsal, Vec<Event>) {
     let folder = tempfile::tempdir().expect("a folder");
     let text = Application::start(login, logout).await.connection(folder.path()).await;
@@ -92,7 +92,7 @@ async fn tried(login: Does, logout: Does) -> (Rehearsal, Vec<Event>) {
     (rehearsal.expect("it begins"), events(&desk).await)
 }
 
-/// The same for a session's window, which is ended when its sign-in has come to nothing.
+/// The same for a session's window, which ends once its sign-in has failed.
 #[tokio::test]
 async fn a_sign_in_that_was_cut_off_after_it_arrived_does_not_count_as_signed_out() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -107,7 +107,7 @@ async fn a_sign_in_that_was_cut_off_after_it_arrived_does_not_count_as_signed_ou
     assert!(why.starts_with("not confirmed"), "{why}");
 }
 
-/// Nothing runs there: no request can have got anywhere.
+/// Nothing listens there, so no request can have arrived.
 #[tokio::test]
 async fn a_sign_in_that_reached_nobody_leaves_nothing_to_sign_out_of() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -172,7 +172,7 @@ async fn a_trial_that_is_stopped_says_so_also_when_its_last_request_fails_by_its
     assert!(stopped(&log[1]), "{log:#?}");
 }
 
-/// `check --user` takes what a ticket says: an address in any spelling, but no beginning of one.
+/// `check --user` accepts what a support ticket says: an email address in any spelling, but not just its beginning.
 #[tokio::test]
 async fn a_trial_finds_its_user_by_the_whole_address_in_any_spelling() {
     let folder = tempfile::tempdir().expect("a folder");
