@@ -1,4 +1,4 @@
-//! What MongoDB would need to serve the search, and a role that can read the collection and no more.
+//! Suggests the indexes that MongoDB would need for the search, and a role that can only read the collection.
 
 use bson::{Bson, Document, doc};
 
@@ -15,7 +15,7 @@ struct MongoIndexAdvice<'a> {
 }
 
 impl Advise<Field> for MongoIndexAdvice<'_> {
-    // Nothing serves the text in the middle of a word: a text index knows whole ones.
+    // No index finds text in the middle of a word: a text index only has whole words.
     const CONTAINS_NOTE: &'static str = "whole words only";
 
     fn index(&self, tier: Tier, columns: &[&TableColumn<Field>]) -> Option<String> {
@@ -25,7 +25,7 @@ impl Advise<Field> for MongoIndexAdvice<'_> {
         let path = columns.first()?.name.as_str();
         let indexed = columns.first()?.db_type.index_path.as_str();
         let (keys, options) = match tier {
-            // The id behind it gives the list as it is.
+            // With the ID as its second key, the index returns the list in its exact order.
             Tier::All if path != self.id => (doc! { path: -1, self.id: -1 }, Document::new()),
             Tier::All => (doc! { path: 1 }, Document::new()),
             Tier::Id => (doc! { path: 1 }, doc! { "unique": true }),
@@ -59,7 +59,7 @@ pub(crate) fn services(
     services
 }
 
-/// The statements that make such a role, for the MongoDB shell. The password is asked for there.
+/// The statements that create such a role, for the MongoDB shell, which prompts for the password.
 pub(crate) fn reader(database: &str, collection: &str) -> Vec<String> {
     let role = doc! {
         "role": "understudy",
@@ -78,7 +78,7 @@ pub(crate) fn reader(database: &str, collection: &str) -> Vec<String> {
     ]
 }
 
-/// A collection, as the shell calls it.
+/// The collection in the shell's syntax.
 fn called(collection: &str) -> String {
     if is_name(collection) {
         format!("db.{collection}")
@@ -87,7 +87,7 @@ fn called(collection: &str) -> String {
     }
 }
 
-/// A document as it is written in the shell.
+/// A document in the shell's syntax.
 fn shell(document: &Document) -> String {
     let fields: Vec<String> = document
         .iter()

@@ -1,4 +1,4 @@
-//! Values that a field often has: among the newest documents, and in an index.
+//! Finds common values of a field among the newest documents and in an index.
 
 use bson::{Bson, Document, doc};
 
@@ -8,7 +8,7 @@ use crate::plan::LOOKED_AT;
 use crate::query::values::VALUES;
 use crate::schema::mapping::Mapping;
 
-/// What several of the newest documents have, by how often.
+/// The pipeline for values that several of the newest documents have, most common first.
 pub(crate) fn among_newest(mapping: &Mapping<Field>, column: &Column) -> Vec<Document> {
     let by_time = mapping.created_at.map(|at| &mapping.shown[at]).filter(|by| by.access.order.is_some());
     let mut pipeline = Vec::new();
@@ -24,8 +24,9 @@ pub(crate) fn among_newest(mapping: &Mapping<Field>, column: &Column) -> Vec<Doc
     pipeline
 }
 
-/// Every value, from an index that has one entry after the other; `None` where no index gives the field's order. The
-/// server steps from one value to the next: <https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#optimization-to-return-the-first-or-last-document-of-each-group>
+/// The pipeline for all values, with the help of an index; `None` if no index is in the field's order. The server jumps
+/// from one distinct value to the next:
+/// <https://www.mongodb.com/docs/manual/reference/operator/aggregation/group/#optimization-to-return-the-first-or-last-document-of-each-group>
 pub(crate) fn by_index(column: &Column) -> Option<Vec<Document>> {
     column.access.order.as_ref()?;
     if column.db_type.has_lists {
@@ -34,12 +35,12 @@ pub(crate) fn by_index(column: &Column) -> Option<Vec<Document>> {
     Some(vec![
         doc! { "$sort": { column.name.as_str(): 1 } },
         doc! { "$group": { "_id": field(column) } },
-        // One more tells that these are no categories.
+        // One more shows that these are not categories.
         doc! { "$limit": most() + 1 },
     ])
 }
 
-/// The texts that were found; none where there are more than can be suggested.
+/// The texts among the results; empty if there are too many to suggest.
 pub(crate) fn texts(found: &[Document]) -> Vec<String> {
     let text = |document: &Document| match document.get("_id") {
         Some(Bson::String(text)) => Some(text.clone()),

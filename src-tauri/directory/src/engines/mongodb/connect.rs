@@ -1,4 +1,4 @@
-//! From `directory.url` and a password to how connections are made: servers, TLS, name, database.
+//! Turns `directory.url` and a password into the driver's options: servers, TLS, user, database.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -15,12 +15,12 @@ use crate::engines::mongodb::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::endpoint::CONNECT_TIMEOUT;
 
-/// Questions at the same time.
+/// The number of concurrent queries.
 pub(crate) const QUESTIONS: u32 = 2;
-/// An agent who reads a page keeps no more connections open than the driver's own for longer than this.
+/// How long idle connections stay open, apart from the driver's own, while an agent reads a page.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How to reach the servers, and the database that the URL names.
+/// The driver's options, and the database in the URL.
 pub(crate) async fn options(
     part: &DirectoryConfig,
     password: Option<&SecretString>,
@@ -29,7 +29,7 @@ pub(crate) async fn options(
     let unusable = |error| errors::from_driver(error, part, None);
     let mechanism = Mechanism::of(part)?;
     let parsed = ConnectionString::parse(&*mechanism.readable(&part.url)).map_err(unusable)?;
-    // For `mongodb+srv` this asks the DNS.
+    // For `mongodb+srv`, this queries the DNS.
     let parsed = tokio::time::timeout(CONNECT_TIMEOUT, ClientOptions::parse(parsed)).await;
     let Ok(parsed) = parsed else { return Err(errors::no_cluster(part)) };
     let mut options = parsed.map_err(unusable)?;
@@ -38,7 +38,7 @@ pub(crate) async fn options(
             .hint("Put it behind the host: mongodb://user@host/database"));
     };
     if options.tls.is_none() && !options.hosts.iter().all(is_local) {
-        // Within this machine nobody listens; anywhere else the server must prove who it is.
+        // On this computer no one can listen; anywhere else the server must prove its identity.
         options.tls = Some(Tls::Enabled(TlsOptions::default()));
     }
     mechanism.is_safe(part, options.tls.as_ref())?;
@@ -47,7 +47,7 @@ pub(crate) async fn options(
         credential.source.get_or_insert_with(|| "$external".to_owned());
     }
     if let Some(credential) = &mut options.credential {
-        // The vault's or none: the URL cannot hold one.
+        // The stored password or none, since the URL cannot contain one.
         let is_certificate = credential.mechanism == Some(AuthMechanism::MongoDbX509);
         credential.password =
             password.filter(|_| !is_certificate).map(|password| password.expose_secret().to_owned());
@@ -55,13 +55,13 @@ pub(crate) async fn options(
             return Err(errors::password_missing(part));
         }
     }
-    // Servers are asked for by their own names, which is what their certificates are held against.
+    // Connect by the servers' own names, which their certificates are checked against.
     options.socks5_proxy =
         socks_port.map(|port| Socks5Proxy::builder().host("127.0.0.1".to_owned()).port(port).build());
     options.app_name = Some("understudy".to_owned());
     options.connect_timeout = Some(CONNECT_TIMEOUT);
     options.server_selection_timeout = Some(CONNECT_TIMEOUT);
-    // One more than questions, so that one can always be stopped; and that one is open already.
+    // One more than there are queries, so that a query can always be stopped without waiting for a connection.
     options.max_pool_size = Some(QUESTIONS + 1);
     options.min_pool_size = Some(2);
     options.max_idle_time = Some(IDLE_TIMEOUT);
@@ -72,11 +72,11 @@ pub(crate) async fn options(
     Ok((options, database))
 }
 
-/// How the URL says that the user logs in.
+/// The authentication mechanism in the URL.
 enum Mechanism {
-    /// By SCRAM or a certificate: no server learns the password by it.
+    /// SCRAM or a certificate, which do not reveal the password to the server.
     Usual,
-    /// The server sees the password and has it checked elsewhere.
+    /// PLAIN: the server gets the password and has it checked elsewhere.
     Plain,
 }
 
@@ -114,7 +114,7 @@ impl Mechanism {
         }
     }
 
-    /// The URL as the driver reads it, which wants to see a password where it reads of PLAIN.
+    /// The URL without PLAIN, for which the driver's parser requires a password.
     fn readable<'a>(&self, url: &'a str) -> Cow<'a, str> {
         match (self, url.split_once('?')) {
             (Self::Plain, Some((before, options))) => {
@@ -127,7 +127,7 @@ impl Mechanism {
         }
     }
 
-    /// A password in clear text is for a server that has proved who it is.
+    /// A clear-text password is only sent to a verified server.
     fn is_safe(&self, part: &DirectoryConfig, tls: Option<&Tls>) -> Result<()> {
         if matches!(self, Self::Usual) {
             return Ok(());

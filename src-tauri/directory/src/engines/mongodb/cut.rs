@@ -1,7 +1,7 @@
-//! Long values are cut where they are: a row shows two thousand characters, and a field may hold megabytes.
+//! Cuts long values on the server: a row shows two thousand characters, but a field may contain megabytes.
 //!
-//! What a list shows of a document comes beside it, as one list of cells. A cell is the value at a column's path, cut;
-//! where the path meets a list that it names no place in, the cell is that list, and the rest of the path.
+//! A list's projection adds an array of cells to each document. A cell is the value at a column's path, cut. If the
+//! path reaches a list without an array index, the cell is that list together with the rest of the path.
 
 use bson::{Bson, Document, doc};
 
@@ -11,13 +11,13 @@ use crate::engines::mongodb::paths;
 use crate::schema::cell::CELL_CHARS;
 use crate::schema::mapping::Mapping;
 
-/// No field of an application is called so.
+/// The field for the cells; no application has one of this name.
 const CELLS: &str = "__understudy_cells";
-/// Strings of so many bytes are looked into, and documents: anything shorter comes as it is, even text that is no
-/// UTF-8, which the server refuses to cut.
+/// Only strings and documents of more bytes than this are cut. Shorter ones are returned unchanged, even text that is
+/// not valid UTF-8, which the server refuses to cut.
 const LONG: i32 = 16 * 1024;
 
-/// What is read of each document: cells, and exactly what identifies it and where it stands.
+/// The projection of a list: the cells, and the exact values of the ID and the ordering column.
 pub(crate) fn projection(mapping: &Mapping<Field>, key: Option<&str>) -> Document {
     let exact = std::iter::once(mapping.id().name.as_str()).chain(key);
     let uncut = mapping.shown.iter().filter(|column| !can_be_cut(column));
@@ -30,7 +30,7 @@ pub(crate) fn projection(mapping: &Mapping<Field>, key: Option<&str>) -> Documen
     projection
 }
 
-/// `projection`, but what is long at the end of a path without dots is cut: enough to see what a field holds.
+/// `projection` with long values cut at paths without dots, which is enough to see their types.
 pub(crate) fn sampling(mut projection: Document) -> Document {
     for (path, asked) in projection.iter_mut() {
         if *asked == Bson::Int32(1) && path != "_id" && !path.contains('.') && !path.starts_with('$') {
@@ -40,7 +40,7 @@ pub(crate) fn sampling(mut projection: Document) -> Document {
     projection
 }
 
-/// The value of the column at `at` in [`Mapping::shown`], of a document that was read with [`projection`] or whole.
+/// The value of the column at index `at` of [`Mapping::shown`], in a document read with [`projection`] or in full.
 pub(crate) fn value(document: &Document, column: &Column, at: usize) -> Option<Bson> {
     let path = column.name.as_str();
     let cells = document.get_array(CELLS).ok().filter(|_| can_be_cut(column));
@@ -53,7 +53,7 @@ pub(crate) fn value(document: &Document, column: &Column, at: usize) -> Option<B
     }
 }
 
-/// The server's language has no other spelling for some names.
+/// Expressions cannot refer to field names that are empty or start with `$`.
 fn can_be_cut(column: &Column) -> bool {
     column.name.as_str().split('.').all(|name| !name.is_empty() && !name.starts_with('$'))
 }
@@ -63,7 +63,7 @@ fn cell(path: &str) -> Bson {
     within(format!("${name}"), rest, 0)
 }
 
-/// The cell of what stands at `path` of `value`.
+/// The cell for `path` within `value`.
 fn within(value: String, path: Option<&str>, depth: usize) -> Bson {
     let Some(path) = path else { return doc! { "v": cut(&value) }.into() };
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
@@ -91,7 +91,7 @@ fn within(value: String, path: Option<&str>, depth: usize) -> Bson {
     doc! { "$let": { "vars": { &holder: value }, "in": { "$cond": [is_list, of_list, of_document] } } }.into()
 }
 
-/// As much of a value as a cell can show of it.
+/// As much of a value as a cell can show.
 fn cut(value: &str) -> Bson {
     let shown = i32::try_from(CELL_CHARS + 1).unwrap_or(i32::MAX);
     let kind = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
@@ -100,7 +100,7 @@ fn cut(value: &str) -> Bson {
             doc! { "$cond": [kind(value, "string"), { "$gt": [{ "$strLenBytes": value }, LONG] }, false] };
         doc! { "$cond": [long, { "$substrCP": [value, 0, shown] }, value] }
     };
-    // A member takes two characters at least.
+    // Each element takes at least two characters.
     let members = doc! { "$map": { "input": { "$slice": [value, shown] }, "as": "e", "in": text("$$e") } };
     let fields = doc! { "$slice": [{ "$objectToArray": value }, shown] };
     let field = doc! { "k": "$$f.k", "v": text("$$f.v") };

@@ -1,5 +1,5 @@
-//! The collections of a MongoDB database that this user may read, and the paths that their newest documents
-//! have. Names and types are asked for; no value leaves the server.
+//! Lists the collections of a MongoDB database that this user may read, with the paths in their newest documents. Reads
+//! names and types; no values leave the server.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,13 @@ use crate::model::FieldKind;
 use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
 
-/// So many of the newest documents tell what a collection has.
+/// How many of the newest documents are sampled.
 const SAMPLE: i32 = 50;
-/// Collections that are sampled, at the most: each one is a question of its own.
+/// The maximum number of collections to sample, since each needs its own query.
 const SAMPLED: usize = 60;
-/// Paths of a collection, at the most: where they are data, there is no end to them.
+/// The maximum number of paths per collection: if field names are data, there is no end to them.
 const PATHS: usize = 200;
-/// All of it; what has not been sampled by then is offered by its name alone.
+/// The time limit for all samples. Collections not sampled by then are offered by name only.
 const SAMPLING: Duration = Duration::from_secs(5);
 
 pub(crate) async fn discover_tables(
@@ -78,7 +78,7 @@ async fn collections(reading: &mut MongoReadTx) -> Result<Findings> {
                 continue;
             }
             Ok(Err(error)) if error.code == DirectoryCode::Unreachable => return Err(error),
-            // What cannot be sampled in time is offered by its name.
+            // A collection that cannot be sampled in time is offered by name only.
             Ok(Err(_)) => continue,
             Err(_) => break,
         }
@@ -92,7 +92,7 @@ async fn collections(reading: &mut MongoReadTx) -> Result<Findings> {
     Ok(findings)
 }
 
-/// The paths in the newest documents, two levels deep, in the order in which they come.
+/// The paths in the newest documents, two levels deep, in order of appearance.
 async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<FoundColumn>> {
     let entry = |of: &str, value: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": { "k": "$$this.k", "t": { "$type": value } } } };
     let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };
@@ -108,7 +108,7 @@ async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<Fo
     };
     let mut pipeline = Vec::new();
     if table.kind == TableKind::Collection {
-        // What a view would have to order it may have to compute first.
+        // A view might have to be computed before it can be sorted.
         pipeline.push(doc! { "$sort": { "_id": -1 } });
     }
     pipeline.push(doc! { "$limit": SAMPLE });
@@ -132,7 +132,7 @@ async fn sampled(reading: &mut MongoReadTx, table: &FoundTable) -> Result<Vec<Fo
     for document in batch(&reading.command(asked).await?) {
         for entry in documents(document, "seen") {
             let name = entry.get_str("k").unwrap_or_default();
-            // No path leads through a name with a dot.
+            // No path can contain a field name with a dot.
             if name.is_empty() || name.contains('.') {
                 continue;
             }
@@ -158,7 +158,7 @@ fn documents<'a>(document: &'a Document, key: &str) -> impl Iterator<Item = &'a 
     document.get_array(key).into_iter().flatten().filter_map(Bson::as_document)
 }
 
-/// Of a value's type as the server names it; `None`: nothing that could be a column.
+/// The kind for a type name; `None` if it cannot be a column.
 /// <https://www.mongodb.com/docs/manual/reference/bson-types/>
 fn kind(name: &str) -> Option<FieldKind> {
     Some(match name {

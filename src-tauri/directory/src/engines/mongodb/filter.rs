@@ -1,7 +1,6 @@
-//! Tests as filters: what MongoDB calls the conditions of a search, and places in a list.
+//! Turns a search's tests and list positions into MongoDB filters.
 //!
-//! Whatever was typed stands in a filter as a value, or as a regular expression in which each
-//! character stands for itself; never as an operator, and never as code.
+//! User input appears in a filter only as a value or as an escaped regular expression, never as an operator or code.
 
 use bson::{Bson, Document, Regex, doc};
 use mongodb::options::Collation;
@@ -18,28 +17,29 @@ use crate::schema::table::TableColumn;
 
 pub(crate) type Column = TableColumn<Field>;
 
-/// Sorts behind every text that begins like it, in every language: <https://unicode.org/reports/tr35/tr35-collation.html#tailored-noncharacter-weights>
+/// Sorts after every text with the same prefix, in every language:
+/// <https://unicode.org/reports/tr35/tr35-collation.html#tailored-noncharacter-weights>
 const LAST: char = '\u{ffff}';
 
-/// How a filter is written.
+/// How to write a filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
-    /// For the index that serves it, with [`collation`].
+    /// For use with its index and [`collation`].
     IndexUse,
-    /// So that it means the same whatever the collation: for leaving out what others have found.
+    /// Independent of the collation, for excluding what earlier passes have found.
     Exact,
 }
 
-/// What meets the search pass's tests; `None`: everything does.
+/// The filter for a search pass; `None` if it matches everything.
 pub(crate) fn found_by(mapping: &Mapping<Field>, pass: &SearchPass, manner: Manner) -> Option<Document> {
     let tests: Option<Vec<Document>> = pass.tests.iter().map(|test| passes(mapping, test, manner)).collect();
     tests.map(any)
 }
 
-/// What a text index finds of these words, each a whole one.
+/// The filter for these words as whole words, with a text index.
 ///
-/// The index knows them by their stems and leaves out the commonest: the patterns make sure, and mean
-/// the same where the index cannot be asked.
+/// The index stems words and leaves out stop words, so patterns verify the match. They also stand alone if the index
+/// cannot be used.
 pub(crate) fn whole_words(mapping: &Mapping<Field>, pass: &SearchPass, manner: Manner) -> Option<Document> {
     let [Test::Words { columns, words }] = &pass.tests[..] else { return None };
     let all = words.iter().map(|word| {
@@ -49,7 +49,7 @@ pub(crate) fn whole_words(mapping: &Mapping<Field>, pass: &SearchPass, manner: M
     });
     let mut conditions: Vec<Document> = all.collect();
     if manner == Manner::IndexUse {
-        // Each a phrase: all of them have to be there, and none is an operator.
+        // Each word as a phrase: all of them are required, and none is an operator.
         let plain = |word: &String| word.replace(['"', '\\'], " ");
         let phrases: Vec<String> = words.iter().map(|word| format!("\"{}\"", plain(word))).collect();
         conditions.insert(0, doc! { "$text": { "$search": phrases.join(" ") } });
@@ -57,7 +57,7 @@ pub(crate) fn whole_words(mapping: &Mapping<Field>, pass: &SearchPass, manner: M
     Some(all_of(conditions))
 }
 
-/// What the pass's index compares by; `None`: byte by byte.
+/// The collation of the pass's index; `None` compares byte by byte.
 pub(crate) fn collation(mapping: &Mapping<Field>, pass: &SearchPass) -> Option<Collation> {
     match pass.tests.first()? {
         Test::Email(_, Some(form)) if form.folds => {
@@ -108,7 +108,7 @@ fn passes(mapping: &Mapping<Field>, test: &Test, manner: Manner) -> Option<Docum
     })
 }
 
-/// A text with these digits, whatever stands between them.
+/// A text with these digits, ignoring punctuation between them.
 pub(crate) fn has_digits(column: &Column, digits: &str) -> Document {
     doc! { column.name.as_str(): regex(spelling::digits_regex(digits), "") }
 }
@@ -132,24 +132,24 @@ fn begins(column: &Column, text: &str, folds: bool, manner: Manner) -> Document 
         return doc! { path: beginning };
     }
     if folds {
-        // The range holds them all, and others: an accent does not count at once.
+        // The range is a superset: it does not distinguish accents.
         return served(column, &doc! { "$gte": text, "$lt": format!("{text}{LAST}") }, Some(beginning));
     }
-    // The server reads the bounds from the pattern. As `$gte` and `$lt`, two members of a list could each meet
-    // one of them: https://www.mongodb.com/docs/manual/core/multikey-index-bounds/
+    // The server derives the index bounds from the pattern. With `$gte` and `$lt`, two elements of a list could each
+    // meet one of them: https://www.mongodb.com/docs/manual/core/multikey-index-bounds/
     match column.db_type.index_path.as_str() {
         indexed if indexed == path => doc! { path: beginning },
         indexed => all_of(vec![doc! { indexed: beginning.clone() }, doc! { path: beginning }]),
     }
 }
 
-/// The condition on the path that the index has, and what has to be true of the column's own.
+/// The condition on the indexed path, and what has to hold at the column's own path.
 fn served(column: &Column, condition: &Document, also: Option<Bson>) -> Document {
     let (path, indexed) = (column.name.as_str(), column.db_type.index_path.as_str());
     let mut conditions = vec![doc! { indexed: condition.clone() }];
     match also {
         Some(also) => conditions.push(doc! { path: also }),
-        // Through a list, the index finds more than what stands at its place.
+        // Through a list, the index finds values at other positions too.
         None if path != indexed => conditions.push(doc! { path: condition.clone() }),
         None => {}
     }
@@ -163,7 +163,7 @@ fn any_column(mapping: &Mapping<Field>, columns: &[usize], how: Match, text: &st
         let path = column.name.as_str();
         tests.push(doc! { path: pattern.clone() });
         if column.db_type.class != Class::Text {
-            // Only texts have a beginning; anything else is found when it is the whole of it.
+            // Only text has prefixes and parts; other values have to match as a whole.
             let mut values = values::readings(text, column.bytes);
             values.retain(|value| Class::of(value) != Some(Class::Text));
             tests.push(doc! { path: { "$in": values } });
@@ -172,7 +172,7 @@ fn any_column(mapping: &Mapping<Field>, columns: &[usize], how: Match, text: &st
     tests
 }
 
-/// A text that begins or ends with `text` or contains it, whatever the case.
+/// Matches text that starts with, ends with or contains `text`, ignoring case.
 pub(crate) fn pattern(how: Match, text: &str) -> Bson {
     let escaped = escaped(text);
     let pattern = match how {
@@ -183,13 +183,13 @@ pub(crate) fn pattern(how: Match, text: &str) -> Bson {
     regex(pattern, "i")
 }
 
-/// A text that is `text` and nothing more.
+/// Matches exactly `text`.
 pub(crate) fn whole(text: &str, options: &str) -> Bson {
-    // Not $, which a line break may follow.
+    // Not `$`, which also matches before a trailing newline.
     regex(format!("^{}\\z", escaped(text)), options)
 }
 
-/// A text that this pattern is the whole of.
+/// Matches text that the pattern covers completely.
 pub(crate) fn shaped(pattern: &str) -> Bson {
     regex(format!("^{pattern}\\z"), "")
 }
@@ -200,8 +200,7 @@ fn regex(pattern: String, options: &str) -> Bson {
     Bson::RegularExpression(Regex { pattern, options })
 }
 
-/// The text as a pattern in which it stands for itself only.
-/// <https://www.pcre.org/original/doc/html/pcrepattern.html#SEC5>
+/// `text` escaped as a pattern. <https://www.pcre.org/original/doc/html/pcrepattern.html#SEC5>
 fn escaped(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() * 2);
     for char in text.chars() {
@@ -213,10 +212,10 @@ fn escaped(text: &str) -> String {
     pattern
 }
 
-/// The value at `path` lies in `range`; in a list, one and the same member of it.
+/// The value at `path` is in `range`; in a list, a single element is.
 ///
-/// MongoDB's own condition is met as well when one member meets the lower end and another one the upper. Whether
-/// there is a list, and where on the path, differs from document to document.
+/// MongoDB's own condition is also met if one element is above the lower bound and another one below the upper bound.
+/// Whether there is a list, and where on the path, differs between documents.
 pub(crate) fn lies_in(path: &str, range: &Document) -> Document {
     let condition = doc! { path: range.clone() };
     if range.len() < 2 {
@@ -226,16 +225,16 @@ pub(crate) fn lies_in(path: &str, range: &Document) -> Document {
     for (list, rest) in paths::possible_lists(path) {
         let member = match rest {
             None => range.clone(),
-            // Lists further up are gone through by themselves, one member at a time.
+            // Each list further up the path has its own condition.
             Some(rest) => doc! { "$and": [{ rest: range.clone() }, holds_no_list(rest)] },
         };
         ways.push(doc! { list: { "$elemMatch": member } });
     }
-    // An index serves the first.
+    // The first condition can use an index.
     all_of(vec![condition, any(ways)])
 }
 
-/// There is one value at `path` at the most.
+/// There is at most one value at `path`.
 pub(crate) fn holds_no_list(path: &str) -> Document {
     match &paths::possible_lists(path)[..] {
         [(list, _)] => doc! { *list: { "$not": { "$type": "array" } } },
@@ -246,7 +245,7 @@ pub(crate) fn holds_no_list(path: &str) -> Document {
     }
 }
 
-/// Behind `value` upwards, or before it; types are compared too, which MongoDB's own operators do not.
+/// After `value` in ascending order, or before it. Includes other types, which MongoDB's own operators exclude.
 pub(crate) fn beyond(path: &str, value: &Bson, up: bool) -> Document {
     let operator = if up { "$gt" } else { "$lt" };
     let mut conditions = vec![doc! { path: { operator: value.clone() } }];
@@ -257,23 +256,23 @@ pub(crate) fn beyond(path: &str, value: &Bson, up: bool) -> Document {
     any(conditions)
 }
 
-/// The column has a value of its own kind, that an order can be made of.
+/// The column has a value of its main class, which can be ordered.
 pub(crate) fn valued(column: &Column) -> Document {
     let path = column.name.as_str();
     let mut condition = doc! { "$type": column.db_type.class.names() };
     if column.db_type.class == Class::Number {
-        // It is neither before nor behind any number.
+        // NaN compares neither as less nor as greater.
         condition.insert("$ne", f64::NAN);
     }
     all_of(vec![doc! { path: condition }, holds_no_list(path)])
 }
 
-/// The column has none.
+/// The column has no such value.
 pub(crate) fn not_valued(column: &Column) -> Document {
     if column.access.order.is_none() {
         return doc! { "$nor": [valued(column)] };
     }
-    // So that the index serves it, which knows no lists: where one orders, there are none.
+    // Written so that an index can be used, without conditions on lists: a column that an index orders has none.
     let class = column.db_type.class;
     let mut others = class.beyond(false);
     others.extend(class.beyond(true));
@@ -287,14 +286,14 @@ pub(crate) fn not_valued(column: &Column) -> Document {
     any(conditions)
 }
 
-/// There is something at `path`, be it only in one member of a list.
+/// There is a value at `path`, possibly only in one element of a list.
 pub(crate) fn has_value(path: &str) -> Document {
     let mut names = Class::MinKey.beyond(true);
     names.extend(["minKey", "dbPointer"]);
     doc! { path: { "$type": names } }
 }
 
-/// The value at `path` can be somebody's id: a list of them is nobody's.
+/// The value at `path` can be an ID, which a list cannot.
 pub(crate) fn is_identity(path: &str) -> Document {
     all_of(vec![doc! { path: { "$ne": Bson::Null } }, holds_no_list(path)])
 }
@@ -330,7 +329,7 @@ mod tests {
             while let Some(char) = chars.next() {
                 let literal = if char == '\\' { chars.next().unwrap() } else { char };
                 prop_assert!(char == '\\' || literal.is_ascii_alphanumeric() || !literal.is_ascii());
-                // Behind a backslash, letters and digits would be something else.
+                // After a backslash, letters and digits would have a special meaning.
                 prop_assert!(char != '\\' || !literal.is_alphanumeric());
                 read.push(literal);
             }

@@ -41,29 +41,29 @@ use crate::schema::mapping::Mapping;
 use crate::schema::value::Value;
 use crate::sql::dialect::{Fetched, the_one};
 
-/// Looking around takes milliseconds; a server that needs longer is in trouble.
+/// Reading the catalogue takes milliseconds; a server that needs longer than this is in trouble.
 pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
-/// Reading a document and comparing it costs what so many rows of a table cost. A cautious guess, not a
-/// measurement: a question that nothing serves reads the collection up to six times over, and 31,000 documents
-/// took longer than 300 ms on two busy cores.
+/// Reading and comparing a document costs as much as this many rows of a table. A cautious guess, not a measurement: a
+/// query without an index reads the collection up to six times, and 31,000 documents took longer than 300 ms on two
+/// busy cores.
 const ROWS_PER_DOCUMENT: u64 = 10;
-/// Nobody waits longer for suggestions.
+/// Suggestions that take longer come too late.
 const VALUES_LIMIT: Duration = Duration::from_millis(500);
-/// Hits beyond these are "1,000+".
+/// More matches are shown as "1,000+".
 const COUNTED_HITS: u64 = 1000;
 
 pub(crate) struct MongoDirectory {
     server: Arc<MongoServers>,
     part: DirectoryConfig,
     mapping: Mapping<Field>,
-    /// One that covers everything that is searched.
+    /// A text index that covers all searched columns.
     words: Option<TextIndex>,
     info: Arc<Info>,
     indexes: Arc<MongoIndexes>,
     is_view: bool,
 }
 
-/// What was found when it was looked at.
+/// The collection as it was when it was opened.
 struct SeenCollection {
     mapping: Mapping<Field>,
     words: Option<TextIndex>,
@@ -71,13 +71,13 @@ struct SeenCollection {
     is_view: bool,
 }
 
-/// What was seen of the collection's indexes.
+/// The state of the collection's indexes.
 struct MongoIndexes {
     /// `None`: this user may not list them.
     seen: Option<String>,
-    /// They are being looked at.
+    /// A check is running.
     looking: AtomicBool,
-    /// They are others by now: the directory has to be opened again.
+    /// They have changed, so the directory has to be reopened.
     changed: AtomicBool,
 }
 
@@ -99,7 +99,7 @@ impl MongoDirectory {
         }
     }
 
-    /// Looks around, as soon as a server that sleeps is awake.
+    /// Reads the catalogue, waiting for a sleeping server to wake up.
     async fn awake(server: &Arc<MongoServers>, part: &DirectoryConfig) -> Result<SeenCollection> {
         let began = Instant::now();
         let mut waking = None;
@@ -120,7 +120,7 @@ impl MongoDirectory {
             let sleeps = server.sleeps().await;
             if sleeps && began.elapsed() < part.patience() {
                 waking.get_or_insert_with(|| server.endpoint().waking());
-                // One that hangs up at once would be asked without a pause.
+                // A proxy that hangs up immediately would otherwise be called without a pause.
                 tokio::time::sleep(Duration::from_millis(200)).await;
             } else {
                 return Err(if sleeps { error.hint(ASLEEP) } else { error });
@@ -154,7 +154,7 @@ impl MongoDirectory {
         Ok(SeenCollection { mapping, words, info, is_view: found.is_view })
     }
 
-    /// Looks at the indexes again, while nobody waits: one that was made or dropped counts from the next question on.
+    /// Checks the indexes in the background: a change takes effect with the next query.
     fn look_at_indexes(&self) {
         if self.indexes.seen.is_none() || self.indexes.looking.swap(true, Ordering::Relaxed) {
             return;
@@ -169,7 +169,7 @@ impl MongoDirectory {
         });
     }
 
-    /// As large as a table that takes as long to be read.
+    /// The size of a table that takes as long to read.
     fn size(&self) -> Size {
         let rows = self.info.estimated_total.map(|documents| documents.saturating_mul(ROWS_PER_DOCUMENT));
         Size { rows, limit_ms: self.part.timeout_ms }
@@ -179,8 +179,8 @@ impl MongoDirectory {
         Listing::new(&self.mapping, query, self.size(), self.words.as_ref(), Timestamp::now())
     }
 
-    /// Runs `ask` within the connection's time, and no longer than anybody waits for it; once more with a new
-    /// password when the old one has expired, or through a new tunnel when it broke.
+    /// Runs `ask` within the connection's time limit, until it is cancelled. Retries once with a new password if the
+    /// old one has expired, or through a new tunnel if the old one broke.
     async fn read<T, F: Future<Output = Result<T>>>(
         &self,
         cancel: Option<&CancellationToken>,
@@ -232,7 +232,7 @@ impl Directory for MongoDirectory {
         let ask = |mut reading: MongoReadTx| async move {
             let mut listing = self.listing(query)?;
             listing.fill(&mut reading).await?;
-            // A collection that is not there has no documents either.
+            // A missing collection looks like an empty one.
             if listing.is_empty() {
                 catalogue::is_there(&mut reading, &self.part).await?;
             }
@@ -279,7 +279,7 @@ impl Directory for MongoDirectory {
             Ok(found)
         };
         let documents = self.read(None, ask).await?;
-        // What could be meant is not what it says: 007 is not 7.
+        // The query may match other spellings: 007 is not 7.
         let rows = documents
             .iter()
             .filter_map(|document| listing::found(&self.mapping, 0, None, document))
@@ -304,7 +304,7 @@ impl Directory for MongoDirectory {
         let found = ask(common::among_newest(&self.mapping, shown)).await?;
         let mut values = common::texts(&found);
         if let Some(pipeline) = common::by_index(shown) {
-            // Where the server reads the whole index instead, its time is up soon.
+            // If the server reads the whole index instead, this soon times out.
             values.extend(common::texts(&ask(pipeline).await.unwrap_or_default()));
         }
         Ok(kept(values))
@@ -315,7 +315,7 @@ impl Directory for MongoDirectory {
     }
 }
 
-/// The collection's indexes, as the server describes them.
+/// The collection's indexes, as described by the server.
 async fn listed(server: &Arc<MongoServers>) -> Option<String> {
     let mut reading = MongoReadTx::begin(server, OPEN_LIMIT).await.ok()?;
     let said = reading.command(doc! { "listIndexes": &server.part.table }).await.ok()?;
@@ -330,7 +330,7 @@ async fn listed(server: &Arc<MongoServers>) -> Option<String> {
     )
 }
 
-/// The one server that is asked is not the one that is written to: what was written last may not be there yet.
+/// Whether the only server in use is a secondary, which may lack the latest writes.
 async fn is_secondary(reading: &mut MongoReadTx) -> Result<bool> {
     let said = reading.command(doc! { "hello": 1 }).await?;
     Ok(said.get_bool("secondary").unwrap_or(false))

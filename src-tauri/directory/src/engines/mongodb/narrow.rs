@@ -1,4 +1,4 @@
-//! Filters that were typed (`plan:pro`, `created:>2026-01`), as MongoDB's own.
+//! Turns typed filters (`plan:pro`, `created:>2026-01`) into MongoDB filters.
 
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, DateTime, Decimal128, Document, doc};
@@ -13,11 +13,11 @@ use crate::query::{Bound, Filter, Operand, Test};
 use crate::schema::time;
 use crate::schema::uuids;
 
-/// What a document must be to pass all `filters`.
+/// The conditions for a document to pass all `filters`.
 pub(crate) fn passes_all(columns: &[Column], filters: &[Filter]) -> Vec<Document> {
     let mut merged: Vec<Filter> = Vec::new();
     for filter in filters {
-        // `logins:>2026-01 logins:<2026-03` means one login in between.
+        // `logins:>2026-01 logins:<2026-03` means a single login in that range.
         if !merged.iter_mut().any(|other| takes_end(other, filter)) {
             merged.push(filter.clone());
         }
@@ -25,7 +25,7 @@ pub(crate) fn passes_all(columns: &[Column], filters: &[Filter]) -> Vec<Document
     merged.iter().map(|filter| passes(&columns[filter.column], filter)).collect()
 }
 
-/// `filter` is the other end of the range that `other` begins; now `other` has both.
+/// If `filter` is the other end of the range in `other`, adds it there.
 fn takes_end(other: &mut Filter, filter: &Filter) -> bool {
     if other.column != filter.column || other.negated || filter.negated {
         return false;
@@ -43,10 +43,10 @@ fn takes_end(other: &mut Filter, filter: &Filter) -> bool {
     }
 }
 
-/// A document's column passes the filter.
+/// The condition for a document to pass the filter.
 fn passes(column: &Column, filter: &Filter) -> Document {
     let any = filter::any(filter.any.iter().map(|test| passes_test(column, test)).collect());
-    // Whoever has no value passes no test, and so passes its opposite.
+    // A missing value passes no test, so it passes the negated filter.
     if filter.negated {
         doc! { "$nor": [any] }
     } else {
@@ -63,7 +63,7 @@ fn passes_test(column: &Column, test: &Test) -> Document {
         Test::Contains(part) => {
             let mut any = vec![doc! { path: filter::pattern(Match::Contains, part) }];
             if column.db_type.class != Class::Text {
-                // Only texts have parts; anything else is found when it is the whole of it.
+                // Only text has parts; other values have to match as a whole.
                 any.push(doc! { path: { "$in": other_than_text(part, column) } });
             }
             filter::any(any)
@@ -86,7 +86,7 @@ fn passes_test(column: &Column, test: &Test) -> Document {
     }
 }
 
-/// The two ends of a range as conditions on one value.
+/// Both ends of a range as conditions on one value.
 fn between(from: Option<&Bound>, to: Option<&Bound>, value: impl Fn(&Bound) -> Bson) -> Document {
     let edge = |bound: &Bound, beyond: &str, exactly: &str| {
         (if bound.inclusive { exactly } else { beyond }.to_owned(), value(bound))
@@ -97,7 +97,7 @@ fn between(from: Option<&Bound>, to: Option<&Bound>, value: impl Fn(&Bound) -> B
     range
 }
 
-/// The range for times that are kept as numbers or as texts: see [`time`].
+/// The range for times that are stored as numbers or text: see [`time`].
 fn kept_times(path: &str, from: Option<&Bound>, to: Option<&Bound>) -> Vec<Document> {
     let time = |bound: &Bound| match bound.value {
         Operand::Time(time) => time,
@@ -139,13 +139,13 @@ fn kept_times(path: &str, from: Option<&Bound>, to: Option<&Bound>) -> Vec<Docum
     ways
 }
 
-/// Everything that is the same as the operand, for `$in`.
+/// All values equal to the operand, for `$in`.
 fn same(column: &Column, operand: &Operand) -> Vec<Bson> {
     match operand {
         Operand::Text(wanted) => {
             let form = column.access.equals.as_ref().map(|served| served.form);
             let mut same: Vec<Bson> = match form {
-                // So that the index finds them.
+                // In spellings that the index can find.
                 Some(form) if !form.folds => spellings(wanted, form).into_iter().map(Bson::from).collect(),
                 _ => vec![filter::whole(wanted, "i")],
             };
@@ -155,7 +155,7 @@ fn same(column: &Column, operand: &Operand) -> Vec<Bson> {
             same
         }
         Operand::Number(number) => {
-            // One tenth is not the same number in two and in ten.
+            // One tenth is not the same number in binary and in decimal.
             let decimal = number.as_str().parse::<Decimal128>().ok().map(Bson::Decimal128);
             std::iter::once(value(operand)).chain(decimal).collect()
         }
@@ -167,7 +167,7 @@ fn same(column: &Column, operand: &Operand) -> Vec<Bson> {
     }
 }
 
-/// Every value that reads as `text` and is none.
+/// All values other than text that `text` may stand for.
 fn other_than_text(text: &str, column: &Column) -> Vec<Bson> {
     let mut values = values::readings(text, column.bytes);
     values.retain(|value| Class::of(value) != Some(Class::Text));

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use bson::{Bson, Document, doc};
 
-/// The value at a path; `None`: there is nothing. A number in it is a place in a list; without one,
-/// the values of all the list's members are a list again, or the one that there is.
+/// The value at a path, if there is one. A number in the path is an array index. Without one, the result for a list is
+/// the list of its elements' values, or the value itself if there is only one.
 pub(crate) fn at<'a>(document: &'a Document, path: &str) -> Option<Cow<'a, Bson>> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let value = document.get(name)?;
@@ -17,7 +17,7 @@ pub(crate) fn at<'a>(document: &'a Document, path: &str) -> Option<Cow<'a, Bson>
     }
 }
 
-/// The same of a list's members.
+/// The same for a list.
 pub(crate) fn in_list<'a>(items: &'a [Bson], path: &str) -> Option<Cow<'a, Bson>> {
     let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
     if let Some(item) = first.parse::<usize>().ok().and_then(|place| items.get(place)) {
@@ -38,7 +38,7 @@ pub(crate) fn in_list<'a>(items: &'a [Bson], path: &str) -> Option<Cow<'a, Bson>
     Some(Cow::Owned(Bson::Array(all)))
 }
 
-/// A list is on the way of `path` or at its end, other than one that it names a place in.
+/// Whether there is a list on `path` or at its end, other than one with an array index in the path.
 pub(crate) fn goes_through_list(document: &Document, path: &str) -> bool {
     let mut value: Option<&Bson> = None;
     for name in path.split('.') {
@@ -57,8 +57,8 @@ pub(crate) fn goes_through_list(document: &Document, path: &str) -> bool {
     matches!(value, Some(Bson::Array(_)))
 }
 
-/// Each place on `path` where a list would give several values, and what follows it (`None` at the end). A list
-/// that the path names a place in gives only one.
+/// The positions on `path` where a list would give several values, with the rest of the path (`None` at the end). A
+/// list with an array index gives only one.
 pub(crate) fn possible_lists(path: &str) -> Vec<(&str, Option<&str>)> {
     let mut lists: Vec<(&str, Option<&str>)> = path
         .match_indices('.')
@@ -70,10 +70,10 @@ pub(crate) fn possible_lists(path: &str) -> Vec<(&str, Option<&str>)> {
     lists
 }
 
-/// What has to be read of each document to find all `paths` in it, and no more.
+/// The smallest projection that contains all `paths`.
 pub(crate) fn projection<'a>(paths: impl Iterator<Item = &'a str>) -> Document {
-    // A projection goes through lists by itself, and knows no places in them. Of a list's members it leaves out those
-    // that are no documents, which would move the others: a list that has a place named in it comes whole.
+    // A projection follows lists by itself but does not support array indexes. It also drops elements that are not
+    // documents, which would shift the others, so a list with an array index is read in full.
     let until_place = |path: &str| {
         let is_place = |name: &str| name.parse::<usize>().is_ok();
         let names = path.split('.').enumerate().take_while(|(at, name)| *at == 0 || !is_place(name));
@@ -97,7 +97,7 @@ pub(crate) fn projection<'a>(paths: impl Iterator<Item = &'a str>) -> Document {
     projection
 }
 
-/// The path as an index or a projection has it: without places in lists.
+/// The path as indexes and projections have it, without array indexes.
 pub(crate) fn in_lists(path: &str) -> String {
     let names: Vec<&str> = path
         .split('.')

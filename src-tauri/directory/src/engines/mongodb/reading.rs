@@ -1,9 +1,8 @@
-//! One question to the servers, that nothing can leave running there.
+//! Runs a query so that nothing can be left running on the servers.
 //!
-//! A future that is dropped closes its connection, and a server looks for that twice a second. So each
-//! question is a session of its own; whoever drops a [`MongoReadTx`] before its end (a cancelled search, a
-//! deadline, a closed window) leaves a task behind that ends the session on the server that works for
-//! it, which everybody may do to their own.
+//! Dropping a future closes its connection, but a server checks for that only twice a second. So each query has its own
+//! session. If a [`MongoReadTx`] is dropped early (a cancelled search, a deadline, a closed window), it spawns a task
+//! that ends the session on the server that works for it, which every user may do with their own sessions.
 //! <https://www.mongodb.com/docs/manual/reference/command/killSessions/>
 
 use parking_lot::Mutex;
@@ -34,12 +33,12 @@ use crate::reach::wire::Address;
 use crate::reach::wire::stranger;
 use crate::reach::wire::stranger::{MONGODB, Stranger};
 
-/// So much later than its time a server may answer that time is up.
+/// How much later than the time limit a server may report that it was reached.
 const LATE: Duration = Duration::from_millis(250);
-/// A server that is there answers a ping by then, however busy it is.
+/// A server that is alive answers a ping within this time, however busy it is.
 const PULSE: Duration = Duration::from_secs(2);
 
-/// Which server works for which session. Filled while a question runs.
+/// The server that works for each session, recorded while a query runs.
 type Addresses = Arc<Mutex<HashMap<SessionId, Option<ServerAddress>>>>;
 /// The bytes of a session's UUID.
 type SessionId = Vec<u8>;
@@ -47,7 +46,7 @@ type SessionId = Vec<u8>;
 /// The connections of one directory. Not `Debug`: the client's options hold the password.
 pub(crate) struct MongoServers {
     client: tokio::sync::Mutex<Current>,
-    /// With its handlers, and the password of the first client.
+    /// Including its event handlers and the password of the first client.
     options: ClientOptions,
     endpoint: Arc<Endpoint>,
     pub(crate) part: DirectoryConfig,
@@ -55,22 +54,22 @@ pub(crate) struct MongoServers {
     turns: Arc<Semaphore>,
     addresses: Addresses,
     sight: Arc<Mutex<Sight>>,
-    /// A server has answered the driver.
+    /// Signalled when a server has answered the driver.
     seen: Arc<Notify>,
-    /// The client's connections are worth nothing: the next question makes a new one.
+    /// The client's connections are useless; the next query creates a new client.
     is_stale: AtomicBool,
     login_refused: AtomicBool,
-    /// It is a view that has a collation of its own, and takes no other one.
+    /// The collection is a view with its own collation, which cannot be overridden.
     keeps_collation: AtomicBool,
 }
 
-/// The client, and what it logs in with.
+/// The client and its password.
 struct Current {
     client: Client,
     password: Password,
 }
 
-/// A `find`.
+/// The parameters of a `find`.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Find {
     pub(crate) filter: Document,
@@ -82,10 +81,10 @@ pub(crate) struct Find {
 }
 
 impl MongoServers {
-    /// Makes a client; it connects by itself, to the servers that it finds.
+    /// Creates a client, which then finds its servers and connects to them by itself.
     pub(crate) async fn connect(endpoint: Arc<Endpoint>, part: &DirectoryConfig) -> Result<Arc<Self>> {
         errors::TLS.files_are_there(&part.url)?;
-        // Where the password may not go, its tunnel is not opened either.
+        // The password comes first: if it may not go to this destination, no tunnel to it is opened.
         let password = endpoint.password().await?;
         endpoint.ready().await?;
         let made = connect::options(part, password.secret.as_ref(), endpoint.socks_port()).await;
@@ -129,8 +128,8 @@ impl MongoServers {
         }))
     }
 
-    /// The client that questions are asked by. One whose connections went silent would wait for them, and
-    /// one whose password expired cannot make any.
+    /// The client for a new query. It is replaced if its connections went silent, as it would wait for them, or if its
+    /// password expired, as it could not make new ones.
     async fn client(&self) -> Result<Client> {
         self.endpoint.ready().await?;
         let mut current = self.client.lock().await;
@@ -147,19 +146,19 @@ impl MongoServers {
             }
             let made = Client::with_options(options);
             let client = made.map_err(|error| errors::from_driver(error, &self.part, None))?;
-            // Who still asks by the old one, or stops something there, keeps it until that is done.
+            // Queries that still use the old client keep it until they are done or stopped.
             *current = Current { client, password };
         }
         Ok(current.client.clone())
     }
 
-    /// Waits until the tunnel breaks, and with it everything that is asked; without one, for ever.
+    /// Waits until the tunnel breaks, and all connections with it; without a tunnel, forever.
     pub(crate) async fn broken(&self) {
         self.endpoint.broken().await;
         self.is_stale.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the servers refused a password that can be made anew, and now will be.
+    /// Whether the servers refused a password that can be renewed; if so, the next query uses a new one.
     pub(crate) async fn logs_in_again(&self) -> bool {
         let refused = self.login_refused.swap(false, Ordering::Relaxed);
         let again = refused && self.endpoint.refused(&self.client.lock().await.password).await;
@@ -167,7 +166,7 @@ impl MongoServers {
         again
     }
 
-    /// Why a server cannot be reached, where a tunnel leads there.
+    /// Adds the tunnel's own explanation to an error.
     pub(crate) async fn explained(&self, error: DirectoryError) -> DirectoryError {
         if error.code == DirectoryCode::Unreachable {
             self.is_stale.store(true, Ordering::Relaxed);
@@ -198,8 +197,8 @@ impl MongoServers {
         sight.astray(&self.part, wanted).or_else(|| sight.strangers(&self.part))
     }
 
-    /// Waits until it is certain that the servers are in another replica set than the URL asks for: the driver would go
-    /// on looking. For ever, where they are not.
+    /// Waits until it is certain that the servers belong to another replica set than the URL says, since the driver
+    /// would keep looking. Otherwise waits forever.
     pub(crate) async fn is_another_set(&self) -> DirectoryError {
         let Some(wanted) = self.options.repl_set_name.as_deref() else { return std::future::pending().await };
         loop {
@@ -213,9 +212,9 @@ impl MongoServers {
         }
     }
 
-    /// One of the servers can be reached, and none has said a word: they sleep.
+    /// Whether the servers sleep: one of them can be reached, but none has sent anything.
     pub(crate) async fn sleeps(&self) -> bool {
-        // Through a tunnel nobody knows.
+        // Through a tunnel this cannot be known.
         if self.endpoint.socks_port().is_some() || self.sight.lock().has_answer() {
             return false;
         }
@@ -231,21 +230,21 @@ impl MongoServers {
         false
     }
 
-    /// Whether the server says a word on a connection that asks for nothing. One that is only busy does.
+    /// Whether the server answers a ping. A server that is merely busy does.
     async fn has_pulse(&self, client: &Client, address: ServerAddress) -> bool {
         let admin = client.database("admin");
         let ping = admin.run_command(doc! { "ping": 1 }).selection_criteria(only(address));
         match tokio::time::timeout(PULSE, ping).await {
             Ok(Ok(_)) => true,
-            // Whatever it says, it says something.
+            // Any answer will do, even an error.
             Ok(Err(error)) => errors::code(&error).is_some(),
             Err(_) => false,
         }
     }
 
-    /// Why there is no such server, if another program is in its place.
+    /// The error if another program is running there instead of the server.
     pub(crate) async fn stranger(&self) -> Option<DirectoryError> {
-        // Through a tunnel nobody knows.
+        // Through a tunnel this cannot be known.
         if self.endpoint.socks_port().is_some() || self.sight.lock().has_answer() {
             return None;
         }
@@ -258,7 +257,7 @@ impl MongoServers {
             let encrypts = matches!(self.options.tls, Some(Tls::Enabled(_)));
             match met.ok().flatten() {
                 Some(Stranger::Tls) if !encrypts => return Some(errors::wants_tls(&self.part)),
-                // It is what it should be; perhaps only one of the two speaks TLS.
+                // It is MongoDB, but perhaps only one side speaks TLS.
                 Some(Stranger::MongoDb) => match (encrypts, stranger::speaks_tls(&address).await) {
                     (true, false) => return Some(errors::no_tls(&self.part)),
                     (false, true) => return Some(errors::wants_tls(&self.part)),
@@ -271,7 +270,7 @@ impl MongoServers {
         None
     }
 
-    /// The URL names one server and wants no other.
+    /// The URL names a single server, to be connected to directly.
     pub(crate) fn is_one(&self) -> bool {
         self.options.direct_connection == Some(true)
     }
@@ -286,14 +285,14 @@ impl MongoServers {
     }
 }
 
-/// One question, until its time is up.
+/// A query with a deadline.
 pub(crate) struct MongoReadTx {
     server: Arc<MongoServers>,
     client: Client,
     session: ClientSession,
     key: SessionId,
     deadline: Instant,
-    /// A command is on its way.
+    /// A command is in progress.
     asking: bool,
     _turn: OwnedSemaphorePermit,
 }
@@ -301,7 +300,7 @@ pub(crate) struct MongoReadTx {
 impl MongoReadTx {
     pub(crate) async fn begin(server: &Arc<MongoServers>, limit: Duration) -> Result<Self> {
         let turn = Arc::clone(&server.turns).acquire_owned().await.expect("it is never closed");
-        // Not causally consistent: no secondary has to catch up before it answers.
+        // Not causally consistent, so that no secondary has to catch up first.
         let client = server.client().await?;
         let session = client.start_session().causal_consistency(false).await;
         let session = session.map_err(|error| server.failed(error))?;
@@ -311,7 +310,7 @@ impl MongoReadTx {
         Ok(Self { server: Arc::clone(server), client, session, key, deadline, asking: false, _turn: turn })
     }
 
-    /// The documents that a `find` gives; text that is no UTF-8 is repaired.
+    /// Runs a `find`. Text that is not valid UTF-8 is repaired.
     pub(crate) async fn find(&mut self, find: Find) -> Result<Vec<Document>> {
         let found = self.try_find(find.clone()).await?;
         match found {
@@ -321,7 +320,7 @@ impl MongoReadTx {
         .map_err(|error| self.server.failed(error))
     }
 
-    /// A view that has a collation refuses to be asked with another one.
+    /// Learns from an error that the collection is a view with its own collation. Returns whether to retry.
     fn learns_collation(&self, error: &DriverError) -> bool {
         // OptionNotSupportedOnView
         errors::code(error) == Some(167) && !self.server.keeps_collation.swap(true, Ordering::Relaxed)
@@ -357,7 +356,7 @@ impl MongoReadTx {
         .await
     }
 
-    /// The same, within a part of the time.
+    /// The same, within a shorter time.
     pub(crate) async fn find_within(&mut self, limit: Duration, find: Find) -> Result<Vec<Document>> {
         let deadline = self.deadline;
         self.deadline = deadline.min(Instant::now() + limit);
@@ -395,7 +394,7 @@ impl MongoReadTx {
         .await
     }
 
-    /// The same, within a part of the time: a view has no books.
+    /// The same, within a shorter time: a view has no metadata to read it from.
     pub(crate) async fn estimate_within(&mut self, limit: Duration) -> Result<u64> {
         let deadline = self.deadline;
         self.deadline = deadline.min(Instant::now() + limit);
@@ -404,7 +403,7 @@ impl MongoReadTx {
         estimate
     }
 
-    /// How many documents there are, as the server's own books say.
+    /// The number of documents according to the server's metadata.
     pub(crate) async fn estimate(&mut self) -> Result<u64> {
         let count = doc! { "count": &self.server.part.table };
         let said = self.command(count).await?;
@@ -421,7 +420,7 @@ impl MongoReadTx {
         Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
     }
 
-    /// A command of the directory's database, with the time that is left.
+    /// Runs a command on the directory's database, within the remaining time.
     pub(crate) async fn command(&mut self, mut command: Document) -> Result<Document> {
         let database = self.database();
         let preference = database.selection_criteria().cloned();
@@ -443,7 +442,7 @@ impl MongoReadTx {
         self.try_ask(ask).await?.map_err(|error| self.server.failed(error))
     }
 
-    /// The same, for whoever wants to know what the server said.
+    /// Like `ask`, but returns the server's error as it is.
     pub(crate) async fn try_ask<T>(
         &mut self,
         ask: impl AsyncFnOnce(&mut ClientSession, Duration) -> Result<T, DriverError>,
@@ -456,11 +455,11 @@ impl MongoReadTx {
             *address = None;
         }
         self.asking = true;
-        // The server keeps the time, but for what it cannot interrupt; a network that fell silent keeps none.
+        // The server enforces the time limit, except in operations that it cannot interrupt; a silent network does not.
         let mut answer = std::pin::pin!(ask(&mut self.session, left));
         let mut answered = tokio::time::timeout(left + LATE, &mut answer).await;
         if answered.is_err() {
-            // Not even to say that time is up: the server may have fallen silent.
+            // The server has not even reported the timeout, so it may have gone silent.
             self.server.is_stale.store(true, Ordering::Relaxed);
             let working = self.server.addresses.lock().get(&self.key).cloned().flatten();
             if let Some(address) = working {
@@ -470,7 +469,7 @@ impl MongoReadTx {
                 let silent = "it fell silent in the middle of a question";
                 return Err(errors::unreachable(&self.server.part, silent));
             }
-            // It has not even reached a server.
+            // The query has not reached a server yet.
             answered = tokio::time::timeout(CONNECT_TIMEOUT, answer).await;
         }
         let answer = answered
@@ -495,7 +494,7 @@ impl MongoReadTx {
 impl Drop for MongoReadTx {
     fn drop(&mut self) {
         let address = self.server.addresses.lock().remove(&self.key).flatten();
-        // Else the program ends; the time limit bounds what is left.
+        // Without a runtime, the process is ending, and the time limit bounds what is left on the server.
         if self.asking
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -504,14 +503,14 @@ impl Drop for MongoReadTx {
     }
 }
 
-/// Ends the session, and with it what runs for it.
+/// Ends the session and everything that runs for it.
 async fn stop(client: Client, session: Document, address: Option<ServerAddress>) {
     let admin = client.database("admin");
     let mut kill = admin.run_command(doc! { "killSessions": [session] });
     if let Some(working) = address {
         kill = kill.selection_criteria(only(working));
     }
-    // Where it cannot be done the closed connection does it, half a second later.
+    // If this fails, closing the connection has the same effect half a second later.
     match tokio::time::timeout(CONNECT_TIMEOUT, kill).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::debug!("a session could not be ended: {error}"),
@@ -519,7 +518,7 @@ async fn stop(client: Client, session: Document, address: Option<ServerAddress>)
     }
 }
 
-/// This server and no other.
+/// Selects exactly this server.
 fn only(address: ServerAddress) -> SelectionCriteria {
     SelectionCriteria::Predicate(Arc::new(move |server| *server.address() == address))
 }
@@ -536,7 +535,7 @@ async fn all(
     Ok(documents)
 }
 
-/// Byte by byte, whatever the collection's own default is.
+/// Compares byte by byte, overriding the collection's default collation.
 fn simple() -> Collation {
     Collation::builder().locale("simple").build()
 }

@@ -1,4 +1,4 @@
-//! What the driver sees when it looks after its servers: which ones answered, and why others did not.
+//! Records what the driver's monitoring sees: which servers answered, and why others did not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,21 +12,21 @@ use crate::error::{DirectoryCode, DirectoryError};
 
 #[derive(Default)]
 pub(crate) struct Sight {
-    /// Why the driver could not look after a server, when it last could not.
+    /// The latest error from monitoring a server.
     pub(crate) last: Option<DriverError>,
-    /// Servers that have answered, by name.
+    /// The names of servers that have answered.
     answered: BTreeSet<String>,
     failing: BTreeMap<String, DriverError>,
     set: Option<String>,
-    /// What each server says of its own set.
+    /// Each server's replica set, according to the server itself.
     memberships: BTreeMap<String, Membership>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Membership {
-    /// It stands alone, or is a router.
+    /// A standalone server or a router.
     Nowhere,
-    /// It waits for `rs.initiate()`, or has not read yet what that has made.
+    /// It waits for `rs.initiate()`, or has not read the resulting configuration yet.
     Uninitiated,
     Of(String),
 }
@@ -35,7 +35,8 @@ impl Sight {
     pub(crate) fn notice(&mut self, event: SdamEvent) {
         let event = match event {
             SdamEvent::ServerDescriptionChanged(event) => event,
-            // One that its set knows by another name is gone by the time that its description would be told.
+            // A server that its set knows by another name is dropped before its description changes, so use the
+            // heartbeat.
             SdamEvent::ServerHeartbeatSucceeded(event) => {
                 let name = event.server_address.to_string();
                 let membership = match event.reply.get_str("setName") {
@@ -62,12 +63,12 @@ impl Sight {
         }
     }
 
-    /// A server has answered: none of them sleeps.
+    /// Whether any server has answered, so that none is asleep.
     pub(crate) fn has_answer(&self) -> bool {
         !self.answered.is_empty()
     }
 
-    /// All `hosts` have answered, and are in another set than the URL asks for: no waiting helps.
+    /// Whether all `hosts` have answered and belong to another set than the URL says, so that waiting is pointless.
     pub(crate) fn is_another_set(&self, wanted: &str, hosts: usize) -> bool {
         let is_other = |membership: &Membership| match membership {
             Membership::Of(set) => set != wanted,
@@ -77,8 +78,8 @@ impl Sight {
         self.memberships.len() >= hosts && self.memberships.values().all(is_other)
     }
 
-    /// Why no server is found although one answers: it is in no set, in another one than the URL asks for, or in one
-    /// that nobody has made yet.
+    /// Why no server is found although one answers: it is in no set, in another one than the URL says, or in one that
+    /// has not been initiated.
     pub(crate) fn astray(&self, part: &DirectoryConfig, wanted: Option<&str>) -> Option<DirectoryError> {
         let place = errors::place(part);
         if !self.memberships.is_empty()
@@ -107,7 +108,7 @@ impl Sight {
         Some(DirectoryError::new(DirectoryCode::Mismatch, message).hint(hint))
     }
 
-    /// Why no server is found although one answers: it is known to its fellows by a name that means nothing here.
+    /// Why no server is found although one answers: the set's members use names that cannot be reached from here.
     pub(crate) fn strangers(&self, part: &DirectoryConfig) -> Option<DirectoryError> {
         let mut strangers: Vec<(&String, &DriverError)> =
             self.failing.iter().filter(|(name, _)| !part.url.contains(name.as_str())).collect();

@@ -1,4 +1,4 @@
-//! BSON for people and back: what a value is, how it reads, and which values could read as a text.
+//! Converts BSON for display and back: the class of a value, its text, and the values that a text may stand for.
 
 use bson::spec::BinarySubtype;
 use bson::{Binary, Bson, DateTime, Decimal128};
@@ -9,7 +9,7 @@ use crate::schema::cell::shortened;
 use crate::schema::uuids;
 use crate::schema::value::hex;
 
-/// Values that MongoDB compares with one another; in the order in which it sorts them.
+/// Classes of values that MongoDB compares with one another, in its sort order.
 /// <https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Class {
@@ -47,7 +47,7 @@ const CLASSES: [(Class, &[&str]); 14] = [
 ];
 
 impl Class {
-    /// `None`: no value at all.
+    /// `None` if it is null or undefined.
     pub(crate) fn of(value: &Bson) -> Option<Self> {
         Some(match value {
             Bson::Null | Bson::Undefined => return None,
@@ -68,19 +68,19 @@ impl Class {
         })
     }
 
-    /// For `$type`.
+    /// The type names for `$type`.
     pub(crate) fn names(self) -> Vec<&'static str> {
         CLASSES.iter().filter(|(class, _)| *class == self).flat_map(|(_, names)| names.to_vec()).collect()
     }
 
-    /// All types that sort behind this one's, or before.
+    /// All types that sort after this class, or before it.
     pub(crate) fn beyond(self, up: bool) -> Vec<&'static str> {
         let lies = |class: Self| if up { class > self } else { class < self };
         CLASSES.iter().filter(|(class, _)| lies(*class)).flat_map(|(_, names)| names.to_vec()).collect()
     }
 }
 
-/// What a value is to Understudy; `None` for none.
+/// The kind of a value; `None` if it is null or undefined.
 pub(crate) fn kind(value: &Bson) -> Option<FieldKind> {
     Some(match value {
         Bson::Null | Bson::Undefined => return None,
@@ -94,7 +94,7 @@ pub(crate) fn kind(value: &Bson) -> Option<FieldKind> {
     })
 }
 
-/// The value as people read it, exactly; `None` for none.
+/// The exact value for display; `None` if it is null or undefined.
 pub(crate) fn text(value: &Bson, column: Bytes) -> Option<String> {
     Some(match value {
         Bson::Null | Bson::Undefined => return None,
@@ -119,18 +119,18 @@ pub(crate) fn text(value: &Bson, column: Bytes) -> Option<String> {
     })
 }
 
-/// The same for a cell: cut.
+/// The same, cut to a cell.
 pub(crate) fn cell(value: &Bson, column: Bytes) -> Option<String> {
     Some(shortened(match value {
-        // Cut before it becomes text.
+        // Cut before the conversion to text.
         Bson::Binary(binary) if binary.bytes.len() >= BYTES_READ => column.cell(&binary.bytes[..BYTES_READ]),
         value => text(value, column)?,
     }))
 }
 
-/// As JavaScript writes it: whole numbers without a point, as that is what most of them are.
+/// As JavaScript writes it: without a decimal point if it is an integer, as most are.
 fn double(number: f64) -> String {
-    // Up to here every whole number is exact.
+    // The largest integer up to which an `f64` represents all integers exactly.
     const WHOLE: f64 = 9_007_199_254_740_992.0;
     if number.is_nan() {
         "NaN".to_owned()
@@ -143,12 +143,12 @@ fn double(number: f64) -> String {
     }
 }
 
-/// RFC 3339; where years have no four digits, as ISO 8601 extends it or as milliseconds since 1970.
+/// RFC 3339. Years outside four digits are in ISO 8601's extended form or as milliseconds since 1970.
 fn millis(millis: i64) -> String {
     jiff::Timestamp::from_millisecond(millis).map_or_else(|_| millis.to_string(), |time| time.to_string())
 }
 
-/// The old subtype has the order of whichever driver wrote it.
+/// In the old subtype, the byte order depends on the driver that wrote it.
 /// <https://github.com/mongodb/specifications/blob/master/source/bson-binary-uuid/uuid.md>
 fn uuid(binary: &Binary, column: Bytes) -> Option<uuid::Uuid> {
     let sixteen = <[u8; 16]>::try_from(&binary.bytes[..]).ok()?;
@@ -159,7 +159,7 @@ fn uuid(binary: &Binary, column: Bytes) -> Option<uuid::Uuid> {
     }
 }
 
-/// A UUID as each value that may hold it, but for texts.
+/// All values that may store a UUID, except text.
 pub(crate) fn uuid_readings(uuid: uuid::Uuid, column: Bytes) -> Vec<Bson> {
     let kept = column.order.bytes(uuid).to_vec();
     let binary = |subtype, bytes| Bson::Binary(Binary { subtype, bytes });
@@ -170,10 +170,10 @@ pub(crate) fn uuid_readings(uuid: uuid::Uuid, column: Bytes) -> Vec<Bson> {
     ]
 }
 
-/// Every value that reads as `text`, or that somebody who wrote it may mean.
+/// All values that are displayed as `text`, or that a user may mean by it.
 pub(crate) fn readings(text: &str, column: Bytes) -> Vec<Bson> {
     let mut readings: Vec<Bson> = uuids::also_spelled(text).into_iter().map(Bson::String).collect();
-    // Equal to whole numbers of any width, and to doubles.
+    // Equal to integers of any width, and to doubles.
     let whole = text.parse::<i64>().ok();
     readings.extend(whole.map(Bson::Int64));
     let number = text.parse::<f64>().ok().filter(|number| whole.is_none() && double(*number) == text);
@@ -185,7 +185,7 @@ pub(crate) fn readings(text: &str, column: Bytes) -> Vec<Bson> {
     readings.extend(bson::oid::ObjectId::parse_str(text).map(Bson::ObjectId));
     readings.extend(uuids::read(text).into_iter().flat_map(|uuid| uuid_readings(uuid, column)));
     readings.extend(text.parse::<bool>().map(Bson::Boolean));
-    // A time that no calendar has is shown as its milliseconds.
+    // A time outside the calendar is displayed as its milliseconds.
     let beyond = whole.filter(|whole| millis(*whole) == text);
     readings.extend(beyond.map(|millis| Bson::DateTime(DateTime::from_millis(millis))));
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
@@ -195,7 +195,7 @@ pub(crate) fn readings(text: &str, column: Bytes) -> Vec<Bson> {
         let texts = column.readings(text).into_iter();
         readings.extend(texts.map(|bytes| Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })));
     }
-    // Which subtype it has is not shown.
+    // The subtype is not displayed, so try all of them.
     let hex = from_hex(text).into_iter();
     readings.extend(hex.flat_map(|bytes| {
         (0..=u8::MAX)
@@ -205,14 +205,14 @@ pub(crate) fn readings(text: &str, column: Bytes) -> Vec<Bson> {
     readings
 }
 
-/// A document that is shown as `text`. One with a `$` would be an operator to the server, and is nobody's id.
+/// A document that is displayed as `text`. One with a `$` would be an operator to the server, and is not an ID.
 fn document(text: &str) -> Option<Bson> {
     let json: serde_json::Value = serde_json::from_str(text).ok().filter(|_| text.starts_with('{'))?;
     let is_plain = json.as_object()?.keys().all(|key| !key.starts_with('$'));
     json.try_into().ok().filter(|_| is_plain)
 }
 
-/// Whether [`readings`] of the text that is shown for `id` have it among them.
+/// Whether the text displayed for `id` leads back to it through [`readings`].
 pub(crate) fn can_be_opened(id: &Bson, column: Bytes) -> bool {
     let shown = text(id, column);
     let read = shown.as_deref().map(|shown| readings(shown, column)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A collection's indexes, and what each can do for a path.
+//! Reads a collection's indexes and determines what each can be used for.
 
 use bson::{Bson, Document, doc};
 use mongodb::options::Collation;
@@ -10,11 +10,11 @@ use crate::engines::mongodb::{errors, paths};
 use crate::error::Result;
 use crate::schema::table::{Access, IndexForm, IndexUse, TableColumn};
 
-/// An index of whole words.
+/// A text index, which contains whole words.
 #[derive(Debug, Clone)]
 pub(crate) struct TextIndex {
     pub(crate) name: String,
-    /// `$**` for all.
+    /// `$**` stands for all paths.
     pub(crate) paths: Vec<String>,
 }
 
@@ -25,17 +25,17 @@ impl TextIndex {
     }
 }
 
-/// An index, as far as it can serve a search.
+/// An index, as far as a search can use it.
 #[derive(Debug)]
 pub(crate) struct Index {
     pub(crate) name: String,
-    /// The first path and, if there is one, the second; each with its direction.
+    /// The first path and, if there is one, the second, each with its direction.
     keys: Vec<(String, i64)>,
-    /// `None`: byte by byte.
+    /// `None` compares byte by byte.
     collation: Option<Collation>,
-    /// A text index's paths.
+    /// The paths of a text index.
     pub(crate) words: Option<Vec<String>>,
-    /// A document has, or had, several values at the first path.
+    /// The index is multikey at its first path: a document has, or had, several values there.
     through_lists: bool,
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn indexes(reading: &mut MongoReadTx, part: &DirectoryConfig) -
     let listed = match listed {
         Ok(listed) => listed,
         Err(error) if errors::code(&error) == Some(166) => return Ok((Vec::new(), true)),
-        // Who may only read the collection still may search it.
+        // A user who may not list indexes may still search the collection.
         Err(error) if matches!(errors::code(&error), Some(13 | 26)) => return Ok((Vec::new(), false)),
         Err(error) => return Err(reading.failed(error)),
     };
@@ -56,7 +56,7 @@ pub(crate) async fn indexes(reading: &mut MongoReadTx, part: &DirectoryConfig) -
     let mut indexes: Vec<Index> =
         batch.into_iter().flatten().filter_map(|index| usable(index.as_document()?)).collect();
     for index in &mut indexes {
-        // Only an index on the very path of a column is ever asked for an order.
+        // Only an index on exactly a column's path is used for ordering.
         if let Some((path, _)) =
             index.keys.first().filter(|(path, _)| part.column_names().any(|name| name == path))
         {
@@ -66,8 +66,8 @@ pub(crate) async fn indexes(reading: &mut MongoReadTx, part: &DirectoryConfig) -
     Ok((indexes, false))
 }
 
-/// Whether the index has several entries for one document. The server has known that since the first one, while
-/// a sample may not hold any: <https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/>
+/// Whether the index is multikey. The server remembers that from the first list it has seen, while a sample may not
+/// contain any: <https://www.mongodb.com/docs/manual/core/indexes/index-types/index-multikey/>
 async fn goes_through_lists(
     reading: &mut MongoReadTx,
     part: &DirectoryConfig,
@@ -77,7 +77,7 @@ async fn goes_through_lists(
     let find = doc! { "find": &part.table, "hint": index, "limit": 1 };
     match reading.command(doc! { "explain": find, "verbosity": "queryPlanner" }).await {
         Ok(plan) => is_multikey(&plan, path),
-        // Servers that only speak its language may not explain themselves. The sample has to do.
+        // Servers that are only compatible with MongoDB may not support explain; then the sample has to suffice.
         Err(error) => {
             tracing::debug!("an index could not be explained: {error}");
             false
@@ -85,7 +85,7 @@ async fn goes_through_lists(
     }
 }
 
-/// Whether any stage of the plan, wherever this version has it, reads several entries per document at `path`.
+/// Whether any stage of the plan is multikey at `path`. Versions differ in where the plan says so.
 fn is_multikey(plan: &Document, path: &str) -> bool {
     let here = plan.get_bool("isMultiKey").unwrap_or(false)
         && match plan.get_document("multiKeyPaths").and_then(|paths| paths.get_array(path)) {
@@ -99,7 +99,7 @@ fn is_multikey(plan: &Document, path: &str) -> bool {
     })
 }
 
-/// One that the planner uses for every document: neither hidden nor for some of them only.
+/// Parses an index that the planner uses for all documents: not hidden, not partial.
 fn usable(index: &Document) -> Option<Index> {
     if index.get_bool("hidden").unwrap_or(false) || index.contains_key("partialFilterExpression") {
         return None;
@@ -107,13 +107,13 @@ fn usable(index: &Document) -> Option<Index> {
     let name = index.get_str("name").ok()?.to_owned();
     let key = index.get_document("key").ok()?;
     let collation = match index.get_document("collation") {
-        // The server writes more into it than the driver has to say.
+        // The server returns more fields than the driver needs.
         Ok(collation) => Some(bson::deserialize_from_document(collation.clone()).ok()?),
         Err(_) => None,
     };
     if key.values().any(|kind| kind.as_str() == Some("text")) {
         let weights = index.get_document("weights").ok()?;
-        // Behind other paths it serves only those who ask for them too.
+        // A text index with other keys in front is only used by queries that include them.
         let alone = key.keys().next().is_some_and(|first| first == "_fts");
         let words = alone.then(|| weights.keys().cloned().collect())?;
         return Some(Index {
@@ -141,7 +141,7 @@ fn usable(index: &Document) -> Option<Index> {
     Some(Index { name, keys, collation, words: None, through_lists: false })
 }
 
-/// What the indexes can do for `path`; how they have to be asked is noted in `field`.
+/// What the indexes can be used for at `path`. Notes in `field` how a query has to be written for them.
 pub(crate) fn access(path: &str, part: &DirectoryConfig, indexes: &[Index], field: &mut Field) -> Access {
     let mut access = Access::default();
     let through_lists = paths::in_lists(path);
@@ -190,15 +190,16 @@ pub(crate) fn access(path: &str, part: &DirectoryConfig, indexes: &[Index], fiel
     access
 }
 
-/// Upper and lower case are the same to it.
+/// Whether the collation ignores case.
 fn folds(collation: &Collation) -> bool {
     let strength = collation.strength.map(u32::from);
     matches!(strength, Some(1 | 2)) && collation.case_level != Some(true)
 }
 
-/// What begins with a text stands together in its order: it takes no letters together, and no digits.
+/// Whether texts with a common prefix are adjacent in the collation's order, that is, it has neither letter
+/// combinations nor numeric ordering.
 fn orders_letters(collation: &Collation) -> bool {
-    // Those whose alphabets have no letter of two signs (as Czech has its "ch").
+    // Languages without letters of two characters (such as "ch" in Czech).
     const LOCALES: [&str; 10] = ["en", "de", "fr", "es", "it", "pt", "nl", "sv", "fi", "nb"];
     let language = collation.locale.split(['_', '@', '-']).next().unwrap_or_default();
     let plain = !collation.locale.contains('@');

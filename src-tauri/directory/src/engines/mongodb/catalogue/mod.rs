@@ -1,5 +1,5 @@
-//! What a MongoDB database tells of a collection: its name, its indexes, and of a sample of its
-//! newest documents what each path that is mapped holds.
+//! Reads what a MongoDB database says about a collection: its name, its indexes, and from a sample of its newest
+//! documents, the types at each mapped path.
 
 mod indexes;
 
@@ -27,41 +27,41 @@ use crate::schema::mapping::table_missing;
 use crate::schema::name::CatalogueName;
 use crate::schema::table::{Table, TableColumn};
 
-/// So many of the newest documents tell what a path holds.
+/// How many of the newest documents are sampled.
 const SAMPLE: usize = 200;
-/// Counting is a nicety, and reads all of a view.
+/// The count is optional, and on a view it reads everything.
 const COUNT_LIMIT: Duration = Duration::from_secs(1);
-/// How long a path may be searched for that none of the sample has.
+/// How long to search for a path that no sampled document has.
 const SOUGHT: Duration = Duration::from_millis(500);
 
-/// What a path holds, and how its indexes have to be asked.
+/// The type of a path's values, and how queries on it have to be written to use its indexes.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
-    /// What most of its values are. Others are listed behind them.
+    /// The class of most of its values. Values of other classes are listed after them.
     pub(crate) class: Class,
-    /// A list is on the way or at the end: it orders nothing.
+    /// There is a list on the path or at its end, so it cannot be used for ordering.
     pub(crate) has_lists: bool,
-    /// The collation of the index that finds a value whatever its case.
+    /// The collation of the index that finds a value ignoring case.
     pub(crate) equals_by: Option<Collation>,
-    /// The same for the beginning of a text.
+    /// The same for a prefix.
     pub(crate) begins_by: Option<Collation>,
-    /// Indexes have it by this path, without places in lists.
+    /// The path as indexes have it, without array indexes.
     pub(crate) index_path: String,
-    /// An index has the id behind it: it gives the list's order as it is.
+    /// An index has the ID as its second key, so it returns the list in its exact order.
     pub(crate) with_id: bool,
 }
 
-/// What was found of the collection.
+/// The collection and what is known about it.
 pub(crate) struct MongoCatalogue {
     pub(crate) table: Table<Field>,
     pub(crate) estimated_rows: Option<u64>,
     pub(crate) text_index: Option<TextIndex>,
     pub(crate) cautions: Vec<Caution>,
-    /// It has no indexes of its own.
+    /// A view, which has no indexes of its own.
     pub(crate) is_view: bool,
 }
 
-/// Finds the collection that `part` names, and in it every path that it names.
+/// Looks up the collection that `part` names and all of its named paths.
 pub(crate) async fn read(
     reading: &mut MongoReadTx,
     part: &DirectoryConfig,
@@ -77,7 +77,7 @@ pub(crate) async fn read(
         _ => error,
     })?;
     if !missing.is_empty() {
-        // Only their names are asked for, so that an error can say what there is.
+        // Only names are read, so that the error can list those that exist.
         for name in names(reading).await.unwrap_or_default() {
             if !columns.iter().any(|column| column.name.as_str() == name) {
                 columns.push(described(&name, part, &[], &[]));
@@ -100,7 +100,7 @@ pub(crate) async fn read(
     })
 }
 
-/// Fails when there is no such collection, or this user may not read it.
+/// Fails if there is no such collection or this user may not read it.
 pub(crate) async fn is_there(reading: &mut MongoReadTx, part: &DirectoryConfig) -> Result<()> {
     let list = doc! { "listCollections": 1, "nameOnly": true, "authorizedCollections": true };
     let listed = reading.command(list).await?;
@@ -115,12 +115,12 @@ pub(crate) async fn is_there(reading: &mut MongoReadTx, part: &DirectoryConfig) 
     if names.contains(&part.table) {
         return Ok(());
     }
-    // It may be there and not be shown: then reading it is refused.
+    // A collection may exist without being listed; then reading it fails.
     reading.find(Find { limit: 1, projection: doc! { "_id": 1 }, ..Find::default() }).await?;
     Err(table_missing(&part.table, &names))
 }
 
-/// The columns that `part` names, the names of those that no document has, and what is odd about the ids.
+/// The columns that `part` names, the paths that no document has, and a caution about IDs.
 async fn sampled(
     reading: &mut MongoReadTx,
     part: &DirectoryConfig,
@@ -150,7 +150,7 @@ async fn sampled(
     Ok((columns, missing, unopenable(part, &sample).into_iter().collect()))
 }
 
-/// Ids by whose text their users cannot be found again.
+/// The caution about IDs whose text does not lead back to the user.
 fn unopenable(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
     let bytes = Bytes::of(&part.id, true, part.uuid_bytes.unwrap_or_default());
     let ids = || sample.iter().filter_map(|document| paths::at(document, &part.id));
@@ -175,7 +175,7 @@ fn unopenable(part: &DirectoryConfig, sample: &[Document]) -> Option<Caution> {
     })
 }
 
-/// Any document that has something at `path`; none when it takes too long to find one.
+/// A document that has the path; `None` if it takes too long to find one.
 async fn sought(reading: &mut MongoReadTx, path: &str) -> Option<Document> {
     let find = Find {
         filter: doc! { path: { "$exists": true } },
@@ -186,7 +186,7 @@ async fn sought(reading: &mut MongoReadTx, path: &str) -> Option<Document> {
     reading.find_within(SOUGHT, find).await.ok()?.pop()
 }
 
-/// Every path that the file names, once.
+/// Every path that the configuration names, without duplicates.
 fn named(part: &DirectoryConfig) -> Vec<&str> {
     let mut named: Vec<&str> = Vec::new();
     for path in part.column_names() {
@@ -225,7 +225,7 @@ fn described(
     let is_time = part.created_at.as_deref() == Some(path);
     let is_list = |document: &Document| paths::goes_through_list(document, path);
     let mut field = Field {
-        // Patterns are compared with nothing.
+        // Regular expressions cannot be compared.
         class: most(held.iter().filter_map(Class::of).filter(|class| *class != Class::Regex))
             .unwrap_or(if is_time { Class::Date } else { Class::Text }),
         has_lists: sample.iter().any(is_list),
@@ -238,7 +238,7 @@ fn described(
     TableColumn {
         name: CatalogueName::of_collection(path),
         kind,
-        // `_id` is the one path that every document has.
+        // `_id` is the only path that every document has.
         nullable: path != "_id",
         access,
         bytes: Bytes::default(),
@@ -258,7 +258,7 @@ fn most(classes: impl Iterator<Item = Class>) -> Option<Class> {
     counted.into_iter().max_by_key(|(count, _)| *count).map(|(_, class)| class)
 }
 
-/// The names in the newest documents, two levels deep; no value of theirs leaves the server.
+/// The field names in the newest documents, two levels deep. No values leave the server.
 async fn names(reading: &mut MongoReadTx) -> Result<Vec<String>> {
     let keys = |of: &str| doc! { "$map": { "input": { "$objectToArray": of }, "in": "$$this.k" } };
     let is = |value: &str, kind: &str| doc! { "$eq": [{ "$type": value }, kind] };

@@ -1,8 +1,8 @@
-//! How a list is asked for, and documents become pages: keyset paging over search passes, both ways.
+//! Turns list requests into queries and documents into pages: keyset paging over search passes, in both directions.
 //!
-//! A list is answered in *segments*: one per search pass of the plan, and cut in two where a column orders
-//! it: first the rows with a value of the column's own kind, in order, then all others, by id. So no
-//! comparison ever meets two types, and what has no value comes last either way.
+//! A list is read in *segments*: one per search pass of the plan. If a column orders it, the segment is split in two:
+//! first the rows with a value of the column's main class, in order, then all others, by ID. This way no comparison
+//! involves two types, and rows without a value come last in both directions.
 
 mod segment;
 
@@ -28,24 +28,24 @@ use crate::sql::list::{asked, sorted};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListPart {
-    /// All rows of the search pass, by id.
+    /// All rows of the search pass, by ID.
     ById,
-    /// Those with a value in the ordering column, by it and then by id.
+    /// Rows with a value in the ordering column, by value and then by ID.
     Valued,
-    /// The others, by id.
+    /// All other rows, by ID.
     Rest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListSegment {
-    /// Its place in the list.
+    /// Its index in the list.
     at: usize,
-    /// Its pass's place in the plan.
+    /// The index of its pass in the plan.
     pass: usize,
     part: ListPart,
 }
 
-/// A row, and where it stands.
+/// A row and its position.
 pub(crate) struct FoundDocuments {
     segment: usize,
     pub(crate) row: Row,
@@ -53,7 +53,7 @@ pub(crate) struct FoundDocuments {
     key: Option<Bson>,
 }
 
-/// Where a page begins: at a row's place.
+/// The position where a page starts.
 pub(crate) struct From {
     segment: usize,
     key: Option<Bson>,
@@ -61,18 +61,18 @@ pub(crate) struct From {
     id: Option<Bson>,
 }
 
-/// One question on its way to a page.
+/// The state of a request on its way to a page.
 pub(crate) struct Listing<'a> {
     mapping: &'a Mapping<Field>,
     query: &'a ListRequest,
     plan: Plan,
-    /// The search pass that a text index serves.
+    /// The search pass that uses a text index.
     whole_words: Option<usize>,
-    /// The segments not yet asked, the next one last.
+    /// The segments still to be read, the next one last.
     segments: Vec<ListSegment>,
-    /// Which search pass gives each segment.
+    /// The search pass of each segment.
     passes: Vec<usize>,
-    /// From the list's end towards its beginning.
+    /// Reads from the list's end towards its start.
     backward: bool,
     from: Option<From>,
     found: Vec<FoundDocuments>,
@@ -80,7 +80,7 @@ pub(crate) struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    /// `words`: the text index, if one covers what is searched.
+    /// `words`: the text index, if there is one that covers all searched columns.
     pub(crate) fn new(
         mapping: &'a Mapping<Field>,
         query: &'a ListRequest,
@@ -139,9 +139,9 @@ impl<'a> Listing<'a> {
         Ok(Self { mapping, query, plan, whole_words, segments, passes, backward, from, found, asked })
     }
 
-    /// Asks until the page is full, or there is nothing more.
+    /// Reads segments until the page is full or the list has ended.
     pub(crate) async fn fill(&mut self, reading: &mut MongoReadTx) -> Result<()> {
-        // One row more than the page has tells whether another page follows.
+        // One row more than the page holds shows whether another page follows.
         let full = usize::from(self.query.limit) + 1;
         while self.found.len() < full
             && !self.has_named_one()
@@ -162,7 +162,6 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
-    /// Nothing was found.
     pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
@@ -184,7 +183,7 @@ impl<'a> Listing<'a> {
             }
             .encode(self.query)
         };
-        // Where the page begins in the middle, there is something at the other side of its edge.
+        // A page that starts at a cursor has rows on the other side of it.
         let came_from = matches!(self.query.place, Place::After(_) | Place::Before(_));
         let (before, behind) = if self.backward { (more, came_from) } else { (came_from, more) };
         let previous = self.found.first().filter(|_| before).map(cursor);
@@ -210,7 +209,7 @@ impl<'a> Listing<'a> {
         Page { rows, previous, next, how, left_out, doubled }
     }
 
-    /// The text named somebody who was found: nobody waits for those who only resemble them.
+    /// Whether an exact match was found, which is shown without waiting for similar ones.
     fn has_named_one(&self) -> bool {
         self.query.place == Place::Start
             && self
@@ -220,7 +219,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// How many users a text finds beyond the ones that an earlier search pass has counted.
+/// How many users a text matches, counting each only once although several passes may find it.
 pub(crate) async fn counted(
     mapping: &Mapping<Field>,
     listing: Listing<'_>,
@@ -250,12 +249,12 @@ pub(crate) async fn counted(
     Ok(users)
 }
 
-/// All that is shown of a document, whole.
+/// The projection for everything that is shown, in full.
 pub(crate) fn projection(mapping: &Mapping<Field>) -> Document {
     paths::projection(mapping.shown.iter().map(|column| column.name.as_str()))
 }
 
-/// A document as a row; `None` for one without an id.
+/// Converts a document to a row; `None` if it has no ID.
 pub(crate) fn found(
     mapping: &Mapping<Field>,
     segment: usize,
@@ -266,7 +265,7 @@ pub(crate) fn found(
     let cells = mapping.shown.iter().enumerate();
     let cell = |(at, column): (usize, &Column)| {
         let mut value = cut::value(document, column, at)?;
-        // Of several addresses and names, the first is the one that is shown and sent.
+        // Of several addresses or names, the first is shown and sent.
         if matches!(mapping.columns[at].role, Role::Email | Role::Name)
             && let Bson::Array(items) = value
         {
@@ -280,10 +279,10 @@ pub(crate) fn found(
     Some(FoundDocuments { segment, row, id, key })
 }
 
-/// Beside the newest rows a text index finds all that have each word as a whole one. Gives the pass's
-/// place in the plan; `None` where everything is searched anyway.
+/// Adds a pass that uses a text index to find whole words, in addition to searching the newest rows. Returns its index
+/// in the plan; `None` if everything is searched anyway.
 fn with_whole_words(mapping: &Mapping<Field>, plan: &mut Plan, words: &[String]) -> Option<usize> {
-    // In the order of an operator's, all matches are one list, and none is the newest.
+    // In an operator's order, all matches are one list, and there is no pass over the newest.
     let newest = plan.passes.iter().position(|pass| pass.reach == AccessPath::Newest)?;
     if words.len() < 2 {
         return None;
@@ -299,7 +298,7 @@ fn with_whole_words(mapping: &Mapping<Field>, plan: &mut Plan, words: &[String])
     Some(newest)
 }
 
-/// A list orders nothing: what is found through one comes newest first.
+/// A path through a list cannot order rows, so its matches are listed newest first.
 fn in_a_real_order(mapping: &Mapping<Field>, pass: &mut SearchPass) {
     let orders =
         |column: &Column| !column.db_type.has_lists && column.db_type.index_path == column.name.as_str();
@@ -340,7 +339,8 @@ fn elsewhere() -> DirectoryError {
         .hint("Search again from the beginning.")
 }
 
-/// Exactly, with its type: <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md>
+/// The exact value with its type:
+/// <https://github.com/mongodb/specifications/blob/master/source/extended-json/extended-json.md>
 fn remembered(value: &Bson) -> Value {
     Value::Text(value.clone().into_canonical_extjson().to_string())
 }

@@ -1,8 +1,8 @@
-//! How a segment of a list is asked for.
+//! Queries for one segment of a list.
 //!
-//! An index on the ordering column alone does not give ties in the order of their ids, and to ask for it
-//! would make the server order everything. So it is first asked what the last row of a page has there;
-//! then there is only a page to be ordered.
+//! An index on just the ordering column does not return ties in the order of their IDs, and asking for that order would
+//! make the server sort everything. So the first query finds the key of the page's last row, and then only the rows up
+//! to that key have to be sorted.
 
 use bson::{Bson, Document, doc};
 
@@ -65,8 +65,8 @@ impl<'a> Listing<'a> {
         reading.find(find).await
     }
 
-    /// Fails where a document has a list at `path`, by which the server orders: it would stand at one member's
-    /// place, and be continued from at another's.
+    /// Fails if a document has a list at the ordering `path`: it would be listed at the position of one element, and
+    /// the list continued from another.
     pub(crate) fn gives_single_values(path: &str, documents: &[Document]) -> Result<()> {
         if documents.iter().any(|document| paths::goes_through_list(document, path)) {
             let message = format!("`{path}` contains lists now, unlike when the database was opened.");
@@ -76,7 +76,7 @@ impl<'a> Listing<'a> {
         Ok(())
     }
 
-    /// A segment's rows among the newest ones, from `from` on.
+    /// The pipeline for a segment's rows among the newest rows after `from`.
     fn among_newest(&self, segment: ListSegment, from: Option<&From>, wanted: usize) -> Vec<Document> {
         let pass = &self.plan.passes[segment.pass];
         let key = self.key(segment);
@@ -84,7 +84,7 @@ impl<'a> Listing<'a> {
         newest.extend(key.map(filter::valued));
         newest.extend(from.map(|from| self.behind(segment, from)));
         let path = key.unwrap_or_else(|| self.mapping.id()).name.as_str();
-        // The list's last page lies among its newest rows too.
+        // The list's last page is among its newest rows too.
         let upwards = self.upwards(pass) && from.is_some();
         vec![
             doc! { "$match": filter::all_of(newest) },
@@ -97,13 +97,13 @@ impl<'a> Listing<'a> {
         ]
     }
 
-    /// What a row must be to stand in `segment`.
+    /// The conditions for a row to be in `segment`.
     pub(crate) fn conditions(&self, segment: ListSegment, manner: Manner) -> Vec<Document> {
         let pass = &self.plan.passes[segment.pass];
         let mut conditions: Vec<Document> = Vec::new();
         conditions.extend(self.found_by(segment.pass, manner));
         match (segment.part, self.ordering(pass)) {
-            // It begins with a text, so it is one.
+            // It starts with a text, so it is one.
             (ListPart::Valued, Some(_)) if matches!(pass.order, Order::Searched(..)) => {}
             (ListPart::Valued, Some(key)) => conditions.push(filter::valued(key)),
             (ListPart::Rest, Some(key)) => conditions.push(filter::not_valued(key)),
@@ -121,7 +121,7 @@ impl<'a> Listing<'a> {
         conditions
     }
 
-    /// The rows behind a place, in the direction of the list.
+    /// The condition for rows after a position, in the direction of reading.
     fn behind(&self, segment: ListSegment, from: &From) -> Document {
         let upwards = self.upwards(&self.plan.passes[segment.pass]);
         let id = from.id.as_ref().unwrap_or(&Bson::Null);
@@ -129,7 +129,7 @@ impl<'a> Listing<'a> {
         let (Some(key), Some(value)) = (self.key(segment), &from.key) else { return by_id };
         let path = key.name.as_str();
         let (within, beyond) = if upwards { ("$gte", "$gt") } else { ("$lte", "$lt") };
-        // An index serves the first; the rest tells ties apart.
+        // The first condition uses the index; the rest breaks ties.
         doc! { "$and": [
             { path: { within: value } },
             { "$or": [{ path: { beyond: value } }, { "$and": [{ path: value }, by_id] }] },
@@ -144,7 +144,7 @@ impl<'a> Listing<'a> {
         sort
     }
 
-    /// The column that orders the segment's rows beside the id.
+    /// The column that orders the segment's rows before the ID.
     pub(crate) fn key(&self, segment: ListSegment) -> Option<&'a Column> {
         self.ordering(&self.plan.passes[segment.pass]).filter(|_| segment.part == ListPart::Valued)
     }
@@ -161,7 +161,7 @@ impl<'a> Listing<'a> {
         pass.descending == self.backward
     }
 
-    /// Nobody can be found again, or impersonated, without an id.
+    /// A row without an ID cannot be found again or signed in as.
     fn has_id(&self) -> Document {
         filter::is_identity(self.mapping.id().name.as_str())
     }
@@ -171,7 +171,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// An index gives the pass's rows in the order of `key`, but not that of the ids.
+/// Whether an index returns the pass's rows in the order of `key`, but not of their IDs.
 fn gives_order(key: &Column, pass: &SearchPass) -> bool {
     match (&pass.tests[..], pass.order) {
         _ if pass.reach != AccessPath::Quick => false,
