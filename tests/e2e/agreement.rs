@@ -1,5 +1,4 @@
-//! What the session's window makes of an application, the test of the sign-in says before: both are asked of the same
-//! answers.
+//! The session's window and the sign-in test agree about an application: both get the same answers.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -12,7 +11,7 @@ use crate::site::Site;
 const PAGE: &str = "<!doctype html><title>Shop</title><h1>Signed in</h1>";
 const VERIFY: &str = "[sign_in.verify]\nurl = \"$app/api/me\"\nexpect = \"response.json.id == user.id\"\n";
 
-/// What trying the sign-in came to.
+/// The report of a sign-in test.
 async fn tried(console: &Console<'_>, turn: u32) -> Result<Value> {
     let draft = console.ask("read_connection", "{ connection: 'shop' }").await?;
     let text = draft["text"].as_str().context("a text")?;
@@ -23,7 +22,7 @@ async fn tried(console: &Console<'_>, turn: u32) -> Result<Value> {
     console.ask("try_sign_in", &arguments).await
 }
 
-/// Whether the window signs in, and what it says when it does not.
+/// Whether the window signs in. Ends the session in either case.
 async fn window_signs_in(console: &Console<'_>, site: &Site, reason: &str) -> Result<bool> {
     console.become_user("7", reason).await?;
     let window = "development — Understudy";
@@ -73,7 +72,7 @@ async fn the_test_keeps_the_cookies_that_the_window_keeps() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn console_and_window_call_themselves_the_same() -> Result<()> {
-    // The console's step begins the session, and the window goes on with it.
+    // The console's step begins the session, and the window continues it.
     let sign_in = "steps = [{ url = \"$app/login\", body = {} }]\nkind = \"exchange\"\ncookies = [\"sid\"]\n";
     let site = Site::with(PAGE, VERIFY).await?;
     site.set(|behaviour| behaviour.is_bound = true);
@@ -134,7 +133,7 @@ async fn a_gateway_before_the_application_is_passed_by_console_and_window() -> R
     ensure!(trial["ok"] == true && !trial.to_string().contains("canary"), "{trial:#}");
     console.become_user("7", "through the gateway").await?;
     console.wait_for_phases(&["active"]).await?;
-    // The page and what it asks for pass it as well.
+    // The page and its requests pass the gateway too.
     site.received("GET /", 1).await?;
     let id = console.ask("console_state", "{}").await?["sessions"][0]["id"].clone();
     console.ask("end_session", &format!("{{ session: {id} }}")).await?;
@@ -145,7 +144,7 @@ async fn a_gateway_before_the_application_is_passed_by_console_and_window() -> R
         "signed out behind the gateway: {audit:#?}"
     );
 
-    // Another password is refused at once, by both, with what it is about.
+    // Both refuse another password at once and say what it is for.
     site.stage.secret("shop", "gateway_password", "an old one").await?;
     let trial = tried(&console, 2).await?;
     let hint = trial["hint"].as_str().unwrap_or_default();

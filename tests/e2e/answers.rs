@@ -1,4 +1,4 @@
-//! What an application may answer to a sign-in, in a real webview.
+//! The possible answers of an application to a sign-in, in a real webview.
 
 use anyhow::Result;
 use understudy_core::audit::Event;
@@ -20,7 +20,7 @@ async fn every_way_of_saying_yes_signs_in() -> Result<()> {
         LoginAnswer::Status(201),
         LoginAnswer::Status(204),
         LoginAnswer::Redirect { status: 302, to: "/".into() },
-        // Followed by nobody: the session begins where the connection says.
+        // Not followed: the session begins where the connection says.
         LoginAnswer::Redirect { status: 302, to: format!("{elsewhere}/stolen") },
         LoginAnswer::Redirect { status: 307, to: format!("{elsewhere}/stolen") },
         LoginAnswer::Huge,
@@ -46,7 +46,7 @@ async fn every_way_of_saying_yes_signs_in() -> Result<()> {
 async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -> Result<()> {
     let shop = Shop::open().await?;
     let console = shop.stage.open(&[]).await?;
-    // With the status and the words of the refusal in the audit log.
+    // With the status and the text of the refusal in the audit log.
     let refused = "refused the sign-in";
     let faults: [(&str, u16, &str, Fault); 8] = [
         ("401", 401, refused, |faults| faults.login = LoginAnswer::Status(401)),
@@ -78,7 +78,7 @@ async fn every_way_of_saying_no_is_said_in_the_window_and_can_be_tried_again() -
             "{what}: {last:?}"
         );
 
-        // Mended on the other side. Retry has the focus, but where another secret may help it comes after that.
+        // The cause is fixed. Retry has the focus, unless another secret may help: then it comes second.
         let retry: &[&str] = if *what == "401" { &["Tab", "Return"] } else { &["Return"] };
         shop.demo.application.set(|all| *all = Faults::default());
         let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
@@ -132,7 +132,7 @@ async fn an_application_that_is_down_is_said_to_be_unreachable() -> Result<()> {
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "down").await?;
     console.wait_for_phases(&["refused"]).await?;
-    // Esc closes; there was nothing to sign out of that answers, and that holds nobody up.
+    // Esc closes the window. There is no sign-out to wait for.
     let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
     console.press_until(&window, &["Escape"], &[]).await?;
     console.ui.quit().await

@@ -1,5 +1,5 @@
-//! What a session's window gets besides a webhook's cookies: a one-time link, entries of its page's storage;
-//! and what it never reaches. The application is a small one of this file's own, so that it can say all of it.
+//! What a session's window gets besides a webhook's cookies (a one-time link, entries in its page's storage) and what
+//! it never reaches. The application is a small one in this file, so that it can do all of this.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use understudy_test_support::wait::until;
 
 const SECRET: &str = "canary-5704a6e0-service-key";
 
-/// The customer's page: it tells what it finds, and tries what it must not reach.
+/// The customer's page: it reports what it finds and tries what it must not reach.
 const PAGE: &str = r"<!doctype html><title>Shop</title><h1>Signed in as Ada</h1><script>
   const items = (storage) => Object.fromEntries(Object.entries(storage));
   const found = { local: items(localStorage), session: items(sessionStorage), history: history.length,
@@ -55,7 +55,7 @@ impl Application {
         self.shop.received.lock().expect("no panic").iter().map(|(path, _)| path.clone()).collect()
     }
 
-    /// What was sent there, once it was.
+    /// The body of this request, once it has been received.
     async fn sent(&self, wanted: &str) -> Result<Value> {
         let body = until(wanted, async || {
             let received = self.shop.received.lock().expect("no panic");
@@ -104,7 +104,7 @@ async fn answer(
     }
 }
 
-/// One customer, and a console that knows the application by this sign-in.
+/// A console with one customer and a connection to the application with this sign-in.
 async fn staged(application: &Application, sign_in: &str) -> Result<Stage> {
     let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
     let users = stage.home_path().join("users.sqlite");
@@ -141,7 +141,7 @@ async fn a_one_time_link_is_opened_once_verified_and_left_nowhere() -> Result<()
     console.become_user("7", "ticket 1").await?;
     console.wait_for_phases(&["active"]).await.with_context(|| format!("{:?}", application.paths()))?;
     application.sent("POST /seen").await?;
-    // What led to the page is nowhere that it could go back to.
+    // The link that led to the page is not in its history.
     console.wait_for_phases(&["active"]).await?;
     let paths = application.paths();
     ensure!(paths.iter().filter(|path| *path == "GET /enter/once").count() == 1, "{paths:?}");
@@ -249,7 +249,7 @@ async fn the_console_and_the_window_go_by_the_connections_proxy() -> Result<()> 
     for one in ["POST /admin/link", "GET /enter/once", "GET /", "POST /seen"] {
         ensure!(passed_on.iter().any(|passed| passed == one), "{one}: {passed_on:#?}");
     }
-    // Nothing went past it.
+    // Nothing bypassed the proxy.
     let heard = application.paths();
     ensure!(heard.len() == passed_on.len(), "{heard:#?}\n{passed_on:#?}");
     console.ui.quit().await

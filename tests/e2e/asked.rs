@@ -1,4 +1,4 @@
-//! Smart Actions that ask more than the reason: in the dialog, against the real packages.
+//! Smart Actions that ask for more than the reason: in the dialog, with the real packages.
 
 use anyhow::{Result, ensure};
 use thirtyfour::prelude::*;
@@ -6,7 +6,7 @@ use understudy_test_support::stage::Console;
 
 use crate::recipes::{ADA, Running, forest, of_forest, postgres, staged, wait_until_active};
 
-/// The action's path in the place of the preset's own.
+/// Replaces the action's path in the preset.
 fn with_action(mut running: Running, action: &str) -> Running {
     running.connection = format!("{}\naction = \"{action}\"\n", running.connection.trim_end());
     running
@@ -37,7 +37,7 @@ async fn an_agents_form_is_asked_in_the_dialog_and_changes_with_what_is_chosen()
     let console = stage.open(&[]).await?;
     console.prepare("1", "ticket 7").await?;
 
-    // It asks for a reason too, which is the dialog's own; the channel is Forest's.
+    // The form also asks for a reason, which is the dialog's own; the channel is Forest's.
     choose(&console, "Channel", "Phone").await?;
     let number = console.ui.by_role("textbox", "Number").await?;
     console.ui.press(Key::Control + Key::Enter).await?;
@@ -66,7 +66,7 @@ async fn forms_of_forest_express_are_asked_whether_the_backend_describes_them_or
     console.ui.press(Key::Control + Key::Enter).await?;
     wait_until_active(&console, &["active"], &running.program).await?;
     signed_in_because(&running, "ticket 8 (E-mail)").await?;
-    // What the action says beside that is there to read, and does nothing.
+    // The action's longer message can be read, but does nothing.
     let said = console.ui.with_text("status", "Plan: pro").await?.text().await?;
     ensure!(said.contains("Impersonating user 1") && said.contains("Account"), "{said}");
     console.ui.wait_for("nothing of it to act", "return document.title === 'Understudy' && !document.querySelector('[role=status] img, [role=status] script')").await?;

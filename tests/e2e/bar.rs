@@ -1,4 +1,4 @@
-//! The bar over a session's page: what its buttons do there, and what it says of it.
+//! The bar above a session's page: what its buttons do, and what it shows.
 
 use anyhow::Result;
 use understudy_test_support::wait::until;
@@ -14,7 +14,7 @@ async fn back_forward_reload_and_zoom_are_the_pages_and_a_new_window_is_this_one
     console.wait_for_phases(&["active"]).await?;
     shop.received(|one| one.path == "/popup" && one.status.is_some()).await?;
     let window = desktop.wait_for_window("development — Understudy").await?;
-    // The first thing on the page is a link to a new window.
+    // The first link on the page opens a new window.
     desktop.press(&window, &["Tab", "Return"]).await?;
     shop.received(|one| one.path == "/invoices" && one.status.is_some()).await?;
 
@@ -35,7 +35,7 @@ async fn back_forward_reload_and_zoom_are_the_pages_and_a_new_window_is_this_one
 
     press("Back").await?;
     enabled([false, true]).await?;
-    // It is the popup's page again that is loaded anew.
+    // It reloads the popup's page.
     let before = shop.count("GET", "/popup");
     press("Reload").await?;
     until("the page to be asked for again", async || {
@@ -45,7 +45,7 @@ async fn back_forward_reload_and_zoom_are_the_pages_and_a_new_window_is_this_one
     enabled([false, true]).await?;
     press("Forward").await?;
     enabled([true, false]).await?;
-    // The keys do the same, pressed in the page.
+    // The keys do the same when pressed in the page.
     desktop.press(&window, &["alt+Left"]).await?;
     enabled([false, true]).await?;
 

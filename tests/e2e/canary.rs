@@ -1,5 +1,5 @@
-//! The admin token is found nowhere: not on disk, not in the UI, not in what crosses to it, not in the
-//! process's arguments and environment.
+//! The admin token appears nowhere: not on disk, not in the UI or what crosses to it, not in the process's arguments or
+//! environment.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
     let console = shop.stage.open(&[]).await?;
     overhear(&console).await?;
 
-    // The application repeats what it was sent, before it does what it should.
+    // First, the application repeats what it was sent.
     shop.demo.application.set(|faults| faults.login = LoginAnswer::Echo);
     console.become_user(&shop.customers[0], "canary").await?;
     console.wait_for_phases(&["refused"]).await?;
@@ -59,7 +59,7 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
     }
     let log = console.ui.log();
     assert!(log.contains("TRACE"), "everything is logged");
-    // A message of bytes is logged as their numbers.
+    // A message of bytes is logged as numbers.
     let bytes = format!("{:?}", TOKEN.as_bytes());
     let bytes = bytes.trim_matches(['[', ']']);
     let spilt: Vec<_> = log.lines().filter(|line| line.contains(TOKEN) || line.contains(bytes)).collect();
@@ -68,7 +68,7 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
 
     for folder in [shop.stage.home_path().to_owned(), PathBuf::from(&shop.stage.keyring.env()["HOME"])] {
         for file in files_below(&folder)? {
-            // The keyring's own file is encrypted, and searched as well.
+            // The keyring's own file is encrypted, and searched too.
             let content = std::fs::read(&file).with_context(|| file.display().to_string())?;
             assert!(!contains(&content), "the token is in {}", file.display());
         }
@@ -76,8 +76,8 @@ async fn the_admin_token_leaves_the_keyring_for_the_login_request_alone() -> Res
     Ok(())
 }
 
-/// Everything that crosses between the console's page and Rust is written down from here on: what is asked, what
-/// is answered, and every event that the UI knows.
+/// Records everything that crosses between the console's page and Rust from here on: calls, answers, and every event
+/// that the UI knows.
 async fn overhear(console: &Console<'_>) -> Result<()> {
     let source = include_str!("../../ui/src/ipc.ts");
     let events: Vec<&str> = source

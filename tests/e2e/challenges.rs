@@ -1,4 +1,4 @@
-//! An application that answers 401 as HTTP has it, with a challenge for which browsers ask a password: nobody is asked.
+//! An application that answers 401 with a challenge, for which browsers ask for a password: here, no one is asked.
 
 use anyhow::{Result, ensure};
 use understudy_core::audit::Event;
@@ -24,7 +24,7 @@ async fn a_challenge_is_a_refusal_at_once() -> Result<()> {
             .filter_map(|event| if let Event::Refused { status, .. } = event { Some(status) } else { None })
             .collect();
         ensure!(refused.last() == Some(&Some(401)) && refused.len() == index + 1, "{what}: {refused:?}");
-        // Nothing lies over the launch page: Retry has the keyboard.
+        // No dialog covers the launch page: Retry has the keyboard focus.
         site.set(|behaviour| behaviour.challenges.clear());
         let window_ = site.stage.desktop.wait_for_window(window).await?;
         console.press_until(&window_, &["Return"], &["active"]).await?;

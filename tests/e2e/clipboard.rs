@@ -1,4 +1,4 @@
-//! The agent's clipboard: pages have it when the agent pastes or copies, and never otherwise.
+//! The agent's clipboard: pages can access it when the agent pastes or copies, and at no other time.
 
 use anyhow::{Result, ensure};
 use understudy_test_support::wait::until;
@@ -7,7 +7,7 @@ use crate::site::Site;
 
 const SECRET: &str = "canary-3d0e5b-from-the-password-manager";
 
-/// Tries all there is without anybody's doing, in the page and in a frame of another origin, and again and again.
+/// Tries everything that needs no user action, in the page and in a frame of another origin, repeatedly.
 const THIEF: &str = r"<!doctype html><title>Shop</title><textarea id=field></textarea><button id=copy>Copy</button><p id=text>canary-copied-text</p><script>
   const steal = async () => {
     const got = [];
@@ -32,7 +32,7 @@ const THIEF: &str = r"<!doctype html><title>Shop</title><textarea id=field></tex
   steal().then((got) => tell('page', got)).then(() => document.body.append(frame));
 </script>";
 
-/// Says what was pasted into it, and copies at a click.
+/// Reports what is pasted into it, and copies on a click.
 const EDITOR: &str = r"<!doctype html><title>Shop</title><body style='margin:0'><textarea id=field style='width:400px;height:100px'></textarea><br>
   <button id=copy style='width:400px;height:100px'>Copy the link</button><button id=old style='width:400px;height:100px'>Copy as before</button><script>
   const tell = (got) => fetch('/tell', { method: 'POST', body: JSON.stringify(got) });
@@ -69,20 +69,20 @@ async fn the_agent_pastes_and_copies_in_a_page() -> Result<()> {
     let window = desktop.wait_for_window("development — Understudy").await?;
     desktop.press(&window, &["ctrl+v"]).await?;
     ensure!(site.told(2).await?["pasted"] == "pasted by hand");
-    // The menu of the field, with its Paste.
+    // The field's context menu, with its Paste.
     desktop.press(&window, &["ctrl+a"]).await?;
     desktop.right_click(&window, 200, 100).await?;
     desktop.press(&window, &["p"]).await?;
     let by_menu = site.told(3).await?;
     ensure!(by_menu["pasted"].as_str().is_some_and(|text| text.contains("pasted by hand")), "{by_menu}");
-    // Buttons that copy, the new way and the old.
+    // Buttons that copy, with the new API and the old one.
     desktop.click(&window, 200, 200).await?;
     ensure!(site.told(4).await?["copied"] == true, "{:?}", site.told(4).await?);
     until("the link to be copied", async || Ok((desktop.copied().await? == "the link").then_some(())))
         .await?;
     desktop.click(&window, 600, 200).await?;
     until("the old way", async || Ok((desktop.copied().await? == "as before").then_some(()))).await?;
-    // And the key.
+    // The keyboard shortcut.
     desktop.click(&window, 200, 100).await?;
     desktop.press(&window, &["ctrl+a"]).await?;
     desktop.type_text(&window, "typed").await?;

@@ -1,13 +1,13 @@
-//! What the application says of its cookies, the session's window keeps to.
+//! The session's window respects the attributes of the application's cookies.
 
 use anyhow::Result;
 use serde_json::json;
 
 use crate::shop::Shop;
 
-/// `HttpOnly` and `SameSite=Strict`, both.
+/// Both `HttpOnly` and `SameSite=Strict`.
 const SESSION: &str = "ledgerline_session";
-/// `SameSite=Lax`, and for scripts to read.
+/// `SameSite=Lax`, and readable for scripts.
 const LOOK: &str = "ledgerline_look";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,15 +27,15 @@ async fn a_strict_cookie_does_not_come_along_from_another_site() -> Result<()> {
     let shop = Shop::beginning_at("/elsewhere").await?;
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "by a link elsewhere").await?;
-    // From the application to the other site, and from there back by a link.
+    // From the application to the other site, and back through a link.
     let arrived = shop.received(|one| one.path == "/set-cookie-check").await?;
     let elsewhere = shop.demo.application.other_origin();
     assert!(arrived.headers["referer"].starts_with(elsewhere), "{arrived:?}");
     assert_eq!(arrived.cookies.keys().collect::<Vec<_>>(), [LOOK], "{arrived:?}");
-    // It was kept back, not lost: what that page asks of its own site carries it again.
+    // It was withheld, not lost: requests of that page to its own site carry it again.
     let me = shop.received(|one| one.path == "/api/me" && one.number > arrived.number).await?;
     assert!(me.cookies.contains_key(SESSION), "{me:?}");
-    // The other site was told none of them.
+    // The other site received no cookies.
     let journal = shop.demo.application.journal();
     let others: Vec<_> = journal.iter().filter(|one| one.path == "/elsewhere").collect();
     assert_eq!(others.len(), 2, "{others:#?}");
@@ -51,7 +51,7 @@ async fn a_cookie_whose_time_is_up_is_sent_no_more() -> Result<()> {
     for fleeting in ["fleeting_age", "fleeting_date"] {
         let with =
             shop.received(|one| one.path == "/fleeting/again" && one.cookies.contains_key(fleeting)).await?;
-        // The page asks on and on.
+        // The page keeps sending requests.
         let without = shop
             .received(|one| {
                 one.path == "/fleeting/again"

@@ -1,4 +1,4 @@
-//! Files that the application's pages hand out.
+//! Downloads from the application's pages, and uploads to them.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ async fn a_download_goes_beside_what_is_there_and_is_told_in_the_bar_and_the_con
     shop.received(|one| one.path == "/popup" && one.status.is_some()).await?;
     let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
 
-    // The seventh thing on the page is the link to the file.
+    // The link to the file is the seventh focusable element on the page.
     shop.stage.desktop.press(&window, &["Tab"; 7]).await?;
     shop.stage.desktop.press(&window, &["Return"]).await?;
     let first = saved(&folder.join("invoices.csv")).await?;
@@ -34,13 +34,13 @@ async fn a_download_goes_beside_what_is_there_and_is_told_in_the_bar_and_the_con
     console.ui.switch_to("bar.html").await?;
     console.ui.with_text("status", "Saved invoices (1).csv").await?;
 
-    // The page is where it was, and the session goes on.
+    // The page has not changed, and the session continues.
     console.wait_for_phases(&["active"]).await?;
     assert_eq!(shop.count("GET", "/popup"), 1);
     console.ui.quit().await
 }
 
-/// What is in the file, once all of it is there.
+/// The file's content, once it is complete.
 async fn saved(place: &Path) -> Result<String> {
     until(&format!("{} to be saved", place.display()), async || {
         Ok(std::fs::read_to_string(place).ok().filter(|text| text.ends_with("\r\n")))
@@ -73,7 +73,7 @@ async fn a_file_of_the_operators_is_uploaded_when_they_choose_it() -> Result<()>
         Ok(desktop.windows().await?.into_iter().find(|window| !before.contains(window)))
     })
     .await?;
-    // Pasted: the chooser completes what is typed while it is typed.
+    // Pasted, because the chooser autocompletes while one types.
     let _copied = desktop.copy(chosen.to_str().context("a path in UTF-8")?).await?;
     desktop.press(&asking, &["ctrl+l", "ctrl+a", "ctrl+v"]).await?;
     until("the file to be chosen", async || {

@@ -123,7 +123,7 @@ async fn a_console_that_hides_is_back_when_it_is_called_and_when_the_last_sessio
     })
     .await?;
     console.wait_for_phases(&[]).await?;
-    // With no session there is nothing to hide for.
+    // Without a session, there is nothing to hide for.
     desktop.close(&console.window().await?).await?;
     console.wait_until_ended().await
 }
@@ -180,7 +180,7 @@ async fn a_start_while_the_console_quits_waits_for_its_end_and_opens_then() -> R
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "quit").await?;
     console.wait_for_phases(&["active"]).await?;
-    // Nothing gets into the audit log, so the end takes its time.
+    // The audit log is locked, so the end takes its time.
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(shop.stage.home().audit_file()?);
     let mut held = sqlx::SqliteConnection::connect_with(&options).await?;
     sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut held).await?;
@@ -222,7 +222,7 @@ async fn an_opening_that_is_cancelled_signs_out_of_what_it_may_have_begun() -> R
     let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
     console.press_until(&window, &["Escape"], &[]).await?;
     shop.received(|one| one.path == "/logout" && one.status == Some(200)).await?;
-    // Its sign-in was never answered, so nobody knows whether the application finishes it after the sign-out.
+    // The sign-in was never answered, so it is unknown whether the application completes it after the sign-out.
     let audit = shop.audit().await?;
     let [Event::Begun, Event::Ended { cause: EndCause::Operator, sign_out_failed: Some(why) }] = &audit[..]
     else {
@@ -257,13 +257,13 @@ async fn become_two(shop: &Shop, console: &Console<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What the audit log says of the sessions that ended, oldest first.
+/// The ends in the audit log, oldest first.
 async fn ends(shop: &Shop) -> Result<Vec<Event>> {
     let audit = shop.audit().await?;
     Ok(audit.into_iter().filter(|event| matches!(event, Event::Ended { .. })).collect())
 }
 
-/// An end with the application, and with a sign-out that went through.
+/// The end of a session when the application quits, with a sign-out that worked.
 fn quit() -> Event {
     EndCause::Quit.into()
 }

@@ -1,4 +1,4 @@
-//! A process of WebKit's is gone: it is said where the agent looks, and the work goes on.
+//! One of WebKit's processes is gone: the agent sees it where they look, and can go on working.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn a_page_whose_process_is_gone_says_so_and_reloads_or_ends() -> Result<()
     let window = desktop.wait_for_window("development — Understudy").await?;
     wait_until_shown(&site, &window).await?;
     console.signal_page("KILL").await?;
-    // Reload has the focus; the customer is signed in still.
+    // Reload has the focus; the customer is still signed in.
     wait_until_told(&site, &window).await?;
     desktop.press(&window, &["Return"]).await?;
     site.told(2).await?;
@@ -49,17 +49,17 @@ async fn a_page_whose_process_is_gone_says_so_and_reloads_or_ends() -> Result<()
     console.ui.quit().await
 }
 
-/// Returns when what became of the page stands in its place: before that, keys go to nobody, or to the bar.
+/// Returns when the message about the page is in its place. Before that, keys go nowhere, or to the bar.
 async fn wait_until_told(site: &Site, window: &Window) -> Result<()> {
     until("the page to be told as gone", async || Ok(shows_ours(site, window).await?.then_some(()))).await
 }
 
-/// Returns when the page is painted: its script runs before, while what was told of the one before still stands there.
+/// Returns when the page is painted. Its script runs earlier, while the message about the previous page is still there.
 async fn wait_until_shown(site: &Site, window: &Window) -> Result<()> {
     until("the page to be shown", async || Ok((!shows_ours(site, window).await?).then_some(()))).await
 }
 
-/// Pages of the application are white, those of Understudy are not quite.
+/// The application's pages are white, Understudy's are slightly off-white.
 async fn shows_ours(site: &Site, window: &Window) -> Result<bool> {
     Ok(site.stage.desktop.colour_at(window, 20, 200).await? == "FBFBFA")
 }
@@ -96,7 +96,7 @@ async fn lost_cookies_are_said_and_the_sign_out_is_not_called_done() -> Result<(
         processes::signal(network, "KILL").await?;
     }
     let window = site.stage.desktop.wait_for_window("development — Understudy").await?;
-    // What stands there now has one button, and it has the focus.
+    // The message has one button, which has the focus.
     until("the session to end", async || {
         let pressed = site.stage.desktop.press(&window, &["Return"]).await;
         Ok(pressed.is_err().then_some(()))
@@ -110,13 +110,13 @@ async fn lost_cookies_are_said_and_the_sign_out_is_not_called_done() -> Result<(
         matches!(&last, Event::Ended { sign_out_failed: Some(why), .. } if why.contains("cookies")),
         "{last:?}"
     );
-    // The console goes on, and whoever is signed in now has cookies.
+    // The console goes on, and a customer who signs in now has cookies.
     become_by_hand(&site, &console.window().await?, "Bea").await?;
     ensure!(site.received("GET /", 2).await?.is_signed_in);
     console.ui.quit().await
 }
 
-/// A window asks for its cookies as it opens. The answer comes when it is gone, and hurts nobody else.
+/// A window asks for its cookies as it opens. The answer arrives after it has closed, and must not harm other sessions.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_that_is_closed_as_it_opens_ends_no_other_session() -> Result<()> {
     let site = Site::showing(PAGE).await?;
@@ -127,7 +127,7 @@ async fn a_window_that_is_closed_as_it_opens_ends_no_other_session() -> Result<(
     for turn in 0..8 {
         console.become_user("7", "is closed at once").await?;
         let window = desktop.wait_for_window("Ada").await?;
-        // The window may be gone already, and keys that come too early are heard by nobody.
+        // The window may be gone already, and keys that are pressed too early are lost.
         until(&format!("window {turn} to close"), async || {
             let _ = desktop.close(&window).await;
             Ok((!desktop.windows().await?.iter().any(|one| one.title.contains("Ada"))).then_some(()))
@@ -142,7 +142,7 @@ async fn a_window_that_is_closed_as_it_opens_ends_no_other_session() -> Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_bus_that_ends_does_not_take_the_console_with_it() -> Result<()> {
     let site = Site::showing(PAGE).await?;
-    // Without the driver, which ends with the bus itself.
+    // Without the driver, which ends with the bus.
     let mut console = site.stage.start()?;
     let desktop = &site.stage.desktop;
     let whole = desktop.wait_for_window("Understudy").await?;
@@ -154,7 +154,7 @@ async fn a_session_bus_that_ends_does_not_take_the_console_with_it() -> Result<(
             processes::signal(bus, "KILL").await?;
         }
     }
-    // It is said, and ended by the one button there is.
+    // The message is there, and its only button ends the session.
     wait_until_told(&site, &window).await?;
     desktop.press(&window, &["Return"]).await?;
     let last = until("its end in the audit log", async || {
@@ -193,7 +193,7 @@ async fn the_consoles_own_page_and_the_bars_come_back_by_themselves() -> Result<
     ensure!(own.len() == 1, "{own:?}");
     processes::signal(own[0], "KILL").await?;
 
-    // The driver lost its page with the process: what a person sees and does is asked of the desktop.
+    // The driver lost its page with the process, so the test uses the desktop like a person.
     let window = console.window().await?;
     become_by_hand(&site, &window, "Bea").await?;
     // The first session's bar ends it.
@@ -232,7 +232,7 @@ async fn no_process_of_the_console_leaves_its_memory_in_a_core_dump() -> Result<
     let family = processes::family(console.pid().context("the application runs")?);
     for pid in &family {
         let name = std::fs::read_to_string(processes::of(*pid).join("comm")).unwrap_or_default();
-        // One that has ended meanwhile has nothing to leave.
+        // A process that has ended meanwhile leaves nothing.
         ensure!(name.is_empty() || processes::dumps_nothing(*pid), "{pid}: {name}");
     }
     for name in ["WebKitWebProces", "WebKitNetworkPr", "bwrap"] {
@@ -241,7 +241,7 @@ async fn no_process_of_the_console_leaves_its_memory_in_a_core_dump() -> Result<
     console.ui.quit().await
 }
 
-/// Becomes this customer with the keyboard alone: the driver may have lost the console's page.
+/// Signs in as this customer with the keyboard alone, because the driver may have lost the console's page.
 async fn become_by_hand(site: &Site, console: &Window, name: &str) -> Result<()> {
     let desktop = &site.stage.desktop;
     let before = site.count("POST /login");

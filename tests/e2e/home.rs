@@ -1,4 +1,4 @@
-//! A home that was moved is whole: what is carried away with it is all there is.
+//! A moved home is complete: nothing is written anywhere else.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ async fn nothing_is_written_outside_the_home() -> Result<()> {
     console.become_user(&shop.customers[0], "looks around").await?;
     console.wait_for_phases(&["active"]).await?;
     shop.received(|one| one.path == "/").await?;
-    // Closed as a person closes it: what windows remember is written then.
+    // Closed like a person does, because the windows' state is saved then.
     console.close().await?;
     shop.stage.desktop.wait_until_gone("Understudy").await?;
     console.ui.quit().await?;
@@ -24,7 +24,7 @@ async fn nothing_is_written_outside_the_home() -> Result<()> {
         let kept = shop.stage.home_path().join(kept);
         assert!(inside.iter().any(|path| path.starts_with(&kept)), "no {} in {inside:#?}", kept.display());
     }
-    // What belongs to the keyring, and to the system's libraries, is not Understudy's.
+    // Files of the keyring and of system libraries are not Understudy's.
     let others = [
         ".local/share/keyrings",
         ".cache/fontconfig",
@@ -39,7 +39,7 @@ async fn nothing_is_written_outside_the_home() -> Result<()> {
     Ok(())
 }
 
-/// The files below a folder, and the folders that are empty.
+/// The files below a folder, and empty folders.
 fn leaves(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut leaves = Vec::new();
     for entry in std::fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! A page of the application reaches nothing of Understudy, however it tries.
+//! A page of the application cannot reach anything of Understudy, whatever it tries.
 
 use anyhow::Result;
 use serde_json::Value;
@@ -12,13 +12,13 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
     let _owner = shop.stage.desktop.copy("canary-of-the-clipboard").await?;
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "what does it try").await?;
-    // The page and a frame in it: each tries and reports.
+    // The page and a frame in it each try and report.
     let mut tried = Vec::new();
     for place in ["frame", "top"] {
         let report = shop.received(|one| is_last_word(one, place)).await?.json();
         let attempts = report["attempts"].as_array().cloned().unwrap_or_default();
-        // WebKit answers a blocked local file with an empty document of an opaque origin, which a page
-        // cannot tell from one that was loaded and that it may not read.
+        // WebKit answers a blocked local file with an empty document of an opaque origin. To the page, that looks like
+        // a loaded document that it may not read.
         let got: Vec<_> = attempts
             .iter()
             .filter(|attempt| !says(attempt, "refused") && attempt["name"] != "frame file:///etc/passwd")
@@ -43,7 +43,7 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
         );
         tried.push(report);
     }
-    // What a page may do it could do: the refusals above are no accident of a broken page.
+    // What is allowed worked, so the refusals above are not due to a broken page.
     for report in tried {
         let controls = report["controls"].as_array().cloned().unwrap_or_default();
         assert!(!controls.is_empty() && controls.iter().all(|one| says(one, "allowed")), "{controls:#?}");
@@ -51,7 +51,7 @@ async fn a_page_that_tries_everything_gets_nothing() -> Result<()> {
 
     assert_eq!(shop.stage.desktop.copied().await?, "canary-of-the-clipboard", "it was replaced");
 
-    // The session runs on under its bar, and the console is where it was.
+    // The session continues under its bar, and the console is where it was.
     console.wait_for_phases(&["active"]).await?;
     let addresses = console.ui.addresses().await?;
     assert!(
@@ -85,9 +85,9 @@ async fn a_bar_may_call_its_own_two_commands_and_no_other() -> Result<()> {
     console.ui.quit().await
 }
 
-/// The names of all commands there are.
+/// The names of all commands.
 fn commands() -> impl Iterator<Item = &'static str> {
-    // It is written from the list of commands.
+    // This file is generated from the list of commands.
     let permissions = include_str!("../../src-tauri/permissions/windows.toml");
     permissions.lines().filter_map(|line| line.strip_prefix("  \"")?.strip_suffix("\","))
 }

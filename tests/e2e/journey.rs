@@ -1,4 +1,4 @@
-//! The main job, by keyboard alone; and two customers at once.
+//! The main job with the keyboard alone, and two customers at once.
 
 use anyhow::Result;
 use thirtyfour::prelude::*;
@@ -9,7 +9,7 @@ use crate::shop::Shop;
 async fn by_keyboard_alone_from_search_to_signed_in_and_back() -> Result<()> {
     let shop = Shop::open().await?;
     let console = shop.stage.open(&[]).await?;
-    // The window opens with the search focused: typing is enough.
+    // The window opens with the search focused, so typing is enough.
     console.ui.by_role("searchbox", "Search users").await?;
     console.ui.with_text("row", "@").await?;
     let customer = &shop.customers[3];
@@ -31,11 +31,11 @@ async fn by_keyboard_alone_from_search_to_signed_in_and_back() -> Result<()> {
         shop.demo.application.origin(),
         "it comes from the application's own origin"
     );
-    // A numeric id stays a number, and no user data became anything else.
+    // A numeric ID stays a number, and no other value changes its type.
     assert_eq!(login.json()["userId"].to_string(), *customer);
     assert_eq!(login.json()["reason"], "Ticket 7: cannot see the button");
 
-    // HttpOnly, SameSite=Strict, Path=/ and the one with Path=/api come back where they belong.
+    // The cookies with HttpOnly, SameSite=Strict, Path=/ and the one with Path=/api are sent where they belong.
     let me = shop.received(|one| one.path == "/api/me" && one.status == Some(200)).await?;
     let page = shop.received(|one| one.path == "/" && one.status == Some(200)).await?;
     assert_eq!(page.signed_in_as.map(|id| id.to_string()).as_ref(), Some(customer));
@@ -76,7 +76,7 @@ async fn two_customers_side_by_side_share_nothing_and_a_new_session_starts_clean
         shop.demo.application.journal().into_iter().filter(|one| one.path == "/login").collect();
     assert!(logins.iter().all(|one| one.cookies.is_empty()), "neither window knows the other's cookies");
 
-    // The same customer once more: its window comes to the front, nothing is asked and nothing is sent.
+    // The same customer again: its window comes to the front, and nothing is asked or sent.
     let windows = shop.stage.desktop.windows().await?;
     let first =
         windows.iter().find(|window| window.title.contains("— Understudy")).expect("a session's window");
@@ -86,7 +86,7 @@ async fn two_customers_side_by_side_share_nothing_and_a_new_session_starts_clean
     console.wait_for_phases(&["active", "active"]).await?;
     assert_eq!(shop.count("POST", "/login"), 2);
 
-    // Ended and begun anew: the old cookies are gone.
+    // Ended and begun again: the old cookies are gone.
     console.ask("console_state", "{}").await?;
     let first = console.ask("console_state", "{}").await?["sessions"][0]["id"].clone();
     console.ask("end_session", &format!("{{ session: {first} }}")).await?;

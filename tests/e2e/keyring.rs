@@ -1,4 +1,4 @@
-//! A machine without a keyring: the console says so, and works with what it keeps for this run.
+//! A computer without a keyring: the console says so, and works with secrets that are kept for this run.
 
 use std::path::Path;
 

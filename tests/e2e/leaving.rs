@@ -1,4 +1,4 @@
-//! Ending a session signs out, whatever its page does meanwhile.
+//! Ending a session signs out, whatever its page is doing.
 
 use anyhow::{Context, Result, ensure};
 use understudy_core::audit::{EndCause, Event};
@@ -7,7 +7,7 @@ use understudy_test_support::wait::until;
 
 use crate::site::Site;
 
-/// What pages do that keep their own thread, and what holds it. Each tells when it begins.
+/// Scripts that block their page's thread, or something it needs. Each reports when it begins.
 const STUBBORN: [(&str, &str); 9] = [
     ("an alert", "alert('Your session is about to expire')"),
     (
@@ -68,7 +68,7 @@ async fn whatever_its_page_does_a_session_is_signed_out() -> Result<()> {
     console.ui.quit().await
 }
 
-/// A browser opens six connections to a host. What holds them outlives the page.
+/// Browsers open six connections to a host. Requests that occupy them outlive the page.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_leaves_no_connection_free_is_signed_out() -> Result<()> {
     let site = Site::showing("").await?;
@@ -85,7 +85,7 @@ async fn a_page_that_leaves_no_connection_free_is_signed_out() -> Result<()> {
         site.set(|behaviour| (behaviour.page, behaviour.silent) = (page(script), vec!["POST /held"]));
         console.become_user("7", what).await?;
         console.wait_for_phases(&["active"]).await?;
-        // As many as there are connections have arrived: none is free.
+        // Enough requests have arrived to occupy all connections.
         until("all connections to be held", async || {
             Ok((site.count("POST /held") >= 6 && index == 0 || site.endless() >= 6).then_some(()))
         })
@@ -141,7 +141,7 @@ async fn a_page_that_prints_holds_nobody_up() -> Result<()> {
     let console = site.stage.open(&[]).await?;
     console.become_user("7", "prints").await?;
     site.stage.desktop.wait_for_window("Print").await?;
-    // Beside the open dialog, another customer is signed in and out.
+    // While the dialog is open, another customer is signed in and out.
     site.set(|behaviour| behaviour.page = page(""));
     console.become_user("8", "beside it").await?;
     console.wait_for_phases(&["active", "active"]).await?;
@@ -154,7 +154,7 @@ async fn a_page_that_prints_holds_nobody_up() -> Result<()> {
         site.audit().await?.into_iter().filter(|event| matches!(event, Event::Ended { .. })).collect();
     ensure!(ends == [EndCause::Operator.into(), EndCause::Operator.into()], "{ends:?}");
 
-    // A signal gets through as well.
+    // A signal works too.
     site.set(|behaviour| behaviour.page = page(prints));
     console.become_user("7", "prints again").await?;
     site.stage.desktop.wait_for_window("Print").await?;
@@ -171,7 +171,7 @@ async fn a_page_is_printed_when_the_agent_says_so() -> Result<()> {
     let console = site.stage.open(&[]).await?;
     console.become_user("7", "prints").await?;
     let dialog = site.stage.desktop.wait_for_window("Print").await?;
-    // The first printer, which is a file.
+    // The first printer, which prints to a file.
     site.stage.desktop.press(&dialog, &["Down"]).await?;
     site.stage.desktop.press(&dialog, &["alt+p"]).await?;
     site.stage.desktop.wait_until_gone("Print").await?;
@@ -252,7 +252,7 @@ async fn a_window_that_asks_for_a_file_or_a_colour_closes_with_its_session() -> 
         until("a window that asks", async || Ok((desktop.windows().await?.len() > before).then_some(())))
             .await
             .context(kind)?;
-        // Other sessions have their keys, whatever this one asks.
+        // Other sessions react to keys, whatever this one shows.
         console.press_until(&beside, &["ctrl+w"], &["active"]).await.context(kind)?;
         end_all(&console).await?;
         until("both windows to be gone", async || Ok((desktop.windows().await?.len() == 1).then_some(())))

@@ -1,7 +1,7 @@
-//! End to end: the real application on a desktop, driven as a person drives it, with a real keyring.
+//! End to end: the real application on a desktop with a real keyring, used like a person uses it.
 //!
-//! What a session's window shows is no driver's business (that is the point of it): it is asked from
-//! the customer application that the window talks to.
+//! No driver can look into a session's window, by design. What it shows is checked in the customer application that it
+//! talks to.
 
 #![cfg(target_os = "linux")]
 

@@ -1,5 +1,5 @@
-//! Sign-ins by preset, through the real window, against the real packages: the page shown is the customer's, a
-//! second customer is the second, the operator's own session is left alone, and the end ends it on the server.
+//! Sign-ins with presets, in the real window, with the real packages: the page belongs to the customer, a second
+//! customer is not the first, the operator's own session is left alone, and ending the session ends it on the server.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,24 +12,24 @@ use understudy_test_support::postgres::PostgresServer;
 use understudy_test_support::program::Program;
 use understudy_test_support::stage::{Console, Stage};
 
-/// The canary: a secret of the console's that may be found nowhere but in the keyring and in requests of its own.
+/// The canary: one of the console's secrets, which may only be in the keyring and in the requests that need it.
 const PASSWORD: &str = "canary-51c0ffee-operator-password";
 pub const ADA: &str = "ada@example.com";
 const BO: &str = "bo@example.com";
 
-/// An application that runs such a package, and what the console is told of it.
+/// An application that runs such a package, and its connection.
 pub struct Running {
     pub program: Program,
     /// `[directory]` and `[sign_in]`.
     pub connection: String,
     secrets: Vec<(&'static str, String)>,
-    /// Ids of Ada and Bo in the directory.
+    /// The IDs of Ada and Bo in the directory.
     ids: [String; 2],
-    /// Names of the cookies that a customer's window may have; one that ends in `_` goes on anyhow.
+    /// The cookies that a customer's window may have; a name that ends in `_` is a prefix.
     cookies: &'static [&'static str],
-    /// The request that shows whose page a window has: its path.
+    /// The path of the request that shows whose page the window has.
     shown: &'static str,
-    /// The end ends it on the server too.
+    /// Whether ending the session ends it on the server too.
     is_forgotten: bool,
 }
 
@@ -48,13 +48,13 @@ pub async fn staged(running: &Running) -> Result<Stage> {
     Ok(stage)
 }
 
-/// What every recipe has to do.
+/// What every recipe must do.
 async fn story(running: Running) -> Result<()> {
     let Running { program, ids, .. } = &running;
     let stage = staged(&running).await?;
     let others = program.sessions().await;
 
-    // In a terminal first, as a lead tries it: signed in and out again, and nothing left.
+    // First in a terminal, as a lead tests it: signed in and out again, with nothing left.
     let (code, said) = stage.run(&["check", "shop", "--user", &ids[0]], "").await?;
     ensure!(code == 0, "{said}\n{:#?}", program.journal().await);
     for secret in running.secrets.iter().map(|(_, value)| value.as_str()).chain([ADMIN_TOKEN]) {
@@ -127,7 +127,7 @@ async fn story(running: Running) -> Result<()> {
     Ok(())
 }
 
-/// With what the application saw, when it does not come.
+/// Like [`Console::wait_for_phases`], but an error includes what the application received.
 pub async fn wait_until_active(console: &Console<'_>, phases: &[&str], program: &Program) -> Result<()> {
     match console.wait_for_phases(phases).await {
         Ok(()) => Ok(()),
@@ -182,7 +182,7 @@ async fn django_loginas_signs_in_with_the_reason_it_wants() -> Result<()> {
     story(running).await
 }
 
-/// A server whose databases let this machine in.
+/// A server that accepts connections from this computer.
 pub fn postgres() -> PostgresServer {
     let server = PostgresServer::start();
     server.let_in("local all all trust\nhost all all 127.0.0.1/32 trust\n");
@@ -201,7 +201,7 @@ async fn better_auth_signs_in_with_the_customers_cookies_alone() -> Result<()> {
         ("CUSTOMER_PASSWORD", "a customer's password"),
     ];
     let program = Program::start(&folder("better-auth"), &["node", "server.mjs"], &env);
-    // Somebody else of the support team has a session of their own, which has to survive.
+    // Another member of the support team has a session, which must survive.
     let sign_in = reqwest::Client::new().post(format!("{}/api/auth/sign-in/email", program.origin()));
     let body = serde_json::json!({ "email": "support@example.com", "password": PASSWORD });
     ensure!(sign_in.json(&body).send().await?.status().is_success());
@@ -223,7 +223,7 @@ async fn better_auth_signs_in_with_the_customers_cookies_alone() -> Result<()> {
 }
 
 const ENVIRONMENT_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-/// The application's secret, which comes with a webhook from Forest's backend.
+/// The application's secret, which is in the webhook from Forest's backend.
 const ADMIN_TOKEN: &str = "canary-0ff1ce-admin-token";
 
 pub fn forest(script: &str, database: (&str, &str)) -> Program {
@@ -287,7 +287,7 @@ async fn a_forest_backend_on_mongoose_has_the_window_send_its_webhook() -> Resul
     story(running).await
 }
 
-/// A stand-in for what cannot be had here. `settings` may say `$listening`, `$customer` and `$frontend`.
+/// A stand-in for a product that cannot run here. `settings` may contain `$listening`, `$customer` and `$frontend`.
 async fn stand_in(
     name: &str,
     preset: &str,
@@ -355,7 +355,7 @@ async fn wordpress_signs_in_without_the_cookies_that_lead_back() -> Result<()> {
     let settings = "app = \"$listening\"\noperator = \"support\"";
     let (_place, running) =
         stand_in("wordpress", "wordpress-user-switching", settings, "operator_password", &[]).await?;
-    // The rest of its name is made of the site's address.
+    // The rest of its name is derived from the site's address.
     story(Running { cookies: &["wordpress_logged_in_", "wordpress_test_cookie"], ..running }).await
 }
 
@@ -377,14 +377,14 @@ async fn supabase_signs_in_by_a_code_that_the_console_redeems() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn clerk_signs_in_by_the_link_of_an_actor_token() -> Result<()> {
     let settings = "app = \"$customer\"\napi = \"$listening\"\nfrontend = \"$frontend\"";
-    // The ports of one host share their cookies.
+    // All ports of a host share their cookies.
     let cookies = &["__client", "__session"];
     let (_place, running) = stand_in("clerk", "clerk", settings, "clerk_secret_key", cookies).await?;
-    // A token that was used cannot be revoked: its session ends by itself.
+    // A used token cannot be revoked: its session expires by itself.
     story(Running { is_forgotten: false, ..running }).await
 }
 
-/// A lead with nothing but the form: what the application runs, what is asked, Test sign-in, Save.
+/// A lead with nothing but the form: the sign-in method, its settings, Test sign-in, Save.
 #[tokio::test(flavor = "multi_thread")]
 async fn from_nothing_to_signed_in_by_the_form_alone() -> Result<()> {
     use crate::setup::{fill, press, runs};

@@ -1,4 +1,4 @@
-//! A secret that the application refuses is given anew where secrets are given, and the session goes on.
+//! A secret that the application refuses is replaced in the console, and the session continues.
 
 use anyhow::{Result, ensure};
 use thirtyfour::prelude::*;
@@ -14,7 +14,7 @@ async fn a_refused_secret_is_asked_for_in_the_console_and_the_session_goes_on() 
     console.wait_for_phases(&["refused"]).await?;
     let window = shop.stage.desktop.wait_for_window("development — Understudy").await?;
 
-    // The window offers it, and has the focus on it: no secret is typed where the application is.
+    // The window offers that, with the focus on it: no secret is typed where the application is.
     shop.stage.desktop.press(&window, &["Return"]).await?;
     let whole = console.window().await?;
     shop.stage.desktop.wait_until_active(&whole).await?;

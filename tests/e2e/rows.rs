@@ -1,4 +1,4 @@
-//! Users whose names and ids a careless program falls over, in real windows.
+//! Users whose names and IDs break careless programs, in real windows.
 
 use anyhow::{Context, Result};
 use understudy_test_support::wait::until;

@@ -1,5 +1,5 @@
-//! From nothing to signed in: the connection is written in the form, tested and saved, its secret goes to
-//! the keyring, and what was written works.
+//! From nothing to signed in: a connection is written in the form, tested and saved, its secret goes to the keyring,
+//! and the result works.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ async fn a_connection_written_in_the_form_is_tested_saved_and_used() -> Result<(
     press(&console, "Connect your database").await?;
     fill(&console, "Name", "My shop").await?;
     fill(&console, "Database URL", &known.directory.url).await?;
-    // The rest of the directory is in the database itself: its table, its columns, and users as a proof.
+    // The rest of the directory comes from the database itself: its table, its columns, and users as a preview.
     console.ui.press(Key::Tab).await?;
     console.ui.with_text("status", "looks most like your users").await?;
     let directory = &known.directory;
@@ -75,7 +75,7 @@ async fn a_connection_added_in_a_terminal_is_there_when_one_comes_back_to_the_co
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "meanwhile").await?;
     console.wait_for_phases(&["active"]).await?;
-    // The session's window has the keyboard; elsewhere somebody adds a connection.
+    // The session's window has the keyboard focus while a connection is added elsewhere.
     let session = shop.stage.desktop.wait_for_window("development — Understudy").await?;
     shop.stage.desktop.focus(&session).await?;
     let file = shop.stage.home_path().join("other-shop.toml");
@@ -89,7 +89,7 @@ async fn a_connection_added_in_a_terminal_is_there_when_one_comes_back_to_the_co
     console.ui.quit().await
 }
 
-/// Says what the application runs: a preset's name; the empty one is "Custom request".
+/// Chooses the sign-in method: the name of a preset, or "" for "Custom request".
 pub async fn runs(console: &Console<'_>, preset: &str) -> Result<()> {
     let chooser = console.ui.by_role("combobox", "Sign-in method").await?;
     let option = format!("option[value='{preset}']");
@@ -113,7 +113,7 @@ pub async fn fill(console: &Console<'_>, field: &str, text: &str) -> Result<()> 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_that_cannot_keep_its_log_says_so_and_does_not_start() -> Result<()> {
     let stage = Stage::set(Path::new(env!("CARGO_BIN_EXE_understudy"))).await?;
-    // No audit log, no session: and here not even a console.
+    // No audit log, no session: here, not even a console.
     std::fs::create_dir_all(stage.home().audit_file()?)?;
     let reading = async {
         let window = stage.desktop.wait_for_window("Understudy can't start").await?;

@@ -1,4 +1,4 @@
-//! A customer application and a console that knows it as the connection `shop`.
+//! A customer application, and a console with the connection `shop` to it.
 
 use std::path::Path;
 
@@ -11,21 +11,21 @@ use understudy_demo::{Demo, Received};
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::PATIENCE;
 
-/// The canary: it may be found nowhere but in the keyring and in the login request.
+/// The canary: it may only be in the keyring and in the login request.
 pub const TOKEN: &str = "canary-51c0ffee-admin-token";
 
-/// A customer whose id is one more than a double can hold exactly.
+/// The ID of a customer; a double cannot represent it exactly.
 pub const LARGE_ID: &str = "9007199254740993";
 
 pub struct Shop {
     pub demo: Demo,
     pub stage: Stage,
-    /// Ids of some customers, the newest first.
+    /// The IDs of some customers, newest first.
     pub customers: Vec<String>,
 }
 
 impl Shop {
-    /// The connection's text goes through `edit` first.
+    /// A shop whose connection's text `edit` may change.
     pub async fn with_connection(edit: impl FnOnce(String) -> String) -> Result<Self> {
         // One file of invented users for all tests.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
@@ -46,7 +46,7 @@ impl Shop {
         Self::with_connection(|text| text).await
     }
 
-    /// Sessions begin at this path.
+    /// A shop in which sessions begin at this path.
     pub async fn beginning_at(path: &str) -> Result<Self> {
         Self::with_connection(|text| {
             let line = |line: &str| match line.strip_suffix("/\"") {
@@ -58,7 +58,7 @@ impl Shop {
         .await
     }
 
-    /// The id of one of the demo's customers who are edge cases.
+    /// The ID of one of the demo's edge cases.
     pub async fn edge_case(&self, who: &str) -> Result<String> {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo/ledgerline.sqlite");
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
@@ -71,12 +71,12 @@ impl Shop {
         Ok(id.to_string())
     }
 
-    /// Waits for a request that the application received.
+    /// Waits until the application has received such a request.
     pub async fn received(&self, wanted: impl Fn(&Received) -> bool) -> Result<Received> {
         Ok(self.demo.application.wait_for(wanted, PATIENCE).await?)
     }
 
-    /// Method and path of everything received so far, in order, without pictures and styles.
+    /// Method and path of everything received so far, in order, without images and styles.
     pub fn story(&self) -> Vec<String> {
         let journal = self.demo.application.journal();
         let pages = journal.iter().filter(|one| !one.path.contains('.'));
@@ -87,7 +87,7 @@ impl Shop {
         self.demo.application.journal().iter().filter(|one| one.method == method && one.path == path).count()
     }
 
-    /// Everything that the audit log holds, oldest first.
+    /// All events in the audit log, oldest first.
     pub async fn audit(&self) -> Result<Vec<Event>> {
         let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.entries(1000).await?;
         Ok(entries.into_iter().rev().map(|entry| entry.event).collect())

@@ -1,5 +1,5 @@
-//! A customer's application of one page that can be anything, and a console that knows it as `shop`: it signs in Ada,
-//! notes what it is sent, and says whether she is signed in still.
+//! A one-page customer application that can do anything, and a console with the connection `shop` to it. It signs in
+//! Ada, records what it receives, and knows whether she is still signed in.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -17,7 +17,7 @@ use understudy_core::audit::{AuditLog, Event};
 use understudy_test_support::stage::Stage;
 use understudy_test_support::wait::until;
 
-/// What is sent to the application, as far as tests ask.
+/// A request to the application, as far as tests need it.
 #[derive(Debug, Clone)]
 pub struct Sent {
     /// `POST /logout`
@@ -27,22 +27,22 @@ pub struct Sent {
     pub user_agent: String,
 }
 
-/// How the application behaves at the moment.
+/// How the application currently behaves.
 #[derive(Debug, Clone, Default)]
 pub struct Behaviour {
-    /// What `/` shows.
+    /// The content of `/`.
     pub page: String,
-    /// More headers of that page.
+    /// Additional headers of that page.
     pub headers: Vec<(&'static str, &'static str)>,
-    /// The requests (`POST /login`) that are answered 401, with a challenge that browsers ask a password for.
+    /// Requests (`POST /login`) that are answered 401, with a challenge for which browsers ask for a password.
     pub challenges: Vec<&'static str>,
-    /// The requests that are never answered.
+    /// Requests that are never answered.
     pub silent: Vec<&'static str>,
-    /// The session's cookie, as `/login` sets it. Empty: `sid=7; Path=/; HttpOnly; SameSite=Lax`.
+    /// The session cookie that `/login` sets. If empty: `sid=7; Path=/; HttpOnly; SameSite=Lax`.
     pub cookie: &'static str,
-    /// A gateway in front of all of it asks for this `Authorization`.
+    /// A gateway in front of everything requires this `Authorization`.
     pub gate: Option<&'static str>,
-    /// The session counts for the browser that it began in alone, by its `User-Agent`.
+    /// Whether the session is only valid for the browser that began it, by its `User-Agent`.
     pub is_bound: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct Behaviour {
 struct Shared {
     behaviour: Mutex<Behaviour>,
     sent: Mutex<Vec<Sent>>,
-    /// Endless files that somebody still receives.
+    /// How many endless files are being received.
     endless: Mutex<usize>,
     released: Notify,
 }
@@ -61,12 +61,12 @@ pub struct Site {
 }
 
 impl Site {
-    /// The application with this page, and a console in front of it.
+    /// A site with this page, and a console with a connection to it.
     pub async fn showing(page: &str) -> Result<Self> {
         Self::with(page, "").await
     }
 
-    /// With more lines of the connection file.
+    /// The same, with additional lines in the connection file.
     pub async fn with(page: &str, more: &str) -> Result<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let origin = format!("http://{}", listener.local_addr()?);
@@ -83,13 +83,13 @@ impl Site {
         change(&mut lock(&self.shared.behaviour));
     }
 
-    /// Answers whatever was not answered.
+    /// Answers the requests that are waiting for it.
     pub fn release(&self) {
         self.set(|behaviour| behaviour.silent.clear());
         self.shared.released.notify_waiters();
     }
 
-    /// All that was sent to it, in order.
+    /// Everything it received, in order.
     pub fn sent(&self) -> Vec<Sent> {
         lock(&self.shared.sent).clone()
     }
@@ -98,7 +98,7 @@ impl Site {
         self.sent().iter().filter(|one| one.what == what).count()
     }
 
-    /// Waits until this has been sent as often.
+    /// Waits until it has received this request that many times; returns the last one.
     pub async fn received(&self, what: &str, times: usize) -> Result<Sent> {
         let wanted = format!("{what}, {times} times");
         let received = until(&wanted, async || {
@@ -107,7 +107,7 @@ impl Site {
         received.await.with_context(|| format!("{:#?}", self.sent()))
     }
 
-    /// What a page told with its `nth` `POST /tell`.
+    /// What a page reported with its `nth` `POST /tell`.
     pub async fn told(&self, nth: usize) -> Result<Value> {
         Ok(serde_json::from_str(&self.received("POST /tell", nth).await?.body)?)
     }
@@ -117,7 +117,7 @@ impl Site {
         *lock(&self.shared.endless)
     }
 
-    /// Everything that the audit log holds, oldest first.
+    /// All events in the audit log, oldest first.
     pub async fn audit(&self) -> Result<Vec<Event>> {
         let entries = AuditLog::open(&self.stage.home().audit_file()?).await?.entries(1000).await?;
         Ok(entries.into_iter().rev().map(|entry| entry.event).collect())
@@ -204,17 +204,17 @@ async fn answer(
     }
 }
 
-/// A page of another origin tells what it got by a message to the page around it.
+/// A page of another origin; it reports its result in a message to the page around it.
 const FRAME: &str = "<!doctype html><script>\
     addEventListener('message', (event) => parent.postMessage(eval(event.data), '*'));</script>";
 
-/// Answers for the application when somebody signs out.
+/// A service worker that answers for the application during sign-out.
 const WORKER: &str = "addEventListener('install', () => skipWaiting());\
     addEventListener('activate', (event) => event.waitUntil(clients.claim()));\
     addEventListener('fetch', (event) => { if (event.request.url.includes('/logout') || event.request.url.includes('/api/me'))\
       event.respondWith(new Response('{\"id\":7}')); });";
 
-/// A file that has no end, counted as long as somebody receives it.
+/// A file without an end, counted while it is being received.
 fn endless(shared: &Arc<Shared>) -> Response {
     struct Received(Arc<Shared>);
     impl Drop for Received {

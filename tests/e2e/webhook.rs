@@ -1,4 +1,4 @@
-//! The webhook as the connection file writes it, and as the application receives it from the window.
+//! The webhook as written in the connection file, and as the application receives it from the window.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use understudy_demo::Received;
 
 use crate::shop::{LARGE_ID, Shop};
 
-/// The demo's own sign-in with this in place of its body.
+/// The demo's own sign-in with this body.
 async fn sending(lines: &str) -> Result<Shop> {
     Shop::with_connection(|text| {
         let line = |line: &str| if line.starts_with("body ") { lines.to_owned() } else { line.to_owned() };
@@ -95,7 +95,7 @@ body = { token = "{{ secret.admin_token }}", user = "{{ user.id }}", reason = "{
             "a+b=2&emoji=%F0%9F%A7%BE&reason=%C3%A4%2Bb+%26+c%3Dd+%22%25%22&remember=true&token=••••&user={LARGE_ID}"
         )
     );
-    // This application takes JSON only, and that is what the operator is told.
+    // This application only accepts JSON, and the operator is told so.
     console.wait_for_phases(&["refused"]).await?;
     assert_eq!(login.status, Some(415));
     console.ui.quit().await

@@ -1,4 +1,4 @@
-//! How large the windows are, and which one is in front.
+//! The windows' sizes, and which one is in front.
 
 use anyhow::Result;
 use understudy_test_support::wait::until;
@@ -17,7 +17,7 @@ async fn session_windows_take_the_size_that_the_last_one_was_given() -> Result<(
     let first = desktop.wait_for_window("development — Understudy").await?;
     desktop.resize(&first, SIZE).await?;
 
-    // Another customer, beside the first.
+    // Another customer, besides the first.
     console.become_user(&shop.customers[1], "as large").await?;
     console.wait_for_phases(&["active", "active"]).await?;
     let windows = desktop.windows().await?;
@@ -26,7 +26,7 @@ async fn session_windows_take_the_size_that_the_last_one_was_given() -> Result<(
     let whole = console.window().await?;
     desktop.wait_for_size(&whole, (1280, 800)).await?;
 
-    // And the next time.
+    // The next time too.
     desktop.resize(&whole, (1100, 700)).await?;
     console.close().await?;
     console.wait_until_ended().await?;
@@ -60,7 +60,7 @@ async fn the_global_shortcut_brings_the_console_to_the_front_with_the_search_foc
     let console = shop.stage.open(&[]).await?;
     console.become_user(&shop.customers[0], "working in it").await?;
     console.wait_for_phases(&["active"]).await?;
-    // What was searched last is still there, and the focus is elsewhere.
+    // The previous search is still there, and the focus is elsewhere.
     console.ui.evaluate("document.activeElement.blur(); return true").await?;
     let session = desktop.wait_for_window("development — Understudy").await?;
 
@@ -69,7 +69,7 @@ async fn the_global_shortcut_brings_the_console_to_the_front_with_the_search_foc
     desktop.wait_until_active(&whole).await?;
     let focused = "return document.activeElement.getAttribute('role') === 'searchbox'";
     console.ui.wait_for("the search field to be focused", focused).await?;
-    // Whoever types now searches for somebody else.
+    // Typing now starts a new search.
     desktop.type_text(&whole, "anna").await?;
     console.ui.with_text("row", "nna").await?;
     console.ui.quit().await
@@ -77,7 +77,7 @@ async fn the_global_shortcut_brings_the_console_to_the_front_with_the_search_foc
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shortcut_that_another_program_holds_is_said_and_leaves_the_one_before() -> Result<()> {
-    // The window manager's, for its desktops.
+    // The window manager uses it for its desktops.
     const HELD: &str = "Control+Alt+Left";
     let shop = Shop::open().await?;
     let desktop = &shop.stage.desktop;
@@ -134,7 +134,7 @@ async fn started_once_more_it_is_the_running_console_that_comes_to_the_front() -
         let consoles = windows.iter().filter(|window| window.title == "Understudy").count();
         assert_eq!((consoles, windows.len()), (1, 2), "{arguments:?}: {windows:?}");
     }
-    // `demo` brought the demo with it.
+    // `demo` added the demo.
     let in_the_rail = "return document.querySelector('nav').textContent.includes('Demo')";
     console.ui.wait_for("the demo in the rail", in_the_rail).await?;
     console.wait_for_phases(&["active"]).await?;
@@ -148,7 +148,7 @@ async fn the_console_is_made_larger_by_key_and_stays_so() -> Result<()> {
     let console = shop.stage.open(&[]).await?;
     console.find(&shop.customers[0]).await?;
     let window = console.window().await?;
-    // At 200 % half as many pixels of the page are as wide as the window.
+    // At 200 %, the window is half as many CSS pixels wide.
     let larger = "return innerWidth <= 640";
     until("the page to be twice as large", async || {
         desktop.press(&window, &["ctrl+plus"]).await?;
@@ -167,7 +167,7 @@ async fn the_console_is_made_larger_by_key_and_stays_so() -> Result<()> {
     console.ui.quit().await
 }
 
-/// A page with more colours than a launch page has.
+/// A page with more colours than a launch page.
 const COLOURFUL: &str = "<!doctype html><title>Shop</title><body style='margin: 0; height: 100vh; \
     background: conic-gradient(red, yellow, lime, aqua, blue, magenta, red)'><h1>Signed in</h1>";
 
