@@ -4,8 +4,9 @@ use understudy_core::connection::Environment;
 use understudy_core::sanitize;
 use understudy_core::session::UserLabel;
 
-/// Who, what tells two users with one name apart, and where: `Anna Hoffmann · anna@lindenhof.example · Acme · staging —
-/// Understudy`. Titles are cut at the end, and production must not be overlooked, so it comes first, in capitals.
+/// Who, what tells two users with one name apart, and where:
+/// `Anna Hoffmann · anna@lindenhof.example · Acme · staging — Understudy`. Titles are cut at the end, and production
+/// must not be overlooked, so it comes first, in capitals.
 pub(super) fn window_title(user: &UserLabel, connection: &str, environment: Environment) -> String {
     let mut parts = vec![part(&user.best(), 40)];
     parts.extend(user.apart().map(|apart| part(&apart, 40)));

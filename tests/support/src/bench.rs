@@ -1,5 +1,5 @@
-//! Measures what the agent waits for and what the computer pays, in the real window: `bench PATH-OF-UNDERSTUDY
-//! [SESSIONS]`.
+//! Measures what the agent waits for and what the computer pays, in the real window:
+//! `bench PATH-OF-UNDERSTUDY [SESSIONS]`.
 //!
 //! Times run from the keystroke that begins an impersonation until the webhook reaches the application, until the page
 //! is requested, and until the page is on the screen. Memory is the proportional set size (PSS) of the process and its

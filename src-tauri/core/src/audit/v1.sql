@@ -1,4 +1,4 @@
--- Format 1 of the audit log. One row per event, in the order of id.
+-- Format 1 of the audit log. One row per event, ordered by id.
 CREATE TABLE entries (
     id              INTEGER PRIMARY KEY,
     at_ms           INTEGER NOT NULL,

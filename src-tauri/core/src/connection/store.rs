@@ -14,13 +14,13 @@ use understudy_files::regular_file;
 /// The ID of the demo's connection while it runs. No file may have it.
 pub const DEMO: &str = "demo";
 
-/// What became of a file that was to be added.
+/// The outcome of adding a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddOutcome {
     Added,
-    /// It took the place of the connection that had its id.
+    /// It replaced the connection with the same ID.
     Replaced,
-    /// It was there already, word for word.
+    /// The same file had already been added.
     Unchanged,
 }
 
@@ -166,7 +166,8 @@ impl Connections {
         }
     }
 
-    /// Like [`Self::add`], but replaces an existing connection with the same ID. Stored secrets keep their destinations.
+    /// Like [`Self::add`], but replaces an existing connection with the same ID. Stored secrets keep their
+    /// destinations.
     pub fn replace(&self, path: &Path) -> Result<(Connection, AddOutcome)> {
         let (id, text, _) = Self::given(path)?;
         match self.find(&id) {

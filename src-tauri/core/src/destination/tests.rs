@@ -1,3 +1,5 @@
+//! When two destinations are the same, and what each of them says.
+
 use super::*;
 use crate::connection::Origin;
 use crate::written::written;

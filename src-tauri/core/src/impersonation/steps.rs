@@ -51,7 +51,7 @@ impl Impersonations {
             let secrets: Vec<SecretString> = secrets.into_iter().chain(client.secrets()).collect();
             Ok((handoff, secrets, own))
         });
-        // A panic's own words may quote what it worked on: they are not told.
+        // A panic's message may quote a secret, so it is dropped.
         let broke_off = |_| in_words(Error::internal("the steps of the sign-in broke off"));
         let (handoff, secrets, own) = steps.await.map_err(broke_off)??;
         *context = own;

@@ -6,7 +6,7 @@ use secrecy::zeroize::Zeroizing;
 
 /// A beginning shorter than this is most often a word, or a prefix such as `sk_live_`.
 const SHORTEST_CUT: usize = 8;
-/// A beginning must also be at least this fraction of the text: the first characters of a long token give little away.
+/// The text may be at most this many times as long: the first characters of a long token give little away.
 const PART: usize = 3;
 
 /// All copies are wiped when this is dropped.

@@ -47,7 +47,7 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Of one that could not begin, so nothing was sent.
+    /// The report of a test that could not begin, so nothing was sent.
     pub fn of_failure(error: &Error) -> Self {
         Self {
             exchanges: Vec::new(),

@@ -29,7 +29,7 @@ pub(super) fn using(verb: &str, name: &SecretName, cause: Fault) -> Error {
     keep_cause(error, cause)
 }
 
-/// These carry the bytes of the entry, or the entry itself, and their texts may show them.
+/// Whether the error carries the entry or its bytes, and its `Display` may show them.
 fn may_show_entry(cause: &Fault) -> bool {
     matches!(cause, Fault::BadEncoding(_) | Fault::BadDataFormat(..) | Fault::Ambiguous(_))
 }

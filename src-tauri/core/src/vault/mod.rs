@@ -374,7 +374,7 @@ impl Vault {
             .map_err(|cause| Error::lack("ask the keyring", cause))?;
         let answer = answered.await;
         let answer = answer.map_err(|_| Error::internal("the keyring's thread ended without an answer"))?;
-        // The sentence does not say what the service said.
+        // The sentence for people leaves out the service's own words.
         answer.inspect_err(|error| tracing::warn!("{error:#}"))
     }
 }

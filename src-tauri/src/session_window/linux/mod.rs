@@ -88,7 +88,7 @@ pub fn attach(
 /// GTK does the layout.
 pub fn fit(_window: &WebviewWindow, _page: &WebView) {}
 
-/// Loads a launch page. With `of`, it replaces that URL's entry in the history.
+/// Loads a launch page. With `of`, it takes the place of the page at that URL, in the history too.
 #[allow(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
 pub fn load_launch_page(page: &WebView, launch_page: &LaunchPage, of: Option<&str>) -> Result<()> {
     match of {

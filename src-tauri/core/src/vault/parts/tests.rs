@@ -1,3 +1,5 @@
+//! Long secrets in a keyring with short entries: whole after every change, whatever fails in between.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
