@@ -174,7 +174,7 @@ describe("copying", () => {
     await waitFor(() => expect(fake.clipboard[0]?.length).toBeGreaterThan(10_000));
   });
 
-  test("a past session says that its sign-out did not go through", async () => {
+  test("a past session says that its sign-out failed", async () => {
     const past = {
       operator: "Robin",
       reason: "Ticket 7",

@@ -63,7 +63,7 @@ describe("what is said of an end", () => {
     expect(messages()).not.toHaveTextContent("sign-out");
   });
 
-  test("also that the sign-out did not go through, and that stays", async () => {
+  test("also that the sign-out failed, and that stays", async () => {
     render(App);
     await list();
     end("operator", { sign_out_failed: "it was answered with 500" });

@@ -76,7 +76,7 @@ impl Impersonations {
         self.leave_for_launch_page(running, &origin).await?;
         if let Err(failure) = self.sign_out(running).await {
             self.notices.send(Notice::Toast(Toast::info(
-                format!("The sign-out of {} did not go through: {failure}", running.view().user.best()),
+                format!("The sign-out of {} failed: {failure}", running.view().user.best()),
                 "It is tried again when the window closes.",
             )));
         }

@@ -171,7 +171,7 @@ impl TestStage<'_> {
         let outcome = signed_in.and_then(|said| match &sign_out_failed {
             None => Ok(masks.mask(&said)),
             Some(why) => Err(Refusal::new(
-                format!("Signed in, but the sign-out did not go through: {why}"),
+                format!("Signed in, but the sign-out failed: {why}"),
                 "Check `[sign_out]`; the application may keep this session until it expires.",
             )),
         });
