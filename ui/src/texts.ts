@@ -1,9 +1,15 @@
-// Every text of the UI, in one place.
+// Every text that the UI has of its own, in one place.
 //
-// A translation replaces these files, and beyond them what Rust says: the sentences of its errors and messages (here are
-// only their titles), the launch page, dialogs and notifications of the desktop (src-tauri/src), labels and hints of the
-// presets (*.toml), names and results of the steps of `check`, and the labels that columns get from their names. Words
-// are put together in English order here and there (`count`, `filterBy`, `sortedBy`).
+// A translation replaces these files. Most sentences that people read beside them are Rust's, and stand in the code that
+// says them, without a list of their own:
+// - errors, their hints and reports: src-tauri/core/src, src-tauri/directory/src, src-tauri/files/src. Here are only the
+//   titles of errors (`errors.titles`).
+// - steps of a check and of a sign-in test: core/src/check.rs, trial.rs and sign_in/
+// - the launch page, titles, dialogs and notifications of the desktop: src-tauri/src. Its command line: src-tauri/src/cli
+// - labels and hints of the presets: core/src/connection/presets/*.toml
+// - labels that columns get from their names, kinds of filters and their faults: directory/src/schema and query
+// The names of the pages before they are loaded are in index.html and bar.html. Words are put together in English order
+// here and there (`count`, `filterBy`, `sortedBy`).
 import { bar } from "./texts/bar";
 import { console } from "./texts/console";
 import { destination } from "./texts/destination";

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { Moved } from "../../src/bindings/Moved";
 import { Destinations } from "../../src/state/destinations.svelte";
 import { compared } from "../../src/text/destination";
+import { nextTurn } from "../turn";
 
 const place = (print: string, ...sites: string[]) => ({
   print,
@@ -14,7 +15,6 @@ const moved = (connection: string, print: string): Moved => ({
 });
 const always = { again: true, retype: true };
 const once = { again: false, retype: true };
-const settled = () => new Promise((resolve) => setTimeout(resolve));
 
 test("what is said on either side has one line, and a change of order or number is a change", () => {
   const [line] = compared({
@@ -47,10 +47,10 @@ test("the same question is asked once for all who wait, another one after it", a
     destinations.decide(moved("acme", "1"), always),
     destinations.decide(moved("acme", "2"), once),
   ];
-  await settled();
+  await nextTurn();
   expect(destinations.question?.moved).toEqual(moved("acme", "1"));
   destinations.question?.answer(true);
-  await settled();
+  await nextTurn();
   expect(destinations.question?.moved).toEqual(moved("acme", "2"));
   destinations.question?.answer(false);
   expect(await Promise.all(asked)).toEqual([true, true, false]);
@@ -60,22 +60,22 @@ test("the same question is asked once for all who wait, another one after it", a
 test("a no holds for what happens by itself, not for what the agent does, and not for another place", async () => {
   const destinations = new Destinations();
   const first = destinations.decide(moved("acme", "1"), once);
-  await settled();
+  await nextTurn();
   destinations.question?.answer(false);
   expect(await first).toBe(false);
   expect(await destinations.decide(moved("acme", "1"), once)).toBe(false);
 
   const other = destinations.decide(moved("acme", "2"), once);
-  await settled();
+  await nextTurn();
   destinations.question?.answer(false);
   expect(await other).toBe(false);
 
   const again = destinations.decide(moved("acme", "1"), always);
-  await settled();
+  await nextTurn();
   destinations.question?.answer(true);
   expect(await again).toBe(true);
   const later = destinations.decide(moved("acme", "1"), once);
-  await settled();
+  await nextTurn();
   expect(destinations.question).not.toBeNull();
   destinations.question?.answer(true);
   await later;

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { UserSearch } from "../../src/state/search.svelte";
 import { crowd } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
+import { nextTurn } from "../turn";
 
 let fake: Fake;
 let search: UserSearch;
@@ -63,7 +64,7 @@ describe("typing", () => {
     waiting[1]?.(page("second"));
     await search.settled();
     waiting[0]?.(page("first"));
-    await new Promise((resolve) => setTimeout(resolve));
+    await nextTurn();
     expect(search.rows.map(({ id }) => id)).toEqual(["second"]);
     expect(search.answered?.text).toBe("an");
   });
@@ -444,7 +445,7 @@ describe("what no index serves", () => {
     expect(search.asking).toBe(false);
     expect(fake.called("stop_search")).toHaveLength(1);
     held.stop();
-    await new Promise((resolve) => setTimeout(resolve));
+    await nextTurn();
     expect(names()).toEqual(before);
     expect(search.leftOut).not.toBeNull();
   });
