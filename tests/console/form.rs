@@ -35,7 +35,7 @@ async fn the_form_is_offered_the_users_and_shows_the_newest() {
     let preview = desk.console.preview(None, &written, &Typed::new(), 1).await.expect("it opens");
     let newest = desk.find("").await;
     assert_eq!(preview.rows, newest[..5], "as the list shows them");
-    assert!(!preview.info.services.is_empty() && preview.withheld.is_empty());
+    assert!(!preview.info.coverage.is_empty() && preview.withheld.is_empty());
 
     let wrong = DirectoryConfig { email: Some("emial".into()), ..written };
     let error = desk.console.preview(None, &wrong, &Typed::new(), 2).await.expect_err("no such column");
@@ -74,7 +74,7 @@ async fn only_the_newest_question_of_a_form_is_answered() {
         tokio::spawn(async move { desk.console.preview(None, &there, &typed, 3).await })
     };
     let _third_connection = silent.accept().await.expect("it connects");
-    desk.console.stop_looking(4).expect("nothing is newer");
+    desk.console.stop_discovery(4).expect("nothing is newer");
     for ended in [second.await.expect("it ends").err(), preview.await.expect("it ends").err()] {
         assert_eq!(ended.expect("nobody waits any more").code, Code::Cancelled);
     }

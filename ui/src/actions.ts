@@ -81,9 +81,9 @@ export const connectionActions: ConnectionAction[] = [
     run: (app, { id }) => app.edit(id),
   },
   {
-    id: "look-at-connection",
-    label: texts.actions.lookAtConnection,
-    short: menu.look,
+    id: "view-connection",
+    label: texts.actions.viewConnection,
+    short: menu.view,
     icon: FileText,
     possible: (connection) => !isOwn(connection),
     run: (app, { id }) => app.edit(id),

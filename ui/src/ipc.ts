@@ -206,11 +206,11 @@ export const signInPresets = () => call("sign_in_presets");
 
 /** The tables of the database that a form names. A newer question of either kind makes the older one reject with
  * `cancelled`. `secrets` as in {@link checkConnection}. */
-export const surveyDirectory = (
+export const discoverTables = (
   connection: string | null,
   directory: DirectoryConfig,
   secrets: Record<string, string>,
-) => call("survey_directory", { connection, directory, secrets, turn: ++turn });
+) => call("discover_tables", { connection, directory, secrets, turn: ++turn });
 
 /** A few users of the table that a form names. */
 export const previewDirectory = (
@@ -220,7 +220,7 @@ export const previewDirectory = (
 ) => call("preview_directory", { connection, directory, secrets, turn: ++turn });
 
 /** The form is left: both stop, on the server too. */
-export const stopLooking = () => call("stop_looking", { turn: ++turn });
+export const stopDiscovery = () => call("stop_discovery", { turn: ++turn });
 
 /** `connection`: `null` saves a new one. */
 export const saveConnection = (connection: string | null, text: string) =>

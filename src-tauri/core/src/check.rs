@@ -289,16 +289,16 @@ fn check_columns(info: &Info, report: &mut Report) {
     report.say("Columns", status, columns.join(", "), hint);
 }
 
-/// Reports which ways of searching have an index. [`Info::services`] has each one's index, or the statement that
+/// Reports which ways of searching have an index. [`Info::coverage`] has each one's index, or the statement that
 /// creates it.
 fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
     let unserved: Vec<String> = info
-        .services
+        .coverage
         .iter()
         .filter(|service| service.index.is_none())
         .map(|service| format!("{} ({})", service.tier.words(), service.column))
         .collect();
-    if info.services.iter().all(|service| matches!(service.tier, Tier::All | Tier::Id)) {
+    if info.coverage.iter().all(|service| matches!(service.tier, Tier::All | Tier::Id)) {
         let hint = "Set `directory.email` or `directory.name`, or list other columns in `directory.search`.";
         let detail = "Users are found only by their full ID: no other column is searched.";
         report.say("Search", Status::Warning, detail, Some(hint.into()));
@@ -311,7 +311,7 @@ fn check_search(info: &Info, part: &DirectoryConfig, report: &mut Report) {
         );
         report.say("Search", Status::Ok, detail, None);
     } else {
-        let advice = info.services.iter().any(|service| service.advice.is_some());
+        let advice = info.coverage.iter().any(|service| service.advice.is_some());
         report.say(
             "Search",
             Status::Warning,
@@ -434,7 +434,7 @@ mod tests {
             columns: Vec::new(),
             estimated_total: Some(rows),
             total_is_exact: true,
-            services: vec![service],
+            coverage: vec![service],
             reader: Vec::new(),
             cautions: Vec::new(),
         };
@@ -483,7 +483,7 @@ mod tests {
                 columns,
                 estimated_total: None,
                 total_is_exact: false,
-                services: Vec::new(),
+                coverage: Vec::new(),
                 reader: Vec::new(),
                 cautions: Vec::new(),
             };

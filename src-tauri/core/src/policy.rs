@@ -119,7 +119,7 @@ mod tests {
             columns: COLUMNS.map(column).to_vec(),
             estimated_total: None,
             total_is_exact: false,
-            services: Vec::new(),
+            coverage: Vec::new(),
             reader: Vec::new(),
             cautions: Vec::new(),
         }

@@ -231,7 +231,7 @@ pub struct Info {
     /// `true` if `estimated_total` was counted, not estimated.
     pub total_is_exact: bool,
     /// The search plan: which index each tier uses.
-    pub services: Vec<SearchCoverage>,
+    pub coverage: Vec<SearchCoverage>,
     /// The statements that create a role that can only read the mapped columns; empty if the engine has no roles.
     pub reader: Vec<String>,
     /// Unexpected findings.

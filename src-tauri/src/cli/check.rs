@@ -104,7 +104,7 @@ fn say_report(report: &Report) -> Result<()> {
 /// necessary rights.
 fn say_plan(info: &Info) -> Result<()> {
     let cells: Vec<[String; 3]> = info
-        .services
+        .coverage
         .iter()
         .map(|service| {
             let note = service.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
@@ -114,10 +114,10 @@ fn say_plan(info: &Info) -> Result<()> {
         .collect();
     let width = |at: usize| cells.iter().map(|cells| cells[at].chars().count()).max().unwrap_or(0);
     let (tiers, columns) = (width(0), width(1));
-    if info.services.iter().any(|service| service.advice.is_some() || service.index.is_none()) {
+    if info.coverage.iter().any(|service| service.advice.is_some() || service.index.is_none()) {
         say("\nSearch plan")?;
         let mut said: Vec<&str> = Vec::new();
-        for (service, [tier, column, index]) in info.services.iter().zip(&cells) {
+        for (service, [tier, column, index]) in info.coverage.iter().zip(&cells) {
             let mark = if service.index.is_some() { "ok  " } else { "--  " };
             say(&format!("{mark}  {tier:tiers$}  {column:columns$}  {index}"))?;
             // One index may serve several searches.

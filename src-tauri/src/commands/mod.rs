@@ -231,7 +231,7 @@ commands! {
             Ok(understudy_core::connection::presets().to_vec())
         }
 
-        survey_directory [core: Core<'_>] (
+        discover_tables [core: Core<'_>] (
             connection: Option<String>,
             directory: DirectoryConfig,
             secrets: Typed as "Record<string, string>",
@@ -249,8 +249,8 @@ commands! {
             core.preview(connection.as_deref(), &directory.with_plain_scheme(), &secrets, turn).await
         }
 
-        stop_looking [core: Core<'_>] (turn: u64) -> () {
-            core.stop_looking(turn)
+        stop_discovery [core: Core<'_>] (turn: u64) -> () {
+            core.stop_discovery(turn)
         }
 
         save_connection [core: Core<'_>] (connection: Option<String>, text: String) -> ConnectionSummary {

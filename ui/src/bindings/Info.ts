@@ -22,7 +22,7 @@ total_is_exact: boolean,
 /**
  * The search plan: which index each tier uses.
  */
-services: Array<SearchCoverage>, 
+coverage: Array<SearchCoverage>, 
 /**
  * The statements that create a role that can only read the mapped columns; empty if the engine has no roles.
  */

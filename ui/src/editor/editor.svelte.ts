@@ -116,7 +116,7 @@ export class Editor {
     this.#baseText === null && same(mappingOf(this.form.directory), mappingOf(toForm(template).directory)),
   );
   /** What the form sees of the database. */
-  readonly look = new TableDiscovery(this);
+  readonly discovery = new TableDiscovery(this);
 
   /** `thisRunOnly`: secrets are kept in memory, for want of a keyring. */
   constructor(thisRunOnly: () => boolean) {

@@ -21,12 +21,12 @@ export function same(a: Mapping, b: Mapping): boolean {
 }
 
 /** The offer that a table's name means, with or without its schema, in quotes or not. */
-export function offered(survey: DiscoveredTables, table: string): TableOffer | null {
+export function offered(found: DiscoveredTables, table: string): TableOffer | null {
   const plain = (name: string) => name.trim().replaceAll('"', "");
   const wanted = plain(table);
   return (
-    survey.tables.find(({ name }) => plain(name) === wanted) ??
-    survey.tables.find(({ qualified }) => plain(qualified) === wanted) ??
+    found.tables.find(({ name }) => plain(name) === wanted) ??
+    found.tables.find(({ qualified }) => plain(qualified) === wanted) ??
     null
   );
 }

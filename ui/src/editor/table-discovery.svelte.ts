@@ -98,7 +98,7 @@ export class TableDiscovery {
     JSON.stringify({ ...NOT_THE_WAY, ...this.#editor.directory, ...NOT_THE_WAY }),
   );
   /** Of the database that the form names now. */
-  readonly survey = $derived(this.tables.about === this.#way ? this.tables.answer : null);
+  readonly found = $derived(this.tables.about === this.#way ? this.tables.answer : null);
   readonly failure = $derived(this.tables.about === this.#way ? this.tables.failure : null);
   /** Why the URL is none, once its field has lost focus. */
   readonly urlFault: string | null = $derived.by(() => {
@@ -113,13 +113,13 @@ export class TableDiscovery {
   readonly mapping = $derived.by(() => mappingOf(this.#editor.form.directory));
   /** The table that the form names, if it is there. */
   readonly table: TableOffer | null = $derived(
-    this.survey === null ? null : offered(this.survey, this.mapping.table),
+    this.found === null ? null : offered(this.found, this.mapping.table),
   );
   /** The form names a table that is not there. */
   readonly unknown = $derived(
-    this.survey !== null &&
-      this.survey.tables.length > 0 &&
-      this.survey.left_out === 0 &&
+    this.found !== null &&
+      this.found.tables.length > 0 &&
+      this.found.left_out === 0 &&
       this.mapping.table.trim() !== "" &&
       this.table === null,
   );
@@ -132,8 +132,8 @@ export class TableDiscovery {
   });
   /** What a preview would be of; `null`: there is none to be had yet. */
   readonly previewable = $derived(
-    this.survey !== null &&
-      this.survey.tables.length > 0 &&
+    this.found !== null &&
+      this.found.tables.length > 0 &&
       !this.unknown &&
       Object.keys(this.missing).length === 0 &&
       this.mapping.table.trim() !== "" &&
@@ -161,17 +161,17 @@ export class TableDiscovery {
 
   /** A list of tables or columns is opened. */
   want(): void {
-    if (this.survey === null && !(this.tables.busy && this.tables.about === this.#way)) void this.ask();
+    if (this.found === null && !(this.tables.busy && this.tables.about === this.#way)) void this.ask();
   }
 
   async ask(): Promise<void> {
     if (this.#editor.locked) return;
     const { directory } = this.#editor;
     const came = await this.tables.ask(this.#way, () =>
-      ipc.surveyDirectory(this.#editor.connection, { ...directory, ...NO_TABLE }, this.#secrets()),
+      ipc.discoverTables(this.#editor.connection, { ...directory, ...NO_TABLE }, this.#secrets()),
     );
     if (!came) return;
-    const first = this.survey?.tables[0];
+    const first = this.found?.tables[0];
     if (first?.likely && this.#editor.untouched) {
       this.choose(first);
       this.byItself = true;
@@ -216,7 +216,7 @@ export class TableDiscovery {
     this.tables.forget();
     this.preview.forget();
     this.#fill = null;
-    if (busy) ipc.stopLooking().catch(() => {});
+    if (busy) ipc.stopDiscovery().catch(() => {});
   }
 
   #secrets(): Record<string, string> {

@@ -274,7 +274,7 @@ export const console = {
     copyEmail: "Copy the selected user's email",
     newConnection: "New connection",
     editConnection: "Edit this connection",
-    lookAtConnection: "View this connection",
+    viewConnection: "View this connection",
     duplicateConnection: "Duplicate this connection",
     exportConnection: "Export this connection",
     removeConnection: "Remove this connection",

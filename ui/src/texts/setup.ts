@@ -233,7 +233,7 @@ export const setup = {
       onDiskText: "Saving overwrites it with what you have here.",
       takeFromDisk: "Load it and discard my changes",
     },
-    look: {
+    tables: {
       choose: (field: string) => `Choose: ${field}`,
       asking: "Reading the tables…",
       known: (n: number) => `${count(n, "table", "tables")} to choose from, most likely first.`,
@@ -380,7 +380,7 @@ export const setup = {
   menu: {
     label: (name: string) => `${name}: actions`,
     edit: "Edit…",
-    look: "View…",
+    view: "View…",
     duplicate: "Duplicate",
     exportTo: "Export…",
     secrets: "Secrets…",

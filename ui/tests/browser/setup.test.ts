@@ -149,7 +149,7 @@ const views: View[] = [
             columns: fake.columns,
             estimated_total: 1_204_331,
             total_is_exact: false,
-            services: [],
+            coverage: [],
             reader: [],
             cautions: [],
           },
@@ -240,7 +240,7 @@ const views: View[] = [
   {
     name: "editor-search-plan",
     opening: {
-      prepare: (fake, { services, reader }) => {
+      prepare: (fake, { coverage, reader }) => {
         fake.answers["check_connection"] = () => ({
           ok: true,
           faults: [],
@@ -265,7 +265,7 @@ const views: View[] = [
             columns: fake.columns,
             estimated_total: 1_204_331,
             total_is_exact: false,
-            services,
+            coverage,
             reader,
             cautions: [],
           },
@@ -327,7 +327,7 @@ const views: View[] = [
       width: 640,
       height: 400,
       prepare: (fake) => {
-        const [users, view] = fake.survey.tables;
+        const [users, view] = fake.tables.tables;
         if (!users || !view) return;
         const odd = [
           "<b>users</b>",
@@ -340,7 +340,7 @@ const views: View[] = [
           name: `t_${at}`,
           qualified: `t_${at}`,
         }));
-        fake.survey = { tables: [users, ...odd, ...many], unreadable: [], left_out: 1200 };
+        fake.tables = { tables: [users, ...odd, ...many], unreadable: [], left_out: 1200 };
       },
     },
     go: async (page) => {
@@ -360,7 +360,7 @@ const views: View[] = [
     name: "editor-looking",
     opening: {
       prepare: (fake) => {
-        fake.hold("survey_directory");
+        fake.hold("discover_tables");
       },
     },
     go: async (page) => {
@@ -373,7 +373,7 @@ const views: View[] = [
     name: "editor-uuid-bytes",
     opening: {
       prepare: (fake) => {
-        for (const table of fake.survey.tables)
+        for (const table of fake.tables.tables)
           table.columns = table.columns.map((column) => ({ ...column, bytes: column.name === "id" }));
         fake.cautions = [
           {
@@ -410,7 +410,7 @@ const views: View[] = [
             columns: fake.columns,
             estimated_total: fake.total,
             total_is_exact: false,
-            services: understudy.services,
+            coverage: understudy.coverage,
             reader: understudy.reader,
             cautions: [],
           },
@@ -446,7 +446,7 @@ const views: View[] = [
     name: "editor-no-tables",
     opening: {
       prepare: (fake) => {
-        fake.survey = { tables: [], unreadable: ["users", "orders", "billing.invoices"], left_out: 0 };
+        fake.tables = { tables: [], unreadable: ["users", "orders", "billing.invoices"], left_out: 0 };
       },
     },
     go: async (page) => {
@@ -458,7 +458,7 @@ const views: View[] = [
     name: "editor-tables-refused",
     opening: {
       prepare: (fake) =>
-        fake.refuse("survey_directory", {
+        fake.refuse("discover_tables", {
           code: "directory_refused",
           message: "The database at db.acme.example:5432 wants a password, and none is stored.",
           hint: "Type the database password under Secrets.",

@@ -53,7 +53,7 @@ export const rows: Row[] = known.map(([name, email, plan, company, seen], at) =>
 });
 
 /** A search plan with something left to do, and a role for it. */
-export const services: SearchCoverage[] = [
+export const coverage: SearchCoverage[] = [
   { tier: "all", column: "created_at", index: "users_created_at_idx", note: null, advice: null },
   { tier: "id", column: "id", index: "users_pkey", note: null, advice: null },
   {
@@ -95,7 +95,7 @@ const offer = (change: Partial<TableOffer> & { name: string }): TableOffer => ({
 });
 
 /** A database as the form sees it. */
-export const survey: DiscoveredTables = {
+export const tables: DiscoveredTables = {
   tables: [
     offer({
       name: "users",

@@ -27,7 +27,7 @@ import {
   connectionFile,
   draftOf,
   rows as defaultRows,
-  survey as defaultSurvey,
+  tables as defaultTables,
 } from "./people";
 import { presets, rehearsal } from "./presets";
 
@@ -72,7 +72,7 @@ export interface Fake {
   /** What is not as one would expect of the directory. */
   cautions: Caution[];
   /** What the form sees of a database. */
-  survey: DiscoveredTables;
+  tables: DiscoveredTables;
   calls: Call[];
   /** Why the keyring cannot be used. */
   keyring: BoundaryError | null;
@@ -135,7 +135,7 @@ export function installFake(change: Partial<Fake> = {}, label = "console"): Fake
     offers: [],
     total: 1_204_331,
     cautions: [],
-    survey: defaultSurvey,
+    tables: defaultTables,
     calls: [],
     clipboard: [],
     chosenPath: null,
@@ -213,7 +213,7 @@ function commands(fake: Fake): Answers {
       columns: fake.columns,
       estimated_total: fake.total,
       total_is_exact: false,
-      services: [],
+      coverage: [],
       reader: [],
       cautions: fake.cautions,
     }),
@@ -275,7 +275,7 @@ function commands(fake: Fake): Answers {
         columns: fake.columns,
         estimated_total: fake.total,
         total_is_exact: false,
-        services: [],
+        coverage: [],
         reader: [],
         cautions: fake.cautions,
       },
@@ -284,21 +284,21 @@ function commands(fake: Fake): Answers {
     try_sign_in: () => rehearsal,
     stop_trial: () => null,
     sign_in_presets: () => presets,
-    survey_directory: () => fake.survey,
+    discover_tables: () => fake.tables,
     preview_directory: () => ({
       info: {
         server: "PostgreSQL 15.18",
         columns: fake.columns,
         estimated_total: fake.total,
         total_is_exact: false,
-        services: [],
+        coverage: [],
         reader: [],
         cautions: fake.cautions,
       },
       rows: fake.rows.slice(0, 5),
       withheld: [],
     }),
-    stop_looking: () => null,
+    stop_discovery: () => null,
     save_connection: ({ connection }) => {
       const known = fake.state.connections.find(({ id }) => id === connection);
       return known ?? summary("new", "New", "staging");

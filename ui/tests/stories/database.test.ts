@@ -5,7 +5,7 @@ import userEvent, { type UserEvent } from "@testing-library/user-event";
 import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { DirectoryConfig } from "../../src/bindings/DirectoryConfig";
-import { connectionFile, survey } from "../fake/people";
+import { connectionFile, tables } from "../fake/people";
 import { installFake, type Command, type Fake } from "../fake/understudy";
 
 let fake: Fake;
@@ -83,7 +83,7 @@ describe("a new connection", () => {
     expect(await rows.findByText("Anders Holm")).toBeInTheDocument();
     expect(rows.getByText(/PostgreSQL 15.18 · ≈ 1,204,331 users/)).toBeInTheDocument();
     // Which table is not part of the question for the tables.
-    expect(asked("survey_directory")[0]?.directory).toMatchObject({
+    expect(asked("discover_tables")[0]?.directory).toMatchObject({
       url: "postgres://readonly@db.acme.example/acme",
       table: "",
       id: "",
@@ -203,7 +203,7 @@ describe("a new connection", () => {
 
   test("asks for the password where the database wants one, and goes on with it", async () => {
     await startNew();
-    fake.refuse("survey_directory", {
+    fake.refuse("discover_tables", {
       code: "directory_refused",
       message: "The database at db.acme.example:5432 wants a password, and none is stored.",
       hint: "Type the database password under Secrets.",
@@ -219,7 +219,7 @@ describe("a new connection", () => {
     await user.tab();
     await screen.findByText(/looks most like your users/);
     expect(sheet.queryByRole("alert")).toBeNull();
-    expect(asked("survey_directory").map(({ secrets }) => secrets)).toEqual([
+    expect(asked("discover_tables").map(({ secrets }) => secrets)).toEqual([
       {},
       { database_password: "canary" },
     ]);
@@ -227,19 +227,19 @@ describe("a new connection", () => {
   });
 
   test("says when there is nothing to choose", async () => {
-    fake.survey = { tables: [], unreadable: ["users", "orders"], left_out: 0 };
+    fake.tables = { tables: [], unreadable: ["users", "orders"], left_out: 0 };
     await startNew();
     await nameDatabase();
     expect(await screen.findByText(/can't read any table/)).toBeInTheDocument();
     expect(screen.getByText(/can't read: users, orders/)).toBeInTheDocument();
-    fake.survey = { tables: [], unreadable: [], left_out: 0 };
+    fake.tables = { tables: [], unreadable: [], left_out: 0 };
     await nameDatabase("postgres://readonly@db.acme.example/other");
     expect(await screen.findByText(/This database has no tables/)).toBeInTheDocument();
   });
 
   test("shows what the newest question found, whatever comes last", async () => {
     await startNew();
-    const held = fake.hold("survey_directory");
+    const held = fake.hold("discover_tables");
     await nameDatabase();
     await waitFor(() => expect(held.waiting()).toBe(1));
     await nameDatabase("postgres://readonly@other.example/acme");
@@ -247,7 +247,7 @@ describe("a new connection", () => {
     held.release();
     await screen.findByText("Reading the tables…");
     expect(screen.queryByText(/tables to choose from/)).toBeNull();
-    fake.survey = { ...survey, tables: survey.tables.slice(0, 2) };
+    fake.tables = { ...tables, tables: tables.tables.slice(0, 2) };
     held.release();
     expect(await screen.findByText(/2 tables to choose from/)).toBeInTheDocument();
     // Another address, and nobody knows its tables yet.
@@ -257,12 +257,12 @@ describe("a new connection", () => {
 
   test("stops looking when it is left", async () => {
     await startNew();
-    const held = fake.hold("survey_directory");
+    const held = fake.hold("discover_tables");
     await nameDatabase();
     await waitFor(() => expect(held.waiting()).toBe(1));
     await press("Cancel");
     await press("Discard");
-    await waitFor(() => expect(fake.called("stop_looking")).toHaveLength(1));
+    await waitFor(() => expect(fake.called("stop_discovery")).toHaveLength(1));
     held.stop();
   });
 });
@@ -273,12 +273,12 @@ describe("a connection that is there", () => {
     // Passing through is not typing.
     await user.click(await field("Database URL"));
     await user.tab();
-    expect(fake.called("survey_directory")).toHaveLength(0);
+    expect(fake.called("discover_tables")).toHaveLength(0);
     await user.keyboard("{ArrowDown}");
     await waitFor(() => expect(options()).toHaveLength(4));
     // By its schema it is the same table, and what the file says stays.
     expect((await field("Table")).value).toBe("public.users");
-    expect(asked("survey_directory")[0]).toMatchObject({ connection: "acme" });
+    expect(asked("discover_tables")[0]).toMatchObject({ connection: "acme" });
     await user.keyboard("{Escape}");
     expect(await within(await preview()).findByText("Anders Holm")).toBeInTheDocument();
     expect(screen.queryByRole("button", { name: "Undo" })).toBeNull();

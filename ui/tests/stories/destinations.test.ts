@@ -175,7 +175,7 @@ describe("in the form", () => {
 
   test("an address that is being typed opens no dialog: it is said there", async () => {
     await edit();
-    fake.refuse("survey_directory", refused);
+    fake.refuse("discover_tables", refused);
     const field = await screen.findByLabelText("Database URL");
     await user.clear(field);
     await user.type(field, "postgres://readonly@db.evil.example/acme");
@@ -186,7 +186,7 @@ describe("in the form", () => {
     await question();
     await press("Use it there");
     await answered();
-    await waitFor(() => expect(fake.called("survey_directory")).toHaveLength(2));
+    await waitFor(() => expect(fake.called("discover_tables")).toHaveLength(2));
   });
 });
 

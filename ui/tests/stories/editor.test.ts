@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
 import type { SearchCoverage } from "../../src/bindings/SearchCoverage";
-import { connectionFile, reader, services } from "../fake/people";
+import { connectionFile, reader, coverage } from "../fake/people";
 import { boundaryError, installFake, type Fake } from "../fake/understudy";
 
 // A form of thirty fields, typed in as people do, on a machine that may be busy.
@@ -405,7 +405,7 @@ describe("the search plan", () => {
         columns: fake.columns,
         estimated_total: null,
         total_is_exact: false,
-        services: plan,
+        coverage: plan,
         reader,
         cautions: [],
       },
@@ -417,7 +417,7 @@ describe("the search plan", () => {
   };
 
   test("has the statement that is missing, and copies it", async () => {
-    const plan = await tested(services);
+    const plan = await tested(coverage);
     expect(plan).not.toHaveAttribute("open");
     expect(plan?.querySelector("summary")).toHaveTextContent(/^Search plan \d of \d searches have no index$/);
     await user.click(screen.getByText("Search plan"));
@@ -430,7 +430,7 @@ describe("the search plan", () => {
   });
 
   test("is folded while nothing is missing; the role is copied whole", async () => {
-    expect(await tested(services.slice(0, 2))).not.toHaveAttribute("open");
+    expect(await tested(coverage.slice(0, 2))).not.toHaveAttribute("open");
     await user.click(screen.getByText("A role that can read just this"));
     await user.click(screen.getByRole("button", { name: "Copy: A role that can read just this" }));
     await waitFor(() => expect(fake.clipboard.at(-1)).toContain("LIMIT 10;\n\\password understudy\nGRANT"));

@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from "vitest";
 import App from "../../src/App.svelte";
 import type { ConnectionFile } from "../../src/bindings/ConnectionFile";
 import type { DirectoryConfig } from "../../src/bindings/DirectoryConfig";
-import { survey } from "../fake/people";
+import { tables } from "../fake/people";
 import { installFake, type Fake } from "../fake/understudy";
 
 let fake: Fake;
@@ -39,15 +39,15 @@ async function nameDatabase(url = "postgres://readonly@db.acme.example/acme") {
 }
 
 const withBytes = (column: string) => ({
-  ...survey,
-  tables: survey.tables.map((table) => ({
+  ...tables,
+  tables: tables.tables.map((table) => ({
     ...table,
     columns: table.columns.map((one) => ({ ...one, bytes: one.name === column })),
   })),
 });
 
 test("the order of a UUID's bytes is asked where the id holds bytes, and the preview follows it", async () => {
-  fake.survey = withBytes("id");
+  fake.tables = withBytes("id");
   await nameDatabase();
   const order = await screen.findByRole("combobox", { name: ORDER });
   expect(order).toHaveDisplayValue("As written (default)");
@@ -55,14 +55,14 @@ test("the order of a UUID's bytes is asked where the id holds bytes, and the pre
   await user.selectOptions(order, "First three parts reversed (.NET, SQL Server)");
   await waitFor(() => expect(previewed()).toEqual([null, "little-endian"]));
   // The tables are the same.
-  expect(fake.called("survey_directory")).toHaveLength(1);
+  expect(fake.called("discover_tables")).toHaveLength(1);
   await put("Name", "Acme");
   await user.click(screen.getByRole("button", { name: /^Save/ }));
   await waitFor(() => expect(written().directory.uuid_bytes).toBe("little-endian"));
 });
 
 test("or where another column that is mapped does; else nobody is asked", async () => {
-  fake.survey = withBytes("settings");
+  fake.tables = withBytes("settings");
   await nameDatabase();
   await screen.findByText(/looks most like your users/);
   expect(screen.queryByRole("combobox", { name: ORDER })).toBeNull();

@@ -152,7 +152,7 @@ describe("the preview of the form", () => {
         columns: fake.columns,
         estimated_total: rows,
         total_is_exact: true,
-        services: [],
+        coverage: [],
         reader: [],
         cautions,
       },

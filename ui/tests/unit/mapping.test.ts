@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { TableOffer } from "../../src/bindings/TableOffer";
 import { template, toForm } from "../../src/editor/form";
 import { filledIn, fitting, mappingOf, missing, offered, type Mapping } from "../../src/editor/mapping";
-import { survey } from "../fake/people";
+import { tables } from "../fake/people";
 
-const [users, customers] = survey.tables as [TableOffer, TableOffer];
+const [users, customers] = tables.tables as [TableOffer, TableOffer];
 const begun = mappingOf(toForm(template).directory);
 
 describe("filling in", () => {
@@ -45,10 +45,10 @@ describe("filling in", () => {
 
 test("a table is found with its schema and without, quoted or not", () => {
   for (const name of ["users", "public.users", ' "users" ', '"public"."users"']) {
-    expect(offered(survey, name)).toBe(users);
+    expect(offered(tables, name)).toBe(users);
   }
-  expect(offered(survey, "crm.customers")).toBe(customers);
-  for (const name of ["customers", "Users", "crm.users", ""]) expect(offered(survey, name)).toBeNull();
+  expect(offered(tables, "crm.customers")).toBe(customers);
+  for (const name of ["customers", "Users", "crm.users", ""]) expect(offered(tables, name)).toBeNull();
 });
 
 test("what a table does not have is named", () => {

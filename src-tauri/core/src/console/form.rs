@@ -74,7 +74,7 @@ impl Console {
         typed: &check::Typed,
         turn: u64,
     ) -> Result<DiscoveredTables> {
-        let cancel = self.surveys.take(FORM, turn)?;
+        let cancel = self.discoveries.take(FORM, turn)?;
         let saved = id.and_then(|id| self.connection(id).ok());
         let form = DirectoryDraft { saved: saved.as_deref(), part, typed };
         tokio::select! {
@@ -103,8 +103,8 @@ impl Console {
     }
 
     /// Stops what the form asked of a database before `turn`, because the form was closed.
-    pub fn stop_looking(&self, turn: u64) -> Result<()> {
-        self.surveys.take(FORM, turn)?;
+    pub fn stop_discovery(&self, turn: u64) -> Result<()> {
+        self.discoveries.take(FORM, turn)?;
         self.previews.take(FORM, turn).map(drop)
     }
 

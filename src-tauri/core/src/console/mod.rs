@@ -52,7 +52,7 @@ pub struct Console {
     searches: LatestOnly,
     counts: LatestOnly,
     widenings: LatestOnly,
-    surveys: LatestOnly,
+    discoveries: LatestOnly,
     previews: LatestOnly,
     trials: LatestOnly,
     /// Sign-in tests under way.
@@ -110,7 +110,7 @@ impl Console {
             searches: LatestOnly::default(),
             counts: LatestOnly::default(),
             widenings: LatestOnly::default(),
-            surveys: LatestOnly::default(),
+            discoveries: LatestOnly::default(),
             previews: LatestOnly::default(),
             trials: LatestOnly::default(),
             trying: TaskTracker::new(),
@@ -150,7 +150,7 @@ impl Console {
     /// something does not answer.
     pub async fn shut_down(&self) {
         for turns in
-            [&self.searches, &self.counts, &self.widenings, &self.surveys, &self.previews, &self.trials]
+            [&self.searches, &self.counts, &self.widenings, &self.discoveries, &self.previews, &self.trials]
         {
             turns.close();
         }

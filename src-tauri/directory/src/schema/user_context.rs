@@ -114,7 +114,7 @@ mod tests {
                 .collect(),
             estimated_total: None,
             total_is_exact: false,
-            services: Vec::new(),
+            coverage: Vec::new(),
             reader: Vec::new(),
             cautions: Vec::new(),
         };

@@ -213,7 +213,7 @@ async fn every_advice_can_be_run_on_every_kind_of_relation() {
             };
             let directory = open(&part).await;
             let advice: Vec<String> =
-                directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
+                directory.info().coverage.iter().filter_map(|service| service.advice.clone()).collect();
             directory.close().await;
             let has_indexes = !matches!(table, "seen" | "far");
             assert_eq!(advice.is_empty(), !has_indexes, "{table}: {advice:?}");
@@ -221,7 +221,7 @@ async fn every_advice_can_be_run_on_every_kind_of_relation() {
                 run(&server, "relations", statements);
             }
             let directory = open(&part).await;
-            for service in directory.info().services.iter().filter(|_| has_indexes) {
+            for service in directory.info().coverage.iter().filter(|_| has_indexes) {
                 assert!(service.index.is_some() && service.advice.is_none(), "{table}: {service:?}");
             }
             if table != "far" {
@@ -315,7 +315,7 @@ async fn a_key_that_is_called_served_is_found_by_its_index() {
         let before = scans();
         let directory = open(&part(&server, "reader", "keys", table)).await;
         let info = directory.info();
-        let service = info.services.iter().find(|service| service.tier == Tier::Id).expect("it is told");
+        let service = info.coverage.iter().find(|service| service.tier == Tier::Id).expect("it is told");
         let everywhere = ListRequest { everywhere: true, ..query(id) };
         let page = directory.search(&everywhere, &CancellationToken::new()).await.unwrap();
         assert_eq!((page.rows[0].id.as_str(), page.how.tier), (id, Tier::Id), "{table}");
@@ -339,7 +339,7 @@ async fn an_index_that_is_there_is_not_advised_again_nor_two_for_one() {
          CREATE MATERIALIZED VIEW kept AS SELECT * FROM big; GRANT SELECT ON big, kept TO reader",
     );
     let directory = open(&part(&server, "reader", "big", "big")).await;
-    let id = directory.info().services.iter().find(|service| service.tier == Tier::Id).cloned().unwrap();
+    let id = directory.info().coverage.iter().find(|service| service.tier == Tier::Id).cloned().unwrap();
     assert_eq!((id.index.is_some(), id.advice), (true, None));
     assert!(search(&*directory, &query("1234")).await.rows.iter().any(|row| row.id == "1234"));
     directory.close().await;
@@ -347,9 +347,9 @@ async fn an_index_that_is_there_is_not_advised_again_nor_two_for_one() {
     let kept = part(&server, "reader", "big", "kept");
     let directory = open(&kept).await;
     let on_id = |directory: &dyn Directory| {
-        let services = directory.info().services.clone().into_iter();
+        let coverage = directory.info().coverage.clone().into_iter();
         let mut advice: Vec<String> =
-            services.filter_map(|one| one.advice).filter(|one| one.contains("(\"id\")")).collect();
+            coverage.filter_map(|one| one.advice).filter(|one| one.contains("(\"id\")")).collect();
         advice.dedup();
         advice
     };

@@ -17,8 +17,8 @@ fn id_kind(directory: &dyn Directory) -> FieldKind {
 
 /// The index that the directory uses for prefix searches.
 fn index(directory: &dyn Directory) -> Option<String> {
-    let services = directory.info().services.clone();
-    services.into_iter().find(|service| service.tier == Tier::Prefix)?.index
+    let coverage = directory.info().coverage.clone();
+    coverage.into_iter().find(|service| service.tier == Tier::Prefix)?.index
 }
 
 /// `users` has a mapped column `plan`; `change` drops it and adds it again.

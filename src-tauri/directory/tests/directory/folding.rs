@@ -49,7 +49,7 @@ async fn advised(server: &PostgresServer, database: &str) -> Arc<dyn Directory> 
     let part = part(server, database);
     let directory = open(&part).await;
     let advice: Vec<String> =
-        directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
+        directory.info().coverage.iter().filter_map(|service| service.advice.clone()).collect();
     assert!(advice.iter().any(|index| index.contains("lower(\"full_name\")")), "{advice:?}");
     directory.close().await;
     for statement in advice {
@@ -91,7 +91,7 @@ async fn the_advised_index_hides_nobody_whose_name_is_not_written_in_ascii() {
 
     for database in ["plain", "unicode", "icu", "own"] {
         let directory = advised(&server, database).await;
-        for service in &directory.info().services {
+        for service in &directory.info().coverage {
             assert!(service.index.is_some(), "{database}: {service:?}");
         }
         // Spelled as stored, in any database.

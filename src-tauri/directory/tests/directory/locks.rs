@@ -46,8 +46,8 @@ async fn a_table_that_is_locked_in_postgres_is_told_as_that() {
     is_told_as_locked(&fails(&users).await);
     run(&mut admin, "COMMIT").await;
     ada_is_there(&*directory).await;
-    let services = open(&users).await.info().services.clone();
-    assert!(services.iter().any(|one| one.index.as_deref() == Some("users_pkey")), "{services:?}");
+    let coverage = open(&users).await.info().coverage.clone();
+    assert!(coverage.iter().any(|one| one.index.as_deref() == Some("users_pkey")), "{coverage:?}");
 
     // The administrator's longer limit does not extend ours.
     server.sql("postgres", &format!("ALTER ROLE {READER} SET lock_timeout = '1min'"));

@@ -204,7 +204,7 @@ async fn a_page_reads_no_more_than_its_rows(server: &MariaDbServer) {
 fn what_would_help_is_told(directory: &dyn Directory) {
     let info = directory.info();
     let lines: Vec<String> = info
-        .services
+        .coverage
         .iter()
         .map(|service| {
             let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
@@ -543,7 +543,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     let heap = open(&heap).await;
     assert!(!heap.info().columns[1].sortable, "its index has no id behind the time");
     let info = heap.info();
-    let advice = info.services[0].advice.as_deref().unwrap();
+    let advice = info.coverage[0].advice.as_deref().unwrap();
     assert_eq!(
         advice, "CREATE INDEX `heap_made` ON `names`.`heap` (`made`, `id`)",
         "MyISAM builds no index in place"
@@ -556,7 +556,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
     };
     let directory = open(&bare).await;
     let mut advice: Vec<String> =
-        directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
+        directory.info().coverage.iter().filter_map(|service| service.advice.clone()).collect();
     // Deduplicated, as `check` prints them.
     advice.sort_unstable();
     advice.dedup();
@@ -565,7 +565,7 @@ async fn tables_are_found_by_their_exact_names(server: &MariaDbServer) {
         server.sql("names", &statement);
     }
     let directory = open(&bare).await;
-    for service in &directory.info().services {
+    for service in &directory.info().coverage {
         assert!(service.index.is_some() || service.tier == Tier::Contains, "{service:?}");
     }
 

@@ -197,7 +197,7 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     let directory = open(&part).await;
     let info = directory.info();
     let has_index = |tier, column: &str| {
-        let service = info.services.iter().find(|one| one.tier == tier && one.column.contains(column));
+        let service = info.coverage.iter().find(|one| one.tier == tier && one.column.contains(column));
         service.expect("each tier is told").index.is_some()
     };
     assert!(
@@ -231,7 +231,7 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     );
 
     // Run the advice verbatim; then every tier has an index.
-    let advice: Vec<String> = info.services.iter().filter_map(|one| one.advice.clone()).collect();
+    let advice: Vec<String> = info.coverage.iter().filter_map(|one| one.advice.clone()).collect();
     let reader: Vec<String> = info.reader.iter().filter(|line| !line.starts_with('\\')).cloned().collect();
     directory.close().await;
     for statements in advice.iter().chain(&reader) {
@@ -240,7 +240,7 @@ async fn a_large_table_is_not_read_until_asked_and_the_advice_mends_it() {
     server.sql("many", &format!("ANALYZE users; ALTER ROLE understudy PASSWORD '{READER_PASSWORD}'"));
     let part = DirectoryConfig { url: server.url("understudy", "many"), ..part };
     let directory = open(&part).await;
-    for service in &directory.info().services {
+    for service in &directory.info().coverage {
         assert!(service.index.is_some() && service.advice.is_none(), "{service:?}");
     }
     for text in ["neale", "NEALE", "zora n", "neale zora", "mail77@EXAMPLE.com", "mail7777", "nobody at all"]
@@ -621,7 +621,7 @@ async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
     let page = search(&*directory, &query("profile.city:=\"Town 17\"")).await;
     assert_eq!((page.rows.len(), page.left_out), (50, None), "a filter that an index serves");
 
-    let advice: Vec<String> = directory.info().services.iter().filter_map(|one| one.advice.clone()).collect();
+    let advice: Vec<String> = directory.info().coverage.iter().filter_map(|one| one.advice.clone()).collect();
     assert_eq!(
         advice[0],
         r#"CREATE INDEX CONCURRENTLY ON "public"."users" (lower(("profile" -> 'contact' ->> 'email')) text_pattern_ops)"#
@@ -632,7 +632,7 @@ async fn an_index_on_a_path_serves_it_as_one_on_a_column_does() {
     }
     server.sql("paths", "ANALYZE users");
     let directory = open(&part).await;
-    for service in &directory.info().services {
+    for service in &directory.info().coverage {
         assert!(service.index.is_some() && service.advice.is_none(), "{service:?}");
     }
     for (text, found) in [

@@ -171,7 +171,7 @@ async fn every_advice_can_be_run() {
         };
         let directory = understudy_directory::open(&part, None).await.unwrap();
         let mut advice: Vec<String> =
-            directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
+            directory.info().coverage.iter().filter_map(|service| service.advice.clone()).collect();
         // One index may serve several tiers.
         let mut known = std::collections::HashSet::new();
         advice.retain(|statement| known.insert(statement.clone()));
@@ -181,7 +181,7 @@ async fn every_advice_can_be_run() {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         }
         let directory = understudy_directory::open(&part, None).await.unwrap();
-        for service in directory.info().services.iter().filter(|_| has_indexes && table == "users") {
+        for service in directory.info().coverage.iter().filter(|_| has_indexes && table == "users") {
             let is_contains = service.column.contains("id");
             assert!(service.advice.is_none() || is_contains, "{service:?}");
         }

@@ -230,17 +230,17 @@ async fn values_within_json_are_columns() {
         .unwrap();
     let directory = opened("users").await;
     paths::told(&*directory).await;
-    let services = |directory: &dyn understudy_directory::Directory| {
-        let services = directory.info().services.clone().into_iter();
-        services.filter(|one| one.advice.is_some()).filter_map(|one| one.advice).collect::<Vec<_>>()
+    let coverage = |directory: &dyn understudy_directory::Directory| {
+        let coverage = directory.info().coverage.clone().into_iter();
+        coverage.filter(|one| one.advice.is_some()).filter_map(|one| one.advice).collect::<Vec<_>>()
     };
-    let advice = services(&*directory);
+    let advice = coverage(&*directory);
     assert!(advice[0].contains("json_valid") && advice.len() == 3, "{advice:?}");
     for statement in advice.iter().skip(1) {
         sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut connection).await.unwrap();
     }
     let directory = opened("users").await;
-    assert_eq!(services(&*directory), [] as [String; 0], "what is advised serves it");
+    assert_eq!(coverage(&*directory), [] as [String; 0], "what is advised serves it");
     paths::told(&*directory).await;
 
     // An existing index is used as it is.
@@ -250,7 +250,7 @@ async fn values_within_json_are_columns() {
         .unwrap();
     let directory = opened("packed").await;
     let info = directory.info();
-    let by_name = info.services.iter().find(|one| one.tier == Tier::Prefix && one.column == "profile->>name");
+    let by_name = info.coverage.iter().find(|one| one.tier == Tier::Prefix && one.column == "profile->>name");
     assert_eq!(by_name.unwrap().index.as_deref(), Some("by_name"));
     paths::told(&*directory).await;
 }
@@ -274,8 +274,8 @@ async fn an_index_of_trigrams_serves_what_is_within_a_word() {
     };
     let opened = async || understudy_directory::open(&part, None).await.unwrap();
     let contains = |directory: &dyn understudy_directory::Directory| {
-        let services = directory.info().services.clone().into_iter();
-        services.filter(|one| one.tier == Tier::Contains).collect::<Vec<_>>()
+        let coverage = directory.info().coverage.clone().into_iter();
+        coverage.filter(|one| one.tier == Tier::Contains).collect::<Vec<_>>()
     };
     let found = async |directory: &dyn understudy_directory::Directory, text: &str| {
         let page = search(directory, &query(text)).await;
@@ -600,7 +600,7 @@ proptest! {
             };
             let (plain, users) = (opened("plain").await, opened("users").await);
             let is_served = |one: &understudy_directory::SearchCoverage| one.index.as_deref() == Some("users_fts");
-            prop_assert!(users.info().services.iter().any(is_served));
+            prop_assert!(users.info().coverage.iter().any(is_served));
             // Texts from the rows themselves, and others.
             let within: String = names[0].chars().skip(1).take(4).collect();
             for text in [text, within.to_uppercase(), within.to_lowercase(), within] {

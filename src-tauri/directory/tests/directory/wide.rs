@@ -111,7 +111,7 @@ async fn as_wide_as_postgres_allows() {
         let info = directory.info();
         assert_eq!(info.columns.len(), 1600, "{table}");
         let is_served = |tier, column: &str| {
-            info.services.iter().any(|one| one.tier == tier && one.column == column && one.index.is_some())
+            info.coverage.iter().any(|one| one.tier == tier && one.column == column && one.index.is_some())
         };
         assert!(is_served(Tier::All, "created_at") && is_served(Tier::Id, "id"), "{table}");
         assert!(is_served(Tier::Email, "email") && is_served(Tier::Prefix, "email"), "{table}");

@@ -285,7 +285,7 @@ fn heading(directory: &dyn Directory, rows: u64, advised: bool) {
     };
     say(&format!("\n### {}, {rows} rows, {indexes}\n", info.server));
     let served = info
-        .services
+        .coverage
         .iter()
         .map(|one| format!("{:?} {}: {}", one.tier, one.column, one.index.as_deref().unwrap_or("nothing")));
     say(&format!("Served by {}.\n", served.collect::<Vec<_>>().join("; ")));

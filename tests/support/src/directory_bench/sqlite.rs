@@ -49,7 +49,7 @@ pub async fn measure(rows: u64) -> Result<()> {
 /// The statements that `check` advises, without duplicates: one index may serve several tiers.
 async fn advice(part: &DirectoryConfig) -> Result<BTreeSet<String>> {
     let directory = directory::open(part, None).await?;
-    let advice = directory.info().services.iter().filter_map(|service| service.advice.clone()).collect();
+    let advice = directory.info().coverage.iter().filter_map(|service| service.advice.clone()).collect();
     directory.close().await;
     Ok(advice)
 }

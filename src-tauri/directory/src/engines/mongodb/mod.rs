@@ -147,7 +147,7 @@ impl MongoDirectory {
             columns: mapping.columns.clone(),
             estimated_total: found.estimated_rows,
             total_is_exact: false,
-            services: advice::services(&mapping, &part.table, words.as_ref(), found.is_view),
+            coverage: advice::services(&mapping, &part.table, words.as_ref(), found.is_view),
             reader: advice::reader(&server.database, &part.table),
             cautions: found.cautions,
         });

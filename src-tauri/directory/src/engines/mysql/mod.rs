@@ -98,7 +98,7 @@ impl MySqlDirectory {
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
-            services: advice::services(&mapping, &found, server.flavour),
+            coverage: advice::services(&mapping, &found, server.flavour),
             reader: advice::reader(&mapping),
             cautions: Vec::new(),
         });

@@ -84,7 +84,7 @@ impl PostgresDirectory {
                 columns: mapping.columns.clone(),
                 estimated_total,
                 total_is_exact,
-                services: advice::services(&mapping, &found),
+                coverage: advice::services(&mapping, &found),
                 reader: advice::reader(&mapping, &found.table, server.database().as_deref(), &guarded),
                 cautions,
             });

@@ -91,7 +91,7 @@ impl SqliteDirectory {
             columns: mapping.columns.clone(),
             estimated_total,
             total_is_exact,
-            services: services(&mapping, &index_use::SqliteIndexes { users: &found }),
+            coverage: services(&mapping, &index_use::SqliteIndexes { users: &found }),
             // A file has no roles: who may read it is for the system to say.
             reader: Vec::new(),
             cautions: Vec::new(),

@@ -124,11 +124,11 @@ async fn paths_lead_through_documents_and_lists(server: &MongoServer) {
     let cancel = tokio_util::sync::CancellationToken::new();
     assert_eq!(directory.search(&refused, &cancel).await.unwrap_err().code, DirectoryCode::QueryInvalid);
 
-    let services = &directory.info().services;
-    let line = |tier| services.iter().find(|service| service.tier == tier).expect("a line for the tier");
+    let coverage = &directory.info().coverage;
+    let line = |tier| coverage.iter().find(|service| service.tier == tier).expect("a line for the tier");
     assert_eq!(line(Tier::Email).index.as_deref(), Some("emails"));
     assert_eq!(line(Tier::All).index.as_deref(), Some("newest"));
-    let advice: Vec<&str> = services.iter().filter_map(|service| service.advice.as_deref()).collect();
+    let advice: Vec<&str> = coverage.iter().filter_map(|service| service.advice.as_deref()).collect();
     assert_eq!(
         advice,
         [r#"db.mongoose.createIndex({ "profile.name": 1 }, { collation: { locale: "en", strength: 2 } })"#]

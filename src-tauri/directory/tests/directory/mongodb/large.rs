@@ -108,7 +108,7 @@ async fn a_keystroke_reads_a_page_and_not_the_collection() {
     index(&server, "users", vec![doc! { "name": "words", "key": { "email": "text", "name": "text" } }]).await;
     let directory = open(&part).await;
     let info = directory.info();
-    let words = info.services.iter().find(|service| service.tier == Tier::Words);
+    let words = info.coverage.iter().find(|service| service.tier == Tier::Words);
     assert_eq!(words.and_then(|words| words.index.as_deref()), Some("words"));
     examined(&server).await;
     for text in ["hopper grace", "Brewster -hopper\""] {

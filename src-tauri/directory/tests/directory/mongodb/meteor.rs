@@ -77,7 +77,7 @@ async fn a_view_with_a_collation_can_be_searched() {
             DirectoryConfig { email: Some("email".into()), name: Some("name".into()), ..part(&server, view) };
         let directory = open(&part).await;
         assert!(
-            directory.info().services.iter().all(|service| service.advice.is_none()),
+            directory.info().coverage.iter().all(|service| service.advice.is_none()),
             "a view has no indexes"
         );
         for (text, found) in [
