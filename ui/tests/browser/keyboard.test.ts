@@ -147,6 +147,26 @@ describe("the list", () => {
     await opened.close();
   });
 
+  test("has no scroll bar under the palette, and is afterwards where it was", async () => {
+    const opened = await openPage(browser, {
+      prepare: (fake, { crowd }) => (fake.rows = crowd(400)),
+    });
+    const { page } = opened;
+    await grid(page).waitFor();
+    await grid(page).evaluate((node) => node.scrollTo(0, 1000));
+    // WebKitGTK would paint it over the palette.
+    const overflow = () => grid(page).evaluate((node) => getComputedStyle(node).overflow);
+    expect(await overflow()).toBe("auto");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("dialog").waitFor();
+    expect(await overflow()).toBe("hidden");
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(await overflow()).toBe("auto");
+    expect(await grid(page).evaluate((node) => node.scrollTop)).toBe(1000);
+    await opened.close();
+  });
+
   test("goes to the first and the last from the grid", async () => {
     const opened = await openPage(browser, { prepare: (fake, { crowd }) => void (fake.rows = crowd(3000)) });
     const { page } = opened;
