@@ -57,12 +57,12 @@ impl Leaving {
     }
 }
 
-/// What the console's page says to the question.
+/// The console page's answer to the question whether to quit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum LeaveAnswer {
-    /// It is on the screen.
+    /// The question is on the screen.
     Shown,
     /// Keep working.
     Stay,

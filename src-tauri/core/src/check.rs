@@ -21,12 +21,12 @@ use crate::vault::{SecretState, Vault};
 #[ts(export)]
 pub enum Status {
     Ok,
-    /// Works, but the lead should know.
+    /// Works, but not as it should.
     Warning,
     Failed,
 }
 
-/// One thing that was looked at.
+/// One thing that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Step {
@@ -37,24 +37,24 @@ pub struct Step {
     pub detail: String,
     /// What to do next.
     pub hint: Option<String>,
-    /// A statement that puts it right, to be copied.
+    /// A statement that fixes it, to be copied.
     pub statement: Option<String>,
-    /// What the system below said: for developers, shown on request.
+    /// What the driver, library or keyring said; for developers, shown on request.
     pub details: Option<String>,
 }
 
-/// All that `check` found.
+/// Everything that `check` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Report {
     /// No step failed.
     pub ok: bool,
     pub steps: Vec<Step>,
-    /// What is wrong with the text, by place; then nothing else was tried.
+    /// The faults in the text, one by one. If there are any, nothing else was checked.
     pub faults: Vec<FileFault>,
-    /// What the directory holds; `None` when it could not be opened.
+    /// What was found in the database; `None` if it could not be opened.
     pub info: Option<Info>,
-    /// The newest few users, as a preview.
+    /// The newest few users, for a preview.
     pub sample: Vec<Row>,
 }
 

@@ -20,7 +20,7 @@ use crate::vault::Vault;
 pub struct Preview {
     pub info: Info,
     pub rows: Vec<Row>,
-    /// Columns that are mapped and not shown here, because they hold secrets by their name.
+    /// Mapped columns that are not shown here, because their names suggest secrets.
     pub withheld: Vec<String>,
 }
 

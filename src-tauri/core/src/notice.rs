@@ -21,14 +21,14 @@ pub enum ToastKind {
     Info,
 }
 
-/// A sentence that appears and goes.
+/// A message that appears and disappears by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]
 pub struct Toast {
     pub kind: ToastKind,
     pub text: String,
     pub hint: Option<String>,
-    /// What the application said beside that; it stays until it was read.
+    /// What the application said, too. If there is anything here, the message stays until it is dismissed.
     pub said: Vec<SafeHtml>,
 }
 
@@ -76,23 +76,23 @@ impl Toast {
     }
 }
 
-/// The connections as they are now.
+/// All connections, as they are now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]
 pub struct ConnectionList {
     pub connections: Vec<ConnectionSummary>,
     pub problems: Vec<ConnectionProblem>,
-    /// Ids of both, as they stand in the rail.
+    /// The IDs of both, in the rail's order.
     pub order: Vec<String>,
 }
 
-/// Whose database is waking up.
+/// A connection whose database is waking up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]
 pub struct WakingDirectory {
-    /// The connection's id; `None`: the one in the form.
+    /// The connection's ID; `None`: the one in the form.
     pub connection: Option<String>,
-    /// `false`: it is awake, or nobody waits for it any more.
+    /// `false`: it is awake, or no request waits for it any longer.
     pub wakes: bool,
 }
 

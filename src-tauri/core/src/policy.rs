@@ -47,16 +47,16 @@ pub fn decide(policy: &Policy, reason: &str, context: &Value, info: &Info, row: 
     Ok(())
 }
 
-/// What the policy says of a listed user. Only for the eye: [`decide`] is asked again before a session begins.
+/// What the policy says about a user in the list. For display only: [`decide`] is asked again before a session begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Standing {
     /// No rule protects this user.
     Free,
-    /// This rule does, as it stands in the file.
+    /// This rule protects the user, quoted from the file.
     Protected(String),
-    /// A rule could not be evaluated with what the list has, such as a text that was cut.
+    /// A rule could not be evaluated with the list's values, for example because one was cut.
     Undecided,
 }
 

@@ -16,7 +16,7 @@ const WARNING_MS: i64 = 120_000;
 /// it.
 const REFUSED_MS: i64 = 15 * 60_000;
 
-/// Where a session stands.
+/// The stage of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -27,7 +27,7 @@ pub enum Phase {
     Refused,
     /// Signed in: the window shows the application.
     Active,
-    /// Signing out; the window closes by itself.
+    /// Signing out; after that, the window closes by itself.
     Ending,
 }
 
@@ -38,7 +38,7 @@ pub struct UserLabel {
     pub id: String,
     pub name: Option<String>,
     pub email: Option<String>,
-    /// For which company the user is there, where the directory says so.
+    /// The company that the user belongs to, if the database has it.
     pub company: Option<String>,
 }
 
@@ -65,12 +65,12 @@ impl UserLabel {
 #[ts(export)]
 pub struct SessionView {
     pub id: String,
-    /// Id of the connection.
+    /// The connection's ID.
     pub connection: String,
     pub connection_name: String,
     pub environment: Environment,
     pub user: UserLabel,
-    /// What the operator gave; empty when the policy did not ask.
+    /// What the operator entered; may be empty if the policy does not require a reason.
     pub reason: String,
     pub phase: Phase,
     /// Milliseconds since the Unix epoch.
@@ -79,23 +79,23 @@ pub struct SessionView {
     /// Milliseconds since the Unix epoch; `None` until signed in.
     #[ts(type = "number | null")]
     pub active_at: Option<i64>,
-    /// Milliseconds since the Unix epoch; when it ends by itself. `None`: no limit.
+    /// When the session ends automatically, in milliseconds since the Unix epoch; `None`: no limit.
     #[ts(type = "number | null")]
     pub deadline: Option<i64>,
-    /// How often the operator may still put the deadline off; 0 where there is none.
+    /// How many times the operator may still extend the session; 0 if it has no deadline.
     pub extensions_left: u32,
-    /// While it is refused: names of the secrets of which another value may help.
+    /// While refused: the names of secrets for which another value may help.
     pub refused_secrets: Vec<String>,
 }
 
-/// A session that is over: which, why, and what the operator has to know of it.
+/// A session that has ended, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]
 pub struct EndedSession {
-    /// As it was when it ended.
+    /// The session as it was when it ended.
     pub session: SessionView,
     pub cause: EndCause,
-    /// Why the application may still hold it, in one sentence; `None` when the sign-out went through, and when
+    /// Why the application may still have the session open, in one sentence; `None` if the sign-out succeeded, and if
     /// there was nothing to sign out of.
     pub sign_out_failed: Option<String>,
     /// Milliseconds since the Unix epoch.

@@ -17,20 +17,20 @@ pub enum Theme {
     Dark,
 }
 
-/// What closing the console's window does while sessions run. Without one it always quits.
+/// What happens if the console's window is closed while sessions run. If none runs, Understudy quits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum WhenClosed {
     #[default]
     Ask,
-    /// The window goes, the sessions stay; it is back when the last of them has ended.
+    /// Hide the window and keep the sessions. It is shown again when the last one has ended.
     Hide,
     /// Sign out of all sessions, then quit.
     Quit,
 }
 
-/// Everything that can be chosen. A missing key has its default; an unknown one is refused.
+/// All settings. A missing key has its default, and an unknown key is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 #[ts(export)]
@@ -38,15 +38,15 @@ pub struct Settings {
     pub theme: Theme,
     /// The operator's name in the audit log and in `{{ operator.name }}`.
     pub operator_name: String,
-    /// `{{ operator.email }}`; empty: not known.
+    /// `{{ operator.email }}`; empty if not known.
     pub operator_email: String,
-    /// Brings the console to the front; empty: none. In Tauri's notation, `CommandOrControl+Shift+U`.
+    /// The shortcut that brings the console to the front, in Tauri's notation: `CommandOrControl+Shift+U`. Empty: none.
     pub shortcut: String,
-    /// Keys of a single letter (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
+    /// Whether single-letter keys (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
     pub single_keys: bool,
     pub when_closed: WhenClosed,
-    /// Ids of the connections, in the order of the rail: that of arrival, until they are moved. The console keeps it;
-    /// what a window saves does not touch it.
+    /// The connections' IDs in the rail's order. New connections come last. Only the console writes this; saving
+    /// settings from a window does not change it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[ts(skip)]
     pub connection_order: Vec<String>,

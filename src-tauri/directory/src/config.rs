@@ -11,7 +11,7 @@ const SCHEMES: [&str; 7] = ["postgres", "postgresql", "mysql", "mariadb", "mongo
 pub const SQLITE_URL: &str =
     if cfg!(windows) { "sqlite:///C:/path/to/file.sqlite" } else { "sqlite:///path/to/file.sqlite" };
 
-/// `[directory]`: where users are read from.
+/// `[directory]`: the database that lists the users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
@@ -22,7 +22,7 @@ pub struct DirectoryConfig {
     pub url: String,
     /// The table or view, with its schema if needed: `public.users`. For MongoDB, the collection.
     pub table: String,
-    /// The column that identifies a user.
+    /// The column that identifies a user: a number, a UUID, text or bytes.
     pub id: String,
     /// The column with the user's email address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,23 +30,23 @@ pub struct DirectoryConfig {
     /// The column with the user's full name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The column with the time when the user was created; the newest are shown first.
+    /// The column with the time when the user was created. The newest users are listed first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
     /// More columns to show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// Columns to search besides the ID. Default: email and name.
+    /// The columns to search besides the ID. Default: email and name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Vec<String>>,
-    /// The byte order of UUIDs in binary columns. Default: as they are written.
+    /// The order in which a column of bytes keeps a UUID. Default: `standard`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid_bytes: Option<UuidBytes>,
-    /// How long one query may take, in milliseconds (100 to 60000).
+    /// How long one query may take, in milliseconds (100 to 60000). Default: 3000.
     #[schemars(range(min = 100, max = 60_000))]
     #[serde(default = "default_timeout_ms", skip_serializing_if = "is_default_timeout_ms")]
     pub timeout_ms: u32,
-    /// How long a server that was reached may take to wake up, in seconds (5 to 300).
+    /// How long a database that sleeps when idle may take to start, in seconds (5 to 300). Default: 30.
     #[schemars(range(min = 5, max = 300))]
     #[serde(default = "default_patience", skip_serializing_if = "is_default_patience")]
     pub patience: u32,
@@ -59,19 +59,19 @@ pub struct DirectoryConfig {
     pub ssh: Option<SshConfig>,
 }
 
-/// The byte order of UUIDs in a binary column.
+/// The order in which a column of bytes keeps a UUID.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "kebab-case")]
 #[ts(export)]
 pub enum UuidBytes {
-    /// As they are written.
+    /// The bytes in the order in which the UUID is written.
     #[default]
     Standard,
     /// MySQL's `UUID_TO_BIN(…, 1)`: the low and high parts of the time are swapped.
     TimeFirst,
-    /// .NET's `Guid`: the first three groups are little-endian. Also legacy UUIDs of MongoDB's C# driver.
+    /// .NET's `Guid`, and old UUIDs of MongoDB's C# driver: the first three groups are little-endian.
     LittleEndian,
-    /// Legacy UUIDs of MongoDB's Java driver: both halves are little-endian.
+    /// Old UUIDs of MongoDB's Java driver: both halves are little-endian.
     Java,
 }
 
@@ -80,20 +80,20 @@ pub enum UuidBytes {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SshConfig {
-    /// Its name or address, or a `Host` in `~/.ssh/config`.
+    /// The computer's name or address, or a `Host` in `~/.ssh/config`.
     pub host: String,
-    /// Default: what `~/.ssh/config` says, or the name of your account.
+    /// The user name on that computer. Default: the one in `~/.ssh/config`, or your account's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Default: what `~/.ssh/config` says, or 22.
+    /// The SSH port. Default: the one in `~/.ssh/config`, or 22.
     #[schemars(range(min = 1, max = 65_535))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// The path of the private key, absolute or starting with `~/`. Default: the keys of the agent and of
-    /// `~/.ssh/config`. A key with a passphrase has to be in the agent.
+    /// The private key's path, absolute or starting with `~/`. Default: the keys in the agent and in `~/.ssh/config`. A
+    /// key with a passphrase must be in the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The computer's own public key, such as `ssh-ed25519 AAAA…`. Default: it has to be in `known_hosts`.
+    /// The computer's own public key: `ssh-ed25519 AAAA…`. Without it, the computer must be in `known_hosts`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_key: Option<String>,
 }

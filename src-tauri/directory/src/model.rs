@@ -34,7 +34,7 @@ pub enum FieldKind {
     Text,
 }
 
-/// A mapped column. Columns are in the order of a row's cells: ID, name, email, the others, `created_at`.
+/// A mapped column. They are in the order of a row's cells: ID, name, email, the others, `created_at`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Column {
@@ -47,7 +47,7 @@ pub struct Column {
     /// The directory can sort by it without reading the whole table. Sorting by other columns requires
     /// [`ListRequest::everywhere`].
     pub sortable: bool,
-    /// Its name says that it holds the user's company, which tells users with the same name apart. At most one column.
+    /// Its name suggests the user's company, which tells users with the same name apart. At most one column.
     pub company: bool,
 }
 
@@ -61,7 +61,7 @@ pub struct Row {
     pub cells: Vec<Option<String>>,
 }
 
-/// Order by one column; the ID breaks ties.
+/// The sort order: by one column, then by the ID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Sort {
@@ -154,12 +154,12 @@ pub struct How {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct LeftOut {
-    /// About how many rows would have to be read; `None`: not known.
+    /// About how many rows would have to be read; `None` if not known.
     #[ts(type = "number | null")]
     pub rows: Option<u64>,
     /// The maximum time that reading them may take, in milliseconds.
     pub limit_ms: u32,
-    /// How many of the newest rows were checked nonetheless.
+    /// How many of the newest rows were searched anyway; `None`: none.
     pub looked_at: Option<u32>,
     /// The same search for whole values instead of parts, if an index can be used for that.
     pub exact: Option<String>,
@@ -179,8 +179,8 @@ pub struct Page {
     pub how: How,
     /// `None`: everything was searched. Otherwise the same request with [`ListRequest::everywhere`] searches it.
     pub left_out: Option<LeftOut>,
-    /// An ID that several rows share and that therefore identifies no one: the list may miss some of them, and no
-    /// operator can sign in as one.
+    /// An ID that several rows share, so it identifies no one: the list may miss some of them, and no operator can sign
+    /// in as one.
     pub doubled: Option<String>,
 }
 
@@ -210,7 +210,7 @@ pub struct SearchCoverage {
     pub tier: Tier,
     /// The column's name, or the names of all searched columns, separated by commas, if they are searched together.
     pub column: String,
-    /// The index; `None`: there is none, and the whole table would have to be read.
+    /// The index; `None` if there is none and the whole table would have to be read.
     pub index: Option<String>,
     /// What the index cannot do, for display: "only as typed or in lower case".
     pub note: Option<String>,
@@ -234,7 +234,7 @@ pub struct Info {
     pub coverage: Vec<SearchCoverage>,
     /// The statements that create a role that can only read the mapped columns; empty if the engine has no roles.
     pub reader: Vec<String>,
-    /// Unexpected findings.
+    /// What does not work as expected.
     pub cautions: Vec<Caution>,
 }
 
@@ -261,7 +261,7 @@ pub enum Widening {
     Meant,
     /// A filter matches parts of values instead of whole values.
     Parts,
-    /// A quoted phrase becomes words in any order.
+    /// The words of a quoted phrase are searched in any order.
     Words,
     WithoutFilter,
     WithoutFilters,

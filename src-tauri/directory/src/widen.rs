@@ -39,7 +39,7 @@ pub struct Wider {
     pub text: String,
     /// What was changed, for display: the suggested word, the filter, the phrase.
     pub about: String,
-    /// How many users match; `None`: not known without reading a large table.
+    /// How many users match; `None` if that would take reading a large table.
     pub count: Option<Count>,
 }
 

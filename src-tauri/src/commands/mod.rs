@@ -37,18 +37,18 @@ use crate::settings::{apply_settings, is_wayland};
 
 type Core<'a> = State<'a, Arc<Console>>;
 
-/// Everything the console's window starts with.
+/// What the console's window needs when it starts.
 #[derive(Debug, Serialize, TS)]
 #[ts(export)]
 pub struct ConsoleState {
     connections: Vec<ConnectionSummary>,
     problems: Vec<ConnectionProblem>,
-    /// Ids of both, as they stand in the rail.
+    /// The IDs of both, in the rail's order.
     order: Vec<String>,
     sessions: Vec<SessionView>,
     settings: Settings,
     version: String,
-    /// Global shortcuts cannot be had here; `understudy --search` can be bound to a key instead.
+    /// Global shortcuts do not work here; a key can run `understudy --search` instead.
     wayland: bool,
 }
 

@@ -28,7 +28,7 @@ pub enum BarAction {
     ZoomOut,
     ZoomReset,
     Inspect,
-    /// More time, as far as the policy allows.
+    /// Extend the session, as far as the policy allows.
     Extend,
     End,
 }
@@ -40,9 +40,9 @@ pub struct BarState {
     pub session: SessionView,
     pub can_go_back: bool,
     pub can_go_forward: bool,
-    /// 1 is 100 %.
+    /// 1 is 100%.
     pub zoom: f64,
-    /// Origin of the page that is shown.
+    /// The origin of the page that is shown.
     pub location: String,
 }
 

@@ -6,10 +6,10 @@ import type { SessionView } from "./SessionView";
  */
 export type BarState = { session: SessionView, can_go_back: boolean, can_go_forward: boolean, 
 /**
- * 1 is 100 %.
+ * 1 is 100%.
  */
 zoom: number, 
 /**
- * Origin of the page that is shown.
+ * The origin of the page that is shown.
  */
 location: string, };

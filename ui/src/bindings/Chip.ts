@@ -25,7 +25,7 @@ negated: boolean,
  */
 relation: string, 
 /**
- * For display: `pro, free`, `> 2026-01`, `last 7d`, `any`.
+ * The value for display: `pro, free`, `> 2026-01`, `last 7d`, `any`.
  */
 value: string, 
 /**

@@ -3,7 +3,7 @@ import type { FieldKind } from "./FieldKind";
 import type { Role } from "./Role";
 
 /**
- * A mapped column. Columns are in the order of a row's cells: ID, name, email, the others, `created_at`.
+ * A mapped column. They are in the order of a row's cells: ID, name, email, the others, `created_at`.
  */
 export type Column = { 
 /**
@@ -20,6 +20,6 @@ label: string, role: Role, kind: FieldKind,
  */
 sortable: boolean, 
 /**
- * Its name says that it holds the user's company, which tells users with the same name apart. At most one column.
+ * Its name suggests the user's company, which tells users with the same name apart. At most one column.
  */
 company: boolean, };

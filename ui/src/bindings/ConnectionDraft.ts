@@ -4,18 +4,18 @@ import type { Error } from "./Error";
 import type { Origin } from "./Origin";
 
 /**
- * A connection opened for editing: the same thing in two views.
+ * A connection opened for editing, as text and as the form's values.
  */
 export type ConnectionDraft = { 
 /**
- * The file's text, comments and all.
+ * The file's text, including its comments.
  */
 text: string, 
 /**
- * What it says; `None` when the text cannot be parsed.
+ * The text's values; `None` if it cannot be parsed.
  */
 file: ConnectionFile | null, 
 /**
- * Why it cannot be used as it is; `None` when it can.
+ * Why the text cannot be used as it is; `None` if it can.
  */
 problem: Error | null, origin: Origin, };

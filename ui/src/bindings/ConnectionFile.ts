@@ -7,19 +7,19 @@ import type { SignInConfig } from "./SignInConfig";
 import type { SignOutConfig } from "./SignOutConfig";
 
 /**
- * The file as it is written. What it means is in `Connection`, which only a valid file becomes.
+ * A connection file, as written. `Connection` is what a valid file means.
  */
 export type ConnectionFile = { 
 /**
- * The application's name, as agents say it.
+ * What agents call the application.
  */
 name: string, 
 /**
- * Which of the application's installations this is; it gives everything its colour.
+ * Which installation of the application this is: `production`, `staging` or `development`. Sets its colour.
  */
 environment: Environment, directory: DirectoryConfig, sign_in: SignInConfig, 
 /**
- * `[sign_out]`: what is sent when the session ends, whatever ended it.
+ * `[sign_out]`: what is sent whenever the session ends.
  */
 sign_out?: SignOutConfig | null, 
 /**

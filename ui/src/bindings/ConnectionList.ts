@@ -3,10 +3,10 @@ import type { ConnectionProblem } from "./ConnectionProblem";
 import type { ConnectionSummary } from "./ConnectionSummary";
 
 /**
- * The connections as they are now.
+ * All connections, as they are now.
  */
 export type ConnectionList = { connections: Array<ConnectionSummary>, problems: Array<ConnectionProblem>, 
 /**
- * Ids of both, as they stand in the rail.
+ * The IDs of both, in the rail's order.
  */
 order: Array<string>, };

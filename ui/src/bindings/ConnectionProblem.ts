@@ -6,10 +6,10 @@ import type { FileFault } from "./FileFault";
  */
 export type ConnectionProblem = { id: string, path: string, 
 /**
- * With line, column and key.
+ * The sentence for people, with line, column and key.
  */
 message: string, 
 /**
- * The same, by place; empty where it is not the text that is wrong.
+ * The same faults, one by one; empty if the text is not the cause.
  */
 faults: Array<FileFault>, };

@@ -4,22 +4,22 @@ import type { Origin } from "./Origin";
 import type { ReasonRule } from "./ReasonRule";
 
 /**
- * A connection as the rail shows it.
+ * A connection, as listed in the rail.
  */
 export type ConnectionSummary = { 
 /**
- * The file's name without `.toml`; also the account prefix in the vault.
+ * The file's name without `.toml`, and the start of its accounts in the keyring.
  */
 id: string, name: string, environment: Environment, origin: Origin, reason: ReasonRule, 
 /**
- * Minutes after which a session ends by itself.
+ * How many minutes a session may last; `None`: no limit.
  */
 max_minutes: number | null, 
 /**
- * The engine, for people: "PostgreSQL", "MySQL", "SQLite".
+ * The database's name for display: "PostgreSQL", "MySQL", "SQLite".
  */
 engine: string, 
 /**
- * The sign-in may ask for more than the reason.
+ * The sign-in dialog may ask for more than a reason.
  */
 has_form: boolean, };

@@ -5,14 +5,14 @@ import type { SessionView } from "./SessionView";
 import type { Settings } from "./Settings";
 
 /**
- * Everything the console's window starts with.
+ * What the console's window needs when it starts.
  */
 export type ConsoleState = { connections: Array<ConnectionSummary>, problems: Array<ConnectionProblem>, 
 /**
- * Ids of both, as they stand in the rail.
+ * The IDs of both, in the rail's order.
  */
 order: Array<string>, sessions: Array<SessionView>, settings: Settings, version: string, 
 /**
- * Global shortcuts cannot be had here; `understudy --search` can be bound to a key instead.
+ * Global shortcuts do not work here; a key can run `understudy --search` instead.
  */
 wayland: boolean, };

@@ -6,10 +6,10 @@ import type { DestinationFact } from "./DestinationFact";
  */
 export type Destination = { 
 /**
- * SHA-256 of all facts, in hexadecimal: the facts themselves are cut where they are long.
+ * The SHA-256 of all facts, in hexadecimal; long facts themselves are kept shortened.
  */
 print: string, 
 /**
- * For people, in the order in which they are read.
+ * The facts for display, in reading order.
  */
 facts: Array<DestinationFact>, };

@@ -2,6 +2,6 @@
 import type { Aspect } from "./Aspect";
 
 /**
- * One thing that a destination says.
+ * One fact about a destination.
  */
 export type DestinationFact = { aspect: Aspect, value: string, };

@@ -3,7 +3,7 @@ import type { SshConfig } from "./SshConfig";
 import type { UuidBytes } from "./UuidBytes";
 
 /**
- * `[directory]`: where users are read from.
+ * `[directory]`: the database that lists the users.
  */
 export type DirectoryConfig = { 
 /**
@@ -17,7 +17,7 @@ url: string,
  */
 table: string, 
 /**
- * The column that identifies a user.
+ * The column that identifies a user: a number, a UUID, text or bytes.
  */
 id: string, 
 /**
@@ -29,7 +29,7 @@ email?: string | null,
  */
 name?: string | null, 
 /**
- * The column with the time when the user was created; the newest are shown first.
+ * The column with the time when the user was created. The newest users are listed first.
  */
 created_at?: string | null, 
 /**
@@ -37,19 +37,19 @@ created_at?: string | null,
  */
 columns?: Array<string>, 
 /**
- * Columns to search besides the ID. Default: email and name.
+ * The columns to search besides the ID. Default: email and name.
  */
 search?: Array<string> | null, 
 /**
- * The byte order of UUIDs in binary columns. Default: as they are written.
+ * The order in which a column of bytes keeps a UUID. Default: `standard`.
  */
 uuid_bytes?: UuidBytes | null, 
 /**
- * How long one query may take, in milliseconds (100 to 60000).
+ * How long one query may take, in milliseconds (100 to 60000). Default: 3000.
  */
 timeout_ms?: number, 
 /**
- * How long a server that was reached may take to wake up, in seconds (5 to 300).
+ * How long a database that sleeps when idle may take to start, in seconds (5 to 300). Default: 30.
  */
 patience?: number, 
 /**

@@ -6,11 +6,11 @@ import type { TableOffer } from "./TableOffer";
  */
 export type DiscoveredTables = { 
 /**
- * The likeliest to hold users first.
+ * Sorted by how likely they are to hold users, the likeliest first.
  */
 tables: Array<TableOffer>, 
 /**
- * Tables that exist but that this user may not read, likeliest first.
+ * Tables that this database user may not read, the likeliest first.
  */
 unreadable: Array<string>, 
 /**

@@ -3,15 +3,15 @@ import type { EndCause } from "./EndCause";
 import type { SessionView } from "./SessionView";
 
 /**
- * A session that is over: which, why, and what the operator has to know of it.
+ * A session that has ended, and why.
  */
 export type EndedSession = { 
 /**
- * As it was when it ended.
+ * The session as it was when it ended.
  */
 session: SessionView, cause: EndCause, 
 /**
- * Why the application may still hold it, in one sentence; `None` when the sign-out went through, and when
+ * Why the application may still have the session open, in one sentence; `None` if the sign-out succeeded, and if
  * there was nothing to sign out of.
  */
 sign_out_failed: string | null, 

@@ -13,26 +13,26 @@ export type Error = { code: Code,
  */
 message: string, 
 /**
- * What to do next, when there is something to do.
+ * What to do next, if there is anything to do.
  */
 hint: string | null, 
 /**
- * A statement that puts it right, to be copied: `GRANT SELECT …`. `hint` says who runs it.
+ * A statement that fixes it, to be copied: `GRANT SELECT …`. `hint` says who runs it.
  */
 statement: string | null, 
 /**
- * What the system below said (a driver, a library, the keyring): for developers, shown on request.
+ * What the driver, library or keyring said; for developers, shown on request.
  */
 details: string | null, 
 /**
- * For [`Code::SecretMissing`], and where another value of a secret would help: which one.
+ * For [`Code::SecretMissing`], and whenever another value of a secret may help: the secret.
  */
 secret: SecretName | null, 
 /**
- * For [`Code::ConnectionInvalid`]: the faults that `message` lists, in the order of the file.
+ * For [`Code::ConnectionInvalid`]: the faults that `message` lists, in the file's order.
  */
 faults: Array<FileFault>, 
 /**
- * For [`Code::DestinationChanged`]: which secrets, and where each of them was to go and would go.
+ * For [`Code::DestinationChanged`]: the secrets, each with the destination it was stored for and the new one.
  */
 moved?: Moved, };

@@ -6,12 +6,12 @@ import type { ForestFieldConfig } from "./ForestFieldConfig";
  */
 export type ForestConfig = { 
 /**
- * The backend's URL, without `/forest`.
+ * The admin backend's URL, without `/forest`.
  */
 backend?: string, 
 /**
- * Where the action is called, below `backend`: `/forest/actions/impersonate`, or
- * `/forest/_actions/users/0/impersonate` for an agent.
+ * The action's path in the backend: `/forest/actions/impersonate`, or `/forest/_actions/users/0/impersonate` for
+ * an agent.
  */
 action?: string, 
 /**
@@ -19,26 +19,26 @@ action?: string,
  */
 collection?: string, 
 /**
- * The Smart Action's id; default: `<collection>-<the action's last part>`.
+ * The Smart Action's ID. Default: the collection, `-` and the last part of the action's path.
  */
 action_id?: string | null, 
 /**
- * The id of the rendering whose permissions count.
+ * The ID of the rendering whose permissions apply.
  */
 rendering?: string, 
 /**
- * The id of the Forest user whose role counts.
+ * The ID of the Forest user whose permissions apply.
  */
 operator?: string, 
 /**
- * The team of the operator in Forest.
+ * The operator's team in Forest. Default: `Operations`.
  */
 team?: string | null, 
 /**
- * Values of the action's form, by field; their strings are templates.
+ * Values for the action's form, by field. Their strings are templates. Fields listed here are not asked for.
  */
 values?: Record<string, any>, 
 /**
- * `[[sign_in.forest.fields]]`: what the action's form asks, where the backend does not say so itself.
+ * `[[sign_in.forest.fields]]`: what the action's form asks, if the backend does not describe the form itself.
  */
 fields?: Array<ForestFieldConfig>, };

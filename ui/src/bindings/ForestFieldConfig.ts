@@ -2,26 +2,34 @@
 import type { FormFieldKind } from "./FormFieldKind";
 
 /**
- * One field of a Smart Action's form, asked for before the sign-in.
+ * One field of a Smart Action's form, asked for in the sign-in dialog.
  */
 export type ForestFieldConfig = { 
 /**
- * As the action calls it.
+ * The action's name for the field.
  */
 name: string, 
 /**
- * As people call it; default: the name.
+ * The label that people see. Default: the name.
  */
-label?: string | null, description?: string | null, 
+label?: string | null, 
 /**
- * Default: text, or choice where there are choices.
+ * A short help text.
  */
-type: FormFieldKind, required: boolean, 
+description?: string | null, 
 /**
- * The values that it may have.
+ * The type of the value. Default: `text`, or `choice` if there are `choices`.
+ */
+type: FormFieldKind, 
+/**
+ * Whether the field has to be filled in.
+ */
+required: boolean, 
+/**
+ * The values to choose from.
  */
 choices?: Array<string>, 
 /**
- * What it holds at first.
+ * The field's initial value.
  */
 value?: any, };

@@ -2,7 +2,7 @@
 import type { FormField } from "./FormField";
 
 /**
- * A field that is watched has changed.
+ * A watched field has changed.
  */
 export type FormChange = { 
 /**
@@ -10,6 +10,6 @@ export type FormChange = {
  */
 fields: Array<FormField>, 
 /**
- * The name of the one that changed.
+ * The name of the field that changed.
  */
 changed: string, };

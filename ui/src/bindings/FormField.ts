@@ -3,19 +3,19 @@ import type { FormChoice } from "./FormChoice";
 import type { FormFieldKind } from "./FormFieldKind";
 
 /**
- * One question.
+ * One field of the form.
  */
 export type FormField = { 
 /**
- * What the value is sent as.
+ * The name under which the value is sent.
  */
 name: string, label: string, description: string | null, kind: FormFieldKind, required: boolean, 
 /**
- * Shown, not asked.
+ * Shown, but cannot be changed.
  */
 read_only: boolean, 
 /**
- * What it holds at first; `null`: nothing.
+ * The initial value; `null`: empty.
  */
 value: any, 
 /**
@@ -23,14 +23,14 @@ value: any,
  */
 choices: Array<FormChoice>, placeholder: string | null, 
 /**
- * The form is asked for anew when this one changes.
+ * The form is loaded again when this field changes.
  */
 watched: boolean, 
 /**
- * The connection file gives its value: it is neither shown nor asked.
+ * The connection file sets the value, so the field is neither shown nor asked for.
  */
 given: boolean, 
 /**
- * As the backend described it, to be sent back with a change.
+ * The field as the backend described it; it is sent back with a change.
  */
 source: any, };

@@ -8,7 +8,7 @@ import type { UnknownColumn } from "./UnknownColumn";
  */
 export type Highlights = { 
 /**
- * The filters, in the order of the text.
+ * The filters, in the order in which they appear in the text.
  */
 chips: Array<Chip>, 
 /**

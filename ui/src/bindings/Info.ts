@@ -28,6 +28,6 @@ coverage: Array<SearchCoverage>,
  */
 reader: Array<string>, 
 /**
- * Unexpected findings.
+ * What does not work as expected.
  */
 cautions: Array<Caution>, };

@@ -5,7 +5,7 @@
  */
 export type LeftOut = { 
 /**
- * About how many rows would have to be read; `None`: not known.
+ * About how many rows would have to be read; `None` if not known.
  */
 rows: number | null, 
 /**
@@ -13,7 +13,7 @@ rows: number | null,
  */
 limit_ms: number, 
 /**
- * How many of the newest rows were checked nonetheless.
+ * How many of the newest rows were searched anyway; `None`: none.
  */
 looked_at: number | null, 
 /**

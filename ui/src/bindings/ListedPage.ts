@@ -5,11 +5,11 @@ import type { Row } from "./Row";
 import type { Standing } from "./Standing";
 
 /**
- * A page of the list, and what the connection's policy says of each user on it.
+ * A page of the list, and what the connection's policy says about each user on it.
  */
 export type ListedPage = { 
 /**
- * In the order of the rows.
+ * In the order of the page's rows.
  */
 standings: Array<Standing>, rows: Array<Row>, 
 /**

@@ -2,11 +2,11 @@
 import type { MovedSecret } from "./MovedSecret";
 
 /**
- * Secrets of one connection that a text would send elsewhere than they were stored for; or, under the name
- * [`WAY_IN`], what it would run that nobody agreed to.
+ * Secrets of a connection that would go to another place than the one they were stored for. Under the name [`WAY_IN`]:
+ * what the connection would run without consent.
  */
 export type Moved = { 
 /**
- * The connection's id.
+ * The connection's ID.
  */
 connection: string, secrets: Array<MovedSecret>, };

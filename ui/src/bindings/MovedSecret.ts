@@ -3,6 +3,6 @@ import type { Destination } from "./Destination";
 
 export type MovedSecret = { name: string, 
 /**
- * `None`: it was stored by another program, or before destinations were kept.
+ * `None`: it was stored by another program, or by a version that did not record destinations.
  */
 stored_for: Destination | null, now: Destination, };

@@ -2,7 +2,7 @@
 import type { Outcome } from "./Outcome";
 
 /**
- * A session of one user as the audit log tells it, newest first in lists.
+ * One session of a user, from the audit log. Lists have the newest first.
  */
 export type PastSession = { session: string, operator: string, reason: string, outcome: Outcome, 
 /**
@@ -14,7 +14,7 @@ started_at: number,
  */
 ended_at: number | null, 
 /**
- * Why the application may still hold it, in one sentence; `None` when the sign-out went through, and when
+ * Why the application may still have the session open, in one sentence; `None` if the sign-out succeeded, and if
  * there was nothing to sign out of.
  */
 sign_out_failed: string | null, };

@@ -2,22 +2,22 @@
 import type { ReasonRule } from "./ReasonRule";
 
 /**
- * `[policy]`: who may be impersonated, whether a reason is due, for how long.
+ * `[policy]`: who may be impersonated, and for how long.
  */
 export type PolicyConfig = { 
 /**
- * Whether the operator has to say why. Default: required.
+ * Whether the operator has to enter a reason. Default: `required`.
  */
 reason: ReasonRule, 
 /**
- * The session ends by itself after so many minutes (1 to 1440); absent: no limit.
+ * The session ends automatically after this many minutes (1 to 1440). Default: no limit.
  */
 max_minutes: number | null, 
 /**
- * How often a session may be extended by `max_minutes` (0 to 20). Default: 2.
+ * How many times the operator may extend a session, by `max_minutes` each time (0 to 20). Default: 2.
  */
 max_extensions?: number | null, 
 /**
- * Expressions over `user`; where one is true, the user can never be impersonated.
+ * Expressions over `user`, such as `"user.is_admin"`. If any of them is true, the user can never be impersonated.
  */
 protect: Array<string>, };

@@ -3,15 +3,15 @@ import type { PresetSecret } from "./PresetSecret";
 import type { Setting } from "./Setting";
 
 /**
- * A sign-in by name.
+ * A sign-in to one product, by name.
  */
 export type Preset = { 
 /**
- * As the connection file says it.
+ * The name in connection files.
  */
 name: string, 
 /**
- * As people say it.
+ * The name for display.
  */
 title: string, 
 /**

@@ -7,6 +7,6 @@ import type { Row } from "./Row";
  */
 export type Preview = { info: Info, rows: Array<Row>, 
 /**
- * Columns that are mapped and not shown here, because they hold secrets by their name.
+ * Mapped columns that are not shown here, because their names suggest secrets.
  */
 withheld: Array<string>, };

@@ -2,18 +2,18 @@
 import type { Exchange } from "./Exchange";
 
 /**
- * What a rehearsal came to, request by request.
+ * The report of a sign-in test, request by request.
  */
 export type Rehearsal = { exchanges: Array<Exchange>, 
 /**
- * What happened, in a sentence.
+ * What happened, in one sentence.
  */
 outcome: string, hint: string | null, 
 /**
- * What did not keep it from working and is not as the file says, in sentences.
+ * Differences from the file that did not stop the sign-in, one sentence each.
  */
 notes: Array<string>, 
 /**
- * The user was signed in, as far as that can be known without a window.
+ * The user was signed in, as far as a test without a window can tell.
  */
 ok: boolean, };

@@ -5,7 +5,7 @@ import type { Row } from "./Row";
 import type { Step } from "./Step";
 
 /**
- * All that `check` found.
+ * Everything that `check` found.
  */
 export type Report = { 
 /**
@@ -13,14 +13,14 @@ export type Report = {
  */
 ok: boolean, steps: Array<Step>, 
 /**
- * What is wrong with the text, by place; then nothing else was tried.
+ * The faults in the text, one by one. If there are any, nothing else was checked.
  */
 faults: Array<FileFault>, 
 /**
- * What the directory holds; `None` when it could not be opened.
+ * What was found in the database; `None` if it could not be opened.
  */
 info: Info | null, 
 /**
- * The newest few users, as a preview.
+ * The newest few users, for a preview.
  */
 sample: Array<Row>, };

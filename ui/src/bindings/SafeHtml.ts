@@ -2,6 +2,6 @@
 import type { SafeHtmlTag } from "./SafeHtmlTag";
 
 /**
- * Words, or an element with words in it.
+ * A text, or an element with its content.
  */
 export type SafeHtml = { "text": string } | { "element": { tag: SafeHtmlTag, children: Array<SafeHtml>, } };

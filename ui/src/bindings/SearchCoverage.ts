@@ -10,7 +10,7 @@ export type SearchCoverage = { tier: Tier,
  */
 column: string, 
 /**
- * The index; `None`: there is none, and the whole table would have to be read.
+ * The index; `None` if there is none and the whole table would have to be read.
  */
 index: string | null, 
 /**

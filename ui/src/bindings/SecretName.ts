@@ -5,7 +5,7 @@
  */
 export type SecretName = { 
 /**
- * Id of the connection (its file's name without `.toml`).
+ * The connection's ID (its file's name without `.toml`).
  */
 connection: string, 
 /**

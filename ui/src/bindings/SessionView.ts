@@ -8,11 +8,11 @@ import type { UserLabel } from "./UserLabel";
  */
 export type SessionView = { id: string, 
 /**
- * Id of the connection.
+ * The connection's ID.
  */
 connection: string, connection_name: string, environment: Environment, user: UserLabel, 
 /**
- * What the operator gave; empty when the policy did not ask.
+ * What the operator entered; may be empty if the policy does not require a reason.
  */
 reason: string, phase: Phase, 
 /**
@@ -24,14 +24,14 @@ started_at: number,
  */
 active_at: number | null, 
 /**
- * Milliseconds since the Unix epoch; when it ends by itself. `None`: no limit.
+ * When the session ends automatically, in milliseconds since the Unix epoch; `None`: no limit.
  */
 deadline: number | null, 
 /**
- * How often the operator may still put the deadline off; 0 where there is none.
+ * How many times the operator may still extend the session; 0 if it has no deadline.
  */
 extensions_left: number, 
 /**
- * While it is refused: names of the secrets of which another value may help.
+ * While refused: the names of secrets for which another value may help.
  */
 refused_secrets: Array<string>, };

@@ -2,14 +2,14 @@
 import type { SettingKind } from "./SettingKind";
 
 /**
- * What differs from one application to the next.
+ * A value that differs between applications.
  */
 export type Setting = { name: string, label: string, help: string, kind: SettingKind, 
 /**
- * Counts when the file says nothing; `None`: the file has to say it.
+ * Used if the file does not set it; `None`: the file has to.
  */
 default: string | null, 
 /**
- * Shown where nothing is typed yet.
+ * Shown while the field is empty.
  */
 example: string | null, };

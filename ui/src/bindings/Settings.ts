@@ -3,7 +3,7 @@ import type { Theme } from "./Theme";
 import type { WhenClosed } from "./WhenClosed";
 
 /**
- * Everything that can be chosen. A missing key has its default; an unknown one is refused.
+ * All settings. A missing key has its default, and an unknown key is refused.
  */
 export type Settings = { theme: Theme, 
 /**
@@ -11,14 +11,14 @@ export type Settings = { theme: Theme,
  */
 operator_name: string, 
 /**
- * `{{ operator.email }}`; empty: not known.
+ * `{{ operator.email }}`; empty if not known.
  */
 operator_email: string, 
 /**
- * Brings the console to the front; empty: none. In Tauri's notation, `CommandOrControl+Shift+U`.
+ * The shortcut that brings the console to the front, in Tauri's notation: `CommandOrControl+Shift+U`. Empty: none.
  */
 shortcut: string, 
 /**
- * Keys of a single letter (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
+ * Whether single-letter keys (`j`, `k`, `/`, `?`) work outside text fields (WCAG 2.1.4).
  */
 single_keys: boolean, when_closed: WhenClosed, };

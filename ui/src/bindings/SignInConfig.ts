@@ -9,70 +9,73 @@ import type { StorageConfig } from "./StorageConfig";
 import type { VerifyConfig } from "./VerifyConfig";
 
 /**
- * `[sign_in]`.
+ * `[sign_in]`: how the session's window is signed in as the user.
  */
 export type SignInConfig = { 
 /**
- * What the application runs, by name; it fills in the rest from `settings`.
+ * The name of what the application runs. It fills in all other keys; a key that the file sets itself takes
+ * precedence.
  */
 preset?: string | null, 
 /**
- * What the preset asks for.
+ * What the preset asks for, by name.
  */
 settings?: { [key in string]: string }, 
 /**
- * Default: webhook, or the preset's.
+ * The kind of sign-in. Default: `webhook`, or the preset's.
  */
 kind?: SignInKind | null, 
 /**
- * The login endpoint that the session's window calls; https, or http on loopback. A template.
+ * For `webhook` and `storage`: the endpoint that the session's window calls. https, or http on loopback. A
+ * template, except for its origin.
  */
 url?: string | null, 
 /**
- * Default: POST.
+ * The HTTP method. Default: `POST`.
  */
 method?: Method | null, 
 /**
- * Header values are templates.
+ * Request headers. Their values are templates.
  */
 headers?: { [key in string]: string }, 
 /**
- * The body; its strings are templates.
+ * The request's body. Its strings are templates.
  */
 body?: any, 
 /**
- * How the body is sent. Default: json.
+ * How the body is encoded. Default: `json`.
  */
 encoding?: Encoding | null, 
 /**
- * What means yes: statuses (default: 2xx and redirects), and expressions over `response` that must be true.
+ * What counts as success: statuses (default: 2xx and redirects), and expressions over `response` that must be
+ * true, such as `"response.json.ok"`.
  */
 expect?: Array<Expected>, 
 /**
- * `[[sign_in.steps]]`: requests that the console sends, one after the other, with cookies of their own.
+ * `[[sign_in.steps]]`: requests that the console sends, in this order, with cookies of their own.
  */
 steps?: Array<StepConfig>, 
 /**
- * For an exchange: the names of the cookies that are put into the session's window; `name_*` for any end, and
- * `!name_*` for those that are not.
+ * For `exchange`: the names of the cookies that the session's window gets. `name_*` stands for any ending,
+ * `!name_*` for cookies that it must not get.
  */
 cookies?: Array<string>, 
 /**
- * For an exchange: other origins whose cookies count beside the application's own, as when another host
- * signs in for it.
+ * For `exchange`: origins whose cookies count besides the application's own, for example when another host handles
+ * its sign-in.
  */
 cookie_origins?: Array<string>, 
 /**
- * For a link: the name of what was captured, a URL that is opened once.
+ * For `link`: the name of a captured value, a URL that the session's window opens once.
  */
 open?: string | null, 
 /**
- * For a link: where it may lead; default: the origin of `redirect_to`.
+ * For `link`: the origins that this URL may lead to. Default: that of `redirect_to`.
  */
 open_origins?: Array<string>, 
 /**
- * Paths of the application that the session's window may not reach, by how they begin: what would give it
- * the operator's rights back.
+ * The beginnings of paths that the session's window must not reach, because they would give it the operator's
+ * rights back: `["/admin/"]`.
  */
 block?: Array<string>, 
 /**
@@ -80,22 +83,23 @@ block?: Array<string>,
  */
 storage?: StorageConfig | null, 
 /**
- * `[sign_in.forest]`: the Smart Action.
+ * `[sign_in.forest]`: the Smart Action, for the kind `forest`.
  */
 forest?: ForestConfig | null, 
 /**
- * What is said when it worked. A template.
+ * The message after a successful sign-in. Default: "Impersonating user" and the name. A template.
  */
 success?: string | null, 
 /**
- * Where the session begins; default: the root of `url`'s origin. A template.
+ * Where the session begins. Default: the root of `url`'s origin; required if there is no `url`. A template, except
+ * for its origin.
  */
 redirect_to?: string | null, 
 /**
- * How long the application may take to answer, in milliseconds (1000 to 120000).
+ * How long the application may take for each answer, in milliseconds (1000 to 120000). Default: 30000.
  */
 timeout_ms?: number | null, 
 /**
- * `[sign_in.verify]`: who am I now? Asked before the page is shown.
+ * `[sign_in.verify]`: how to find out who is signed in. It is asked before the page is shown.
  */
 verify?: VerifyConfig | null, };

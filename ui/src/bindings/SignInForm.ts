@@ -2,6 +2,6 @@
 import type { FormField } from "./FormField";
 
 /**
- * What is asked beside the reason.
+ * What the sign-in dialog asks besides the reason.
  */
 export type SignInForm = { fields: Array<FormField>, };

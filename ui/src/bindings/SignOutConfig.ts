@@ -4,30 +4,32 @@ import type { Method } from "./Method";
 import type { StepConfig } from "./StepConfig";
 
 /**
- * `[sign_out]`: what is sent when the session ends, whatever ended it.
+ * `[sign_out]`: what is sent whenever the session ends.
  */
 export type SignOutConfig = { 
 /**
- * The session's window sends it, with its own cookies; https, or http on loopback. A template.
+ * The endpoint that the session's window calls, with its own cookies. https, or http on loopback. A template,
+ * except for its origin.
  */
 url?: string | null, 
 /**
- * Default: POST.
+ * The HTTP method. Default: `POST`.
  */
 method?: Method | null, 
 /**
- * Header values are templates.
+ * Request headers. Their values are templates, without secrets.
  */
 headers?: { [key in string]: string }, 
 /**
- * The body; its strings are templates.
+ * The request's body. Its strings are templates, without secrets.
  */
 body?: any, 
 /**
- * How the body is sent. Default: json.
+ * How the body is encoded. Default: `json`.
  */
 encoding?: Encoding | null, 
 /**
- * `[[sign_out.steps]]`: what the console sends after that, with the cookies that it got while signing in.
+ * `[[sign_out.steps]]`: requests that the console sends after that, with the window's cookies and the values
+ * captured while signing in.
  */
 steps?: Array<StepConfig>, };

@@ -5,23 +5,23 @@
  */
 export type SshConfig = { 
 /**
- * Its name or address, or a `Host` in `~/.ssh/config`.
+ * The computer's name or address, or a `Host` in `~/.ssh/config`.
  */
 host: string, 
 /**
- * Default: what `~/.ssh/config` says, or the name of your account.
+ * The user name on that computer. Default: the one in `~/.ssh/config`, or your account's name.
  */
 user?: string | null, 
 /**
- * Default: what `~/.ssh/config` says, or 22.
+ * The SSH port. Default: the one in `~/.ssh/config`, or 22.
  */
 port?: number | null, 
 /**
- * The path of the private key, absolute or starting with `~/`. Default: the keys of the agent and of
- * `~/.ssh/config`. A key with a passphrase has to be in the agent.
+ * The private key's path, absolute or starting with `~/`. Default: the keys in the agent and in `~/.ssh/config`. A
+ * key with a passphrase must be in the agent.
  */
 key?: string | null, 
 /**
- * The computer's own public key, such as `ssh-ed25519 AAAA…`. Default: it has to be in `known_hosts`.
+ * The computer's own public key: `ssh-ed25519 AAAA…`. Without it, the computer must be in `known_hosts`.
  */
 host_key?: string | null, };

@@ -2,7 +2,7 @@
 import type { Status } from "./Status";
 
 /**
- * One thing that was looked at.
+ * One thing that was checked.
  */
 export type Step = { 
 /**
@@ -18,10 +18,10 @@ detail: string,
  */
 hint: string | null, 
 /**
- * A statement that puts it right, to be copied.
+ * A statement that fixes it, to be copied.
  */
 statement: string | null, 
 /**
- * What the system below said: for developers, shown on request.
+ * What the driver, library or keyring said; for developers, shown on request.
  */
 details: string | null, };

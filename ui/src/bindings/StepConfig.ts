@@ -9,42 +9,43 @@ import type { Method } from "./Method";
  */
 export type StepConfig = { 
 /**
- * What it does, for whoever reads where a sign-in failed: "the login form".
+ * What the step does, such as "the login form". If the sign-in fails here, the message names it.
  */
 name?: string | null, 
 /**
- * https, or http on loopback. A template.
+ * Where the request goes. https, or http on loopback. A template, except for its origin.
  */
 url?: string | null, 
 /**
- * In the place of `url`: the name of what was captured, a URL of the same origin as the step before.
+ * Instead of `url`: the name of a captured value, a URL of the same origin as the step before.
  */
 follow?: string | null, 
 /**
- * Default: POST, or GET for `follow`.
+ * The HTTP method. Default: `POST`, or `GET` with `follow`.
  */
 method?: Method | null, 
 /**
- * Header values are templates.
+ * Request headers. Their values are templates. A `cookie` header replaces the cookies of earlier steps.
  */
 headers?: { [key in string]: string }, 
 /**
- * The body; its strings are templates.
+ * The request's body. Its strings are templates.
  */
 body?: any, 
 /**
- * How the body is sent. Default: json.
+ * How the body is encoded. Default: `json`.
  */
 encoding?: Encoding | null, 
 /**
- * What means yes: statuses (default: 2xx), and expressions over `response` that must be true.
+ * What counts as success: statuses (default: 2xx), and expressions over `response` and `captured` that must be
+ * true.
  */
 expect?: Array<Expected>, 
 /**
- * How many redirects within the origin are followed (0 to 10). Default: none.
+ * How many redirects within the origin are followed (0 to 10). Default: 0.
  */
 redirects?: number | null, 
 /**
- * What is taken from the answer, each under a name: `{{ captured.<name> }}` has it from then on.
+ * What is taken from the answer, each value under a name. From then on, `{{ captured.<name> }}` holds it.
  */
 capture?: { [key in string]: CaptureConfig }, };

@@ -5,10 +5,10 @@
  */
 export type StorageConfig = { 
 /**
- * For localStorage. A text is a template; anything else becomes JSON text, with templates in its strings.
+ * Entries of localStorage. A text is a template; anything else becomes JSON text, with templates in its strings.
  */
 local?: Record<string, any>, 
 /**
- * The same for sessionStorage.
+ * Entries of sessionStorage, written in the same way.
  */
 session?: Record<string, any>, };

@@ -9,19 +9,19 @@ import type { TableKind } from "./TableKind";
  */
 export type TableOffer = { 
 /**
- * As `directory.table` has to name it.
+ * The name to write in `directory.table`.
  */
 name: string, 
 /**
- * Including the schema, which `directory.table` accepts too.
+ * The name including the schema, which `directory.table` accepts too.
  */
 qualified: string, kind: TableKind, 
 /**
- * The database's estimate; `None` if it has none, as for a view.
+ * The database's estimate; `None` if it has none, for example for a view.
  */
 estimated_rows: number | null, 
 /**
- * Empty if they are not known.
+ * The columns; empty if they are not known.
  */
 columns: Array<ColumnOffer>, 
 /**

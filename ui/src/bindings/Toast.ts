@@ -3,10 +3,10 @@ import type { SafeHtml } from "./SafeHtml";
 import type { ToastKind } from "./ToastKind";
 
 /**
- * A sentence that appears and goes.
+ * A message that appears and disappears by itself.
  */
 export type Toast = { kind: ToastKind, text: string, hint: string | null, 
 /**
- * What the application said beside that; it stays until it was read.
+ * What the application said, too. If there is anything here, the message stays until it is dismissed.
  */
 said: Array<SafeHtml>, };

@@ -4,11 +4,11 @@ import type { Row } from "./Row";
 import type { Standing } from "./Standing";
 
 /**
- * A user with what the console knows beside the directory.
+ * A user, and what the console knows about them besides.
  */
 export type UserDetails = { row: Row, 
 /**
- * For each cell the filter that finds whoever has the same there; `None` where there is none.
+ * For each cell, the filter that finds users with the same value; `None` if there is none.
  */
 filters: Array<string | null>, standing: Standing, 
 /**

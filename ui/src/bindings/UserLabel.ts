@@ -5,6 +5,6 @@
  */
 export type UserLabel = { id: string, name: string | null, email: string | null, 
 /**
- * For which company the user is there, where the directory says so.
+ * The company that the user belongs to, if the database has it.
  */
 company: string | null, };

@@ -15,6 +15,6 @@ text: string,
  */
 about: string, 
 /**
- * How many users match; `None`: not known without reading a large table.
+ * How many users match; `None` if that would take reading a large table.
  */
 count: Count | null, };

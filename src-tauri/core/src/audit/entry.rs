@@ -121,17 +121,17 @@ fn cut(sentence: &str) -> String {
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum EndCause {
-    /// The End button, or its key.
+    /// The *End* button, or its key.
     Operator,
     /// The window was closed.
     WindowClosed,
-    /// Understudy was quit.
+    /// Understudy quit.
     Quit,
-    /// The policy's time was up.
+    /// The policy's time limit was reached.
     Deadline,
-    /// It began, but its window never came up.
+    /// Its window never opened.
     NeverOpened,
-    /// Found unfinished at a later start.
+    /// Found unfinished when Understudy started again.
     Crash,
 }
 

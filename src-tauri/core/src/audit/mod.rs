@@ -29,22 +29,22 @@ pub use entry::{EndCause, Entry, Event, Subject, Who};
 /// How many of an operator's latest sessions are searched for reasons to suggest.
 const REASONS_FROM: u32 = 500;
 
-/// How a session came out, as far as it is known.
+/// How a session ended, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Outcome {
-    /// Not ended yet.
+    /// It has not ended yet.
     Running,
-    /// Was signed in and ended.
+    /// It was signed in, and has ended.
     Ended,
-    /// Never signed in.
+    /// It was never signed in.
     Refused,
-    /// Understudy was gone before it ended: the application may still hold it.
+    /// Understudy stopped before the session ended, so the application may still have it open.
     Crashed,
 }
 
-/// A session of one user as the audit log tells it, newest first in lists.
+/// One session of a user, from the audit log. Lists have the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct PastSession {
@@ -58,7 +58,7 @@ pub struct PastSession {
     /// Milliseconds since the Unix epoch.
     #[ts(type = "number | null")]
     pub ended_at: Option<i64>,
-    /// Why the application may still hold it, in one sentence; `None` when the sign-out went through, and when
+    /// Why the application may still have the session open, in one sentence; `None` if the sign-out succeeded, and if
     /// there was nothing to sign out of.
     pub sign_out_failed: Option<String>,
 }

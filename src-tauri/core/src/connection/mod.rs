@@ -37,7 +37,7 @@ pub(crate) use rules::{directory_url_fault, names_a_secret};
 pub use schema::schema;
 pub use store::{AddOutcome, Aside, Connections, DEMO};
 
-/// Coloured everywhere it can be touched.
+/// Which of the application's installations a connection is for. Each has a colour of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "lowercase")]
 #[ts(export)]
@@ -48,18 +48,18 @@ pub enum Environment {
     Development,
 }
 
-/// The file as it is written. What it means is in `Connection`, which only a valid file becomes.
+/// A connection file, as written. `Connection` is what a valid file means.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct ConnectionFile {
-    /// The application's name, as agents say it.
+    /// What agents call the application.
     pub name: String,
-    /// Which of the application's installations this is; it gives everything its colour.
+    /// Which installation of the application this is: `production`, `staging` or `development`. Sets its colour.
     pub environment: Environment,
     pub directory: DirectoryConfig,
     pub sign_in: SignInConfig,
-    /// `[sign_out]`: what is sent when the session ends, whatever ended it.
+    /// `[sign_out]`: what is sent whenever the session ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_out: Option<SignOutConfig>,
     /// `[network]`: the way to the application.
@@ -69,39 +69,42 @@ pub struct ConnectionFile {
     pub policy: PolicyConfig,
 }
 
-/// `[network]`: the way to the application; the directory has its own.
+/// `[network]`: the way to the application. The database's is in `[directory]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct NetworkConfig {
-    /// `http://host:port` or `socks5://host:port`: what the console and the session's window send through it.
+    /// `http://host:port` or `socks5://host:port`: the proxy for the console's requests and, on Linux and Windows, for
+    /// the session's window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
-    /// The whole path of a PEM file with certificates that the console trusts beside the system's.
+    /// The full path of a PEM file with certificates that the console trusts besides the system's. The session's window
+    /// trusts only the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<String>,
-    /// The user name of HTTP Basic, where a gateway in front of the application asks for it. Its password is the secret
-    /// `gateway_password`, and goes to the application's origin alone.
+    /// The user name for a gateway in front of the application that asks for HTTP Basic. Its password is the secret
+    /// `gateway_password`, and is sent only to the application's origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_user: Option<String>,
 }
 
-/// How the session's window becomes the user.
+/// How the session's window is signed in as the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum SignInKind {
-    /// A request that the session's own window sends, so that the cookies are set there.
+    /// The session's window sends one request and receives the application's cookies itself.
     #[default]
     Webhook,
-    /// Steps that the console sends; some of the cookies that it got are put into the session's window.
+    /// The console takes steps, and some of the cookies that it received are put into the session's window.
     Exchange,
-    /// Steps that the console sends, for a one-time link that the session's window opens.
+    /// The console takes steps to get a one-time link, which the session's window opens.
     Link,
-    /// Steps that the console sends, or a request that the window sends; what is answered is put into the
+    /// The console takes steps, or the session's window sends one request. Values from the answers are put into the
     /// page's storage.
     Storage,
-    /// A Smart Action of a Forest Admin backend.
+    /// The console runs a Smart Action of a Forest Admin backend, and the session's window sends the webhook that it
+    /// answers with.
     Forest,
 }
 
@@ -118,83 +121,87 @@ impl SignInKind {
     }
 }
 
-/// `[sign_in]`.
+/// `[sign_in]`: how the session's window is signed in as the user.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SignInConfig {
-    /// What the application runs, by name; it fills in the rest from `settings`.
+    /// The name of what the application runs. It fills in all other keys; a key that the file sets itself takes
+    /// precedence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// What the preset asks for.
+    /// What the preset asks for, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
-    /// Default: webhook, or the preset's.
+    /// The kind of sign-in. Default: `webhook`, or the preset's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<SignInKind>,
-    /// The login endpoint that the session's window calls; https, or http on loopback. A template.
+    /// For `webhook` and `storage`: the endpoint that the session's window calls. https, or http on loopback. A
+    /// template, except for its origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Default: POST.
+    /// The HTTP method. Default: `POST`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
-    /// Header values are templates.
+    /// Request headers. Their values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The body; its strings are templates.
+    /// The request's body. Its strings are templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub body: Option<serde_json::Value>,
-    /// How the body is sent. Default: json.
+    /// How the body is encoded. Default: `json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
-    /// What means yes: statuses (default: 2xx and redirects), and expressions over `response` that must be true.
+    /// What counts as success: statuses (default: 2xx and redirects), and expressions over `response` that must be
+    /// true, such as `"response.json.ok"`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<Expected>,
-    /// `[[sign_in.steps]]`: requests that the console sends, one after the other, with cookies of their own.
+    /// `[[sign_in.steps]]`: requests that the console sends, in this order, with cookies of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepConfig>,
-    /// For an exchange: the names of the cookies that are put into the session's window; `name_*` for any end, and
-    /// `!name_*` for those that are not.
+    /// For `exchange`: the names of the cookies that the session's window gets. `name_*` stands for any ending,
+    /// `!name_*` for cookies that it must not get.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookies: Vec<String>,
-    /// For an exchange: other origins whose cookies count beside the application's own, as when another host
-    /// signs in for it.
+    /// For `exchange`: origins whose cookies count besides the application's own, for example when another host handles
+    /// its sign-in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookie_origins: Vec<String>,
-    /// For a link: the name of what was captured, a URL that is opened once.
+    /// For `link`: the name of a captured value, a URL that the session's window opens once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<String>,
-    /// For a link: where it may lead; default: the origin of `redirect_to`.
+    /// For `link`: the origins that this URL may lead to. Default: that of `redirect_to`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_origins: Vec<String>,
-    /// Paths of the application that the session's window may not reach, by how they begin: what would give it
-    /// the operator's rights back.
+    /// The beginnings of paths that the session's window must not reach, because they would give it the operator's
+    /// rights back: `["/admin/"]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub block: Vec<String>,
     /// `[sign_in.storage]`: what is put into the page's storage before its first script runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageConfig>,
-    /// `[sign_in.forest]`: the Smart Action.
+    /// `[sign_in.forest]`: the Smart Action, for the kind `forest`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forest: Option<ForestConfig>,
-    /// What is said when it worked. A template.
+    /// The message after a successful sign-in. Default: "Impersonating user" and the name. A template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success: Option<String>,
-    /// Where the session begins; default: the root of `url`'s origin. A template.
+    /// Where the session begins. Default: the root of `url`'s origin; required if there is no `url`. A template, except
+    /// for its origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_to: Option<String>,
-    /// How long the application may take to answer, in milliseconds (1000 to 120000).
+    /// How long the application may take for each answer, in milliseconds (1000 to 120000). Default: 30000.
     #[schemars(range(min = 1000, max = 120_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
-    /// `[sign_in.verify]`: who am I now? Asked before the page is shown.
+    /// `[sign_in.verify]`: how to find out who is signed in. It is asked before the page is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify: Option<VerifyConfig>,
 }
 
-/// How a body is sent.
+/// How a request's body is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -202,18 +209,18 @@ pub enum Encoding {
     /// `application/json`.
     #[default]
     Json,
-    /// `application/x-www-form-urlencoded`: a table of text, numbers, true and false.
+    /// `application/x-www-form-urlencoded`. The body is a table of texts, numbers, `true` and `false`.
     Form,
 }
 
-/// What of an answer means yes.
+/// What counts as success: a status or an expression.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(untagged)]
 #[ts(export)]
 pub enum Expected {
-    /// Its status, which is one of these.
+    /// An HTTP status. If several are listed, any of them counts.
     Status(u16),
-    /// An expression over `response.status`, `response.json` and `response.text`.
+    /// An expression that must be true, over `response.status`, `response.json` and `response.text`.
     That(String),
 }
 
@@ -222,42 +229,43 @@ pub enum Expected {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct StepConfig {
-    /// What it does, for whoever reads where a sign-in failed: "the login form".
+    /// What the step does, such as "the login form". If the sign-in fails here, the message names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// https, or http on loopback. A template.
+    /// Where the request goes. https, or http on loopback. A template, except for its origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// In the place of `url`: the name of what was captured, a URL of the same origin as the step before.
+    /// Instead of `url`: the name of a captured value, a URL of the same origin as the step before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow: Option<String>,
-    /// Default: POST, or GET for `follow`.
+    /// The HTTP method. Default: `POST`, or `GET` with `follow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
-    /// Header values are templates.
+    /// Request headers. Their values are templates. A `cookie` header replaces the cookies of earlier steps.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The body; its strings are templates.
+    /// The request's body. Its strings are templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub body: Option<serde_json::Value>,
-    /// How the body is sent. Default: json.
+    /// How the body is encoded. Default: `json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
-    /// What means yes: statuses (default: 2xx), and expressions over `response` that must be true.
+    /// What counts as success: statuses (default: 2xx), and expressions over `response` and `captured` that must be
+    /// true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expect: Vec<Expected>,
-    /// How many redirects within the origin are followed (0 to 10). Default: none.
+    /// How many redirects within the origin are followed (0 to 10). Default: 0.
     #[schemars(range(min = 0, max = 10))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirects: Option<u32>,
-    /// What is taken from the answer, each under a name: `{{ captured.<name> }}` has it from then on.
+    /// What is taken from the answer, each value under a name. From then on, `{{ captured.<name> }}` holds it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub capture: BTreeMap<String, CaptureConfig>,
 }
 
-/// Where a value stands in an answer; one of these.
+/// Where in an answer a value is found. Set one of these keys; `claim` is added to another.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
@@ -268,16 +276,17 @@ pub struct CaptureConfig {
     /// The name of a cookie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cookie: Option<String>,
-    /// The name of a header; `location` is where a redirect leads.
+    /// The name of a header. `location` is made an absolute URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// The name of a field of a form in the page, hidden or not, or of a `<meta>` of it.
+    /// The name of a field in the page's forms, hidden or not, or of a `<meta>` element.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<String>,
-    /// How the address of a link in the page begins, from its path on: the first such link's whole URL.
+    /// How the path of a link in the page begins: `/reset/`. The value is the whole URL of the first such link.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// Of what stands there, which is a JWT: the claim of this name. Its signature is not checked.
+    /// Together with another key: the value found there is a JWT, and this claim of it is taken. Its signature is not
+    /// checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<String>,
 }
@@ -287,12 +296,12 @@ pub struct CaptureConfig {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct StorageConfig {
-    /// For localStorage. A text is a template; anything else becomes JSON text, with templates in its strings.
+    /// Entries of localStorage. A text is a template; anything else becomes JSON text, with templates in its strings.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     #[ts(type = "Record<string, any>")]
     pub local: BTreeMap<String, serde_json::Value>,
-    /// The same for sessionStorage.
+    /// Entries of sessionStorage, written in the same way.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     #[ts(type = "Record<string, any>")]
@@ -304,92 +313,94 @@ pub struct StorageConfig {
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct ForestConfig {
-    /// The backend's URL, without `/forest`.
+    /// The admin backend's URL, without `/forest`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub backend: String,
-    /// Where the action is called, below `backend`: `/forest/actions/impersonate`, or
-    /// `/forest/_actions/users/0/impersonate` for an agent.
+    /// The action's path in the backend: `/forest/actions/impersonate`, or `/forest/_actions/users/0/impersonate` for
+    /// an agent.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub action: String,
     /// The collection's name in Forest.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub collection: String,
-    /// The Smart Action's id; default: `<collection>-<the action's last part>`.
+    /// The Smart Action's ID. Default: the collection, `-` and the last part of the action's path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_id: Option<String>,
-    /// The id of the rendering whose permissions count.
+    /// The ID of the rendering whose permissions apply.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub rendering: String,
-    /// The id of the Forest user whose role counts.
+    /// The ID of the Forest user whose permissions apply.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub operator: String,
-    /// The team of the operator in Forest.
+    /// The operator's team in Forest. Default: `Operations`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
-    /// Values of the action's form, by field; their strings are templates.
+    /// Values for the action's form, by field. Their strings are templates. Fields listed here are not asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     #[ts(type = "Record<string, any>")]
     pub values: BTreeMap<String, serde_json::Value>,
-    /// `[[sign_in.forest.fields]]`: what the action's form asks, where the backend does not say so itself.
+    /// `[[sign_in.forest.fields]]`: what the action's form asks, if the backend does not describe the form itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<ForestFieldConfig>,
 }
 
-/// One field of a Smart Action's form, asked for before the sign-in.
+/// One field of a Smart Action's form, asked for in the sign-in dialog.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct ForestFieldConfig {
-    /// As the action calls it.
+    /// The action's name for the field.
     pub name: String,
-    /// As people call it; default: the name.
+    /// The label that people see. Default: the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
+    /// A short help text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Default: text, or choice where there are choices.
+    /// The type of the value. Default: `text`, or `choice` if there are `choices`.
     #[serde(default, rename = "type")]
     pub kind: FormFieldKind,
+    /// Whether the field has to be filled in.
     #[serde(default)]
     pub required: bool,
-    /// The values that it may have.
+    /// The values to choose from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
-    /// What it holds at first.
+    /// The field's initial value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub value: Option<serde_json::Value>,
 }
 
-/// What a field's value is.
+/// The type of a form field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum FormFieldKind {
     #[default]
     Text,
-    /// Of several lines.
+    /// Text of several lines.
     LongText,
     Number,
     Boolean,
-    /// `2026-11-26`.
+    /// A date: `2026-11-26`.
     Date,
-    /// `2026-11-26T12:00:00Z`.
+    /// A date and time: `2026-11-26T12:00:00Z`.
     DateTime,
-    /// `12:00`.
+    /// A time of day: `12:00`.
     Time,
     /// One of `choices`.
     Choice,
-    /// Any of `choices`.
+    /// Any number of `choices`.
     Choices,
-    /// Any number of texts.
+    /// A list of texts.
     Texts,
-    /// Any number of numbers.
+    /// A list of numbers.
     Numbers,
     Json,
-    /// Nothing that can be given here, as a file; no connection file can ask for it.
+    /// A type that cannot be filled in here, such as a file. Connection files cannot use it.
     #[schemars(skip)]
     Unsupported,
 }
@@ -405,44 +416,46 @@ pub enum Method {
     Delete,
 }
 
-/// `[sign_in.verify]`: who am I now? Asked before the page is shown.
+/// `[sign_in.verify]`: how to find out who is signed in. It is asked before the page is shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct VerifyConfig {
-    /// Of the application's origin, where the window asks with its cookies; of another origin, with `headers` that hold
-    /// what was captured, the console asks. A template.
+    /// Where to ask: at the application's origin, or, with `headers` that contain a captured value, at an API's.
     pub url: String,
-    /// Header values are templates, which may hold what was captured or `response`, the sign-in's answer.
+    /// Request headers, for tokens. Their values are templates; `response` is the answer to the window's sign-in
+    /// request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// An expression over `response.status`, `response.json`, `captured` and `user` that must be true.
+    /// An expression that must be true, such as `response.json.id == user.id`.
     pub expect: String,
 }
 
-/// `[sign_out]`: what is sent when the session ends, whatever ended it.
+/// `[sign_out]`: what is sent whenever the session ends.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SignOutConfig {
-    /// The session's window sends it, with its own cookies; https, or http on loopback. A template.
+    /// The endpoint that the session's window calls, with its own cookies. https, or http on loopback. A template,
+    /// except for its origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Default: POST.
+    /// The HTTP method. Default: `POST`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<Method>,
-    /// Header values are templates.
+    /// Request headers. Their values are templates, without secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// The body; its strings are templates.
+    /// The request's body. Its strings are templates, without secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub body: Option<serde_json::Value>,
-    /// How the body is sent. Default: json.
+    /// How the body is encoded. Default: `json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<Encoding>,
-    /// `[[sign_out.steps]]`: what the console sends after that, with the cookies that it got while signing in.
+    /// `[[sign_out.steps]]`: requests that the console sends after that, with the window's cookies and the values
+    /// captured while signing in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepConfig>,
 }
@@ -456,22 +469,22 @@ pub enum ReasonRule {
     Optional,
 }
 
-/// `[policy]`: who may be impersonated, whether a reason is due, for how long.
+/// `[policy]`: who may be impersonated, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(default, deny_unknown_fields)]
 #[ts(export)]
 pub struct PolicyConfig {
-    /// Whether the operator has to say why. Default: required.
+    /// Whether the operator has to enter a reason. Default: `required`.
     pub reason: ReasonRule,
-    /// The session ends by itself after so many minutes (1 to 1440); absent: no limit.
+    /// The session ends automatically after this many minutes (1 to 1440). Default: no limit.
     #[schemars(range(min = 1, max = 1440))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_minutes: Option<u32>,
-    /// How often a session may be extended by `max_minutes` (0 to 20). Default: 2.
+    /// How many times the operator may extend a session, by `max_minutes` each time (0 to 20). Default: 2.
     #[schemars(range(min = 0, max = 20))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_extensions: Option<u32>,
-    /// Expressions over `user`; where one is true, the user can never be impersonated.
+    /// Expressions over `user`, such as `"user.is_admin"`. If any of them is true, the user can never be impersonated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub protect: Vec<String>,
 }
@@ -513,27 +526,27 @@ impl PolicyConfig {
 pub enum Origin {
     /// The operator's own file.
     Own,
-    /// Handed out by IT in the system-wide folder: shown locked.
+    /// From IT's folder; shown locked.
     System,
-    /// The demo, which lives while this process does.
+    /// The demo, which exists until Understudy quits.
     Demo,
 }
 
-/// A connection as the rail shows it.
+/// A connection, as listed in the rail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct ConnectionSummary {
-    /// The file's name without `.toml`; also the account prefix in the vault.
+    /// The file's name without `.toml`, and the start of its accounts in the keyring.
     pub id: String,
     pub name: String,
     pub environment: Environment,
     pub origin: Origin,
     pub reason: ReasonRule,
-    /// Minutes after which a session ends by itself.
+    /// How many minutes a session may last; `None`: no limit.
     pub max_minutes: Option<u32>,
-    /// The engine, for people: "PostgreSQL", "MySQL", "SQLite".
+    /// The database's name for display: "PostgreSQL", "MySQL", "SQLite".
     pub engine: String,
-    /// The sign-in may ask for more than the reason.
+    /// The sign-in dialog may ask for more than a reason.
     pub has_form: bool,
 }
 
@@ -543,21 +556,21 @@ pub struct ConnectionSummary {
 pub struct ConnectionProblem {
     pub id: String,
     pub path: String,
-    /// With line, column and key.
+    /// The sentence for people, with line, column and key.
     pub message: String,
-    /// The same, by place; empty where it is not the text that is wrong.
+    /// The same faults, one by one; empty if the text is not the cause.
     pub faults: Vec<FileFault>,
 }
 
-/// A connection opened for editing: the same thing in two views.
+/// A connection opened for editing, as text and as the form's values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct ConnectionDraft {
-    /// The file's text, comments and all.
+    /// The file's text, including its comments.
     pub text: String,
-    /// What it says; `None` when the text cannot be parsed.
+    /// The text's values; `None` if it cannot be parsed.
     pub file: Option<ConnectionFile>,
-    /// Why it cannot be used as it is; `None` when it can.
+    /// Why the text cannot be used as it is; `None` if it can.
     pub problem: Option<Error>,
     pub origin: Origin,
 }

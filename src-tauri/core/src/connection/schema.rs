@@ -11,7 +11,7 @@ use super::ConnectionFile;
 pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let mut schema = schemars::schema_for!(ConnectionFile).to_value();
     without_null(&mut schema);
-    let description = "An Understudy connection: one customer application, its directory, its sign-in, its policy. No secret inside.";
+    let description = "An Understudy connection file: one customer application, with its directory, sign-in and policy. Contains no secrets.";
     if let Some(schema) = schema.as_object_mut() {
         schema.insert("title".into(), "Understudy connection".into());
         schema.insert("description".into(), description.into());

@@ -138,7 +138,7 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
         (
             ["environment = 'prod'", "", "", ""],
             vec![
-                "acme.toml:1:1: name: is missing. The application's name, as agents say it.",
+                "acme.toml:1:1: name: is missing. What agents call the application.",
                 "acme.toml:1:15: environment: `prod` is not one of production, staging, development; did you mean `production`?",
             ],
         ),
@@ -157,7 +157,9 @@ fn a_wrong_key_or_type_is_told_with_its_place() {
         ),
         (
             ["", "url = 'sqlite:///u.db'\ntable = 'users'", "", ""],
-            vec!["acme.toml:3:1: directory.id: is missing. The column that identifies a user."],
+            vec![
+                "acme.toml:3:1: directory.id: is missing. The column that identifies a user: a number, a UUID, text or bytes.",
+            ],
         ),
         (
             [

@@ -13,26 +13,26 @@ use crate::impersonation;
 use crate::latest_only::taken_over;
 use crate::policy::{self, Standing};
 
-/// A user with what the console knows beside the directory.
+/// A user, and what the console knows about them besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 #[ts(export)]
 pub struct UserDetails {
     pub row: Row,
-    /// For each cell the filter that finds whoever has the same there; `None` where there is none.
+    /// For each cell, the filter that finds users with the same value; `None` if there is none.
     pub filters: Vec<Option<String>>,
     pub standing: Standing,
     /// Newest first.
     pub past: Vec<PastSession>,
 }
 
-/// A page of the list, and what the connection's policy says of each user on it.
+/// A page of the list, and what the connection's policy says about each user on it.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[ts(export)]
 pub struct ListedPage {
     #[serde(flatten)]
     #[ts(flatten)]
     pub page: Page,
-    /// In the order of the rows.
+    /// In the order of the page's rows.
     pub standings: Vec<Standing>,
 }
 

@@ -44,13 +44,13 @@ const HARMLESS_OPTIONS: &[&str] = &[
 #[derive(Debug, Clone, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Destination {
-    /// SHA-256 of all facts, in hexadecimal: the facts themselves are cut where they are long.
+    /// The SHA-256 of all facts, in hexadecimal; long facts themselves are kept shortened.
     pub print: String,
-    /// For people, in the order in which they are read.
+    /// The facts for display, in reading order.
     pub facts: Vec<DestinationFact>,
 }
 
-/// One thing that a destination says.
+/// One fact about a destination.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct DestinationFact {
@@ -63,27 +63,27 @@ pub struct DestinationFact {
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Aspect {
-    /// A program that gives the password, with its arguments.
+    /// A program that prints the password, with its arguments.
     Program,
-    /// The database's kind.
+    /// The kind of database.
     Engine,
     /// A database server, with its port.
     Server,
     /// The database user.
     User,
-    /// How the database server proves who it is.
+    /// How the database server proves its identity.
     Tls,
-    /// Another option of the database's URL.
+    /// Any other option in the database's URL.
     Option,
     /// The computer through which the database is reached.
     Ssh,
-    /// Scheme, host and port that the sign-in sends requests to.
+    /// The scheme, host and port of sign-in requests.
     Origin,
-    /// What those requests go through.
+    /// The proxy for those requests.
     Proxy,
-    /// Certificates that are trusted beside the system's, by their fingerprint.
+    /// Certificates that are trusted besides the system's, by their fingerprint.
     Authority,
-    /// A place in a request that the secret is put into.
+    /// A place in a request where the secret is inserted.
     Use,
 }
 
@@ -114,12 +114,12 @@ impl PartialEq for Destination {
 
 impl Eq for Destination {}
 
-/// Secrets of one connection that a text would send elsewhere than they were stored for; or, under the name
-/// [`WAY_IN`], what it would run that nobody agreed to.
+/// Secrets of a connection that would go to another place than the one they were stored for. Under the name [`WAY_IN`]:
+/// what the connection would run without consent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Moved {
-    /// The connection's id.
+    /// The connection's ID.
     pub connection: String,
     pub secrets: Vec<MovedSecret>,
 }
@@ -128,7 +128,7 @@ pub struct Moved {
 #[ts(export)]
 pub struct MovedSecret {
     pub name: String,
-    /// `None`: it was stored by another program, or before destinations were kept.
+    /// `None`: it was stored by another program, or by a version that did not record destinations.
     pub stored_for: Option<Destination>,
     pub now: Destination,
 }

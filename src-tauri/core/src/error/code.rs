@@ -3,54 +3,55 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// One per thing a caller treats differently.
+/// The kind of an error. Callers treat each kind differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Code {
     /// The connection file cannot be used as it is; the message names line, column and key.
     ConnectionInvalid,
-    /// No connection has this id.
+    /// No connection has this ID.
     ConnectionUnknown,
-    /// The connection was handed out by IT and cannot be changed here.
+    /// The connection comes from IT's folder and cannot be changed here.
     ConnectionLocked,
     /// The database does not answer.
     DirectoryUnreachable,
-    /// The database answers and says no (password, permission, TLS).
+    /// The database denies access (password, permission, TLS).
     DirectoryRefused,
-    /// The database does not hold the table or columns that the connection names.
+    /// The database does not have the table or columns that the connection names.
     DirectoryMismatch,
     /// The database took longer than the connection allows.
     DirectoryTimeout,
-    /// A newer search took this one's place.
+    /// A newer search replaced this one.
     Cancelled,
-    /// The question itself is wrong (unknown sort column, damaged cursor).
+    /// The request itself is wrong (unknown sort column, damaged cursor).
     QueryInvalid,
-    /// No user has this id any more.
+    /// No user has this ID any longer.
     UserNotFound,
-    /// The connection's policy wants a reason.
+    /// The connection's policy requires a reason.
     ReasonRequired,
-    /// The connection's policy forbids becoming this user.
+    /// The connection's policy does not allow impersonating this user.
     PolicyRefused,
     /// A secret that the connection needs is not in the vault; `secret` names it.
     SecretMissing,
-    /// A stored secret would go elsewhere than it was stored for, so nothing was sent; `moved` has both places.
+    /// A stored secret would go to another place than the one it was stored for, so nothing was sent; `moved` has both
+    /// places.
     DestinationChanged,
     /// The keyring is locked and was not unlocked.
     VaultLocked,
-    /// There is no keyring service to ask.
+    /// No keyring service is running.
     VaultUnavailable,
-    /// The keyring refused.
+    /// The keyring denied access.
     VaultDenied,
     /// A template or expression could not be evaluated for this user.
     TemplateFailed,
-    /// The application refused the sign-in, or answered for somebody else.
+    /// The application refused the sign-in, or signed in another user.
     SignInRefused,
-    /// The audit log cannot be written: nothing may happen without it.
+    /// The audit log cannot be written, and no session begins without it.
     AuditFailed,
-    /// No session has this id (any more).
+    /// No session has this ID, or no longer.
     SessionUnknown,
-    /// A window could not be opened or driven.
+    /// A window could not be opened or controlled.
     WindowFailed,
     /// A setting cannot be used as it is.
     SettingsInvalid,

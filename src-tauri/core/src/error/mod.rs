@@ -28,7 +28,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct SecretName {
-    /// Id of the connection (its file's name without `.toml`).
+    /// The connection's ID (its file's name without `.toml`).
     pub connection: String,
     /// The name in `{{ secret.<name> }}`, or `database_password`.
     pub name: String,
@@ -40,15 +40,15 @@ impl SecretName {
     }
 }
 
-/// One fault of a connection file: where it stands, and what is wrong there.
+/// One fault in a connection file: its place, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct FileFault {
-    /// Path of the key in full (`sign_in.body.ids[0]`); empty where the text is not TOML.
+    /// The key's full path (`sign_in.body.ids[0]`); empty if the text is not TOML.
     pub key: String,
-    /// From 1.
+    /// Counted from 1.
     pub line: u32,
-    /// In characters, from 1.
+    /// In characters, counted from 1.
     pub column: u32,
     /// What is wrong, without the place.
     pub message: String,
@@ -61,17 +61,17 @@ pub struct Error {
     pub code: Code,
     /// What happened and why: one sentence, or a few lines for a file's faults.
     pub message: String,
-    /// What to do next, when there is something to do.
+    /// What to do next, if there is anything to do.
     pub hint: Option<String>,
-    /// A statement that puts it right, to be copied: `GRANT SELECT …`. `hint` says who runs it.
+    /// A statement that fixes it, to be copied: `GRANT SELECT …`. `hint` says who runs it.
     pub statement: Option<String>,
-    /// What the system below said (a driver, a library, the keyring): for developers, shown on request.
+    /// What the driver, library or keyring said; for developers, shown on request.
     pub details: Option<String>,
-    /// For [`Code::SecretMissing`], and where another value of a secret would help: which one.
+    /// For [`Code::SecretMissing`], and whenever another value of a secret may help: the secret.
     pub secret: Option<SecretName>,
-    /// For [`Code::ConnectionInvalid`]: the faults that `message` lists, in the order of the file.
+    /// For [`Code::ConnectionInvalid`]: the faults that `message` lists, in the file's order.
     pub faults: Vec<FileFault>,
-    /// For [`Code::DestinationChanged`]: which secrets, and where each of them was to go and would go.
+    /// For [`Code::DestinationChanged`]: the secrets, each with the destination it was stored for and the new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub moved: Option<Box<Moved>>,

@@ -14,37 +14,37 @@ use crate::browser::Refusal;
 use crate::connection::{Connection, Forest, ForestFieldConfig, FormFieldKind, Recipe};
 use crate::masks::Masks;
 
-/// What is asked beside the reason.
+/// What the sign-in dialog asks besides the reason.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct SignInForm {
     pub fields: Vec<FormField>,
 }
 
-/// One question.
+/// One field of the form.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export)]
 #[allow(clippy::struct_excessive_bools, reason = "they are what a form's fields have, each by itself")]
 pub struct FormField {
-    /// What the value is sent as.
+    /// The name under which the value is sent.
     pub name: String,
     pub label: String,
     pub description: Option<String>,
     pub kind: FormFieldKind,
     pub required: bool,
-    /// Shown, not asked.
+    /// Shown, but cannot be changed.
     pub read_only: bool,
-    /// What it holds at first; `null`: nothing.
+    /// The initial value; `null`: empty.
     #[ts(type = "any")]
     pub value: Value,
     /// For `choice` and `choices`.
     pub choices: Vec<FormChoice>,
     pub placeholder: Option<String>,
-    /// The form is asked for anew when this one changes.
+    /// The form is loaded again when this field changes.
     pub watched: bool,
-    /// The connection file gives its value: it is neither shown nor asked.
+    /// The connection file sets the value, so the field is neither shown nor asked for.
     pub given: bool,
-    /// As the backend described it, to be sent back with a change.
+    /// The field as the backend described it; it is sent back with a change.
     #[ts(type = "any")]
     pub source: Value,
 }
@@ -57,13 +57,13 @@ pub struct FormChoice {
     pub label: String,
 }
 
-/// A field that is watched has changed.
+/// A watched field has changed.
 #[derive(Debug, Clone, PartialEq, Deserialize, TS)]
 #[ts(export)]
 pub struct FormChange {
     /// All fields, as they are now.
     pub fields: Vec<FormField>,
-    /// The name of the one that changed.
+    /// The name of the field that changed.
     pub changed: String,
 }
 

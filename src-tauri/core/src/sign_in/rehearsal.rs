@@ -32,17 +32,17 @@ const STOPPED: &str = "The trial was stopped";
 /// The most redirects of a one-time link that are followed, about as many as a browser would.
 const MOST_REDIRECTS: usize = 10;
 
-/// What a rehearsal came to, request by request.
+/// The report of a sign-in test, request by request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Rehearsal {
     pub exchanges: Vec<Exchange>,
-    /// What happened, in a sentence.
+    /// What happened, in one sentence.
     pub outcome: String,
     pub hint: Option<String>,
-    /// What did not keep it from working and is not as the file says, in sentences.
+    /// Differences from the file that did not stop the sign-in, one sentence each.
     pub notes: Vec<String>,
-    /// The user was signed in, as far as that can be known without a window.
+    /// The user was signed in, as far as a test without a window can tell.
     pub ok: bool,
 }
 

@@ -12,7 +12,7 @@ const MOST: usize = 400;
 /// The deepest nesting of elements.
 const DEEPEST: usize = 12;
 
-/// Words, or an element with words in it.
+/// A text, or an element with its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
@@ -21,7 +21,7 @@ pub enum SafeHtml {
     Element { tag: SafeHtmlTag, children: Vec<SafeHtml> },
 }
 
-/// What an element may be; any other gives its content alone.
+/// The elements that are kept; of any other, only the content is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]

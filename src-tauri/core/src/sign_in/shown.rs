@@ -20,34 +20,34 @@ const EXCERPT: usize = 600;
 /// The most bytes of an answer that are masked in order to show its beginning.
 const SEARCHED: usize = 64 << 10;
 
-/// One request of a sign-in and its answer, with nothing secret in it.
+/// One request of a sign-in and its answer, with secrets masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Exchange {
-    /// What it was for: "Step 2, the impersonation".
+    /// What the request is for: "Step 2, the impersonation".
     pub title: String,
-    /// Whether the session's window sends it; else the console does.
+    /// Whether the session's window sends it, and not the console.
     pub by_window: bool,
     pub method: String,
     pub url: String,
     /// Name and value.
     pub headers: Vec<(String, String)>,
     pub body: Option<String>,
-    /// HTTP status; 0 for a redirect that a window was answered with; `None`: no answer.
+    /// The HTTP status; 0 if a window was answered with a redirect; `None`: no answer.
     pub status: Option<u16>,
-    /// Where a redirect leads, without what it carries.
+    /// Where a redirect leads, without its query and fragment.
     pub leads_to: Option<String>,
-    /// The first part of the answer; of a page its words.
+    /// The beginning of the answer; of a page, its text.
     pub answer: Option<String>,
-    /// Names of what was taken from it.
+    /// The names of the values that were captured.
     pub captured: Vec<String>,
-    /// Why the sign-in ended here.
+    /// Why the sign-in failed here.
     pub failed: Option<String>,
     pub hint: Option<String>,
     /// From the request to the end of the answer, in milliseconds.
     #[ts(type = "number")]
     pub took_ms: u64,
-    /// The answer in full: what is captured later has to be masked in it too.
+    /// The whole answer: values that are captured later have to be masked in it too.
     #[serde(skip)]
     #[ts(skip)]
     whole: Option<Unmasked>,

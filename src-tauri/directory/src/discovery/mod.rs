@@ -35,7 +35,7 @@ pub enum TableKind {
     Table,
     View,
     MaterializedView,
-    /// Of MongoDB.
+    /// MongoDB's collection.
     Collection,
 }
 
@@ -66,15 +66,15 @@ pub struct ColumnOffer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct TableOffer {
-    /// As `directory.table` has to name it.
+    /// The name to write in `directory.table`.
     pub name: String,
-    /// Including the schema, which `directory.table` accepts too.
+    /// The name including the schema, which `directory.table` accepts too.
     pub qualified: String,
     pub kind: TableKind,
-    /// The database's estimate; `None` if it has none, as for a view.
+    /// The database's estimate; `None` if it has none, for example for a view.
     #[ts(type = "number | null")]
     pub estimated_rows: Option<u64>,
-    /// Empty if they are not known.
+    /// The columns; empty if they are not known.
     pub columns: Vec<ColumnOffer>,
     /// Columns that are not suggested because their names suggest secrets.
     pub withheld: Vec<String>,
@@ -88,9 +88,9 @@ pub struct TableOffer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct DiscoveredTables {
-    /// The likeliest to hold users first.
+    /// Sorted by how likely they are to hold users, the likeliest first.
     pub tables: Vec<TableOffer>,
-    /// Tables that exist but that this user may not read, likeliest first.
+    /// Tables that this database user may not read, the likeliest first.
     pub unreadable: Vec<String>,
     /// How many tables were not examined.
     pub left_out: u32,

@@ -15,7 +15,7 @@ use crate::query::names;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
 pub struct Highlights {
-    /// The filters, in the order of the text.
+    /// The filters, in the order in which they appear in the text.
     pub chips: Vec<Chip>,
     /// Filters whose value does not fit their column; they are not applied.
     pub faults: Vec<Fault>,
@@ -38,7 +38,7 @@ pub struct Chip {
     pub negated: bool,
     /// Between label and value: `contains`, `is not`, `not`; empty if the value says it.
     pub relation: String,
-    /// For display: `pro, free`, `> 2026-01`, `last 7d`, `any`.
+    /// The value for display: `pro, free`, `> 2026-01`, `last 7d`, `any`.
     pub value: String,
     /// `false` while it is being typed: it is not applied yet.
     pub complete: bool,

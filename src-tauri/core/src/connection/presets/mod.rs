@@ -41,15 +41,15 @@ static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
     FILES.iter().map(read).collect()
 });
 
-/// A sign-in by name.
+/// A sign-in to one product, by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct Preset {
-    /// As the connection file says it.
+    /// The name in connection files.
     #[serde(default)]
     pub name: String,
-    /// As people say it.
+    /// The name for display.
     pub title: String,
     /// What it does, in a sentence or two.
     pub about: String,
@@ -64,7 +64,7 @@ pub struct Preset {
     sign_out: Option<toml::Table>,
 }
 
-/// What differs from one application to the next.
+/// A value that differs between applications.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
@@ -74,10 +74,10 @@ pub struct Setting {
     pub help: String,
     #[serde(default)]
     pub kind: SettingKind,
-    /// Counts when the file says nothing; `None`: the file has to say it.
+    /// Used if the file does not set it; `None`: the file has to.
     #[serde(default)]
     pub default: Option<String>,
-    /// Shown where nothing is typed yet.
+    /// Shown while the field is empty.
     #[serde(default)]
     pub example: Option<String>,
 }
@@ -88,15 +88,15 @@ pub struct Setting {
 pub enum SettingKind {
     #[default]
     Text,
-    /// Scheme, host and port, and perhaps a path; https, or http on this machine.
+    /// Scheme, host and port, and perhaps a path. https, or http on loopback.
     Url,
-    /// A path within the application, from `/` on.
+    /// A path within the application, starting with `/`.
     Path,
-    /// Names with dots between them: where a value stands in JSON.
+    /// Names with dots between them: where a value is in JSON.
     Names,
 }
 
-/// A secret that a preset needs, and what it is.
+/// A secret that a preset needs, and what it is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
