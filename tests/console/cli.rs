@@ -352,7 +352,10 @@ async fn a_secret_goes_from_standard_input_to_the_keyring_and_out_of_it_and_is_n
     assert!(other.contains("`shop` uses no secret `admin_tokn`.\nIt uses: admin_token\n"), "{other}");
     assert_eq!(terminal.fails(&["secret", "list", "shop", "admin_tokn"]).await, other);
     let said = terminal.fails(&["secret", "list", "shpo", "admin_token"]).await;
-    assert!(said.contains("There is no connection `shpo`.\nConnections: shop."), "{said}");
+    assert!(
+        said.contains("There is no connection `shpo`.\nDid you mean `shop`? Connections: shop."),
+        "{said}"
+    );
     assert_eq!(terminal.run(&["secret", "set", "shop", "admin_token", "other"]).await.code, 2);
     assert_eq!(terminal.stored("shop/admin_token").await.as_deref(), Some(CANARY));
 

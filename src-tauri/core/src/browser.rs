@@ -3,6 +3,7 @@
 //! The window shows one of two things: a *launch page*, which is a page of Understudy with the application's origin
 //! that sends requests on command, or the application itself.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use url::{Origin, Url};
 
 use crate::charset;
 use crate::connection::Method;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::SessionView;
 use crate::template::Expression;
 
@@ -151,6 +152,16 @@ impl Refusal {
     /// A refusal without an answer from the application.
     pub fn new(title: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { title: title.into(), hint: hint.into(), ..Self::default() }
+    }
+}
+
+impl From<Error> for Refusal {
+    /// In the window, there is room for what happened and what to do; the cause goes to the log.
+    fn from(error: Error) -> Self {
+        if error.source().is_some() {
+            tracing::warn!("{error:#}");
+        }
+        Self::new(error.message, error.hint.unwrap_or_default())
     }
 }
 

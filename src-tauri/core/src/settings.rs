@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use crate::audit::Who;
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, write_private};
 use understudy_files::regular_file;
@@ -67,6 +68,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Who the operator is: as they call themselves here, and as the system knows them.
+    pub fn operator(&self) -> Who {
+        Who::new(self.operator_name.trim(), self.operator_email.trim())
+    }
+
     /// Reads the operator's settings; the defaults if there is no file.
     ///
     /// Fails with [`Code::SettingsInvalid`], with line and column, if the file is invalid; the application then uses

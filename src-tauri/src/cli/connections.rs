@@ -12,7 +12,7 @@ use understudy_core::vault::{SecretState, Vault};
 
 use super::agreement::{agrees, ssh_words};
 use super::named::text_of;
-use super::output::{complain, say, short};
+use super::output::{complain, say};
 
 pub async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
     let connections = Connections::new(home.clone());
@@ -52,7 +52,7 @@ pub async fn add(home: &Home, file: &Path, replace: bool) -> Result<ExitCode> {
 pub async fn remove(home: &Home, id: &str, keep_secrets: bool, yes: bool) -> Result<ExitCode> {
     let connections = Connections::new(home.clone());
     let vault = Vault::system();
-    let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
+    let text = text_of(home, id)?;
     // The secrets of an unreadable file may exist, but nothing names them.
     let parsed = Connection::parse(id, &text, Origin::Own, None);
     let mut stored = Vec::new();

@@ -36,7 +36,12 @@ impl Named {
             return Ok(Self { id, text, saved, is_added });
         }
         let id = file.to_string_lossy().into_owned();
-        let text = text_of(home, &id, &format!("`{}` is neither a file nor a connection.", short(&id)))?;
+        let text = text_of(home, &id).map_err(|error| match error.code {
+            Code::ConnectionUnknown => {
+                Error { message: format!("`{}` is neither a file nor a connection.", short(&id)), ..error }
+            }
+            _ => error,
+        })?;
         let saved = saved_as(&id);
         Ok(Self { id, text, saved, is_added: true })
     }
@@ -61,20 +66,22 @@ fn id_as_added(home: &Home, file: &Path, text: &str) -> String {
     id_for(&name, |id| id == DEMO || connections.draft(id).is_ok())
 }
 
-/// The text of an added connection; `unknown` is the message if there is none.
-pub fn text_of(home: &Home, id: &str, unknown: &str) -> Result<String> {
+/// The file of a connection that was added.
+pub fn text_of(home: &Home, id: &str) -> Result<String> {
     let connections = Connections::new(home.clone());
     match connections.draft(id) {
         Ok(draft) => Ok(draft.text),
         Err(error) if error.code == Code::ConnectionUnknown => {
-            let (usable, faulty) = connections.load();
-            let mut names: Vec<String> = usable.into_iter().map(|one| one.id).collect();
-            names.extend(faulty.into_iter().map(|one| one.id).filter(|id| !id.is_empty()));
-            Err(Error::new(Code::ConnectionUnknown, unknown).hint(if names.is_empty() {
-                "There are no connections yet. Add one: understudy add FILE".to_owned()
-            } else {
-                format!("Connections: {}. Add another: understudy add FILE", names.join(", "))
-            }))
+            let known = connections.ids();
+            let meant = error.hint.as_deref().filter(|hint| hint.starts_with("Did you mean"));
+            let meant = meant.map(|hint| format!("{hint} ")).unwrap_or_default();
+            let next = match known.as_slice() {
+                [] => "There are no connections yet. Add one: understudy add FILE".to_owned(),
+                known => {
+                    format!("{meant}Connections: {}. Add another: understudy add FILE", known.join(", "))
+                }
+            };
+            Err(error.hint(next))
         }
         Err(error) => Err(error),
     }

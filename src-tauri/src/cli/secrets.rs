@@ -21,7 +21,7 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
         if id == DEMO {
             return Err(Error::new(Code::ConnectionUnknown, "The demo makes its own secret at each start."));
         }
-        let text = text_of(home, id, &format!("There is no connection `{}`.", short(id)))?;
+        let text = text_of(home, id)?;
         Connection::parse(id, &text, Origin::Own, None)
     };
     match secret {

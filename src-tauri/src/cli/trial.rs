@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use understudy_core::audit::{AuditLog, Who};
+use understudy_core::audit::AuditLog;
 use understudy_core::clock::Clock;
 use understudy_core::error::Result;
 use understudy_core::home::Home;
@@ -41,7 +41,7 @@ pub async fn try_sign_in(
             saved: named.saved.as_ref(),
             typed: &typed,
             user,
-            operator: Who::new(settings.operator_name.trim(), settings.operator_email.trim()),
+            operator: settings.operator(),
             stop: stop.clone(),
             abandon: abandon.clone(),
         };

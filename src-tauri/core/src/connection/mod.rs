@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 use ts_rs::TS;
 
 use crate::error::{Error, FileFault};
@@ -35,7 +36,7 @@ pub use parse::{
 pub use presets::{Preset, PresetSecret, Setting, SettingKind, presets};
 pub(crate) use rules::{directory_url_fault, names_a_secret};
 pub use schema::schema;
-pub use store::{AddOutcome, Aside, Connections, DEMO};
+pub use store::{AddOutcome, Aside, Connections, DEMO, no_such_connection};
 
 /// Which of the application's installations a connection is for. Each has a colour of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
@@ -49,6 +50,7 @@ pub enum Environment {
 }
 
 /// A connection file, as written. `Connection` is what a valid file means.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
@@ -60,31 +62,32 @@ pub struct ConnectionFile {
     pub directory: DirectoryConfig,
     pub sign_in: SignInConfig,
     /// `[sign_out]`: what is sent whenever the session ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub sign_out: Option<SignOutConfig>,
     /// `[network]`: the way to the application.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub network: Option<NetworkConfig>,
     #[serde(default, skip_serializing_if = "PolicyConfig::is_default")]
     pub policy: PolicyConfig,
 }
 
 /// `[network]`: the way to the application. The database's is in `[directory]`.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct NetworkConfig {
     /// `http://host:port` or `socks5://host:port`: the proxy for the console's requests and, on Linux and Windows, for
     /// the session's window.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub proxy: Option<String>,
     /// The full path of a PEM file with certificates that the console trusts besides the system's. The session's window
     /// trusts only the system's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ca: Option<String>,
     /// The user name for a gateway in front of the application that asks for HTTP Basic. Its password is the secret
     /// `gateway_password`, and is sent only to the application's origin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub gateway_user: Option<String>,
 }
 
@@ -122,37 +125,38 @@ impl SignInKind {
 }
 
 /// `[sign_in]`: how the session's window is signed in as the user.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SignInConfig {
     /// The name of what the application runs. It fills in all other keys; a key that the file sets itself takes
     /// precedence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub preset: Option<String>,
     /// What the preset asks for, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
     /// The kind of sign-in. Default: `webhook`, or the preset's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub kind: Option<SignInKind>,
     /// For `webhook` and `storage`: the endpoint that the session's window calls. https, or http on loopback. A
     /// template, except for its origin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub url: Option<String>,
     /// The HTTP method. Default: `POST`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub method: Option<Method>,
     /// Request headers. Their values are templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// The request's body. Its strings are templates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub body: Option<serde_json::Value>,
     /// How the body is encoded. Default: `json`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub encoding: Option<Encoding>,
     /// What counts as success: statuses (default: 2xx and redirects), and expressions over `response` that must be
     /// true, such as `"response.json.ok"`.
@@ -170,7 +174,7 @@ pub struct SignInConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cookie_origins: Vec<String>,
     /// For `link`: the name of a captured value, a URL that the session's window opens once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub open: Option<String>,
     /// For `link`: the origins that this URL may lead to. Default: that of `redirect_to`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -180,24 +184,24 @@ pub struct SignInConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub block: Vec<String>,
     /// `[sign_in.storage]`: what is put into the page's storage before its first script runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub storage: Option<StorageConfig>,
     /// `[sign_in.forest]`: the Smart Action, for the kind `forest`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub forest: Option<ForestConfig>,
     /// The message after a successful sign-in. Default: "Impersonating user" and the name. A template.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub success: Option<String>,
     /// Where the session begins. Default: the root of `url`'s origin; required if there is no `url`. A template, except
     /// for its origin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub redirect_to: Option<String>,
     /// How long the application may take for each answer, in milliseconds (1000 to 120000). Default: 30000.
     #[schemars(range(min = 1000, max = 120_000))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub timeout_ms: Option<u32>,
     /// `[sign_in.verify]`: how to find out who is signed in. It is asked before the page is shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub verify: Option<VerifyConfig>,
 }
 
@@ -225,32 +229,33 @@ pub enum Expected {
 }
 
 /// One request that the console sends.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct StepConfig {
     /// What the step does, such as "the login form". If the sign-in fails here, the message names it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub name: Option<String>,
     /// Where the request goes. https, or http on loopback. A template, except for its origin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub url: Option<String>,
     /// Instead of `url`: the name of a captured value, a URL of the same origin as the step before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub follow: Option<String>,
     /// The HTTP method. Default: `POST`, or `GET` with `follow`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub method: Option<Method>,
     /// Request headers. Their values are templates. A `cookie` header replaces the cookies of earlier steps.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// The request's body. Its strings are templates.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub body: Option<serde_json::Value>,
     /// How the body is encoded. Default: `json`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub encoding: Option<Encoding>,
     /// What counts as success: statuses (default: 2xx), and expressions over `response` and `captured` that must be
     /// true.
@@ -258,7 +263,7 @@ pub struct StepConfig {
     pub expect: Vec<Expected>,
     /// How many redirects within the origin are followed (0 to 10). Default: 0.
     #[schemars(range(min = 0, max = 10))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub redirects: Option<u32>,
     /// What is taken from the answer, each value under a name. From then on, `{{ captured.<name> }}` holds it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -266,28 +271,29 @@ pub struct StepConfig {
 }
 
 /// Where in an answer a value is found. Set one of these keys; `claim` is added to another.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct CaptureConfig {
     /// A place in the JSON body, as RFC 6901 writes it: `/data/token`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub json: Option<String>,
     /// The name of a cookie.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cookie: Option<String>,
     /// The name of a header. `location` is made an absolute URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub header: Option<String>,
     /// The name of a field in the page's forms, hidden or not, or of a `<meta>` element.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub form: Option<String>,
     /// How the path of a link in the page begins: `/reset/`. The value is the whole URL of the first such link.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub link: Option<String>,
     /// Together with another key: the value found there is a JWT, and this claim of it is taken. Its signature is not
     /// checked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub claim: Option<String>,
 }
 
@@ -309,6 +315,7 @@ pub struct StorageConfig {
 }
 
 /// `[sign_in.forest]`: a Smart Action of a Forest Admin backend.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
@@ -324,7 +331,7 @@ pub struct ForestConfig {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub collection: String,
     /// The Smart Action's ID. Default: the collection, `-` and the last part of the action's path.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub action_id: Option<String>,
     /// The ID of the rendering whose permissions apply.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -333,7 +340,7 @@ pub struct ForestConfig {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub operator: String,
     /// The operator's team in Forest. Default: `Operations`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub team: Option<String>,
     /// Values for the action's form, by field. Their strings are templates. Fields listed here are not asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -346,6 +353,7 @@ pub struct ForestConfig {
 }
 
 /// One field of a Smart Action's form, asked for in the sign-in dialog.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
@@ -353,10 +361,10 @@ pub struct ForestFieldConfig {
     /// The action's name for the field.
     pub name: String,
     /// The label that people see. Default: the name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub label: Option<String>,
     /// A short help text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub description: Option<String>,
     /// The type of the value. Default: `text`, or `choice` if there are `choices`.
     #[serde(default, rename = "type")]
@@ -368,7 +376,7 @@ pub struct ForestFieldConfig {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
     /// The field's initial value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub value: Option<serde_json::Value>,
@@ -432,27 +440,28 @@ pub struct VerifyConfig {
 }
 
 /// `[sign_out]`: what is sent whenever the session ends.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
 pub struct SignOutConfig {
     /// The endpoint that the session's window calls, with its own cookies. https, or http on loopback. A template,
     /// except for its origin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub url: Option<String>,
     /// The HTTP method. Default: `POST`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub method: Option<Method>,
     /// Request headers. Their values are templates, without secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
     /// The request's body. Its strings are templates, without secrets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     #[schemars(with = "Option<serde_json::Value>")]
     #[ts(type = "any")]
     pub body: Option<serde_json::Value>,
     /// How the body is encoded. Default: `json`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub encoding: Option<Encoding>,
     /// `[[sign_out.steps]]`: requests that the console sends after that, with the window's cookies and the values
     /// captured while signing in.
@@ -470,6 +479,7 @@ pub enum ReasonRule {
 }
 
 /// `[policy]`: who may be impersonated, and for how long.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(default, deny_unknown_fields)]
 #[ts(export)]
@@ -478,11 +488,10 @@ pub struct PolicyConfig {
     pub reason: ReasonRule,
     /// The session ends automatically after this many minutes (1 to 1440). Default: no limit.
     #[schemars(range(min = 1, max = 1440))]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_minutes: Option<u32>,
     /// How many times the operator may extend a session, by `max_minutes` each time (0 to 20). Default: 2.
     #[schemars(range(min = 0, max = 20))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub max_extensions: Option<u32>,
     /// Expressions over `user`, such as `"user.is_admin"`. If any of them is true, the user can never be impersonated.
     #[serde(skip_serializing_if = "Vec::is_empty")]

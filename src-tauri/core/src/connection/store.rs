@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 
 use super::parse::{id_for, is_id, read_file};
 use super::{Connection, ConnectionDraft, ConnectionProblem, Origin, write_into};
+use crate::directory::closest;
 use crate::error::{Code, Error, Result};
 use crate::home::{Home, write_private};
+use crate::sanitize;
 use crate::trust;
 use understudy_files::regular_file;
+
+/// Characters of an id that no connection has, as they are told.
+const MOST_OF_AN_ID: usize = 100;
 
 /// The ID of the demo's connection while it runs. No file may have it.
 pub const DEMO: &str = "demo";
@@ -22,6 +27,18 @@ pub enum AddOutcome {
     Replaced,
     /// The same file had already been added.
     Unchanged,
+}
+
+/// `known` are the ids that there are.
+pub fn no_such_connection(id: &str, known: &[String]) -> Error {
+    let error = Error::new(
+        Code::ConnectionUnknown,
+        format!("There is no connection `{}`.", sanitize::line(id, MOST_OF_AN_ID)),
+    );
+    match closest(id, known.iter().map(String::as_str)) {
+        Some(close) if close != id => error.hint(format!("Did you mean `{close}`?")),
+        _ => error.hint("It may have been removed or renamed; `understudy add FILE` adds one."),
+    }
 }
 
 /// The two folders of connection files.
@@ -253,8 +270,16 @@ impl Connections {
                 return Ok((Origin::Own, own));
             }
         }
-        Err(Error::new(Code::ConnectionUnknown, format!("There is no connection `{id}`."))
-            .hint("It may have been removed or renamed meanwhile."))
+        Err(no_such_connection(id, &self.ids()))
+    }
+
+    /// The ids of all files, whether they can be used or not.
+    pub fn ids(&self) -> Vec<String> {
+        let own = self.home.connections_dir().and_then(|folder| files(Origin::Own, &folder));
+        let system = files(Origin::System, self.home.system_connections_dir());
+        let found = own.into_iter().chain(system).flatten();
+        let ids: BTreeSet<String> = found.map(|(_, id, _)| id).filter(|id| !id.is_empty()).collect();
+        ids.into_iter().collect()
     }
 
     fn find_own(&self, id: &str) -> Result<PathBuf> {
@@ -408,6 +433,8 @@ mod tests {
 
         let aside = desk.connections.set_aside("acme-gmbh").unwrap();
         assert_eq!(desk.connections.draft("acme-gmbh").unwrap_err().code, Code::ConnectionUnknown);
+        let error = no_such_connection("acme-gnbh", &["acme-gmbh".into(), "beta".into()]);
+        assert_eq!(error.to_string(), "There is no connection `acme-gnbh`.\nDid you mean `acme-gmbh`?");
         aside.put_back().unwrap();
         assert_eq!(desk.connections.draft("acme-gmbh").unwrap().text, text("Zeta"));
         desk.connections.set_aside("acme-gmbh").unwrap().remove().unwrap();

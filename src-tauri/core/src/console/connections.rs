@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Console;
 use crate::audit::EndCause;
-use crate::connection::{Connection, ConnectionDraft, ConnectionSummary, DEMO, Origin};
+use crate::connection::{Connection, ConnectionDraft, ConnectionSummary, DEMO, Origin, no_such_connection};
 use crate::error::{Code, Error, Result, SecretName};
 use crate::notice::{ConnectionList, Notice};
 use crate::secrets::{self, WAY_IN};
@@ -108,8 +108,7 @@ impl Console {
                 Some(problem) => {
                     Error::new(Code::ConnectionInvalid, &problem.message).faults(problem.faults.clone())
                 }
-                None => Error::new(Code::ConnectionUnknown, format!("There is no connection `{id}`."))
-                    .hint("It may have been removed or renamed; `understudy add FILE` adds one."),
+                None => no_such_connection(id, &connections.keys().cloned().collect::<Vec<_>>()),
             }
         })
     }

@@ -78,7 +78,6 @@ impl Console {
     }
 
     pub(super) fn operator(&self) -> Who {
-        let settings = self.settings();
-        Who::new(settings.operator_name.trim(), settings.operator_email.trim())
+        self.settings.read().operator()
     }
 }

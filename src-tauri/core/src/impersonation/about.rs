@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::Running;
 use crate::audit::{Subject, Who};
-use crate::browser::Refusal;
 use crate::connection::Connection;
 use crate::directory::{Info, Row};
 use crate::error::{Code, Error};
@@ -48,10 +47,6 @@ pub(crate) fn user_label(info: &Info, context: &Value, row: &Row) -> UserLabel {
     let company = info.columns.iter().position(|column| column.company);
     let company = company.and_then(|at| row.cells.get(at)?.as_deref()).and_then(said);
     UserLabel { id: row.id.clone(), name: text("name"), email: text("email"), company }
-}
-
-pub(super) fn in_words(error: Error) -> Refusal {
-    Refusal::new(error.message, error.hint.unwrap_or_default())
 }
 
 /// If a template fails because the operator's email address is missing, the operator can fix that; whoever maintains

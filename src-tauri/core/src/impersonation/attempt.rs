@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::{Origin, Url};
 
-use super::about::{explain, in_words};
+use super::about::explain;
 use super::{Impersonations, Running, context, read_user, user_label};
 use crate::audit::Event;
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
@@ -43,7 +43,7 @@ impl Impersonations {
         is_first: bool,
         hidden: &mut Vec<SecretString>,
     ) -> Result<Arrived, Refusal> {
-        let in_words = |error: Error| in_words(explain(error, running));
+        let in_words = |error: Error| Refusal::from(explain(error, running));
         // For the first attempt, the user has just been read.
         if !is_first {
             self.look_again(running).await.map_err(in_words)?;

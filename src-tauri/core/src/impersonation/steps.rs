@@ -5,7 +5,6 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
-use super::about::in_words;
 use super::{Impersonations, Running};
 use crate::browser::Refusal;
 use crate::check::Typed;
@@ -29,7 +28,7 @@ impl Impersonations {
         let mut kept = Arc::clone(&running.client).lock_owned().await;
         let steps = tokio::spawn(async move {
             let connection = running.connection();
-            let client = kept.insert(Client::new(&connection.network).map_err(in_words)?);
+            let client = kept.insert(Client::new(&connection.network)?);
             sign_in::complete(&connection, &mut own, client.captured(), now);
             client.pass_gateway(connection.gateway(&own));
             let stopped = || Refusal::new("The session was ended", "");
@@ -52,7 +51,7 @@ impl Impersonations {
             Ok((handoff, secrets, own))
         });
         // A panic's message may quote a secret, so it is dropped.
-        let broke_off = |_| in_words(Error::internal("the steps of the sign-in broke off"));
+        let broke_off = |_| Refusal::from(Error::internal("the steps of the sign-in broke off"));
         let (handoff, secrets, own) = steps.await.map_err(broke_off)??;
         *context = own;
         Ok((handoff, secrets))

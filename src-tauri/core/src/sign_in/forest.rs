@@ -11,7 +11,6 @@ use super::causes::{Cause, Sent};
 use super::client::{Client, Reply};
 use super::handoff::Handoff;
 use super::shown::{self, Exchange};
-use super::steps::in_words;
 use super::{causes, judge, safe_html};
 use crate::browser::{PlannedRequest, Refusal};
 use crate::connection::{Connection, FOREST_SECRET, Forest, Method};
@@ -87,11 +86,11 @@ impl Backend<'_> {
     ) -> Result<T, Refusal> {
         let key = self.context["secret"][FOREST_SECRET].as_str().unwrap_or_default();
         let token = signed(&claims(self.forest, self.context, self.now), key).map_err(|words| {
-            in_words(Error::new(Code::TemplateFailed, format!("The token for Forest: {words}.")))
+            Refusal::from(Error::new(Code::TemplateFailed, format!("The token for Forest: {words}.")))
         })?;
-        let masked = self.request(call, &shown::masked(self.context), MASK).map_err(in_words)?;
+        let masked = self.request(call, &shown::masked(self.context), MASK)?;
         let mut exchange = Exchange::of(call.title, false, &masked);
-        let planned = self.request(call, self.context, &token).map_err(in_words)?;
+        let planned = self.request(call, self.context, &token)?;
         let begun = Instant::now();
         client.hide(vec![token]);
         let reply = client.send(&planned, 0).await;

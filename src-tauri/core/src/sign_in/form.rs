@@ -79,7 +79,7 @@ pub async fn form(
     told: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<SignInForm, Refusal> {
     let Recipe::Forest(forest) = &connection.sign_in.recipe else { return Ok(SignInForm::default()) };
-    let mut client = Client::new(&connection.network).map_err(super::steps::in_words)?;
+    let mut client = Client::new(&connection.network)?;
     client.pass_gateway(connection.gateway(context));
     let attributes = |context: &Value| {
         let mut attributes = forest::selection(forest, context);

@@ -8,7 +8,6 @@ use super::client::Client;
 use super::forest::Backend;
 use super::safe_html::SafeHtml;
 use super::shown::{self, Exchange};
-use super::steps::in_words;
 use super::{capture, forest, kept, planned};
 use crate::browser::{PlannedRequest, Refusal, SessionCookie, Stored};
 use crate::connection::{Connection, Recipe, StorageItem};
@@ -56,8 +55,8 @@ pub async fn hand_off(
     match &sign_in.recipe {
         Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => {
             let timeout = sign_in.timeout;
-            let masked = planned(request, timeout, &shown::masked(context)).map_err(in_words)?;
-            let request = planned(request, timeout, context).map_err(in_words)?;
+            let masked = planned(request, timeout, &shown::masked(context))?;
+            let request = planned(request, timeout, context)?;
             client.hide(shown::made_of_secrets(&request, &masked));
             Ok(Handoff {
                 request: Some(request),
@@ -70,7 +69,7 @@ pub async fn hand_off(
             Ok(Handoff { storage: items(&sign_in.recipe), ..Handoff::default() })
         }
         Recipe::Exchange { cookies, origins } => {
-            let begin = super::redirect_to(connection, context).map_err(in_words)?;
+            let begin = super::redirect_to(connection, context)?;
             let (got, notes) = for_window(cookies, origins, &begin, client)?;
             Ok(Handoff { cookies: got, notes, astray: client.astray().to_vec(), ..Handoff::default() })
         }

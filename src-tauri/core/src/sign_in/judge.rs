@@ -1,5 +1,6 @@
 //! Decides what an answer means: signed in, or a refusal that says what to do next.
 
+use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
@@ -8,7 +9,7 @@ use super::causes::{Cause, Sent};
 use super::client::Reply;
 use super::landed::Landed;
 use super::shown::{excerpt, path};
-use super::{VerifyRequest, capture, causes, guards, page, reach, redirects};
+use super::{VerifyRequest, capture, causes, guards, page, reach, reason, redirects};
 use crate::browser::{Answer, PlannedRequest, Refusal, Unanswered};
 use crate::connection::{Connection, Method};
 use crate::directory::uuids::in_one_spelling;
@@ -27,8 +28,7 @@ pub fn judge(
     if request.accepts(answer) && !is_stopped(answer) {
         return untrue("The login endpoint", request, answer, context, &masks).map_or(Ok(()), Err);
     }
-    let by_status =
-        || Cause { said: None, hint: hint_for(answer.status).into(), is_secrets: answer.status == 401 };
+    let by_status = || reason::told_by_status(answer, &masks);
     let Cause { said, hint, is_secrets } = causes::told_by(answer, Sent::ByWindow).unwrap_or_else(by_status);
     let what = said.unwrap_or_else(|| match answer.status {
         500.. => "The application failed".into(),
@@ -92,11 +92,10 @@ pub(super) fn step_refused(title: &str, request: &PlannedRequest, reply: &Reply,
             hint: "It worked, as far as the status says: check what the step expects.".into(),
             is_secrets: false,
         },
-        status => Cause {
-            said: None,
-            hint: hint_for(status).into(),
-            is_secrets: status == 401 || is_oauth_no(&answer),
-        },
+        _ => {
+            let cause = reason::told_by_status(&answer, masks);
+            Cause { is_secrets: cause.is_secrets || is_oauth_no(&answer), ..cause }
+        }
     }
     };
     let Cause { said, hint, is_secrets } = causes::told_by(&answer, Sent::ByStep)
@@ -333,36 +332,13 @@ fn answered<'a>(
 }
 
 pub(super) fn status_words(status: u16) -> String {
-    let words = match status {
-        202 => "Accepted",
-        204 => "No Content",
-        200 => "OK",
-        201 => "Created",
-        301 => "Moved Permanently",
-        302 => "Found",
-        303 => "See Other",
-        307 => "Temporary Redirect",
-        308 => "Permanent Redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        409 => "Conflict",
-        410 => "Gone",
-        415 => "Unsupported Media Type",
-        419 => "Page Expired",
-        428 => "Precondition Required",
-        422 => "Unprocessable Content",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        _ => return status.to_string(),
-    };
-    format!("{status} {words}")
+    let known = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    match known {
+        Some(words) => format!("{status} {words}"),
+        // Laravel's, and in no standard.
+        None if status == 419 => "419 Page Expired".into(),
+        None => status.to_string(),
+    }
 }
 
 pub(super) fn hint_for(status: u16) -> &'static str {
@@ -370,8 +346,12 @@ pub(super) fn hint_for(status: u16) -> &'static str {
         400 | 415 | 422 => {
             "It did not understand the request: compare `[sign_in]` with what its login endpoint expects."
         }
-        401 | 403 => {
+        401 => {
             "It did not accept the credentials: check the secrets of this connection, and that this user may be impersonated."
+        }
+        403 => {
+            "It does not allow this. Check there that this user may be impersonated, and that the account behind this \
+             connection may impersonate."
         }
         404 => {
             "It does not know this address or this user: check the address in `[sign_in]`, and that both sides look at the same database."

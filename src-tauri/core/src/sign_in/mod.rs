@@ -18,6 +18,7 @@ mod kept;
 mod landed;
 mod page;
 mod reach;
+mod reason;
 mod redirects;
 mod rehearsal;
 mod safe_html;

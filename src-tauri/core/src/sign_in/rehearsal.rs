@@ -13,7 +13,6 @@ use url::Url;
 
 use super::client::{Client, Reply};
 use super::shown::{self, Exchange};
-use super::steps::in_words;
 use super::{
     Handoff, LAST_ANSWER, Landed, Redirect, SIGN_OUT_LIMIT, SIGN_OUT_TIMEOUT, VerifyRequest,
     confirm_sign_out, cookies_for_window, hand_off, judge, judge_sign_out, judge_verify, reach, steps,
@@ -216,7 +215,7 @@ impl TestStage<'_> {
             self.go_on()?;
             self.send_sign_in(&request, exchange, &mut landed).await?;
         }
-        let stored = super::storage(&handoff.storage, &self.context).map_err(in_words)?;
+        let stored = super::storage(&handoff.storage, &self.context)?;
         let is_stored = !stored.local.is_empty() || !stored.session.is_empty();
         if let Some(link) = &handoff.link {
             self.go_on()?;
@@ -224,7 +223,7 @@ impl TestStage<'_> {
                 return Ok(unknown);
             }
         }
-        let Some(verify) = super::verify(self.connection, &self.context).map_err(in_words)? else {
+        let Some(verify) = super::verify(self.connection, &self.context)? else {
             return Ok(
                 "The application accepted the sign-in. Without `[sign_in.verify]`, the signed-in user is not known.".into()
             );
@@ -304,7 +303,7 @@ impl TestStage<'_> {
 
     /// If the window has no cookie for the first page, the cookies that it has for other paths.
     fn cookies_beside_the_start(&self) -> Result<Vec<String>, Refusal> {
-        let begin = super::redirect_to(self.connection, &self.context).map_err(in_words)?;
+        let begin = super::redirect_to(self.connection, &self.context)?;
         if !self.window.cookie_names(&begin).is_empty() {
             return Ok(Vec::new());
         }

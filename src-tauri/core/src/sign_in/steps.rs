@@ -12,7 +12,6 @@ use super::shown::{self, Exchange};
 use super::{SIGN_OUT_TIMEOUT, capture, judge, planned};
 use crate::browser::{Answer, PlannedRequest, Refusal};
 use crate::connection::SignInStep;
-use crate::error::Error;
 use crate::masks::Masks;
 use crate::template::leads_elsewhere;
 
@@ -27,7 +26,7 @@ pub async fn one(
     told: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<(), Refusal> {
     let title = title(at, step);
-    let masked = planned(&step.request, timeout, &shown::masked(context)).map_err(in_words)?;
+    let masked = planned(&step.request, timeout, &shown::masked(context))?;
     let mut exchange = Exchange::of(title.clone(), false, &masked);
     let begun = Instant::now();
     let outcome = take(step, &title, timeout, client, context, secrets, (&masked, &mut exchange)).await;
@@ -48,7 +47,7 @@ async fn take(
     secrets: &[SecretString],
     (masked, exchange): (&PlannedRequest, &mut Exchange),
 ) -> Result<(), Refusal> {
-    let mut request = planned(&step.request, timeout, context).map_err(in_words)?;
+    let mut request = planned(&step.request, timeout, context)?;
     client.hide(shown::made_of_secrets(&request, masked));
     if request.secrets.is_empty() {
         // What it sends was obtained with a secret by an earlier step.
@@ -155,8 +154,4 @@ fn needs_more_than(step: &SignInStep, context: &Value) -> bool {
 fn title(at: usize, step: &SignInStep) -> String {
     let number = at + 1;
     if step.name.is_empty() { format!("Step {number}") } else { format!("Step {number}, {}", step.name) }
-}
-
-pub(super) fn in_words(error: Error) -> Refusal {
-    Refusal::new(error.message, error.hint.unwrap_or_default())
 }

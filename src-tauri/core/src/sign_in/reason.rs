@@ -1,0 +1,173 @@
+//! The reason that an application gives for a no in its own words, and what the status means where it gives none.
+
+use serde_json::Value;
+
+use super::causes::Cause;
+use super::judge::hint_for;
+use super::page;
+use crate::browser::Answer;
+use crate::masks::Masks;
+
+/// Characters of a reason that are repeated.
+const LONGEST: usize = 160;
+
+/// Where JSON says why, the most telling first (RFC 9457, RFC 6749, and what frameworks do).
+const FIELDS: &[&str] = &[
+    "/message",
+    "/detail",
+    "/error_description",
+    "/reason",
+    "/error/message",
+    "/errors/0/message",
+    "/errors/0/detail",
+    "/error",
+    "/title",
+];
+
+/// What repeats the status.
+const NO_REASON: &[&str] = &[
+    "",
+    "403",
+    "403 forbidden",
+    "access denied",
+    "access is denied",
+    "access forbidden",
+    "error",
+    "forbidden",
+    "forbidden (403)",
+    "forbidden resource",
+    "permission denied",
+];
+
+/// In small letters: the answer is about what the request proved itself with.
+const OF_SECRETS: &[&str] = &[
+    "api key",
+    "api-key",
+    "api_key",
+    "apikey",
+    "bearer",
+    "credential",
+    "jwt",
+    "key is",
+    "password",
+    "secret",
+    "signature",
+    "token",
+    "unauthenticated",
+    "unauthorized",
+];
+
+/// What a no means by its status alone, or by the reason that its answer gives. 403 says that the application knows
+/// who asks: another secret helps only where the answer says so.
+pub(super) fn told_by_status(answer: &Answer, masks: &Masks) -> Cause {
+    let reason = (answer.status == 403).then(|| own_words(answer)).flatten();
+    let is_about_secrets = reason.as_ref().is_some_and(|reason| {
+        let reason = reason.to_lowercase();
+        OF_SECRETS.iter().any(|word| reason.contains(word))
+    });
+    let hint = match reason {
+        _ if is_about_secrets => hint_for(401).to_owned(),
+        Some(reason) => format!(
+            "Its reason: “{}”. If this user should be impersonated, have that changed in the application.",
+            shortened(&masks.mask(&reason))
+        ),
+        None => hint_for(answer.status).to_owned(),
+    };
+    Cause { said: None, hint, is_secrets: answer.status == 401 || is_about_secrets }
+}
+
+/// The reason in the answer; `None`: it says no more than its status.
+fn own_words(answer: &Answer) -> Option<String> {
+    let words = match serde_json::from_str::<Value>(&answer.body) {
+        Ok(Value::String(text)) => text,
+        Ok(json) => FIELDS.iter().find_map(|field| Some(json.pointer(field)?.as_str()?.to_owned()))?,
+        Err(_) if page::is_html(answer) => page::words(&answer.body),
+        Err(_) => answer.body.clone(),
+    };
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bare = words.trim_end_matches(['.', '!']).to_lowercase();
+    (!NO_REASON.contains(&bare.as_str())).then_some(words)
+}
+
+fn shortened(reason: &str) -> String {
+    let mut short: String =
+        reason.trim_end_matches('.').chars().filter(|c| !c.is_control()).take(LONGEST).collect();
+    if short.len() < reason.trim_end_matches('.').len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    fn told(status: u16, kind: &str, body: &str) -> Cause {
+        let headers = vec![("content-type".into(), kind.into())];
+        let masks = Masks::of(&[SecretString::from("canary-1234")]);
+        told_by_status(&Answer { status, headers, body: body.into() }, &masks)
+    }
+
+    #[test]
+    fn a_no_that_gives_its_reason_is_told_with_it_and_without_the_secrets() {
+        for (kind, body, reason) in [
+            ("text/plain", "administrators are not impersonated", "administrators are not impersonated"),
+            (
+                "application/json",
+                r#"{"error":"Admins cannot be impersonated."}"#,
+                "Admins cannot be impersonated",
+            ),
+            (
+                "application/json",
+                r#"{"statusCode":403,"message":"not this tenant","error":"Forbidden"}"#,
+                "not this tenant",
+            ),
+            (
+                "application/problem+json",
+                r#"{"title":"Forbidden","detail":"The account is frozen"}"#,
+                "The account is frozen",
+            ),
+            ("application/json", r#"{"errors":[{"message":"closed"}]}"#, "closed"),
+            ("text/html", "<h1>Staff only</h1><p>Ask your lead.</p>", "Staff only Ask your lead"),
+            ("text/plain", "said canary-1234", "said ••••"),
+        ] {
+            let cause = told(403, kind, body);
+            assert!(cause.hint.contains(&format!("“{reason}”")), "{body}: {}", cause.hint);
+            assert!(!cause.is_secrets && !cause.hint.contains("secret"), "{body}: {}", cause.hint);
+        }
+    }
+
+    #[test]
+    fn secrets_are_named_for_401_and_where_the_answer_speaks_of_them() {
+        for (status, body) in [
+            (401, ""),
+            (401, "administrators are not impersonated"),
+            (403, r#"{"error":"invalid token"}"#),
+            (403, "Bad API key"),
+        ] {
+            let cause = told(status, "text/plain", body);
+            assert!(
+                cause.is_secrets && cause.hint.contains("secrets of this connection"),
+                "{body}: {}",
+                cause.hint
+            );
+        }
+        for body in [
+            "",
+            "Forbidden",
+            "403 Forbidden",
+            "Access denied.",
+            r#"{"message":"Forbidden"}"#,
+            r#"{"ok":false}"#,
+        ] {
+            let cause = told(403, "text/plain", body);
+            assert!(
+                !cause.is_secrets && cause.hint.starts_with("It does not allow this."),
+                "{body}: {}",
+                cause.hint
+            );
+        }
+    }
+}
