@@ -333,11 +333,13 @@ fn answered<'a>(
 
 pub(super) fn status_words(status: u16) -> String {
     let known = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-    match known {
-        Some(words) => format!("{status} {words}"),
+    match (status, known) {
         // Laravel's, and in no standard.
-        None if status == 419 => "419 Page Expired".into(),
-        None => status.to_string(),
+        (419, _) => "419 Page Expired".into(),
+        // RFC 9110's name; the library has the one before.
+        (422, _) => "422 Unprocessable Content".into(),
+        (_, Some(words)) => format!("{status} {words}"),
+        (_, None) => status.to_string(),
     }
 }
 
