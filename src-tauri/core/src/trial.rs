@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,8 +19,8 @@ use crate::policy;
 use crate::sanitize;
 use crate::secrets::Secrets;
 use crate::sign_in::{self, Refused, Rehearsal, Rehearsed};
+use crate::template::SignInContext;
 use crate::vault::Vault;
-use crate::wiped::Wiped;
 
 /// The reason in the audit log.
 pub(crate) const REASON: &str = "Trying the sign-in";
@@ -54,9 +53,7 @@ pub struct Trial<'a> {
 /// What is known before anything is written or sent.
 struct PreparedTest {
     connection: Connection,
-    context: Wiped,
-    /// The secrets in `context`, for masking.
-    secrets: Vec<SecretString>,
+    context: SignInContext,
     begun: Entry,
 }
 
@@ -66,7 +63,7 @@ struct PreparedTest {
 /// is in the [`Rehearsal`].
 pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Clock) -> Result<Rehearsal> {
     // Stopping must not wait for a keyring's prompt or a database.
-    let PreparedTest { connection, context, secrets, begun } = tokio::select! {
+    let PreparedTest { connection, context, begun } = tokio::select! {
         biased;
         () = trial.stop.cancelled() => {
             return Err(Error::new(Code::Cancelled, "The trial was stopped before anything was sent."));
@@ -75,7 +72,7 @@ pub async fn run(trial: Trial<'_>, vault: &Vault, audit: &AuditLog, clock: &Cloc
     };
     // No entry, no session: this one is short, but it is one.
     audit.append(begun.clone()).await?;
-    let rehearsing = Box::pin(sign_in::rehearse(&connection, context, &secrets, clock, &trial.stop));
+    let rehearsing = Box::pin(sign_in::rehearse(&connection, context, clock, &trial.stop));
     let tried = tokio::select! {
         biased;
         tried = rehearsing => tried,
@@ -129,8 +126,8 @@ async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prep
         given: &given,
         session: &session,
     };
-    let mut context = Wiped::from(impersonation::context(&about, &info, &row));
-    policy::decide(&connection.policy, REASON, &context, &info, &row)?;
+    let mut context = impersonation::context(&about, &info, &row);
+    policy::decide(&connection.policy, REASON, &context.rendered(), &info, &row)?;
     if let Some(saved) = binding {
         let (info, row) = if saved.file.directory == connection.file.directory {
             (info.clone(), row.clone())
@@ -138,7 +135,7 @@ async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prep
             read_user(saved, trial, &from).await?
         };
         let context = impersonation::context(&about, &info, &row);
-        policy::decide(&saved.policy, REASON, &context, &info, &row)?;
+        policy::decide(&saved.policy, REASON, &context.rendered(), &info, &row)?;
     }
     let label = impersonation::user_label(&info, &context, &row);
     let subject = Subject {
@@ -149,16 +146,15 @@ async fn prepare(trial: &Trial<'_>, vault: &Vault, clock: &Clock) -> Result<Prep
         user_name: label.name,
         user_email: label.email,
     };
-    for (name, secret) in &secrets {
-        context["secret"][name] = secret.expose_secret().into();
+    for (name, secret) in secrets {
+        context.add_secret(name, secret);
     }
-    let secrets: Vec<SecretString> = secrets.into_iter().map(|(_, secret)| secret).collect();
-    sign_in::outline(&connection, &stamped(&context, &connection, clock))?;
+    sign_in::outline(&connection, &stamped(&context, &connection, clock).rendered())?;
     let begun = Entry::begun(clock.now_ms(), session, trial.operator.clone(), subject, REASON);
-    Ok(PreparedTest { connection, context, secrets, begun })
+    Ok(PreparedTest { connection, context, begun })
 }
 
-fn stamped(context: &Wiped, connection: &Connection, clock: &Clock) -> Wiped {
+fn stamped(context: &SignInContext, connection: &Connection, clock: &Clock) -> SignInContext {
     let mut context = context.clone();
     sign_in::complete(connection, &mut context, &Map::new(), clock.now_ms() / 1000);
     context

@@ -16,7 +16,7 @@ use super::{
 use crate::browser::Gateway;
 use crate::directory::json_path::dotted;
 use crate::error::{Code, Error, Result, SecretName};
-use crate::template::{Expression, JsonTemplate, Scope, Template};
+use crate::template::{Expression, JsonTemplate, Scope, SignInContext, Template};
 use understudy_files::device_name::is_device;
 use understudy_files::regular_file;
 
@@ -309,8 +309,8 @@ impl Connection {
 
     /// The login for a gateway in front of the application, with the password from `context`; `None` if there is no
     /// gateway.
-    pub fn gateway(&self, context: &serde_json::Value) -> Option<Gateway> {
-        self.gateway_with(context["secret"][GATEWAY_PASSWORD].as_str()?.to_owned().into())
+    pub fn gateway(&self, context: &SignInContext) -> Option<Gateway> {
+        self.gateway_with(context.secret(GATEWAY_PASSWORD)?.clone())
     }
 
     /// The same with this password.

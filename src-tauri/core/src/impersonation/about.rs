@@ -8,7 +8,7 @@ use crate::connection::Connection;
 use crate::directory::{Info, Row};
 use crate::error::{Code, Error};
 use crate::session::{SessionView, UserLabel};
-use crate::template::GIVEN;
+use crate::template::SignInContext;
 
 /// What templates see besides the user.
 pub(crate) struct About<'a> {
@@ -20,13 +20,13 @@ pub(crate) struct About<'a> {
 }
 
 /// The context for templates and expressions, without secrets.
-pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> Value {
+pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> SignInContext {
     let About { connection, operator: who, reason, given, session } = about;
     let mut operator = json!({ "name": who.operator() });
     if !who.operator_email.is_empty() {
         operator["email"] = who.operator_email.clone().into();
     }
-    json!({
+    let open = json!({
         "user": info.user_context(row),
         "operator": operator,
         "reason": reason,
@@ -36,14 +36,13 @@ pub(crate) fn context(about: &About<'_>, info: &Info, row: &Row) -> Value {
             "name": connection.file.name,
             "environment": connection.file.environment,
         },
-        "secret": {},
-        GIVEN: given,
-    })
+    });
+    SignInContext::new(open, (*given).clone())
 }
 
-pub(crate) fn user_label(info: &Info, context: &Value, row: &Row) -> UserLabel {
+pub(crate) fn user_label(info: &Info, context: &SignInContext, row: &Row) -> UserLabel {
     let said = |text: &str| Some(text.to_owned()).filter(|text| !text.trim().is_empty());
-    let text = |key: &str| context["user"][key].as_str().and_then(said);
+    let text = |key: &str| context.user()[key].as_str().and_then(said);
     let company = info.columns.iter().position(|column| column.company);
     let company = company.and_then(|at| row.cells.get(at)?.as_deref()).and_then(said);
     UserLabel { id: row.id.clone(), name: text("name"), email: text("email"), company }

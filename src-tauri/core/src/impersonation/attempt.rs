@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use secrecy::SecretString;
-use serde_json::Value;
 use url::{Origin, Url};
 
 use super::about::explain;
@@ -16,6 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::masks::Masks;
 use crate::session::Limit;
 use crate::sign_in::{Landed, Redirect, SafeHtml, VerifyRequest};
+use crate::wiped::Wiped;
 use crate::{policy, sign_in};
 
 /// The result of a successful attempt, already in the audit log.
@@ -49,15 +49,15 @@ impl Impersonations {
             self.look_again(running).await.map_err(in_words)?;
         }
         let connection = running.connection();
-        let (mut context, secrets) = self.with_secrets(running).await.map_err(in_words)?;
+        let mut context = self.with_secrets(running).await.map_err(in_words)?;
         running.release(&context);
         running.set_has_cookies(false);
         let gateway = connection.gateway(&context);
         self.browser.pass_gateway(&running.id, gateway.as_ref()).await.map_err(in_words)?;
         running.session().sending();
-        hidden.clone_from(&secrets);
+        *hidden = context.secret_values().cloned().collect();
         sign_in::refuse_unreachable(&connection).await?;
-        let (handoff, secrets) = self.hand_off(running, &mut context, secrets).await?;
+        let (handoff, secrets) = self.hand_off(running, &mut context).await?;
         hidden.clone_from(&secrets);
         if !handoff.cookies.is_empty() {
             self.browser.set_cookies(&running.id, &handoff.cookies).await.map_err(in_words)?;
@@ -71,25 +71,26 @@ impl Impersonations {
         };
         if let Some(request) = &handoff.request {
             let answer = self.send(running, &connection, request).await;
-            let judged = sign_in::judge(&answer, request, &context, &secrets);
+            let judged = sign_in::judge(&answer, request, &context.rendered(), &secrets);
             if judged.is_ok() || answer.as_ref().is_err_and(Unanswered::may_have_acted) {
                 running.begins();
             }
             judged?;
             if let Ok(answer) = &answer {
                 landed.is_redirected = answer.is_redirect();
-                context["response"] = sign_in::response(answer);
+                context.set_response(sign_in::response(answer));
             }
         }
+        let seen = context.rendered();
         if !handoff.storage.is_empty() {
-            let stored = sign_in::storage(&handoff.storage, &context).map_err(in_words)?;
+            let stored = sign_in::storage(&handoff.storage, &seen).map_err(in_words)?;
             self.browser.store(&running.id, &stored).await.map_err(in_words)?;
         }
         let begin = match handoff.redirect_to {
             Some(url) => url,
-            None => sign_in::redirect_to(&connection, &context).map_err(in_words)?,
+            None => sign_in::redirect_to(&connection, &seen).map_err(in_words)?,
         };
-        let verify = sign_in::verify(&connection, &context).map_err(in_words)?;
+        let verify = sign_in::verify(&connection, &seen).map_err(in_words)?;
         if let Some(link) = &handoff.link {
             self.follow(running, &connection, link).await?;
         }
@@ -100,11 +101,11 @@ impl Impersonations {
                 self.leave_for_launch_page(running, &connection.sign_in.origin).await.map_err(in_words)?;
             }
             let signed_in_at = handoff.request.as_ref().map(|request| &request.url);
-            self.ask_who(running, &verify, (landed, signed_in_at), &context, secrets.clone(), hidden).await?;
+            self.ask_who(running, &verify, (landed, signed_in_at), &seen, secrets.clone(), hidden).await?;
         }
         let success = match handoff.success {
             Some(success) => success,
-            None => sign_in::success(&connection, &context).map_err(in_words)?,
+            None => sign_in::success(&connection, &seen).map_err(in_words)?,
         };
         let success = Masks::of(&secrets).mask(&success);
         // *Active* is written before the page is shown: nothing happens that the log does not know.
@@ -121,7 +122,7 @@ impl Impersonations {
         running: &Arc<Running>,
         verify: &VerifyRequest,
         (mut landed, signed_in_at): (Landed, Option<&Url>),
-        context: &Value,
+        seen: &Wiped,
         mut secrets: Vec<SecretString>,
         hidden: &mut Vec<SecretString>,
     ) -> Result<(), Refusal> {
@@ -146,7 +147,7 @@ impl Impersonations {
             let names = self.cookie_names(running, url).await.unwrap_or_default();
             landed.note_narrow(url, &names, verify);
         }
-        sign_in::judge_verify(&answer, verify, &landed, context, &secrets)
+        sign_in::judge_verify(&answer, verify, &landed, seen, &secrets)
     }
 
     /// The names of the cookies that the window would send to `url`; `None` if unknown.
@@ -186,7 +187,7 @@ impl Impersonations {
             let message = "The user was changed since this window was opened, which still shows the old name or address.";
             return Err(Error::new(Code::UserNotFound, message).hint("Close this window and sign in again."));
         }
-        policy::decide(&connection.policy, &reason, &context, &info, &row)?;
+        policy::decide(&connection.policy, &reason, &context.rendered(), &info, &row)?;
         let origin = &connection.sign_in.origin;
         let is_at = running.launch_page().as_ref() == Some(origin);
         if !is_at {

@@ -4,7 +4,6 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
@@ -17,6 +16,7 @@ use crate::connection::Connection;
 use crate::directories::Opened;
 use crate::error::{Code, Error, Result};
 use crate::session::{Limit, Phase, Session, SessionView, UserLabel};
+use crate::template::SignInContext;
 use crate::{policy, sign_in};
 
 /// Held while a session begins.
@@ -42,7 +42,7 @@ impl ImpersonationTurns {
 struct PreparedSession {
     connection: Arc<Connection>,
     user: UserLabel,
-    context: Value,
+    context: SignInContext,
     reason: String,
     id: String,
 }
@@ -84,7 +84,7 @@ impl Impersonations {
         let reason = request.reason.trim().to_owned();
         let info = directory.info();
         let context = context(&request.about(&connection, &reason, &id), &info, &row);
-        policy::decide(&connection.policy, &reason, &context, &info, &row)?;
+        policy::decide(&connection.policy, &reason, &context.rendered(), &info, &row)?;
         let user = user_label(&info, &context, &row);
         Ok(PreparedSession { connection, user, context, reason, id })
     }
@@ -158,12 +158,13 @@ impl Impersonations {
     async fn open_window(&self, running: &Running) -> Result<()> {
         let was_ended = || Error::new(Code::SessionUnknown, "This session has ended.");
         // Values that cannot be rendered for this user are reported here, before a window opens.
-        let (context, _) = tokio::select! {
+        let context = tokio::select! {
             biased;
             () = running.stop.cancelled() => return Err(was_ended()),
             secrets = self.with_secrets(running) => secrets?,
         };
-        sign_in::outline(&running.connection(), &context).map_err(|error| explain(error, running))?;
+        sign_in::outline(&running.connection(), &context.rendered())
+            .map_err(|error| explain(error, running))?;
         if running.stop.is_cancelled() {
             return Err(was_ended());
         }

@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::notice::Notice;
 use crate::session::EndedSession;
 use crate::sign_in::{self, Client};
-use crate::wiped::Wiped;
 
 impl Impersonations {
     /// Ends a session: signs out, closes its window, writes the audit log. If it is already ending, waits for that; if
@@ -99,10 +98,10 @@ impl Impersonations {
             );
         };
         let Some(client) = &*kept else { return Ok(()) };
-        let mut context = Wiped::from(running.context());
+        let mut context = running.context();
         sign_in::complete(connection, &mut context, client.captured(), self.clock.now_ms() / 1000);
         let words = |error: Error| error.message;
-        let cookies = sign_in::cookies_for_window(connection, &context, client).map_err(words)?;
+        let cookies = sign_in::cookies_for_window(connection, &context.rendered(), client).map_err(words)?;
         if cookies.is_empty() {
             return Ok(());
         }
@@ -112,9 +111,9 @@ impl Impersonations {
     /// Needs no vault: the request contains no secrets.
     async fn sign_out_by_window(&self, running: &Running, connection: &Connection) -> Result<(), String> {
         let words = |error: Error| error.message;
-        let mut context = Wiped::from(running.context());
+        let mut context = running.context();
         sign_in::complete(connection, &mut context, &serde_json::Map::new(), self.clock.now_ms() / 1000);
-        let Some(request) = sign_in::plan_sign_out(connection, &context).map_err(words)? else {
+        let Some(request) = sign_in::plan_sign_out(connection, &context.rendered()).map_err(words)? else {
             return Ok(());
         };
         let sent = tokio::time::timeout(sign_in::SIGN_OUT_LIMIT, async {
@@ -166,7 +165,7 @@ impl Impersonations {
         // The window holds the session: its own request or a link created it, or the page has replaced it since.
         let mut places = vec![format!("{}/", connection.sign_in.origin.ascii_serialization())];
         // Some cookies are valid only below the start page.
-        places.extend(sign_in::redirect_to(connection, &running.context()).ok().map(String::from));
+        places.extend(sign_in::redirect_to(connection, &running.context().rendered()).ok().map(String::from));
         for place in places {
             if let Ok(url) = place.parse()
                 && let Ok(cookies) = self.browser.cookies(&running.id, &url).await

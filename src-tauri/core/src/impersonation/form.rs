@@ -11,7 +11,6 @@ use crate::error::{Code, Error, Result, SecretName};
 use crate::policy;
 use crate::session::UserLabel;
 use crate::sign_in::{self, FormChange, SignInForm};
-use crate::wiped::Wiped;
 
 /// The reason in the audit log, because the operator has not given one yet.
 pub(crate) const FORM_REASON: &str = "Asked for the sign-in's form";
@@ -26,21 +25,20 @@ impl Impersonations {
         let Opened { connection, directory } = self.opened(&request.connection).await?;
         let row = read_user(&directory, &request.user).await?;
         let info = directory.info();
-        let mut context = Wiped::from(context(&request.about(&connection, "", ""), &info, &row));
+        let mut context = context(&request.about(&connection, "", ""), &info, &row);
         // A protected user's form is not fetched either. The operator's reason is not known yet.
-        policy::decide(&connection.policy, FORM_REASON, &context, &info, &row)?;
+        policy::decide(&connection.policy, FORM_REASON, &context.rendered(), &info, &row)?;
         let about = (connection.id.clone(), row.id.clone());
         let is_logged = change.is_some() && self.forms.lock().contains(&about);
         if !is_logged {
             self.log_form(request, &connection, user_label(&info, &context, &row)).await?;
             self.forms.lock().insert(about);
         }
-        let secrets = self.secrets(&connection, &mut context).await?;
-        let now = self.clock.now_ms() / 1000;
+        self.add_secrets(&connection, &mut context).await?;
         let told = &mut |exchange: sign_in::Exchange| {
             tracing::debug!(connection = %connection.id, "{}: {:?}", exchange.title, exchange.status);
         };
-        sign_in::form(&connection, &context, change, &secrets, now, told).await.map_err(|refusal| {
+        sign_in::form(&connection, &context, change, told).await.map_err(|refusal| {
             let error = Error::new(Code::SignInRefused, refusal.title).hint(refusal.hint);
             match refusal.secrets.into_iter().next() {
                 Some(name) => error.secret(SecretName::new(&connection.id, name)),

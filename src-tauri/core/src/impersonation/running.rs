@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use secrecy::SecretString;
-use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use url::{Origin, Url};
@@ -18,6 +17,7 @@ use crate::connection::{Connection, GATEWAY_PASSWORD};
 use crate::error::{Code, Error, Result};
 use crate::session::{Session, SessionView};
 use crate::sign_in::Client;
+use crate::template::SignInContext;
 
 pub(super) struct Running {
     pub(super) id: String,
@@ -58,7 +58,7 @@ struct Ground {
     /// As it was when the attempt began, so that the sign-out matches the sign-in.
     connection: Arc<Connection>,
     /// What templates see; without secrets.
-    context: Value,
+    context: SignInContext,
 }
 
 struct Window {
@@ -73,7 +73,7 @@ impl Running {
         begun: Entry,
         session: Session,
         connection: Arc<Connection>,
-        context: Value,
+        context: SignInContext,
     ) -> Self {
         let Connection { sign_in, network, .. } = &*connection;
         let window = Window {
@@ -117,23 +117,23 @@ impl Running {
     }
 
     /// What templates see; without secrets.
-    pub(super) fn context(&self) -> Value {
+    pub(super) fn context(&self) -> SignInContext {
         self.ground().context.clone()
     }
 
     /// Sets the connection and context of the next attempt.
-    pub(super) fn stand_on(&self, connection: Arc<Connection>, context: Value) {
+    pub(super) fn stand_on(&self, connection: Arc<Connection>, context: SignInContext) {
         *self.ground() = Ground { connection, context };
     }
 
     /// Keeps those secrets from `context` that the sign-out will need: those of its steps, and the gateway's password.
     /// By then, the vault may be locked or hold values for another destination; these were released for this one.
-    pub(super) fn release(&self, context: &Value) {
+    pub(super) fn release(&self, context: &SignInContext) {
         let mut names = self.connection().sign_out_secrets();
         names.push(GATEWAY_PASSWORD.to_owned());
         let secret = |name: String| {
-            let value = context["secret"][&name].as_str()?.to_owned();
-            Some((name, SecretString::from(value)))
+            let value = context.secret(&name)?.clone();
+            Some((name, value))
         };
         *self.released.lock() = names.into_iter().filter_map(secret).collect();
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+use secrecy::SecretString;
+use serde_json::Map;
 
 use super::{Impersonations, Running};
 use crate::browser::Refusal;
@@ -13,7 +13,7 @@ use crate::error::{Error, Result, SecretName};
 use crate::secrets::Secrets;
 use crate::sign_in;
 use crate::sign_in::{Client, Handoff};
-use crate::wiped::Wiped;
+use crate::template::SignInContext;
 
 impl Impersonations {
     /// Takes the console's steps, in a task of their own: if the session ends meanwhile, the step under way still
@@ -21,8 +21,7 @@ impl Impersonations {
     pub(super) async fn hand_off(
         &self,
         running: &Arc<Running>,
-        context: &mut Wiped,
-        secrets: Vec<SecretString>,
+        context: &mut SignInContext,
     ) -> Result<(Handoff, Vec<SecretString>), Refusal> {
         let (running, mut own, now) = (Arc::clone(running), context.clone(), self.clock.now_ms() / 1000);
         let mut kept = Arc::clone(&running.client).lock_owned().await;
@@ -40,14 +39,13 @@ impl Impersonations {
                 if running.stop.is_cancelled() {
                     return Err(stopped());
                 }
-                sign_in::take_step(at, &sign_in.steps[at], sign_in.timeout, client, &mut own, &secrets, told)
-                    .await?;
+                sign_in::take_step(at, &sign_in.steps[at], sign_in.timeout, client, &mut own, told).await?;
             }
             if running.stop.is_cancelled() {
                 return Err(stopped());
             }
-            let handoff = sign_in::hand_off(&connection, &own, client, &secrets, now, told).await?;
-            let secrets: Vec<SecretString> = secrets.into_iter().chain(client.secrets()).collect();
+            let handoff = sign_in::hand_off(&connection, &own, client, told).await?;
+            let secrets: Vec<SecretString> = own.secret_values().cloned().chain(client.secrets()).collect();
             Ok((handoff, secrets, own))
         });
         // A panic's message may quote a secret, so it is dropped.
@@ -66,27 +64,25 @@ impl Impersonations {
         *kept = None;
     }
 
-    /// The context for templates with the secrets that the vault has now, and the secrets as a list for masking.
-    pub(super) async fn with_secrets(&self, running: &Running) -> Result<(Wiped, Vec<SecretString>)> {
-        let mut context = Wiped::from(running.context());
-        let secrets = self.secrets(&running.connection(), &mut context).await?;
-        Ok((context, secrets))
+    /// What templates see, with the secrets as the vault has them now.
+    pub(super) async fn with_secrets(&self, running: &Running) -> Result<SignInContext> {
+        let mut context = running.context();
+        self.add_secrets(&running.connection(), &mut context).await?;
+        Ok(context)
     }
 
-    pub(super) async fn secrets(
+    pub(super) async fn add_secrets(
         &self,
         connection: &Connection,
-        context: &mut Value,
-    ) -> Result<Vec<SecretString>> {
+        context: &mut SignInContext,
+    ) -> Result<()> {
         let typed = Typed::new();
-        let mut secrets = Vec::new();
         for (name, secret) in self.secrets_of(connection, &typed).of_sign_in(connection).await? {
-            context["secret"][name] = secret.expose_secret().into();
-            secrets.push(secret);
+            context.add_secret(name, secret);
         }
         // Nothing is captured yet; the session's own client adds its captures.
         sign_in::complete(connection, context, &Map::new(), self.clock.now_ms() / 1000);
-        Ok(secrets)
+        Ok(())
     }
 
     fn secrets_of<'a>(&'a self, connection: &'a Connection, typed: &'a Typed) -> Secrets<'a> {
@@ -100,7 +96,7 @@ impl Impersonations {
         client: &mut Client,
     ) -> Result<(), String> {
         let connection = running.connection();
-        let (mut context, mut secrets, mut missing) = (Wiped::from(running.context()), Vec::new(), Ok(()));
+        let (mut context, mut missing) = (running.context(), Ok(()));
         let typed = Typed::new();
         let source = self.secrets_of(&connection, &typed);
         let at = |name: &str| SecretName::new(&connection.id, name);
@@ -118,12 +114,11 @@ impl Impersonations {
                     continue;
                 }
             };
-            context["secret"][name] = secret.expose_secret().into();
-            secrets.push(secret);
+            context.add_secret(name, secret);
         }
         sign_in::complete(&connection, &mut context, client.captured(), self.clock.now_ms() / 1000);
         let steps = &connection.sign_out.steps;
-        let taken = sign_in::take_sign_out_steps(steps, client, &mut context, &secrets, &mut |_| {}).await;
+        let taken = sign_in::take_sign_out_steps(steps, client, &mut context, &mut |_| {}).await;
         missing.and(taken)
     }
 }

@@ -2,7 +2,6 @@
 //! request (`hooks/load`), and again when a watched field changes (`hooks/change`); if it does not, the connection file
 //! can.
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ts_rs::TS;
@@ -13,6 +12,7 @@ use super::shown::Exchange;
 use crate::browser::Refusal;
 use crate::connection::{Connection, Forest, ForestFieldConfig, FormFieldKind, Recipe};
 use crate::masks::Masks;
+use crate::template::SignInContext;
 
 /// What the sign-in dialog asks besides the reason.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
@@ -69,13 +69,11 @@ pub struct FormChange {
 
 const TITLE: &str = "The action's form";
 
-/// The form to show before this sign-in; most have no fields. `now` is in seconds since the epoch.
+/// What has to be asked before this sign-in; nothing for most.
 pub async fn form(
     connection: &Connection,
-    context: &Value,
+    context: &SignInContext,
     change: Option<&FormChange>,
-    secrets: &[SecretString],
-    now: i64,
     told: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<SignInForm, Refusal> {
     let Recipe::Forest(forest) = &connection.sign_in.recipe else { return Ok(SignInForm::default()) };
@@ -100,7 +98,8 @@ pub async fn form(
     let below = if change.is_some() { "/hooks/change" } else { "/hooks/load" };
     let call = Call { title: TITLE, below, attributes: &attributes };
     let understood = |reply: &Reply, masks: &Masks| understood(forest, reply, masks);
-    let backend = Backend { connection, forest, context, secrets, now };
+    let (seen, secrets) = (context.rendered(), context.secret_values().cloned().collect::<Vec<_>>());
+    let backend = Backend { connection, forest, context: &seen, secrets: &secrets, now: context.now() };
     backend.send(&call, &mut client, told, understood).await
 }
 

@@ -12,7 +12,7 @@ use super::{capture, forest, kept, planned};
 use crate::browser::{PlannedRequest, Refusal, SessionCookie, Stored};
 use crate::connection::{Connection, Recipe, StorageItem};
 use crate::error::Result;
-use crate::template::leads_elsewhere;
+use crate::template::{SignInContext, leads_elsewhere};
 
 /// The parts of one attempt to sign in, in this order.
 #[derive(Default)]
@@ -45,18 +45,16 @@ pub struct Handoff {
 /// requests.
 pub async fn hand_off(
     connection: &Connection,
-    context: &Value,
+    context: &SignInContext,
     client: &mut Client,
-    secrets: &[SecretString],
-    now: i64,
     told: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<Handoff, Refusal> {
-    let sign_in = &connection.sign_in;
+    let (sign_in, seen) = (&connection.sign_in, context.rendered());
     match &sign_in.recipe {
         Recipe::Webhook(request) | Recipe::Storage { request: Some(request), .. } => {
             let timeout = sign_in.timeout;
-            let masked = planned(request, timeout, &shown::masked(context))?;
-            let request = planned(request, timeout, context)?;
+            let masked = planned(request, timeout, &shown::masked(&seen))?;
+            let request = planned(request, timeout, &seen)?;
             client.hide(shown::made_of_secrets(&request, &masked));
             Ok(Handoff {
                 request: Some(request),
@@ -69,12 +67,12 @@ pub async fn hand_off(
             Ok(Handoff { storage: items(&sign_in.recipe), ..Handoff::default() })
         }
         Recipe::Exchange { cookies, origins } => {
-            let begin = super::redirect_to(connection, context)?;
+            let begin = super::redirect_to(connection, &seen)?;
             let (got, notes) = for_window(cookies, origins, &begin, client)?;
             Ok(Handoff { cookies: got, notes, astray: client.astray().to_vec(), ..Handoff::default() })
         }
         Recipe::Link { open, origins } => {
-            let text = context["captured"][open].as_str().unwrap_or_default();
+            let text = context.captured(open).and_then(Value::as_str).unwrap_or_default();
             let is_meant = |link: &Url| origins.contains(&link.origin()) && !leads_elsewhere(link.path());
             let link = Url::parse(text).ok().filter(is_meant);
             match link {
@@ -91,7 +89,9 @@ pub async fn hand_off(
             }
         }
         Recipe::Forest(forest) => {
-            forest::act(&Backend { connection, forest, context, secrets, now }, client, told).await
+            let (secrets, now) = (context.secret_values().cloned().collect::<Vec<_>>(), context.now());
+            let backend = Backend { connection, forest, context: &seen, secrets: &secrets, now };
+            forest::act(&backend, client, told).await
         }
     }
 }

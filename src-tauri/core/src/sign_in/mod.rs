@@ -28,7 +28,7 @@ mod steps;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use url::Url;
 
 pub use client::Client;
@@ -46,7 +46,7 @@ pub use steps::{one as take_step, sign_out as take_sign_out_steps};
 use crate::browser::PlannedRequest;
 use crate::connection::{Connection, Encoding, Method, Recipe, Request};
 use crate::error::{Code, Error, Result};
-use crate::template::{Expression, FACTS, MASK, Template};
+use crate::template::{Expression, MASK, SignInContext, Template};
 use crate::wiped::Wiped;
 
 /// How long a sign-out may take before the window closes without an answer.
@@ -80,9 +80,13 @@ impl VerifyRequest {
 
 /// Adds what templates see besides the user: captured values, and the facts that tokens are made of. `now` is in
 /// seconds since the epoch.
-pub fn complete(connection: &Connection, context: &mut Value, captured: &Map<String, Value>, now: i64) {
-    context["captured"] = Value::Object(captured.clone());
-    context[FACTS] = json!({ "now": now, "audience": connection.sign_in.origin.ascii_serialization() });
+pub fn complete(
+    connection: &Connection,
+    context: &mut SignInContext,
+    captured: &Map<String, Value>,
+    now: i64,
+) {
+    context.set_captured(captured, now, connection.sign_in.origin.ascii_serialization());
 }
 
 /// The first page, unless the application names one.
@@ -277,6 +281,8 @@ fn label(context: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -22,8 +22,7 @@ use crate::clock::Clock;
 use crate::connection::{Connection, Method, Recipe};
 use crate::error::{Error, Result};
 use crate::masks::Masks;
-use crate::template::GIVEN;
-use crate::wiped::Wiped;
+use crate::template::SignInContext;
 
 /// The title for a stopped test, however its last request ended.
 const STOPPED: &str = "The trial was stopped";
@@ -74,12 +73,10 @@ pub struct Refused {
     pub cause: String,
 }
 
-/// Signs in as the user of `context`, asks who is signed in, and signs out. `context` contains the secrets; `secrets`
-/// has them for masking. Once `stop` is cancelled, it only ends what has begun, within seconds, even without answers.
+/// Signs in as the user of `context`, asks who that is, and signs out. After `stop` only what was begun is ended, in seconds, whatever is not answered.
 pub async fn rehearse(
     connection: &Connection,
-    mut context: Wiped,
-    secrets: &[SecretString],
+    mut context: SignInContext,
     clock: &Clock,
     stop: &CancellationToken,
 ) -> Rehearsed {
@@ -97,7 +94,7 @@ pub async fn rehearse(
     console.pass_gateway(connection.gateway(&context));
     window.pass_gateway(connection.gateway(&context));
     let (exchanges, notes) = (Vec::new(), Vec::new());
-    let mut stage = TestStage { connection, context, console, window, secrets, now, stop, exchanges, notes };
+    let mut stage = TestStage { connection, context, console, window, stop, exchanges, notes };
     let signed_in = tokio::select! {
         biased;
         signed_in = stage.sign_in() => Some(signed_in),
@@ -113,7 +110,7 @@ pub async fn rehearse(
     });
     if signed_in.is_err() {
         // If the test is stopped between the steps and the window, the window needs these cookies to end the session.
-        let cookies = cookies_for_window(connection, &stage.context, &stage.console);
+        let cookies = cookies_for_window(connection, &stage.context.rendered(), &stage.console);
         stage.window.put(&cookies.unwrap_or_default());
     }
     let is_left_open = stage.console.is_left_open() || stage.window.is_left_open();
@@ -139,11 +136,9 @@ async fn given_up(stop: &CancellationToken, clock: &Clock) {
 /// A sign-in test under way.
 struct TestStage<'a> {
     connection: &'a Connection,
-    context: Wiped,
+    context: SignInContext,
     console: Client,
     window: Client,
-    secrets: &'a [SecretString],
-    now: i64,
     stop: &'a CancellationToken,
     exchanges: Vec<Exchange>,
     notes: Vec<String>,
@@ -152,7 +147,7 @@ struct TestStage<'a> {
 impl TestStage<'_> {
     /// The secrets, and everything answered and captured so far.
     fn hidden(&self) -> Vec<SecretString> {
-        let known = self.secrets.iter().cloned();
+        let known = self.context.secret_values().cloned();
         known.chain(self.console.secrets()).chain(self.window.secrets()).collect()
     }
 
@@ -198,8 +193,8 @@ impl TestStage<'_> {
         for (at, step) in sign_in.steps.iter().enumerate() {
             self.go_on()?;
             let told = &mut |exchange| self.exchanges.push(exchange);
-            let (client, context) = (&mut self.console, &mut *self.context);
-            steps::one(at, step, sign_in.timeout, client, context, self.secrets, told).await?;
+            let (client, context) = (&mut self.console, &mut self.context);
+            steps::one(at, step, sign_in.timeout, client, context, told).await?;
         }
         self.go_on()?;
         let handoff = self.hand_off().await?;
@@ -215,7 +210,7 @@ impl TestStage<'_> {
             self.go_on()?;
             self.send_sign_in(&request, exchange, &mut landed).await?;
         }
-        let stored = super::storage(&handoff.storage, &self.context)?;
+        let stored = super::storage(&handoff.storage, &self.context.rendered())?;
         let is_stored = !stored.local.is_empty() || !stored.session.is_empty();
         if let Some(link) = &handoff.link {
             self.go_on()?;
@@ -223,7 +218,7 @@ impl TestStage<'_> {
                 return Ok(unknown);
             }
         }
-        let Some(verify) = super::verify(self.connection, &self.context)? else {
+        let Some(verify) = super::verify(self.connection, &self.context.rendered())? else {
             return Ok(
                 "The application accepted the sign-in. Without `[sign_in.verify]`, the signed-in user is not known.".into()
             );
@@ -236,23 +231,23 @@ impl TestStage<'_> {
         }
         self.go_on()?;
         self.ask_who(&verify, landed).await?;
-        Ok(format!("{} was signed in and out again.", super::label(&self.context)))
+        Ok(format!("{} was signed in and out again.", super::label(&self.context.rendered())))
     }
 
     /// What the window gets. There is no operator to ask, so a form is filled in with the reason.
     async fn hand_off(&mut self) -> Result<Handoff, Refusal> {
-        let Self { connection, context, secrets, now, exchanges, .. } = self;
+        let Self { connection, context, exchanges, .. } = self;
         let mut told = |exchange| exchanges.push(exchange);
         if let Recipe::Forest(_) = connection.sign_in.recipe {
-            let form = super::form(connection, context, None, secrets, *now, &mut told).await?;
-            context[GIVEN] = form.filled_in(&context["reason"])?.into();
+            let form = super::form(connection, context, None, &mut told).await?;
+            context.set_given(form.filled_in(context.reason())?);
             if self.stop.is_cancelled() {
                 return self.go_on().map(|()| Handoff::default());
             }
         }
-        let Self { connection, context, console, secrets, now, exchanges, .. } = self;
+        let Self { connection, context, console, exchanges, .. } = self;
         let mut told = |exchange| exchanges.push(exchange);
-        hand_off(connection, context, console, secrets, *now, &mut told).await
+        hand_off(connection, context, console, &mut told).await
     }
 
     /// Sends the window's own request and notes what is remarkable about the answer.
@@ -262,18 +257,18 @@ impl TestStage<'_> {
         exchange: Exchange,
         landed: &mut Landed,
     ) -> Result<(), Refusal> {
-        let context = self.context.clone();
+        let seen = self.context.rendered();
         let mut is_left_open = false;
         let sent = self.send(request, exchange, |answer, _, secrets| {
             is_left_open = answer.as_ref().is_err_and(Unanswered::may_have_acted);
-            judge(answer, request, &context, secrets)
+            judge(answer, request, &seen, secrets)
         });
         let sent = sent.await;
         if is_left_open {
             self.window.leave_open();
         }
         let (answer, led_to) = sent?;
-        self.context["response"] = response(&answer);
+        self.context.set_response(response(&answer));
         let mut notes: Vec<String> = self
             .window
             .unkept()
@@ -303,7 +298,7 @@ impl TestStage<'_> {
 
     /// If the window has no cookie for the first page, the cookies that it has for other paths.
     fn cookies_beside_the_start(&self) -> Result<Vec<String>, Refusal> {
-        let begin = super::redirect_to(self.connection, &self.context)?;
+        let begin = super::redirect_to(self.connection, &self.context.rendered())?;
         if !self.window.cookie_names(&begin).is_empty() {
             return Ok(Vec::new());
         }
@@ -375,10 +370,10 @@ impl TestStage<'_> {
         let exchange = Exchange::of("Who is signed in?", !verify.by_console, &verify.masked);
         let made = shown::made_of_secrets(&verify.request, &verify.masked);
         self.window.hide(made);
-        let context = self.context.clone();
+        let seen = self.context.rendered();
         self.send(&verify.request, exchange, |answer, led_to, secrets| {
             landed.asked_led_to = led_to.map(|to| Redirect::of(&verify.request.url, to));
-            judge_verify(answer, verify, &landed, &context, secrets)
+            judge_verify(answer, verify, &landed, &seen, secrets)
         })
         .await
         .map(drop)
@@ -389,7 +384,7 @@ impl TestStage<'_> {
         let may_hold = is_signed_in || self.console.has_begun() || self.window.has_begun();
         let told_before = self.exchanges.len();
         let by_window = self.sign_out_by_window().await;
-        let Self { connection, context, console, window, secrets, exchanges, .. } = self;
+        let Self { connection, context, console, window, exchanges, .. } = self;
         if let Ok(begin) = Url::parse(&connection.sign_in.origin.ascii_serialization()) {
             console.put(&window.cookies_of(&begin));
         }
@@ -397,7 +392,7 @@ impl TestStage<'_> {
             exchange.title = format!("Sign-out: {}", exchange.title);
             exchanges.push(exchange);
         };
-        let steps = steps::sign_out(&connection.sign_out.steps, console, context, secrets, told);
+        let steps = steps::sign_out(&connection.sign_out.steps, console, context, told);
         let steps = tokio::time::timeout(SIGN_OUT_LIMIT, steps).await;
         let steps = steps.unwrap_or_else(|_| Err("the application did not answer in time".into()));
         if may_hold {
@@ -413,9 +408,10 @@ impl TestStage<'_> {
 
     async fn sign_out_by_window(&mut self) -> Result<(), String> {
         let connection = self.connection;
-        let planned = super::plan_sign_out(connection, &self.context).map_err(|error| error.message)?;
+        let planned =
+            super::plan_sign_out(connection, &self.context.rendered()).map_err(|error| error.message)?;
         let (Some(request), Some(template)) = (planned, &connection.sign_out.request) else { return Ok(()) };
-        let masked = super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(&self.context));
+        let masked = super::planned(template, SIGN_OUT_TIMEOUT, &shown::masked(&self.context.rendered()));
         let exchange = Exchange::of("The sign-out", true, &masked.map_err(|error| error.message)?);
         let judged = self.send(&request, exchange, |answer, _, _| {
             judge_sign_out(answer, &request).map_err(|title| Refusal::new(title, ""))

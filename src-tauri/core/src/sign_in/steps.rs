@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use url::Url;
 
 use super::client::{Client, texts};
@@ -13,7 +12,7 @@ use super::{SIGN_OUT_TIMEOUT, capture, judge, planned};
 use crate::browser::{Answer, PlannedRequest, Refusal};
 use crate::connection::SignInStep;
 use crate::masks::Masks;
-use crate::template::leads_elsewhere;
+use crate::template::{SignInContext, leads_elsewhere};
 
 /// Takes the step at index `at`. Adds its captures to `context`; `told` receives the exchange.
 pub async fn one(
@@ -21,16 +20,15 @@ pub async fn one(
     step: &SignInStep,
     timeout: Duration,
     client: &mut Client,
-    context: &mut Value,
-    secrets: &[SecretString],
+    context: &mut SignInContext,
     told: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<(), Refusal> {
     let title = title(at, step);
-    let masked = planned(&step.request, timeout, &shown::masked(context))?;
+    let masked = planned(&step.request, timeout, &shown::masked(&context.rendered()))?;
     let mut exchange = Exchange::of(title.clone(), false, &masked);
     let begun = Instant::now();
-    let outcome = take(step, &title, timeout, client, context, secrets, (&masked, &mut exchange)).await;
-    let masks = Masks::of(secrets.iter().chain(&client.secrets()));
+    let outcome = take(step, &title, timeout, client, context, (&masked, &mut exchange)).await;
+    let masks = Masks::of(context.secret_values().chain(&client.secrets()));
     let outcome = outcome.map_err(|refusal| masks.refusal(refusal));
     exchange.ended(begun, outcome.as_ref().map(drop));
     exchange.mask(&masks);
@@ -43,18 +41,17 @@ async fn take(
     title: &str,
     timeout: Duration,
     client: &mut Client,
-    context: &mut Value,
-    secrets: &[SecretString],
+    context: &mut SignInContext,
     (masked, exchange): (&PlannedRequest, &mut Exchange),
 ) -> Result<(), Refusal> {
-    let mut request = planned(&step.request, timeout, context)?;
+    let mut request = planned(&step.request, timeout, &context.rendered())?;
     client.hide(shown::made_of_secrets(&request, masked));
     if request.secrets.is_empty() {
         // What it sends was obtained with a secret by an earlier step.
-        request.secrets = context["secret"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+        request.secrets = context.secret_names().cloned().collect();
     }
     if let Some(name) = &step.follow {
-        let to = context["captured"][name].as_str().and_then(|text| Url::parse(text).ok());
+        let to = context.captured(name).and_then(Value::as_str).and_then(|text| Url::parse(text).ok());
         // The content of a page must not choose where the console's cookies go.
         let is_within = |to: &Url| to.origin() == request.url.origin() && !leads_elsewhere(to.path());
         request.url = to.filter(is_within).ok_or_else(|| {
@@ -84,11 +81,11 @@ async fn take(
     let found: Vec<_> =
         step.capture.iter().map(|wanted| (&wanted.name, capture::take(wanted, &reply, client))).collect();
     found.iter().flat_map(|(_, value)| value).for_each(|value| client.hide(texts(value)));
-    let masks = Masks::of(secrets.iter().chain(&client.secrets()));
+    let masks = Masks::of(context.secret_values().chain(&client.secrets()));
     if !accepted(&request.expect, &answer) || judge::is_stopped(&answer) {
         return Err(judge::step_refused(title, &request, &reply, &masks));
     }
-    if let Some(refusal) = judge::untrue(title, &request, &answer, context, &masks) {
+    if let Some(refusal) = judge::untrue(title, &request, &answer, &context.rendered(), &masks) {
         return Err(refusal);
     }
     client.begin();
@@ -105,7 +102,7 @@ async fn take(
             secrets: Vec::new(),
         })?;
         client.keep(name, value.clone());
-        context["captured"][name] = value;
+        context.add_captured(name, value);
         exchange.captured.push(name.clone());
     }
     Ok(())
@@ -125,8 +122,7 @@ fn accepted(expect: &[u16], answer: &Answer) -> bool {
 pub async fn sign_out(
     steps: &[SignInStep],
     client: &mut Client,
-    context: &mut Value,
-    secrets: &[SecretString],
+    context: &mut SignInContext,
     told: &mut (dyn FnMut(Exchange) + Send),
 ) -> Result<(), String> {
     let mut outcome = Ok(());
@@ -134,7 +130,7 @@ pub async fn sign_out(
         if needs_more_than(step, context) {
             continue;
         }
-        let taken = one(at, step, SIGN_OUT_TIMEOUT, client, context, secrets, told).await;
+        let taken = one(at, step, SIGN_OUT_TIMEOUT, client, context, told).await;
         if let (Err(refusal), Ok(())) = (taken, &outcome) {
             outcome = Err(refusal.title);
         }
@@ -142,13 +138,13 @@ pub async fn sign_out(
     outcome
 }
 
-fn needs_more_than(step: &SignInStep, context: &Value) -> bool {
+fn needs_more_than(step: &SignInStep, context: &SignInContext) -> bool {
     let SignInStep { request, follow, .. } = step;
     let names = std::iter::once(&request.url)
         .chain(request.headers.iter().map(|(_, value)| value))
         .flat_map(crate::template::Template::captured)
         .chain(request.body.iter().flat_map(crate::template::JsonTemplate::captured));
-    names.chain(follow.clone()).any(|name| context["captured"].get(&name).is_none())
+    names.chain(follow.clone()).any(|name| context.captured(&name).is_none())
 }
 
 fn title(at: usize, step: &SignInStep) -> String {

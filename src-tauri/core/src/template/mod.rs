@@ -4,10 +4,11 @@
 //! known names. Problems with a user's values are found when it is rendered. Faults and errors contain keys and names,
 //! never values. There is no I/O here and no clock.
 //!
-//! This file has the kinds of template; `engine` configures MiniJinja, `scope` has the names, `sign` the signing
-//! functions, `url` the templates for URLs, `mentions` a filter, and `bounds` the limits on a text's size.
+//! Here are the kinds of template; `context` is what they see, `engine` MiniJinja's side, `scope` the names, `sign` what
+//! can be signed, `url` the templates that become a URL, `mentions` a filter of ours, `bounds` how much a text may be.
 
 mod bounds;
+mod context;
 mod engine;
 mod mentions;
 mod scope;
@@ -25,6 +26,7 @@ use minijinja::{Error as EngineError, ErrorKind};
 use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
+pub use context::SignInContext;
 use engine::{TemplateFlavour, engine, names_of_expression, names_of_template, try_out};
 pub use scope::Scope;
 pub use sign::{FACTS, GIVEN, MASK, signed};
