@@ -444,6 +444,54 @@ mod tests {
         (step.status, step.detail, step.hint)
     }
 
+    /// A report as it reads, without what differs from one run to the next.
+    fn as_read(report: &Report) -> String {
+        let told = report.steps.iter().map(|step| {
+            let hint = step.hint.iter().map(|hint| format!("\n  → {hint}")).collect::<String>();
+            format!("{} {}: {}{hint}", json!(step.status).as_str().unwrap(), step.title, step.detail)
+        });
+        let told = told.collect::<Vec<_>>().join("\n");
+        let server = report.info.as_ref().map_or("no server", |info| info.server.as_str());
+        let timed = told.find("newest read in ").map(|at| at + "newest read in ".len());
+        let told = match timed.and_then(|from| Some((from, from + told[from..].find(" ms")?))) {
+            Some((from, to)) => format!("{}…{}", &told[..from], &told[to..]),
+            None => told,
+        };
+        told.replace(server, "SQLite …")
+    }
+
+    #[tokio::test]
+    async fn the_report_of_a_good_file_and_of_bad_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users.sqlite");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let made = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT UNIQUE COLLATE NOCASE, plan TEXT);
+                    INSERT INTO users VALUES (1, 'ada@example.org', 'pro'), (2, 'bea@example.org', 'free')";
+        sqlx::raw_sql(made).execute(&pool).await.unwrap();
+        pool.close().await;
+        let url = url::Url::from_file_path(&path).unwrap().as_str().replacen("file:", "sqlite:", 1);
+        let good = format!(
+            "name = \"Shop\"\nenvironment = \"staging\"\n[directory]\nurl = \"{url}\"\ntable = \"users\"\n\
+             id = \"id\"\nemail = \"email\"\n[sign_in]\nurl = \"https://shop.example/login\"\n\
+             body = {{ token = \"{{{{ secret.admin_token }}}}\", id = \"{{{{ user.id }}}}\" }}\n\
+             [policy]\nprotect = [\"user.email == 'ada@example.org'\"]\n"
+        );
+        let store = keyring_core::mock::Store::new().unwrap();
+        let vault = Vault::with_store(std::sync::Arc::new(move || Ok(std::sync::Arc::clone(&store) as _)));
+        let mut told = Vec::new();
+        for (kind, text) in [
+            ("good", good.clone()),
+            ("an unknown key", good.replace("table", "tabel")),
+            ("no such table", good.replace("\"users\"", "\"usres\"")),
+            ("a rule that can't be decided", good.replace("user.email ==", "user.email.x ==")),
+        ] {
+            let report = Box::pin(check(Some("shop"), &text, &vault, &Typed::new())).await.unwrap();
+            told.push(format!("# {kind}\n{}", as_read(&report)));
+        }
+        insta::assert_snapshot!(told.join("\n\n"));
+    }
+
     #[test]
     fn that_only_whole_ids_are_found_is_a_warning() {
         let (status, detail, hint) = found_by(Tier::Id, 20, Some("users_pkey"));

@@ -256,9 +256,15 @@ impl Session {
 
     fn step(&mut self, from: &[Phase], to: Phase) -> Result<()> {
         if !from.contains(&self.view.phase) {
+            let stands = match self.view.phase {
+                Phase::Opening => "is still signing in",
+                Phase::Refused => "was refused",
+                Phase::Active => "is signed in",
+                Phase::Ending => "is ending",
+            };
             return Err(Error::new(
                 Code::SessionUnknown,
-                format!("The session is {:?} and cannot become {to:?}", self.view.phase),
+                format!("This session {stands}: that is no longer possible."),
             ));
         }
         self.view.phase = to;

@@ -6,6 +6,8 @@
 
 mod cause;
 mod code;
+#[cfg(test)]
+mod wording;
 
 use std::error::Error as StdError;
 use std::sync::Arc;

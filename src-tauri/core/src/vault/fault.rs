@@ -263,6 +263,31 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
+    fn every_kind_of_sentence() {
+        let name = SecretName::new("shop", "admin_token");
+        let service = |cause: secret_service::Error| Fault::PlatformFailure(Box::new(cause));
+        let told: Vec<String> = [
+            ("nobody answered", nobody_unlocked(Duration::from_secs(120))),
+            ("the service did not answer", no_answer(Duration::from_secs(10))),
+            ("not text", not_text(&name)),
+            ("too long", too_long(&name)),
+            ("not whole", not_whole(&name)),
+            ("still locked", still_locked()),
+            ("locked", looking(secret_service::Error::Locked)),
+            ("no default keyring", opening(service(secret_service::Error::NoResult))),
+            (
+                "the service failed",
+                using("store", &name, service(secret_service::Error::Zbus(zbus::Error::InvalidReply))),
+            ),
+            ("twice", using("read", &name, Fault::Ambiguous(Vec::new()))),
+        ]
+        .map(|(kind, error)| format!("# {kind}\n{error}"))
+        .into();
+        insta::assert_snapshot!(told.join("\n\n"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
     fn what_the_bus_says_is_the_cause_and_the_sentence_is_ours() {
         let gone = || {
             let cause = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
