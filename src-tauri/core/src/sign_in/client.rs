@@ -1,6 +1,6 @@
-//! The console's HTTP client for the steps of a sign-in, with its own cookie jar. One client belongs to one session and
-//! is dropped with it. It follows redirects only on request, reads at most [`LONGEST`] bytes of an answer, and nothing
-//! in it can be printed.
+//! The console's own way to the application: requests with cookies of their own, for the steps of a
+//! sign-in. One client belongs to one session and is forgotten with it. It follows no redirect by itself,
+//! reads no more than [`LONGEST`], and nothing that it holds can be printed.
 
 use std::cmp::Reverse;
 
@@ -37,8 +37,8 @@ const MOST_HEADERS: usize = 2_000;
 /// The requests of one session, with the cookies and captured values so far.
 pub struct Client {
     http: reqwest::Client,
-    jar: CookieStore,
-    /// Each cookie that was ever set, as name, domain and path, because the jar does not keep their order.
+    cookies: CookieStore,
+    /// Every cookie that was ever set, as name, domain and path: the store does not keep their order.
     first_set: Vec<(String, String, String)>,
     captured: Map<String, Value>,
     /// Not captured, but secret all the same: signed tokens, values that a refused step captured.
@@ -111,7 +111,7 @@ impl Client {
             .map_err(|cause| authorities::explain_lack(&in_words(&cause), network.ca.as_deref()))?;
         Ok(Self {
             http,
-            jar: CookieStore::new(),
+            cookies: CookieStore::new(),
             first_set: Vec::new(),
             captured: Map::new(),
             hidden: Vec::new(),
@@ -162,7 +162,7 @@ impl Client {
     /// deleted.
     pub fn unsent_to(&self, url: &Url) -> Vec<Unkept> {
         let sent = self.cookie_names(url);
-        let of_host = self.jar.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
+        let of_host = self.cookies.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
         let elsewhere = of_host
             .filter(|cookie| !cookie.path.matches(url))
             .map(|cookie| of_path(cookie.name(), cookie.path.as_ref(), cookie.path.is_from_path_attr(), url));
@@ -266,7 +266,7 @@ impl Client {
         if !names_encoding {
             sending = sending.header(ACCEPT_ENCODING, coding::accepted(url));
         }
-        // A request with its own `Cookie` header belongs to another session and does not use the jar.
+        // A request that says its cookies itself stands beside those kept here: it is of another session.
         let is_beside = request.is_some_and(|request| {
             request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("cookie"))
         });
@@ -309,11 +309,11 @@ impl Client {
     }
 
     fn cookies_for(&self, url: &Url) -> Option<HeaderValue> {
-        // The jar treats loopback like https.
+        // The store takes loopback for https.
         let is_sent = |cookie: &&Cookie<'static>| {
             !self.is_window || in_full(cookie, url).is_some_and(|cookie| unsent(&cookie, url).is_none())
         };
-        let cookies = self.jar.matches(url).into_iter().filter(is_sent);
+        let cookies = self.cookies.matches(url).into_iter().filter(is_sent);
         let pairs: Vec<String> =
             cookies.map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
         let mut header = HeaderValue::from_str(&pairs.join("; ")).ok().filter(|_| !pairs.is_empty())?;
@@ -333,8 +333,8 @@ impl Client {
             self.unkept.retain(|before| before.name != raw.name());
             self.deleted.retain(|before| before.name != raw.name());
             self.deleted.extend(deletion(&raw, url));
-            self.jar.store_response_cookies(std::iter::once(raw), url);
-            let new = self.jar.iter_any().map(key).find(|key| !self.first_set.contains(key));
+            self.cookies.store_response_cookies(std::iter::once(raw), url);
+            let new = self.cookies.iter_any().map(key).find(|key| !self.first_set.contains(key));
             self.first_set.extend(new);
         }
     }
@@ -350,7 +350,7 @@ impl Client {
             let age = self.first_set.iter().position(|set| *set == key(cookie));
             (!cookie.path.matches(url), Reverse(cookie.path.as_ref().len()), age)
         };
-        let of_host = self.jar.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
+        let of_host = self.cookies.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
         let found = of_host.filter(|cookie| cookie.name() == name && counts(cookie)).min_by_key(rank)?;
         in_full(found, url)
     }
@@ -367,7 +367,7 @@ impl Client {
         let mut found = Vec::new();
         for pattern in wanted.iter().filter(|pattern| !pattern.starts_with('!')) {
             if pattern.ends_with('*') {
-                let any = self.jar.iter_unexpired().filter(|cookie| {
+                let any = self.cookies.iter_unexpired().filter(|cookie| {
                     let name = cookie.name();
                     let hosts = std::iter::once(begin).chain(origins);
                     is_named(pattern, name)
@@ -387,7 +387,7 @@ impl Client {
     /// The names of the cookies that would be sent to `url`, sorted.
     pub fn cookie_names(&self, url: &Url) -> Vec<String> {
         let mut names: Vec<String> =
-            self.jar.matches(url).iter().map(|cookie| cookie.name().to_owned()).collect();
+            self.cookies.matches(url).iter().map(|cookie| cookie.name().to_owned()).collect();
         names.sort();
         names.dedup();
         names
@@ -395,11 +395,11 @@ impl Client {
 
     /// All cookies of the host of `url`, for any path.
     pub fn cookies_of(&self, url: &Url) -> Vec<SessionCookie> {
-        let of_host = self.jar.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
+        let of_host = self.cookies.iter_unexpired().filter(|cookie| cookie.domain.matches(url));
         of_host.filter_map(|cookie| in_full(cookie, url)).collect()
     }
 
-    /// Puts cookies into the jar and replaces those with the same name, domain and path.
+    /// Puts cookies among those kept here, in the place of those with the same name, domain and path.
     pub fn put(&mut self, cookies: &[SessionCookie]) {
         for cookie in cookies {
             let scheme = if cookie.secure { "https" } else { "http" };
@@ -420,7 +420,7 @@ impl Client {
 
     /// All values to mask in what is shown: cookies, captures, and what links in them carry.
     pub fn secrets(&self) -> Vec<SecretString> {
-        let cookies = self.jar.iter_any().map(|cookie| cookie.value().to_owned());
+        let cookies = self.cookies.iter_any().map(|cookie| cookie.value().to_owned());
         let captured: Vec<String> = self.captured.values().flat_map(texts).collect();
         let hidden = self.hidden.iter().map(|value| value.expose_secret().to_owned());
         let mut values: Vec<String> = cookies.chain(captured).chain(hidden).collect();

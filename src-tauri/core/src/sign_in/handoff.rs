@@ -17,7 +17,7 @@ use crate::template::{SignInContext, leads_elsewhere};
 /// The parts of one attempt to sign in, in this order.
 #[derive(Default)]
 pub struct Handoff {
-    /// Go into the window's cookie jar.
+    /// Put among the window's cookies.
     pub cookies: Vec<SessionCookie>,
     /// Sent by the window.
     pub request: Option<PlannedRequest>,
