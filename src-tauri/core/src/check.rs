@@ -447,7 +447,7 @@ mod tests {
     /// A report as it reads, without what differs from one run to the next.
     fn as_read(report: &Report) -> String {
         let told = report.steps.iter().map(|step| {
-            let hint = step.hint.iter().map(|hint| format!("\n  → {hint}")).collect::<String>();
+            let hint = step.hint.as_ref().map_or_else(String::new, |hint| format!("\n  → {hint}"));
             format!("{} {}: {}{hint}", json!(step.status).as_str().unwrap(), step.title, step.detail)
         });
         let told = told.collect::<Vec<_>>().join("\n");

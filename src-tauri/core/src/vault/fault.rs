@@ -267,7 +267,7 @@ mod tests {
         let name = SecretName::new("shop", "admin_token");
         let service = |cause: secret_service::Error| Fault::PlatformFailure(Box::new(cause));
         let told: Vec<String> = [
-            ("nobody answered", nobody_unlocked(Duration::from_secs(120))),
+            ("nobody answered", nobody_unlocked(Duration::from_mins(2))),
             ("the service did not answer", no_answer(Duration::from_secs(10))),
             ("not text", not_text(&name)),
             ("too long", too_long(&name)),
