@@ -54,14 +54,14 @@ pub async fn on_secret(home: &Home, secret: Secret) -> Result<ExitCode> {
             }
             let (mut missing, mut failed) = (false, None);
             for name in names {
-                let state = match &failed {
-                    // A keyring that does not answer is not asked again.
-                    Some(_) => None,
-                    None => {
-                        let state = vault.state(&SecretName::new(&connection, &name)).await;
-                        state.map_err(|error| failed = Some(error)).ok()
+                let mut state = None;
+                // A keyring that does not answer is not asked again.
+                if failed.is_none() {
+                    match vault.state(&SecretName::new(&connection, &name)).await {
+                        Ok(found) => state = Some(found),
+                        Err(error) => failed = Some(error),
                     }
-                };
+                }
                 if state == Some(SecretState::Missing) {
                     missing = true;
                     // Refuse a secret that is obviously a typing mistake.

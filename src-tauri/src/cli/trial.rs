@@ -63,7 +63,9 @@ pub async fn try_sign_in(
                         left = &mut running => left.err(),
                         () = signals.next() => None,
                     };
-                    left.iter().for_each(|error| say_wrong(error, false));
+                    if let Some(error) = left {
+                        say_wrong(&error, false);
+                    }
                     return Ok(ExitCode::from(130));
                 }
             }
