@@ -37,7 +37,7 @@ impl Terminal {
         Self::with(Keyring::start().await.expect("a keyring"))
     }
 
-    fn with(keyring: Keyring) -> Self {
+    pub fn with(keyring: Keyring) -> Self {
         Self { keyring, home: folder(), here: folder() }
     }
 
@@ -89,6 +89,11 @@ impl Terminal {
     /// Runs a command that must fail with 1 and print only to standard error; returns that.
     pub async fn fails(&self, args: &[&str]) -> String {
         self.run(args).await.failed()
+    }
+
+    /// The folder that commands are typed in.
+    pub fn folder(&self) -> &Path {
+        self.here.path()
     }
 
     pub fn write(&self, name: &str, text: &str) -> PathBuf {

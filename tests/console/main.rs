@@ -19,6 +19,8 @@ mod login_endpoint;
 mod postgres;
 mod reached;
 mod recipes;
+#[cfg(target_os = "linux")]
+mod reports;
 mod retry;
 mod rogue;
 #[cfg(target_os = "linux")]

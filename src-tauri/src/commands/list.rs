@@ -113,8 +113,9 @@ mod tests {
             };
             writeln!(body, "  {name}: {{ args: {arguments}, result: {result} }},").unwrap();
         }
-        let imports: String =
+        let imports: Vec<String> =
             imports.iter().map(|name| format!("import type {{ {name} }} from \"./{name}\";\n")).collect();
+        let imports = imports.concat();
         format!(
             "// {NOTE}\n{imports}\n/** What the windows may call: names in the page, and types. */\nexport type Commands = {{\n{body}}};\n"
         )
@@ -126,7 +127,8 @@ mod tests {
         );
         for (window, description) in WINDOWS {
             let names = commands.iter().filter(|command| command.window == window);
-            let names: String = names.map(|command| format!("  \"{}\",\n", command.name)).collect();
+            let names: Vec<String> = names.map(|command| format!("  \"{}\",\n", command.name)).collect();
+            let names = names.concat();
             write!(
                 text,
                 "\n[[permission]]\nidentifier = \"{window}\"\ndescription = \"{description}\"\ncommands.allow = [\n{names}]\n"
