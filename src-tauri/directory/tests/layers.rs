@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("query", &["model", "schema"]),
     ("plan", &["config", "error", "model", "schema", "query"]),
     ("reach", &["config", "error", "faults"]),
-    ("sql", &["config", "error", "faults", "model", "schema", "query", "plan", "reach"]),
+    ("sql", &["config", "error", "faults", "model", "directory", "schema", "query", "plan", "reach"]),
     ("discovery", &["error", "model", "schema"]),
     (
         "engines",

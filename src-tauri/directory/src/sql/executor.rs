@@ -1,5 +1,6 @@
 //! Runs a search or a count from the request to the result, for the SQL engines.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -7,18 +8,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::faults::cancelled;
-use crate::model::{Count, ListRequest, Page};
+use crate::model::{Count, Info, ListRequest, Page, Row};
 use crate::plan::Size;
 use crate::reach::retry::again;
 use crate::schema::mapping::Mapping;
-use crate::sql::dialect::{Dialect, Fetched, Statement};
+use crate::sql::dialect::{Dialect, Fetched, Statement, one_user, the_one};
 use crate::sql::list::{PageStep, Paging, counting};
+use crate::sql::values;
 
 /// An engine that runs SQL statements.
 pub(crate) trait SqlExecutor: Sync {
     type Dialect: Dialect;
     /// A read-only transaction.
     type ReadTx: Send;
+
+    /// What was found when the directory was opened.
+    fn shared_info(&self) -> &Arc<Info>;
 
     fn mapping(&self) -> &Mapping<<Self::Dialect as Dialect>::Type>;
 
@@ -39,14 +44,31 @@ pub(crate) trait SqlExecutor: Sync {
     /// Fetches the rows of a step. If an index has to gather all matches before they can be ordered, the newest rows
     /// are tried first: they fill the page exactly when there are many matches.
     async fn step(&self, reading: &mut Self::ReadTx, step: PageStep) -> Result<Vec<Fetched>> {
-        if let Some(newest) = step.newest {
-            let rows = self.fetch(reading, newest).await?;
-            if rows.len() >= step.wanted {
-                return Ok(rows);
-            }
-        }
-        self.fetch(reading, step.statement).await
+        step_in_turn(self, reading, step).await
     }
+
+    /// The statement that gives what the database knows of a column's values without looking; `None` where it knows
+    /// nothing.
+    fn statistics(&self, _column: usize) -> Option<Statement> {
+        None
+    }
+
+    async fn close_connections(&self);
+}
+
+/// First the newest rows, then all of them.
+pub(crate) async fn step_in_turn<E: SqlExecutor + ?Sized>(
+    engine: &E,
+    reading: &mut E::ReadTx,
+    step: PageStep,
+) -> Result<Vec<Fetched>> {
+    if let Some(newest) = step.newest {
+        let rows = engine.fetch(reading, newest).await?;
+        if rows.len() >= step.wanted {
+            return Ok(rows);
+        }
+    }
+    engine.fetch(reading, step.statement).await
 }
 
 pub(crate) async fn search<E: SqlExecutor>(
@@ -90,3 +112,61 @@ pub(crate) async fn count<E: SqlExecutor>(
         counted = counted => Ok(Count::of(counted?, cap)),
     }
 }
+
+pub(crate) async fn read_user<E: SqlExecutor>(engine: &E, id: &str) -> Result<Option<Row>> {
+    let Some(statement) = one_user::<E::Dialect>(engine.mapping(), id) else {
+        return Ok(None);
+    };
+    let rows = again(|| {
+        let statement = statement.clone();
+        engine.read(async |reading: &mut E::ReadTx| engine.fetch(reading, statement).await)
+    });
+    the_one(rows.await?, id)
+}
+
+pub(crate) async fn read_values<E: SqlExecutor>(engine: &E, column: usize) -> Result<Vec<String>> {
+    values::values(engine, column, engine.statistics(column)).await
+}
+
+/// Makes a directory of an [`SqlExecutor`]. A macro, because the futures of a trait's methods are known to be `Send`
+/// only where the type is named.
+macro_rules! impl_directory {
+    ($engine:ty) => {
+        #[async_trait::async_trait]
+        impl crate::directory::Directory for $engine {
+            fn info(&self) -> std::sync::Arc<crate::model::Info> {
+                std::sync::Arc::clone(crate::sql::executor::SqlExecutor::shared_info(self))
+            }
+
+            async fn search(
+                &self,
+                query: &crate::model::ListRequest,
+                cancel: &tokio_util::sync::CancellationToken,
+            ) -> crate::error::Result<crate::model::Page> {
+                crate::sql::executor::search(self, query, cancel).await
+            }
+
+            async fn count(
+                &self,
+                text: &str,
+                cancel: &tokio_util::sync::CancellationToken,
+            ) -> crate::error::Result<crate::model::Count> {
+                crate::sql::executor::count(self, text, cancel).await
+            }
+
+            async fn user(&self, id: &str) -> crate::error::Result<Option<crate::model::Row>> {
+                crate::sql::executor::read_user(self, id).await
+            }
+
+            async fn values(&self, column: usize) -> crate::error::Result<Vec<String>> {
+                crate::sql::executor::read_values(self, column).await
+            }
+
+            async fn close(&self) {
+                crate::sql::executor::SqlExecutor::close_connections(self).await;
+            }
+        }
+    };
+}
+
+pub(crate) use impl_directory;

@@ -4,5 +4,7 @@ pub(crate) mod dialect;
 pub(crate) mod executor;
 pub(crate) mod filters;
 pub(crate) mod list;
+pub(crate) mod server;
+pub(crate) mod server_directory;
 pub(crate) mod values;
 pub(crate) mod watch;

@@ -1,7 +1,7 @@
 //! Suggests the indexes that MySQL would need for the search, and an account that can only read the mapped columns.
 
 use crate::engines::mysql::catalogue::{MySqlCatalogue, index_name};
-use crate::engines::mysql::server::Flavour;
+use crate::engines::mysql::driver::Flavour;
 use crate::engines::mysql::types::MyType;
 use crate::model::{SearchCoverage, Tier};
 use crate::plan::coverage::{Advise, services as lines};

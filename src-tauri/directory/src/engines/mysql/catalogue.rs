@@ -19,6 +19,7 @@ use crate::schema::name::{CatalogueName, CatalogueRow, Quote, WrittenName, quote
 use crate::schema::table::{Access, Table, TableColumn};
 use crate::schema::value::Value;
 use crate::sql::dialect::Statement;
+use crate::sql::server::PooledReadTx;
 
 /// The table and what is known about its size.
 #[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other")]

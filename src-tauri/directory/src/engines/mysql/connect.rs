@@ -9,40 +9,26 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use crate::config::DirectoryConfig;
+use crate::engines::mysql::dialect::MySql;
+use crate::engines::mysql::driver::MySqlProduct;
 use crate::engines::mysql::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint, Password, Signs, is_loopback};
 use crate::reach::tls::{Authorities, Demand, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::wire::{Address, Login, Route, Wire};
+use crate::sql::server::Connected;
 
 /// What `directory.url` looks like, for people.
 pub(crate) const EXAMPLE: &str = "It looks like mysql://user@host:3306/database";
 
-/// A server that let us in. Not `Debug`: the options hold the password, and show it.
-pub(crate) struct MySqlConnected {
-    pub(crate) connection: MySqlConnection,
-    /// For more connections to the same server, as long as `password` is good and `wire` is held.
-    pub(crate) options: MySqlConnectOptions,
-    pub(crate) wire: Arc<Wire>,
-    pub(crate) password: Password,
-    /// With the URL of that server.
-    pub(crate) part: DirectoryConfig,
-    /// As the server says it: `10.11.6-MariaDB-0+deb12u1`, `8.4.3`.
-    pub(crate) version: String,
-}
-
-pub(crate) async fn connect(endpoint: &Arc<Endpoint>) -> Result<MySqlConnected> {
-    endpoint.connect(connect_to).await
-}
-
 /// One server, and whether it is a replica.
-async fn connect_to(
+pub(crate) async fn connect_to(
     endpoint: Arc<Endpoint>,
     at: usize,
     password: Password,
     signs: Arc<Signs>,
-) -> Result<(MySqlConnected, bool)> {
+) -> Result<(Connected<MySql>, bool)> {
     let part = endpoint.hosts()[at].clone();
     let url = MySqlServerUrl::read(&part)?;
     let wire =
@@ -58,7 +44,8 @@ async fn connect_to(
     };
     match endpoint.awaited(&wire, &signs, asked).await {
         Some(Ok((connection, version, is_replica))) => {
-            Ok((MySqlConnected { connection, options, wire, password, part, version }, is_replica))
+            let product = MySqlProduct::from_version(version);
+            Ok((Connected { connection, options, wire, password, part, product }, is_replica))
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);

@@ -8,21 +8,22 @@ use secrecy::SecretString;
 use crate::config::DirectoryConfig;
 use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
 use crate::engines::mysql::catalogue::{COLUMN, ask, column, relations};
+use crate::engines::mysql::driver::MySqlServer;
 use crate::engines::mysql::reading::{MySqlReadTx, text};
-use crate::engines::mysql::server::MySqlServer;
 use crate::engines::mysql::types::MyType;
 use crate::error::Result;
 use crate::faults::undescribed;
 use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
 use crate::schema::name::written;
+use crate::sql::server::PooledReadTx;
 
 pub(crate) async fn discover_tables(
     part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = MySqlServer::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
-    let mut reading = MySqlReadTx::begin(&server, LIMIT).await?;
+    let server = MySqlServer::open_server(Endpoint::new(part, &FixedPassword::source(password))?).await?;
+    let mut reading = server.begin_reading(LIMIT).await?;
     let found = match tokio::time::timeout(LIMIT, tables(&mut reading)).await {
         Ok(found) => found,
         Err(_) => Err(server.late(|_| undescribed("its tables", LIMIT)).await),

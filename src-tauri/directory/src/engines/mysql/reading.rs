@@ -15,25 +15,25 @@ use sqlx::{AssertSqlSafe, Row};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::engines::mysql::dialect::MySql;
+use crate::engines::mysql::driver::{Flavour, MySqlServer};
 use crate::engines::mysql::errors;
-use crate::engines::mysql::server::{Flavour, Loan, MySqlServer, POOL};
-use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::error::{DirectoryError, Result};
 use crate::faults::lock_limit;
 use crate::reach::endpoint::CONNECT_TIMEOUT;
 use crate::schema::value::Value;
 use crate::sql::dialect::Statement;
+use crate::sql::server::{ConnectionGuard, PooledReadTx, SILENCE};
 use crate::sql::watch::Watch;
 
 /// A killed statement ends at once; one that was not there yet to be killed is killed again.
 const KILLED_AGAIN: Duration = Duration::from_millis(50);
 
-/// An idle server begins a transaction at once; a network that fell silent never does.
-const SILENCE: Duration = Duration::from_secs(2);
-
 /// The sums of no columns and no indexes.
 const UNSEEN: &str = "0/0";
 
 type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
+type Loan = ConnectionGuard<sqlx::MySql>;
 
 /// A read-only transaction with a time limit per statement.
 pub(crate) struct MySqlReadTx {
@@ -50,33 +50,19 @@ enum HeldConnection {
     Gone,
 }
 
-impl MySqlReadTx {
-    pub(crate) async fn begin(server: &Arc<MySqlServer>, limit: Duration) -> Result<Self> {
-        let mut begun = Self::begin_on(server.lend().await?, server, limit).await;
-        // Idle connections may be of a server that was restarted since: each is thrown away, once.
-        for _ in 0..POOL {
-            match begun {
-                Err(error) if error.code == DirectoryCode::Unreachable => {
-                    begun = Self::begin_on(server.lend().await?, server, limit).await;
-                }
-                begun => return begun,
-            }
-        }
-        begun
-    }
-
+impl PooledReadTx<MySql> for MySqlReadTx {
     async fn begin_on(mut loan: Loan, server: &Arc<MySqlServer>, limit: Duration) -> Result<Self> {
         // One round trip. The tiers of a search see one state of the table. The modes of the server's
         // administrator would change what our SQL means; the rest of the session is set by `connect`.
         // While the catalogue is read, several statements may have to wait for the same lock.
         let is_opening = server.watch.get().is_none();
         let waits = if is_opening { 1 } else { lock_limit(limit).as_secs().max(1) };
-        let limit = match server.flavour {
+        let limit = match server.product.flavour {
             Flavour::MySql => format!("max_execution_time = {}", limit.as_millis().max(1)),
             Flavour::MariaDb => format!("max_statement_time = {:.3}", limit.as_secs_f64()),
         };
         // MariaDB's catalogue opens the table: where somebody has locked it, it is not waited for here.
-        let hasty = if server.flavour == Flavour::MariaDb { 0 } else { waits };
+        let hasty = if server.product.flavour == Flavour::MariaDb { 0 } else { waits };
         let settings = format!(
             "SET SESSION sql_mode = '', lock_wait_timeout = {hasty}, {limit}; \
              SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
@@ -107,6 +93,34 @@ impl MySqlReadTx {
         }
     }
 
+    /// All rows of `statement`, whose placeholders are numbered as [`Statement::bind`] does.
+    async fn fetch(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
+        let HeldConnection::Idle(mut loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone)
+        else {
+            return Err(DirectoryError::internal("a directory was asked twice at a time"));
+        };
+        let asking = tokio::spawn(async move {
+            let answer = answered(&mut loan, statement).await;
+            (loan, answer)
+        });
+        // Remembered before it is awaited: this future may be dropped there.
+        self.connection = HeldConnection::Asking(asking);
+        let HeldConnection::Asking(asking) = &mut self.connection else {
+            unreachable!("it was just put there")
+        };
+        let (loan, answer) = asking.await.map_err(DirectoryError::internal)?;
+        self.connection = HeldConnection::Idle(loan);
+        answer.map_err(|error| self.server.failed(error))
+    }
+
+    async fn finish(mut self) {
+        if let HeldConnection::Idle(loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone) {
+            rolled_back(loan).await;
+        }
+    }
+}
+
+impl MySqlReadTx {
     /// From here on every transaction begins by making sure that the table is still what it is now.
     pub(crate) async fn watch(&mut self, schema: &str, table: &str) -> Result<()> {
         // As digits: no name can end its own quotes, whatever the server's modes are.
@@ -140,33 +154,6 @@ impl MySqlReadTx {
 
     pub(crate) fn server(&self) -> &MySqlServer {
         &self.server
-    }
-
-    /// All rows of `statement`, whose placeholders are numbered as [`Statement::bind`] does.
-    pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
-        let HeldConnection::Idle(mut loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone)
-        else {
-            return Err(DirectoryError::internal("a directory was asked twice at a time"));
-        };
-        let asking = tokio::spawn(async move {
-            let answer = answered(&mut loan, statement).await;
-            (loan, answer)
-        });
-        // Remembered before it is awaited: this future may be dropped there.
-        self.connection = HeldConnection::Asking(asking);
-        let HeldConnection::Asking(asking) = &mut self.connection else {
-            unreachable!("it was just put there")
-        };
-        let (loan, answer) = asking.await.map_err(DirectoryError::internal)?;
-        self.connection = HeldConnection::Idle(loan);
-        answer.map_err(|error| self.server.failed(error))
-    }
-
-    /// Ends the transaction and gives the connection back, after an answer or an error of the database's.
-    pub(crate) async fn finish(mut self) {
-        if let HeldConnection::Idle(loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone) {
-            rolled_back(loan).await;
-        }
     }
 }
 
@@ -202,7 +189,7 @@ async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
 /// nobody else.
 async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<MySqlServer>) {
     let stopped = async {
-        let mut canceller = server.canceller().await?;
+        let mut canceller = server.lend_canceller().await?;
         loop {
             let kill = format!("KILL QUERY {thread}");
             sqlx::raw_sql(AssertSqlSafe(kill)).execute(canceller.connection()).await?;

@@ -13,6 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use crate::config::DirectoryConfig;
+use crate::engines::postgres::dialect::Postgres;
 use crate::engines::postgres::errors;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint, Password, Signs, is_loopback};
@@ -20,32 +21,18 @@ use crate::reach::tls::{Authorities, Demand, Trust};
 use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::wire;
 use crate::reach::wire::{Address, Login, Route, Wire};
+use crate::sql::server::Connected;
 
 /// What `directory.url` looks like, for people.
 pub(crate) const EXAMPLE: &str = "It looks like postgres://user@host:5432/database";
 
-/// A server that let us in. Not `Debug`: the options hold the password, and show it.
-pub(crate) struct PgConnected {
-    pub(crate) connection: PgConnection,
-    /// For more connections to the same server, as long as `password` is good and `wire` is held.
-    pub(crate) options: PgConnectOptions,
-    pub(crate) wire: Arc<Wire>,
-    pub(crate) password: Password,
-    /// With the URL of that server.
-    pub(crate) part: DirectoryConfig,
-}
-
-pub(crate) async fn connect(endpoint: &Arc<Endpoint>) -> Result<PgConnected> {
-    endpoint.connect(connect_to).await
-}
-
 /// One server, and whether it is a replica.
-async fn connect_to(
+pub(crate) async fn connect_to(
     endpoint: Arc<Endpoint>,
     at: usize,
     password: Password,
     signs: Arc<Signs>,
-) -> Result<(PgConnected, bool)> {
+) -> Result<(Connected<Postgres>, bool)> {
     let part = endpoint.hosts()[at].clone();
     let url = PgServerUrl::read(&part)?;
     let wire =
@@ -64,7 +51,7 @@ async fn connect_to(
     };
     match endpoint.awaited(&wire, &signs, asked).await {
         Some(Ok((connection, is_replica))) => {
-            Ok((PgConnected { connection, options, wire, password, part }, is_replica))
+            Ok((Connected { connection, options, wire, password, part, product: () }, is_replica))
         }
         Some(Err(error)) => {
             signs.refused.fetch_or(errors::is_login(&error), Ordering::Relaxed);

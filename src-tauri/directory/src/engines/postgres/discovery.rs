@@ -9,12 +9,13 @@ use sqlx::postgres::{PgConnection, PgRow};
 use crate::config::DirectoryConfig;
 use crate::discovery::{Findings, FoundColumn, FoundTable, LIMIT, TableKind, shortlist};
 use crate::engines::postgres::catalogue::{RELATIONS, kind, whole_rows};
-use crate::engines::postgres::reading::{PgReadTx, PgServer};
+use crate::engines::postgres::driver::PgServer;
 use crate::error::Result;
 use crate::faults::undescribed;
 use crate::reach::endpoint::Endpoint;
 use crate::reach::password_source::FixedPassword;
 use crate::schema::name::written;
+use crate::sql::server::PooledReadTx;
 
 /// The columns of the tables with these OIDs that this user may read. Domains are resolved to their underlying type.
 const COLUMNS: &str = "
@@ -32,8 +33,8 @@ pub(crate) async fn discover_tables(
     part: &DirectoryConfig,
     password: Option<&SecretString>,
 ) -> Result<Findings> {
-    let server = PgServer::connect(Endpoint::new(part, &FixedPassword::source(password))?).await?;
-    let mut reading = PgReadTx::begin(&server, LIMIT).await?;
+    let server = PgServer::open_server(Endpoint::new(part, &FixedPassword::source(password))?).await?;
+    let mut reading = server.begin_reading(LIMIT).await?;
     let listed = tokio::time::timeout(LIMIT, tables(reading.connection())).await;
     let found = if let Ok(found) = listed {
         found.map_err(|error| server.failed(error))

@@ -4,192 +4,32 @@
 //! end (a cancelled search, a deadline, a closed window) leaves a task behind that asks the server to
 //! cancel over a second connection, and lets the first one go only when it is idle again.
 
-use parking_lot::{Mutex, MutexGuard};
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use secrecy::ExposeSecret;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, Connection, Postgres, Row, ValueRef};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Row, ValueRef};
 
-use crate::config::DirectoryConfig;
-use crate::engines::postgres::connect::connect;
+use crate::engines::postgres::dialect::Postgres;
+use crate::engines::postgres::driver::PgServer;
 use crate::engines::postgres::errors;
-use crate::error::{DirectoryCode, DirectoryError, Result};
+use crate::error::{DirectoryError, Result};
 use crate::faults::lock_limit;
-use crate::reach::borrowing::{self, SLOW};
-use crate::reach::endpoint::{CONNECT_TIMEOUT, Endpoint};
-use crate::reach::joined::Joined;
-use crate::reach::wire::Wire;
-use crate::schema::value::Value;
+use crate::reach::endpoint::CONNECT_TIMEOUT;
 use crate::sql::dialect::Statement;
+use crate::sql::server::{ConnectionGuard, PooledReadTx, SILENCE};
 use crate::sql::watch::Watch;
-
-/// Connections at the most: a search has one, and a second for a moment. The database is somebody's
-/// production.
-const POOL: u32 = 2;
-/// An agent who reads a page leaves no connection behind for longer than this.
-const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// An idle server begins a transaction at once; a network that fell silent never does.
-const SILENCE: Duration = Duration::from_secs(2);
 
 /// A pooler with few connections to its server has none left for whoever asks it to cancel what runs on them; it lets
 /// one go when its client hangs up. Else the next search would wait for those that nobody waits for.
 const CANCELLED: Duration = Duration::from_secs(1);
 
-/// The connections of one directory. Not `Debug`: the options hold the password, and show it.
-pub(crate) struct PgServer {
-    pool: PgPool,
-    /// Cancels what runs on `pool`; a connection of its own, as those may all be busy.
-    canceller: PgPool,
-    endpoint: Arc<Endpoint>,
-    chosen: Mutex<PgTarget>,
-    /// Set once the table is known.
-    watch: OnceLock<Watch>,
-    probing: Joined<Result<bool>>,
-}
-
-/// The server that new connections are made to.
-struct PgTarget {
-    options: PgConnectOptions,
-    /// The way there. Its own end takes no connection once it is dropped.
-    wire: Arc<Wire>,
-    part: DirectoryConfig,
-    /// Which of the passwords that a command makes.
-    password: u64,
-}
-
-impl PgServer {
-    /// Connects once, to learn which server it is, or why there is none.
-    pub(crate) async fn connect(endpoint: Arc<Endpoint>) -> Result<Arc<Self>> {
-        let connected = connect(&endpoint).await?;
-        // It was only a question; how it ends does not matter.
-        let _ = connected.connection.close().await;
-        let chosen = PgTarget {
-            options: connected.options,
-            wire: connected.wire,
-            part: connected.part,
-            password: connected.password.number,
-        };
-        let pool = |connections| {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                // A round trip per search; `PgReadTx::begin` finds out as well.
-                .test_before_acquire(false)
-                // Later than a probe gives up, which knows the reason.
-                .acquire_timeout(endpoint.patience() + 2 * SLOW)
-                .idle_timeout(IDLE_TIMEOUT)
-                .connect_lazy_with(chosen.options.clone())
-        };
-        let (pool, canceller) = (pool(POOL), pool(1));
-        let (chosen, watch, probing) = (Mutex::new(chosen), OnceLock::new(), Joined::default());
-        Ok(Arc::new(Self { pool, canceller, endpoint, chosen, watch, probing }))
-    }
-
-    pub(crate) fn user(&self) -> String {
-        self.chosen().options.get_username().to_owned()
-    }
-
-    pub(crate) fn database(&self) -> Option<String> {
-        self.chosen().options.get_database().map(str::to_owned)
-    }
-
-    /// The directory, at the server that was chosen.
-    pub(crate) fn part(&self) -> DirectoryConfig {
-        self.chosen().part.clone()
-    }
-
-    /// For people: which of several servers answered; else nothing.
-    pub(crate) fn place(&self) -> String {
-        let place = errors::place(&self.part());
-        let several = self.endpoint.hosts().len() > 1;
-        place.strip_prefix("The database").filter(|_| several).unwrap_or_default().to_owned()
-    }
-
-    fn chosen(&self) -> MutexGuard<'_, PgTarget> {
-        self.chosen.lock()
-    }
-
-    /// Connects once and at once, to learn why it cannot be done: the pool would try again and
-    /// again, and then only say that time is up. `true`: from now on connections are made in another way. However many
-    /// searches want to know, one connection is made for them.
-    async fn probe(self: &Arc<Self>) -> Result<bool> {
-        let server = Arc::clone(self);
-        self.probing.join(|| async move { server.probe_alone().await }.boxed()).await
-    }
-
-    async fn probe_alone(&self) -> Result<bool> {
-        let connected = connect(&self.endpoint).await?;
-        let _ = connected.connection.close().await;
-        let mut chosen = self.chosen();
-        if chosen.part == connected.part && chosen.password == connected.password.number {
-            return Ok(false);
-        }
-        *chosen = PgTarget {
-            options: connected.options,
-            wire: connected.wire,
-            part: connected.part,
-            password: connected.password.number,
-        };
-        self.pool.set_connect_options(chosen.options.clone());
-        self.canceller.set_connect_options(chosen.options.clone());
-        Ok(true)
-    }
-
-    /// A new connection needs a password that has not expired.
-    async fn freshen(&self, pool: &PgPool) -> Result<()> {
-        if !self.endpoint.makes_passwords() || pool.num_idle() > 0 {
-            return Ok(());
-        }
-        let password = self.endpoint.password().await?;
-        let mut chosen = self.chosen();
-        if let Some(secret) = password.secret.filter(|_| password.number != chosen.password) {
-            chosen.options = chosen.options.clone().password(secret.expose_secret());
-            chosen.password = password.number;
-            self.pool.set_connect_options(chosen.options.clone());
-            self.canceller.set_connect_options(chosen.options.clone());
-        }
-        Ok(())
-    }
-
-    /// A connection, or at once why there is none.
-    async fn acquire(self: &Arc<Self>) -> Result<PoolConnection<Postgres>> {
-        self.endpoint.ready().await?;
-        self.freshen(&self.pool).await?;
-        borrowing::acquire(&self.pool, || self.probe(), |error| self.failed(error), || self.part()).await
-    }
-
-    pub(crate) fn failed(&self, error: sqlx::Error) -> DirectoryError {
-        errors::of(error, &self.part(), &self.endpoint)
-    }
-
-    /// Time is up: `busy` says of a server that still answers what it was too slow for.
-    pub(crate) async fn late(&self, busy: impl FnOnce(&DirectoryConfig) -> DirectoryError) -> DirectoryError {
-        let wire = Arc::clone(&self.chosen().wire);
-        if wire.has_pulse().await {
-            return busy(&self.part());
-        }
-        let silent = errors::unreachable(&self.part(), "it fell silent in the middle of a question");
-        self.endpoint.explained(silent).await.0
-    }
-
-    pub(crate) async fn close(&self) {
-        self.pool.close().await;
-        self.canceller.close().await;
-        let wire = Arc::clone(&self.chosen().wire);
-        wire.closed().await;
-    }
-}
-
 /// A read-only transaction with a time limit per statement.
 pub(crate) struct PgReadTx {
     server: Arc<PgServer>,
     /// `None` once the connection went back.
-    connection: Option<PoolConnection<Postgres>>,
+    connection: Option<ConnectionGuard<sqlx::Postgres>>,
     /// The server process to cancel, once it is known.
     backend: Option<i32>,
     /// A statement may still run, and nobody wants its answer.
@@ -197,32 +37,9 @@ pub(crate) struct PgReadTx {
     gathers: bool,
 }
 
-impl PgReadTx {
-    pub(crate) async fn begin(server: &Arc<PgServer>, limit: Duration) -> Result<Self> {
-        let mut begun = Self::begin_on(server.acquire().await?, server, limit).await;
-        // Idle connections may be of a server that was restarted since: each is thrown away, once.
-        for _ in 0..POOL {
-            match begun {
-                Err(error) if error.code == DirectoryCode::Unreachable => {
-                    begun = Self::begin_on(server.acquire().await?, server, limit).await;
-                }
-                begun => return begun,
-            }
-        }
-        begun
-    }
-
-    /// On a connection that is idle now; `None` when there is none, or it fails.
-    pub(crate) async fn try_begin(server: &Arc<PgServer>, limit: Duration) -> Option<Self> {
-        let connection = match server.pool.try_acquire() {
-            Some(connection) => connection,
-            None => tokio::time::timeout(SLOW, server.pool.acquire()).await.ok()?.ok()?,
-        };
-        Self::begin_on(connection, server, limit).await.ok()
-    }
-
+impl PooledReadTx<Postgres> for PgReadTx {
     async fn begin_on(
-        connection: PoolConnection<Postgres>,
+        connection: ConnectionGuard<sqlx::Postgres>,
         server: &Arc<PgServer>,
         limit: Duration,
     ) -> Result<Self> {
@@ -270,12 +87,39 @@ impl PgReadTx {
                 }
             }
             Err(error) => {
-                reading.discard();
+                // It is broken: it never goes back.
+                drop(reading.connection.take());
                 Err(error)
             }
         }
     }
 
+    async fn fetch(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
+        // Constants and catalogue names only: see `dialect` and `schema::name`.
+        // Not persistent: nothing would ever close a named statement on the server, and behind a pooler
+        // its name may be somebody else's.
+        let mut query = sqlx::query(AssertSqlSafe(statement.sql)).persistent(false);
+        for value in statement.binds {
+            query = query.bind(value.into_text());
+        }
+        query.fetch_all(self.connection()).await.map_err(|error| self.server.failed(error))
+    }
+
+    async fn finish(mut self) {
+        if self.abandoned {
+            return; // dropping it stops the server
+        }
+        let ended = sqlx::raw_sql("ROLLBACK").execute(self.connection());
+        let has_ended = matches!(tokio::time::timeout(CONNECT_TIMEOUT, ended).await, Ok(Ok(_)));
+        match self.connection.take() {
+            Some(connection) if has_ended => connection.give_back(),
+            // It is broken, and closed.
+            connection => drop(connection),
+        }
+    }
+}
+
+impl PgReadTx {
     /// From here on every transaction begins by making sure that `table` is still what it is now. Where the server
     /// does not tell, nothing does.
     pub(crate) async fn watch(&mut self, table: &str) {
@@ -307,18 +151,7 @@ impl PgReadTx {
     }
 
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
-        self.connection.as_mut().expect("only the end of a reading takes its connection")
-    }
-
-    pub(crate) async fn fetch(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
-        // Constants and catalogue names only: see `dialect` and `schema::name`.
-        // Not persistent: nothing would ever close a named statement on the server, and behind a pooler
-        // its name may be somebody else's.
-        let mut query = sqlx::query(AssertSqlSafe(statement.sql)).persistent(false);
-        for value in statement.binds {
-            query = query.bind(value.into_text());
-        }
-        query.fetch_all(self.connection()).await.map_err(|error| self.server.failed(error))
+        self.connection.as_mut().expect("only the end of a reading takes its connection").connection()
     }
 
     /// From here on (`true`) statements find rows by an index that gathers them, or (`false`, as in the
@@ -350,26 +183,6 @@ impl PgReadTx {
     pub(crate) fn abandon(&mut self) {
         self.abandoned = true;
     }
-
-    /// Ends the transaction and gives the connection back, after an answer or an error of the database's.
-    pub(crate) async fn finish(mut self) {
-        if self.abandoned {
-            return; // dropping it stops the server
-        }
-        let ended = sqlx::raw_sql("ROLLBACK").execute(self.connection());
-        if matches!(tokio::time::timeout(CONNECT_TIMEOUT, ended).await, Ok(Ok(_))) {
-            self.connection = None;
-        } else {
-            self.discard();
-        }
-    }
-
-    /// The connection is broken: it never goes back.
-    fn discard(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(connection.detach());
-        }
-    }
 }
 
 impl Drop for PgReadTx {
@@ -380,35 +193,35 @@ impl Drop for PgReadTx {
                 runtime.spawn(stop(connection, self.backend, Arc::clone(&self.server)));
             }
             // The program ends; statement_timeout bounds what is left.
-            Err(_) => drop(connection.detach()),
+            Err(_) => drop(connection),
         }
     }
 }
 
 /// Cancels what runs on `connection`. It is held meanwhile: while it lives, its process id means it
 /// and nobody else.
-async fn stop(mut connection: PoolConnection<Postgres>, backend: Option<i32>, server: Arc<PgServer>) {
+async fn stop(mut connection: ConnectionGuard<sqlx::Postgres>, backend: Option<i32>, server: Arc<PgServer>) {
     let cancelled = async {
         let Some(backend) = backend else { return Ok(()) };
         let cancel = format!("SELECT pg_cancel_backend({backend})");
-        let _ = server.freshen(&server.canceller).await;
-        let mut canceller = server.canceller.acquire().await?;
-        sqlx::raw_sql(AssertSqlSafe(cancel)).execute(&mut *canceller).await.map(drop)
+        let mut canceller = server.lend_canceller().await?;
+        sqlx::raw_sql(AssertSqlSafe(cancel)).execute(canceller.connection()).await?;
+        canceller.give_back();
+        Ok::<_, sqlx::Error>(())
     };
     if !matches!(tokio::time::timeout(CANCELLED, cancelled).await, Ok(Ok(()))) {
-        drop(connection.detach());
-        return;
+        return; // dropping the connection closes it
     }
     let stopped = async {
         // Waits for the cancelled statement's end first, and meets its error. Once it is met, the
         // cancellation has arrived, and cannot hit a later search.
-        match sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await {
-            Err(sqlx::Error::Database(_)) => sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await,
+        match sqlx::raw_sql("ROLLBACK").execute(connection.connection()).await {
+            Err(sqlx::Error::Database(_)) => sqlx::raw_sql("ROLLBACK").execute(connection.connection()).await,
             ended => ended,
         }
     };
-    if !matches!(tokio::time::timeout(CONNECT_TIMEOUT, stopped).await, Ok(Ok(_))) {
-        drop(connection.detach());
+    if matches!(tokio::time::timeout(CONNECT_TIMEOUT, stopped).await, Ok(Ok(_))) {
+        connection.give_back();
     }
 }
 
@@ -420,9 +233,4 @@ pub(crate) fn text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error
     }
     let bytes = value.as_bytes().map_err(sqlx::Error::Decode)?;
     Ok(Some(String::from_utf8_lossy(bytes).into_owned()))
-}
-
-/// A cursor's value, exact.
-pub(crate) fn value(row: &PgRow, at: usize) -> Result<Value, sqlx::Error> {
-    Ok(text(row, at)?.map_or(Value::Null, Value::Text))
 }

@@ -14,20 +14,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef};
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::discovery::discover_tables;
 use crate::config::DirectoryConfig;
-use crate::directory::Directory;
 use crate::engines::sqlite::catalogue::LiteType;
 use crate::engines::sqlite::dialect::Sqlite;
 use crate::engines::sqlite::sidecars::Way;
 use crate::error::Result;
 use crate::faults::changed;
-use crate::model::{Count, FieldKind, Info, ListRequest, Page, Row};
+use crate::model::{FieldKind, Info};
 use crate::plan::Size;
 use crate::plan::coverage::services;
 use crate::schema::cell::shortened;
@@ -36,10 +33,8 @@ use crate::schema::name::quoted;
 use crate::schema::table::{Table, TableColumn};
 use crate::schema::time;
 use crate::schema::value::Value;
-use crate::sql::dialect::{Fetched, Statement, one_user, the_one};
-use crate::sql::executor;
-use crate::sql::executor::SqlExecutor;
-use crate::sql::values;
+use crate::sql::dialect::{Fetched, Statement};
+use crate::sql::executor::{SqlExecutor, impl_directory};
 
 /// Instructions of SQLite's machine between two looks at the clock: about what a row takes, because one instruction can
 /// make a value of a gigabyte.
@@ -226,6 +221,10 @@ impl SqlExecutor for SqliteDirectory {
     type Dialect = Sqlite;
     type ReadTx = SqliteConnection;
 
+    fn shared_info(&self) -> &Arc<Info> {
+        &self.info
+    }
+
     fn mapping(&self) -> &Mapping<LiteType> {
         &self.mapping
     }
@@ -280,40 +279,13 @@ impl SqlExecutor for SqliteDirectory {
             row.and_then(|row| value(&row, 0)).map_err(|error| errors::from_sqlx(error, &self.part))?;
         Ok(number.into_text().and_then(|text| text.parse().ok()).unwrap_or_default())
     }
-}
 
-#[async_trait]
-impl Directory for SqliteDirectory {
-    fn info(&self) -> Arc<Info> {
-        Arc::clone(&self.info)
-    }
-
-    async fn search(&self, query: &ListRequest, cancel: &CancellationToken) -> Result<Page> {
-        executor::search(self, query, cancel).await
-    }
-
-    async fn count(&self, text: &str, cancel: &CancellationToken) -> Result<Count> {
-        executor::count(self, text, cancel).await
-    }
-
-    async fn user(&self, id: &str) -> Result<Option<Row>> {
-        let Some(statement) = one_user::<Sqlite>(&self.mapping, id) else {
-            return Ok(None);
-        };
-        let rows = self
-            .read(async |connection: &mut SqliteConnection| self.fetch(connection, statement).await)
-            .await?;
-        the_one(rows?, id)
-    }
-
-    async fn values(&self, column: usize) -> Result<Vec<String>> {
-        values::values(self, column, None).await
-    }
-
-    async fn close(&self) {
+    async fn close_connections(&self) {
         self.pool.close().await;
     }
 }
+
+impl_directory!(SqliteDirectory);
 
 /// Stops what its connection's worker is doing.
 struct StopOnDrop(Arc<AtomicBool>);

@@ -1,0 +1,158 @@
+//! PostgreSQL as a server: what its connections and rows have that others' have not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgRow};
+
+use crate::config::DirectoryConfig;
+use crate::engines::postgres::catalogue::PgType;
+use crate::engines::postgres::dialect::{Postgres, is_bytes, is_temporal, rfc3339};
+use crate::engines::postgres::reading::{PgReadTx, text};
+use crate::engines::postgres::{connect, errors, open_catalogue};
+use crate::error::{DirectoryError, Result};
+use crate::faults::{stopped, timed_out};
+use crate::model::{FieldKind, Info};
+use crate::plan::AccessPath;
+use crate::reach::endpoint::Endpoint;
+use crate::schema::bytes::from_hex;
+use crate::schema::cell::shortened;
+use crate::schema::mapping::Mapping;
+use crate::schema::table::TableColumn;
+use crate::schema::time;
+use crate::schema::value::Value;
+use crate::sql::dialect::{Fetched, Statement};
+use crate::sql::executor::SqlExecutor;
+use crate::sql::list::PageStep;
+use crate::sql::server::{Connected, Driver, PooledReadTx, Server};
+use crate::sql::server_directory::{ServerDirectory, ServerEngine};
+
+pub(crate) type PgServer = Server<Postgres>;
+
+/// An index that finds few rows has them by then, on one connection.
+const HEAD_START: Duration = Duration::from_millis(2);
+
+impl Driver for Postgres {
+    type Database = sqlx::Postgres;
+    type ReadTx = PgReadTx;
+    type Product = ();
+
+    async fn connect_endpoint(endpoint: &Arc<Endpoint>) -> Result<Connected<Self>> {
+        endpoint.connect(connect::connect_to).await
+    }
+
+    fn with_password(options: PgConnectOptions, password: &SecretString) -> PgConnectOptions {
+        options.password(password.expose_secret())
+    }
+
+    fn describe_place(part: &DirectoryConfig) -> String {
+        errors::place(part)
+    }
+
+    fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError {
+        errors::unreachable(part, cause)
+    }
+
+    fn refused_login(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+        errors::of(error, part, endpoint)
+    }
+
+    fn failed_statement(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
+        errors::of(error, part, endpoint)
+    }
+}
+
+impl ServerEngine for Postgres {
+    async fn read_catalogue(
+        server: &Arc<PgServer>,
+        part: &DirectoryConfig,
+    ) -> Result<(Mapping<PgType>, Arc<Info>)> {
+        open_catalogue(server, part).await
+    }
+
+    fn read_text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
+        text(row, at)
+    }
+
+    fn read_value(row: &PgRow, at: usize) -> Result<Value, sqlx::Error> {
+        Ok(text(row, at)?.map_or(Value::Null, Value::Text))
+    }
+
+    fn show_cell(column: &TableColumn<PgType>, text: String) -> String {
+        let text = match from_hex(&text).filter(|_| is_bytes(column)) {
+            Some(bytes) => column.bytes.cell(&bytes),
+            None => text,
+        };
+        match column.kind {
+            FieldKind::Time if is_temporal(column) => rfc3339(text),
+            FieldKind::Time => time::from_text(shortened(text)),
+            _ => shortened(text),
+        }
+    }
+
+    fn holds_bytes(column: &TableColumn<PgType>) -> bool {
+        is_bytes(column)
+    }
+
+    /// What ANALYZE found, of columns that the role may read and no policy hides.
+    /// <https://www.postgresql.org/docs/current/view-pg-stats.html>
+    fn statistics(mapping: &Mapping<PgType>, column: &TableColumn<PgType>) -> Option<Statement> {
+        if column.within.is_some() {
+            return None;
+        }
+        let mut statement = Statement::default();
+        let table = statement.bind('$', Value::Text(mapping.table.clone()));
+        let name = statement.bind('$', Value::Text(column.own().as_str().to_owned()));
+        statement.sql = format!(
+            "SELECT common.value FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname \
+             CROSS JOIN unnest(s.most_common_vals::text::text[]) WITH ORDINALITY AS common (value, place) \
+             WHERE c.oid = {table}::text::regclass AND s.attname = {name} ORDER BY s.inherited DESC, common.place LIMIT {}",
+            crate::query::values::VALUES
+        );
+        Some(statement)
+    }
+
+    /// One code for two causes: the limit, and somebody who stopped it before.
+    fn explain_early(error: DirectoryError, part: &DirectoryConfig) -> DirectoryError {
+        if error == timed_out(part) { stopped() } else { error }
+    }
+
+    async fn fetch_step(
+        directory: &ServerDirectory<Self>,
+        reading: &mut PgReadTx,
+        step: PageStep,
+    ) -> Result<Vec<Fetched>> {
+        reading.gather(step.reach == AccessPath::Gathered).await?;
+        let Some(newest) = step.newest else {
+            return directory.fetch(reading, step.statement).await;
+        };
+        // Two ways to the same rows: by an index that has to gather all of them before it can order
+        // them, and through the newest ones, which is quicker exactly when there are many.
+        let newest = async {
+            tokio::time::sleep(HEAD_START).await;
+            fetch_newest(directory, newest, step.wanted).await
+        };
+        tokio::select! {
+            rows = directory.fetch(reading, step.statement) => rows,
+            Some(rows) = newest => {
+                // The other statement still runs: the transaction cannot go on.
+                reading.abandon();
+                Ok(rows)
+            }
+        }
+    }
+}
+
+/// The rows of `statement` when they fill the page; on a second connection, if one is idle.
+async fn fetch_newest(
+    directory: &ServerDirectory<Postgres>,
+    statement: Statement,
+    wanted: usize,
+) -> Option<Vec<Fetched>> {
+    let mut reading = directory.server().begin_on_idle(directory.limit()).await?;
+    let rows = directory.fetch(&mut reading, statement).await.ok();
+    drop(tokio::spawn(reading.finish()));
+    rows.filter(|rows| rows.len() >= wanted)
+}

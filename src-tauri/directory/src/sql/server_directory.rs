@@ -1,0 +1,178 @@
+//! A directory on a database server: opened, and read in transactions that keep to the connection's time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::DirectoryConfig;
+use crate::error::{DirectoryError, Result};
+use crate::faults::timed_out;
+use crate::model::Info;
+use crate::plan::Size;
+use crate::reach::endpoint::Endpoint;
+use crate::reach::password_source::PasswordSource;
+use crate::schema::bytes::from_hex;
+use crate::schema::mapping::Mapping;
+use crate::schema::table::TableColumn;
+use crate::schema::value::Value;
+use crate::sql::dialect::{Fetched, Statement};
+use crate::sql::executor::{SqlExecutor, step_in_turn};
+use crate::sql::list::PageStep;
+use crate::sql::server::{Driver, PooledReadTx, RowOf, Server};
+
+/// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
+pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
+
+/// What differs between servers, as far as reading users from them goes.
+pub(crate) trait ServerEngine: Driver {
+    /// The table and its columns, what serves them, and what there is to say of them. Takes [`OPEN_LIMIT`] at the most.
+    async fn read_catalogue(
+        server: &Arc<Server<Self>>,
+        part: &DirectoryConfig,
+    ) -> Result<(Mapping<Self::Type>, Arc<Info>)>;
+
+    /// A value's text. Columns may hold bytes that are no text in their own character set.
+    fn read_text(row: &RowOf<Self>, at: usize) -> Result<Option<String>, sqlx::Error>;
+
+    /// A cursor's value, exact.
+    fn read_value(row: &RowOf<Self>, at: usize) -> Result<Value, sqlx::Error>;
+
+    /// A cell as people read it.
+    fn show_cell(column: &TableColumn<Self::Type>, text: String) -> String;
+
+    /// The column holds bytes, which come as digits.
+    fn holds_bytes(column: &TableColumn<Self::Type>) -> bool;
+
+    /// The statement that gives the commonest values of a column without looking for them, where the server knows them.
+    fn statistics(_: &Mapping<Self::Type>, _: &TableColumn<Self::Type>) -> Option<Statement> {
+        None
+    }
+
+    /// What `error` means if it came long before the time was up.
+    fn explain_early(error: DirectoryError, _: &DirectoryConfig) -> DirectoryError {
+        error
+    }
+
+    /// The rows of a step: as [`SqlExecutor::step`] has it.
+    async fn fetch_step(
+        directory: &ServerDirectory<Self>,
+        reading: &mut Self::ReadTx,
+        step: PageStep,
+    ) -> Result<Vec<Fetched>> {
+        step_in_turn(directory, reading, step).await
+    }
+}
+
+pub(crate) struct ServerDirectory<D: ServerEngine> {
+    server: Arc<Server<D>>,
+    part: DirectoryConfig,
+    mapping: Mapping<D::Type>,
+    info: Arc<Info>,
+}
+
+impl<D: ServerEngine> ServerDirectory<D> {
+    pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
+        let server = Server::open_server(Endpoint::new(part, passwords)?).await?;
+        match D::read_catalogue(&server, &server.part()).await {
+            Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
+            Err(error) => {
+                server.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        Duration::from_millis(self.part.timeout_ms.into())
+    }
+
+    pub(crate) fn server(&self) -> &Arc<Server<D>> {
+        &self.server
+    }
+
+    fn decode_row(&self, row: &RowOf<D>) -> Result<Fetched, sqlx::Error> {
+        let shown = &self.mapping.shown;
+        let mut cells = Vec::with_capacity(shown.len());
+        for (at, column) in shown.iter().enumerate() {
+            cells.push(D::read_text(row, at + 1)?.map(|text| D::show_cell(column, text)));
+        }
+        let (id, column) = (D::read_value(row, shown.len() + 1)?, self.mapping.id());
+        let digits = id.clone().into_text().filter(|_| D::holds_bytes(column));
+        Ok(Fetched {
+            segment: D::read_text(row, 0)?.and_then(|text| text.parse().ok()).unwrap_or_default(),
+            cells,
+            id,
+            shown_id: digits.and_then(|digits| from_hex(&digits)).map(|bytes| column.bytes.shown(&bytes)),
+            key: D::read_value(row, shown.len() + 2)?,
+        })
+    }
+}
+
+impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
+    type Dialect = D;
+    type ReadTx = D::ReadTx;
+
+    fn shared_info(&self) -> &Arc<Info> {
+        &self.info
+    }
+
+    fn mapping(&self) -> &Mapping<D::Type> {
+        &self.mapping
+    }
+
+    fn size(&self) -> Size {
+        Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
+    }
+
+    /// Runs `ask` in a read-only transaction, within the connection's time.
+    async fn read<T>(&self, ask: impl AsyncFnOnce(&mut D::ReadTx) -> Result<T>) -> Result<Result<T>> {
+        let limit = self.limit();
+        let mut reading = self.server.begin_reading(limit).await?;
+        let started = Instant::now();
+        // The server's limit is per statement; this one is for all of them. When it strikes, or the search is dropped,
+        // dropping `reading` stops the server.
+        let Ok(answer) = tokio::time::timeout(limit, ask(&mut reading)).await else {
+            drop(reading);
+            return Err(self.server.late(timed_out).await);
+        };
+        match &answer {
+            // There is no need to wait for the end of a transaction that only read.
+            Ok(_) => drop(tokio::spawn(reading.finish())),
+            Err(_) => reading.finish().await,
+        }
+        let is_early = started.elapsed() < limit.mul_f32(0.9);
+        Ok(answer.map_err(|error| if is_early { D::explain_early(error, &self.part) } else { error }))
+    }
+
+    async fn fetch(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<Vec<Fetched>> {
+        let rows = reading.fetch(statement).await?;
+        rows.iter()
+            .map(|row| self.decode_row(row))
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.server.failed(error))
+    }
+
+    async fn texts(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<Vec<String>> {
+        let rows = reading.fetch(statement).await?;
+        let texts: Result<Vec<Option<String>>, _> = rows.iter().map(|row| D::read_text(row, 0)).collect();
+        Ok(texts.map_err(|error| self.server.failed(error))?.into_iter().flatten().collect())
+    }
+
+    async fn number(&self, reading: &mut D::ReadTx, statement: Statement) -> Result<u64> {
+        let rows = reading.fetch(statement).await?;
+        let text = rows.first().map(|row| D::read_text(row, 0)).transpose();
+        let text = text.map_err(|error| self.server.failed(error))?.flatten().unwrap_or_default();
+        Ok(text.parse().unwrap_or_default())
+    }
+
+    async fn step(&self, reading: &mut D::ReadTx, step: PageStep) -> Result<Vec<Fetched>> {
+        D::fetch_step(self, reading, step).await
+    }
+
+    fn statistics(&self, column: usize) -> Option<Statement> {
+        D::statistics(&self.mapping, &self.mapping.shown[column])
+    }
+
+    async fn close_connections(&self) {
+        self.server.close().await;
+    }
+}
