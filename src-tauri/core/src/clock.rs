@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
+
+use crate::directory::{SystemClock, WallClock};
 
 /// How often the clocks are read at least, because timers stand still while the computer sleeps.
 const LOOK: Duration = Duration::from_secs(20);
@@ -60,7 +63,7 @@ impl Clock {
 
     pub fn now(&self) -> Moment {
         match &self.0 {
-            Kind::System => Moment { wall_ms: jiff::Timestamp::now().as_millisecond(), boot_ms: boot_ms() },
+            Kind::System => Moment { wall_ms: SystemClock.read_time().as_millisecond(), boot_ms: boot_ms() },
             Kind::ByHand(hand) => *hand.borrow(),
         }
     }
@@ -112,6 +115,13 @@ impl Clock {
         if let Kind::ByHand(hand) = &self.0 {
             hand.send_modify(change);
         }
+    }
+}
+
+/// The wall clock's time.
+impl WallClock for Clock {
+    fn read_time(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.now_ms()).unwrap_or_default()
     }
 }
 

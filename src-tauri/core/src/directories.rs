@@ -13,6 +13,7 @@ use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinSet;
 
 use crate::check;
+use crate::clock::Clock;
 use crate::connection::{Connection, DirectoryConfig};
 use crate::destination::Destination;
 use crate::directory::{self, OpenDirectory, PasswordSource, PasswordSourceError, TellWaking};
@@ -37,6 +38,7 @@ impl Opened {
 
 pub(crate) struct Directories {
     vault: Vault,
+    clock: Clock,
     /// Where waking databases are reported.
     notices: Notices,
     /// By connection ID: tells those who wait for a database that they can stop.
@@ -52,8 +54,8 @@ struct OpeningDirectory {
 }
 
 impl Directories {
-    pub(crate) fn new(vault: Vault, notices: Notices) -> Self {
-        Self { vault, notices, impatience: Mutex::default(), all: Mutex::default() }
+    pub(crate) fn new(vault: Vault, clock: Clock, notices: Notices) -> Self {
+        Self { vault, clock, notices, impatience: Mutex::default(), all: Mutex::default() }
     }
 
     /// The directory of the connection that `connection` returns; one caller opens it while the others wait. A failed
@@ -75,7 +77,7 @@ impl Directories {
         };
         let connection = Arc::clone(&opening.connection);
         let tell = || self.tell_waking(&connection.id);
-        let open = || Box::pin(directory::telling(tell(), open(&connection, &self.vault)));
+        let open = || Box::pin(directory::telling(tell(), open(&connection, &self.vault, &self.clock)));
         let opened = tokio::select! {
             () = self.impatient(&connection.id) => Err(stopped_waiting()),
             opened = opening.directory.get_or_try_init(open) => opened,
@@ -139,13 +141,14 @@ pub(crate) fn stopped_waiting() -> Error {
         .hint("It may be awake in a moment: try again.")
 }
 
-async fn open(connection: &Connection, vault: &Vault) -> Result<Arc<OpenDirectory>> {
+async fn open(connection: &Connection, vault: &Vault, clock: &Clock) -> Result<Arc<OpenDirectory>> {
     let passwords = StoredPassword {
         vault: vault.clone(),
         connection: connection.id.clone(),
         part: connection.file.directory.clone(),
     };
-    let opened = directory::open_with(&connection.file.directory, Arc::new(passwords)).await?;
+    let clock = Arc::new(clock.clone());
+    let opened = directory::open_with(&connection.file.directory, Arc::new(passwords), clock).await?;
     Ok(Arc::new(OpenDirectory::new(opened)))
 }
 
@@ -208,7 +211,7 @@ mod tests {
     fn directories() -> Directories {
         let store = keyring_core::mock::Store::new().unwrap();
         let vault = Vault::with_store(Arc::new(move || Ok(Arc::clone(&store) as _)));
-        Directories::new(vault, Notices::default())
+        Directories::new(vault, Clock::wall(), Notices::default())
     }
 
     /// A saved file is in place a moment before the old directory is dropped.

@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// The schemes of all supported databases.
-const SCHEMES: [&str; 7] = ["postgres", "postgresql", "mysql", "mariadb", "mongodb", "mongodb+srv", "sqlite"];
+use crate::engine::Engine;
 
 /// An example of an SQLite URL on this system.
 pub const SQLITE_URL: &str =
     if cfg!(windows) { "sqlite:///C:/path/to/file.sqlite" } else { "sqlite:///path/to/file.sqlite" };
 
 /// `[directory]`: the database that lists the users.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
@@ -25,22 +25,22 @@ pub struct DirectoryConfig {
     /// The column that identifies a user: a number, a UUID, text or bytes.
     pub id: String,
     /// The column with the user's email address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub email: Option<String>,
     /// The column with the user's full name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub name: Option<String>,
     /// The column with the time when the user was created. The newest users are listed first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub created_at: Option<String>,
     /// More columns to show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
     /// The columns to search besides the ID. Default: email and name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub search: Option<Vec<String>>,
     /// The order in which a column of bytes keeps a UUID. Default: `standard`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub uuid_bytes: Option<UuidBytes>,
     /// How long one query may take, in milliseconds (100 to 60000). Default: 3000.
     #[schemars(range(min = 100, max = 60_000))]
@@ -52,10 +52,10 @@ pub struct DirectoryConfig {
     pub patience: u32,
     /// A program and its arguments that print the password, for tokens that expire. It runs without a shell whenever a
     /// password is needed, and replaces a stored password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub password_command: Option<Vec<String>>,
     /// `[directory.ssh]`: the computer through which the database is reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ssh: Option<SshConfig>,
 }
 
@@ -76,6 +76,7 @@ pub enum UuidBytes {
 }
 
 /// `[directory.ssh]`: the computer through which the database is reached, using the system's own `ssh`.
+#[serde_with::skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, TS)]
 #[serde(deny_unknown_fields)]
 #[ts(export)]
@@ -83,18 +84,18 @@ pub struct SshConfig {
     /// The computer's name or address, or a `Host` in `~/.ssh/config`.
     pub host: String,
     /// The user name on that computer. Default: the one in `~/.ssh/config`, or your account's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub user: Option<String>,
     /// The SSH port. Default: the one in `~/.ssh/config`, or 22.
     #[schemars(range(min = 1, max = 65_535))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub port: Option<u16>,
     /// The private key's path, absolute or starting with `~/`. Default: the keys in the agent and in `~/.ssh/config`. A
     /// key with a passphrase must be in the agent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub key: Option<String>,
     /// The computer's own public key: `ssh-ed25519 AAAA…`. Without it, the computer must be in `known_hosts`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub host_key: Option<String>,
 }
 
@@ -112,15 +113,14 @@ impl DirectoryConfig {
 
     /// Whether a stored password may be needed: a file has none, and a command prints its own.
     pub fn may_need_password(&self) -> bool {
-        !self.url.starts_with("sqlite:") && self.password_command.is_none()
+        Engine::of_url(&self.url) != Some(Engine::Sqlite) && self.password_command.is_none()
     }
 
     /// Converts the URL's scheme to lower case, which means the same (RFC 3986, 3.1).
     #[must_use]
     pub fn with_plain_scheme(mut self) -> Self {
-        let scheme = self.url.split(':').next().unwrap_or_default().to_ascii_lowercase();
-        if SCHEMES.contains(&scheme.as_str()) {
-            self.url.replace_range(..scheme.len(), &scheme);
+        if let Some(end) = self.url.find(':').filter(|_| Engine::of_url(&self.url).is_some()) {
+            self.url[..end].make_ascii_lowercase();
         }
         self
     }

@@ -3,9 +3,12 @@
 //! Layers, from top to bottom: `engines → sql → plan → query → schema → model`; `engines → reach`, `discovery`. Only
 //! this file knows the engines. `tests/layers.rs` checks this against the `use` lines.
 
+mod clock;
+mod closest;
 mod config;
 mod directory;
 mod discovery;
+mod engine;
 mod engines;
 mod error;
 mod faults;
@@ -23,11 +26,14 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+pub use self::clock::{SystemClock, WallClock};
+pub use self::closest::closest;
 pub use self::config::{
     DirectoryConfig, SQLITE_URL, SshConfig, UuidBytes, default_patience, default_timeout_ms,
 };
 pub use self::directory::Directory;
 pub use self::discovery::{ColumnOffer, DiscoveredTables, Guess, Sign, TableKind, TableOffer};
+pub use self::engine::{Engine, engine_name, is_srv_url};
 pub use self::error::{DirectoryCode, DirectoryError, Result};
 pub use self::faults::not_identified;
 pub use self::model::{
@@ -35,7 +41,6 @@ pub use self::model::{
     SearchCoverage, Sort, Tier, Widening,
 };
 pub use self::open_directory::OpenDirectory;
-pub use self::query::closest::closest;
 pub use self::query::{
     Chip, Fault, Highlights, Suggestion, UnknownColumn, complete, completed_column, filter_by, reading,
 };
@@ -51,40 +56,6 @@ use crate::engines::{mongodb, mysql, postgres, sqlite};
 use crate::reach::password_source::FixedPassword;
 use crate::refresh::Reopening;
 
-#[derive(Debug, Clone, Copy)]
-enum Engine {
-    MongoDb,
-    MySql,
-    Postgres,
-    Sqlite,
-}
-
-impl Engine {
-    fn of(url: &str) -> Option<Self> {
-        let (scheme, _) = url.split_once(':')?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "mysql" | "mariadb" => Some(Self::MySql),
-            "postgres" | "postgresql" => Some(Self::Postgres),
-            "sqlite" => Some(Self::Sqlite),
-            "mongodb" | "mongodb+srv" => Some(Self::MongoDb),
-            _ => None,
-        }
-    }
-}
-
-/// The display name of the engine for a URL; `None` if its scheme is not supported.
-pub fn engine_name(url: &str) -> Option<&'static str> {
-    Engine::of(url).map(|engine| match engine {
-        Engine::MySql if url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mariadb")) => {
-            "MariaDB"
-        }
-        Engine::MySql => "MySQL",
-        Engine::Postgres => "PostgreSQL",
-        Engine::Sqlite => "SQLite",
-        Engine::MongoDb => "MongoDB",
-    })
-}
-
 /// Opens the directory that `part` describes: connects, and looks up the table and all its columns.
 ///
 /// Fails with [`DirectoryCode::ConfigInvalid`] (invalid URL), [`DirectoryCode::Unreachable`],
@@ -93,27 +64,32 @@ pub fn engine_name(url: &str) -> Option<&'static str> {
 ///
 /// A directory may stay open for long: if the schema changes, it is read again once before an error is returned.
 pub async fn open(part: &DirectoryConfig, password: Option<&SecretString>) -> Result<Arc<dyn Directory>> {
-    open_with(part, FixedPassword::source(password)).await
+    open_with(part, FixedPassword::source(password), Arc::new(SystemClock)).await
 }
 
-/// Like [`open`], with a password that may change while the directory is open.
+/// Like [`open`], with a password that may change while the directory is open, and with the clock that filters such as
+/// `7d` count from.
 pub async fn open_with(
     part: &DirectoryConfig,
     passwords: Arc<dyn PasswordSource>,
+    clock: Arc<dyn WallClock>,
 ) -> Result<Arc<dyn Directory>> {
     choose_crypto();
-    Ok(Arc::new(Reopening::open(part, passwords).await?))
+    Ok(Arc::new(Reopening::open(part, passwords, clock).await?))
 }
 
 async fn open_engine(
     part: &DirectoryConfig,
     passwords: &Arc<dyn PasswordSource>,
+    clock: &Arc<dyn WallClock>,
 ) -> Result<Arc<dyn Directory>> {
-    match Engine::of(&part.url) {
-        Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(part, passwords).await?)),
-        Some(Engine::Postgres) => Ok(Arc::new(postgres::PostgresDirectory::open(part, passwords).await?)),
-        Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(part).await?)),
-        Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(part, passwords).await?)),
+    match Engine::of_url(&part.url) {
+        Some(Engine::MySql) => Ok(Arc::new(mysql::MySqlDirectory::open(part, passwords, clock).await?)),
+        Some(Engine::Postgres) => {
+            Ok(Arc::new(postgres::PostgresDirectory::open(part, passwords, clock).await?))
+        }
+        Some(Engine::Sqlite) => Ok(Arc::new(sqlite::SqliteDirectory::open(part, clock).await?)),
+        Some(Engine::MongoDb) => Ok(Arc::new(mongodb::MongoDirectory::open(part, passwords, clock).await?)),
         None => Err(no_engine()),
     }
 }
@@ -145,7 +121,7 @@ pub async fn discover_tables(
     // Errors name what could not be read, which here is not a table.
     let part = &DirectoryConfig { table: "the list of its tables".into(), ..part.clone() };
     let found = async {
-        match Engine::of(&part.url) {
+        match Engine::of_url(&part.url) {
             Some(Engine::MySql) => mysql::discover_tables(part, password).await,
             Some(Engine::Postgres) => postgres::discover_tables(part, password).await,
             Some(Engine::Sqlite) => sqlite::discover_tables(part).await,

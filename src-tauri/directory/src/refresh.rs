@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::error::{DirectoryCode, Result};
@@ -27,6 +28,7 @@ const SUGGESTIONS_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) struct Reopening {
     part: DirectoryConfig,
     passwords: Arc<dyn PasswordSource>,
+    clock: Arc<dyn WallClock>,
     /// The listener of the task that first opened the directory.
     listener: Listener,
     current: RwLock<Arc<dyn Directory>>,
@@ -36,10 +38,15 @@ pub(crate) struct Reopening {
 }
 
 impl Reopening {
-    pub(crate) async fn open(part: &DirectoryConfig, passwords: Arc<dyn PasswordSource>) -> Result<Self> {
-        let current = RwLock::new(open_engine(part, &passwords).await?);
+    pub(crate) async fn open(
+        part: &DirectoryConfig,
+        passwords: Arc<dyn PasswordSource>,
+        clock: Arc<dyn WallClock>,
+    ) -> Result<Self> {
+        let current = RwLock::new(open_engine(part, &passwords, &clock).await?);
         let (listener, opening) = (Listener::present(), tokio::sync::Mutex::default());
-        Ok(Self { part: part.clone(), passwords, listener, current, known: KnownValues::default(), opening })
+        let (part, known) = (part.clone(), KnownValues::default());
+        Ok(Self { part, passwords, clock, listener, current, known, opening })
     }
 
     fn current(&self) -> Arc<dyn Directory> {
@@ -54,7 +61,7 @@ impl Reopening {
         if !Arc::ptr_eq(&current, outdated) {
             return Ok(current);
         }
-        let opening = open_engine(&self.part, &self.passwords);
+        let opening = open_engine(&self.part, &self.passwords, &self.clock);
         let opened = self.listener.clone().hears(opening).await?;
         *self.current.write() = Arc::clone(&opened);
         self.known.forget();

@@ -45,12 +45,17 @@ pub struct Wider {
 
 /// Suggests searches to run instead of `text`, which has no matches: best first, at most 4. Suggestions that take too
 /// long are left out.
-pub async fn wider(directory: &dyn Directory, text: &str, cancel: &CancellationToken) -> Result<Vec<Wider>> {
+pub async fn wider(
+    directory: &dyn Directory,
+    text: &str,
+    now: Timestamp,
+    cancel: &CancellationToken,
+) -> Result<Vec<Wider>> {
     let columns = &directory.info().columns;
     let mut offers: Vec<Wider> = Vec::new();
     let found = async {
         let mut ways = meant(directory, text, columns, cancel).await?;
-        ways.extend(query::widened(text, columns, Timestamp::now()));
+        ways.extend(query::widened(text, columns, now));
         for Widened { how, text, about } in ways {
             if offers.len() == OFFERS {
                 break;

@@ -5,20 +5,28 @@ use std::path::{Path, PathBuf};
 
 /// The modules from bottom to top, each with those it may use, which must come before it. `lib.rs` may use all.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("config", &[]),
+    ("clock", &[]),
+    ("closest", &[]),
+    ("engine", &[]),
+    ("config", &["engine"]),
     ("error", &[]),
     ("model", &[]),
     ("faults", &["config", "error"]),
     ("directory", &["error", "model"]),
-    ("schema", &["config", "error", "model"]),
-    ("query", &["model", "schema"]),
+    ("schema", &["closest", "config", "error", "model"]),
+    ("query", &["closest", "model", "schema"]),
     ("plan", &["config", "error", "model", "schema", "query"]),
-    ("reach", &["config", "error", "faults"]),
-    ("sql", &["config", "error", "faults", "model", "directory", "schema", "query", "plan", "reach"]),
+    ("reach", &["engine", "config", "error", "faults"]),
+    (
+        "sql",
+        &["clock", "config", "error", "faults", "model", "directory", "schema", "query", "plan", "reach"],
+    ),
     ("discovery", &["error", "model", "schema"]),
     (
         "engines",
         &[
+            "clock",
+            "engine",
             "config",
             "error",
             "faults",
@@ -35,7 +43,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("open_directory", &["directory"]),
     ("widen", &["directory", "error", "model", "query", "schema"]),
     // It opens a database anew, by the one function of `lib.rs` that knows them all.
-    ("refresh", &["config", "directory", "error", "faults", "model", "query", "reach", "open_engine"]),
+    (
+        "refresh",
+        &["clock", "config", "directory", "error", "faults", "model", "query", "reach", "open_engine"],
+    ),
 ];
 
 #[test]

@@ -14,6 +14,7 @@ use super::{
     ReasonRule, rules, shape,
 };
 use crate::browser::Gateway;
+use crate::directory::engine_name;
 use crate::directory::json_path::dotted;
 use crate::error::{Code, Error, Result, SecretName};
 use crate::template::{Expression, JsonTemplate, Scope, SignInContext, Template};
@@ -339,13 +340,7 @@ impl Connection {
     }
 
     fn engine(&self) -> &'static str {
-        match self.file.directory.url.split(':').next() {
-            Some("sqlite") => "SQLite",
-            Some("mysql") => "MySQL",
-            Some("mariadb") => "MariaDB",
-            Some("mongodb" | "mongodb+srv") => "MongoDB",
-            _ => "PostgreSQL",
-        }
+        engine_name(&self.file.directory.url).unwrap_or("PostgreSQL")
     }
 
     pub fn summary(&self) -> ConnectionSummary {

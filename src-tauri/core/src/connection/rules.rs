@@ -6,7 +6,7 @@ use url::Url;
 
 use super::faults::KeyFaults;
 use super::{DirectoryConfig, Method, Network, NetworkConfig, SshConfig};
-use crate::directory::{Hosts, SQLITE_URL, TargetServer};
+use crate::directory::{Engine, Hosts, SQLITE_URL, TargetServer};
 use crate::template::{Scope, Template};
 
 /// Header fields that a page's `fetch` cannot set: <https://fetch.spec.whatwg.org/#forbidden-request-header>.
@@ -75,7 +75,7 @@ pub(super) fn directory(part: &DirectoryConfig, id: &str, faults: &mut KeyFaults
     if let Some(what) = directory_url_fault(&part.url, id) {
         faults.add("directory.url", what);
     }
-    let is_file = part.url.starts_with("sqlite:");
+    let is_file = Engine::of_url(&part.url) == Some(Engine::Sqlite);
     if let Some(words) = &part.password_command {
         let key = "directory.password_command";
         if is_file {
@@ -194,9 +194,10 @@ fn has_socket(url: &str) -> bool {
 
 pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
     let (scheme, rest) = text.split_once(':').unwrap_or_default();
-    match scheme {
-        "postgres" | "postgresql" | "mysql" | "mariadb" => {}
-        "sqlite" => {
+    let engine = Engine::of_url(text);
+    match engine {
+        Some(Engine::Postgres | Engine::MySql) => {}
+        Some(Engine::Sqlite) => {
             let path = rest.strip_prefix("//").unwrap_or(rest);
             return if rest.contains('?') {
                 Some("takes no options for SQLite: the file is always opened for reading only".into())
@@ -206,8 +207,8 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
                 None
             };
         }
-        "mongodb" | "mongodb+srv" => return mongodb_url(scheme, rest, id).or_else(|| said_twice(rest)),
-        _ => {
+        Some(Engine::MongoDb) => return mongodb_url(scheme, rest, id).or_else(|| said_twice(rest)),
+        None => {
             return Some(format!(
                 "has to be a URL: `postgres://user@host/database`, `mysql://user@host/database`, \
                  `mongodb://user@host/database`, or `{SQLITE_URL}`"
@@ -231,7 +232,7 @@ pub(crate) fn directory_url_fault(text: &str, id: &str) -> Option<String> {
         if url.password().is_some() || url.query_pairs().any(|(key, _)| secret_option(&key)) {
             return Some(holds_password(scheme, id));
         }
-        if matches!(scheme, "mysql" | "mariadb") && url.username().is_empty() {
+        if engine == Some(Engine::MySql) && url.username().is_empty() {
             return Some(format!("has to name the database user: `{scheme}://user@host/database`"));
         }
         if !is_one && url.host_str().is_none_or(str::is_empty) {

@@ -106,7 +106,7 @@ impl Console {
             connections: RwLock::default(),
             problems: RwLock::default(),
             loading: Mutex::default(),
-            directories: Directories::new(vault.clone(), notices.clone()),
+            directories: Directories::new(vault.clone(), clock.clone(), notices.clone()),
             searches: LatestOnly::default(),
             counts: LatestOnly::default(),
             widenings: LatestOnly::default(),

@@ -1,13 +1,12 @@
 //! Users: searches, counts, and one user with everything the console knows about them.
 
-use jiff::Timestamp;
 use serde::Serialize;
 use ts_rs::TS;
 
 use super::Console;
 use crate::audit::PastSession;
 use crate::directories::{Opened, stopped_waiting};
-use crate::directory::{self, Count, Highlights, Info, ListRequest, Page, Row, Suggestion, Wider};
+use crate::directory::{self, Count, Highlights, Info, ListRequest, Page, Row, Suggestion, WallClock, Wider};
 use crate::error::{Code, Error, Result};
 use crate::impersonation;
 use crate::latest_only::taken_over;
@@ -95,7 +94,7 @@ impl Console {
     pub async fn widen(&self, id: &str, text: &str, turn: u64) -> Result<Vec<Wider>> {
         let cancel = self.widenings.take(id, turn)?;
         let opened = self.open_directory(id).await?;
-        let found = directory::wider(&**opened.directory, text, &cancel).await;
+        let found = directory::wider(&**opened.directory, text, self.clock.read_time(), &cancel).await;
         found.map_err(|error| opened.whose_password(error))
     }
 
@@ -107,7 +106,7 @@ impl Console {
     /// Parses a search text: its filters, and what is wrong with them.
     pub async fn read_search(&self, id: &str, text: &str) -> Result<Highlights> {
         let directory = self.open_directory(id).await?.directory;
-        Ok(directory::reading(text, &directory.info().columns, Timestamp::now()))
+        Ok(directory::reading(text, &directory.info().columns, self.clock.read_time()))
     }
 
     /// What may be typed next at `caret`, in UTF-16 code units.
@@ -118,7 +117,7 @@ impl Console {
             Some(column) => directory.values(column).await?,
             None => Vec::new(),
         };
-        Ok(directory::complete(text, caret, columns, &known, Timestamp::now()))
+        Ok(directory::complete(text, caret, columns, &known, self.clock.read_time()))
     }
 
     pub async fn user_details(&self, id: &str, user: &str) -> Result<UserDetails> {
@@ -136,7 +135,7 @@ impl Console {
         let mut standings = policy::standings(&connection.policy, &info, std::slice::from_ref(&row));
         let standing = standings.pop().unwrap_or(Standing::Undecided);
         let filter = |(at, cell): (usize, &Option<String>)| {
-            directory::filter_by(&info.columns, at, cell.as_deref(), Timestamp::now())
+            directory::filter_by(&info.columns, at, cell.as_deref(), self.clock.read_time())
         };
         let filters = row.cells.iter().enumerate().map(filter).collect();
         Ok(UserDetails { row, filters, standing, past })

@@ -14,6 +14,7 @@ use ts_rs::TS;
 use crate::connection::{
     Connection, DATABASE_PASSWORD, DirectoryConfig, FOREST_SECRET, GATEWAY_PASSWORD, Recipe, Request,
 };
+use crate::directory::{Engine, is_srv_url};
 use crate::error::SecretName;
 use crate::secrets::WAY_IN;
 use understudy_files::regular_file;
@@ -153,17 +154,19 @@ impl Destination {
         // driver about what a URL means.
         let (user, servers) = rest[..end].rsplit_once('@').unwrap_or(("", &rest[..end]));
         let options = rest[end..].find(['?', '#']).map_or("", |at| &rest[end + at + 1..]);
-        let (engine, port) = match scheme {
-            "postgres" | "postgresql" => ("PostgreSQL", ":5432"),
-            "mysql" | "mariadb" => ("MySQL", ":3306"),
-            "mongodb" => ("MongoDB", ":27017"),
-            "mongodb+srv" => ("MongoDB, by its DNS name", ""),
-            other => (other, ""),
+        let engine = Engine::of_scheme(scheme);
+        // Records of the DNS tell the ports, too.
+        let port = engine.filter(|_| !is_srv_url(url)).and_then(Engine::default_port);
+        let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+        let name = match engine {
+            Some(Engine::MongoDb) if is_srv_url(url) => "MongoDB, by its DNS name",
+            Some(engine) if engine != Engine::Sqlite => engine.name(),
+            _ => scheme,
         };
-        let mut facts = vec![DestinationFact::new(Aspect::Engine, engine)];
+        let mut facts = vec![DestinationFact::new(Aspect::Engine, name)];
         for server in servers.split(',') {
             let has_port = server.rsplit_once(']').map_or(server, |(_, behind)| behind).contains(':');
-            let port = if has_port || server.is_empty() { "" } else { port };
+            let port = if has_port || server.is_empty() { "" } else { port.as_str() };
             facts.push(DestinationFact::new(Aspect::Server, format!("{}{port}", server.to_lowercase())));
         }
         facts.push(DestinationFact::new(Aspect::User, user));
@@ -178,7 +181,7 @@ impl Destination {
             } else if AUTHORITY_OPTIONS.contains(&key.as_str()) {
                 // Decoded as the drivers do; MongoDB's does not read a plus as a space.
                 let value =
-                    if scheme.starts_with("mongodb") { value.to_owned() } else { value.replace('+', " ") };
+                    if engine == Some(Engine::MongoDb) { value.to_owned() } else { value.replace('+', " ") };
                 let path = percent_encoding::percent_decode_str(&value).decode_utf8_lossy();
                 // Keeps the key's spelling, because not every driver accepts each one.
                 let found = format!("{written} {}", authority(Path::new(path.as_ref())));

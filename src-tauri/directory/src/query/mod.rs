@@ -3,7 +3,6 @@
 //! Pure: takes the text, the columns and the current time; returns typed tests, and what the UI shows about the text.
 //! No SQL and no I/O. What the user typed reaches an engine only as an [`Operand`].
 
-pub(crate) mod closest;
 mod completion;
 mod dates;
 mod filter;

@@ -1,7 +1,7 @@
 //! Resolves the names that users type for columns.
 
+use crate::closest::closest;
 use crate::model::{Column, Role};
-use crate::query::closest::closest;
 use crate::schema::json_path::dotted;
 
 /// The column that `written` names: by exact name (a path may be written with dots instead of arrows), then ignoring

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::config::DirectoryConfig;
+use crate::engine::Engine;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::reach::hosts::{Hosts, TargetServer};
 use crate::reach::password_command;
@@ -386,7 +387,7 @@ fn all_of(mut errors: Vec<DirectoryError>) -> DirectoryError {
 
 /// The host and port of a URL, for a tunnel to connect to.
 pub(crate) fn target(url: &str) -> Target {
-    let default = if url.starts_with("postgres") { 5432 } else { 3306 };
+    let default = Engine::of_url(url).and_then(Engine::default_port).unwrap_or(3306);
     let Ok(url) = url::Url::parse(url) else { return Target { host: "localhost".to_owned(), port: default } };
     let said =
         |keys: &[&str]| url.query_pairs().find(|(key, _)| keys.contains(&key.as_ref())).map(|(_, said)| said);

@@ -3,6 +3,8 @@
 //! The syntax is libpq's: `postgres://user@a:5432,b:5433/database?target_session_attrs=prefer-standby`.
 //! <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS>
 
+use crate::engine::Engine;
+
 /// Which of several servers to read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetServer {
@@ -83,7 +85,7 @@ impl Hosts {
 /// user to the options. MySQL has no such option; its socket is on this computer.
 fn without_host(scheme: &str, user: &str, port: &str, path: &str, query: &str) -> String {
     let sign = if query.is_empty() { '?' } else { '&' };
-    if !scheme.starts_with("postgres") || user.contains(':') {
+    if Engine::of_url(scheme) != Some(Engine::Postgres) || user.contains(':') {
         return format!("{scheme}{user}@localhost{port}{path}{query}");
     }
     let port = port.strip_prefix(':').map(|port| format!("&port={port}")).unwrap_or_default();

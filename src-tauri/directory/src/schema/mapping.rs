@@ -3,6 +3,7 @@
 //! Pure: takes what the catalogue reported and returns the columns to show and to search, or an error that lists every
 //! name that does not fit, with its key in the connection file and the closest existing name.
 
+use crate::closest::closest_names;
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryCode, DirectoryError, Result};
 use crate::model::{Column, FieldKind, Role};
@@ -171,7 +172,7 @@ fn columns_missing<T>(part: &DirectoryConfig, table: &Table<T>, missing: &[(&str
                     part.table
                 );
             }
-            let close = match closest(name, &names).as_slice() {
+            let close = match closest_names(name, &names).as_slice() {
                 [] => String::new(),
                 close => format!(" Did you mean {}?", either(close)),
             };
@@ -194,7 +195,7 @@ fn within_json(key: &str, name: &str) -> DirectoryError {
 /// The error for a table or view `written` that does not exist; `names` are those that do.
 pub(crate) fn table_missing(written: &str, names: &[String]) -> DirectoryError {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut close = closest(written, &names);
+    let mut close = closest_names(written, &names);
     if close.is_empty() {
         // No name is similar, so suggest a table that looks like users.
         let weight = |name: &&&str| likeness(name.rsplit('.').next().unwrap_or(name));
@@ -214,21 +215,6 @@ pub(crate) fn table_missing(written: &str, names: &[String]) -> DirectoryError {
         format!("It has {}. Names are case-sensitive.", listed(&names))
     };
     DirectoryError::new(DirectoryCode::Mismatch, message).hint(hint)
-}
-
-/// Up to three names that `name` may have been meant as, closest first.
-fn closest<'a>(name: &str, names: &[&'a str]) -> Vec<&'a str> {
-    // 0.75: `emial` and `mail` match `email`, but `phone` does not match `plan`.
-    const ALIKE: f64 = 0.75;
-    let plain = |text: &str| text.rsplit('.').next().unwrap_or(text).to_lowercase().replace(['_', '-'], "");
-    let wanted = plain(name);
-    let mut alike: Vec<(f64, &str)> = names
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(&wanted, &plain(candidate)), *candidate))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .collect();
-    alike.sort_by(|(left, _), (right, _)| right.total_cmp(left));
-    alike.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
 fn either(names: &[&str]) -> String {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::WallClock;
 use crate::error::Result;
 use crate::faults::cancelled;
 use crate::model::{Count, Info, ListRequest, Page, Row};
@@ -21,6 +21,8 @@ pub(crate) trait SqlExecutor: Sync {
     type Dialect: Dialect;
     /// A read-only transaction.
     type ReadTx: Send;
+
+    fn clock(&self) -> &dyn WallClock;
 
     /// What was found when the directory was opened.
     fn shared_info(&self) -> &Arc<Info>;
@@ -76,7 +78,7 @@ pub(crate) async fn search<E: SqlExecutor>(
     query: &ListRequest,
     cancel: &CancellationToken,
 ) -> Result<Page> {
-    let (started, now) = (Instant::now(), Timestamp::now());
+    let (started, now) = (Instant::now(), engine.clock().read_time());
     let page = again(|| async {
         let mut paging = Paging::<E::Dialect>::new(engine.mapping(), query, engine.size(), now)?;
         let answered = engine.read(async |reading: &mut E::ReadTx| {
@@ -100,7 +102,7 @@ pub(crate) async fn count<E: SqlExecutor>(
     text: &str,
     cancel: &CancellationToken,
 ) -> Result<Count> {
-    let counting = counting::<E::Dialect>(engine.mapping(), text, engine.size(), Timestamp::now())?;
+    let counting = counting::<E::Dialect>(engine.mapping(), text, engine.size(), engine.clock().read_time())?;
     let (statement, cap) = (counting.statement, counting.cap);
     let counted = again(|| {
         let statement = statement.clone();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
 use crate::error::{DirectoryError, Result};
 use crate::faults::timed_out;
@@ -67,13 +68,20 @@ pub(crate) struct ServerDirectory<D: ServerEngine> {
     part: DirectoryConfig,
     mapping: Mapping<D::Type>,
     info: Arc<Info>,
+    clock: Arc<dyn WallClock>,
 }
 
 impl<D: ServerEngine> ServerDirectory<D> {
-    pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
+    pub(crate) async fn open(
+        part: &DirectoryConfig,
+        passwords: &Arc<dyn PasswordSource>,
+        clock: &Arc<dyn WallClock>,
+    ) -> Result<Self> {
         let server = Server::open_server(Endpoint::new(part, passwords)?).await?;
         match D::read_catalogue(&server, &server.part()).await {
-            Ok((mapping, info)) => Ok(Self { server, part: part.clone(), mapping, info }),
+            Ok((mapping, info)) => {
+                Ok(Self { server, part: part.clone(), mapping, info, clock: Arc::clone(clock) })
+            }
             Err(error) => {
                 server.close().await;
                 Err(error)
@@ -110,6 +118,10 @@ impl<D: ServerEngine> ServerDirectory<D> {
 impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
     type Dialect = D;
     type ReadTx = D::ReadTx;
+
+    fn clock(&self) -> &dyn WallClock {
+        &*self.clock
+    }
 
     fn shared_info(&self) -> &Arc<Info> {
         &self.info

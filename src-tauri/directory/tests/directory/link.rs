@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use mongodb::bson::doc;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
-use understudy_directory::{Directory, PasswordSource, PasswordSourceError};
+use understudy_directory::{Directory, PasswordSource, PasswordSourceError, SystemClock};
 use understudy_directory::{DirectoryCode, DirectoryError};
 use understudy_directory::{DirectoryConfig, SshConfig};
 use understudy_test_support::mariadb::MariaDbServer;
@@ -119,8 +119,13 @@ impl PasswordSource for Kept {
 /// stored, the error asks for a password; then the next query succeeds.
 async fn a_new_password_is_read_where_it_is_kept(part: &DirectoryConfig, change: impl FnOnce()) {
     let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
-    let directory =
-        understudy_directory::open_with(part, Arc::clone(&kept) as Arc<dyn PasswordSource>).await.unwrap();
+    let directory = understudy_directory::open_with(
+        part,
+        Arc::clone(&kept) as Arc<dyn PasswordSource>,
+        Arc::new(SystemClock),
+    )
+    .await
+    .unwrap();
     ada_is_there(&*directory).await;
     change();
     for _ in 0..2 {
@@ -157,8 +162,13 @@ async fn a_password_that_was_changed_is_read_again() {
     let mut server = mongo().await;
     let part = DirectoryConfig { id: "_id".into(), ..part(server.url(READER, "acme")) };
     let kept = Arc::new(Kept(Mutex::new(PASSWORD.to_owned())));
-    let directory =
-        understudy_directory::open_with(&part, Arc::clone(&kept) as Arc<dyn PasswordSource>).await.unwrap();
+    let directory = understudy_directory::open_with(
+        &part,
+        Arc::clone(&kept) as Arc<dyn PasswordSource>,
+        Arc::new(SystemClock),
+    )
+    .await
+    .unwrap();
     ada_is_there(&*directory).await;
     server.command("admin", doc! { "updateUser": READER, "pwd": "n3w" }).await;
     // Existing connections stay open; only a new one needs the password.

@@ -5,6 +5,7 @@
 mod accounts;
 #[cfg(target_os = "linux")]
 mod advice;
+mod ago;
 #[cfg(target_os = "linux")]
 mod certificates;
 mod changes;

@@ -1,11 +1,15 @@
 //! Suggestions: values of a column while typing, and other searches if there are no matches. One story for every
 //! engine.
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use understudy_directory::DirectoryConfig;
 use understudy_directory::{Directory, Widening, wider};
 
 use crate::story::{query, search};
+
+/// No search here depends on it.
+const NOON: Timestamp = Timestamp::constant(1_767_268_800, 0);
 
 /// ID, name, plan, and a token that many share.
 pub fn rows() -> impl Iterator<Item = (i64, String, &'static str, &'static str)> {
@@ -65,7 +69,7 @@ async fn values_are_known(directory: &dyn Directory, indexed: bool) {
 async fn other_searches_are_offered(directory: &dyn Directory) {
     let offers = async |text: &str| {
         assert_eq!(search(directory, &query(text)).await.rows, [], "{text} finds nobody");
-        let offers = wider(directory, text, &CancellationToken::new()).await.unwrap();
+        let offers = wider(directory, text, NOON, &CancellationToken::new()).await.unwrap();
         let said = offers.into_iter().map(|offer| {
             let count = offer.count.expect("so few are counted");
             let more = if count.capped { "+" } else { "" };
@@ -99,6 +103,6 @@ async fn other_searches_are_offered(directory: &dyn Directory) {
         }
         assert_eq!(offers(text).await, expected, "{text}");
     }
-    let none = wider(directory, "plan:=team", &CancellationToken::new()).await.unwrap();
+    let none = wider(directory, "plan:=team", NOON, &CancellationToken::new()).await.unwrap();
     assert!(none.iter().all(|offer| offer.how != Widening::WithoutFilters), "{none:?}");
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use mongodb::error::{CommandError, Error as DriverError, ErrorKind};
 
 use crate::config::DirectoryConfig;
+use crate::engine::is_srv_url;
 use crate::error::{DirectoryCode, DirectoryError};
 use crate::faults::{locked, stopped, timed_out};
 use crate::reach::{tls, unanswered};
@@ -46,7 +47,7 @@ pub(crate) fn from_driver(
         }
         // A server that goes away in the middle of an answer.
         ErrorKind::ConnectionPoolCleared { .. } => unreachable(part, "the connection was lost"),
-        ErrorKind::DnsResolve { message, .. } if is_srv(part) => no_cluster(part).details(message),
+        ErrorKind::DnsResolve { message, .. } if is_srv_url(&part.url) => no_cluster(part).details(message),
         ErrorKind::DnsResolve { message, .. } => {
             unreachable(part, "its host name is not known").details(message)
         }
@@ -65,10 +66,6 @@ pub(crate) fn from_driver(
         }
         other => unanswered::from_driver(&other),
     }
-}
-
-fn is_srv(part: &DirectoryConfig) -> bool {
-    part.url.get(..12).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mongodb+srv:"))
 }
 
 /// No user, and no certificate in its place.

@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bson::{Document, doc};
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::discovery::discover_tables;
+use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
 use crate::directory::Directory;
 use crate::engines::mongodb::catalogue::{Field, TextIndex};
@@ -61,6 +61,7 @@ pub(crate) struct MongoDirectory {
     info: Arc<Info>,
     indexes: Arc<MongoIndexes>,
     is_view: bool,
+    clock: Arc<dyn WallClock>,
 }
 
 /// The collection as it was when it was opened.
@@ -82,15 +83,19 @@ struct MongoIndexes {
 }
 
 impl MongoDirectory {
-    pub(crate) async fn open(part: &DirectoryConfig, passwords: &Arc<dyn PasswordSource>) -> Result<Self> {
+    pub(crate) async fn open(
+        part: &DirectoryConfig,
+        passwords: &Arc<dyn PasswordSource>,
+        clock: &Arc<dyn WallClock>,
+    ) -> Result<Self> {
         let server = MongoServers::connect(Endpoint::to_any(part, passwords)?, part).await?;
         match Self::awake(&server, part).await {
             Ok(SeenCollection { mapping, words, info, is_view }) => {
                 let seen = listed(&server).await;
                 let indexes =
                     MongoIndexes { seen, looking: AtomicBool::new(false), changed: AtomicBool::new(false) };
-                let (part, indexes) = (part.clone(), Arc::new(indexes));
-                Ok(Self { server, part, mapping, words, info, indexes, is_view })
+                let (part, indexes, clock) = (part.clone(), Arc::new(indexes), Arc::clone(clock));
+                Ok(Self { server, part, mapping, words, info, indexes, is_view, clock })
             }
             Err(error) => {
                 server.close().await;
@@ -176,7 +181,7 @@ impl MongoDirectory {
     }
 
     fn listing<'a>(&'a self, query: &'a ListRequest) -> Result<Listing<'a>> {
-        Listing::new(&self.mapping, query, self.size(), self.words.as_ref(), Timestamp::now())
+        Listing::new(&self.mapping, query, self.size(), self.words.as_ref(), self.clock.read_time())
     }
 
     /// Runs `ask` within the connection's time limit, until it is cancelled. Retries once with a new password if the

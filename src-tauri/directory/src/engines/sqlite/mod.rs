@@ -18,6 +18,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoo
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef};
 
 pub(crate) use self::discovery::discover_tables;
+use crate::clock::WallClock;
 use crate::config::DirectoryConfig;
 use crate::engines::sqlite::catalogue::LiteType;
 use crate::engines::sqlite::dialect::Sqlite;
@@ -53,6 +54,7 @@ pub(crate) struct SqliteDirectory {
     mapping: Mapping<LiteType>,
     info: Arc<Info>,
     seen: SeenFile,
+    clock: Arc<dyn WallClock>,
 }
 
 /// What tells that the file is still the one that was looked at.
@@ -65,7 +67,7 @@ struct SeenFile {
 }
 
 impl SqliteDirectory {
-    pub(crate) async fn open(part: &DirectoryConfig) -> Result<Self> {
+    pub(crate) async fn open(part: &DirectoryConfig, clock: &Arc<dyn WallClock>) -> Result<Self> {
         let failed = |error| errors::from_sqlx(error, part);
         // Before it is opened: one that is put in its place meanwhile is then noticed at the first question.
         let file = FileIdentity::of(&path(part)?);
@@ -91,7 +93,7 @@ impl SqliteDirectory {
             reader: Vec::new(),
             cautions: Vec::new(),
         });
-        Ok(Self { pool, part: part.clone(), mapping, info, seen })
+        Ok(Self { pool, part: part.clone(), mapping, info, seen, clock: Arc::clone(clock) })
     }
 
     /// Fails where the file was replaced, or its schema changed. A program that puts a new file in an old one's
@@ -220,6 +222,10 @@ fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx
 impl SqlExecutor for SqliteDirectory {
     type Dialect = Sqlite;
     type ReadTx = SqliteConnection;
+
+    fn clock(&self) -> &dyn WallClock {
+        &*self.clock
+    }
 
     fn shared_info(&self) -> &Arc<Info> {
         &self.info
