@@ -131,9 +131,9 @@ impl Tier {
             Self::Id => "by ID",
             Self::Email => "by exact email",
             Self::Prefix => "by prefix",
-            Self::Contains => "by part of a word",
+            Self::Contains => "by part of the text",
             Self::Words => "by several words",
-            Self::Alike => "in another spelling",
+            Self::Alike => "by another spelling",
         }
     }
 }
