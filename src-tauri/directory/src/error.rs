@@ -111,6 +111,18 @@ impl DirectoryError {
     }
 }
 
+/// An error as a person reviews it, for snapshots.
+#[cfg(test)]
+pub(crate) fn write_for_review(case: &str, error: &DirectoryError) -> String {
+    let DirectoryError { code, message, hint, statement, details, wants_password, source: _ } = error;
+    let password = if *wants_password { ", another password may help" } else { "" };
+    let line = |sign: &str, text: &Option<String>| {
+        text.as_ref().map(|text| format!("  {sign} {text}\n")).unwrap_or_default()
+    };
+    let next = [line("→", hint), line("$", statement), line("details:", details)].concat();
+    format!("── {case} ({code:?}{password})\n  {message}\n{next}\n")
+}
+
 /// Compares everything but the source, which cannot be compared; its message is part of `message`.
 impl PartialEq for DirectoryError {
     fn eq(&self, other: &Self) -> bool {

@@ -67,3 +67,25 @@ pub fn not_identified(id: &str) -> DirectoryError {
     DirectoryError::new(DirectoryCode::Mismatch, format!("Several users have the id {id}: {said}"))
         .hint("Name a column that is unique, such as the primary key.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::write_for_review;
+
+    #[test]
+    fn what_every_engine_says_in_the_same_words() {
+        let part: DirectoryConfig =
+            toml::from_str("url = \"postgres://reader@db/acme\"\ntable = \"users\"\nid = \"id\"").unwrap();
+        let told = [
+            ("changed", changed(&part, "its columns or indexes are different")),
+            ("cancelled", cancelled()),
+            ("stopped", stopped()),
+            ("locked", locked(&part, "what the server said")),
+            ("undescribed", undescribed(&part.table, Duration::from_secs(10))),
+            ("timed out", timed_out(&part)),
+            ("not identified", not_identified("7")),
+        ];
+        insta::assert_snapshot!(told.map(|(case, error)| write_for_review(case, &error)).concat());
+    }
+}

@@ -66,7 +66,8 @@ fn nothing_points_up() {
     for entry in std::fs::read_dir(&source).unwrap() {
         let path = entry.unwrap().path();
         let floor = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if floor == "lib" {
+        // What tests compare with is no code.
+        if floor == "lib" || floor == "snapshots" {
             continue;
         }
         let (_, known) = FLOORS

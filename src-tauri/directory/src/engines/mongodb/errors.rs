@@ -230,7 +230,10 @@ pub(crate) fn place(part: &DirectoryConfig) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::error::write_for_review;
 
     #[test]
     fn a_command_is_not_repeated_to_people() {
@@ -247,5 +250,33 @@ mod tests {
         ] {
             assert_eq!(said(message), expected);
         }
+    }
+
+    #[test]
+    fn what_the_server_says_in_our_words() {
+        let part = |url: &str| -> DirectoryConfig {
+            toml::from_str(&format!("url = \"{url}\"\ntable = \"users\"\nid = \"_id\"")).unwrap()
+        };
+        let named = part("mongodb://reader@db/acme");
+        let certified = part("mongodb://db/acme?authMechanism=MONGODB-X509");
+        let nobody = part("mongodb://db/acme");
+        let told = |code: i32, part: &DirectoryConfig| {
+            let error: CommandError = serde_json::from_value(
+                json!({ "code": code, "codeName": "Any", "errmsg": "what the server said" }),
+            )
+            .unwrap();
+            from_server(&error, part)
+        };
+        let codes = [18, 13, 50, 24, 26, 11601, 91, 6, 292, 2];
+        let mut all: String =
+            codes.map(|code| write_for_review(&code.to_string(), &told(code, &named))).concat();
+        all += &write_for_review("18, by a certificate", &told(18, &certified));
+        all += &write_for_review("13, without a user", &told(13, &nobody));
+        all += &write_for_review("no password", &password_missing(&named));
+        all += &write_for_review("only TLS", &wants_tls(&named));
+        all += &write_for_review("a slow view", &slow_view(&named, Duration::from_secs(3)));
+        all += &write_for_review("no cluster", &no_cluster(&part("mongodb+srv://reader@acme.example/acme")));
+        all += &write_for_review("unreachable", &unreachable(&named, "it fell silent"));
+        insta::assert_snapshot!(all);
     }
 }

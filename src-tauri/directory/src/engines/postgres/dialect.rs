@@ -349,7 +349,86 @@ pub(crate) fn rfc3339(text: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::engines::postgres::dialect::{escaped, rfc3339};
+    use super::*;
+    use crate::schema::name::{CatalogueName, Quote};
+    use crate::schema::table::Access;
+    use crate::sql::review::{
+        FOLDS, LOWER, PATTERN, PLAIN, example_column, example_mapping, index_of, write_conditions,
+        write_statements,
+    };
+
+    fn example_type(name: &'static str) -> PgType {
+        let literal = |name| CatalogueName::literal(name, Quote::Double);
+        PgType {
+            schema: literal("pg_catalog"),
+            name: literal(name),
+            bytewise: false,
+            nondeterministic: false,
+            folds_ascii: false,
+            collation: None,
+        }
+    }
+
+    fn type_of_kind(kind: FieldKind) -> PgType {
+        example_type(match kind {
+            FieldKind::Integer => "int8",
+            FieldKind::Boolean => "bool",
+            FieldKind::Time => "timestamptz",
+            _ => "text",
+        })
+    }
+
+    #[test]
+    fn statements_where_indexes_serve() {
+        let ties = IndexForm { ties: true, ..LOWER };
+        let mapping = example_mapping(Quote::Double, type_of_kind, |column| match column {
+            "id" => Access { equals: index_of(PLAIN), order: index_of(PLAIN), ..Access::default() },
+            "email" => Access { equals: index_of(LOWER), prefix: index_of(ties), ..Access::default() },
+            "name" => Access { prefix: index_of(PATTERN), contains: index_of(LOWER), ..Access::default() },
+            "plan" => Access { equals: index_of(PLAIN), ..Access::default() },
+            "created_at" => Access { order: index_of(PLAIN), ..Access::default() },
+            _ => Access::default(),
+        });
+        insta::assert_snapshot!(write_statements::<Postgres>(&mapping));
+    }
+
+    #[test]
+    fn statements_where_only_the_key_has_an_index() {
+        let key = Access { equals: index_of(PLAIN), order: index_of(PLAIN), ..Access::default() };
+        let mapping = example_mapping(Quote::Double, type_of_kind, |column| {
+            if column == "id" { key.clone() } else { Access::default() }
+        });
+        insta::assert_snapshot!(write_statements::<Postgres>(&mapping));
+    }
+
+    #[test]
+    fn conditions_by_index_form() {
+        let column = |name: &'static str, access| {
+            example_column(("email", FieldKind::Text), Quote::Double, example_type(name), access)
+        };
+        let text = column("text", Access::default());
+        let trigrams = column("text", Access { contains: index_of(LOWER), ..Access::default() });
+        let mut collated = column("varchar", Access::default());
+        let literal = |name| CatalogueName::literal(name, Quote::Double);
+        collated.db_type.collation = Some((literal("pg_catalog"), literal("tr-x-icu")));
+        let mut nondeterministic = collated.clone();
+        nondeterministic.db_type.nondeterministic = true;
+        let written = [
+            write_conditions::<Postgres>("text", &text, PLAIN),
+            write_conditions::<Postgres>("lower(text)", &text, LOWER),
+            write_conditions::<Postgres>("text text_pattern_ops", &text, PATTERN),
+            write_conditions::<Postgres>(
+                "lower(text) text_pattern_ops, and trigrams of lower(text)",
+                &trigrams,
+                IndexForm { lower: true, ..PATTERN },
+            ),
+            write_conditions::<Postgres>("citext", &column("citext", Access::default()), FOLDS),
+            write_conditions::<Postgres>("lower(varchar COLLATE \"tr-x-icu\")", &collated, LOWER),
+            write_conditions::<Postgres>("varchar, nondeterministic", &nondeterministic, FOLDS),
+            write_conditions::<Postgres>("bytea", &column("bytea", Access::default()), PLAIN),
+        ];
+        insta::assert_snapshot!(written.concat());
+    }
 
     #[test]
     fn bytes_are_escaped_as_the_server_does() {

@@ -271,3 +271,37 @@ pub(crate) fn place(directory: &DirectoryConfig) -> String {
         None => "The database".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::write_for_review;
+    use crate::sql::review::SaidByDatabase;
+
+    #[test]
+    fn what_the_server_says_in_our_words() {
+        let part: DirectoryConfig =
+            toml::from_str("url = \"postgres://reader@db/acme\"\ntable = \"users\"\nid = \"id\"").unwrap();
+        let codes = [
+            "28P01", "28000", "3D000", "42501", "42P01", "57014", "55P03", "25006", "53300", "40001",
+            "57P03", "57P01", "08006", "53200", "58030", "XX001", "22012",
+        ];
+        let mut told = codes
+            .map(|code| {
+                write_for_review(code, &from_database(&SaidByDatabase(code, "what the server said"), &part))
+            })
+            .concat();
+        told += &write_for_review("no password", &password_missing(&part));
+        told += &write_for_review("a password that SCRAM refuses", &password_unfit(&part));
+        told += &write_for_review("unreachable", &unreachable(&part, "it fell silent"));
+        for (said, privacy) in [
+            ("connection requires a valid client certificate", Privacy::Certain),
+            ("pg_hba.conf rejects connection for host", Privacy::Certain),
+            ("no pg_hba.conf entry for host", Privacy::Open),
+            ("no pg_hba.conf entry for host", Privacy::Certain),
+        ] {
+            told.extend(["── ", said, "\n  → ", no_rule(said, privacy), "\n\n"]);
+        }
+        insta::assert_snapshot!(told);
+    }
+}

@@ -244,3 +244,70 @@ fn cases(text: &str, form: IndexForm) -> Vec<String> {
 fn is_rounded(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite) && numbers::to_f64(text).is_none()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::name::Quote;
+    use crate::schema::table::Access;
+    use crate::sql::review::{
+        FOLDS, LOWER, PLAIN, example_column, example_mapping, index_of, write_conditions, write_statements,
+    };
+
+    const NOCASE: IndexForm = IndexForm { ascii: true, ..FOLDS };
+    const LOWER_ASCII: IndexForm = IndexForm { ascii: true, ..LOWER };
+
+    fn example_type(holds_bytes: bool) -> LiteType {
+        LiteType { holds_bytes, trigrams: None }
+    }
+
+    #[test]
+    fn statements_where_indexes_serve() {
+        let mapping = example_mapping(
+            Quote::Double,
+            |_| example_type(false),
+            |column| match column {
+                "id" => Access { equals: index_of(PLAIN), order: index_of(PLAIN), ..Access::default() },
+                "email" => Access { equals: index_of(NOCASE), prefix: index_of(NOCASE), ..Access::default() },
+                "name" => Access { prefix: index_of(PLAIN), ..Access::default() },
+                "plan" => Access { equals: index_of(PLAIN), ..Access::default() },
+                "created_at" => Access { order: index_of(PLAIN), ..Access::default() },
+                _ => Access::default(),
+            },
+        );
+        insta::assert_snapshot!(write_statements::<Sqlite>(&mapping));
+    }
+
+    #[test]
+    fn statements_where_only_the_key_has_an_index() {
+        let key = Access { equals: index_of(PLAIN), order: index_of(PLAIN), ..Access::default() };
+        let mapping = example_mapping(
+            Quote::Double,
+            |_| example_type(false),
+            |column| {
+                if column == "id" { key.clone() } else { Access::default() }
+            },
+        );
+        insta::assert_snapshot!(write_statements::<Sqlite>(&mapping));
+    }
+
+    #[test]
+    fn conditions_by_index_form() {
+        let column = |holds_bytes| {
+            example_column(
+                ("email", FieldKind::Text),
+                Quote::Double,
+                example_type(holds_bytes),
+                Access::default(),
+            )
+        };
+        let written = [
+            ("text", column(false), PLAIN),
+            ("text COLLATE NOCASE", column(false), NOCASE),
+            ("lower(text)", column(false), LOWER_ASCII),
+            ("blob", column(true), PLAIN),
+        ]
+        .map(|(title, column, form)| write_conditions::<Sqlite>(title, &column, form));
+        insta::assert_snapshot!(written.concat());
+    }
+}

@@ -134,3 +134,29 @@ pub(crate) fn file(path: &Path) -> Option<DirectoryError> {
         _ => DirectoryError::file("open", path, &cause),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::write_for_review;
+    use crate::sql::review::SaidByDatabase;
+
+    /// What is no database is told by how it begins: the tests of the directory have such files.
+    #[test]
+    fn what_sqlite_says_in_our_words() {
+        let part: DirectoryConfig =
+            toml::from_str("url = \"sqlite:///users.sqlite\"\ntable = \"users\"\nid = \"id\"").unwrap();
+        let of_code = |code, said| {
+            let error = sqlx::Error::Database(Box::new(SaidByDatabase(code, said)));
+            write_for_review(&format!("{code}, {said}"), &from_sqlx(error, &part))
+        };
+        let mut told = ["776", "264", "1288", "8", "9", "5", "14", "10", "11", "1"]
+            .map(|code| of_code(code, "what SQLite said"))
+            .concat();
+        told += &of_code("1", "no such table: users");
+        told += &of_code("1", "no such column: email");
+        told += &write_for_review("no connection in time", &from_sqlx(sqlx::Error::PoolTimedOut, &part));
+        told += &write_for_review("closed", &from_sqlx(sqlx::Error::PoolClosed, &part));
+        insta::assert_snapshot!(told);
+    }
+}
