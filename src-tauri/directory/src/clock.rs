@@ -1,13 +1,13 @@
-//! What time it is, for filters such as `7d`. Whoever opens a directory hands the clock in.
+//! The clock for filters such as `7d`. The caller that opens a directory supplies it.
 
 use jiff::Timestamp;
 
-/// Tells the time.
+/// Tells the current time.
 pub trait WallClock: std::fmt::Debug + Send + Sync {
     fn read_time(&self) -> Timestamp;
 }
 
-/// This computer's.
+/// This computer's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
@@ -17,7 +17,7 @@ impl WallClock for SystemClock {
     }
 }
 
-/// It always is the same time.
+/// A clock that stands still.
 impl WallClock for Timestamp {
     fn read_time(&self) -> Timestamp {
         *self

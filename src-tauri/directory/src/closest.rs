@@ -16,7 +16,7 @@ pub(crate) fn closest_names<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
     alike.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
-/// The words whose likeness is `enough`, compared as `plain` makes them, with their likeness.
+/// The known words with a similarity of at least `enough`, after normalising both with `plain`.
 fn alike<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str>,

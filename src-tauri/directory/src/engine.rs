@@ -1,6 +1,6 @@
-//! Which database a URL leads to. Nothing else reads a URL's scheme.
+//! Determines the engine for a URL. Nothing else parses a URL's scheme.
 
-/// The databases that users are read from.
+/// The supported databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     MongoDb,
@@ -10,12 +10,12 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The engine behind a directory's URL; `None` when there is none for its scheme.
+    /// The engine for a directory's URL; `None` if its scheme is not supported.
     pub fn of_url(url: &str) -> Option<Self> {
         Self::of_scheme(url.split_once(':')?.0)
     }
 
-    /// The engine of `postgres`, `mariadb` or the like, in any case.
+    /// The engine for a scheme such as `postgres` or `mariadb`, ignoring case.
     pub fn of_scheme(scheme: &str) -> Option<Self> {
         match scheme.to_ascii_lowercase().as_str() {
             "mysql" | "mariadb" => Some(Self::MySql),
@@ -26,7 +26,7 @@ impl Engine {
         }
     }
 
-    /// For people; MySQL also stands for MariaDB.
+    /// The display name; MySQL also stands for MariaDB.
     pub fn name(self) -> &'static str {
         match self {
             Self::MySql => "MySQL",
@@ -36,7 +36,7 @@ impl Engine {
         }
     }
 
-    /// Where its server listens if nothing else is said; `None`: it has no server.
+    /// The server's default port; `None` if the engine has no server.
     pub fn default_port(self) -> Option<u16> {
         match self {
             Self::MySql => Some(3306),
@@ -47,13 +47,13 @@ impl Engine {
     }
 }
 
-/// The engine behind a directory's URL, for people: `MariaDB` where the URL says so.
+/// The display name of the engine for a URL: `MariaDB` if the URL says so.
 pub fn engine_name(url: &str) -> Option<&'static str> {
     let engine = Engine::of_url(url)?;
     Some(if begins_with_scheme(url, "mariadb") { "MariaDB" } else { engine.name() })
 }
 
-/// The URL names servers by a record of the DNS, not by their hosts.
+/// Whether the URL names its servers by a DNS SRV record instead of their hosts.
 pub fn is_srv_url(url: &str) -> bool {
     begins_with_scheme(url, "mongodb+srv")
 }

@@ -1,6 +1,6 @@
-//! The databases. Each has the same rooms: `catalogue` (what there is), `index_use` (what indexes can do), `connect`,
-//! `driver` (what its server and rows have that others' have not), `dialect` or `filter` (how it is asked), `errors`,
-//! `advice`, `discovery`.
+//! The database engines. Each has the same modules: `catalogue` (tables and columns), `index_use` (what indexes can be
+//! used for), `connect`, `driver` (connections and rows of its server), `dialect` or `filter` (how queries are
+//! written), `errors`, `advice`, `discovery`.
 
 pub(crate) mod mongodb;
 pub(crate) mod mysql;

@@ -49,8 +49,7 @@ pub(crate) trait SqlExecutor: Sync {
         step_in_turn(self, reading, step).await
     }
 
-    /// The statement that gives what the database knows of a column's values without looking; `None` where it knows
-    /// nothing.
+    /// The statement that reads a column's common values from the database's statistics; `None` if it has none.
     fn statistics(&self, _column: usize) -> Option<Statement> {
         None
     }
@@ -58,7 +57,7 @@ pub(crate) trait SqlExecutor: Sync {
     async fn close_connections(&self);
 }
 
-/// First the newest rows, then all of them.
+/// Tries the newest rows first, then all.
 pub(crate) async fn step_in_turn<E: SqlExecutor + ?Sized>(
     engine: &E,
     reading: &mut E::ReadTx,
@@ -130,8 +129,8 @@ pub(crate) async fn read_values<E: SqlExecutor>(engine: &E, column: usize) -> Re
     values::values(engine, column, engine.statistics(column)).await
 }
 
-/// Makes a directory of an [`SqlExecutor`]. A macro, because the futures of a trait's methods are known to be `Send`
-/// only where the type is named.
+/// Implements `Directory` for an [`SqlExecutor`]. A macro, because the compiler only knows that the futures of a
+/// trait's methods are `Send` if the type is concrete.
 macro_rules! impl_directory {
     ($engine:ty) => {
         #[async_trait::async_trait]

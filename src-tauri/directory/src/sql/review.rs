@@ -1,4 +1,5 @@
-//! What a person reviews in snapshots: the statements that questions to an example table become, and what databases say.
+//! Renders snapshots for review: the statements for queries on an example table, and the errors for messages of
+//! databases.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -21,7 +22,7 @@ use crate::sql::list::{Paging, counting};
 
 /// 2026-01-31T12:00:00Z
 const NOW: Timestamp = Timestamp::constant(1_769_860_800, 0);
-/// Too many to be read at each keystroke.
+/// Too large to be read at each keystroke.
 const LARGE: Size = Size { rows: Some(10_000_000), limit_ms: 3000 };
 
 pub(crate) const FOLDS: IndexForm = IndexForm { folds: true, ..PLAIN };
@@ -53,7 +54,7 @@ pub(crate) fn example_column<T>(
     }
 }
 
-/// The example's users, with the types and the indexes that a dialect gives them.
+/// The mapping of the example's users, with a dialect's types and indexes.
 pub(crate) fn example_mapping<T: Clone>(
     quote: Quote,
     db_type: impl Fn(FieldKind) -> T,
@@ -78,7 +79,7 @@ pub(crate) fn example_mapping<T: Clone>(
     Mapping::new(&config, &Table { schema, name, columns }).unwrap()
 }
 
-/// What is asked of the example's users, and the statements that it becomes.
+/// The statements for several queries on the example's users.
 pub(crate) fn write_statements<D: Dialect>(mapping: &Mapping<D::Type>) -> String {
     let first = |text: &str| ListRequest::first(text, 50);
     let newest = first("");
@@ -120,7 +121,7 @@ pub(crate) fn write_statements<D: Dialect>(mapping: &Mapping<D::Type>) -> String
     format!("‹cells›: {cells}\n‹columns›: {columns}\n\n{written}")
 }
 
-/// What finds and orders a column of texts by an index of this form.
+/// The conditions and the order of a text column with an index of this form.
 pub(crate) fn write_conditions<D: Dialect>(
     title: &str,
     column: &TableColumn<D::Type>,
@@ -158,17 +159,17 @@ fn behind_the_first_page<D: Dialect>(mapping: &Mapping<D::Type>) -> Place {
     Place::After(paging.page(std::time::Duration::ZERO).next.unwrap())
 }
 
-/// A cursor remembers a time where the list is ordered by it.
+/// The cursor's key: a time if that orders the list.
 fn mapping_key<T>(mapping: &Mapping<T>) -> Value {
     if mapping_has_order(mapping) { Value::Text("2026-01-30 09:00:00".to_owned()) } else { Value::Null }
 }
 
-/// An index gives the newest first.
+/// Whether an index returns the newest users first.
 fn mapping_has_order<T>(mapping: &Mapping<T>) -> bool {
     mapping.created_at.is_some_and(|at| mapping.shown[at].access.order.is_some())
 }
 
-/// The statement in lines, and its values.
+/// The statement split into lines, with its values.
 fn write_statement(statement: &Statement) -> String {
     let sql = [" FROM ", " WHERE ", " ORDER BY "]
         .into_iter()
@@ -183,7 +184,7 @@ fn write_statement(statement: &Statement) -> String {
     format!("  {sql}\n{values}")
 }
 
-/// A code and what a database says with it; the drivers' own errors cannot be made by hand.
+/// A database error with this code and message, since the drivers' own errors cannot be constructed.
 #[derive(Debug)]
 pub(crate) struct SaidByDatabase(pub(crate) &'static str, pub(crate) &'static str);
 

@@ -1,5 +1,5 @@
-//! The connections to one database server: made, lent, and taken back only when nothing is left on them. The same for
-//! every engine with a server that speaks SQL; its [`Driver`] says what differs.
+//! The connection pool of a database server. A connection is only returned to it when nothing is left running on it.
+//! Shared by the SQL engines that have a server; their [`Driver`] covers the differences.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -20,86 +20,87 @@ use crate::reach::wire::Wire;
 use crate::sql::dialect::{Dialect, Statement};
 use crate::sql::watch::Watch;
 
-/// Connections at the most: a search has one, and a second for a moment. The database is a production system.
+/// The maximum number of connections: one for a search, and a second one for a moment. The database is a production
+/// system.
 const POOL: u32 = 2;
-/// An operator who reads a page leaves no connection behind for longer than this.
+/// How long idle connections stay open while an operator reads a page.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// An idle server begins a transaction at once; a network that fell silent never does.
+/// An idle server starts a transaction immediately; a silent network never does.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
 
 pub(crate) type ConnectionOf<D> = <<D as Driver>::Database as Database>::Connection;
 pub(crate) type OptionsOf<D> = <ConnectionOf<D> as Connection>::Options;
 pub(crate) type RowOf<D> = <<D as Driver>::Database as Database>::Row;
 
-/// What differs between servers, as far as connections to them go.
+/// What differs between servers with regard to connections.
 pub(crate) trait Driver: Dialect + Sized + Send + 'static {
-    /// The driver's own name for its database.
+    /// The driver's type for its database.
     type Database: Database;
-    /// A transaction that only reads.
+    /// A read-only transaction.
     type ReadTx: PooledReadTx<Self>;
-    /// What the server said it is when it was first reached.
+    /// What the server says about itself on the first connection.
     type Product: Send + Sync + 'static;
 
-    /// Connects to the server that is wanted, or says why that cannot be done.
+    /// Connects to the preferred server, or explains why that is impossible.
     fn connect_endpoint(endpoint: &Arc<Endpoint>) -> impl Future<Output = Result<Connected<Self>>> + Send;
 
     fn with_password(options: OptionsOf<Self>, password: &SecretString) -> OptionsOf<Self>;
 
-    /// The server for people, at the beginning of a sentence: `The database on db.acme.internal, port 5432`.
+    /// The server for display, at the start of a sentence: `The database on db.acme.internal, port 5432`.
     fn describe_place(part: &DirectoryConfig) -> String;
 
     fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError;
 
-    /// What a failed attempt to connect means.
+    /// Converts the error of a failed connection attempt.
     fn refused_login(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError;
 
-    /// What a failed statement means.
+    /// Converts the error of a failed statement.
     fn failed_statement(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError;
 }
 
-/// A transaction that only reads, on a pooled connection, with a time limit per statement. If it is dropped before its
-/// end, what it asked for is stopped on the server.
+/// A read-only transaction on a pooled connection, with a time limit per statement. If it is dropped early, its
+/// statement is stopped on the server.
 pub(crate) trait PooledReadTx<D: Driver>: Send + Sized + 'static {
-    /// Begins it, and makes sure that the table is still the one that [`Server::watch`] has seen.
+    /// Starts it, and checks that the table has not changed since [`Server::watch`] was set.
     fn begin_on(
         connection: ConnectionGuard<D::Database>,
         server: &Arc<Server<D>>,
         limit: Duration,
     ) -> impl Future<Output = Result<Self>> + Send;
 
-    /// All rows of `statement`.
+    /// Returns all rows of `statement`.
     fn fetch(&mut self, statement: Statement) -> impl Future<Output = Result<Vec<RowOf<D>>>> + Send;
 
-    /// Ends it and gives the connection back, after an answer or an error of the database's.
+    /// Ends it and returns the connection to the pool. Only to be called after a result or a database error.
     fn finish(self) -> impl Future<Output = ()> + Send;
 }
 
-/// A server that let us in. Not `Debug`: the options hold the password, and show it.
+/// A connected server. Not `Debug`: the options would show the password.
 pub(crate) struct Connected<D: Driver> {
     pub(crate) connection: ConnectionOf<D>,
-    /// For more connections to the same server, as long as `password` is good and `wire` is held.
+    /// For more connections to the same server, as long as `password` is valid and `wire` is held.
     pub(crate) options: OptionsOf<D>,
     pub(crate) wire: Arc<Wire>,
     pub(crate) password: Password,
-    /// With the URL of that server.
+    /// With the URL of that server only.
     pub(crate) part: DirectoryConfig,
     pub(crate) product: D::Product,
 }
 
-/// The server that new connections are made to.
+/// The server that new connections go to.
 struct CurrentTarget<D: Driver> {
     options: OptionsOf<D>,
-    /// The way there. Its own end takes no connection once it is dropped.
+    /// The relay to it, which accepts no more connections once it is dropped.
     wire: Arc<Wire>,
     part: DirectoryConfig,
-    /// Which of the passwords that a command makes.
+    /// The number of the password in use, which increases if a command generates passwords.
     password: u64,
 }
 
-/// The connections of one directory. Not `Debug`: the options hold the password, and show it.
+/// The connections of one directory. Not `Debug`: the options would show the password.
 pub(crate) struct Server<D: Driver> {
     pool: Pool<D::Database>,
-    /// Stops what runs on `pool`; a connection of its own, as those may all be busy.
+    /// Cancels what runs on `pool`, over a connection of its own, since those may all be busy.
     cancel_pool: Pool<D::Database>,
     endpoint: Arc<Endpoint>,
     target: Mutex<CurrentTarget<D>>,
@@ -110,16 +111,16 @@ pub(crate) struct Server<D: Driver> {
 }
 
 impl<D: Driver> Server<D> {
-    /// Connects once, to learn which server it is, or why there is none.
+    /// Connects once to find out which server it is. Fails if that is impossible.
     pub(crate) async fn open_server(endpoint: Arc<Endpoint>) -> Result<Arc<Self>> {
         let connected = D::connect_endpoint(&endpoint).await?;
         let (target, product) = CurrentTarget::leave(connected).await;
         let open_pool = |connections| {
             PoolOptions::new()
                 .max_connections(connections)
-                // A round trip per search; the beginning of a transaction finds out as well.
+                // It would cost a round trip per search; starting a transaction detects a broken connection as well.
                 .test_before_acquire(false)
-                // Later than a probe gives up, which knows the reason.
+                // Later than a probe's time limit, because the probe knows the reason.
                 .acquire_timeout(endpoint.patience() + 2 * SLOW)
                 .idle_timeout(IDLE_TIMEOUT)
                 .connect_lazy_with(target.options.clone())
@@ -133,7 +134,7 @@ impl<D: Driver> Server<D> {
         self.target.lock()
     }
 
-    /// The directory, at the server that was chosen.
+    /// The configuration with the URL of the current server.
     pub(crate) fn part(&self) -> DirectoryConfig {
         self.target().part.clone()
     }
@@ -142,16 +143,15 @@ impl<D: Driver> Server<D> {
         self.target().options.clone()
     }
 
-    /// For people: which of several servers answered; else nothing.
+    /// For display: which of several servers answered; otherwise empty.
     pub(crate) fn place(&self) -> String {
         let place = D::describe_place(&self.part());
         let several = self.endpoint.hosts().len() > 1;
         place.strip_prefix("The database").filter(|_| several).unwrap_or_default().to_owned()
     }
 
-    /// Connects once and at once, to learn why it cannot be done: the pool would try again and again, and then only say
-    /// that time is up. `true`: from now on connections are made in another way. However many searches want to know,
-    /// one connection is made for them.
+    /// Connects once, immediately, to find out why it fails: the pool would retry and then only report a timeout.
+    /// `true`: new connections now go to another server or use another password. Concurrent searches share one probe.
     async fn probe(self: &Arc<Self>) -> Result<bool> {
         let server = Arc::clone(self);
         self.probing.join(|| async move { server.probe_alone().await }.boxed()).await
@@ -169,13 +169,13 @@ impl<D: Driver> Server<D> {
         Ok(true)
     }
 
-    /// From now on connections are made with these.
+    /// Uses these options for new connections.
     fn use_options(&self, options: &OptionsOf<D>) {
         self.pool.set_connect_options(options.clone());
         self.cancel_pool.set_connect_options(options.clone());
     }
 
-    /// A new connection needs a password that has not expired.
+    /// Renews an expired password before a new connection is made.
     async fn freshen(&self, pool: &Pool<D::Database>) -> Result<()> {
         if !self.endpoint.makes_passwords() || pool.num_idle() > 0 {
             return Ok(());
@@ -190,7 +190,7 @@ impl<D: Driver> Server<D> {
         Ok(())
     }
 
-    /// A connection, or at once why there is none.
+    /// A connection from the pool, or an early error if there cannot be one.
     async fn lend_connection(self: &Arc<Self>) -> Result<ConnectionGuard<D::Database>> {
         self.endpoint.ready().await?;
         self.freshen(&self.pool).await?;
@@ -199,7 +199,7 @@ impl<D: Driver> Server<D> {
         Ok(ConnectionGuard(Some(acquired.await?)))
     }
 
-    /// A connection that is to be had within a moment; `None` when there is none.
+    /// A connection that is available within a moment, if there is one.
     async fn lend_idle(&self) -> Option<ConnectionGuard<D::Database>> {
         let connection = match self.pool.try_acquire() {
             Some(connection) => connection,
@@ -208,16 +208,16 @@ impl<D: Driver> Server<D> {
         Some(ConnectionGuard(Some(connection)))
     }
 
-    /// The connection over which others are told to stop.
+    /// A connection over which others can be cancelled.
     pub(crate) async fn lend_canceller(&self) -> Result<ConnectionGuard<D::Database>, sqlx::Error> {
         let _ = self.freshen(&self.cancel_pool).await;
         Ok(ConnectionGuard(Some(self.cancel_pool.acquire().await?)))
     }
 
-    /// Begins a transaction whose statements may each take as long as `limit`.
+    /// Starts a transaction whose statements may each take as long as `limit`.
     pub(crate) async fn begin_reading(self: &Arc<Self>, limit: Duration) -> Result<D::ReadTx> {
         let mut begun = D::ReadTx::begin_on(self.lend_connection().await?, self, limit).await;
-        // Idle connections may be of a server that was restarted since: each is thrown away, once.
+        // Idle connections may be to a server that has restarted; discard each of them once.
         for _ in 0..POOL {
             match begun {
                 Err(error) if error.code == DirectoryCode::Unreachable => {
@@ -229,7 +229,7 @@ impl<D: Driver> Server<D> {
         begun
     }
 
-    /// The same, on a connection that is idle now; `None` when there is none, or it fails.
+    /// The same on an idle connection; `None` if there is none or it fails.
     pub(crate) async fn begin_on_idle(self: &Arc<Self>, limit: Duration) -> Option<D::ReadTx> {
         D::ReadTx::begin_on(self.lend_idle().await?, self, limit).await.ok()
     }
@@ -238,7 +238,7 @@ impl<D: Driver> Server<D> {
         D::failed_statement(error, &self.part(), &self.endpoint)
     }
 
-    /// Time is up: `busy` says of a server that still answers what it was too slow for.
+    /// The error for a timeout. `busy` describes what was too slow if the server still answers.
     pub(crate) async fn late(&self, busy: impl FnOnce(&DirectoryConfig) -> DirectoryError) -> DirectoryError {
         let wire = Arc::clone(&self.target().wire);
         if wire.has_pulse().await {
@@ -257,7 +257,8 @@ impl<D: Driver> Server<D> {
 }
 
 impl<D: Driver> CurrentTarget<D> {
-    /// What is needed to connect again. The connection was only a question; how it ends does not matter.
+    /// Keeps what is needed to connect again. The connection was only a test, so an error on closing it does not
+    /// matter.
     async fn leave(connected: Connected<D>) -> (Self, D::Product) {
         let Connected { connection, options, wire, password, part, product } = connected;
         let _ = connection.close().await;
@@ -265,8 +266,8 @@ impl<D: Driver> CurrentTarget<D> {
     }
 }
 
-/// A connection that goes back only when that is said, and is closed otherwise: left in the middle of an exchange, the
-/// rest of it would be taken for the next answer.
+/// A guard for a pooled connection. It is returned to the pool only explicitly, and closed otherwise: after an
+/// interrupted exchange, the rest of the old answer would be taken for the next one.
 pub(crate) struct ConnectionGuard<B: Database>(Option<PoolConnection<B>>);
 
 impl<B: Database> ConnectionGuard<B> {

@@ -1,4 +1,4 @@
-//! A directory on a database server: opened, and read in transactions that keep to the connection's time.
+//! A directory on a database server: opens it, and reads in transactions within the connection's time limit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,40 +20,40 @@ use crate::sql::executor::{SqlExecutor, step_in_turn};
 use crate::sql::list::PageStep;
 use crate::sql::server::{Driver, PooledReadTx, RowOf, Server};
 
-/// Reading the catalogue takes milliseconds; a server that needs longer is in trouble.
+/// Reading the catalogue takes milliseconds; a server that needs longer than this is in trouble.
 pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
-/// What differs between servers, as far as reading users from them goes.
+/// What differs between servers with regard to reading users.
 pub(crate) trait ServerEngine: Driver {
-    /// The table and its columns, what serves them, and what there is to say of them. Takes [`OPEN_LIMIT`] at the most.
+    /// Reads the table, its columns and indexes, and cautions about them. Takes at most [`OPEN_LIMIT`].
     async fn read_catalogue(
         server: &Arc<Server<Self>>,
         part: &DirectoryConfig,
     ) -> Result<(Mapping<Self::Type>, Arc<Info>)>;
 
-    /// A value's text. Columns may hold bytes that are no text in their own character set.
+    /// A value's text. Columns may contain bytes that are invalid in their own character set.
     fn read_text(row: &RowOf<Self>, at: usize) -> Result<Option<String>, sqlx::Error>;
 
-    /// A cursor's value, exact.
+    /// The exact value for a cursor.
     fn read_value(row: &RowOf<Self>, at: usize) -> Result<Value, sqlx::Error>;
 
-    /// A cell as people read it.
+    /// A cell for display.
     fn show_cell(column: &TableColumn<Self::Type>, text: String) -> String;
 
-    /// The column holds bytes, which come as digits.
+    /// Whether the column holds bytes, which arrive as digits.
     fn holds_bytes(column: &TableColumn<Self::Type>) -> bool;
 
-    /// The statement that gives the commonest values of a column without looking for them, where the server knows them.
+    /// The statement that reads the most common values of a column from the server's statistics, if it has any.
     fn statistics(_: &Mapping<Self::Type>, _: &TableColumn<Self::Type>) -> Option<Statement> {
         None
     }
 
-    /// What `error` means if it came long before the time was up.
+    /// Reinterprets an error that came long before the time limit.
     fn explain_early(error: DirectoryError, _: &DirectoryConfig) -> DirectoryError {
         error
     }
 
-    /// The rows of a step: as [`SqlExecutor::step`] has it.
+    /// The rows of a step, as in [`SqlExecutor::step`].
     async fn fetch_step(
         directory: &ServerDirectory<Self>,
         reading: &mut Self::ReadTx,
@@ -135,19 +135,19 @@ impl<D: ServerEngine> SqlExecutor for ServerDirectory<D> {
         Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
     }
 
-    /// Runs `ask` in a read-only transaction, within the connection's time.
+    /// Runs `ask` in a read-only transaction, within the connection's time limit.
     async fn read<T>(&self, ask: impl AsyncFnOnce(&mut D::ReadTx) -> Result<T>) -> Result<Result<T>> {
         let limit = self.limit();
         let mut reading = self.server.begin_reading(limit).await?;
         let started = Instant::now();
-        // The server's limit is per statement; this one is for all of them. When it strikes, or the search is dropped,
+        // The server's limit is per statement; this one is for all of them. On a timeout, or if the search is dropped,
         // dropping `reading` stops the server.
         let Ok(answer) = tokio::time::timeout(limit, ask(&mut reading)).await else {
             drop(reading);
             return Err(self.server.late(timed_out).await);
         };
         match &answer {
-            // There is no need to wait for the end of a transaction that only read.
+            // There is no need to wait for the end of a read-only transaction.
             Ok(_) => drop(tokio::spawn(reading.finish())),
             Err(_) => reading.finish().await,
         }

@@ -1,4 +1,4 @@
-//! Filters such as `7d` count back from the clock that was handed in.
+//! Filters such as `7d` count back from the supplied clock.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! What MongoDB, its driver and the way to it say, as Understudy's errors.
+//! Converts errors of MongoDB, its driver and the connection to Understudy's.
 //!
-//! By code, never by sentence: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>
+//! By code, never by message: <https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml>
 
 use std::io::ErrorKind as Io;
 use std::time::Duration;
@@ -22,8 +22,8 @@ pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     pins: false,
 };
 
-/// Any failure of a connection or a command. `seen`: what the driver saw last when it looked after its
-/// servers, which says more than that none was found.
+/// Converts any error of a connection or a command. `seen`: the error from the driver's last check of its servers,
+/// which says more than that none was found.
 pub(crate) fn from_driver(
     error: DriverError,
     part: &DirectoryConfig,
@@ -39,13 +39,13 @@ pub(crate) fn from_driver(
             }
             _ => unreachable(part, "no server that can be read from was found in time"),
         },
-        // How a failed handshake arrives: an untrusted certificate, another host's, no TLS at all.
+        // A failed TLS handshake arrives like this: an untrusted certificate, one for another host, or no TLS at all.
         ErrorKind::Io(cause) if cause.kind() == Io::InvalidData => TLS.insecure(&place(part), &*cause),
         ErrorKind::Io(cause) => unanswered::from_io(&place(part), &cause),
         ErrorKind::InvalidTlsConfig { message, .. } => {
             TLS.insecure(&place(part), &std::io::Error::other(message))
         }
-        // A server that goes away in the middle of an answer.
+        // The server went away while answering.
         ErrorKind::ConnectionPoolCleared { .. } => unreachable(part, "the connection was lost"),
         ErrorKind::DnsResolve { message, .. } if is_srv_url(&part.url) => no_cluster(part).details(message),
         ErrorKind::DnsResolve { message, .. } => {
@@ -68,14 +68,14 @@ pub(crate) fn from_driver(
     }
 }
 
-/// No user, and no certificate in its place.
+/// The URL has neither a user nor a client certificate.
 fn names_nobody(part: &DirectoryConfig) -> bool {
     let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     !authority.contains('@') && !part.url.contains("MONGODB-X509")
 }
 
-/// The name of a cluster stands for its servers in the DNS.
+/// A cluster name has to resolve to its servers in the DNS.
 pub(crate) fn no_cluster(part: &DirectoryConfig) -> DirectoryError {
     let name = place(part).replace("The database at ", "");
     DirectoryError::new(
@@ -95,7 +95,7 @@ fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
     match error.code {
         // 8000 is Atlas' own.
         18 | 8000 => refused_login(part),
-        // Of a server that asks for a login, and was not given any.
+        // The server requires a login, but the URL has no user.
         13 if names_nobody(part) => refused(format!(
             "{} lets nobody read without a login, and directory.url names no user: {said}.",
             place(part)
@@ -105,14 +105,14 @@ fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
             .hint("Let the database's administrator grant `find` and `listIndexes` on the collection."),
         50 | 262 => timed_out(part),
         24 | 46 => locked(part, said),
-        // No such collection; it was dropped or renamed while it was read.
+        // The collection does not exist, or was dropped or renamed while it was read.
         26 | 175 => DirectoryError::new(
             DirectoryCode::Mismatch,
             format!("{} has changed since the database was opened: {said}.", part.table),
         )
         .hint("Check the connection: its collection was renamed or removed."),
         11601 | 237 | 46841 => stopped(),
-        // Shutting down, recovering, no primary: each is over by itself.
+        // Shutting down, recovering, or without a primary; all of these are temporary.
         91 | 189 | 10107 | 11600 | 11602 | 13435 | 13436 => DirectoryError::new(
             DirectoryCode::Unreachable,
             format!("{} is not ready: {said}.", place(part)),
@@ -121,9 +121,9 @@ fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
             "It answers, so host and port are right. It is being stopped or restarted, or its replica set chooses a new \
              primary. Try again in a moment.",
         ),
-        // A router that does not reach its shards; no server of the kind that is wanted.
+        // A router that cannot reach its shards, or no server of the required kind.
         6 | 7 | 89 | 133 | 134 | 9001 => unreachable(part, said),
-        // No more memory or room; more sessions than it keeps.
+        // Out of memory or space, or too many sessions.
         39 | 146 | 261 | 292 | 14031 => {
             refused(format!("{} has a problem of its own: {said} (code {}).", place(part), error.code))
                 .hint("Ask its administrator: nothing is wrong with the connection.")
@@ -133,8 +133,8 @@ fn from_server(error: &CommandError, part: &DirectoryConfig) -> DirectoryError {
     }
 }
 
-/// The server's words, without the command that it may repeat: what was searched for is in there, and what the driver
-/// adds to every command.
+/// The server's message without the command it may repeat, which contains the search text and the fields that the
+/// driver adds.
 fn said(message: &str) -> String {
     let words = match message.split_once("command {") {
         Some((before, command)) => {
@@ -149,7 +149,7 @@ fn said(message: &str) -> String {
     words.trim_end_matches('.').to_owned()
 }
 
-/// A view is as slow as what it is made of.
+/// The error for a view that is too slow.
 pub(crate) fn slow_view(part: &DirectoryConfig, limit: Duration) -> DirectoryError {
     let seconds = limit.as_secs_f64();
     DirectoryError::new(
@@ -162,7 +162,7 @@ pub(crate) fn slow_view(part: &DirectoryConfig, limit: Duration) -> DirectoryErr
     )
 }
 
-/// The code with which the server refused a command.
+/// The server's error code for a command.
 pub(crate) fn code(error: &DriverError) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(error) => Some(error.code),
@@ -170,12 +170,12 @@ pub(crate) fn code(error: &DriverError) -> Option<i32> {
     }
 }
 
-/// The server did not let this user in.
+/// Whether the server refused the login.
 pub(crate) fn is_login(error: &DriverError) -> bool {
     matches!(*error.kind, ErrorKind::Authentication { .. }) || matches!(code(error), Some(18 | 8000))
 }
 
-/// It answers nobody who does not begin with TLS.
+/// The error for a server that only accepts TLS.
 pub(crate) fn wants_tls(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
@@ -184,7 +184,7 @@ pub(crate) fn wants_tls(part: &DirectoryConfig) -> DirectoryError {
     .hint("Add tls=true to directory.url, and tlsCAFile=/path/to/ca.pem for a private authority.")
 }
 
-/// It is there, and does not know what TLS is.
+/// The error for a server without TLS.
 pub(crate) fn no_tls(part: &DirectoryConfig) -> DirectoryError {
     let cause = std::io::Error::other("the server does not support TLS");
     TLS.insecure(&place(part), &cause)
@@ -205,7 +205,7 @@ fn refused_login(part: &DirectoryConfig) -> DirectoryError {
         .wants_password()
 }
 
-/// Without a hint: where a password can be stored is known to whoever asked for the directory.
+/// Without a hint: only the caller knows where a password can be stored.
 pub(crate) fn password_missing(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
@@ -218,7 +218,7 @@ pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError
     unanswered::unanswered(&place(part), cause)
 }
 
-/// The hosts of the URL, and nothing else of it.
+/// The URL's hosts, and nothing else from it.
 pub(crate) fn place(part: &DirectoryConfig) -> String {
     let rest = part.url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! From `directory.url` and a password to a connection: address, TLS, character set, and which of several servers.
+//! Connects with `directory.url` and a password: address, TLS, character set, and the choice between several servers.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,10 +19,10 @@ use crate::reach::tunnel::TunnelEndpoint;
 use crate::reach::wire::{Address, Login, Route, Wire};
 use crate::sql::server::Connected;
 
-/// What `directory.url` looks like, for people.
+/// An example of `directory.url`, for display.
 pub(crate) const EXAMPLE: &str = "It looks like mysql://user@host:3306/database";
 
-/// One server, and whether it is a replica.
+/// Connects to one server, and returns whether it is a replica.
 pub(crate) async fn connect_to(
     endpoint: Arc<Endpoint>,
     at: usize,
@@ -63,7 +63,7 @@ impl MySqlServerUrl {
         let url = url::Url::parse(&part.url)
             .map_err(|cause| unusable(&format!("is no URL: {cause}")).hint(EXAMPLE))?;
         if url.username().is_empty() {
-            // The driver would take `root`.
+            // The driver's default would be `root`.
             return Err(unusable("names no database user").hint(EXAMPLE));
         }
         errors::TLS.files_are_there(&part.url)?;
@@ -88,7 +88,7 @@ impl MySqlServerUrl {
 
     fn demand(&self) -> Result<Demand> {
         let Some(mode) = self.said(&["sslmode", "ssl-mode"]) else {
-            // Within this machine nobody listens; anywhere else the server must prove who it is.
+            // On this computer no one can listen; anywhere else the server must prove its identity.
             let is_local = self.socket().is_some() || is_loopback(&self.host());
             return Ok(if is_local { Demand::IfOffered } else { Demand::Name });
         };
@@ -134,7 +134,7 @@ impl MySqlServerUrl {
         })
     }
 
-    /// For the driver, which connects to the wire.
+    /// The driver's options for connecting to the wire.
     fn options(&self, wire: &Wire, password: Option<&SecretString>) -> MySqlConnectOptions {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let options = MySqlConnectOptions::new();
@@ -157,14 +157,14 @@ impl MySqlServerUrl {
         }
         options
             .ssl_mode(MySqlSslMode::Disabled)
-            // It goes to the wire, which knows whom it may be shown to.
+            // The password goes to the wire, which decides whether the server may see it.
             .enable_cleartext_plugin(true)
             .username(&decoded(self.0.username()))
-            // Whatever a column's own: texts come as UTF-8, and what is cast to text compares exactly.
+            // Whatever the column's character set, text arrives as UTF-8, and values cast to text compare exactly.
             .charset("utf8mb4")
             .collation("utf8mb4_bin")
             .timezone(Some("+00:00".to_owned()))
-            // Set per transaction instead, and not added to what the server's administrator prefers.
+            // The SQL mode is set per transaction instead of being added to the administrator's.
             .pipes_as_concat(false)
             .no_engine_substitution(false)
             .disable_statement_logging()

@@ -1,4 +1,4 @@
-//! MySQL and MariaDB as servers: what their connections and rows have that others' have not.
+//! The parts of connections and rows that are specific to MySQL and MariaDB.
 
 use std::sync::Arc;
 
@@ -25,14 +25,14 @@ use crate::sql::server_directory::ServerEngine;
 
 pub(crate) type MySqlServer = Server<MySql>;
 
-/// They grew apart in what concerns us: how a statement's time is limited.
+/// The two differ here in how a statement's time is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flavour {
     MySql,
     MariaDb,
 }
 
-/// Which server it is.
+/// The server's product and version.
 pub(crate) struct MySqlProduct {
     pub(crate) flavour: Flavour,
     /// `10.11.6-MariaDB-0+deb12u1`, `8.4.3`.
@@ -40,13 +40,13 @@ pub(crate) struct MySqlProduct {
 }
 
 impl MySqlProduct {
-    /// From what the server says its version is.
+    /// Parses the version that the server reports.
     pub(crate) fn from_version(version: String) -> Self {
         let flavour = if version.contains("MariaDB") { Flavour::MariaDb } else { Flavour::MySql };
         Self { flavour, version }
     }
 
-    /// For people: `MariaDB 10.11.6`, `MySQL 8.4.3`. The packager is left out.
+    /// For display, without the distribution's suffix: `MariaDB 10.11.6`, `MySQL 8.4.3`.
     pub(crate) fn name(&self) -> String {
         let number = self.version.split('-').find(|part| part.contains('.') && !part.starts_with("5.5.5"));
         let engine = match self.flavour {
@@ -124,7 +124,7 @@ impl ServerEngine for MySql {
     }
 }
 
-/// A float, which comes as the double that it is, with the digits that tell it from others.
+/// Formats a float, which arrives as a double, with the fewest digits that identify it.
 fn single(double: &str) -> String {
     #[allow(clippy::cast_possible_truncation, reason = "it was a float")]
     let shortest = |number: f64| (number as f32).to_string();

@@ -1,6 +1,6 @@
-//! What MySQL, MariaDB and the way to them say, as Understudy's errors.
+//! Converts errors of MySQL, MariaDB and the connection to Understudy's.
 //!
-//! By error number, never by sentence: servers speak many languages.
+//! By error number, never by message, since servers speak many languages.
 //! <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>,
 //! <https://mariadb.com/kb/en/mariadb-error-code-reference/>
 
@@ -22,7 +22,7 @@ pub(crate) const TLS: tls::TlsOptions = tls::TlsOptions {
     pins: true,
 };
 
-/// Any failure of a connection or a statement.
+/// Converts any error of a connection or a statement.
 pub(crate) fn from_sqlx(error: sqlx::Error, part: &DirectoryConfig) -> DirectoryError {
     match error {
         sqlx::Error::Database(error) => {
@@ -64,7 +64,7 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
             .hint(format!("{OF_AN_ACCOUNT} Then store the new password."))
             .statement(format!("ALTER USER {} IDENTIFIED BY '…' PASSWORD EXPIRE NEVER", account(part)))
             .details(said),
-        // Wrong password; no password given; a login plugin that neither side has.
+        // A wrong password; no password; a login plugin that one side lacks.
         1045 | 1251 | 1524 => {
             let error = refused(format!("{} refused the login: {said}.", place(part))).hint(
                 "Check the user name in directory.url and the stored database password. Where a certificate \
@@ -72,7 +72,7 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
             );
             if number == 1045 { error.wants_password() } else { error }
         }
-        // This machine's address is not allowed, or was blocked after too many errors.
+        // This computer's address is not allowed, or was blocked after too many errors.
         1129 | 1130 => refused(format!("{} takes no connection from here: {said}.", place(part))).hint(
             "Let the database's administrator allow this user from this machine's address ('user'@'%' is from \
              anywhere).",
@@ -83,7 +83,7 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
         ),
         1049 | 1046 => DirectoryError::new(DirectoryCode::Mismatch, format!("{}: {said}.", place(part)))
             .hint("Check the database name at the end of directory.url."),
-        // A table, a column, or what a view or a function of theirs needs.
+        // A table, a column, or something that a view or function of theirs needs.
         1142 | 1143 | 1227 | 1370 => refused(format!("The database user may not read {}: {said}.", part.table))
             .hint(
                 "Let the database's administrator grant SELECT on the columns that the connection names. Where a role \
@@ -94,7 +94,7 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
                 "A table or column that it is made of was renamed or removed, or the account that defined it may no \
                  longer read them. Ask your database administrator.",
             ),
-        // What a statement names is not there. It was when the directory was opened.
+        // Something in the statement no longer exists.
         1054 | 1146 => DirectoryError::new(
             DirectoryCode::Mismatch,
             format!("{} has changed since the database was opened: {said}.", part.table),
@@ -103,13 +103,13 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
         // MySQL's max_execution_time; MariaDB's max_statement_time.
         3024 | 1969 => timed_out(part),
         1205 | 3572 => locked(part, said),
-        // Interrupted, and not by us.
+        // Interrupted, but not by us.
         1317 => stopped(),
         1792 | 1290 | 1836 => {
             refused(format!("{} tried to write to the database: {said}.", part.table))
                 .hint("Understudy only reads. Name a table or view that can be read without writing.")
         }
-        // What the account may do in an hour; the resource is called so in every language.
+        // The account's hourly limits. The resource has the same name in every language.
         1226 if said.contains("_per_hour") => {
             let resource = ["max_queries_per_hour", "max_updates_per_hour", "max_connections_per_hour"];
             let resource = resource.into_iter().find(|name| said.contains(name));
@@ -128,7 +128,7 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
         }
         1040 | 1203 | 1226 => refused(format!("{} takes no more connections: {said}.", place(part)))
             .hint("Try again in a moment, or raise the connection limit of this database user."),
-        // Shutting down; killed; idle for longer than the server allows.
+        // Shutting down, killed, or idle for longer than the server allows.
         1053 | 1077 | 1079 | 1080 | 1927 | 3169 | 4031 => DirectoryError::new(
             DirectoryCode::Unreachable,
             format!("{} closed the connection: {said}.", place(part)),
@@ -136,7 +136,7 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
         .hint("It is being stopped or restarted, or its administrator ended the session. Try again in a moment."),
         // The connection broke.
         1152..=1161 | 1184 => unreachable(part, said),
-        // No more memory, room or files; a damaged table; the storage engine.
+        // Out of memory, space or files; a damaged table; an error of the storage engine.
         126 | 127 | 145 | 1016 | 1021 | 1023 | 1026 | 1030 | 1034 | 1035 | 1037 | 1038 | 1041 | 1114
         | 1135 | 1194 | 1195 | 1459 => {
             refused(format!("{} has a problem of its own: {said} (error {number}).", place(part)))
@@ -147,25 +147,25 @@ fn from_number(number: u16, said: &str, part: &DirectoryConfig) -> DirectoryErro
     }
 }
 
-/// Goes before a statement about the account.
+/// Introduces a statement about the account.
 const OF_AN_ACCOUNT: &str =
     "Ask your database administrator to run this. (The part behind @ is the host that the account has.)";
 
-/// As SQL names the account of the URL's user, for any host.
+/// The account of the URL's user as SQL names it, for any host.
 fn account(part: &DirectoryConfig) -> String {
     let user = url::Url::parse(&part.url).map(|url| url.username().to_owned()).unwrap_or_default();
     let user = percent_encoding::percent_decode_str(&user).decode_utf8_lossy();
     format!("'{}'@'%'", user.replace('\'', "''"))
 }
 
-/// A statement failed, after the login.
+/// Converts an error of a statement after the login.
 pub(crate) fn of_statement(
     error: sqlx::Error,
     part: &DirectoryConfig,
     endpoint: &Endpoint,
 ) -> DirectoryError {
     match number_of(&error) {
-        // The definer is named to nobody but administrators; for others it is the login's own number.
+        // Only administrators see the definer's name; others get the error number of a failed login.
         Some(1045 | 1449) => {
             let said = error.as_database_error().map(|error| error.message().to_owned());
             DirectoryError::new(
@@ -186,7 +186,7 @@ pub(crate) fn of_statement(
     }
 }
 
-/// The same, for who knows whether there is a password, and where it comes from.
+/// The same, taking into account whether there is a password and where it comes from.
 pub(crate) fn of(error: sqlx::Error, part: &DirectoryConfig, endpoint: &Endpoint) -> DirectoryError {
     match (is_login(&error), endpoint.has_password()) {
         (true, true) => endpoint.refusal(from_sqlx(error, part)),
@@ -199,17 +199,17 @@ fn number_of(error: &sqlx::Error) -> Option<u16> {
     Some(error.as_database_error()?.downcast_ref::<MySqlDatabaseError>().number())
 }
 
-/// The server did not let this user in.
+/// Whether the server refused the login.
 pub(crate) fn is_login(error: &sqlx::Error) -> bool {
     number_of(error) == Some(1045)
 }
 
-/// A KILL QUERY arrived.
+/// Whether a KILL QUERY interrupted the statement.
 pub(crate) fn is_interruption(error: &sqlx::Error) -> bool {
     number_of(error) == Some(1317)
 }
 
-/// Without a hint: where a password can be stored is known to whoever asked for the directory.
+/// Without a hint: only the caller knows where a password can be stored.
 fn password_missing(part: &DirectoryConfig) -> DirectoryError {
     DirectoryError::new(
         DirectoryCode::Refused,
@@ -222,7 +222,7 @@ pub(crate) fn unreachable(part: &DirectoryConfig, cause: &str) -> DirectoryError
     unanswered::unanswered(&place(part), cause)
 }
 
-/// Socket, or host and port of the URL, and nothing else of it.
+/// Socket, or host and port of the URL, and nothing else from it.
 pub(crate) fn place(directory: &DirectoryConfig) -> String {
     let url = url::Url::parse(&directory.url).ok();
     let socket =
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
     use crate::error::write_for_review;
 
-    /// Of MySQL and of MariaDB: the tests' server is only one of them.
+    /// Error numbers of both MySQL and MariaDB; the test server is only one of them.
     #[test]
     fn what_the_servers_say_in_our_words() {
         let part: DirectoryConfig =

@@ -32,7 +32,7 @@ use crate::sql::executor::impl_directory;
 use crate::sql::server::PooledReadTx;
 use crate::sql::server_directory::{OPEN_LIMIT, ServerDirectory};
 
-/// Counting is a nicety: rows and time it may take.
+/// The count is optional, so it is limited in rows and time.
 const COUNTED_ROWS: u64 = 100_000;
 const COUNT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -40,7 +40,7 @@ pub(crate) type MySqlDirectory = ServerDirectory<MySql>;
 
 impl_directory!(MySqlDirectory);
 
-/// As [`ServerEngine::read_catalogue`](crate::sql::server_directory::ServerEngine::read_catalogue) has it.
+/// Implements [`ServerEngine::read_catalogue`](crate::sql::server_directory::ServerEngine::read_catalogue).
 async fn open_catalogue(
     server: &Arc<MySqlServer>,
     part: &DirectoryConfig,
@@ -50,13 +50,13 @@ async fn open_catalogue(
         let found = catalogue::read(&mut reading, part).await?;
         let mut mapping = Mapping::new(part, &found.table)?;
         for column in mapping.shown.iter_mut().chain(&mut mapping.search) {
-            // What is as long as a UUID and no longer or shorter is one.
+            // Values of exactly a UUID's length are treated as UUIDs.
             column.bytes.uuids |= matches!(column.db_type, MyType::Binary { uuid: true, .. });
         }
         reading.watch(found.table.schema.as_str(), found.table.name.as_str()).await?;
         Ok::<_, DirectoryError>((found, mapping))
     };
-    // The limit is per statement; a network that fell silent keeps none.
+    // The server's limit is per statement, and does not help if the network is silent.
     let Ok(read) = tokio::time::timeout(OPEN_LIMIT, read).await else {
         drop(reading);
         return Err(server.late(|part| undescribed(&part.table, OPEN_LIMIT)).await);
@@ -76,18 +76,18 @@ async fn open_catalogue(
     Ok((mapping, info))
 }
 
-/// The one number that a statement asked for.
+/// The single number that a statement returns.
 fn number(rows: &[MySqlRow]) -> Option<u64> {
     text(rows.first()?, 0).ok()??.parse().ok()
 }
 
-/// How many users there are: counted while they are few, else as the storage engine guesses.
+/// The number of users: counted if there are few, otherwise the storage engine's estimate.
 async fn total(
     server: &Arc<MySqlServer>,
     found: &MySqlCatalogue,
     mapping: &Mapping<MyType>,
 ) -> (Option<u64>, bool) {
-    // The guess may be half or double of the truth.
+    // The estimate may be off by a factor of two.
     if found.estimated_rows.is_some_and(|rows| rows > COUNTED_ROWS) {
         return (found.estimated_rows, false);
     }

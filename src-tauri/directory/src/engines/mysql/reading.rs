@@ -1,10 +1,9 @@
-//! One read-only transaction on a pooled connection, that nothing can leave running on the server.
+//! A read-only transaction on a pooled connection that cannot leave anything running on the server.
 //!
-//! A future that is dropped stops neither the server nor the exchange that it was in the middle of. So
-//! every statement runs in a task that holds the connection until the answer is complete. Whoever
-//! drops a [`MySqlReadTx`] before its end (a cancelled search, a deadline, a closed window) leaves another
-//! one behind that has the statement killed over a second connection, and gives the first one back only
-//! when it is idle again.
+//! Dropping a future stops neither the server nor the exchange that was in progress. So every statement runs in a task
+//! that holds the connection until the result is complete. If a [`MySqlReadTx`] is dropped early (a cancelled search, a
+//! deadline, a closed window), it spawns a task that kills the statement over a second connection, and returns the
+//! first one to the pool only when it is idle again.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -26,10 +25,10 @@ use crate::sql::dialect::Statement;
 use crate::sql::server::{ConnectionGuard, PooledReadTx, SILENCE};
 use crate::sql::watch::Watch;
 
-/// A killed statement ends at once; one that was not there yet to be killed is killed again.
+/// A killed statement ends at once. If it had not started yet, it has to be killed again.
 const KILLED_AGAIN: Duration = Duration::from_millis(50);
 
-/// The sums of no columns and no indexes.
+/// The checksums if no columns and no indexes are visible.
 const UNSEEN: &str = "0/0";
 
 type Answer = Result<Vec<MySqlRow>, sqlx::Error>;
@@ -39,29 +38,29 @@ type Loan = ConnectionGuard<sqlx::MySql>;
 pub(crate) struct MySqlReadTx {
     server: Arc<MySqlServer>,
     connection: HeldConnection,
-    /// The server's number for the connection.
+    /// The server's ID for the connection.
     thread: u64,
 }
 
 enum HeldConnection {
     Idle(Loan),
     Asking(JoinHandle<(Loan, Answer)>),
-    /// It went back, or broke.
+    /// It was returned to the pool, or is broken.
     Gone,
 }
 
 impl PooledReadTx<MySql> for MySqlReadTx {
     async fn begin_on(mut loan: Loan, server: &Arc<MySqlServer>, limit: Duration) -> Result<Self> {
-        // One round trip. The tiers of a search see one state of the table. The modes of the server's
-        // administrator would change what our SQL means; the rest of the session is set by `connect`.
-        // While the catalogue is read, several statements may have to wait for the same lock.
+        // One round trip. All tiers of a search see the same snapshot of the table. The administrator's SQL modes would
+        // change the meaning of our SQL; other session settings are made by `connect`. While the catalogue is read,
+        // several statements may have to wait for the same lock.
         let is_opening = server.watch.get().is_none();
         let waits = if is_opening { 1 } else { lock_limit(limit).as_secs().max(1) };
         let limit = match server.product.flavour {
             Flavour::MySql => format!("max_execution_time = {}", limit.as_millis().max(1)),
             Flavour::MariaDb => format!("max_statement_time = {:.3}", limit.as_secs_f64()),
         };
-        // MariaDB's catalogue opens the table: where somebody has locked it, it is not waited for here.
+        // MariaDB's catalogue opens the table. If it is locked, do not wait for it here.
         let hasty = if server.product.flavour == Flavour::MariaDb { 0 } else { waits };
         let settings = format!(
             "SET SESSION sql_mode = '', lock_wait_timeout = {hasty}, {limit}; \
@@ -81,7 +80,7 @@ impl PooledReadTx<MySql> for MySqlReadTx {
             Err(_) => return Err(errors::unreachable(&server.part(), "the connection went silent")),
         };
         let reading = Self { server: Arc::clone(server), connection: HeldConnection::Idle(loan), thread };
-        // It cannot be seen: it is locked, or gone. The question itself will be told which.
+        // The table is not visible, because it is locked or gone. The query itself will find out which.
         let table = table.filter(|table| table != UNSEEN);
         let watch = server.watch.get().filter(|_| table.is_some());
         match Watch::holds(watch, table.as_ref(), &server.part()) {
@@ -93,7 +92,7 @@ impl PooledReadTx<MySql> for MySqlReadTx {
         }
     }
 
-    /// All rows of `statement`, whose placeholders are numbered as [`Statement::bind`] does.
+    /// Returns all rows of `statement`, whose placeholders are numbered as by [`Statement::bind`].
     async fn fetch(&mut self, statement: Statement) -> Result<Vec<MySqlRow>> {
         let HeldConnection::Idle(mut loan) = std::mem::replace(&mut self.connection, HeldConnection::Gone)
         else {
@@ -103,7 +102,7 @@ impl PooledReadTx<MySql> for MySqlReadTx {
             let answer = answered(&mut loan, statement).await;
             (loan, answer)
         });
-        // Remembered before it is awaited: this future may be dropped there.
+        // Stored before awaiting, because this future may be dropped there.
         self.connection = HeldConnection::Asking(asking);
         let HeldConnection::Asking(asking) = &mut self.connection else {
             unreachable!("it was just put there")
@@ -121,9 +120,9 @@ impl PooledReadTx<MySql> for MySqlReadTx {
 }
 
 impl MySqlReadTx {
-    /// From here on every transaction begins by making sure that the table is still what it is now.
+    /// Makes every transaction from here on start by checking that the table has not changed.
     pub(crate) async fn watch(&mut self, schema: &str, table: &str) -> Result<()> {
-        // As digits: no name can end its own quotes, whatever the server's modes are.
+        // As digits, so that no name can end its quotes, whatever the server's SQL mode.
         let literal = |name: &str| {
             let digits = name.bytes().fold(String::new(), |mut digits, byte| {
                 let _ = write!(digits, "{byte:02x}");
@@ -160,7 +159,7 @@ impl MySqlReadTx {
 impl Drop for MySqlReadTx {
     fn drop(&mut self) {
         let held = std::mem::replace(&mut self.connection, HeldConnection::Gone);
-        // Without a runtime the program ends; the statement's time limit bounds what is left.
+        // Without a runtime, the process is ending, and the statement's time limit bounds what is left.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         match held {
             HeldConnection::Idle(loan) => drop(runtime.spawn(rolled_back(loan))),
@@ -174,7 +173,7 @@ impl Drop for MySqlReadTx {
 
 async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
     let (sql, binds) = positional(statement);
-    // Constants and catalogue names only: see `dialect` and `schema::name`.
+    // Only constants and catalogue names: see `dialect` and `schema::name`.
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for value in binds {
         query = match value {
@@ -185,8 +184,7 @@ async fn answered(loan: &mut Loan, statement: Statement) -> Answer {
     query.fetch_all(loan.connection()).await
 }
 
-/// Kills what is being asked. The connection is held meanwhile: while it lives, `thread` means it and
-/// nobody else.
+/// Kills the running statement. The connection is held meanwhile, so that `thread` cannot refer to another one.
 async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<MySqlServer>) {
     let stopped = async {
         let mut canceller = server.lend_canceller().await?;
@@ -201,18 +199,18 @@ async fn stop(mut asking: JoinHandle<(Loan, Answer)>, thread: u64, server: Arc<M
     };
     match timeout(CONNECT_TIMEOUT, stopped).await {
         Ok(Ok(Ok((loan, _)))) => rolled_back(loan).await,
-        // Its connection is closed with it.
+        // This closes its connection.
         _ => asking.abort(),
     }
 }
 
-/// Gives the connection back if it answers: then it is idle, and no interruption is under way to it.
+/// Returns the connection to the pool if it answers; then it is idle, and no kill is pending for it.
 async fn rolled_back(mut loan: Loan) {
     let ended = async {
         for _ in 0..2 {
             match sqlx::raw_sql("ROLLBACK").execute(loan.connection()).await {
                 Ok(_) => return true,
-                // One that was meant for the statement before.
+                // A kill that was meant for the previous statement.
                 Err(error) if errors::is_interruption(&error) => {}
                 Err(_) => return false,
             }
@@ -224,7 +222,7 @@ async fn rolled_back(mut loan: Loan) {
     }
 }
 
-/// MySQL's placeholders have no numbers: `?2 … ?1` becomes `? … ?`, and the values come in that order.
+/// Converts numbered placeholders to MySQL's: `?2 … ?1` becomes `? … ?`, with the values in that order.
 fn positional(statement: Statement) -> (String, Vec<Value>) {
     let Statement { sql, binds, .. } = statement;
     let mut positional = String::with_capacity(sql.len());
@@ -250,9 +248,9 @@ fn positional(statement: Statement) -> (String, Vec<Value>) {
     (positional, values)
 }
 
-/// A value's text. Columns may hold bytes that are no text in their own character set.
+/// A value's text. Columns may contain bytes that are invalid in their own character set.
 pub(crate) fn text(row: &MySqlRow, at: usize) -> Result<Option<String>, sqlx::Error> {
-    // Unchecked: what is cast to text comes under several names for it.
+    // Unchecked: values cast to text arrive with several type names.
     let bytes: Option<Vec<u8>> = row.try_get_unchecked(at)?;
     Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -1,6 +1,7 @@
-//! From `directory.url` and a password to a connection: address, TLS, name, and which of several servers.
+//! Connects with `directory.url` and a password: address, TLS, user and database, and the choice between several
+//! servers.
 //!
-//! Only what the URL says counts: no `PG…` variable, no `~/.pgpass`, no service file, no `~/.postgresql`.
+//! Only the URL counts: `PG…` variables, `~/.pgpass`, service files and `~/.postgresql` are ignored.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,10 +24,10 @@ use crate::reach::wire;
 use crate::reach::wire::{Address, Login, Route, Wire};
 use crate::sql::server::Connected;
 
-/// What `directory.url` looks like, for people.
+/// An example of `directory.url`, for display.
 pub(crate) const EXAMPLE: &str = "It looks like postgres://user@host:5432/database";
 
-/// One server, and whether it is a replica.
+/// Connects to one server, and returns whether it is a replica.
 pub(crate) async fn connect_to(
     endpoint: Arc<Endpoint>,
     at: usize,
@@ -67,7 +68,7 @@ pub(crate) async fn connect_to(
 /// A URL with one host.
 struct PgServerUrl {
     url: url::Url,
-    /// Its options. The last one counts.
+    /// Its options; the last of several with the same name wins.
     said: HashMap<String, String>,
 }
 
@@ -83,7 +84,7 @@ impl PgServerUrl {
         Ok(url)
     }
 
-    /// What would be dropped without a word, and makes a difference.
+    /// Rejects options that would be ignored silently although they matter.
     fn asks_for_nothing_else(&self) -> Result<()> {
         let elsewhere = [
             ("service", "a service file is not read: write host, port, user and database into the URL"),
@@ -120,7 +121,7 @@ impl PgServerUrl {
         self.said.get(key).map(String::as_str)
     }
 
-    /// A folder of sockets, or a host; as libpq has it, an address may go with the host's name.
+    /// A socket folder or a host. As in libpq, `hostaddr` may give the host's address.
     fn host(&self) -> Cow<'_, str> {
         let named = self.url.host_str().filter(|host| !host.is_empty());
         let named = named.map(|host| percent_decode_str(host).decode_utf8_lossy());
@@ -140,7 +141,7 @@ impl PgServerUrl {
     fn user(&self) -> String {
         let named = percent_decode_str(self.url.username()).decode_utf8_lossy();
         let named = self.said("user").map(Cow::from).or(Some(named)).filter(|user| !user.is_empty());
-        // As libpq has it: the account's.
+        // As in libpq, the default is the account's name.
         named.map_or_else(|| whoami::username().unwrap_or_default(), Cow::into_owned)
     }
 
@@ -150,7 +151,7 @@ impl PgServerUrl {
         named.map_or_else(|| self.user(), Cow::into_owned)
     }
 
-    /// Settings of the session: `options=-c geqo=off` and `options[geqo]=off`.
+    /// Session settings: `options=-c geqo=off` and `options[geqo]=off`.
     fn settings(&self) -> Option<String> {
         let mut settings: Vec<String> = self.said("options").map(str::to_owned).into_iter().collect();
         let mut named: Vec<(&str, &str)> = self
@@ -174,7 +175,7 @@ impl PgServerUrl {
         let demand = match self.said("sslmode") {
             Some("disable" | "allow") => Demand::Nothing,
             Some("prefer") => Demand::IfOffered,
-            // As libpq has it: an authority is not named for nothing.
+            // As in libpq, naming an authority implies verification.
             Some("require") if self.said("sslrootcert").is_some() && !is_system => Demand::Authority,
             Some("require") => Demand::Encryption,
             Some("verify-ca") => Demand::Authority,
@@ -183,7 +184,7 @@ impl PgServerUrl {
                 return Err(unusable(&format!("has sslmode={other}"))
                     .hint("It is one of disable, allow, prefer, require, verify-ca and verify-full."));
             }
-            // Within this machine nobody listens; anywhere else the server must prove who it is.
+            // On this computer no one can listen; anywhere else the server must prove its identity.
             None if self.is_local() && self.said("sslrootcert").is_none() => Demand::IfOffered,
             None => Demand::Name,
         };
@@ -236,7 +237,7 @@ impl PgServerUrl {
         })
     }
 
-    /// For the driver, which connects to the wire.
+    /// The driver's options for connecting to the wire.
     fn options(&self, wire: &Wire, password: Option<&SecretString>) -> PgConnectOptions {
         let options = PgConnectOptions::new_without_pgpass();
         let options = match wire.entrance() {
@@ -245,7 +246,7 @@ impl PgServerUrl {
             #[cfg(not(unix))]
             TunnelEndpoint::Port(port) => options.host("127.0.0.1").port(*port),
         };
-        // Named statements do not survive a pooler in transaction mode (PgBouncer and its like).
+        // Named statements do not work through a pooler in transaction mode (such as PgBouncer).
         let kept = self.said("statement-cache-capacity").and_then(|kept| kept.parse().ok()).unwrap_or(0);
         options
             .ssl_mode(PgSslMode::Disable)
@@ -253,15 +254,15 @@ impl PgServerUrl {
             .database(&self.database())
             .application_name("understudy")
             .statement_cache_capacity(kept)
-            // Set per transaction instead: poolers refuse it at start.
+            // Set per transaction instead: poolers reject it at start-up.
             .extra_float_digits(None)
-            // The vault's or none: never one from the environment.
+            // The stored password or none, but never one from the environment.
             .password(password.map(ExposeSecret::expose_secret).unwrap_or_default())
             .disable_statement_logging()
     }
 }
 
-/// Other spellings of libpq's options that have been taken so far.
+/// Alternative spellings of libpq's options, for compatibility.
 fn spelling(key: &str) -> String {
     match key {
         "ssl-mode" => "sslmode",
@@ -273,7 +274,7 @@ fn spelling(key: &str) -> String {
     .to_owned()
 }
 
-/// Where a server's socket is that was installed on this computer.
+/// The socket folder of a server installed on this computer.
 fn default_host(port: u16) -> Cow<'static, str> {
     let folders = ["/var/run/postgresql", "/private/tmp", "/tmp"];
     let socket = format!(".s.PGSQL.{port}");
@@ -353,7 +354,7 @@ mod tests {
             let Err(error) = read(&format!("postgres://ann@db/acme?{options}")) else { panic!("{options}") };
             assert!(error.message.contains(expected) && error.hint.is_some(), "{error}");
         }
-        // Where the certificate is checked by name, nobody else is at the other end.
+        // If the certificate is checked by name, channel binding adds nothing.
         read("postgres://ann@db/acme?sslmode=verify-full&channel_binding=require").unwrap();
     }
 }

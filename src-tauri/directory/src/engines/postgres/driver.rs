@@ -1,4 +1,4 @@
-//! PostgreSQL as a server: what its connections and rows have that others' have not.
+//! The parts of connections and rows that are specific to PostgreSQL.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use crate::sql::server_directory::{ServerDirectory, ServerEngine};
 
 pub(crate) type PgServer = Server<Postgres>;
 
-/// An index that finds few rows has them by then, on one connection.
+/// An index that finds few rows has returned them by then, without a second connection.
 const HEAD_START: Duration = Duration::from_millis(2);
 
 impl Driver for Postgres {
@@ -95,7 +95,7 @@ impl ServerEngine for Postgres {
         is_bytes(column)
     }
 
-    /// What ANALYZE found, of columns that the role may read and no policy hides.
+    /// The common values found by ANALYZE, for columns that the role may read and that no policy hides.
     /// <https://www.postgresql.org/docs/current/view-pg-stats.html>
     fn statistics(mapping: &Mapping<PgType>, column: &TableColumn<PgType>) -> Option<Statement> {
         if column.within.is_some() {
@@ -114,7 +114,7 @@ impl ServerEngine for Postgres {
         Some(statement)
     }
 
-    /// One code for two causes: the limit, and somebody who stopped it before.
+    /// The server has one code for its time limit and for a query that someone stopped before it.
     fn explain_early(error: DirectoryError, part: &DirectoryConfig) -> DirectoryError {
         if error == timed_out(part) { stopped() } else { error }
     }
@@ -128,8 +128,8 @@ impl ServerEngine for Postgres {
         let Some(newest) = step.newest else {
             return directory.fetch(reading, step.statement).await;
         };
-        // Two ways to the same rows: by an index that has to gather all of them before it can order
-        // them, and through the newest ones, which is quicker exactly when there are many.
+        // Run two statements for the same rows at once: one with the index, which has to gather all matches before it
+        // can sort them, and one over the newest rows, which is faster exactly when there are many.
         let newest = async {
             tokio::time::sleep(HEAD_START).await;
             fetch_newest(directory, newest, step.wanted).await
@@ -137,7 +137,7 @@ impl ServerEngine for Postgres {
         tokio::select! {
             rows = directory.fetch(reading, step.statement) => rows,
             Some(rows) = newest => {
-                // The other statement still runs: the transaction cannot go on.
+                // The other statement is still running, so the transaction cannot be used any more.
                 reading.abandon();
                 Ok(rows)
             }
@@ -145,7 +145,7 @@ impl ServerEngine for Postgres {
     }
 }
 
-/// The rows of `statement` when they fill the page; on a second connection, if one is idle.
+/// The rows of `statement` if they fill the page, read on a second connection if one is idle.
 async fn fetch_newest(
     directory: &ServerDirectory<Postgres>,
     statement: Statement,

@@ -30,7 +30,7 @@ use crate::sql::executor::impl_directory;
 use crate::sql::server::PooledReadTx;
 use crate::sql::server_directory::{OPEN_LIMIT, ServerDirectory};
 
-/// Counting is a nicety: rows and time it may take.
+/// The count is optional, so it is limited in rows and time.
 const COUNTED_ROWS: u64 = 100_000;
 const COUNT_LIMIT_MS: u64 = 1000;
 
@@ -38,7 +38,7 @@ pub(crate) type PostgresDirectory = ServerDirectory<Postgres>;
 
 impl_directory!(PostgresDirectory);
 
-/// As [`ServerEngine::read_catalogue`](crate::sql::server_directory::ServerEngine::read_catalogue) has it.
+/// Implements [`ServerEngine::read_catalogue`](crate::sql::server_directory::ServerEngine::read_catalogue).
 async fn open_catalogue(
     server: &Arc<PgServer>,
     part: &DirectoryConfig,
@@ -49,7 +49,7 @@ async fn open_catalogue(
         let version: String = version.and_then(|row| row.try_get(0)).map_err(|error| server.failed(error))?;
         let found = catalogue::read(reading.connection(), part, server.options().get_username()).await?;
         let mut mapping = Mapping::new(part, &found.table)?;
-        // `15.18 (Debian 15.18-0+deb12u1)`: the packager matters to nobody here.
+        // `15.18 (Debian 15.18-0+deb12u1)`: leave out the distribution's suffix.
         let version = version.split(' ').next().unwrap_or_default();
         index_use::find(&mut reading, &mut mapping, found.indexed.as_ref(), version).await?;
         reading.watch(&mapping.table).await;
@@ -68,7 +68,7 @@ async fn open_catalogue(
         });
         Ok((mapping, info))
     };
-    // The limit is per statement; a network that fell silent keeps none.
+    // The server's limit is per statement, and does not help if the network is silent.
     let read = tokio::time::timeout(OPEN_LIMIT, read).await;
     let read = if let Ok(read) = read {
         read
@@ -80,7 +80,7 @@ async fn open_catalogue(
     read
 }
 
-/// How many users there are: the planner's `estimate`, or else a count that gives up early.
+/// The number of users: the planner's `estimate`, or else a count with a limit.
 async fn total(
     reading: &mut PgReadTx,
     estimate: Option<u64>,
@@ -89,7 +89,7 @@ async fn total(
     if estimate.is_some() {
         return (estimate, false);
     }
-    // The last statement of its transaction: it may fail.
+    // The last statement of its transaction, so it may fail.
     let count = format!(
         "SET LOCAL statement_timeout = {COUNT_LIMIT_MS}; \
          SELECT count(*)::text FROM (SELECT FROM {} LIMIT {}) AS counted",

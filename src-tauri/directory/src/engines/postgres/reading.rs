@@ -1,8 +1,8 @@
-//! One read-only transaction on a pooled connection, that nothing can leave running on the server.
+//! A read-only transaction on a pooled connection that cannot leave anything running on the server.
 //!
-//! A future that is dropped does not stop PostgreSQL. So whoever drops a [`PgReadTx`] before its
-//! end (a cancelled search, a deadline, a closed window) leaves a task behind that asks the server to
-//! cancel over a second connection, and lets the first one go only when it is idle again.
+//! Dropping a future does not stop PostgreSQL. So if a [`PgReadTx`] is dropped early (a cancelled search, a deadline, a
+//! closed window), it spawns a task that cancels the statement over a second connection, and returns the first one to
+//! the pool only when it is idle again.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -21,18 +21,18 @@ use crate::sql::dialect::Statement;
 use crate::sql::server::{ConnectionGuard, PooledReadTx, SILENCE};
 use crate::sql::watch::Watch;
 
-/// A pooler with few connections to its server has none left for whoever asks it to cancel what runs on them; it lets
-/// one go when its client hangs up. Else the next search would wait for those that nobody waits for.
+/// A small pooler may have no server connection left for the cancel request, and frees one only when its client hangs
+/// up. After this long, give up and close the connection, so that the next search does not wait for an abandoned one.
 const CANCELLED: Duration = Duration::from_secs(1);
 
 /// A read-only transaction with a time limit per statement.
 pub(crate) struct PgReadTx {
     server: Arc<PgServer>,
-    /// `None` once the connection went back.
+    /// `None` once the connection has been returned.
     connection: Option<ConnectionGuard<sqlx::Postgres>>,
     /// The server process to cancel, once it is known.
     backend: Option<i32>,
-    /// A statement may still run, and nobody wants its answer.
+    /// A statement may still be running, but its result is not needed.
     abandoned: bool,
     gathers: bool,
 }
@@ -50,10 +50,9 @@ impl PooledReadTx<Postgres> for PgReadTx {
             abandoned: false,
             gathers: false,
         };
-        // One round trip. The tiers of a search see one state of the table (repeatable read). The
-        // settings make ::text exact and in UTC, whatever the server's or the role's defaults are;
-        // a search takes one of the server's processors, and never spends its time on compiling. All
-        // of it ends with the transaction, which is what poolers need.
+        // One round trip. All tiers of a search see the same snapshot of the table (repeatable read). The settings make
+        // `::text` exact and in UTC, whatever the defaults of the server or role, and keep a search on one processor
+        // without JIT compilation. All of them end with the transaction, as poolers require.
         let settings = format!(
             "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
              SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; \
@@ -87,7 +86,7 @@ impl PooledReadTx<Postgres> for PgReadTx {
                 }
             }
             Err(error) => {
-                // It is broken: it never goes back.
+                // The connection is broken and must not be reused.
                 drop(reading.connection.take());
                 Err(error)
             }
@@ -95,9 +94,8 @@ impl PooledReadTx<Postgres> for PgReadTx {
     }
 
     async fn fetch(&mut self, statement: Statement) -> Result<Vec<PgRow>> {
-        // Constants and catalogue names only: see `dialect` and `schema::name`.
-        // Not persistent: nothing would ever close a named statement on the server, and behind a pooler
-        // its name may be somebody else's.
+        // Only constants and catalogue names: see `dialect` and `schema::name`. Not persistent: nothing would ever
+        // close a named statement on the server, and behind a pooler its name may belong to another client.
         let mut query = sqlx::query(AssertSqlSafe(statement.sql)).persistent(false);
         for value in statement.binds {
             query = query.bind(value.into_text());
@@ -113,23 +111,23 @@ impl PooledReadTx<Postgres> for PgReadTx {
         let has_ended = matches!(tokio::time::timeout(CONNECT_TIMEOUT, ended).await, Ok(Ok(_)));
         match self.connection.take() {
             Some(connection) if has_ended => connection.give_back(),
-            // It is broken, and closed.
+            // The connection is broken, and is closed.
             connection => drop(connection),
         }
     }
 }
 
 impl PgReadTx {
-    /// From here on every transaction begins by making sure that `table` is still what it is now. Where the server
-    /// does not tell, nothing does.
+    /// Makes every transaction from here on start by checking that `table` has not changed. Has no effect if the server
+    /// does not give the necessary information.
     pub(crate) async fn watch(&mut self, table: &str) {
         let watched = async {
             sqlx::raw_sql("SAVEPOINT watch").execute(self.connection()).await?;
-            // By number: a table that is made anew has another one.
+            // By OID, which changes if the table is recreated.
             let number = sqlx::query_scalar::<_, String>("SELECT $1::regclass::oid::text").persistent(false);
             let number = number.bind(table).fetch_one(self.connection()).await?;
             let number: u32 = number.parse().unwrap_or_default();
-            // As digits: no name can end its own quotes. Another table may have taken the name.
+            // As digits, so that no name can end its quotes. Another table may have taken over the name.
             let name = table.bytes().fold(String::new(), |mut digits, byte| {
                 let _ = write!(digits, "{byte:02x}");
                 digits
@@ -154,18 +152,19 @@ impl PgReadTx {
         self.connection.as_mut().expect("only the end of a reading takes its connection").connection()
     }
 
-    /// From here on (`true`) statements find rows by an index that gathers them, or (`false`, as in the
-    /// beginning) by one that gives them in order.
+    /// Makes statements from here on use an index that gathers all matches (`true`), or one that returns them in order
+    /// (`false`, the default).
     ///
-    /// Left alone the planner expects to meet enough matches early in the list's own order, and walks
-    /// through all of a large table when there are few; or gathers thousands to show fifty of them
-    /// (measured: 1 and 10 million rows, PostgreSQL 15).
+    /// By itself, the planner expects to meet enough matches early in the list's own order, and scans a large table
+    /// when there are few; or it gathers thousands to show fifty of them (measured with 1 and 10 million rows,
+    /// PostgreSQL 15).
     pub(crate) async fn gather(&mut self, gathers: bool) -> Result<()> {
         if self.gathers == gathers {
             return Ok(());
         }
         let (gathering, other_ways) = if gathers { ("on", "off") } else { ("off", "on") };
-        // A bitmap of ten million rows' pages; one that outgrows its memory has all rows of a page read.
+        // Enough for a bitmap of the pages of ten million rows; a larger one becomes lossy and rechecks all rows of a
+        // page.
         let settings = format!(
             "SET LOCAL enable_bitmapscan = {gathering}; SET LOCAL enable_seqscan = {other_ways}; \
              SET LOCAL enable_indexscan = {other_ways}; SET LOCAL work_mem = '16MB'"
@@ -179,7 +178,7 @@ impl PgReadTx {
         self.server.failed(error)
     }
 
-    /// Nobody wants the answer that is still on its way.
+    /// Marks the running statement's result as not needed.
     pub(crate) fn abandon(&mut self) {
         self.abandoned = true;
     }
@@ -192,14 +191,13 @@ impl Drop for PgReadTx {
             Ok(runtime) => {
                 runtime.spawn(stop(connection, self.backend, Arc::clone(&self.server)));
             }
-            // The program ends; statement_timeout bounds what is left.
+            // The process is ending; `statement_timeout` bounds what is left.
             Err(_) => drop(connection),
         }
     }
 }
 
-/// Cancels what runs on `connection`. It is held meanwhile: while it lives, its process id means it
-/// and nobody else.
+/// Cancels what runs on `connection`. It is held meanwhile, so that its process ID cannot refer to another session.
 async fn stop(mut connection: ConnectionGuard<sqlx::Postgres>, backend: Option<i32>, server: Arc<PgServer>) {
     let cancelled = async {
         let Some(backend) = backend else { return Ok(()) };
@@ -213,8 +211,8 @@ async fn stop(mut connection: ConnectionGuard<sqlx::Postgres>, backend: Option<i
         return; // dropping the connection closes it
     }
     let stopped = async {
-        // Waits for the cancelled statement's end first, and meets its error. Once it is met, the
-        // cancellation has arrived, and cannot hit a later search.
+        // Waits for the end of the cancelled statement, and receives its error. After that, the cancel request has
+        // arrived and cannot hit a later search.
         match sqlx::raw_sql("ROLLBACK").execute(connection.connection()).await {
             Err(sqlx::Error::Database(_)) => sqlx::raw_sql("ROLLBACK").execute(connection.connection()).await,
             ended => ended,
@@ -225,7 +223,7 @@ async fn stop(mut connection: ConnectionGuard<sqlx::Postgres>, backend: Option<i
     }
 }
 
-/// A cell's text. Servers with an encoding of `SQL_ASCII` may send bytes that are not UTF-8.
+/// A cell's text. Servers with the encoding `SQL_ASCII` may send bytes that are not UTF-8.
 pub(crate) fn text(row: &PgRow, at: usize) -> Result<Option<String>, sqlx::Error> {
     let value = row.try_get_raw(at)?;
     if value.is_null() {

@@ -1,4 +1,4 @@
-//! The SQLite directory: a file, opened to be read only.
+//! The SQLite directory: a file that is opened read-only.
 
 mod catalogue;
 mod dialect;
@@ -37,14 +37,13 @@ use crate::schema::value::Value;
 use crate::sql::dialect::{Fetched, Statement};
 use crate::sql::executor::{SqlExecutor, impl_directory};
 
-/// Instructions of SQLite's machine between two looks at the clock: about what a row takes, because one instruction can
-/// make a value of a gigabyte.
+/// How many of SQLite's VM instructions run between two checks of the clock: about one row's worth, since a single
+/// instruction can create a value of a gigabyte.
 const INSTRUCTIONS: i32 = 50;
-/// Counting is a nicety: 100,000 users take a millisecond, ten million this long.
+/// The count is optional: 100,000 users take a millisecond, ten million this long.
 const COUNT_LIMIT: Duration = Duration::from_millis(250);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Pages of the file that a connection keeps from one question to the next: 32 MB.
-/// <https://sqlite.org/pragma.html#pragma_cache_size>
+/// The page cache of a connection: 32 MB. <https://sqlite.org/pragma.html#pragma_cache_size>
 const CACHE: &str = "-32000";
 
 #[derive(Debug)]
@@ -57,19 +56,19 @@ pub(crate) struct SqliteDirectory {
     clock: Arc<dyn WallClock>,
 }
 
-/// What tells that the file is still the one that was looked at.
+/// Identifies the file and schema that were opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SeenFile {
     file: Option<FileIdentity>,
     way: Way,
-    /// Another one after every change of the schema: <https://sqlite.org/pragma.html#pragma_schema_version>
+    /// Incremented by every schema change: <https://sqlite.org/pragma.html#pragma_schema_version>
     schema: i64,
 }
 
 impl SqliteDirectory {
     pub(crate) async fn open(part: &DirectoryConfig, clock: &Arc<dyn WallClock>) -> Result<Self> {
         let failed = |error| errors::from_sqlx(error, part);
-        // Before it is opened: one that is put in its place meanwhile is then noticed at the first question.
+        // Read before the file is opened, so that the first query notices if it is replaced meanwhile.
         let file = FileIdentity::of(&path(part)?);
         let (pool, way) = pool(part).await?;
         let mut connection = pool.acquire().await.map_err(failed)?;
@@ -89,15 +88,15 @@ impl SqliteDirectory {
             estimated_total,
             total_is_exact,
             coverage: services(&mapping, &index_use::SqliteIndexes { users: &found }),
-            // A file has no roles: who may read it is for the system to say.
+            // A file has no roles; the system controls who may read it.
             reader: Vec::new(),
             cautions: Vec::new(),
         });
         Ok(Self { pool, part: part.clone(), mapping, info, seen, clock: Arc::clone(clock) })
     }
 
-    /// Fails where the file was replaced, or its schema changed. A program that puts a new file in an old one's
-    /// place leaves the old one open here: its users are not those of the application any more.
+    /// Fails if the file was replaced or its schema has changed. A replaced file would stay open here with users that
+    /// the application no longer has.
     async fn is_as_seen(&self, connection: &mut SqliteConnection) -> Result<()> {
         let schema =
             schema_version(connection).await.map_err(|error| errors::from_sqlx(error, &self.part))?;
@@ -110,7 +109,7 @@ impl SqliteDirectory {
         Err(changed(&self.part, what))
     }
 
-    /// Fails where somebody has opened the file that nobody had open, or has closed it: it is read in another way then.
+    /// Fails if another program has opened or closed the file since, which changes how it has to be read.
     fn stands_as_seen(&self) -> Result<()> {
         if Way::of(&path(&self.part)?)? == self.seen.way {
             return Ok(());
@@ -147,7 +146,7 @@ async fn schema_version(connection: &mut SqliteConnection) -> Result<i64, sqlx::
     sqlx::query_scalar("PRAGMA schema_version").fetch_one(connection).await
 }
 
-/// Which file a path names: another one after it was replaced by renaming.
+/// Identifies the file at a path; changes if the file is replaced by renaming.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct FileIdentity {
     device: u64,
@@ -155,7 +154,7 @@ struct FileIdentity {
 }
 
 impl FileIdentity {
-    /// `None`: there is no file.
+    /// `None` if there is no file.
     #[cfg(unix)]
     fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
@@ -163,7 +162,7 @@ impl FileIdentity {
         Some(Self { device: metadata.dev(), inode: metadata.ino() })
     }
 
-    /// Windows replaces no file that is open. One that was replaced while nothing had it open was made later.
+    /// Windows cannot replace an open file. A file that was replaced while it was closed has a later creation time.
     #[cfg(not(unix))]
     fn of(path: &Path) -> Option<Self> {
         let made = std::fs::metadata(path).ok()?.created().ok()?;
@@ -172,7 +171,7 @@ impl FileIdentity {
     }
 }
 
-/// The file, opened to be read only, and in which way.
+/// Opens the file read-only, and returns in which way.
 async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
     let failed = |error| errors::from_sqlx(error, part);
     let limit = limit(part);
@@ -187,7 +186,7 @@ async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
         .in_memory(false)
         .read_only(true)
         .create_if_missing(false)
-        // On a file that others write to, SQLite would read torn pages.
+        // Immutable only if no one writes to it: otherwise SQLite could read torn pages.
         .immutable(matches!(way, Way::Still(_)))
         .busy_timeout(limit)
         .pragma("query_only", "ON")
@@ -203,9 +202,9 @@ async fn pool(part: &DirectoryConfig) -> Result<(SqlitePool, Way)> {
     Ok((pool, way))
 }
 
-/// A statement with its values.
+/// A query with its bound values.
 fn bound(statement: Statement) -> sqlx::query::Query<'static, sqlx::Sqlite, sqlx::sqlite::SqliteArguments> {
-    // Constants and catalogue names only: see `dialect` and `schema::name`.
+    // Only constants and catalogue names: see `dialect` and `schema::name`.
     let mut query = sqlx::query(AssertSqlSafe(statement.sql));
     for value in statement.binds {
         query = match value {
@@ -239,26 +238,25 @@ impl SqlExecutor for SqliteDirectory {
         Size { rows: self.info.estimated_total, limit_ms: self.part.timeout_ms }
     }
 
-    /// Runs `ask` in one transaction, within the connection's time. Whoever drops this future stops
-    /// the work.
+    /// Runs `ask` in one transaction, within the connection's time limit. Dropping the future stops the query.
     async fn read<T>(&self, ask: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T>) -> Result<Result<T>> {
         let failed = |error| errors::from_sqlx(error, &self.part);
-        // Before a connection is made, which may leave something beside the file.
+        // Checked before connecting, which may create files next to the database.
         self.stands_as_seen()?;
         let mut connection = self.pool.acquire().await.map_err(failed)?;
         let stop = limited(&mut connection, Instant::now() + limit(&self.part)).await.map_err(failed)?;
-        // The tiers of a search see one state of the file.
+        // All tiers of a search see the same state of the file.
         let mut transaction = connection.begin().await.map_err(failed)?;
         self.is_as_seen(&mut transaction).await?;
-        // After the transaction, so that it is dropped first and the end of the transaction need
-        // not wait for the statement.
+        // Declared after the transaction so that it is dropped first, and the end of the transaction does not wait for
+        // the statement.
         let stop = StopOnDrop(stop);
         let answer = ask(&mut transaction).await;
-        // Nothing was written that could fail to be undone.
+        // Nothing was written, so a failed rollback does not matter.
         let _ = transaction.rollback().await;
         drop(stop);
         if matches!(self.seen.way, Way::Still(_)) {
-            // No lock kept others from writing meanwhile.
+            // No lock prevented writes meanwhile.
             self.stands_as_seen()?;
         }
         Ok(answer)
@@ -274,7 +272,7 @@ impl SqlExecutor for SqliteDirectory {
         let failed = |error| errors::from_sqlx(error, &self.part);
         let rows = bound(statement).fetch_all(connection).await.map_err(failed)?;
         let texts: Result<Vec<Value>, _> = rows.iter().map(|row| value(row, 0)).collect();
-        // A number or bytes among texts complete nothing.
+        // A number or bytes among texts are of no use for completion.
         let text = |value| if let Value::Text(text) = value { Some(text) } else { None };
         Ok(texts.map_err(failed)?.into_iter().filter_map(text).collect())
     }
@@ -293,7 +291,7 @@ impl SqlExecutor for SqliteDirectory {
 
 impl_directory!(SqliteDirectory);
 
-/// Stops what its connection's worker is doing.
+/// Stops the connection's running statement on drop.
 struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
@@ -302,8 +300,8 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// From now on `connection` works until `deadline`, or until the flag is set. It replaces the limit
-/// of whoever had the connection before.
+/// Lets `connection` work until `deadline` or until the returned flag is set. Replaces the limit of the connection's
+/// previous user.
 async fn limited(
     connection: &mut SqliteConnection,
     deadline: Instant,
@@ -320,7 +318,7 @@ fn limit(part: &DirectoryConfig) -> Duration {
     Duration::from_millis(part.timeout_ms.into())
 }
 
-/// `sqlite:///C:/users.sqlite` names `C:/users.sqlite` where drives have letters.
+/// On systems with drive letters, `sqlite:///C:/users.sqlite` means `C:/users.sqlite`.
 fn local_path(path: &Path) -> PathBuf {
     let text = path.to_string_lossy();
     match text.strip_prefix('/') {
@@ -339,7 +337,7 @@ fn value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
         "INTEGER" => Value::Integer(row.try_get_unchecked(at)?),
         "REAL" => Value::Real(row.try_get_unchecked::<f64, _>(at)?.to_bits()),
         "BLOB" => Value::Blob(row.try_get_unchecked(at)?),
-        // Whatever it is, its bytes can be had.
+        // Any other type can be read as bytes.
         _ => match String::from_utf8(row.try_get_unchecked(at)?) {
             Ok(text) => Value::Text(text),
             Err(broken) => Value::BrokenText(broken.into_bytes()),
@@ -347,7 +345,7 @@ fn value(row: &SqliteRow, at: usize) -> Result<Value, sqlx::Error> {
     })
 }
 
-/// A value for people. SQLite has neither booleans nor times: the declared type tells what a number means.
+/// A value for display. SQLite has neither booleans nor times, so the declared type determines what a number means.
 fn cell(value: Value, column: &TableColumn<LiteType>) -> Option<String> {
     match (column.kind, value) {
         (FieldKind::Boolean, Value::Integer(truth @ 0..=1)) => Some((truth == 1).to_string()),
@@ -358,7 +356,7 @@ fn cell(value: Value, column: &TableColumn<LiteType>) -> Option<String> {
     }
 }
 
-/// How many users there are: counted when that is quick, or else as ANALYZE or the rowids tell.
+/// The number of users: counted if that is quick, otherwise from ANALYZE or the rowids.
 async fn total(
     connection: &mut SqliteConnection,
     table: &Table<LiteType>,
@@ -371,7 +369,7 @@ async fn total(
     let exact = rows.is_some();
     if rows.is_none() {
         limited(connection, Instant::now() + COUNT_LIMIT).await?;
-        // `stat` begins with the number of rows. There is no such table before the first ANALYZE.
+        // `stat` starts with the number of rows. The table does not exist before the first ANALYZE.
         let analysed: Result<String, _> =
             sqlx::query_scalar("SELECT stat FROM main.sqlite_stat1 WHERE tbl = ?1 LIMIT 1")
                 .bind(table.name.as_str())
@@ -380,7 +378,7 @@ async fn total(
         rows = analysed.ok().and_then(|stat| stat.split(' ').next()?.parse().ok());
     }
     if rows.is_none() {
-        // A guess from above: rowids of deleted rows are not used again. Views have none.
+        // An upper bound: rowids of deleted rows are usually not reused. Views have none.
         let highest = format!("SELECT max(rowid) FROM {from}");
         let highest: Result<Option<i64>, _> =
             sqlx::query_scalar(AssertSqlSafe(highest)).fetch_one(&mut *connection).await;
