@@ -42,7 +42,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     ("open_directory", &["directory"]),
     ("widen", &["directory", "error", "model", "query", "schema"]),
-    // It opens a database anew, by the one function of `lib.rs` that knows them all.
+    // It reopens a database through `open_engine` in `lib.rs`, the only function that knows all engines.
     (
         "refresh",
         &["clock", "config", "directory", "error", "faults", "model", "query", "reach", "open_engine"],

@@ -1,4 +1,4 @@
-//! The files next to an SQLite database: it is read without adding to them, whoever has it open.
+//! The files next to an SQLite database: it is read without adding to them, even while others have it open.
 
 use std::path::{Path, PathBuf};
 
