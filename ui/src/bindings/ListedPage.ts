@@ -25,7 +25,7 @@ next: string | null, how: How,
  */
 left_out: LeftOut | null, 
 /**
- * An ID that several rows share and that therefore identifies no one: the list may miss some of them, and no
- * operator can sign in as one.
+ * An ID that several rows share, so it identifies no one: the list may miss some of them, and no operator can sign
+ * in as one.
  */
 doubled: string | null, };
